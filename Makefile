@@ -1,0 +1,57 @@
+# Everything a developer runs. `make` alone lists it. Nothing is installed outside .venv.
+
+PYTHON ?= python3
+PYTEST_ARGS ?= -n auto
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Hookline needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "$(PYTHON) cannot make virtual environments. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "Setting up .venv (once, about a minute) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: setup
+setup: $(READY) ## make .venv with everything in it
+
+.PHONY: run
+run: $(READY) ## start Redis, ingress and processor on this machine (Ctrl-C stops)
+	@$(BIN)/hookline up
+
+.PHONY: test
+test: $(READY) ## run all tests against real Redis servers
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: check
+check: $(READY) ## lint, types, and the arrows between packages
+	@$(BIN)/ruff format --check --quiet . || { echo "Formatting differs: run make fmt"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: fmt
+fmt: $(READY) ## format and mend what can be mended by itself
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --quiet --fix .
+
+.PHONY: bench
+bench: $(READY) ## measure ingress beside bare aiohttp, and the processor
+	@$(BIN)/python -m bench
+
+.PHONY: lock
+lock: $(READY) ## resolve pyproject.toml into requirements.lock again
+	@$(PYTHON) -m venv .venv/lock
+	@.venv/lock/bin/pip install --quiet --disable-pip-version-check uv
+	@.venv/lock/bin/uv pip compile --quiet --universal --upgrade --python-version 3.11 --all-extras --generate-hashes \
+	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.lock pyproject.toml

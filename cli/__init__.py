@@ -1,0 +1,1 @@
+"""The `hookline` command, one file per subcommand."""

@@ -1,0 +1,1 @@
+"""The service Twilio calls: verify, deduplicate, make durable, answer."""

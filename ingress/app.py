@@ -1,0 +1,84 @@
+"""Ingress put together: what is made of what, and in which order it starts and stops."""
+
+import asyncio
+
+from aiohttp import StreamReader, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import RawRequestMessage
+from aiohttp.web_request import BaseRequest
+from aiojobs import Job
+
+from ingress.settings import IngressSettings
+from ingress.signature import Keyring, parse_secrets
+from ingress.webhooks import Webhooks
+from ingress.writer import Writer
+from shared.admin import Admin
+from shared.broker.append import Appender
+from shared.broker.connection import RedisConnectionManager
+from shared.clock import Clock
+from shared.health import Health
+from shared.http import listen
+from shared.logs import Logger
+from shared.service import Supervisor
+
+
+class Ingress:
+    """The service Twilio calls."""
+
+    def __init__(self, settings: IngressSettings, clock: Clock, logger: Logger) -> None:
+        self._settings = settings
+        self._logger = logger
+        self._stopping = False
+        self._health = Health()
+        self._admin = Admin(self._health, settings.admin_host, settings.admin_port, "INGRESS_ADMIN_PORT")
+        self._redis = RedisConnectionManager(settings.redis_url, settings.partitions, clock, logger)
+        appender = Appender(self._redis, settings.partitions, settings.dedupe_window_s, settings.backlog_limit)
+        self._writer = Writer(appender, settings.write_budget_ms / 1000)
+        keyring = Keyring(parse_secrets(settings.auth_tokens), settings.public_urls)
+        webhooks = Webhooks(keyring, self._writer, clock, settings.max_body, settings.max_in_flight)
+        self._server = _server(webhooks, settings)
+        self._watch: Job[None] | None = None
+
+    async def start(self, supervisor: Supervisor) -> None:
+        """Open both ports. Redis may come later: until then webhooks are answered 503 and /readyz says why."""
+        self._health.live["tasks"] = supervisor.check_tasks
+        self._health.ready["redis"] = self._redis.check
+        self._health.ready["shutdown"] = lambda: "shutting down" if self._stopping else None
+        admin_port = await self._admin.start()
+        self._watch = await supervisor.spawn("redis watch", self._redis.watch())
+        await self._writer.start(supervisor)
+        await self._server.setup()
+        port = await listen(self._server, self._settings.host, self._settings.port, setting="INGRESS_PORT")
+        self._logger.info("listening", port=port, admin_port=admin_port)
+
+    async def stop(self) -> None:
+        """Answer the requests under way, finish the batch under way, then let go of Redis."""
+        self._stopping = True
+        await self._server.cleanup()
+        await self._writer.stop()
+        if self._watch is not None:
+            await self._watch.close()
+        await self._redis.close()
+        await self._admin.stop()
+
+
+def _server(webhooks: Webhooks, settings: IngressSettings) -> web.ServerRunner:
+    """Give aiohttp's low-level server: there is nothing to route, so requests skip the router and its middlewares."""
+    loop = asyncio.get_running_loop()
+
+    def make_request(
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: web.RequestHandler,
+        writer: AbstractStreamWriter,
+        task: asyncio.Task[None],
+    ) -> BaseRequest:
+        return BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=settings.max_body)
+
+    server = web.Server(
+        webhooks.handle,
+        request_factory=make_request,
+        access_log=None,
+        auto_decompress=False,  # a compressed body could grow past every limit; Twilio sends none
+    )
+    return web.ServerRunner(server, shutdown_timeout=settings.shutdown_s)

@@ -1,0 +1,78 @@
+"""Group commit: while one batch is on its way to Redis, the next one gathers; no timer is involved.
+
+A lone event is written at once, and under load the batches grow by themselves to whatever arrives during one round trip.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from aiojobs import Job
+
+from ingress.metrics import BATCH_EVENTS
+from shared.broker.append import Appended, Appender
+from shared.errors import BrokerUnavailableError
+from shared.event import Event
+from shared.service import Supervisor
+
+_MAX_BATCH = 256
+
+_Waiting = tuple[str, Event, asyncio.Future[Appended]]
+
+
+class Writer:
+    """Writes events durably, in the order in which they come. `budget_s` is the longest a batch may take, in seconds."""
+
+    def __init__(self, appender: Appender, budget_s: float) -> None:
+        self._appender = appender
+        self._budget_s = budget_s
+        self._waiting: list[_Waiting] = []
+        self._wake = asyncio.Event()
+        self._job: Job[None] | None = None
+
+    async def start(self, supervisor: Supervisor) -> None:
+        """Begin to write."""
+        self._job = await supervisor.spawn("writer", self._run())
+
+    async def stop(self) -> None:
+        """Stop, once nothing waits any more: whoever called `write` must have been answered before."""
+        if self._job is not None:
+            await self._job.close()
+
+    async def write(self, topic: str, event: Event) -> Appended:
+        """Write `event` to `topic`; returns once Redis has it, knew it already, or has no room.
+
+        Raises:
+            BrokerUnavailableError: if Redis did not confirm it in time. It may be there all the same.
+
+        """
+        written: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+        self._waiting.append((topic, event, written))
+        self._wake.set()
+        return await written
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            await self._write_batch()
+            if not self._waiting:
+                self._wake.clear()
+
+    async def _write_batch(self) -> None:
+        batch, self._waiting = self._waiting[:_MAX_BATCH], self._waiting[_MAX_BATCH:]
+        BATCH_EVENTS.observe(len(batch))
+        try:
+            results = await self._appender.append([(topic, event) for topic, event, _ in batch], self._budget_s)
+        except BrokerUnavailableError as error:
+            # Those that gathered meanwhile have waited as long and would fare no better: their budget is spent, too.
+            _fail([*batch, *self._waiting], error)
+            self._waiting = []
+            return
+        for (_, _, written), result in zip(batch, results, strict=True):
+            if not written.done():
+                written.set_result(result)
+
+
+def _fail(batch: Sequence[_Waiting], error: BrokerUnavailableError) -> None:
+    for _, _, written in batch:
+        if not written.done():
+            written.set_exception(BrokerUnavailableError(str(error)))

@@ -1,0 +1,4 @@
+"""The service that runs the user's handler for every accepted webhook.
+
+Users import from here: ``from processor import Context, Handlers, MessageReceived, Reject, RetryLater``.
+"""

@@ -1,0 +1,42 @@
+"""The settings of the processor."""
+
+from pydantic import Field
+
+from shared.settings import Port, SharedSettings
+
+
+class ProcessorSettings(SharedSettings):
+    """Everything the processor can be told."""
+
+    handlers: str | None = Field(
+        None,
+        validation_alias="PROCESSOR_HANDLERS",
+        description="Where your Handlers object is, as module:attribute; without it events are logged and settled",
+        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",
+    )
+    concurrency: int = Field(100, validation_alias="PROCESSOR_CONCURRENCY", description="Handlers at once", ge=1)
+    window: int = Field(
+        500,
+        validation_alias="PROCESSOR_WINDOW",
+        description="Events of one topic and partition held in memory; more wait in Redis",
+        ge=1,
+    )
+    admin_host: str = Field(
+        "127.0.0.1", validation_alias="PROCESSOR_ADMIN_HOST", description="Address of health checks and metrics"
+    )
+    admin_port: Port = Field(9081, validation_alias="PROCESSOR_ADMIN_PORT", description="Port of health checks and metrics")
+    shutdown_s: float = Field(
+        25, validation_alias="PROCESSOR_SHUTDOWN_S", description="Seconds that running handlers get at shutdown", ge=0
+    )
+    max_attempts: int = Field(
+        8, validation_alias="PROCESSOR_MAX_ATTEMPTS", description="Attempts before an event is a dead letter", ge=1
+    )
+    backoff_base_s: float = Field(
+        1, validation_alias="PROCESSOR_BACKOFF_BASE_S", description="Upper bound of the first retry's delay", gt=0
+    )
+    backoff_max_s: float = Field(
+        300, validation_alias="PROCESSOR_BACKOFF_MAX_S", description="Upper bound of any retry's delay", gt=0
+    )
+    handler_timeout_s: float = Field(
+        30, validation_alias="PROCESSOR_HANDLER_TIMEOUT_S", description="Seconds a handler may take", gt=0
+    )

@@ -1,0 +1,57 @@
+"""The admin port: /livez, /readyz, /startupz in Kubernetes' style, and /metrics for Prometheus."""
+
+from aiohttp import web
+from prometheus_async.aio.web import server_stats
+
+from shared.health import Check, Health
+from shared.http import listen
+
+
+class Admin:
+    """Serves the health checks and the metrics of one service on `host`:`port`; `setting` is named if the port is taken."""
+
+    def __init__(self, health: Health, host: str, port: int, setting: str) -> None:
+        self._health = health
+        self._address = (host, port)
+        self._setting = setting
+        self._runner = web.AppRunner(self._application(), access_log=None, handle_signals=False)
+
+    def _application(self) -> web.Application:
+        app = web.Application()
+        app.router.add_get("/livez", self._livez)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/startupz", self._startupz)
+        app.router.add_get("/metrics", server_stats)
+        return app
+
+    async def start(self) -> int:
+        """Start listening; gives the port.
+
+        Raises:
+            PortTakenError: if another program listens there.
+
+        """
+        await self._runner.setup()
+        return await listen(self._runner, *self._address, setting=self._setting)
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        await self._runner.cleanup()
+
+    async def _livez(self, request: web.Request) -> web.Response:
+        return _report("livez", self._health.live, request)
+
+    async def _readyz(self, request: web.Request) -> web.Response:
+        return _report("readyz", self._health.ready, request)
+
+    async def _startupz(self, request: web.Request) -> web.Response:
+        return _report("startupz", {"started": self._health.startup}, request)
+
+
+def _report(probe: str, checks: dict[str, Check], request: web.Request) -> web.Response:
+    results = {name: check() for name, check in checks.items()}
+    failed = any(problem is not None for problem in results.values())
+    lines = [f"[-]{name} failed: {problem}" if problem else f"[+]{name} ok" for name, problem in results.items()]
+    verdict = f"{probe} check {'failed' if failed else 'passed'}"
+    text = "\n".join([*lines, verdict]) if failed or "verbose" in request.query else "ok"
+    return web.Response(text=f"{text}\n", status=503 if failed else 200)

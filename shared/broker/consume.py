@@ -1,0 +1,121 @@
+"""Reading the topic streams of a partition, and settling what was read."""
+
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+from redis.exceptions import ResponseError
+
+from shared import keys
+from shared.broker.connection import RedisConnectionManager, translate
+
+NEW: Final = ">"
+"""Read position: entries never delivered to anyone."""
+
+CONSUMER: Final = "processor"
+"""The one consumer name. Only the owner of a partition reads it, so whoever that is finds its predecessor's pending entries
+under its own name, without claiming them."""
+
+_BLOCK_GRACE_S: Final = 3.0
+
+Reply = list[tuple[bytes, list[tuple[bytes, list[bytes] | None]]]]
+"""XREADGROUP's answer as the server sends it: for each stream, its entries."""
+
+
+class Entry(NamedTuple):
+    """One stream entry. `fields` is None if its body is gone while it was still pending."""
+
+    id: str
+    fields: Sequence[bytes] | None
+
+
+class Dead(NamedTuple):
+    """An event to be moved to the dead letters; `letter` holds the extra names and values."""
+
+    topic: str
+    entry_id: str
+    event_id: str
+    letter: Sequence[str]
+
+
+class Settlements(msgspec.Struct):
+    """What `Consumer.settle` shall do, of one partition."""
+
+    done: dict[str, list[str]] = {}
+    """topic -> entry ids"""
+    recorded: dict[str, list[str]] = {}
+    """topic -> event ids among the done ones that have a retry record"""
+    failed: dict[str, bytes] = {}
+    """event id -> retry record"""
+    dead: list[Dead] = []
+
+
+class Consumer:
+    """Reads and settles the events of one partition. `topics` are all topics the processor handles."""
+
+    def __init__(self, redis: RedisConnectionManager, partition: int, topics: Sequence[str]) -> None:
+        self._redis = redis
+        self._streams = {topic: keys.topic(partition, topic) for topic in topics}
+        self._topics = {stream.encode(): topic for topic, stream in self._streams.items()}
+        self._retries = keys.retries(partition)
+        self._script = redis.script("settle")
+        self._script_keys = [self._retries, keys.dead(partition), *self._streams.values()]
+        self._key_index = {topic: number for number, topic in enumerate(topics, start=3)}
+
+    async def ensure_groups(self) -> None:
+        """Create the consumer group on every topic stream where it is missing, from the stream's very beginning.
+
+        Raises:
+            BrokerUnavailableError: if Redis did not do it.
+
+        """
+        pipeline = self._redis.commands.pipeline(transaction=False)
+        for stream in self._streams.values():
+            pipeline.xgroup_create(stream, keys.GROUP, id="0", mkstream=True)
+        for answer in await self._redis.call("xgroup", pipeline.execute(raise_on_error=False)):
+            if isinstance(answer, ResponseError) and not str(answer).startswith("BUSYGROUP"):
+                raise translate(answer)
+
+    async def read(self, positions: Mapping[str, str], count: int, block_ms: int | None) -> list[tuple[str, list[Entry]]]:
+        """Read up to `count` entries of each topic, after its position: `NEW`, or an entry id for our own pending ones.
+
+        Waits up to `block_ms` milliseconds for the first entry; None means not to wait.
+
+        Raises:
+            GroupMissingError: if the group of a stream is gone.
+            BrokerUnavailableError: if Redis did not answer. Entries may have become pending all the same.
+
+        """
+        names = [self._streams[topic] for topic in positions]
+        wait = () if block_ms is None else ("BLOCK", block_ms)
+        client = self._redis.commands if block_ms is None else self._redis.blocking
+        command: Awaitable[Reply | None] = client.execute_command(
+            "XREADGROUP", "GROUP", keys.GROUP, CONSUMER, "COUNT", count, *wait, "STREAMS", *names, *positions.values()
+        )
+        reply = await self._redis.call("xreadgroup", command, (block_ms or 0) / 1000 + _BLOCK_GRACE_S)
+        return [
+            (self._topics[stream], [Entry(entry_id.decode(), fields) for entry_id, fields in entries])
+            for stream, entries in reply or ()
+        ]
+
+    async def retry_records(self, event_ids: Sequence[str]) -> list[bytes | None]:
+        """Give the retry record of each event, None for those that never failed."""
+        if not event_ids:
+            return []
+        command: Awaitable[list[bytes | None]] = self._redis.commands.execute_command("HMGET", self._retries, *event_ids)
+        return await self._redis.call("hmget", command)
+
+    async def settle(self, settlements: Settlements) -> None:
+        """Do `settlements`, atomically. Safe to repeat.
+
+        Raises:
+            BrokerUnavailableError: if Redis did not confirm.
+
+        """
+        batch = (
+            [(self._key_index[topic], ids, settlements.recorded.get(topic, ())) for topic, ids in settlements.done.items()],
+            list(settlements.failed.items()),
+            [(self._key_index[dead.topic], *dead[1:]) for dead in settlements.dead],
+        )
+        command = self._script(self._script_keys, [keys.GROUP, msgspec.msgpack.encode(batch)])
+        await self._redis.call("settle", command)

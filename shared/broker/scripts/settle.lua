@@ -1,0 +1,48 @@
+-- Settle events of one partition: done, failed for now, or dead, all in one step.
+--
+-- KEYS      [1] retries hash, [2] dead-letter stream, then the topic streams
+-- ARGV      [1] consumer group
+--           [2] MessagePack: {done, failed, dead}
+--               done    list of {stream, entry ids, ids of those events that have a retry record}
+--               failed  list of {event id, retry record}
+--               dead    list of {stream, entry id, event id, extra names and values}
+--               where stream is an index into KEYS
+-- Returns   the number of dead letters written
+--
+-- Guarantees: an event is removed from its stream only together with its pending entry and its retry record, and a dead
+-- letter is a copy of the entry, field by field, undecodable ones included. Running it again changes nothing: an entry
+-- that is no longer pending writes no dead letter.
+
+local retries, dead_letters, group = KEYS[1], KEYS[2], ARGV[1]
+local done, failed, dead = unpack(cmsgpack.unpack(ARGV[2]))
+
+for _, item in ipairs(done) do
+  local stream, entries, recorded = KEYS[item[1]], item[2], item[3]
+  redis.call('XACK', stream, group, unpack(entries))
+  redis.call('XDEL', stream, unpack(entries))
+  if #recorded > 0 then
+    redis.call('HDEL', retries, unpack(recorded))
+  end
+end
+
+for _, item in ipairs(failed) do
+  redis.call('HSET', retries, item[1], item[2])
+end
+
+local written = 0
+for _, item in ipairs(dead) do
+  local stream, entry, event, letter = KEYS[item[1]], item[2], item[3], item[4]
+  if #redis.call('XPENDING', stream, group, entry, entry, 1) == 1 then
+    local found = redis.call('XRANGE', stream, entry, entry)[1]
+    local fields = found and found[2] or {}
+    for _, value in ipairs(letter) do
+      fields[#fields + 1] = value
+    end
+    redis.call('XADD', dead_letters, '*', unpack(fields)) -- before the XACK: if this fails, the event stays pending
+    redis.call('XACK', stream, group, entry)
+    redis.call('XDEL', stream, entry)
+    written = written + 1
+  end
+  redis.call('HDEL', retries, event)
+end
+return written

@@ -1,0 +1,51 @@
+"""The errors a person can meet. Each message says what happened, what it means, and what to do."""
+
+
+class HooklineError(Exception):
+    """Base of every error that Hookline raises on purpose; printed as one line, without a traceback."""
+
+
+class SettingsError(HooklineError):
+    """Some settings are missing or wrong; `problems` has one line for each, naming the setting and the remedy."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        lines = "".join(f"\n  - {problem}" for problem in problems)
+        super().__init__(f"{len(problems)} setting{'s' * (len(problems) != 1)} to mend before this can start:{lines}")
+
+
+class PortTakenError(HooklineError):
+    """Another program listens where this service should."""
+
+    def __init__(self, host: str, port: int, setting: str) -> None:
+        super().__init__(
+            f"Port {port} on {host} is taken by another program, so nothing was started. "
+            f"Stop that program, or choose another port with {setting}."
+        )
+
+
+class LayoutMismatchError(HooklineError):
+    """The data in Redis was laid out with other partitions or another schema than this service would use."""
+
+    def __init__(self, name: str, found: str, expected: str, remedy: str) -> None:
+        super().__init__(f"Redis holds data laid out with {name}={found}, this service has {name}={expected}. {remedy}")
+
+
+class UndecodableError(HooklineError):
+    """A stream entry is not an event of a schema that this version reads."""
+
+
+class BrokerUnavailableError(HooklineError):
+    """Redis did not answer in time, refused the command, or cannot be reached."""
+
+
+class GroupMissingError(HooklineError):
+    """A consumer group is gone from Redis: somebody flushed it, or a failover lost it."""
+
+
+class TaskDiedError(HooklineError):
+    """A supervised background task ended although the service was not stopping."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"The background task {name!r} ended unexpectedly, so the service stops rather than run half.")

@@ -1,0 +1,125 @@
+"""The envelope of one webhook, and how it lies in a Redis stream.
+
+Wire format, schema 1. A stream entry is a flat list of names and values, in this order:
+
+    v           schema version, "1"
+    id          event id: a UUIDv7 in 32 hexadecimal digits, made at ingress, so ids sort by time
+    kind        what happened, for example "message.received"
+    key         ordering key: events of one key are handled one at a time, in arrival order
+    dedupe      deduplication key: a second event with the same one is dropped inside the window
+    received    Unix time in milliseconds at which ingress had read the request
+    account     Twilio account SID, or empty
+    type        the request's Content-Type as sent; empty for a GET
+    target      path and query exactly as Twilio called them, never decoded
+    body        the raw body bytes
+    signature   the X-Twilio-Signature that was verified
+    signer      name of the secret that verified it (a name, not the secret)
+    trace       W3C traceparent of the request, or empty
+
+All values but `body` are UTF-8 text. Nothing of the request that its signature covers is left out, so a replay can verify
+it again.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from shared.errors import UndecodableError
+
+SCHEMA: Final = b"1"
+
+FIELD_NAMES: Final = (
+    b"v",
+    b"id",
+    b"kind",
+    b"key",
+    b"dedupe",
+    b"received",
+    b"account",
+    b"type",
+    b"target",
+    b"body",
+    b"signature",
+    b"signer",
+    b"trace",
+)
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One accepted webhook. `received_at` is Unix time in milliseconds; the module's docstring explains every field."""
+
+    id: str
+    kind: str
+    key: str
+    dedupe_key: str
+    received_at: int
+    account: str = ""
+    content_type: str = ""
+    target: str
+    body: bytes
+    signature: str = ""
+    signer: str = ""
+    traceparent: str = ""
+
+
+def new_event_id(now_ms: int, entropy: bytes | None = None) -> str:
+    """Make a UUIDv7 (RFC 9562 section 5.7) as 32 hexadecimal digits.
+
+    `now_ms` is Unix time in milliseconds; `entropy` is 10 random bytes, drawn from the operating system if not given.
+    """
+    random = int.from_bytes(entropy or os.urandom(10), "big")
+    version_and_a = 0x7000 | (random >> 62 & 0x0FFF)
+    variant_and_b = 0x8000_0000_0000_0000 | (random & 0x3FFF_FFFF_FFFF_FFFF)
+    return f"{now_ms:012x}{version_and_a:04x}{variant_and_b:016x}"
+
+
+def encode(event: Event) -> list[str | bytes]:
+    """Give the values of `event` in the order of `FIELD_NAMES`."""
+    return [
+        SCHEMA,
+        event.id,
+        event.kind,
+        event.key,
+        event.dedupe_key,
+        str(event.received_at),
+        event.account,
+        event.content_type,
+        event.target,
+        event.body,
+        event.signature,
+        event.signer,
+        event.traceparent,
+    ]
+
+
+def decode(fields: Sequence[bytes]) -> Event:
+    """Read an event from the flat names and values of a stream entry, in any order, ignoring names it does not know.
+
+    Raises:
+        UndecodableError: if the schema is another one, or a field is missing or malformed.
+
+    """
+    named = dict(zip(fields[::2], fields[1::2], strict=False))
+    if named.get(b"v") != SCHEMA:
+        raise UndecodableError(f"schema {named.get(b'v', b'(none)')!r} is not {SCHEMA!r}")
+    try:
+        return Event(
+            id=named[b"id"].decode(),
+            kind=named[b"kind"].decode(),
+            key=named[b"key"].decode(),
+            dedupe_key=named[b"dedupe"].decode(),
+            received_at=int(named[b"received"]),
+            account=named[b"account"].decode(),
+            content_type=named[b"type"].decode(),
+            target=named[b"target"].decode(),
+            body=named[b"body"],
+            signature=named[b"signature"].decode(),
+            signer=named[b"signer"].decode(),
+            traceparent=named[b"trace"].decode(),
+        )
+    except KeyError as error:
+        raise UndecodableError(f"field {error.args[0].decode()} is missing") from error
+    except ValueError as error:
+        raise UndecodableError(f"a field is malformed: {type(error).__name__}") from error

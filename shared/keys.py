@@ -1,0 +1,32 @@
+"""Every Redis key, spelled once.
+
+The partition is the hash tag, so that all keys of one partition lie in one cluster slot and one script can touch them.
+"""
+
+from typing import Final
+
+GROUP: Final = "processor"
+"""The consumer group on every topic stream."""
+
+LAYOUT: Final = "hookline:layout"
+"""Hash: the partition count and schema version the data was written with."""
+
+
+def topic(partition: int, name: str) -> str:
+    """Stream: the events of one topic not yet settled."""
+    return f"hookline:{{{partition}}}:{name}"
+
+
+def seen(partition: int, dedupe_key: str) -> str:
+    """Give the string key, expiring, that holds the id of the event first accepted under `dedupe_key`."""
+    return f"hookline:{{{partition}}}:seen:{dedupe_key}"
+
+
+def retries(partition: int) -> str:
+    """Hash: event id -> the record of its failed attempts."""
+    return f"hookline:{{{partition}}}:retries"
+
+
+def dead(partition: int) -> str:
+    """Stream: dead letters."""
+    return f"hookline:{{{partition}}}:dead"

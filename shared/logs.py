@@ -1,0 +1,88 @@
+"""Structured logs: one line per event, JSON or for people, with secrets and personal data taken out.
+
+Redaction happens in one place, on the finished event, so that no caller can forget it. Numbers keep their last two digits,
+so that two of them can be told apart.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Iterable
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+Logger = structlog.typing.FilteringBoundLogger
+
+_PERSONAL_FIELDS = frozenset({"body", "params", "from", "from_", "to", "token", "auth_token", "password", "signature"})
+_PHONE_NUMBER = re.compile(r"(\+|%2B)\d{4,13}(?=\d{2})", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
+_HIDDEN = "[redacted]"
+
+
+class Redactor:
+    """A structlog processor that hides `secrets`, phone numbers, URL credentials and the fields that hold them."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._secrets = tuple(secret for secret in secrets if secret)
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        """Give `event` as it may be written."""
+        return {name: _HIDDEN if name.lower() in _PERSONAL_FIELDS else self._redact(value) for name, value in event.items()}
+
+    def _redact(self, value: object) -> object:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return self(None, "", value)
+        if isinstance(value, list | tuple):
+            return [self._redact(item) for item in value]
+        return value if isinstance(value, int | float | None) else self.text(str(value))
+
+    def text(self, text: str) -> str:
+        """Give `text` without secrets, URL credentials, and all but the last two digits of phone numbers."""
+        for secret in self._secrets:
+            text = text.replace(secret, _HIDDEN)
+        text = _URL_PASSWORD.sub(f"{_HIDDEN}@", text)
+        return _PHONE_NUMBER.sub(r"\1***", text)
+
+
+def configure_logs(level: str, style: str | None, secrets: Iterable[str] = ()) -> None:
+    """Send all logs, those of libraries too, to standard error.
+
+    `style` is "json" or "console"; None means "console" on a terminal, else "json". `secrets` never appear in any line.
+    """
+    console = style == "console" or (style is None and sys.stderr.isatty())
+    before: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S.%f" if console else "iso", utc=not console),
+        structlog.processors.format_exc_info,
+        Redactor(secrets),
+    ]
+    render: Processor = (
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), sort_keys=False)
+        if console
+        else structlog.processors.JSONRenderer()
+    )
+    severity = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[*before, render],
+        wrapper_class=structlog.make_filtering_bound_logger(severity),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=before,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=max(severity, logging.WARNING), force=True)
+
+
+def get_logger(service: str) -> Logger:
+    """Give the logger of `service`; every line names it."""
+    logger: Logger = structlog.get_logger(service=service)
+    return logger

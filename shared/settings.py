@@ -1,0 +1,116 @@
+"""Settings come from the environment and, if `HOOKLINE_CONFIG` names one, a TOML file; the environment wins.
+
+Each service has one frozen settings object, validated before a socket opens. A field's validation alias is the variable's
+name, its description is what people read in documentation and errors.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import unquote, urlsplit
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from shared.errors import SettingsError
+
+CONFIG_VARIABLE = "HOOKLINE_CONFIG"
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+"""A setting written `a,b,c`."""
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+"""A TCP port; 0 lets the system choose one."""
+
+
+class SharedSettings(BaseSettings):
+    """What both services need to know."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
+
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379/0",
+        validation_alias="REDIS_URL",
+        description="Where Redis is: redis://[user:password@]host:port/db, rediss:// for TLS, unix:///path",
+        pattern=r"^(rediss?|unix)://",
+        repr=False,
+    )
+    partitions: int = Field(
+        8,
+        validation_alias="HOOKLINE_PARTITIONS",
+        description="Into how many partitions conversations are divided; fixed at the first start",
+        ge=1,
+        le=1024,
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", validation_alias="LOG_LEVEL", description="The least severe level that is written"
+    )
+    log_format: Literal["json", "console"] | None = Field(
+        None, validation_alias="LOG_FORMAT", description="json or console; by default console on a terminal, else json"
+    )
+
+    def secrets(self) -> tuple[str, ...]:
+        """Give what must never be logged."""
+        password = urlsplit(self.redis_url).password
+        return (unquote(password),) if password else ()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Look in the arguments, then in the environment, then in the TOML file."""
+        file = InitSettingsSource(settings_cls, _read_config_file())
+        return init_settings, env_settings, file
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read and validate every setting.
+
+        Raises:
+            SettingsError: naming all settings that are missing or wrong, in one message.
+
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            raise SettingsError([_explain(cls, detail) for detail in error.errors()]) from None
+
+
+def _read_config_file() -> dict[str, Any]:
+    name = os.environ.get(CONFIG_VARIABLE)
+    if not name:
+        return {}
+    try:
+        content = tomllib.loads(Path(name).read_text())
+    except OSError as error:
+        raise SettingsError([f"{CONFIG_VARIABLE}={name} cannot be read: {error.strerror}. Check the path."]) from None
+    except ValueError as error:
+        raise SettingsError([f"{CONFIG_VARIABLE}={name} is not valid TOML: {error}."]) from None
+    return {key.upper(): value for key, value in content.items()}
+
+
+def _explain(settings: type[BaseSettings], detail: ErrorDetails) -> str:
+    variable = str(detail["loc"][0])
+    meaning = next((field.description for field in settings.model_fields.values() if field.validation_alias == variable), "")
+    if detail["type"] == "missing":
+        return f"{variable} is not set. {meaning}."
+    problem = detail["msg"].removeprefix("Value error, ")
+    return f"{variable} is wrong: {problem}. {meaning}."
