@@ -2,7 +2,16 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Protocol
+
+
+class Cancellable(Protocol):
+    """A call that is due later."""
+
+    def cancel(self) -> None:
+        """Never make it."""
+        ...
 
 
 class Clock(Protocol):
@@ -20,6 +29,10 @@ class Clock(Protocol):
         """Wait for `seconds`."""
         ...
 
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Cancellable:
+        """Call `callback` from the event loop in `seconds`, unless what this gives is cancelled before."""
+        ...
+
 
 class SystemClock:
     """The machine's own clock."""
@@ -35,3 +48,7 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Wait for `seconds`."""
         await asyncio.sleep(seconds)
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Cancellable:
+        """Call `callback` from the event loop in `seconds`, unless what this gives is cancelled before."""
+        return asyncio.get_running_loop().call_later(seconds, callback)

@@ -82,6 +82,13 @@ def configure_logs(level: str, style: str | None, secrets: Iterable[str] = ()) -
     logging.basicConfig(handlers=[handler], level=max(severity, logging.WARNING), force=True)
 
 
+def hide(text: str, values: Iterable[str]) -> str:
+    """Give `text` without `values`, the personal ones of an event that an error message may quote."""
+    for value in sorted(filter(None, values), key=len, reverse=True):
+        text = text.replace(value, _HIDDEN)
+    return text
+
+
 def get_logger(service: str) -> Logger:
     """Give the logger of `service`; every line names it."""
     logger: Logger = structlog.get_logger(service=service)

@@ -29,12 +29,11 @@ class Entry(NamedTuple):
     fields: Sequence[bytes] | None
 
 
-class Dead(NamedTuple):
+class DeadLetter(NamedTuple):
     """An event to be moved to the dead letters; `letter` holds the extra names and values."""
 
     topic: str
     entry_id: str
-    event_id: str
     letter: Sequence[str]
 
 
@@ -43,11 +42,11 @@ class Settlements(msgspec.Struct):
 
     done: dict[str, list[str]] = {}
     """topic -> entry ids"""
-    recorded: dict[str, list[str]] = {}
-    """topic -> event ids among the done ones that have a retry record"""
+    recorded: list[str] = []
+    """ids of settled events whose retry record is to go"""
     failed: dict[str, bytes] = {}
     """event id -> retry record"""
-    dead: list[Dead] = []
+    dead: list[DeadLetter] = []
 
 
 class Consumer:
@@ -113,9 +112,10 @@ class Consumer:
 
         """
         batch = (
-            [(self._key_index[topic], ids, settlements.recorded.get(topic, ())) for topic, ids in settlements.done.items()],
+            [(self._key_index[topic], ids) for topic, ids in settlements.done.items()],
+            settlements.recorded,
             list(settlements.failed.items()),
-            [(self._key_index[dead.topic], *dead[1:]) for dead in settlements.dead],
+            [(self._key_index[dead.topic], dead.entry_id, dead.letter) for dead in settlements.dead],
         )
         command = self._script(self._script_keys, [keys.GROUP, msgspec.msgpack.encode(batch)])
         await self._redis.call("settle", command)

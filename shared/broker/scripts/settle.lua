@@ -2,10 +2,11 @@
 --
 -- KEYS      [1] retries hash, [2] dead-letter stream, then the topic streams
 -- ARGV      [1] consumer group
---           [2] MessagePack: {done, failed, dead}
---               done    list of {stream, entry ids, ids of those events that have a retry record}
---               failed  list of {event id, retry record}
---               dead    list of {stream, entry id, event id, extra names and values}
+--           [2] MessagePack: {done, recorded, failed, dead}
+--               done      list of {stream, entry ids}
+--               recorded  list of event ids whose retry record goes
+--               failed    list of {event id, retry record}
+--               dead      list of {stream, entry id, extra names and values}
 --               where stream is an index into KEYS
 -- Returns   the number of dead letters written
 --
@@ -14,15 +15,16 @@
 -- that is no longer pending writes no dead letter.
 
 local retries, dead_letters, group = KEYS[1], KEYS[2], ARGV[1]
-local done, failed, dead = unpack(cmsgpack.unpack(ARGV[2]))
+local done, recorded, failed, dead = unpack(cmsgpack.unpack(ARGV[2]))
 
 for _, item in ipairs(done) do
-  local stream, entries, recorded = KEYS[item[1]], item[2], item[3]
+  local stream, entries = KEYS[item[1]], item[2]
   redis.call('XACK', stream, group, unpack(entries))
   redis.call('XDEL', stream, unpack(entries))
-  if #recorded > 0 then
-    redis.call('HDEL', retries, unpack(recorded))
-  end
+end
+
+if #recorded > 0 then
+  redis.call('HDEL', retries, unpack(recorded))
 end
 
 for _, item in ipairs(failed) do
@@ -31,7 +33,7 @@ end
 
 local written = 0
 for _, item in ipairs(dead) do
-  local stream, entry, event, letter = KEYS[item[1]], item[2], item[3], item[4]
+  local stream, entry, letter = KEYS[item[1]], item[2], item[3]
   if #redis.call('XPENDING', stream, group, entry, entry, 1) == 1 then
     local found = redis.call('XRANGE', stream, entry, entry)[1]
     local fields = found and found[2] or {}
@@ -43,6 +45,5 @@ for _, item in ipairs(dead) do
     redis.call('XDEL', stream, entry)
     written = written + 1
   end
-  redis.call('HDEL', retries, event)
 end
 return written

@@ -1,0 +1,26 @@
+"""The handlers that `hookline up` starts with: they print what came in.
+
+Copy this file, change it, and start with PROCESSOR_HANDLERS=yourmodule:handlers hookline up
+"""
+
+from processor import CallReceived, CallStatus, Context, Handlers, MessageReceived, MessageStatus
+
+handlers = Handlers()
+
+
+@handlers.on("message.received", timeout=10)
+async def greet(event: MessageReceived, context: Context) -> None:
+    """Print the message. A real handler would answer it through Twilio's REST API here."""
+    print(f"{event.from_} says: {event.body}  (attempt {context.attempt})", flush=True)
+
+
+@handlers.on("message.status")
+def follow(event: MessageStatus, context: Context) -> None:
+    """Print a message's new status. A plain function works too; it runs in a thread."""
+    print(f"{event.message_sid} is {event.message_status}", flush=True)
+
+
+@handlers.on("call.received", "call.status")
+async def listen(event: CallReceived | CallStatus, context: Context) -> None:
+    """Print what a call does."""
+    print(f"{event.call_sid} from {event.from_} is {event.call_status}", flush=True)

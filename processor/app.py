@@ -1,0 +1,96 @@
+"""The processor put together: what is made of what, and in which order it starts and stops."""
+
+import asyncio
+
+from aiojobs import Job
+
+from processor.attempt import Attempts
+from processor.backlog import BacklogGauges
+from processor.handlers import Handlers
+from processor.metrics import PARTITIONS_OWNED
+from processor.partition import Partition
+from processor.retry import RetryPolicy
+from processor.settings import ProcessorSettings
+from processor.slots import Slots
+from processor.threads import Threads
+from processor.window import Window
+from shared.admin import Admin
+from shared.broker.connection import RedisConnectionManager
+from shared.broker.consume import Consumer
+from shared.clock import Clock
+from shared.health import Health
+from shared.logs import Logger
+from shared.service import Supervisor
+from shared.topics import DEFAULT_TOPICS
+
+_SETTLE_RESERVE_S = 1.0
+"""How much of the shutdown's time is kept for settling what the handlers finished."""
+
+
+class Processor:
+    """The service that runs `handlers`. It reads all partitions: run one processor at a time."""
+
+    def __init__(self, settings: ProcessorSettings, handlers: Handlers, threads: Threads, clock: Clock, logger: Logger) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._logger = logger
+        self._stopping = False
+        self._health = Health()
+        self._admin = Admin(self._health, settings.admin_host, settings.admin_port, "PROCESSOR_ADMIN_PORT")
+        self._redis = RedisConnectionManager(
+            settings.redis_url, settings.partitions, clock, logger, blocking=settings.partitions
+        )
+        self._slots = Slots(settings.concurrency, clock)
+        self._threads = threads
+        self._gauges = BacklogGauges(self._redis, settings.partitions, DEFAULT_TOPICS, self._slots, clock)
+        attempts = self._attempts(handlers)
+        self._partitions = [self._partition(number, attempts) for number in range(settings.partitions)]
+        self._tasks: list[Job[None]] = []
+
+    def _attempts(self, handlers: Handlers) -> Attempts:
+        settings = self._settings
+        retry = RetryPolicy(max_attempts=settings.max_attempts, base_s=settings.backoff_base_s, max_s=settings.backoff_max_s)
+        return Attempts(handlers, settings.handler_timeout_s, retry, self._threads, self._clock, self._logger)
+
+    def _partition(self, number: int, attempts: Attempts) -> Partition:
+        consumer = Consumer(self._redis, number, DEFAULT_TOPICS)
+        window = Window(DEFAULT_TOPICS, self._settings.window)
+        return Partition(number, DEFAULT_TOPICS, consumer, window, self._slots, attempts, self._clock, self._logger)
+
+    async def start(self, supervisor: Supervisor) -> None:
+        """Open the admin port; reading begins as soon as Redis answers."""
+        self._health.live["tasks"] = supervisor.check_tasks
+        self._health.ready["redis"] = self._redis.check
+        self._health.ready["shutdown"] = lambda: "shutting down" if self._stopping else None
+        admin_port = await self._admin.start()
+        self._logger.info("listening", admin_port=admin_port)
+        self._tasks = [
+            await supervisor.spawn("reading", self._read(supervisor)),
+            await supervisor.spawn("handlers", self._slots.watch()),
+            await supervisor.spawn("redis watch", self._redis.watch()),
+        ]
+
+    async def stop(self) -> None:
+        """Read nothing more, let running handlers finish until the deadline, settle them, then let go of Redis."""
+        self._stopping = True
+        deadline = self._clock.monotonic() + self._settings.shutdown_s
+        for task in self._tasks:
+            await task.close()
+        await self._gauges.stop()
+        await asyncio.gather(*(partition.stop_reading() for partition in self._partitions))
+        unfinished = await self._slots.drain(max(0, self._settings.shutdown_s - _SETTLE_RESERVE_S))
+        if unfinished:
+            self._logger.warning("handlers cancelled at the deadline, their events are handled anew", events=unfinished)
+        left_s = max(_SETTLE_RESERVE_S, deadline - self._clock.monotonic())
+        await asyncio.gather(*(partition.stop(left_s) for partition in self._partitions))
+        self._threads.close()
+        await self._redis.close()
+        await self._admin.stop()
+
+    async def _read(self, supervisor: Supervisor) -> None:
+        await self._redis.wait_ready()
+        for partition in self._partitions:
+            await partition.start(supervisor)
+        await self._gauges.start(supervisor)
+        PARTITIONS_OWNED.set(len(self._partitions))
+        await asyncio.Event().wait()  # a supervised task must not end

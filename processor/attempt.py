@@ -1,0 +1,117 @@
+"""Running a handler once, under its time-out, and turning what happened into a verdict."""
+
+import asyncio
+import random
+
+from processor.events import PERSONAL_PARAMETERS, WebhookEvent, typed
+from processor.handlers import Context, Handler, Handlers
+from processor.lanes import Held
+from processor.metrics import OVERDUE, time_handler, time_wait
+from processor.retry import RetryPolicy
+from processor.threads import Threads
+from processor.verdict import Dead, Done, Failure, Reason, Retry, Verdict, judge
+from shared.clock import Clock
+from shared.logs import Logger, hide
+
+
+class Attempts:
+    """Makes attempts. `timeout_s` and `retry` apply to handlers that have none of their own; `threads` run plain functions."""
+
+    def __init__(
+        self,
+        handlers: Handlers,
+        timeout_s: float,
+        retry: RetryPolicy,
+        threads: Threads,
+        clock: Clock,
+        logger: Logger,
+    ) -> None:
+        self._handlers = handlers
+        self._timeout_s = timeout_s
+        self._retry = retry
+        self._threads = threads
+        self._clock = clock
+        self._logger = logger
+
+    async def make(self, held: Held) -> Verdict:
+        """Attempt `held`. Raises only if cancelled, which is not an attempt."""
+        event = held.event
+        if not held.record.failures:
+            time_wait(held.topic).observe(max(0, self._clock.now_ms() - event.received_at) / 1000)
+        try:
+            handler = self._handlers.find(event.kind)
+        except LookupError as error:
+            return Dead(Reason.UNHANDLED, Failure("LookupError", str(error)), 0, self._clock.now_ms())
+        return Done() if handler is None else await self._run(handler, held)
+
+    async def _run(self, handler: Handler, held: Held) -> Verdict:
+        started = self._clock.monotonic()
+        event = typed(held.event)
+        try:
+            await self._call(handler, event, held)
+        except asyncio.CancelledError as error:
+            if _being_cancelled():
+                raise
+            verdict = self._judge(handler, event, held, error)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a handler raises is its verdict
+            verdict = self._judge(handler, event, held, error)
+        else:
+            verdict = Done()
+        time_handler(event.raw.kind).observe(self._clock.monotonic() - started)
+        return verdict
+
+    async def _call(self, handler: Handler, event: WebhookEvent, held: Held) -> None:
+        timeout_s = handler.timeout_s or self._timeout_s
+        deadline = self._clock.now_ms() / 1000 + timeout_s
+        context = Context(held.record.failures + 1, deadline, event.id, event.raw.kind, self._logger)
+        if handler.is_async:
+            async with asyncio.timeout(timeout_s):
+                await handler.function(event, context)
+        else:
+            await self._call_in_thread(handler, event, context, timeout_s)
+
+    async def _call_in_thread(self, handler: Handler, event: WebhookEvent, context: Context, timeout_s: float) -> None:
+        """Wait for the thread even past the time-out: a second attempt beside the first would break the order.
+
+        What counts in the end is what the function did, however late.
+        """
+        running = self._threads.run(handler.function, event, context)
+        done, _ = await asyncio.wait({running}, timeout=timeout_s)
+        if not done:
+            OVERDUE.labels(event.raw.kind).inc()
+            self._logger.warning(
+                "handler overdue",
+                handler=handler.name,
+                event_id=event.id,
+                timeout_s=timeout_s,
+                remedy="a plain function cannot be stopped, its conversation waits; use time-outs inside it, or async def",
+            )
+        await running
+
+    def _judge(self, handler: Handler, event: WebhookEvent, held: Held, error: BaseException) -> Verdict:
+        policy = handler.retry or self._retry
+        jitter = random.random()  # noqa: S311 - spreads retries, guards nothing
+        verdict = judge(error, held.record, policy, self._clock.now_ms(), jitter)
+        if verdict.failure is not None:
+            self._report(handler, event, held, verdict, verdict.failure)
+        return verdict
+
+    def _report(self, handler: Handler, event: WebhookEvent, held: Held, verdict: Retry | Dead, failure: Failure) -> None:
+        personal = [value for name, value in event.params.items() if name in PERSONAL_PARAMETERS]
+        retry = isinstance(verdict, Retry)
+        self._logger.warning(
+            "attempt failed" if retry else "event is dead",
+            event_id=event.id,
+            kind=event.raw.kind,
+            topic=held.topic,
+            handler=handler.name,
+            attempt=held.record.failures + 1,
+            error=f"{failure.type}: {hide(failure.message, personal)}",
+            traceback=hide(failure.traceback, personal),
+            **({"next_at": verdict.record.next_at} if isinstance(verdict, Retry) else {"reason": verdict.reason.value}),
+        )
+
+
+def _being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

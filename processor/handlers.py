@@ -1,0 +1,143 @@
+"""The public API: which function handles which kind of event."""
+
+import importlib
+import inspect
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+
+from processor.retry import RetryPolicy
+from shared.errors import HooklineError
+from shared.logs import Logger
+
+HandlerFunction = TypeVar("HandlerFunction", bound=Callable[..., Any])
+
+
+class HandlersError(HooklineError):
+    """The user's handlers cannot be loaded or are declared wrongly."""
+
+
+@dataclass(frozen=True)
+class Handler:
+    """One registered function. `timeout_s` and `retry` are None where the service's settings apply."""
+
+    function: Callable[..., Any]
+    timeout_s: float | None
+    retry: RetryPolicy | None
+    is_async: bool
+
+    @property
+    def name(self) -> str:
+        """Module and name of the function."""
+        return f"{self.function.__module__}.{self.function.__qualname__}"
+
+
+class Context:
+    """What a handler may know about the attempt it is in.
+
+    `attempt` counts from 1. `deadline` is the Unix time in seconds after which the attempt counts as timed out.
+    `idempotency_key` is the same in every attempt of an event: hand it to whatever must not happen twice.
+    """
+
+    def __init__(self, attempt: int, deadline: float, idempotency_key: str, kind: str, logger: Logger) -> None:
+        self.attempt = attempt
+        self.deadline = deadline
+        self.idempotency_key = idempotency_key
+        self._kind = kind
+        self._logger = logger
+
+    @cached_property
+    def logger(self) -> Logger:
+        """A structlog logger that names the event; numbers, bodies and tokens are redacted."""
+        return self._logger.bind(event_id=self.idempotency_key, kind=self._kind, attempt=self.attempt)
+
+
+class Handlers:
+    """A registry of handlers.
+
+    >>> handlers = Handlers()
+    >>> @handlers.on("message.received", timeout=10)
+    ... async def greet(event: MessageReceived, context: Context) -> None: ...
+    """
+
+    def __init__(self) -> None:
+        self._by_kind: dict[str, Handler | None] = {}
+
+    def on(
+        self, *kinds: str, timeout: float | None = None, retry: RetryPolicy | None = None
+    ) -> Callable[[HandlerFunction], HandlerFunction]:
+        """Register the decorated function for `kinds`; "*" stands for every kind without a handler of its own.
+
+        The function takes the event and a `Context`. An `async def` is cancelled at its time-out, in seconds; a plain `def`
+        runs in a thread, which nothing can interrupt, so its conversation waits until it returns.
+
+        Raises:
+            HandlersError: if a kind has a handler already.
+
+        """
+        if not kinds or callable(kinds[0]):
+            raise HandlersError('Name the kind of event: @handlers.on("message.received").')
+
+        def register(function: HandlerFunction) -> HandlerFunction:
+            for kind in kinds:
+                self._add(kind, Handler(function, timeout, retry, inspect.iscoroutinefunction(function)))
+            return function
+
+        return register
+
+    def ignore(self, *kinds: str) -> None:
+        """Settle events of `kinds` without doing anything, instead of dead-lettering them as unhandled."""
+        for kind in kinds:
+            self._add(kind, None)
+
+    def find(self, kind: str) -> Handler | None:
+        """Give the handler of `kind`, None if it is ignored.
+
+        Raises:
+            LookupError: if nothing is registered for it.
+
+        """
+        if kind in self._by_kind:
+            return self._by_kind[kind]
+        if "*" in self._by_kind:
+            return self._by_kind["*"]
+        raise LookupError(
+            f'No handler is registered for "{kind}". Add one with @handlers.on("{kind}") and replay this dead letter, '
+            f'or say handlers.ignore("{kind}").'
+        )
+
+    def _add(self, kind: str, handler: Handler | None) -> None:
+        if kind in self._by_kind:
+            raise HandlersError(f'"{kind}" has a handler already; an event has exactly one.')
+        self._by_kind[kind] = handler
+
+
+def load(location: str) -> Handlers:
+    """Import the `Handlers` object at `location`, written `module:attribute`.
+
+    Raises:
+        HandlersError: saying what is wrong with it.
+
+    """
+    module_name, _, attribute = location.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:
+        raise HandlersError(_explain_import(location, module_name, error)) from error
+    found = getattr(module, attribute, None)
+    if not isinstance(found, Handlers):
+        what = "does not exist" if found is None else f"is a {type(found).__name__}"
+        raise HandlersError(f"PROCESSOR_HANDLERS={location}: {attribute} {what} in {module_name}; it must be a Handlers().")
+    return found
+
+
+def _explain_import(location: str, module_name: str, error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name == module_name.partition(".")[0]:
+        return f"PROCESSOR_HANDLERS={location}: there is no module {module_name}. Start from its folder, or set PYTHONPATH."
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"PROCESSOR_HANDLERS={location}: importing {module_name} failed with {type(error).__name__}: {error} "
+        f"({where.filename}, line {where.lineno}). Mend that, then start again."
+    )

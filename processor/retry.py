@@ -1,0 +1,57 @@
+"""When a failed event is attempted again, and the record of it that outlives the process. Pure.
+
+Exponential backoff with full jitter: the delay is drawn evenly between nothing and a bound that doubles with every failure.
+Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
+"""
+
+from typing import Final
+
+import msgspec
+
+_MAX_DOUBLINGS: Final = 32  # beyond any sensible bound; keeps 2 ** n from overflowing a float
+
+
+class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How often, and how far apart. `base_s` bounds the first delay, `max_s` every delay, both in seconds."""
+
+    max_attempts: int = 8
+    base_s: float = 1.0
+    max_s: float = 300.0
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of an event's failed attempts; all times are Unix time in milliseconds, 0 for never.
+
+    Stored as JSON in `hookline:{p}:retries`, so that people can read it there.
+    """
+
+    failures: int = 0
+    next_at: int = 0
+    first_failed_at: int = 0
+    error: str = ""
+
+    def postponed(self, next_at: int) -> "Record":
+        """Give the same record with another time for the next attempt."""
+        return msgspec.structs.replace(self, next_at=next_at)
+
+
+NEVER_FAILED: Final = Record()
+
+
+def backoff_s(policy: RetryPolicy, failures: int, jitter: float) -> float:
+    """Give the seconds to wait after the `failures`-th failure, from 1 on; `jitter` is random, from 0 to 1."""
+    doublings = min(failures - 1, _MAX_DOUBLINGS)
+    return jitter * float(min(policy.max_s, policy.base_s * 2**doublings))
+
+
+def encode_record(record: Record) -> bytes:
+    """Give the JSON of `record`."""
+    return msgspec.json.encode(record)
+
+
+def decode_record(data: bytes | None) -> Record:
+    """Read a stored record. None, or one that cannot be read, counts as never failed: the event is then attempted anew."""
+    try:
+        return msgspec.json.decode(data, type=Record) if data is not None else NEVER_FAILED
+    except msgspec.DecodeError:
+        return NEVER_FAILED

@@ -1,0 +1,31 @@
+"""The threads that plain handler functions run in."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any
+
+
+class Threads:
+    """At most `limit` threads, started as they are needed."""
+
+    def __init__(self, limit: int) -> None:
+        self._pool = ThreadPoolExecutor(limit, thread_name_prefix="handler")
+        self._busy: set[Future[Any]] = set()
+
+    @property
+    def busy(self) -> int:
+        """How many functions are running. Nothing can stop them, and a normal exit of the interpreter waits for them."""
+        return len(self._busy)
+
+    def run(self, function: Callable[..., Any], *arguments: object) -> "asyncio.Future[Any]":
+        """Call `function` in a thread, with the caller's context variables."""
+        running = self._pool.submit(copy_context().run, function, *arguments)
+        self._busy.add(running)
+        running.add_done_callback(self._busy.discard)
+        return asyncio.wrap_future(running)
+
+    def close(self) -> None:
+        """Start no more threads, and let the idle ones end."""
+        self._pool.shutdown(wait=False, cancel_futures=True)

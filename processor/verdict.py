@@ -1,0 +1,88 @@
+"""What becomes of an event after an attempt: Done, Retry or Dead. Pure values, and the one function that decides."""
+
+import traceback
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from processor.retry import Record, RetryPolicy, backoff_s
+
+_TRACEBACK_TAIL: Final = 4000
+
+
+class Reject(Exception):
+    """Raised by a handler: this event will never succeed; dead-letter it now, with this message."""
+
+
+class RetryLater(Exception):
+    """Raised by a handler: run it again in `delay` seconds. It does not count as a failed attempt."""
+
+    def __init__(self, delay: float) -> None:
+        self.delay = delay
+        super().__init__(f"again in {delay} s")
+
+
+class Reason(StrEnum):
+    """Why an event is a dead letter."""
+
+    REJECTED = "rejected"
+    EXHAUSTED = "exhausted"
+    TIMED_OUT = "timed_out"
+    UNHANDLED = "unhandled"
+    UNDECODABLE = "undecodable"
+
+
+class Failure(NamedTuple):
+    """What went wrong, in words: the error's type, its message, and the end of its traceback."""
+
+    type: str
+    message: str
+    traceback: str = ""
+
+    @classmethod
+    def of(cls, error: BaseException) -> "Failure":
+        """Describe `error`."""
+        tail = "".join(traceback.format_exception(error))[-_TRACEBACK_TAIL:]
+        return cls(type(error).__name__, str(error), tail)
+
+
+class Done(NamedTuple):
+    """The event is settled."""
+
+
+class Retry(NamedTuple):
+    """The event is attempted again when its record says so."""
+
+    record: Record
+    failure: Failure | None = None
+
+
+class Dead(NamedTuple):
+    """The event goes to the dead letters. `attempts` counts those that failed, this one included."""
+
+    reason: Reason
+    failure: Failure
+    attempts: int
+    first_failed_at: int
+
+
+Verdict = Done | Retry | Dead
+
+
+def judge(error: BaseException, record: Record, policy: RetryPolicy, now_ms: int, jitter: float) -> Retry | Dead:
+    """Decide what becomes of an event whose handler raised `error`.
+
+    `record` tells of the attempts before; `now_ms` is Unix time in milliseconds; `jitter` is random, from 0 to 1.
+    """
+    if isinstance(error, RetryLater):
+        return Retry(record.postponed(now_ms + round(error.delay * 1000)))
+    failure = Failure.of(error)
+    attempts = record.failures + 1
+    first = record.first_failed_at or now_ms
+    if isinstance(error, Reject):
+        return Dead(Reason.REJECTED, failure, attempts, first)
+    if attempts >= policy.max_attempts:
+        reason = Reason.TIMED_OUT if isinstance(error, TimeoutError) else Reason.EXHAUSTED
+        return Dead(reason, failure, attempts, first)
+    next_at = now_ms + round(backoff_s(policy, attempts, jitter) * 1000)
+    summary = f"{failure.type}: {failure.message}"[:500]
+    return Retry(Record(failures=attempts, next_at=next_at, first_failed_at=first, error=summary), failure)

@@ -1,0 +1,37 @@
+"""Looking at what lies in Redis without touching it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from shared import keys
+from shared.broker.connection import RedisConnectionManager
+
+
+class Backlog(NamedTuple):
+    """What is not yet settled of one topic, over all partitions. `oldest_ms` is Unix time, None if there is nothing."""
+
+    events: int
+    oldest_ms: int | None
+
+
+async def backlogs(redis: RedisConnectionManager, partitions: int, topics: Sequence[str]) -> dict[str, Backlog]:
+    """Give the backlog of each topic.
+
+    Raises:
+        BrokerUnavailableError: if Redis did not answer.
+
+    """
+    pipeline = redis.commands.pipeline(transaction=False)
+    for topic in topics:
+        for partition in range(partitions):
+            pipeline.xlen(keys.topic(partition, topic))
+            pipeline.xrange(keys.topic(partition, topic), count=1)
+    answers = await redis.call("backlog", pipeline.execute())
+    width = 2 * partitions
+    per_topic = {topic: answers[at * width : (at + 1) * width] for at, topic in enumerate(topics)}
+    return {topic: _sum(own[::2], own[1::2]) for topic, own in per_topic.items()}
+
+
+def _sum(lengths: Sequence[int], firsts: Sequence[list[tuple[bytes, object]]]) -> Backlog:
+    oldest = [int(entries[0][0].partition(b"-")[0]) for entries in firsts if entries]
+    return Backlog(sum(lengths), min(oldest, default=None))
