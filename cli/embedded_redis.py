@@ -60,6 +60,6 @@ def arguments(server: Path, data: Path, socket: Path) -> list[str]:
         "appendfsync": "everysec",
         "save": "",
         "maxmemory-policy": "noeviction",
-        "loglevel": "warning",
+        "logfile": str(data.resolve() / "redis.log"),
     }
     return [str(server), *(word for name, value in settings.items() for word in (f"--{name}", value))]

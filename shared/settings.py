@@ -77,7 +77,7 @@ class SharedSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Look in the arguments, then in the environment, then in the TOML file."""
-        file = InitSettingsSource(settings_cls, _read_config_file())
+        file = InitSettingsSource(settings_cls, read_config_file())
         return init_settings, env_settings, file
 
     @classmethod
@@ -94,7 +94,13 @@ class SharedSettings(BaseSettings):
             raise SettingsError([_explain(cls, detail) for detail in error.errors()]) from None
 
 
-def _read_config_file() -> dict[str, Any]:
+def read_config_file() -> dict[str, Any]:
+    """Read the TOML file that `HOOKLINE_CONFIG` names; gives its top level by upper-case names, empty if none is named.
+
+    Raises:
+        SettingsError: if it cannot be read.
+
+    """
     name = os.environ.get(CONFIG_VARIABLE)
     if not name:
         return {}

@@ -1,0 +1,183 @@
+"""`hookline up`: Redis, ingress and processor on one machine, started and stopped together."""
+
+import asyncio
+import importlib.util
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import aiohttp
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from cli import embedded_redis
+from cli.part import Part
+from cli.workspace import Workspace
+from ingress.settings import IngressSettings
+from processor.settings import ProcessorSettings
+from shared.errors import HooklineError
+from shared.settings import read_config_file
+
+_READY_TIMEOUT_S: Final = 20.0
+_POLL_S: Final = 0.05
+_EXAMPLE: Final = "examples.greeter"
+
+
+class UpError(HooklineError):
+    """The pair could not be started, or a part of it ended by itself."""
+
+
+def up(
+    data: Annotated[Path, typer.Option(help="Folder for everything that is kept.")] = Path("var"),
+    port: Annotated[int | None, typer.Option(help="Port for webhooks; 8080 unless INGRESS_PORT is set.")] = None,
+    handlers: Annotated[str | None, typer.Option(help="Your handlers, as module:attribute.")] = None,
+) -> None:
+    """Start Redis, ingress and processor on this machine; Ctrl-C stops them. What was accepted is kept for the next start.
+
+    Example: hookline up --handlers bot:handlers
+    """
+    options = {"INGRESS_PORT": port and str(port), "PROCESSOR_HANDLERS": handlers}
+    os.environ.update({name: value for name, value in options.items() if value})
+    workspace = Workspace(data)
+    workspace.lock()
+    own_redis = _fill_in(workspace)
+    pair = Pair(workspace, IngressSettings.load(), ProcessorSettings.load(), own_redis=own_redis)
+    asyncio.run(pair.run())
+
+
+def _fill_in(workspace: Workspace) -> bool:
+    """Give every setting that nobody made a value that suits one machine; tells whether Redis is ours to start."""
+    made = {name for name, value in os.environ.items() if value} | read_config_file().keys()
+    defaults = {
+        "REDIS_URL": f"unix://{workspace.redis_socket}",
+        "PUBLIC_URL": f"http://127.0.0.1:{os.environ.get('INGRESS_PORT') or 8080}",
+        "INGRESS_HOST": "127.0.0.1",
+        "LOG_FORMAT": "console",
+    }
+    if "TWILIO_AUTH_TOKEN" not in made:
+        defaults["TWILIO_AUTH_TOKEN"] = workspace.development_token()
+    if importlib.util.find_spec("examples") and importlib.util.find_spec(_EXAMPLE):
+        defaults["PROCESSOR_HANDLERS"] = f"{_EXAMPLE}:handlers"
+    os.environ.update({name: value for name, value in defaults.items() if name not in made})
+    return "REDIS_URL" not in made
+
+
+class Pair:
+    """Both services and, if `own_redis`, a Redis for them."""
+
+    def __init__(
+        self, workspace: Workspace, ingress: IngressSettings, processor: ProcessorSettings, *, own_redis: bool
+    ) -> None:
+        self._workspace = workspace
+        self._ingress = ingress
+        self._processor = processor
+        self._own_redis = own_redis
+        self._console = Console(stderr=True)
+        self._parts: list[Part] = []
+        self._interrupted = asyncio.Event()
+
+    async def run(self) -> None:
+        """Start everything, stay until Ctrl-C, stop everything.
+
+        Raises:
+            UpError: if a part did not become ready or ended by itself.
+
+        """
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, self._interrupted.set)
+        try:
+            await self._start()
+            died = await self._first_to_end(self._ready())
+            if died is None and not self._interrupted.is_set():
+                self._say_how()
+                died = await self._first_to_end(self._interrupted.wait())
+        finally:
+            await self._stop()
+        if died is not None:
+            where = f"in {self._workspace.redis_data}/redis.log" if died.name == "redis" else "above"
+            raise UpError(f"The {died.name} ended by itself with code {await died.ended()}; its last lines are {where}.")
+
+    async def _start(self) -> None:
+        environment = dict(os.environ)
+        if self._own_redis:
+            server = embedded_redis.find_server()
+            command = embedded_redis.arguments(server, self._workspace.redis_data, self._workspace.redis_socket)
+            self._parts.append(await Part.start("redis", command, environment, [self._workspace.lock_descriptor]))
+        for name in ("processor", "ingress"):
+            self._parts.append(await Part.start(name, [sys.executable, "-m", name], environment))
+        self._workspace.note_processes(part.pid for part in self._parts)
+
+    async def _first_to_end(self, other: Coroutine[object, object, object]) -> Part | None:
+        """Wait for `other` or the end of a part, whichever comes first; gives the part."""
+        waits: dict[asyncio.Future[Any], Part] = {asyncio.ensure_future(part.ended()): part for part in self._parts}
+        rest = asyncio.ensure_future(other)
+        done, pending = await asyncio.wait([*waits, rest], return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        if rest in done:
+            rest.result()
+        return next((waits[task] for task in done if task in waits), None)
+
+    async def _ready(self) -> None:
+        """Wait until both services say that they can work, or Ctrl-C.
+
+        Raises:
+            UpError: if one does not within the time it should take.
+
+        """
+        ports = {"ingress": self._ingress.admin_port, "processor": self._processor.admin_port}
+        until = asyncio.get_running_loop().time() + _READY_TIMEOUT_S
+        async with aiohttp.ClientSession() as session:
+            for name, port in ports.items():
+                while (problem := await _not_ready(session, port)) and not self._interrupted.is_set():
+                    if asyncio.get_running_loop().time() > until:
+                        raise UpError(f"The {name} is not ready after {_READY_TIMEOUT_S:.0f} s: {problem}")
+                    await asyncio.sleep(_POLL_S)
+
+    def _say_how(self) -> None:
+        base = self._ingress.public_urls[0]
+        facts = {"public_url": base}
+        if self._ingress.auth_tokens == (self._workspace.development_token(),):
+            facts["auth_token"] = self._workspace.development_token()  # one that a person made is not written down
+        self._workspace.announce(facts)
+        lines = {
+            "webhooks": f"{base}/twilio",
+            "handlers": self._processor.handlers or "none: events are logged and settled",
+            "health": f"http://127.0.0.1:{self._ingress.admin_port}/readyz?verbose and "
+            f"http://127.0.0.1:{self._processor.admin_port}/readyz?verbose",
+            "data": f"{self._workspace.path}/" if self._own_redis else "in the Redis of REDIS_URL",
+            "try": "hookline send message --body hello   (in a second terminal)",
+            "stop": "Ctrl-C; what was accepted is kept for the next start",
+        }
+        self._console.print("\n[bold green]Hookline is up.[/]")
+        for name, text in lines.items():
+            self._console.print(f"  [dim]{name:9}[/] {escape(text)}", highlight=False, soft_wrap=True)
+        self._console.print()
+
+    async def _stop(self) -> None:
+        self._interrupted.clear()
+        hurry = asyncio.ensure_future(self._hurry())
+        for part in reversed(self._parts):
+            await part.stop()
+        hurry.cancel()
+        self._workspace.note_processes([])
+
+    async def _hurry(self) -> None:
+        """On a second Ctrl-C, stop at once; what is unfinished is pending in Redis."""
+        await self._interrupted.wait()
+        for part in self._parts:
+            part.terminate()
+
+
+async def _not_ready(session: aiohttp.ClientSession, port: int) -> str:
+    """Give what a service says it lacks, empty if nothing."""
+    try:
+        async with session.get(f"http://127.0.0.1:{port}/readyz") as response:
+            return "" if response.ok else (await response.text()).strip()
+    except aiohttp.ClientError:
+        return "it does not answer on its admin port"

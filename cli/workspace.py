@@ -1,0 +1,96 @@
+"""The folder in which `hookline up` keeps what it needs on one machine, and what `hookline send` reads from it."""
+
+import fcntl
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import IO, Final
+
+from shared.errors import HooklineError
+
+_MAX_SOCKET_PATH: Final = 100
+"""A Unix socket's path may have 107 bytes; Redis needs a few for itself while it starts."""
+
+
+class AlreadyRunningError(HooklineError):
+    """Another `hookline up` uses the same folder."""
+
+    def __init__(self, folder: Path, processes: str) -> None:
+        super().__init__(
+            f"Hookline already runs with its data in {folder}/ (process ids: {processes or 'not known yet'}). "
+            "Stop it with Ctrl-C, or choose another folder with --data. If it was killed, end those processes first."
+        )
+
+
+class Workspace:
+    """The folder `path`, made if it is missing, readable by its owner only."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: IO[str] | None = None
+
+    @property
+    def redis_data(self) -> Path:
+        """Where the embedded Redis keeps its append-only file."""
+        return self.path / "redis"
+
+    @property
+    def redis_socket(self) -> Path:
+        """Where the embedded Redis listens: in the folder, unless its path is too long for a socket."""
+        inside = self.path.resolve() / "redis.sock"
+        if len(os.fsencode(inside)) <= _MAX_SOCKET_PATH:
+            return inside
+        return Path(tempfile.gettempdir()) / f"hookline-{os.getuid()}-{os.getpid()}.sock"
+
+    def lock(self) -> None:
+        """Make the folder and claim it for this process.
+
+        Raises:
+            AlreadyRunningError: if another process has it.
+
+        """
+        self.redis_data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path.chmod(0o700)
+        self._lock = (self.path / "lock").open("a+")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.seek(0)
+            raise AlreadyRunningError(self.path, self._lock.read()) from None
+
+    @property
+    def lock_descriptor(self) -> int:
+        """The lock's file descriptor. A child that inherits it keeps the folder locked even if this process is killed."""
+        if self._lock is None:
+            raise RuntimeError("lock() was not called")
+        return self._lock.fileno()
+
+    def note_processes(self, pids: Iterable[int]) -> None:
+        """Write down who uses the folder, for the message to whoever tries to use it, too."""
+        if self._lock is not None:
+            self._lock.truncate(0)
+            self._lock.write(" ".join(map(str, pids)))
+            self._lock.flush()
+
+    def development_token(self) -> str:
+        """Give the auth token for trying things out, made at the first start and kept since."""
+        file = self.path / "auth-token"
+        if not file.exists():
+            file.touch(mode=0o600)
+            file.write_text(secrets.token_hex(16))
+        return file.read_text()
+
+    def announce(self, facts: Mapping[str, str]) -> None:
+        """Write down what `hookline send` needs to know of the pair that runs."""
+        (self.path / "up.json").write_text(json.dumps(facts, indent=2))
+
+    def announced(self) -> dict[str, str]:
+        """Read what `announce` wrote last, empty if nothing did."""
+        try:
+            facts: dict[str, str] = json.loads((self.path / "up.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return facts
