@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from cli.config import config
 from cli.send import send
 from cli.up import up
 from shared.errors import HooklineError
@@ -16,6 +17,7 @@ app = typer.Typer(
 )
 app.command()(up)
 app.command()(send)
+app.command()(config)
 
 
 def main() -> None:

@@ -1,18 +1,29 @@
 """The settings of the processor."""
 
-from pydantic import Field
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from shared.settings import Port, SharedSettings
+
+
+_LOCATION = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
+
+
+def _location(location: str) -> str:
+    if not _LOCATION.match(location):
+        raise ValueError("it must be written module:attribute, for example bot:handlers")
+    return location
 
 
 class ProcessorSettings(SharedSettings):
     """Everything the processor can be told."""
 
-    handlers: str | None = Field(
+    handlers: Annotated[str, AfterValidator(_location)] | None = Field(
         None,
         validation_alias="PROCESSOR_HANDLERS",
         description="Where your Handlers object is, as module:attribute; without it events are logged and settled",
-        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",
     )
     concurrency: int = Field(100, validation_alias="PROCESSOR_CONCURRENCY", description="Handlers at once", ge=1)
     window: int = Field(
