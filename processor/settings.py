@@ -7,7 +7,6 @@ from pydantic import AfterValidator, Field
 
 from shared.settings import Port, SharedSettings
 
-
 _LOCATION = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
 
 
