@@ -1,0 +1,86 @@
+"""Registering and loading handlers."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from processor import Context, Handlers, MessageReceived
+from processor.handlers import HandlersError, load
+
+
+async def on_message(event: MessageReceived, context: Context) -> None: ...
+
+
+def plain(event: MessageReceived, context: Context) -> None: ...
+
+
+def test_handler_is_found_by_kind() -> None:
+    """Each kind has its handler, with its own time-out; both ways of writing functions are told apart."""
+    handlers = Handlers()
+    assert handlers.on("message.received", timeout=3)(on_message) is on_message
+    handlers.on("call.status", "call.received")(plain)
+    message, call = handlers.find("message.received"), handlers.find("call.received")
+    assert message is not None
+    assert call is not None
+    assert (message.function, message.timeout_s, message.is_async) == (on_message, 3, True)
+    assert (call.function, call.timeout_s, call.is_async) == (plain, None, False)
+
+
+def test_star_takes_the_rest() -> None:
+    """The "*" handler gets the kinds that have none of their own, and no ignored ones."""
+    handlers = Handlers()
+    handlers.on("*")(plain)
+    handlers.on("message.received")(on_message)
+    handlers.ignore("call.status")
+    rest = handlers.find("anything")
+    assert rest is not None
+    assert rest.function is plain
+    assert handlers.find("call.status") is None
+
+
+def test_missing_handler_says_how_to_add_it() -> None:
+    """A kind without a handler is an error that names both remedies."""
+    with pytest.raises(LookupError, match=r'@handlers.on\("x.y"\).*handlers.ignore\("x.y"\)'):
+        Handlers().find("x.y")
+
+
+def test_second_handler_for_a_kind_is_refused() -> None:
+    """An event has exactly one handler."""
+    handlers = Handlers()
+    handlers.on("message.received")(on_message)
+    with pytest.raises(HandlersError, match="exactly one"):
+        handlers.on("message.received")(plain)
+
+
+def test_decorator_without_a_kind_is_refused() -> None:
+    """Forgetting the kind is told at once, not when the first event comes."""
+    with pytest.raises(HandlersError, match="Name the kind"):
+        Handlers().on()
+    with pytest.raises(HandlersError, match="Name the kind"):
+        Handlers().on(on_message)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("content", "location", "message"),
+    [
+        (None, "no_such_module_here:handlers", "there is no module no_such_module_here"),
+        ("", "user_bot:handlers", "handlers does not exist in user_bot"),
+        ("handlers = 5", "user_bot:handlers", "handlers is a int in user_bot"),
+        ("\nboom", "user_bot:handlers", "NameError.*user_bot.py, line 2"),
+        ("import no_such_dependency", "user_bot:handlers", "failed with ModuleNotFoundError.*no_such_dependency"),
+    ],
+    ids=["no module", "no attribute", "wrong type", "module fails", "dependency missing"],
+)
+def test_wrong_location_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, location: str, message: str
+) -> None:
+    """Whatever is wrong with PROCESSOR_HANDLERS is said in one line that names it."""
+    if content is not None:
+        (tmp_path / "user_bot.py").write_text(content)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "user_bot", raising=False)
+    with pytest.raises(HandlersError, match=message) as caught:
+        load(location)
+    assert str(caught.value).startswith(f"PROCESSOR_HANDLERS={location}")
+    monkeypatch.delitem(sys.modules, "user_bot", raising=False)

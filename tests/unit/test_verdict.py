@@ -1,0 +1,73 @@
+"""What becomes of an event whose handler raised."""
+
+import pytest
+
+from processor.retry import NEVER_FAILED, Record, RetryPolicy, backoff_s, decode_record, encode_record
+from processor.verdict import Dead, Reason, Reject, Retry, RetryLater, judge
+
+NOW = 1_000_000
+POLICY = RetryPolicy(max_attempts=3, base_s=2, max_s=10)
+
+
+def test_error_is_retried_with_backoff_and_jitter() -> None:
+    """A failure is tried again after a random part of a bound that doubles."""
+    first = judge(ValueError("no"), NEVER_FAILED, POLICY, NOW, jitter=1)
+    assert isinstance(first, Retry)
+    assert first.record == Record(failures=1, next_at=NOW + 2000, first_failed_at=NOW, error="ValueError: no")
+
+    second = judge(ValueError("no"), first.record, POLICY, NOW + 5000, jitter=0.5)
+    assert isinstance(second, Retry)
+    assert second.record == Record(failures=2, next_at=NOW + 7000, first_failed_at=NOW, error="ValueError: no")
+
+
+def test_last_attempt_is_dead() -> None:
+    """When the attempts are used up the event is dead, with the traceback and the time of its first failure."""
+    verdict = judge(_raised(ValueError("no")), Record(failures=2, first_failed_at=7), POLICY, NOW, jitter=1)
+    assert isinstance(verdict, Dead)
+    assert (verdict.reason, verdict.attempts, verdict.first_failed_at) == (Reason.EXHAUSTED, 3, 7)
+    assert verdict.failure.type == "ValueError"
+    assert verdict.failure.traceback.rstrip().endswith("ValueError: no")
+
+
+def test_last_timeout_says_so() -> None:
+    """An event whose last attempt timed out has that as its reason."""
+    verdict = judge(TimeoutError(), Record(failures=2), POLICY, NOW, jitter=1)
+    assert isinstance(verdict, Dead)
+    assert verdict.reason is Reason.TIMED_OUT
+
+
+def test_reject_is_dead_at_once() -> None:
+    """Reject needs no attempts to be used up."""
+    verdict = judge(Reject("not for us"), NEVER_FAILED, POLICY, NOW, jitter=1)
+    assert isinstance(verdict, Dead)
+    assert (verdict.reason, verdict.attempts, verdict.failure.message) == (Reason.REJECTED, 1, "not for us")
+
+
+def test_retry_later_does_not_count() -> None:
+    """RetryLater sets the time and burns no attempt, not even the last one."""
+    before = Record(failures=2, first_failed_at=5, error="x")
+    verdict = judge(RetryLater(60), before, POLICY, NOW, jitter=0)
+    assert verdict == Retry(Record(failures=2, next_at=NOW + 60_000, first_failed_at=5, error="x"))
+
+
+@pytest.mark.parametrize(("failures", "bound"), [(1, 2), (2, 4), (3, 8), (4, 10), (50, 10), (10_000, 10)], ids=str)
+def test_backoff_is_bounded(failures: int, bound: float) -> None:
+    """The bound doubles with each failure, up to the maximum, and jitter takes any part of it."""
+    assert backoff_s(POLICY, failures, 1) == bound
+    assert backoff_s(POLICY, failures, 0.25) == bound / 4
+    assert backoff_s(POLICY, failures, 0) == 0
+
+
+def test_record_survives_storage() -> None:
+    """A record reads back as it was written; one that cannot be read counts as never failed."""
+    record = Record(failures=3, next_at=9, first_failed_at=4, error="ü")
+    assert decode_record(encode_record(record)) == record
+    assert decode_record(None) == NEVER_FAILED
+    assert decode_record(b"{broken") == NEVER_FAILED
+
+
+def _raised(error: Exception) -> Exception:
+    try:
+        raise error  # noqa: TRY301
+    except Exception as caught:  # noqa: BLE001
+        return caught
