@@ -33,7 +33,7 @@ class Ingress:
         self._admin = Admin(self._health, settings.admin_host, settings.admin_port, "INGRESS_ADMIN_PORT")
         self._redis = RedisConnectionManager(settings.redis_url, settings.partitions, clock, logger)
         appender = Appender(self._redis, settings.partitions, settings.dedupe_window_s, settings.backlog_limit)
-        self._writer = Writer(appender, settings.write_budget_ms / 1000)
+        self._writer = Writer(appender, lambda: self._redis.ready, settings.write_budget_ms / 1000)
         keyring = Keyring(parse_secrets(settings.auth_tokens), settings.public_urls)
         webhooks = Webhooks(keyring, self._writer, clock, settings.max_body, settings.max_in_flight)
         self._server = _server(webhooks, settings)

@@ -4,6 +4,8 @@ Never text/plain: Twilio would text it back to the sender. A call without furthe
 Source: https://www.twilio.com/docs/messaging/twiml#twilio-expects, https://www.twilio.com/docs/voice/twiml.
 """
 
+from http import HTTPStatus
+
 from aiohttp import web
 
 from ingress.catalogue import CALL_RECEIVED, MESSAGE_RECEIVED, Kind
@@ -20,4 +22,5 @@ def accepted(kind: Kind) -> web.Response:
 
 def refused(status: int) -> web.Response:
     """Give the reply to a request that was not accepted: the status and nothing else, so that nothing leaks."""
-    return web.Response(status=status)
+    headers = {"Allow": "POST"} if status == HTTPStatus.METHOD_NOT_ALLOWED else None
+    return web.Response(status=status, headers=headers)

@@ -4,7 +4,7 @@ A lone event is written at once, and under load the batches grow by themselves t
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from aiojobs import Job
 
@@ -20,10 +20,14 @@ _Waiting = tuple[str, Event, asyncio.Future[Appended]]
 
 
 class Writer:
-    """Writes events durably, in the order in which they come. `budget_s` is the longest a batch may take, in seconds."""
+    """Writes events durably, in the order in which they come, once `ready` says so.
 
-    def __init__(self, appender: Appender, budget_s: float) -> None:
+    `budget_s` is the longest a batch may take, in seconds.
+    """
+
+    def __init__(self, appender: Appender, ready: Callable[[], bool], budget_s: float) -> None:
         self._appender = appender
+        self._ready = ready
         self._budget_s = budget_s
         self._waiting: list[_Waiting] = []
         self._wake = asyncio.Event()
@@ -45,6 +49,8 @@ class Writer:
             BrokerUnavailableError: if Redis did not confirm it in time. It may be there all the same.
 
         """
+        if not self._ready():
+            raise BrokerUnavailableError("Redis has not been reached yet, so nothing can be written.")
         written: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
         self._waiting.append((topic, event, written))
         self._wake.set()

@@ -2,6 +2,7 @@
 
 from aiohttp import web
 from prometheus_async.aio.web import server_stats
+from prometheus_client import disable_created_metrics
 
 from shared.health import Check, Health
 from shared.http import listen
@@ -11,6 +12,7 @@ class Admin:
     """Serves the health checks and the metrics of one service on `host`:`port`; `setting` is named if the port is taken."""
 
     def __init__(self, health: Health, host: str, port: int, setting: str) -> None:
+        disable_created_metrics()  # they double the page, and nobody asks when a counter was born
         self._health = health
         self._address = (host, port)
         self._setting = setting

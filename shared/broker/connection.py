@@ -64,8 +64,13 @@ class RedisConnectionManager:
         """Give the readiness check: None while Redis answers, else what is wrong and what to do."""
         return self._problem
 
+    @property
+    def ready(self) -> bool:
+        """Whether Redis has answered once and its layout is ours; nothing may be written before."""
+        return self._ready.is_set()
+
     async def wait_ready(self) -> None:
-        """Wait until Redis has answered and its layout is ours."""
+        """Wait until `ready`."""
         await self._ready.wait()
 
     async def call(self, operation: str, command: Awaitable[Result], timeout_s: float = _COMMAND_TIMEOUT_S) -> Result:
@@ -104,7 +109,7 @@ class RedisConnectionManager:
 
     async def _probe(self) -> bool:
         try:
-            await (self.call("ping", self._commands.ping()) if self._ready.is_set() else self._claim_layout())
+            await self._claim_layout()
         except BrokerUnavailableError as error:
             self._note(str(error))
             return False
@@ -113,13 +118,16 @@ class RedisConnectionManager:
         return True
 
     async def _claim_layout(self) -> None:
-        """Write our layout if Redis has none, then compare."""
+        """Write our layout if Redis has none, then compare.
+
+        As a probe this is better than a PING: it also fails where Redis cannot take a write, and heals a flushed layout.
+        """
         ours = {"partitions": str(self._partitions), "schema": SCHEMA.decode()}
         pipeline = self._commands.pipeline()
         for name, value in ours.items():
             pipeline.hsetnx(keys.LAYOUT, name, value)
         pipeline.hmget(keys.LAYOUT, list(ours))
-        *_, found = await self.call("layout", pipeline.execute())
+        *_, found = await self.call("probe", pipeline.execute())
         for (name, value), actual in zip(ours.items(), found, strict=True):
             if actual.decode() != value:
                 raise LayoutMismatchError(name, actual.decode(), value, _LAYOUT_REMEDIES[name])
