@@ -1,0 +1,172 @@
+"""One attempt of a handler, from its call to its verdict."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from processor import Context, Handlers, MessageReceived, RetryPolicy
+from processor.attempt import Attempts
+from processor.lanes import Held
+from processor.retry import Record
+from processor.threads import Threads
+from processor.verdict import Dead, Done, Reason, Retry, Verdict
+from shared.clock import SystemClock
+from shared.event import Event
+from shared.logs import get_logger
+
+
+@pytest.fixture
+def threads() -> Iterator[Threads]:
+    made = Threads(2)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def handlers() -> Handlers:
+    return Handlers()
+
+
+def held(record: Record | None = None, kind: str = "message.received") -> Held:
+    body = b"MessageSid=SM1&From=%2B14155550123&Body=my+secret"
+    event = Event(id="e1", kind=kind, key="k", dedupe_key="d", received_at=0, target="/twilio", body=body)
+    return Held("messages", "1-0", event, record or Record())
+
+
+async def attempt(handlers: Handlers, threads: Threads, timeout_s: float = 5, record: Record | None = None) -> Verdict:
+    policy = RetryPolicy(max_attempts=3)
+    attempts = Attempts(handlers, timeout_s, policy, threads, SystemClock(), get_logger("test"))
+    return await attempts.make(held(record))
+
+
+async def test_handler_gets_event_and_context(handlers: Handlers, threads: Threads) -> None:
+    """The event is typed; the context tells which attempt it is and what to hand on as idempotency key."""
+    seen: list[Any] = []
+
+    @handlers.on("message.received", timeout=7)
+    async def note(event: MessageReceived, context: Context) -> None:
+        seen.extend((event.from_, context.attempt, context.idempotency_key, context.deadline - SystemClock().now_ms() / 1000))
+
+    assert await attempt(handlers, threads, record=Record(failures=2)) == Done()
+    sender, number, key, left_s = seen
+    assert (sender, number, key) == ("+14155550123", 3, "e1")
+    assert 6 < left_s <= 7
+
+
+async def test_timeout_cancels_an_async_handler(handlers: Handlers, threads: Threads) -> None:
+    """An async handler past its time-out is cancelled and tried again."""
+    cancelled = asyncio.Event()
+
+    @handlers.on("message.received", timeout=0.01)
+    async def hang(event: MessageReceived, context: Context) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            cancelled.set()
+
+    verdict = await attempt(handlers, threads)
+    assert isinstance(verdict, Retry)
+    assert verdict.record.error.startswith("TimeoutError")
+    assert cancelled.is_set()
+
+
+async def test_overdue_thread_is_waited_for(handlers: Handlers, threads: Threads) -> None:
+    """A plain handler past its time-out is reported and waited for; that it succeeds in the end is what counts."""
+    go_on = threading.Event()
+
+    @handlers.on("message.received", timeout=0.01)
+    def slow(event: MessageReceived, context: Context) -> None:
+        go_on.wait(10)
+
+    with capture_logs() as logs:
+        attempting = asyncio.ensure_future(attempt(handlers, threads))
+        while not logs:
+            await asyncio.sleep(0.001)
+        assert threads.busy == 1
+        go_on.set()
+        assert await attempting == Done()
+    assert [line["event"] for line in logs] == ["handler overdue"]
+
+
+async def test_plain_handler_that_raises_is_tried_again(handlers: Handlers, threads: Threads) -> None:
+    """An error in a thread is judged like any other."""
+
+    @handlers.on("message.received")
+    def fail(event: MessageReceived, context: Context) -> None:
+        raise KeyError("x")
+
+    verdict = await attempt(handlers, threads)
+    assert isinstance(verdict, Retry)
+    assert verdict.record.failures == 1
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), SystemExit(1)], ids=["cancelled", "exit"])
+async def test_handler_cannot_take_the_service_along(handlers: Handlers, threads: Threads, error: BaseException) -> None:
+    """A handler that exits, or lets a cancellation of its own escape, has failed; nothing more."""
+
+    @handlers.on("message.received")
+    async def fail(event: MessageReceived, context: Context) -> None:
+        raise error
+
+    assert isinstance(await attempt(handlers, threads), Retry)
+
+
+async def test_cancelled_attempt_is_none(handlers: Handlers, threads: Threads) -> None:
+    """An attempt that the shutdown cancels yields no verdict."""
+    begun = asyncio.Event()
+
+    @handlers.on("message.received")
+    async def wait(event: MessageReceived, context: Context) -> None:
+        begun.set()
+        await asyncio.sleep(60)
+
+    attempting = asyncio.ensure_future(attempt(handlers, threads))
+    await begun.wait()
+    attempting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await attempting
+
+
+async def test_unhandled_kind_is_dead(handlers: Handlers, threads: Threads) -> None:
+    """An event that no handler is registered for is kept as a dead letter."""
+    verdict = await attempt(handlers, threads)
+    assert isinstance(verdict, Dead)
+    assert verdict.reason is Reason.UNHANDLED
+
+
+async def test_ignored_kind_is_done(handlers: Handlers, threads: Threads) -> None:
+    """An ignored kind is settled."""
+    handlers.ignore("message.received")
+    assert await attempt(handlers, threads) == Done()
+
+
+async def test_failure_is_reported_without_personal_data(handlers: Handlers, threads: Threads) -> None:
+    """The log line has error and traceback, but no value of the event that is personal."""
+
+    @handlers.on("message.received")
+    async def fail(event: MessageReceived, context: Context) -> None:
+        raise ValueError(f"cannot handle {event.body} from {event.from_}")
+
+    with capture_logs() as logs:
+        await attempt(handlers, threads)
+    (line,) = logs
+    assert line["event"] == "attempt failed"
+    assert line["error"] == "ValueError: cannot handle [redacted] from [redacted]"
+    assert "my secret" not in str(line)
+    assert "14155550123" not in str(line)
+
+
+async def test_own_retry_policy_wins(handlers: Handlers, threads: Threads) -> None:
+    """A handler with a retry policy of its own is judged by that one."""
+
+    @handlers.on("message.received", retry=RetryPolicy(max_attempts=1))
+    async def fail(event: MessageReceived, context: Context) -> None:
+        raise ValueError
+
+    verdict = await attempt(handlers, threads)
+    assert isinstance(verdict, Dead)
+    assert verdict.reason is Reason.EXHAUSTED

@@ -1,0 +1,60 @@
+"""Combining verdicts into one settlement."""
+
+from processor.lanes import Held
+from processor.retry import Record, encode_record
+from processor.settle import combine
+from processor.verdict import Dead, Done, Failure, Reason, Retry, Verdict
+from shared.event import Event
+
+DEAD = Dead(Reason.REJECTED, Failure("Reject", "no", "tb"), 1, 5)
+
+
+def held(number: int, topic: str = "messages", record: Record | None = None) -> Held:
+    event = Event(id=f"e{number}", kind="k", key="", dedupe_key="", received_at=0, target="/", body=b"")
+    return Held(topic, f"{number}-0", event, record or Record())
+
+
+def test_verdicts_are_sorted_by_what_is_to_be_done() -> None:
+    """Done events are grouped by topic, failures carry their record, dead ones their letter."""
+    record = Record(failures=1, next_at=9)
+    batch: list[tuple[Held, Verdict]] = [
+        (held(1), Done()),
+        (held(2), Retry(record)),
+        (held(3, "calls"), Done()),
+        (held(4), DEAD),
+        (held(5), Done()),
+    ]
+    settlements = combine(batch, now_ms=77)
+    assert settlements.done == {"messages": ["1-0", "5-0"], "calls": ["3-0"]}
+    assert settlements.failed == {"e2": encode_record(record)}
+    (dead,) = settlements.dead
+    assert (dead.topic, dead.entry_id) == ("messages", "4-0")
+    fields = dict(zip(dead.letter[::2], dead.letter[1::2], strict=True))
+    assert (fields["dead.reason"], fields["dead.message"], fields["dead.at"]) == ("rejected", "no", "77")
+    assert settlements.recorded == []
+
+
+def test_record_goes_with_its_event() -> None:
+    """The retry record of an event that failed before is removed when the event is settled."""
+    batch: list[tuple[Held, Verdict]] = [
+        (held(1, record=Record(failures=2)), Done()),
+        (held(2, record=Record(failures=3)), DEAD),
+    ]
+    assert combine(batch, 0).recorded == ["e1", "e2"]
+
+
+def test_last_verdict_in_a_batch_counts() -> None:
+    """An event that failed and then succeeded within one batch leaves no record behind."""
+    event = held(1)
+    retry = Retry(Record(failures=1))
+    event.record = retry.record
+    settlements = combine([(event, retry), (event, Done())], 0)
+    assert settlements.failed == {}
+    assert settlements.recorded == ["e1"]
+    assert settlements.done == {"messages": ["1-0"]}
+
+
+def test_no_two_batches_share_anything() -> None:
+    """Each combination begins empty."""
+    combine([(held(1), Done())], 0)
+    assert combine([], 0).done == {}

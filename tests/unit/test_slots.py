@@ -1,0 +1,105 @@
+"""How many handlers run at once, and when."""
+
+import asyncio
+
+import pytest
+
+from processor.lanes import Lane
+from processor.slots import Slots
+from tests.support.manual_clock import ManualClock, settle
+
+
+class Works:
+    """Work that begins and ends when the test says."""
+
+    def __init__(self) -> None:
+        self.running: dict[str, asyncio.Event] = {}
+        self.finished: list[str] = []
+
+    async def __call__(self, lane: Lane) -> None:
+        name = lane.name[1]
+        end = self.running[name] = asyncio.Event()
+        try:
+            await end.wait()
+            self.finished.append(name)
+        finally:
+            del self.running[name]
+
+    async def finish(self, name: str) -> None:
+        self.running[name].set()
+        await settle()
+
+
+def lane(name: str) -> Lane:
+    return Lane(("messages", name))
+
+
+async def test_no_more_than_the_limit_run_at_once() -> None:
+    """Lanes beyond the limit wait for a slot, and get it in the order in which they were offered."""
+    works, slots = Works(), Slots(2, ManualClock())
+    for name in "abcd":
+        slots.offer(lane(name), 0, works)
+    await settle()
+    assert list(works.running) == ["a", "b"]
+    await works.finish("b")
+    assert list(works.running) == ["a", "c"]
+    await works.finish("a")
+    await works.finish("c")
+    await works.finish("d")
+    assert works.finished == ["b", "a", "c", "d"]
+
+
+async def test_retry_runs_at_its_time_and_holds_no_slot_before() -> None:
+    """A lane that waits for its retry leaves its slot to others, and runs when its time has come."""
+    clock = ManualClock()
+    works, slots = Works(), Slots(1, clock)
+    slots.offer(lane("later"), clock.now_ms() + 5000, works)
+    slots.offer(lane("now"), 0, works)
+    await settle()
+    assert list(works.running) == ["now"]
+    assert slots.retrying() == {"messages": 1}
+    await works.finish("now")
+    await clock.advance(4.9)
+    assert list(works.running) == []
+    await clock.advance(0.1)
+    assert list(works.running) == ["later"]
+    assert slots.retrying() == {}
+
+
+async def test_drain_waits_for_what_runs_and_starts_nothing() -> None:
+    """At shutdown running handlers finish; those that wait for a slot or a retry are not begun."""
+    clock = ManualClock()
+    works, slots = Works(), Slots(1, clock)
+    slots.offer(lane("running"), 0, works)
+    slots.offer(lane("waiting"), 0, works)
+    slots.offer(lane("retry"), clock.now_ms() + 1, works)
+    await settle()
+    draining = asyncio.ensure_future(slots.drain(timeout_s=30))
+    await settle()
+    assert not draining.done()
+    await works.finish("running")
+    assert await draining == 0
+    await clock.advance(1)
+    assert works.finished == ["running"]
+    assert works.running == {}
+
+
+async def test_drain_cancels_what_outlives_the_deadline() -> None:
+    """A handler that does not end in time is cancelled, and counted."""
+    works, slots = Works(), Slots(2, ManualClock())
+    slots.offer(lane("stuck"), 0, works)
+    await settle()
+    assert await slots.drain(timeout_s=0) == 1
+    assert works.finished == []
+
+
+async def test_mistake_of_ours_is_not_silent() -> None:
+    """Should the work itself raise, which no handler can cause, the supervised watch raises it."""
+
+    async def broken(_lane: Lane) -> None:
+        raise RuntimeError("a mistake")
+
+    slots = Slots(1, ManualClock())
+    slots.offer(lane("a"), 0, broken)
+    with pytest.raises(RuntimeError, match="a mistake"):
+        await slots.watch()
