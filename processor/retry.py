@@ -44,12 +44,12 @@ def backoff_s(policy: RetryPolicy, failures: int, jitter: float) -> float:
     return jitter * float(min(policy.max_s, policy.base_s * 2**doublings))
 
 
-def encode_record(record: Record) -> bytes:
+def encode_record(record: Record) -> str:
     """Give the JSON of `record`."""
-    return msgspec.json.encode(record)
+    return msgspec.json.encode(record).decode()
 
 
-def decode_record(data: bytes | None) -> Record:
+def decode_record(data: bytes | str | None) -> Record:
     """Read a stored record. None, or one that cannot be read, counts as never failed: the event is then attempted anew."""
     try:
         return msgspec.json.decode(data, type=Record) if data is not None else NEVER_FAILED

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from processor.retry import Record, RetryPolicy, backoff_s
 
 _TRACEBACK_TAIL: Final = 4000
+_MESSAGE_LIMIT: Final = 1000
 
 
 class Reject(Exception):
@@ -41,8 +42,9 @@ class Failure(NamedTuple):
     @classmethod
     def of(cls, error: BaseException) -> "Failure":
         """Describe `error`."""
-        tail = "".join(traceback.format_exception(error))[-_TRACEBACK_TAIL:]
-        return cls(type(error).__name__, str(error), tail)
+        described = traceback.TracebackException.from_exception(error)  # survives an error whose __str__ fails
+        tail = "".join(described.format())[-_TRACEBACK_TAIL:]
+        return cls(type(error).__name__, _storable(str(described)[:_MESSAGE_LIMIT]), _storable(tail))
 
 
 class Done(NamedTuple):
@@ -66,6 +68,11 @@ class Dead(NamedTuple):
 
 
 Verdict = Done | Retry | Dead
+
+
+def _storable(text: str) -> str:
+    """Give `text` without lone surrogates, which UTF-8 cannot hold."""
+    return text.encode(errors="replace").decode()
 
 
 def judge(error: BaseException, record: Record, policy: RetryPolicy, now_ms: int, jitter: float) -> Retry | Dead:

@@ -1,60 +1,65 @@
-"""Fixtures that more than one kind of test uses."""
+"""Fixtures that every test can ask for."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import redis
 
+from ingress.settings import IngressSettings
+from processor.settings import ProcessorSettings
+from shared.settings import CONFIG_VARIABLE
 from tests.support.redis_server import RedisServer
-from tests.support.service_process import ServiceProcess
+from tests.support.services import Services
+from tests.support.stored import Stored
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the settings of whoever runs the tests."""
+    fields = [*IngressSettings.model_fields.values(), *ProcessorSettings.model_fields.values()]
+    for name in {CONFIG_VARIABLE, *(str(field.validation_alias) for field in fields)}:
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")
-def shared_redis() -> Iterator[RedisServer]:
-    """One server for all tests of a worker that only need some Redis."""
-    server = RedisServer().start()
-    yield server
-    server.close()
+def redis_server() -> Iterator[RedisServer]:
+    """Give a server shared by the tests of one xdist worker: leave it running. To break one, take `own_redis`."""
+    with RedisServer() as server:
+        yield server
 
 
 @pytest.fixture
-def redis_server(shared_redis: RedisServer) -> RedisServer:
-    """An empty Redis that the test must leave running."""
-    with shared_redis.client() as client:
+def redis_client(redis_server: RedisServer) -> Iterator["redis.Redis"]:
+    """Give a blocking client, for assertions, on a server that is empty."""
+    with redis_server.client as client:
         client.flushall()
-    return shared_redis
-
-
-@pytest.fixture
-def redis_client(redis_server: RedisServer) -> Iterator[redis.Redis]:
-    """A client of `redis_server` for assertions."""
-    with redis_server.client() as client:
         yield client
 
 
 @pytest.fixture
-def own_redis() -> Iterator[Callable[..., RedisServer]]:
-    """Start servers that the test may kill, pause or configure."""
-    servers: list[RedisServer] = []
-
-    def start(**settings: str) -> RedisServer:
-        servers.append(RedisServer(**settings))
-        return servers[-1].start()
-
-    yield start
-    for server in servers:
-        server.close()
+def redis_url(redis_server: RedisServer, redis_client: "redis.Redis") -> str:
+    """Give the REDIS_URL of a server that is empty."""
+    assert redis_client.dbsize() == 0
+    return redis_server.url
 
 
 @pytest.fixture
-def service() -> Iterator[Callable[..., ServiceProcess]]:
-    """Make service processes that end with the test."""
-    services: list[ServiceProcess] = []
+def stored(redis_client: "redis.Redis") -> Stored:
+    """Give a reader of what the services left in the shared server."""
+    return Stored(redis_client)
 
-    def make(name: str, **settings: str) -> ServiceProcess:
-        services.append(ServiceProcess(name, settings))
-        return services[-1]
 
-    yield make
-    for made in services:
-        made.close()
+@pytest.fixture
+def own_redis() -> Iterator[RedisServer]:
+    """Give a running server of the test's own, to kill, pause and restart; what it took survives a crash."""
+    with RedisServer({"appendonly": "yes", "appendfsync": "always"}) as server:
+        yield server
+
+
+@pytest.fixture
+async def services(tmp_path: Path) -> AsyncIterator[Services]:
+    """Give a maker of service processes, which ends all that it made."""
+    made = Services(tmp_path)
+    yield made
+    await made.close()

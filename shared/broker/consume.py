@@ -44,7 +44,7 @@ class Settlements(msgspec.Struct):
     """topic -> entry ids"""
     recorded: list[str] = []
     """ids of settled events whose retry record is to go"""
-    failed: dict[str, bytes] = {}
+    failed: dict[str, str] = {}
     """event id -> retry record"""
     dead: list[DeadLetter] = []
 

@@ -4,12 +4,10 @@ import asyncio
 import random
 from collections import Counter, defaultdict
 
-from cli.samples import Sample, parameters
 from tests.acceptance.conftest import Line, Pair
 from tests.support.service_process import ServiceProcess
-from tests.support.streams import dead_letters, retry_records, unsettled
-from tests.support.twilio import Twilio
 from tests.support.waiting import until
+from tests.support.webhooks import Twilio, message, sid
 
 WEBHOOKS = 20_000
 SENDERS = 100
@@ -20,8 +18,8 @@ SEED = 7
 class Load:
     """Senders that each deliver their messages one after the other, a tenth of them twice, until each is acknowledged."""
 
-    def __init__(self, twilio: Twilio) -> None:
-        self._twilio = twilio
+    def __init__(self, pair: Pair) -> None:
+        self._pair = pair
         self._random = random.Random(SEED)
         self.acknowledged: list[str] = []
 
@@ -31,34 +29,42 @@ class Load:
             for number in range(SENDERS):
                 senders.create_task(self._send_all(f"+1415555{number:04d}"))
 
+    async def progress(self) -> None:
+        """Wait until one more is acknowledged."""
+        before = len(self.acknowledged)
+        await until(lambda: len(self.acknowledged) > before, "the load goes on")
+
     async def _send_all(self, sender: str) -> None:
         for number in range(WEBHOOKS // SENDERS):
-            params = parameters(Sample.MESSAGE, sender, "+15005550001", str(number))
+            message_sid = sid("SM")
+            webhook = Twilio().webhook(message(From=sender, Body=str(number), MessageSid=message_sid))
             for _ in range(2 if self._random.random() < 0.1 else 1):
-                await self._twilio.deliver(params)
-            self.acknowledged.append(params["MessageSid"])
+                await self._pair.deliver(webhook)
+            self.acknowledged.append(message_sid)
 
 
 async def kill_and_restart(load: Load, service: ServiceProcess, offset: float) -> None:
     """Kill `service` at even distances of the load's progress, restarting it each time."""
     for number in range(KILLS):
-        due = WEBHOOKS * (number + offset) / KILLS
-        await until(lambda due=due: len(load.acknowledged) >= due, timeout_s=110)  # type: ignore[misc]
-        await asyncio.to_thread(service.kill)
-        await asyncio.to_thread(service.start)
+        due = int(WEBHOOKS * (number + offset) / KILLS)
+        while len(load.acknowledged) < due:
+            await load.progress()
+        await service.kill()
+        await service.start()
 
 
 async def test_nothing_is_lost_doubled_or_out_of_order(pair: Pair) -> None:
     """Every acknowledged webhook is handled, duplicates are one event, senders keep their order, and nothing is left over."""
-    async with Twilio(pair.ingress.port) as twilio:
-        load = Load(twilio)
-        await asyncio.gather(load.run(), kill_and_restart(load, pair.ingress, 0.3), kill_and_restart(load, pair.processor, 0.6))
-    await until(lambda: unsettled(pair.client) == 0, timeout_s=60)
+    load = Load(pair)
+    await asyncio.gather(
+        load.run(), kill_and_restart(load, pair.ingress, offset=0.3), kill_and_restart(load, pair.processor, offset=0.6)
+    )
+    await until(pair.settled, "all is settled")
     handled = pair.lines()
     assert len(load.acknowledged) == WEBHOOKS
     assert set(load.acknowledged) <= {line["sid"] for line in handled}, "an acknowledged webhook was never handled"
-    assert dead_letters(pair.client) == []
-    assert retry_records(pair.client) == 0
+    assert pair.dead_letters() == []
+    assert pair.retry_records() == 0
     assert_each_webhook_is_one_event(handled)
     assert_order_per_sender(handled)
     again = len(handled) - len({line["id"] for line in handled})

@@ -1,61 +1,60 @@
 """A webhook from socket to settled, through both services."""
 
-from typing import Any
-
-from cli.samples import Sample, parameters
 from tests.acceptance.conftest import Pair
-from tests.support.streams import dead_letters, retry_records, unsettled
-from tests.support.twilio import Twilio
 from tests.support.waiting import until
+from tests.support.webhooks import RECIPIENT, SENDER, Twilio, Webhook, call, message, message_status, sid
 
-SENDER, RECIPIENT = "+14155550123", "+15005550001"
+TWILIO = Twilio()
 
 
-def message(body: str, sender: str = SENDER) -> dict[str, str]:
-    return parameters(Sample.MESSAGE, sender, RECIPIENT, body)
+def texted(body: str, sender: str = SENDER) -> Webhook:
+    return TWILIO.webhook(message(Body=body, From=sender))
 
 
 async def test_message_is_handled_once(pair: Pair) -> None:
-    """A signed message is answered with empty TwiML, handled once, and removed."""
-    params = message("hello")
-    async with Twilio(pair.ingress.port) as twilio:
-        for _ in range(3):
-            status, body, headers = await twilio.post(params)
-            assert (status, body, headers["Content-Type"]) == (200, "<Response/>", "text/xml")
-    await until(lambda: unsettled(pair.client) == 0)
-    assert [(line["sid"], line["body"], line["attempt"]) for line in pair.lines()] == [(params["MessageSid"], "hello", 1)]
-    assert dead_letters(pair.client) == []
+    """A signed message is answered with empty TwiML, handled once however often it is delivered, and removed."""
+    message_sid = sid("SM")
+    webhook = TWILIO.webhook(message(Body="hello", MessageSid=message_sid))
+    for _ in range(3):
+        reply = await pair.client.post(webhook)
+        assert (reply.status, reply.body, reply.content_type) == (200, b"<Response/>", "text/xml")
+    await until(pair.settled, "all is settled")
+    assert [(line["sid"], line["body"], line["attempt"]) for line in pair.lines()] == [(message_sid, "hello", 1)]
+    assert pair.dead_letters() == []
 
 
 async def test_plain_function_handles_a_status(pair: Pair) -> None:
     """A plain handler runs too, and its event is settled."""
-    async with Twilio(pair.ingress.port) as twilio:
-        assert (await twilio.post(parameters(Sample.STATUS, SENDER, RECIPIENT, "")))[0] == 204
-    await until(lambda: unsettled(pair.client) == 0)
+    assert (await pair.client.post(TWILIO.webhook(message_status()))).status == 204
+    await until(pair.settled, "all is settled")
     assert [line["body"] for line in pair.lines()] == ["delivered"]
 
 
 async def test_failing_event_is_retried_in_its_place(pair: Pair) -> None:
-    """An event that fails twice is handled at the third attempt, before the later ones of its conversation, after others."""
-    async with Twilio(pair.ingress.port) as twilio:
-        for body, sender in (("fail-twice", SENDER), ("second", SENDER), ("other", "+14155550999")):
-            assert (await twilio.post(message(body, sender)))[0] == 200
-    await until(lambda: unsettled(pair.client) == 0)
-    ended = pair.lines()
-    assert [(line["body"], line["attempt"]) for line in ended if line["from"] == SENDER] == [("fail-twice", 3), ("second", 1)]
-    assert retry_records(pair.client) == 0
+    """An event that fails twice is handled at the third attempt, before the later ones of its conversation."""
+    for body in ("fail-twice", "second"):
+        assert (await pair.client.post(texted(body))).status == 200
+    await until(pair.settled, "all is settled")
+    assert [(line["body"], line["attempt"]) for line in pair.lines()] == [("fail-twice", 3), ("second", 1)]
+    assert pair.retry_records() == 0
+
+
+async def test_waiting_conversation_holds_up_nobody_else(pair: Pair) -> None:
+    """While one conversation waits for a retry, others are handled."""
+    for body, sender in (("later", SENDER), ("behind", SENDER), ("other", "+14155550999")):
+        assert (await pair.client.post(texted(body, sender))).status == 200
+    await until(pair.settled, "all is settled")
+    assert [line["body"] for line in pair.lines()] == ["other", "later", "behind"]
 
 
 async def test_dead_letters_say_why(pair: Pair) -> None:
     """What cannot succeed is a dead letter with reason, error, attempts, and all that the event consisted of."""
     senders = {body: f"+1415555{number:04d}" for number, body in enumerate(("fail", "hang", "exit", "reject"))}
-    async with Twilio(pair.ingress.port) as twilio:
-        for body, sender in senders.items():
-            assert (await twilio.post(message(body, sender)))[0] == 200
-        assert (await twilio.post(parameters(Sample.CALL, SENDER, RECIPIENT, "")))[0] == 200
-        await until(lambda: len(dead_letters(pair.client)) == 5, timeout_s=40)
-    await until(lambda: unsettled(pair.client) == 0)
-    letters = {letter["key"].partition(":")[0]: letter for letter in dead_letters(pair.client)}
+    for body, sender in senders.items():
+        assert (await pair.client.post(texted(body, sender))).status == 200
+    assert (await pair.client.post(TWILIO.webhook(call()))).status == 200
+    await until(lambda: len(pair.dead_letters()) == 5 and pair.settled(), "all five are dead")
+    letters = {letter["key"].partition(":")[0]: letter for letter in pair.dead_letters()}
     facts = {
         body: (letter["dead.reason"], letter["dead.error"], letter["dead.attempts"])
         for body, sender in senders.items()
@@ -72,14 +71,13 @@ async def test_dead_letters_say_why(pair: Pair) -> None:
     unhandled = next(letter for letter in letters.values() if letter["kind"] == "call.received")
     assert unhandled["dead.reason"] == "unhandled"
     assert "handlers.ignore" in unhandled["dead.message"]
-    assert retry_records(pair.client) == 0
+    assert pair.retry_records() == 0
 
 
 async def test_retry_later_runs_again_without_counting(pair: Pair) -> None:
     """RetryLater comes back at its time, as the same attempt."""
-    async with Twilio(pair.ingress.port) as twilio:
-        assert (await twilio.post(message("later")))[0] == 200
-    await until(lambda: unsettled(pair.client) == 0)
+    assert (await pair.client.post(texted("later"))).status == 200
+    await until(pair.settled, "all is settled")
     assert {line["attempt"] for line in pair.lines("begin")} == {1}
     assert len(pair.lines("begin")) >= 2
     assert len(pair.lines()) == 1
@@ -87,12 +85,12 @@ async def test_retry_later_runs_again_without_counting(pair: Pair) -> None:
 
 async def test_logs_and_metrics_hold_no_personal_data(pair: Pair) -> None:
     """Numbers, bodies and tokens of handled, failed and refused webhooks appear in no log line and no metric."""
-    async with Twilio(pair.ingress.port) as twilio:
-        assert (await twilio.post(message("fail:planted-secret")))[0] == 200
-        assert (await twilio.post(message("planted-secret"), token="planted-token"))[0] == 403
-        await until(lambda: len(dead_letters(pair.client)) == 1)
-    seen = pair.ingress.log_text() + pair.processor.log_text()
-    seen += pair.ingress.probe("metrics")[1] + pair.processor.probe("metrics")[1]
+    assert (await pair.client.post(texted("fail:planted-secret"))).status == 200
+    forged = Twilio(token="planted-token").webhook(message(Body="planted-secret"))
+    assert (await pair.client.post(forged)).status == 403
+    await until(lambda: len(pair.dead_letters()) == 1, "it is dead")
+    seen = pair.ingress.errors + pair.processor.errors
+    seen += await pair.ingress.probe("metrics", 200) + await pair.processor.probe("metrics", 200)
     assert "attempt failed" in seen
     assert "event is dead" in seen
     for secret in ("planted-secret", "planted-token", SENDER, "14155550123", RECIPIENT):
@@ -101,12 +99,11 @@ async def test_logs_and_metrics_hold_no_personal_data(pair: Pair) -> None:
 
 async def test_undecodable_entry_is_dead_lettered_alone(pair: Pair) -> None:
     """An entry that is no event becomes a dead letter, field by field, and those around it are handled."""
-    pair.client.xadd("hookline:{3}:messages", {"v": "99", "blob": b"\xff\x00"})
-    async with Twilio(pair.ingress.port) as twilio:
-        assert (await twilio.post(message("after")))[0] == 200
-    await until(lambda: len(dead_letters(pair.client)) == 1 and unsettled(pair.client) == 0)
-    letters: Any = pair.client.xrange("hookline:{3}:dead")
-    ((_, letter),) = letters
+    pair.redis.xadd("hookline:{3}:messages", {"v": "99", "blob": b"\xff\x00"})
+    assert (await pair.client.post(texted("after"))).status == 200
+    await until(lambda: len(pair.dead_letters()) == 1 and pair.settled(), "it is dead, and the other one settled")
+    ((_, words),) = pair.stored.dead_letters(3)
+    letter = dict(zip(words[::2], words[1::2], strict=True))
     assert letter[b"blob"] == b"\xff\x00"
     assert letter[b"dead.reason"] == b"undecodable"
     assert [line["body"] for line in pair.lines()] == ["after"]
@@ -114,10 +111,8 @@ async def test_undecodable_entry_is_dead_lettered_alone(pair: Pair) -> None:
 
 async def test_flushed_redis_heals_by_itself(pair: Pair) -> None:
     """After FLUSHALL the groups and the layout come back, with a log line, and new webhooks are handled."""
-    pair.client.flushall()
-    async with Twilio(pair.ingress.port) as twilio:
-        await until(lambda: pair.client.exists("hookline:{0}:messages") == 1)
-        assert await twilio.deliver(message("after the flush")) >= 1
-        await until(lambda: [line["body"] for line in pair.lines()] == ["after the flush"])
-    pair.processor.wait_for_log("consumer group is gone, creating it anew")
-    await until(lambda: pair.client.hget("hookline:layout", "partitions") == b"8")
+    pair.redis.flushall()
+    await pair.deliver(texted("after the flush"))
+    await until(lambda: [line["body"] for line in pair.lines()] == ["after the flush"], "it is handled")
+    await pair.processor.logged("consumer group is gone, creating it anew")
+    await until(lambda: pair.redis.hget("hookline:layout", "partitions") == b"8", "the layout is back")

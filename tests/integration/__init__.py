@@ -1,0 +1,1 @@
+"""Tests of one service against a real Redis server."""

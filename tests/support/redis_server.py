@@ -1,62 +1,94 @@
-"""A real Redis server of a test's own."""
+"""A real Redis server of a test's own, which can be killed, restarted, paused and resumed."""
 
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
 
 import redis
 
 from cli.embedded_redis import find_server
+from tests.support.ports import LOOPBACK, free_port
+from tests.support.waiting import PATIENCE_S
 
-_START_S = 10.0
+BINARY_VARIABLE: Final = "HOOKLINE_TEST_REDIS_SERVER"
+"""Names the redis-server to test against, for another version or for Valkey."""
+
+_DEFAULTS: Final = {"bind": LOOPBACK, "save": "", "appendonly": "no", "daemonize": "no", "maxmemory-policy": "noeviction"}
+_POLL_S: Final = 0.002
+_STARTS: Final = 20
+
+
+@cache
+def server_binary() -> Path:
+    """Give the redis-server that tests use."""
+    chosen = os.environ.get(BINARY_VARIABLE)
+    return Path(chosen) if chosen else find_server()
 
 
 class RedisServer:
-    """A `redis-server` process with its own port and folder. `settings` are written as on its command line, without dashes.
+    """A server on a loopback port and in a temporary folder of its own; both stay the same until `close`.
 
-    `HOOKLINE_TEST_REDIS_SERVER` names another binary to test against.
+    `settings` are those of redis.conf, for example `{"appendonly": "yes", "requirepass": "secret"}`. Starting blocks the caller
+    for some 50 ms. As a context manager it starts and closes.
     """
 
-    def __init__(self, **settings: str) -> None:
-        self._binary = os.environ.get("HOOKLINE_TEST_REDIS_SERVER") or str(find_server())
-        self._folder = Path(tempfile.mkdtemp(prefix="hookline-redis-"))
-        self._settings = {"save": "", "appendonly": "no", "loglevel": "warning"} | settings
-        self._process: subprocess.Popen[bytes] | None = None
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
         self.port = free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix="hookline-redis-"))
+        self._settings = _DEFAULTS | dict(settings or {})
+        self._process: subprocess.Popen[bytes] | None = None
+        self._chosen = False
 
     @property
     def url(self) -> str:
-        """What REDIS_URL must be."""
-        password = self._settings.get("requirepass")
-        return f"redis://{f':{password}@' if password else ''}127.0.0.1:{self.port}/0"
+        """The REDIS_URL of database 0, with the password if there is one."""
+        password = self._settings.get("requirepass", "")
+        return f"redis://{f':{password}@' if password else ''}{LOOPBACK}:{self.port}/0"
 
-    def client(self) -> redis.Redis:
-        """Give a client for assertions."""
-        return redis.Redis(port=self.port, password=self._settings.get("requirepass"), decode_responses=False)
+    @property
+    def client(self) -> "redis.Redis":
+        """A blocking client for assertions, which works whatever `maxclients` or pools the service uses. Close it after use."""
+        return redis.Redis.from_url(self.url, protocol=2, single_connection_client=False)
 
-    def start(self) -> "RedisServer":
-        """Start it, again if it ran before, and wait until it answers."""
-        words = [word for name, value in self._settings.items() for word in (f"--{name}", value)]
-        command = [self._binary, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder), *words]
-        with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        self._wait_until_it_answers()
-        return self
+    @property
+    def running(self) -> bool:
+        """Whether the process lives, paused or not."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> Self:
+        """Start, and wait until it answers PING, with its data loaded."""
+        for _ in range(_STARTS):
+            self._process = self._spawn()
+            if self._answers():
+                self._chosen = True
+                return self
+            if not self._chosen:
+                self.port = free_port()
+        raise RuntimeError(f"redis-server does not start:\n{self._log.read_text()[-2000:]}")
+
+    def stop(self) -> None:
+        """Ask it to shut down as on SIGTERM, and wait."""
+        self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it as a crash would."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        """End it at once, as a crash would."""
+        self._end(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Start it again on the same port and data, after ending it as a crash would if it still runs."""
+        self.kill()
+        self.start()
 
     def pause(self) -> None:
-        """Stop it from doing anything, its connections staying open."""
+        """Make it stall: connections stay open, and nothing is answered until `resume`."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -65,30 +97,48 @@ class RedisServer:
 
     def close(self) -> None:
         """End it and remove its folder."""
-        if self._process is not None:
-            self.resume()
         self.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / "redis.log"
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        settings = self._settings | {"port": str(self.port), "dir": str(self.folder)}
+        words = [word for name, value in settings.items() for word in (f"--{name}", value)]
+        with self._log.open("ab") as log:
+            return subprocess.Popen([server_binary(), *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def _answers(self) -> bool:
+        """Wait until it answers; False if it ended instead, as it does when its port is taken."""
+        deadline = time.monotonic() + PATIENCE_S
+        with self.client as client:
+            while self.running and time.monotonic() < deadline:
+                try:
+                    if client.ping() and client.info("server")["process_id"] == self._pid:
+                        return True
+                except redis.RedisError:
+                    time.sleep(_POLL_S)
+        return False
+
+    @property
+    def _pid(self) -> int:
+        return self._process.pid if self._process else 0
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._signal(number)
+            self._signal(signal.SIGCONT)  # one that is paused would not notice SIGTERM
+            self._process.wait(PATIENCE_S)
+            self._process = None
 
     def _signal(self, number: signal.Signals) -> None:
-        if self._process is not None:
+        if self._process is not None and self._process.poll() is None:
             self._process.send_signal(number)
-
-    def _wait_until_it_answers(self) -> None:
-        until = time.monotonic() + _START_S
-        with self.client() as client:
-            while time.monotonic() < until:
-                try:
-                    client.ping()
-                except (redis.ConnectionError, redis.exceptions.BusyLoadingError):
-                    time.sleep(0.01)
-                else:
-                    return
-        raise TimeoutError(f"redis-server did not start: {(self._folder / 'log').read_text()}")
-
-
-def free_port() -> int:
-    """Give a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

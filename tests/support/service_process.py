@@ -1,129 +1,205 @@
-"""A service as a real child process."""
+"""`python -m ingress` and `python -m processor` as real child processes."""
 
+import asyncio
 import json
 import os
 import signal
-import subprocess
 import sys
-import tempfile
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Final, Self
 
-_WAIT_S = 20.0
-_POLL_S = 0.01
-_ROOT = Path(__file__).parents[2]
+import aiohttp
+
+from tests.support.ports import LOOPBACK
+from tests.support.waiting import PATIENCE_S, until
+
+_ROOT: Final = Path(__file__).parents[2]
+_INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV")
+_LONGEST_LINE: Final = 4 * 1024 * 1024
+
+INGRESS_PORTS: Final = ("INGRESS_PORT", "INGRESS_ADMIN_PORT")
+PROCESSOR_PORTS: Final = ("PROCESSOR_ADMIN_PORT",)
+
+
+class EndedError(AssertionError):
+    """The process ended while a test still needed it."""
 
 
 class ServiceProcess:
-    """`python -m <name>` with `settings` as its only Hookline settings. The system chooses its ports; `port` tells them."""
+    """One service as a child process, in the folder `folder`, with `settings` as its whole environment besides PATH and the like.
 
-    def __init__(self, name: str, settings: Mapping[str, str]) -> None:
-        self.name = name
-        ports = {f"{name.upper()}_ADMIN_PORT": "0"} | ({"INGRESS_PORT": "0"} if name == "ingress" else {})
-        plain = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_START") if key in os.environ}
-        self._environment = {**plain, "PYTHONPATH": str(_ROOT), "LOG_FORMAT": "json", **ports, **settings}
-        self._log = Path(tempfile.mkstemp(prefix=f"hookline-{name}-")[1])
-        self._process: subprocess.Popen[bytes] | None = None
-        self._log_start = 0
+    `ports` names the settings of its ports. Each is chosen by the system at the first start, unless `settings` has it, and kept
+    over restarts. The service's own `listening` line says which they are, so no two tests can race for one.
+    """
+
+    def __init__(self, arguments: Sequence[str], ports: Sequence[str], settings: Mapping[str, str], folder: Path) -> None:
         self.port = 0
         self.admin_port = 0
+        self.stdout: list[str] = []
+        self.stderr: list[str] = []
+        self._arguments = arguments
+        self._ports = ports
+        self._settings = {"LOG_FORMAT": "json"} | dict.fromkeys(ports, "0") | dict(settings)
+        self._folder = folder
+        self._process: asyncio.subprocess.Process | None = None
+        self._readers: list[asyncio.Task[None]] = []
 
-    def start(self, *, ready: bool = True) -> "ServiceProcess":
-        """Start it, again if it ran before, and wait until it listens, and is ready if `ready`."""
-        self._log_start = self._log.stat().st_size
-        with self._log.open("ab") as log:
-            command = [sys.executable, "-m", self.name]
-            self._process = subprocess.Popen(command, cwd=_ROOT, env=self._environment, stdout=log, stderr=log)
-        listening = self.wait_for_log("listening")
-        self.admin_port = int(str(listening["admin_port"]))
-        self.port = int(str(listening.get("port", 0)))
-        if self.port:
-            self._environment["INGRESS_PORT"] = str(self.port)  # after a restart its clients find it where it was
-        if ready:
-            self.wait_until_ready()
+    @classmethod
+    def ingress(cls, settings: Mapping[str, str], folder: Path) -> Self:
+        """Give an ingress, not yet started."""
+        return cls(["-m", "ingress"], INGRESS_PORTS, {"INGRESS_HOST": LOOPBACK} | dict(settings), folder)
+
+    @classmethod
+    def processor(cls, settings: Mapping[str, str], folder: Path) -> Self:
+        """Give a processor, not yet started."""
+        return cls(["-m", "processor"], PROCESSOR_PORTS, settings, folder)
+
+    @property
+    def url(self) -> str:
+        """Where webhooks go, without a path."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def admin_url(self) -> str:
+        """Where health checks and metrics are."""
+        return f"http://{LOOPBACK}:{self.admin_port}"
+
+    @property
+    def pid(self) -> int:
+        """The process id of the current or last run."""
+        return self._started.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; negative if a signal ended it."""
+        return self._started.returncode
+
+    @property
+    def errors(self) -> str:
+        """Everything written to standard error so far, over all runs."""
+        return "\n".join(self.stderr)
+
+    @property
+    def logs(self) -> list[dict[str, Any]]:
+        """The log lines so far, over all runs."""
+        return [json.loads(line) for line in self.stderr if line.startswith("{")]
+
+    async def launch(self) -> Self:
+        """Start the process, and wait for nothing."""
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *self._arguments,
+            cwd=self._folder,
+            env=inherited | {"PYTHONPATH": str(_ROOT), "PYTHONUNBUFFERED": "1"} | self._settings,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=_LONGEST_LINE,
+        )
+        outputs = ((self._process.stdout, self.stdout), (self._process.stderr, self.stderr))
+        self._readers = [asyncio.create_task(_collect(stream, lines)) for stream, lines in outputs if stream]
         return self
 
-    def run(self) -> tuple[int, str]:
-        """Run it until it ends by itself; gives its exit code and what it wrote."""
-        command = [sys.executable, "-m", self.name]
-        done = subprocess.run(
-            command, cwd=_ROOT, env=self._environment, capture_output=True, text=True, timeout=_WAIT_S, check=False
-        )
-        return done.returncode, done.stdout + done.stderr
+    async def listen(self) -> Self:
+        """Start the process, and wait until its ports are open."""
+        before = len(self.logs)
+        await self.launch()
+        line = await self.logged("listening", after=before)
+        self.port, self.admin_port = line.get("port", 0), line["admin_port"]
+        for name in self._ports:
+            self._settings[name] = str(self.admin_port if "ADMIN" in name else self.port)
+        return self
 
-    def wait_until_ready(self) -> None:
-        """Wait until /readyz says ok."""
-        self._wait(lambda: self.probe("readyz")[0] == 200, "did not become ready")
+    async def start(self) -> Self:
+        """Start the process, and wait until it is ready."""
+        await self.listen()
+        await self.probe("readyz", 200)
+        return self
 
-    def wait_for_log(self, event: str) -> dict[str, object]:
-        """Wait for the line of `event` since the last start, and give it."""
-        found: list[dict[str, object]] = []
+    async def probe(self, name: str, status: int) -> str:
+        """Ask `/livez`, `/readyz` or `/startupz` until it answers with `status`; gives its text."""
+        async with aiohttp.ClientSession() as session, asyncio.timeout(PATIENCE_S):
+            while True:
+                self._ensure_running(f"/{name} said {status}")
+                async with session.get(f"{self.admin_url}/{name}") as answer:
+                    text = await answer.text()
+                    if answer.status == status:
+                        return text
+                await asyncio.sleep(0.02)
 
-        def look() -> bool:
-            found.extend(line for line in self.log_lines() if line.get("event") == event)
-            return bool(found)
+    async def logged(
+        self, event: str, holds: Callable[[dict[str, Any]], bool] = lambda _line: True, *, after: int = 0
+    ) -> dict[str, Any]:
+        """Wait until a line with `event` was logged for which `holds` is true, past the first `after` lines; gives it."""
 
-        self._wait(look, f"did not log {event!r}")
-        return found[0]
+        def find() -> dict[str, Any] | None:
+            found = next((line for line in self.logs[after:] if line.get("event") == event and holds(line)), None)
+            if found is None and not self._readers_busy():
+                self._ensure_running(f"it logged {event!r}")
+            return found
 
-    def log_lines(self) -> list[dict[str, object]]:
-        """Give the JSON lines logged since the last start."""
-        lines = self._log.read_bytes()[self._log_start :].decode().splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+        line = await until(find, f"{event!r} is logged")
+        assert line is not None
+        return line
 
-    def log_text(self) -> str:
-        """Give everything it ever wrote."""
-        return self._log.read_text()
-
-    def probe(self, path: str) -> tuple[int, str]:
-        """Give the answer of the admin port to a GET of `path`, status 0 if it does not answer."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/{path}", timeout=5) as response:
-                return response.status, response.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-        except OSError:
-            return 0, ""
-
-    def kill(self) -> None:
-        """End it as a crash would."""
-        self._signal(signal.SIGKILL)
-        self.wait()
-
-    def terminate(self) -> int:
-        """Ask it to stop, and wait until it has; gives its exit code."""
+    def terminate(self) -> None:
+        """Ask it to stop."""
         self._signal(signal.SIGTERM)
-        return self.wait()
 
-    def send_signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
-        self._signal(number)
+    def pause(self) -> None:
+        """Make it stall until `resume`, its connections open."""
+        self._signal(signal.SIGSTOP)
 
-    def wait(self) -> int:
-        """Wait until it has ended; gives its exit code."""
-        if self._process is None:
-            raise RuntimeError("it was not started")
-        return self._process.wait(_WAIT_S * 2)
+    def resume(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
 
-    def close(self) -> None:
-        """End it, whatever state it is in."""
-        if self._process is not None and self._process.poll() is None:
-            self._signal(signal.SIGCONT)
-            self.kill()
-        self._log.unlink(missing_ok=True)
+    async def kill(self) -> int:
+        """End it at once, as a crash would; gives the exit code."""
+        self._signal(signal.SIGKILL)
+        return await self.ended()
+
+    async def stop(self) -> int:
+        """Ask it to stop, and wait; gives the exit code."""
+        self.terminate()
+        return await self.ended()
+
+    async def restart(self) -> Self:
+        """Stop it, then start it again on the same ports and wait until it is ready."""
+        await self.stop()
+        return await self.start()
+
+    async def ended(self) -> int:
+        """Wait until it has ended and all that it wrote was read; gives the exit code."""
+        async with asyncio.timeout(PATIENCE_S):
+            code = await self._started.wait()
+            await asyncio.gather(*self._readers)
+        return code
+
+    async def close(self) -> None:
+        """End it, whatever it does."""
+        if self._process is not None:
+            await self.kill()
+
+    @property
+    def _started(self) -> asyncio.subprocess.Process:
+        assert self._process is not None, "not launched yet"
+        return self._process
+
+    def _readers_busy(self) -> bool:
+        return not all(reader.done() for reader in self._readers)
 
     def _signal(self, number: signal.Signals) -> None:
-        if self._process is not None:
-            self._process.send_signal(number)
+        if self.exit_code is None:
+            self._started.send_signal(number)
 
-    def _wait(self, condition: Callable[[], bool], failure: str) -> None:
-        until = time.monotonic() + _WAIT_S
-        while not condition():
-            if self._process is not None and self._process.poll() is not None:
-                raise RuntimeError(f"{self.name} ended with {self._process.returncode}: {self.log_text()[-2000:]}")
-            if time.monotonic() > until:
-                raise TimeoutError(f"{self.name} {failure}: {self.log_text()[-2000:]}")
-            time.sleep(_POLL_S)
+    def _ensure_running(self, before: str) -> None:
+        if self.exit_code is not None:
+            raise EndedError(f"{' '.join(self._arguments)} ended with {self.exit_code} before {before}:\n{self.errors}")
+
+
+async def _collect(stream: asyncio.StreamReader, lines: list[str]) -> None:
+    async for line in stream:
+        lines.append(line.decode(errors="replace").rstrip("\n"))

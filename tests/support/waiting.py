@@ -1,24 +1,37 @@
-"""Waiting for a condition, never for a time."""
+"""Waiting for conditions. Tests never wait for a number of seconds."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 
-_POLL_S = 0.01
+Value = TypeVar("Value")
+
+PATIENCE_S: Final = 30.0
+"""After this long a condition is given up; generous, since a test that passes never waits for it."""
+
+_POLL_S: Final = 0.01
 
 
-async def until(condition: Callable[[], bool | Awaitable[bool]], timeout_s: float = 20.0) -> None:
-    """Return once `condition` holds.
+class NeverError(AssertionError):
+    """What a test waited for did not happen."""
 
-    Raises:
-        TimeoutError: if it does not within `timeout_s` seconds.
 
-    """
-    deadline = time.monotonic() + timeout_s
-    while True:
-        holds = condition()
-        if holds if isinstance(holds, bool) else await holds:
-            return
+async def until(condition: Callable[[], Value], what: str) -> Value:
+    """Wait until `condition()` is true, and give its value; `what` says in words what is waited for."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (value := condition()):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {timeout_s} s: {condition}")
+            raise NeverError(f"waited in vain until {what}; last seen: {value!r}")
         await asyncio.sleep(_POLL_S)
+    return value
+
+
+async def until_answer(ask: Callable[[], Awaitable[Value]], good: Callable[[Value], bool], what: str) -> Value:
+    """Await `ask()` again and again until its answer is `good`, and give that answer; `what` says it in words."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not good(answer := await ask()):
+        if time.monotonic() > deadline:
+            raise NeverError(f"waited in vain until {what}; last answer: {answer!r}")
+        await asyncio.sleep(_POLL_S)
+    return answer

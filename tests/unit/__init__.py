@@ -1,0 +1,1 @@
+"""Tests without Redis and without waiting."""

@@ -58,6 +58,20 @@ def test_backoff_is_bounded(failures: int, bound: float) -> None:
     assert backoff_s(POLICY, failures, 0) == 0
 
 
+class Unprintable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text for you")
+
+
+@pytest.mark.parametrize("error", [ValueError("caf\udce9"), Unprintable()], ids=["surrogate", "broken __str__"])
+def test_any_error_can_be_stored(error: Exception) -> None:
+    """An error whose text is not UTF-8, or that has none, becomes a retry record and a dead letter all the same."""
+    for policy in (POLICY, RetryPolicy(max_attempts=1)):
+        verdict = judge(error, NEVER_FAILED, policy, NOW, jitter=1)
+        assert verdict.failure is not None
+        assert "".join(verdict.failure).encode()
+
+
 def test_record_survives_storage() -> None:
     """A record reads back as it was written; one that cannot be read counts as never failed."""
     record = Record(failures=3, next_at=9, first_failed_at=4, error="ü")

@@ -2,7 +2,7 @@
 --
 -- KEYS      [1] retries hash, [2] dead-letter stream, then the topic streams
 -- ARGV      [1] consumer group
---           [2] MessagePack: {done, recorded, failed, dead}
+--           [2] MessagePack without its binary type, which the servers' library does not know: {done, recorded, failed, dead}
 --               done      list of {stream, entry ids}
 --               recorded  list of event ids whose retry record goes
 --               failed    list of {event id, retry record}

@@ -1,0 +1,67 @@
+"""An ingress inside the test's own event loop: the real wiring and ports, without a process around it."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+
+from ingress.app import Ingress
+from ingress.settings import IngressSettings
+from shared.clock import SystemClock
+from shared.service import Supervisor
+from tests.support.ingress_client import IngressClient
+from tests.support.logbook import Logbook
+from tests.support.ports import LOOPBACK
+from tests.support.waiting import until
+from tests.support.webhooks import PUBLIC_URL, TOKEN
+
+
+@dataclass(frozen=True)
+class LocalIngress:
+    """What a test holds of a running ingress. `client` delivers webhooks, `admin` asks the admin port."""
+
+    port: int
+    client: IngressClient
+    admin: IngressClient
+    logbook: Logbook
+    supervisor: Supervisor
+
+
+def ingress_settings(redis_url: str) -> dict[str, str]:
+    """Give the settings of an ingress for tests, as environment variables. Ports are chosen by the system."""
+    return {
+        "REDIS_URL": redis_url,
+        "PUBLIC_URL": PUBLIC_URL,
+        "TWILIO_AUTH_TOKEN": TOKEN,
+        "INGRESS_HOST": LOOPBACK,
+        "INGRESS_PORT": "0",
+        "INGRESS_ADMIN_PORT": "0",
+        "INGRESS_WRITE_BUDGET_MS": "5000",  # a busy machine must not turn a 200 into a 503
+    }
+
+
+@asynccontextmanager
+async def listening_ingress(settings: Mapping[str, str]) -> AsyncIterator[LocalIngress]:
+    """Run an ingress whose ports are open; Redis may not have answered yet."""
+    logbook = Logbook()
+    supervisor = Supervisor(logbook.logger)
+    ingress = Ingress(IngressSettings.model_validate(settings), SystemClock(), logbook.logger)
+    try:
+        await ingress.start(supervisor)
+        line = logbook.find("listening")
+        assert line is not None
+        async with aiohttp.ClientSession() as session:
+            client, admin = (IngressClient(session, line[name]) for name in ("port", "admin_port"))
+            yield LocalIngress(line["port"], client, admin, logbook, supervisor)
+    finally:
+        await ingress.stop()
+        await supervisor.close()
+
+
+@asynccontextmanager
+async def running_ingress(settings: Mapping[str, str]) -> AsyncIterator[LocalIngress]:
+    """Run an ingress that is ready."""
+    async with listening_ingress(settings) as ingress:
+        await until(lambda: ingress.logbook.find("redis answers"), "ingress is ready")
+        yield ingress

@@ -1,0 +1,35 @@
+"""Free TCP ports on the loopback for servers that cannot choose one themselves, or must keep theirs over a restart.
+
+They lie below the range from which the system takes the ports of outgoing connections. Above that bound a client that keeps
+trying a server which is down can be given the server's own port, and then talks to itself.
+"""
+
+import random
+import socket
+from pathlib import Path
+from typing import Final
+
+LOOPBACK: Final = "127.0.0.1"
+
+_RANGE: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_LOWEST: Final = 15000
+_USUAL_BOUND: Final = 32768
+_CHANCE: Final = random.SystemRandom()  # not seeded, so that xdist workers do not all try the same ports
+
+
+def free_port() -> int:
+    """Give a port on which nothing listens now. Somebody else may take it first: be ready to ask again."""
+    bound = int(_RANGE.read_text().split()[0]) if _RANGE.exists() else _USUAL_BOUND
+    while True:
+        port = _CHANCE.randrange(_LOWEST, bound)
+        if _is_free(port):
+            return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True

@@ -1,0 +1,58 @@
+"""Reading what lies in Redis, for assertions."""
+
+from typing import Any
+
+import redis
+
+from shared import keys
+from shared.event import Event, decode
+from shared.topics import DEFAULT_TOPICS
+
+PARTITIONS = 8
+
+
+class Stored:
+    """What a Redis server holds of Hookline's. `client` speaks RESP2."""
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self._client = client
+
+    def entries(self, partition: int, topic: str) -> list[tuple[str, list[bytes]]]:
+        """Give the entries of one stream, oldest first: id, and names and values in turn."""
+        return self._range(keys.topic(partition, topic))
+
+    def dead_letters(self, partition: int) -> list[tuple[str, list[bytes]]]:
+        """Give the dead letters of one partition, oldest first."""
+        return self._range(keys.dead(partition))
+
+    def events(self, topic: str | None = None) -> list[Event]:
+        """Give the unsettled events of `topic`, or of all, partition by partition."""
+        topics = DEFAULT_TOPICS if topic is None else (topic,)
+        found = (self.entries(partition, name) for name in topics for partition in range(PARTITIONS))
+        return [decode(fields) for entries in found for _, fields in entries]
+
+    def pending(self, partition: int, topic: str) -> list[str]:
+        """Give the ids of the entries that were read and not settled."""
+        answer = self._client.execute_command("XPENDING", keys.topic(partition, topic), keys.GROUP, "-", "+", 1000)
+        return [_text(row["message_id"] if isinstance(row, dict) else row[0]) for row in answer]
+
+    def retry_records(self, partition: int) -> dict[str, bytes]:
+        """Give the retry records of one partition, by event id."""
+        answer: dict[bytes, bytes] = self._client.execute_command("HGETALL", keys.retries(partition))
+        return {name.decode(): value for name, value in answer.items()}
+
+    def empty(self) -> bool:
+        """Whether there is nothing but the layout."""
+        return {_text(key) for key in self._client.execute_command("KEYS", "*")} <= {keys.LAYOUT}
+
+    def _range(self, stream: str) -> list[tuple[str, list[bytes]]]:
+        answer: list[tuple[bytes, Any]] = self._client.execute_command("EVAL", _RANGE, 1, stream)
+        return [(_text(entry), list(fields)) for entry, fields in answer]
+
+
+# In a script, since the client would turn the fields of an entry into a dict, and lose their order and repetitions.
+_RANGE = "return redis.call('XRANGE', KEYS[1], '-', '+')"
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

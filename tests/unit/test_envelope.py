@@ -1,0 +1,124 @@
+"""The event as it lies in a stream."""
+
+import uuid
+from itertools import chain
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import UndecodableError
+from shared.event import FIELD_NAMES, Event, decode, encode, new_event_id
+
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+events = st.builds(
+    Event,
+    id=texts,
+    kind=texts,
+    key=texts,
+    dedupe_key=texts,
+    received_at=st.integers(0, 2**53),
+    account=texts,
+    content_type=texts,
+    target=texts,
+    body=st.binary(),
+    signature=texts,
+    signer=texts,
+    traceparent=texts,
+)
+EVENT = Event(id="1", kind="k", key="key", dedupe_key="d", received_at=1, target="/", body=b"\xff\x00")
+
+
+def wire(event: Event) -> list[bytes]:
+    """Give `event` as Redis gives it back: names and values in turn, all bytes."""
+    values = [value.encode() if isinstance(value, str) else value for value in encode(event)]
+    return list(chain.from_iterable(zip(FIELD_NAMES, values, strict=True)))
+
+
+def without(name: bytes, fields: list[bytes]) -> list[bytes]:
+    at = fields.index(name)
+    return fields[:at] + fields[at + 2 :]
+
+
+def replaced(name: bytes, value: bytes) -> list[bytes]:
+    return [*without(name, wire(EVENT)), name, value]
+
+
+@given(events)
+def test_round_trip(event: Event) -> None:
+    """What is written is read back, whatever the texts and the body are."""
+    assert decode(wire(event)) == event
+
+
+@given(events, st.randoms())
+def test_order_of_fields_does_not_matter(event: Event, random: "st.Random") -> None:  # type: ignore[name-defined]
+    """A tool that rewrote an entry may have changed the order of its fields."""
+    fields = wire(event)
+    pairs = random.sample(list(zip(fields[::2], fields[1::2], strict=True)), len(fields) // 2)
+    assert decode(list(chain.from_iterable(pairs))) == event
+
+
+def test_unknown_fields_are_ignored() -> None:
+    """An entry with fields of a later version, or of a dead letter, is still read."""
+    assert decode([*wire(EVENT), b"reason", b"later", b"odd"]) == EVENT
+
+
+@pytest.mark.parametrize("name", FIELD_NAMES)
+def test_missing_field_is_named(name: bytes) -> None:
+    """An entry that lacks a field is undecodable, and the error says which."""
+    with pytest.raises(UndecodableError, match="schema" if name == b"v" else f"field {name.decode()} is missing"):
+        decode(without(name, wire(EVENT)))
+
+
+@pytest.mark.parametrize("version", [b"2", b"", b"01"])
+def test_unknown_schema_is_refused(version: bytes) -> None:
+    """An entry of another schema is not guessed at."""
+    with pytest.raises(UndecodableError, match="is not b'1'"):
+        decode(replaced(b"v", version))
+
+
+@pytest.mark.parametrize(("name", "value"), [(b"received", b"soon"), (b"received", b""), (b"kind", b"\xff"), (b"key", b"\xc3")])
+def test_malformed_field_is_refused(name: bytes, value: bytes) -> None:
+    """An entry with a field that cannot be read is undecodable, without its content in the error."""
+    with pytest.raises(UndecodableError, match="a field is malformed: (ValueError|UnicodeDecodeError)$"):
+        decode(replaced(name, value))
+
+
+@pytest.mark.parametrize("fields", [[], [b"hello"], [b"v"], [b"v", b"1"]])
+def test_something_else_entirely_is_refused(fields: list[bytes]) -> None:
+    """An entry that somebody else wrote is undecodable, not a crash."""
+    with pytest.raises(UndecodableError):
+        decode(fields)
+
+
+@given(st.integers(0, 2**48 - 1), st.none() | st.binary(min_size=10, max_size=10))
+def test_event_id_is_a_uuid_of_version_7(now_ms: int, entropy: bytes | None) -> None:
+    """Any database and tool that knows UUIDs knows an event id, and finds the time in it."""
+    event_id = new_event_id(now_ms, entropy)
+    parsed = uuid.UUID(event_id)
+    assert (parsed.version, parsed.variant, parsed.hex) == (7, uuid.RFC_4122, event_id)
+    assert parsed.int >> 80 == now_ms
+
+
+@given(st.lists(st.integers(0, 2**48 - 1), unique=True))
+def test_event_ids_sort_by_time(times: list[int]) -> None:
+    """Ids sort as text by the millisecond in which they were made."""
+    assert sorted(new_event_id(now) for now in times) == sorted((new_event_id(now) for now in times), key=lambda i: i[:12])
+    assert [int(event_id[:12], 16) for event_id in sorted(map(new_event_id, times))] == sorted(times)
+
+
+def test_event_ids_are_unique() -> None:
+    """Two events of one millisecond have two ids."""
+    assert len({new_event_id(1_750_000_000_000) for _ in range(10_000)}) == 10_000
+
+
+def test_all_entropy_is_used() -> None:
+    """Every bit of the 74 that the format leaves to chance comes from the entropy, and no other is touched."""
+    assert new_event_id(0, b"\x00" * 10) == "00000000000070008000000000000000"
+    assert new_event_id(2**48 - 1, b"\xff" * 10) == "ffffffffffff7fffbfffffffffffffff"
+
+
+def test_event_shows_neither_body_nor_number_by_default() -> None:
+    """An event cannot be changed once it is made."""
+    with pytest.raises(AttributeError):
+        EVENT.kind = "other"  # type: ignore[misc]
