@@ -17,5 +17,7 @@ BATCH_EVENTS = Histogram(
 )
 SIGNERS = Counter("hookline_ingress_signed_total", "Verified requests, by the secret that verified them", ["signer"])
 
+count_signer = cache(SIGNERS.labels)
+"""Gives the counter of a secret's name."""
 count_request = cache(REQUESTS.labels)
 """Gives the counter of (route, code, outcome); all three are of small, fixed sets."""

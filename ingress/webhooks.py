@@ -6,7 +6,7 @@ from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
 from ingress import catalogue, replies
-from ingress.metrics import REQUEST_SECONDS, SIGNERS, count_request
+from ingress.metrics import REQUEST_SECONDS, count_request, count_signer
 from ingress.routes import ROUTES, Route
 from ingress.signature import Keyring
 from ingress.writer import Writer
@@ -108,7 +108,7 @@ class Webhooks:
         signer = self._keyring.verify(request.raw_path, form, account, signature.encode(errors="replace"))
         if signer is None:
             raise Refusal(403, "bad_signature" if signature else "no_signature")
-        SIGNERS.labels(signer).inc()
+        count_signer(signer).inc()
         return signature, signer
 
     async def _write(self, kind: catalogue.Kind, event: Event) -> str:

@@ -10,6 +10,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.commands.core import AsyncScript
+from redis.connection import HiredisRespSerializer
 from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -159,10 +160,22 @@ def _client(url: str, max_connections: int) -> "Redis":
         socket_connect_timeout=_CONNECT_TIMEOUT_S,
         client_name="hookline",
     )
+    pool.connection_class = type("Connection", (_PackedByHiredis, pool.connection_class), {})
     client = Redis(connection_pool=pool)
     client.auto_close_connection_pool = True
     client.set_response_callback("XREADGROUP", _as_sent)
     return client
+
+
+class _PackedByHiredis:
+    """Packs commands in C. The asyncio connections do it in Python, which took a tenth of ingress' time."""
+
+    _serializer = HiredisRespSerializer()
+
+    def pack_command(self, *words: Any) -> list[bytes]:
+        """Give `words` as they go over the wire."""
+        packed: list[bytes] = self._serializer.pack(*words)
+        return packed
 
 
 def _as_sent(response: Any, **_options: Any) -> Any:

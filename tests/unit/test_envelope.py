@@ -2,6 +2,7 @@
 
 import uuid
 from itertools import chain
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -50,11 +51,11 @@ def test_round_trip(event: Event) -> None:
     assert decode(wire(event)) == event
 
 
-@given(events, st.randoms())
-def test_order_of_fields_does_not_matter(event: Event, random: "st.Random") -> None:  # type: ignore[name-defined]
+@given(events, st.randoms(use_true_random=False))
+def test_order_of_fields_does_not_matter(event: Event, chance: Random) -> None:
     """A tool that rewrote an entry may have changed the order of its fields."""
     fields = wire(event)
-    pairs = random.sample(list(zip(fields[::2], fields[1::2], strict=True)), len(fields) // 2)
+    pairs = chance.sample(list(zip(fields[::2], fields[1::2], strict=True)), len(fields) // 2)
     assert decode(list(chain.from_iterable(pairs))) == event
 
 
@@ -80,7 +81,7 @@ def test_unknown_schema_is_refused(version: bytes) -> None:
 @pytest.mark.parametrize(("name", "value"), [(b"received", b"soon"), (b"received", b""), (b"kind", b"\xff"), (b"key", b"\xc3")])
 def test_malformed_field_is_refused(name: bytes, value: bytes) -> None:
     """An entry with a field that cannot be read is undecodable, without its content in the error."""
-    with pytest.raises(UndecodableError, match="a field is malformed: (ValueError|UnicodeDecodeError)$"):
+    with pytest.raises(UndecodableError, match=r"a field is malformed: (ValueError|UnicodeDecodeError)$"):
         decode(replaced(name, value))
 
 
@@ -91,10 +92,10 @@ def test_something_else_entirely_is_refused(fields: list[bytes]) -> None:
         decode(fields)
 
 
-@given(st.integers(0, 2**48 - 1), st.none() | st.binary(min_size=10, max_size=10))
-def test_event_id_is_a_uuid_of_version_7(now_ms: int, entropy: bytes | None) -> None:
+@given(st.integers(0, 2**48 - 1), st.none() | st.integers(0, 2**74 - 1))
+def test_event_id_is_a_uuid_of_version_7(now_ms: int, bits: int | None) -> None:
     """Any database and tool that knows UUIDs knows an event id, and finds the time in it."""
-    event_id = new_event_id(now_ms, entropy)
+    event_id = new_event_id(now_ms, bits)
     parsed = uuid.UUID(event_id)
     assert (parsed.version, parsed.variant, parsed.hex) == (7, uuid.RFC_4122, event_id)
     assert parsed.int >> 80 == now_ms
@@ -103,7 +104,6 @@ def test_event_id_is_a_uuid_of_version_7(now_ms: int, entropy: bytes | None) -> 
 @given(st.lists(st.integers(0, 2**48 - 1), unique=True))
 def test_event_ids_sort_by_time(times: list[int]) -> None:
     """Ids sort as text by the millisecond in which they were made."""
-    assert sorted(new_event_id(now) for now in times) == sorted((new_event_id(now) for now in times), key=lambda i: i[:12])
     assert [int(event_id[:12], 16) for event_id in sorted(map(new_event_id, times))] == sorted(times)
 
 
@@ -112,13 +112,13 @@ def test_event_ids_are_unique() -> None:
     assert len({new_event_id(1_750_000_000_000) for _ in range(10_000)}) == 10_000
 
 
-def test_all_entropy_is_used() -> None:
-    """Every bit of the 74 that the format leaves to chance comes from the entropy, and no other is touched."""
-    assert new_event_id(0, b"\x00" * 10) == "00000000000070008000000000000000"
-    assert new_event_id(2**48 - 1, b"\xff" * 10) == "ffffffffffff7fffbfffffffffffffff"
+def test_all_random_bits_are_used() -> None:
+    """Each of the 74 bits that the format leaves to chance is one, and no other is touched."""
+    assert new_event_id(0, 0) == "00000000000070008000000000000000"
+    assert new_event_id(2**48 - 1, 2**74 - 1) == "ffffffffffff7fffbfffffffffffffff"
 
 
-def test_event_shows_neither_body_nor_number_by_default() -> None:
-    """An event cannot be changed once it is made."""
+def test_event_cannot_be_changed() -> None:
+    """What was accepted stays as it is."""
     with pytest.raises(AttributeError):
         EVENT.kind = "other"  # type: ignore[misc]
