@@ -2,26 +2,27 @@
 
 import re
 from typing import Annotated, Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlunsplit
 
 from pydantic import AfterValidator, Field
 
-from shared.settings import CommaSeparated, Port, SharedSettings
+from shared.settings import CommaSeparated, Port, SharedSettings, split_url
 
 _TOKEN = re.compile(r"^(AC[0-9a-fA-F]{32}=)?[^\s=]{5,}$")
 
 
 def _public_urls(urls: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(_public_url(url) for url in urls)
+    return tuple(_public_url(position, url) for position, url in enumerate(urls, start=1))
 
 
-def _public_url(url: str) -> str:
-    parts = urlsplit(url)
+def _public_url(position: int, url: str) -> str:
+    """Give `url` without credentials, which Twilio drops before it signs. Errors do not quote it: they may be in it."""
+    parts = split_url(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{url!r} is not of the form https://host[:port][/prefix]")
+        raise ValueError(f"number {position} is not of the form https://host[:port][/prefix]")
     if parts.query or parts.fragment:
-        raise ValueError(f"{url!r} has a query or fragment; give only the part before the path of a webhook")
-    host = parts.netloc.rpartition("@")[2]  # Twilio drops credentials before it signs
+        raise ValueError(f"number {position} has a query or fragment; give only what comes before the path of a webhook")
+    host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
 
 

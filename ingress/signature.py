@@ -49,9 +49,8 @@ def compute(secret: bytes, text: bytes) -> bytes:
 def with_and_without_port(base: str) -> tuple[str, ...]:
     """Give the forms of the base URL that Twilio may have signed: some products keep the port, others drop it."""
     parts = urlsplit(base)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
-    port = parts.port or _DEFAULT_PORTS[parts.scheme]
-    other = host if parts.port else f"{host}:{port}"
+    host, _, _ = parts.netloc.rpartition(":")
+    other = host if parts.port else f"{parts.netloc}:{_DEFAULT_PORTS[parts.scheme]}"
     return base, urlunsplit(parts._replace(netloc=other))
 
 

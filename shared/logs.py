@@ -7,7 +7,8 @@ so that two of them can be told apart.
 import logging
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -16,7 +17,7 @@ Logger = structlog.typing.FilteringBoundLogger
 
 _PERSONAL_FIELDS = frozenset({"body", "params", "from", "from_", "to", "token", "auth_token", "password", "signature"})
 _PHONE_NUMBER = re.compile(r"(\+|%2B)\d{4,13}(?=\d{2})", re.IGNORECASE)
-_URL_PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
+_URL_PASSWORD = re.compile(r"(?<=://)[^/\s]*@")
 _HIDDEN = "[redacted]"
 
 
@@ -24,17 +25,21 @@ class Redactor:
     """A structlog processor that hides `secrets`, phone numbers, URL credentials and the fields that hold them."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._secrets = tuple(secret for secret in secrets if secret)
+        self._secrets = sorted(filter(None, secrets), key=len, reverse=True)  # one may contain another
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         """Give `event` as it may be written."""
-        return {name: _HIDDEN if name.lower() in _PERSONAL_FIELDS else self._redact(value) for name, value in event.items()}
+        return self._redact_items(event)
 
-    def _redact(self, value: object) -> object:
+    def _redact_items(self, items: Mapping[Any, Any]) -> dict[Any, Any]:
+        named = [(self._redact(name), str(name).lower(), value) for name, value in items.items()]
+        return {name: _HIDDEN if plain in _PERSONAL_FIELDS else self._redact(value) for name, plain, value in named}
+
+    def _redact(self, value: object) -> Any:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
-            return self(None, "", value)
+            return self._redact_items(value)
         if isinstance(value, list | tuple):
             return [self._redact(item) for item in value]
         return value if isinstance(value, int | float | None) else self.text(str(value))

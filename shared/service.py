@@ -34,7 +34,9 @@ class Supervisor:
 
     async def spawn(self, name: str, work: Coroutine[object, object, None]) -> Job[None]:
         """Start `work` as task `name`; the part that spawned it ends it with `Job.close()`."""
-        return await self._scheduler.spawn(self._watch(name, work), name=name)
+        job = await self._scheduler.spawn(self._watch(name, work), name=name)
+        await asyncio.sleep(0)  # let it begin: a task that is closed before never awaits its work
+        return job
 
     async def wait_failed(self) -> None:
         """Wait until a task has died."""

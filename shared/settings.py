@@ -8,7 +8,7 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -29,10 +29,41 @@ def _split(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+_REDIS_URL_OPTIONS = {
+    "db",
+    "username",
+    "password",
+    "ssl_ca_certs",
+    "ssl_cert_reqs",
+    "ssl_certfile",
+    "ssl_check_hostname",
+    "ssl_keyfile",
+}
+
+
 def _redis_url(url: str) -> str:
-    if not url.startswith(("redis://", "rediss://", "unix://")):
+    parts = split_url(url)
+    if parts.scheme not in ("redis", "rediss", "unix"):
         raise ValueError("it must begin with redis://, rediss:// or unix://")
+    unknown = parse_qs(parts.query).keys() - _REDIS_URL_OPTIONS
+    if unknown:
+        raise ValueError(f"it has options that are not known: {', '.join(sorted(unknown))}")
     return url
+
+
+def split_url(url: str) -> SplitResult:
+    """Split `url`.
+
+    Raises:
+        ValueError: if it is malformed; the message does not quote it, since it may hold a password.
+
+    """
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("it is not a URL, or its port is not a number up to 65535") from None
+    return parts
 
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
@@ -69,8 +100,8 @@ class SharedSettings(BaseSettings):
 
     def secrets(self) -> tuple[str, ...]:
         """Give what must never be logged."""
-        password = urlsplit(self.redis_url).password
-        return (unquote(password),) if password else ()
+        parts = urlsplit(self.redis_url)
+        return (*filter(None, [unquote(parts.password or "")]), *parse_qs(parts.query).get("password", ()))
 
     @classmethod
     def settings_customise_sources(
