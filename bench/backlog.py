@@ -1,0 +1,101 @@
+"""Filling the streams with events, the way ingress does, and watching them get empty."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from bench import webhooks
+from bench.errors import BenchError
+from bench.private_redis import PrivateRedis
+from shared import keys
+from shared.broker.append import Appended, Appender
+from shared.broker.connection import RedisConnectionManager
+from shared.clock import SystemClock
+from shared.event import Event, new_event_id
+from shared.logs import get_logger
+from shared.topics import DEFAULT_TOPICS, MESSAGES
+
+PARTITIONS: Final = 8
+_BATCH: Final = 200
+_TIMEOUT_S: Final = 5.0
+_DEDUPE_WINDOW_S: Final = 3600
+_COUNT_ENTRIES: Final = """
+local entries = 0
+for _, stream in ipairs(KEYS) do entries = entries + redis.call('XLEN', stream) end
+return entries
+"""
+
+
+class Backlog:
+    """The events in `redis` that are not yet settled."""
+
+    def __init__(self, redis: PrivateRedis) -> None:
+        self._redis = redis
+        self._streams = [keys.topic(partition, topic) for partition in range(PARTITIONS) for topic in DEFAULT_TOPICS]
+        self._dead = [keys.dead(partition) for partition in range(PARTITIONS)]
+
+    def fill(self, events: int) -> None:
+        """Forget everything, then append `events` inbound messages of many conversations in turn.
+
+        Raises:
+            BenchError: if they are not all there then.
+            BrokerUnavailableError: if Redis does not answer.
+
+        """
+        self._redis.empty()
+        asyncio.run(_append(self._redis.url, events))
+        if self.entries() != events:
+            raise BenchError(f"The streams hold {self.entries()} events after {events} were appended.")
+
+    def entries(self) -> int:
+        """Count what is in the topic streams, in one cheap call."""
+        return self._count(self._streams)
+
+    def dead(self) -> int:
+        """Count the dead letters."""
+        return self._count(self._dead)
+
+    def is_settled(self) -> bool:
+        """Tell whether no topic stream has any entry, not even a pending one."""
+        return not self.entries() and not any(self._pending(stream) for stream in self._streams)
+
+    def _count(self, streams: Sequence[str]) -> int:
+        return int(self._redis.client.execute_command("EVAL", _COUNT_ENTRIES, len(streams), *streams))
+
+    def _pending(self, stream: str) -> bool:
+        groups = self._redis.client.execute_command("XINFO GROUPS", stream) if self._exists(stream) else []
+        return any(group["pending"] for group in groups)
+
+    def _exists(self, stream: str) -> bool:
+        return bool(self._redis.client.execute_command("EXISTS", stream))
+
+
+async def _append(url: str, events: int) -> None:
+    clock = SystemClock()
+    redis = RedisConnectionManager(url, PARTITIONS, clock, get_logger("bench"))
+    appender = Appender(redis, PARTITIONS, _DEDUPE_WINDOW_S, backlog_limit=2 * events * PARTITIONS)
+    try:
+        for start in range(0, events, _BATCH):
+            batch = [(MESSAGES, _event(number, clock.now_ms())) for number in range(start, min(start + _BATCH, events))]
+            if set(await appender.append(batch, _TIMEOUT_S)) != {Appended.NEW}:
+                raise BenchError("Redis refused events or took them for duplicates, although it was empty.")
+    finally:
+        await redis.close()
+
+
+def _event(number: int, now_ms: int) -> Event:
+    """Make the event that ingress would make of the `number`-th message."""
+    sid = webhooks.message_sid(number)
+    return Event(
+        id=new_event_id(now_ms),
+        kind="message.received",
+        key=f"{webhooks.sender(number)}:{webhooks.TO}",
+        dedupe_key=f"{webhooks.ACCOUNT}:message.received:{sid}",
+        received_at=now_ms,
+        account=webhooks.ACCOUNT,
+        content_type=webhooks.CONTENT_TYPE,
+        target=webhooks.TARGET,
+        body=webhooks.body(number),
+        signature=webhooks.signature(number),
+        signer="token1",
+    )

@@ -1,0 +1,110 @@
+"""The machine: what it is, which cores are for what, and what the kernel says of a process.
+
+Memory, CPU time and pinning need Linux; elsewhere they are unknown (None) and nothing is pinned.
+"""
+
+import os
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+_PROC = Path("/proc")
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """What the figures were measured on."""
+
+    cpu: str
+    cores: int
+    system: str
+    python: str
+    aiohttp: str
+    uvloop: str
+    redis: str
+
+
+class Cores(NamedTuple):
+    """The core of the service under test and the core of everything else; None leaves the choice to the system.
+
+    `usable` is how many cores there are to choose from.
+    """
+
+    service: int | None
+    rest: int | None
+    usable: int
+
+    def named(self) -> dict[str, int]:
+        """Give those that are told apart."""
+        found = {"service core": self.service, "load core": self.rest}
+        return {name: core for name, core in found.items() if core is not None}
+
+
+def describe(redis_version: str, cores: Cores) -> Machine:
+    """Look at the machine."""
+    return Machine(
+        cpu=_cpu_model(),
+        cores=cores.usable,
+        system=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+        aiohttp=version("aiohttp"),
+        uvloop=version("uvloop"),
+        redis=redis_version,
+    )
+
+
+def assign_cores() -> Cores:
+    """Divide the cores that this process may use; with fewer than two, nobody is pinned."""
+    usable = _usable_cores()
+    if len(usable) > 1:
+        return Cores(usable[0], usable[1], len(usable))
+    return Cores(None, None, len(usable) or os.cpu_count() or 1)
+
+
+def pin(pid: int, core: int | None) -> None:
+    """Keep process `pid` (0 is this one) on `core`, if there is one to keep it on."""
+    if core is not None and sys.platform == "linux":
+        os.sched_setaffinity(pid, {core})
+
+
+def memory_mb(pid: int, field: str = "VmRSS") -> float | None:
+    """Give the resident memory of a process in megabytes (10^6 bytes), now or, with "VmHWM", at its highest."""
+    for line in _read(_PROC / str(pid) / "status").splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    return None
+
+
+def cpu_seconds(pid: int) -> float | None:
+    """Give the CPU time that a process has used, in seconds, to a hundredth."""
+    fields = _read(_PROC / str(pid) / "stat").rpartition(")")[2].split()  # the name before it may hold spaces
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else None
+
+
+def idle_seconds(core: int) -> float | None:
+    """Give the time that `core` has had nothing to do, in seconds."""
+    for line in _read(_PROC / "stat").splitlines():
+        if line.startswith(f"cpu{core} "):
+            _user, _nice, _system, idle, iowait = line.split()[1:6]
+            return (int(idle) + int(iowait)) / os.sysconf("SC_CLK_TCK")
+    return None
+
+
+def _usable_cores() -> list[int]:
+    return sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
+
+
+def _cpu_model() -> str:
+    lines = _read(_PROC / "cpuinfo").splitlines()
+    found = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(found, "") or platform.processor() or platform.machine()
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError:
+        return ""

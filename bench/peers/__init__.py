@@ -1,0 +1,1 @@
+"""The servers that Hookline is measured beside, each a process of its own."""

@@ -1,0 +1,58 @@
+"""A Redis server of the benchmark's own: empty, in memory only, on a free loopback port."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+
+from bench.probes import accepts
+from bench.processes import Child, free_port, running
+from cli.embedded_redis import find_server
+
+
+class PrivateRedis:
+    """The running server. `url` is what services are told; `client` is for the benchmark itself."""
+
+    def __init__(self, child: Child, port: int) -> None:
+        self.pid = child.pid
+        self.url = f"redis://127.0.0.1:{port}/0"
+        self.client = Redis(host="127.0.0.1", port=port, socket_timeout=10)
+
+    def version(self) -> str:
+        """Give the server's version."""
+        info: dict[str, Any] = self.client.execute_command("INFO", "server")
+        return str(info["redis_version"])
+
+    def empty(self) -> None:
+        """Forget everything, so that memory stays bounded and every round begins alike."""
+        self.client.execute_command("FLUSHALL")
+
+
+@contextmanager
+def private_redis(directory: Path, core: int | None) -> Iterator[PrivateRedis]:
+    """Run a server on `core` for as long as the context lasts.
+
+    Raises:
+        NoRedisError: if there is no server to run.
+
+    """
+    port = free_port()
+    settings = {
+        "port": str(port),
+        "bind": "127.0.0.1",
+        "dir": str(directory),
+        "save": "",
+        "appendonly": "no",
+        "maxmemory-policy": "noeviction",
+        "loglevel": "warning",
+    }
+    command = [str(find_server()), *(word for name, value in settings.items() for word in (f"--{name}", value))]
+    with running("redis-server", command, directory, core) as child:
+        child.wait_until(lambda: accepts(port))
+        server = PrivateRedis(child, port)
+        try:
+            yield server
+        finally:
+            server.client.close()

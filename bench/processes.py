@@ -1,0 +1,148 @@
+"""The processes that the benchmark starts, and stops again whatever happens.
+
+Each runs in a session of its own, so that Ctrl-C reaches only the benchmark, which then stops them in order. Where the machine
+has `setpriv`, the kernel kills them too should the benchmark itself be killed.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from bench.errors import ChildDiedError, TooSlowError
+from bench.machine import pin
+
+ROOT: Final = Path(__file__).parent.parent
+_STOP_S: Final = 5.0
+_READY_S: Final = 20.0
+_POLL_S: Final = 0.005
+_LOG_TAIL: Final = 2000
+_OURS: Final = ("HOOKLINE_", "INGRESS_", "PROCESSOR_", "REDIS_", "DATABASE_", "TWILIO_", "PUBLIC_URL", "LOG_", "OTEL_")
+
+
+class Child:
+    """A running process. `name` is what messages call it; what it writes goes to `log`."""
+
+    def __init__(self, name: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+        self.name = name
+        self.pid = process.pid
+        self._process = process
+        self._log = log
+        self._started = time.perf_counter()
+
+    def check(self) -> None:
+        """Make sure that it still runs.
+
+        Raises:
+            ChildDiedError: if it does not.
+
+        """
+        code = self._process.poll()
+        if code is not None:
+            raise ChildDiedError(self.name, code, self.written())
+
+    def wait_until(self, ready: Callable[[], bool]) -> float:
+        """Ask `ready` again and again until it holds; gives the seconds since the process was started.
+
+        Raises:
+            ChildDiedError: if the process ends before.
+            TooSlowError: if that takes longer than 20 s.
+
+        """
+        while not ready():
+            self.check()
+            if time.perf_counter() - self._started > _READY_S:
+                raise TooSlowError(f"{self.name} did not get ready", _READY_S, self.written())
+            time.sleep(_POLL_S)
+        return time.perf_counter() - self._started
+
+    def talk(self, said: bytes, timeout_s: float) -> bytes:
+        """Write `said` to its standard input, wait for its end, and give what it wrote to its standard output.
+
+        Raises:
+            ChildDiedError: if it ended with an error.
+            TooSlowError: if it did not end within `timeout_s` seconds.
+
+        """
+        try:
+            answer, _ = self._process.communicate(said, timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            raise TooSlowError(f"{self.name} did not end", timeout_s, self.written()) from None
+        if self._process.returncode != 0:
+            raise ChildDiedError(self.name, self._process.returncode, self.written())
+        return answer
+
+    def stop(self) -> None:
+        """End it: politely, and after 5 s or a second Ctrl-C at once."""
+        try:
+            self._process.terminate()
+            self._process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            self._process.kill()
+            self._process.wait()
+
+    def written(self) -> str:
+        """Give the end of what it wrote."""
+        return self._log.read_bytes()[-_LOG_TAIL:].decode(errors="replace").strip()
+
+
+@contextmanager
+def running(
+    name: str,
+    command: Sequence[str],
+    directory: Path,
+    core: int | None,
+    settings: Mapping[str, str] | None = None,
+    *,
+    pipes: bool = False,
+) -> Iterator[Child]:
+    """Run `command` in `directory`, on `core`, for as long as the context lasts; `pipes` makes `Child.talk` possible."""
+    pipe = subprocess.PIPE if pipes else None
+    log = directory / f"{name}.log"
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            [*_deadly(), *command],
+            cwd=directory,
+            env=_environment(settings or {}),
+            stdin=pipe or subprocess.DEVNULL,
+            stdout=pipe or sink,
+            stderr=sink,
+            start_new_session=True,
+        )
+    child = Child(name, process, log)
+    try:
+        pin(child.pid, core)
+        yield child
+    finally:
+        child.stop()
+
+
+def module(name: str) -> list[str]:
+    """Give the command that runs Python module `name`."""
+    return [sys.executable, "-m", name]
+
+
+def free_port() -> int:
+    """Give a TCP port on loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _deadly() -> list[str]:
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+
+
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Give the caller's environment without any setting of Hookline's, then `settings`."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+    return {**inherited, "PYTHONPATH": str(ROOT), **settings}

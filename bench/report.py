@@ -1,0 +1,111 @@
+"""The result: a table for people, and all raw figures as JSON."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+import msgspec
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from bench.figures import Drain, IngressFigures, ProcessorFigures, taken_by_others
+from bench.machine import Machine
+from bench.plan import Outcome
+from bench.targets import Row, ingress_rows, processor_rows
+
+_CALM: Final = 0.05
+"""Up to this share of the service's core taken by others, a measurement counts as undisturbed."""
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """Everything of one run. A part that was not asked for, or failed, is None; `problems` tells of every failure."""
+
+    started_at: datetime
+    machine: Machine
+    pinned: bool
+    ingress: IngressFigures | None = None
+    processor: ProcessorFigures | None = None
+    problems: list[str] = []
+
+    def rows(self) -> list[Row]:
+        """Give all that can be summed up."""
+        rows = ingress_rows(self.ingress) if self.ingress else []
+        return [*rows, *(processor_rows(self.processor) if self.processor else [])]
+
+
+def show_machine(console: Console, machine: Machine) -> None:
+    """Print what the figures are measured on."""
+    console.print(f"{machine.cpu}, {machine.cores} core{'s' * (machine.cores != 1)}, {machine.system}", highlight=False)
+    console.print(
+        f"Python {machine.python}, aiohttp {machine.aiohttp}, uvloop {machine.uvloop}, Redis {machine.redis}", highlight=False
+    )
+
+
+def show(console: Console, report: Report) -> None:
+    """Print the table, who was busy, and the problems."""
+    table = Table(
+        "", "median", "min", "max", "target now", "later", box=SIMPLE, pad_edge=False, show_edge=False, collapse_padding=True
+    )
+    for column in table.columns:
+        column.no_wrap = True
+        column.justify = "right" if column.header else "left"
+    for row in report.rows():
+        table.add_row(*_cells(row))
+    if table.rows:
+        console.print(table)
+    for line in _busy_lines(report):
+        console.print(line, highlight=False, soft_wrap=True)
+    for problem in report.problems:
+        console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def save(report: Report, directory: Path) -> Path:
+    """Write the raw figures into `directory`, and give the file."""
+    directory.mkdir(exist_ok=True)
+    file = directory / f"{report.started_at:%Y%m%dT%H%M%SZ}.json"
+    file.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+    return file
+
+
+def _cells(row: Row) -> list[str]:
+    value = row.value
+    figures = [f"{figure:,.{row.decimals}f}" for figure in (value.median, value.least, value.greatest)]
+    return [row.what, *figures, _target(row, row.now), _target(row, row.later)]
+
+
+def _target(row: Row, target: float | None) -> str:
+    if target is None:
+        return ""
+    colour = "green" if row.meets(target) else "red"
+    verdict = "yes" if row.meets(target) else "no"
+    return f"{'≤' if row.at_most else '≥'} {target:,g} [{colour}]{verdict}[/{colour}]"
+
+
+def _busy_lines(report: Report) -> list[str]:
+    """Tell, for each kind of round, who used the cores: a service below 100 % was held up by something else."""
+    lines = []
+    if report.ingress:
+        lines += [_busy("bare aiohttp", report.ingress.bare), _busy("ingress", report.ingress.ingress)]
+    if report.processor:
+        lines.append(_busy("processor", report.processor.drains))
+    return lines
+
+
+def _busy(name: str, rounds: Sequence[Outcome | Drain]) -> str:
+    """Give the median shares of one core over all rounds."""
+    shares = [f"{who} {_median(one.busy[who] for one in rounds):.0%}" for who in rounds[-1].busy]
+    shares += [f"{core} idle {_median(one.idle[core] for one in rounds):.0%}" for core in rounds[-1].idle]
+    return f"CPU, {name}: {', '.join(shares) or 'unknown on this system'}{_disturbance(rounds)}"
+
+
+def _disturbance(rounds: Sequence[Outcome | Drain]) -> str:
+    """Warn if the figures are lower than they would be on a machine with nothing else to do."""
+    worst = max((taken_by_others(one) or 0.0 for one in rounds), default=0.0)
+    return f"; [yellow]others took up to {worst:.0%} of the service core[/yellow]" if worst > _CALM else ""
+
+
+def _median(values: Iterable[float]) -> float:
+    return median(list(values))
