@@ -19,6 +19,11 @@ class IngressFigures(msgspec.Struct, frozen=True, kw_only=True):
         """Give the rate of ingress as a share of bare aiohttp's, for each pair of rounds."""
         return [ours.rate / bare.rate for bare, ours in zip(self.bare, self.ingress, strict=True) if bare.rate]
 
+    def cpu_ratios(self) -> list[float]:
+        """Give the same per second of CPU time: what other programs take from the service's core does not count."""
+        pairs = [(bare.cpu_us, ours.cpu_us) for bare, ours in zip(self.bare, self.ingress, strict=True)]
+        return [bare / ours for bare, ours in pairs if bare is not None and ours is not None]
+
     def failures(self) -> list[str]:
         """Tell of every answer that was not 2xx."""
         rounds = [("bare aiohttp", self.bare), ("ingress", self.ingress)]

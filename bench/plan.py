@@ -39,3 +39,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     def rate(self) -> float:
         """Requests answered with a 2xx, per second."""
         return self.answered / self.seconds if self.seconds else 0.0
+
+    @property
+    def cpu_us(self) -> float | None:
+        """CPU time of the service per accepted request, in microseconds, where the system tells."""
+        used = self.busy.get("service")
+        return used / self.rate * 1e6 if used and self.rate else None

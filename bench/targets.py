@@ -27,6 +27,7 @@ def ingress_rows(figures: IngressFigures) -> list[Row]:
         Row("bare aiohttp, requests/s", rates(figures.bare), 0),
         Row("ingress, requests/s", rates(figures.ingress), 0),
         *_optional("ingress / bare aiohttp", figures.ratios(), 2, now=0.45, later=0.65),
+        *_optional("the same per CPU second", figures.cpu_ratios(), 2),
         Row("bare aiohttp p99, ms", spread([one.p99_ms for one in figures.bare]), 1),
         Row("ingress p50, ms", spread([one.p50_ms for one in figures.ingress]), 1),
         Row("ingress p99, ms", spread([one.p99_ms for one in figures.ingress]), 1),
@@ -45,6 +46,14 @@ def processor_rows(figures: ProcessorFigures) -> list[Row]:
     ]
 
 
-def _optional(what: str, values: list[float], decimals: int, *, now: float, later: float, at_most: bool = False) -> list[Row]:
+def _optional(
+    what: str,
+    values: list[float],
+    decimals: int,
+    *,
+    now: float | None = None,
+    later: float | None = None,
+    at_most: bool = False,
+) -> list[Row]:
     """Give a row, or none where this machine cannot tell the values."""
     return [Row(what, spread(values), decimals, now, later, at_most)] if values else []

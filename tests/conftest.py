@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import redis
 
@@ -12,6 +13,10 @@ from shared.settings import CONFIG_VARIABLE
 from tests.support.redis_server import RedisServer
 from tests.support.services import Services
 from tests.support.stored import Stored
+
+# How fast examples come depends on what else the machine does, so it decides nothing.
+hypothesis.settings.register_profile("hookline", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("hookline")
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,10 @@ class Logbook:
     def __init__(self) -> None:
         self.lines: list[EventDict] = []
         self.logger: Logger = structlog.wrap_logger(
-            None, processors=[self._write], wrapper_class=structlog.make_filtering_bound_logger(0), cache_logger_on_first_use=False
+            None,
+            processors=[self._write],
+            wrapper_class=structlog.make_filtering_bound_logger(0),
+            cache_logger_on_first_use=False,
         )
 
     def find(self, event: str) -> Mapping[str, Any] | None:

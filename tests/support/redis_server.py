@@ -1,6 +1,7 @@
 """A real Redis server of a test's own, which can be killed, restarted, paused and resumed."""
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -36,7 +37,7 @@ def server_binary() -> Path:
 class RedisServer:
     """A server on a loopback port and in a temporary folder of its own; both stay the same until `close`.
 
-    `settings` are those of redis.conf, for example `{"appendonly": "yes", "requirepass": "secret"}`. Starting blocks the caller
+    `settings` are those of redis.conf, for example `{"appendonly": "yes", "replicaof": "127.0.0.1 6379"}`. Starting blocks the caller
     for some 50 ms. As a context manager it starts and closes.
     """
 
@@ -111,8 +112,9 @@ class RedisServer:
         return self.folder / "redis.log"
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        settings = self._settings | {"port": str(self.port), "dir": str(self.folder)}
-        words = [word for name, value in settings.items() for word in (f"--{name}", value)]
+        words = ["--port", str(self.port), "--dir", str(self.folder)]
+        for name, value in self._settings.items():
+            words += [f"--{name}", *(shlex.split(value) or [""])]
         with self._log.open("ab") as log:
             return subprocess.Popen([server_binary(), *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 

@@ -27,7 +27,7 @@ class EndedError(AssertionError):
 
 
 class ServiceProcess:
-    """One service as a child process, in the folder `folder`, with `settings` as its whole environment besides PATH and the like.
+    """One service as a child process. It runs in `folder`; besides PATH and the like, `settings` are all of its environment.
 
     `ports` names the settings of its ports. Each is chosen by the system at the first start, unless `settings` has it, and kept
     over restarts. The service's own `listening` line says which they are, so no two tests can race for one.
@@ -146,19 +146,19 @@ class ServiceProcess:
 
     def terminate(self) -> None:
         """Ask it to stop."""
-        self._signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
 
     def pause(self) -> None:
         """Make it stall until `resume`, its connections open."""
-        self._signal(signal.SIGSTOP)
+        self.signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let it go on."""
-        self._signal(signal.SIGCONT)
+        self.signal(signal.SIGCONT)
 
     async def kill(self) -> int:
         """End it at once, as a crash would; gives the exit code."""
-        self._signal(signal.SIGKILL)
+        self.signal(signal.SIGKILL)
         return await self.ended()
 
     async def stop(self) -> int:
@@ -191,7 +191,7 @@ class ServiceProcess:
     def _readers_busy(self) -> bool:
         return not all(reader.done() for reader in self._readers)
 
-    def _signal(self, number: signal.Signals) -> None:
+    def signal(self, number: signal.Signals) -> None:
         if self.exit_code is None:
             self._started.send_signal(number)
 
@@ -201,5 +201,5 @@ class ServiceProcess:
 
 
 async def _collect(stream: asyncio.StreamReader, lines: list[str]) -> None:
-    async for line in stream:
+    while line := await stream.readline():
         lines.append(line.decode(errors="replace").rstrip("\n"))

@@ -33,8 +33,8 @@ class Stored:
 
     def pending(self, partition: int, topic: str) -> list[str]:
         """Give the ids of the entries that were read and not settled."""
-        answer = self._client.execute_command("XPENDING", keys.topic(partition, topic), keys.GROUP, "-", "+", 1000)
-        return [_text(row["message_id"] if isinstance(row, dict) else row[0]) for row in answer]
+        answer: list[list[Any]] = self._client.execute_command("EVAL", _PENDING, 2, keys.topic(partition, topic), keys.GROUP)
+        return [_text(row[0]) for row in answer]
 
     def retry_records(self, partition: int) -> dict[str, bytes]:
         """Give the retry records of one partition, by event id."""
@@ -50,8 +50,9 @@ class Stored:
         return [(_text(entry), list(fields)) for entry, fields in answer]
 
 
-# In a script, since the client would turn the fields of an entry into a dict, and lose their order and repetitions.
+# In scripts, since the client would turn the fields of an entry into a dict, and lose their order and repetitions.
 _RANGE = "return redis.call('XRANGE', KEYS[1], '-', '+')"
+_PENDING = "return redis.call('XPENDING', KEYS[1], KEYS[2], '-', '+', 100000)"
 
 
 def _text(value: Any) -> str:

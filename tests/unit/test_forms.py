@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shared.forms import MAX_FIELDS, Form, parse_form
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
-wire = st.text("ab01=&%+;#? üC3BcZ🙂\x00\n")  # rich in separators, and in percent signs that mean something and that do not
+wire = st.text("ab0126=&%+;#? üC3dDBcZ🙂\x00\n")  # rich in separators, and in percent signs that mean something and that do not
 
 
 def by_the_book(text: str) -> Form | None:
@@ -54,6 +54,8 @@ def test_reads_what_the_standard_library_reads(text: str) -> None:
         (b"a=100%", [("a", "100%")]),
         (b"a=%zz", [("a", "%zz")]),
         (b"a=1;b=2", [("a", "1;b=2")]),
+        (b"a=1%26b%3d2&%3D=%3d", [("a", "1&b=2"), ("=", "=")]),
+        (b"a=%2526", [("a", "%26")]),
     ],
 )
 def test_corner_cases(body: bytes, form: Form) -> None:
