@@ -48,7 +48,7 @@ class Options(NamedTuple):
 
 def main(
     rounds: Annotated[
-        int | None, typer.Option(min=1, max=50, help="Rounds of each part. [default: 5 of ingress, 3 of the processor]")
+        int | None, typer.Option(min=1, max=50, help="Rounds of each part; by default 5 of ingress, 3 of the processor.")
     ] = None,
     seconds: Annotated[float, typer.Option(min=0.5, max=30, help="Length of a round of ingress, in seconds.")] = 3.0,
     connections: Annotated[int, typer.Option(min=1, max=1000, help="Keep-alive connections to ingress.")] = 64,

@@ -30,7 +30,7 @@ class Ingress:
         self._logger = logger
         self._stopping = False
         self._health = Health()
-        self._admin = Admin(self._health, settings.admin_host, settings.admin_port, "INGRESS_ADMIN_PORT")
+        self._admin = Admin(self._health, settings.admin_host, settings.admin_port, "INGRESS_ADMIN")
         self._redis = RedisConnectionManager(settings.redis_url, settings.partitions, clock, logger)
         appender = Appender(self._redis, settings.partitions, settings.dedupe_window_s, settings.backlog_limit)
         self._writer = Writer(appender, lambda: self._redis.ready, settings.write_budget_ms / 1000)
@@ -48,7 +48,7 @@ class Ingress:
         self._watch = await supervisor.spawn("redis watch", self._redis.watch())
         await self._writer.start(supervisor)
         await self._server.setup()
-        port = await listen(self._server, self._settings.host, self._settings.port, setting="INGRESS_PORT")
+        port = await listen(self._server, self._settings.host, self._settings.port, setting="INGRESS")
         self._logger.info("listening", port=port, admin_port=admin_port)
 
     async def stop(self) -> None:

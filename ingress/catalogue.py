@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Final, NamedTuple
 
 from shared import topics
+from shared.forms import Form
 
 Params = Mapping[str, str]
 """Decoded parameters by Twilio's names; of a repeated one, the last."""
@@ -20,10 +21,11 @@ _NOT_CONTENT: Final = frozenset({"ErrorCode", "ErrorUrl", "RetryCount"})
 
 
 class Request(NamedTuple):
-    """What the keys of an event are made of. `target` is the raw path and query."""
+    """What the keys of an event are made of. `target` is the raw path and query; `form` has repeated parameters, too."""
 
     target: str
     params: Params
+    form: Form
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Kind:
 def content_hash(request: Request) -> str:
     """Give a hash of all parameters, in any order, but those that differ between two deliveries of the same event."""
     digest = sha256()
-    for name, value in sorted(request.params.items()):
+    for name, value in sorted(request.form):
         if name not in _NOT_CONTENT:
             digest.update(f"{len(name)}:{name}{len(value)}:{value}".encode())
     return digest.hexdigest()[:32]

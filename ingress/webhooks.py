@@ -61,7 +61,7 @@ class Webhooks:
         params = dict(form)
         signature, signer = self._verify(request, form, params)
         kind = catalogue.tell(params, expected)
-        facts = catalogue.Request(request.raw_path, params)
+        facts = catalogue.Request(request.raw_path, params, form)
         event = Event(
             id=new_event_id(self._clock.now_ms()),
             kind=kind.name,
@@ -69,12 +69,12 @@ class Webhooks:
             dedupe_key=catalogue.dedupe_key(kind, facts),
             received_at=self._clock.now_ms(),
             account=params.get("AccountSid", ""),
-            content_type=request.headers.get("Content-Type", ""),
+            content_type=_text(request.headers.get("Content-Type", "")),
             target=request.raw_path,
             body=body,
             signature=signature,
             signer=signer,
-            traceparent=request.headers.get("traceparent", ""),
+            traceparent=_text(request.headers.get("traceparent", "")),
         )
         outcome = await self._write(kind, event)
         return replies.accepted(kind), outcome
@@ -124,6 +124,11 @@ class Webhooks:
 
 
 _OUTCOMES = {Appended.NEW: "accepted", Appended.DUPLICATE: "duplicate", Appended.FULL: "backlog_full"}
+
+
+def _text(header: str) -> str:
+    """Give `header` without the bytes that are not UTF-8; those parts of a request are not covered by its signature."""
+    return header if header.isascii() else header.encode(errors="replace").decode()
 
 
 @lru_cache(maxsize=64)

@@ -36,7 +36,7 @@ class Processor:
         self._logger = logger
         self._stopping = False
         self._health = Health()
-        self._admin = Admin(self._health, settings.admin_host, settings.admin_port, "PROCESSOR_ADMIN_PORT")
+        self._admin = Admin(self._health, settings.admin_host, settings.admin_port, "PROCESSOR_ADMIN")
         self._redis = RedisConnectionManager(
             settings.redis_url, settings.partitions, clock, logger, blocking=settings.partitions
         )

@@ -9,7 +9,8 @@ from shared.http import listen
 
 
 class Admin:
-    """Serves the health checks and the metrics of one service on `host`:`port`; `setting` is named if the port is taken."""
+    """Serves the health checks and the metrics of one service on `host`:`port`; `setting`
+    is what the names of its settings begin with."""
 
     def __init__(self, health: Health, host: str, port: int, setting: str) -> None:
         disable_created_metrics()  # they double the page, and nobody asks when a counter was born
@@ -31,6 +32,7 @@ class Admin:
 
         Raises:
             PortTakenError: if another program listens there.
+            AddressError: if this machine cannot listen there.
 
         """
         await self._runner.setup()

@@ -15,12 +15,22 @@ class SettingsError(HooklineError):
 
 
 class PortTakenError(HooklineError):
-    """Another program listens where this service should."""
+    """Another program listens where this service should. `setting` is what the names of its address settings begin with."""
 
     def __init__(self, host: str, port: int, setting: str) -> None:
         super().__init__(
             f"Port {port} on {host} is taken by another program, so nothing was started. "
-            f"Stop that program, or choose another port with {setting}."
+            f"Stop that program, or choose another port with {setting}_PORT."
+        )
+
+
+class AddressError(HooklineError):
+    """This machine cannot listen at the address it was given. `setting` is as in `PortTakenError`."""
+
+    def __init__(self, host: str, port: int, setting: str, reason: str) -> None:
+        super().__init__(
+            f"Cannot listen on {host}, port {port}: {reason}. Nothing was started. "
+            f"Set {setting}_HOST to an address of this machine and {setting}_PORT to a port you may use."
         )
 
 

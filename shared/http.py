@@ -4,14 +4,15 @@ import errno
 
 from aiohttp import web
 
-from shared.errors import PortTakenError
+from shared.errors import AddressError, PortTakenError
 
 
 async def listen(runner: web.BaseRunner, host: str, port: int, *, setting: str) -> int:
     """Listen on `host`:`port` for `runner`, which must be set up; gives the port, chosen by the system if `port` is 0.
 
     Raises:
-        PortTakenError: naming `setting`, if another program listens there.
+        PortTakenError: naming the settings that begin with `setting`, if another program listens there.
+        AddressError: likewise, if that cannot be listened on for another reason.
 
     """
     site = web.TCPSite(runner, host, port, backlog=1024)
@@ -20,5 +21,5 @@ async def listen(runner: web.BaseRunner, host: str, port: int, *, setting: str) 
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise PortTakenError(host, port, setting) from error
-        raise
+        raise AddressError(host, port, setting, error.strerror or str(error)) from error
     return int(runner.addresses[-1][1])

@@ -37,8 +37,8 @@ def server_binary() -> Path:
 class RedisServer:
     """A server on a loopback port and in a temporary folder of its own; both stay the same until `close`.
 
-    `settings` are those of redis.conf, for example `{"appendonly": "yes", "replicaof": "127.0.0.1 6379"}`. Starting blocks the caller
-    for some 50 ms. As a context manager it starts and closes.
+    `settings` are those of redis.conf, for example `{"appendonly": "yes", "replicaof": "127.0.0.1 6379"}`. Starting takes, and
+    blocks the caller for, some 50 ms. As a context manager it starts and closes.
     """
 
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:

@@ -7,7 +7,8 @@
 --           then for each event: its id and F field values
 -- Returns   for each event: 1 appended, 0 duplicate, -1 refused because its stream is full
 --
--- Guarantees: an event is appended and its seen key set, or neither. Running it again with the same events within the
+-- Guarantees: an event is appended and its seen key set, or neither, even if Redis refuses one of the commands; the call then
+-- fails as a whole, though events before it in the batch stay appended. Running it again with the same events within the
 -- window appends nothing, so a call whose answer was lost is safe to repeat. A refused event may be offered again.
 
 local window, limit, width = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -17,21 +18,33 @@ for field = 1, width do
   entry[2 + 2 * field] = ARGV[3 + field]
 end
 
+local function forget(seen, failure)
+  redis.call('DEL', seen)
+  return failure
+end
+
 local at = 3 + width
 for event = 1, #KEYS / 2 do
   local stream, seen = KEYS[2 * event - 1], KEYS[2 * event]
   if not redis.call('SET', seen, ARGV[at + 1], 'NX', 'PX', window) then
     results[event] = 0
-  elseif redis.call('XLEN', stream) >= limit then
-    redis.call('DEL', seen)
-    results[event] = -1
   else
-    entry[2] = stream
-    for field = 1, width do
-      entry[3 + 2 * field] = ARGV[at + 1 + field]
+    local length = redis.pcall('XLEN', stream)
+    if type(length) ~= 'number' then
+      return forget(seen, length)
+    elseif length >= limit then
+      results[event] = forget(seen, -1)
+    else
+      entry[2] = stream
+      for field = 1, width do
+        entry[3 + 2 * field] = ARGV[at + 1 + field]
+      end
+      local added = redis.pcall(unpack(entry))
+      if type(added) == 'table' then
+        return forget(seen, added)
+      end
+      results[event] = 1
     end
-    redis.call(unpack(entry))
-    results[event] = 1
   end
   at = at + 1 + width
 end

@@ -1,0 +1,44 @@
+"""Connections to Redis, as a service would make them."""
+
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from shared.broker.connection import RedisConnectionManager
+from tests.support.logbook import Logbook
+from tests.support.manual_clock import ManualClock
+from tests.support.stored import PARTITIONS
+
+Connect = Callable[..., RedisConnectionManager]
+
+
+@pytest.fixture
+async def clock() -> ManualClock:
+    """Give a clock that a test turns by hand, on which Redis is probed."""
+    return ManualClock()
+
+
+@pytest.fixture
+async def logbook() -> Logbook:
+    """Give what the connections logged."""
+    return Logbook()
+
+
+@pytest.fixture
+async def connect(clock: ManualClock, logbook: Logbook) -> AsyncIterator[Connect]:
+    """Give a maker of connection managers for a URL, which are closed after the test."""
+    made: list[RedisConnectionManager] = []
+
+    def make(url: str, partitions: int = PARTITIONS) -> RedisConnectionManager:
+        made.append(RedisConnectionManager(url, partitions, clock, logbook.logger))
+        return made[-1]
+
+    yield make
+    for connection in made:
+        await connection.close()
+
+
+@pytest.fixture
+async def broker(connect: Connect, redis_url: str) -> RedisConnectionManager:
+    """Give a connection manager of the shared server, whose database is empty."""
+    return connect(redis_url)

@@ -1,0 +1,281 @@
+"""The connections to Redis: what they say of it, and that no answer is ever taken for another one's."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+import redis
+
+from shared import keys
+from shared.broker.connection import RedisConnectionManager
+from shared.errors import BrokerUnavailableError, LayoutMismatchError
+from tests.integration.conftest import Connect
+from tests.support.logbook import Logbook
+from tests.support.manual_clock import ManualClock
+from tests.support.ports import LOOPBACK, free_port
+from tests.support.redis_server import RedisServer
+from tests.support.waiting import PATIENCE_S, until
+
+LONGEST_PROBE_PAUSE_S = 10
+SHORT_S = 0.05
+LONG_S = 20.0
+
+
+@asynccontextmanager
+async def watched(connection: RedisConnectionManager) -> AsyncIterator[asyncio.Task[None]]:
+    """Probe Redis in the background, on the connection's own clock."""
+    watch = asyncio.create_task(connection.watch())
+    try:
+        yield watch
+    finally:
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+
+
+async def told(connection: RedisConnectionManager, clock: ManualClock, holds: Callable[[str | None], bool]) -> str:
+    """Let it probe until the readiness check `holds`; gives the check."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            await clock.wait_for_sleepers()  # the last probe is done
+            if holds(connection.check()):
+                return connection.check() or ""
+            await clock.advance(LONGEST_PROBE_PAUSE_S)
+
+
+def fine(check: str | None) -> bool:
+    return check is None
+
+
+def trouble(check: str | None) -> bool:
+    return check not in (None, "not connected yet")
+
+
+async def test_not_connected_at_first(broker: RedisConnectionManager) -> None:
+    """Before the first answer nothing is ready, and nothing may be written."""
+    assert broker.check() == "not connected yet"
+    assert not broker.ready
+
+
+async def test_ready_once_redis_answers(broker: RedisConnectionManager, logbook: Logbook) -> None:
+    """Readiness begins with the first answer, and with it whoever waited goes on."""
+    async with watched(broker):
+        await broker.wait_ready()
+        assert broker.check() is None
+        assert broker.ready
+    assert logbook.find("redis answers") is not None
+
+
+async def test_layout_is_written_once(connect: Connect, redis_url: str, redis_client: "redis.Redis") -> None:
+    """The first service lays the data out, those after it find the layout there."""
+    for _ in range(2):
+        connection = connect(redis_url, partitions=4)
+        async with watched(connection):
+            await connection.wait_ready()
+    assert redis_client.hgetall(keys.LAYOUT) == {b"partitions": b"4", b"schema": b"1"}
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        ({"partitions": "16", "schema": "1"}, "partitions=16, this service has partitions=8. Set HOOKLINE_PARTITIONS"),
+        ({"partitions": "8", "schema": "2"}, "schema=2, this service has schema=1. Run the version"),
+        ({"partitions": "16"}, "partitions=16"),
+    ],
+)
+async def test_other_layout_ends_the_watch(
+    broker: RedisConnectionManager, redis_client: "redis.Redis", found: dict[str, str], message: str
+) -> None:
+    """Data laid out otherwise is not touched: the service ends, and says what to do."""
+    for name, value in found.items():
+        redis_client.hset(keys.LAYOUT, name, value)
+    with pytest.raises(LayoutMismatchError, match=message):
+        await broker.watch()
+    assert not broker.ready
+
+
+async def test_flushed_layout_is_written_again(
+    broker: RedisConnectionManager, clock: ManualClock, redis_client: "redis.Redis"
+) -> None:
+    """After FLUSHALL the layout comes back, so that a service with other partitions still notices."""
+    async with watched(broker):
+        await broker.wait_ready()
+        redis_client.flushall()
+        await clock.advance(LONGEST_PROBE_PAUSE_S)
+        await until(lambda: redis_client.exists(keys.LAYOUT), "the layout is back")
+
+
+async def test_wrong_password_names_the_setting_and_recovers(connect: Connect, clock: ManualClock) -> None:
+    """A refused password is told as such, without the password; once Redis takes it, all is well."""
+    with RedisServer({"requirepass": "right"}) as server:
+        connection = connect(server.url.replace(":right@", ":wr0ng@"))
+        async with watched(connection):
+            problem = await told(connection, clock, trouble)
+            assert problem.startswith("Redis refused the user or password")
+            assert "REDIS_URL" in problem
+            assert "wr0ng" not in problem
+            with server.client as client:
+                client.config_set("requirepass", "wr0ng")
+            await told(connection, clock, fine)
+
+
+async def test_missing_password_names_the_setting(connect: Connect, clock: ManualClock) -> None:
+    """A server that wants a password nobody gave is told as such."""
+    with RedisServer({"requirepass": "right"}) as server:
+        connection = connect(server.url.replace(":right@", ""))
+        async with watched(connection):
+            problem = await told(connection, clock, trouble)
+    assert "password" in problem
+    assert "REDIS_URL" in problem
+
+
+async def test_unreachable_server_names_the_setting_and_recovers(
+    connect: Connect, clock: ManualClock, logbook: Logbook
+) -> None:
+    """A service may start before its Redis: it says what is missing, once, and is ready when Redis is there."""
+    with RedisServer() as server:
+        server.stop()
+        connection = connect(server.url)
+        async with watched(connection):
+            problem = await told(connection, clock, trouble)
+            assert problem.startswith("Redis cannot be reached")
+            assert "REDIS_URL" in problem
+            assert f"{LOOPBACK}:{server.port}" in problem or str(server.port) in problem
+            for _ in range(3):
+                await clock.advance(LONGEST_PROBE_PAUSE_S)
+                await clock.wait_for_sleepers()
+            assert [line["event"] for line in logbook.lines] == ["redis unavailable"]
+            server.start()
+            await told(connection, clock, fine)
+    assert [line["event"] for line in logbook.lines] == ["redis unavailable", "redis answers"]
+
+
+async def test_lost_server_is_noticed_and_found_again(connect: Connect, clock: ManualClock) -> None:
+    """A crash shows in the readiness check, and so does the recovery."""
+    with RedisServer() as server:
+        connection = connect(server.url)
+        async with watched(connection):
+            await told(connection, clock, fine)
+            server.kill()
+            await told(connection, clock, trouble)
+            assert connection.ready, "what was checked once need not be checked before each write"
+            server.start()
+            await told(connection, clock, fine)
+
+
+async def test_server_that_takes_no_writes_is_not_ready(connect: Connect, clock: ManualClock) -> None:
+    """A replica answers PING, yet is of no use: the probe writes."""
+    with RedisServer({"replicaof": f"{LOOPBACK} {free_port()}"}) as server:
+        connection = connect(server.url)
+        async with watched(connection):
+            problem = await told(connection, clock, trouble)
+    assert problem.startswith("Redis refused the command")
+
+
+async def test_unix_socket(connect: Connect, clock: ManualClock) -> None:
+    """A Redis on a Unix socket is as good as one on a port."""
+    with RedisServer() as server:
+        socket = server.folder / "redis.sock"
+        server.kill()
+        with RedisServer({"unixsocket": str(socket)}):
+            connection = connect(f"unix://{socket}")
+            async with watched(connection):
+                await told(connection, clock, fine)
+
+
+async def test_call_that_times_out_is_an_error(connect: Connect) -> None:
+    """A server that stalls is an error after the call's own time, with a hint."""
+    with RedisServer() as server:
+        connection = connect(server.url)
+        await connection.call("ping", connection.commands.ping())
+        server.pause()
+        with pytest.raises(BrokerUnavailableError, match="did not answer in time"):
+            await connection.call("ping", connection.commands.ping(), SHORT_S)
+
+
+@pytest.mark.parametrize("kind", ["command", "script", "pipeline", "blocking"])
+async def test_late_answer_is_never_taken_for_another_ones(connect: Connect, kind: str) -> None:
+    """After a stall every call gets its own answer, not that of the call which was given up before it."""
+    with RedisServer() as server:
+        connection = connect(server.url)
+        script = connection.commands.register_script("return ARGV[1]")
+
+        async def ask(value: str, timeout_s: float) -> object:
+            match kind:
+                case "command":
+                    return await connection.call("echo", connection.commands.echo(value), timeout_s)
+                case "script":
+                    return await connection.call("script", script([], [value]), timeout_s)
+                case "pipeline":
+                    pipeline = connection.commands.pipeline()
+                    pipeline.echo("first")
+                    pipeline.echo(value)
+                    return (await connection.call("pipeline", pipeline.execute(), timeout_s))[-1]
+                case _:
+                    return await connection.call("echo", connection.blocking.echo(value), timeout_s)
+
+        assert await ask("before", LONG_S) == b"before"
+        server.pause()
+        for number in range(3):
+            with pytest.raises(BrokerUnavailableError):
+                await ask(f"given up {number}", SHORT_S)
+        server.resume()
+        for number in range(20):
+            assert await ask(f"after {number}", LONG_S) == f"after {number}".encode()
+
+
+async def test_many_calls_given_up_at_once(connect: Connect) -> None:
+    """More calls than there are connections, all given up, leave every connection usable."""
+    with RedisServer() as server:
+        connection = connect(server.url)
+
+        async def ask(value: str, timeout_s: float) -> object:
+            return await connection.call("echo", connection.commands.echo(value), timeout_s)
+
+        await asyncio.gather(*(ask(str(number), LONG_S) for number in range(50)))
+        server.pause()
+        outcomes = await asyncio.gather(*(ask("given up", SHORT_S) for _ in range(50)), return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} == {BrokerUnavailableError}
+        server.resume()
+        answers = await asyncio.gather(*(ask(str(number), LONG_S) for number in range(50)))
+        assert answers == [str(number).encode() for number in range(50)]
+
+
+async def test_cancelled_call_poisons_no_connection(connect: Connect) -> None:
+    """A task that is cancelled while it waits for Redis leaves nothing behind for the next one."""
+    with RedisServer() as server:
+        connection = connect(server.url)
+        await connection.call("echo", connection.commands.echo("warm"))
+        server.pause()
+        asking = [asyncio.create_task(connection.call("echo", connection.commands.echo("cancelled"), LONG_S)) for _ in range(5)]
+        await asyncio.sleep(0)
+        for task in asking:
+            task.cancel()
+        outcomes = await asyncio.gather(*asking, return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} == {asyncio.CancelledError}
+        server.resume()
+        for number in range(10):
+            assert await connection.call("echo", connection.commands.echo(str(number))) == str(number).encode()
+
+
+async def test_connection_cut_by_the_server(broker: RedisConnectionManager, redis_client: "redis.Redis") -> None:
+    """A connection that the server closed while idle, as firewalls do, costs at most one failed call."""
+    await broker.call("ping", broker.commands.ping())
+    redis_client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    try:
+        await broker.call("ping", broker.commands.ping())
+    except BrokerUnavailableError:
+        await broker.call("ping", broker.commands.ping())
+
+
+async def test_nothing_is_resent(connect: Connect, own_redis: RedisServer) -> None:
+    """A write whose answer did not come is not made again behind the caller's back."""
+    connection = connect(own_redis.url)
+    await connection.call("ping", connection.commands.ping())
+    own_redis.pause()
+    with pytest.raises(BrokerUnavailableError):
+        await connection.call("rpush", connection.commands.rpush("list", "x"), SHORT_S)
+    own_redis.resume()
+    with own_redis.client as client:
+        await connection.call("ping", connection.commands.ping())
+        assert client.llen("list") <= 1

@@ -1,0 +1,20 @@
+"""Looking at the backlog."""
+
+import redis
+
+from shared import keys
+from shared.broker.connection import RedisConnectionManager
+from shared.broker.inspect import Backlog, backlogs
+from shared.topics import CALLS, MESSAGES, STATUSES
+
+
+async def test_backlog_is_summed_over_partitions(broker: RedisConnectionManager, redis_client: "redis.Redis") -> None:
+    """Length and oldest entry of each topic are those of all its partitions together."""
+    for partition, entry in ((0, "3000-0"), (0, "4000-0"), (7, "2000-5")):
+        redis_client.xadd(keys.topic(partition, MESSAGES), {"v": "1"}, id=entry)
+    redis_client.xadd(keys.topic(3, CALLS), {"v": "1"}, id="9000-0")
+    assert await backlogs(broker, 8, [MESSAGES, CALLS, STATUSES]) == {
+        MESSAGES: Backlog(3, 2000),
+        CALLS: Backlog(1, 9000),
+        STATUSES: Backlog(0, None),
+    }

@@ -1,0 +1,382 @@
+"""Ingress over HTTP: what is accepted and how it is answered, and what is refused without a trace."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from ingress.catalogue import KINDS
+from shared.event import Event
+from shared.forms import parse_form
+from shared.topics import BULK, CALLS, CONVERSATIONS, DEFAULT_TOPICS, EVENTS, MESSAGES, STATUSES
+from tests.support.ingress_client import Reply, raw_exchange, raw_request
+from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress
+from tests.support.stored import Stored
+from tests.support.webhooks import (
+    ACCOUNT,
+    RECIPIENT,
+    SENDER,
+    Params,
+    Twilio,
+    Webhook,
+    call,
+    call_status,
+    message,
+    message_status,
+    picture_message,
+    unknown,
+    whatsapp_message,
+    whatsapp_status,
+)
+
+TWILIO = Twilio()
+OTHER_ACCOUNT, OTHER_TOKEN = "AC" + "2" * 32, "f" * 32
+MAX_BODY = 65536
+
+KINDS_OF_WEBHOOKS = {
+    "SMS": (message(), "message.received", MESSAGES, 200),
+    "MMS": (picture_message(), "message.received", MESSAGES, 200),
+    "WhatsApp": (whatsapp_message(), "message.received", MESSAGES, 200),
+    "SMS status": (message_status(), "message.status", STATUSES, 204),
+    "read receipt": (whatsapp_status("read", "READ"), "message.status", STATUSES, 204),
+    "call": (call(), "call.received", CALLS, 200),
+    "call step": (call(Digits="5", CallStatus="in-progress"), "call.received", CALLS, 200),
+    "call status": (call_status(), "call.status", STATUSES, 204),
+    "unknown": (unknown(), "unknown", EVENTS, 204),
+}
+webhooks = pytest.mark.parametrize(
+    ("params", "kind", "topic", "status"), KINDS_OF_WEBHOOKS.values(), ids=KINDS_OF_WEBHOOKS.keys()
+)
+
+
+@pytest.fixture
+async def ingress(redis_url: str) -> AsyncIterator[LocalIngress]:
+    """Give an ingress that is ready, on an empty Redis."""
+    async with running_ingress(ingress_settings(redis_url)) as ingress:
+        yield ingress
+
+
+def assert_accepted(reply: Reply, status: int) -> None:
+    """A 200 carries empty TwiML, a 204 nothing."""
+    if status == 200:
+        assert (reply.status, reply.content_type, reply.body) == (200, "text/xml", b"<Response/>")
+    else:
+        assert (reply.status, reply.body) == (204, b"")
+
+
+def assert_refused(reply: Reply, status: int, stored: Stored) -> None:
+    """A refusal says nothing, is never text (which Twilio would send on to the sender), and leaves nothing in Redis."""
+    assert (reply.status, reply.body) == (status, b"")
+    assert not reply.content_type.startswith("text/plain")
+    assert stored.empty()
+
+
+@webhooks
+async def test_accepted(ingress: LocalIngress, stored: Stored, params: Params, kind: str, topic: str, status: int) -> None:
+    """Each kind of webhook is answered as Twilio expects, and is one event of its topic."""
+    assert_accepted(await ingress.client.post(TWILIO.webhook(params)), status)
+    assert [event.kind for event in stored.events(topic)] == [kind]
+    assert stored.events() == stored.events(topic)
+
+
+@webhooks
+async def test_duplicate(ingress: LocalIngress, stored: Stored, params: Params, kind: str, topic: str, status: int) -> None:
+    """Twilio's retry, with parameters in another order and those it adds, gets the same answer and is no second event."""
+    added = (("ErrorCode", "11200"), ("ErrorUrl", "https://a.example.com/")) if kind != "message.status" else ()
+    for delivery in (params, params, params[::-1], params + added):
+        assert_accepted(await ingress.client.post(TWILIO.webhook(delivery)), status)
+    assert len(stored.events()) == 1
+
+
+@pytest.mark.parametrize("path", ["/twilio", *(f"/twilio{kind.path}" for kind in KINDS)])
+async def test_every_route_takes_every_kind(ingress: LocalIngress, stored: Stored, path: str) -> None:
+    """A webhook that was configured for the wrong route is taken for what it is, and answered as that."""
+    for params, _, _, status in KINDS_OF_WEBHOOKS.values():
+        assert_accepted(await ingress.client.post(TWILIO.webhook(params, path)), status)
+    assert sorted(event.kind for event in stored.events()) == sorted(kind for _, kind, _, _ in KINDS_OF_WEBHOOKS.values())
+
+
+async def test_event_holds_all_of_the_request(ingress: LocalIngress, stored: Stored) -> None:
+    """Everything the signature covers is kept as it came, so the event can be verified again."""
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    webhook = TWILIO.webhook(message(), "/twilio/message?tenant=7&q=%C3%BC").with_header("traceparent", trace)
+    assert_accepted(await ingress.client.post(webhook), 200)
+    (event,) = stored.events(MESSAGES)
+    assert event == Event(
+        id=event.id,
+        kind="message.received",
+        key=f"{SENDER}:{RECIPIENT}",
+        dedupe_key=event.dedupe_key,
+        received_at=int(event.id[:12], 16),
+        account=ACCOUNT,
+        content_type="application/x-www-form-urlencoded; charset=UTF-8",
+        target="/twilio/message?tenant=7&q=%C3%BC",
+        body=webhook.body,
+        signature=webhook.headers["X-Twilio-Signature"],
+        signer="token1",
+        traceparent=trace,
+    )
+    assert event.signature == TWILIO.signature(event.target, tuple(parse_form(event.body)))
+
+
+@pytest.mark.parametrize(
+    "target", ["/twilio", "/twilio?", "/twilio?a", "/twilio?a=%7E%c3%BC+1", "/twilio?x=1&x=1", "/twilio?/../"]
+)
+async def test_target_is_never_decoded(ingress: LocalIngress, stored: Stored, target: str) -> None:
+    """The URL is verified and kept exactly as it was called, down to a bare question mark."""
+    answer = await raw_exchange(ingress.port, raw_request(TWILIO.webhook(message(), target), ingress.port))
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert [event.target for event in stored.events()] == [target]
+
+
+async def test_repeated_and_empty_parameters(ingress: LocalIngress, stored: Stored) -> None:
+    """Parameters that come twice, empty ones, and names and values in any script are verified as Twilio signs them."""
+    params = (*message(), ("Option", "b"), ("Option", "a"), ("Option", "b"), ("Empty", ""), ("Имя", "значение 🙂&=+%"))
+    assert_accepted(await ingress.client.post(TWILIO.webhook(params)), 200)
+    assert len(stored.events()) == 1
+
+
+async def test_events_that_differ_in_a_repeated_parameter_only(ingress: LocalIngress, stored: Stored) -> None:
+    """Two unknown webhooks of which every value counts are two events, whichever value of a repeated name differs."""
+    for first in ("1", "2"):
+        params = (("AccountSid", ACCOUNT), ("Option", first), ("Option", "3"))
+        assert_accepted(await ingress.client.post(TWILIO.webhook(params)), 204)
+    assert len(stored.events()) == 2
+
+
+async def test_two_messages_are_two_events(ingress: LocalIngress, stored: Stored) -> None:
+    """Messages of one conversation share a partition, and lie there in the order of their arrival."""
+    bodies = [f"number {number}" for number in range(20)]
+    for body in bodies:
+        assert_accepted(await ingress.client.post(TWILIO.webhook(message(Body=body))), 200)
+    assert [dict(parse_form(event.body))["Body"] for event in stored.events()] == bodies
+
+
+async def test_many_at_once(ingress: LocalIngress, stored: Stored) -> None:
+    """Concurrent webhooks, each delivered twice at the same time, become one event each."""
+    deliveries = [TWILIO.webhook(message(From=f"+1415555{number:04}")) for number in range(200)] * 2
+    replies = await asyncio.gather(*map(ingress.client.post, deliveries))
+    assert {reply.status for reply in replies} == {200}
+    assert len(stored.events()) == 200
+
+
+async def test_statuses_of_one_message(ingress: LocalIngress, stored: Stored) -> None:
+    """Every status of a message is an event of its own, and all lie in the order of their arrival."""
+    statuses = ["sent", "queued", "delivered"]
+    for status in statuses:
+        assert_accepted(await ingress.client.post(TWILIO.webhook(message_status(status, MessageSid="SM1"))), 204)
+    assert [dict(parse_form(event.body))["MessageStatus"] for event in stored.events(STATUSES)] == statuses
+
+
+async def test_no_signature(ingress: LocalIngress, stored: Stored) -> None:
+    """What is not signed is not accepted."""
+    reply = await ingress.client.post(TWILIO.webhook(message()).without_header("X-Twilio-Signature"))
+    assert_refused(reply, 403, stored)
+
+
+@pytest.mark.parametrize("signature", ["", "x", "=" * 28, "A" * 28, "ü", "A" * 4000, "YQ==, YQ=="])
+async def test_malformed_signature(ingress: LocalIngress, stored: Stored, signature: str) -> None:
+    """Whatever stands in the signature's place, if it is not the signature it is refused."""
+    reply = await ingress.client.post(TWILIO.webhook(message()).with_header("X-Twilio-Signature", signature))
+    assert_refused(reply, 403, stored)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        pytest.param(Twilio(token=OTHER_TOKEN).webhook(message()), id="another token"),
+        pytest.param(Twilio(public_url="https://evil.example.com").webhook(message()), id="another host"),
+        pytest.param(Twilio(public_url="http://hooks.example.com").webhook(message()), id="another scheme"),
+        pytest.param(TWILIO.webhook(message()).with_body(TWILIO.webhook(message()).body), id="another body"),
+        pytest.param(TWILIO.webhook(message()).with_body(b""), id="no body"),
+        pytest.param(TWILIO.webhook(message()).with_body(TWILIO.webhook(message()).body + b"&x="), id="one parameter more"),
+    ],
+)
+async def test_wrong_signature(ingress: LocalIngress, stored: Stored, forged: Webhook) -> None:
+    """A signature of something else is refused."""
+    assert_refused(await ingress.client.post(forged), 403, stored)
+
+
+async def test_signature_for_another_target(ingress: LocalIngress, stored: Stored) -> None:
+    """A signature for one path or query is none for another."""
+    webhook = TWILIO.webhook(message(), "/twilio/message?tenant=1")
+    for target in ("/twilio/message?tenant=2", "/twilio/message", "/twilio?tenant=1"):
+        reply = await ingress.client.request("POST", target, webhook.headers, webhook.body)
+        assert_refused(reply, 403, stored)
+
+
+@pytest.mark.parametrize("body", [b"Body=\xff", b"Body=%ff", b"%c3=x", b"&" * 2000])
+async def test_unparsable_body(ingress: LocalIngress, stored: Stored, body: bytes) -> None:
+    """A body that is no form is a bad request, whatever its signature."""
+    assert_refused(await ingress.client.post(TWILIO.webhook(message()).with_body(body)), 400, stored)
+
+
+def padded(size: int) -> Webhook:
+    """Give a message whose body is `size` bytes long."""
+    params = message(Body="")
+    missing = size - len(TWILIO.webhook(params).body)
+    return TWILIO.webhook(tuple((name, "x" * missing if name == "Body" else value) for name, value in params))
+
+
+async def in_pieces(body: bytes) -> AsyncIterator[bytes]:
+    """Send `body` chunked, so that its length is not known before."""
+    for at in range(0, len(body), 10_000):
+        yield body[at : at + 10_000]
+
+
+async def test_largest_body_is_accepted(ingress: LocalIngress, stored: Stored) -> None:
+    """A body of exactly the limit is fine, with and without a Content-Length."""
+    with_length, without = padded(MAX_BODY), padded(MAX_BODY)
+    assert len(with_length.body) == MAX_BODY
+    assert_accepted(await ingress.client.post(with_length), 200)
+    assert_accepted(await ingress.client.request("POST", "/twilio", without.headers, in_pieces(without.body)), 200)
+    assert len(stored.events()) == 2
+
+
+async def test_too_large_a_body(ingress: LocalIngress, stored: Stored) -> None:
+    """One byte more than the limit is refused."""
+    assert_refused(await ingress.client.post(padded(MAX_BODY + 1)), 413, stored)
+
+
+async def test_too_large_a_body_without_content_length(ingress: LocalIngress, stored: Stored) -> None:
+    """A body that does not say how long it is, is refused once it has grown too long."""
+    webhook = padded(MAX_BODY + 1)
+    assert_refused(await ingress.client.request("POST", "/twilio", webhook.headers, in_pieces(webhook.body)), 413, stored)
+
+
+async def test_huge_body_is_refused_by_its_head(ingress: LocalIngress, stored: Stored) -> None:
+    """Nobody has to send a gigabyte to learn that it is too much."""
+    webhook = TWILIO.webhook(message()).with_body(b"")
+    head = raw_request(webhook, ingress.port).replace(b"Content-Length: 0", b"Content-Length: 1073741824")
+    assert (await raw_exchange(ingress.port, head)).startswith(b"HTTP/1.1 413 ")
+    assert stored.empty()
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
+async def test_wrong_method(ingress: LocalIngress, stored: Stored, method: str) -> None:
+    """Only POST is taken, and the answer says so."""
+    webhook = TWILIO.webhook(message())
+    reply = await ingress.client.request(method, "/twilio", webhook.headers, webhook.body)
+    assert_refused(reply, 405, stored)
+    assert reply.headers["Allow"] == "POST"
+
+
+@pytest.mark.parametrize("target", ["/", "/twilio/", "/Twilio", "/twilio/unknown", "/twilio%2Fmessage", "//twilio", "/metrics"])
+async def test_unknown_path(ingress: LocalIngress, stored: Stored, target: str) -> None:
+    """There is nothing but the routes, not even for a request that is signed correctly."""
+    answer = await raw_exchange(ingress.port, raw_request(TWILIO.webhook(message(), target), ingress.port))
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert b"text/plain" not in answer
+    assert stored.empty()
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/json", "text/plain", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded2", ""],
+)
+async def test_wrong_content_type(ingress: LocalIngress, stored: Stored, content_type: str) -> None:
+    """A body that does not claim to be a form is not read as one."""
+    reply = await ingress.client.post(TWILIO.webhook(message()).with_header("Content-Type", content_type))
+    assert_refused(reply, 415, stored)
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/x-www-form-urlencoded", "Application/X-WWW-Form-Urlencoded ; charset=utf-8"]
+)
+async def test_content_type_of_a_form(ingress: LocalIngress, content_type: str) -> None:
+    """Parameters and case of the content type do not matter."""
+    reply = await ingress.client.post(TWILIO.webhook(message()).with_header("Content-Type", content_type))
+    assert_accepted(reply, 200)
+
+
+@pytest.mark.parametrize("name", ["traceparent", "Content-Type", "X-Twilio-Signature", "User-Agent"])
+async def test_header_that_is_not_utf8(ingress: LocalIngress, stored: Stored, name: str) -> None:
+    """Odd bytes in a header, which the signature does not cover, harm neither this request's neighbours nor the service."""
+    webhook = TWILIO.webhook(message())
+    odd = webhook.with_header(name, webhook.headers.get(name, "") + ";\udcff")
+    async with asyncio.timeout(5):  # a service that died of it answers nobody
+        answer, neighbour = await asyncio.gather(
+            raw_exchange(ingress.port, raw_request(odd, ingress.port)),
+            ingress.client.post(TWILIO.webhook(message(Body="neighbour"))),
+        )
+        assert_accepted(neighbour, 200)
+        assert answer.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 400 ", b"HTTP/1.1 403 "))
+        assert_accepted(await ingress.client.post(TWILIO.webhook(message(Body="later"))), 200)
+    assert ingress.supervisor.failure is None
+    assert len(stored.events()) == 2 + answer.startswith(b"HTTP/1.1 200 ")
+
+
+async def test_compressed_body_is_not_unpacked(ingress: LocalIngress, stored: Stored) -> None:
+    """A compressed body could grow past every limit, so it is taken as the bytes that it is, and refused."""
+    webhook = TWILIO.webhook(message()).with_header("Content-Encoding", "gzip").with_body(b"\x1f\x8b\x08\x00\xff\xff")
+    assert_refused(await ingress.client.post(webhook), 400, stored)
+
+
+async def test_connection_is_kept_after_a_refusal(ingress: LocalIngress) -> None:
+    """A refused request does not cost its neighbours on the same connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", ingress.port)
+    refused = TWILIO.webhook(message()).without_header("X-Twilio-Signature")
+    for webhook, status in ((refused, b"403"), (TWILIO.webhook(message_status()), b"204")):
+        writer.write(raw_request(webhook, ingress.port))
+        assert (await reader.readuntil(b"\r\n\r\n")).split()[1] == status
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_truncated_request_is_not_accepted(ingress: LocalIngress, stored: Stored) -> None:
+    """A connection that breaks in the middle of a body leaves nothing, and the next one is served."""
+    webhook = TWILIO.webhook(message())
+    _, writer = await asyncio.open_connection("127.0.0.1", ingress.port)
+    writer.write(raw_request(webhook, ingress.port)[:-10])
+    writer.close()
+    await writer.wait_closed()
+    other = TWILIO.webhook(message(Body="other"))
+    assert_accepted(await ingress.client.post(other), 200)
+    assert [event.body for event in stored.events()] == [other.body]
+
+
+async def test_rotation_and_subaccount(redis_url: str, stored: Stored) -> None:
+    """Old and new token, and a subaccount's own, are accepted side by side; the event says which signed."""
+    tokens = f"{'0' * 32},{Twilio().token},{OTHER_ACCOUNT}={OTHER_TOKEN}"
+    async with running_ingress(ingress_settings(redis_url) | {"TWILIO_AUTH_TOKEN": tokens}) as ingress:
+        for token, account in (("0" * 32, ACCOUNT), (TWILIO.token, ACCOUNT), (OTHER_TOKEN, OTHER_ACCOUNT)):
+            assert_accepted(await ingress.client.post(Twilio(token).webhook(unknown(AccountSid=account))), 204)
+        stolen = Twilio(OTHER_TOKEN).webhook(unknown(AccountSid=ACCOUNT))
+        assert (await ingress.client.post(stolen)).status == 403
+    assert {(event.signer, event.account) for event in stored.events()} == {
+        ("token1", ACCOUNT),
+        ("token2", ACCOUNT),
+        ("token3", OTHER_ACCOUNT),
+    }
+
+
+async def test_several_public_urls(redis_url: str, stored: Stored) -> None:
+    """During a move from one domain to another, webhooks for both are accepted; a message that comes to both is one event."""
+    urls = ["https://old.example.com:8443/in", "https://new.example.com"]
+    params = message()
+    async with running_ingress(ingress_settings(redis_url) | {"PUBLIC_URL": ",".join(urls)}) as ingress:
+        for url in urls:
+            assert_accepted(await ingress.client.post(Twilio(public_url=url).webhook(params)), 200)
+        assert (await ingress.client.post(TWILIO.webhook(params))).status == 403
+    assert len(stored.events()) == 1
+
+
+async def test_metrics_count_outcomes(ingress: LocalIngress) -> None:
+    """Every outcome is counted by route, code and reason, with nothing of what the webhook holds."""
+    await ingress.client.post(TWILIO.webhook(message(), "/twilio/message"))
+    await ingress.client.post(TWILIO.webhook(message()).without_header("X-Twilio-Signature"))
+    await ingress.client.request("POST", f"/{SENDER}", {}, b"")
+    text = (await ingress.admin.request("GET", "/metrics", {})).body.decode()
+    for labels in (
+        'code="200",outcome="accepted",route="/twilio/message"',
+        'code="403",outcome="no_signature",route="/twilio"',
+        'code="404",outcome="unknown_path",route="none"',
+    ):
+        assert f"hookline_ingress_requests_total{{{labels}}}" in text
+    assert SENDER not in text
+    assert ACCOUNT not in text
+
+
+def test_topics_of_all_webhooks_are_known() -> None:
+    """Ingress writes to topics that the processor reads."""
+    assert {topic for _, _, topic, _ in KINDS_OF_WEBHOOKS.values()} <= set(DEFAULT_TOPICS) - {BULK, CONVERSATIONS}

@@ -1,0 +1,147 @@
+"""Group commit: what waits is written together, in order, and every caller gets its own outcome."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from ingress.writer import Writer
+from shared.broker.append import Appended, Appender
+from shared.broker.connection import RedisConnectionManager
+from shared.errors import BrokerUnavailableError
+from shared.event import Event
+from shared.service import Supervisor
+from shared.topics import MESSAGES
+from tests.integration.conftest import Connect
+from tests.support.events import event
+from tests.support.logbook import Logbook
+from tests.support.redis_server import RedisServer
+from tests.support.stored import PARTITIONS, Stored
+
+LONG_S, SHORT_S = 20.0, 0.1
+
+
+class CountingAppender(Appender):
+    """Notes how large the batches are."""
+
+    def __init__(self, redis: RedisConnectionManager) -> None:
+        super().__init__(redis, PARTITIONS, dedupe_window_s=3600, backlog_limit=1_000_000)
+        self.batches: list[int] = []
+
+    async def append(self, batch: list[tuple[str, Event]], timeout_s: float) -> list[Appended]:  # type: ignore[override]
+        """Append as ever."""
+        self.batches.append(len(batch))
+        return await super().append(batch, timeout_s)
+
+
+@pytest.fixture
+async def supervisor(logbook: Logbook) -> AsyncIterator[Supervisor]:
+    supervisor = Supervisor(logbook.logger)
+    yield supervisor
+    await supervisor.close()
+
+
+@pytest.fixture
+def appender(connect: Connect, own_redis: RedisServer) -> CountingAppender:
+    return CountingAppender(connect(own_redis.url))
+
+
+async def started(appender: Appender, supervisor: Supervisor, budget_s: float = LONG_S) -> Writer:
+    writer = Writer(appender, lambda: True, budget_s)
+    await writer.start(supervisor)
+    return writer
+
+
+def events_in(server: RedisServer) -> list[Event]:
+    with server.client as client:
+        return Stored(client).events()
+
+
+async def test_lone_event_is_written_at_once(
+    appender: CountingAppender, supervisor: Supervisor, own_redis: RedisServer
+) -> None:
+    """Nobody waits for company: a single event is a batch."""
+    writer = await started(appender, supervisor)
+    one = event()
+    assert await writer.write(MESSAGES, one) is Appended.NEW
+    assert await writer.write(MESSAGES, one) is Appended.DUPLICATE
+    assert appender.batches == [1, 1]
+    assert events_in(own_redis) == [one]
+
+
+async def test_events_gather_while_one_batch_is_under_way(
+    appender: CountingAppender, supervisor: Supervisor, own_redis: RedisServer
+) -> None:
+    """What comes during a round trip is written with the next one, at most 256 at a time, in the order in which it came."""
+    writer = await started(appender, supervisor)
+    events = [event() for _ in range(600)]
+    own_redis.pause()
+    first = asyncio.create_task(writer.write(MESSAGES, events[0]))
+    while not appender.batches:
+        await asyncio.sleep(0)
+    others = [asyncio.create_task(writer.write(MESSAGES, one)) for one in events[1:]]
+    await asyncio.sleep(0)
+    own_redis.resume()
+    assert set(await asyncio.gather(first, *others)) == {Appended.NEW}
+    assert appender.batches == [1, 256, 256, 87]
+    assert events_in(own_redis) == events
+
+
+async def test_every_caller_gets_its_own_outcome(
+    appender: CountingAppender, supervisor: Supervisor, own_redis: RedisServer
+) -> None:
+    """In one batch some are new and others duplicates, and each caller learns what its own is."""
+    writer = await started(appender, supervisor)
+    own_redis.pause()
+    keys = [f"key {number % 7}" for number in range(50)]
+    writing = [asyncio.create_task(writer.write(MESSAGES, event(key))) for key in keys]
+    await asyncio.sleep(0)
+    own_redis.resume()
+    outcomes = await asyncio.gather(*writing)
+    assert outcomes == [Appended.NEW] * 7 + [Appended.DUPLICATE] * 43
+
+
+async def test_spent_budget_fails_all_that_wait(
+    appender: CountingAppender, supervisor: Supervisor, own_redis: RedisServer
+) -> None:
+    """Whoever waits when Redis proves stalled is told at once, instead of spending a budget of its own; then it goes on."""
+    writer = await started(appender, supervisor, SHORT_S)
+    assert await writer.write(MESSAGES, event()) is Appended.NEW
+    own_redis.pause()
+    first = asyncio.create_task(writer.write(MESSAGES, event()))
+    while len(appender.batches) < 2:
+        await asyncio.sleep(0)
+    others = [asyncio.create_task(writer.write(MESSAGES, event())) for _ in range(300)]
+    outcomes = await asyncio.gather(first, *others, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {BrokerUnavailableError}
+    assert appender.batches == [1, 1]
+    own_redis.resume()
+    own_redis.restart()  # no late write of the batch that was given up
+    writer = await started(appender, supervisor)
+    assert await writer.write(MESSAGES, event()) is Appended.NEW
+
+
+async def test_cancelled_caller_costs_the_others_nothing(
+    appender: CountingAppender, supervisor: Supervisor, own_redis: RedisServer
+) -> None:
+    """A caller that no longer waits does not disturb its batch."""
+    writer = await started(appender, supervisor)
+    own_redis.pause()
+    writing = [asyncio.create_task(writer.write(MESSAGES, event())) for _ in range(10)]
+    await asyncio.sleep(0)
+    writing[3].cancel()
+    own_redis.resume()
+    outcomes = await asyncio.gather(*writing, return_exceptions=True)
+    assert isinstance(outcomes.pop(3), asyncio.CancelledError)
+    assert set(outcomes) == {Appended.NEW}
+    assert supervisor.failure is None
+
+
+async def test_nothing_is_written_before_the_layout_is_known(appender: CountingAppender, own_redis: RedisServer) -> None:
+    """Until Redis has answered with a layout that is ours, writing is an error, and nothing waits."""
+    ready = False
+    writer = Writer(appender, lambda: ready, LONG_S)
+    with pytest.raises(BrokerUnavailableError, match="not been reached yet"):
+        await writer.write(MESSAGES, event())
+    assert appender.batches == []
+    assert events_in(own_redis) == []

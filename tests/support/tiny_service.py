@@ -1,0 +1,79 @@
+"""A service that lives and dies as its argument says: `python -m tests.support.tiny_service <class>`."""
+
+import asyncio
+import sys
+
+from shared.clock import SystemClock
+from shared.errors import HooklineError
+from shared.logs import configure_logs, get_logger
+from shared.service import Supervisor, run
+
+logger = get_logger("tiny")
+
+
+class Tiny:
+    """Starts, has one background task, and stops."""
+
+    async def start(self, supervisor: Supervisor) -> None:
+        """Start the task, and say so as services do."""
+        await supervisor.spawn("idle", asyncio.Event().wait())  # type: ignore[arg-type]
+        logger.info("listening", admin_port=0)
+
+    async def stop(self) -> None:
+        """Say that everything is being finished."""
+        logger.info("finishing")
+
+
+class FailingTask(Tiny):
+    """Its task raises an error that nobody foresaw."""
+
+    async def start(self, supervisor: Supervisor) -> None:
+        await supervisor.spawn("doomed", _fail(RuntimeError("something unforeseen")))
+
+
+class ExplainedFailure(Tiny):
+    """Its task raises one of Hookline's own errors."""
+
+    async def start(self, supervisor: Supervisor) -> None:
+        await supervisor.spawn("doomed", _fail(HooklineError("The data is laid out otherwise. Do this.")))
+
+
+class EndingTask(Tiny):
+    """Its task comes to an end, which is as bad."""
+
+    async def start(self, supervisor: Supervisor) -> None:
+        await supervisor.spawn("doomed", asyncio.sleep(0))
+
+
+class CancelledInside(Tiny):
+    """Its task ends because something inside it was cancelled."""
+
+    async def start(self, supervisor: Supervisor) -> None:
+        await supervisor.spawn("doomed", _fail(asyncio.CancelledError()))
+
+
+class RefusingToStart(Tiny):
+    """Cannot start, for a reason that has a remedy."""
+
+    async def start(self, supervisor: Supervisor) -> None:
+        raise HooklineError("Port 1 is taken. Choose another.")
+
+
+class Stuck(Tiny):
+    """Takes for ever to stop."""
+
+    async def stop(self) -> None:
+        logger.info("finishing")
+        await asyncio.Event().wait()
+
+
+async def _fail(error: BaseException) -> None:
+    raise error
+
+
+SERVICES: tuple[type[Tiny], ...] = (Tiny, FailingTask, ExplainedFailure, EndingTask, CancelledInside, RefusingToStart, Stuck)
+
+
+if __name__ == "__main__":
+    configure_logs("info", "json")
+    sys.exit(run({service.__name__: service for service in SERVICES}[sys.argv[1]], SystemClock(), logger))

@@ -1,0 +1,120 @@
+"""The admin port."""
+
+import socket
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from shared.admin import Admin
+from shared.errors import PortTakenError
+from shared.health import Health
+from tests.support.ports import LOOPBACK
+
+
+class Probes:
+    """Asks the admin port for a probe; `problem` is what the one check of readiness says."""
+
+    def __init__(self, session: aiohttp.ClientSession, health: Health) -> None:
+        self._session = session
+        self.health = health
+        self.problem: str | None = None
+        health.live["tasks"] = lambda: None
+        health.ready["redis"] = lambda: self.problem
+        health.ready["shutdown"] = lambda: None
+
+    async def get(self, path: str) -> tuple[int, str]:
+        async with self._session.get(path) as answer:
+            return answer.status, await answer.text()
+
+
+@pytest.fixture
+async def probes() -> AsyncIterator[Probes]:
+    health = Health()
+    admin = Admin(health, LOOPBACK, 0, "INGRESS_ADMIN_PORT")
+    port = await admin.start()
+    async with aiohttp.ClientSession(f"http://{LOOPBACK}:{port}") as session:
+        yield Probes(session, health)
+    await admin.stop()
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/startupz"])
+async def test_all_is_well(probes: Probes, path: str) -> None:
+    """A probe that passes says ok and nothing else."""
+    assert await probes.get(path) == (200, "ok\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("/livez", "[+]tasks ok\nlivez check passed\n"),
+        ("/readyz", "[+]redis ok\n[+]shutdown ok\nreadyz check passed\n"),
+        ("/startupz", "[+]started ok\nstartupz check passed\n"),
+    ],
+)
+async def test_verbose_names_every_check(probes: Probes, path: str, text: str) -> None:
+    """?verbose lists the checks in Kubernetes' style."""
+    assert await probes.get(f"{path}?verbose") == (200, text)
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/readyz?verbose"])
+async def test_failed_check_says_why(probes: Probes, path: str) -> None:
+    """A probe that fails answers 503, with the reason and with the checks that passed."""
+    probes.problem = "Redis cannot be reached"
+    text = "[-]redis failed: Redis cannot be reached\n[+]shutdown ok\nreadyz check failed\n"
+    assert await probes.get(path) == (503, text)
+    assert await probes.get("/livez") == (200, "ok\n")
+
+
+async def test_recovery(probes: Probes) -> None:
+    """A probe passes again as soon as its checks do."""
+    probes.problem = "gone"
+    assert (await probes.get("/readyz"))[0] == 503
+    probes.problem = None
+    assert (await probes.get("/readyz"))[0] == 200
+
+
+async def test_started_once_is_started_for_ever(probes: Probes) -> None:
+    """The startup probe fails until the service was ready once; later trouble is the readiness probe's."""
+    probes.problem = "not connected yet"
+    assert await probes.get("/startupz") == (
+        503,
+        "[-]started failed: not ready yet, see /readyz\nstartupz check failed\n",
+    )
+    probes.problem = None
+    assert (await probes.get("/startupz"))[0] == 200
+    probes.problem = "gone"
+    assert (await probes.get("/startupz"))[0] == 200
+
+
+async def test_dead_task_fails_liveness(probes: Probes) -> None:
+    """A service with a dead part asks to be restarted."""
+    probes.health.live["tasks"] = lambda: "The background task 'writer' ended unexpectedly"
+    status, text = await probes.get("/livez")
+    assert status == 503
+    assert "[-]tasks failed: The background task 'writer' ended" in text
+
+
+async def test_metrics(probes: Probes) -> None:
+    """Prometheus finds both services' metrics."""
+    status, text = await probes.get("/metrics")
+    assert status == 200
+    assert "# TYPE hookline_loop_lag_seconds gauge" in text
+    assert "# TYPE hookline_redis_operation_seconds histogram" in text
+
+
+async def test_unknown_path(probes: Probes) -> None:
+    """There is nothing else on the admin port."""
+    assert (await probes.get("/"))[0] == 404
+
+
+async def test_taken_port_names_the_setting() -> None:
+    """A port that another program has is an error with a remedy."""
+    with socket.create_server((LOOPBACK, 0)) as other:
+        port = other.getsockname()[1]
+        admin = Admin(Health(), LOOPBACK, port, "INGRESS_ADMIN_PORT")
+        with pytest.raises(
+            PortTakenError, match=f"Port {port} on {LOOPBACK} is taken .* choose another port with INGRESS_ADMIN_PORT"
+        ):
+            await admin.start()
+        await admin.stop()

@@ -1,0 +1,157 @@
+"""What may stand in a log line."""
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from shared.logs import Redactor, configure_logs, get_logger, hide
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+PASSWORD = "pa55word"
+HIDDEN = "[redacted]"
+
+
+def fail(message: str) -> None:
+    raise ValueError(message)
+
+
+def redacted(**event: Any) -> dict[str, Any]:
+    return dict(Redactor([TOKEN, PASSWORD])(None, "info", event))
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        (f"token is {TOKEN}!", f"token is {HIDDEN}!"),
+        ("from +14155550123 to +18005551212", "from +***23 to +***12"),
+        ("From=%2B14155550123&To=%2b18005551212", "From=%2B***23&To=%2b***12"),
+        ("whatsapp:+14155550123", "whatsapp:+***23"),
+        ("+14155550123:+18005551212", "+***23:+***12"),
+        ("+491511234567890", "+***90"),
+        ("redis://127.0.0.1:6379/0", "redis://127.0.0.1:6379/0"),
+        ("redis://:hunter2@127.0.0.1:6379/0", f"redis://{HIDDEN}@127.0.0.1:6379/0"),
+        ("postgresql+asyncpg://user:hunter2@db/hookline", f"postgresql+asyncpg://{HIDDEN}@db/hookline"),
+        ("postgresql://user:hunter@2@db/hookline", f"postgresql://{HIDDEN}@db/hookline"),
+        ("see https://a.example.com/x and mail me@example.com", "see https://a.example.com/x and mail me@example.com"),
+        ("1 + 1 = 2, +12 and +123", "1 + 1 = 2, +12 and +123"),
+        ("", ""),
+    ],
+)
+def test_text(text: str, clean: str) -> None:
+    """Secrets, phone numbers and URL credentials are taken out of any text, and the rest stays."""
+    assert redacted(event=text) == {"event": clean}
+
+
+@pytest.mark.parametrize(
+    "name", ["body", "Body", "from", "From", "from_", "to", "To", "params", "token", "auth_token", "password", "signature"]
+)
+def test_personal_fields_are_hidden_whatever_they_hold(name: str) -> None:
+    """A field that holds personal data or a secret shows nothing of it."""
+    for value in ("hello", "", 4155550123, {"a": "b"}, ["x"]):
+        assert redacted(**{name: value}) == {name: HIDDEN}
+
+
+def test_nested_values_are_redacted() -> None:
+    """What lies inside lists and dicts is treated like the rest."""
+    facts = {"list": [f"x{TOKEN}", ("+14155550123",)], "dict": {"Body": "hello", "deeper": {"url": "redis://:p@h"}}}
+    assert redacted(facts=facts)["facts"] == {
+        "list": [f"x{HIDDEN}", ["+***23"]],
+        "dict": {"Body": HIDDEN, "deeper": {"url": f"redis://{HIDDEN}@h"}},
+    }
+
+
+def test_names_of_nested_values_are_redacted() -> None:
+    """A number is no less personal as the name of a value; names need not be text."""
+    assert redacted(counts={"+14155550123": 2, 7: "+14155550123"})["counts"] == {"+***23": 2, 7: "+***23"}
+
+
+def test_numbers_stay_numbers() -> None:
+    """Counts, times and flags are written as they are."""
+    assert redacted(count=3, seconds=0.5, ok=True, none=None) == {"count": 3, "seconds": 0.5, "ok": True, "none": None}
+
+
+def test_objects_are_redacted_as_text() -> None:
+    """An error or bytes given as a value are written as redacted text."""
+    assert redacted(error=ValueError(f"bad {TOKEN}"), raw=b"From=%2B14155550123") == {
+        "error": f"bad {HIDDEN}",
+        "raw": "b'From=%2B***23'",
+    }
+
+
+def test_secret_that_contains_another_is_hidden_whole() -> None:
+    """No rest of a longer secret is left because a shorter one is part of it."""
+    assert Redactor(["abcde", "abcdefgh"]).text("x abcdefgh y") == f"x {HIDDEN} y"
+
+
+def test_without_secrets_nothing_is_replaced() -> None:
+    """An empty secret does not turn every gap into a redaction."""
+    assert Redactor(["", TOKEN]).text("abc") == "abc"
+
+
+def test_hide_takes_the_longest_first() -> None:
+    """What an error message quotes of an event is taken out, empty values ignored."""
+    assert hide("hello wide world", ["", "wide", "wide world"]) == f"hello {HIDDEN}"
+
+
+@pytest.fixture
+def stderr(capsys: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
+    """Give what is written to standard error, and undo the test's `configure_logs`, which holds on to it."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield capsys
+    structlog.reset_defaults()
+    root.handlers, root.level = before
+
+
+def test_line_is_json_with_service_level_and_time(stderr: pytest.CaptureFixture[str]) -> None:
+    """A line says who wrote it, when and how bad it is, on standard error."""
+    configure_logs("info", "json")
+    get_logger("ingress").warning("something", count=1)
+    get_logger("ingress").debug("too much detail")
+    output = stderr.readouterr()
+    (line,) = map(json.loads, output.err.splitlines())
+    assert output.out == ""
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {"event": "something", "level": "warning", "service": "ingress", "count": 1}
+
+
+def test_exception_text_is_redacted(stderr: pytest.CaptureFixture[str]) -> None:
+    """A traceback shows neither the secret nor the number in the error's message."""
+    configure_logs("info", "json", secrets=[TOKEN])
+    try:
+        fail(f"{TOKEN} and +14155550123")
+    except ValueError:
+        get_logger("ingress").exception("it failed")
+    output = stderr.readouterr().err
+    assert "ValueError" in json.loads(output)["exception"]
+    assert TOKEN not in output
+    assert "ValueError: [redacted] and +***23" in output
+
+
+def test_lines_of_libraries_are_redacted(stderr: pytest.CaptureFixture[str]) -> None:
+    """What libraries log, with arguments and exceptions, goes through the same redaction and format."""
+    configure_logs("info", "json", secrets=[TOKEN])
+    try:
+        fail(TOKEN)
+    except ValueError:
+        logging.getLogger("aiohttp.server").exception("request of %s failed", "+14155550123")
+    output = stderr.readouterr().err
+    line = json.loads(output)
+    assert line["event"] == "request of +***23 failed"
+    assert line["level"] == "error"
+    assert "ValueError" in line["exception"]
+    assert TOKEN not in output
+
+
+def test_console_style_is_redacted(stderr: pytest.CaptureFixture[str]) -> None:
+    """Lines for people are as discreet as lines for machines."""
+    configure_logs("info", "console", secrets=[TOKEN])
+    structlog.get_logger().info("signed", by=TOKEN, sender="+14155550123")
+    output = stderr.readouterr().err
+    assert "signed" in output
+    assert TOKEN not in output
+    assert "4155550123" not in output

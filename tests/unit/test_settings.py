@@ -1,0 +1,267 @@
+"""Settings are settled at the door: read, checked, and all that is wrong said at once."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from ingress.settings import IngressSettings
+from shared.errors import SettingsError
+from shared.settings import CONFIG_VARIABLE
+
+TOKEN, OTHER_TOKEN = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
+ACCOUNT = "AC" + "1" * 32
+PASSWORD = "s3cr3t-pa55word"
+
+
+@pytest.fixture(autouse=True)
+def required(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUBLIC_URL", "https://hooks.example.com")
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", TOKEN)
+
+
+@pytest.fixture
+def config_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "hookline.toml"
+    monkeypatch.setenv(CONFIG_VARIABLE, str(file))
+    return file
+
+
+def complaints() -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        IngressSettings.load()
+    return caught.value.problems
+
+
+def test_defaults() -> None:
+    """With nothing but the two required settings, the documented defaults hold."""
+    settings = IngressSettings.load()
+    assert settings.redis_url == "redis://127.0.0.1:6379/0"
+    assert (settings.partitions, settings.log_level, settings.log_format) == (8, "info", None)
+    assert (settings.host, settings.port, settings.admin_host, settings.admin_port) == ("0.0.0.0", 8080, "127.0.0.1", 9080)
+    assert (settings.durability, settings.write_budget_ms, settings.dedupe_window_s) == ("memory", 250, 3600)
+    assert (settings.backlog_limit, settings.max_in_flight, settings.max_body) == (1_000_000, 1000, 65536)
+
+
+def test_every_problem_is_in_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever sets this up learns of everything that is missing or wrong in one go, each with its name and meaning."""
+    monkeypatch.delenv("PUBLIC_URL")
+    monkeypatch.delenv("TWILIO_AUTH_TOKEN")
+    wrong = {
+        "REDIS_URL": "localhost:6379",
+        "HOOKLINE_PARTITIONS": "0",
+        "LOG_LEVEL": "chatty",
+        "INGRESS_PORT": "65536",
+        "INGRESS_ADMIN_PORT": "none",
+        "INGRESS_DURABILITY": "eternal",
+        "INGRESS_WRITE_BUDGET_MS": "-1",
+        "INGRESS_MAX_BODY": "64k",
+    }
+    for name, value in wrong.items():
+        monkeypatch.setenv(name, value)
+    found = complaints()
+    assert {problem.split()[0] for problem in found} == {*wrong, "PUBLIC_URL", "TWILIO_AUTH_TOKEN"}
+    assert len(found) == len(wrong) + 2
+    message = str(SettingsError(found))
+    assert message.startswith("10 settings to mend before this can start:\n  - ")
+    assert all(problem in message for problem in found)
+
+
+def test_missing_setting_says_what_it_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing setting comes with its meaning and an example."""
+    monkeypatch.delenv("PUBLIC_URL")
+    assert complaints() == [
+        "PUBLIC_URL is not set. The base URL(s) as Twilio calls them, comma-separated, for example https://hooks.example.com."
+    ]
+
+
+@pytest.mark.parametrize("name", ["PUBLIC_URL", "TWILIO_AUTH_TOKEN"])
+@pytest.mark.parametrize("value", ["", ",", " , "])
+def test_empty_required_setting_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """An empty token or URL is as good as none: nothing starts without verification."""
+    monkeypatch.setenv(name, value)
+    (problem,) = complaints()
+    assert problem.startswith(name)
+
+
+@pytest.mark.parametrize(
+    ("url", "clean"),
+    [
+        ("https://h.example.com", "https://h.example.com"),
+        ("https://h.example.com/", "https://h.example.com"),
+        ("https://h.example.com:8443/in/", "https://h.example.com:8443/in"),
+        ("http://user:password@h.example.com", "http://h.example.com"),
+        ("https://[::1]:8080", "https://[::1]:8080"),
+        (" https://a.example.com , https://b.example.com ", "https://a.example.com,https://b.example.com"),
+    ],
+)
+def test_public_urls(monkeypatch: pytest.MonkeyPatch, url: str, clean: str) -> None:
+    """A base URL is kept as Twilio signs it: without credentials and a trailing slash."""
+    monkeypatch.setenv("PUBLIC_URL", url)
+    assert IngressSettings.load().public_urls == tuple(clean.split(","))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "hooks.example.com",
+        "ftp://h.example.com",
+        "https://",
+        "https:///path",
+        "https://h.example.com/?a=1",
+        "https://h.example.com/#rc=3",
+        "https://h.example.com:port",
+        "https://h.example.com:99999",
+        "https://[::1",
+        "https://ok.example.com,nonsense",
+    ],
+)
+def test_wrong_public_url_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """What is no base URL is refused at the door, not met as a crash or as refused signatures later."""
+    monkeypatch.setenv("PUBLIC_URL", url)
+    (problem,) = complaints()
+    assert problem.startswith("PUBLIC_URL is wrong: ")
+
+
+@pytest.mark.parametrize(
+    "tokens", [TOKEN, f"{TOKEN},{OTHER_TOKEN}", f"{ACCOUNT}={TOKEN}", f" {ACCOUNT}={TOKEN} , {OTHER_TOKEN},"]
+)
+def test_tokens(monkeypatch: pytest.MonkeyPatch, tokens: str) -> None:
+    """Several tokens, some bound to an account, are read as they stand."""
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", tokens)
+    assert IngressSettings.load().auth_tokens == tuple(part.strip() for part in tokens.split(",") if part)
+
+
+@pytest.mark.parametrize("wrong", ["abc", "AC123=" + TOKEN, f"{ACCOUNT}=", f"{ACCOUNT}={TOKEN}=", "two words", f"={TOKEN}"])
+def test_wrong_token_is_named_by_position_only(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    """A malformed token is pointed at by its number; the message shows no part of any token."""
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", f"{OTHER_TOKEN},{wrong}")
+    (problem,) = complaints()
+    assert problem.startswith("TWILIO_AUTH_TOKEN is wrong: number 2 ")
+    assert OTHER_TOKEN not in problem
+    assert TOKEN not in problem
+    assert wrong not in problem
+
+
+@pytest.mark.parametrize(
+    ("url", "password"),
+    [
+        (f"redis://:{PASSWORD}@127.0.0.1:6379/0", PASSWORD),
+        (f"rediss://user:{PASSWORD}@redis.example.com", PASSWORD),
+        ("redis://:p%40ss%2Fword@127.0.0.1", "p@ss/word"),
+        (f"unix://:{PASSWORD}@/run/redis.sock?db=1", PASSWORD),
+        (f"redis://127.0.0.1:6379/0?password={PASSWORD}", PASSWORD),
+    ],
+)
+def test_redis_password_is_a_secret(monkeypatch: pytest.MonkeyPatch, url: str, password: str) -> None:
+    """The password in REDIS_URL, however it is written there, is among what must never be logged."""
+    monkeypatch.setenv("REDIS_URL", url)
+    assert password in IngressSettings.load().secrets()
+
+
+def test_secrets_are_all_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every token is a secret, without the account it is bound to."""
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", f"{TOKEN},{ACCOUNT}={OTHER_TOKEN}")
+    assert set(IngressSettings.load().secrets()) == {TOKEN, OTHER_TOKEN}
+
+
+def test_secrets_do_not_show_in_repr(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings that end up in a log line or traceback give no secret away."""
+    monkeypatch.setenv("REDIS_URL", f"redis://:{PASSWORD}@127.0.0.1")
+    monkeypatch.setenv("PUBLIC_URL", f"https://user:{PASSWORD}@h.example.com")
+    settings = IngressSettings.load()
+    assert TOKEN not in f"{settings!r}{settings!s}"
+    assert PASSWORD not in f"{settings!r}{settings!s}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REDIS_URL", f"http://:{PASSWORD}@127.0.0.1"),
+        ("REDIS_URL", f"redis://:{PASSWORD}@127.0.0.1:port"),
+        ("REDIS_URL", f"redis://:{PASSWORD}[@127.0.0.1"),
+        ("TWILIO_AUTH_TOKEN", f"{ACCOUNT}={PASSWORD}="),
+        ("PUBLIC_URL", f"ftp://user:{PASSWORD}@h.example.com"),
+        ("PUBLIC_URL", f"https://user:{PASSWORD}@h.example.com/?a=1"),
+    ],
+)
+def test_secrets_do_not_show_in_errors(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """A wrong setting with a secret in it is explained without the secret."""
+    monkeypatch.setenv(name, value)
+    (problem,) = complaints()
+    assert problem.startswith(f"{name} is wrong: ")
+    assert PASSWORD not in problem
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://127.0.0.1:port",
+        "redis://127.0.0.1:99999",
+        "redis://[::1",
+        "redis://h/0?nonsense=1",
+        "redis://h?socket_timeout=x",
+    ],
+)
+def test_malformed_redis_url_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """A REDIS_URL that no client could use is refused at the door, not met as a crash."""
+    monkeypatch.setenv("REDIS_URL", url)
+    (problem,) = complaints()
+    assert problem.startswith("REDIS_URL is wrong: ")
+
+
+def test_settings_cannot_be_changed() -> None:
+    """What was validated stays as it is."""
+    settings = IngressSettings.load()
+    with pytest.raises(ValidationError):
+        settings.port = 1  # type: ignore[misc]
+
+
+def test_config_file_is_read(config_file: Path) -> None:
+    """Any setting can stand in the TOML file, in either case, lists as lists."""
+    config_file.write_text('ingress_port = 8081\nHOOKLINE_PARTITIONS = 4\nLOG_LEVEL = "debug"\n')
+    settings = IngressSettings.load()
+    assert (settings.port, settings.partitions, settings.log_level) == (8081, 4, "debug")
+
+
+def test_required_settings_may_stand_in_the_config_file(config_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists are written as lists or with commas."""
+    monkeypatch.delenv("PUBLIC_URL")
+    monkeypatch.delenv("TWILIO_AUTH_TOKEN")
+    config_file.write_text(
+        f'public_url = ["https://a.example.com", "https://b.example.com/"]\ntwilio_auth_token = "{TOKEN},{OTHER_TOKEN}"'
+    )
+    settings = IngressSettings.load()
+    assert settings.public_urls == ("https://a.example.com", "https://b.example.com")
+    assert settings.auth_tokens == (TOKEN, OTHER_TOKEN)
+
+
+def test_environment_wins_over_the_config_file(config_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable overrides the file; an empty one does not."""
+    config_file.write_text("ingress_port = 8081\ningress_admin_port = 9081\n")
+    monkeypatch.setenv("INGRESS_PORT", "8082")
+    monkeypatch.setenv("INGRESS_ADMIN_PORT", "")
+    settings = IngressSettings.load()
+    assert (settings.port, settings.admin_port) == (8082, 9081)
+
+
+def test_wrong_setting_in_the_config_file_is_named(config_file: Path) -> None:
+    """A wrong value in the file is explained like one in the environment, next to those."""
+    config_file.write_text(f'ingress_port = "many"\ntwilio_auth_token = 5\nredis_url = "http://:{PASSWORD}@h"\n')
+    found = complaints()
+    assert {problem.split()[0] for problem in found} == {"INGRESS_PORT", "REDIS_URL"}
+    assert PASSWORD not in str(found)
+
+
+def test_missing_config_file_is_named(config_file: Path) -> None:
+    """A file that is not there is an error, not an empty one."""
+    (problem,) = complaints()
+    assert problem == f"{CONFIG_VARIABLE}={config_file} cannot be read: No such file or directory. Check the path."
+
+
+@pytest.mark.parametrize("content", [b"port = ", b"\xff\xfe", b"a = 1\na = 2"])
+def test_malformed_config_file_is_named(config_file: Path, content: bytes) -> None:
+    """A file that is no TOML is an error that names it."""
+    config_file.write_bytes(content)
+    (problem,) = complaints()
+    assert problem.startswith(f"{CONFIG_VARIABLE}={config_file} is not valid TOML: ")
