@@ -31,6 +31,7 @@ class Writer:
         self._budget_s = budget_s
         self._waiting: list[_Waiting] = []
         self._wake = asyncio.Event()
+        self._loop = asyncio.get_running_loop()  # kept: asking for it is a system call before Python 3.12
         self._job: Job[None] | None = None
 
     async def start(self, supervisor: Supervisor) -> None:
@@ -51,7 +52,7 @@ class Writer:
         """
         if not self._ready():
             raise BrokerUnavailableError("Redis has not been reached yet, so nothing can be written.")
-        written: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+        written: asyncio.Future[Appended] = self._loop.create_future()
         self._waiting.append((topic, event, written))
         self._wake.set()
         return await written

@@ -1,10 +1,11 @@
-"""Connections to Redis, as a service would make them."""
+"""Connections to Redis as a service makes them, and an ingress."""
 
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from shared.broker.connection import RedisConnectionManager
+from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
 from tests.support.stored import PARTITIONS
@@ -42,3 +43,10 @@ async def connect(clock: ManualClock, logbook: Logbook) -> AsyncIterator[Connect
 async def broker(connect: Connect, redis_url: str) -> RedisConnectionManager:
     """Give a connection manager of the shared server, whose database is empty."""
     return connect(redis_url)
+
+
+@pytest.fixture
+async def ingress(redis_url: str) -> AsyncIterator[LocalIngress]:
+    """Give an ingress that is ready, on an empty Redis."""
+    async with running_ingress(ingress_settings(redis_url)) as ingress:
+        yield ingress

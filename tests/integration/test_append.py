@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import redis
@@ -160,18 +161,47 @@ def acl_server() -> Iterator[RedisServer]:
         yield server
 
 
-@pytest.mark.parametrize("command", ["xadd", "xlen", "set"])
-async def test_missing_permission_loses_nothing(acl_server: RedisServer, connect: Connect, command: str) -> None:
-    """Where the Redis user may not do a part of it, nothing is done: once it may, the same delivery is a new event."""
+class Permissions:
+    """What the Redis user of ingress may do on a server of its own. Commands are separated by spaces."""
+
+    def __init__(self, server: RedisServer, client: "redis.Redis") -> None:
+        self.url = server.url.replace("redis://", f"redis://{USER}:{PASSWORD}@")
+        self._client = client
+        client.execute_command("ACL", "SETUSER", USER, "on", f">{PASSWORD}", "~*", "+@all")
+
+    def deny(self, commands: str) -> None:
+        self._client.execute_command("ACL", "SETUSER", USER, *(f"-{command}" for command in commands.split()))
+
+    def allow_all(self) -> None:
+        self._client.execute_command("ACL", "SETUSER", USER, "+@all")
+
+
+@pytest.mark.parametrize("denied", ["xadd", "xlen", "set", "xadd del", "xlen del"])
+async def test_missing_permission_loses_nothing(acl_server: RedisServer, connect: Connect, denied: str) -> None:
+    """Where the Redis user may not do all that it takes, nothing counts as seen: delivered again, the event is new."""
     with acl_server.client as client:
-        client.execute_command("ACL", "SETUSER", USER, "on", f">{PASSWORD}", "~*", "+@all", f"-{command}")
-        appender = appender_on(connect(acl_server.url.replace("redis://", f"redis://{USER}:{PASSWORD}@")))
+        permissions = Permissions(acl_server, client)
+        appender = appender_on(connect(permissions.url))
+        permissions.deny(denied)
         with pytest.raises(BrokerUnavailableError):
             await appender.append([(MESSAGES, event("same"))], TIMEOUT_S)
-        assert Stored(client).events() == []
-        client.execute_command("ACL", "SETUSER", USER, f"+{command}")
+        permissions.allow_all()
         assert await appender.append([(MESSAGES, event("same"))], TIMEOUT_S) == [NEW]
         assert len(Stored(client).events()) == 1
+
+
+async def test_missing_permission_at_a_full_backlog_loses_nothing(acl_server: RedisServer, connect: Connect) -> None:
+    """An event that found no room is new once there is room, even if the Redis user may delete nothing."""
+    first, second = event(key=key_of(1)), event(key=key_of(1))
+    with acl_server.client as client:
+        permissions = Permissions(acl_server, client)
+        appender = appender_on(connect(permissions.url), limit=PARTITIONS)
+        assert await appender.append([(MESSAGES, first)], TIMEOUT_S) == [NEW]
+        permissions.deny("del")
+        with suppress(BrokerUnavailableError):
+            assert await appender.append([(MESSAGES, second)], TIMEOUT_S) == [FULL]
+        client.delete(keys.topic(1, MESSAGES))
+        assert await appender.append([(MESSAGES, second)], TIMEOUT_S) == [NEW]
 
 
 async def test_full_memory_refuses_without_a_trace(acl_server: RedisServer, connect: Connect) -> None:

@@ -1,7 +1,6 @@
-"""Ingress over HTTP: what is accepted and how it is answered, and what is refused without a trace."""
+"""What ingress accepts over HTTP, how it answers, and what lies in Redis then."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -9,8 +8,9 @@ from ingress.catalogue import KINDS
 from shared.event import Event
 from shared.forms import parse_form
 from shared.topics import BULK, CALLS, CONVERSATIONS, DEFAULT_TOPICS, EVENTS, MESSAGES, STATUSES
-from tests.support.ingress_client import Reply, raw_exchange, raw_request
+from tests.support.ingress_client import raw_exchange, raw_request
 from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress
+from tests.support.replies import assert_accepted
 from tests.support.stored import Stored
 from tests.support.webhooks import (
     ACCOUNT,
@@ -18,7 +18,6 @@ from tests.support.webhooks import (
     SENDER,
     Params,
     Twilio,
-    Webhook,
     call,
     call_status,
     message,
@@ -31,7 +30,6 @@ from tests.support.webhooks import (
 
 TWILIO = Twilio()
 OTHER_ACCOUNT, OTHER_TOKEN = "AC" + "2" * 32, "f" * 32
-MAX_BODY = 65536
 
 KINDS_OF_WEBHOOKS = {
     "SMS": (message(), "message.received", MESSAGES, 200),
@@ -47,28 +45,6 @@ KINDS_OF_WEBHOOKS = {
 webhooks = pytest.mark.parametrize(
     ("params", "kind", "topic", "status"), KINDS_OF_WEBHOOKS.values(), ids=KINDS_OF_WEBHOOKS.keys()
 )
-
-
-@pytest.fixture
-async def ingress(redis_url: str) -> AsyncIterator[LocalIngress]:
-    """Give an ingress that is ready, on an empty Redis."""
-    async with running_ingress(ingress_settings(redis_url)) as ingress:
-        yield ingress
-
-
-def assert_accepted(reply: Reply, status: int) -> None:
-    """A 200 carries empty TwiML, a 204 nothing."""
-    if status == 200:
-        assert (reply.status, reply.content_type, reply.body) == (200, "text/xml", b"<Response/>")
-    else:
-        assert (reply.status, reply.body) == (204, b"")
-
-
-def assert_refused(reply: Reply, status: int, stored: Stored) -> None:
-    """A refusal says nothing, is never text (which Twilio would send on to the sender), and leaves nothing in Redis."""
-    assert (reply.status, reply.body) == (status, b"")
-    assert not reply.content_type.startswith("text/plain")
-    assert stored.empty()
 
 
 @webhooks
@@ -168,118 +144,6 @@ async def test_statuses_of_one_message(ingress: LocalIngress, stored: Stored) ->
     assert [dict(parse_form(event.body))["MessageStatus"] for event in stored.events(STATUSES)] == statuses
 
 
-async def test_no_signature(ingress: LocalIngress, stored: Stored) -> None:
-    """What is not signed is not accepted."""
-    reply = await ingress.client.post(TWILIO.webhook(message()).without_header("X-Twilio-Signature"))
-    assert_refused(reply, 403, stored)
-
-
-@pytest.mark.parametrize("signature", ["", "x", "=" * 28, "A" * 28, "ü", "A" * 4000, "YQ==, YQ=="])
-async def test_malformed_signature(ingress: LocalIngress, stored: Stored, signature: str) -> None:
-    """Whatever stands in the signature's place, if it is not the signature it is refused."""
-    reply = await ingress.client.post(TWILIO.webhook(message()).with_header("X-Twilio-Signature", signature))
-    assert_refused(reply, 403, stored)
-
-
-@pytest.mark.parametrize(
-    "forged",
-    [
-        pytest.param(Twilio(token=OTHER_TOKEN).webhook(message()), id="another token"),
-        pytest.param(Twilio(public_url="https://evil.example.com").webhook(message()), id="another host"),
-        pytest.param(Twilio(public_url="http://hooks.example.com").webhook(message()), id="another scheme"),
-        pytest.param(TWILIO.webhook(message()).with_body(TWILIO.webhook(message()).body), id="another body"),
-        pytest.param(TWILIO.webhook(message()).with_body(b""), id="no body"),
-        pytest.param(TWILIO.webhook(message()).with_body(TWILIO.webhook(message()).body + b"&x="), id="one parameter more"),
-    ],
-)
-async def test_wrong_signature(ingress: LocalIngress, stored: Stored, forged: Webhook) -> None:
-    """A signature of something else is refused."""
-    assert_refused(await ingress.client.post(forged), 403, stored)
-
-
-async def test_signature_for_another_target(ingress: LocalIngress, stored: Stored) -> None:
-    """A signature for one path or query is none for another."""
-    webhook = TWILIO.webhook(message(), "/twilio/message?tenant=1")
-    for target in ("/twilio/message?tenant=2", "/twilio/message", "/twilio?tenant=1"):
-        reply = await ingress.client.request("POST", target, webhook.headers, webhook.body)
-        assert_refused(reply, 403, stored)
-
-
-@pytest.mark.parametrize("body", [b"Body=\xff", b"Body=%ff", b"%c3=x", b"&" * 2000])
-async def test_unparsable_body(ingress: LocalIngress, stored: Stored, body: bytes) -> None:
-    """A body that is no form is a bad request, whatever its signature."""
-    assert_refused(await ingress.client.post(TWILIO.webhook(message()).with_body(body)), 400, stored)
-
-
-def padded(size: int) -> Webhook:
-    """Give a message whose body is `size` bytes long."""
-    params = message(Body="")
-    missing = size - len(TWILIO.webhook(params).body)
-    return TWILIO.webhook(tuple((name, "x" * missing if name == "Body" else value) for name, value in params))
-
-
-async def in_pieces(body: bytes) -> AsyncIterator[bytes]:
-    """Send `body` chunked, so that its length is not known before."""
-    for at in range(0, len(body), 10_000):
-        yield body[at : at + 10_000]
-
-
-async def test_largest_body_is_accepted(ingress: LocalIngress, stored: Stored) -> None:
-    """A body of exactly the limit is fine, with and without a Content-Length."""
-    with_length, without = padded(MAX_BODY), padded(MAX_BODY)
-    assert len(with_length.body) == MAX_BODY
-    assert_accepted(await ingress.client.post(with_length), 200)
-    assert_accepted(await ingress.client.request("POST", "/twilio", without.headers, in_pieces(without.body)), 200)
-    assert len(stored.events()) == 2
-
-
-async def test_too_large_a_body(ingress: LocalIngress, stored: Stored) -> None:
-    """One byte more than the limit is refused."""
-    assert_refused(await ingress.client.post(padded(MAX_BODY + 1)), 413, stored)
-
-
-async def test_too_large_a_body_without_content_length(ingress: LocalIngress, stored: Stored) -> None:
-    """A body that does not say how long it is, is refused once it has grown too long."""
-    webhook = padded(MAX_BODY + 1)
-    assert_refused(await ingress.client.request("POST", "/twilio", webhook.headers, in_pieces(webhook.body)), 413, stored)
-
-
-async def test_huge_body_is_refused_by_its_head(ingress: LocalIngress, stored: Stored) -> None:
-    """Nobody has to send a gigabyte to learn that it is too much."""
-    webhook = TWILIO.webhook(message()).with_body(b"")
-    head = raw_request(webhook, ingress.port).replace(b"Content-Length: 0", b"Content-Length: 1073741824")
-    assert (await raw_exchange(ingress.port, head)).startswith(b"HTTP/1.1 413 ")
-    assert stored.empty()
-
-
-@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
-async def test_wrong_method(ingress: LocalIngress, stored: Stored, method: str) -> None:
-    """Only POST is taken, and the answer says so."""
-    webhook = TWILIO.webhook(message())
-    reply = await ingress.client.request(method, "/twilio", webhook.headers, webhook.body)
-    assert_refused(reply, 405, stored)
-    assert reply.headers["Allow"] == "POST"
-
-
-@pytest.mark.parametrize("target", ["/", "/twilio/", "/Twilio", "/twilio/unknown", "/twilio%2Fmessage", "//twilio", "/metrics"])
-async def test_unknown_path(ingress: LocalIngress, stored: Stored, target: str) -> None:
-    """There is nothing but the routes, not even for a request that is signed correctly."""
-    answer = await raw_exchange(ingress.port, raw_request(TWILIO.webhook(message(), target), ingress.port))
-    assert answer.startswith(b"HTTP/1.1 404 ")
-    assert b"text/plain" not in answer
-    assert stored.empty()
-
-
-@pytest.mark.parametrize(
-    "content_type",
-    ["application/json", "text/plain", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded2", ""],
-)
-async def test_wrong_content_type(ingress: LocalIngress, stored: Stored, content_type: str) -> None:
-    """A body that does not claim to be a form is not read as one."""
-    reply = await ingress.client.post(TWILIO.webhook(message()).with_header("Content-Type", content_type))
-    assert_refused(reply, 415, stored)
-
-
 @pytest.mark.parametrize(
     "content_type", ["application/x-www-form-urlencoded", "Application/X-WWW-Form-Urlencoded ; charset=utf-8"]
 )
@@ -304,35 +168,6 @@ async def test_header_that_is_not_utf8(ingress: LocalIngress, stored: Stored, na
         assert_accepted(await ingress.client.post(TWILIO.webhook(message(Body="later"))), 200)
     assert ingress.supervisor.failure is None
     assert len(stored.events()) == 2 + answer.startswith(b"HTTP/1.1 200 ")
-
-
-async def test_compressed_body_is_not_unpacked(ingress: LocalIngress, stored: Stored) -> None:
-    """A compressed body could grow past every limit, so it is taken as the bytes that it is, and refused."""
-    webhook = TWILIO.webhook(message()).with_header("Content-Encoding", "gzip").with_body(b"\x1f\x8b\x08\x00\xff\xff")
-    assert_refused(await ingress.client.post(webhook), 400, stored)
-
-
-async def test_connection_is_kept_after_a_refusal(ingress: LocalIngress) -> None:
-    """A refused request does not cost its neighbours on the same connection."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", ingress.port)
-    refused = TWILIO.webhook(message()).without_header("X-Twilio-Signature")
-    for webhook, status in ((refused, b"403"), (TWILIO.webhook(message_status()), b"204")):
-        writer.write(raw_request(webhook, ingress.port))
-        assert (await reader.readuntil(b"\r\n\r\n")).split()[1] == status
-    writer.close()
-    await writer.wait_closed()
-
-
-async def test_truncated_request_is_not_accepted(ingress: LocalIngress, stored: Stored) -> None:
-    """A connection that breaks in the middle of a body leaves nothing, and the next one is served."""
-    webhook = TWILIO.webhook(message())
-    _, writer = await asyncio.open_connection("127.0.0.1", ingress.port)
-    writer.write(raw_request(webhook, ingress.port)[:-10])
-    writer.close()
-    await writer.wait_closed()
-    other = TWILIO.webhook(message(Body="other"))
-    assert_accepted(await ingress.client.post(other), 200)
-    assert [event.body for event in stored.events()] == [other.body]
 
 
 async def test_rotation_and_subaccount(redis_url: str, stored: Stored) -> None:
