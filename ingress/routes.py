@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from ingress.catalogue import KINDS, Kind
+from ingress.catalogue import CALL_RECEIVED, CALL_STATUS, MESSAGE_RECEIVED, MESSAGE_STATUS, Kind
 
 
 class Route(NamedTuple):
@@ -13,8 +13,13 @@ class Route(NamedTuple):
     expected: Kind | None
 
 
-_PREFIX: Final = "/twilio"
-
 ROUTES: Final[Mapping[str, Route]] = {
-    route.path: route for route in (Route(_PREFIX, None), *(Route(f"{_PREFIX}{kind.path}", expected=kind) for kind in KINDS))
+    route.path: route
+    for route in (
+        Route("/twilio", expected=None),
+        Route("/twilio/message", MESSAGE_RECEIVED),
+        Route("/twilio/status", MESSAGE_STATUS),
+        Route("/twilio/voice", CALL_RECEIVED),
+        Route("/twilio/call-status", CALL_STATUS),
+    )
 }

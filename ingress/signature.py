@@ -59,7 +59,8 @@ class Keyring:
 
     def __init__(self, secrets: Sequence[Secret], public_urls: Iterable[str]) -> None:
         self._secrets = secrets
-        self._bases = tuple(form for url in public_urls for form in with_and_without_port(url))
+        self.public_urls = tuple(public_urls)
+        self._bases = tuple(form for url in self.public_urls for form in with_and_without_port(url))
 
     def verify(self, target: str, form: Form, account: str, signature: bytes) -> str | None:
         """Give the name of the secret under which `signature` is right, or None.

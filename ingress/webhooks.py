@@ -15,6 +15,7 @@ from shared.clock import Clock
 from shared.errors import BrokerUnavailableError
 from shared.event import Event, new_event_id
 from shared.forms import FORM, Form, parse_form
+from shared.logs import Logger
 from shared.metrics import count_event
 
 
@@ -30,7 +31,9 @@ class Refusal(Exception):
 class Webhooks:
     """Answers Twilio. A 2xx means that the event is verified and in Redis, now or since an earlier delivery."""
 
-    def __init__(self, keyring: Keyring, writer: Writer, clock: Clock, max_body: int, max_in_flight: int) -> None:
+    def __init__(
+        self, keyring: Keyring, writer: Writer, max_body: int, max_in_flight: int, clock: Clock, logger: Logger
+    ) -> None:
         """Take the parts. `max_body` is in bytes, `max_in_flight` counts requests."""
         self._keyring = keyring
         self._writer = writer
@@ -38,6 +41,8 @@ class Webhooks:
         self._max_body = max_body
         self._max_in_flight = max_in_flight
         self._in_flight = 0
+        self._logger = logger
+        self._quiet_until = 0.0
 
     async def handle(self, request: BaseRequest) -> web.StreamResponse:
         """Answer one request, whatever it is."""
@@ -86,6 +91,8 @@ class Webhooks:
             raise Refusal(405, "wrong_method")
         if self._in_flight > self._max_in_flight:
             raise Refusal(503, "overloaded")
+        if "Expect" in request.headers:
+            raise Refusal(417, "expectation")  # nobody is told to go on; Twilio does not ask
         if not _is_form(request.headers.get("Content-Type", "")):
             raise Refusal(415, "wrong_content_type")
         if (request.content_length or 0) > self._max_body:
@@ -107,9 +114,25 @@ class Webhooks:
         account = params.get("AccountSid", "")
         signer = self._keyring.verify(request.raw_path, form, account, signature.encode(errors="replace"))
         if signer is None:
+            self._warn_of_refusal(request, signed=bool(signature))
             raise Refusal(403, "bad_signature" if signature else "no_signature")
         count_signer(signer).inc()
         return signature, signer
+
+    def _warn_of_refusal(self, request: BaseRequest, *, signed: bool) -> None:
+        """Say at most once a minute that requests are refused: it is what a wrong PUBLIC_URL or token looks like."""
+        now = self._clock.monotonic()
+        if now < self._quiet_until:
+            return
+        self._quiet_until = now + _WARN_INTERVAL_S
+        self._logger.warning(
+            "a request was refused, its signature is missing or wrong",
+            path=request.raw_path.partition("?")[0],
+            signed=signed,
+            tried=self._keyring.public_urls,
+            remedy="if Twilio sent it: PUBLIC_URL must be what Twilio calls, up to but without /twilio, and "
+            "TWILIO_AUTH_TOKEN the token of that account",
+        )
 
     async def _write(self, kind: catalogue.Kind, event: Event) -> str:
         try:
@@ -122,6 +145,8 @@ class Webhooks:
             raise Refusal(503, outcome)
         return outcome
 
+
+_WARN_INTERVAL_S = 60.0
 
 _OUTCOMES = {Appended.NEW: "accepted", Appended.DUPLICATE: "duplicate", Appended.FULL: "backlog_full"}
 

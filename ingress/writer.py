@@ -14,8 +14,6 @@ from shared.errors import BrokerUnavailableError
 from shared.event import Event
 from shared.service import Supervisor
 
-_MAX_BATCH = 256
-
 _Waiting = tuple[str, Event, asyncio.Future[Appended]]
 
 
@@ -65,7 +63,7 @@ class Writer:
                 self._wake.clear()
 
     async def _write_batch(self) -> None:
-        batch, self._waiting = self._waiting[:_MAX_BATCH], self._waiting[_MAX_BATCH:]
+        batch, self._waiting = self._waiting, []
         BATCH_EVENTS.observe(len(batch))
         try:
             results = await self._appender.append([(topic, event) for topic, event, _ in batch], self._budget_s)

@@ -28,6 +28,8 @@ def main() -> int:
     threads = Threads(settings.concurrency)
     code = run(lambda: Processor(settings, handlers, threads, clock, logger), clock, logger)
     if threads.busy:
+        sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(code)  # a function that nothing can stop would keep the interpreter from ending
     return code
 

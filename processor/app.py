@@ -43,24 +43,25 @@ class Processor:
         self._slots = Slots(settings.concurrency, clock)
         self._threads = threads
         self._gauges = BacklogGauges(self._redis, settings.partitions, DEFAULT_TOPICS, self._slots, clock)
-        attempts = self._attempts(handlers)
-        self._partitions = [self._partition(number, attempts) for number in range(settings.partitions)]
+        self._attempts = self._make_attempts(handlers)
+        self._partitions = [self._make_partition(number) for number in range(settings.partitions)]
         self._tasks: list[Job[None]] = []
 
-    def _attempts(self, handlers: Handlers) -> Attempts:
+    def _make_attempts(self, handlers: Handlers) -> Attempts:
         settings = self._settings
         retry = RetryPolicy(max_attempts=settings.max_attempts, base_s=settings.backoff_base_s, max_s=settings.backoff_max_s)
         return Attempts(handlers, settings.handler_timeout_s, retry, self._threads, self._clock, self._logger)
 
-    def _partition(self, number: int, attempts: Attempts) -> Partition:
+    def _make_partition(self, number: int) -> Partition:
         consumer = Consumer(self._redis, number, DEFAULT_TOPICS)
         window = Window(DEFAULT_TOPICS, self._settings.window)
-        return Partition(number, DEFAULT_TOPICS, consumer, window, self._slots, attempts, self._clock, self._logger)
+        return Partition(number, DEFAULT_TOPICS, consumer, window, self._slots, self._attempts, self._clock, self._logger)
 
     async def start(self, supervisor: Supervisor) -> None:
         """Open the admin port; reading begins as soon as Redis answers."""
         self._health.live["tasks"] = supervisor.check_tasks
         self._health.ready["redis"] = self._redis.check
+        self._health.ready["reading"] = self._check_reading
         self._health.ready["shutdown"] = lambda: "shutting down" if self._stopping else None
         admin_port = await self._admin.start()
         self._logger.info("listening", admin_port=admin_port)
@@ -78,6 +79,7 @@ class Processor:
             await task.close()
         await self._gauges.stop()
         await asyncio.gather(*(partition.stop_reading() for partition in self._partitions))
+        self._attempts.stop()
         unfinished = await self._slots.drain(max(0, self._settings.shutdown_s - _SETTLE_RESERVE_S))
         if unfinished:
             self._logger.warning("handlers cancelled at the deadline, their events are handled anew", events=unfinished)
@@ -86,6 +88,9 @@ class Processor:
         self._threads.close()
         await self._redis.close()
         await self._admin.stop()
+
+    def _check_reading(self) -> str | None:
+        return next((problem for partition in self._partitions if (problem := partition.check())), None)
 
     async def _read(self, supervisor: Supervisor) -> None:
         await self._redis.wait_ready()

@@ -3,7 +3,7 @@
 import asyncio
 import random
 
-from processor.events import PERSONAL_PARAMETERS, WebhookEvent, typed
+from processor.events import WebhookEvent, personal_values, typed
 from processor.handlers import Context, Handler, Handlers
 from processor.lanes import Held
 from processor.metrics import OVERDUE, time_handler, time_wait
@@ -32,6 +32,11 @@ class Attempts:
         self._threads = threads
         self._clock = clock
         self._logger = logger
+        self._stopping = False
+
+    def stop(self) -> None:
+        """From now on the cancellation of an attempt is the shutdown's, and no failure."""
+        self._stopping = True
 
     async def make(self, held: Held) -> Verdict:
         """Attempt `held`. Raises only if cancelled, which is not an attempt."""
@@ -49,11 +54,8 @@ class Attempts:
         event = typed(held.event)
         try:
             await self._call(handler, event, held)
-        except asyncio.CancelledError as error:
-            if _being_cancelled():
-                raise
-            verdict = self._judge(handler, event, held, error)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a handler raises is its verdict
+        except (Exception, asyncio.CancelledError, SystemExit) as error:  # noqa: BLE001 - whatever it raises is its verdict
+            self._check_shutdown()
             verdict = self._judge(handler, event, held, error)
         else:
             verdict = Done()
@@ -61,7 +63,7 @@ class Attempts:
         return verdict
 
     async def _call(self, handler: Handler, event: WebhookEvent, held: Held) -> None:
-        timeout_s = handler.timeout_s or self._timeout_s
+        timeout_s = self._timeout_s if handler.timeout_s is None else handler.timeout_s
         deadline = self._clock.now_ms() / 1000 + timeout_s
         context = Context(held.record.failures + 1, deadline, event.id, event.raw.kind, self._logger)
         if handler.is_async:
@@ -88,16 +90,31 @@ class Attempts:
             )
         await running
 
+    def _check_shutdown(self) -> None:
+        """Go on being cancelled if the shutdown did that, whatever the handler made of it.
+
+        A handler that cancelled itself, by its own doing or a library's, has failed instead, and its task is needed on.
+        """
+        task = asyncio.current_task()
+        if task is None or not task.cancelling():
+            return
+        if self._stopping:
+            raise asyncio.CancelledError
+        task.uncancel()
+
     def _judge(self, handler: Handler, event: WebhookEvent, held: Held, error: BaseException) -> Verdict:
         policy = handler.retry or self._retry
         jitter = random.random()  # noqa: S311 - spreads retries, guards nothing
-        verdict = judge(error, held.record, policy, self._clock.now_ms(), jitter)
+        try:
+            verdict = judge(error, held.record, policy, self._clock.now_ms(), jitter)
+        except Exception as mistake:  # noqa: BLE001 - an exception so odd that it cannot be judged is a failure like any other
+            verdict = judge(mistake, held.record, policy, self._clock.now_ms(), jitter)
         if verdict.failure is not None:
             self._report(handler, event, held, verdict, verdict.failure)
         return verdict
 
     def _report(self, handler: Handler, event: WebhookEvent, held: Held, verdict: Retry | Dead, failure: Failure) -> None:
-        personal = [value for name, value in event.params.items() if name in PERSONAL_PARAMETERS]
+        personal = personal_values(event)
         retry = isinstance(verdict, Retry)
         self._logger.warning(
             "attempt failed" if retry else "event is dead",
@@ -110,8 +127,3 @@ class Attempts:
             traceback=hide(failure.traceback, personal),
             **({"next_at": verdict.record.next_at} if isinstance(verdict, Retry) else {"reason": verdict.reason.value}),
         )
-
-
-def _being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

@@ -5,7 +5,7 @@ import inspect
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from processor.retry import RetryPolicy
@@ -23,15 +23,11 @@ class HandlersError(HooklineError):
 class Handler:
     """One registered function. `timeout_s` and `retry` are None where the service's settings apply."""
 
+    name: str
     function: Callable[..., Any]
     timeout_s: float | None
     retry: RetryPolicy | None
     is_async: bool
-
-    @property
-    def name(self) -> str:
-        """Module and name of the function."""
-        return f"{self.function.__module__}.{self.function.__qualname__}"
 
 
 class Context:
@@ -74,15 +70,18 @@ class Handlers:
         runs in a thread, which nothing can interrupt, so its conversation waits until it returns.
 
         Raises:
-            HandlersError: if a kind has a handler already.
+            HandlersError: if a kind has a handler already, or what is registered cannot be one.
 
         """
         if not kinds or callable(kinds[0]):
             raise HandlersError('Name the kind of event: @handlers.on("message.received").')
+        if timeout is not None and timeout <= 0:
+            raise HandlersError(f"A time-out of {timeout} s leaves no time; give more than 0, or leave it out.")
 
         def register(function: HandlerFunction) -> HandlerFunction:
+            handler = Handler(_name(function), function, timeout, retry, _is_async(function))
             for kind in kinds:
-                self._add(kind, Handler(function, timeout, retry, inspect.iscoroutinefunction(function)))
+                self._add(kind, handler)
             return function
 
         return register
@@ -112,6 +111,28 @@ class Handlers:
         if kind in self._by_kind:
             raise HandlersError(f'"{kind}" has a handler already; an event has exactly one.')
         self._by_kind[kind] = handler
+
+
+def _name(function: Callable[..., Any]) -> str:
+    name = getattr(function, "__qualname__", None) or type(function).__qualname__
+    return f"{getattr(function, '__module__', '?')}.{name}"
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    """Tell whether calling `function` gives a coroutine, looking through decorators, `partial` and callable objects.
+
+    Raises:
+        HandlersError: if it gives a generator, whose body would never run.
+
+    """
+    target: Any = inspect.unwrap(function)
+    while isinstance(target, partial):
+        target = inspect.unwrap(target.func)
+    if not inspect.isroutine(target):
+        target = type(target).__call__
+    if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
+        raise HandlersError(f"{_name(function)} has a yield in it; a handler is an ordinary or an async function.")
+    return inspect.iscoroutinefunction(target)
 
 
 def load(location: str) -> Handlers:

@@ -20,7 +20,7 @@ from processor.verdict import Dead, Done, Failure, Reason, Retry, Verdict
 from processor.window import Window
 from shared.broker.consume import NEW, Consumer, Entry
 from shared.clock import Clock
-from shared.errors import BrokerUnavailableError, GroupMissingError, UndecodableError
+from shared.errors import BrokerUnavailableError, GroupMissingError, HooklineError, UndecodableError
 from shared.event import Event, decode
 from shared.logs import Logger
 from shared.service import Supervisor
@@ -57,6 +57,7 @@ class Partition:
         self._settler = Settler(consumer, self._settled, clock, self._logger)
         self._positions = dict.fromkeys(topics, _FROM_THE_START)
         self._settled_since_read: set[str] = set()
+        self._problem: str | None = None
         self._job: Job[None] | None = None
 
     async def start(self, supervisor: Supervisor) -> None:
@@ -73,20 +74,34 @@ class Partition:
         """Settle what was decided, for at most `timeout_s` seconds."""
         await self._settler.stop(timeout_s)
 
+    def check(self) -> str | None:
+        """Give the readiness check: why this partition cannot be read, None while it can."""
+        return self._problem
+
     async def _run(self) -> None:
+        seen_before = False
         while True:
             try:
-                await self._consumer.ensure_groups()
+                missing = await self._consumer.ensure_groups()
+                if missing and seen_before:
+                    GROUPS_RECREATED.inc()
+                    self._logger.error("consumer groups were gone and are created anew; was Redis flushed?", groups=missing)
+                seen_before = True
                 while True:
                     await self._window.wait_room()
                     await self._read_once()
-            except GroupMissingError as error:
-                GROUPS_RECREATED.inc()
-                self._logger.error("consumer group is gone, creating it anew", error=str(error))
-            except BrokerUnavailableError as error:
-                self._logger.warning("reading waits for redis", error=str(error))
-            self._positions = dict.fromkeys(self._topics, _FROM_THE_START)
-            await self._clock.sleep(_PAUSE_S)
+                    self._problem = None
+            except (BrokerUnavailableError, GroupMissingError) as error:
+                await self._wait_to_read_again(error)
+
+    async def _wait_to_read_again(self, error: HooklineError) -> None:
+        """Say what is wrong once, wait until Redis answers, and begin with what is pending."""
+        self._positions = dict.fromkeys(self._topics, _FROM_THE_START)
+        if self._problem is None:
+            self._logger.warning("reading waits for redis", error=str(error))
+        self._problem = str(error)
+        await self._clock.sleep(_PAUSE_S)
+        await self._consumer.wait_for_redis()
 
     async def _read_once(self) -> None:
         """Read one batch of every open topic and hand it on."""

@@ -18,6 +18,11 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     base_s: float = 1.0
     max_s: float = 300.0
 
+    def __post_init__(self) -> None:
+        """Refuse a policy by which nothing could ever be attempted, or no delay be drawn."""
+        if self.max_attempts < 1 or self.base_s <= 0 or self.max_s <= 0:
+            raise ValueError("a RetryPolicy needs max_attempts of at least 1, and base_s and max_s above 0")
+
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of an event's failed attempts; all times are Unix time in milliseconds, 0 for never.

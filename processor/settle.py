@@ -2,10 +2,13 @@
 
 Settling is safe to repeat, so a batch that Redis did not confirm is simply sent again until it is; until then its events
 stay in the window, which in the end stops the reading. If the process dies first, they are pending and handled again.
+
+A settlement that Redis refuses, for what is in it, must not hold up the others: they are then sent one by one.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import islice
 
 from aiojobs import Job
 
@@ -15,7 +18,7 @@ from processor.retry import encode_record
 from processor.verdict import Dead, Done, Retry, Verdict
 from shared.broker.consume import Consumer, DeadLetter, Settlements
 from shared.clock import Clock
-from shared.errors import BrokerUnavailableError
+from shared.errors import BrokerUnavailableError, CommandRefusedError
 from shared.logs import Logger
 from shared.metrics import count_event
 from shared.service import Supervisor
@@ -34,7 +37,8 @@ class Settler:
         self._clock = clock
         self._logger = logger
         self._settled = settled
-        self._waiting: list[tuple[Held, Verdict]] = []
+        self._waiting: dict[Held, Verdict] = {}
+        self._singly = 0
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -55,8 +59,10 @@ class Settler:
             await self._job.close()
 
     def settle(self, held: Held, verdict: Verdict) -> None:
-        """Queue the `verdict` on `held`."""
-        self._waiting.append((held, verdict))
+        """Queue the `verdict` on `held`, in place of an earlier one that still waits."""
+        self._waiting.pop(held, None)
+        self._waiting[held] = verdict
+        count_event(held.topic, held.event.kind, type(verdict).__name__.lower()).inc()
         self._idle.clear()
         self._wake.set()
 
@@ -69,39 +75,57 @@ class Settler:
                 self._idle.set()
 
     async def _settle_batch(self) -> None:
-        batch = self._waiting[:_MAX_BATCH]
+        batch = dict(islice(self._waiting.items(), 1 if self._singly else _MAX_BATCH))
+        self._singly = max(0, self._singly - 1)
         try:
-            await self._consumer.settle(combine(batch, self._clock.now_ms()))
+            await self._send(batch)
+        except CommandRefusedError as error:
+            await self._set_aside(batch, error)
         except BrokerUnavailableError as error:
-            self._logger.warning("settling waits for redis", events=len(self._waiting), error=str(error))
+            self._logger.debug("settling waits for redis", events=len(self._waiting), error=str(error))
             await self._clock.sleep(_PAUSE_S)
-            return
-        del self._waiting[: len(batch)]
-        for held, verdict in batch:
-            count_event(held.topic, held.event.kind, _outcome(verdict)).inc()
+        else:
+            self._forget(batch)
+
+    async def _send(self, batch: dict[Held, Verdict]) -> None:
+        settlements = combine(batch.items(), self._clock.now_ms())
+        written = await self._consumer.settle(settlements)
+        if written < len(settlements.dead):
+            self._logger.error(
+                "dead letters not written, their entries are gone from redis", missing=len(settlements.dead) - written
+            )
+
+    def _forget(self, batch: dict[Held, Verdict]) -> None:
+        for held, verdict in batch.items():
+            if self._waiting.get(held) is verdict:  # else there is a newer one
+                del self._waiting[held]
             if not isinstance(verdict, Retry):
                 self._settled(held)
 
+    async def _set_aside(self, batch: dict[Held, Verdict], error: CommandRefusedError) -> None:
+        """Find out which one it is, by sending all that wait one by one; that one goes to the end, and is tried again."""
+        if len(batch) > 1:
+            self._singly = len(self._waiting)
+            return
+        for held in batch:
+            self._waiting[held] = self._waiting.pop(held)
+            self._logger.error("redis refuses a settlement", entry_id=held.entry_id, topic=held.topic, error=str(error))
+        await self._clock.sleep(_PAUSE_S)
 
-def combine(batch: list[tuple[Held, Verdict]], now_ms: int) -> Settlements:
-    """Give one set of settlements for `batch`, in which the last verdict on an event counts."""
+
+def combine(batch: Iterable[tuple[Held, Verdict]], now_ms: int) -> Settlements:
+    """Give one set of settlements for `batch`, in which each event stands once."""
     settlements = Settlements()
     for held, verdict in batch:
-        event_id = held.event.id
         match verdict:
             case Retry(record):
-                settlements.failed[event_id] = encode_record(record)
+                settlements.failed[held.event.id] = encode_record(record)
+                continue
             case Done():
                 settlements.done.setdefault(held.topic, []).append(held.entry_id)
             case Dead():
                 extra = letter(verdict, held.topic, held.entry_id, now_ms)
                 settlements.dead.append(DeadLetter(held.topic, held.entry_id, extra))
-        if not isinstance(verdict, Retry):
-            settlements.failed.pop(event_id, None)
-            if held.recorded:
-                settlements.recorded.append(event_id)
+        if held.recorded:
+            settlements.recorded.append(held.event.id)
     return settlements
-
-
-def _outcome(verdict: Verdict) -> str:
-    return type(verdict).__name__.lower()

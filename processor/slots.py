@@ -3,10 +3,14 @@
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine
+from contextvars import copy_context
 
 from processor.lanes import Lane
 from shared.clock import Cancellable, Clock
 from shared.errors import TaskDiedError
+
+_CANCELLATION_S = 1.0
+"""How long a cancelled handler may take to end; one that ignores its cancellation is left behind."""
 
 Work = Coroutine[object, object, None]
 
@@ -21,6 +25,7 @@ class Slots:
         self._timers: dict[Lane, Cancellable] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._accepting = True
+        self._context = copy_context()  # else a task would inherit the variables of the handler that happened to end before it
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def retrying(self) -> Counter[str]:
@@ -37,7 +42,7 @@ class Slots:
             self._fill()
 
     async def watch(self) -> None:
-        """Wait for ever; raises if a piece of work did, which only a mistake in Hookline itself can cause."""
+        """Wait for ever; raises if a piece of work did, which is a mistake of ours: whatever a handler raises is a verdict."""
         await self._broken
 
     async def drain(self, timeout_s: float) -> int:
@@ -50,7 +55,8 @@ class Slots:
         unfinished = list(self._running)
         for task in unfinished:
             task.cancel()
-        await asyncio.gather(*unfinished, return_exceptions=True)
+        if unfinished:
+            await asyncio.wait(unfinished, timeout=_CANCELLATION_S)
         self._broken.cancel()
         return len(unfinished)
 
@@ -63,7 +69,7 @@ class Slots:
         loop = asyncio.get_running_loop()
         while self._accepting and self._ready and len(self._running) < self._limit:
             lane, work = self._ready.popleft()
-            task = loop.create_task(work(lane))
+            task = loop.create_task(work(lane), context=self._context.copy())
             self._running.add(task)
             task.add_done_callback(self._finished)
 

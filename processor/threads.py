@@ -1,6 +1,7 @@
 """The threads that plain handler functions run in."""
 
 import asyncio
+import inspect
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
@@ -21,7 +22,7 @@ class Threads:
 
     def run(self, function: Callable[..., Any], *arguments: object) -> "asyncio.Future[Any]":
         """Call `function` in a thread, with the caller's context variables."""
-        running = self._pool.submit(copy_context().run, function, *arguments)
+        running = self._pool.submit(copy_context().run, _call, function, *arguments)
         self._busy.add(running)
         running.add_done_callback(self._busy.discard)
         return asyncio.wrap_future(running)
@@ -29,3 +30,21 @@ class Threads:
     def close(self) -> None:
         """Start no more threads, and let the idle ones end."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _call(function: Callable[..., Any], *arguments: object) -> None:
+    """Call `function`, and make sure that it was all.
+
+    Raises:
+        RuntimeError: if it gave something that must be awaited, or let a StopIteration escape, which no future can hold.
+
+    """
+    try:
+        result = function(*arguments)
+    except StopIteration as error:
+        raise RuntimeError("a StopIteration escaped from the handler") from error
+    if inspect.isawaitable(result) or inspect.isgenerator(result):
+        close = getattr(result, "close", None)
+        if close is not None:
+            close()
+        raise RuntimeError("the handler gave a coroutine or generator that nobody runs; declare it async def")

@@ -1,6 +1,8 @@
 """What becomes of an event after an attempt: Done, Retry or Dead. Pure values, and the one function that decides."""
 
+import math
 import traceback
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -8,6 +10,8 @@ from processor.retry import Record, RetryPolicy, backoff_s
 
 _TRACEBACK_TAIL: Final = 4000
 _MESSAGE_LIMIT: Final = 1000
+_SHORTEST_DELAY_S: Final = 0.1
+_LONGEST_DELAY_S: Final = 30 * 86400.0
 
 
 class Reject(Exception):
@@ -15,11 +19,21 @@ class Reject(Exception):
 
 
 class RetryLater(Exception):
-    """Raised by a handler: run it again in `delay` seconds. It does not count as a failed attempt."""
+    """Raised by a handler: run it again in `delay`, seconds or a timedelta. It does not count as a failed attempt.
 
-    def __init__(self, delay: float) -> None:
-        self.delay = delay
-        super().__init__(f"again in {delay} s")
+    A delay below 0.1 s counts as that, one above 30 days as 30 days.
+
+    Raises:
+        ValueError: if `delay` is not a number.
+
+    """
+
+    def __init__(self, delay: float | timedelta) -> None:
+        seconds = delay.total_seconds() if isinstance(delay, timedelta) else float(delay)
+        if math.isnan(seconds):
+            raise ValueError("RetryLater needs a number of seconds")
+        self.delay = min(max(seconds, _SHORTEST_DELAY_S), _LONGEST_DELAY_S)
+        super().__init__(f"again in {self.delay} s")
 
 
 class Reason(StrEnum):

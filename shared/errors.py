@@ -49,6 +49,10 @@ class BrokerUnavailableError(HooklineError):
     """Redis did not answer in time, refused the command, or cannot be reached."""
 
 
+class CommandRefusedError(BrokerUnavailableError):
+    """Redis understood the command and refused it for what is in it; sent again, it would be refused again."""
+
+
 class GroupMissingError(HooklineError):
     """A consumer group is gone from Redis: somebody flushed it, or a failover lost it."""
 

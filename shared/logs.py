@@ -19,6 +19,8 @@ _PERSONAL_FIELDS = frozenset({"body", "params", "from", "from_", "to", "token", 
 _PHONE_NUMBER = re.compile(r"(\+|%2B)\d{4,13}(?=\d{2})", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(?<=://)[^/\s]*@")
 _HIDDEN = "[redacted]"
+_LONG = 4
+"""A shorter personal value is hidden only where it stands alone, or a message "1" would blot out every line number."""
 
 
 class Redactor:
@@ -89,9 +91,11 @@ def configure_logs(level: str, style: str | None, secrets: Iterable[str] = ()) -
 
 def hide(text: str, values: Iterable[str]) -> str:
     """Give `text` without `values`, the personal ones of an event that an error message may quote."""
-    for value in sorted(filter(None, values), key=len, reverse=True):
-        text = text.replace(value, _HIDDEN)
-    return text
+    longest_first = sorted({value.strip() for value in values} - {""}, key=len, reverse=True)
+    if not longest_first:
+        return text
+    patterns = (re.escape(value) if len(value) >= _LONG else rf"(?<!\w){re.escape(value)}(?!\w)" for value in longest_first)
+    return re.sub("|".join(patterns), _HIDDEN, text)
 
 
 def get_logger(service: str) -> Logger:

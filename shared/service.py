@@ -1,7 +1,9 @@
 """The life of a service: start, run until a signal or the death of a task, stop, and an exit code."""
 
 import asyncio
+import os
 import signal
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Final, Protocol
 
@@ -18,6 +20,7 @@ EXIT_FAILED: Final = 1
 EXIT_SETTINGS: Final = 2
 
 _HEARTBEAT_S: Final = 0.5
+_LAST_CHANCE_S: Final = 1.0
 
 
 class Supervisor:
@@ -99,15 +102,37 @@ async def _run(build: Callable[[], Service], clock: Clock, logger: Logger) -> in
         logger.info("stopping", reason=signals.last or "a task died")
     except HooklineError as error:
         supervisor.failure = error
-    finally:
-        signals.clear()
-        await _first(service.stop(), signals.wait())
-        await supervisor.close()
+    signals.clear()
+    await _stop(service, signals, logger)
+    await supervisor.close()
     if supervisor.failure is not None:
         logger.error("stopped", error=str(supervisor.failure))
-        return EXIT_FAILED
-    logger.info("stopped", at_once=signals.last is not None)
-    return EXIT_OK
+    else:
+        logger.info("stopped", at_once=signals.last is not None)
+    code = EXIT_FAILED if supervisor.failure else EXIT_OK
+    await _leave_no_task(code, logger)
+    return code
+
+
+async def _stop(service: Service, signals: "_Signals", logger: Logger) -> None:
+    try:
+        await _first(service.stop(), signals.wait())
+    except Exception:
+        logger.exception("stopping failed half-way")
+
+
+async def _leave_no_task(code: int, logger: Logger) -> None:
+    """Cancel what is left. A task that ignores that would keep the event loop, and so the process, from ever ending."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left:
+        _, left = await asyncio.wait(left, timeout=_LAST_CHANCE_S)
+    if left:
+        logger.warning("left behind tasks that ignore their cancellation", tasks=[task.get_name() for task in left])
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 async def _first(*waits: Coroutine[object, object, None]) -> None:

@@ -45,9 +45,14 @@ def _redis_url(url: str) -> str:
     parts = split_url(url)
     if parts.scheme not in ("redis", "rediss", "unix"):
         raise ValueError("it must begin with redis://, rediss:// or unix://")
-    unknown = parse_qs(parts.query).keys() - _REDIS_URL_OPTIONS
-    if unknown:
+    options = parse_qs(parts.query)
+    if unknown := options.keys() - _REDIS_URL_OPTIONS:
         raise ValueError(f"it has options that are not known: {', '.join(sorted(unknown))}")
+    database = options.get("db", [parts.path.strip("/") if parts.scheme != "unix" else ""])[0]
+    if database and not database.isdecimal():
+        raise ValueError("its database is not a number")
+    if not {*options.get("ssl_cert_reqs", ())} <= {"none", "optional", "required"}:
+        raise ValueError("ssl_cert_reqs is not none, optional or required")
     return url
 
 
@@ -60,9 +65,11 @@ def split_url(url: str) -> SplitResult:
     """
     try:
         parts = urlsplit(url)
-        _ = parts.port
+        port_is_odd = parts.port == 0 or parts.netloc.endswith(":")
     except ValueError:
         raise ValueError("it is not a URL, or its port is not a number up to 65535") from None
+    if port_is_odd:
+        raise ValueError("its port is missing or 0")
     return parts
 
 

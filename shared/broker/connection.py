@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -11,12 +12,20 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.commands.core import AsyncScript
 from redis.connection import HiredisRespSerializer
-from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError, RedisError, ResponseError
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from shared import keys
 from shared.clock import Clock
-from shared.errors import BrokerUnavailableError, GroupMissingError, HooklineError, LayoutMismatchError
+from shared.errors import BrokerUnavailableError, CommandRefusedError, GroupMissingError, HooklineError, LayoutMismatchError
 from shared.event import SCHEMA
 from shared.logs import Logger
 from shared.metrics import REDIS_OPERATION_SECONDS, REDIS_UP
@@ -46,6 +55,7 @@ class RedisConnectionManager:
         self._blocking = _client(url, max_connections=blocking)
         self._problem: str | None = "not connected yet"
         self._ready = asyncio.Event()
+        self._answers = asyncio.Event()
 
     @property
     def commands(self) -> "Redis":
@@ -73,6 +83,10 @@ class RedisConnectionManager:
     async def wait_ready(self) -> None:
         """Wait until `ready`."""
         await self._ready.wait()
+
+    async def wait_answers(self) -> None:
+        """Wait until Redis answered the latest probe."""
+        await self._answers.wait()
 
     async def call(self, operation: str, command: Awaitable[Result], timeout_s: float = _COMMAND_TIMEOUT_S) -> Result:
         """Await `command` for at most `timeout_s`, timing it as `operation`.
@@ -140,6 +154,10 @@ class RedisConnectionManager:
             else:
                 self._logger.warning("redis unavailable", error=problem)
         self._problem = problem
+        if problem is None:
+            self._answers.set()
+        else:
+            self._answers.clear()
         REDIS_UP.set(problem is None)
 
 
@@ -161,8 +179,7 @@ def _client(url: str, max_connections: int) -> "Redis":
         client_name="hookline",
     )
     pool.connection_class = type("Connection", (_PackedByHiredis, pool.connection_class), {})
-    client = Redis(connection_pool=pool)
-    client.auto_close_connection_pool = True
+    client = Redis.from_pool(pool)
     client.set_response_callback("XREADGROUP", _as_sent)
     return client
 
@@ -189,10 +206,20 @@ def _probe_delay(failures: int, jitter: float) -> float:
     return delay * (1 - jitter / 2) if failures else delay
 
 
+_SERVER_STATE: Final = re.compile(
+    r"(^|[-\s])(OOM|LOADING|READONLY|MASTERDOWN|NOREPLICAS|MISCONF|BUSY|TRYAGAIN|CLUSTERDOWN|NOPERM)\b|can't run this command"
+)
+"""In a refusal: it has to do with the server's state or the user's rights, not with the command. Before Redis 7, the error of a
+script quotes the one it met."""
+
+
 def translate(error: Exception) -> HooklineError:
     """Give our error for one of the client's."""
     if str(error).startswith("NOGROUP"):
         return GroupMissingError(f"Redis lost a consumer group: {error}")
+    passing = isinstance(error, NoPermissionError | OutOfMemoryError | ReadOnlyError) or _SERVER_STATE.search(str(error))
+    if isinstance(error, ResponseError) and not passing:
+        return CommandRefusedError(_explain(error))
     return BrokerUnavailableError(_explain(error))
 
 

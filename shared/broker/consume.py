@@ -61,8 +61,10 @@ class Consumer:
         self._script_keys = [self._retries, keys.dead(partition), *self._streams.values()]
         self._key_index = {topic: number for number, topic in enumerate(topics, start=3)}
 
-    async def ensure_groups(self) -> None:
+    async def ensure_groups(self) -> int:
         """Create the consumer group on every topic stream where it is missing, from the stream's very beginning.
+
+        Gives how many were missing.
 
         Raises:
             BrokerUnavailableError: if Redis did not do it.
@@ -71,9 +73,15 @@ class Consumer:
         pipeline = self._redis.commands.pipeline(transaction=False)
         for stream in self._streams.values():
             pipeline.xgroup_create(stream, keys.GROUP, id="0", mkstream=True)
-        for answer in await self._redis.call("xgroup", pipeline.execute(raise_on_error=False)):
+        answers = await self._redis.call("xgroup", pipeline.execute(raise_on_error=False))
+        for answer in answers:
             if isinstance(answer, ResponseError) and not str(answer).startswith("BUSYGROUP"):
                 raise translate(answer)
+        return sum(not isinstance(answer, ResponseError) for answer in answers)
+
+    async def wait_for_redis(self) -> None:
+        """Wait until Redis answers."""
+        await self._redis.wait_answers()
 
     async def read(self, positions: Mapping[str, str], count: int, block_ms: int | None) -> list[tuple[str, list[Entry]]]:
         """Read up to `count` entries of each topic, after its position: `NEW`, or an entry id for our own pending ones.
@@ -104,10 +112,11 @@ class Consumer:
         command: Awaitable[list[bytes | None]] = self._redis.commands.execute_command("HMGET", self._retries, *event_ids)
         return await self._redis.call("hmget", command)
 
-    async def settle(self, settlements: Settlements) -> None:
-        """Do `settlements`, atomically. Safe to repeat.
+    async def settle(self, settlements: Settlements) -> int:
+        """Do `settlements`, atomically. Safe to repeat. Gives how many dead letters were written.
 
         Raises:
+            CommandRefusedError: if Redis refused it for what is in it.
             BrokerUnavailableError: if Redis did not confirm.
 
         """
@@ -118,4 +127,5 @@ class Consumer:
             [(self._key_index[dead.topic], dead.entry_id, dead.letter) for dead in settlements.dead],
         )
         command = self._script(self._script_keys, [keys.GROUP, msgspec.msgpack.encode(batch)])
-        await self._redis.call("settle", command)
+        written: int = await self._redis.call("settle", command)
+        return written

@@ -5,6 +5,9 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from shared.broker.connection import RedisConnectionManager
+from shared.broker.consume import Consumer
+from shared.topics import DEFAULT_TOPICS
+from tests.support.feed import PARTITION, Feed
 from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
@@ -50,3 +53,17 @@ async def ingress(redis_url: str) -> AsyncIterator[LocalIngress]:
     """Give an ingress that is ready, on an empty Redis."""
     async with running_ingress(ingress_settings(redis_url)) as ingress:
         yield ingress
+
+
+@pytest.fixture
+async def consumer(broker: RedisConnectionManager) -> Consumer:
+    """Give a consumer of the partition that `feed` feeds; its groups exist."""
+    consumer = Consumer(broker, PARTITION, DEFAULT_TOPICS)
+    await consumer.ensure_groups()
+    return consumer
+
+
+@pytest.fixture
+async def feed(broker: RedisConnectionManager) -> Feed:
+    """Give a writer of new events."""
+    return Feed(broker)

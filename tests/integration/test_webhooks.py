@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from ingress.catalogue import KINDS
+from ingress.routes import ROUTES
 from shared.event import Event
 from shared.forms import parse_form
 from shared.topics import BULK, CALLS, CONVERSATIONS, DEFAULT_TOPICS, EVENTS, MESSAGES, STATUSES
@@ -64,7 +64,7 @@ async def test_duplicate(ingress: LocalIngress, stored: Stored, params: Params, 
     assert len(stored.events()) == 1
 
 
-@pytest.mark.parametrize("path", ["/twilio", *(f"/twilio{kind.path}" for kind in KINDS)])
+@pytest.mark.parametrize("path", [*ROUTES])
 async def test_every_route_takes_every_kind(ingress: LocalIngress, stored: Stored, path: str) -> None:
     """A webhook that was configured for the wrong route is taken for what it is, and answered as that."""
     for params, _, _, status in KINDS_OF_WEBHOOKS.values():

@@ -2,9 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -37,10 +38,12 @@ def held(record: Record | None = None, kind: str = "message.received") -> Held:
     return Held("messages", "1-0", event, record or Record())
 
 
-async def attempt(handlers: Handlers, threads: Threads, timeout_s: float = 5, record: Record | None = None) -> Verdict:
-    policy = RetryPolicy(max_attempts=3)
-    attempts = Attempts(handlers, timeout_s, policy, threads, SystemClock(), get_logger("test"))
-    return await attempts.make(held(record))
+def attempts_of(handlers: Handlers, threads: Threads) -> Attempts:
+    return Attempts(handlers, 5, RetryPolicy(max_attempts=3), threads, SystemClock(), get_logger("test"))
+
+
+async def attempt(handlers: Handlers, threads: Threads, record: Record | None = None) -> Verdict:
+    return await attempts_of(handlers, threads).make(held(record))
 
 
 async def test_handler_gets_event_and_context(handlers: Handlers, threads: Threads) -> None:
@@ -124,8 +127,10 @@ async def test_cancelled_attempt_is_none(handlers: Handlers, threads: Threads) -
         begun.set()
         await asyncio.sleep(60)
 
-    attempting = asyncio.ensure_future(attempt(handlers, threads))
+    attempts = attempts_of(handlers, threads)
+    attempting = asyncio.ensure_future(attempts.make(held()))
     await begun.wait()
+    attempts.stop()
     attempting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await attempting
@@ -170,3 +175,67 @@ async def test_own_retry_policy_wins(handlers: Handlers, threads: Threads) -> No
     verdict = await attempt(handlers, threads)
     assert isinstance(verdict, Dead)
     assert verdict.reason is Reason.EXHAUSTED
+
+
+async def test_handler_that_swallows_the_shutdown_has_not_failed(handlers: Handlers, threads: Threads) -> None:
+    """A handler that turns the shutdown's cancellation into an error of its own burns no attempt."""
+    begun = asyncio.Event()
+
+    @handlers.on("message.received")
+    async def convert(event: MessageReceived, context: Context) -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise RuntimeError("lost the connection") from None
+
+    attempts = attempts_of(handlers, threads)
+    attempting = asyncio.ensure_future(attempts.make(held()))
+    await begun.wait()
+    attempts.stop()
+    attempting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await attempting
+
+
+async def test_handler_that_cancels_itself_has_failed(handlers: Handlers, threads: Threads) -> None:
+    """A handler whose task is cancelled by anything but the shutdown has failed, and its conversation goes on."""
+
+    @handlers.on("message.received")
+    async def cancel_me(event: MessageReceived, context: Context) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(1)
+
+    assert isinstance(await attempt(handlers, threads), Retry)
+
+
+def leaks_stop_iteration(event: MessageReceived, context: Context) -> None:
+    next(iter(()))
+
+
+def gives_a_coroutine(event: MessageReceived, context: Context) -> object:
+    return asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("function", [leaks_stop_iteration, gives_a_coroutine])
+async def test_plain_handler_that_cannot_be_right_has_failed(
+    handlers: Handlers, threads: Threads, function: Callable[..., object]
+) -> None:
+    """A plain handler that leaks a StopIteration, or gives a coroutine that nobody awaits, is not taken for done."""
+    handlers.on("message.received")(function)
+    verdict = await attempt(handlers, threads)
+    assert isinstance(verdict, Retry)
+    assert verdict.record.error.startswith("RuntimeError")
+
+
+async def test_undecodable_body_is_no_reason_to_die(handlers: Handlers, threads: Threads) -> None:
+    """An event whose parameters cannot be read fails like any other."""
+
+    @handlers.on("message.received")
+    async def look(event: MessageReceived, context: Context) -> None:
+        assert event.body
+
+    broken = Held("messages", "1-0", msgspec.structs.replace(held().event, body=b"Body=%E9"))
+    assert isinstance(await attempts_of(handlers, threads).make(broken), Retry)

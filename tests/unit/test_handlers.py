@@ -1,6 +1,8 @@
 """Registering and loading handlers."""
 
+import functools
 import sys
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -84,3 +86,51 @@ def test_wrong_location_is_explained(
         load(location)
     assert str(caught.value).startswith(f"PROCESSOR_HANDLERS={location}")
     monkeypatch.delitem(sys.modules, "user_bot", raising=False)
+
+
+class CallableObject:
+    async def __call__(self, event: MessageReceived, context: Context) -> None: ...
+
+
+def undecorated(function: Callable[..., object]) -> Callable[..., object]:
+    @functools.wraps(function)
+    def wrapper(*words: object) -> object:
+        return function(*words)
+
+    return wrapper
+
+
+@pytest.mark.parametrize(
+    "function",
+    [on_message, functools.partial(on_message), CallableObject(), undecorated(on_message), CallableObject().__call__],
+    ids=["function", "partial", "object", "decorated", "method"],
+)
+def test_async_handlers_are_told_in_every_guise(function: Callable[..., object]) -> None:
+    """Whatever gives a coroutine is awaited, and has a name for the logs."""
+    handlers = Handlers()
+    handlers.on("message.received")(function)
+    handler = handlers.find("message.received")
+    assert handler is not None
+    assert handler.is_async
+    assert handler.name
+
+
+def yields(event: MessageReceived, context: Context) -> Iterator[None]:
+    yield
+
+
+async def yields_too(event: MessageReceived, context: Context) -> AsyncIterator[None]:
+    yield
+
+
+@pytest.mark.parametrize("function", [yields, yields_too])
+def test_generator_is_no_handler(function: Callable[..., object]) -> None:
+    """A generator's body would never run, so it is refused at once."""
+    with pytest.raises(HandlersError, match="has a yield in it"):
+        Handlers().on("message.received")(function)
+
+
+def test_timeout_must_leave_time() -> None:
+    """A time-out of nothing is a mistake, not the default."""
+    with pytest.raises(HandlersError, match="leaves no time"):
+        Handlers().on("message.received", timeout=0)

@@ -43,17 +43,6 @@ def test_record_goes_with_its_event() -> None:
     assert combine(batch, 0).recorded == ["e1", "e2"]
 
 
-def test_last_verdict_in_a_batch_counts() -> None:
-    """An event that failed and then succeeded within one batch leaves no record behind."""
-    event = held(1)
-    retry = Retry(Record(failures=1))
-    event.record = retry.record
-    settlements = combine([(event, retry), (event, Done())], 0)
-    assert settlements.failed == {}
-    assert settlements.recorded == ["e1"]
-    assert settlements.done == {"messages": ["1-0"]}
-
-
 def test_no_two_batches_share_anything() -> None:
     """Each combination begins empty."""
     combine([(held(1), Done())], 0)

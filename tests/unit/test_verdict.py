@@ -1,5 +1,8 @@
 """What becomes of an event whose handler raised."""
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
 from processor.retry import NEVER_FAILED, Record, RetryPolicy, backoff_s, decode_record, encode_record
@@ -78,6 +81,28 @@ def test_record_survives_storage() -> None:
     assert decode_record(encode_record(record)) == record
     assert decode_record(None) == NEVER_FAILED
     assert decode_record(b"{broken") == NEVER_FAILED
+
+
+@pytest.mark.parametrize(
+    ("delay", "seconds"),
+    [(60, 60), (timedelta(minutes=2), 120), (0, 0.1), (-5, 0.1), (float("inf"), 30 * 86400), (1e17, 30 * 86400), ("5", 5)],
+)
+def test_any_delay_is_bounded(delay: float, seconds: float) -> None:
+    """RetryLater takes seconds or a timedelta; too short a delay would spin, too long a one could not be stored."""
+    assert RetryLater(delay).delay == seconds
+
+
+@pytest.mark.parametrize("delay", [None, "soon", float("nan")])
+def test_delay_must_be_a_number(delay: Any) -> None:
+    """A delay that is none fails where it is made, inside the handler."""
+    with pytest.raises((TypeError, ValueError)):
+        RetryLater(delay)
+
+
+def test_odd_policy_is_refused() -> None:
+    """A policy without any attempt is told when it is written."""
+    with pytest.raises(ValueError, match="at least 1"):
+        RetryPolicy(max_attempts=0)
 
 
 def _raised(error: Exception) -> Exception:

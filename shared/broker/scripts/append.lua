@@ -18,33 +18,25 @@ for field = 1, width do
   entry[2 + 2 * field] = ARGV[3 + field]
 end
 
-local function forget(seen, failure)
-  redis.call('DEL', seen)
-  return failure
-end
-
 local at = 3 + width
 for event = 1, #KEYS / 2 do
   local stream, seen = KEYS[2 * event - 1], KEYS[2 * event]
-  if not redis.call('SET', seen, ARGV[at + 1], 'NX', 'PX', window) then
+  if redis.call('EXISTS', seen) == 1 then
     results[event] = 0
+  elseif redis.call('XLEN', stream) >= limit then
+    results[event] = -1
   else
-    local length = redis.pcall('XLEN', stream)
-    if type(length) ~= 'number' then
-      return forget(seen, length)
-    elseif length >= limit then
-      results[event] = forget(seen, -1)
-    else
-      entry[2] = stream
-      for field = 1, width do
-        entry[3 + 2 * field] = ARGV[at + 1 + field]
-      end
-      local added = redis.pcall(unpack(entry))
-      if type(added) == 'table' then
-        return forget(seen, added)
-      end
-      results[event] = 1
+    entry[2] = stream
+    for field = 1, width do
+      entry[3 + 2 * field] = ARGV[at + 1 + field]
     end
+    local added = redis.call(unpack(entry)) -- first: should the rest fail, the event comes twice rather than not at all
+    local marked = redis.pcall('SET', seen, ARGV[at + 1], 'PX', window)
+    if marked.err then
+      redis.call('XDEL', stream, added)
+      return marked
+    end
+    results[event] = 1
   end
   at = at + 1 + width
 end

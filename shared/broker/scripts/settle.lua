@@ -10,9 +10,10 @@
 --               where stream is an index into KEYS
 -- Returns   the number of dead letters written
 --
--- Guarantees: an event is removed from its stream only together with its pending entry and its retry record, and a dead
--- letter is a copy of the entry, field by field, undecodable ones included. Running it again changes nothing: an entry
--- that is no longer pending writes no dead letter.
+-- Guarantees: an event is removed from its stream only together with its pending entry, and a dead letter is a copy of the
+-- entry, field by field, undecodable ones included, written before its entry goes. Running it again changes nothing that
+-- was done: an entry that is no longer pending writes no dead letter. If Redis refuses a command, what came before it stays
+-- done, and running it again does the rest.
 
 local retries, dead_letters, group = KEYS[1], KEYS[2], ARGV[1]
 local done, recorded, failed, dead = unpack(cmsgpack.unpack(ARGV[2]))
@@ -34,7 +35,10 @@ end
 local written = 0
 for _, item in ipairs(dead) do
   local stream, entry, letter = KEYS[item[1]], item[2], item[3]
-  if #redis.call('XPENDING', stream, group, entry, entry, 1) == 1 then
+  local pending = redis.pcall('XPENDING', stream, group, entry, entry, 1)
+  if pending.err and not string.find(pending.err, 'NOGROUP', 1, true) then
+    return pending
+  elseif #pending == 1 then -- an error, which a missing group is, has length 0
     local found = redis.call('XRANGE', stream, entry, entry)[1]
     local fields = found and found[2] or {}
     for _, value in ipairs(letter) do

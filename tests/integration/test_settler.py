@@ -1,0 +1,82 @@
+"""The settler against a real Redis: newest verdicts, and settlements that Redis refuses."""
+
+import pytest
+
+from processor.lanes import Held
+from processor.retry import Record
+from processor.settle import Settler
+from processor.verdict import Dead, Done, Failure, Reason, Retry
+from shared import keys
+from shared.broker.append import Appender
+from shared.broker.connection import RedisConnectionManager
+from shared.broker.consume import NEW, Consumer
+from shared.clock import SystemClock
+from shared.event import decode
+from shared.service import Supervisor
+from shared.topics import DEFAULT_TOPICS, MESSAGES
+from tests.support.events import event, key_of
+from tests.support.logbook import Logbook
+from tests.support.stored import PARTITIONS, Stored
+from tests.support.waiting import until
+
+PARTITION = 5
+REJECTED = Dead(Reason.REJECTED, Failure("Reject", "no"), 1, 1)
+
+
+@pytest.fixture
+async def consumer(broker: RedisConnectionManager) -> Consumer:
+    consumer = Consumer(broker, PARTITION, DEFAULT_TOPICS)
+    await consumer.ensure_groups()
+    return consumer
+
+
+async def pending(broker: RedisConnectionManager, consumer: Consumer, number: int) -> list[Held]:
+    """Give events that were read and not settled."""
+    appender = Appender(broker, PARTITIONS, 3600, 1_000_000)
+    await appender.append([(MESSAGES, event(key=key_of(PARTITION))) for _ in range(number)], 5)
+    ((_, entries),) = await consumer.read({MESSAGES: NEW}, number, None)
+    return [Held(MESSAGES, entry.id, decode(entry.fields or ())) for entry in entries]
+
+
+async def test_newest_verdict_counts(
+    broker: RedisConnectionManager, consumer: Consumer, stored: Stored, logbook: Logbook
+) -> None:
+    """However often an event failed while Redis was away, one settlement waits for it, and the last one counts."""
+    gone: list[Held] = []
+    settler = Settler(consumer, gone.append, SystemClock(), logbook.logger)
+    (held,) = await pending(broker, consumer, 1)
+    for failures in range(1, 1000):
+        held.record = Record(failures=failures)
+        settler.settle(held, Retry(held.record))
+    settler.settle(held, Done())
+    supervisor = Supervisor(logbook.logger)
+    await settler.start(supervisor, "settler")
+    await settler.stop(timeout_s=20)
+    await supervisor.close()
+    assert gone == [held]
+    assert stored.events() == []
+    assert stored.retry_records(PARTITION) == {}
+
+
+async def test_refused_settlement_holds_up_no_other(
+    broker: RedisConnectionManager, consumer: Consumer, stored: Stored, logbook: Logbook
+) -> None:
+    """A dead letter that Redis refuses is set aside loudly; the others are settled, and it too once Redis takes it."""
+    await broker.commands.set(keys.dead(PARTITION), "no stream")
+    gone: list[Held] = []
+    settler = Settler(consumer, gone.append, SystemClock(), logbook.logger)
+    held = await pending(broker, consumer, 5)
+    for one in held:
+        settler.settle(one, REJECTED if one is held[1] else Done())
+    supervisor = Supervisor(logbook.logger)
+    await settler.start(supervisor, "settler")
+    await until(lambda: len(gone) == 4, "the others are settled")
+    assert [fields for _, fields in stored.entries(PARTITION, MESSAGES)] != []
+    assert logbook.find("redis refuses a settlement") is not None
+
+    await broker.commands.delete(keys.dead(PARTITION))
+    await until(lambda: len(gone) == 5, "it is settled, too")
+    assert len(stored.dead_letters(PARTITION)) == 1
+    await settler.stop(timeout_s=20)
+    await supervisor.close()
+    assert supervisor.failure is None

@@ -1,0 +1,40 @@
+"""Putting events into the streams of one partition, and reading them as its owner does."""
+
+from typing import Final
+
+from shared.broker.append import Appender
+from shared.broker.connection import RedisConnectionManager
+from shared.broker.consume import NEW, Consumer, Entry
+from shared.event import Event, decode
+from shared.topics import MESSAGES
+from tests.support.events import event, key_of
+from tests.support.stored import PARTITIONS
+
+PARTITION: Final = 2
+PENDING: Final = "0"
+"""Read position: the oldest of one's own pending entries."""
+
+_TIMEOUT_S: Final = 10.0
+
+
+class Feed:
+    """Puts events into the streams of `PARTITION`."""
+
+    def __init__(self, broker: RedisConnectionManager) -> None:
+        self._appender = Appender(broker, PARTITIONS, dedupe_window_s=3600, backlog_limit=1_000_000)
+
+    async def put(self, number: int, topic: str = MESSAGES) -> list[Event]:
+        """Append `number` new events to `topic`, and give them."""
+        events = [event(key=key_of(PARTITION)) for _ in range(number)]
+        await self._appender.append([(topic, one) for one in events], _TIMEOUT_S)
+        return events
+
+
+async def read(consumer: Consumer, position: str = NEW, topic: str = MESSAGES, count: int = 100) -> list[Entry]:
+    """Read one topic without waiting."""
+    return dict(await consumer.read({topic: position}, count, None)).get(topic, [])
+
+
+def events_of(entries: list[Entry]) -> list[Event]:
+    """Decode those of `entries` that have a body."""
+    return [decode(entry.fields) for entry in entries if entry.fields is not None]
