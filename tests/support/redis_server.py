@@ -73,7 +73,9 @@ class RedisServer:
                 return self
             if not self._chosen:
                 self.port = free_port()
-        raise RuntimeError(f"redis-server does not start:\n{self._log.read_text()[-2000:]}")
+        log = self._log.read_text()[-2000:]
+        self.close()
+        raise RuntimeError(f"redis-server does not start:\n{log}")
 
     def stop(self) -> None:
         """Ask it to shut down as on SIGTERM, and wait."""
