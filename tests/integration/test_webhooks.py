@@ -83,7 +83,7 @@ async def test_event_holds_all_of_the_request(ingress: LocalIngress, stored: Sto
         kind="message.received",
         key=f"{SENDER}:{RECIPIENT}",
         dedupe_key=event.dedupe_key,
-        received_at=int(event.id[:12], 16),
+        received_at=event.received_at,
         account=ACCOUNT,
         content_type="application/x-www-form-urlencoded; charset=UTF-8",
         target="/twilio/message?tenant=7&q=%C3%BC",
@@ -92,6 +92,7 @@ async def test_event_holds_all_of_the_request(ingress: LocalIngress, stored: Sto
         signer="token1",
         traceparent=trace,
     )
+    assert int(event.id[:12], 16) <= event.received_at
     assert event.signature == TWILIO.signature(event.target, tuple(parse_form(event.body)))
 
 
