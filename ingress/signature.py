@@ -37,8 +37,10 @@ def parse_secrets(tokens: Iterable[str]) -> tuple[Secret, ...]:
 
 def signed_text(url: str, form: Form) -> bytes:
     """Give the bytes that Twilio signs for a request to `url` with the decoded parameters `form`."""
-    distinct = dict.fromkeys(sorted(form))
-    return (url + "".join(chain.from_iterable(distinct))).encode()
+    params = dict(form)
+    if len(params) == len(form):  # nothing is repeated, and sorting names is quicker than sorting pairs
+        return (url + "".join([name + params[name] for name in sorted(params)])).encode()
+    return (url + "".join(chain.from_iterable(dict.fromkeys(sorted(form))))).encode()
 
 
 def compute(secret: bytes, text: bytes) -> bytes:

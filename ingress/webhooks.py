@@ -34,7 +34,7 @@ class Webhooks:
     def __init__(
         self, keyring: Keyring, writer: Writer, max_body: int, max_in_flight: int, clock: Clock, logger: Logger
     ) -> None:
-        """Take the parts. `max_body` is in bytes, `max_in_flight` counts requests."""
+        """Take the parts. `max_body` is in bytes, `max_in_flight` counts requests whose body has come."""
         self._keyring = keyring
         self._writer = writer
         self._clock = clock
@@ -49,30 +49,42 @@ class Webhooks:
         started = self._clock.monotonic()
         path = request.raw_path.partition("?")[0]
         route = ROUTES.get(path)
-        self._in_flight += 1
         try:
-            response, outcome = await self._accept(request, route)
+            kind, outcome = await self._accept(request, route)
+            response = replies.accepted(kind, request)
         except Refusal as refusal:
             response, outcome = replies.refused(refusal.status), refusal.outcome
-        finally:
-            self._in_flight -= 1
         count_request(route.path if route else "none", response.status, outcome).inc()
         REQUEST_SECONDS.observe(self._clock.monotonic() - started)
         return response
 
-    async def _accept(self, request: BaseRequest, route: Route | None) -> tuple[web.Response, str]:
+    async def _accept(self, request: BaseRequest, route: Route | None) -> tuple[catalogue.Kind, str]:
+        """Give the kind of the event in `request`, and whether it is a new one, once it is in Redis."""
         expected = self._check_head(request, route)
         body, form = await self._read(request)
+        if self._in_flight >= self._max_in_flight:  # counted from here, so that a body that never comes holds no place
+            raise Refusal(503, "overloaded")
+        self._in_flight += 1
+        try:
+            kind, event = self._translate(request, expected, body, form)
+            return kind, await self._write(kind, event)
+        finally:
+            self._in_flight -= 1
+
+    def _translate(
+        self, request: BaseRequest, expected: catalogue.Kind | None, body: bytes, form: Form
+    ) -> tuple[catalogue.Kind, Event]:
         params = dict(form)
         signature, signer = self._verify(request, form, params)
         kind = catalogue.tell(params, expected)
         facts = catalogue.Request(request.raw_path, params, form)
-        event = Event(
-            id=new_event_id(self._clock.now_ms()),
+        now_ms = self._clock.now_ms()
+        return kind, Event(
+            id=new_event_id(now_ms),
             kind=kind.name,
             key=catalogue.ordering_key(kind, facts),
             dedupe_key=catalogue.dedupe_key(kind, facts),
-            received_at=self._clock.now_ms(),
+            received_at=now_ms,
             account=params.get("AccountSid", ""),
             content_type=_text(request.headers.get("Content-Type", "")),
             target=request.raw_path,
@@ -81,16 +93,12 @@ class Webhooks:
             signer=signer,
             traceparent=_text(request.headers.get("traceparent", "")),
         )
-        outcome = await self._write(kind, event)
-        return replies.accepted(kind), outcome
 
     def _check_head(self, request: BaseRequest, route: Route | None) -> catalogue.Kind | None:
         if route is None:
             raise Refusal(404, "unknown_path")
         if request.method != "POST":
             raise Refusal(405, "wrong_method")
-        if self._in_flight > self._max_in_flight:
-            raise Refusal(503, "overloaded")
         if "Expect" in request.headers:
             raise Refusal(417, "expectation")  # nobody is told to go on; Twilio does not ask
         if not _is_form(request.headers.get("Content-Type", "")):

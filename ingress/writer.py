@@ -68,16 +68,18 @@ class Writer:
         try:
             results = await self._appender.append([(topic, event) for topic, event, _ in batch], self._budget_s)
         except BrokerUnavailableError as error:
-            # Those that gathered meanwhile have waited as long and would fare no better: their budget is spent, too.
-            _fail([*batch, *self._waiting], error)
-            self._waiting = []
+            self._fail(batch, str(error))
             return
+        except BaseException:
+            self._fail(batch, "The writer stopped.")
+            raise
         for (_, _, written), result in zip(batch, results, strict=True):
             if not written.done():
                 written.set_result(result)
 
-
-def _fail(batch: Sequence[_Waiting], error: BrokerUnavailableError) -> None:
-    for _, _, written in batch:
-        if not written.done():
-            written.set_exception(BrokerUnavailableError(str(error)))
+    def _fail(self, batch: Sequence[_Waiting], reason: str) -> None:
+        """Fail `batch` and all that gathered behind it: they have waited as long, and would fare no better."""
+        for _, _, written in [*batch, *self._waiting]:
+            if not written.done():
+                written.set_exception(BrokerUnavailableError(reason))
+        self._waiting = []

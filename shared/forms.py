@@ -25,14 +25,11 @@ def parse_form(body: bytes) -> Form:
     text = body.decode().replace("+", " ")
     if text.count("&") >= MAX_FIELDS:
         raise ValueError(f"more than {MAX_FIELDS} fields")
-    form = []
-    for field in text.split("&"):
-        if field:
-            name, _, value = field.partition("=")
-            if "%" in field:
-                name, value = _unquote(name), _unquote(value)
-            form.append((name, value))
-    return form
+    fields = [field.partition("=") for field in text.split("&") if field]
+    return [
+        (name, value) if "%" not in value and "%" not in name else (_unquote(name), _unquote(value))
+        for name, _, value in fields
+    ]
 
 
 def _unquote(text: str) -> str:

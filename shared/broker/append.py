@@ -17,6 +17,9 @@ class Appended(IntEnum):
     FULL = -1
 
 
+_APPENDED = {appended.value: appended for appended in Appended}
+
+
 class Appender:
     """Appends batches of events, dropping those whose dedupe key was seen within the window.
 
@@ -52,4 +55,4 @@ class Appender:
             arguments.append(event.id)
             arguments += encode(event)
         results: list[int] = await self._redis.call("append", self._script(names, arguments), timeout_s)
-        return [Appended(result) for result in results]
+        return [_APPENDED[result] for result in results]
