@@ -66,14 +66,15 @@ class Webhooks:
             raise Refusal(503, "overloaded")
         self._in_flight += 1
         try:
-            kind, event = self._translate(request, expected, body, form)
+            kind, event = self._verified_event(request, expected, body, form)
             return kind, await self._write(kind, event)
         finally:
             self._in_flight -= 1
 
-    def _translate(
+    def _verified_event(
         self, request: BaseRequest, expected: catalogue.Kind | None, body: bytes, form: Form
     ) -> tuple[catalogue.Kind, Event]:
+        """Verify the request, then give the event that it is, and its kind."""
         params = dict(form)
         signature, signer = self._verify(request, form, params)
         kind = catalogue.tell(params, expected)
