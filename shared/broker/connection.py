@@ -124,28 +124,35 @@ class RedisConnectionManager:
 
     async def _probe(self) -> bool:
         try:
-            await self._claim_layout()
+            refused = await self._claim_layout()
         except BrokerUnavailableError as error:
+            self._answers.clear()
             self._note(str(error))
             return False
-        self._note(None)
         self._ready.set()
+        self._answers.set()
+        self._note(refused)
         return True
 
-    async def _claim_layout(self) -> None:
+    async def _claim_layout(self) -> str | None:
         """Write our layout if Redis has none, then compare.
 
-        As a probe this is better than a PING: it also fails where Redis cannot take a write, and heals a flushed layout.
+        As a probe this is better than a PING: it heals a flushed layout, and tells, in what it gives, why Redis takes no write.
+        A Redis without memory must still be read and settled, or it would never have memory again.
         """
         ours = {"partitions": str(self._partitions), "schema": SCHEMA.decode()}
-        pipeline = self._commands.pipeline()
+        pipeline = self._commands.pipeline(transaction=False)
         for name, value in ours.items():
             pipeline.hsetnx(keys.LAYOUT, name, value)
         pipeline.hmget(keys.LAYOUT, list(ours))
-        *_, found = await self.call("probe", pipeline.execute())
+        *writes, found = await self.call("probe", pipeline.execute(raise_on_error=False))
+        refused = next((translate(answer) for answer in writes if isinstance(answer, Exception)), None)
+        if isinstance(found, Exception) or None in found:
+            raise refused or translate(found)
         for (name, value), actual in zip(ours.items(), found, strict=True):
             if actual.decode() != value:
                 raise LayoutMismatchError(name, actual.decode(), value, _LAYOUT_REMEDIES[name])
+        return str(refused) if refused else None
 
     def _note(self, problem: str | None) -> None:
         if problem != self._problem:
@@ -154,10 +161,6 @@ class RedisConnectionManager:
             else:
                 self._logger.warning("redis unavailable", error=problem)
         self._problem = problem
-        if problem is None:
-            self._answers.set()
-        else:
-            self._answers.clear()
         REDIS_UP.set(problem is None)
 
 
