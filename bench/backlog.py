@@ -10,6 +10,8 @@ from bench.private_redis import PrivateRedis
 from shared import keys
 from shared.broker.append import Appended, Appender
 from shared.broker.connection import RedisConnectionManager
+from shared.broker.options import RedisOptions
+from shared.broker.url import parse_redis_url
 from shared.clock import SystemClock
 from shared.event import Event, new_event_id
 from shared.logs import get_logger
@@ -72,7 +74,7 @@ class Backlog:
 
 async def _append(url: str, events: int) -> None:
     clock = SystemClock()
-    redis = RedisConnectionManager(url, PARTITIONS, clock, get_logger("bench"))
+    redis = RedisConnectionManager(RedisOptions(parse_redis_url(url)), PARTITIONS, clock, get_logger("bench"))
     appender = Appender(redis, PARTITIONS, _DEDUPE_WINDOW_S, backlog_limit=2 * events * PARTITIONS)
     try:
         for start in range(0, events, _BATCH):

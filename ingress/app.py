@@ -11,6 +11,7 @@ from ingress.writer import Writer
 from shared.admin import Admin
 from shared.broker.append import Appender
 from shared.broker.connection import RedisConnectionManager
+from shared.broker.durability import Durability
 from shared.clock import Clock
 from shared.health import Health
 from shared.http import listen
@@ -27,9 +28,11 @@ class Ingress:
         self._stopping = False
         self._health = Health()
         self._admin = Admin(self._health, settings.admin_host, settings.admin_port, "INGRESS_ADMIN")
-        self._redis = RedisConnectionManager(settings.redis_url, settings.partitions, clock, logger)
+        self._redis = RedisConnectionManager(
+            settings.redis_options(), settings.partitions, clock, logger, Durability(settings.durability)
+        )
         appender = Appender(self._redis, settings.partitions, settings.dedupe_window_s, settings.backlog_limit)
-        self._writer = Writer(appender, lambda: self._redis.ready, settings.write_budget_ms / 1000)
+        self._writer = Writer(appender, lambda: self._redis.monitor.ready, settings.write_budget_ms / 1000)
         keyring = Keyring(parse_secrets(settings.auth_tokens), settings.public_urls)
         webhooks = Webhooks(keyring, self._writer, settings.max_body, settings.max_in_flight, clock, logger)
         server = Server(webhooks.handle, settings.max_body, logger)
@@ -39,10 +42,11 @@ class Ingress:
     async def start(self, supervisor: Supervisor) -> None:
         """Open both ports. Redis may come later: until then webhooks are answered 503 and /readyz says why."""
         self._health.live["tasks"] = supervisor.check_tasks
-        self._health.ready["redis"] = self._redis.check
+        self._health.ready["redis"] = self._redis.monitor.check
+        self._health.warnings["redis"] = self._redis.monitor.warnings
         self._health.ready["shutdown"] = lambda: "shutting down" if self._stopping else None
         admin_port = await self._admin.start()
-        self._watch = await supervisor.spawn("redis watch", self._redis.watch())
+        self._watch = await supervisor.spawn("redis watch", self._redis.monitor.run())
         await self._writer.start(supervisor)
         await self._server.setup()
         port = await listen(self._server, self._settings.host, self._settings.port, setting="INGRESS")

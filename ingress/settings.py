@@ -51,8 +51,10 @@ class IngressSettings(SharedSettings):
         "127.0.0.1", validation_alias="INGRESS_ADMIN_HOST", description="Address of health checks and metrics"
     )
     admin_port: Port = Field(9080, validation_alias="INGRESS_ADMIN_PORT", description="Port of health checks and metrics")
-    durability: Literal["memory"] = Field(
-        "memory", validation_alias="INGRESS_DURABILITY", description="What a 2xx answer means: memory = Redis has it"
+    durability: Literal["memory", "replica", "fsync"] = Field(
+        "memory",
+        validation_alias="INGRESS_DURABILITY",
+        description="What a 2xx answer means: memory = Redis has it, replica = a replica, too, fsync = it is on Redis' disk",
     )
     write_budget_ms: int = Field(
         250, validation_alias="INGRESS_WRITE_BUDGET_MS", description="How long a write may take before a 503", ge=1

@@ -67,19 +67,25 @@ class Writer:
         BATCH_EVENTS.observe(len(batch))
         try:
             results = await self._appender.append([(topic, event) for topic, event, _ in batch], self._budget_s)
-        except BrokerUnavailableError as error:
-            self._fail(batch, str(error))
-            return
         except BaseException:
             self._fail(batch, "The writer stopped.")
+            self._fail_waiting("The writer stopped.")
             raise
-        for (_, _, written), result in zip(batch, results, strict=True):
-            if not written.done():
-                written.set_result(result)
+        failed = [result for result in results if isinstance(result, BrokerUnavailableError)]
+        for waiting, result in zip(batch, results, strict=True):
+            if isinstance(result, BrokerUnavailableError):
+                self._fail([waiting], str(result))
+            elif not waiting[2].done():
+                waiting[2].set_result(result)
+        if len(failed) == len(results):
+            self._fail_waiting(str(failed[0]))
+
+    def _fail_waiting(self, reason: str) -> None:
+        """Fail all that gathered behind a failed batch: they have waited as long, and would fare no better."""
+        waiting, self._waiting = self._waiting, []
+        self._fail(waiting, reason)
 
     def _fail(self, batch: Sequence[_Waiting], reason: str) -> None:
-        """Fail `batch` and all that gathered behind it: they have waited as long, and would fare no better."""
-        for _, _, written in [*batch, *self._waiting]:
+        for _, _, written in batch:
             if not written.done():
                 written.set_exception(BrokerUnavailableError(reason))
-        self._waiting = []

@@ -37,9 +37,8 @@ class Processor:
         self._stopping = False
         self._health = Health()
         self._admin = Admin(self._health, settings.admin_host, settings.admin_port, "PROCESSOR_ADMIN")
-        self._redis = RedisConnectionManager(
-            settings.redis_url, settings.partitions, clock, logger, blocking=settings.partitions
-        )
+        options = settings.redis_options(blocking_pool_size=settings.blocking_pool_size or settings.partitions)
+        self._redis = RedisConnectionManager(options, settings.partitions, clock, logger)
         self._slots = Slots(settings.concurrency, clock)
         self._threads = threads
         self._gauges = BacklogGauges(self._redis, settings.partitions, DEFAULT_TOPICS, self._slots, clock)
@@ -60,7 +59,8 @@ class Processor:
     async def start(self, supervisor: Supervisor) -> None:
         """Open the admin port; reading begins as soon as Redis answers."""
         self._health.live["tasks"] = supervisor.check_tasks
-        self._health.ready["redis"] = self._redis.check
+        self._health.ready["redis"] = self._redis.monitor.check
+        self._health.warnings["redis"] = self._redis.monitor.warnings
         self._health.ready["reading"] = self._check_reading
         self._health.ready["shutdown"] = lambda: "shutting down" if self._stopping else None
         admin_port = await self._admin.start()
@@ -68,7 +68,7 @@ class Processor:
         self._tasks = [
             await supervisor.spawn("reading", self._read(supervisor)),
             await supervisor.spawn("handlers", self._slots.watch()),
-            await supervisor.spawn("redis watch", self._redis.watch()),
+            await supervisor.spawn("redis watch", self._redis.monitor.run()),
         ]
 
     async def stop(self) -> None:
@@ -93,7 +93,7 @@ class Processor:
         return next((problem for partition in self._partitions if (problem := partition.check())), None)
 
     async def _read(self, supervisor: Supervisor) -> None:
-        await self._redis.wait_ready()
+        await self._redis.monitor.wait_ready()
         for partition in self._partitions:
             await partition.start(supervisor)
         await self._gauges.start(supervisor)

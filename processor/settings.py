@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from shared.settings import Port, SharedSettings
 
@@ -31,6 +31,12 @@ class ProcessorSettings(SharedSettings):
         description="Events of one topic and partition held in memory; more wait in Redis",
         ge=1,
     )
+    blocking_pool_size: int | None = Field(
+        None,
+        validation_alias="REDIS_BLOCKING_POOL_SIZE",
+        description="Connections for reads that wait, to each Redis master; at least HOOKLINE_PARTITIONS, which is the default",
+        ge=1,
+    )
     admin_host: str = Field(
         "127.0.0.1", validation_alias="PROCESSOR_ADMIN_HOST", description="Address of health checks and metrics"
     )
@@ -50,3 +56,10 @@ class ProcessorSettings(SharedSettings):
     handler_timeout_s: float = Field(
         30, validation_alias="PROCESSOR_HANDLER_TIMEOUT_S", description="Seconds a handler may take", gt=0
     )
+
+    @field_validator("blocking_pool_size")
+    @classmethod
+    def _one_for_each_partition(cls, size: int | None, others: ValidationInfo) -> int | None:
+        if size is not None and size < others.data.get("partitions", 0):
+            raise ValueError("it is less than HOOKLINE_PARTITIONS, and each partition reads on a connection of its own")
+        return size

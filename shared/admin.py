@@ -1,11 +1,16 @@
 """The admin port: /livez, /readyz, /startupz in Kubernetes' style, and /metrics for Prometheus."""
 
+from collections.abc import Mapping
+from typing import Final
+
 from aiohttp import web
 from prometheus_async.aio.web import server_stats
 from prometheus_client import disable_created_metrics
 
-from shared.health import Check, Health
+from shared.health import Check, Health, Warnings
 from shared.http import listen
+
+_NO_WARNINGS: Final[Mapping[str, Warnings]] = {}
 
 
 class Admin:
@@ -46,16 +51,19 @@ class Admin:
         return _report("livez", self._health.live, request)
 
     async def _readyz(self, request: web.Request) -> web.Response:
-        return _report("readyz", self._health.ready, request)
+        return _report("readyz", self._health.ready, request, self._health.warnings)
 
     async def _startupz(self, request: web.Request) -> web.Response:
         return _report("startupz", {"started": self._health.startup}, request)
 
 
-def _report(probe: str, checks: dict[str, Check], request: web.Request) -> web.Response:
+def _report(
+    probe: str, checks: dict[str, Check], request: web.Request, warnings: Mapping[str, Warnings] = _NO_WARNINGS
+) -> web.Response:
     results = {name: check() for name, check in checks.items()}
     failed = any(problem is not None for problem in results.values())
     lines = [f"[-]{name} failed: {problem}" if problem else f"[+]{name} ok" for name, problem in results.items()]
+    lines += [f"[!]{name} warning: {warning}" for name, warn in warnings.items() for warning in warn()]
     verdict = f"{probe} check {'failed' if failed else 'passed'}"
     text = "\n".join([*lines, verdict]) if failed or "verbose" in request.query else "ok"
     return web.Response(text=f"{text}\n", status=503 if failed else 200)

@@ -53,6 +53,10 @@ class CommandRefusedError(BrokerUnavailableError):
     """Redis understood the command and refused it for what is in it; sent again, it would be refused again."""
 
 
+class WritesRefusedError(BrokerUnavailableError):
+    """Redis answers, but takes no writes now: it lacks memory, disk or replicas, is a replica itself, or we lack the right."""
+
+
 class GroupMissingError(HooklineError):
     """A consumer group is gone from Redis: somebody flushed it, or a failover lost it."""
 

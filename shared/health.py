@@ -5,14 +5,19 @@ from collections.abc import Callable
 Check = Callable[[], str | None]
 """Gives None when all is well, else the problem and its remedy in one line. Must not wait for anything."""
 
+Warnings = Callable[[], list[str]]
+"""Gives what is no problem yet, each with its remedy in one line. Must not wait for anything."""
+
 
 class Health:
     """The checks behind the three probes of Kubernetes.
 
     `live` fails when only a restart helps, `ready` when the service cannot do its job now, `startup` until it first could.
+    `warnings` fail nothing, but should be read.
     """
 
     def __init__(self) -> None:
+        self.warnings: dict[str, Warnings] = {}
         self.live: dict[str, Check] = {}
         self.ready: dict[str, Check] = {}
         self._started = False

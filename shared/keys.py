@@ -30,3 +30,8 @@ def retries(partition: int) -> str:
 def dead(partition: int) -> str:
     """Stream: dead letters."""
     return f"hookline:{{{partition}}}:dead"
+
+
+def probe(partition: int) -> str:
+    """Give a key that never exists: writing to it, if it did, shows whether the server takes writes."""
+    return f"hookline:{{{partition}}}:probe"

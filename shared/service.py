@@ -14,7 +14,7 @@ from aiojobs import Job, Scheduler
 from shared.clock import Clock
 from shared.errors import HooklineError, TaskDiedError
 from shared.logs import Logger
-from shared.metrics import LOOP_LAG_SECONDS
+from shared.metrics import LOOP_LAG_SECONDS, TASKS
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
@@ -164,6 +164,7 @@ async def _heartbeat(clock: Clock) -> None:
         before = clock.monotonic()
         await clock.sleep(_HEARTBEAT_S)
         LOOP_LAG_SECONDS.set(max(0.0, clock.monotonic() - before - _HEARTBEAT_S))
+        TASKS.set(len(asyncio.all_tasks()))
 
 
 class _Signals:

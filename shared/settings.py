@@ -8,7 +8,7 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -20,6 +20,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from shared.broker.options import RedisOptions
+from shared.broker.url import parse_redis_url
 from shared.errors import SettingsError
 
 CONFIG_VARIABLE = "HOOKLINE_CONFIG"
@@ -29,30 +31,8 @@ def _split(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
-_REDIS_URL_OPTIONS = {
-    "db",
-    "username",
-    "password",
-    "ssl_ca_certs",
-    "ssl_cert_reqs",
-    "ssl_certfile",
-    "ssl_check_hostname",
-    "ssl_keyfile",
-}
-
-
 def _redis_url(url: str) -> str:
-    parts = split_url(url)
-    if parts.scheme not in ("redis", "rediss", "unix"):
-        raise ValueError("it must begin with redis://, rediss:// or unix://")
-    options = parse_qs(parts.query)
-    if unknown := options.keys() - _REDIS_URL_OPTIONS:
-        raise ValueError(f"it has options that are not known: {', '.join(sorted(unknown))}")
-    database = options.get("db", [parts.path.strip("/") if parts.scheme != "unix" else ""])[0]
-    if database and not database.isdecimal():
-        raise ValueError("its database is not a number")
-    if not {*options.get("ssl_cert_reqs", ())} <= {"none", "optional", "required"}:
-        raise ValueError("ssl_cert_reqs is not none, optional or required")
+    parse_redis_url(url)
     return url
 
 
@@ -88,8 +68,51 @@ class SharedSettings(BaseSettings):
     redis_url: Annotated[str, AfterValidator(_redis_url)] = Field(
         "redis://127.0.0.1:6379/0",
         validation_alias="REDIS_URL",
-        description="Where Redis is: redis://[user:password@]host:port/db, rediss:// for TLS, unix:///path",
+        description="Where Redis is: redis://[user:password@]host:port/db, rediss:// for TLS, unix:///path, "
+        "redis+sentinel://host:port,host:port/service/db, redis+cluster://host:port,host:port",
         repr=False,
+    )
+    redis_pool_size: int = Field(
+        RedisOptions.pool_size,
+        validation_alias="REDIS_POOL_SIZE",
+        description="Connections for commands, to each Redis master",
+        ge=1,
+    )
+    redis_acquire_timeout_s: float = Field(
+        RedisOptions.acquire_timeout_s,
+        validation_alias="REDIS_ACQUIRE_TIMEOUT_S",
+        description="Seconds that a call waits for a connection while all are busy",
+        gt=0,
+    )
+    redis_connect_timeout_s: float = Field(
+        RedisOptions.connect_timeout_s,
+        validation_alias="REDIS_CONNECT_TIMEOUT_S",
+        description="Seconds that connecting to Redis may take",
+        gt=0,
+    )
+    redis_command_timeout_s: float = Field(
+        RedisOptions.command_timeout_s,
+        validation_alias="REDIS_COMMAND_TIMEOUT_S",
+        description="Seconds that a command may take; webhooks have INGRESS_WRITE_BUDGET_MS instead",
+        gt=0,
+    )
+    redis_max_age_s: float = Field(
+        RedisOptions.max_age_s,
+        validation_alias="REDIS_MAX_AGE_S",
+        description="Age in seconds at which an idle connection is replaced",
+        gt=0,
+    )
+    redis_idle_check_s: float = Field(
+        RedisOptions.idle_check_s,
+        validation_alias="REDIS_IDLE_CHECK_S",
+        description="Seconds after which an idle connection is checked with a PING",
+        gt=0,
+    )
+    redis_breaker_failures: int = Field(
+        RedisOptions.breaker_failures,
+        validation_alias="REDIS_BREAKER_FAILURES",
+        description="Failures in a row after which Redis is left alone until a probe succeeds",
+        ge=1,
     )
     partitions: int = Field(
         8,
@@ -107,8 +130,21 @@ class SharedSettings(BaseSettings):
 
     def secrets(self) -> tuple[str, ...]:
         """Give what must never be logged."""
-        parts = urlsplit(self.redis_url)
-        return (*filter(None, [unquote(parts.password or "")]), *parse_qs(parts.query).get("password", ()))
+        return parse_redis_url(self.redis_url).secrets
+
+    def redis_options(self, blocking_pool_size: int = RedisOptions.blocking_pool_size) -> RedisOptions:
+        """Give what the connections to Redis are told."""
+        return RedisOptions(
+            url=parse_redis_url(self.redis_url),
+            pool_size=self.redis_pool_size,
+            blocking_pool_size=blocking_pool_size,
+            acquire_timeout_s=self.redis_acquire_timeout_s,
+            connect_timeout_s=self.redis_connect_timeout_s,
+            command_timeout_s=self.redis_command_timeout_s,
+            max_age_s=self.redis_max_age_s,
+            idle_check_s=self.redis_idle_check_s,
+            breaker_failures=self.redis_breaker_failures,
+        )
 
     @classmethod
     def settings_customise_sources(

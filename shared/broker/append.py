@@ -1,10 +1,12 @@
-"""Writing events into their streams: one atomic script call for a whole batch."""
+"""Writing events into their streams: one atomic script call for a whole batch, or in a cluster for those of each partition."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
+from typing import Final, NamedTuple
 
 from shared import keys
-from shared.broker.connection import RedisConnectionManager
+from shared.broker.connection import RedisConnectionManager, Script, ScriptCall
+from shared.errors import BrokerUnavailableError
 from shared.event import FIELD_NAMES, Event, encode
 from shared.partitions import partition_of
 
@@ -17,7 +19,8 @@ class Appended(IntEnum):
     FULL = -1
 
 
-_APPENDED = {appended.value: appended for appended in Appended}
+_APPENDED: Final = {appended.value: appended for appended in Appended}
+_SCRIPT: Final = Script.load("append")
 
 
 class Appender:
@@ -30,7 +33,6 @@ class Appender:
     def __init__(self, redis: RedisConnectionManager, partitions: int, dedupe_window_s: int, backlog_limit: int) -> None:
         self._redis = redis
         self._partitions = partitions
-        self._script = redis.script("append")
         stream_limit = -(-backlog_limit // partitions)
         self._constants: list[str | bytes] = [
             str(dedupe_window_s * 1000),
@@ -39,20 +41,42 @@ class Appender:
             *FIELD_NAMES,
         ]
 
-    async def append(self, batch: Sequence[tuple[str, Event]], timeout_s: float) -> list[Appended]:
+    async def append(self, batch: Sequence[tuple[str, Event]], timeout_s: float) -> list[Appended | BrokerUnavailableError]:
         """Append each (topic, event) of `batch`; gives what became of each, in the same order.
 
-        Raises:
-            BrokerUnavailableError: if Redis did not confirm. The events may be in Redis all the same; appending them again
-                within the window is safe.
-
+        An error in the place of an event means that Redis did not confirm it. It may be there all the same; appending it
+        again within the window is safe.
         """
+        groups = self._groups(batch)
+        calls = [self._call(group.values()) for group in groups]
+        answers = await self._redis.run("append", _SCRIPT, calls, timeout_s, durable=True)
+        results: dict[int, Appended | BrokerUnavailableError] = {}
+        for group, answer in zip(groups, answers, strict=True):
+            outcomes = (
+                [answer] * len(group) if isinstance(answer, BrokerUnavailableError) else map(_APPENDED.__getitem__, answer)
+            )
+            results.update(zip(group, outcomes, strict=True))
+        return [results[at] for at in range(len(batch))]
+
+    def _groups(self, batch: Sequence[tuple[str, Event]]) -> list[dict[int, "_Placed"]]:
+        """Give what one call of the script may take, by place in the batch: all, or in a cluster one partition."""
+        groups: dict[int, dict[int, _Placed]] = {}
+        for at, (topic, event) in enumerate(batch):
+            partition = partition_of(event.key, self._partitions)
+            groups.setdefault(partition if self._redis.clustered else 0, {})[at] = _Placed(partition, topic, event)
+        return list(groups.values())
+
+    def _call(self, group: Iterable["_Placed"]) -> ScriptCall:
         names: list[str] = []
         arguments = [*self._constants]
-        for topic, event in batch:
-            partition = partition_of(event.key, self._partitions)
+        for partition, topic, event in group:
             names += (keys.topic(partition, topic), keys.seen(partition, event.dedupe_key))
             arguments.append(event.id)
             arguments += encode(event)
-        results: list[int] = await self._redis.call("append", self._script(names, arguments), timeout_s)
-        return [_APPENDED[result] for result in results]
+        return ScriptCall(names, arguments)
+
+
+class _Placed(NamedTuple):
+    partition: int
+    topic: str
+    event: Event

@@ -1,235 +1,230 @@
-"""The connections to Redis: one pool for short commands, one for blocking reads, and a watch over both."""
+"""The one way to Redis: every command of both services goes through here, to the right server."""
 
 import asyncio
-import random
-import re
-from collections.abc import Awaitable
+from collections.abc import Sequence
+from functools import partial
+from hashlib import sha1
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, Self
 
-import hiredis
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.commands.core import AsyncScript
-from redis.exceptions import (
-    AuthenticationError,
-    AuthorizationError,
-    NoPermissionError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisError,
-    ResponseError,
-)
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import MovedError, NoScriptError, ResponseError
 
-from shared import keys
+from shared.breaker import Breaker, BreakerOpenError
+from shared.broker.durability import Durability
+from shared.broker.failures import is_elsewhere, translate
+from shared.broker.monitor import Monitor
+from shared.broker.node import BLOCKING, COMMANDS, Node
+from shared.broker.nodes import Nodes
+from shared.broker.options import RedisOptions
+from shared.broker.pool import PoolExhaustedError, Words
+from shared.broker.topology import locator
+from shared.broker.url import Address, Topology
 from shared.clock import Clock
-from shared.errors import BrokerUnavailableError, CommandRefusedError, GroupMissingError, HooklineError, LayoutMismatchError
-from shared.event import SCHEMA
+from shared.errors import BrokerUnavailableError
 from shared.logs import Logger
-from shared.metrics import REDIS_OPERATION_SECONDS, REDIS_UP
-
-Result = TypeVar("Result")
+from shared.metrics import REDIS_POOL_CONNECTIONS
 
 _SCRIPTS: Final = Path(__file__).parent / "scripts"
-_COMMAND_TIMEOUT_S: Final = 5.0
-_CONNECT_TIMEOUT_S: Final = 2.0
-_PROBE_INTERVAL_S: Final = 1.0
-_PROBE_BACKOFF_MAX_S: Final = 10.0
+_WAIT_SHARE: Final = 0.8
+"""Of a call's time, how much may pass waiting for durability, so that the answer still comes in time."""
+
+
+class Command(NamedTuple):
+    """A command and a key of its, which decides where it goes."""
+
+    key: str
+    words: Words
+
+
+class Script(NamedTuple):
+    """A Lua script and the hash by which Redis knows it."""
+
+    text: str
+    sha: str
+
+    @classmethod
+    def load(cls, name: str) -> Self:
+        """Read `scripts/<name>.lua`."""
+        text = (_SCRIPTS / f"{name}.lua").read_text()
+        return cls(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+class ScriptCall(NamedTuple):
+    """A call of a script; all `keys` are of one slot, unless Redis is a single server."""
+
+    keys: Sequence[str]
+    arguments: Sequence[str | bytes | int]
+
+
+class _Request(NamedTuple):
+    """What is common to the commands of one call."""
+
+    operation: str
+    timeout_s: float
+    pool: str
+    durability: Durability
 
 
 class RedisConnectionManager:
-    """Owns every connection to Redis.
+    """Owns every connection to Redis, wherever its masters are. `monitor` tells how they are; its `run` must be running.
 
-    Nothing is resent by itself: a write whose answer was lost may have happened, and only the caller knows whether it is
-    safe to repeat. A call that timed out or was cancelled closes its connection, so that no later call reads its answer.
+    Nothing is sent twice, except what a server refused since it is not, or no longer, in charge. A write whose answer was
+    lost may have happened, and only the caller knows whether it is safe to repeat.
     """
 
-    def __init__(self, url: str, partitions: int, clock: Clock, logger: Logger, *, blocking: int = 1) -> None:
-        """Prepare, without connecting. `blocking` is how many blocking reads run at once."""
-        self._partitions = partitions
-        self._clock = clock
-        self._logger = logger
-        self._commands = _client(url, max_connections=16)
-        self._blocking = _client(url, max_connections=blocking)
-        self._problem: str | None = "not connected yet"
-        self._ready = asyncio.Event()
-        self._answers = asyncio.Event()
+    def __init__(
+        self,
+        options: RedisOptions,
+        partitions: int,
+        clock: Clock,
+        logger: Logger,
+        durability: Durability = Durability.MEMORY,
+    ) -> None:
+        """Prepare, without connecting. `durability` is what `run` waits for, unless told otherwise."""
+        self._command_timeout_s = options.command_timeout_s
+        self._durability = durability
+        self._locator = locator(options, clock)
+        self._nodes = Nodes(self._locator.known, options, lambda name: _breaker(name, options, clock, logger), clock, logger)
+        self.monitor = Monitor(self._nodes, self._locator, partitions, durability, clock, logger)
+        self._show_pools()
 
     @property
-    def commands(self) -> "Redis":
-        """The client for commands that answer at once."""
-        return self._commands
+    def clustered(self) -> bool:
+        """Whether a script may only touch keys of one partition."""
+        return self._locator.topology is Topology.CLUSTER
 
-    @property
-    def blocking(self) -> "Redis":
-        """The client for reads that wait, each on a connection of its own."""
-        return self._blocking
-
-    def script(self, name: str) -> AsyncScript:
-        """Load `scripts/<name>.lua`; it is sent by its hash, and whole only where Redis does not know it."""
-        return self._commands.register_script((_SCRIPTS / f"{name}.lua").read_text())
-
-    def check(self) -> str | None:
-        """Give the readiness check: None while Redis answers, else what is wrong and what to do."""
-        return self._problem
-
-    @property
-    def ready(self) -> bool:
-        """Whether Redis has answered once and its layout is ours; nothing may be written before."""
-        return self._ready.is_set()
-
-    async def wait_ready(self) -> None:
-        """Wait until `ready`."""
-        await self._ready.wait()
-
-    async def wait_answers(self) -> None:
-        """Wait until Redis answered the latest probe."""
-        await self._answers.wait()
-
-    async def call(self, operation: str, command: Awaitable[Result], timeout_s: float = _COMMAND_TIMEOUT_S) -> Result:
-        """Await `command` for at most `timeout_s`, timing it as `operation`.
+    async def execute(
+        self, operation: str, key: str, *words: str | bytes | int, timeout_s: float | None = None, pool: str = COMMANDS
+    ) -> Any:
+        """Send a command to the master of `key`, timed as `operation`; gives the answer as the server sent it.
 
         Raises:
             GroupMissingError: if Redis answered NOGROUP.
+            CommandRefusedError: if it refused the command for what is in it.
             BrokerUnavailableError: on anything else that kept Redis from doing it. Whether a write happened is not known.
 
         """
-        started = self._clock.monotonic()
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await command
-        except (RedisError, OSError, TimeoutError) as error:
-            raise translate(error) from error
-        finally:
-            REDIS_OPERATION_SECONDS.labels(operation).observe(self._clock.monotonic() - started)
+        request = self._request(operation, timeout_s, pool=pool)
+        (answer,) = await self._ask(request, [Command(key, words)])
+        if isinstance(answer, Exception):
+            raise translate(answer) from answer
+        return answer
 
-    async def watch(self) -> None:
-        """Probe Redis for ever, keeping the readiness check true. Returns only by raising.
+    async def pipeline(self, operation: str, commands: Sequence[Command], timeout_s: float | None = None) -> list[Any]:
+        """Send `commands` together; gives their answers, each as `execute` would give it, errors as values."""
+        return _translated(await self._ask(self._request(operation, timeout_s), commands))
 
-        Raises:
-            LayoutMismatchError: if the data in Redis was laid out with other partitions or another schema.
-
-        """
-        failures = 0
-        while True:
-            failures = 0 if await self._probe() else failures + 1
-            await self._clock.sleep(_probe_delay(failures, random.random()))  # noqa: S311 - jitter, not a secret
+    async def run(
+        self,
+        operation: str,
+        script: Script,
+        calls: Sequence[ScriptCall],
+        timeout_s: float | None = None,
+        *,
+        durable: bool = False,
+    ) -> list[Any]:
+        """Run `script` once for each of `calls`; gives the answers, errors as values. If `durable`, waits until they are."""
+        request = self._request(operation, timeout_s, durability=self._durability if durable else Durability.MEMORY)
+        answers = await self._ask(request, [_evaluate("EVALSHA", script.sha, call) for call in calls])
+        unknown = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        if unknown:
+            whole = [_evaluate("EVAL", script.text, calls[at]) for at in unknown]
+            _put(answers, unknown, await self._ask(request, whole))
+        return _translated(answers)
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._commands.aclose()
-        await self._blocking.aclose()
+        await self._nodes.close()
+        await self._locator.close()
 
-    async def _probe(self) -> bool:
+    def _request(
+        self,
+        operation: str,
+        timeout_s: float | None = None,
+        pool: str = COMMANDS,
+        durability: Durability = Durability.MEMORY,
+    ) -> _Request:
+        return _Request(operation, timeout_s or self._command_timeout_s, pool, durability)
+
+    async def _ask(self, request: _Request, commands: Sequence[Command]) -> list[Any]:
+        """Send each command to its master, and to another one if the first says that it is not in charge."""
+        answers = await self._ask_masters(request, commands)
+        elsewhere = [at for at, answer in enumerate(answers) if isinstance(answer, ResponseError) and is_elsewhere(answer)]
+        if elsewhere and self._locator.topology is not Topology.STANDALONE:
+            await self._look_elsewhere([(commands[at].key, answers[at]) for at in elsewhere])
+            _put(answers, elsewhere, await self._ask_masters(request, [commands[at] for at in elsewhere]))
+        return answers
+
+    async def _look_elsewhere(self, refused: Sequence[tuple[str, ResponseError]]) -> None:
+        """Find out who is in charge: a cluster's node says it along with its refusal, of others the Sentinels know."""
+        if not self.clustered:
+            await self.monitor.locate()
+        for key, answer in refused:
+            if isinstance(answer, MovedError):
+                self._nodes.moved(key, Address(answer.host, answer.port))
+        self.monitor.wake()
+
+    async def _ask_masters(self, request: _Request, commands: Sequence[Command]) -> list[Any]:
+        groups = self._by_master(commands)
+        if len(groups) == 1:
+            return list(await self._ask_master(next(iter(groups)), request, [command.words for command in commands]))
+        answers: list[Any] = [None] * len(commands)
+        asked = (self._ask_master(node, request, [commands[at].words for at in places]) for node, places in groups.items())
+        for places, own in zip(groups.values(), await asyncio.gather(*asked), strict=True):
+            _put(answers, places, own)
+        return answers
+
+    def _by_master(self, commands: Sequence[Command]) -> dict[Node | BrokerUnavailableError, list[int]]:
+        """Give the places of the commands of each master; those that have none stand under the error that says so."""
+        groups: dict[Node | BrokerUnavailableError, list[int]] = {}
+        for at, command in enumerate(commands):
+            try:
+                groups.setdefault(self._nodes.of(command.key), []).append(at)
+            except BrokerUnavailableError as error:
+                groups[error] = [at]
+        return groups
+
+    async def _ask_master(self, node: Node | BrokerUnavailableError, request: _Request, commands: list[Words]) -> Sequence[Any]:
+        """Give the answers of one master, or the same error for all commands."""
+        if isinstance(node, BrokerUnavailableError):
+            return [node] * len(commands)
+        closing = request.durability.closing(node.features, request.timeout_s * _WAIT_SHARE)
+        whole = [*commands, closing] if closing else commands
         try:
-            refused = await self._claim_layout()
+            answers = await node.exchange(request.operation, whole, request.timeout_s, request.pool)
+        except BreakerOpenError as error:
+            return [BrokerUnavailableError(str(error))] * len(commands)
         except BrokerUnavailableError as error:
-            self._answers.clear()
-            self._note(str(error))
-            return False
-        self._ready.set()
-        self._answers.set()
-        self._note(refused)
-        return True
+            self.monitor.wake()
+            return [error] * len(commands)
+        if closing and (shortfall := request.durability.shortfall(answers.pop())):
+            return [answer if isinstance(answer, Exception) else shortfall for answer in answers]
+        return answers
 
-    async def _claim_layout(self) -> str | None:
-        """Write our layout if Redis has none, then compare.
+    def _show_pools(self) -> None:
+        for pool in (COMMANDS, BLOCKING):
+            for state in ("in_use", "idle", "waiting"):
+                REDIS_POOL_CONNECTIONS.labels(pool, state).set_function(partial(self._count, pool, state))
 
-        As a probe this is better than a PING: it heals a flushed layout, and tells, in what it gives, why Redis takes no write.
-        A Redis without memory must still be read and settled, or it would never have memory again.
-        """
-        ours = {"partitions": str(self._partitions), "schema": SCHEMA.decode()}
-        pipeline = self._commands.pipeline(transaction=False)
-        for name, value in ours.items():
-            pipeline.hsetnx(keys.LAYOUT, name, value)
-        pipeline.hmget(keys.LAYOUT, list(ours))
-        *writes, found = await self.call("probe", pipeline.execute(raise_on_error=False))
-        refused = next((translate(answer) for answer in writes if isinstance(answer, Exception)), None)
-        if isinstance(found, Exception) or None in found:
-            raise refused or translate(found)
-        for (name, value), actual in zip(ours.items(), found, strict=True):
-            if actual.decode() != value:
-                raise LayoutMismatchError(name, actual.decode(), value, _LAYOUT_REMEDIES[name])
-        return str(refused) if refused else None
-
-    def _note(self, problem: str | None) -> None:
-        if problem != self._problem:
-            if problem is None:
-                self._logger.info("redis answers")
-            else:
-                self._logger.warning("redis unavailable", error=problem)
-        self._problem = problem
-        REDIS_UP.set(problem is None)
+    def _count(self, pool: str, state: str) -> float:
+        return float(sum(getattr(node.pools[pool], state) for node in self._nodes))
 
 
-_LAYOUT_REMEDIES: Final = {
-    "partitions": "Set HOOKLINE_PARTITIONS to what Redis holds: changing it would scatter conversations.",
-    "schema": "Run the version of Hookline that wrote it until its backlog is settled.",
-}
-
-
-def _client(url: str, max_connections: int) -> "Redis":
-    pool = BlockingConnectionPool.from_url(
-        url,
-        max_connections=max_connections,
-        timeout=_COMMAND_TIMEOUT_S,
-        protocol=2,
-        retry=Retry(NoBackoff(), 0),
-        socket_timeout=None,  # every call has its own, see RedisConnectionManager.call
-        socket_connect_timeout=_CONNECT_TIMEOUT_S,
-        client_name="hookline",
+def _breaker(name: str, options: RedisOptions, clock: Clock, logger: Logger) -> Breaker:
+    """Make the breaker of a server. That all connections are busy says nothing about the server."""
+    return Breaker(
+        name, clock, logger, fail_max=options.breaker_failures, counts=lambda error: not isinstance(error, PoolExhaustedError)
     )
-    pool.connection_class = type("Connection", (_PackedByHiredis, pool.connection_class), {})
-    client = Redis.from_pool(pool)
-    client.set_response_callback("XREADGROUP", _as_sent)
-    return client
 
 
-class _PackedByHiredis:
-    """Packs commands in C. The asyncio connections do it in Python, which took a tenth of ingress' time."""
-
-    def pack_command(self, *words: Any) -> list[bytes]:
-        """Give `words` as they go over the wire; the first may be a command of two words, such as "XGROUP CREATE"."""
-        return [hiredis.pack_command((*words[0].split(), *words[1:]))]
+def _evaluate(command: str, script: str, call: ScriptCall) -> Command:
+    return Command(call.keys[0], (command, script, len(call.keys), *call.keys, *call.arguments))
 
 
-def _as_sent(response: Any, **_options: Any) -> Any:
-    """Keep a stream reply as the server sent it: entries are decoded once, by those who handle them."""
-    return response
+def _put(answers: list[Any], places: Sequence[int], found: Sequence[Any]) -> None:
+    for at, answer in zip(places, found, strict=True):
+        answers[at] = answer
 
 
-def _probe_delay(failures: int, jitter: float) -> float:
-    """Seconds until the next probe: one while all is well, then doubling, less up to a half at random (`jitter`, 0 to 1)."""
-    delay: float = min(_PROBE_INTERVAL_S * 2 ** max(0, failures - 1), _PROBE_BACKOFF_MAX_S)
-    return delay * (1 - jitter / 2) if failures else delay
-
-
-_SERVER_STATE: Final = re.compile(
-    r"(^|[-\s])(OOM|LOADING|READONLY|MASTERDOWN|NOREPLICAS|MISCONF|BUSY|TRYAGAIN|CLUSTERDOWN|NOPERM)\b|can't run this command"
-)
-"""In a refusal: it has to do with the server's state or the user's rights, not with the command. Before Redis 7, the error of a
-script quotes the one it met."""
-
-
-def translate(error: Exception) -> HooklineError:
-    """Give our error for one of the client's."""
-    if str(error).startswith("NOGROUP"):
-        return GroupMissingError(f"Redis lost a consumer group: {error}")
-    passing = isinstance(error, NoPermissionError | OutOfMemoryError | ReadOnlyError) or _SERVER_STATE.search(str(error))
-    if isinstance(error, ResponseError) and not passing:
-        return CommandRefusedError(_explain(error))
-    return BrokerUnavailableError(_explain(error))
-
-
-def _explain(error: Exception) -> str:
-    if isinstance(error, AuthenticationError | AuthorizationError):
-        return f"Redis refused the user or password ({error}). Check the ones in REDIS_URL."
-    if isinstance(error, NoPermissionError):
-        return f"The Redis user may not do this ({error}). Grant it with ACL SETUSER."
-    if isinstance(error, TimeoutError | RedisTimeoutError):
-        return "Redis did not answer in time. Is it overloaded, stopped, or behind a firewall?"
-    if isinstance(error, ResponseError):
-        return f"Redis refused the command: {error}"
-    return f"Redis cannot be reached: {error}. Is it running, and is REDIS_URL right?"
+def _translated(answers: Sequence[Any]) -> list[Any]:
+    return [translate(answer) if isinstance(answer, Exception) else answer for answer in answers]

@@ -1,13 +1,14 @@
 """Reading the topic streams of a partition, and settling what was read."""
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
-from redis.exceptions import ResponseError
 
 from shared import keys
-from shared.broker.connection import RedisConnectionManager, translate
+from shared.broker.connection import Command, RedisConnectionManager, Script, ScriptCall
+from shared.broker.node import BLOCKING, COMMANDS
+from shared.errors import CommandRefusedError, HooklineError, WritesRefusedError
 
 NEW: Final = ">"
 """Read position: entries never delivered to anyone."""
@@ -17,6 +18,7 @@ CONSUMER: Final = "processor"
 under its own name, without claiming them."""
 
 _BLOCK_GRACE_S: Final = 3.0
+_SCRIPT: Final = Script.load("settle")
 
 Reply = list[tuple[bytes, list[tuple[bytes, list[bytes] | None]]]]
 """XREADGROUP's answer as the server sends it: for each stream, its entries."""
@@ -57,7 +59,6 @@ class Consumer:
         self._streams = {topic: keys.topic(partition, topic) for topic in topics}
         self._topics = {stream.encode(): topic for topic, stream in self._streams.items()}
         self._retries = keys.retries(partition)
-        self._script = redis.script("settle")
         self._script_keys = [self._retries, keys.dead(partition), *self._streams.values()]
         self._key_index = {topic: number for number, topic in enumerate(topics, start=3)}
 
@@ -70,18 +71,18 @@ class Consumer:
             BrokerUnavailableError: if Redis did not do it.
 
         """
-        pipeline = self._redis.commands.pipeline(transaction=False)
-        for stream in self._streams.values():
-            pipeline.xgroup_create(stream, keys.GROUP, id="0", mkstream=True)
-        answers = await self._redis.call("xgroup", pipeline.execute(raise_on_error=False))
+        create = [
+            Command(stream, ("XGROUP", "CREATE", stream, keys.GROUP, "0", "MKSTREAM")) for stream in self._streams.values()
+        ]
+        answers = await self._redis.pipeline("xgroup", create)
         for answer in answers:
-            if isinstance(answer, ResponseError) and not str(answer).startswith(("BUSYGROUP", "OOM", "command not allowed")):
-                raise translate(answer)
-        return sum(not isinstance(answer, ResponseError) for answer in answers)
+            if isinstance(answer, HooklineError) and not _leaves_groups(answer):
+                raise answer
+        return sum(not isinstance(answer, HooklineError) for answer in answers)
 
     async def wait_for_redis(self) -> None:
-        """Wait until Redis answers."""
-        await self._redis.wait_answers()
+        """Wait until the server of this partition answers."""
+        await self._redis.monitor.wait_answers(self._retries)
 
     async def read(self, positions: Mapping[str, str], count: int, block_ms: int | None) -> list[tuple[str, list[Entry]]]:
         """Read up to `count` entries of each topic, after its position: `NEW`, or an entry id for our own pending ones.
@@ -95,11 +96,10 @@ class Consumer:
         """
         names = [self._streams[topic] for topic in positions]
         wait = () if block_ms is None else ("BLOCK", block_ms)
-        client = self._redis.commands if block_ms is None else self._redis.blocking
-        command: Awaitable[Reply | None] = client.execute_command(
-            "XREADGROUP", "GROUP", keys.GROUP, CONSUMER, "COUNT", count, *wait, "STREAMS", *names, *positions.values()
-        )
-        reply = await self._redis.call("xreadgroup", command, (block_ms or 0) / 1000 + _BLOCK_GRACE_S)
+        words = ("XREADGROUP", "GROUP", keys.GROUP, CONSUMER, "COUNT", count, *wait, "STREAMS", *names, *positions.values())
+        timeout_s = (block_ms or 0) / 1000 + _BLOCK_GRACE_S
+        pool = COMMANDS if block_ms is None else BLOCKING
+        reply: Reply | None = await self._redis.execute("xreadgroup", names[0], *words, timeout_s=timeout_s, pool=pool)
         return [
             (self._topics[stream], [Entry(entry_id.decode(), fields) for entry_id, fields in entries])
             for stream, entries in reply or ()
@@ -109,8 +109,8 @@ class Consumer:
         """Give the retry record of each event, None for those that never failed."""
         if not event_ids:
             return []
-        command: Awaitable[list[bytes | None]] = self._redis.commands.execute_command("HMGET", self._retries, *event_ids)
-        return await self._redis.call("hmget", command)
+        records: list[bytes | None] = await self._redis.execute("hmget", self._retries, "HMGET", self._retries, *event_ids)
+        return records
 
     async def settle(self, settlements: Settlements) -> int:
         """Do `settlements`, atomically. Safe to repeat. Gives how many dead letters were written.
@@ -126,6 +126,13 @@ class Consumer:
             list(settlements.failed.items()),
             [(self._key_index[dead.topic], dead.entry_id, dead.letter) for dead in settlements.dead],
         )
-        command = self._script(self._script_keys, [keys.GROUP, msgspec.msgpack.encode(batch)])
-        written: int = await self._redis.call("settle", command)
-        return written
+        call = ScriptCall(self._script_keys, [keys.GROUP, msgspec.msgpack.encode(batch)])
+        (written,) = await self._redis.run("settle", _SCRIPT, [call])
+        if isinstance(written, HooklineError):
+            raise written
+        return int(written)
+
+
+def _leaves_groups(error: HooklineError) -> bool:
+    """Tell whether, after `error`, the groups that are there can be used: the group exists, or Redis has no memory for it."""
+    return isinstance(error, WritesRefusedError) or (isinstance(error, CommandRefusedError) and "BUSYGROUP" in str(error))

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from shared import keys
-from shared.broker.connection import RedisConnectionManager
+from shared.broker.connection import Command, RedisConnectionManager
+from shared.errors import HooklineError
 
 
 class Backlog(NamedTuple):
@@ -21,12 +22,12 @@ async def backlogs(redis: RedisConnectionManager, partitions: int, topics: Seque
         BrokerUnavailableError: if Redis did not answer.
 
     """
-    pipeline = redis.commands.pipeline(transaction=False)
-    for topic in topics:
-        for partition in range(partitions):
-            pipeline.xlen(keys.topic(partition, topic))
-            pipeline.xrange(keys.topic(partition, topic), count=1)
-    answers = await redis.call("backlog", pipeline.execute())
+    streams = [keys.topic(partition, topic) for topic in topics for partition in range(partitions)]
+    questions = [(("XLEN", stream), ("XRANGE", stream, "-", "+", "COUNT", 1)) for stream in streams]
+    commands = [Command(words[1], words) for pair in questions for words in pair]
+    answers = await redis.pipeline("backlog", commands)
+    if failed := next((answer for answer in answers if isinstance(answer, HooklineError)), None):
+        raise failed
     width = 2 * partitions
     per_topic = {topic: answers[at * width : (at + 1) * width] for at, topic in enumerate(topics)}
     return {topic: _sum(own[::2], own[1::2]) for topic, own in per_topic.items()}

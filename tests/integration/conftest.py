@@ -1,11 +1,15 @@
 """Connections to Redis as a service makes them, and an ingress."""
 
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 
 from shared.broker.connection import RedisConnectionManager
 from shared.broker.consume import Consumer
+from shared.broker.durability import Durability
+from shared.broker.options import RedisOptions
+from shared.broker.url import parse_redis_url
 from shared.topics import DEFAULT_TOPICS
 from tests.support.feed import PARTITION, Feed
 from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress
@@ -33,8 +37,11 @@ async def connect(clock: ManualClock, logbook: Logbook) -> AsyncIterator[Connect
     """Give a maker of connection managers for a URL, which are closed after the test."""
     made: list[RedisConnectionManager] = []
 
-    def make(url: str, partitions: int = PARTITIONS) -> RedisConnectionManager:
-        made.append(RedisConnectionManager(url, partitions, clock, logbook.logger))
+    def make(
+        url: str, partitions: int = PARTITIONS, durability: Durability = Durability.MEMORY, **options: Any
+    ) -> RedisConnectionManager:
+        told = RedisOptions(parse_redis_url(url), **options)
+        made.append(RedisConnectionManager(told, partitions, clock, logbook.logger, durability))
         return made[-1]
 
     yield make

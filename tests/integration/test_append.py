@@ -29,6 +29,13 @@ def appender_on(broker: RedisConnectionManager, window_s: int = 3600, limit: int
     return Appender(broker, PARTITIONS, dedupe_window_s=window_s, backlog_limit=limit)
 
 
+async def refusal(appender: Appender) -> str:
+    """Append an event, which Redis must refuse; gives why."""
+    (result,) = await appender.append([(MESSAGES, event("same"))], TIMEOUT_S)
+    assert isinstance(result, BrokerUnavailableError)
+    return str(result)
+
+
 @pytest.fixture
 def appender(broker: RedisConnectionManager) -> Appender:
     return appender_on(broker)
@@ -88,7 +95,7 @@ async def test_duplicates_that_race_are_one_event(appender: Appender, stored: St
     """Of many deliveries at once, over many connections, exactly one is new."""
     deliveries = [appender.append([(MESSAGES, event("same"))], TIMEOUT_S) for _ in range(40)]
     results = [result for (result,) in await asyncio.gather(*deliveries)]
-    assert sorted(results) == [DUPLICATE] * 39 + [NEW]
+    assert sorted(map(str, results)) == sorted(map(str, [DUPLICATE] * 39 + [NEW]))
     assert len(stored.events()) == 1
 
 
@@ -147,8 +154,7 @@ async def test_failed_append_leaves_no_trace(appender: Appender, stored: Stored,
     """If an event cannot be appended it is not taken for seen, else its next delivery would be acknowledged and lost."""
     stream = keys.topic(partition_of(event().key, PARTITIONS), MESSAGES)
     redis_client.set(stream, "not a stream")
-    with pytest.raises(BrokerUnavailableError, match="WRONGTYPE"):
-        await appender.append([(MESSAGES, event("same"))], TIMEOUT_S)
+    assert "WRONGTYPE" in await refusal(appender)
     redis_client.delete(stream)
     assert await appender.append([(MESSAGES, event("same"))], TIMEOUT_S) == [NEW]
     assert len(stored.events()) == 1
@@ -183,8 +189,7 @@ async def test_missing_permission_loses_nothing(acl_server: RedisServer, connect
         permissions = Permissions(acl_server, client)
         appender = appender_on(connect(permissions.url))
         permissions.deny(denied)
-        with pytest.raises(BrokerUnavailableError):
-            await appender.append([(MESSAGES, event("same"))], TIMEOUT_S)
+        assert await refusal(appender)
         permissions.allow_all()
         assert await appender.append([(MESSAGES, event("same"))], TIMEOUT_S) == [NEW]
         assert len(Stored(client).events()) == 1
@@ -209,7 +214,6 @@ async def test_full_memory_refuses_without_a_trace(acl_server: RedisServer, conn
     appender = appender_on(connect(acl_server.url))
     with acl_server.client as client:
         client.execute_command("CONFIG", "SET", "maxmemory", "1")
-        with pytest.raises(BrokerUnavailableError, match="maxmemory"):
-            await appender.append([(MESSAGES, event("same"))], TIMEOUT_S)
+        assert "maxmemory" in await refusal(appender)
         client.execute_command("CONFIG", "SET", "maxmemory", "0")
         assert await appender.append([(MESSAGES, event("same"))], TIMEOUT_S) == [NEW]

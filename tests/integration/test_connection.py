@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from hashlib import sha1
 
 import pytest
 import redis
 
 from shared import keys
-from shared.broker.connection import RedisConnectionManager
+from shared.broker.connection import Command, RedisConnectionManager, Script, ScriptCall
+from shared.broker.node import BLOCKING
 from shared.errors import BrokerUnavailableError, LayoutMismatchError
 from tests.integration.conftest import Connect
 from tests.support.logbook import Logbook
@@ -18,6 +20,8 @@ from tests.support.redis_server import RedisServer
 from tests.support.waiting import PATIENCE_S, until
 
 LONGEST_PROBE_PAUSE_S = 10
+TEXT = "return ARGV[1]"
+SCRIPT = Script(TEXT, sha1(TEXT.encode()).hexdigest())
 SHORT_S = 0.05
 LONG_S = 20.0
 
@@ -25,7 +29,7 @@ LONG_S = 20.0
 @asynccontextmanager
 async def watched(connection: RedisConnectionManager) -> AsyncIterator[asyncio.Task[None]]:
     """Probe Redis in the background, on the connection's own clock."""
-    watch = asyncio.create_task(connection.watch())
+    watch = asyncio.create_task(connection.monitor.run())
     try:
         yield watch
     finally:
@@ -38,9 +42,20 @@ async def told(connection: RedisConnectionManager, clock: ManualClock, holds: Ca
     async with asyncio.timeout(PATIENCE_S):
         while True:
             await clock.wait_for_sleepers()  # the last probe is done
-            if holds(connection.check()):
-                return connection.check() or ""
+            if holds(connection.monitor.check()):
+                return connection.monitor.check() or ""
             await clock.advance(LONGEST_PROBE_PAUSE_S)
+
+
+def good(answer: object) -> object:
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def told_of_redis(logbook: Logbook) -> list[str]:
+    """What was logged, without warnings of how the server is set up, which differ from server to server."""
+    return [line["event"] for line in logbook.lines if line["event"] in ("redis unavailable", "redis answers")]
 
 
 def fine(check: str | None) -> bool:
@@ -53,16 +68,16 @@ def trouble(check: str | None) -> bool:
 
 async def test_not_connected_at_first(broker: RedisConnectionManager) -> None:
     """Before the first answer nothing is ready, and nothing may be written."""
-    assert broker.check() == "not connected yet"
-    assert not broker.ready
+    assert broker.monitor.check() == "not connected yet"
+    assert not broker.monitor.ready
 
 
 async def test_ready_once_redis_answers(broker: RedisConnectionManager, logbook: Logbook) -> None:
     """Readiness begins with the first answer, and with it whoever waited goes on."""
     async with watched(broker):
-        await broker.wait_ready()
-        assert broker.check() is None
-        assert broker.ready
+        await broker.monitor.wait_ready()
+        assert broker.monitor.check() is None
+        assert broker.monitor.ready
     assert logbook.find("redis answers") is not None
 
 
@@ -71,7 +86,7 @@ async def test_layout_is_written_once(connect: Connect, redis_url: str, redis_cl
     for _ in range(2):
         connection = connect(redis_url, partitions=4)
         async with watched(connection):
-            await connection.wait_ready()
+            await connection.monitor.wait_ready()
     assert redis_client.hgetall(keys.LAYOUT) == {b"partitions": b"4", b"schema": b"1"}
 
 
@@ -90,8 +105,8 @@ async def test_other_layout_ends_the_watch(
     for name, value in found.items():
         redis_client.hset(keys.LAYOUT, name, value)
     with pytest.raises(LayoutMismatchError, match=message):
-        await broker.watch()
-    assert not broker.ready
+        await broker.monitor.run()
+    assert not broker.monitor.ready
 
 
 async def test_flushed_layout_is_written_again(
@@ -99,7 +114,7 @@ async def test_flushed_layout_is_written_again(
 ) -> None:
     """After FLUSHALL the layout comes back, so that a service with other partitions still notices."""
     async with watched(broker):
-        await broker.wait_ready()
+        await broker.monitor.wait_ready()
         redis_client.flushall()
         await clock.advance(LONGEST_PROBE_PAUSE_S)
         await until(lambda: redis_client.exists(keys.LAYOUT), "the layout is back")
@@ -111,7 +126,7 @@ async def test_wrong_password_names_the_setting_and_recovers(connect: Connect, c
         connection = connect(server.url.replace(":right@", ":wr0ng@"))
         async with watched(connection):
             problem = await told(connection, clock, trouble)
-            assert problem.startswith("Redis refused the user or password")
+            assert "Redis refused the user or password" in problem
             assert "REDIS_URL" in problem
             assert "wr0ng" not in problem
             with server.client as client:
@@ -138,16 +153,16 @@ async def test_unreachable_server_names_the_setting_and_recovers(
         connection = connect(server.url)
         async with watched(connection):
             problem = await told(connection, clock, trouble)
-            assert problem.startswith("Redis cannot be reached")
+            assert "Redis cannot be reached" in problem
             assert "REDIS_URL" in problem
-            assert f"{LOOPBACK}:{server.port}" in problem or str(server.port) in problem
+            assert f"{LOOPBACK}:{server.port}" in problem
             for _ in range(3):
                 await clock.advance(LONGEST_PROBE_PAUSE_S)
                 await clock.wait_for_sleepers()
-            assert [line["event"] for line in logbook.lines] == ["redis unavailable"]
+            assert told_of_redis(logbook) == ["redis unavailable"]
             server.start()
             await told(connection, clock, fine)
-    assert [line["event"] for line in logbook.lines] == ["redis unavailable", "redis answers"]
+    assert told_of_redis(logbook) == ["redis unavailable", "redis answers"]
 
 
 async def test_lost_server_is_noticed_and_found_again(connect: Connect, clock: ManualClock) -> None:
@@ -158,7 +173,7 @@ async def test_lost_server_is_noticed_and_found_again(connect: Connect, clock: M
             await told(connection, clock, fine)
             server.kill()
             await told(connection, clock, trouble)
-            assert connection.ready, "what was checked once need not be checked before each write"
+            assert connection.monitor.ready, "what was checked once need not be checked before each write"
             server.start()
             await told(connection, clock, fine)
 
@@ -169,7 +184,7 @@ async def test_server_that_takes_no_writes_is_not_ready(connect: Connect, clock:
         connection = connect(server.url)
         async with watched(connection):
             problem = await told(connection, clock, trouble)
-    assert problem.startswith("Redis refused the command")
+    assert "read-only replica" in problem
 
 
 async def test_unix_socket(connect: Connect, clock: ManualClock) -> None:
@@ -187,10 +202,10 @@ async def test_call_that_times_out_is_an_error(connect: Connect) -> None:
     """A server that stalls is an error after the call's own time, with a hint."""
     with RedisServer() as server:
         connection = connect(server.url)
-        await connection.call("ping", connection.commands.ping())
+        await connection.execute("ping", "k", "PING")
         server.pause()
         with pytest.raises(BrokerUnavailableError, match="did not answer in time"):
-            await connection.call("ping", connection.commands.ping(), SHORT_S)
+            await connection.execute("ping", "k", "PING", timeout_s=SHORT_S)
 
 
 @pytest.mark.parametrize("kind", ["command", "script", "pipeline", "blocking"])
@@ -198,21 +213,19 @@ async def test_late_answer_is_never_taken_for_another_ones(connect: Connect, kin
     """After a stall every call gets its own answer, not that of the call which was given up before it."""
     with RedisServer() as server:
         connection = connect(server.url)
-        script = connection.commands.register_script("return ARGV[1]")
 
         async def ask(value: str, timeout_s: float) -> object:
             match kind:
                 case "command":
-                    return await connection.call("echo", connection.commands.echo(value), timeout_s)
+                    return await connection.execute("echo", "k", "ECHO", value, timeout_s=timeout_s)
                 case "script":
-                    return await connection.call("script", script([], [value]), timeout_s)
+                    calls = [ScriptCall(["k"], [value])]
+                    return good((await connection.run("script", SCRIPT, calls, timeout_s))[0])
                 case "pipeline":
-                    pipeline = connection.commands.pipeline()
-                    pipeline.echo("first")
-                    pipeline.echo(value)
-                    return (await connection.call("pipeline", pipeline.execute(), timeout_s))[-1]
+                    words = [("ECHO", "first"), ("ECHO", value)]
+                    return good((await connection.pipeline("pipeline", [Command("k", one) for one in words], timeout_s))[-1])
                 case _:
-                    return await connection.call("echo", connection.blocking.echo(value), timeout_s)
+                    return await connection.execute("echo", "k", "ECHO", value, timeout_s=timeout_s, pool=BLOCKING)
 
         assert await ask("before", LONG_S) == b"before"
         server.pause()
@@ -227,10 +240,10 @@ async def test_late_answer_is_never_taken_for_another_ones(connect: Connect, kin
 async def test_many_calls_given_up_at_once(connect: Connect) -> None:
     """More calls than there are connections, all given up, leave every connection usable."""
     with RedisServer() as server:
-        connection = connect(server.url)
+        connection = connect(server.url, breaker_failures=1000)
 
         async def ask(value: str, timeout_s: float) -> object:
-            return await connection.call("echo", connection.commands.echo(value), timeout_s)
+            return await connection.execute("echo", "k", "ECHO", value, timeout_s=timeout_s)
 
         await asyncio.gather(*(ask(str(number), LONG_S) for number in range(50)))
         server.pause()
@@ -245,9 +258,9 @@ async def test_cancelled_call_poisons_no_connection(connect: Connect) -> None:
     """A task that is cancelled while it waits for Redis leaves nothing behind for the next one."""
     with RedisServer() as server:
         connection = connect(server.url)
-        await connection.call("echo", connection.commands.echo("warm"))
+        await connection.execute("echo", "k", "ECHO", "warm")
         server.pause()
-        asking = [asyncio.create_task(connection.call("echo", connection.commands.echo("cancelled"), LONG_S)) for _ in range(5)]
+        asking = [asyncio.create_task(connection.execute("echo", "k", "ECHO", "cancelled", timeout_s=LONG_S)) for _ in range(5)]
         await asyncio.sleep(0)
         for task in asking:
             task.cancel()
@@ -255,27 +268,27 @@ async def test_cancelled_call_poisons_no_connection(connect: Connect) -> None:
         assert {type(outcome) for outcome in outcomes} == {asyncio.CancelledError}
         server.resume()
         for number in range(10):
-            assert await connection.call("echo", connection.commands.echo(str(number))) == str(number).encode()
+            assert await connection.execute("echo", "k", "ECHO", str(number)) == str(number).encode()
 
 
 async def test_connection_cut_by_the_server(broker: RedisConnectionManager, redis_client: "redis.Redis") -> None:
     """A connection that the server closed while idle, as firewalls do, costs at most one failed call."""
-    await broker.call("ping", broker.commands.ping())
+    await broker.execute("ping", "k", "PING")
     redis_client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
     try:
-        await broker.call("ping", broker.commands.ping())
+        await broker.execute("ping", "k", "PING")
     except BrokerUnavailableError:
-        await broker.call("ping", broker.commands.ping())
+        await broker.execute("ping", "k", "PING")
 
 
 async def test_nothing_is_resent(connect: Connect, own_redis: RedisServer) -> None:
     """A write whose answer did not come is not made again behind the caller's back."""
     connection = connect(own_redis.url)
-    await connection.call("ping", connection.commands.ping())
+    await connection.execute("ping", "k", "PING")
     own_redis.pause()
     with pytest.raises(BrokerUnavailableError):
-        await connection.call("rpush", connection.commands.rpush("list", "x"), SHORT_S)
+        await connection.execute("rpush", "list", "RPUSH", "list", "x", timeout_s=SHORT_S)
     own_redis.resume()
     with own_redis.client as client:
-        await connection.call("ping", connection.commands.ping())
+        await connection.execute("ping", "k", "PING")
         assert client.llen("list") <= 1

@@ -62,7 +62,7 @@ async def test_refused_settlement_holds_up_no_other(
     broker: RedisConnectionManager, consumer: Consumer, stored: Stored, logbook: Logbook
 ) -> None:
     """A dead letter that Redis refuses is set aside loudly; the others are settled, and it too once Redis takes it."""
-    await broker.commands.set(keys.dead(PARTITION), "no stream")
+    await broker.execute("set", keys.dead(PARTITION), "SET", keys.dead(PARTITION), "no stream")
     gone: list[Held] = []
     settler = Settler(consumer, gone.append, SystemClock(), logbook.logger)
     held = await pending(broker, consumer, 5)
@@ -74,7 +74,7 @@ async def test_refused_settlement_holds_up_no_other(
     assert [fields for _, fields in stored.entries(PARTITION, MESSAGES)] != []
     assert logbook.find("redis refuses a settlement") is not None
 
-    await broker.commands.delete(keys.dead(PARTITION))
+    await broker.execute("del", keys.dead(PARTITION), "DEL", keys.dead(PARTITION))
     await until(lambda: len(gone) == 5, "it is settled, too")
     assert len(stored.dead_letters(PARTITION)) == 1
     await settler.stop(timeout_s=20)

@@ -7,7 +7,7 @@ import redis
 
 from shared import keys
 from shared.broker.consume import Consumer, DeadLetter, Settlements
-from shared.errors import BrokerUnavailableError
+from shared.errors import BrokerUnavailableError, WritesRefusedError
 from shared.event import decode
 from shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
 from tests.integration.conftest import Connect
@@ -147,7 +147,7 @@ async def test_refusal_for_the_state_of_the_server(
             await consumer.settle(Settlements(failed={failed.id: "record"}))
     finally:
         redis_client.config_set(setting[0], before)
-    assert caught.type is BrokerUnavailableError
+    assert caught.type is WritesRefusedError
     await consumer.settle(Settlements(failed={failed.id: "record"}))
     assert await consumer.retry_records([failed.id]) == [b"record"]
 

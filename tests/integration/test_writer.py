@@ -28,7 +28,7 @@ class CountingAppender(Appender):
         super().__init__(redis, PARTITIONS, dedupe_window_s=3600, backlog_limit=1_000_000)
         self.batches: list[int] = []
 
-    async def append(self, batch: list[tuple[str, Event]], timeout_s: float) -> list[Appended]:  # type: ignore[override]
+    async def append(self, batch: list[tuple[str, Event]], timeout_s: float) -> list[Appended | BrokerUnavailableError]:  # type: ignore[override]
         """Append as ever."""
         self.batches.append(len(batch))
         return await super().append(batch, timeout_s)

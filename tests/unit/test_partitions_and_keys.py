@@ -15,6 +15,7 @@ KEYS_OF_A_PARTITION: list[tuple[Callable[..., str], tuple[str, ...]]] = [
     (keys.seen, ("AC1:message.received:SM1",)),
     (keys.retries, ()),
     (keys.dead, ()),
+    (keys.probe, ()),
 ]
 
 
