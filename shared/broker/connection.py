@@ -25,8 +25,6 @@ from shared.logs import Logger
 from shared.metrics import REDIS_POOL_CONNECTIONS
 
 _SCRIPTS: Final = Path(__file__).parent / "scripts"
-_WAIT_SHARE: Final = 0.8
-"""Of a call's time, how much may pass waiting for durability, so that the answer still comes in time."""
 
 
 class Command(NamedTuple):
@@ -188,7 +186,7 @@ class RedisConnectionManager:
         """Give the answers of one master, or the same error for all commands."""
         if isinstance(node, BrokerUnavailableError):
             return [node] * len(commands)
-        closing = request.durability.closing(node.features, request.timeout_s * _WAIT_SHARE)
+        closing = request.durability.closing(node.features, request.timeout_s)
         whole = [*commands, closing] if closing else commands
         try:
             answers = await node.exchange(request.operation, whole, request.timeout_s, request.pool)

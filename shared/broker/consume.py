@@ -7,7 +7,7 @@ import msgspec
 
 from shared import keys
 from shared.broker.connection import Command, RedisConnectionManager, Script, ScriptCall
-from shared.broker.node import BLOCKING, COMMANDS
+from shared.broker.node import BLOCKING
 from shared.errors import CommandRefusedError, HooklineError, WritesRefusedError
 
 NEW: Final = ">"
@@ -98,8 +98,8 @@ class Consumer:
         wait = () if block_ms is None else ("BLOCK", block_ms)
         words = ("XREADGROUP", "GROUP", keys.GROUP, CONSUMER, "COUNT", count, *wait, "STREAMS", *names, *positions.values())
         timeout_s = (block_ms or 0) / 1000 + _BLOCK_GRACE_S
-        pool = COMMANDS if block_ms is None else BLOCKING
-        reply: Reply | None = await self._redis.execute("xreadgroup", names[0], *words, timeout_s=timeout_s, pool=pool)
+        # All reads share one pool, so that none that was given up can happen after a later one: see shared/broker/pool.py.
+        reply: Reply | None = await self._redis.execute("xreadgroup", names[0], *words, timeout_s=timeout_s, pool=BLOCKING)
         return [
             (self._topics[stream], [Entry(entry_id.decode(), fields) for entry_id, fields in entries])
             for stream, entries in reply or ()

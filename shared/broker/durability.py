@@ -5,7 +5,7 @@ whatever this connection has seen. So it also covers an event that was found to 
 """
 
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from redis.exceptions import ResponseError
 
@@ -13,6 +13,9 @@ from shared.broker.facts import Features, ServerFacts
 from shared.broker.failures import translate
 from shared.broker.pool import Words
 from shared.errors import BrokerUnavailableError, HooklineError
+
+_LATENESS_S: Final = 0.12
+"""Servers look for waits that are over only ten times a second. An answer that came later than the call's end would be lost."""
 
 
 class Durability(Enum):
@@ -26,8 +29,8 @@ class Durability(Enum):
     """It is on the master's disk."""
 
     def closing(self, features: Features | None, timeout_s: float) -> Words | None:
-        """Give the command that ends a batch of writes, None if none is needed; `timeout_s` is how long it may wait."""
-        timeout_ms = max(1, round(timeout_s * 1000))
+        """Give the command that ends a batch of writes, None if none is needed; `timeout_s` is how long the whole may take."""
+        timeout_ms = round(1000 * max(timeout_s / 2, timeout_s - _LATENESS_S))
         if self is Durability.REPLICA:
             return ("WAIT", 1, timeout_ms)
         if self is Durability.FSYNC and features is not None and features.waitaof:

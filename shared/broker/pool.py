@@ -2,6 +2,11 @@
 
 A connection is given back only once every answer on it has been read. A call that fails, times out or is cancelled closes the
 one it used, so no later call can read its answer. Nothing is ever sent twice.
+
+Closing a connection does not take back a command that is still on its way, or lies unread in the server's buffers. It might be
+carried out after later ones: a read that nobody waits for would take events out of turn and leave them pending under nobody, a
+settlement would put an old state over a newer one. So the first exchange after an abandoned one begins by having the server end
+that connection. Whatever was sent over it has either happened by then, or never will.
 """
 
 import asyncio
@@ -21,6 +26,7 @@ Words = Sequence[str | bytes | int]
 """A command as it goes over the wire."""
 
 _PING: Final[Words] = ("PING",)
+_WHO: Final[Words] = ("CLIENT", "INFO")
 _PING_TIMEOUT_S: Final = 1.0
 
 
@@ -34,12 +40,13 @@ class PoolExhaustedError(BrokerUnavailableError):
 
 
 class _Link:
-    """A connection, when it was made and when it last answered, in monotonic seconds."""
+    """A connection, what ends it on the server's side, when it was made and when it last answered, in monotonic seconds."""
 
-    __slots__ = ("connection", "made_at", "used_at")
+    __slots__ = ("connection", "ending", "made_at", "used_at")
 
-    def __init__(self, connection: AbstractConnection, now: float) -> None:
+    def __init__(self, connection: AbstractConnection, ending: Words | None, now: float) -> None:
         self.connection = connection
+        self.ending = ending
         self.made_at = now
         self.used_at = now
 
@@ -55,6 +62,7 @@ class Pool:
         self._turns = asyncio.Semaphore(limits.size)
         self._idle: list[_Link] = []
         self._busy: set[_Link] = set()
+        self._abandoned: set[Words] = set()
         self._created = REDIS_CONNECTIONS.labels(name, "created")
         self._recycled = REDIS_CONNECTIONS.labels(name, "recycled")
         self._failed = REDIS_CONNECTIONS.labels(name, "failed")
@@ -79,13 +87,15 @@ class Pool:
             RedisError, OSError: if the answers did not come. Whether the commands were carried out is not known.
 
         """
-        packed = b"".join(map(_pack, commands))
         await self._take_turn()
         try:
             link = await self._usable_link()
-            return await self._use(link, packed, len(commands))
+            endings = list(self._abandoned)
+            answers = await self._use(link, [*endings, *commands])
         finally:
             self._turns.release()
+        self._abandoned.difference_update(endings)
+        return answers[len(endings) :]
 
     async def tend(self) -> None:
         """Replace idle connections past their age, and close those that have been idle for long and no longer answer."""
@@ -140,21 +150,24 @@ class Pool:
         connection = self._connect()
         try:
             await connection.connect()
+            ending = await _ending(connection)
         except BaseException as error:
             if isinstance(error, Exception):
                 self._failed.inc()
             await connection.disconnect(nowait=True)
             raise
         self._created.inc()
-        return _Link(connection, self._clock.monotonic())
+        return _Link(connection, ending, self._clock.monotonic())
 
-    async def _use(self, link: _Link, packed: bytes, answers: int) -> list[Any]:
+    async def _use(self, link: _Link, commands: Sequence[Words]) -> list[Any]:
         connection = link.connection
         self._busy.add(link)
         try:
-            await connection.send_packed_command(packed, check_health=False)
-            found = [await _answer(connection) for _ in range(answers)]
+            await connection.send_packed_command(b"".join(map(_pack, commands)), check_health=False)
+            found = [await _answer(connection) for _ in commands]
         except BaseException:
+            if link.ending is not None:
+                self._abandoned.add(link.ending)
             await self._fail(link)
             raise
         finally:
@@ -176,7 +189,7 @@ class Pool:
         async with self._turns:
             try:
                 async with asyncio.timeout(_PING_TIMEOUT_S):
-                    await self._use(link, _pack(_PING), 1)
+                    await self._use(link, [_PING])
             except (RedisError, OSError, TimeoutError):
                 pass  # closed and counted; the next call makes a new one
 
@@ -192,6 +205,19 @@ class Pool:
 def _pack(words: Words) -> bytes:
     packed: bytes = hiredis.pack_command(tuple(words))  # type: ignore[arg-type]
     return packed
+
+
+async def _ending(connection: AbstractConnection) -> Words | None:
+    """Give the command that ends `connection` on the server's side; None where the user may not ask for what it takes.
+
+    It names the client's address beside its id, since ids begin anew when the server restarts.
+    """
+    await connection.send_packed_command(_pack(_WHO), check_health=False)
+    answer = await _answer(connection)
+    if isinstance(answer, ResponseError):
+        return None
+    facts = dict(fact.partition("=")[::2] for fact in answer.decode(errors="replace").split())
+    return ("CLIENT", "KILL", "ID", facts["id"], "ADDR", facts["addr"]) if facts.keys() >= {"id", "addr"} else None
 
 
 async def _answer(connection: AbstractConnection) -> Any:

@@ -292,3 +292,17 @@ async def test_nothing_is_resent(connect: Connect, own_redis: RedisServer) -> No
     with own_redis.client as client:
         await connection.execute("ping", "k", "PING")
         assert client.llen("list") <= 1
+
+
+async def test_command_that_was_given_up_never_happens_later(connect: Connect, own_redis: RedisServer) -> None:
+    """Once the next command is answered, one that was given up before it has happened or never will: its connection is gone."""
+    connection = connect(own_redis.url)
+    await connection.execute("ping", "k", "PING")
+    with own_redis.client as client:
+        (given_up,) = [one["id"] for one in client.client_list() if one["name"] == "hookline"]
+        own_redis.pause()
+        with pytest.raises(BrokerUnavailableError):
+            await connection.execute("rpush", "list", "RPUSH", "list", "late", timeout_s=SHORT_S)
+        own_redis.resume()
+        await connection.execute("ping", "k", "PING", timeout_s=LONG_S)
+        assert given_up not in [one["id"] for one in client.client_list()]
