@@ -45,6 +45,7 @@ class Processor:
         self._attempts = self._make_attempts(handlers)
         self._partitions = [self._make_partition(number) for number in range(settings.partitions)]
         self._tasks: list[Job[None]] = []
+        self._monitor: Job[None] | None = None
 
     def _make_attempts(self, handlers: Handlers) -> Attempts:
         settings = self._settings
@@ -68,8 +69,8 @@ class Processor:
         self._tasks = [
             await supervisor.spawn("reading", self._read(supervisor)),
             await supervisor.spawn("handlers", self._slots.watch()),
-            await supervisor.spawn("redis watch", self._redis.monitor.run()),
         ]
+        self._monitor = await supervisor.spawn("redis watch", self._redis.monitor.run())
 
     async def stop(self) -> None:
         """Read nothing more, let running handlers finish until the deadline, settle them, then let go of Redis."""
@@ -86,6 +87,8 @@ class Processor:
         left_s = max(_SETTLE_RESERVE_S, deadline - self._clock.monotonic())
         await asyncio.gather(*(partition.stop(left_s) for partition in self._partitions))
         self._threads.close()
+        if self._monitor is not None:
+            await self._monitor.close()  # not before: settling may still wait for Redis
         await self._redis.close()
         await self._admin.stop()
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import hiredis
 from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
 from shared.broker.options import PoolLimits
@@ -140,7 +141,7 @@ class Pool:
             link = self._idle.pop()
             if self._expired(link, now):
                 await self._recycle(link)
-            elif await _is_silent(link.connection):
+            elif await _is_usable(link.connection):
                 return link
             else:
                 await self._fail(link)
@@ -163,7 +164,7 @@ class Pool:
         connection = link.connection
         self._busy.add(link)
         try:
-            await connection.send_packed_command(b"".join(map(_pack, commands)), check_health=False)
+            await _send(connection, commands)
             found = [await _answer(connection) for _ in commands]
         except BaseException:
             if link.ending is not None:
@@ -212,12 +213,19 @@ async def _ending(connection: AbstractConnection) -> Words | None:
 
     It names the client's address beside its id, since ids begin anew when the server restarts.
     """
-    await connection.send_packed_command(_pack(_WHO), check_health=False)
+    await _send(connection, [_WHO])
     answer = await _answer(connection)
     if isinstance(answer, ResponseError):
         return None
     facts = dict(fact.partition("=")[::2] for fact in answer.decode(errors="replace").split())
     return ("CLIENT", "KILL", "ID", facts["id"], "ADDR", facts["addr"]) if facts.keys() >= {"id", "addr"} else None
+
+
+async def _send(connection: AbstractConnection, commands: Sequence[Words]) -> None:
+    try:
+        await connection.send_packed_command(b"".join(map(_pack, commands)), check_health=False)
+    except RuntimeError as error:  # from uvloop, if the connection was reset before this
+        raise RedisConnectionError("the connection was reset") from error
 
 
 async def _answer(connection: AbstractConnection) -> Any:
@@ -227,9 +235,10 @@ async def _answer(connection: AbstractConnection) -> Any:
         return error
 
 
-async def _is_silent(connection: AbstractConnection) -> bool:
-    """Tell whether nothing waits to be read, neither an answer nobody asked for nor the end of the connection."""
+async def _is_usable(connection: AbstractConnection) -> bool:
+    """Tell whether it is open, and nothing waits to be read: neither an answer nobody asked for nor the connection's end."""
     try:
-        return not await connection.can_read()
+        reset = connection._writer is None or connection._writer.is_closing()
+        return not reset and not await connection.can_read()
     except (RedisError, OSError):
         return False
