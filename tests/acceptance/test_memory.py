@@ -1,12 +1,13 @@
 """A Redis that has no memory left."""
 
-from tests.acceptance.conftest import Pair
+from tests.acceptance.pair import Pair
 from tests.support.waiting import until
 from tests.support.webhooks import Twilio, message
 
 
-async def test_processor_started_without_memory_settles_the_backlog(pair: Pair) -> None:
+async def test_processor_started_without_memory_settles_the_backlog(single_pair: Pair) -> None:
     """A processor that starts while Redis is out of memory settles what is there, which is what frees memory."""
+    pair = single_pair
     await pair.processor.stop()
     await pair.deliver(Twilio().webhook(message(Body="waiting")))
     pair.redis.config_set("maxmemory", "1")

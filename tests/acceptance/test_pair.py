@@ -1,6 +1,6 @@
 """A webhook from socket to settled, through both services."""
 
-from tests.acceptance.conftest import Pair
+from tests.acceptance.pair import Pair
 from tests.support.waiting import until
 from tests.support.webhooks import RECIPIENT, SENDER, Twilio, Webhook, call, message, message_status, sid
 

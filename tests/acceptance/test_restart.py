@@ -1,10 +1,6 @@
 """What a processor leaves behind, and what the next one makes of it."""
 
-import asyncio
-
-import pytest
-
-from tests.acceptance.conftest import Pair
+from tests.acceptance.pair import Pair
 from tests.support.waiting import until
 from tests.support.webhooks import SENDER, Twilio, Webhook, message
 
@@ -69,33 +65,3 @@ async def test_order_holds_across_a_kill(pair: Pair) -> None:
     await pair.processor.start()
     await until(pair.settled, "all is settled")
     assert [line["body"] for line in pair.lines()] == ["slow", "second", "third", "fourth"]
-
-
-@pytest.mark.parametrize("fault", ["killed", "stalled"])
-async def test_redis_comes_back_under_load(pair: Pair, fault: str) -> None:
-    """While Redis is away webhooks are refused, not lost; when it is back both services go on by themselves."""
-    senders = [f"+1415555{number:04d}" for number in range(20)]
-
-    async def send_all(sender: str) -> None:
-        for number in range(20):
-            await pair.deliver(texted(str(number), sender))
-
-    async def break_redis() -> None:
-        await until(lambda: len(pair.lines()) > 40, "some are handled")
-        if fault == "killed":
-            await asyncio.to_thread(pair.server.restart)
-            return
-        pair.server.pause()
-        await pair.ingress.probe("readyz", 503)
-        await pair.processor.probe("readyz", 503)
-        pair.server.resume()
-
-    await asyncio.gather(break_redis(), *map(send_all, senders))
-    await until(pair.settled, "all is settled")
-    await pair.ingress.probe("readyz", 200)
-    await pair.processor.probe("readyz", 200)
-    first_handled = {(line["from"], line["body"]): None for line in pair.lines()}
-    for sender in senders:
-        assert [body for own, body in first_handled if own == sender] == [str(number) for number in range(20)]
-    assert len({line["id"] for line in pair.lines()}) == 400
-    assert pair.dead_letters() == []

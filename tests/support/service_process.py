@@ -85,6 +85,10 @@ class ServiceProcess:
         """The log lines so far, over all runs."""
         return [json.loads(line) for line in self.stderr if line.startswith("{")]
 
+    def find(self, event: str) -> dict[str, Any] | None:
+        """Give the first log line of `event`, None if there is none yet."""
+        return next((line for line in self.logs if line.get("event") == event), None)
+
     async def launch(self) -> Self:
         """Start the process, and wait for nothing."""
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}

@@ -1,0 +1,115 @@
+"""Both services as processes, over a Redis of any topology."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import aiohttp
+import redis
+
+from shared import keys
+from shared.topics import DEFAULT_TOPICS
+from tests.support.ingress_client import IngressClient
+from tests.support.local_ingress import ingress_settings
+from tests.support.service_process import ServiceProcess
+from tests.support.services import Services
+from tests.support.stored import PARTITIONS, Stored
+from tests.support.webhooks import Webhook
+
+Line = dict[str, Any]
+
+_PAUSE_S = 0.02  # between two tries to deliver
+
+
+class Backend(Protocol):
+    """A Redis, or several. `client` is a blocking client for assertions, to be closed after use."""
+
+    @property
+    def url(self) -> str:
+        """The REDIS_URL of the services."""
+        ...
+
+    @property
+    def client(self) -> AbstractContextManager["redis.Redis"]:
+        """Give a client of its own."""
+        ...
+
+
+@dataclass
+class Pair:
+    """Ingress and processor, what the handlers wrote down, and what lies in Redis."""
+
+    ingress: ServiceProcess
+    processor: ServiceProcess
+    record: Path
+    redis: "redis.Redis"
+    client: IngressClient
+
+    @property
+    def stored(self) -> Stored:
+        """What lies in Redis."""
+        return Stored(self.redis)
+
+    def lines(self, what: str = "end") -> list[Line]:
+        """Give what the handlers wrote down, in order: the begun attempts, or the ended ones."""
+        if not self.record.exists():
+            return []
+        lines = [json.loads(line) for line in self.record.read_text().splitlines()]
+        return [line for line in lines if line["what"] == what]
+
+    def settled(self) -> bool:
+        """Whether nothing is left in any topic, and nothing pending."""
+        streams = [keys.topic(partition, topic) for partition in range(PARTITIONS) for topic in DEFAULT_TOPICS]
+        groups: list[Any] = [group for stream in streams for group in self._groups(stream)]
+        return not any(map(self.redis.xlen, streams)) and not any(group["pending"] for group in groups)
+
+    def dead_letters(self) -> list[dict[str, str]]:
+        """Give the fields of every dead letter."""
+        letters = [fields for partition in range(PARTITIONS) for _, fields in self.stored.dead_letters(partition)]
+        texts = [[word.decode(errors="replace") for word in fields] for fields in letters]
+        return [dict(zip(words[::2], words[1::2], strict=True)) for words in texts]
+
+    def retry_records(self) -> int:
+        """Give how many retry records there are."""
+        return sum(len(self.stored.retry_records(partition)) for partition in range(PARTITIONS))
+
+    async def deliver(self, webhook: Webhook) -> None:
+        """Deliver until it is acknowledged with a 2xx, as `#rc` and a patient fallback would."""
+        while True:
+            try:
+                status = (await self.client.post(webhook)).status
+            except (aiohttp.ClientError, TimeoutError, OSError):
+                status = 503
+            if status < 300:
+                return
+            assert status == 503, f"unexpected answer {status}"
+            await asyncio.sleep(_PAUSE_S)
+
+    def _groups(self, stream: str) -> Any:
+        return self.redis.xinfo_groups(stream) if self.redis.exists(stream) else []
+
+
+@asynccontextmanager
+async def started_pair(
+    backend: Backend, services: Services, folder: Path, *, url: str | None = None, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Pair]:
+    """Give a started pair whose retries come soon. It reaches `backend` by `url`, if there is a proxy between them."""
+    record = folder / "record.jsonl"
+    own = dict(settings or {})
+    processing = {
+        "REDIS_URL": url or backend.url,
+        "PROCESSOR_HANDLERS": "tests.acceptance.recorder:handlers",
+        "PROCESSOR_BACKOFF_BASE_S": "0.05",
+        "PROCESSOR_MAX_ATTEMPTS": "4",
+        "HOOKLINE_TEST_RECORD": str(record),
+    }
+    ingress = services.ingress(ingress_settings(url or backend.url) | own)
+    processor = services.processor(processing | own)
+    await asyncio.gather(ingress.start(), processor.start())
+    async with aiohttp.ClientSession() as session:
+        with backend.client as client:
+            yield Pair(ingress, processor, record, client, IngressClient(session, ingress.port))

@@ -1,0 +1,161 @@
+"""A long run under load in which something goes wrong every few seconds. `make soak` makes it long; the numbers are printed."""
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.acceptance.load import Load, assert_nothing_lost
+from tests.acceptance.pair import Pair, started_pair
+from tests.support.fault_proxy import FaultProxy
+from tests.support.redis_server import RedisServer
+from tests.support.service_process import ServiceProcess
+from tests.support.services import Services
+from tests.support.waiting import until
+
+DURATION_S = float(os.environ.get("HOOKLINE_SOAK_S", "12"))
+SEED = int(os.environ.get("HOOKLINE_SOAK_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
+SENDERS, RATE = 60, 150.0
+POOLS = {"ingress": 16, "processor": 24}
+"""The most connections that each service may have."""
+LEAST_LEAK_MB = 25.0
+LONGEST_FAULT_S = 3.0
+LONGEST_CALM_S = 3.0
+"""Faults and the calm between them last up to so long; what is random here is the test's input, printed with its seed."""
+
+_ERRORS = (
+    "LOADING Redis is loading the dataset in memory",
+    "READONLY You can't write against a read only replica.",
+    "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+    "OOM command not allowed when used memory > 'maxmemory'.",
+    "NOAUTH Authentication required.",
+    "MOVED 1 127.0.0.1:1",
+)
+
+
+@dataclass
+class Held:
+    """What a service holds at one moment. What grows from one moment of rest to a later one leaks."""
+
+    tasks: int
+    files: int
+    connections: int
+    memory_mb: float
+
+    @classmethod
+    async def of(cls, service: ServiceProcess) -> "Held":
+        """Read the service's own metrics."""
+        found = metrics(await service.probe("metrics", 200))
+        connections = sum(value for name, value in found.items() if name.startswith("hookline_redis_pool_connections"))
+        memory_mb = found["process_resident_memory_bytes"] / 1e6
+        return cls(int(found["hookline_tasks"]), int(found["process_open_fds"]), int(connections), memory_mb)
+
+
+def metrics(text: str) -> Mapping[str, float]:
+    """Read the page of metrics."""
+    samples = (line.rsplit(" ", 1) for line in text.splitlines() if line[:1] != "#")
+    return {name: float(value) for name, value in samples}
+
+
+class Trouble:
+    """Makes one fault after the other, chosen at random."""
+
+    def __init__(self, proxy: FaultProxy, server: RedisServer) -> None:
+        self._proxy = proxy
+        self._server = server
+        self._random = random.Random(SEED)
+        self.made: list[str] = []
+
+    async def make(self, duration_s: float) -> None:
+        """Make faults for `duration_s` seconds."""
+        faults: list[Callable[[], Awaitable[None]]] = [
+            self.slow, self.stall, self.cut, self.refuse, self.half_open, self.truncate, self.error, self.pause, self.crash,
+        ]  # fmt: skip
+        end = time.monotonic() + duration_s
+        while time.monotonic() < end:
+            await asyncio.sleep(self._random.uniform(0.2, LONGEST_CALM_S))
+            fault = self._random.choice(faults)
+            self.made.append(fault.__name__)
+            await fault()
+            self._proxy.heal()
+
+    async def last(self) -> None:
+        await asyncio.sleep(self._random.uniform(0.1, LONGEST_FAULT_S))
+
+    async def slow(self) -> None:
+        self._proxy.delay(self._random.uniform(0.05, 0.6))
+        await self.last()
+
+    async def stall(self) -> None:
+        self._proxy.stall()
+        await self.last()
+
+    async def cut(self) -> None:
+        self._proxy.cut()
+
+    async def refuse(self) -> None:
+        self._proxy.refuse()
+        await self.last()
+
+    async def half_open(self) -> None:
+        self._proxy.half_open()
+
+    async def truncate(self) -> None:
+        self._proxy.truncate(self._random.randrange(1, 40))
+        await self.last()
+
+    async def error(self) -> None:
+        self._proxy.answer(self._random.choice(_ERRORS), {"EVALSHA", "EVAL", "XREADGROUP", "HMGET", "LPUSHX"})
+        await self.last()
+
+    async def pause(self) -> None:
+        self._server.pause()
+        await self.last()
+        self._server.resume()
+
+    async def crash(self) -> None:
+        self._server.kill()
+        await self.last()
+        await asyncio.to_thread(self._server.start)
+
+
+async def test_random_faults(own_redis: RedisServer, services: Services, tmp_path: Path) -> None:
+    """Whatever goes wrong, nothing acknowledged is lost, and no task, file, connection or memory is."""
+    print(f"\nseed {SEED}, {DURATION_S:g} s")
+    settings = {"INGRESS_WRITE_BUDGET_MS": "250", "REDIS_COMMAND_TIMEOUT_S": "1"}
+    async with FaultProxy(own_redis.port) as proxy:
+        async with started_pair(own_redis, services, tmp_path, url=proxy.url, settings=settings) as pair:
+            warm_up = Load(pair, SENDERS, each=20, prefix="+1415556")
+            await warm_up.run()
+            await until(pair.settled, "the warm-up is settled")
+            before = await held(pair)
+            load = await trouble_under_load(pair, Trouble(proxy, own_redis))
+            await assert_nothing_lost(load, pair)
+            after = await held(pair)
+    print(f"before {before}\nafter  {after}")
+    for name, first in before.items():
+        assert after[name].tasks <= first.tasks + 1
+        assert after[name].connections <= POOLS[name]
+        assert after[name].files <= first.files + POOLS[name]
+        assert after[name].memory_mb <= first.memory_mb + LEAST_LEAK_MB
+
+
+async def trouble_under_load(pair: Pair, trouble: Trouble) -> Load:
+    """Deliver messages while faults happen; gives what was delivered, once both services are well again."""
+    load = Load(pair, SENDERS, each=10**9, rate=RATE)
+    running = asyncio.create_task(load.run())
+    await trouble.make(DURATION_S)
+    await pair.ingress.probe("readyz", 200)
+    await pair.processor.probe("readyz", 200)
+    load.end()
+    await running
+    print(f"{len(trouble.made)} faults: {', '.join(trouble.made)}")
+    return load
+
+
+async def held(pair: Pair) -> dict[str, Held]:
+    """Give what both services hold."""
+    return {"ingress": await Held.of(pair.ingress), "processor": await Held.of(pair.processor)}
