@@ -65,7 +65,7 @@ class Attempts:
     async def _call(self, handler: Handler, event: WebhookEvent, held: Held) -> None:
         timeout_s = self._timeout_s if handler.timeout_s is None else handler.timeout_s
         deadline = self._clock.now_ms() / 1000 + timeout_s
-        context = Context(held.record.failures + 1, deadline, event.id, event.raw.kind, self._logger)
+        context = Context(held.record.failures + 1, deadline, held.event, self._logger)
         if handler.is_async:
             async with asyncio.timeout(timeout_s):
                 await handler.function(event, context)

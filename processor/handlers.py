@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from processor.retry import RetryPolicy
 from shared.errors import HooklineError
+from shared.event import Event
 from shared.logs import Logger
 
 HandlerFunction = TypeVar("HandlerFunction", bound=Callable[..., Any])
@@ -34,20 +35,21 @@ class Context:
     """What a handler may know about the attempt it is in.
 
     `attempt` counts from 1. `deadline` is the Unix time in seconds after which the attempt counts as timed out.
-    `idempotency_key` is the same in every attempt of an event: hand it to whatever must not happen twice.
+    `idempotency_key` is the same whenever this webhook is handled, in every attempt and should it become a second event: hand
+    it to whatever must not happen twice.
     """
 
-    def __init__(self, attempt: int, deadline: float, idempotency_key: str, kind: str, logger: Logger) -> None:
+    def __init__(self, attempt: int, deadline: float, event: Event, logger: Logger) -> None:
         self.attempt = attempt
         self.deadline = deadline
-        self.idempotency_key = idempotency_key
-        self._kind = kind
+        self.idempotency_key = event.dedupe_key
+        self._event = event
         self._logger = logger
 
     @cached_property
     def logger(self) -> Logger:
         """A structlog logger that names the event; numbers, bodies and tokens are redacted."""
-        return self._logger.bind(event_id=self.idempotency_key, kind=self._kind, attempt=self.attempt)
+        return self._logger.bind(event_id=self._event.id, kind=self._event.kind, attempt=self.attempt)
 
 
 class Handlers:

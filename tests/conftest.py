@@ -10,7 +10,9 @@ import redis
 from ingress.settings import IngressSettings
 from processor.settings import ProcessorSettings
 from shared.settings import CONFIG_VARIABLE
+from tests.support.cluster_set import ClusterSet
 from tests.support.redis_server import RedisServer
+from tests.support.sentinel_set import SentinelSet
 from tests.support.services import Services
 from tests.support.stored import Stored
 
@@ -60,6 +62,32 @@ def own_redis() -> Iterator[RedisServer]:
     """Give a running server of the test's own, to kill, pause and restart; what it took survives a crash."""
     with RedisServer({"appendonly": "yes", "appendfsync": "always"}) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def sentinels() -> Iterator[SentinelSet]:
+    """Give Sentinels and what they watch, once for a worker. Ask for `sentinel_set`."""
+    with SentinelSet() as servers:
+        yield servers
+
+
+@pytest.fixture
+def sentinel_set(sentinels: SentinelSet) -> SentinelSet:
+    """Give Sentinels with a master and replicas, well and empty, to do with as one likes."""
+    return sentinels.reset()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[ClusterSet]:
+    """Give a cluster, once for a worker. Ask for `cluster_set`."""
+    with ClusterSet() as servers:
+        yield servers
+
+
+@pytest.fixture
+def cluster_set(cluster: ClusterSet) -> ClusterSet:
+    """Give a cluster, well and empty, to do with as one likes."""
+    return cluster.reset()
 
 
 @pytest.fixture

@@ -51,6 +51,7 @@ def record(event: WebhookEvent, context: Context, what: str) -> None:
     line = {
         "what": what,
         "id": event.id,
+        "key": context.idempotency_key,
         "sid": params.get("MessageSid"),
         "from": params.get("From"),
         "body": params.get("Body", params.get("MessageStatus")),

@@ -77,6 +77,10 @@ class RedisServer:
         self.close()
         raise RuntimeError(f"redis-server does not start:\n{log}")
 
+    def configure(self, settings: Mapping[str, str]) -> None:
+        """Change settings, from the next start on."""
+        self._settings |= dict(settings)
+
     def stop(self) -> None:
         """Ask it to shut down as on SIGTERM, and wait."""
         self._end(signal.SIGTERM)
@@ -114,11 +118,14 @@ class RedisServer:
         return self.folder / "redis.log"
 
     def _spawn(self) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as log:
+            return subprocess.Popen([server_binary(), *self._arguments()], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def _arguments(self) -> list[str]:
         words = ["--port", str(self.port), "--dir", str(self.folder)]
         for name, value in self._settings.items():
             words += [f"--{name}", *(shlex.split(value) or [""])]
-        with self._log.open("ab") as log:
-            return subprocess.Popen([server_binary(), *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        return words
 
     def _answers(self) -> bool:
         """Wait until it answers; False if it ended instead, as it does when its port is taken."""

@@ -35,3 +35,13 @@ async def until_answer(ask: Callable[[], Awaitable[Value]], good: Callable[[Valu
             raise NeverError(f"waited in vain until {what}; last answer: {answer!r}")
         await asyncio.sleep(_POLL_S)
     return answer
+
+
+def until_now(condition: Callable[[], Value], what: str) -> Value:
+    """Do as `until` does, for servers that are set up outside an event loop: this blocks."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise NeverError(f"waited in vain until {what}; last seen: {value!r}")
+        time.sleep(_POLL_S)
+    return value

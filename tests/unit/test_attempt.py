@@ -56,7 +56,7 @@ async def test_handler_gets_event_and_context(handlers: Handlers, threads: Threa
 
     assert await attempt(handlers, threads, record=Record(failures=2)) == Done()
     sender, number, key, left_s = seen
-    assert (sender, number, key) == ("+14155550123", 3, "e1")
+    assert (sender, number, key) == ("+14155550123", 3, "d")
     assert 6 < left_s <= 7
 
 
