@@ -42,7 +42,7 @@ def parse_info(text: bytes) -> ServerFacts:
         name=name,
         version=facts.get("valkey_version", compatible),
         compatible=tuple(int(part) for part in compatible.split(".") if part.isdecimal()),
-        mode=facts.get("redis_mode", "standalone"),
+        mode=facts.get("redis_mode") or facts.get("server_mode", "standalone"),
         role=facts.get("role", "master"),
         eviction=facts.get("maxmemory_policy", _KEEPS_ALL),
         keeps_file=facts.get("aof_enabled", "1") == "1",

@@ -68,7 +68,8 @@ class ClusterSet:
 
     def healthy(self) -> bool:
         """Whether all nodes agree that each of three masters has slots and a replica, and every replica is in step."""
-        return all(map(_complete, self._views())) and sum(map(self._replicas_in_step, self.masters())) == MASTERS
+        well = all(map(_complete, self._views())) and all(map(self._serves, self.servers))
+        return well and sum(map(self._replicas_in_step, self.masters())) == MASTERS
 
     def masters(self) -> list[RedisServer]:
         """Give the servers that have slots, as a node that runs sees it."""
@@ -150,6 +151,11 @@ class ClusterSet:
         with server.client as client, contextlib.suppress(redis.RedisError):
             return [_member(line) for line in client.execute_command("EVAL", _NODES, 0).decode().splitlines()]
         return []
+
+    def _serves(self, server: RedisServer) -> bool:
+        with server.client as client, contextlib.suppress(redis.RedisError):
+            return str(client.execute_command("CLUSTER INFO")["cluster_state"]) == "ok"
+        return False
 
     def _replicas_in_step(self, master: RedisServer) -> int:
         with master.client as client:
