@@ -38,7 +38,7 @@ _PASSING: Final = {
 
 _QUOTED: Final = re.compile(rf"(?:^|[-\s])({'|'.join([*_NO_WRITES, *_PASSING])})\b")
 """Before Redis 7, the error of a script quotes the one that it met."""
-_QUOTED_OOM: Final = "can't run this command"
+_QUOTED_NOPERM: Final = "can't run this command"
 
 
 def code_of(error: Exception) -> str:
@@ -48,7 +48,7 @@ def code_of(error: Exception) -> str:
     code = getattr(error, "status_code", None) or str(error).partition(" ")[0]
     if code in ("ERR", "Error") and (quoted := _QUOTED.search(str(error))):
         return quoted.group(1)
-    return "OOM" if code == "ERR" and _QUOTED_OOM in str(error) else code
+    return "NOPERM" if code == "ERR" and _QUOTED_NOPERM in str(error) else code
 
 
 def is_elsewhere(error: Exception) -> bool:
