@@ -77,7 +77,8 @@ class Breaker:
         self._state = State.CLOSED
         self._changes = 0
         self._failed_probes = 0
-        self._next_probe_ms = 0
+        self._next_probe_at = 0.0  # monotonic, since the machine's clock may be set
+        self._next_probe = ""
         self._reason = ""
         self._gauge = BREAKER_STATE.labels(name)
         self._gauge.set(State.CLOSED)
@@ -91,7 +92,7 @@ class Breaker:
         """How long until the next probe is due; 0 while the breaker is closed."""
         if self._state is State.CLOSED:
             return 0.0
-        return max(0.0, (self._next_probe_ms - self._clock.now_ms()) / 1000)
+        return max(0.0, self._next_probe_at - self._clock.monotonic())
 
     @contextmanager
     def guard(self) -> Iterator[None]:
@@ -102,7 +103,7 @@ class Breaker:
 
         """
         if self._state is not State.CLOSED:
-            raise BreakerOpenError(self._name, self._reason, _utc(self._next_probe_ms))
+            raise BreakerOpenError(self._name, self._reason, self._next_probe)
         with self._learning():
             yield
 
@@ -158,13 +159,14 @@ class Breaker:
     def _schedule_probe(self, *, first: bool) -> None:
         self._failed_probes = 0 if first else self._failed_probes + 1
         delay = probe_delay(self._failed_probes, self._jitter())
-        self._next_probe_ms = self._clock.now_ms() + round(delay * 1000)
+        self._next_probe_at = self._clock.monotonic() + delay
+        self._next_probe = _utc(self._clock.now_ms() + round(delay * 1000))
 
     def _log(self, previous: State, state: State) -> None:
         facts = {"breaker": self._name, "state": state.name.lower(), "was": previous.name.lower()}
         if state is State.OPEN:
             log = self._logger.warning if previous is State.CLOSED else self._logger.debug
-            log("breaker changed", **facts, reason=self._reason, next_probe=_utc(self._next_probe_ms))
+            log("breaker changed", **facts, reason=self._reason, next_probe=self._next_probe)
         elif state is State.CLOSED:
             self._logger.info("breaker changed", **facts, reason="the probe succeeded")
         else:

@@ -46,7 +46,11 @@ class UndecodableError(HooklineError):
 
 
 class BrokerUnavailableError(HooklineError):
-    """Redis did not answer in time, refused the command, or cannot be reached."""
+    """Redis did not answer in time, refused the command, or cannot be reached. `code` is that of its refusal, else empty."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        self.code = code
+        super().__init__(message)
 
 
 class CommandRefusedError(BrokerUnavailableError):

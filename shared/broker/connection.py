@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from hashlib import sha1
 from pathlib import Path
@@ -79,6 +80,7 @@ class RedisConnectionManager:
         durability: Durability = Durability.MEMORY,
     ) -> None:
         """Prepare, without connecting. `durability` is what `run` waits for, unless told otherwise."""
+        self._clock = clock
         self._command_timeout_s = options.command_timeout_s
         self._durability = durability
         self._locator = locator(options, clock)
@@ -146,11 +148,15 @@ class RedisConnectionManager:
 
     async def _ask(self, request: _Request, commands: Sequence[Command]) -> list[Any]:
         """Send each command to its master, and to another one if the first says that it is not in charge."""
+        started = self._clock.monotonic()
         answers = await self._ask_masters(request, commands)
         elsewhere = [at for at, answer in enumerate(answers) if isinstance(answer, ResponseError) and is_elsewhere(answer)]
         if elsewhere and self._locator.topology is not Topology.STANDALONE:
-            await self._look_elsewhere([(commands[at].key, answers[at]) for at in elsewhere])
-            _put(answers, elsewhere, await self._ask_masters(request, [commands[at] for at in elsewhere]))
+            left_s = request.timeout_s - (self._clock.monotonic() - started)
+            with suppress(TimeoutError):  # then the refusal is the answer
+                async with asyncio.timeout(left_s):
+                    await self._look_elsewhere([(commands[at].key, answers[at]) for at in elsewhere])
+                    _put(answers, elsewhere, await self._ask_masters(request, [commands[at] for at in elsewhere]))
         return answers
 
     async def _look_elsewhere(self, refused: Sequence[tuple[str, ResponseError]]) -> None:

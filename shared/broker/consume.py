@@ -8,7 +8,7 @@ import msgspec
 from shared import keys
 from shared.broker.connection import Command, RedisConnectionManager, Script, ScriptCall
 from shared.broker.node import BLOCKING
-from shared.errors import CommandRefusedError, HooklineError, WritesRefusedError
+from shared.errors import HooklineError
 
 NEW: Final = ">"
 """Read position: entries never delivered to anyone."""
@@ -18,6 +18,8 @@ CONSUMER: Final = "processor"
 under its own name, without claiming them."""
 
 _BLOCK_GRACE_S: Final = 3.0
+_HARMLESS: Final = ("BUSYGROUP", "OOM")
+"""Refusals of a group after which the groups that are there can be used: it exists, or there is no memory for it."""
 _SCRIPT: Final = Script.load("settle")
 
 Reply = list[tuple[bytes, list[tuple[bytes, list[bytes] | None]]]]
@@ -76,7 +78,7 @@ class Consumer:
         ]
         answers = await self._redis.pipeline("xgroup", create)
         for answer in answers:
-            if isinstance(answer, HooklineError) and not _leaves_groups(answer):
+            if isinstance(answer, HooklineError) and getattr(answer, "code", "") not in _HARMLESS:
                 raise answer
         return sum(not isinstance(answer, HooklineError) for answer in answers)
 
@@ -131,8 +133,3 @@ class Consumer:
         if isinstance(written, HooklineError):
             raise written
         return int(written)
-
-
-def _leaves_groups(error: HooklineError) -> bool:
-    """Tell whether, after `error`, the groups that are there can be used: the group exists, or Redis has no memory for it."""
-    return isinstance(error, WritesRefusedError) or (isinstance(error, CommandRefusedError) and "BUSYGROUP" in str(error))

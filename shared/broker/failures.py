@@ -67,8 +67,8 @@ def translate(error: Exception) -> HooklineError:
         return GroupMissingError(f"Redis lost a consumer group: {error}")
     message = f"Redis refused the command ({code}): {error}. {_NO_WRITES.get(code) or _PASSING.get(code, '')}".rstrip()
     if code in _NO_WRITES:
-        return WritesRefusedError(message)
-    return BrokerUnavailableError(message) if code in _PASSING else CommandRefusedError(message)
+        return WritesRefusedError(message, code)
+    return BrokerUnavailableError(message, code) if code in _PASSING else CommandRefusedError(message, code)
 
 
 def _silence(error: Exception, code: str) -> str:

@@ -86,6 +86,7 @@ class Monitor:
 
         """
         while True:
+            self._wake.clear()  # before, so that what is met while it looks makes it look again
             await self.look()
             await self._pause()
 
@@ -108,7 +109,6 @@ class Monitor:
             await self._nodes.adopt(slots, self._keys)
 
     async def _pause(self) -> None:
-        self._wake.clear()
         alarm = self._clock.call_later(self._delay(), self._wake.set)
         try:
             await self._wake.wait()
@@ -125,6 +125,8 @@ class Monitor:
 
     async def _examine(self, node: Node) -> None:
         own = [key for key in self._keys if self._nodes.has(node, key)]
+        if not own:
+            return  # it has just lost its slots
         try:
             with node.breaker.probe():
                 await probe(node, own[-1], self._locator.topology, self._durability)
@@ -135,6 +137,7 @@ class Monitor:
         except BrokerUnavailableError as error:
             node.problem = str(error)
             node.features = None  # it may be another server, or version, when it is back
+            await node.distrust()
         await node.tend()
 
     def _answers(self, key: str) -> bool:
@@ -156,6 +159,8 @@ class Monitor:
     def _find_problem(self) -> str | None:
         if not list(self._nodes):
             return self._lost or "The cluster serves none of the slots that are needed."
+        if orphans := sum(not self._nodes.serve(key) for key in self._keys):
+            return f"The cluster has no master for {orphans} of the {len(self._keys)} slots that are needed."
         found = next((node for node in self._nodes if node.problem or node.refusal), None)
         if found is None:
             return None

@@ -60,7 +60,7 @@ class Node:
             async with asyncio.timeout(timeout_s):
                 return await self.pools[pool].exchange(commands)
         except (RedisError, OSError, TimeoutError) as error:
-            await self._distrust()
+            await self.distrust()
             raise translate(error) from error
         finally:
             REDIS_OPERATION_SECONDS.labels(operation).observe(self._clock.monotonic() - started)
@@ -70,12 +70,13 @@ class Node:
         for pool in self.pools.values():
             await pool.tend()
 
+    async def distrust(self) -> None:
+        """Close the idle connections. New ones may lead elsewhere, if a name in REDIS_URL means another server by now."""
+        for pool in self.pools.values():
+            await pool.drop_idle()
+
     async def close(self) -> None:
         """Close every connection; calls under way fail."""
         self.breaker.close()
         for pool in self.pools.values():
             await pool.close()
-
-    async def _distrust(self) -> None:
-        for pool in self.pools.values():
-            await pool.drop_idle()

@@ -48,6 +48,10 @@ class Nodes:
         """Whether `node` is the master of `key`."""
         return self._slots.master(key) == node.address
 
+    def serve(self, key: str) -> bool:
+        """Whether there is a master of `key`."""
+        return self._slots.master(key) is not None
+
     def moved(self, key: str, address: Address) -> None:
         """Note that `address` is the master of `key` now, until the next `adopt`."""
         self._slots.note(key, address)

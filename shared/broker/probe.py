@@ -71,8 +71,8 @@ def _questions(durability: Durability) -> list[Words]:
 
 
 async def _features(node: Node) -> Features:
-    (waitaof,) = (await node.exchange_unguarded("probe", [("COMMAND", "INFO", "WAITAOF")], _TIMEOUT_S))[0] or [None]
-    return Features(waitaof=waitaof is not None)
+    (described,) = await node.exchange_unguarded("probe", [("COMMAND", "INFO", "WAITAOF")], _TIMEOUT_S)
+    return Features(waitaof=isinstance(described, list) and described[:1] not in ([], [None]))
 
 
 def _refusal(written: Any) -> str | None:
