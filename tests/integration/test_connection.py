@@ -306,3 +306,20 @@ async def test_command_that_was_given_up_never_happens_later(connect: Connect, o
         own_redis.resume()
         await connection.execute("ping", "k", "PING", timeout_s=LONG_S)
         assert given_up not in [one["id"] for one in client.client_list()]
+
+
+async def test_open_breaker_waits_for_the_probe(connect: Connect, own_redis: RedisServer, clock: ManualClock) -> None:
+    """After some failures in a row nothing is sent any more, also when Redis is back, until the probe that is due has succeeded."""
+    connection = connect(own_redis.url, breaker_failures=3)
+    await connection.monitor.look()
+    own_redis.kill()
+    for _ in range(3):
+        with pytest.raises(BrokerUnavailableError, match="cannot be reached"):
+            await connection.execute("ping", "k", "PING")
+    own_redis.start()
+    await connection.monitor.look()  # too early
+    with pytest.raises(BrokerUnavailableError, match="left alone until a probe succeeds"):
+        await connection.execute("ping", "k", "PING")
+    await clock.advance(LONGEST_PROBE_PAUSE_S)
+    await connection.monitor.look()
+    assert await connection.execute("ping", "k", "PING") == b"PONG"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from prometheus_client import REGISTRY
 
 from shared.broker.append import Appended, Appender
 from shared.broker.connection import RedisConnectionManager
@@ -50,6 +51,20 @@ async def test_replica_has_it_before_the_answer(connect: Connect, own_redis: Red
     own_redis.kill()
     with replica.client as client:
         assert [stored.dedupe_key for stored in Stored(client).events()] == ["first"]
+
+
+async def test_replicas_are_measured(connect: Connect, own_redis: RedisServer, replica: RedisServer) -> None:
+    """How many replicas are in step, and how far the best one is behind, are metrics."""
+    connection = connect(own_redis.url)
+    await connection.monitor.look()
+    assert REGISTRY.get_sample_value("hookline_redis_replicas") == 1
+    replica.pause()
+    for _ in range(50):
+        await connection.execute("set", "hookline:x", "SET", "hookline:x", "y" * 1000)
+    await connection.monitor.look()
+    behind = REGISTRY.get_sample_value("hookline_redis_replica_lag_bytes")
+    assert behind is not None
+    assert behind > 50_000
 
 
 async def test_stalled_replica_confirms_nothing(connect: Connect, own_redis: RedisServer, replica: RedisServer) -> None:

@@ -66,6 +66,14 @@ async def test_failed_check_says_why(probes: Probes, path: str) -> None:
     assert await probes.get("/livez") == (200, "ok\n")
 
 
+async def test_warnings_fail_nothing(probes: Probes) -> None:
+    """What could go wrong one day is told to whoever asks for more, and keeps nobody away."""
+    probes.health.warnings["redis"] = lambda: ["appendonly is off. Set appendonly yes."]
+    assert await probes.get("/readyz") == (200, "ok\n")
+    warning = "[!]redis warning: appendonly is off. Set appendonly yes.\n"
+    assert await probes.get("/readyz?verbose") == (200, f"[+]redis ok\n[+]shutdown ok\n{warning}readyz check passed\n")
+
+
 async def test_recovery(probes: Probes) -> None:
     """A probe passes again as soon as its checks do."""
     probes.problem = "gone"
