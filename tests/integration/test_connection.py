@@ -309,7 +309,7 @@ async def test_command_that_was_given_up_never_happens_later(connect: Connect, o
 
 
 async def test_open_breaker_waits_for_the_probe(connect: Connect, own_redis: RedisServer, clock: ManualClock) -> None:
-    """After some failures in a row nothing is sent any more, also when Redis is back, until the probe that is due has succeeded."""
+    """After some failures in a row nothing is sent, even if Redis is back, until the probe that is due has succeeded."""
     connection = connect(own_redis.url, breaker_failures=3)
     await connection.monitor.look()
     own_redis.kill()
