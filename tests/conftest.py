@@ -11,6 +11,8 @@ from ingress.settings import IngressSettings
 from processor.settings import ProcessorSettings
 from shared.settings import CONFIG_VARIABLE
 from tests.support.cluster_set import ClusterSet
+from tests.support.logbook import Logbook
+from tests.support.manual_clock import ManualClock
 from tests.support.redis_server import RedisServer
 from tests.support.sentinel_set import SentinelSet
 from tests.support.services import Services
@@ -27,6 +29,18 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     fields = [*IngressSettings.model_fields.values(), *ProcessorSettings.model_fields.values()]
     for name in {CONFIG_VARIABLE, *(str(field.validation_alias) for field in fields)}:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+async def clock() -> ManualClock:
+    """Give a clock that a test turns by hand."""
+    return ManualClock()
+
+
+@pytest.fixture
+async def logbook() -> Logbook:
+    """Give a logger whose lines can be read."""
+    return Logbook()
 
 
 @pytest.fixture(scope="session")

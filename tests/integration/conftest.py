@@ -21,18 +21,6 @@ Connect = Callable[..., RedisConnectionManager]
 
 
 @pytest.fixture
-async def clock() -> ManualClock:
-    """Give a clock that a test turns by hand, on which Redis is probed."""
-    return ManualClock()
-
-
-@pytest.fixture
-async def logbook() -> Logbook:
-    """Give what the connections logged."""
-    return Logbook()
-
-
-@pytest.fixture
 async def connect(clock: ManualClock, logbook: Logbook) -> AsyncIterator[Connect]:
     """Give a maker of connection managers for a URL, which are closed after the test."""
     made: list[RedisConnectionManager] = []

@@ -22,16 +22,6 @@ class Refused(Exception):
 
 
 @pytest.fixture
-async def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-async def logbook() -> Logbook:
-    return Logbook()
-
-
-@pytest.fixture
 async def breaker(clock: ManualClock, logbook: Logbook) -> Breaker:
     return make(clock, logbook)
 

@@ -35,11 +35,6 @@ class Gate:
 
 
 @pytest.fixture
-async def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
 async def gate() -> Gate:
     return Gate()
 
