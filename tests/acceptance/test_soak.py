@@ -1,6 +1,7 @@
 """A long run under load in which something goes wrong every few seconds. `make soak` makes it long; the numbers are printed."""
 
 import asyncio
+import math
 import os
 import random
 import time
@@ -149,7 +150,9 @@ async def trouble_under_load(pair: Pair, trouble: Trouble) -> Load:
     """Deliver messages while faults happen; gives what was delivered, once both services are well again."""
     load = Load(pair, SENDERS, each=10**9, rate=RATE)
     running = asyncio.create_task(load.run())
-    await trouble.make(DURATION_S)
+    for minute in range(math.ceil(DURATION_S / 60)):
+        await trouble.make(min(60.0, DURATION_S - 60 * minute))
+        print(f"minute {minute + 1}: {len(load.acknowledged)} acknowledged, {await held(pair)}")
     await pair.ingress.probe("readyz", 200)
     await pair.processor.probe("readyz", 200)
     load.end()
