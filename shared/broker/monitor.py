@@ -13,7 +13,7 @@ from shared.broker.durability import Durability
 from shared.broker.facts import RISKS, risks
 from shared.broker.node import Node
 from shared.broker.nodes import Nodes
-from shared.broker.probe import claim_layout, describe, probe
+from shared.broker.probe import claim_layout, describe, harmless_write, probe
 from shared.broker.topology import Locator
 from shared.broker.url import Topology
 from shared.clock import Clock
@@ -129,7 +129,8 @@ class Monitor:
             return  # it has just lost its slots
         try:
             with node.breaker.probe():
-                await probe(node, own[-1], self._locator.topology, self._durability)
+                write = harmless_write(own[-1], self._layout)
+                await probe(node, write, self._locator.topology, self._durability)
                 if keys.LAYOUT in own:
                     await claim_layout(node, self._layout)
                     self._layout_held = True

@@ -28,14 +28,19 @@ _REMEDIES: Final = {
 }
 
 
-async def probe(node: Node, key: str, topology: Topology, durability: Durability) -> None:
-    """Probe `node`, of which `key` is one, and note in it what was found.
+def harmless_write(key: str, layout: Layout) -> Words:
+    """Give a command that writes to `key` and changes nothing: no such list is there, and of the layout nothing is replaced."""
+    name, value = next(iter(layout.items()))
+    return ("HSETNX", key, name, value) if key == keys.LAYOUT else ("LPUSHX", key, "")
+
+
+async def probe(node: Node, write: Words, topology: Topology, durability: Durability) -> None:
+    """Probe `node` with `write`, and note in it what was found.
 
     Raises:
         BrokerUnavailableError: if it cannot be used now.
 
     """
-    write: Words = ("LPUSHX", key, "")  # no such list is there, so this writes nothing
     info, written, *config = await node.exchange_unguarded("probe", [("INFO",), write, *_questions(durability)], _TIMEOUT_S)
     if isinstance(info, ResponseError):
         raise BrokerUnavailableError(str(translate(info)))

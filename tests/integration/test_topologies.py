@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import trustme
 
 from shared import keys
@@ -61,6 +62,12 @@ async def test_cluster(connect: Connect, cluster_set: ClusterSet) -> None:
     await appended_everywhere(connection)
     with cluster_set.client as client:
         assert len(Stored(client).events()) == PARTITIONS
+
+
+@pytest.mark.parametrize("partitions", [1, 2, 3])
+async def test_few_partitions(connect: Connect, cluster_set: ClusterSet, partitions: int) -> None:
+    """A master that has the layout and no partition, or nothing at all, is no problem."""
+    assert await check(connect(cluster_set.url, partitions=partitions)) is None
 
 
 async def test_one_seed_is_enough(connect: Connect, cluster_set: ClusterSet) -> None:

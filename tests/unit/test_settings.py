@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from ingress.settings import IngressSettings
+from processor.settings import ProcessorSettings
 from shared.errors import SettingsError
 from shared.settings import CONFIG_VARIABLE
 
@@ -208,6 +209,15 @@ def test_malformed_redis_url_is_refused(monkeypatch: pytest.MonkeyPatch, url: st
     monkeypatch.setenv("REDIS_URL", url)
     (problem,) = complaints()
     assert problem.startswith("REDIS_URL is wrong: ")
+
+
+def test_each_partition_reads_on_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer connections for reads that wait than partitions would leave some of them unread."""
+    monkeypatch.setenv("REDIS_BLOCKING_POOL_SIZE", "7")
+    with pytest.raises(SettingsError, match="REDIS_BLOCKING_POOL_SIZE is wrong: it is less than HOOKLINE_PARTITIONS"):
+        ProcessorSettings.load()
+    monkeypatch.setenv("HOOKLINE_PARTITIONS", "7")
+    assert ProcessorSettings.load().blocking_pool_size == 7
 
 
 def test_settings_cannot_be_changed() -> None:
