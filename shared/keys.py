@@ -35,3 +35,8 @@ def dead(partition: int) -> str:
 def probe(partition: int) -> str:
     """Give a key that never exists: writing to it, if it did, shows whether the server takes writes."""
     return f"hookline:{{{partition}}}:probe"
+
+
+def limit(partition: int, name: str, digest: str) -> str:
+    """Give the string key, expiring, of a rate limit `name`, for somebody of whom only `digest` is told."""
+    return f"hookline:{{{partition}}}:limit:{name}:{digest}"

@@ -16,6 +16,7 @@ KEYS_OF_A_PARTITION: list[tuple[Callable[..., str], tuple[str, ...]]] = [
     (keys.retries, ()),
     (keys.dead, ()),
     (keys.probe, ()),
+    (keys.limit, ("sender", "0" * 32)),
 ]
 
 

@@ -1,0 +1,88 @@
+"""How much of something comes from whom: GCRA, the generic cell rate algorithm, a leaky bucket that is one number. Pure.
+
+A meter holds the moment at which its bucket will be empty (the "theoretical arrival time"). Each event moves it on by the time
+that one event may take; how far it lies ahead of now is the level of the bucket. Source: ITU-T I.371, annex A.
+"""
+
+from collections import OrderedDict
+from typing import Final, NamedTuple
+
+_MOST: Final = 2.0
+"""Bursts: a level does not rise further, so that after a flood somebody is back to normal in a bounded time."""
+
+
+class Rate(NamedTuple):
+    """Events per second, in the long run, and how many may come at once. A rate of 0 is no limit."""
+
+    per_second: float
+    burst: int
+
+
+class Meter:
+    """The bucket of one key. `taken` is what came since the last exchange with other processes."""
+
+    __slots__ = ("above", "empty_at", "rate", "taken")
+
+    def __init__(self, rate: Rate) -> None:
+        self.rate = rate
+        self.empty_at = 0.0
+        self.taken = 0
+        self.above = False
+
+    def level(self, now: float) -> float:
+        """Give how many events lie in the bucket at `now`, seconds on any clock that never goes back."""
+        return max(0.0, self.empty_at - now) * self.rate.per_second
+
+    def take(self, now: float) -> bool:
+        """Count one event; tells whether the key is above its rate.
+
+        It stays above until its bucket is empty: whoever sends right at the limit would otherwise flap between two treatments.
+        """
+        self.taken += 1
+        self.adopt(self.level(now) + 1, now)
+        return self.above
+
+    def adopt(self, level: float, now: float) -> None:
+        """Take `level` for true at `now`."""
+        rate = self.rate
+        self.empty_at = now + min(level, _MOST * rate.burst) / rate.per_second
+        self.above = level > rate.burst or (self.above and level > 1)
+
+
+class Meters:
+    """A meter for each key, `most` of them; beyond that, the one that was used longest ago goes."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._meters: OrderedDict[str, Meter] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._meters)
+
+    def get(self, key: str) -> Meter | None:
+        """Give the meter of `key`, if there is one."""
+        return self._meters.get(key)
+
+    def take(self, key: str, rate: Rate, now: float) -> bool:
+        """Count one event of `key`; tells whether it is above `rate`."""
+        meter = self._meters.get(key)
+        if meter is None:
+            meter = self._meters[key] = Meter(rate)
+            if len(self._meters) > self._most:
+                self._meters.popitem(last=False)
+        else:
+            self._meters.move_to_end(key)
+        return meter.take(now)
+
+    def taken(self) -> dict[str, tuple[Meter, int]]:
+        """Give every meter with what came since the last call, if anything did; they start counting anew."""
+        found = {key: (meter, meter.taken) for key, meter in self._meters.items() if meter.taken}
+        for meter, _ in found.values():
+            meter.taken = 0
+        return found
+
+    def forget_idle(self, now: float) -> None:
+        """Drop the meters that are empty and have nothing to tell."""
+        idle = [key for key, meter in self._meters.items() if meter.empty_at <= now and not meter.taken]
+        for key in idle:
+            del self._meters[key]

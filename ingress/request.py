@@ -1,0 +1,27 @@
+"""What a connection hands on, and what it gets back."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Request(NamedTuple):
+    """One HTTP request that has come as a whole.
+
+    `target` is the path and query exactly as called, never decoded. `peer` is the IP address of the other end, empty where
+    there is none. `began` is when its first byte came, in seconds on the service's clock.
+    """
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+    peer: str
+    began: float
+
+
+class Reply(NamedTuple):
+    """A status, and what a body needs. No content type means no body."""
+
+    status: int
+    content_type: str = ""
+    body: bytes = b""

@@ -1,0 +1,30 @@
+"""Names of kinds of events. Kinds of a family carry Twilio's own name of what happened, such as
+`conversation.onMessageAdded`."""
+
+from functools import lru_cache
+from typing import Final
+
+FAMILIES: Final = ("conversation", "taskrouter", "verify", "sync", "debugger")
+"""The families. What may follow their name is Twilio's to choose."""
+
+SINGLE: Final = (
+    "message.received",
+    "message.status",
+    "call.received",
+    "call.status",
+    "recording.status",
+    "transcription",
+    "studio",
+    "event.stream",
+    "sendgrid.event",
+    "unknown",
+)
+
+
+@lru_cache(maxsize=1024)
+def label_of(kind: str) -> str:
+    """Give the value of the metrics' label for `kind`, one of a small, fixed set: the family's name for all of a family."""
+    family, _, _ = kind.partition(".")
+    if family in FAMILIES:
+        return f"{family}.*"
+    return kind if kind in SINGLE else "other"
