@@ -1,22 +1,30 @@
 """Ingress put together: what is made of what, and in which order it starts and stops."""
 
-from aiohttp import web
 from aiojobs import Job
 
-from ingress.server import Server
+from ingress.drain import Drain
+from ingress.files import allow_connections
+from ingress.forwarded import Proxies, parse_networks
+from ingress.limiter import AddressLimit, LimitExchange, SenderLimit
+from ingress.routes import Routes
+from ingress.server import Limits, Server
 from ingress.settings import IngressSettings
-from ingress.signature import Keyring, parse_secrets
-from ingress.webhooks import Webhooks
+from ingress.signature import Keyring, Verifier, parse_secrets, parse_shared_keys
+from ingress.spool import Spool
+from ingress.webhooks import Guards, Webhooks
 from ingress.writer import Writer
 from shared.admin import Admin
 from shared.broker.append import Appender
 from shared.broker.connection import RedisConnectionManager
 from shared.broker.durability import Durability
+from shared.broker.limits import SharedLimits
 from shared.clock import Clock
 from shared.health import Health
-from shared.http import listen
 from shared.logs import Logger
 from shared.service import Supervisor
+
+_ANSWER_S = 0.45
+"""Seconds in which an event must be safe, in Redis or in the spool, for its request to be answered within half a second."""
 
 
 class Ingress:
@@ -31,33 +39,96 @@ class Ingress:
         self._redis = RedisConnectionManager(
             settings.redis_options(), settings.partitions, clock, logger, Durability(settings.durability)
         )
+        self._spool = Spool(settings.spool_path, settings.spool_max_mb, logger) if settings.spool_path else None
         appender = Appender(self._redis, settings.partitions, settings.dedupe_window_s, settings.backlog_limit)
-        self._writer = Writer(appender, lambda: self._redis.monitor.ready, settings.write_budget_ms / 1000)
-        keyring = Keyring(parse_secrets(settings.auth_tokens), settings.public_urls)
-        webhooks = Webhooks(keyring, self._writer, settings.max_body, settings.max_in_flight, clock, logger)
-        server = Server(webhooks.handle, settings.max_body, logger)
-        self._server = web.ServerRunner(server, shutdown_timeout=settings.shutdown_s)
+        self._drain = Drain(self._spool, appender, self._redis, settings.partitions, clock, logger) if self._spool else None
+        budget_s = settings.write_budget_ms / 1000
+        self._writer = Writer(
+            appender, self._spool, lambda: self._redis.monitor.ready, budget_s, max(_ANSWER_S, budget_s), clock
+        )
+        senders = SenderLimit(settings.sender_limit(), clock)
+        addresses = AddressLimit(settings.address_limit(), clock)
+        self._exchange = LimitExchange(
+            [
+                (SharedLimits(self._redis, name, settings.partitions), meters)
+                for name, meters in (("sender", senders.meters), ("address", addresses.meters))
+            ],
+            clock,
+            logger,
+        )
+        keyring = Keyring(parse_secrets(settings.auth_tokens), settings.public_urls, parse_shared_keys(settings.shared_keys))
+        routes = Routes(keyring, _sendgrid(settings), settings.max_body, settings.routes)
+        guards = Guards(Proxies(parse_networks(settings.trusted_proxies)), senders, addresses, settings.max_in_flight)
+        webhooks = Webhooks(routes, guards, self._writer, settings.public_urls, clock, logger)
+        limits = Limits(
+            read_timeout_s=settings.read_timeout_s,
+            keepalive_s=settings.keepalive_s,
+            shutdown_s=settings.shutdown_s,
+            connections=allow_connections(settings.max_connections),
+            largest_body=routes.largest_body,
+        )
+        self._server = Server(webhooks.handle, routes.body_limit, limits, clock, logger)
         self._watch: Job[None] | None = None
 
     async def start(self, supervisor: Supervisor) -> None:
-        """Open both ports. Redis may come later: until then webhooks are answered 503 and /readyz says why."""
+        """Open the spool and both ports. Redis may come later: until then /readyz says why, and webhooks go to the spool.
+
+        Raises:
+            HooklineError: if a port or the spool cannot be had.
+
+        """
         self._health.live["tasks"] = supervisor.check_tasks
-        self._health.ready["redis"] = self._redis.monitor.check
+        self._health.ready["redis"] = self._check_redis
         self._health.warnings["redis"] = self._redis.monitor.warnings
+        self._health.warnings["spool"] = self._spool_warnings
         self._health.ready["shutdown"] = lambda: "shutting down" if self._stopping else None
+        if self._spool is not None:
+            await self._spool.open()
         admin_port = await self._admin.start()
         self._watch = await supervisor.spawn("redis watch", self._redis.monitor.run())
         await self._writer.start(supervisor)
-        await self._server.setup()
-        port = await listen(self._server, self._settings.host, self._settings.port, setting="INGRESS")
+        if self._drain is not None:
+            await self._drain.start(supervisor)
+        await self._exchange.start(supervisor)
+        port = await self._server.start(self._settings.host, self._settings.port, supervisor)
         self._logger.info("listening", port=port, admin_port=admin_port)
 
     async def stop(self) -> None:
-        """Answer the requests under way, finish the batch under way, then let go of Redis."""
+        """Answer the requests under way, finish the batch under way, then let go of Redis and the spool."""
         self._stopping = True
-        await self._server.cleanup()
+        await self._server.stop()
         await self._writer.stop()
+        await self._exchange.stop()
+        if self._drain is not None:
+            await self._drain.stop()
         if self._watch is not None:
             await self._watch.close()
         await self._redis.close()
+        if self._spool is not None:
+            await self._spool.close()
         await self._admin.stop()
+
+    def _check_redis(self) -> str | None:
+        """Give what keeps ingress from its job. Redis may be away as long as the spool has room, but must have been there once:
+
+        an ingress that was told a wrong REDIS_URL must not replace one that works.
+        """
+        problem = self._redis.monitor.check()
+        bridged = self._redis.monitor.ready and self._spool is not None and self._spool.problem is None
+        return None if bridged else problem
+
+    def _spool_warnings(self) -> list[str]:
+        if self._spool is None:
+            return ["There is none: while Redis is away, webhooks get a 503. Set INGRESS_SPOOL_PATH."]
+        found = [f"The spool takes no more events: {self._spool.problem}."] if self._spool.problem else []
+        if self._spool.events:
+            found.append(f"{self._spool.events} events wait in the spool: {self._redis.monitor.check() or 'being drained'}")
+        return found
+
+
+def _sendgrid(settings: IngressSettings) -> Verifier | None:
+    if not settings.sendgrid_keys:
+        return None
+    from ingress.sendgrid import SendGridKeys  # noqa: PLC0415 - cryptography takes memory that only this needs
+
+    return SendGridKeys(settings.sendgrid_keys)

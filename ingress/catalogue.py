@@ -1,48 +1,66 @@
 """The kinds of webhooks Twilio sends: how each is told, its dedupe key and its ordering key. Pure.
 
 Sources: Twilio's references of the webhook parameters of each product. Dedupe keys begin with the account and the kind, so that
-neither two kinds nor two accounts can ever collide; a key part that is missing or overlong is replaced by a hash.
+neither two kinds nor two accounts can ever collide. Where Twilio sent none of what should identify an event, a hash of its
+content does; an overlong key is replaced by its hash.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, NamedTuple
 
+from ingress.content import Params
 from shared import topics
 from shared.forms import Form
-
-Params = Mapping[str, str]
-"""Decoded parameters by Twilio's names; of a repeated one, the last."""
 
 _MAX_KEY_LENGTH: Final = 200
 _NOT_CONTENT: Final = frozenset({"ErrorCode", "ErrorUrl", "RetryCount"})
 """Parameters that Twilio adds when it calls again: the same event has them or not."""
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_SYNC_SIDS: Final = ("DocumentSid", "ListSid", "MapSid", "StreamSid")
+_SYNC_REVISIONS: Final = ("EventId", "DocumentRevision", "ItemRevision", "Revision", "StreamMessageSid", "MessageSid")
 
 
-class Request(NamedTuple):
-    """What the keys of an event are made of. `target` is the raw path and query; `form` has repeated parameters, too."""
+class Facts(NamedTuple):
+    """What the keys of an event are made of. `path` is raw and without the query; the rest is as in
+    `ingress.content.Content`."""
 
-    target: str
+    path: str
     params: Params
     form: Form
+    rest: bytes
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of webhook. Both key functions are called only with requests that `matches` accepts."""
+    """One kind of webhook, or a family of them.
+
+    `dedupe` and `ordering` give what identifies an event and its neighbours, empty if its parameters do not tell. `event_type`
+    gives Twilio's name for what happened, in a family; `sender` whom the event comes from, where one person can send too many.
+    """
 
     name: str
     topic: str
     matches: Callable[[Params], bool]
-    dedupe: Callable[[Request], str]
-    ordering: Callable[[Request], str]
+    dedupe: Callable[[Facts], str]
+    ordering: Callable[[Facts], str]
+    event_type: Callable[[Params], str] | None = None
+    sender: Callable[[Params], str] | None = None
+
+    def name_of(self, params: Params) -> str:
+        """Give the kind's whole name for an event with `params`."""
+        if self.event_type is None:
+            return self.name
+        what = self.event_type(params)
+        return f"{self.name}.{what if _PLAIN.fullmatch(what) else 'other'}"
 
 
-def content_hash(request: Request) -> str:
-    """Give a hash of query and parameters, in any order, but those that differ between two deliveries of one event."""
-    digest = sha256(request.target.partition("?")[2].encode())
-    for name, value in sorted(request.form):
+def content_hash(facts: Facts) -> str:
+    """Give a hash of the content, parameters in any order, without what differs between two deliveries of one event."""
+    digest = sha256(facts.rest)
+    for name, value in sorted(facts.form):
         if name not in _NOT_CONTENT:
             digest.update(f"{len(name)}:{name}{len(value)}:{value}".encode())
     return digest.hexdigest()[:32]
@@ -53,11 +71,21 @@ def _message_sid(params: Params) -> str:
 
 
 def _is_message_status(params: Params) -> bool:
-    return bool(_message_sid(params)) and params.get("MessageStatus", "received") != "received"
+    is_status = params.get("MessageStatus", "received") != "received"
+    return is_status and bool(_message_sid(params)) and "ConversationSid" not in params
 
 
 def _is_message_received(params: Params) -> bool:
-    return bool(_message_sid(params)) and not _is_message_status(params) and ("Body" in params or "NumMedia" in params)
+    has_content = "Body" in params or "NumMedia" in params
+    return has_content and bool(_message_sid(params)) and "ConversationSid" not in params and not _is_message_status(params)
+
+
+def _is_transcription(params: Params) -> bool:
+    return "TranscriptionSid" in params and ("TranscriptionStatus" in params or "TranscriptionEvent" in params)
+
+
+def _is_recording(params: Params) -> bool:
+    return "RecordingSid" in params and "RecordingStatus" in params
 
 
 def _is_call_status(params: Params) -> bool:
@@ -65,74 +93,208 @@ def _is_call_status(params: Params) -> bool:
 
 
 def _is_call_received(params: Params) -> bool:
-    return bool(params.get("CallSid")) and "CallStatus" in params and not _is_call_status(params)
+    return bool(params.get("CallSid")) and "CallStatus" in params
 
 
-def _message_status_facts(request: Request) -> str:
-    params = request.params
-    return f"{_message_sid(params)}:{params['MessageStatus']}:{params.get('EventType', '')}"
+def _is_sync(params: Params) -> bool:
+    return "EventType" in params and "CallSid" not in params and any(name in params for name in _SYNC_SIDS)
 
 
-def _call_status_facts(request: Request) -> str:
-    params = request.params
-    return f"{params['CallSid']}:{params.get('SequenceNumber') or params.get('CallStatus', '')}"
+def _message_status_facts(facts: Facts) -> str:
+    params = facts.params
+    return _joined(_message_sid(params), params.get("MessageStatus", ""), params.get("EventType", ""))
+
+
+def _call_received_facts(facts: Facts) -> str:
+    return _joined(facts.params.get("CallSid", ""), facts.path, content_hash(facts))
+
+
+def _call_status_facts(facts: Facts) -> str:
+    params = facts.params
+    return _joined(params.get("CallSid", ""), params.get("SequenceNumber") or params.get("CallStatus", ""))
+
+
+def _transcription_facts(facts: Facts) -> str:
+    names = ("TranscriptionSid", "TranscriptionStatus", "TranscriptionEvent", "SequenceId")
+    return _joined(*(facts.params.get(name, "") for name in names))
+
+
+def _conversation_facts(facts: Facts) -> str:
+    """Name the resource that changed and when; before something is added, there is neither, and the content has to do."""
+    params = facts.params
+    resources = ("DeliveryReceiptSid", "MessageSid", "ParticipantSid", "ConversationSid")
+    resource = next((params[name] for name in resources if params.get(name)), "")
+    when = params.get("DateUpdated") or params.get("DateCreated", "")
+    return _joined(params.get("EventType", ""), resource, when, params.get("Status", "")) if when else ""
+
+
+def _taskrouter_facts(facts: Facts) -> str:
+    params = facts.params
+    when = params.get("TimestampMs") or params.get("Timestamp", "")
+    return _joined(params.get("EventType", ""), params.get("ResourceSid", ""), when) if when else ""
+
+
+def _sync_facts(facts: Facts) -> str:
+    params = facts.params
+    revision = next((params[name] for name in _SYNC_REVISIONS if params.get(name)), "")
+    place = params.get("ItemIndex") or params.get("ItemKey", "")
+    return _joined(_sync_sid(params), params.get("EventType", ""), place, revision) if revision else ""
+
+
+def _sync_sid(params: Params) -> str:
+    return next((params[name] for name in _SYNC_SIDS if params.get(name)), "")
+
+
+def _joined(first: str, *others: str) -> str:
+    """Join the parts of a key; without the first one, which identifies the resource, there is none."""
+    return ":".join((first, *others)) if first else ""
 
 
 MESSAGE_RECEIVED: Final = Kind(
     name="message.received",
     topic=topics.MESSAGES,
     matches=_is_message_received,
-    dedupe=lambda request: _message_sid(request.params),
-    ordering=lambda request: f"{request.params.get('From', '')}:{request.params.get('To', '')}",
+    dedupe=lambda facts: _message_sid(facts.params),
+    ordering=lambda facts: f"{facts.params.get('From', '')}:{facts.params.get('To', '')}",
+    sender=lambda params: params.get("From", ""),
 )
 MESSAGE_STATUS: Final = Kind(
     name="message.status",
     topic=topics.STATUSES,
     matches=_is_message_status,
     dedupe=_message_status_facts,
-    ordering=lambda request: _message_sid(request.params),
+    ordering=lambda facts: _message_sid(facts.params),
 )
-CALL_RECEIVED: Final = Kind(
-    name="call.received",
-    topic=topics.CALLS,
-    matches=_is_call_received,
-    dedupe=lambda request: f"{request.params['CallSid']}:{request.target}:{content_hash(request)}",
-    ordering=lambda request: request.params["CallSid"],
+CONVERSATION: Final = Kind(
+    name="conversation",
+    topic=topics.CONVERSATIONS,
+    matches=lambda params: "ConversationSid" in params and "EventType" in params,
+    dedupe=_conversation_facts,
+    ordering=lambda facts: facts.params.get("ConversationSid", ""),
+    event_type=lambda params: params.get("EventType", ""),
+)
+TRANSCRIPTION: Final = Kind(
+    name="transcription",
+    topic=topics.STATUSES,
+    matches=_is_transcription,
+    dedupe=_transcription_facts,
+    ordering=lambda facts: facts.params.get("CallSid") or facts.params.get("TranscriptionSid", ""),
+)
+RECORDING_STATUS: Final = Kind(
+    name="recording.status",
+    topic=topics.STATUSES,
+    matches=_is_recording,
+    dedupe=lambda facts: _joined(facts.params.get("RecordingSid", ""), facts.params.get("RecordingStatus", "")),
+    ordering=lambda facts: facts.params.get("CallSid") or facts.params.get("RecordingSid", ""),
 )
 CALL_STATUS: Final = Kind(
     name="call.status",
     topic=topics.STATUSES,
     matches=_is_call_status,
     dedupe=_call_status_facts,
-    ordering=lambda request: request.params["CallSid"],
+    ordering=lambda facts: facts.params.get("CallSid", ""),
+)
+CALL_RECEIVED: Final = Kind(
+    name="call.received",
+    topic=topics.CALLS,
+    matches=_is_call_received,
+    dedupe=_call_received_facts,
+    ordering=lambda facts: facts.params.get("CallSid", ""),
+    sender=lambda params: params.get("From", ""),
+)
+TASKROUTER: Final = Kind(
+    name="taskrouter",
+    topic=topics.EVENTS,
+    matches=lambda params: "EventType" in params and "ResourceSid" in params,
+    dedupe=_taskrouter_facts,
+    ordering=lambda facts: facts.params.get("ResourceSid", ""),
+    event_type=lambda params: params.get("EventType", ""),
+)
+SYNC: Final = Kind(
+    name="sync",
+    topic=topics.EVENTS,
+    matches=_is_sync,
+    dedupe=_sync_facts,
+    ordering=lambda facts: _sync_sid(facts.params),
+    event_type=lambda params: params.get("EventType", ""),
+)
+VERIFY: Final = Kind(
+    name="verify",
+    topic=topics.EVENTS,
+    matches=lambda params: "uuid" in params and "type" in params,
+    dedupe=lambda facts: facts.params.get("uuid", ""),
+    ordering=lambda facts: facts.params.get("factor_sid", ""),
+    event_type=lambda params: params.get("type", ""),
+)
+DEBUGGER: Final = Kind(
+    name="debugger",
+    topic=topics.EVENTS,
+    matches=lambda params: "Level" in params and "PayloadType" in params and "Payload" in params,
+    dedupe=lambda facts: facts.params.get("Sid", ""),
+    ordering=lambda facts: facts.params.get("AccountSid", ""),
+    event_type=lambda params: params.get("Level", "").lower(),
+)
+STUDIO: Final = Kind(
+    name="studio",
+    topic=topics.EVENTS,
+    matches=lambda params: "ExecutionSid" in params or "FlowSid" in params,
+    dedupe=content_hash,
+    ordering=lambda facts: facts.params.get("ExecutionSid") or content_hash(facts),
+)
+EVENT_STREAM: Final = Kind(
+    name="event.stream",
+    topic=topics.EVENTS,
+    matches=lambda params: "specversion" in params and "id" in params and "type" in params,
+    dedupe=lambda facts: facts.params.get("id", ""),
+    ordering=lambda facts: facts.params.get("source", ""),
+)
+SENDGRID_EVENT: Final = Kind(
+    name="sendgrid.event",
+    topic=topics.EVENTS,
+    matches=lambda params: "sg_event_id" in params,
+    dedupe=lambda facts: facts.params.get("sg_event_id", ""),
+    ordering=lambda facts: facts.params.get("sg_message_id") or facts.params.get("email", ""),
 )
 UNKNOWN: Final = Kind(
     name="unknown",
     topic=topics.EVENTS,
-    matches=lambda _params: True,
+    matches=lambda _params: False,
     dedupe=content_hash,
-    ordering=lambda request: request.params.get("AccountSid", ""),
+    ordering=lambda facts: facts.params.get("AccountSid", ""),
 )
 
-KINDS: Final = (MESSAGE_RECEIVED, MESSAGE_STATUS, CALL_STATUS, CALL_RECEIVED)
-"""All that are told by their parameters; at most one matches."""
+TOLD: Final = (
+    MESSAGE_RECEIVED,
+    MESSAGE_STATUS,
+    CONVERSATION,
+    TRANSCRIPTION,
+    RECORDING_STATUS,
+    CALL_STATUS,
+    CALL_RECEIVED,
+    TASKROUTER,
+    SYNC,
+    VERIFY,
+    DEBUGGER,
+    STUDIO,
+)
+"""All that are told by their parameters, the first that matches: a transcription, for one, has the parameters of its call,
+too."""
+KINDS: Final = {kind.name: kind for kind in (*TOLD, EVENT_STREAM, SENDGRID_EVENT, UNKNOWN)}
 
 
 def tell(params: Params, expected: Kind | None = None) -> Kind:
-    """Give the kind of a webhook, trying `expected`, the one its route is for, first."""
-    if expected is not None and expected.matches(params):
-        return expected
-    return next((kind for kind in KINDS if kind.matches(params)), UNKNOWN)
+    """Give the kind of a webhook: what its parameters tell, else `expected`, the one its route is for."""
+    return next((kind for kind in TOLD if kind.matches(params)), expected or UNKNOWN)
 
 
-def dedupe_key(kind: Kind, request: Request) -> str:
-    """Give the key under which duplicates of this event collapse."""
-    return _bounded(f"{request.params.get('AccountSid', '')}:{kind.name}:{kind.dedupe(request)}")
+def dedupe_key(kind: Kind, name: str, facts: Facts) -> str:
+    """Give the key under which duplicates of an event of `kind` collapse; `name` is the kind's whole name."""
+    return _bounded(f"{facts.params.get('AccountSid', '')}:{name}:{kind.dedupe(facts) or content_hash(facts)}")
 
 
-def ordering_key(kind: Kind, request: Request) -> str:
+def ordering_key(kind: Kind, facts: Facts) -> str:
     """Give the key within which events are handled in order."""
-    return _bounded(kind.ordering(request))
+    return _bounded(kind.ordering(facts) or facts.params.get("AccountSid", ""))
 
 
 def _bounded(key: str) -> str:

@@ -1,66 +1,39 @@
-"""What Twilio is answered once an event is safe.
+"""What Twilio is answered, and how that looks on the wire.
 
 Never text/plain: Twilio would text it back to the sender. A call without further TwiML ends.
 Source: https://www.twilio.com/docs/messaging/twiml#twilio-expects, https://www.twilio.com/docs/voice/twiml.
 """
 
-import time
 from functools import lru_cache
 from http import HTTPStatus
+from typing import Final
 from wsgiref.handlers import format_date_time
 
-from aiohttp import HttpVersion11, web
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.web_request import BaseRequest
+from ingress.request import Reply
 
-from ingress.catalogue import CALL_RECEIVED, MESSAGE_RECEIVED, Kind
+EMPTY_TWIML: Final = Reply(200, "text/xml", b"<Response/>")
+NO_CONTENT: Final = Reply(204)
 
-_EMPTY_TWIML = b"<Response/>"
-
-
-class WholeReply(web.Response):
-    """A reply whose bytes, head and body, are known beforehand and written at once.
-
-    It is for a connection that stays open, which is nearly every one; assembling the same headers for each request took a
-    tenth of ingress' time.
-    """
-
-    def __init__(self, status: int, wire: bytes) -> None:
-        super().__init__(status=status)
-        self._wire = wire
-
-    async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
-        """Take note of the connection; nothing is written yet."""
-        self._req = request
-        self._keep_alive = True
-        return None
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        """Write the reply, unless the client has gone."""
-        transport = self._req.transport if self._req is not None else None
-        if transport is not None:
-            transport.write(self._wire)
-        self._eof_sent = True
+_ALLOW: Final = "Allow: GET, POST\r\n"
 
 
-def accepted(kind: Kind, request: BaseRequest) -> web.Response:
-    """Give the reply to an event of `kind` that is in Redis: empty TwiML where Twilio expects TwiML, else 204."""
-    twiml = kind in (MESSAGE_RECEIVED, CALL_RECEIVED)
-    if request.version == HttpVersion11 and request.keep_alive:
-        return WholeReply(200 if twiml else 204, _wire(int(time.time()), twiml=twiml))
-    return web.Response(body=_EMPTY_TWIML, content_type="text/xml") if twiml else web.Response(status=204)
-
-
-def refused(status: int) -> web.Response:
+@lru_cache(maxsize=256)
+def refused(status: int) -> Reply:
     """Give the reply to a request that was not accepted: the status and nothing else, so that nothing leaks."""
-    headers = {"Allow": "POST"} if status == HTTPStatus.METHOD_NOT_ALLOWED else None
-    return web.Response(status=status, headers=headers)
+    return Reply(status)
 
 
-@lru_cache(maxsize=4)
-def _wire(now_s: int, *, twiml: bool) -> bytes:
-    date = f"Date: {format_date_time(now_s)}\r\n"
-    if not twiml:
-        return f"HTTP/1.1 204 No Content\r\n{date}\r\n".encode()
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: {len(_EMPTY_TWIML)}\r\n{date}\r\n"
-    return head.encode() + _EMPTY_TWIML
+@lru_cache(maxsize=64)
+def wire(reply: Reply, now_s: int, *, keep_open: bool) -> bytes:
+    """Give the bytes of `reply`, head and body, at Unix time `now_s`. They are the same for all of one second."""
+    status = HTTPStatus(reply.status)
+    head = f"HTTP/1.1 {status.value} {status.phrase}\r\nDate: {format_date_time(now_s)}\r\n"
+    if reply.content_type:
+        head += f"Content-Type: {reply.content_type}\r\n"
+    if status is not HTTPStatus.NO_CONTENT:
+        head += f"Content-Length: {len(reply.body)}\r\n"
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        head += _ALLOW
+    if not keep_open:
+        head += "Connection: close\r\n"
+    return f"{head}\r\n".encode() + reply.body

@@ -1,65 +1,129 @@
-"""aiohttp's low-level server, with our limits.
-
-There is nothing to route, so requests skip the router, its middlewares and the application.
-"""
+"""The port that Twilio calls: its connections, how many there may be, how long they may take, and how they end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, NamedTuple
 
-from aiohttp import StreamReader, web
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http import RawRequestMessage
-from aiohttp.web_request import BaseRequest
+from aiojobs import Job
 
-from ingress import replies
-from ingress.metrics import count_request
+from ingress.connection import Connection
+from ingress.metrics import CONNECTIONS, count_request
+from ingress.replies import refused
+from ingress.request import Reply, Request
+from shared.clock import Clock
+from shared.http import explain_os_error
 from shared.logs import Logger
+from shared.service import Supervisor
 
-Handle = Callable[[BaseRequest], Awaitable[web.StreamResponse]]
-
-
-class Connection(web.RequestHandler):
-    """One connection. What cannot be parsed is answered with a bare status and counted, never quoted or logged."""
-
-    logger: Logger  # type: ignore[assignment]
-
-    def handle_error(
-        self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
-    ) -> web.StreamResponse:
-        """Give the answer to a request that aiohttp could not parse (400), or that we failed at (500)."""
-        if status >= 500:  # noqa: PLR2004 - a server error
-            self.logger.error("a request failed inside ingress", exc_info=exc)
-        count_request("none", status, "malformed" if status < 500 else "failed").inc()  # noqa: PLR2004
-        response = replies.refused(status)
-        response.force_close()
-        return response
+_SWEEP_INTERVAL_S: Final = 0.5
+_BACKLOG: Final = 4096
+"""Connections that the kernel accepts ahead; a burst of slow clients must not keep Twilio from connecting."""
+_GIVEN_UP: Final = 0.1
+"""Share of the connections that end when there are too many."""
 
 
-class Server(web.Server):
-    """Takes requests to `handle`. `max_body` is in bytes; reading a larger body raises."""
+class Limits(NamedTuple):
+    """Times in seconds: `read_timeout_s` for a request to come, `keepalive_s` for the next one to begin, `shutdown_s` for those
+    under way when the service stops. `connections` is how many there may be at once, `largest_body` in bytes of any route."""
 
-    def __init__(self, handle: Handle, max_body: int, logger: Logger) -> None:
-        super().__init__(
-            handle,
-            request_factory=self._make,
-            access_log=None,
-            auto_decompress=False,  # a compressed body could grow past every limit; Twilio sends none
-            logger=logger,
-        )
-        self._max_body = max_body
-        self._running_loop = asyncio.get_running_loop()
+    read_timeout_s: float
+    keepalive_s: float
+    shutdown_s: float
+    connections: int
+    largest_body: int
 
-    def __call__(self) -> web.RequestHandler:
-        """Make the handler of a new connection."""
-        return Connection(self, loop=self._running_loop, **self._kwargs)
 
-    def _make(
+class Server:
+    """Takes each request to `handle`. `body_limit` gives the largest body in bytes for a target and headers."""
+
+    def __init__(
         self,
-        message: RawRequestMessage,
-        payload: StreamReader,
-        protocol: web.RequestHandler,
-        writer: AbstractStreamWriter,
-        task: "asyncio.Task[None]",
-    ) -> BaseRequest:
-        loop = self._running_loop
-        return BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=self._max_body)
+        handle: Callable[[Request], Awaitable[Reply]],
+        body_limit: Callable[[str, Mapping[str, str]], int],
+        limits: Limits,
+        clock: Clock,
+        logger: Logger,
+    ) -> None:
+        self.loop = asyncio.get_running_loop()  # kept: asking for it is a system call before Python 3.12
+        self.clock = clock
+        self.body_limit = body_limit
+        self.read_timeout_s = limits.read_timeout_s
+        self.keepalive_s = limits.keepalive_s
+        self.largest_body = limits.largest_body
+        self._limits = limits
+        self._handle = handle
+        self._logger = logger
+        self._connections: set[Connection] = set()
+        self._none_left = asyncio.Event()
+        self._listener: asyncio.Server | None = None
+        self._sweeper: Job[None] | None = None
+        CONNECTIONS.set_function(lambda: len(self._connections))
+
+    async def start(self, host: str, port: int, supervisor: Supervisor) -> int:
+        """Listen, beside other processes that do so on the same port; gives the port.
+
+        Raises:
+            PortTakenError: if another program listens there.
+            AddressError: if this machine cannot listen there.
+
+        """
+        with explain_os_error(host, port, setting="INGRESS"):
+            self._listener = await self.loop.create_server(
+                lambda: Connection(self), host, port, backlog=_BACKLOG, reuse_port=True
+            )
+        self._sweeper = await supervisor.spawn("sweep of connections", self._sweep())
+        return int(self._listener.sockets[-1].getsockname()[1])
+
+    async def stop(self) -> None:
+        """Take no more requests, and answer those under way, as far as the time for it reaches."""
+        if self._listener is not None:
+            self._listener.close()
+        for connection in list(self._connections):
+            connection.stop()
+        if self._connections:
+            self._none_left.clear()
+            try:
+                await asyncio.wait_for(self._none_left.wait(), self._limits.shutdown_s)
+            except TimeoutError:
+                for connection in list(self._connections):
+                    connection.abort()
+        if self._sweeper is not None:
+            await self._sweeper.close()
+
+    def admit(self, connection: Connection) -> None:
+        """Take note of a new connection, and make room if there are too many: those that have been idle longest go."""
+        self._connections.add(connection)
+        if len(self._connections) > self._limits.connections:
+            by_age = sorted(self._connections, key=lambda one: one.deadline)
+            for oldest in by_age[: max(1, int(len(by_age) * _GIVEN_UP))]:
+                oldest.expire()
+
+    def dismiss(self, connection: Connection) -> None:
+        """Take note of the end of a connection."""
+        self._connections.discard(connection)
+        if not self._connections:
+            self._none_left.set()
+
+    async def answer(self, request: Request) -> Reply:
+        """Give the reply to `request`, whatever happens."""
+        try:
+            return await self._handle(request)
+        except Exception:
+            self._logger.exception("a request failed inside ingress")
+            self.count_refusal(500, "failed")
+            return refused(500)
+
+    def count_refusal(self, status: int, outcome: str) -> None:
+        """Count an answer to what never became a request that somebody could handle."""
+        count_request("none", int(status), outcome).inc()
+
+    async def _sweep(self) -> None:
+        while True:
+            await self.clock.sleep(_SWEEP_INTERVAL_S)
+            self.sweep()
+
+    def sweep(self) -> None:
+        """End every connection whose deadline has passed."""
+        now = self.clock.monotonic()
+        for connection in [one for one in self._connections if one.deadline < now]:
+            connection.expire()

@@ -1,22 +1,27 @@
 """The way of one request: read, verify, translate, write, reply."""
 
-from functools import lru_cache
+from asyncio import gather
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from aiohttp import web
-from aiohttp.web_request import BaseRequest
-
-from ingress import catalogue, replies
-from ingress.metrics import REQUEST_SECONDS, count_request, count_signer
-from ingress.routes import ROUTES, Route
-from ingress.signature import Keyring
-from ingress.writer import Writer
-from shared.broker.append import Appended
+from ingress.catalogue import EVENT_STREAM, Kind
+from ingress.content import Content, decode, is_encoded
+from ingress.forwarded import Proxies
+from ingress.limiter import AddressLimit, SenderLimit
+from ingress.metrics import STAGE_SECONDS, count_request, count_signer
+from ingress.replies import refused
+from ingress.request import Reply, Request
+from ingress.routes import Route, Routes
+from ingress.signature import Claim
+from ingress.translate import Provenance, Translated, translate
+from ingress.writer import NotStoredError, Stored, Writer
 from shared.clock import Clock
-from shared.errors import BrokerUnavailableError
-from shared.event import Event, new_event_id
-from shared.forms import FORM, Form, parse_form
+from shared.kinds import label_of
 from shared.logs import Logger
 from shared.metrics import count_event
+from shared.topics import BULK
+
+_WARN_INTERVAL_S = 60.0
 
 
 class Refusal(Exception):
@@ -28,107 +33,99 @@ class Refusal(Exception):
         self.outcome = outcome
 
 
+class Guards(NamedTuple):
+    """What may keep a request out or send it elsewhere. `max_in_flight` counts requests."""
+
+    proxies: Proxies
+    senders: SenderLimit
+    addresses: AddressLimit
+    max_in_flight: int
+
+
 class Webhooks:
-    """Answers Twilio. A 2xx means that the event is verified and in Redis, now or since an earlier delivery."""
+    """Answers Twilio. A 2xx means that every event of the request is verified and safe, now or since an earlier delivery."""
 
     def __init__(
-        self, keyring: Keyring, writer: Writer, max_body: int, max_in_flight: int, clock: Clock, logger: Logger
+        self, routes: Routes, guards: Guards, writer: Writer, public_urls: Sequence[str], clock: Clock, logger: Logger
     ) -> None:
-        """Take the parts. `max_body` is in bytes, `max_in_flight` counts requests whose body has come."""
-        self._keyring = keyring
+        self._routes = routes
+        self._guards = guards
         self._writer = writer
+        self._public_urls = public_urls
         self._clock = clock
-        self._max_body = max_body
-        self._max_in_flight = max_in_flight
-        self._in_flight = 0
         self._logger = logger
+        self._in_flight = 0
         self._quiet_until = 0.0
 
-    async def handle(self, request: BaseRequest) -> web.StreamResponse:
+    async def handle(self, request: Request) -> Reply:
         """Answer one request, whatever it is."""
-        started = self._clock.monotonic()
-        path = request.raw_path.partition("?")[0]
-        route = ROUTES.get(path)
+        route = self._routes.find(request.target)
+        if route is None:
+            count_request("none", 404, "unknown_path").inc()
+            return refused(404)
         try:
-            kind, outcome = await self._accept(request, route)
-            response = replies.accepted(kind, request)
+            reply, outcome = await self._accept(request, route)
         except Refusal as refusal:
-            response, outcome = replies.refused(refusal.status), refusal.outcome
-        count_request(route.path if route else "none", response.status, outcome).inc()
-        REQUEST_SECONDS.observe(self._clock.monotonic() - started)
-        return response
+            reply, outcome = refused(_kept_by_twilio(refusal, request, route)), refusal.outcome
+        count_request(route.path, reply.status, outcome).inc()
+        return reply
 
-    async def _accept(self, request: BaseRequest, route: Route | None) -> tuple[catalogue.Kind, str]:
-        """Give the kind of the event in `request`, and whether it is a new one, once it is in Redis."""
-        expected = self._check_head(request, route)
-        body, form = await self._read(request)
-        if self._in_flight >= self._max_in_flight:  # counted from here, so that a body that never comes holds no place
-            raise Refusal(503, "overloaded")
+    async def _accept(self, request: Request, route: Route) -> tuple[Reply, str]:
+        """Give the reply to `request`, and what became of it, once all its events are safe."""
+        started = self._clock.monotonic()
+        STAGE_SECONDS["read"].observe(started - request.began)
+        self._check(request, route)
         self._in_flight += 1
         try:
-            kind, event = self._verified_event(request, expected, body, form)
-            return kind, await self._write(kind, event)
+            content = self._decode(request)
+            signature, signer = self._verify(request, content, route)
+            verified = self._clock.monotonic()
+            STAGE_SECONDS["verify"].observe(verified - started)
+            events = translate(request, content, route.expected, Provenance(self._clock.now_ms(), signature, signer))
+            translated = self._clock.monotonic()
+            STAGE_SECONDS["translate"].observe(translated - verified)
+            outcome = await self._write(events, route)
+            STAGE_SECONDS["write"].observe(self._clock.monotonic() - translated)
         finally:
             self._in_flight -= 1
+        return route.reply_to(events[0].kind if events else None), outcome
 
-    def _verified_event(
-        self, request: BaseRequest, expected: catalogue.Kind | None, body: bytes, form: Form
-    ) -> tuple[catalogue.Kind, Event]:
-        """Verify the request, then give the event that it is, and its kind."""
-        params = dict(form)
-        signature, signer = self._verify(request, form, params)
-        kind = catalogue.tell(params, expected)
-        facts = catalogue.Request(request.raw_path, params, form)
-        now_ms = self._clock.now_ms()
-        return kind, Event(
-            id=new_event_id(now_ms),
-            kind=kind.name,
-            key=catalogue.ordering_key(kind, facts),
-            dedupe_key=catalogue.dedupe_key(kind, facts),
-            received_at=now_ms,
-            account=params.get("AccountSid", ""),
-            content_type=_text(request.headers.get("Content-Type", "")),
-            target=request.raw_path,
-            body=body,
-            signature=signature,
-            signer=signer,
-            traceparent=_text(request.headers.get("traceparent", "")),
-        )
-
-    def _check_head(self, request: BaseRequest, route: Route | None) -> catalogue.Kind | None:
-        if route is None:
-            raise Refusal(404, "unknown_path")
-        if request.method != "POST":
+    def _check(self, request: Request, route: Route) -> None:
+        if self._in_flight >= self._guards.max_in_flight:
+            raise Refusal(503, "overloaded")
+        if request.method not in ("POST", "GET"):
             raise Refusal(405, "wrong_method")
-        if "Expect" in request.headers:
-            raise Refusal(417, "expectation")  # nobody is told to go on; Twilio does not ask
-        if not _is_form(request.headers.get("Content-Type", "")):
-            raise Refusal(415, "wrong_content_type")
-        if (request.content_length or 0) > self._max_body:
+        if is_encoded(request.headers.get("Content-Encoding", "")):
+            raise Refusal(415, "compressed")
+        if len(request.body) > route.body_limit(request.headers.get("Content-Type", "")):
             raise Refusal(413, "too_large")
-        return route.expected
+        if self._guards.addresses.blocks(self._guards.proxies.client(request)):
+            raise Refusal(403, "flooding")
 
-    async def _read(self, request: BaseRequest) -> tuple[bytes, Form]:
+    def _decode(self, request: Request) -> Content:
         try:
-            request.raw_path.encode()  # a target that is not UTF-8 could neither be signed nor stored
-            body = await request.read()
-            return body, parse_form(body)
-        except web.HTTPRequestEntityTooLarge:
-            raise Refusal(413, "too_large") from None
-        except (ValueError, web.RequestPayloadError, ConnectionError):
+            request.target.encode()  # a target that is not UTF-8 could neither be signed nor stored
+            return decode(request)
+        except ValueError:
+            self._guards.addresses.refused(self._guards.proxies.client(request))
             raise Refusal(400, "unparsable") from None
 
-    def _verify(self, request: BaseRequest, form: Form, params: catalogue.Params) -> tuple[str, str]:
-        signature = request.headers.get("X-Twilio-Signature", "")
-        account = params.get("AccountSid", "")
-        signer = self._keyring.verify(request.raw_path, form, account, signature.encode(errors="replace"))
+    def _verify(self, request: Request, content: Content, route: Route) -> tuple[str, str]:
+        """Give the signature, and the name of the secret that made it."""
+        proxies, addresses = self._guards.proxies, self._guards.addresses
+        account = content.params.get("AccountSid", "")
+        claim = Claim(request.target, request.headers, content.signed, content.body, account, proxies.base(request))
+        signer = route.verifier.verify(claim)
+        signature = route.verifier.signature_of(request.headers)
         if signer is None:
-            self._warn_of_refusal(request, signed=bool(signature))
+            addresses.refused(proxies.client(request))
+            self._warn_of_refusal(route, signed=bool(signature))
             raise Refusal(403, "bad_signature" if signature else "no_signature")
+        addresses.verified(proxies.client(request))
         count_signer(signer).inc()
         return signature, signer
 
-    def _warn_of_refusal(self, request: BaseRequest, *, signed: bool) -> None:
+    def _warn_of_refusal(self, route: Route, *, signed: bool) -> None:
         """Say at most once a minute that requests are refused: it is what a wrong PUBLIC_URL or token looks like."""
         now = self._clock.monotonic()
         if now < self._quiet_until:
@@ -136,35 +133,44 @@ class Webhooks:
         self._quiet_until = now + _WARN_INTERVAL_S
         self._logger.warning(
             "a request was refused, its signature is missing or wrong",
-            path=request.raw_path.partition("?")[0],
+            path=route.path,
             signed=signed,
-            tried=self._keyring.public_urls,
+            tried=self._public_urls,
             remedy="if Twilio sent it: PUBLIC_URL must be what Twilio calls, up to but without /twilio, and "
             "TWILIO_AUTH_TOKEN the token of that account",
         )
 
-    async def _write(self, kind: catalogue.Kind, event: Event) -> str:
-        try:
-            appended = await self._writer.write(kind.topic, event)
-        except BrokerUnavailableError:
-            raise Refusal(503, "redis_unavailable") from None
-        outcome = _OUTCOMES[appended]
-        count_event(kind.topic, kind.name, outcome).inc()
-        if appended is Appended.FULL:
-            raise Refusal(503, outcome)
-        return outcome
+    async def _write(self, events: Sequence[Translated], route: Route) -> str:
+        """Write all of `events`, in their order; gives what became of them. All are written before any error is raised."""
+        writes = [(one, topic := self._topic(one, route), self._writer.write(topic, one.event)) for one in events]
+        refusal, outcomes = None, {Stored.DUPLICATE.value}
+        if len(writes) > 1:
+            await gather(*(stored for _, _, stored in writes), return_exceptions=True)
+        for one, topic, stored in writes:
+            try:
+                outcome = (await stored).value
+            except NotStoredError as error:
+                outcome, refusal = error.outcome, Refusal(503, error.outcome)
+            count_event(topic, label_of(one.event.kind), outcome).inc()
+            outcomes.add(outcome)
+        if refusal is not None:
+            raise refusal
+        return next(one.value for one in (Stored.SPOOLED, Stored.NEW, Stored.DUPLICATE) if one.value in outcomes)
+
+    def _topic(self, one: Translated, route: Route) -> str:
+        kind: Kind = one.kind
+        topic = route.topic or kind.topic
+        if kind.sender is None:
+            return topic
+        sender = kind.sender(one.params)
+        return BULK if self._guards.senders.demotes(one.event.account, sender, route.rate) else topic
 
 
-_WARN_INTERVAL_S = 60.0
+def _kept_by_twilio(refusal: Refusal, request: Request, route: Route) -> int:
+    """Give the status of a refusal.
 
-_OUTCOMES = {Appended.NEW: "accepted", Appended.DUPLICATE: "duplicate", Appended.FULL: "backlog_full"}
-
-
-def _text(header: str) -> str:
-    """Give `header` without the bytes that are not UTF-8; those parts of a request are not covered by its signature."""
-    return header if header.isascii() else header.encode(errors="replace").decode()
-
-
-@lru_cache(maxsize=64)
-def _is_form(content_type: str) -> bool:
-    return content_type.partition(";")[0].strip().lower() == FORM
+    Twilio discards an Event Streams delivery for good after most 4xx, and repeats it for hours after a 5xx: time enough to mend
+    a wrong token, or a limit that was too low. So whatever may be our fault is a 5xx there.
+    """
+    signed = bool(route.verifier.signature_of(request.headers))
+    return 503 if route.expected is EVENT_STREAM and signed and refusal.status in (403, 413) else refusal.status

@@ -1,32 +1,79 @@
 """Group commit: while one batch is on its way to Redis, the next one gathers; no timer is involved.
 
 A lone event is written at once, and under load the batches grow by themselves to whatever arrives during one round trip.
+
+What Redis does not confirm within the budget goes to the spool, and so does every later event of a key that has one lying
+there: it queues behind it. Whether Redis has an unconfirmed event is not known; its dedupe key keeps it from being two.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
+from enum import StrEnum
+from functools import partial
+from typing import Final, NamedTuple
 
 from aiojobs import Job
 
 from ingress.metrics import BATCH_EVENTS
+from ingress.spool import Spool, SpoolError
 from shared.broker.append import Appended, Appender
-from shared.errors import BrokerUnavailableError
+from shared.clock import Clock
+from shared.errors import BrokerUnavailableError, HooklineError
 from shared.event import Event
 from shared.service import Supervisor
 
-_Waiting = tuple[str, Event, asyncio.Future[Appended]]
+_LARGEST_BATCH: Final = 500
+"""Events; a longer script would hold up Redis for everybody else."""
+_LEAST_S: Final = 0.02
+"""What a batch gets even if its first event has waited for most of the budget."""
+
+
+class Stored(StrEnum):
+    """Where an event is safe now; the values are those of the metrics' label `outcome`."""
+
+    NEW = "accepted"
+    DUPLICATE = "duplicate"
+    SPOOLED = "spooled"
+
+
+class NotStoredError(HooklineError):
+    """An event is not known to be safe anywhere. `outcome` is the reason, as in the metrics."""
+
+    def __init__(self, outcome: str, message: str) -> None:
+        self.outcome = outcome
+        super().__init__(message)
+
+
+class _Waiting(NamedTuple):
+    topic: str
+    event: Event
+    since: float
+    stored: "asyncio.Future[Stored]"
+
+    def succeed(self, stored: Stored) -> None:
+        if not self.stored.done():
+            self.stored.set_result(stored)
+
+    def fail(self, outcome: str, message: str) -> None:
+        if not self.stored.done():
+            self.stored.set_exception(NotStoredError(outcome, message))
 
 
 class Writer:
-    """Writes events durably, in the order in which they come, once `ready` says so.
+    """Makes events safe, in the order in which they come: in Redis, once `ready` says so, or else in `spool`, if there is one.
 
-    `budget_s` is the longest a batch may take, in seconds.
+    `budget_s` is how long Redis has for it, `limit_s` the spool and Redis together, both in seconds.
     """
 
-    def __init__(self, appender: Appender, ready: Callable[[], bool], budget_s: float) -> None:
+    def __init__(
+        self, appender: Appender, spool: Spool | None, ready: Callable[[], bool], budget_s: float, limit_s: float, clock: Clock
+    ) -> None:
         self._appender = appender
+        self._spool = spool
         self._ready = ready
         self._budget_s = budget_s
+        self._limit_s = limit_s
+        self._clock = clock
         self._waiting: list[_Waiting] = []
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()  # kept: asking for it is a system call before Python 3.12
@@ -41,51 +88,87 @@ class Writer:
         if self._job is not None:
             await self._job.close()
 
-    async def write(self, topic: str, event: Event) -> Appended:
-        """Write `event` to `topic`; returns once Redis has it, knew it already, or has no room.
-
-        Raises:
-            BrokerUnavailableError: if Redis did not confirm it in time. It may be there all the same.
-
-        """
-        if not self._ready():
-            raise BrokerUnavailableError("Redis has not been reached yet, so nothing can be written.")
-        written: asyncio.Future[Appended] = self._loop.create_future()
-        self._waiting.append((topic, event, written))
+    def write(self, topic: str, event: Event) -> "asyncio.Future[Stored]":
+        """Write `event` to `topic`; the future ends once it is safe, or with a `NotStoredError` if that is not known."""
+        stored: asyncio.Future[Stored] = self._loop.create_future()
+        self._waiting.append(_Waiting(topic, event, self._clock.monotonic(), stored))
         self._wake.set()
-        return await written
+        return stored
 
     async def _run(self) -> None:
         while True:
             await self._wake.wait()
-            await self._write_batch()
+            await self.write_batch()
             if not self._waiting:
                 self._wake.clear()
 
-    async def _write_batch(self) -> None:
-        batch, self._waiting = self._waiting, []
-        BATCH_EVENTS.observe(len(batch))
+    async def write_batch(self) -> None:
+        """Make what has gathered safe, up to one batch."""
+        batch, self._waiting = self._waiting[:_LARGEST_BATCH], self._waiting[_LARGEST_BATCH:]
+        if not self._ready():
+            self._go_elsewhere(batch, "redis_unavailable", "Redis has not been reached yet.")
+            return
+        batch = self._let_queue(batch)
+        if not batch:
+            return
         try:
-            results = await self._appender.append([(topic, event) for topic, event, _ in batch], self._budget_s)
+            results = await self._appender.append([(one.topic, one.event) for one in batch], self._time_left(batch[0]))
         except BaseException:
-            self._fail(batch, "The writer stopped.")
-            self._fail_waiting("The writer stopped.")
+            self._fail([*batch, *self._waiting], "stopped", "The writer stopped.")
             raise
-        failed = [result for result in results if isinstance(result, BrokerUnavailableError)]
-        for waiting, result in zip(batch, results, strict=True):
+        BATCH_EVENTS.observe(len(batch))
+        self._settle(batch, results)
+
+    def _time_left(self, oldest: _Waiting) -> float:
+        return max(_LEAST_S, oldest.since + self._budget_s - self._clock.monotonic())
+
+    def _let_queue(self, batch: list[_Waiting]) -> list[_Waiting]:
+        """Send the events whose key has predecessors in the spool behind these; gives the others."""
+        if self._spool is None or not self._spool.events:
+            return batch
+        free = []
+        for one in batch:
+            if self._spool.holds(one.topic, one.event.key):
+                self._go_elsewhere([one], "redis_unavailable", "The spool is being drained.")
+            else:
+                free.append(one)
+        return free
+
+    def _settle(self, batch: Sequence[_Waiting], results: Sequence[Appended | BrokerUnavailableError]) -> None:
+        failed = 0
+        for one, result in zip(batch, results, strict=True):
             if isinstance(result, BrokerUnavailableError):
-                self._fail([waiting], str(result))
-            elif not waiting[2].done():
-                waiting[2].set_result(result)
-        if len(failed) == len(results):
-            self._fail_waiting(str(failed[0]))
+                failed += 1
+                self._go_elsewhere([one], "redis_unavailable", str(result))
+            elif result is Appended.FULL:
+                self._go_elsewhere([one], "backlog_full", "The topic has as many events as it may.")
+            else:
+                one.succeed(_STORED[result])
+        if failed == len(batch):  # those that gathered behind it have waited as long, and would fare no better
+            waiting, self._waiting = self._waiting, []
+            self._go_elsewhere(waiting, "redis_unavailable", "Redis does not answer.")
 
-    def _fail_waiting(self, reason: str) -> None:
-        """Fail all that gathered behind a failed batch: they have waited as long, and would fare no better."""
-        waiting, self._waiting = self._waiting, []
-        self._fail(waiting, reason)
+    def _go_elsewhere(self, batch: Sequence[_Waiting], outcome: str, message: str) -> None:
+        """Put events into the spool, in their order, or fail them where there is none."""
+        if self._spool is None:
+            self._fail(batch, outcome, message)
+            return
+        for one in batch:
+            self._spool.put(one.topic, one.event).add_done_callback(partial(_spooled, one))
+            left_s = one.since + self._limit_s - self._clock.monotonic()
+            self._clock.call_later(max(0.0, left_s), partial(one.fail, "spool_slow", "The disk of the spool is too slow."))
 
-    def _fail(self, batch: Sequence[_Waiting], reason: str) -> None:
-        for _, _, written in batch:
-            if not written.done():
-                written.set_exception(BrokerUnavailableError(reason))
+    def _fail(self, batch: Sequence[_Waiting], outcome: str, message: str) -> None:
+        for one in batch:
+            one.fail(outcome, message)
+
+
+_STORED: Final = {Appended.NEW: Stored.NEW, Appended.DUPLICATE: Stored.DUPLICATE}
+
+
+def _spooled(one: _Waiting, done: "asyncio.Future[None]") -> None:
+    error = done.exception()
+    if error is None:
+        one.succeed(Stored.SPOOLED)
+    else:
+        one.fail("spool_full" if isinstance(error, SpoolError) else "failed", str(error))

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from ingress.routes import ROUTES
+from ingress.routes import PATHS
 from shared.event import Event
 from shared.forms import parse_form
 from shared.topics import BULK, CALLS, CONVERSATIONS, DEFAULT_TOPICS, EVENTS, MESSAGES, STATUSES
@@ -64,12 +64,15 @@ async def test_duplicate(ingress: LocalIngress, stored: Stored, params: Params, 
     assert len(stored.events()) == 1
 
 
-@pytest.mark.parametrize("path", [*ROUTES])
+@pytest.mark.parametrize("path", [*PATHS])
 async def test_every_route_takes_every_kind(ingress: LocalIngress, stored: Stored, path: str) -> None:
     """A webhook that was configured for the wrong route is taken for what it is, and answered as that."""
     for params, _, _, status in KINDS_OF_WEBHOOKS.values():
         assert_accepted(await ingress.client.post(TWILIO.webhook(params, path)), status)
-    assert sorted(event.kind for event in stored.events()) == sorted(kind for _, kind, _, _ in KINDS_OF_WEBHOOKS.values())
+    expected = [kind for _, kind, _, _ in KINDS_OF_WEBHOOKS.values()]
+    if path == "/twilio/studio":  # what its widgets send may have any fields
+        expected = ["studio" if kind == "unknown" else kind for kind in expected]
+    assert sorted(event.kind for event in stored.events()) == sorted(expected)
 
 
 async def test_event_holds_all_of_the_request(ingress: LocalIngress, stored: Stored) -> None:

@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from ingress.writer import Writer
+from ingress.writer import NotStoredError, Writer
+from ingress.writer import Stored as Outcome
 from shared.broker.append import Appended, Appender
 from shared.broker.connection import RedisConnectionManager
+from shared.clock import SystemClock
 from shared.errors import BrokerUnavailableError
 from shared.event import Event
 from shared.service import Supervisor
@@ -47,7 +49,7 @@ def appender(connect: Connect, own_redis: RedisServer) -> CountingAppender:
 
 
 async def started(appender: Appender, supervisor: Supervisor, budget_s: float = LONG_S) -> Writer:
-    writer = Writer(appender, lambda: True, budget_s)
+    writer = Writer(appender, None, lambda: True, budget_s, budget_s, SystemClock())
     await writer.start(supervisor)
     return writer
 
@@ -63,8 +65,8 @@ async def test_lone_event_is_written_at_once(
     """Nobody waits for company: a single event is a batch."""
     writer = await started(appender, supervisor)
     one = event()
-    assert await writer.write(MESSAGES, one) is Appended.NEW
-    assert await writer.write(MESSAGES, one) is Appended.DUPLICATE
+    assert await writer.write(MESSAGES, one) is Outcome.NEW
+    assert await writer.write(MESSAGES, one) is Outcome.DUPLICATE
     assert appender.batches == [1, 1]
     assert events_in(own_redis) == [one]
 
@@ -76,13 +78,13 @@ async def test_events_gather_while_one_batch_is_under_way(
     writer = await started(appender, supervisor)
     events = [event() for _ in range(600)]
     own_redis.pause()
-    first = asyncio.create_task(writer.write(MESSAGES, events[0]))
+    first = asyncio.ensure_future(writer.write(MESSAGES, events[0]))
     while not appender.batches:
         await asyncio.sleep(0)
-    others = [asyncio.create_task(writer.write(MESSAGES, one)) for one in events[1:]]
+    others = [asyncio.ensure_future(writer.write(MESSAGES, one)) for one in events[1:]]
     await asyncio.sleep(0)
     own_redis.resume()
-    assert set(await asyncio.gather(first, *others)) == {Appended.NEW}
+    assert set(await asyncio.gather(first, *others)) == {Outcome.NEW}
     assert (appender.batches[0], sum(appender.batches)) == (1, 600)
     assert len(appender.batches) <= 4
     assert events_in(own_redis) == events
@@ -95,11 +97,11 @@ async def test_every_caller_gets_its_own_outcome(
     writer = await started(appender, supervisor)
     own_redis.pause()
     keys = [f"key {number % 7}" for number in range(50)]
-    writing = [asyncio.create_task(writer.write(MESSAGES, event(key))) for key in keys]
+    writing = [asyncio.ensure_future(writer.write(MESSAGES, event(key))) for key in keys]
     await asyncio.sleep(0)
     own_redis.resume()
     outcomes = await asyncio.gather(*writing)
-    assert outcomes == [Appended.NEW] * 7 + [Appended.DUPLICATE] * 43
+    assert outcomes == [Outcome.NEW] * 7 + [Outcome.DUPLICATE] * 43
 
 
 async def test_spent_budget_fails_all_that_wait(
@@ -107,19 +109,19 @@ async def test_spent_budget_fails_all_that_wait(
 ) -> None:
     """Whoever waits when Redis proves stalled is told at once, instead of spending a budget of its own; then it goes on."""
     writer = await started(appender, supervisor, SHORT_S)
-    assert await writer.write(MESSAGES, event()) is Appended.NEW
+    assert await writer.write(MESSAGES, event()) is Outcome.NEW
     own_redis.pause()
-    first = asyncio.create_task(writer.write(MESSAGES, event()))
+    first = asyncio.ensure_future(writer.write(MESSAGES, event()))
     while len(appender.batches) < 2:
         await asyncio.sleep(0)
-    others = [asyncio.create_task(writer.write(MESSAGES, event())) for _ in range(300)]
+    others = [asyncio.ensure_future(writer.write(MESSAGES, event())) for _ in range(300)]
     outcomes = await asyncio.gather(first, *others, return_exceptions=True)
-    assert {type(outcome) for outcome in outcomes} == {BrokerUnavailableError}
+    assert {type(outcome) for outcome in outcomes} == {NotStoredError}
     assert appender.batches == [1, 1]
     own_redis.resume()
     own_redis.restart()  # no late write of the batch that was given up
     writer = await started(appender, supervisor)
-    assert await writer.write(MESSAGES, event()) is Appended.NEW
+    assert await writer.write(MESSAGES, event()) is Outcome.NEW
 
 
 async def test_cancelled_caller_costs_the_others_nothing(
@@ -128,21 +130,24 @@ async def test_cancelled_caller_costs_the_others_nothing(
     """A caller that no longer waits does not disturb its batch."""
     writer = await started(appender, supervisor)
     own_redis.pause()
-    writing = [asyncio.create_task(writer.write(MESSAGES, event())) for _ in range(10)]
+    writing = [asyncio.ensure_future(writer.write(MESSAGES, event())) for _ in range(10)]
     await asyncio.sleep(0)
     writing[3].cancel()
     own_redis.resume()
     outcomes = await asyncio.gather(*writing, return_exceptions=True)
     assert isinstance(outcomes.pop(3), asyncio.CancelledError)
-    assert set(outcomes) == {Appended.NEW}
+    assert set(outcomes) == {Outcome.NEW}
     assert supervisor.failure is None
 
 
-async def test_nothing_is_written_before_the_layout_is_known(appender: CountingAppender, own_redis: RedisServer) -> None:
+async def test_nothing_is_written_before_the_layout_is_known(
+    appender: CountingAppender, supervisor: Supervisor, own_redis: RedisServer
+) -> None:
     """Until Redis has answered with a layout that is ours, writing is an error, and nothing waits."""
     ready = False
-    writer = Writer(appender, lambda: ready, LONG_S)
-    with pytest.raises(BrokerUnavailableError, match="not been reached yet"):
+    writer = Writer(appender, None, lambda: ready, LONG_S, LONG_S, SystemClock())
+    await writer.start(supervisor)
+    with pytest.raises(NotStoredError, match="not been reached yet"):
         await writer.write(MESSAGES, event())
     assert appender.batches == []
     assert events_in(own_redis) == []

@@ -37,6 +37,8 @@ def ingress_settings(redis_url: str) -> dict[str, str]:
         "INGRESS_HOST": LOOPBACK,
         "INGRESS_PORT": "0",
         "INGRESS_ADMIN_PORT": "0",
+        "INGRESS_SPOOL_PATH": "",  # tests of the spool name their own
+        "INGRESS_SENDER_RATE": "0",  # and those of the limits theirs
         "INGRESS_WRITE_BUDGET_MS": "5000",  # a busy machine must not turn a 200 into a 503
     }
 

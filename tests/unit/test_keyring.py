@@ -1,6 +1,6 @@
 """Which secrets and URLs a request is verified against."""
 
-from ingress.signature import Keyring, Secret, parse_secrets
+from ingress.signature import SIGNATURE, Claim, Keyring, Secret, parse_secrets
 from shared.forms import Form
 from tests.support.webhooks import sign
 
@@ -10,7 +10,8 @@ ACCOUNT, OTHER_ACCOUNT = "AC" + "1" * 32, "AC" + "2" * 32
 
 
 def signer(keyring: Keyring, token: str, url: str = URL, account: str = ACCOUNT) -> str | None:
-    return keyring.verify("/twilio", FORM, account, sign(token, f"{url}/twilio", tuple(FORM)).encode())
+    signature = sign(token, f"{url}/twilio", tuple(FORM))
+    return keyring.verify(Claim("/twilio", {SIGNATURE: signature}, FORM, None, account))
 
 
 def test_secrets_are_named_by_position() -> None:
@@ -35,7 +36,7 @@ def test_bound_token_verifies_its_own_account_only() -> None:
     assert signer(keyring, "tokenA") == "token1"
     assert signer(keyring, "tokenB") is None
     assert signer(keyring, "tokenA", account=OTHER_ACCOUNT) is None
-    assert signer(keyring, "tokenA", account="") is None
+    assert signer(keyring, "tokenB", account="") == "token2", "a webhook that names no account may be anybody's"
 
 
 def test_bound_and_unbound_tokens_together() -> None:
