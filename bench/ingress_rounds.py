@@ -133,6 +133,7 @@ class IngressRounds:
             "INGRESS_HOST": "127.0.0.1",
             "INGRESS_PORT": str(port),
             "INGRESS_ADMIN_PORT": str(admin_port),
+            "INGRESS_SPOOL_PATH": str(self._bed.directory / "spool.db"),
             "LOG_LEVEL": "warning",
         }
         with running("ingress", module("ingress"), self._bed.directory, self._bed.cores.service, settings) as child:

@@ -9,7 +9,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from ingress.content import Params
 from shared import topics
@@ -23,7 +25,7 @@ _SYNC_SIDS: Final = ("DocumentSid", "ListSid", "MapSid", "StreamSid")
 _SYNC_REVISIONS: Final = ("EventId", "DocumentRevision", "ItemRevision", "Revision", "StreamMessageSid", "MessageSid")
 
 
-class Facts(NamedTuple):
+class Facts(msgspec.Struct, frozen=True, gc=False):
     """What the keys of an event are made of. `path` is raw and without the query; the rest is as in
     `ingress.content.Content`."""
 
@@ -60,7 +62,7 @@ class Kind:
 def content_hash(facts: Facts) -> str:
     """Give a hash of the content, parameters in any order, without what differs between two deliveries of one event."""
     digest = sha256(facts.rest)
-    for name, value in sorted(facts.form):
+    for name, value in sorted(facts.form.pairs):
         if name not in _NOT_CONTENT:
             digest.update(f"{len(name)}:{name}{len(value)}:{value}".encode())
     return digest.hexdigest()[:32]
@@ -77,7 +79,8 @@ def _is_message_status(params: Params) -> bool:
 
 def _is_message_received(params: Params) -> bool:
     has_content = "Body" in params or "NumMedia" in params
-    return has_content and bool(_message_sid(params)) and "ConversationSid" not in params and not _is_message_status(params)
+    is_status = params.get("MessageStatus", "received") != "received"
+    return has_content and not is_status and bool(_message_sid(params)) and "ConversationSid" not in params
 
 
 def _is_transcription(params: Params) -> bool:
@@ -284,7 +287,10 @@ KINDS: Final = {kind.name: kind for kind in (*TOLD, EVENT_STREAM, SENDGRID_EVENT
 
 def tell(params: Params, expected: Kind | None = None) -> Kind:
     """Give the kind of a webhook: what its parameters tell, else `expected`, the one its route is for."""
-    return next((kind for kind in TOLD if kind.matches(params)), expected or UNKNOWN)
+    for kind in TOLD:
+        if kind.matches(params):
+            return kind
+    return expected or UNKNOWN
 
 
 def dedupe_key(kind: Kind, name: str, facts: Facts) -> str:

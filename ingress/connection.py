@@ -11,11 +11,12 @@ request that a webhook has no use for: without them a request costs half, and th
 """
 
 import asyncio
+import sys
 from collections import deque
 from http import HTTPStatus
 from math import inf
 from time import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import StreamReader
 from aiohttp.base_protocol import BaseProtocol
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 _PIPELINED: Final = 16
 """Requests that are parsed ahead; neither Twilio nor a usual proxy sends one before it has the reply to the last."""
 _LINGER_S: Final = 2.0
+_AT_ONCE: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
+"""Begin a task by running it, not by letting it wait for its turn."""
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -152,7 +155,8 @@ class Connection(BaseProtocol):
         request = Request(message.method, message.path, message.headers, body, self._peer, self._began)
         keep_open = not message.should_close and message.version == HttpVersion11
         self.deadline = inf
-        self._answering = self._loop.create_task(self._answer(request, keep_open=keep_open))
+        task = asyncio.Task(self._answer(request, keep_open=keep_open), loop=self._loop, **_AT_ONCE)
+        self._answering = None if task.done() else task
 
     async def _answer(self, request: Request, *, keep_open: bool) -> None:
         reply = await self._server.answer(request)

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
 from ingress.request import Request
-from shared.forms import FORM, Form, parse_form
+from shared.forms import EMPTY, FORM, Form, parse_form
 
 Params = Mapping[str, str]
 """Decoded parameters by Twilio's names; of a repeated one, the last."""
@@ -15,7 +15,7 @@ Params = Mapping[str, str]
 _NOT_ENCODED: Final = ("", "identity")
 
 
-class Content(NamedTuple):
+class Content(msgspec.Struct, frozen=True, gc=False):
     """What came. `path` is raw and without the query.
 
     `form` has all names and values that are content, of a form body or of a GET's query; `params` the same by name, and for a
@@ -43,16 +43,16 @@ def decode(request: Request) -> Content:
         return _decode_get(request, path, query)
     if is_form(request.headers.get("Content-Type", "")) or ("Content-Type" not in request.headers and not request.body):
         form = parse_form(request.body)
-        return Content(path, dict(form), form, query.encode(), form, None)
+        return Content(path, form.params, form, query.encode(), form, None)
     rest = query.encode() + b"\n" + request.body
-    return Content(path, members(request.body), [], rest, [], request.body)
+    return Content(path, members(request.body), EMPTY, rest, EMPTY, request.body)
 
 
 def _decode_get(request: Request, path: str, query: str) -> Content:
     if request.body:
         raise ValueError("the body of a GET is not signed")
     form = parse_form(query.encode())
-    return Content(path, dict(form), form, b"", [], None)
+    return Content(path, form.params, form, b"", EMPTY, None)
 
 
 def members(body: bytes | msgspec.Raw) -> Params:

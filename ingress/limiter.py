@@ -20,6 +20,7 @@ from shared.service import Supervisor
 
 _MOST_KEYS: Final = 10_000
 _EXCHANGE_INTERVAL_S: Final = 0.5
+_EXCHANGES_PER_TIDYING: Final = 20
 _GENUINE_S: Final = 600.0
 _MOST_BURSTS: Final = 2.0
 
@@ -98,8 +99,11 @@ class LimitExchange:
 
     async def _run(self) -> None:
         while True:
-            await self._clock.sleep(_EXCHANGE_INTERVAL_S)
-            await self.exchange()
+            for _ in range(_EXCHANGES_PER_TIDYING):
+                await self._clock.sleep(_EXCHANGE_INTERVAL_S)
+                await self.exchange()
+            for _, meters in self._meters:
+                meters.forget_idle(self._clock.monotonic())
 
     async def exchange(self) -> None:
         """Send what was counted since the last time, and adopt the levels that all processes make together."""
@@ -108,18 +112,19 @@ class LimitExchange:
 
     async def _exchange(self, limits: SharedLimits, meters: Meters) -> str | None:
         """Exchange one kind of limits; gives the problem, if there was one."""
-        meters.forget_idle(self._clock.monotonic())
-        taken = meters.taken()
-        if not taken:
+        due = meters.due()
+        if not due:
             return None
-        answers = await limits.exchange([_told(key, meter, events) for key, (meter, events) in taken.items()])
+        told = [_told(key, meter) for key, meter in due.items()]
+        answers = await limits.exchange(told)
         now = self._clock.monotonic()
         problem = None
-        for (meter, events), answer in zip(taken.values(), answers, strict=True):
+        for one, meter, answer in zip(told, due.values(), answers, strict=True):
             if isinstance(answer, BrokerUnavailableError):
-                meter.taken += events
+                meters.still_due(one.key, meter)
                 problem = str(answer)
             else:
+                meter.taken -= one.events
                 meter.adopt(answer + meter.taken, now)
         return problem
 
@@ -132,5 +137,5 @@ class LimitExchange:
         LIMITS_SHARED.set(self._shared)
 
 
-def _told(key: str, meter: Meter, events: int) -> Taken:
-    return Taken(key, meter.rate.per_second, _MOST_BURSTS * meter.rate.burst, events)
+def _told(key: str, meter: Meter) -> Taken:
+    return Taken(key, meter.rate.per_second, _MOST_BURSTS * meter.rate.burst, meter.taken)

@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from shared.metrics import FAST_SECONDS
+from shared.metrics import FAST_SECONDS, Tally
 
 
 class Timing:
@@ -55,9 +55,7 @@ class _Timings(Collector):
         yield family
 
 
-REQUESTS = Counter(
-    "hookline_ingress_requests_total", "Requests, by route, status code and outcome", ["route", "code", "outcome"]
-)
+REQUESTS = Tally("hookline_ingress_requests_total", "Requests, by route, status code and outcome", "route", "code", "outcome")
 REQUEST_SECONDS: Final = Timing()
 STAGE_SECONDS: Final = {stage: Timing() for stage in ("read", "verify", "translate", "write", "reply")}
 """Time from the first byte of a request to its last; for decoding and the signature; for making events of it; until they are
@@ -72,16 +70,12 @@ REGISTRY.register(
 BATCH_EVENTS = Histogram(
     "hookline_ingress_batch_events", "Events written to Redis in one call", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 )
-SIGNERS = Counter("hookline_ingress_signed_total", "Verified requests, by the secret that verified them", ["signer"])
+SIGNERS = Tally("hookline_ingress_signed_total", "Verified requests, by the secret that verified them", "signer")
 CONNECTIONS = Gauge("hookline_ingress_connections", "Open connections, now")
 SPOOL_EVENTS = Gauge("hookline_spool_events", "Events in the spool, now")
 SPOOL_BYTES = Gauge("hookline_spool_bytes", "Bytes of the events in the spool, now")
 LIMITS_SHARED = Gauge("hookline_limits_shared", "1 while rate limits are counted together with other processes, else 0")
 DRAINED = Counter("hookline_spool_drained_total", "Events moved from the spool to Redis, by what they were there", ["outcome"])
 
-count_signer = cache(SIGNERS.labels)
-"""Gives the counter of a secret's name."""
-count_request = cache(REQUESTS.labels)
-"""Gives the counter of (route, code, outcome); all three are of small, fixed sets."""
 count_drained = cache(DRAINED.labels)
 """Gives the counter of an outcome: new or duplicate."""

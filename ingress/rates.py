@@ -4,9 +4,10 @@ A meter holds the moment at which its bucket will be empty (the "theoretical arr
 that one event may take; how far it lies ahead of now is the level of the bucket. Source: ITU-T I.371, annex A.
 """
 
-from collections import OrderedDict
 from typing import Final, NamedTuple
 
+_PORTION: Final = 20
+"""Of a burst: what one process may keep to itself. Others need not know of everybody who writes once."""
 _MOST: Final = 2.0
 """Bursts: a level does not rise further, so that after a flood somebody is back to normal in a bounded time."""
 
@@ -39,22 +40,27 @@ class Meter:
         It stays above until its bucket is empty: whoever sends right at the limit would otherwise flap between two treatments.
         """
         self.taken += 1
-        self.adopt(self.level(now) + 1, now)
+        if self.empty_at <= now:
+            self.empty_at = now + 1 / self.rate.per_second
+            self.above = False
+        else:
+            self.adopt(self.level(now) + 1, now)
         return self.above
 
     def adopt(self, level: float, now: float) -> None:
         """Take `level` for true at `now`."""
         rate = self.rate
         self.empty_at = now + min(level, _MOST * rate.burst) / rate.per_second
-        self.above = level > rate.burst or (self.above and level > 1)
+        self.above = level > rate.burst or (self.above and level > 0)
 
 
 class Meters:
-    """A meter for each key, `most` of them; beyond that, the one that was used longest ago goes."""
+    """A meter for each key, `most` of them; beyond that, the one that is oldest goes."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._meters: OrderedDict[str, Meter] = OrderedDict()
+        self._meters: dict[str, Meter] = {}
+        self._due: dict[str, Meter] = {}
 
     def __len__(self) -> int:
         return len(self._meters)
@@ -69,20 +75,23 @@ class Meters:
         if meter is None:
             meter = self._meters[key] = Meter(rate)
             if len(self._meters) > self._most:
-                self._meters.popitem(last=False)
-        else:
-            self._meters.move_to_end(key)
-        return meter.take(now)
+                del self._meters[next(iter(self._meters))]
+        above = meter.take(now)
+        if meter.taken * _PORTION >= rate.burst:
+            self._due[key] = meter
+        return above
 
-    def taken(self) -> dict[str, tuple[Meter, int]]:
-        """Give every meter with what came since the last call, if anything did; they start counting anew."""
-        found = {key: (meter, meter.taken) for key, meter in self._meters.items() if meter.taken}
-        for meter, _ in found.values():
-            meter.taken = 0
-        return found
+    def due(self) -> dict[str, Meter]:
+        """Give the meters of which others should know, those that took a good part of a burst since they last did."""
+        due, self._due = self._due, {}
+        return due
+
+    def still_due(self, key: str, meter: Meter) -> None:
+        """Give `meter` again the next time: others did not learn of it."""
+        self._due[key] = meter
 
     def forget_idle(self, now: float) -> None:
-        """Drop the meters that are empty and have nothing to tell."""
-        idle = [key for key, meter in self._meters.items() if meter.empty_at <= now and not meter.taken]
+        """Drop the meters that are empty."""
+        idle = [key for key, meter in self._meters.items() if meter.empty_at <= now]
         for key in idle:
             del self._meters[key]

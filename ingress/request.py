@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import msgspec
 
-class Request(NamedTuple):
+
+class Request(msgspec.Struct, frozen=True, gc=False):
     """One HTTP request that has come as a whole.
 
     `target` is the path and query exactly as called, never decoded. `peer` is the IP address of the other end, empty where

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from aiojobs import Job
 
 from ingress.connection import Connection
-from ingress.metrics import CONNECTIONS, count_request
+from ingress.metrics import CONNECTIONS, REQUESTS
 from ingress.replies import refused
 from ingress.request import Reply, Request
 from shared.clock import Clock
@@ -115,7 +115,7 @@ class Server:
 
     def count_refusal(self, status: int, outcome: str) -> None:
         """Count an answer to what never became a request that somebody could handle."""
-        count_request("none", int(status), outcome).inc()
+        REQUESTS.count("none", int(status), outcome)
 
     async def _sweep(self) -> None:
         while True:

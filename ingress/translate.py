@@ -1,18 +1,21 @@
 """From a verified request to the events that it is. Pure, but for the random part of an event id."""
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from ingress.catalogue import EVENT_STREAM, SENDGRID_EVENT, Facts, Kind, dedupe_key, ordering_key, tell
 from ingress.content import Content, elements, members
 from ingress.request import Request
 from shared.event import Event, new_event_id
+from shared.forms import EMPTY
 
 _JSON: Final = "application/json"
 _JSON_ONLY: Final = (EVENT_STREAM, SENDGRID_EVENT)
 
 
-class Provenance(NamedTuple):
+class Provenance(msgspec.Struct, frozen=True, gc=False):
     """What all events of a request have in common: when it came, Unix time in milliseconds, and who vouches for it."""
 
     received_at: int
@@ -20,7 +23,7 @@ class Provenance(NamedTuple):
     signer: str
 
 
-class Translated(NamedTuple):
+class Translated(msgspec.Struct, frozen=True, gc=False):
     """One event, with its kind and its parameters."""
 
     kind: Kind
@@ -43,7 +46,7 @@ def translate(request: Request, content: Content, expected: Kind | None, provena
 
 
 def _element(request: Request, content: Content, kind: Kind, element: bytes, provenance: Provenance) -> Translated:
-    facts = Facts(content.path, members(element), [], element)
+    facts = Facts(content.path, members(element), EMPTY, element)
     return _event(request, kind, facts, element, _JSON, provenance)
 
 

@@ -1,14 +1,14 @@
 """The way of one request: read, verify, translate, write, reply."""
 
-from asyncio import gather
+from asyncio import wait
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from ingress.catalogue import EVENT_STREAM, Kind
+from ingress.catalogue import EVENT_STREAM
 from ingress.content import Content, decode, is_encoded
 from ingress.forwarded import Proxies
 from ingress.limiter import AddressLimit, SenderLimit
-from ingress.metrics import STAGE_SECONDS, count_request, count_signer
+from ingress.metrics import REQUESTS, SIGNERS, STAGE_SECONDS
 from ingress.replies import refused
 from ingress.request import Reply, Request
 from ingress.routes import Route, Routes
@@ -18,10 +18,13 @@ from ingress.writer import NotStoredError, Stored, Writer
 from shared.clock import Clock
 from shared.kinds import label_of
 from shared.logs import Logger
-from shared.metrics import count_event
+from shared.metrics import EVENTS
 from shared.topics import BULK
 
-_WARN_INTERVAL_S = 60.0
+_WARN_INTERVAL_S: Final = 60.0
+_TIME_TO_READ, _TIME_TO_VERIFY, _TIME_TO_TRANSLATE, _TIME_TO_WRITE = (
+    STAGE_SECONDS[stage].observe for stage in ("read", "verify", "translate", "write")
+)
 
 
 class Refusal(Exception):
@@ -49,7 +52,7 @@ class Webhooks:
         self, routes: Routes, guards: Guards, writer: Writer, public_urls: Sequence[str], clock: Clock, logger: Logger
     ) -> None:
         self._routes = routes
-        self._guards = guards
+        self._proxies, self._senders, self._addresses, self._max_in_flight = guards
         self._writer = writer
         self._public_urls = public_urls
         self._clock = clock
@@ -61,69 +64,69 @@ class Webhooks:
         """Answer one request, whatever it is."""
         route = self._routes.find(request.target)
         if route is None:
-            count_request("none", 404, "unknown_path").inc()
+            REQUESTS.count("none", 404, "unknown_path")
             return refused(404)
         try:
             reply, outcome = await self._accept(request, route)
         except Refusal as refusal:
             reply, outcome = refused(_kept_by_twilio(refusal, request, route)), refusal.outcome
-        count_request(route.path, reply.status, outcome).inc()
+        REQUESTS.count(route.path, reply.status, outcome)
         return reply
 
     async def _accept(self, request: Request, route: Route) -> tuple[Reply, str]:
         """Give the reply to `request`, and what became of it, once all its events are safe."""
-        started = self._clock.monotonic()
-        STAGE_SECONDS["read"].observe(started - request.began)
-        self._check(request, route)
+        now = self._clock.monotonic
+        started = now()
+        _TIME_TO_READ(started - request.began)
+        if self._in_flight >= self._max_in_flight:
+            raise Refusal(503, "overloaded")
         self._in_flight += 1
         try:
-            content = self._decode(request)
-            signature, signer = self._verify(request, content, route)
-            verified = self._clock.monotonic()
-            STAGE_SECONDS["verify"].observe(verified - started)
-            events = translate(request, content, route.expected, Provenance(self._clock.now_ms(), signature, signer))
-            translated = self._clock.monotonic()
-            STAGE_SECONDS["translate"].observe(translated - verified)
+            content = self._decode(request, route)
+            provenance = self._verify(request, content, route)
+            verified = now()
+            _TIME_TO_VERIFY(verified - started)
+            events = translate(request, content, route.expected, provenance)
+            translated = now()
+            _TIME_TO_TRANSLATE(translated - verified)
             outcome = await self._write(events, route)
-            STAGE_SECONDS["write"].observe(self._clock.monotonic() - translated)
+            _TIME_TO_WRITE(now() - translated)
         finally:
             self._in_flight -= 1
         return route.reply_to(events[0].kind if events else None), outcome
 
-    def _check(self, request: Request, route: Route) -> None:
-        if self._in_flight >= self._guards.max_in_flight:
-            raise Refusal(503, "overloaded")
+    def _decode(self, request: Request, route: Route) -> Content:
+        headers = request.headers
         if request.method not in ("POST", "GET"):
             raise Refusal(405, "wrong_method")
-        if is_encoded(request.headers.get("Content-Encoding", "")):
+        if is_encoded(headers.get("Content-Encoding", "")):
             raise Refusal(415, "compressed")
-        if len(request.body) > route.body_limit(request.headers.get("Content-Type", "")):
+        if len(request.body) > route.body_limit(headers.get("Content-Type", "")):
             raise Refusal(413, "too_large")
-        if self._guards.addresses.blocks(self._guards.proxies.client(request)):
+        address = self._proxies.client(request)
+        if self._addresses.blocks(address):
             raise Refusal(403, "flooding")
-
-    def _decode(self, request: Request) -> Content:
         try:
             request.target.encode()  # a target that is not UTF-8 could neither be signed nor stored
             return decode(request)
         except ValueError:
-            self._guards.addresses.refused(self._guards.proxies.client(request))
+            self._addresses.refused(address)
             raise Refusal(400, "unparsable") from None
 
-    def _verify(self, request: Request, content: Content, route: Route) -> tuple[str, str]:
-        """Give the signature, and the name of the secret that made it."""
-        proxies, addresses = self._guards.proxies, self._guards.addresses
+    def _verify(self, request: Request, content: Content, route: Route) -> Provenance:
+        """Give who vouches for `request`."""
         account = content.params.get("AccountSid", "")
-        claim = Claim(request.target, request.headers, content.signed, content.body, account, proxies.base(request))
-        signer = route.verifier.verify(claim)
-        signature = route.verifier.signature_of(request.headers)
+        forwarded = self._proxies.base(request)
+        verifier, address = route.verifier, self._proxies.client(request)
+        signer = verifier.verify(Claim(request.target, request.headers, content.signed, content.body, account, forwarded))
+        signature = verifier.signature_of(request.headers)
         if signer is None:
-            addresses.refused(proxies.client(request))
+            self._addresses.refused(address)
             self._warn_of_refusal(route, signed=bool(signature))
             raise Refusal(403, "bad_signature" if signature else "no_signature")
-        addresses.verified(proxies.client(request))
-        count_signer(signer).inc()
-        return signature, signer
+        self._addresses.verified(address)
+        SIGNERS.count(signer)
+        return Provenance(self._clock.now_ms(), signature, signer)
 
     def _warn_of_refusal(self, route: Route, *, signed: bool) -> None:
         """Say at most once a minute that requests are refused: it is what a wrong PUBLIC_URL or token looks like."""
@@ -141,29 +144,30 @@ class Webhooks:
         )
 
     async def _write(self, events: Sequence[Translated], route: Route) -> str:
-        """Write all of `events`, in their order; gives what became of them. All are written before any error is raised."""
-        writes = [(one, topic := self._topic(one, route), self._writer.write(topic, one.event)) for one in events]
-        refusal, outcomes = None, {Stored.DUPLICATE.value}
+        """Write all of `events`, in their order; gives what became of the least lucky one."""
+        topics = [self._topic(one, route) for one in events]
+        writes = [self._writer.write(topic, one.event) for topic, one in zip(topics, events, strict=True)]
         if len(writes) > 1:
-            await gather(*(stored for _, _, stored in writes), return_exceptions=True)
-        for one, topic, stored in writes:
+            await wait(writes)  # all of them, before the first failure is raised
+        outcome: Stored | str = Stored.DUPLICATE
+        failure: NotStoredError | None = None
+        for topic, one, write in zip(topics, events, writes, strict=True):
             try:
-                outcome = (await stored).value
+                stored: Stored | str = await write
             except NotStoredError as error:
-                outcome, refusal = error.outcome, Refusal(503, error.outcome)
-            count_event(topic, label_of(one.event.kind), outcome).inc()
-            outcomes.add(outcome)
-        if refusal is not None:
-            raise refusal
-        return next(one.value for one in (Stored.SPOOLED, Stored.NEW, Stored.DUPLICATE) if one.value in outcomes)
+                failure, stored = error, error.outcome
+            EVENTS.count(topic, label_of(one.event.kind), stored)
+            outcome = stored if outcome is Stored.DUPLICATE or stored is Stored.SPOOLED else outcome
+        if failure is not None:
+            raise Refusal(503, failure.outcome)
+        return outcome
 
     def _topic(self, one: Translated, route: Route) -> str:
-        kind: Kind = one.kind
-        topic = route.topic or kind.topic
-        if kind.sender is None:
+        topic = route.topic or one.kind.topic
+        if one.kind.sender is None:
             return topic
-        sender = kind.sender(one.params)
-        return BULK if self._guards.senders.demotes(one.event.account, sender, route.rate) else topic
+        sender = one.kind.sender(one.params)
+        return BULK if self._senders.demotes(one.event.account, sender, route.rate) else topic
 
 
 def _kept_by_twilio(refusal: Refusal, request: Request, route: Route) -> int:

@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
+import msgspec
 from aiojobs import Job
 
 from ingress.metrics import BATCH_EVENTS
@@ -44,7 +45,7 @@ class NotStoredError(HooklineError):
         super().__init__(message)
 
 
-class _Waiting(NamedTuple):
+class _Waiting(msgspec.Struct, frozen=True):
     topic: str
     event: Event
     since: float

@@ -11,6 +11,7 @@ from processor.retry import RetryPolicy
 from processor.threads import Threads
 from processor.verdict import Dead, Done, Failure, Reason, Retry, Verdict, judge
 from shared.clock import Clock
+from shared.kinds import label_of
 from shared.logs import Logger, hide
 
 
@@ -59,7 +60,7 @@ class Attempts:
             verdict = self._judge(handler, event, held, error)
         else:
             verdict = Done()
-        time_handler(event.raw.kind).observe(self._clock.monotonic() - started)
+        time_handler(label_of(event.raw.kind)).observe(self._clock.monotonic() - started)
         return verdict
 
     async def _call(self, handler: Handler, event: WebhookEvent, held: Held) -> None:
@@ -80,7 +81,7 @@ class Attempts:
         running = self._threads.run(handler.function, event, context)
         done, _ = await asyncio.wait({running}, timeout=timeout_s)
         if not done:
-            OVERDUE.labels(event.raw.kind).inc()
+            OVERDUE.labels(label_of(event.raw.kind)).inc()
             self._logger.warning(
                 "handler overdue",
                 handler=handler.name,

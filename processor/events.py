@@ -67,7 +67,7 @@ class WebhookEvent:
     @cached_property
     def params(self) -> Mapping[str, str]:
         """All parameters by Twilio's names, known or not; of a repeated one, the last."""
-        return dict(parse_form(self.raw.body or urlsplit(self.raw.target).query.encode()))
+        return parse_form(self.raw.body or urlsplit(self.raw.target).query.encode()).params
 
     account_sid = Text("AccountSid")
 

@@ -19,8 +19,9 @@ from processor.verdict import Dead, Done, Retry, Verdict
 from shared.broker.consume import Consumer, DeadLetter, Settlements
 from shared.clock import Clock
 from shared.errors import BrokerUnavailableError, CommandRefusedError
+from shared.kinds import label_of
 from shared.logs import Logger
-from shared.metrics import count_event
+from shared.metrics import EVENTS
 from shared.service import Supervisor
 
 _MAX_BATCH = 500
@@ -62,7 +63,7 @@ class Settler:
         """Queue the `verdict` on `held`, in place of an earlier one that still waits."""
         self._waiting.pop(held, None)
         self._waiting[held] = verdict
-        count_event(held.topic, held.event.kind, type(verdict).__name__.lower()).inc()
+        EVENTS.count(held.topic, label_of(held.event.kind), type(verdict).__name__.lower())
         self._idle.clear()
         self._wake.set()
 

@@ -47,6 +47,7 @@ FIELD_NAMES: Final = (
 )
 
 _random: Final = Random()  # noqa: S311 - see new_event_id
+_VERSION: Final = 7 << 76
 _VARIANT: Final = 0b10 << 62
 _LOW_62: Final = (1 << 62) - 1
 
@@ -76,7 +77,7 @@ def new_event_id(now_ms: int, bits: int | None = None) -> str:
     """
     if bits is None:
         bits = _random.getrandbits(74)
-    return f"{now_ms:012x}7{bits >> 62:03x}{_VARIANT | bits & _LOW_62:016x}"
+    return f"{now_ms << 80 | _VERSION | bits >> 62 << 64 | _VARIANT | bits & _LOW_62:032x}"
 
 
 def encode(event: Event) -> list[str | bytes]:

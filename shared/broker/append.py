@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
-from typing import Final, NamedTuple
+from itertools import repeat
+from typing import Final
 
 from shared import keys
 from shared.broker.connection import RedisConnectionManager, Script, ScriptCall
@@ -47,36 +48,28 @@ class Appender:
         An error in the place of an event means that Redis did not confirm it. It may be there all the same; appending it
         again within the window is safe.
         """
-        groups = self._groups(batch)
-        calls = [self._call(group.values()) for group in groups]
+        groups = self._groups(batch) if self._redis.clustered else [range(len(batch))]
+        calls = [self._call([batch[at] for at in group]) for group in groups]
         answers = await self._redis.run("append", _SCRIPT, calls, timeout_s, durable=True)
         results: dict[int, Appended | BrokerUnavailableError] = {}
         for group, answer in zip(groups, answers, strict=True):
-            outcomes = (
-                [answer] * len(group) if isinstance(answer, BrokerUnavailableError) else map(_APPENDED.__getitem__, answer)
-            )
-            results.update(zip(group, outcomes, strict=True))
+            failed = isinstance(answer, BrokerUnavailableError)
+            results.update(zip(group, repeat(answer) if failed else map(_APPENDED.__getitem__, answer), strict=False))
         return [results[at] for at in range(len(batch))]
 
-    def _groups(self, batch: Sequence[tuple[str, Event]]) -> list[dict[int, "_Placed"]]:
-        """Give what one call of the script may take, by place in the batch: all, or in a cluster one partition."""
-        groups: dict[int, dict[int, _Placed]] = {}
-        for at, (topic, event) in enumerate(batch):
-            partition = partition_of(event.key, self._partitions)
-            groups.setdefault(partition if self._redis.clustered else 0, {})[at] = _Placed(partition, topic, event)
+    def _groups(self, batch: Sequence[tuple[str, Event]]) -> Sequence[Sequence[int]]:
+        """Give the places in the batch of what one call of the script may take: in a cluster, of one partition."""
+        groups: dict[int, list[int]] = {}
+        for at, (_, event) in enumerate(batch):
+            groups.setdefault(partition_of(event.key, self._partitions), []).append(at)
         return list(groups.values())
 
-    def _call(self, group: Iterable["_Placed"]) -> ScriptCall:
+    def _call(self, group: Iterable[tuple[str, Event]]) -> ScriptCall:
         names: list[str] = []
         arguments = [*self._constants]
-        for partition, topic, event in group:
+        for topic, event in group:
+            partition = partition_of(event.key, self._partitions)
             names += (keys.topic(partition, topic), keys.seen(partition, event.dedupe_key))
             arguments.append(event.id)
             arguments += encode(event)
         return ScriptCall(names, arguments)
-
-
-class _Placed(NamedTuple):
-    partition: int
-    topic: str
-    event: Event

@@ -96,7 +96,7 @@ async def test_event_holds_all_of_the_request(ingress: LocalIngress, stored: Sto
         traceparent=trace,
     )
     assert int(event.id[:12], 16) <= event.received_at
-    assert event.signature == TWILIO.signature(event.target, tuple(parse_form(event.body)))
+    assert event.signature == TWILIO.signature(event.target, tuple(parse_form(event.body).pairs))
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ async def test_two_messages_are_two_events(ingress: LocalIngress, stored: Stored
     bodies = [f"number {number}" for number in range(20)]
     for body in bodies:
         assert_accepted(await ingress.client.post(TWILIO.webhook(message(Body=body))), 200)
-    assert [dict(parse_form(event.body))["Body"] for event in stored.events()] == bodies
+    assert [parse_form(event.body).params["Body"] for event in stored.events()] == bodies
 
 
 async def test_many_at_once(ingress: LocalIngress, stored: Stored) -> None:
@@ -145,7 +145,7 @@ async def test_statuses_of_one_message(ingress: LocalIngress, stored: Stored) ->
     statuses = ["sent", "queued", "delivered"]
     for status in statuses:
         assert_accepted(await ingress.client.post(TWILIO.webhook(message_status(status, MessageSid="SM1"))), 204)
-    assert [dict(parse_form(event.body))["MessageStatus"] for event in stored.events(STATUSES)] == statuses
+    assert [parse_form(event.body).params["MessageStatus"] for event in stored.events(STATUSES)] == statuses
 
 
 @pytest.mark.parametrize(

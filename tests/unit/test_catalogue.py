@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ingress import catalogue
 from ingress.catalogue import CALL_RECEIVED, CALL_STATUS, MESSAGE_RECEIVED, STUDIO, UNKNOWN, Facts, Kind, tell
 from shared import topics
+from shared.forms import form_of
 from tests.support.webhooks import (
     ACCOUNT,
     RECIPIENT,
@@ -136,12 +137,12 @@ RECOGNISED = [case for case in CASES.values() if case.kind != "unknown"]
 def dedupe(params: Params, target: str = "/twilio", expected: Kind | None = None) -> str:
     told, (path, _, query) = dict(params), target.partition("?")
     kind = tell(told, expected)
-    return catalogue.dedupe_key(kind, kind.name_of(told), Facts(path, told, list(params), query.encode()))
+    return catalogue.dedupe_key(kind, kind.name_of(told), Facts(path, told, form_of(params), query.encode()))
 
 
 def ordering(params: Params) -> str:
     told = dict(params)
-    return catalogue.ordering_key(tell(told), Facts("/twilio", told, list(params), b""))
+    return catalogue.ordering_key(tell(told), Facts("/twilio", told, form_of(params), b""))
 
 
 @cases
@@ -267,7 +268,7 @@ names = st.sampled_from(
 def test_any_parameters_have_a_kind_and_keys(params: dict[str, str]) -> None:
     """No verified webhook, however odd, is without a kind or breaks the making of keys."""
     kind = tell(params)
-    facts = Facts("/twilio", params, list(params.items()), b"")
+    facts = Facts("/twilio", params, form_of(params.items()), b"")
     assert kind.topic in topics.DEFAULT_TOPICS
     assert 0 < len(catalogue.dedupe_key(kind, kind.name_of(params), facts)) <= 200
     assert len(catalogue.ordering_key(kind, facts)) <= 200

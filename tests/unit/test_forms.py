@@ -6,13 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.forms import MAX_FIELDS, Form, parse_form
+from shared.forms import MAX_FIELDS, parse_form
+
+Pairs = list[tuple[str, str]]
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 wire = st.text("ab0126=&%+;#? üC3dDBcZ🙂\x00\n")  # rich in separators, and in percent signs that mean something and that do not
 
 
-def by_the_book(text: str) -> Form | None:
+def by_the_book(text: str) -> Pairs | None:
     """Give what the standard library reads, None if it finds something that is not UTF-8."""
     try:
         return parse_qsl(text, keep_blank_values=True, errors="strict")
@@ -20,17 +22,17 @@ def by_the_book(text: str) -> Form | None:
         return None
 
 
-def ours(text: str) -> Form | None:
+def ours(text: str) -> Pairs | None:
     try:
-        return parse_form(text.encode())
+        return list(parse_form(text.encode()).pairs)
     except UnicodeDecodeError:
         return None
 
 
 @given(st.lists(st.tuples(texts, texts), max_size=30))
-def test_reads_back_what_was_encoded(form: Form) -> None:
+def test_reads_back_what_was_encoded(form: Pairs) -> None:
     """Every parameter arrives as it was sent: empty, repeated and non-ASCII ones, in order."""
-    assert parse_form(urlencode(form).encode()) == form
+    assert list(parse_form(urlencode(form).encode()).pairs) == form
 
 
 @given(wire)
@@ -58,9 +60,9 @@ def test_reads_what_the_standard_library_reads(text: str) -> None:
         (b"a=%2526", [("a", "%26")]),
     ],
 )
-def test_corner_cases(body: bytes, form: Form) -> None:
+def test_corner_cases(body: bytes, form: Pairs) -> None:
     """Untidy but valid forms are read as browsers and Twilio mean them."""
-    assert parse_form(body) == form
+    assert list(parse_form(body).pairs) == form
 
 
 @pytest.mark.parametrize("body", [b"a=\xff", b"a=%ff", b"a=%c3", b"%c3=a", b"a=%ed%a0%80", b"a=%c3\xc3\xbc"])
@@ -72,7 +74,7 @@ def test_text_that_is_not_utf8_is_refused(body: bytes) -> None:
 
 def test_too_many_fields_are_refused() -> None:
     """A body cannot keep the parser busy with fields without end."""
-    assert len(parse_form(b"&".join([b"a=1"] * MAX_FIELDS))) == MAX_FIELDS
+    assert len(parse_form(b"&".join([b"a=1"] * MAX_FIELDS)).pairs) == MAX_FIELDS
     with pytest.raises(ValueError, match="more than 1000 fields"):
         parse_form(b"&".join([b"a=1"] * (MAX_FIELDS + 1)))
     with pytest.raises(ValueError, match="more than 1000 fields"):

@@ -1,17 +1,17 @@
 """Which secrets and URLs a request is verified against."""
 
 from ingress.signature import SIGNATURE, Claim, Keyring, Secret, parse_secrets
-from shared.forms import Form
+from shared.forms import form_of
 from tests.support.webhooks import sign
 
 URL = "https://h.example.com"
-FORM: Form = [("AccountSid", "AC" + "1" * 32), ("Body", "hello")]
+FORM = [("AccountSid", "AC" + "1" * 32), ("Body", "hello")]
 ACCOUNT, OTHER_ACCOUNT = "AC" + "1" * 32, "AC" + "2" * 32
 
 
 def signer(keyring: Keyring, token: str, url: str = URL, account: str = ACCOUNT) -> str | None:
     signature = sign(token, f"{url}/twilio", tuple(FORM))
-    return keyring.verify(Claim("/twilio", {SIGNATURE: signature}, FORM, None, account))
+    return keyring.verify(Claim("/twilio", {SIGNATURE: signature}, form_of(FORM), None, account))
 
 
 def test_secrets_are_named_by_position() -> None:
