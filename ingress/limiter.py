@@ -12,7 +12,7 @@ from aiojobs import Job
 
 from ingress.metrics import LIMITS_SHARED
 from ingress.rates import Meter, Meters, Rate
-from shared.broker.limits import SharedLimits, Taken
+from shared.broker.limits import Answers, SharedLimits, Taken
 from shared.clock import Clock
 from shared.errors import BrokerUnavailableError
 from shared.logs import Logger
@@ -34,11 +34,15 @@ class SenderLimit:
         self.meters = Meters(_MOST_KEYS)
 
     def demotes(self, account: str, sender: str, rate: Rate | None = None) -> bool:
-        """Count one event of `sender`; tells whether it is to wait behind those of others."""
-        rate = rate or self._rate
-        if not rate.per_second or not sender:
+        """Count one event of `sender`; tells whether it is to wait behind those of others.
+
+        A `rate` of a route's own has a bucket of its own: in one that two rates share, the first to come would decide.
+        """
+        applied = rate or self._rate
+        if not applied.per_second or not sender:
             return False
-        return self.meters.take(f"{account}:{sender}", rate, self._clock.monotonic())
+        key = f"{account}:{sender}" if rate is None else f"{account}:{sender}:{rate.per_second:g}:{rate.burst}"
+        return self.meters.take(key, applied, self._clock.monotonic())
 
 
 class AddressLimit:
@@ -70,9 +74,10 @@ class AddressLimit:
     def verified(self, address: str) -> None:
         """Take note that a request from `address` verified."""
         genuine = self._genuine
-        if address not in genuine and len(genuine) >= _MOST_KEYS:
-            genuine.popitem(last=False)
         genuine[address] = self._clock.monotonic()
+        genuine.move_to_end(address)
+        if len(genuine) > _MOST_KEYS:
+            genuine.popitem(last=False)
 
     def _is_genuine(self, address: str, now: float) -> bool:
         return now - self._genuine.get(address, -_GENUINE_S) < _GENUINE_S
@@ -90,6 +95,7 @@ class LimitExchange:
 
     async def start(self, supervisor: Supervisor) -> None:
         """Begin to exchange."""
+        LIMITS_SHARED.set(self._shared)  # who has nothing to tell for a while is not alone
         self._job = await supervisor.spawn("exchange of limits", self._run())
 
     async def stop(self) -> None:
@@ -107,33 +113,32 @@ class LimitExchange:
 
     async def exchange(self) -> None:
         """Send what was counted since the last time, and adopt the levels that all processes make together."""
-        problems = [await self._exchange(limits, meters) for limits, meters in self._meters]
-        self._note(next((problem for problem in problems if problem), None))
+        answers = [answer for limits, meters in self._meters for answer in await self._exchange(limits, meters)]
+        if answers:  # else there was nothing to tell, which says nothing about Redis
+            self._note(next((answer for answer in answers if isinstance(answer, BrokerUnavailableError)), None))
 
-    async def _exchange(self, limits: SharedLimits, meters: Meters) -> str | None:
-        """Exchange one kind of limits; gives the problem, if there was one."""
+    async def _exchange(self, limits: SharedLimits, meters: Meters) -> Answers:
+        """Exchange one kind of limits; gives the answers, none if there was nothing to tell."""
         due = meters.due()
         if not due:
-            return None
+            return []
         told = [_told(key, meter) for key, meter in due.items()]
         answers = await limits.exchange(told)
         now = self._clock.monotonic()
-        problem = None
         for one, meter, answer in zip(told, due.values(), answers, strict=True):
             if isinstance(answer, BrokerUnavailableError):
-                meters.still_due(one.key, meter)
-                problem = str(answer)
+                meters.still_due(one.key, meter, now)
             else:
                 meter.taken -= one.events
                 meter.adopt(answer + meter.taken, now)
-        return problem
+        return answers
 
-    def _note(self, problem: str | None) -> None:
+    def _note(self, problem: BrokerUnavailableError | None) -> None:
         if self._shared and problem:
-            self._logger.warning("rate limits are counted by this process alone", error=problem)
+            self._logger.warning("rate limits are counted by this process alone", error=str(problem))
         elif not self._shared and not problem:
             self._logger.info("rate limits are shared again")
-        self._shared = not problem
+        self._shared = problem is None
         LIMITS_SHARED.set(self._shared)
 
 

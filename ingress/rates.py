@@ -4,6 +4,7 @@ A meter holds the moment at which its bucket will be empty (the "theoretical arr
 that one event may take; how far it lies ahead of now is the level of the bucket. Source: ITU-T I.371, annex A.
 """
 
+from math import ceil
 from typing import Final, NamedTuple
 
 _PORTION: Final = 20
@@ -53,9 +54,16 @@ class Meter:
         self.empty_at = now + min(level, _MOST * rate.burst) / rate.per_second
         self.above = level > rate.burst or (self.above and level > 0)
 
+    def forget_leaked(self, now: float) -> None:
+        """Leave of what is to be told only what can still lie in the bucket, as if the rest had been told in its time.
+
+        After an outage, all of it would count as of one moment, and a sender far below its rate would be above it.
+        """
+        self.taken = min(self.taken, ceil(self.level(now)))
+
 
 class Meters:
-    """A meter for each key, `most` of them; beyond that, the one that is oldest goes."""
+    """A meter for each key, `most` of them; beyond that, the one that was used longest ago goes."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -71,11 +79,13 @@ class Meters:
 
     def take(self, key: str, rate: Rate, now: float) -> bool:
         """Count one event of `key`; tells whether it is above `rate`."""
-        meter = self._meters.get(key)
+        meters = self._meters
+        meter = meters.pop(key, None)
         if meter is None:
-            meter = self._meters[key] = Meter(rate)
-            if len(self._meters) > self._most:
-                del self._meters[next(iter(self._meters))]
+            meter = Meter(rate)
+            if len(meters) >= self._most:
+                self._forget(next(iter(meters)))
+        meters[key] = meter  # last: a dict keeps the order in which its keys came
         above = meter.take(now)
         if meter.taken * _PORTION >= rate.burst:
             self._due[key] = meter
@@ -86,12 +96,18 @@ class Meters:
         due, self._due = self._due, {}
         return due
 
-    def still_due(self, key: str, meter: Meter) -> None:
-        """Give `meter` again the next time: others did not learn of it."""
-        self._due[key] = meter
+    def still_due(self, key: str, meter: Meter, now: float) -> None:
+        """Give `meter` again the next time, since others did not learn of it, unless by then there is nothing to tell."""
+        meter.forget_leaked(now)
+        if meter.taken and self._meters.get(key) is meter:
+            self._due[key] = meter
 
     def forget_idle(self, now: float) -> None:
         """Drop the meters that are empty."""
         idle = [key for key, meter in self._meters.items() if meter.empty_at <= now]
         for key in idle:
-            del self._meters[key]
+            self._forget(key)
+
+    def _forget(self, key: str) -> None:
+        del self._meters[key]
+        self._due.pop(key, None)

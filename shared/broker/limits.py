@@ -12,6 +12,9 @@ from shared.partitions import partition_of
 _SCRIPT: Final = Script.load("limit")
 _TIMEOUT_S: Final = 1.0
 
+Answers = list[float | BrokerUnavailableError]
+"""The level of each key, in events, or what kept Redis from telling it."""
+
 
 class Taken(NamedTuple):
     """Events that came of `key`, whose bucket leaks `per_second` of them and holds `most`."""
@@ -30,7 +33,7 @@ class SharedLimits:
         self._name = name
         self._partitions = partitions
 
-    async def exchange(self, taken: Sequence[Taken]) -> list[float | BrokerUnavailableError]:
+    async def exchange(self, taken: Sequence[Taken]) -> Answers:
         """Count `taken`; gives the level of each, in events, that all processes make together."""
         answers = await self._redis.run("limit", _SCRIPT, [self._call(one) for one in taken], _TIMEOUT_S)
         return [answer if isinstance(answer, BrokerUnavailableError) else answer / 1000 for answer in answers]
