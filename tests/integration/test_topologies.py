@@ -13,6 +13,7 @@ import trustme
 from shared import keys
 from shared.broker.append import Appended, Appender
 from shared.broker.connection import RedisConnectionManager
+from shared.broker.limits import SharedLimits, Taken
 from shared.errors import BrokerUnavailableError
 from shared.topics import MESSAGES
 from tests.integration.conftest import Connect
@@ -26,7 +27,7 @@ from tests.support.stored import PARTITIONS, Stored
 
 TIMEOUT_S = 20.0
 PERMISSIONS = (
-    "~hookline:* +@connection +@stream +hsetnx +hset +hdel +hmget +set +exists +lpushx "
+    "~hookline:* +@connection +@stream +hsetnx +hset +hdel +hmget +get +set +time +exists +lpushx "
     "+info +eval +evalsha +wait +command|info +config|get"
 )
 """As docs/redis.md has it."""
@@ -118,6 +119,8 @@ async def test_user_with_few_rights(connect: Connect) -> None:
         connection = connect(server.url.replace("redis://", "redis://hookline:s3cr%3At@"))
         assert await check(connection) is None
         await appended_everywhere(connection)
+        limits = SharedLimits(connection, "sender", PARTITIONS)
+        assert await limits.exchange([Taken("key", 0.001, 100.0, 7)]) == [7.0]
 
 
 async def test_tls(connect: Connect, tmp_path: Path, redis_url: str) -> None:
