@@ -4,6 +4,7 @@ A meter holds the moment at which its bucket will be empty (the "theoretical arr
 that one event may take; how far it lies ahead of now is the level of the bucket. Source: ITU-T I.371, annex A.
 """
 
+from itertools import islice
 from math import ceil
 from typing import Final, NamedTuple
 
@@ -11,6 +12,8 @@ _PORTION: Final = 20
 """Of a burst: what one process may keep to itself. Others need not know of everybody who writes once."""
 _MOST: Final = 2.0
 """Bursts: a level does not rise further, so that after a flood somebody is back to normal in a bounded time."""
+_MOST_AT_ONCE: Final = 1000
+"""Meters told in one exchange: 10 000 would hold up the event loop, and requests, for some 0.1 s."""
 
 
 class Rate(NamedTuple):
@@ -92,9 +95,12 @@ class Meters:
         return above
 
     def due(self) -> dict[str, Meter]:
-        """Give the meters of which others should know, those that took a good part of a burst since they last did."""
-        due, self._due = self._due, {}
-        return due
+        """Give the meters of which others should know, those that took a good part of a burst since they last did.
+
+        Each is given once. Where there are many, those that wait longest are; the others are the next time.
+        """
+        keys = list(islice(self._due, _MOST_AT_ONCE))
+        return {key: self._due.pop(key) for key in keys}
 
     def still_due(self, key: str, meter: Meter, now: float) -> None:
         """Give `meter` again the next time, since others did not learn of it, unless by then there is nothing to tell."""

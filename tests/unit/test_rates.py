@@ -139,3 +139,13 @@ def test_one_event_of_many_is_not_told() -> None:
     assert meters.due() == {}
     meters.take("key", rate, 0.0)
     assert list(meters.due()) == ["key"]
+
+
+def test_many_are_told_in_turns() -> None:
+    """However many keys are due, one exchange stays short, and none is left out or told twice."""
+    meters = Meters(10_000)
+    for number in range(2500):
+        meters.take(str(number), Rate(1.0, 1), 0.0)
+    passes = [meters.due() for _ in range(4)]
+    assert [len(due) for due in passes] == [1000, 1000, 500, 0]
+    assert [key for due in passes for key in due] == [str(number) for number in range(2500)]
