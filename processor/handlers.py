@@ -2,16 +2,20 @@
 
 import importlib
 import inspect
+import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from processor.retry import RetryPolicy
 from shared.errors import HooklineError
 from shared.event import Event
 from shared.logs import Logger
+
+_PATTERN: Final = re.compile(r"\*|[^*]+(\.\*)?")
+"""A kind, all kinds that begin with one, or all kinds."""
 
 HandlerFunction = TypeVar("HandlerFunction", bound=Callable[..., Any])
 
@@ -66,7 +70,10 @@ class Handlers:
     def on(
         self, *kinds: str, timeout: float | None = None, retry: RetryPolicy | None = None
     ) -> Callable[[HandlerFunction], HandlerFunction]:
-        """Register the decorated function for `kinds`; "*" stands for every kind without a handler of its own.
+        """Register the decorated function for `kinds`.
+
+        "conversation.*" stands for every kind that begins so and has no handler of its own, "*" for every kind without any; of
+        several the longest counts.
 
         The function takes the event and a `Context`. An `async def` is cancelled at its time-out, in seconds; a plain `def`
         runs in a thread, which nothing can interrupt, so its conversation waits until it returns.
@@ -100,19 +107,33 @@ class Handlers:
             LookupError: if nothing is registered for it.
 
         """
-        if kind in self._by_kind:
-            return self._by_kind[kind]
-        if "*" in self._by_kind:
-            return self._by_kind["*"]
+        for pattern in _patterns(kind):
+            if pattern in self._by_kind:
+                return self._by_kind[pattern]
         raise LookupError(
             f'No handler is registered for "{kind}". Add one with @handlers.on("{kind}") and replay this dead letter, '
             f'or say handlers.ignore("{kind}").'
         )
 
     def _add(self, kind: str, handler: Handler | None) -> None:
+        if not _PATTERN.fullmatch(kind):
+            raise HandlersError(
+                f'"{kind}" is no kind. Write all of it, such as "message.received"; a "*" stands alone, or for all that follows '
+                'a dot, such as "message.*" or "taskrouter.reservation.*".'
+            )
         if kind in self._by_kind:
             raise HandlersError(f'"{kind}" has a handler already; an event has exactly one.')
         self._by_kind[kind] = handler
+
+
+def _patterns(kind: str) -> Iterator[str]:
+    """Give what a handler of `kind` can be registered for, the most specific first."""
+    yield kind
+    family = kind
+    while "." in family:
+        family, _, _ = family.rpartition(".")
+        yield f"{family}.*"
+    yield "*"
 
 
 def _name(function: Callable[..., Any]) -> str:

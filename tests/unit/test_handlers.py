@@ -134,3 +134,43 @@ def test_timeout_must_leave_time() -> None:
     """A time-out of nothing is a mistake, not the default."""
     with pytest.raises(HandlersError, match="leaves no time"):
         Handlers().on("message.received", timeout=0)
+
+
+def test_longest_pattern_counts() -> None:
+    """A kind of its own comes before its families, a narrow family before a wide one, and any of them before "*"."""
+    handlers = Handlers()
+    registered = ("*", "taskrouter.*", "taskrouter.reservation.*", "taskrouter.reservation.created")
+    for pattern in registered:
+        handlers.on(pattern, timeout=len(pattern))(plain)
+    found = {
+        "taskrouter.reservation.created": "taskrouter.reservation.created",
+        "taskrouter.reservation.accepted": "taskrouter.reservation.*",
+        "taskrouter.task.created": "taskrouter.*",
+        "taskrouter": "*",
+        "taskrouters.task": "*",
+        "message.received": "*",
+    }
+    for kind, pattern in found.items():
+        handler = handlers.find(kind)
+        assert handler is not None
+        assert handler.timeout_s == len(pattern), kind
+
+
+def test_family_can_be_ignored_but_for_one() -> None:
+    """What is ignored as a family is ignored, and its one kind with a handler is not."""
+    handlers = Handlers()
+    handlers.ignore("conversation.*")
+    handlers.on("conversation.onMessageAdded")(on_message)
+    assert handlers.find("conversation.onMessageAdded") is not None
+    assert handlers.find("conversation.onTypingStarted") is None
+    with pytest.raises(LookupError):
+        handlers.find("message.received")
+
+
+@pytest.mark.parametrize("pattern", ["mess*", "*.received", "a.*.b", "**", ".*", "message.**", ""])
+def test_pattern_that_could_match_nothing_is_refused(pattern: str) -> None:
+    """A "*" in the wrong place is told at once, with what may be written, not when events go unhandled."""
+    with pytest.raises(HandlersError, match=r'is no kind\. Write all of it.*"message\.\*"'):
+        Handlers().on(pattern)(plain)
+    with pytest.raises(HandlersError, match="is no kind"):
+        Handlers().ignore(pattern)
