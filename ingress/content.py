@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from ingress.request import Request
-from shared.forms import EMPTY, FORM, Form, parse_form
+from shared.bodies import decoded, is_form, members_of
+from shared.forms import EMPTY, Form, parse_form
 
 Params = Mapping[str, str]
 """Decoded parameters by Twilio's names; of a repeated one, the last."""
@@ -57,11 +58,7 @@ def _decode_get(request: Request, path: str, query: str) -> Content:
 
 def members(body: bytes | msgspec.Raw) -> Params:
     """Give the members of a JSON object, text as it is and all else as its JSON; none if it is something else."""
-    try:
-        decoded = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {}
-    return {name: _as_text(value) for name, value in decoded.items()} if isinstance(decoded, dict) else {}
+    return members_of(decoded(body))
 
 
 def elements(body: bytes) -> list[bytes] | None:
@@ -70,16 +67,6 @@ def elements(body: bytes) -> list[bytes] | None:
         return [bytes(element) for element in msgspec.json.decode(body, type=list[msgspec.Raw])]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-
-
-def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
-
-
-@lru_cache(maxsize=64)
-def is_form(content_type: str) -> bool:
-    """Tell whether the header says that the body is a form."""
-    return content_type.partition(";")[0].strip().lower() == FORM
 
 
 @lru_cache(maxsize=64)

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from ingress.catalogue import CALL_RECEIVED, EVENT_STREAM, KINDS, MESSAGE_RECEIVED, SENDGRID_EVENT, STUDIO, Kind
-from ingress.content import is_form
 from ingress.rates import Rate
 from ingress.replies import EMPTY_TWIML, NO_CONTENT
 from ingress.request import Reply
 from ingress.route_settings import RouteSettings
 from ingress.signature import Verifier
+from shared.bodies import is_form
 
 LARGEST_JSON: Final = 1 << 20
 """Bytes: the largest body that is no form, unless the route or INGRESS_MAX_BODY says otherwise."""

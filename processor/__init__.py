@@ -3,20 +3,46 @@
 Users import from here, and from nowhere deeper.
 """
 
-from processor.events import CallReceived, CallStatus, MessageReceived, MessageStatus, WebhookEvent
+from processor.events import (
+    CallReceived,
+    CallStatus,
+    ConversationEvent,
+    DebuggerEvent,
+    MessageReceived,
+    MessageStatus,
+    RecordingStatus,
+    SendGridEvent,
+    StreamEvent,
+    StudioEvent,
+    SyncEvent,
+    TaskRouterEvent,
+    Transcription,
+    VerifyEvent,
+)
 from processor.handlers import Context, Handlers
 from processor.retry import RetryPolicy
 from processor.verdict import Reject, RetryLater
+from processor.webhook_event import WebhookEvent
 
 __all__ = [
     "CallReceived",
     "CallStatus",
     "Context",
+    "ConversationEvent",
+    "DebuggerEvent",
     "Handlers",
     "MessageReceived",
     "MessageStatus",
+    "RecordingStatus",
     "Reject",
     "RetryLater",
     "RetryPolicy",
+    "SendGridEvent",
+    "StreamEvent",
+    "StudioEvent",
+    "SyncEvent",
+    "TaskRouterEvent",
+    "Transcription",
+    "VerifyEvent",
     "WebhookEvent",
 ]

@@ -3,13 +3,14 @@
 import asyncio
 import random
 
-from processor.events import WebhookEvent, personal_values, typed
+from processor.events import typed
 from processor.handlers import Context, Handler, Handlers
 from processor.lanes import Held
 from processor.metrics import OVERDUE, time_handler, time_wait
 from processor.retry import RetryPolicy
 from processor.threads import Threads
 from processor.verdict import Dead, Done, Failure, Reason, Retry, Verdict, judge
+from processor.webhook_event import WebhookEvent, personal_values
 from shared.clock import Clock
 from shared.kinds import label_of
 from shared.logs import Logger, hide

@@ -1,7 +1,7 @@
 """What the processor does without any handlers of the user's: it says what came, and settles it."""
 
-from processor.events import WebhookEvent
 from processor.handlers import Context, Handlers
+from processor.webhook_event import WebhookEvent
 
 
 def log_only() -> Handlers:

@@ -118,8 +118,8 @@ class Handlers:
     def _add(self, kind: str, handler: Handler | None) -> None:
         if not _PATTERN.fullmatch(kind):
             raise HandlersError(
-                f'"{kind}" is no kind. Write all of it, such as "message.received"; a "*" stands alone, or for all that follows '
-                'a dot, such as "message.*" or "taskrouter.reservation.*".'
+                f'"{kind}" is no kind. Write all of it, such as "message.received"; a "*" stands alone, or for all that '
+                'follows a dot, such as "message.*" or "taskrouter.reservation.*".'
             )
         if kind in self._by_kind:
             raise HandlersError(f'"{kind}" has a handler already; an event has exactly one.')
