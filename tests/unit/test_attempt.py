@@ -17,6 +17,7 @@ from processor.threads import Threads
 from processor.verdict import Dead, Done, Reason, Retry, Verdict
 from shared.clock import SystemClock
 from shared.event import Event
+from shared.forms import FORM
 from shared.logs import get_logger
 
 
@@ -34,7 +35,7 @@ def handlers() -> Handlers:
 
 def held(record: Record | None = None, kind: str = "message.received") -> Held:
     body = b"MessageSid=SM1&From=%2B14155550123&Body=my+secret"
-    event = Event(id="e1", kind=kind, key="k", dedupe_key="d", received_at=0, target="/twilio", body=body)
+    event = Event(id="e1", kind=kind, key="k", dedupe_key="d", received_at=0, content_type=FORM, target="/twilio", body=body)
     return Held("messages", "1-0", event, record or Record())
 
 

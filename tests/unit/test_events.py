@@ -5,11 +5,13 @@ from urllib.parse import urlencode
 from processor import MessageReceived, WebhookEvent
 from processor.events import typed
 from shared.event import Event
+from shared.forms import FORM
 
 
 def event_of(kind: str, params: dict[str, str]) -> WebhookEvent:
     body = urlencode(params).encode()
-    return typed(Event(id="1", kind=kind, key="", dedupe_key="", received_at=0, target="/twilio", body=body))
+    event = Event(id="1", kind=kind, key="", dedupe_key="", received_at=0, content_type=FORM, target="/twilio", body=body)
+    return typed(event)
 
 
 def test_fields_have_twilios_names_in_snake_case() -> None:
