@@ -54,6 +54,8 @@ def _networks(networks: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _sendgrid_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
+    if not keys:
+        return keys
     if find_spec("cryptography") is None:
         raise ValueError("it needs the package cryptography: pip install 'hookline[sendgrid]'")
     from ingress.sendgrid import SendGridKeys  # noqa: PLC0415 - cryptography takes memory that only this needs
