@@ -36,7 +36,7 @@ class Monitor:
         self._durability = durability
         self._clock = clock
         self._logger = logger
-        self._layout = {"partitions": str(partitions), "schema": SCHEMA.decode()}
+        self._layout = {"partitions": str(partitions), "schema": SCHEMA}
         self._keys = [keys.LAYOUT, *(keys.probe(partition) for partition in range(partitions))]
         self._locating = asyncio.Lock()
         self._lost: str | None = None
