@@ -1,6 +1,7 @@
 """Reading `application/x-www-form-urlencoded` bytes. Ingress verifies what this yields; handlers see the same."""
 
-from collections.abc import Collection, Iterable, Mapping
+from binascii import a2b_qp
+from collections.abc import Collection, Mapping
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -39,49 +40,45 @@ EMPTY: Final = form_of(())
 def parse_form(body: bytes) -> Form:
     """Split and decode a form body or a query. A field without "=" has an empty value; empty fields are skipped.
 
-    Gives what `urllib.parse.parse_qsl(keep_blank_values=True)` gives for valid input, in a fifth of the time where no name is
-    repeated or encoded.
+    Gives what `urllib.parse.parse_qsl(keep_blank_values=True)` gives for valid input, in a tenth of the time where no name is
+    repeated.
 
     Raises:
         ValueError: if the text is not UTF-8, before or after percent-decoding, or has more than `MAX_FIELDS` fields.
 
     """
-    text = body.decode()
-    fields = text.replace("+", " ").split("&")
-    if len(fields) > MAX_FIELDS:
+    if body.count(b"&") >= MAX_FIELDS:
         raise ValueError(f"more than {MAX_FIELDS} fields")
-    try:
-        params = dict([field.split("=", 1) for field in fields])
-    except ValueError:
-        return _parse_any(fields)
-    if len(params) != len(fields) or ("%" in text and "%" in "".join(params)):
-        return _parse_any(fields)
-    if "%" in text:
-        for name, value in params.items():
-            if "%" in value:
-                params[name] = _unquote(value)
-    return Form(params, params.items())
+    return _parse_plain(body) or _parse_any(body)
 
 
-def _parse_any(fields: Iterable[str]) -> Form:
-    split = [field.partition("=") for field in fields if field]
-    pairs = [(_unquote(name), _unquote(value)) for name, _, value in split]
-    return form_of(pairs)
+def _parse_plain(body: bytes) -> Form | None:
+    """Parse a form in which every field has a name of its own and one "=", all of it at once; None for any other form.
+
+    The standard library has no percent-decoding in C, but that of quoted-printable, which is the same with another sign. It
+    passes over malformed numbers in its own way, and takes a sign before a line's end for a soft line break.
+    """
+    separators = body.translate(None, _NO_SEPARATORS)
+    if separators != b"=&" * (len(separators) // 2) + b"=":
+        return None
+    decoded = a2b_qp(body.translate(_QUOTED_PRINTABLE))
+    if len(decoded) != len(body) - 2 * body.count(b"%"):  # a malformed number: a right one leaves one byte of three
+        return None
+    parts = decoded.decode().split("\0")
+    if len(parts) != len(separators) + 1:  # a NUL in it
+        return None
+    params = dict(zip(parts[::2], parts[1::2], strict=True))
+    return Form(params, params.items()) if 2 * len(params) == len(parts) else None
+
+
+def _parse_any(body: bytes) -> Form:
+    split = (field.partition("=") for field in body.decode().replace("+", " ").split("&") if field)
+    return form_of([(_unquote(name), _unquote(value)) for name, _, value in split])
 
 
 def _unquote(text: str) -> str:
-    """Decode percent signs as `urllib.parse.unquote_to_bytes` does, in half the time; a sign that begins no number stays."""
-    if not text.isascii():
-        return unquote_to_bytes(text).decode()
-    first, *rest = text.split("%")
-    decoded = [first]
-    for piece in rest:
-        character = _BYTES.get(piece[:2])
-        decoded += (character, piece[2:]) if character else ("%", piece)
-    joined = "".join(decoded)
-    return joined if joined.isascii() else joined.encode("latin-1").decode()
+    return unquote_to_bytes(text).decode() if "%" in text else text
 
 
-_DIGITS: Final = "0123456789abcdefABCDEF"
-_BYTES: Final = {high + low: chr(int(high + low, 16)) for high in _DIGITS for low in _DIGITS}
-"""Every byte by its hexadecimal digits, as the character of that number."""
+_NO_SEPARATORS: Final = bytes(set(range(256)) - set(b"=&\r\n"))
+_QUOTED_PRINTABLE: Final = bytes.maketrans(b"+%=&", b" =\0\0")
