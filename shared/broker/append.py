@@ -65,7 +65,7 @@ class Appender:
 
     def _call(self, group: Iterable[tuple[str, Event]]) -> ScriptCall:
         names: list[str] = []
-        texts = [TEXT_FIELDS]
+        texts: list[tuple[str, ...]] = [TEXT_FIELDS]
         bodies = []
         for topic, event in group:
             partition = partition_of(event.key, self._partitions)
