@@ -82,8 +82,9 @@ class Webhooks:
             raise Refusal(503, "overloaded")
         self._in_flight += 1
         try:
-            content = self._decode(request, route)
-            provenance = self._verify(request, content, route)
+            address = self._proxies.client(request)
+            content = self._decode(request, route, address)
+            provenance = self._verify(request, content, route, address)
             verified = now()
             _TIME_TO_VERIFY(verified - started)
             events = translate(request, content, route.expected, provenance)
@@ -95,7 +96,7 @@ class Webhooks:
             self._in_flight -= 1
         return route.reply_to(events[0].kind if events else None), outcome
 
-    def _decode(self, request: Request, route: Route) -> Content:
+    def _decode(self, request: Request, route: Route, address: str) -> Content:
         headers = request.headers
         if request.method not in ("POST", "GET"):
             raise Refusal(405, "wrong_method")
@@ -103,7 +104,6 @@ class Webhooks:
             raise Refusal(415, "compressed")
         if len(request.body) > route.body_limit(headers.get("Content-Type", "")):
             raise Refusal(413, "too_large")
-        address = self._proxies.client(request)
         if self._addresses.blocks(address):
             raise Refusal(403, "flooding")
         try:
@@ -113,11 +113,11 @@ class Webhooks:
             self._addresses.refused(address)
             raise Refusal(400, "unparsable") from None
 
-    def _verify(self, request: Request, content: Content, route: Route) -> Provenance:
+    def _verify(self, request: Request, content: Content, route: Route, address: str) -> Provenance:
         """Give who vouches for `request`."""
         account = content.params.get("AccountSid", "")
         forwarded = self._proxies.base(request)
-        verifier, address = route.verifier, self._proxies.client(request)
+        verifier = route.verifier
         signer = verifier.verify(Claim(request.target, request.headers, content.signed, content.body, account, forwarded))
         signature = verifier.signature_of(request.headers)
         if signer is None:
@@ -145,18 +145,20 @@ class Webhooks:
 
     async def _write(self, events: Sequence[Translated], route: Route) -> str:
         """Write all of `events`, in their order; gives what became of the least lucky one."""
-        topics = [self._topic(one, route) for one in events]
-        writes = [self._writer.write(topic, one.event) for topic, one in zip(topics, events, strict=True)]
+        writes = []
+        for one in events:
+            topic = self._topic(one, route)
+            writes.append((topic, one.event.kind, self._writer.write(topic, one.event)))
         if len(writes) > 1:
-            await wait(writes)  # all of them, before the first failure is raised
+            await wait([write for _, _, write in writes])  # all of them, before the first failure is raised
         outcome: Stored | str = Stored.DUPLICATE
         failure: NotStoredError | None = None
-        for topic, one, write in zip(topics, events, writes, strict=True):
+        for topic, kind, write in writes:
             try:
                 stored: Stored | str = await write
             except NotStoredError as error:
                 failure, stored = error, error.outcome
-            EVENTS.count(topic, label_of(one.event.kind), stored)
+            EVENTS.count(topic, label_of(kind), stored)
             outcome = stored if outcome is Stored.DUPLICATE or stored is Stored.SPOOLED else outcome
         if failure is not None:
             raise Refusal(503, failure.outcome)
