@@ -79,7 +79,7 @@ class Ingress:
         """
         self._health.live["tasks"] = supervisor.check_tasks
         self._health.ready["redis"] = self._check_redis
-        self._health.warnings["redis"] = self._redis.monitor.warnings
+        self._health.warnings["redis"] = self._redis_warnings
         self._health.warnings["spool"] = self._spool_warnings
         self._health.ready["shutdown"] = lambda: "shutting down" if self._stopping else None
         if self._spool is not None:
@@ -113,16 +113,23 @@ class Ingress:
 
         an ingress that was told a wrong REDIS_URL must not replace one that works.
         """
-        problem = self._redis.monitor.check()
-        bridged = self._redis.monitor.ready and self._spool is not None and self._spool.problem is None
-        return None if bridged else problem
+        return None if self._bridged() else self._redis.monitor.check()
+
+    def _bridged(self) -> bool:
+        """Tell whether the spool can stand in for Redis."""
+        return self._redis.monitor.ready and self._spool is not None and self._spool.problem is None
+
+    def _redis_warnings(self) -> list[str]:
+        problem = self._redis.monitor.check() if self._bridged() else None
+        found = self._redis.monitor.warnings()
+        return [f"{problem} Webhooks go to the spool.", *found] if problem else found
 
     def _spool_warnings(self) -> list[str]:
         if self._spool is None:
             return ["There is none: while Redis is away, webhooks get a 503. Set INGRESS_SPOOL_PATH."]
         found = [f"The spool takes no more events: {self._spool.problem}."] if self._spool.problem else []
         if self._spool.events:
-            found.append(f"{self._spool.events} events wait in the spool: {self._redis.monitor.check() or 'being drained'}")
+            found.append(f"{self._spool.events} events wait in the spool until Redis takes them.")
         return found
 
 

@@ -5,7 +5,7 @@ import random
 from collections import Counter, defaultdict
 
 from tests.acceptance.pair import Line, Pair
-from tests.support.waiting import until
+from tests.support.waiting import until, until_answer
 from tests.support.webhooks import Twilio, message, sid
 
 _SEED = 7
@@ -15,6 +15,8 @@ _TWICE = 0.1
 
 class Load:
     """`senders` that each deliver `each` messages, one after the other; all of them together at most `rate` per second.
+
+    `acknowledged` are the SIDs of those that were answered with a 2xx.
 
     The numbers of two loads in one test must begin with another `prefix` each.
     """
@@ -69,6 +71,7 @@ async def assert_nothing_lost_or_doubled(load: Load, pair: Pair) -> None:
 
 async def assert_nothing_lost(load: Load, pair: Pair) -> None:
     """Wait until all is settled, then count: every acknowledged message was handled, in its sender's order."""
+    await until_answer(pair.spooled, lambda events: events == 0, "the spool is empty")
     await until(pair.settled, "all is settled")
     handled = pair.lines()
     again = len(handled) - len({line["sid"] for line in handled})

@@ -41,13 +41,17 @@ class Backend(Protocol):
 
 @dataclass
 class Pair:
-    """Ingress and processor, what the handlers wrote down, and what lies in Redis."""
+    """Ingress and processor, what the handlers wrote down, and what lies in Redis.
+
+    `refused` is how often a delivery was not acknowledged.
+    """
 
     ingress: ServiceProcess
     processor: ServiceProcess
     record: Path
     redis: "redis.Redis"
     client: IngressClient
+    refused: int = 0
 
     @property
     def stored(self) -> Stored:
@@ -61,6 +65,10 @@ class Pair:
         lines = [json.loads(line) for line in self.record.read_text().splitlines()]
         return [line for line in lines if line["what"] == what]
 
+    async def spooled(self) -> int:
+        """Give how many events wait in the spool."""
+        return int((await self.ingress.metrics())["hookline_spool_events"])
+
     def settled(self) -> bool:
         """Whether nothing is left in any topic, and nothing pending."""
         streams = [keys.topic(partition, topic) for partition in range(PARTITIONS) for topic in DEFAULT_TOPICS]
@@ -72,6 +80,12 @@ class Pair:
         letters = [fields for partition in range(PARTITIONS) for _, fields in self.stored.dead_letters(partition)]
         texts = [[word.decode(errors="replace") for word in fields] for fields in letters]
         return [dict(zip(words[::2], words[1::2], strict=True)) for words in texts]
+
+    async def answer_times(self) -> str:
+        """Say how many requests ingress answered within 500 ms since it started."""
+        found = await self.ingress.metrics()
+        within, answers = (found[f"hookline_ingress_request_seconds_{name}"] for name in ('bucket{le="0.5"}', "count"))
+        return f"{within:.0f} of {answers:.0f} requests answered within 500 ms"
 
     def retry_records(self) -> int:
         """Give how many retry records there are."""
@@ -87,6 +101,7 @@ class Pair:
             if status < 300:
                 return
             assert status == 503, f"unexpected answer {status}"
+            self.refused += 1
             await asyncio.sleep(_PAUSE_S)
 
     def _groups(self, stream: str) -> Any:

@@ -1,7 +1,7 @@
 """The master dies, or is replaced on purpose, under load: nothing acknowledged is lost, and both services follow.
 
-What was not acknowledged may be handled twice, as two events: a master can hand an event to the processor and die before a
-replica has it, and its sender delivers it again. Its idempotency key is the same then.
+What the master did not confirm lies in the spool, and may be handled twice: a master can hand an event to the processor and
+die before a replica has it. Its idempotency key is the same then.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from tests.support.services import Services
 
 SENDERS, RATE = 60, 300.0
 KEY = keys.topic(0, MESSAGES)
-REPLICATED = {"INGRESS_DURABILITY": "replica", "INGRESS_WRITE_BUDGET_MS": "250"}
+REPLICATED = {"INGRESS_DURABILITY": "replica", "INGRESS_WRITE_BUDGET_MS": "250", "INGRESS_SPOOL_PATH": "spool.db"}
 
 
 class Timeline:
@@ -57,6 +57,7 @@ async def through_the_death_of_a_master(
     load.end()
     await running
     await assert_nothing_lost(load, pair)
+    assert pair.refused == 0
     print(f"new master after {replaced:.2f} s, both services ready {ready - replaced:.2f} s later, without a restart")
 
 

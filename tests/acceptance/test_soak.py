@@ -5,7 +5,7 @@ import math
 import os
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,16 +49,10 @@ class Held:
     @classmethod
     async def of(cls, service: ServiceProcess) -> "Held":
         """Read the service's own metrics."""
-        found = metrics(await service.probe("metrics", 200))
+        found = await service.metrics()
         connections = sum(value for name, value in found.items() if name.startswith("hookline_redis_pool_connections"))
         memory_mb = found["process_resident_memory_bytes"] / 1e6
         return cls(int(found["hookline_tasks"]), int(found["process_open_fds"]), int(connections), memory_mb)
-
-
-def metrics(text: str) -> Mapping[str, float]:
-    """Read the page of metrics."""
-    samples = (line.rsplit(" ", 1) for line in text.splitlines() if line[:1] != "#")
-    return {name: float(value) for name, value in samples}
 
 
 class Trouble:
@@ -126,7 +120,7 @@ class Trouble:
 async def test_random_faults(own_redis: RedisServer, services: Services, tmp_path: Path) -> None:
     """Whatever goes wrong, nothing acknowledged is lost, and no task, file, connection or memory is."""
     print(f"\nseed {SEED}, {DURATION_S:g} s")
-    settings = {"INGRESS_WRITE_BUDGET_MS": "250", "REDIS_COMMAND_TIMEOUT_S": "1"}
+    settings = {"INGRESS_WRITE_BUDGET_MS": "250", "INGRESS_SPOOL_PATH": "spool.db", "REDIS_COMMAND_TIMEOUT_S": "1"}
     async with (
         FaultProxy(own_redis.port) as proxy,
         started_pair(own_redis, services, tmp_path, url=proxy.url, settings=settings) as pair,
@@ -152,7 +146,7 @@ async def trouble_under_load(pair: Pair, trouble: Trouble) -> Load:
     running = asyncio.create_task(load.run())
     for minute in range(math.ceil(DURATION_S / 60)):
         await trouble.make(min(60.0, DURATION_S - 60 * minute))
-        print(f"minute {minute + 1}: {len(load.acknowledged)} acknowledged, {await held(pair)}")
+        print(f"minute {minute + 1}: {len(load.acknowledged)} acknowledged, {pair.refused} refused, {await held(pair)}")
     await pair.ingress.probe("readyz", 200)
     await pair.processor.probe("readyz", 200)
     load.end()

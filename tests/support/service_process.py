@@ -133,6 +133,11 @@ class ServiceProcess:
                         return text
                 await asyncio.sleep(0.02)
 
+    async def metrics(self) -> Mapping[str, float]:
+        """Read the page of metrics; gives each sample by its name and labels, as they stand there."""
+        samples = (line.rsplit(" ", 1) for line in (await self.probe("metrics", 200)).splitlines() if line[:1] != "#")
+        return {name: float(value) for name, value in samples}
+
     async def logged(
         self, event: str, holds: Callable[[dict[str, Any]], bool] = lambda _line: True, *, after: int = 0
     ) -> dict[str, Any]:
