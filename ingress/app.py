@@ -1,5 +1,7 @@
 """Ingress put together: what is made of what, and in which order it starts and stops."""
 
+from typing import Final
+
 from aiojobs import Job
 
 from ingress.drain import Drain
@@ -23,8 +25,10 @@ from shared.health import Health
 from shared.logs import Logger
 from shared.service import Supervisor
 
-_ANSWER_S = 0.45
+_ANSWER_S: Final = 0.45
 """Seconds in which an event must be safe, in Redis or in the spool, for its request to be answered within half a second."""
+_NEARLY_FULL: Final = 0.8
+"""Share of the spool's room."""
 
 
 class Ingress:
@@ -121,8 +125,15 @@ class Ingress:
         if self._spool is None:
             return ["There is none: while Redis is away, webhooks get a 503. Set INGRESS_SPOOL_PATH."]
         found = [f"The spool takes no more events: {self._spool.problem}."] if self._spool.problem else []
+        if self._spool.fill >= _NEARLY_FULL:
+            found.append(f"The spool is {self._spool.fill:.0%} full; after that, webhooks get a 503. See INGRESS_SPOOL_MAX_MB.")
+        if self._spool.unreadable:
+            found.append(
+                f"{self._spool.unreadable} events were set aside in the spool, since they cannot be read: see the log."
+            )
         if self._spool.events:
-            found.append(f"{self._spool.events} events wait in the spool: {self._redis.monitor.check() or 'being drained'}")
+            obstacle = self._redis.monitor.check() or (self._drain and self._drain.obstacle)
+            found.append(f"{self._spool.events} events wait in the spool: {obstacle or 'being drained'}")
         return found
 
 
