@@ -23,6 +23,8 @@ _Result = Appended | BrokerUnavailableError
 _TAKEN: Final = (Appended.NEW, Appended.DUPLICATE)
 _BATCH: Final = 200
 _TIMEOUT_S: Final = 2.0
+_PAUSE_S: Final = 0.01
+"""Between passes that left nothing: for more events to gather."""
 _LEAST_DELAY_S: Final = 0.1
 _MOST_DELAY_S: Final = 2.0
 
@@ -78,7 +80,7 @@ class Drain:
         delay_s = 0.0
         while self._spool.bytes:
             self._note(await self._try_to_move())
-            delay_s = min(_MOST_DELAY_S, 2 * delay_s or _LEAST_DELAY_S) if self.obstacle else 0.0
+            delay_s = min(_MOST_DELAY_S, max(2 * delay_s, _LEAST_DELAY_S)) if self.obstacle else _PAUSE_S
             await self._clock.sleep(delay_s * (0.5 + random() / 2))  # noqa: S311 - jitter, not a secret
 
     async def _try_to_move(self) -> str | None:
