@@ -27,6 +27,8 @@ from shared.service import Supervisor
 
 _ANSWER_S: Final = 0.45
 """Seconds in which an event must be safe, in Redis or in the spool, for its request to be answered within half a second."""
+_DISK_S: Final = 0.2
+"""Seconds that the spool has at least, if Redis may take longer than that leaves."""
 _NEARLY_FULL: Final = 0.8
 """Share of the spool's room."""
 
@@ -48,7 +50,7 @@ class Ingress:
         self._drain = Drain(self._spool, appender, self._redis, settings.partitions, clock, logger) if self._spool else None
         budget_s = settings.write_budget_ms / 1000
         self._writer = Writer(
-            appender, self._spool, lambda: self._redis.monitor.ready, budget_s, max(_ANSWER_S, budget_s), clock
+            appender, self._spool, lambda: self._redis.monitor.ready, budget_s, max(_ANSWER_S, budget_s + _DISK_S), clock
         )
         senders = SenderLimit(settings.sender_limit(), clock)
         addresses = AddressLimit(settings.address_limit(), clock)

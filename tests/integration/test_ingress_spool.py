@@ -114,6 +114,16 @@ async def test_spool_of_an_earlier_run_goes_first(own_redis: RedisServer, tmp_pa
     assert texts_in(own_redis) == list(range(341))
 
 
+async def test_large_budget_leaves_time_for_the_disk(own_redis: RedisServer, tmp_path: Path) -> None:
+    """However long Redis may take, an event that it did not confirm in that time is spooled, and acknowledged."""
+    async with running_ingress(settings(own_redis, tmp_path, INGRESS_WRITE_BUDGET_MS="460")) as ingress:
+        own_redis.pause()
+        assert await statuses(ingress, *numbered(1)) == [200]
+        own_redis.resume()
+        await spool_empty(ingress)
+    assert texts_in(own_redis) == [1]
+
+
 async def test_unusable_spool_stops_the_start(own_redis: RedisServer, tmp_path: Path) -> None:
     """Two ingresses never share a spool: the second one says so, and does not listen."""
     async with running_ingress(settings(own_redis, tmp_path)):
