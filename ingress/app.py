@@ -45,7 +45,7 @@ class Ingress:
         self._redis = RedisConnectionManager(
             settings.redis_options(), settings.partitions, clock, logger, Durability(settings.durability)
         )
-        self._spool = Spool(settings.spool_path, settings.spool_max_mb, logger) if settings.spool_path else None
+        self._spool = Spool(settings.spool_path, settings.spool_max_mb, clock, logger) if settings.spool_path else None
         appender = Appender(self._redis, settings.partitions, settings.dedupe_window_s, settings.backlog_limit)
         self._drain = Drain(self._spool, appender, self._redis, settings.partitions, clock, logger) if self._spool else None
         budget_s = settings.write_budget_ms / 1000
@@ -120,7 +120,7 @@ class Ingress:
         an ingress that was told a wrong REDIS_URL must not replace one that works.
         """
         problem = self._redis.monitor.check()
-        bridged = self._redis.monitor.ready and self._spool is not None and self._spool.problem is None
+        bridged = self._redis.monitor.ready and self._spool is not None and self._spool.promising
         return None if bridged else problem
 
     def _spool_warnings(self) -> list[str]:

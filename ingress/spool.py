@@ -19,6 +19,7 @@ from zlib import crc32
 
 from ingress.metrics import SPOOL_BYTES, SPOOL_EVENTS
 from ingress.spool_file import MIB, Gone, Put, Spooled, SpoolError, SpoolFile
+from shared.clock import Clock
 from shared.event import Event
 from shared.logs import Logger
 
@@ -29,6 +30,7 @@ Result = TypeVar("Result")
 _LANES: Final = 1 << 16
 _MOST_UNWRITTEN: Final = 64 * MIB
 """Bytes that may wait for the disk. One that hangs must not fill the memory, since those who wait give up and others come."""
+_RETRY_S: Final = 5.0
 _OVERHEAD: Final = 1024
 """Bytes that an event takes in memory besides its body, roughly."""
 
@@ -46,8 +48,9 @@ class Spool:
     the latest were not taken; it is None while all is well.
     """
 
-    def __init__(self, path: Path, max_mb: int, logger: Logger) -> None:
+    def __init__(self, path: Path, max_mb: int, clock: Clock, logger: Logger) -> None:
         self._file = SpoolFile(path, max_mb)
+        self._clock = clock
         self._logger = logger
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
         self._loop = asyncio.get_running_loop()
@@ -57,6 +60,7 @@ class Spool:
         self._committing: asyncio.Task[None] | None = None
         self._filled = asyncio.Event()
         self._closed = False
+        self._failed_at = 0.0
         self.events = 0
         self.bytes = 0
         self.unreadable = 0
@@ -66,6 +70,14 @@ class Spool:
     def fill(self) -> float:
         """The share of its room that is in use, from 0 to 1."""
         return self._file.fill
+
+    @property
+    def promising(self) -> bool:
+        """Whether the next event may be taken, for all that is known. After a while without a failure it is worth a try again:
+
+        there may be room by now, or only a large event found none, and whoever sends nobody here would never learn of it.
+        """
+        return self.problem is None or self._clock.monotonic() - self._failed_at >= _RETRY_S
 
     async def open(self) -> None:
         """Open the file, made if it is missing, and take note of what lies in it.
@@ -202,6 +214,8 @@ class Spool:
             )
         elif self.problem and not problem:
             self._logger.info("the spool takes events again")
+        if problem:
+            self._failed_at = self._clock.monotonic()
         self.problem = problem
 
     def _forget(self, gone: Iterable[Gone]) -> None:

@@ -47,8 +47,8 @@ async def clock() -> NotingClock:
 
 
 @pytest.fixture
-async def spool(tmp_path: Path, logbook: Logbook) -> AsyncIterator[Spool]:
-    spool = Spool(tmp_path / "spool.db", 64, logbook.logger)
+async def spool(tmp_path: Path, clock: NotingClock, logbook: Logbook) -> AsyncIterator[Spool]:
+    spool = Spool(tmp_path / "spool.db", 64, clock, logbook.logger)
     await spool.open()
     yield spool
     await spool.close()

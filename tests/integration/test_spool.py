@@ -19,6 +19,7 @@ from shared.topics import MESSAGES, STATUSES
 from tests.support.events import event
 from tests.support.full_disk import full_disk
 from tests.support.logbook import Logbook
+from tests.support.manual_clock import ManualClock
 
 KIB: Final = 1 << 10
 MIB: Final = 1 << 20
@@ -32,12 +33,12 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def opened(path: Path, logbook: Logbook) -> AsyncIterator[Opener]:
+async def opened(path: Path, clock: ManualClock, logbook: Logbook) -> AsyncIterator[Opener]:
     """Give an opener of spools, which are closed after the test."""
     made: list[Spool] = []
 
     async def open_spool(at: Path = path, max_mb: int = 64) -> Spool:
-        made.append(Spool(at, max_mb, logbook.logger))
+        made.append(Spool(at, max_mb, clock, logbook.logger))
         await made[-1].open()
         return made[-1]
 
@@ -151,7 +152,7 @@ def size_of(path: Path) -> int:
     return path.stat().st_size
 
 
-async def test_large_event_costs_the_small_ones_nothing(opened: Opener) -> None:
+async def test_large_event_costs_the_small_ones_nothing(opened: Opener, clock: ManualClock) -> None:
     """Of what gathers in one commit, only that is refused which finds no room, or cannot be kept at all."""
     spool = await opened(max_mb=1)
     small = [event() for _ in range(20)]
@@ -160,7 +161,11 @@ async def test_large_event_costs_the_small_ones_nothing(opened: Opener) -> None:
     results = await asyncio.gather(*(spool.put(MESSAGES, one) for one in mixed), return_exceptions=True)
     assert [type(result) for result in results] == [*[type(None)] * 10, SpoolError, SpoolError, *[type(None)] * 10]
     assert await contents(spool) == small
-    assert spool.events == 20
+    assert (spool.events, spool.promising) == (20, False)
+    await clock.advance(5)
+    assert (spool.problem is None, spool.promising) == (False, True), "nobody sent another one, so only a try can tell"
+    await spool.put(MESSAGES, event())
+    assert not spool.problem
 
 
 def impossible_event() -> Event:
@@ -219,7 +224,7 @@ async def test_unforeseen_failure_answers_everybody(opened: Opener, monkeypatch:
 
 async def test_close_keeps_what_waits(opened: Opener, path: Path) -> None:
     """Closing while writes wait finishes them; later ones are refused instead of hanging."""
-    spool = Spool(path, 64, Logbook().logger)
+    spool = Spool(path, 64, ManualClock(), Logbook().logger)
     await spool.open()
     events = [event() for _ in range(50)]
     puts = [spool.put(MESSAGES, one) for one in events]

@@ -75,7 +75,7 @@ async def desk(own_redis: RedisServer, connect: Connect, logbook: Logbook, tmp_p
         clock = clock or SystemClock()
         redis = connect(proxy.url, **options)
         await redis.monitor.look()
-        spools.append(spool := Spool(tmp_path / "spool.db", max_mb, logbook.logger))
+        spools.append(spool := Spool(tmp_path / "spool.db", max_mb, clock, logbook.logger))
         await spool.open()
         appender = Appender(redis, PARTITIONS, dedupe_window_s=3600, backlog_limit=backlog)
         writer = Writer(appender, spool, lambda: redis.monitor.ready, budget_s, LIMIT_S, clock)

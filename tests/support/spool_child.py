@@ -6,6 +6,7 @@ from itertools import count
 from pathlib import Path
 
 from ingress.spool import Spool
+from shared.clock import SystemClock
 from shared.topics import MESSAGES
 from tests.support.events import event
 from tests.support.logbook import Logbook
@@ -14,7 +15,7 @@ WAVE = 20
 
 
 async def main() -> None:
-    spool = Spool(Path(sys.argv[1]), 64, Logbook().logger)
+    spool = Spool(Path(sys.argv[1]), 64, SystemClock(), Logbook().logger)
     await spool.open()
     for first in count(0, WAVE):
         await asyncio.gather(*(spool.put(MESSAGES, event(str(number))) for number in range(first, first + WAVE)))
