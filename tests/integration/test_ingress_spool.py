@@ -1,16 +1,20 @@
 """Ingress with a spool while Redis is away: what Twilio is answered, what readiness says, and what is left in the end."""
 
 import asyncio
+from itertools import count
 from pathlib import Path
 from urllib.parse import parse_qs
 
+import aiohttp
 import pytest
 
 from ingress.spool import SpoolError
+from tests.support.ingress_client import IngressClient
 from tests.support.local_ingress import LocalIngress, ingress_settings, listening_ingress, running_ingress
 from tests.support.redis_server import RedisServer
+from tests.support.services import Services
 from tests.support.stored import Stored
-from tests.support.waiting import until_answer
+from tests.support.waiting import until, until_answer
 from tests.support.webhooks import Twilio, Webhook, message
 
 TWILIO = Twilio()
@@ -130,3 +134,44 @@ async def test_unusable_spool_stops_the_start(own_redis: RedisServer, tmp_path: 
         with pytest.raises(SpoolError, match=r"spool\.db cannot be used: another ingress uses it"):
             async with listening_ingress(settings(own_redis, tmp_path)):
                 await asyncio.sleep(0)
+
+
+async def keep_sending(sender: str, port: int, acknowledged: list[str]) -> None:
+    """Deliver messages of `sender`, one after the other, until ingress is killed; notes those that it acknowledged."""
+    async with aiohttp.ClientSession() as session:
+        client = IngressClient(session, port)
+        for text in map(str, count()):
+            try:
+                reply = await client.post(TWILIO.webhook(message(From=sender, Body=text)))
+            except aiohttp.ClientError:
+                return
+            if reply.status == 200:
+                acknowledged.append(text)
+
+
+async def test_acknowledged_is_kept_whatever_dies(own_redis: RedisServer, services: Services, tmp_path: Path) -> None:
+    """Redis stalls under load, ingress is killed, both return: what was acknowledged is in Redis, once, and in order."""
+    ingress = await services.ingress(settings(own_redis, tmp_path, INGRESS_WRITE_BUDGET_MS="250")).start()
+    acknowledged: dict[str, list[str]] = {f"+1415555{sender:04}": [] for sender in range(20)}
+    senders = [asyncio.create_task(keep_sending(sender, ingress.port, texts)) for sender, texts in acknowledged.items()]
+    await until(lambda: all(len(texts) >= 5 for texts in acknowledged.values()), "all have sent")
+    own_redis.pause()
+    goal = sum(map(len, acknowledged.values())) + 200
+    await until(lambda: sum(map(len, acknowledged.values())) > goal, "the spool takes events")
+    await ingress.kill()
+    await asyncio.gather(*senders)
+    own_redis.resume()
+    await ingress.start()
+    async with aiohttp.ClientSession() as session:
+        admin = IngressClient(session, ingress.admin_port)
+        await until_answer(
+            lambda: admin.request("GET", "/metrics", {}),
+            lambda reply: b"hookline_spool_events 0.0" in reply.body,
+            "the spool is empty",
+        )
+    with own_redis.client as client:
+        forms = [parse_qs(event.body.decode()) for event in Stored(client).events()]
+    for sender, texts in acknowledged.items():
+        stored = [form["Body"][0] for form in forms if form["From"] == [sender]]
+        assert stored == sorted(set(stored), key=int)
+        assert [text for text in stored if text in texts] == texts
