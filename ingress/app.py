@@ -1,5 +1,7 @@
 """Ingress put together: what is made of what, and in which order it starts and stops."""
 
+from typing import Final
+
 from aiojobs import Job
 
 from ingress.drain import Drain
@@ -23,8 +25,12 @@ from shared.health import Health
 from shared.logs import Logger
 from shared.service import Supervisor
 
-_ANSWER_S = 0.45
+_ANSWER_S: Final = 0.45
 """Seconds in which an event must be safe, in Redis or in the spool, for its request to be answered within half a second."""
+_DISK_S: Final = 0.2
+"""Seconds that the spool has at least, if Redis may take longer than that leaves."""
+_NEARLY_FULL: Final = 0.8
+"""Share of the spool's room."""
 
 
 class Ingress:
@@ -39,12 +45,12 @@ class Ingress:
         self._redis = RedisConnectionManager(
             settings.redis_options(), settings.partitions, clock, logger, Durability(settings.durability)
         )
-        self._spool = Spool(settings.spool_path, settings.spool_max_mb, logger) if settings.spool_path else None
+        self._spool = Spool(settings.spool_path, settings.spool_max_mb, clock, logger) if settings.spool_path else None
         appender = Appender(self._redis, settings.partitions, settings.dedupe_window_s, settings.backlog_limit)
         self._drain = Drain(self._spool, appender, self._redis, settings.partitions, clock, logger) if self._spool else None
         budget_s = settings.write_budget_ms / 1000
         self._writer = Writer(
-            appender, self._spool, lambda: self._redis.monitor.ready, budget_s, max(_ANSWER_S, budget_s), clock
+            appender, self._spool, lambda: self._redis.monitor.ready, budget_s, max(_ANSWER_S, budget_s + _DISK_S), clock
         )
         senders = SenderLimit(settings.sender_limit(), clock)
         addresses = AddressLimit(settings.address_limit(), clock)
@@ -117,7 +123,7 @@ class Ingress:
 
     def _bridged(self) -> bool:
         """Tell whether the spool can stand in for Redis."""
-        return self._redis.monitor.ready and self._spool is not None and self._spool.problem is None
+        return self._redis.monitor.ready and self._spool is not None and self._spool.promising
 
     def _redis_warnings(self) -> list[str]:
         problem = self._redis.monitor.check() if self._bridged() else None
@@ -128,8 +134,15 @@ class Ingress:
         if self._spool is None:
             return ["There is none: while Redis is away, webhooks get a 503. Set INGRESS_SPOOL_PATH."]
         found = [f"The spool takes no more events: {self._spool.problem}."] if self._spool.problem else []
+        if self._spool.fill >= _NEARLY_FULL:
+            found.append(f"The spool is {self._spool.fill:.0%} full; after that, webhooks get a 503. See INGRESS_SPOOL_MAX_MB.")
+        if self._spool.unreadable:
+            found.append(
+                f"{self._spool.unreadable} events were set aside in the spool, since they cannot be read: see the log."
+            )
         if self._spool.events:
-            found.append(f"{self._spool.events} events wait in the spool until Redis takes them.")
+            obstacle = self._redis.monitor.check() or (self._drain and self._drain.obstacle)
+            found.append(f"{self._spool.events} events wait in the spool: {obstacle or 'being drained'}")
         return found
 
 

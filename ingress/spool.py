@@ -1,89 +1,83 @@
 """Events that Redis did not take, safe on this machine's disk until it does.
 
-An SQLite file, written by one thread of its own: whatever gathers while one commit is under way is committed together in the
-next, and a commit is on disk (WAL, synchronous=FULL) before anybody is told so.
-
-    events   id          rising: the order in which they came
-             dedupe      UNIQUE: a webhook that comes again while it lies here is the same event
-             topic, lane, event (MessagePack of `shared.event.Event`)
+One thread writes the file: whatever gathers while one commit is under way is committed together in the next, and nobody is told
+so before it is on disk.
 
 An event may lie here and in Redis, if Redis' answer was lost, or if this process dies after Redis took it and before it is
 removed here: it is offered again, and the dedupe key collapses the two.
 """
 
 import asyncio
-import fcntl
 import sqlite3
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 from zlib import crc32
 
-import msgspec
-
 from ingress.metrics import SPOOL_BYTES, SPOOL_EVENTS
-from shared.errors import HooklineError
+from ingress.spool_file import MIB, Gone, Put, Spooled, SpoolError, SpoolFile
+from shared.clock import Clock
 from shared.event import Event
 from shared.logs import Logger
 
+__all__ = ["Spool", "SpoolError", "Spooled"]
+
 Result = TypeVar("Result")
 
-_SCHEMA: Final = 1
-_CREATE: Final = """
-CREATE TABLE IF NOT EXISTS events (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    dedupe TEXT NOT NULL UNIQUE,
-    topic TEXT NOT NULL,
-    lane INTEGER NOT NULL,
-    event BLOB NOT NULL
-)"""
-_INSERT: Final = "INSERT INTO events (dedupe, topic, lane, event) VALUES (?, ?, ?, ?) ON CONFLICT (dedupe) DO NOTHING"
-_OLDEST: Final = "SELECT id, topic, event FROM events WHERE id > ? ORDER BY id LIMIT ?"
-_REMOVE: Final = "DELETE FROM events WHERE id = ? RETURNING lane, length(event)"
 _LANES: Final = 1 << 16
-_MIB: Final = 1 << 20
+_MOST_UNWRITTEN: Final = 64 * MIB
+"""Bytes that may wait for the disk. One that hangs must not fill the memory, since those who wait give up and others come."""
+_RETRY_S: Final = 5.0
+_OVERHEAD: Final = 1024
+"""Bytes that an event takes in memory besides its body, roughly."""
 
 
-class SpoolError(HooklineError):
-    """The spool cannot be used, or has no room."""
-
-
-class Spooled(NamedTuple):
-    """One event as it lies here; `id` rises with every one that came."""
-
-    id: int
-    topic: str
-    event: Event
-
-
-class _Put(NamedTuple):
-    topic: str
-    lane: int
-    event: Event
+class _Waiting(NamedTuple):
+    put: Put
+    size: int
     done: "asyncio.Future[None]"
 
 
 class Spool:
-    """The file at `path`, of at most `max_mb` MiB. One process has it at a time."""
+    """The file at `path`, of at most `max_mb` MiB. One process has it at a time.
 
-    def __init__(self, path: Path, max_mb: int, logger: Logger) -> None:
-        self._path = path
-        self._max_mb = max_mb
+    `events` lie here or are on their way, `bytes` counts those that lie here, `unreadable` were set aside. `problem` says why
+    the latest were not taken; it is None while all is well.
+    """
+
+    def __init__(self, path: Path, max_mb: int, clock: Clock, logger: Logger) -> None:
+        self._file = SpoolFile(path, max_mb)
+        self._clock = clock
         self._logger = logger
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
         self._loop = asyncio.get_running_loop()
-        self._lock: IO[bytes] | None = None
-        self._database: sqlite3.Connection | None = None
         self._lanes = array("L", bytes(_LANES * array("L").itemsize))
-        self._gathered: list[_Put] = []
+        self._gathered: list[_Waiting] = []
+        self._unwritten = 0
         self._committing: asyncio.Task[None] | None = None
         self._filled = asyncio.Event()
+        self._closed = False
+        self._failed_at = 0.0
         self.events = 0
         self.bytes = 0
+        self.unreadable = 0
         self.problem: str | None = None
+
+    @property
+    def fill(self) -> float:
+        """The share of its room that is in use, from 0 to 1."""
+        return self._file.fill
+
+    @property
+    def promising(self) -> bool:
+        """Whether the next event may be taken, for all that is known. After a while without a failure it is worth a try again:
+
+        there may be room by now, or only a large event found none, and whoever sends nobody here would never learn of it.
+        """
+        return self.problem is None or self._clock.monotonic() - self._failed_at >= _RETRY_S
 
     async def open(self) -> None:
         """Open the file, made if it is missing, and take note of what lies in it.
@@ -93,21 +87,25 @@ class Spool:
 
         """
         try:
-            found = await self._in_thread(self._open)
-        except (OSError, sqlite3.Error) as error:
+            found = await self._in_thread(self._file.open)
+        except SpoolError as error:
             raise SpoolError(
-                f"The spool {self._path} cannot be used: {error}. It must be a file of Hookline's that this user may write, on "
-                "a local disk. Mend that, move the file away, or choose another one with INGRESS_SPOOL_PATH."
+                f"{error} It must be a file of Hookline's that this user may write, on a local disk. Mend that, move the file "
+                "away, or choose another one with INGRESS_SPOOL_PATH."
             ) from None
         for lane, events, size in found:
             self._mark(lane, events, size)
+        self.unreadable = await self._in_thread(self._file.count_unreadable)
         self._show()
 
     async def close(self) -> None:
-        """Finish what is being written, and let go of the file."""
+        """Finish what is being written, and let go of the file; once is enough."""
+        if self._closed:
+            return
+        self._closed = True
         while self._committing is not None:
             await asyncio.shield(self._committing)
-        await self._in_thread(self._close)
+        await self._in_thread(self._file.close)
         self._thread.shutdown()
 
     def holds(self, topic: str, key: str) -> bool:
@@ -122,10 +120,17 @@ class Spool:
 
         From now on `holds` tells of it, so events of its key that come later cannot overtake it.
         """
-        lane = _lane(topic, event.key)
         done: asyncio.Future[None] = self._loop.create_future()
-        self._mark(lane, 1, 0)
-        self._gathered.append(_Put(topic, lane, event, done))
+        size = len(event.body) + _OVERHEAD
+        if self._unwritten + size > _MOST_UNWRITTEN:
+            error = SpoolError("The spool did not take an event: the disk is too slow for what comes.")
+            self._note(error)
+            done.set_exception(error)
+            return done
+        put = Put(topic, _lane(topic, event.key), event)
+        self._mark(put.lane, 1, 0)
+        self._unwritten += size
+        self._gathered.append(_Waiting(put, size, done))
         if self._committing is None:
             self._committing = self._loop.create_task(self._commit_all())
         return done
@@ -135,38 +140,72 @@ class Spool:
         await self._filled.wait()
 
     async def oldest(self, after: int, limit: int) -> list[Spooled]:
-        """Give up to `limit` events that came after the one with id `after`, oldest first; fewer if they are large."""
-        return await self._in_thread(lambda: self._oldest(after, limit))
+        """Give up to `limit` events that came after the one with id `after`, oldest first; fewer if they are large.
+
+        Raises:
+            SpoolError: if they cannot be read.
+
+        """
+        events, unreadable = await self._in_thread(lambda: self._file.oldest(after, limit))
+        if unreadable:
+            self._logger.error(
+                "events in the spool cannot be read, and were set aside",
+                events=len(unreadable),
+                remedy=f"they are kept in the table `unreadable` of {self._file.path}, with the reason; report this",
+            )
+            self.unreadable += len(unreadable)
+            self._forget(unreadable)
+        return events
 
     async def remove(self, ids: Sequence[int]) -> None:
-        """Forget the events `ids`: Redis has them."""
-        for lane, size in await self._in_thread(lambda: self._remove(ids)):
-            self._mark(lane, -1, -size)
-        self._show()
+        """Forget the events `ids`: Redis has them.
+
+        Raises:
+            SpoolError: if the file cannot be written; then they all stay.
+
+        """
+        if not ids:
+            return
+        self._forget(await self._in_thread(lambda: self._file.remove(ids)))
+        self._note(None)  # there is room again
+        if not self.events:
+            await self._shrink()
+
+    async def _shrink(self) -> None:
+        """Give the room back, a bit at a time, so that what comes meanwhile need not wait for it."""
+        with suppress(SpoolError):  # next time, then
+            while await self._in_thread(self._file.shrink):
+                pass
 
     async def _commit_all(self) -> None:
         while self._gathered:
             batch, self._gathered = self._gathered, []
-            self._settle(batch, await self._in_thread(lambda puts=batch: self._commit(puts)))  # type: ignore[misc]
+            self._settle(batch, await self._commit([waiting.put for waiting in batch]))
         self._committing = None
 
-    def _settle(self, batch: Sequence[_Put], results: "Sequence[int | sqlite3.Error]") -> None:
+    async def _commit(self, puts: Sequence[Put]) -> Sequence[int | Exception]:
+        try:
+            return await self._in_thread(lambda: self._file.commit(puts))
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may be left waiting for an answer
+            return [error] * len(puts)
+
+    def _settle(self, batch: Sequence[_Waiting], results: Sequence[int | Exception]) -> None:
         """Tell everybody what became of their event. A result is the event's size on disk, 0 if it lay there already."""
-        failed = next((result for result in results if isinstance(result, sqlite3.Error)), None)
-        self._note(failed)
-        for put, result in zip(batch, results, strict=True):
-            if isinstance(result, sqlite3.Error):
+        self._note(next((result for result in results if isinstance(result, Exception)), None))
+        for (put, size, done), result in zip(batch, results, strict=True):
+            self._unwritten -= size
+            if isinstance(result, Exception):
                 self._mark(put.lane, -1, 0)
-                if not put.done.done():
-                    put.done.set_exception(SpoolError(f"The spool did not take an event: {result}."))
+                if not done.done():
+                    done.set_exception(SpoolError(f"The spool did not take an event: {result}."))
                 continue
             self._mark(put.lane, 0 if result else -1, result)
-            if not put.done.done():
-                put.done.set_result(None)
+            if not done.done():
+                done.set_result(None)
         self._show()
 
-    def _note(self, failed: sqlite3.Error | None) -> None:
-        problem = f"{failed}; {self._path} has {self.bytes / _MIB:.1f} of {self._max_mb} MiB" if failed else None
+    def _note(self, failed: Exception | None) -> None:
+        problem = f"{failed}; {self._file.path} uses {self.fill:.0%} of {self._file.max_mb} MiB" if failed else None
         if problem and not self.problem:
             self._logger.error(
                 "the spool takes no more events",
@@ -175,13 +214,20 @@ class Spool:
             )
         elif self.problem and not problem:
             self._logger.info("the spool takes events again")
+        if problem:
+            self._failed_at = self._clock.monotonic()
         self.problem = problem
+
+    def _forget(self, gone: Iterable[Gone]) -> None:
+        for lane, size in gone:
+            self._mark(lane, -1, -size)
+        self._show()
 
     def _mark(self, lane: int, events: int, size: int) -> None:
         self._lanes[lane] += events
         self.events += events
         self.bytes += size
-        if self.events:
+        if self.bytes:
             self._filled.set()
         else:
             self._filled.clear()
@@ -191,86 +237,10 @@ class Spool:
         SPOOL_BYTES.set(self.bytes)
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
-        return await self._loop.run_in_executor(self._thread, work)
-
-    # What follows runs in the thread.
-
-    @property
-    def _connection(self) -> sqlite3.Connection:
-        if self._database is None:
-            raise SpoolError("The spool is not open.")
-        return self._database
-
-    def _open(self) -> list[tuple[int, int, int]]:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = self._path.with_name(self._path.name + ".lock").open("wb")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OSError("another ingress uses it, and each needs its own") from None
-        self._path.touch(mode=0o600)
-        database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        self._database = database
-        version = database.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, _SCHEMA):
-            raise OSError(f"it was written by another version of Hookline (schema {version}, not {_SCHEMA})")
-        database.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
-        page_size = database.execute("PRAGMA page_size").fetchone()[0]
-        database.execute(f"PRAGMA max_page_count = {self._max_mb * _MIB // page_size}")
-        database.execute(_CREATE)
-        database.execute(f"PRAGMA user_version = {_SCHEMA}")
-        return database.execute("SELECT lane, count(*), sum(length(event)) FROM events GROUP BY lane").fetchall()
-
-    def _close(self) -> None:
-        if self._database is not None:
-            self._database.close()
-        if self._lock is not None:
-            self._lock.close()
-
-    def _commit(self, batch: Sequence[_Put]) -> "list[int | sqlite3.Error]":
-        """Insert all in one transaction, or, if that fails, each in its own: one that finds no room costs the others
-        nothing."""
-        try:
-            return list(self._insert(batch))
-        except sqlite3.Error as error:
-            return [error] if len(batch) == 1 else [self._commit([put])[0] for put in batch]
-
-    def _insert(self, batch: Sequence[_Put]) -> list[int]:
-        rows = [(put.event.dedupe_key, put.topic, put.lane, msgspec.msgpack.encode(put.event)) for put in batch]
-        with _transaction(self._connection) as database:
-            return [len(row[3]) * database.execute(_INSERT, row).rowcount for row in rows]
-
-    def _oldest(self, after: int, limit: int) -> list[Spooled]:
-        found: list[Spooled] = []
-        size = 0
-        for at, topic, event in self._connection.execute(_OLDEST, (after, limit)):
-            found.append(Spooled(at, topic, msgspec.msgpack.decode(event, type=Event)))
-            size += len(event)
-            if size >= _MIB:
-                break
-        return found
-
-    def _remove(self, ids: Sequence[int]) -> list[tuple[int, int]]:
-        with _transaction(self._connection) as database:
-            removed = [row for at in ids for row in database.execute(_REMOVE, (at,)).fetchall()]
-        if database.execute("SELECT 1 FROM events LIMIT 1").fetchone() is None:
-            database.execute("PRAGMA incremental_vacuum").fetchall()
-            database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        return removed
-
-
-@contextmanager
-def _transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        yield database
-        database.execute("COMMIT")
-    except BaseException:
-        if database.in_transaction:
-            database.execute("ROLLBACK")
-        raise
+            return await self._loop.run_in_executor(self._thread, work)
+        except (OSError, sqlite3.Error) as error:
+            raise SpoolError(f"The spool {self._file.path} cannot be used: {error}.") from error
 
 
 def _lane(topic: str, key: str) -> int:

@@ -26,7 +26,7 @@ from shared.service import Supervisor
 _LARGEST_BATCH: Final = 500
 """Events; a longer script would hold up Redis for everybody else."""
 _LEAST_S: Final = 0.02
-"""What a batch gets even if its first event has waited for most of the budget."""
+"""What a batch gets even if its first event has waited for most of the budget, and then the spool after most of the limit."""
 
 
 class Stored(StrEnum):
@@ -157,7 +157,7 @@ class Writer:
         for one in batch:
             self._spool.put(one.topic, one.event).add_done_callback(partial(_spooled, one))
             left_s = one.since + self._limit_s - self._clock.monotonic()
-            self._clock.call_later(max(0.0, left_s), partial(one.fail, "spool_slow", "The disk of the spool is too slow."))
+            self._clock.call_later(max(_LEAST_S, left_s), partial(one.fail, "spool_slow", "The disk of the spool is too slow."))
 
     def _fail(self, batch: Sequence[_Waiting], outcome: str, message: str) -> None:
         for one in batch:

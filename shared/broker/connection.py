@@ -26,6 +26,8 @@ from shared.logs import Logger
 from shared.metrics import REDIS_POOL_CONNECTIONS
 
 _SCRIPTS: Final = Path(__file__).parent / "scripts"
+_LEAST_S: Final = 0.01
+"""What sending a script as a whole gets, even if the rest of the time went into learning that Redis does not know it."""
 
 
 class Command(NamedTuple):
@@ -125,11 +127,13 @@ class RedisConnectionManager:
     ) -> list[Any]:
         """Run `script` once for each of `calls`; gives the answers, errors as values. If `durable`, waits until they are."""
         request = self._request(operation, timeout_s, durability=self._durability if durable else Durability.MEMORY)
+        started = self._clock.monotonic()
         answers = await self._ask(request, [_evaluate("EVALSHA", script.sha, call) for call in calls])
         unknown = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
         if unknown:
             whole = [_evaluate("EVAL", script.text, calls[at]) for at in unknown]
-            _put(answers, unknown, await self._ask(request, whole))
+            left_s = max(_LEAST_S, request.timeout_s - (self._clock.monotonic() - started))
+            _put(answers, unknown, await self._ask(request._replace(timeout_s=left_s), whole))
         return _translated(answers)
 
     async def close(self) -> None:

@@ -11,12 +11,17 @@ import redis
 from shared import keys
 from shared.broker.connection import Command, RedisConnectionManager, Script, ScriptCall
 from shared.broker.node import BLOCKING
+from shared.broker.options import RedisOptions
+from shared.broker.url import parse_redis_url
+from shared.clock import SystemClock
 from shared.errors import BrokerUnavailableError, LayoutMismatchError
 from tests.integration.conftest import Connect
+from tests.support.fault_proxy import FaultProxy
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.redis_server import RedisServer
+from tests.support.stored import PARTITIONS
 from tests.support.waiting import PATIENCE_S, until
 
 LONGEST_PROBE_PAUSE_S = 10
@@ -323,3 +328,15 @@ async def test_open_breaker_waits_for_the_probe(connect: Connect, own_redis: Red
     await clock.advance(LONGEST_PROBE_PAUSE_S)
     await connection.monitor.look()
     assert await connection.execute("ping", "k", "PING") == b"PONG"
+
+
+async def test_unknown_script_costs_no_second_time_out(own_redis: RedisServer, logbook: Logbook) -> None:
+    """Sending a script again that Redis does not know takes what is left of the time, not as much once more."""
+    async with FaultProxy(own_redis.port) as proxy:
+        options = RedisOptions(parse_redis_url(proxy.url))
+        connection = RedisConnectionManager(options, PARTITIONS, SystemClock(), logbook.logger)
+        await connection.monitor.look()
+        proxy.delay(0.3)
+        (answer,) = await connection.run("test", SCRIPT, [ScriptCall([keys.retries(0)], ["one"])], 0.5)
+        assert isinstance(answer, BrokerUnavailableError)
+        await connection.close()
