@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlparse
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from multidict import MultiDict
+from multidict import CIMultiDict, MultiDict
 from twilio.request_validator import RequestValidator, get_signature_algorithm
 
 from ingress.content import decode
@@ -69,7 +69,7 @@ KEYRING = keyring("https://h.example.com")
 def accepts(method: str, target: str, headers: Mapping[str, str], body: bytes, keys: Keyring = KEYRING) -> bool:
     """Tell whether ingress would accept this request."""
     try:
-        content = decode(Request(method, target, headers, body, "", 0.0))
+        content = decode(Request(method, target, CIMultiDict(headers), body, "", 0.0))
     except ValueError:
         return False
     return keys.verify(Claim(target, headers, content.signed, content.body)) is not None
@@ -230,7 +230,7 @@ def test_order_of_parameters_makes_no_second_event(webhook: tuple[tuple[str, str
     params = [*webhook, *more]
     keys = set()
     for delivery in (params, chance.sample(params, len(params))):
-        request = Request("POST", "/twilio", FORM, urlencode(delivery).encode(), "", 0.0)
+        request = Request("POST", "/twilio", CIMultiDict(FORM), urlencode(delivery).encode(), "", 0.0)
         (one,) = translate(request, decode(request), None, PROVENANCE)
         keys.add((one.event.kind, one.event.key, one.event.dedupe_key))
     assert len(keys) == 1
