@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import StreamReader
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http import HttpRequestParser, HttpVersion11, RawRequestMessage
-from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web import RequestPayloadError
 
 from ingress.metrics import REQUEST_SECONDS, STAGE_SECONDS
@@ -40,9 +39,23 @@ _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Connection(BaseProtocol):
-    """One connection of `server`. `deadline` is when it ends, unless something happens, in seconds on the server's clock."""
+    """One connection of `server`. `deadline` is when it ends, unless something happens, in seconds on the server's clock: never
+    while it is answering. `since` is when it began to wait, or to read."""
 
-    __slots__ = ("_answering", "_began", "_ending", "_held", "_last", "_malformed", "_peer", "_requests", "_server", "deadline")
+    __slots__ = (
+        "_answering",
+        "_began",
+        "_ending",
+        "_held",
+        "_last",
+        "_malformed",
+        "_peer",
+        "_requests",
+        "_server",
+        "_shut",
+        "deadline",
+        "since",
+    )
 
     def __init__(self, server: "Server") -> None:
         parser = HttpRequestParser(
@@ -63,19 +76,22 @@ class Connection(BaseProtocol):
         self._held = False
         self._last = False
         self._ending = False
+        self._shut = False
         self.deadline = inf
+        self.since = 0.0
 
     @property
     def is_busy(self) -> bool:
-        """Whether a request is being read or answered."""
-        return self._answering is not None or self._began is not None
+        """Whether a request is being read or answered, or is next."""
+        return self._answering is not None or self._began is not None or bool(self._requests)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for a request; a client has to say something soon after it came."""
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if isinstance(peer, tuple) else ""
-        self.deadline = self._server.clock.monotonic() + self._server.read_timeout_s
+        self.since = self._server.clock.monotonic()
+        self.deadline = self.since + self._server.read_timeout_s
         self._server.admit(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -101,19 +117,19 @@ class Connection(BaseProtocol):
 
     def eof_received(self) -> bool:
         """Answer what has come; tells whether the connection is still needed for that."""
-        self._last = True
-        return self._answering is not None
+        self._last = self._shut = True
+        return self._answering is not None or bool(self._requests and self._requests[0][1].is_eof())
 
     def data_received(self, data: bytes) -> None:
         """Take the next bytes; none means to look again at those that have come."""
         if self._ending or self._parser is None:
             return
         if self._began is None:
-            self._began = self._server.clock.monotonic()
+            self._began = self.since = self._server.clock.monotonic()
             self.deadline = self._began + self._server.read_timeout_s
         try:
             messages, upgraded, _ = self._parser.feed_data(data)
-        except HttpProcessingError:
+        except Exception:  # noqa: BLE001 - not only of the parser: "POST http://][@" is an IndexError of what splits URLs
             messages, upgraded = [], True
         self._requests.extend(messages)
         self._malformed = self._malformed or upgraded
@@ -140,7 +156,7 @@ class Connection(BaseProtocol):
             self._expect_more(message, payload)
 
     def _expect_more(self, message: RawRequestMessage, payload: StreamReader) -> None:
-        announced = int(message.headers.get("Content-Length", "0"))
+        announced = int(message.headers.get("Content-Length", "").lstrip("0") or "0")  # of 5000 zeros, int() would complain
         if max(announced, payload.total_bytes) > self._server.body_limit(message.path, message.headers):
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large")
         elif not payload.total_bytes and "Expect" in message.headers and self.transport is not None:
@@ -163,7 +179,7 @@ class Connection(BaseProtocol):
         self._answering = None
         if self.transport is None:
             return
-        keep_open = keep_open and not self._last
+        keep_open = keep_open and (not self._last or bool(self._requests))
         now = self._server.clock.monotonic
         answered = now()
         self.transport.write(wire(reply, int(time()), keep_open=keep_open))
@@ -177,12 +193,13 @@ class Connection(BaseProtocol):
 
     def _wait_for_the_next(self) -> None:
         self._began = None
-        self.deadline = self._server.clock.monotonic() + self._server.keepalive_s
+        self.since = self._server.clock.monotonic()
+        self.deadline = self.since + self._server.keepalive_s
         if self._held and self.transport is not None:
             self._held = False
             self.transport.resume_reading()
         if self._requests or self._malformed:
-            self.data_received(b"")
+            self._loop.call_soon(self.data_received, b"")  # not at once: each request would lie on the stack of the one before
 
     def stop(self) -> None:
         """End as soon as no request is under way."""
@@ -191,12 +208,14 @@ class Connection(BaseProtocol):
             self.transport.close()
 
     def expire(self) -> None:
-        """End: the deadline has passed."""
-        if self._ending and self.transport is not None:
-            self.transport.abort()
+        """End: the deadline has passed, or there are too many connections. Not to be called while it is answering."""
+        if self.transport is None:
+            return
+        if self._ending or self.transport.is_closing():
+            self.transport.abort()  # nobody reads what was written, so it would never be closed
         elif self._began is not None:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT, "too_slow")
-        elif self.transport is not None:
+        else:
             self.transport.close()
 
     def abort(self) -> None:
@@ -215,11 +234,14 @@ class Connection(BaseProtocol):
 
     def _end(self) -> None:
         """Write no more. Closing at once would reset the connection if the client is still sending, and take the reply
-        along."""
+        along; one that has shut its side sends nothing."""
         self._ending = True
         self._requests.clear()
         self.deadline = self._server.clock.monotonic() + _LINGER_S
         if self.transport is None:
+            return
+        if self._shut:
+            self.transport.close()
             return
         if self._held:
             self.transport.resume_reading()

@@ -8,12 +8,20 @@ import msgspec
 
 from ingress.request import Request
 from shared.bodies import decoded, is_form, members_of
+from shared.errors import HooklineError
 from shared.forms import EMPTY, Form, parse_form
 
 Params = Mapping[str, str]
 """Decoded parameters by Twilio's names; of a repeated one, the last."""
 
+MAX_ELEMENTS: Final = 10_000
+"""Twilio sends far fewer events at once, SendGrid at most 768 kB of them; half a million zeros would take half a minute."""
+
 _NOT_ENCODED: Final = ("", "identity")
+
+
+class TooManyElementsError(HooklineError):
+    """A JSON array has more than `MAX_ELEMENTS` elements."""
 
 
 class Content(msgspec.Struct, frozen=True, gc=False):
@@ -62,11 +70,19 @@ def members(body: bytes | msgspec.Raw) -> Params:
 
 
 def elements(body: bytes) -> list[bytes] | None:
-    """Give the elements of a JSON array, each byte by byte as it came; None if `body` is something else."""
+    """Give the elements of a JSON array, each byte by byte as it came; None if `body` is something else.
+
+    Raises:
+        TooManyElementsError: if there are too many.
+
+    """
     try:
-        return [bytes(element) for element in msgspec.json.decode(body, type=list[msgspec.Raw])]
+        found = msgspec.json.decode(body, type=list[msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+    if len(found) > MAX_ELEMENTS:
+        raise TooManyElementsError
+    return [bytes(element) for element in found]
 
 
 @lru_cache(maxsize=64)

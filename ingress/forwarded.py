@@ -1,15 +1,18 @@
 """What a proxy in front of ingress says of the client: believed only if the proxy is one of those that were named. Pure."""
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Final
 
 from ingress.request import Request
+from shared.settings import split_url
 
 Network = IPv4Network | IPv6Network
 
 _SCHEMES: Final = ("http", "https")
+_HOST: Final = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?")
 
 
 def parse_networks(networks: Iterable[str]) -> tuple[Network, ...]:
@@ -32,18 +35,27 @@ class Proxies:
         self._trusts = lru_cache(maxsize=1024)(self._is_in_networks)
 
     def client(self, request: Request) -> str:
-        """Give the address that the request comes from: the last one that is not a trusted proxy's."""
+        """Give the address that the request comes from: the last one that is not a trusted proxy's.
+
+        Each proxy adds who called it, to the last header of that name or as one more. What is no address is not believed,
+        nor is anything before it; then the request comes from the last proxy that is known.
+        """
         if not self._networks or not self._trusts(request.peer):
             return request.peer
-        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",")]
-        return next((hop for hop in reversed(hops) if hop and not self._trusts(hop)), request.peer)
+        nearest = request.peer
+        for hop in reversed(",".join(request.headers.getall("X-Forwarded-For", ())).split(",")):
+            address = _address_in(hop.strip())
+            if not address or not self._trusts(address):
+                return address or nearest
+            nearest = address
+        return nearest
 
     def base(self, request: Request) -> str:
         """Give the base URL that a trusted proxy was called with, empty if no trusted one says so."""
         if not self._networks or not self._trusts(request.peer):
             return ""
         scheme, host = (_first(request.headers, name) for name in ("X-Forwarded-Proto", "X-Forwarded-Host"))
-        return f"{scheme}://{host}" if scheme in _SCHEMES and host and host.isascii() else ""
+        return _base(scheme.lower(), host)
 
     def _is_in_networks(self, address: str) -> bool:
         try:
@@ -56,4 +68,32 @@ class Proxies:
 
 def _first(headers: Mapping[str, str], name: str) -> str:
     """Give the first of a header's values: the one that the outermost proxy was called with."""
-    return headers.get(name, "").partition(",")[0].strip().lower()
+    return headers.get(name, "").partition(",")[0].strip()
+
+
+@lru_cache(maxsize=1024)
+def _address_in(hop: str) -> str:
+    """Give the address in `hop`, in its one usual spelling and without the port that some proxies add; empty if it has none."""
+    host = hop
+    if hop.startswith("["):
+        host = hop[1:].partition("]")[0]
+    elif hop.count(":") == 1:
+        host = hop.partition(":")[0]
+    try:
+        parsed = ip_address(host.partition("%")[0])
+    except ValueError:
+        return ""
+    return str(getattr(parsed, "ipv4_mapped", None) or parsed)
+
+
+@lru_cache(maxsize=256)
+def _base(scheme: str, host: str) -> str:
+    """Give the base URL of `host`, its case as it came, since Twilio signs it as it was called; empty if it is no host."""
+    if scheme not in _SCHEMES or not _HOST.fullmatch(host):
+        return ""
+    base = f"{scheme}://{host}"
+    try:
+        split_url(base)
+    except ValueError:
+        return ""
+    return base

@@ -1,9 +1,9 @@
 """What a connection hands on, and what it gets back."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
+from multidict import MultiMapping
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
@@ -15,7 +15,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 
     method: str
     target: str
-    headers: Mapping[str, str]
+    headers: MultiMapping[str]
     body: bytes
     peer: str
     began: float

@@ -1,9 +1,13 @@
 """`[[routes]]` in the TOML file."""
 
-from typing import Annotated, Final, Self
+import re
+from collections import Counter
+from typing import Annotated, Any, Final, Self
 from xml.etree import ElementTree
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import NoDecode
 
 from ingress.catalogue import KINDS
 from ingress.rates import Rate
@@ -13,10 +17,11 @@ from shared.topics import DEFAULT_TOPICS
 
 _LARGEST_TWIML: Final = 64_000
 """Bytes; Twilio refuses more with error 11750."""
+_PATH: Final = re.compile(r"/[!-~]*")
 
 
 def _path(path: str) -> str:
-    if not path.startswith("/") or "?" in path or "#" in path or not path.isascii():
+    if not _PATH.fullmatch(path) or "?" in path or "#" in path:
         raise ValueError("a path begins with / and has neither a query nor a fragment; write what Twilio sends, %-encoded")
     return path
 
@@ -81,3 +86,32 @@ class RouteSettings(BaseModel):
         if self.sender_rate is None:
             return None
         return Rate(self.sender_rate, self.sender_burst or max(1, round(10 * self.sender_rate)))
+
+
+def _read(value: Any) -> tuple[RouteSettings, ...]:
+    """Give the routes, or tell every mistake together with the route that it is in."""
+    if not isinstance(value, list | tuple):
+        raise ValueError("it is a list of tables, each headed [[routes]]")  # noqa: TRY004 - pydantic reports this one
+    routes, problems = [], []
+    for position, table in enumerate(value, start=1):
+        try:
+            routes.append(RouteSettings.model_validate(table))
+        except ValidationError as error:
+            path = table.get("path", "no path") if isinstance(table, dict) else "no table"
+            problems += [f"route {position} ({path}): {_explain(detail)}" for detail in error.errors()]
+    paths = Counter(route.path for route in routes)
+    problems += [f"there are {times} routes for {path}" for path, times in paths.items() if times > 1]
+    if problems:
+        raise ValueError("; ".join(problems))
+    return tuple(routes)
+
+
+def _explain(detail: ErrorDetails) -> str:
+    key = "".join(f"{part}: " for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return f"{key}there is no such key; the keys are {', '.join(RouteSettings.model_fields)}"
+    return f"{key}{detail['msg'].removeprefix('Value error, ')}"
+
+
+RoutesSetting = Annotated[tuple[RouteSettings, ...], NoDecode, BeforeValidator(_read)]
+"""All of `[[routes]]`, no two of them for one path."""

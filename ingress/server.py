@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from math import inf
 from typing import Final, NamedTuple
 
 from aiojobs import Job
@@ -91,12 +92,20 @@ class Server:
             await self._sweeper.close()
 
     def admit(self, connection: Connection) -> None:
-        """Take note of a new connection, and make room if there are too many: those that have been idle longest go."""
+        """Take note of a new connection, and make room if there are too many.
+
+        Those go that have waited longest for a request, or for the rest of one. None goes that is answering; if all others are,
+        the new one does.
+        """
         self._connections.add(connection)
         if len(self._connections) > self._limits.connections:
-            by_age = sorted(self._connections, key=lambda one: one.deadline)
-            for oldest in by_age[: max(1, int(len(by_age) * _GIVEN_UP))]:
+            waiting = sorted(self._waiting() - {connection}, key=lambda one: one.since)
+            for oldest in waiting[: max(1, int(len(self._connections) * _GIVEN_UP))] or [connection]:
                 oldest.expire()
+
+    def _waiting(self) -> set[Connection]:
+        """Give the connections that are not answering."""
+        return {one for one in self._connections if one.deadline < inf}
 
     def dismiss(self, connection: Connection) -> None:
         """Take note of the end of a connection."""

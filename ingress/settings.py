@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from ingress.forwarded import parse_networks
 from ingress.rates import Rate
-from ingress.route_settings import RouteSettings
+from ingress.route_settings import RoutesSetting
 from shared.settings import CommaSeparated, Port, SharedSettings, split_url
 
 _TOKEN = re.compile(r"^(AC[0-9a-fA-F]{32}=)?[^\s=]{5,}$")
@@ -98,7 +98,7 @@ class IngressSettings(SharedSettings):
         validation_alias="INGRESS_TRUSTED_PROXIES",
         description="Networks whose X-Forwarded-For, -Proto and -Host are believed, comma-separated, for example 10.0.0.0/8",
     )
-    routes: tuple[RouteSettings, ...] = Field(
+    routes: RoutesSetting = Field(
         (), validation_alias="ROUTES", description="[[routes]] of the TOML file: paths of your own, see docs/webhooks.md"
     )
     host: str = Field("0.0.0.0", validation_alias="INGRESS_HOST", description="Address to listen on")  # noqa: S104

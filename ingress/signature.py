@@ -15,11 +15,11 @@ from hmac import compare_digest
 from itertools import chain
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, Protocol
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import msgspec
 
-from shared.forms import Form, parse_form
+from shared.forms import Form
 
 SIGNATURE: Final = "X-Twilio-Signature"
 SETTINGS: Final = "X-Twilio-Webhooks-Signature-Settings"
@@ -125,9 +125,9 @@ def _primed(secret: bytes, url: str, algorithm: str) -> tuple[Any, Any]:
 
 
 def body_hash_matches(target: str, body: bytes) -> bool:
-    """Tell whether the query of `target` has the SHA-256 of `body`. Raises ValueError if it cannot be decoded."""
-    query = parse_form(target.partition("?")[2].encode()).pairs
-    claimed = next((value for name, value in query if name == "bodySHA256" and value), "")
+    """Tell whether the query of `target` has the SHA-256 of `body`, whatever else is in it, of any encoding."""
+    query = parse_qsl(target.partition("?")[2], errors="replace")
+    claimed = next((value for name, value in query if name == "bodySHA256"), "")
     return compare_digest(hashlib.sha256(body).hexdigest().encode(), claimed.encode())
 
 

@@ -32,7 +32,12 @@ class Translated(msgspec.Struct, frozen=True, gc=False):
 
 
 def translate(request: Request, content: Content, expected: Kind | None, provenance: Provenance) -> list[Translated]:
-    """Give the events of `request`: one for each element of a JSON array, in its order, and one for anything else."""
+    """Give the events of `request`: one for each element of a JSON array, in its order, and one for anything else.
+
+    Raises:
+        TooManyElementsError: if that array is too long.
+
+    """
     if content.body is not None and (several := elements(content.body)) is not None:
         kind = SENDGRID_EVENT if expected is SENDGRID_EVENT else EVENT_STREAM
         return [_element(request, content, kind, element, provenance) for element in several]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from ingress.catalogue import EVENT_STREAM
-from ingress.content import Content, decode, is_encoded
+from ingress.content import Content, TooManyElementsError, decode, is_encoded
 from ingress.forwarded import Proxies
 from ingress.limiter import AddressLimit, SenderLimit
 from ingress.metrics import REQUESTS, SIGNERS, STAGE_SECONDS
@@ -68,7 +68,8 @@ class Webhooks:
             return refused(404)
         try:
             reply, outcome = await self._accept(request, route)
-        except Refusal as refusal:
+        except (Refusal, TooManyElementsError) as error:
+            refusal = error if isinstance(error, Refusal) else Refusal(413, "too_many_events")
             reply, outcome = refused(_kept_by_twilio(refusal, request, route)), refusal.outcome
         REQUESTS.count(route.path, reply.status, outcome)
         return reply

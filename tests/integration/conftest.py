@@ -1,9 +1,11 @@
 """Connections to Redis as a service makes them, and an ingress."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import pytest
+import uvloop
 
 from shared.broker.connection import RedisConnectionManager
 from shared.broker.consume import Consumer
@@ -18,6 +20,12 @@ from tests.support.manual_clock import ManualClock
 from tests.support.stored import PARTITIONS
 
 Connect = Callable[..., RedisConnectionManager]
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Give the event loop of the services to modules that say `ON_UVLOOP`; asyncio's own tells more about a failure."""
+    module = getattr(item, "module", None)
+    return {"uvloop": uvloop.new_event_loop} if hasattr(module, "ON_UVLOOP") else {"asyncio": asyncio.new_event_loop}
 
 
 @pytest.fixture

@@ -1,0 +1,137 @@
+"""Paths of one's own: `[[routes]]` in the TOML file."""
+
+from pathlib import Path
+
+import pytest
+
+from ingress.catalogue import CALL_RECEIVED, EVENT_STREAM, MESSAGE_RECEIVED, MESSAGE_STATUS, STUDIO
+from ingress.rates import Rate
+from ingress.replies import EMPTY_TWIML, NO_CONTENT
+from ingress.request import Reply
+from ingress.routes import LARGEST_JSON, PATHS, Routes
+from ingress.settings import IngressSettings
+from ingress.signature import Keyring, parse_secrets
+from shared.errors import SettingsError
+from shared.settings import CONFIG_VARIABLE
+from shared.topics import BULK, CALLS
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+GREETING = "<Response><Say>Hello</Say></Response>"
+
+
+@pytest.fixture
+def config_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "hookline.toml"
+    monkeypatch.setenv(CONFIG_VARIABLE, str(file))
+    monkeypatch.setenv("PUBLIC_URL", "https://hooks.example.com")
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "12345")
+    return file
+
+
+def routes_of(config_file: Path, text: str) -> Routes:
+    """Give the routes of an ingress whose configuration is `text`."""
+    config_file.write_text(text)
+    settings = IngressSettings.load()
+    keyring = Keyring(parse_secrets(settings.auth_tokens), settings.public_urls)
+    return Routes(keyring, None, settings.max_body, settings.routes)
+
+
+def test_route_of_ones_own(config_file: Path) -> None:
+    """Everything about a path can be said; what is left out is as at /twilio."""
+    routes = routes_of(
+        config_file,
+        f"""
+        [[routes]]
+        path = "/tenants/%C3%BC/calls"
+        kind = "studio"
+        topic = "{CALLS}"
+        reply = "{GREETING}"
+        max_body = 2_000_000
+        sender_rate = 0.5
+
+        [[routes]]
+        path = "/plain"
+
+        [[routes]]
+        path = "/silent"
+        reply = ""
+        sender_rate = 2
+        sender_burst = 3
+        """,
+    )
+    own, plain, silent = (routes.find(path) for path in ("/tenants/%C3%BC/calls?tenant=1", "/plain", "/silent?"))
+    assert own is not None
+    assert plain is not None
+    assert silent is not None
+    assert (own.expected, own.topic, own.rate) == (STUDIO, CALLS, Rate(0.5, 5))
+    assert own.reply_to(MESSAGE_STATUS) == Reply(200, "text/xml", GREETING.encode())
+    assert (routes.body_limit(own.path, FORM), routes.body_limit(own.path, {}), routes.largest_body) == (2_000_000,) * 3
+    assert (plain.expected, plain.topic, plain.rate) == (None, None, None)
+    assert (plain.reply_to(CALL_RECEIVED), plain.reply_to(MESSAGE_STATUS)) == (EMPTY_TWIML, NO_CONTENT)
+    assert (routes.body_limit("/plain", FORM), routes.body_limit("/plain", {})) == (65536, LARGEST_JSON)
+    assert (silent.reply_to(MESSAGE_RECEIVED), silent.rate) == (NO_CONTENT, Rate(2, 3))
+    for path in ("/tenants/%c3%bc/calls", "/tenants/ü/calls", "/Plain", "/plain/", "plain", ""):
+        assert routes.find(path) is None, "paths are taken to the letter"
+
+
+def test_route_that_exists_is_changed(config_file: Path) -> None:
+    """A built-in path can be given again: what is said changes, what is not stays, and so do the other paths."""
+    routes = routes_of(config_file, '[[routes]]\npath = "/twilio/events"\ntopic = "bulk"\nmax_body = 100')
+    events = routes.find("/twilio/events")
+    assert events is not None
+    assert (events.expected, events.topic, routes.body_limit("/twilio/events", {})) == (EVENT_STREAM, BULK, 100)
+    others = [route for path in PATHS if path != "/twilio/events" and (route := routes.find(path))]
+    assert [(route.path, route.expected, route.topic) for route in others] == [
+        (path, kind, None) for path, kind in PATHS.items() if path != "/twilio/events"
+    ]
+
+
+MISTAKES = {
+    "no slash": ('path = "in"', "route 1 (in): path: a path begins with /"),
+    "a query": ('path = "/in?a=1"', "route 1 (/in?a=1): path: a path begins with / and has neither a query nor"),
+    "a space": ('path = "/in and out"', "route 1 (/in and out): path: a path begins with /"),
+    "not ASCII": ('path = "/ü"', "route 1 (/ü): path: a path begins with / and has neither a query nor a fragment; write what"),
+    "no path": ('topic = "calls"', "route 1 (no path): path: Field required"),
+    "unknown kind": (
+        'path = "/in"\nkind = "fax"',
+        "route 1 (/in): kind: there is no kind fax; the kinds are message.received,",
+    ),
+    "unknown topic": ('path = "/in"\ntopic = "a"', "route 1 (/in): topic: there is no topic a; the topics are messages,"),
+    "unknown key": ('path = "/in"\nkinds = "a"', "route 1 (/in): kinds: there is no such key; the keys are path, kind, topic,"),
+    "text": ('path = "/in"\nreply = "Hello"', "route 1 (/in): reply: it is not XML: "),
+    "broken XML": ('path = "/in"\nreply = "<Response>"', "route 1 (/in): reply: it is not XML: no element found"),
+    "no TwiML": ('path = "/in"\nreply = "<html/>"', "route 1 (/in): reply: TwiML is a <Response>, not a <html>"),
+    "long TwiML": (
+        f'path = "/in"\nreply = "<Response>{"x" * 64_000}</Response>"',
+        "route 1 (/in): reply: Twilio takes no TwiML above 64 kB",
+    ),
+    "no size": ('path = "/in"\nmax_body = 0', "route 1 (/in): max_body: Input should be greater than or equal to 1"),
+    "no number": ('path = "/in"\nsender_rate = "fast"', "route 1 (/in): sender_rate: Input should be a valid number"),
+    "burst alone": ('path = "/in"\nsender_burst = 5', "route 1 (/in): sender_burst needs a sender_rate beside it"),
+    "twice": ('path = "/in"\n[[routes]]\npath = "/out"\n[[routes]]\npath = "/in"', "there are 2 routes for /in"),
+    "several": ('path = "a"\n[[routes]]\npath = "/b"\nkind = "c"', "route 2 (/b): kind: there is no kind c;"),
+}
+
+
+@pytest.mark.parametrize(("text", "problem"), MISTAKES.values(), ids=MISTAKES)
+def test_mistake_in_a_route(config_file: Path, text: str, problem: str) -> None:
+    """A mistake is told in one line that names the route, the key, and what would be right."""
+    with pytest.raises(SettingsError) as caught:
+        routes_of(config_file, f"[[routes]]\n{text}\n")
+    (line,) = caught.value.problems
+    assert line.startswith("ROUTES is wrong: ")
+    assert problem in line
+
+
+def test_routes_in_the_environment(config_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that happens to have that name is explained like any other mistake."""
+    monkeypatch.setenv("ROUTES", "/in")
+    with pytest.raises(SettingsError, match="ROUTES is wrong: it is a list of tables"):
+        routes_of(config_file, "")
+
+
+@pytest.mark.parametrize("text", ["routes = 1", 'routes = "/in"', '[routes]\npath = "/in"'])
+def test_routes_that_are_none(config_file: Path, text: str) -> None:
+    """A table instead of a list of them, the likeliest slip, is explained."""
+    with pytest.raises(SettingsError, match=r"ROUTES is wrong: it is a list of tables, each headed \[\[routes\]\]"):
+        routes_of(config_file, text)
