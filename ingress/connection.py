@@ -146,7 +146,7 @@ class Connection(BaseProtocol):
                 self._refuse(HTTPStatus.BAD_REQUEST, "malformed")
             return
         message, payload = self._requests[0]
-        if payload.exception() is not None:
+        if payload.exception() is not None or not message.path:  # of a CONNECT to nowhere, there is none
             self._refuse(HTTPStatus.BAD_REQUEST, "malformed")
         elif payload.is_eof():
             self._answer_next()

@@ -87,6 +87,7 @@ def requests(draw: st.DrawFn) -> bytes:
 
 
 @given(st.lists(junk | requests(), min_size=1, max_size=3).map(b"".join))
+@example(b"CONNECT \n!:\r\n\r\n")
 @example(b"POST /twilio?%ff HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
 @on_one_ingress
 async def test_any_bytes(ingress: LocalIngress, sent: bytes) -> None:

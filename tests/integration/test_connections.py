@@ -188,6 +188,7 @@ async def test_body_in_pieces(desk: Desk) -> None:
         pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, id="TLS"),
         pytest.param(b"nonsense\r\n\r\n", 400, id="nonsense"),
         pytest.param(b"POST http://][@ HTTP/1.1\r\nHost: h\r\n\r\n", 400, id="URL on which yarl fails"),
+        pytest.param(b"CONNECT \n!:\r\n\r\n", 400, id="CONNECT to nowhere"),
         pytest.param(b"POST / HTTP/1.1\r\n\r\n", 400, id="no host"),
         pytest.param(request("/" + "x" * 9000), 400, id="long target"),
         pytest.param(request("/", "X: " + "x" * 9000), 400, id="long header"),
