@@ -9,15 +9,10 @@ from shared.event import Event
 from shared.forms import parse_form
 from shared.topics import BULK, CALLS, CONVERSATIONS, DEFAULT_TOPICS, EVENTS, MESSAGES, STATUSES
 from tests.support.ingress_client import raw_exchange, raw_request
-from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress
-from tests.support.replies import assert_accepted
-from tests.support.stored import Stored
-from tests.support.webhooks import (
+from tests.support.kinds import (
     ACCOUNT,
     RECIPIENT,
     SENDER,
-    Params,
-    Twilio,
     call,
     call_status,
     message,
@@ -27,6 +22,10 @@ from tests.support.webhooks import (
     whatsapp_message,
     whatsapp_status,
 )
+from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress
+from tests.support.replies import assert_accepted
+from tests.support.stored import Stored
+from tests.support.webhooks import Params, Twilio
 
 TWILIO = Twilio()
 OTHER_ACCOUNT, OTHER_TOKEN = "AC" + "2" * 32, "f" * 32
