@@ -1,5 +1,6 @@
 """The events that handlers get."""
 
+from collections.abc import Callable
 from json import dumps
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -219,3 +220,14 @@ def test_personal_values_of_json() -> None:
     values = personal_values(json_event("event.stream", dumps(nested).encode()))
     assert {"zoe@example.com", 'say "hi"', 'say \\"hi\\"'} <= set(values)
     assert {"e1", "SM1"}.isdisjoint(values)
+
+
+@pytest.mark.parametrize(
+    "made", [event_of, lambda kind, params: json_event(kind, dumps(params).encode())], ids=["form", "JSON"]
+)
+def test_personal_values_in_a_parameter_that_is_json(made: Callable[[str, dict[str, str]], WebhookEvent]) -> None:
+    """A handler that decodes a parameter and fails does not give away what was in it, at whatever depth of JSON in JSON."""
+    attributes = dumps({"name": "Zoë", "call_sid": "CA1", "languages": ["Français"], "more": dumps({"street": "High Street"})})
+    values = personal_values(made("taskrouter.task.created", {"TaskAttributes": attributes, "Body": "[not JSON"}))
+    assert {"Zoë", "Français", "High Street", "[not JSON", attributes} <= set(values)
+    assert "CA1" not in values
