@@ -1,12 +1,15 @@
 """The events that handlers get."""
 
+import re
 from collections.abc import Callable
 from json import dumps
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import pytest
 
+import processor
 from processor import MessageReceived, WebhookEvent
 from processor.events import StreamEvent, typed
 from processor.webhook_event import personal_values
@@ -231,3 +234,14 @@ def test_personal_values_in_a_parameter_that_is_json(made: Callable[[str, dict[s
     values = personal_values(made("taskrouter.task.created", {"TaskAttributes": attributes, "Body": "[not JSON"}))
     assert {"Zoë", "Français", "High Street", "[not JSON", attributes} <= set(values)
     assert "CA1" not in values
+
+
+def test_documented_attributes_exist() -> None:
+    """docs/handlers.md names every class, and no attribute that there is not."""
+    rows = re.findall(
+        r"^\| `.*\| `(\w+)` \|(.*)\|$", (Path(__file__).parents[2] / "docs/handlers.md").read_text(), re.MULTILINE
+    )
+    assert {name for name, _ in rows} == {row.name for row in ROWS} | {"WebhookEvent"}
+    for name, described in rows:
+        attributes = re.findall(r"`([a-z_]+)`", described)
+        assert [attribute for attribute in attributes if not hasattr(getattr(processor, name), attribute)] == []
