@@ -90,21 +90,26 @@ class WebhookEvent:
 def personal_values(event: WebhookEvent) -> list[str]:
     """Give the values that must stay out of logs, none if the event cannot even be parsed."""
     try:
-        named = event.params.items() if event.json is None else _texts(event.json)
-        return [value for name, value in named if not _HARMLESS.fullmatch(name)]
+        sent = event.params if event.json is None else event.json
+        return [value for name, value in _texts(sent) if not _HARMLESS.fullmatch(name)]
     except ValueError:
         return []
 
 
-def _texts(json: Any) -> Iterator[tuple[str, str]]:
-    """Give all texts in decoded JSON with the names of their members, also as they stand in JSON, which a message may quote."""
-    left = [("", json)]
+def _texts(sent: Any) -> Iterator[tuple[str, str]]:
+    """Give all texts in parameters or decoded JSON with their names, also as they stand in JSON, which a message may quote.
+
+    Twilio's parameters may be JSON themselves, such as TaskAttributes and Payload: the texts in them are given, too.
+    """
+    left = [("", sent)]
     while left:
         name, value = left.pop()
         if isinstance(value, str):
             yield name, value
             yield name, msgspec.json.encode(value).decode()[1:-1]
-        elif isinstance(value, dict):
+            if value.lstrip()[:1] in ("{", "["):
+                left.append((name, decoded(value.encode())))
+        elif isinstance(value, Mapping):
             left += value.items()
         elif isinstance(value, list):
             left += ((name, item) for item in value)

@@ -5,8 +5,9 @@ import random
 from collections import Counter, defaultdict
 
 from tests.acceptance.pair import Line, Pair
+from tests.support.kinds import message, sid
 from tests.support.waiting import until, until_answer
-from tests.support.webhooks import Twilio, message, sid
+from tests.support.webhooks import Twilio
 
 _SEED = 7
 _TWICE = 0.1

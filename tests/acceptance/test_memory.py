@@ -1,8 +1,9 @@
 """A Redis that has no memory left."""
 
 from tests.acceptance.pair import Pair
+from tests.support.kinds import message
 from tests.support.waiting import until
-from tests.support.webhooks import Twilio, message
+from tests.support.webhooks import Twilio
 
 
 async def test_processor_started_without_memory_settles_the_backlog(single_pair: Pair) -> None:

@@ -1,8 +1,9 @@
 """A webhook from socket to settled, through both services."""
 
 from tests.acceptance.pair import Pair
+from tests.support.kinds import RECIPIENT, SENDER, call, message, message_status, sid
 from tests.support.waiting import until
-from tests.support.webhooks import RECIPIENT, SENDER, Twilio, Webhook, call, message, message_status, sid
+from tests.support.webhooks import Twilio, Webhook
 
 TWILIO = Twilio()
 

@@ -1,8 +1,9 @@
 """What a processor leaves behind, and what the next one makes of it."""
 
 from tests.acceptance.pair import Pair
+from tests.support.kinds import SENDER, message
 from tests.support.waiting import until
-from tests.support.webhooks import SENDER, Twilio, Webhook, message
+from tests.support.webhooks import Twilio, Webhook
 
 TWILIO = Twilio()
 

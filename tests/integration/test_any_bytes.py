@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
-from hashlib import sha256
 from json import dumps
 from typing import Final
 
@@ -13,8 +12,9 @@ from hypothesis import strategies as st
 
 from ingress.routes import PATHS
 from tests.support.ingress_client import raw_request
+from tests.support.kinds import message
 from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress
-from tests.support.webhooks import Twilio, Webhook, message
+from tests.support.webhooks import FORM, JSON, Twilio, Webhook
 from tests.support.wire import connected
 
 ON_UVLOOP = True
@@ -23,7 +23,6 @@ pytestmark = pytest.mark.timeout(method="thread")  # uvloop takes the exception 
 TWILIO = Twilio()
 ANSWER_S: Final = 10.0
 """Far more than any answer takes, also on a busy machine, and less than any limit of ingress after which it gives up."""
-FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 
 on_one_ingress = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
@@ -125,11 +124,6 @@ async def test_any_part_of_a_request(ingress: LocalIngress, method: str, path: s
     assert 400 <= answers[0] < 500 or (by_design and answers[0] == 503)
 
 
-def signed_json(body: bytes, path: str = "/twilio") -> Webhook:
-    target = f"{path}?bodySHA256={sha256(body).hexdigest()}"
-    return TWILIO.webhook((), target).with_body(body).with_header("Content-Type", JSON)
-
-
 async def answer_to(ingress: LocalIngress, webhook: Webhook) -> int:
     (status,) = await statuses(ingress, raw_request(webhook, ingress.port))
     return status
@@ -161,7 +155,7 @@ async def test_any_signed_form(ingress: LocalIngress, form: tuple[tuple[str, str
 @on_one_ingress
 async def test_any_signed_json(ingress: LocalIngress, body: bytes, path: str) -> None:
     """So is any body that is no form, also one that claims to be JSON and is not."""
-    assert await answer_to(ingress, signed_json(body, path)) in (200, 204)
+    assert await answer_to(ingress, TWILIO.json(body, path)) in (200, 204)
 
 
 def form(*params: tuple[str, str]) -> Webhook:
@@ -178,16 +172,16 @@ HUGE: Mapping[str, tuple[Webhook, int]] = {
     "60 kB of percent signs": (form(("n", "\0" * 20_000)), 204),
     "UTF-8 that is none": (form().with_body(b"a=%ed%a0%80"), 400),
     "gzip": (form(*message()).with_header("Content-Encoding", "gzip"), 415),
-    "deep JSON": (signed_json(b'{"a":' + b"[" * 200_000 + b"]" * 200_000 + b"}"), 204),
-    "deep elements": (signed_json(b'[{"a":' + b"[" * 900 + b"]" * 900 + b"}]"), 204),
-    "long number": (signed_json(b'{"a":' + b"9" * 500_000 + b"}"), 204),
-    "large numbers": (signed_json(b'{"a":[1e999,-1e999,123456789012345678901234567890]}'), 204),
-    "half a surrogate": (signed_json(b'{"a":"\\ud800","AccountSid":"\\udc00"}'), 204),
-    "BOM": (signed_json(b'\xef\xbb\xbf{"a":1}'), 204),
-    "members without end": (signed_json(dumps({str(number): number for number in range(50_000)}).encode()), 204),
-    "10 000 elements": (signed_json(dumps([*range(10_000)]).encode()), 204),
-    "elements without end": (signed_json(b"[" + b"0," * 500_000 + b"0]"), 413),
-    "elements without end, of Event Streams": (signed_json(b"[" + b"0," * 500_000 + b"0]", "/twilio/events"), 503),
+    "deep JSON": (TWILIO.json(b'{"a":' + b"[" * 200_000 + b"]" * 200_000 + b"}"), 204),
+    "deep elements": (TWILIO.json(b'[{"a":' + b"[" * 900 + b"]" * 900 + b"}]"), 204),
+    "long number": (TWILIO.json(b'{"a":' + b"9" * 500_000 + b"}"), 204),
+    "large numbers": (TWILIO.json(b'{"a":[1e999,-1e999,123456789012345678901234567890]}'), 204),
+    "half a surrogate": (TWILIO.json(b'{"a":"\\ud800","AccountSid":"\\udc00"}'), 204),
+    "BOM": (TWILIO.json(b'\xef\xbb\xbf{"a":1}'), 204),
+    "members without end": (TWILIO.json(dumps({str(number): number for number in range(50_000)}).encode()), 204),
+    "10 000 elements": (TWILIO.json(dumps([*range(10_000)]).encode()), 204),
+    "elements without end": (TWILIO.json(b"[" + b"0," * 500_000 + b"0]"), 413),
+    "elements without end, of Event Streams": (TWILIO.json(b"[" + b"0," * 500_000 + b"0]", "/twilio/events"), 503),
 }
 
 

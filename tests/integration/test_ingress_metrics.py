@@ -7,8 +7,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ingress.routes import PATHS
 from tests.support.ingress_client import raw_exchange, raw_request
+from tests.support.kinds import message, message_status, unknown
 from tests.support.local_ingress import LocalIngress
-from tests.support.webhooks import Twilio, message, message_status, unknown
+from tests.support.webhooks import Twilio
 
 TWILIO = Twilio()
 Sample = tuple[str, frozenset[tuple[str, str]]]

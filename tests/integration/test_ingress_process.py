@@ -10,6 +10,7 @@ import pytest
 
 from shared.service import EXIT_FAILED, EXIT_OK, EXIT_SETTINGS
 from tests.support.ingress_client import IngressClient
+from tests.support.kinds import RECIPIENT, SENDER, message
 from tests.support.local_ingress import ingress_settings
 from tests.support.ports import LOOPBACK
 from tests.support.redis_server import RedisServer
@@ -17,7 +18,7 @@ from tests.support.service_process import ServiceProcess
 from tests.support.services import Services
 from tests.support.stored import Stored
 from tests.support.waiting import until_answer
-from tests.support.webhooks import RECIPIENT, SENDER, TOKEN, Twilio, message
+from tests.support.webhooks import TOKEN, Twilio
 
 TWILIO = Twilio()
 

@@ -6,10 +6,11 @@ import pytest
 
 from shared.settings import CONFIG_VARIABLE
 from shared.topics import BULK, EVENTS, MESSAGES
+from tests.support.kinds import message, message_status, unknown
 from tests.support.local_ingress import ingress_settings, running_ingress
 from tests.support.replies import assert_accepted
 from tests.support.stored import Stored
-from tests.support.webhooks import Twilio, message, message_status, unknown
+from tests.support.webhooks import Twilio
 
 TWILIO = Twilio()
 GREETING = "<Response><Message>Thank you</Message></Response>"

@@ -10,12 +10,13 @@ import pytest
 
 from ingress.spool import SpoolError
 from tests.support.ingress_client import IngressClient
+from tests.support.kinds import message
 from tests.support.local_ingress import LocalIngress, ingress_settings, listening_ingress, running_ingress
 from tests.support.redis_server import RedisServer
 from tests.support.services import Services
 from tests.support.stored import Stored
 from tests.support.waiting import until, until_answer
-from tests.support.webhooks import Twilio, Webhook, message
+from tests.support.webhooks import Twilio, Webhook
 
 TWILIO = Twilio()
 

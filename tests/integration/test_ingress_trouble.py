@@ -8,12 +8,13 @@ from shared import keys
 from shared.errors import LayoutMismatchError
 from shared.event import Event
 from tests.support.ingress_client import Reply
+from tests.support.kinds import message, message_status
 from tests.support.local_ingress import LocalIngress, ingress_settings, listening_ingress, running_ingress
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.redis_server import RedisServer
 from tests.support.stored import PARTITIONS, Stored
 from tests.support.waiting import until, until_answer
-from tests.support.webhooks import Twilio, message, message_status
+from tests.support.webhooks import Twilio
 
 TWILIO = Twilio()
 SHORT_BUDGET = {"INGRESS_WRITE_BUDGET_MS": "100"}

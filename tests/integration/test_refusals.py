@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.support.ingress_client import raw_exchange, raw_request
+from tests.support.kinds import message, message_status
 from tests.support.local_ingress import LocalIngress
 from tests.support.ports import LOOPBACK
 from tests.support.replies import assert_accepted, assert_refused
 from tests.support.stored import Stored
-from tests.support.webhooks import Twilio, Webhook, message, message_status
+from tests.support.webhooks import Twilio, Webhook
 
 TWILIO = Twilio()
 OTHER_TOKEN = "f" * 32

@@ -4,75 +4,23 @@ import asyncio
 
 import pytest
 
-from ingress.routes import PATHS
 from shared.event import Event
 from shared.forms import parse_form
-from shared.topics import BULK, CALLS, CONVERSATIONS, DEFAULT_TOPICS, EVENTS, MESSAGES, STATUSES
+from shared.topics import MESSAGES, STATUSES
 from tests.support.ingress_client import raw_exchange, raw_request
-from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress
-from tests.support.replies import assert_accepted
-from tests.support.stored import Stored
-from tests.support.webhooks import (
+from tests.support.kinds import (
     ACCOUNT,
     RECIPIENT,
     SENDER,
-    Params,
-    Twilio,
-    call,
-    call_status,
     message,
     message_status,
-    picture_message,
-    unknown,
-    whatsapp_message,
-    whatsapp_status,
 )
+from tests.support.local_ingress import LocalIngress
+from tests.support.replies import assert_accepted
+from tests.support.stored import Stored
+from tests.support.webhooks import Twilio
 
 TWILIO = Twilio()
-OTHER_ACCOUNT, OTHER_TOKEN = "AC" + "2" * 32, "f" * 32
-
-KINDS_OF_WEBHOOKS = {
-    "SMS": (message(), "message.received", MESSAGES, 200),
-    "MMS": (picture_message(), "message.received", MESSAGES, 200),
-    "WhatsApp": (whatsapp_message(), "message.received", MESSAGES, 200),
-    "SMS status": (message_status(), "message.status", STATUSES, 204),
-    "read receipt": (whatsapp_status("read", "READ"), "message.status", STATUSES, 204),
-    "call": (call(), "call.received", CALLS, 200),
-    "call step": (call(Digits="5", CallStatus="in-progress"), "call.received", CALLS, 200),
-    "call status": (call_status(), "call.status", STATUSES, 204),
-    "unknown": (unknown(), "unknown", EVENTS, 204),
-}
-webhooks = pytest.mark.parametrize(
-    ("params", "kind", "topic", "status"), KINDS_OF_WEBHOOKS.values(), ids=KINDS_OF_WEBHOOKS.keys()
-)
-
-
-@webhooks
-async def test_accepted(ingress: LocalIngress, stored: Stored, params: Params, kind: str, topic: str, status: int) -> None:
-    """Each kind of webhook is answered as Twilio expects, and is one event of its topic."""
-    assert_accepted(await ingress.client.post(TWILIO.webhook(params)), status)
-    assert [event.kind for event in stored.events(topic)] == [kind]
-    assert stored.events() == stored.events(topic)
-
-
-@webhooks
-async def test_duplicate(ingress: LocalIngress, stored: Stored, params: Params, kind: str, topic: str, status: int) -> None:
-    """Twilio's retry, with parameters in another order and those it adds, gets the same answer and is no second event."""
-    added = (("ErrorCode", "11200"), ("ErrorUrl", "https://a.example.com/")) if kind != "message.status" else ()
-    for delivery in (params, params, params[::-1], params + added):
-        assert_accepted(await ingress.client.post(TWILIO.webhook(delivery)), status)
-    assert len(stored.events()) == 1
-
-
-@pytest.mark.parametrize("path", [*PATHS])
-async def test_every_route_takes_every_kind(ingress: LocalIngress, stored: Stored, path: str) -> None:
-    """A webhook that was configured for the wrong route is taken for what it is, and answered as that."""
-    for params, _, _, status in KINDS_OF_WEBHOOKS.values():
-        assert_accepted(await ingress.client.post(TWILIO.webhook(params, path)), status)
-    expected = [kind for _, kind, _, _ in KINDS_OF_WEBHOOKS.values()]
-    if path == "/twilio/studio":  # what its widgets send may have any fields
-        expected = ["studio" if kind == "unknown" else kind for kind in expected]
-    assert sorted(event.kind for event in stored.events()) == sorted(expected)
 
 
 async def test_event_holds_all_of_the_request(ingress: LocalIngress, stored: Stored) -> None:
@@ -174,32 +122,6 @@ async def test_header_that_is_not_utf8(ingress: LocalIngress, stored: Stored, na
     assert len(stored.events()) == 2 + answer.startswith(b"HTTP/1.1 200 ")
 
 
-async def test_rotation_and_subaccount(redis_url: str, stored: Stored) -> None:
-    """Old and new token, and a subaccount's own, are accepted side by side; the event says which signed."""
-    tokens = f"{'0' * 32},{Twilio().token},{OTHER_ACCOUNT}={OTHER_TOKEN}"
-    async with running_ingress(ingress_settings(redis_url) | {"TWILIO_AUTH_TOKEN": tokens}) as ingress:
-        for token, account in (("0" * 32, ACCOUNT), (TWILIO.token, ACCOUNT), (OTHER_TOKEN, OTHER_ACCOUNT)):
-            assert_accepted(await ingress.client.post(Twilio(token).webhook(unknown(AccountSid=account))), 204)
-        stolen = Twilio(OTHER_TOKEN).webhook(unknown(AccountSid=ACCOUNT))
-        assert (await ingress.client.post(stolen)).status == 403
-    assert {(event.signer, event.account) for event in stored.events()} == {
-        ("token1", ACCOUNT),
-        ("token2", ACCOUNT),
-        ("token3", OTHER_ACCOUNT),
-    }
-
-
-async def test_several_public_urls(redis_url: str, stored: Stored) -> None:
-    """During a move from one domain to another, webhooks for both are accepted; a message that comes to both is one event."""
-    urls = ["https://old.example.com:8443/in", "https://new.example.com"]
-    params = message()
-    async with running_ingress(ingress_settings(redis_url) | {"PUBLIC_URL": ",".join(urls)}) as ingress:
-        for url in urls:
-            assert_accepted(await ingress.client.post(Twilio(public_url=url).webhook(params)), 200)
-        assert (await ingress.client.post(TWILIO.webhook(params))).status == 403
-    assert len(stored.events()) == 1
-
-
 async def test_metrics_count_outcomes(ingress: LocalIngress) -> None:
     """Every outcome is counted by route, code and reason, with nothing of what the webhook holds."""
     await ingress.client.post(TWILIO.webhook(message(), "/twilio/message"))
@@ -214,8 +136,3 @@ async def test_metrics_count_outcomes(ingress: LocalIngress) -> None:
         assert f"hookline_ingress_requests_total{{{labels}}}" in text
     assert SENDER not in text
     assert ACCOUNT not in text
-
-
-def test_topics_of_all_webhooks_are_known() -> None:
-    """Ingress writes to topics that the processor reads."""
-    assert {topic for _, _, topic, _ in KINDS_OF_WEBHOOKS.values()} <= set(DEFAULT_TOPICS) - {BULK, CONVERSATIONS}

@@ -28,8 +28,8 @@ class IngressClient:
         self._port = port
 
     async def post(self, webhook: Webhook) -> Reply:
-        """Deliver `webhook`."""
-        return await self.request("POST", webhook.target, webhook.headers, webhook.body)
+        """Deliver `webhook`, by its own method."""
+        return await self.request(webhook.method, webhook.target, webhook.headers, webhook.body)
 
     async def request(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes | AsyncIterable[bytes] | None = None

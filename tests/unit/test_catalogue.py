@@ -1,29 +1,61 @@
 """What each webhook is, where it goes, what makes it a duplicate, and what it must stay in order with."""
 
-from typing import NamedTuple
+from json import dumps
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingress import catalogue
-from ingress.catalogue import CALL_RECEIVED, CALL_STATUS, MESSAGE_RECEIVED, STUDIO, UNKNOWN, Facts, Kind, tell
+from ingress.catalogue import (
+    CALL_RECEIVED,
+    CALL_STATUS,
+    EVENT_STREAM,
+    KINDS,
+    MESSAGE_RECEIVED,
+    SENDGRID_EVENT,
+    STUDIO,
+    TOLD,
+    UNKNOWN,
+    Facts,
+    Kind,
+    tell,
+)
+from ingress.content import members
 from shared import topics
-from shared.forms import form_of
-from tests.support.webhooks import (
+from shared.forms import EMPTY, form_of
+from shared.kinds import FAMILIES, SINGLE
+from tests.support.kinds import (
     ACCOUNT,
     RECIPIENT,
     SENDER,
-    Params,
     call,
     call_status,
+    live_transcription,
     message,
     message_status,
     picture_message,
+    recording_status,
+    transcription,
     unknown,
     whatsapp_message,
     whatsapp_status,
 )
+from tests.support.products import (
+    debugger,
+    delivery_updated,
+    document_updated,
+    email_event,
+    list_item,
+    message_add,
+    message_added,
+    reservation,
+    stream_event,
+    studio,
+    verify,
+)
+from tests.support.webhooks import Params
 
 
 class Case(NamedTuple):
@@ -123,6 +155,107 @@ CASES = {
         "CA1",
         f"{ACCOUNT}:call.status:CA1:completed",
     ),
+    "recording": Case(
+        recording_status("completed", RecordingSid="RE1", CallSid="CA1"),
+        "recording.status",
+        topics.STATUSES,
+        "CA1",
+        f"{ACCOUNT}:recording.status:RE1:completed",
+    ),
+    "recording of a conference": Case(
+        recording_status("absent", RecordingSid="RE1", CallSid=None, ConferenceSid="CF1"),
+        "recording.status",
+        topics.STATUSES,
+        "RE1",
+        f"{ACCOUNT}:recording.status:RE1:absent",
+    ),
+    "transcription of a recording": Case(
+        transcription("completed", TranscriptionSid="TR1", CallSid="CA1"),
+        "transcription",
+        topics.STATUSES,
+        "CA1",
+        f"{ACCOUNT}:transcription:TR1:completed::",
+    ),
+    "transcription of a call": Case(
+        live_transcription("transcription-content", TranscriptionSid="GT1", CallSid="CA1", SequenceId="2"),
+        "transcription",
+        topics.STATUSES,
+        "CA1",
+        f"{ACCOUNT}:transcription:GT1::transcription-content:2",
+    ),
+    "message added": Case(
+        message_added(ConversationSid="CH1", MessageSid="IM1", DateCreated="2025"),
+        "conversation.onMessageAdded",
+        topics.CONVERSATIONS,
+        "CH1",
+        f"{ACCOUNT}:conversation.onMessageAdded:onMessageAdded:IM1:2025:",
+    ),
+    "message updated": Case(
+        message_added(ConversationSid="CH1", MessageSid="IM1", EventType="onMessageUpdated", DateUpdated="2026"),
+        "conversation.onMessageUpdated",
+        topics.CONVERSATIONS,
+        "CH1",
+        f"{ACCOUNT}:conversation.onMessageUpdated:onMessageUpdated:IM1:2026:",
+    ),
+    "delivery updated": Case(
+        delivery_updated("read", ConversationSid="CH1", DeliveryReceiptSid="DY1", DateUpdated="2026"),
+        "conversation.onDeliveryUpdated",
+        topics.CONVERSATIONS,
+        "CH1",
+        f"{ACCOUNT}:conversation.onDeliveryUpdated:onDeliveryUpdated:DY1:2026:read",
+    ),
+    "message to be added": Case(
+        message_add(ConversationSid="CH1"), "conversation.onMessageAdd", topics.CONVERSATIONS, "CH1", None
+    ),
+    "reservation": Case(
+        reservation("reservation.created", ResourceSid="WR1", TimestampMs="17"),
+        "taskrouter.reservation.created",
+        topics.EVENTS,
+        "WR1",
+        f"{ACCOUNT}:taskrouter.reservation.created:reservation.created:WR1:17",
+    ),
+    "reservation, in seconds only": Case(
+        reservation("reservation.created", ResourceSid="WR1", TimestampMs=None, Timestamp="17"),
+        "taskrouter.reservation.created",
+        topics.EVENTS,
+        "WR1",
+        f"{ACCOUNT}:taskrouter.reservation.created:reservation.created:WR1:17",
+    ),
+    "factor": Case(
+        verify("factor.created", uuid="u1", factor_sid="YF1"),
+        "verify.factor.created",
+        topics.EVENTS,
+        "YF1",
+        ":verify.factor.created:u1",
+    ),
+    "document": Case(
+        document_updated(DocumentSid="ET1", DocumentRevision="1a"),
+        "sync.document_updated",
+        topics.EVENTS,
+        "ET1",
+        f"{ACCOUNT}:sync.document_updated:ET1:document_updated::1a",
+    ),
+    "list item": Case(
+        list_item("list_item_updated", ListSid="ES1", ItemIndex="4", ItemRevision="9"),
+        "sync.list_item_updated",
+        topics.EVENTS,
+        "ES1",
+        f"{ACCOUNT}:sync.list_item_updated:ES1:list_item_updated:4:9",
+    ),
+    "list item removed": Case(
+        list_item("list_item_removed", ListSid="ES1", ItemRevision=None), "sync.list_item_removed", topics.EVENTS, "ES1", None
+    ),
+    "studio": Case(studio(ExecutionSid="FN1"), "studio", topics.EVENTS, "FN1", None),
+    "debugger": Case(
+        debugger("WARNING", Sid="NO1"), "debugger.warning", topics.EVENTS, ACCOUNT, f"{ACCOUNT}:debugger.warning:NO1"
+    ),
+    "event that Twilio has not named yet": Case(
+        reservation("what is/this?", ResourceSid="WR1", TimestampMs="17"),
+        "taskrouter.other",
+        topics.EVENTS,
+        "WR1",
+        f"{ACCOUNT}:taskrouter.other:what is/this?:WR1:17",
+    ),
     "unknown": Case(unknown(), "unknown", topics.EVENTS, ACCOUNT, None),
     "message SID without a message": Case(
         (("MessageSid", "SM1"), ("AccountSid", ACCOUNT)), "unknown", topics.EVENTS, ACCOUNT, None
@@ -130,8 +263,8 @@ CASES = {
     "call SID without a call": Case((("CallSid", "CA1"), ("AccountSid", ACCOUNT)), "unknown", topics.EVENTS, ACCOUNT, None),
     "nothing": Case((), "unknown", topics.EVENTS, "", None),
 }
+IN_CHAT = {"ConversationSid": "CH1", "ParticipantSid": "MB1"}
 cases = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-RECOGNISED = [case for case in CASES.values() if case.kind != "unknown"]
 
 
 def dedupe(params: Params, target: str = "/twilio", expected: Kind | None = None) -> str:
@@ -150,6 +283,29 @@ def test_kind_and_topic(case: Case) -> None:
     """Every webhook is told by its parameters alone."""
     kind = tell(dict(case.params))
     assert (kind.name_of(dict(case.params)), kind.topic) == (case.kind, case.topic)
+
+
+def test_every_kind_has_a_case() -> None:
+    """The table above says of each kind that parameters can tell, and of no other, what becomes of it."""
+    told = {family if family in FAMILIES else case.kind for case in CASES.values() for family in [case.kind.partition(".")[0]]}
+    assert told == {kind.name for kind in TOLD} | {"unknown"}
+    assert {kind.name for kind in TOLD} | {"event.stream", "sendgrid.event", "unknown"} == KINDS.keys() == {*FAMILIES, *SINGLE}
+
+
+@pytest.mark.parametrize(
+    ("kind", "element", "ordering_key", "dedupe_key"),
+    [
+        (EVENT_STREAM, stream_event(id="EZ1", source="/a"), "/a", ":event.stream:EZ1"),
+        (SENDGRID_EVENT, email_event(sg_event_id="e1", sg_message_id="m1"), "m1", ":sendgrid.event:e1"),
+        (SENDGRID_EVENT, email_event(sg_event_id="e1", sg_message_id=""), "zoe@example.com", ":sendgrid.event:e1"),
+    ],
+)
+def test_elements_of_an_array(kind: Kind, element: dict[str, Any], ordering_key: str, dedupe_key: str) -> None:
+    """What comes in arrays is known by its route; its own id makes its dedupe key, without an account."""
+    facts = Facts("/", members(dumps(element).encode()), EMPTY, b"")
+    assert kind.topic == topics.EVENTS
+    assert catalogue.ordering_key(kind, facts) == ordering_key
+    assert catalogue.dedupe_key(kind, kind.name_of(facts.params), facts) == dedupe_key
 
 
 @cases
@@ -207,6 +363,47 @@ def test_another_account_is_another_event(case: Case) -> None:
             call_status("in-progress", CallSid="CA1", SequenceNumber="2"),
             id="sequence number",
         ),
+        pytest.param(
+            recording_status("in-progress", RecordingSid="RE1"), recording_status(RecordingSid="RE1"), id="recording status"
+        ),
+        pytest.param(transcription(TranscriptionSid="TR1"), transcription(TranscriptionSid="TR2"), id="transcription"),
+        pytest.param(
+            live_transcription(TranscriptionSid="GT1", SequenceId="2"),
+            live_transcription(TranscriptionSid="GT1", SequenceId="3"),
+            id="what is said next",
+        ),
+        pytest.param(
+            live_transcription("transcription-started", TranscriptionSid="GT1"),
+            live_transcription("transcription-stopped", TranscriptionSid="GT1"),
+            id="start and end of a transcription",
+        ),
+        pytest.param(
+            message_added(MessageSid="IM1"), message_added(MessageSid="IM1", EventType="onMessageRemoved"), id="removal"
+        ),
+        pytest.param(
+            message_added(MessageSid="IM1", EventType="onMessageUpdated", DateUpdated="1"),
+            message_added(MessageSid="IM1", EventType="onMessageUpdated", DateUpdated="2"),
+            id="edit",
+        ),
+        pytest.param(delivery_updated(DeliveryReceiptSid="DY1"), delivery_updated(DeliveryReceiptSid="DY2"), id="participant"),
+        pytest.param(
+            delivery_updated("sent", DeliveryReceiptSid="DY1"), delivery_updated(DeliveryReceiptSid="DY1"), id="delivery"
+        ),
+        pytest.param(message_add(Body="1", **IN_CHAT), message_add(Body="2", **IN_CHAT), id="message to be added"),
+        pytest.param(
+            reservation(ResourceSid="WR1"), reservation("reservation.accepted", ResourceSid="WR1"), id="reservation event"
+        ),
+        pytest.param(
+            reservation("worker.activity.update", ResourceSid="WK1", TimestampMs="1750345200001"),
+            reservation("worker.activity.update", ResourceSid="WK1", TimestampMs="1750345200002"),
+            id="twice in a second",
+        ),
+        pytest.param(verify(uuid="u1"), verify(uuid="u2"), id="verify"),
+        pytest.param(document_updated(DocumentRevision="1"), document_updated(DocumentRevision="2"), id="revision"),
+        pytest.param(list_item(ItemIndex="1"), list_item(ItemIndex="2"), id="list item"),
+        pytest.param(list_item(), list_item("list_item_removed"), id="list item removed"),
+        pytest.param(studio(ExecutionSid="FN1", choice="1"), studio(ExecutionSid="FN1", choice="2"), id="studio"),
+        pytest.param(debugger(Sid="NO1"), debugger(Sid="NO2"), id="debugger"),
         pytest.param(unknown(FaxSid="FX1"), unknown(FaxSid="FX2"), id="unknown"),
         pytest.param((("ab", "c"),), (("a", "bc"),), id="where a name ends"),
         pytest.param((("a", "1"), ("b", "")), (("a", ""), ("b", "1")), id="which name has the value"),
@@ -230,16 +427,14 @@ def test_idempotency_does_not_depend_on_the_route_of_a_message() -> None:
     assert dedupe(params, "/twilio") == dedupe(params, "/twilio/message", MESSAGE_RECEIVED)
 
 
-@pytest.mark.parametrize("case", [case for case in RECOGNISED if case.dedupe is not None])
+@pytest.mark.parametrize("case", [case for case in CASES.values() if case.dedupe is not None])
 def test_overlong_keys_are_bounded(case: Case) -> None:
     """However long what a request contains is, keys stay short, and different ones stay different."""
-    for name in ("MessageSid", "CallSid"):
-        long = {**dict(case.params), name: "x" * 60_000}
-        longer = {**dict(case.params), name: "x" * 60_001}
-        for key in (dedupe, ordering):
-            assert len(key(tuple(long.items()))) <= 200
-        if name in dict(case.params):
-            assert dedupe(tuple(long.items())) != dedupe(tuple(longer.items()))
+    assert case.dedupe is not None
+    for part in {*case.dedupe.split(":")[2:]} & {value for _, value in case.params if value}:
+        odd = [tuple((name, "x" * n if value == part else value) for name, value in case.params) for n in (60_000, 60_001)]
+        assert all(len(key(params)) <= 200 for params in odd for key in (dedupe, ordering))
+        assert dedupe(odd[0]) != dedupe(odd[1])
 
 
 def test_overlong_conversation_is_bounded() -> None:
@@ -260,7 +455,7 @@ def test_route_decides_only_what_is_not_told() -> None:
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 names = st.sampled_from(
-    ["MessageSid", "SmsSid", "MessageStatus", "Body", "NumMedia", "CallSid", "CallStatus", "CallbackSource", "SequenceNumber"]
+    sorted({name for case in CASES.values() for name, _ in case.params} | {"MapSid", "StreamSid", "EventId"})
 )
 
 

@@ -1,11 +1,46 @@
 """The events that handlers get."""
 
+import re
+from collections.abc import Callable
+from json import dumps
+from pathlib import Path
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+import pytest
+
+import processor
 from processor import MessageReceived, WebhookEvent
-from processor.events import typed
+from processor.events import StreamEvent, typed
+from processor.webhook_event import personal_values
 from shared.event import Event
 from shared.forms import FORM
+from shared.kinds import FAMILIES, SINGLE
+from tests.support.kinds import (
+    call,
+    call_status,
+    live_transcription,
+    message_status,
+    picture_message,
+    recording_status,
+    transcription,
+    whatsapp_message,
+)
+from tests.support.products import (
+    debugger,
+    delivery_updated,
+    document_updated,
+    email_event,
+    list_item,
+    message_added,
+    reservation,
+    stream_event,
+    studio,
+    verify,
+)
+from tests.support.webhooks import Params
+
+JSON = "application/json; charset=utf-8"
 
 
 def event_of(kind: str, params: dict[str, str]) -> WebhookEvent:
@@ -51,3 +86,162 @@ def test_repr_shows_no_personal_data() -> None:
     """An event in a log line or traceback gives nothing away."""
     event = event_of("message.received", {"Body": "secret", "From": "+14155550123"})
     assert repr(event) == "<MessageReceived message.received 1>"
+
+
+def json_event(kind: str, body: bytes, target: str = "/twilio") -> WebhookEvent:
+    return typed(Event(id="1", kind=kind, key="", dedupe_key="", received_at=0, content_type=JSON, target=target, body=body))
+
+
+class Row(NamedTuple):
+    """The kind of an event, the name of its class, what Twilio sends, and what handlers read."""
+
+    kind: str
+    name: str
+    sent: Params | dict[str, Any]
+    read: dict[str, object]
+
+
+ROWS = [
+    Row("message.received", "MessageReceived", picture_message(MessageSid="MM1"), {"message_sid": "MM1", "num_media": 2}),
+    Row("message.received", "MessageReceived", whatsapp_message(), {"button_payload": "confirm", "profile_name": "Zoë"}),
+    Row(
+        "message.status",
+        "MessageStatus",
+        message_status("failed", ErrorCode="30003"),
+        {"message_status": "failed", "error_code": "30003"},
+    ),
+    Row("call.received", "CallReceived", call(CallSid="CA1", Digits="5"), {"call_sid": "CA1", "digits": "5"}),
+    Row("call.status", "CallStatus", call_status("busy"), {"call_status": "busy", "sequence_number": 3, "call_duration": 12}),
+    Row(
+        "recording.status",
+        "RecordingStatus",
+        recording_status("absent"),
+        {"recording_status": "absent", "recording_duration": 61},
+    ),
+    Row(
+        "transcription", "Transcription", transcription(TranscriptionText="hi"), {"transcription_text": "hi", "sequence_id": 0}
+    ),
+    Row(
+        "transcription",
+        "Transcription",
+        live_transcription(),
+        {"transcription_event": "transcription-content", "sequence_id": 2},
+    ),
+    Row("conversation.onMessageAdded", "ConversationEvent", message_added(Author="zoe"), {"author": "zoe", "index": 7}),
+    Row(
+        "conversation.onDeliveryUpdated",
+        "ConversationEvent",
+        delivery_updated("read"),
+        {"status": "read", "event_type": "onDeliveryUpdated"},
+    ),
+    Row(
+        "taskrouter.reservation.created",
+        "TaskRouterEvent",
+        reservation(ResourceSid="WR1"),
+        {"reservation_sid": "WR1", "worker_name": "zoe"},
+    ),
+    Row(
+        "verify.factor.created",
+        "VerifyEvent",
+        verify(uuid="u1"),
+        {"uuid": "u1", "type": "factor.created", "factor_type": "push"},
+    ),
+    Row(
+        "sync.document_updated",
+        "SyncEvent",
+        document_updated(),
+        {"document_revision": "1a", "document_data": '{"soup":"tomato"}'},
+    ),
+    Row("sync.list_item_added", "SyncEvent", list_item(), {"list_unique_name": "orders", "item_index": "4"}),
+    Row("studio", "StudioEvent", studio(ExecutionSid="FN1"), {"execution_sid": "FN1"}),
+    Row("debugger.error", "DebuggerEvent", debugger(Sid="NO1"), {"sid": "NO1", "level": "ERROR"}),
+    Row(
+        "event.stream",
+        "StreamEvent",
+        stream_event(id="EZ1", data={"n": [1]}),
+        {"event_id": "EZ1", "id": "1", "data": {"n": [1]}},
+    ),
+    Row(
+        "sendgrid.event",
+        "SendGridEvent",
+        email_event("bounce"),
+        {"event": "bounce", "timestamp": 1750345200, "email": "zoe@example.com"},
+    ),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.kind}-{next(iter(row.read))}")
+def test_attributes(row: Row) -> None:
+    """Handlers read what was sent, under Twilio's names in snake_case, whether it came as a form, by GET or as JSON."""
+    events = [json_event(row.kind, dumps(dict(row.sent)).encode())]
+    if isinstance(row.sent, tuple):
+        get = Event(id="1", kind=row.kind, key="", dedupe_key="", received_at=0, target=f"/t?{urlencode(row.sent)}", body=b"")
+        events += [event_of(row.kind, dict(row.sent)), typed(get)]
+    for event in events:
+        assert type(event).__name__ == row.name
+        assert {name: getattr(event, name) for name in row.read} == row.read
+
+
+def test_every_class_has_a_row() -> None:
+    """Every kind but `unknown` has a class of its own, and the table above says what it reads."""
+    classes = {event.kind: event.__name__ for event in WebhookEvent.__subclasses__()}
+    assert classes.keys() == {*SINGLE, *(f"{family}.*" for family in FAMILIES)} - {"unknown"}
+    assert {row.name for row in ROWS} == set(classes.values())
+
+
+@pytest.mark.parametrize(
+    ("body", "json", "params"),
+    [
+        (b'{"a":"x","b":1,"c":{"d":null}}', {"a": "x", "b": 1, "c": {"d": None}}, {"a": "x", "b": "1", "c": '{"d":null}'}),
+        (b'[{"a":"x"}]', [{"a": "x"}], {}),
+        (b"no JSON", None, {}),
+        (b"\xff", None, {}),
+    ],
+)
+def test_json(body: bytes, json: object, params: dict[str, str]) -> None:
+    """`json` is the body, decoded; `params` are the members of an object, text as it is and all else as its JSON."""
+    event = json_event("unknown", body, "/twilio?bodySHA256=0")
+    assert (event.json, event.params) == (json, params)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"1", b"{}", b"no JSON"])
+def test_stream_event_without_data(body: bytes) -> None:
+    """Whatever an element of Event Streams is, it can be read."""
+    event = json_event("event.stream", body)
+    assert isinstance(event, StreamEvent)
+    assert (event.data, event.event_id) == (None, "")
+
+
+def test_form_has_no_json() -> None:
+    """A form is not taken for JSON, although it may be some."""
+    assert event_of("unknown", {"1": ""}).json is None
+
+
+def test_personal_values_of_json() -> None:
+    """Texts at any depth stay out of logs, as they are and as JSON spells them; identifiers do not."""
+    nested = {"sg_event_id": "e1", "email": "zoe@example.com", "data": [{"body": 'say "hi"', "messageSid": "SM1", "n": 5}]}
+    values = personal_values(json_event("event.stream", dumps(nested).encode()))
+    assert {"zoe@example.com", 'say "hi"', 'say \\"hi\\"'} <= set(values)
+    assert {"e1", "SM1"}.isdisjoint(values)
+
+
+@pytest.mark.parametrize(
+    "made", [event_of, lambda kind, params: json_event(kind, dumps(params).encode())], ids=["form", "JSON"]
+)
+def test_personal_values_in_a_parameter_that_is_json(made: Callable[[str, dict[str, str]], WebhookEvent]) -> None:
+    """A handler that decodes a parameter and fails does not give away what was in it, at whatever depth of JSON in JSON."""
+    attributes = dumps({"name": "Zoë", "call_sid": "CA1", "languages": ["Français"], "more": dumps({"street": "High Street"})})
+    values = personal_values(made("taskrouter.task.created", {"TaskAttributes": attributes, "Body": "[not JSON"}))
+    assert {"Zoë", "Français", "High Street", "[not JSON", attributes} <= set(values)
+    assert "CA1" not in values
+
+
+def test_documented_attributes_exist() -> None:
+    """docs/handlers.md names every class, and no attribute that there is not."""
+    rows = re.findall(
+        r"^\| `.*\| `(\w+)` \|(.*)\|$", (Path(__file__).parents[2] / "docs/handlers.md").read_text(), re.MULTILINE
+    )
+    assert {name for name, _ in rows} == {row.name for row in ROWS} | {"WebhookEvent"}
+    for name, described in rows:
+        attributes = re.findall(r"`([a-z_]+)`", described)
+        assert [attribute for attribute in attributes if not hasattr(getattr(processor, name), attribute)] == []

@@ -20,7 +20,7 @@ from ingress.request import Request
 from ingress.settings import IngressSettings
 from ingress.signature import SETTINGS, SIGNATURE, Claim, Keyring, parse_secrets, parse_shared_keys
 from ingress.translate import Provenance, translate
-from tests.support.webhooks import call, call_status, message, message_status, picture_message, unknown, whatsapp_status
+from tests.support.kinds import call, call_status, message, message_status, picture_message, unknown, whatsapp_status
 
 Pairs = list[tuple[str, str]]
 
