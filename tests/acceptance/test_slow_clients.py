@@ -9,11 +9,12 @@ import pytest
 
 from tests.acceptance.pair import Pair, started_pair
 from tests.support.ingress_client import raw_request
+from tests.support.kinds import message
 from tests.support.ports import LOOPBACK
 from tests.support.redis_server import RedisServer
 from tests.support.services import Services
 from tests.support.waiting import until_answer
-from tests.support.webhooks import Twilio, message
+from tests.support.webhooks import Twilio
 
 SLOW, GOOD, RATE = 10_000, 1_000, 200.0
 AT_ONCE = 500
