@@ -52,6 +52,11 @@ class Workspace:
             return inside
         return Path(tempfile.gettempdir()) / f"hookline-{os.getuid()}-{os.getpid()}.sock"
 
+    @property
+    def spool(self) -> Path:
+        """The spool of the first ingress."""
+        return self.path / "spool.db"
+
     def lock(self) -> None:
         """Make the folder and claim it for this process.
 
