@@ -17,9 +17,10 @@ from rich.markup import escape
 from cli import embedded_redis, ingresses
 from cli.ingresses import IngressProcess
 from cli.part import Part, UpError
-from cli.workspace import Workspace
+from cli.workspace import Facts, Workspace
 from ingress.settings import IngressSettings
 from processor.settings import ProcessorSettings
+from shared.broker.url import parse_redis_url
 from shared.settings import read_config_file
 
 _READY_TIMEOUT_S: Final = 20.0
@@ -154,12 +155,18 @@ class Pair:
     def _admin_ports(self) -> dict[str, int]:
         return {one.name: one.admin_port for one in self._ingresses} | {"processor": self._processor.admin_port}
 
+    def _facts(self) -> Facts:
+        token = self._workspace.development_token()
+        return Facts(
+            public_url=self._ingress.public_urls[0],
+            auth_token=token if self._ingress.auth_tokens == (token,) else "",
+            redis_url="" if parse_redis_url(self._ingress.redis_url).secrets else self._ingress.redis_url,
+            admin_ports=self._admin_ports(),
+        )
+
     def _say_how(self) -> None:
         base = self._ingress.public_urls[0]
-        facts = {"public_url": base}
-        if self._ingress.auth_tokens == (self._workspace.development_token(),):
-            facts["auth_token"] = self._workspace.development_token()  # one that a person made is not written down
-        self._workspace.announce(facts)
+        self._workspace.announce(self._facts())
         lines = {
             "webhooks": f"{base}/twilio",
             "handlers": self._processor.handlers or "none: events are logged and settled",
@@ -181,6 +188,7 @@ class Pair:
         for part in reversed([part for part in self._parts if part.name not in doors]):
             await part.stop()
         hurry.cancel()
+        self._workspace.withdraw()
         self._workspace.note_processes([])
 
     async def _hurry(self) -> None:

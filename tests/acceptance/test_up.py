@@ -1,6 +1,7 @@
 """`hookline up` and `hookline send`, as a newcomer uses them."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -228,3 +229,65 @@ async def test_empty_spool_path_means_no_spool(machine: Machine) -> None:
     """Whoever sets INGRESS_SPOOL_PATH to nothing gets no spool from `hookline up` either."""
     await machine.up("first.log", "--ingress", "2", INGRESS_SPOOL_PATH="")
     assert not list(machine.folder.rglob("*.db"))
+
+
+async def test_status_tells_of_everything_that_runs(machine: Machine) -> None:
+    """In a second terminal, `hookline status` finds every process and the backlog without being told where they are."""
+    up = await machine.up("first.log", "--ingress", "2")
+    assert (await machine.run("send", "message"))[0] == 0
+    await until(lambda: "attempt failed" in machine.read("first.log"), "the event waits for its next attempt")
+
+    code, table = await machine.run("status", COLUMNS="200")
+    assert code == 0, table
+    for word in ("messages", "ingress-1", "ingress-2", "processor", "ready", "redis closed"):
+        assert word in table
+
+    code, output = await machine.run("status", "--json")
+    assert code == 0, output
+    found = json.loads(output)
+    assert found["topics"]["messages"]["events"] == 1
+    assert found["topics"]["calls"] == {"events": 0, "oldest_ms": None}
+    assert [service["name"] for service in found["services"]] == ["ingress-1", "ingress-2", "processor"]
+    assert [service["spool_events"] for service in found["services"]] == [0, 0, None]
+    assert all(service["ready"] and service["breakers"] == {"redis": "closed"} for service in found["services"])
+
+    up.send_signal(signal.SIGINT)
+    assert await up.wait() == 0
+    code, output = await machine.run("status")
+    assert code == 1
+    assert "Start them with `hookline up`" in output
+
+
+async def test_status_shows_warnings(machine: Machine) -> None:
+    """What a service warns of is shown, and is no failure."""
+    await machine.up("first.log", INGRESS_SPOOL_PATH="")
+    code, output = await machine.run("status")
+    assert code == 0, output
+    assert "warning ingress: spool: There is none" in output
+
+
+async def test_status_with_nothing_running(machine: Machine) -> None:
+    """Where nothing runs, one line says what to do, and --json is still JSON for whoever reads it."""
+    nowhere = {"REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
+    code, output = await machine.run("status", **nowhere)
+    assert code == 1
+    assert output.count("\n") == 1
+    assert output.startswith("hookline: No service of Hookline's answers here")
+    code, output = await machine.run("status", "--json", **nowhere)
+    assert code == 1
+    assert '"topics": {}' in output
+    assert "Traceback" not in output
+
+
+async def test_status_names_what_is_missing(machine: Machine, redis_url: str) -> None:
+    """A service that is gone and a Redis that is away are each named, with a remedy."""
+    await machine.up("first.log")
+    code, output = await machine.run(
+        "status", "--data", "elsewhere", PROCESSOR_ADMIN_PORT=str(free_port()), REDIS_URL=redis_url
+    )
+    assert code == 1
+    assert "processor: nothing answers on port" in output
+    code, output = await machine.run("status", "--data", "elsewhere", REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
+    assert code == 1
+    assert "Redis cannot be reached" in output
+    assert "Traceback" not in output
