@@ -6,6 +6,7 @@ import typer
 
 from cli.config import config
 from cli.send import send
+from cli.status import status
 from cli.up import up
 from shared.errors import HooklineError
 
@@ -17,6 +18,7 @@ app = typer.Typer(
 )
 app.command()(up)
 app.command()(send)
+app.command()(status)
 app.command()(config)
 
 

@@ -4,7 +4,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from shared.errors import HooklineError
+
 _STOP_TIMEOUT_S: Final = 40.0  # above the processor's own deadline
+
+
+class UpError(HooklineError):
+    """The parts could not be started, or one of them ended by itself."""
 
 
 class Part:

@@ -12,7 +12,7 @@ import aiohttp
 import typer
 
 from cli.samples import Sample, SignedRequest, parameters, sign
-from cli.workspace import Workspace
+from cli.workspace import Facts, Workspace
 from ingress.signature import parse_secrets
 from shared.errors import HooklineError
 
@@ -44,7 +44,7 @@ def send(
     target = url or _default_url(facts, what)
     if not yes_really and not _is_loopback(target):
         raise SendError(f"{target} is not on this machine. If you mean it, add --yes-really.")
-    secrets = parse_secrets(filter(None, (token or facts.get("auth_token", "")).split(",")))
+    secrets = parse_secrets(filter(None, (token or facts.auth_token).split(",")))
     if not secrets:
         raise SendError("No auth token to sign with. Start `hookline up` first, or set TWILIO_AUTH_TOKEN as ingress has it.")
     params = parameters(what, sender, recipient, body) | dict(_split(item) for item in param or ())
@@ -54,8 +54,8 @@ def send(
         raise SendError(_explain(status))
 
 
-def _default_url(facts: dict[str, str], what: Sample) -> str:
-    base = facts.get("public_url") or os.environ.get("PUBLIC_URL", "http://127.0.0.1:8080").split(",")[0]
+def _default_url(facts: Facts, what: Sample) -> str:
+    base = facts.public_url or os.environ.get("PUBLIC_URL", "http://127.0.0.1:8080").split(",")[0]
     return f"{base.rstrip('/')}/twilio/{_ROUTES[what]}"
 
 

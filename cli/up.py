@@ -5,7 +5,7 @@ import importlib.util
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -14,12 +14,13 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from cli import embedded_redis
-from cli.part import Part
-from cli.workspace import Workspace
+from cli import embedded_redis, ingresses
+from cli.ingresses import IngressProcess
+from cli.part import Part, UpError
+from cli.workspace import Facts, Workspace
 from ingress.settings import IngressSettings
 from processor.settings import ProcessorSettings
-from shared.errors import HooklineError
+from shared.broker.url import parse_redis_url
 from shared.settings import read_config_file
 
 _READY_TIMEOUT_S: Final = 20.0
@@ -27,14 +28,11 @@ _POLL_S: Final = 0.05
 _EXAMPLE: Final = "examples.greeter"
 
 
-class UpError(HooklineError):
-    """The pair could not be started, or a part of it ended by itself."""
-
-
 def up(
     data: Annotated[Path, typer.Option(help="Folder for everything that is kept.")] = Path("var"),
     port: Annotated[int | None, typer.Option(help="Port for webhooks; 8080 unless INGRESS_PORT is set.")] = None,
     handlers: Annotated[str | None, typer.Option(help="Your handlers, as module:attribute.")] = None,
+    ingress: Annotated[int, typer.Option(min=1, max=ingresses.MOST, help="Ingress processes that share the port.")] = 1,
 ) -> None:
     """Start Redis, ingress and processor on this machine; Ctrl-C stops them. What was accepted is kept for the next start.
 
@@ -45,8 +43,11 @@ def up(
     workspace = Workspace(data)
     workspace.lock()
     own_redis = _fill_in(workspace)
-    pair = Pair(workspace, IngressSettings.load(), ProcessorSettings.load(), own_redis=own_redis)
-    asyncio.run(pair.run())
+    settings, processor = IngressSettings.load(), ProcessorSettings.load()
+    planned = ingresses.plan(settings, ingress, processor.admin_port)
+    if settings.spool_path is not None:
+        ingresses.check_left_over(settings.spool_path, ingress)
+    asyncio.run(Pair(workspace, settings, planned, processor, own_redis=own_redis).run())
 
 
 def _fill_in(workspace: Workspace) -> bool:
@@ -59,6 +60,8 @@ def _fill_in(workspace: Workspace) -> bool:
         "INGRESS_HOST": "127.0.0.1",
         "LOG_FORMAT": "console",
     }
+    if "INGRESS_SPOOL_PATH" not in os.environ:  # an empty one says that there is none
+        defaults["INGRESS_SPOOL_PATH"] = str(workspace.spool)
     if "TWILIO_AUTH_TOKEN" not in made:
         defaults["TWILIO_AUTH_TOKEN"] = workspace.development_token()
     if importlib.util.find_spec("examples") and importlib.util.find_spec(_EXAMPLE):
@@ -68,13 +71,20 @@ def _fill_in(workspace: Workspace) -> bool:
 
 
 class Pair:
-    """Both services and, if `own_redis`, a Redis for them."""
+    """Both services, ingress in the processes `ingresses`, and, if `own_redis`, a Redis for them."""
 
     def __init__(
-        self, workspace: Workspace, ingress: IngressSettings, processor: ProcessorSettings, *, own_redis: bool
+        self,
+        workspace: Workspace,
+        ingress: IngressSettings,
+        ingresses: Sequence[IngressProcess],
+        processor: ProcessorSettings,
+        *,
+        own_redis: bool,
     ) -> None:
         self._workspace = workspace
         self._ingress = ingress
+        self._ingresses = ingresses
         self._processor = processor
         self._own_redis = own_redis
         self._console = Console(stderr=True)
@@ -109,8 +119,10 @@ class Pair:
             embedded_redis.check_data(server, self._workspace.redis_data)
             command = embedded_redis.arguments(server, self._workspace.redis_data, self._workspace.redis_socket)
             self._parts.append(await Part.start("redis", command, environment, [self._workspace.lock_descriptor]))
-        for name in ("processor", "ingress"):
-            self._parts.append(await Part.start(name, [sys.executable, "-m", name], environment))
+        self._parts.append(await Part.start("processor", [sys.executable, "-m", "processor"], environment))
+        for one in self._ingresses:
+            own = environment | one.environment()
+            self._parts.append(await Part.start(one.name, [sys.executable, "-m", "ingress"], own))
         self._workspace.note_processes(part.pid for part in self._parts)
 
     async def _first_to_end(self, other: Coroutine[object, object, object]) -> Part | None:
@@ -126,32 +138,39 @@ class Pair:
         return next((waits[task] for task in done if task in waits), None)
 
     async def _ready(self) -> None:
-        """Wait until both services say that they can work, or Ctrl-C.
+        """Wait until every process says that it can work, or Ctrl-C.
 
         Raises:
-            UpError: if one does not within the time it should take.
+            UpError: if one does not within the time it should take after the one before.
 
         """
-        ports = {"ingress": self._ingress.admin_port, "processor": self._processor.admin_port}
-        until = asyncio.get_running_loop().time() + _READY_TIMEOUT_S
         async with aiohttp.ClientSession() as session:
-            for name, port in ports.items():
+            for name, port in self._admin_ports().items():
+                until = asyncio.get_running_loop().time() + _READY_TIMEOUT_S
                 while (problem := await _not_ready(session, port)) and not self._interrupted.is_set():
                     if asyncio.get_running_loop().time() > until:
                         raise UpError(f"The {name} is not ready after {_READY_TIMEOUT_S:.0f} s: {problem}")
                     await asyncio.sleep(_POLL_S)
 
+    def _admin_ports(self) -> dict[str, int]:
+        return {one.name: one.admin_port for one in self._ingresses} | {"processor": self._processor.admin_port}
+
+    def _facts(self) -> Facts:
+        token = self._workspace.development_token()
+        return Facts(
+            public_url=self._ingress.public_urls[0],
+            auth_token=token if self._ingress.auth_tokens == (token,) else "",
+            redis_url="" if parse_redis_url(self._ingress.redis_url).secrets else self._ingress.redis_url,
+            admin_ports=self._admin_ports(),
+        )
+
     def _say_how(self) -> None:
         base = self._ingress.public_urls[0]
-        facts = {"public_url": base}
-        if self._ingress.auth_tokens == (self._workspace.development_token(),):
-            facts["auth_token"] = self._workspace.development_token()  # one that a person made is not written down
-        self._workspace.announce(facts)
+        self._workspace.announce(self._facts())
         lines = {
             "webhooks": f"{base}/twilio",
             "handlers": self._processor.handlers or "none: events are logged and settled",
-            "health": f"http://127.0.0.1:{self._ingress.admin_port}/readyz?verbose and "
-            f"http://127.0.0.1:{self._processor.admin_port}/readyz?verbose",
+            "health": " and ".join(f"http://127.0.0.1:{port}/readyz?verbose" for port in self._admin_ports().values()),
             "data": f"{self._workspace.path}/" if self._own_redis else "in the Redis of REDIS_URL",
             "try": "hookline send message --body hello   (in a second terminal)",
             "stop": "Ctrl-C; what was accepted is kept for the next start",
@@ -164,9 +183,12 @@ class Pair:
     async def _stop(self) -> None:
         self._interrupted.clear()
         hurry = asyncio.ensure_future(self._hurry())
-        for part in reversed(self._parts):
+        doors = {one.name for one in self._ingresses}
+        await asyncio.gather(*(part.stop() for part in self._parts if part.name in doors))
+        for part in reversed([part for part in self._parts if part.name not in doors]):
             await part.stop()
         hurry.cancel()
+        self._workspace.withdraw()
         self._workspace.note_processes([])
 
     async def _hurry(self) -> None:

@@ -1,13 +1,14 @@
-"""The folder in which `hookline up` keeps what it needs on one machine, and what `hookline send` reads from it."""
+"""The folder in which `hookline up` keeps what it needs on one machine, and what the other commands read from it."""
 
 import fcntl
-import json
 import os
 import secrets
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Final
+
+import msgspec
 
 from shared.errors import HooklineError
 
@@ -32,6 +33,16 @@ class UnusableFolderError(HooklineError):
         super().__init__(f"{folder} cannot be used as the data folder: {error.strerror}. Choose another one with --data.")
 
 
+class Facts(msgspec.Struct, frozen=True):
+    """What other commands need to know of the pair that runs. Secrets that a person made are not written down: then
+    `auth_token` or `redis_url` is empty."""
+
+    public_url: str = ""
+    auth_token: str = ""
+    redis_url: str = ""
+    admin_ports: dict[str, int] = {}
+
+
 class Workspace:
     """The folder `path`, made if it is missing, readable by its owner only."""
 
@@ -51,6 +62,11 @@ class Workspace:
         if len(os.fsencode(inside)) <= _MAX_SOCKET_PATH:
             return inside
         return Path(tempfile.gettempdir()) / f"hookline-{os.getuid()}-{os.getpid()}.sock"
+
+    @property
+    def spool(self) -> Path:
+        """The spool of the first ingress."""
+        return self.path / "spool.db"
 
     def lock(self) -> None:
         """Make the folder and claim it for this process.
@@ -94,14 +110,21 @@ class Workspace:
             file.write_text(secrets.token_hex(16))
         return file.read_text()
 
-    def announce(self, facts: Mapping[str, str]) -> None:
-        """Write down what `hookline send` needs to know of the pair that runs."""
-        (self.path / "up.json").write_text(json.dumps(facts, indent=2))
+    def announce(self, facts: Facts) -> None:
+        """Write down `facts`."""
+        self._announcement.write_bytes(msgspec.json.format(msgspec.json.encode(facts)))
 
-    def announced(self) -> dict[str, str]:
+    def withdraw(self) -> None:
+        """Forget what `announce` wrote: nothing runs any more."""
+        self._announcement.unlink(missing_ok=True)
+
+    def announced(self) -> Facts:
         """Read what `announce` wrote last, empty if nothing did."""
         try:
-            facts: dict[str, str] = json.loads((self.path / "up.json").read_text())
-        except (OSError, ValueError):
-            return {}
-        return facts
+            return msgspec.json.decode(self._announcement.read_bytes(), type=Facts)
+        except (OSError, msgspec.DecodeError):
+            return Facts()
+
+    @property
+    def _announcement(self) -> Path:
+        return self.path / "up.json"

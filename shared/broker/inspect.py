@@ -15,6 +15,17 @@ class Backlog(NamedTuple):
     oldest_ms: int | None
 
 
+async def partitions_in_use(redis: RedisConnectionManager) -> int | None:
+    """Give the number of partitions of the data in Redis, None while no service has been there.
+
+    Raises:
+        BrokerUnavailableError: if Redis did not answer.
+
+    """
+    found = await redis.execute("layout", keys.LAYOUT, "HGET", keys.LAYOUT, "partitions")
+    return int(found) if found and found.isdigit() else None
+
+
 async def backlogs(redis: RedisConnectionManager, partitions: int, topics: Sequence[str]) -> dict[str, Backlog]:
     """Give the backlog of each topic.
 

@@ -1,16 +1,22 @@
 """`hookline up` and `hookline send`, as a newcomer uses them."""
 
 import asyncio
+import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
-from tests.support.ports import free_port
-from tests.support.waiting import PATIENCE_S, until
+from ingress.spool_file import Put, SpoolFile
+from tests.support.events import event
+from tests.support.ports import free_port, is_free
+from tests.support.waiting import PATIENCE_S, until, until_answer
+from tests.support.webhooks import Params, Twilio, message
 
 _ROOT = Path(__file__).parents[2]
 
@@ -26,6 +32,19 @@ async def only_when_told(event, context):
 """
 
 
+def _two_free_ports() -> int:
+    """Give a port that is free together with the one ten above it, where the second ingress has its own."""
+    while not is_free(10 + (port := free_port())):
+        pass
+    return port
+
+
+def _listens(port: int) -> bool:
+    """Whether somebody listens on `port`. It may not be free yet, either, while closed connections linger."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 class Machine:
     """A folder in which `hookline` runs, with ports of its own."""
 
@@ -35,7 +54,7 @@ class Machine:
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(_ROOT),
             "INGRESS_PORT": str(free_port()),
-            "INGRESS_ADMIN_PORT": str(free_port()),
+            "INGRESS_ADMIN_PORT": str(_two_free_ports()),
             "PROCESSOR_ADMIN_PORT": str(free_port()),
             "PROCESSOR_BACKOFF_BASE_S": "0.2",
             "PROCESSOR_MAX_ATTEMPTS": "1000",
@@ -65,9 +84,9 @@ class Machine:
         process = await self.launch(*words, log="run.log", **settings)
         return await asyncio.wait_for(process.wait(), PATIENCE_S), self.read("run.log")
 
-    async def up(self, log: str) -> asyncio.subprocess.Process:
-        """Start `hookline up` and wait until it says that it is up."""
-        process = await self.launch("up", "--handlers", "stubborn:handlers", log=log)
+    async def up(self, log: str, *words: str, **settings: str) -> asyncio.subprocess.Process:
+        """Start `hookline up` with `words` and wait until it says that it is up."""
+        process = await self.launch("up", "--handlers", "stubborn:handlers", *words, log=log, **settings)
         await until(lambda: "Hookline is up" in self.read(log) or process.returncode is not None, "hookline is up")
         assert process.returncode is None, self.read(log)
         return process
@@ -75,6 +94,23 @@ class Machine:
     def read(self, log: str) -> str:
         """Give what was written to `log`."""
         return (self.folder / log).read_text()
+
+    def admin_port(self, number: int = 1) -> int:
+        """Give the admin port of ingress `number`."""
+        return int(self._environment["INGRESS_ADMIN_PORT"]) + 10 * (number - 1)
+
+    async def send(self, params: Params) -> None:
+        """Send a webhook over a connection of its own."""
+        url = f"http://127.0.0.1:{self._environment['INGRESS_PORT']}"
+        webhook = Twilio((self.folder / "var" / "auth-token").read_text(), url).webhook(params)
+        headers = {**webhook.headers, "Connection": "close"}
+        async with aiohttp.request("POST", url + webhook.target, data=webhook.body, headers=headers) as response:
+            assert response.status == 200, await response.text()
+
+    async def accepted(self, number: int) -> bool:
+        """Whether ingress `number` has accepted a webhook."""
+        async with aiohttp.request("GET", f"http://127.0.0.1:{self.admin_port(number)}/metrics") as response:
+            return 'hookline_ingress_requests_total{code="200"' in await response.text()
 
     async def close(self) -> None:
         """End everything."""
@@ -136,4 +172,122 @@ async def test_wrong_settings_start_nothing(machine: Machine) -> None:
     assert code == 1
     assert "INGRESS_PORT is wrong" in output
     assert "LOG_LEVEL is wrong" in output
+    assert "Traceback" not in output
+
+
+async def test_several_ingress_processes_share_the_port(machine: Machine) -> None:
+    """With --ingress 2, two processes take webhooks on one port, each with a spool of its own; Ctrl-C stops both."""
+    up = await machine.up("first.log", "--ingress", "2")
+    (machine.folder / "go").touch()
+
+    async def send_and_ask() -> tuple[bool, bool]:
+        await machine.send(message())
+        return await machine.accepted(1), await machine.accepted(2)
+
+    await until_answer(send_and_ask, all, "both have got a webhook")
+    assert {file.name for file in (machine.folder / "var").glob("*.db")} == {"spool.db", "spool-2.db"}
+    up.send_signal(signal.SIGINT)
+    assert await up.wait() == 0
+    assert not _listens(machine.admin_port(1))
+    assert not _listens(machine.admin_port(2))
+    assert "Traceback" not in machine.read("first.log")
+
+
+async def test_ingress_that_dies_is_named(machine: Machine) -> None:
+    """If one of several ingress processes ends by itself, the message says which one it was."""
+    with socket.create_server(("127.0.0.1", machine.admin_port(2))):
+        code, output = await machine.run("up", "--ingress", "2")
+    assert code == 1
+    assert f"Port {machine.admin_port(2)} on 127.0.0.1 is taken" in output
+    assert "The ingress-2 ended by itself" in output
+    assert not _listens(machine.admin_port(1))
+
+
+async def test_events_left_in_a_spool_are_not_forgotten(machine: Machine) -> None:
+    """Fewer ingress processes than before are refused while events lie in the spool of one that is missing."""
+    spool = machine.folder / "kept" / "own-2.db"
+    file = SpoolFile(spool, max_mb=1)
+    file.open()
+    file.commit([Put("messages", 0, event())])
+    file.close()
+    own = {"INGRESS_SPOOL_PATH": str(machine.folder / "kept" / "own.db")}
+    code, output = await machine.run("up", **own)
+    assert code == 1
+    assert f"1 in {spool}" in output
+    assert "Start with --ingress 2 once" in output
+
+    (machine.folder / "go").touch()
+    up = await machine.up("second.log", "--ingress", "2", **own)
+    await until(lambda: "handled:" in machine.read("second.log"), "it is delivered")
+    up.send_signal(signal.SIGINT)
+    assert await up.wait() == 0
+    third = await machine.up("third.log", **own)
+    assert third.returncode is None
+
+
+async def test_empty_spool_path_means_no_spool(machine: Machine) -> None:
+    """Whoever sets INGRESS_SPOOL_PATH to nothing gets no spool from `hookline up` either."""
+    await machine.up("first.log", "--ingress", "2", INGRESS_SPOOL_PATH="")
+    assert not list(machine.folder.rglob("*.db"))
+
+
+async def test_status_tells_of_everything_that_runs(machine: Machine) -> None:
+    """In a second terminal, `hookline status` finds every process and the backlog without being told where they are."""
+    up = await machine.up("first.log", "--ingress", "2")
+    assert (await machine.run("send", "message"))[0] == 0
+    await until(lambda: "attempt failed" in machine.read("first.log"), "the event waits for its next attempt")
+
+    code, table = await machine.run("status", COLUMNS="200")
+    assert code == 0, table
+    for word in ("messages", "ingress-1", "ingress-2", "processor", "ready", "redis closed"):
+        assert word in table
+
+    code, output = await machine.run("status", "--json")
+    assert code == 0, output
+    found = json.loads(output)
+    assert found["topics"]["messages"]["events"] == 1
+    assert found["topics"]["calls"] == {"events": 0, "oldest_ms": None}
+    assert [service["name"] for service in found["services"]] == ["ingress-1", "ingress-2", "processor"]
+    assert [service["spool_events"] for service in found["services"]] == [0, 0, None]
+    assert all(service["ready"] and service["breakers"] == {"redis": "closed"} for service in found["services"])
+
+    up.send_signal(signal.SIGINT)
+    assert await up.wait() == 0
+    code, output = await machine.run("status")
+    assert code == 1
+    assert "Start them with `hookline up`" in output
+
+
+async def test_status_shows_warnings(machine: Machine) -> None:
+    """What a service warns of is shown, and is no failure."""
+    await machine.up("first.log", INGRESS_SPOOL_PATH="")
+    code, output = await machine.run("status")
+    assert code == 0, output
+    assert "warning ingress: spool: There is none" in output
+
+
+async def test_status_with_nothing_running(machine: Machine) -> None:
+    """Where nothing runs, one line says what to do, and --json is still JSON for whoever reads it."""
+    nowhere = {"REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
+    code, output = await machine.run("status", **nowhere)
+    assert code == 1
+    assert output.count("\n") == 1
+    assert output.startswith("hookline: No service of Hookline's answers here")
+    code, output = await machine.run("status", "--json", **nowhere)
+    assert code == 1
+    assert '"topics": {}' in output
+    assert "Traceback" not in output
+
+
+async def test_status_names_what_is_missing(machine: Machine, redis_url: str) -> None:
+    """A service that is gone and a Redis that is away are each named, with a remedy."""
+    await machine.up("first.log")
+    code, output = await machine.run(
+        "status", "--data", "elsewhere", PROCESSOR_ADMIN_PORT=str(free_port()), REDIS_URL=redis_url
+    )
+    assert code == 1
+    assert "processor: nothing answers on port" in output
+    code, output = await machine.run("status", "--data", "elsewhere", REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
+    assert code == 1
+    assert "Redis cannot be reached" in output
     assert "Traceback" not in output

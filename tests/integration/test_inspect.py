@@ -4,7 +4,7 @@ import redis
 
 from shared import keys
 from shared.broker.connection import RedisConnectionManager
-from shared.broker.inspect import Backlog, backlogs
+from shared.broker.inspect import Backlog, backlogs, partitions_in_use
 from shared.topics import CALLS, MESSAGES, STATUSES
 
 
@@ -18,3 +18,10 @@ async def test_backlog_is_summed_over_partitions(broker: RedisConnectionManager,
         CALLS: Backlog(1, 9000),
         STATUSES: Backlog(0, None),
     }
+
+
+async def test_partitions_are_those_of_the_data(broker: RedisConnectionManager, redis_client: "redis.Redis") -> None:
+    """Whoever looks need not know HOOKLINE_PARTITIONS."""
+    assert await partitions_in_use(broker) is None
+    redis_client.hset(keys.LAYOUT, "partitions", 3)
+    assert await partitions_in_use(broker) == 3

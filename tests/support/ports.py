@@ -22,11 +22,12 @@ def free_port() -> int:
     bound = int(_RANGE.read_text().split()[0]) if _RANGE.exists() else _USUAL_BOUND
     while True:
         port = _CHANCE.randrange(_LOWEST, bound)
-        if _is_free(port):
+        if is_free(port):
             return port
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether nothing listens on `port` now."""
     with socket.socket() as probe:
         try:
             probe.bind((LOOPBACK, port))
