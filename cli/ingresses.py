@@ -34,11 +34,11 @@ def plan(settings: IngressSettings, count: int, taken: int) -> list[IngressProce
 
     """
     ports = [settings.admin_port + _PORT_STEP * position for position in range(count)]
-    if settings.admin_port == 0 or ports[-1] > _LARGEST_PORT or taken in ports:
+    if settings.admin_port == 0 or ports[-1] > _LARGEST_PORT or {taken, settings.port} & set(ports):
         needed = ", ".join(map(str, ports))
         raise UpError(
-            f"The admin ports of ingress would be {needed}. They must be from 1 to {_LARGEST_PORT}, and none may be {taken}, "
-            "which the processor has. Choose another INGRESS_ADMIN_PORT."
+            f"The admin ports of ingress would be {needed}. They must be from 1 to {_LARGEST_PORT}, and neither {taken}, which "
+            f"the processor has, nor {settings.port}, where webhooks come. Choose another INGRESS_ADMIN_PORT."
         )
     names = ["ingress"] if count == 1 else [f"ingress-{number}" for number in range(1, count + 1)]
     return [

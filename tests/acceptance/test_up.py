@@ -14,10 +14,10 @@ import pytest
 
 from ingress.spool_file import Put, SpoolFile
 from tests.support.events import event
-from tests.support.kinds import Params, message
+from tests.support.kinds import message
 from tests.support.ports import free_port, is_free
 from tests.support.waiting import PATIENCE_S, until, until_answer
-from tests.support.webhooks import Twilio
+from tests.support.webhooks import Params, Twilio
 
 _ROOT = Path(__file__).parents[2]
 
