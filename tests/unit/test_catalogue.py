@@ -308,6 +308,29 @@ def test_elements_of_an_array(kind: Kind, element: dict[str, Any], ordering_key:
     assert catalogue.dedupe_key(kind, kind.name_of(facts.params), facts) == dedupe_key
 
 
+def keys_of_json(body: dict[str, Any]) -> tuple[str, str, str]:
+    params = members(dumps(body).encode())
+    facts, kind = Facts("/twilio", params, EMPTY, dumps(body).encode()), tell(params)
+    name = kind.name_of(params)
+    return name, catalogue.ordering_key(kind, facts), catalogue.dedupe_key(kind, name, facts)
+
+
+@pytest.mark.parametrize(
+    ("params", "name"),
+    [
+        (message(), "ConversationSid"),
+        (message_status(), "EventType"),
+        (message_added(), "DeliveryReceiptSid"),
+        (document_updated(), "EventId"),
+        (recording_status(CallSid=None), "CallSid"),
+        (verify(factor_sid=None), "factor_sid"),
+    ],
+)
+def test_null_is_nothing(params: Params, name: str) -> None:
+    """A member of JSON that is null identifies nothing: the event is what it would be without that member."""
+    assert keys_of_json(dict(params) | {name: None}) == keys_of_json(dict(params))
+
+
 @cases
 def test_ordering_key(case: Case) -> None:
     """Messages stay in order per conversation, everything else per resource."""

@@ -192,14 +192,18 @@ def test_every_class_has_a_row() -> None:
 @pytest.mark.parametrize(
     ("body", "json", "params"),
     [
-        (b'{"a":"x","b":1,"c":{"d":null}}', {"a": "x", "b": 1, "c": {"d": None}}, {"a": "x", "b": "1", "c": '{"d":null}'}),
+        (
+            b'{"a":"x","b":1,"c":{"d":null},"e":null}',
+            {"a": "x", "b": 1, "c": {"d": None}, "e": None},
+            {"a": "x", "b": "1", "c": '{"d":null}'},
+        ),
         (b'[{"a":"x"}]', [{"a": "x"}], {}),
         (b"no JSON", None, {}),
         (b"\xff", None, {}),
     ],
 )
 def test_json(body: bytes, json: object, params: dict[str, str]) -> None:
-    """`json` is the body, decoded; `params` are the members of an object, text as it is and all else as its JSON."""
+    """`json` is the body, decoded; `params` are the members of an object, text as it is and else as JSON, without nulls."""
     event = json_event("unknown", body, "/twilio?bodySHA256=0")
     assert (event.json, event.params) == (json, params)
 
