@@ -412,6 +412,16 @@ def test_another_account_is_another_event(case: Case) -> None:
         pytest.param(
             delivery_updated("sent", DeliveryReceiptSid="DY1"), delivery_updated(DeliveryReceiptSid="DY1"), id="delivery"
         ),
+        pytest.param(
+            message_added(MessageSid="IM1", EventType="onMessageUpdate", DateUpdated="1", Body="1"),
+            message_added(MessageSid="IM1", EventType="onMessageUpdate", DateUpdated="1", Body="2"),
+            id="edit that is to be allowed",
+        ),
+        pytest.param(
+            message_add(EventType="onParticipantUpdated", DateCreated="1", LastReadMessageIndex="1", **IN_CHAT),
+            message_add(EventType="onParticipantUpdated", DateCreated="1", LastReadMessageIndex="2", **IN_CHAT),
+            id="update without its date",
+        ),
         pytest.param(message_add(Body="1", **IN_CHAT), message_add(Body="2", **IN_CHAT), id="message to be added"),
         pytest.param(
             reservation(ResourceSid="WR1"), reservation("reservation.accepted", ResourceSid="WR1"), id="reservation event"
