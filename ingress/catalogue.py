@@ -123,12 +123,19 @@ def _transcription_facts(facts: Facts) -> str:
 
 
 def _conversation_facts(facts: Facts) -> str:
-    """Name the resource that changed and when; before something is added, there is neither, and the content has to do."""
+    """Name the resource that changed and when.
+
+    Otherwise the content has to do: of a change that is yet to be allowed (onMessageUpdate, not onMessageUpdated), whose date
+    is at best that of the change before; and of one without a date of its own.
+    """
     params = facts.params
+    what = params.get("EventType", "")
+    when = params.get("DateUpdated") or (params.get("DateCreated", "") if what.endswith("Added") else "")
+    if not when or not what.endswith("ed"):
+        return ""
     resources = ("DeliveryReceiptSid", "MessageSid", "ParticipantSid", "ConversationSid")
     resource = next((params[name] for name in resources if params.get(name)), "")
-    when = params.get("DateUpdated") or params.get("DateCreated", "")
-    return _joined(params.get("EventType", ""), resource, when, params.get("Status", "")) if when else ""
+    return _joined(what, resource, when, params.get("Status", ""))
 
 
 def _taskrouter_facts(facts: Facts) -> str:

@@ -24,11 +24,14 @@ def decoded(body: bytes | msgspec.Raw) -> Any:
 
 
 def members_of(value: Any) -> Mapping[str, str]:
-    """Give the members of a decoded JSON object, text as it is and all else as its JSON; none if it is something else."""
+    """Give the members of a decoded JSON object, text as it is and all else as its JSON; none if it is something else.
+
+    A member that is null counts as not sent: else it would identify events, and they would all be the same.
+    """
     if not isinstance(value, dict):
         return {}
     try:
-        return {name: as_text(member) for name, member in value.items()}
+        return {name: as_text(member) for name, member in value.items() if member is not None}
     except RecursionError:
         return {}
 

@@ -1,7 +1,7 @@
 """What each webhook is, where it goes, what makes it a duplicate, and what it must stay in order with."""
 
 from json import dumps
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,20 +26,16 @@ from ingress.content import members
 from shared import topics
 from shared.forms import EMPTY, form_of
 from shared.kinds import FAMILIES, SINGLE
+from tests.support.catalogue_cases import CASES, Case
 from tests.support.kinds import (
-    ACCOUNT,
-    RECIPIENT,
-    SENDER,
     call,
     call_status,
     live_transcription,
     message,
     message_status,
-    picture_message,
     recording_status,
     transcription,
     unknown,
-    whatsapp_message,
     whatsapp_status,
 )
 from tests.support.products import (
@@ -57,212 +53,6 @@ from tests.support.products import (
 )
 from tests.support.webhooks import Params
 
-
-class Case(NamedTuple):
-    """A webhook and what is to come of it. `dedupe` is None where it is a hash."""
-
-    params: Params
-    kind: str
-    topic: str
-    ordering: str
-    dedupe: str | None
-
-
-CASES = {
-    "SMS": Case(
-        message(MessageSid="SM1"),
-        "message.received",
-        topics.MESSAGES,
-        f"{SENDER}:{RECIPIENT}",
-        f"{ACCOUNT}:message.received:SM1",
-    ),
-    "SMS without a body": Case(
-        message(MessageSid="SM1", Body=None),
-        "message.received",
-        topics.MESSAGES,
-        f"{SENDER}:{RECIPIENT}",
-        f"{ACCOUNT}:message.received:SM1",
-    ),
-    "SMS with the older SID only": Case(
-        message(MessageSid=None, SmsSid="SM1"),
-        "message.received",
-        topics.MESSAGES,
-        f"{SENDER}:{RECIPIENT}",
-        f"{ACCOUNT}:message.received:SM1",
-    ),
-    "MMS": Case(
-        picture_message(MessageSid="MM1"),
-        "message.received",
-        topics.MESSAGES,
-        f"{SENDER}:{RECIPIENT}",
-        f"{ACCOUNT}:message.received:MM1",
-    ),
-    "WhatsApp": Case(
-        whatsapp_message(MessageSid="SM1"),
-        "message.received",
-        topics.MESSAGES,
-        f"whatsapp:{SENDER}:whatsapp:{RECIPIENT}",
-        f"{ACCOUNT}:message.received:SM1",
-    ),
-    "SMS sent": Case(
-        message_status("sent", MessageSid="SM1"),
-        "message.status",
-        topics.STATUSES,
-        "SM1",
-        f"{ACCOUNT}:message.status:SM1:sent:",
-    ),
-    "SMS undelivered": Case(
-        message_status("undelivered", MessageSid="SM1", ErrorCode="30003"),
-        "message.status",
-        topics.STATUSES,
-        "SM1",
-        f"{ACCOUNT}:message.status:SM1:undelivered:",
-    ),
-    "WhatsApp delivered": Case(
-        whatsapp_status("delivered", "DELIVERED", MessageSid="SM1"),
-        "message.status",
-        topics.STATUSES,
-        "SM1",
-        f"{ACCOUNT}:message.status:SM1:delivered:DELIVERED",
-    ),
-    "WhatsApp read": Case(
-        whatsapp_status("read", "READ", MessageSid="SM1"),
-        "message.status",
-        topics.STATUSES,
-        "SM1",
-        f"{ACCOUNT}:message.status:SM1:read:READ",
-    ),
-    "call": Case(call(CallSid="CA1"), "call.received", topics.CALLS, "CA1", None),
-    "call step": Case(call(CallSid="CA1", CallStatus="in-progress", Digits="5"), "call.received", topics.CALLS, "CA1", None),
-    "call completed": Case(
-        call_status("completed", CallSid="CA1", SequenceNumber="3"),
-        "call.status",
-        topics.STATUSES,
-        "CA1",
-        f"{ACCOUNT}:call.status:CA1:3",
-    ),
-    "call initiated": Case(
-        call_status("initiated", CallSid="CA1", SequenceNumber="0"),
-        "call.status",
-        topics.STATUSES,
-        "CA1",
-        f"{ACCOUNT}:call.status:CA1:0",
-    ),
-    "call completed, unnumbered": Case(
-        call_status("completed", CallSid="CA1", SequenceNumber=None),
-        "call.status",
-        topics.STATUSES,
-        "CA1",
-        f"{ACCOUNT}:call.status:CA1:completed",
-    ),
-    "recording": Case(
-        recording_status("completed", RecordingSid="RE1", CallSid="CA1"),
-        "recording.status",
-        topics.STATUSES,
-        "CA1",
-        f"{ACCOUNT}:recording.status:RE1:completed",
-    ),
-    "recording of a conference": Case(
-        recording_status("absent", RecordingSid="RE1", CallSid=None, ConferenceSid="CF1"),
-        "recording.status",
-        topics.STATUSES,
-        "RE1",
-        f"{ACCOUNT}:recording.status:RE1:absent",
-    ),
-    "transcription of a recording": Case(
-        transcription("completed", TranscriptionSid="TR1", CallSid="CA1"),
-        "transcription",
-        topics.STATUSES,
-        "CA1",
-        f"{ACCOUNT}:transcription:TR1:completed::",
-    ),
-    "transcription of a call": Case(
-        live_transcription("transcription-content", TranscriptionSid="GT1", CallSid="CA1", SequenceId="2"),
-        "transcription",
-        topics.STATUSES,
-        "CA1",
-        f"{ACCOUNT}:transcription:GT1::transcription-content:2",
-    ),
-    "message added": Case(
-        message_added(ConversationSid="CH1", MessageSid="IM1", DateCreated="2025"),
-        "conversation.onMessageAdded",
-        topics.CONVERSATIONS,
-        "CH1",
-        f"{ACCOUNT}:conversation.onMessageAdded:onMessageAdded:IM1:2025:",
-    ),
-    "message updated": Case(
-        message_added(ConversationSid="CH1", MessageSid="IM1", EventType="onMessageUpdated", DateUpdated="2026"),
-        "conversation.onMessageUpdated",
-        topics.CONVERSATIONS,
-        "CH1",
-        f"{ACCOUNT}:conversation.onMessageUpdated:onMessageUpdated:IM1:2026:",
-    ),
-    "delivery updated": Case(
-        delivery_updated("read", ConversationSid="CH1", DeliveryReceiptSid="DY1", DateUpdated="2026"),
-        "conversation.onDeliveryUpdated",
-        topics.CONVERSATIONS,
-        "CH1",
-        f"{ACCOUNT}:conversation.onDeliveryUpdated:onDeliveryUpdated:DY1:2026:read",
-    ),
-    "message to be added": Case(
-        message_add(ConversationSid="CH1"), "conversation.onMessageAdd", topics.CONVERSATIONS, "CH1", None
-    ),
-    "reservation": Case(
-        reservation("reservation.created", ResourceSid="WR1", TimestampMs="17"),
-        "taskrouter.reservation.created",
-        topics.EVENTS,
-        "WR1",
-        f"{ACCOUNT}:taskrouter.reservation.created:reservation.created:WR1:17",
-    ),
-    "reservation, in seconds only": Case(
-        reservation("reservation.created", ResourceSid="WR1", TimestampMs=None, Timestamp="17"),
-        "taskrouter.reservation.created",
-        topics.EVENTS,
-        "WR1",
-        f"{ACCOUNT}:taskrouter.reservation.created:reservation.created:WR1:17",
-    ),
-    "factor": Case(
-        verify("factor.created", uuid="u1", factor_sid="YF1"),
-        "verify.factor.created",
-        topics.EVENTS,
-        "YF1",
-        ":verify.factor.created:u1",
-    ),
-    "document": Case(
-        document_updated(DocumentSid="ET1", DocumentRevision="1a"),
-        "sync.document_updated",
-        topics.EVENTS,
-        "ET1",
-        f"{ACCOUNT}:sync.document_updated:ET1:document_updated::1a",
-    ),
-    "list item": Case(
-        list_item("list_item_updated", ListSid="ES1", ItemIndex="4", ItemRevision="9"),
-        "sync.list_item_updated",
-        topics.EVENTS,
-        "ES1",
-        f"{ACCOUNT}:sync.list_item_updated:ES1:list_item_updated:4:9",
-    ),
-    "list item removed": Case(
-        list_item("list_item_removed", ListSid="ES1", ItemRevision=None), "sync.list_item_removed", topics.EVENTS, "ES1", None
-    ),
-    "studio": Case(studio(ExecutionSid="FN1"), "studio", topics.EVENTS, "FN1", None),
-    "debugger": Case(
-        debugger("WARNING", Sid="NO1"), "debugger.warning", topics.EVENTS, ACCOUNT, f"{ACCOUNT}:debugger.warning:NO1"
-    ),
-    "event that Twilio has not named yet": Case(
-        reservation("what is/this?", ResourceSid="WR1", TimestampMs="17"),
-        "taskrouter.other",
-        topics.EVENTS,
-        "WR1",
-        f"{ACCOUNT}:taskrouter.other:what is/this?:WR1:17",
-    ),
-    "unknown": Case(unknown(), "unknown", topics.EVENTS, ACCOUNT, None),
-    "message SID without a message": Case(
-        (("MessageSid", "SM1"), ("AccountSid", ACCOUNT)), "unknown", topics.EVENTS, ACCOUNT, None
-    ),
-    "call SID without a call": Case((("CallSid", "CA1"), ("AccountSid", ACCOUNT)), "unknown", topics.EVENTS, ACCOUNT, None),
-    "nothing": Case((), "unknown", topics.EVENTS, "", None),
-}
 IN_CHAT = {"ConversationSid": "CH1", "ParticipantSid": "MB1"}
 cases = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 
@@ -306,6 +96,29 @@ def test_elements_of_an_array(kind: Kind, element: dict[str, Any], ordering_key:
     assert kind.topic == topics.EVENTS
     assert catalogue.ordering_key(kind, facts) == ordering_key
     assert catalogue.dedupe_key(kind, kind.name_of(facts.params), facts) == dedupe_key
+
+
+def keys_of_json(body: dict[str, Any]) -> tuple[str, str, str]:
+    params = members(dumps(body).encode())
+    facts, kind = Facts("/twilio", params, EMPTY, dumps(body).encode()), tell(params)
+    name = kind.name_of(params)
+    return name, catalogue.ordering_key(kind, facts), catalogue.dedupe_key(kind, name, facts)
+
+
+@pytest.mark.parametrize(
+    ("params", "name"),
+    [
+        (message(), "ConversationSid"),
+        (message_status(), "EventType"),
+        (message_added(), "DeliveryReceiptSid"),
+        (document_updated(), "EventId"),
+        (recording_status(CallSid=None), "CallSid"),
+        (verify(factor_sid=None), "factor_sid"),
+    ],
+)
+def test_null_is_nothing(params: Params, name: str) -> None:
+    """A member of JSON that is null identifies nothing: the event is what it would be without that member."""
+    assert keys_of_json(dict(params) | {name: None}) == keys_of_json(dict(params))
 
 
 @cases
@@ -388,6 +201,16 @@ def test_another_account_is_another_event(case: Case) -> None:
         pytest.param(delivery_updated(DeliveryReceiptSid="DY1"), delivery_updated(DeliveryReceiptSid="DY2"), id="participant"),
         pytest.param(
             delivery_updated("sent", DeliveryReceiptSid="DY1"), delivery_updated(DeliveryReceiptSid="DY1"), id="delivery"
+        ),
+        pytest.param(
+            message_added(MessageSid="IM1", EventType="onMessageUpdate", DateUpdated="1", Body="1"),
+            message_added(MessageSid="IM1", EventType="onMessageUpdate", DateUpdated="1", Body="2"),
+            id="edit that is to be allowed",
+        ),
+        pytest.param(
+            message_add(EventType="onParticipantUpdated", DateCreated="1", LastReadMessageIndex="1", **IN_CHAT),
+            message_add(EventType="onParticipantUpdated", DateCreated="1", LastReadMessageIndex="2", **IN_CHAT),
+            id="update without its date",
         ),
         pytest.param(message_add(Body="1", **IN_CHAT), message_add(Body="2", **IN_CHAT), id="message to be added"),
         pytest.param(

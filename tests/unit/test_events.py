@@ -12,7 +12,7 @@ import pytest
 import processor
 from processor import MessageReceived, WebhookEvent
 from processor.events import StreamEvent, typed
-from processor.webhook_event import personal_values
+from processor.webhook_event import Number, Text, personal_values
 from shared.event import Event
 from shared.forms import FORM
 from shared.kinds import FAMILIES, SINGLE
@@ -189,17 +189,30 @@ def test_every_class_has_a_row() -> None:
     assert {row.name for row in ROWS} == set(classes.values())
 
 
+def test_attributes_have_twilios_names_in_snake_case() -> None:
+    """No attribute reads a parameter of another name, but for a CloudEvent's `id`, which `event_id` is."""
+    for event in (WebhookEvent, *WebhookEvent.__subclasses__()):
+        read = {name: field._name for name, field in vars(event).items() if isinstance(field, Text | Number)}
+        spelled = {name: re.sub("(?<=[a-z])(?=[A-Z])", "_", parameter).lower() for name, parameter in read.items()}
+        odd = {name: spelling for name, spelling in spelled.items() if spelling != name.rstrip("_")}
+        assert odd == ({"event_id": "id"} if event is StreamEvent else {})
+
+
 @pytest.mark.parametrize(
     ("body", "json", "params"),
     [
-        (b'{"a":"x","b":1,"c":{"d":null}}', {"a": "x", "b": 1, "c": {"d": None}}, {"a": "x", "b": "1", "c": '{"d":null}'}),
+        (
+            b'{"a":"x","b":1,"c":{"d":null},"e":null}',
+            {"a": "x", "b": 1, "c": {"d": None}, "e": None},
+            {"a": "x", "b": "1", "c": '{"d":null}'},
+        ),
         (b'[{"a":"x"}]', [{"a": "x"}], {}),
         (b"no JSON", None, {}),
         (b"\xff", None, {}),
     ],
 )
 def test_json(body: bytes, json: object, params: dict[str, str]) -> None:
-    """`json` is the body, decoded; `params` are the members of an object, text as it is and all else as its JSON."""
+    """`json` is the body, decoded; `params` are the members of an object, text as it is and else as JSON, without nulls."""
     event = json_event("unknown", body, "/twilio?bodySHA256=0")
     assert (event.json, event.params) == (json, params)
 
