@@ -24,10 +24,14 @@ from tests.support.products import (
     delivery_updated,
     document_updated,
     list_item,
+    map_item,
     message_add,
     message_added,
+    participant_added,
     reservation,
+    stream_message,
     studio,
+    task,
     verify,
 )
 from tests.support.webhooks import Params
@@ -179,6 +183,13 @@ CASES = {
         "CH1",
         f"{ACCOUNT}:conversation.onDeliveryUpdated:onDeliveryUpdated:DY1:2026:read",
     ),
+    "participant added": Case(
+        participant_added(ConversationSid="CH1", ParticipantSid="MB1", DateCreated="2025"),
+        "conversation.onParticipantAdded",
+        topics.CONVERSATIONS,
+        "CH1",
+        f"{ACCOUNT}:conversation.onParticipantAdded:onParticipantAdded:MB1:2025:",
+    ),
     "message to be added": Case(
         message_add(ConversationSid="CH1"), "conversation.onMessageAdd", topics.CONVERSATIONS, "CH1", None
     ),
@@ -195,6 +206,13 @@ CASES = {
         topics.EVENTS,
         "WR1",
         f"{ACCOUNT}:taskrouter.reservation.created:reservation.created:WR1:17",
+    ),
+    "task": Case(
+        task("task.created", ResourceSid="WT1", TimestampMs="17"),
+        "taskrouter.task.created",
+        topics.EVENTS,
+        "WT1",
+        f"{ACCOUNT}:taskrouter.task.created:task.created:WT1:17",
     ),
     "factor": Case(
         verify("factor.created", uuid="u1", factor_sid="YF1"),
@@ -219,6 +237,20 @@ CASES = {
     ),
     "list item removed": Case(
         list_item("list_item_removed", ListSid="ES1", ItemRevision=None), "sync.list_item_removed", topics.EVENTS, "ES1", None
+    ),
+    "map item": Case(
+        map_item("map_item_updated", MapSid="MP1", ItemKey="terrace", EventId="13"),
+        "sync.map_item_updated",
+        topics.EVENTS,
+        "MP1",
+        f"{ACCOUNT}:sync.map_item_updated:MP1:map_item_updated:terrace:13",
+    ),
+    "stream message": Case(
+        stream_message(StreamSid="TO1", StreamMessageSid="TZ1"),
+        "sync.stream_message_published",
+        topics.EVENTS,
+        "TO1",
+        f"{ACCOUNT}:sync.stream_message_published:TO1:stream_message_published::TZ1",
     ),
     "studio": Case(studio(ExecutionSid="FN1"), "studio", topics.EVENTS, "FN1", None),
     "debugger": Case(

@@ -46,6 +46,28 @@ def message_added(**changes: str | None) -> Params:
     return message_add(**added | changes)
 
 
+def participant_added(**changes: str | None) -> Params:
+    """Give who joined a conversation, by SMS."""
+    return changed(
+        {
+            "EventType": "onParticipantAdded",
+            "ConversationSid": sid("CH"),
+            "ParticipantSid": sid("MB"),
+            "DateCreated": "2025-06-19T15:00:00.611Z",
+            "RoleSid": sid("RL"),
+            "Attributes": "{}",
+            "MessagingBinding.ProxyAddress": RECIPIENT,
+            "MessagingBinding.Address": SENDER,
+            "MessagingBinding.Type": "sms",
+            "ChatServiceSid": CHAT,
+            "AccountSid": ACCOUNT,
+            "Source": "API",
+            "RetryCount": "0",
+        },
+        changes,
+    )
+
+
 def delivery_updated(status: str = "delivered", **changes: str | None) -> Params:
     """Give how far a conversation's message has come, to one participant."""
     return changed(
@@ -105,6 +127,20 @@ def reservation(event_type: str = "reservation.created", **changes: str | None) 
     )
 
 
+def task(event_type: str = "task.created", **changes: str | None) -> Params:
+    """Give what became of a task: unlike a reservation, it has no worker yet."""
+    task_sid = changes.get("ResourceSid") or sid("WT")
+    without = dict.fromkeys(name for name, _ in reservation() if name.startswith(("Reservation", "Worker")))
+    of_task = {
+        "EventDescription": f"Task {task_sid} {event_type}",
+        "ResourceType": "task",
+        "ResourceSid": task_sid,
+        "TaskSid": task_sid,
+        "TaskAssignmentStatus": "pending",
+    }
+    return reservation(event_type, **without | of_task | changes)
+
+
 def verify(event_type: str = "factor.created", **changes: str | None) -> Params:
     """Give what happened to a factor of Verify: these names are not those of all other products."""
     return changed(
@@ -152,6 +188,41 @@ def list_item(event_type: str = "list_item_added", **changes: str | None) -> Par
             "ItemIndex": "4",
             "ItemRevision": "0",
             "ItemData": '{"table":12}',
+            "EndpointId": "endpoint1",
+            "Identity": "zoe",
+        },
+        changes,
+    )
+
+
+def map_item(event_type: str = "map_item_added", **changes: str | None) -> Params:
+    """Give the change of an item in a map of Sync, made by way of its API."""
+    return changed(
+        {
+            "AccountSid": ACCOUNT,
+            "ServiceSid": CHAT,
+            "EventType": event_type,
+            "EventId": "12",
+            "MapSid": "MP" + "a" * 32,
+            "MapUniqueName": "tables",
+            "ItemKey": "terrace",
+            "ItemRevision": "0",
+            "ItemData": '{"seats":4}',
+            "Identity": "system",
+        },
+        changes,
+    )
+
+
+def stream_message(**changes: str | None) -> Params:
+    """Give a message that was published to a stream of Sync."""
+    return changed(
+        {
+            "AccountSid": ACCOUNT,
+            "ServiceSid": CHAT,
+            "EventType": "stream_message_published",
+            "StreamSid": "TO" + "b" * 32,
+            "StreamMessageSid": sid("TZ"),
             "EndpointId": "endpoint1",
             "Identity": "zoe",
         },

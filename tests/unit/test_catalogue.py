@@ -44,11 +44,15 @@ from tests.support.products import (
     document_updated,
     email_event,
     list_item,
+    map_item,
     message_add,
     message_added,
+    participant_added,
     reservation,
     stream_event,
+    stream_message,
     studio,
+    task,
     verify,
 )
 from tests.support.webhooks import Params
@@ -212,6 +216,11 @@ def test_another_account_is_another_event(case: Case) -> None:
             message_add(EventType="onParticipantUpdated", DateCreated="1", LastReadMessageIndex="2", **IN_CHAT),
             id="update without its date",
         ),
+        pytest.param(
+            participant_added(ConversationSid="CH1", ParticipantSid="MB1"),
+            participant_added(ConversationSid="CH1", ParticipantSid="MB2"),
+            id="participant added",
+        ),
         pytest.param(message_add(Body="1", **IN_CHAT), message_add(Body="2", **IN_CHAT), id="message to be added"),
         pytest.param(
             reservation(ResourceSid="WR1"), reservation("reservation.accepted", ResourceSid="WR1"), id="reservation event"
@@ -221,10 +230,14 @@ def test_another_account_is_another_event(case: Case) -> None:
             reservation("worker.activity.update", ResourceSid="WK1", TimestampMs="1750345200002"),
             id="twice in a second",
         ),
+        pytest.param(task(ResourceSid="WT1"), task("task.canceled", ResourceSid="WT1"), id="task event"),
         pytest.param(verify(uuid="u1"), verify(uuid="u2"), id="verify"),
         pytest.param(document_updated(DocumentRevision="1"), document_updated(DocumentRevision="2"), id="revision"),
         pytest.param(list_item(ItemIndex="1"), list_item(ItemIndex="2"), id="list item"),
         pytest.param(list_item(), list_item("list_item_removed"), id="list item removed"),
+        pytest.param(map_item(ItemKey="a"), map_item(ItemKey="b"), id="map item"),
+        pytest.param(map_item("map_item_updated"), map_item("map_item_updated", EventId="13"), id="map item updated again"),
+        pytest.param(stream_message(StreamMessageSid="TZ1"), stream_message(StreamMessageSid="TZ2"), id="stream message"),
         pytest.param(studio(ExecutionSid="FN1", choice="1"), studio(ExecutionSid="FN1", choice="2"), id="studio"),
         pytest.param(debugger(Sid="NO1"), debugger(Sid="NO2"), id="debugger"),
         pytest.param(unknown(FaxSid="FX1"), unknown(FaxSid="FX2"), id="unknown"),

@@ -32,10 +32,14 @@ from tests.support.products import (
     document_updated,
     email_event,
     list_item,
+    map_item,
     message_added,
+    participant_added,
     reservation,
     stream_event,
+    stream_message,
     studio,
+    task,
     verify,
 )
 from tests.support.webhooks import Params
@@ -135,6 +139,13 @@ ROWS = [
         {"status": "read", "event_type": "onDeliveryUpdated"},
     ),
     Row(
+        "conversation.onParticipantAdded",
+        "ConversationEvent",
+        participant_added(ParticipantSid="MB1"),
+        {"participant_sid": "MB1", "source": "API"},
+    ),
+    Row("taskrouter.task.created", "TaskRouterEvent", task(ResourceSid="WT1"), {"task_sid": "WT1", "worker_sid": ""}),
+    Row(
         "taskrouter.reservation.created",
         "TaskRouterEvent",
         reservation(ResourceSid="WR1"),
@@ -153,6 +164,8 @@ ROWS = [
         {"document_revision": "1a", "document_data": '{"soup":"tomato"}'},
     ),
     Row("sync.list_item_added", "SyncEvent", list_item(), {"list_unique_name": "orders", "item_index": "4"}),
+    Row("sync.map_item_added", "SyncEvent", map_item(), {"item_key": "terrace", "event_id": "12"}),
+    Row("sync.stream_message_published", "SyncEvent", stream_message(), {"stream_sid": "TO" + "b" * 32, "identity": "zoe"}),
     Row("studio", "StudioEvent", studio(ExecutionSid="FN1"), {"execution_sid": "FN1"}),
     Row("debugger.error", "DebuggerEvent", debugger(Sid="NO1"), {"sid": "NO1", "level": "ERROR"}),
     Row(
