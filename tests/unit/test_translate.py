@@ -1,0 +1,118 @@
+"""From one request to its events: one of anything, but of a JSON array one for each element."""
+
+from json import dumps
+from typing import Any
+
+import pytest
+from multidict import CIMultiDict
+
+from ingress.catalogue import EVENT_STREAM, SENDGRID_EVENT, STUDIO, Kind
+from ingress.content import MAX_ELEMENTS, TooManyElementsError, decode
+from ingress.request import Request
+from ingress.translate import Provenance, Translated, translate
+from shared.event import Event
+from tests.support.kinds import ACCOUNT, SENDER, message, unknown
+from tests.support.products import email_event, stream_event
+from tests.support.webhooks import JSON, Twilio, Webhook
+
+TWILIO = Twilio()
+BY_TOKEN = Provenance(1_750_345_200_611, "signature", "token1")
+
+
+def translated(webhook: Webhook, expected: Kind | None = None) -> list[Translated]:
+    headers = CIMultiDict(webhook.headers)
+    request = Request(webhook.method, webhook.target, headers, webhook.body, peer="", began=0.0)
+    return translate(request, decode(request), expected, BY_TOKEN)
+
+
+def events_of(body: bytes, expected: Kind | None = EVENT_STREAM) -> list[Event]:
+    return [one.event for one in translated(TWILIO.json(body, "/twilio/events"), expected)]
+
+
+def test_elements() -> None:
+    """Each element is an event with its own kind, keys and bytes, in the array's order; what it shares is the request's."""
+    bodies = [
+        dumps(stream_event(id="EZ2", source="/calls/1")).encode(),
+        dumps(stream_event(id="EZ1", source="/calls/2", data={"body": "café"}), ensure_ascii=False, indent=1).encode(),
+        b'{ "specversion":"1.0", "type":"t\\u0065xt", "id":"EZ3", "source":"/calls/1", "n":1e2 }',
+    ]
+    webhook = TWILIO.json(b" [ " + b" ,\r\n".join(bodies) + b"\n] ", "/twilio/events?tenant=7")
+    webhook = webhook.with_header("traceparent", "00-trace")
+    events = [one.event for one in translated(webhook, EVENT_STREAM)]
+    assert [event.body for event in events] == bodies
+    assert [(event.kind, event.key, event.dedupe_key) for event in events] == [
+        ("event.stream", "/calls/1", ":event.stream:EZ2"),
+        ("event.stream", "/calls/2", ":event.stream:EZ1"),
+        ("event.stream", "/calls/1", ":event.stream:EZ3"),
+    ]
+    assert len({event.id for event in events}) == 3
+    shared = {
+        (event.received_at, event.signature, event.signer, event.target, event.content_type, event.traceparent)
+        for event in events
+    }
+    assert shared == {(1_750_345_200_611, "signature", "token1", webhook.target, JSON, "00-trace")}
+
+
+@pytest.mark.parametrize(("expected", "kind"), [(None, EVENT_STREAM), (STUDIO, EVENT_STREAM), (SENDGRID_EVENT, SENDGRID_EVENT)])
+def test_kind_of_an_array(expected: Kind | None, kind: Kind) -> None:
+    """An array is Event Streams' wherever it comes, but at SendGrid's path: an element is never a message, whatever it says."""
+    elements = [stream_event(), email_event(), dict(message()), {}]
+    found = translated(TWILIO.json(dumps(elements).encode()), expected)
+    assert [(one.kind, one.event.kind) for one in found] == [(kind, kind.name)] * 4
+
+
+@pytest.mark.parametrize("body", [b"[]", b" [\r\n] "])
+def test_empty_array(body: bytes) -> None:
+    """Where nothing happened there is no event."""
+    assert events_of(body) == []
+
+
+def test_elements_that_are_no_objects() -> None:
+    """An element that is no object is an event by itself, known by its bytes alone, and harms none of its neighbours."""
+    odd = [b"1", b"2", b"null", b'"text"', b'[{"id":"EZ1"}]', b"{}"]
+    one, *others, last = events_of(b"[%s]" % b",".join([dumps(stream_event(id="EZ1")).encode(), *odd, b'{"id":"EZ2"}']))
+    assert [event.body for event in others] == odd
+    assert {event.kind for event in others} == {"event.stream"}
+    assert {event.key for event in others} == {""}
+    assert len({event.dedupe_key for event in others}) == len(odd)
+    assert (one.dedupe_key, last.dedupe_key) == (":event.stream:EZ1", ":event.stream:EZ2")
+
+
+def test_duplicates_in_one_array() -> None:
+    """An id that comes twice in one array has the same dedupe key twice: which of them counts, the writer decides."""
+    same, other = stream_event(id="EZ1"), stream_event(id="EZ2")
+    keys = [event.dedupe_key for event in events_of(dumps([same, other, same]).encode())]
+    assert keys == [f":event.stream:{id_}" for id_ in ("EZ1", "EZ2", "EZ1")]
+
+
+def test_elements_without_an_id() -> None:
+    """Without an id the content identifies an element, so that equal ones are one event, in whichever request they come."""
+    one, other = (email_event(sg_event_id=None, email=f"{name}@example.com") for name in ("zoe", "leo"))
+    first, second = (events_of(dumps(elements).encode(), SENDGRID_EVENT) for elements in ([one, other, one], [other]))
+    assert first[0].dedupe_key == first[2].dedupe_key != first[1].dedupe_key == second[0].dedupe_key
+
+
+def test_too_many_elements() -> None:
+    """An array of as many elements as may come is taken, and of one more refused as a whole."""
+    assert len(events_of(b"[%s]" % b",".join([b"0"] * MAX_ELEMENTS))) == MAX_ELEMENTS
+    with pytest.raises(TooManyElementsError):
+        events_of(b"[%s]" % b",".join([b"0"] * (MAX_ELEMENTS + 1)))
+
+
+@pytest.mark.parametrize("form", [True, False], ids=["form", "JSON"])
+def test_anything_else_is_one_event(form: bool) -> None:
+    """What is no array is one event, with the request's own body and content type."""
+    webhook = TWILIO.webhook(message()) if form else TWILIO.json(dumps(dict(message())).encode())
+    (one,) = translated(webhook)
+    assert (one.event.kind, one.event.account, one.params["From"]) == ("message.received", ACCOUNT, SENDER)
+    assert (one.event.body, one.event.content_type) == (webhook.body, webhook.headers["Content-Type"])
+
+
+@pytest.mark.parametrize("expected", [EVENT_STREAM, SENDGRID_EVENT])
+@pytest.mark.parametrize(
+    ("params", "kind"), [(message(), "message.received"), (unknown(), "unknown"), ((("a", '[{"id":"EZ1"}]'),), "unknown")]
+)
+def test_form_is_no_element(expected: Kind, params: Any, kind: str) -> None:
+    """A form at a path for JSON is what its parameters tell, and not what only comes as JSON."""
+    (one,) = translated(TWILIO.webhook(params), expected)
+    assert one.event.kind == kind
