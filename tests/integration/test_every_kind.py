@@ -1,7 +1,7 @@
 """Every kind of webhook, signed in every way and sent to every path: how it is answered, and what lies in Redis then."""
 
 from collections.abc import Callable
-from json import dumps, loads
+from json import dumps
 from typing import NamedTuple
 
 import pytest
@@ -27,21 +27,18 @@ from tests.support.products import (
     debugger,
     delivery_updated,
     document_updated,
-    email_event,
     list_item,
     map_item,
     message_add,
     message_added,
     participant_added,
     reservation,
-    stream_event,
     stream_message,
     studio,
     task,
     verify,
 )
 from tests.support.replies import assert_accepted, assert_refused
-from tests.support.sendgrid import SIGNATURE, TIMESTAMP, SendGrid
 from tests.support.stored import Stored
 from tests.support.webhooks import TOKEN, Params, Twilio, Webhook
 
@@ -156,81 +153,6 @@ async def test_get_with_a_changed_query(ingress: LocalIngress, stored: Stored) -
     webhook = TWILIO.get(message())
     for target in (webhook.target + "&a=", webhook.target.replace("NumMedia=0", "NumMedia=1")):
         assert_refused(await ingress.client.request("GET", target, webhook.headers), 403, stored)
-
-
-@pytest.mark.parametrize("path", ["/twilio/events", "/twilio"])
-async def test_event_streams(ingress: LocalIngress, stored: Stored, path: str) -> None:
-    """Each element of an Event Streams delivery is one event, in order and byte by byte; those that came before are none."""
-    elements = [dumps(stream_event(source="/calls", data={"number": number})).encode() for number in range(30)]
-    for delivery in (elements[:20], elements[:20], elements[10:]):
-        assert_accepted(await ingress.client.post(TWILIO.json(b"[" + b" ,\n".join(delivery) + b"]", path)), 204)
-    events = stored.events(EVENTS)
-    assert [event.body for event in events] == elements
-    assert {(event.kind, event.key, event.signer, event.content_type) for event in events} == {
-        ("event.stream", "/calls", "token1", "application/json")
-    }
-    assert [event.dedupe_key for event in events] == [f":event.stream:{loads(element)['id']}" for element in elements]
-    assert len({event.id for event in events}) == 30
-    assert stored.events() == events
-
-
-@pytest.mark.parametrize(
-    ("body", "count"), [(b"[]", 0), (dumps(stream_event()).encode(), 1)], ids=["no event", "one that is in no array"]
-)
-async def test_event_streams_of_odd_shape(ingress: LocalIngress, stored: Stored, body: bytes, count: int) -> None:
-    """An empty delivery is accepted, and so is a CloudEvent by itself."""
-    assert_accepted(await ingress.client.post(TWILIO.json(body, "/twilio/events")), 204)
-    assert [event.kind for event in stored.events()] == ["event.stream"] * count
-
-
-async def test_event_streams_are_kept_by_twilio(ingress: LocalIngress, stored: Stored) -> None:
-    """Twilio discards events after a 403: so a wrong token is a 503, which it repeats; what is unsigned is not from Twilio."""
-    forged = Twilio("0" * 32).json(dumps([stream_event()]).encode(), "/twilio/events")
-    assert_refused(await ingress.client.post(forged), 503, stored)
-    assert_refused(await ingress.client.post(forged.without_header("X-Twilio-Signature")), 403, stored)
-
-
-async def test_sendgrid(redis_url: str, stored: Stored) -> None:
-    """Each element of SendGrid's delivery is one event, under the key of any configured account; a repetition is none."""
-    one, two = SendGrid(), SendGrid()
-    delivery = [email_event(name, sg_message_id="m1") for name in ("processed", "delivered", "open")]
-    async with running_ingress(
-        ingress_settings(redis_url) | {"SENDGRID_PUBLIC_KEY": f"{one.public_key},{two.public_key}"}
-    ) as ingress:
-        for webhook in (one.webhook(delivery[:2]), one.webhook(delivery[:2], timestamp="1"), two.webhook(delivery[1:])):
-            assert_accepted(await ingress.client.post(webhook), 204)
-    events = stored.events(EVENTS)
-    assert [loads(event.body) for event in events] == delivery
-    assert [(event.kind, event.key, event.signer) for event in events] == [
-        ("sendgrid.event", "m1", signer) for signer in ("sendgrid1", "sendgrid1", "sendgrid2")
-    ]
-    assert stored.events() == events
-
-
-async def test_sendgrid_forged(redis_url: str, stored: Stored) -> None:
-    """Whatever differs from what SendGrid signed is refused, down to the line break at the end; neither signs for the other."""
-    sendgrid = SendGrid()
-    webhook = sendgrid.webhook([email_event()])
-    forgeries = {
-        "body": webhook.with_body(webhook.body.strip()),
-        "time": webhook.with_header(TIMESTAMP, "1750345201"),
-        "no time": webhook.without_header(TIMESTAMP),
-        "no signature": webhook.without_header(SIGNATURE),
-        "no base64": webhook.with_header(SIGNATURE, "?"),
-        "no DER": webhook.with_header(SIGNATURE, "AAAA"),
-        "form": webhook.with_header("Content-Type", "application/x-www-form-urlencoded"),
-        "another account": SendGrid().webhook([email_event()]),
-        "Twilio": TWILIO.json(webhook.body, "/sendgrid"),
-        "to Twilio's path": sendgrid.webhook([email_event()], "/twilio"),
-    }
-    async with running_ingress(ingress_settings(redis_url) | {"SENDGRID_PUBLIC_KEY": sendgrid.public_key}) as ingress:
-        for forgery in forgeries.values():
-            assert_refused(await ingress.client.post(forgery), 403, stored)
-
-
-async def test_sendgrid_without_key(ingress: LocalIngress, stored: Stored) -> None:
-    """Without a key there is no /sendgrid."""
-    assert_refused(await ingress.client.post(SendGrid().webhook([email_event()])), 404, stored)
 
 
 @every_shape

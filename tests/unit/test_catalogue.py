@@ -216,11 +216,7 @@ def test_another_account_is_another_event(case: Case) -> None:
             message_add(EventType="onParticipantUpdated", DateCreated="1", LastReadMessageIndex="2", **IN_CHAT),
             id="update without its date",
         ),
-        pytest.param(
-            participant_added(ConversationSid="CH1", ParticipantSid="MB1"),
-            participant_added(ConversationSid="CH1", ParticipantSid="MB2"),
-            id="participant added",
-        ),
+        pytest.param(participant_added(ParticipantSid="MB1"), participant_added(ParticipantSid="MB2"), id="participant added"),
         pytest.param(message_add(Body="1", **IN_CHAT), message_add(Body="2", **IN_CHAT), id="message to be added"),
         pytest.param(
             reservation(ResourceSid="WR1"), reservation("reservation.accepted", ResourceSid="WR1"), id="reservation event"

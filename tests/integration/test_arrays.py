@@ -1,0 +1,109 @@
+"""JSON arrays: those of Event Streams, signed like all of Twilio's JSON, and those of SendGrid, signed with its own key."""
+
+from json import dumps, loads
+
+import pytest
+import redis
+
+from shared import keys
+from shared.topics import EVENTS
+from tests.support.events import key_of
+from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress
+from tests.support.products import email_event, stream_event
+from tests.support.replies import assert_accepted, assert_refused
+from tests.support.sendgrid import SIGNATURE, TIMESTAMP, SendGrid
+from tests.support.stored import PARTITIONS, Stored
+from tests.support.webhooks import Twilio
+
+TWILIO = Twilio()
+
+
+@pytest.mark.parametrize("path", ["/twilio/events", "/twilio"])
+async def test_event_streams(ingress: LocalIngress, stored: Stored, path: str) -> None:
+    """Each element of an Event Streams delivery is one event, in order and byte by byte; those that came before are none."""
+    elements = [dumps(stream_event(source="/calls", data={"number": number})).encode() for number in range(30)]
+    for delivery in (elements[:20], elements[:20], elements[10:]):
+        assert_accepted(await ingress.client.post(TWILIO.json(b"[" + b" ,\n".join(delivery) + b"]", path)), 204)
+    events = stored.events(EVENTS)
+    assert [event.body for event in events] == elements
+    assert {(event.kind, event.key, event.signer, event.content_type) for event in events} == {
+        ("event.stream", "/calls", "token1", "application/json")
+    }
+    assert [event.dedupe_key for event in events] == [f":event.stream:{loads(element)['id']}" for element in elements]
+    assert len({event.id for event in events}) == 30
+    assert stored.events() == events
+
+
+@pytest.mark.parametrize(
+    ("body", "count"), [(b"[]", 0), (dumps(stream_event()).encode(), 1)], ids=["no event", "one that is in no array"]
+)
+async def test_event_streams_of_odd_shape(ingress: LocalIngress, stored: Stored, body: bytes, count: int) -> None:
+    """An empty delivery is accepted, and so is a CloudEvent by itself."""
+    assert_accepted(await ingress.client.post(TWILIO.json(body, "/twilio/events")), 204)
+    assert [event.kind for event in stored.events()] == ["event.stream"] * count
+
+
+async def test_array_is_accepted_as_a_whole(redis_url: str, redis_client: "redis.Redis", stored: Stored) -> None:
+    """While one element is not safe none is acknowledged; the next delivery adds what is missing, and nothing twice."""
+    elements = [dumps(stream_event(source=key_of(partition))).encode() for partition in range(3)]
+    array = TWILIO.json(b"[" + b",".join(elements) + b"]", "/twilio/events")
+    in_the_way = TWILIO.json(dumps([stream_event(source=key_of(1))]).encode(), "/twilio/events")
+    async with running_ingress(ingress_settings(redis_url) | {"INGRESS_BACKLOG_LIMIT": str(PARTITIONS)}) as ingress:
+        assert_accepted(await ingress.client.post(in_the_way), 204)
+        for _ in range(2):
+            reply = await ingress.client.post(array)
+            assert (reply.status, reply.body) == (503, b"")
+        redis_client.delete(keys.topic(1, EVENTS))
+        for _ in range(2):
+            assert_accepted(await ingress.client.post(array), 204)
+    assert [event.body for event in stored.events()] == elements
+
+
+async def test_event_streams_are_kept_by_twilio(ingress: LocalIngress, stored: Stored) -> None:
+    """Twilio discards events after a 403: so a wrong token is a 503, which it repeats; what is unsigned is not from Twilio."""
+    forged = Twilio("0" * 32).json(dumps([stream_event()]).encode(), "/twilio/events")
+    assert_refused(await ingress.client.post(forged), 503, stored)
+    assert_refused(await ingress.client.post(forged.without_header("X-Twilio-Signature")), 403, stored)
+
+
+async def test_sendgrid(redis_url: str, stored: Stored) -> None:
+    """Each element of SendGrid's delivery is one event, under the key of any configured account; a repetition is none."""
+    one, two = SendGrid(), SendGrid()
+    delivery = [email_event(name, sg_message_id="m1") for name in ("processed", "delivered", "open")]
+    async with running_ingress(
+        ingress_settings(redis_url) | {"SENDGRID_PUBLIC_KEY": f"{one.public_key},{two.public_key}"}
+    ) as ingress:
+        for webhook in (one.webhook(delivery[:2]), one.webhook(delivery[:2], timestamp="1"), two.webhook(delivery[1:])):
+            assert_accepted(await ingress.client.post(webhook), 204)
+    events = stored.events(EVENTS)
+    assert [loads(event.body) for event in events] == delivery
+    assert [(event.kind, event.key, event.signer) for event in events] == [
+        ("sendgrid.event", "m1", signer) for signer in ("sendgrid1", "sendgrid1", "sendgrid2")
+    ]
+    assert stored.events() == events
+
+
+async def test_sendgrid_forged(redis_url: str, stored: Stored) -> None:
+    """Whatever differs from what SendGrid signed is refused, down to the line break at the end; neither signs for the other."""
+    sendgrid = SendGrid()
+    webhook = sendgrid.webhook([email_event()])
+    forgeries = {
+        "body": webhook.with_body(webhook.body.strip()),
+        "time": webhook.with_header(TIMESTAMP, "1750345201"),
+        "no time": webhook.without_header(TIMESTAMP),
+        "no signature": webhook.without_header(SIGNATURE),
+        "no base64": webhook.with_header(SIGNATURE, "?"),
+        "no DER": webhook.with_header(SIGNATURE, "AAAA"),
+        "form": webhook.with_header("Content-Type", "application/x-www-form-urlencoded"),
+        "another account": SendGrid().webhook([email_event()]),
+        "Twilio": TWILIO.json(webhook.body, "/sendgrid"),
+        "to Twilio's path": sendgrid.webhook([email_event()], "/twilio"),
+    }
+    async with running_ingress(ingress_settings(redis_url) | {"SENDGRID_PUBLIC_KEY": sendgrid.public_key}) as ingress:
+        for forgery in forgeries.values():
+            assert_refused(await ingress.client.post(forgery), 403, stored)
+
+
+async def test_sendgrid_without_key(ingress: LocalIngress, stored: Stored) -> None:
+    """Without a key there is no /sendgrid."""
+    assert_refused(await ingress.client.post(SendGrid().webhook([email_event()])), 404, stored)
