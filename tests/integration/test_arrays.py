@@ -8,6 +8,7 @@ import redis
 from shared import keys
 from shared.topics import EVENTS
 from tests.support.events import key_of
+from tests.support.kinds import ACCOUNT
 from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress
 from tests.support.products import email_event, stream_event
 from tests.support.replies import assert_accepted, assert_refused
@@ -57,6 +58,19 @@ async def test_array_is_accepted_as_a_whole(redis_url: str, redis_client: "redis
         for _ in range(2):
             assert_accepted(await ingress.client.post(array), 204)
     assert [event.body for event in stored.events()] == elements
+
+
+async def test_element_speaks_for_no_account(redis_url: str, stored: Stored) -> None:
+    """A token that is bound to one account cannot make an event of another, or hide one, by naming it inside an array."""
+    bound, twin = Twilio("f" * 32), stream_event()
+    forged = dumps([twin | {"AccountSid": ACCOUNT}]).encode()
+    tokens = f"{'AC' + '2' * 32}={bound.token},{TWILIO.token}"
+    async with running_ingress(ingress_settings(redis_url) | {"TWILIO_AUTH_TOKEN": tokens}) as ingress:
+        assert (await ingress.client.post(bound.json(forged[1:-1], "/twilio/events"))).status == 503
+        assert_accepted(await ingress.client.post(bound.json(forged, "/twilio/events")), 204)
+    assert [(event.signer, event.account, event.dedupe_key) for event in stored.events()] == [
+        ("token1", "", f":event.stream:{twin['id']}")
+    ]
 
 
 async def test_event_streams_are_kept_by_twilio(ingress: LocalIngress, stored: Stored) -> None:

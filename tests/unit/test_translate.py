@@ -85,6 +85,14 @@ def test_duplicates_in_one_array() -> None:
     assert keys == [f":event.stream:{id_}" for id_ in ("EZ1", "EZ2", "EZ1")]
 
 
+def test_element_with_an_account() -> None:
+    """An account that an element names was not verified, so that it is neither the event's nor in its keys."""
+    element = dumps({"AccountSid": ACCOUNT}).encode()
+    (event,) = events_of(b"[%s]" % element)
+    assert (event.account, event.key, event.body) == ("", "", element)
+    assert ACCOUNT not in event.dedupe_key
+
+
 def test_elements_without_an_id() -> None:
     """Without an id the content identifies an element, so that equal ones are one event, in whichever request they come."""
     one, other = (email_event(sg_event_id=None, email=f"{name}@example.com") for name in ("zoe", "leo"))
