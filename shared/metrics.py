@@ -64,6 +64,6 @@ REDIS_REPLICA_LAG_BYTES = Gauge(
 )
 BREAKER_STATE = Gauge("hookline_breaker_state", "0 closed, 1 half-open, 2 open", ["name"])
 BREAKER_TRANSITIONS = Counter("hookline_breaker_transitions_total", "Changes of a breaker, by the new state", ["name", "to"])
-TASKS = Gauge("hookline_tasks", "Tasks in the event loop at its last heartbeat")
+TASKS = Gauge("hookline_tasks", "Tasks in the event loop")
 LOOP_LAG_SECONDS = Gauge("hookline_loop_lag_seconds", "By how much the event loop was late at its last heartbeat")
 EVENTS = Tally("hookline_events_total", "Events, by topic, kind and outcome", "topic", "kind", "outcome")

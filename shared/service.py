@@ -99,6 +99,7 @@ async def _run(build: Callable[[], Service], clock: Clock, logger: Logger) -> in
     service = build()
     try:
         await supervisor.spawn("heartbeat", _heartbeat(clock))
+        TASKS.set_function(lambda: len(asyncio.all_tasks()))  # the admin port is asked in this very loop
         await service.start(supervisor)
         _spare_the_collector()
         await _first(signals.wait(), supervisor.wait_failed())
@@ -164,7 +165,6 @@ async def _heartbeat(clock: Clock) -> None:
         before = clock.monotonic()
         await clock.sleep(_HEARTBEAT_S)
         LOOP_LAG_SECONDS.set(max(0.0, clock.monotonic() - before - _HEARTBEAT_S))
-        TASKS.set(len(asyncio.all_tasks()))
 
 
 class _Signals:
