@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from ingress.content import Params
+from ingress.content import Params, account_of
 from shared import topics
 from shared.forms import Form
 
@@ -241,7 +241,7 @@ DEBUGGER: Final = Kind(
     topic=topics.EVENTS,
     matches=lambda params: "Level" in params and "PayloadType" in params and "Payload" in params,
     dedupe=lambda facts: facts.params.get("Sid", ""),
-    ordering=lambda facts: facts.params.get("AccountSid", ""),
+    ordering=lambda facts: account_of(facts.params),
     event_type=lambda params: params.get("Level", "").lower(),
 )
 STUDIO: Final = Kind(
@@ -270,7 +270,7 @@ UNKNOWN: Final = Kind(
     topic=topics.EVENTS,
     matches=lambda _params: False,
     dedupe=content_hash,
-    ordering=lambda facts: facts.params.get("AccountSid", ""),
+    ordering=lambda facts: account_of(facts.params),
 )
 
 TOLD: Final = (
@@ -302,12 +302,12 @@ def tell(params: Params, expected: Kind | None = None) -> Kind:
 
 def dedupe_key(kind: Kind, name: str, facts: Facts) -> str:
     """Give the key under which duplicates of an event of `kind` collapse; `name` is the kind's whole name."""
-    return _bounded(f"{facts.params.get('AccountSid', '')}:{name}:{kind.dedupe(facts) or content_hash(facts)}")
+    return _bounded(f"{account_of(facts.params)}:{name}:{kind.dedupe(facts) or content_hash(facts)}")
 
 
 def ordering_key(kind: Kind, facts: Facts) -> str:
     """Give the key within which events are handled in order."""
-    return _bounded(kind.ordering(facts) or facts.params.get("AccountSid", ""))
+    return _bounded(kind.ordering(facts) or account_of(facts.params))
 
 
 def _bounded(key: str) -> str:

@@ -17,6 +17,10 @@ Params = Mapping[str, str]
 MAX_ELEMENTS: Final = 10_000
 """Twilio sends far fewer events at once, SendGrid at most 768 kB of them; half a million zeros would take half a minute."""
 
+
+ACCOUNT_NAMES: Final = ("AccountSid", "account_sid")
+"""How webhooks name their account; Verify alone uses the second."""
+
 _NOT_ENCODED: Final = ("", "identity")
 
 
@@ -83,6 +87,11 @@ def elements(body: bytes) -> list[bytes] | None:
     if len(found) > MAX_ELEMENTS:
         raise TooManyElementsError
     return [bytes(element) for element in found]
+
+
+def account_of(params: Params) -> str:
+    """Give the SID of the account that a webhook says it is of, empty if it names none."""
+    return params.get("AccountSid") or params.get("account_sid", "")
 
 
 @lru_cache(maxsize=64)

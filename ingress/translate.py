@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from ingress.catalogue import EVENT_STREAM, SENDGRID_EVENT, Facts, Kind, dedupe_key, ordering_key, tell
-from ingress.content import Content, elements, members
+from ingress.content import ACCOUNT_NAMES, Content, account_of, elements, members
 from ingress.request import Request
 from shared.event import Event, new_event_id
 from shared.forms import EMPTY
@@ -52,7 +52,7 @@ def translate(request: Request, content: Content, expected: Kind | None, provena
 
 def _element(request: Request, content: Content, kind: Kind, element: bytes, provenance: Provenance) -> Translated:
     """Give the event of one element. It speaks for no account, whatever it says: its signature was verified for none."""
-    params = {name: value for name, value in members(element).items() if name != "AccountSid"}
+    params = {name: value for name, value in members(element).items() if name not in ACCOUNT_NAMES}
     facts = Facts(content.path, params, EMPTY, element)
     return _event(request, kind, facts, element, _JSON, provenance)
 
@@ -66,7 +66,7 @@ def _event(request: Request, kind: Kind, facts: Facts, body: bytes, content_type
         key=ordering_key(kind, facts),
         dedupe_key=dedupe_key(kind, name, facts),
         received_at=provenance.received_at,
-        account=params.get("AccountSid", ""),
+        account=account_of(params),
         content_type=_text(content_type),
         target=request.target,
         body=body,

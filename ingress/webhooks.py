@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from ingress.catalogue import EVENT_STREAM
-from ingress.content import Content, TooManyElementsError, decode, is_encoded
+from ingress.content import Content, TooManyElementsError, account_of, decode, is_encoded
 from ingress.forwarded import Proxies
 from ingress.limiter import AddressLimit, SenderLimit
 from ingress.metrics import REQUESTS, SIGNERS, STAGE_SECONDS
@@ -116,7 +116,7 @@ class Webhooks:
 
     def _verify(self, request: Request, content: Content, route: Route, address: str) -> Provenance:
         """Give who vouches for `request`."""
-        account = content.params.get("AccountSid", "")
+        account = account_of(content.params)
         forwarded = self._proxies.base(request)
         verifier = route.verifier
         signer = verifier.verify(Claim(request.target, request.headers, content.signed, content.body, account, forwarded))

@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.support.ingress_client import raw_exchange, raw_request
-from tests.support.kinds import message, message_status
-from tests.support.local_ingress import LocalIngress
+from tests.support.kinds import ACCOUNT, message, message_status
+from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress
 from tests.support.ports import LOOPBACK
+from tests.support.products import verify
 from tests.support.replies import assert_accepted, assert_refused
 from tests.support.stored import Stored
-from tests.support.webhooks import Twilio, Webhook
+from tests.support.webhooks import Params, Twilio, Webhook
 
 TWILIO = Twilio()
 OTHER_TOKEN = "f" * 32
@@ -45,6 +46,17 @@ async def test_malformed_signature(ingress: LocalIngress, stored: Stored, signat
 async def test_wrong_signature(ingress: LocalIngress, stored: Stored, forged: Webhook) -> None:
     """A signature of something else is refused."""
     assert_refused(await ingress.client.post(forged), 403, stored)
+
+
+@pytest.mark.parametrize(("webhook", "kind"), [(message(), "message.received"), (verify(), "verify.factor.created")])
+async def test_bound_token(redis_url: str, stored: Stored, webhook: Params, kind: str) -> None:
+    """A token that is bound to another account is refused, however a webhook spells its account's name."""
+    bound = Twilio(OTHER_TOKEN)
+    tokens = f"AC{'2' * 32}={bound.token},{ACCOUNT}={TWILIO.token}"
+    async with running_ingress(ingress_settings(redis_url) | {"TWILIO_AUTH_TOKEN": tokens}) as ingress:
+        assert_refused(await ingress.client.post(bound.webhook(webhook)), 403, stored)
+        assert (await ingress.client.post(TWILIO.webhook(webhook))).status < 300
+    assert [(event.kind, event.account, event.signer) for event in stored.events()] == [(kind, ACCOUNT, "token2")]
 
 
 async def test_signature_for_another_target(ingress: LocalIngress, stored: Stored) -> None:

@@ -219,7 +219,7 @@ CASES = {
         "verify.factor.created",
         topics.EVENTS,
         "YF1",
-        ":verify.factor.created:u1",
+        f"{ACCOUNT}:verify.factor.created:u1",
     ),
     "document": Case(
         document_updated(DocumentSid="ET1", DocumentRevision="1a"),
