@@ -17,7 +17,6 @@ Params = Mapping[str, str]
 MAX_ELEMENTS: Final = 10_000
 """Twilio sends far fewer events at once, SendGrid at most 768 kB of them; half a million zeros would take half a minute."""
 
-
 ACCOUNT_NAMES: Final = ("AccountSid", "account_sid")
 """How webhooks name their account; Verify alone uses the second."""
 

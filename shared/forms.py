@@ -47,18 +47,18 @@ def parse_form(body: bytes) -> Form:
         ValueError: if the text is not UTF-8, before or after percent-decoding, or has more than `MAX_FIELDS` fields.
 
     """
-    if body.count(b"&") >= MAX_FIELDS:
+    separators = body.translate(None, _NO_SEPARATORS)
+    if separators.count(b"&") >= MAX_FIELDS:
         raise ValueError(f"more than {MAX_FIELDS} fields")
-    return _parse_plain(body) or _parse_any(body)
+    return _parse_plain(body, separators) or _parse_any(body)
 
 
-def _parse_plain(body: bytes) -> Form | None:
+def _parse_plain(body: bytes, separators: bytes) -> Form | None:
     """Parse a form in which every field has a name of its own and one "=", all of it at once; None for any other form.
 
     The standard library has no percent-decoding in C, but that of quoted-printable, which is the same with another sign. It
     passes over malformed numbers in its own way, and takes a sign before a line's end for a soft line break.
     """
-    separators = body.translate(None, _NO_SEPARATORS)
     if separators != b"=&" * (len(separators) // 2) + b"=":
         return None
     decoded = a2b_qp(body.translate(_QUOTED_PRINTABLE))

@@ -10,8 +10,12 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+_rich: Any = sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
+import structlog  # noqa: E402 - without rich, which it would load for tracebacks that are text by the time they get there: 3 MB
+from structlog.typing import EventDict, Processor, WrappedLogger  # noqa: E402
+
+if _rich is None:
+    del sys.modules["rich"]
 
 Logger = structlog.typing.FilteringBoundLogger
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingress.limiter import AddressLimit, LimitExchange, SenderLimit
+from ingress.limiter import MOST_KEYS, AddressLimit, LimitExchange, SenderLimit
 from ingress.metrics import LIMITS_SHARED
 from ingress.rates import Meters, Rate
 from shared.broker.limits import SharedLimits, Taken
@@ -134,7 +134,7 @@ async def test_memory_of_addresses_is_bounded_and_keeps_those_in_use(addresses: 
         addresses.refused(f"refused {number}")
     flood(addresses)
     assert not addresses.blocks(ADDRESS)
-    assert len(addresses.meters) == 10_000
+    assert len(addresses.meters) == MOST_KEYS
 
 
 async def test_exchange_tells_only_what_is_new(
