@@ -1,13 +1,16 @@
 """The processor put together: what is made of what, and in which order it starts and stops."""
 
 import asyncio
+from os import getpid
+from secrets import token_hex
+from socket import gethostname
 
 from aiojobs import Job
 
 from processor.attempt import Attempts
 from processor.backlog import BacklogGauges
 from processor.handlers import Handlers
-from processor.metrics import PARTITIONS_OWNED
+from processor.ownership import Ownership
 from processor.partition import Partition
 from processor.retry import RetryPolicy
 from processor.settings import ProcessorSettings
@@ -17,18 +20,19 @@ from processor.window import Window
 from shared.admin import Admin
 from shared.broker.connection import RedisConnectionManager
 from shared.broker.consume import Consumer
+from shared.broker.lease import Claim, Leases
 from shared.clock import Clock
 from shared.health import Health
 from shared.logs import Logger
 from shared.service import Supervisor
 from shared.topics import DEFAULT_TOPICS
 
-_SETTLE_RESERVE_S = 1.0
-"""How much of the shutdown's time is kept for settling what the handlers finished."""
+_LEASE_QUESTIONS = 4
+"""How many questions about leases, each unanswered, fit into one lease."""
 
 
 class Processor:
-    """The service that runs `handlers`. It reads all partitions: run one processor at a time."""
+    """The service that runs `handlers` for its share of the partitions."""
 
     def __init__(self, settings: ProcessorSettings, handlers: Handlers, threads: Threads, clock: Clock, logger: Logger) -> None:
         self._settings = settings
@@ -43,7 +47,11 @@ class Processor:
         self._threads = threads
         self._gauges = BacklogGauges(self._redis, settings.partitions, DEFAULT_TOPICS, self._slots, clock)
         self._attempts = self._make_attempts(handlers)
-        self._partitions = [self._make_partition(number) for number in range(settings.partitions)]
+        name = f"{gethostname()}:{getpid()}:{token_hex(4)}"
+        leases = Leases(self._redis, name, settings.lease_s, settings.lease_s / _LEASE_QUESTIONS)
+        self._ownership = Ownership(
+            leases, settings.partitions, self._make_partition, settings.lease_s, settings.shutdown_s, clock, logger
+        )
         self._tasks: list[Job[None]] = []
         self._monitor: Job[None] | None = None
 
@@ -52,8 +60,8 @@ class Processor:
         retry = RetryPolicy(max_attempts=settings.max_attempts, base_s=settings.backoff_base_s, max_s=settings.backoff_max_s)
         return Attempts(handlers, settings.handler_timeout_s, retry, self._threads, self._clock, self._logger)
 
-    def _make_partition(self, number: int) -> Partition:
-        consumer = Consumer(self._redis, number, DEFAULT_TOPICS)
+    def _make_partition(self, number: int, claim: Claim) -> Partition:
+        consumer = Consumer(self._redis, number, DEFAULT_TOPICS, claim)
         window = Window(DEFAULT_TOPICS, self._settings.window)
         return Partition(number, DEFAULT_TOPICS, consumer, window, self._slots, self._attempts, self._clock, self._logger)
 
@@ -62,7 +70,7 @@ class Processor:
         self._health.live["tasks"] = supervisor.check_tasks
         self._health.ready["redis"] = self._redis.monitor.check
         self._health.warnings["redis"] = self._redis.monitor.warnings
-        self._health.ready["reading"] = self._check_reading
+        self._health.ready["reading"] = self._ownership.check
         self._health.ready["shutdown"] = lambda: "shutting down" if self._stopping else None
         admin_port = await self._admin.start()
         self._logger.info("listening", admin_port=admin_port)
@@ -75,30 +83,19 @@ class Processor:
     async def stop(self) -> None:
         """Read nothing more, let running handlers finish until the deadline, settle them, then let go of Redis."""
         self._stopping = True
-        deadline = self._clock.monotonic() + self._settings.shutdown_s
+        await self._gauges.stop()
+        await self._ownership.stop()
         for task in self._tasks:
             await task.close()
-        await self._gauges.stop()
-        await asyncio.gather(*(partition.stop_reading() for partition in self._partitions))
-        self._attempts.stop()
-        unfinished = await self._slots.drain(max(0, self._settings.shutdown_s - _SETTLE_RESERVE_S))
-        if unfinished:
-            self._logger.warning("handlers cancelled at the deadline, their events are handled anew", events=unfinished)
-        left_s = max(_SETTLE_RESERVE_S, deadline - self._clock.monotonic())
-        await asyncio.gather(*(partition.stop(left_s) for partition in self._partitions))
+        self._slots.close()
         self._threads.close()
         if self._monitor is not None:
             await self._monitor.close()  # not before: settling may still wait for Redis
         await self._redis.close()
         await self._admin.stop()
 
-    def _check_reading(self) -> str | None:
-        return next((problem for partition in self._partitions if (problem := partition.check())), None)
-
     async def _read(self, supervisor: Supervisor) -> None:
         await self._redis.monitor.wait_ready()
-        for partition in self._partitions:
-            await partition.start(supervisor)
+        await self._ownership.start(supervisor)
         await self._gauges.start(supervisor)
-        PARTITIONS_OWNED.set(len(self._partitions))
         await asyncio.Event().wait()  # a supervised task must not end

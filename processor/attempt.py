@@ -34,14 +34,17 @@ class Attempts:
         self._threads = threads
         self._clock = clock
         self._logger = logger
-        self._stopping = False
 
-    def stop(self) -> None:
-        """From now on the cancellation of an attempt is the shutdown's, and no failure."""
-        self._stopping = True
+    def can_be_stopped(self, held: Held) -> bool:
+        """Tell whether cancelling the attempt of `held` ends it: a plain function runs on in its thread."""
+        try:
+            handler = self._handlers.find(held.event.kind)
+        except LookupError:
+            return True
+        return handler is None or handler.is_async
 
     async def make(self, held: Held) -> Verdict:
-        """Attempt `held`. Raises only if cancelled, which is not an attempt."""
+        """Attempt `held`. Raises only if cancelled while `held.withdrawn`, which is not an attempt."""
         event = held.event
         if not held.record.failures:
             time_wait(held.topic).observe(max(0, self._clock.now_ms() - event.received_at) / 1000)
@@ -57,7 +60,7 @@ class Attempts:
         try:
             await self._call(handler, event, held)
         except (Exception, asyncio.CancelledError, SystemExit) as error:  # noqa: BLE001 - whatever it raises is its verdict
-            self._check_shutdown()
+            _go_on_if_withdrawn(held)
             verdict = self._judge(handler, event, held, error)
         else:
             verdict = Done()
@@ -92,18 +95,6 @@ class Attempts:
             )
         await running
 
-    def _check_shutdown(self) -> None:
-        """Go on being cancelled if the shutdown did that, whatever the handler made of it.
-
-        A handler that cancelled itself, by its own doing or a library's, has failed instead, and its task is needed on.
-        """
-        task = asyncio.current_task()
-        if task is None or not task.cancelling():
-            return
-        if self._stopping:
-            raise asyncio.CancelledError
-        task.uncancel()
-
     def _judge(self, handler: Handler, event: WebhookEvent, held: Held, error: BaseException) -> Verdict:
         policy = handler.retry or self._retry
         jitter = random.random()  # noqa: S311 - spreads retries, guards nothing
@@ -129,3 +120,16 @@ class Attempts:
             traceback=hide(failure.traceback, personal),
             **({"next_at": verdict.record.next_at} if isinstance(verdict, Retry) else {"reason": verdict.reason.value}),
         )
+
+
+def _go_on_if_withdrawn(held: Held) -> None:
+    """Go on being cancelled if we did that, whatever the handler made of it.
+
+    A handler that cancelled itself, by its own doing or a library's, has failed instead, and its task is needed on.
+    """
+    task = asyncio.current_task()
+    if task is None or not task.cancelling():
+        return
+    if held.withdrawn:
+        raise asyncio.CancelledError
+    task.uncancel()

@@ -20,6 +20,8 @@ class Held:
     entry_id: str
     event: Event
     record: Record = NEVER_FAILED
+    withdrawn: bool = False
+    """Whether its attempt is being cancelled by us, which is no failure."""
 
     @property
     def recorded(self) -> bool:

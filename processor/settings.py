@@ -41,6 +41,12 @@ class ProcessorSettings(SharedSettings):
         "127.0.0.1", validation_alias="PROCESSOR_ADMIN_HOST", description="Address of health checks and metrics"
     )
     admin_port: Port = Field(9081, validation_alias="PROCESSOR_ADMIN_PORT", description="Port of health checks and metrics")
+    lease_s: float = Field(
+        10,
+        validation_alias="PROCESSOR_LEASE_S",
+        description="Seconds after which the partitions of a processor that has died or cannot reach Redis go to others",
+        ge=1,
+    )
     shutdown_s: float = Field(
         25, validation_alias="PROCESSOR_SHUTDOWN_S", description="Seconds that running handlers get at shutdown", ge=0
     )

@@ -3,7 +3,8 @@
 Settling is safe to repeat, so a batch that Redis did not confirm is simply sent again until it is; until then its events
 stay in the window, which in the end stops the reading. If the process dies first, they are pending and handled again.
 
-A settlement that Redis refuses, for what is in it, must not hold up the others: they are then sent one by one.
+A settlement that Redis refuses, for what is in it, must not hold up the others: they are then sent one by one. Once another
+processor has the partition it refuses all, and they are dropped: what they are about is handled there.
 """
 
 import asyncio
@@ -14,11 +15,12 @@ from aiojobs import Job
 
 from processor.dead_letter import letter
 from processor.lanes import Held
+from processor.metrics import FENCED
 from processor.retry import encode_record
 from processor.verdict import Dead, Done, Retry, Verdict
-from shared.broker.consume import Consumer, DeadLetter, Settlements
+from shared.broker.consume import Consumer, DeadLetter, Settlements, record_name
 from shared.clock import Clock
-from shared.errors import BrokerUnavailableError, CommandRefusedError
+from shared.errors import BrokerUnavailableError, CommandRefusedError, FencedError
 from shared.kinds import label_of
 from shared.logs import Logger
 from shared.metrics import EVENTS
@@ -80,6 +82,10 @@ class Settler:
         self._singly = max(0, self._singly - 1)
         try:
             await self._send(batch)
+        except FencedError as error:
+            FENCED.inc(len(self._waiting))
+            self._logger.warning("settlements refused", events=len(self._waiting), reason=str(error))
+            self._waiting.clear()
         except CommandRefusedError as error:
             await self._set_aside(batch, error)
         except BrokerUnavailableError as error:
@@ -120,7 +126,7 @@ def combine(batch: Iterable[tuple[Held, Verdict]], now_ms: int) -> Settlements:
     for held, verdict in batch:
         match verdict:
             case Retry(record):
-                settlements.failed[held.event.id] = encode_record(record)
+                settlements.failed[record_name(held.topic, held.entry_id)] = encode_record(record)
                 continue
             case Done():
                 settlements.done.setdefault(held.topic, []).append(held.entry_id)
@@ -128,5 +134,5 @@ def combine(batch: Iterable[tuple[Held, Verdict]], now_ms: int) -> Settlements:
                 extra = letter(verdict, held.topic, held.entry_id, now_ms)
                 settlements.dead.append(DeadLetter(held.topic, held.entry_id, extra))
         if held.recorded:
-            settlements.recorded.append(held.event.id)
+            settlements.recorded.append(record_name(held.topic, held.entry_id))
     return settlements

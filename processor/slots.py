@@ -9,9 +9,6 @@ from processor.lanes import Lane
 from shared.clock import Cancellable, Clock
 from shared.errors import TaskDiedError
 
-_CANCELLATION_S = 1.0
-"""How long a cancelled handler may take to end; one that ignores its cancellation is left behind."""
-
 Work = Coroutine[object, object, None]
 
 
@@ -45,20 +42,12 @@ class Slots:
         """Wait for ever; raises if a piece of work did, which is a mistake of ours: whatever a handler raises is a verdict."""
         await self._broken
 
-    async def drain(self, timeout_s: float) -> int:
-        """Start nothing more, give what runs `timeout_s` seconds, then cancel it; gives how many were cancelled."""
+    def close(self) -> None:
+        """Start nothing more."""
         self._accepting = False
         for timer in self._timers.values():
             timer.cancel()
-        if self._running:
-            await asyncio.wait(self._running, timeout=timeout_s)
-        unfinished = list(self._running)
-        for task in unfinished:
-            task.cancel()
-        if unfinished:
-            await asyncio.wait(unfinished, timeout=_CANCELLATION_S)
         self._broken.cancel()
-        return len(unfinished)
 
     def _due(self, lane: Lane, work: Callable[[Lane], Work]) -> None:
         del self._timers[lane]

@@ -61,6 +61,10 @@ class WritesRefusedError(BrokerUnavailableError):
     """Redis answers, but takes no writes now: it lacks memory, disk or replicas, is a replica itself, or we lack the right."""
 
 
+class FencedError(BrokerUnavailableError):
+    """Another processor has taken the partition, so what this one did with it does not count."""
+
+
 class GroupMissingError(HooklineError):
     """A consumer group is gone from Redis: somebody flushed it, or a failover lost it."""
 

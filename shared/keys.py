@@ -12,6 +12,10 @@ LAYOUT: Final = "hookline:layout"
 """Hash: the partition count and schema version the data was written with."""
 
 
+PROCESSORS: Final = "hookline:processors"
+"""Sorted set: the processors that are there, by the server's time of their last heartbeat."""
+
+
 def topic(partition: int, name: str) -> str:
     """Stream: the events of one topic not yet settled."""
     return f"hookline:{{{partition}}}:{name}"
@@ -22,8 +26,18 @@ def seen(partition: int, dedupe_key: str) -> str:
     return f"hookline:{{{partition}}}:seen:{dedupe_key}"
 
 
+def lease(partition: int) -> str:
+    """Hash: who owns the partition, and the term, a number that rises with every owner."""
+    return f"hookline:{{{partition}}}:lease"
+
+
+def token(partition: int, owner: str, term: int) -> str:
+    """Stream, empty and expiring: there is one while the lease of `owner` runs. `scripts/lease.lua` spells it, too."""
+    return f"{lease(partition)}:{owner}:{term}"
+
+
 def retries(partition: int) -> str:
-    """Hash: event id -> the record of its failed attempts."""
+    """Hash: topic and entry id -> the record of its failed attempts."""
     return f"hookline:{{{partition}}}:retries"
 
 

@@ -1,12 +1,18 @@
-"""Reading the topic streams of a partition, and settling what was read."""
+"""Reading the topic streams of a partition, and settling what was read: both only while it is ours.
+
+Redis refuses a read of several streams as a whole if one of them is missing. So every read names the token of our lease as well
+(`scripts/lease.lua`), and once that is gone it takes nothing: what a late read took would be pending under nobody. Reading does
+not wait for that reason, since a read that waits is not checked again; something that takes nothing waits for new entries.
+"""
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from shared import keys
 from shared.broker.connection import Command, RedisConnectionManager, Script, ScriptCall
+from shared.broker.lease import Claim
 from shared.broker.node import BLOCKING
 from shared.errors import HooklineError
 
@@ -17,10 +23,12 @@ CONSUMER: Final = "processor"
 """The one consumer name. Only the owner of a partition reads it, so whoever that is finds its predecessor's pending entries
 under its own name, without claiming them."""
 
-_BLOCK_GRACE_S: Final = 3.0
+_BEGINNING: Final = "0-0"
+_GRACE_S: Final = 3.0
 _HARMLESS: Final = ("BUSYGROUP", "OOM")
 """Refusals of a group after which the groups that are there can be used: it exists, or there is no memory for it."""
-_SCRIPT: Final = Script.load("settle")
+_SETTLE: Final = Script.load("settle")
+_ADOPT: Final = Script.load("adopt")
 
 Reply = list[tuple[bytes, list[tuple[bytes, list[bytes] | None]]]]
 """XREADGROUP's answer as the server sends it: for each stream, its entries."""
@@ -47,22 +55,29 @@ class Settlements(msgspec.Struct):
     done: dict[str, list[str]] = {}
     """topic -> entry ids"""
     recorded: list[str] = []
-    """ids of settled events whose retry record is to go"""
+    """names of retry records that are to go, as `record_name` gives them"""
     failed: dict[str, str] = {}
-    """event id -> retry record"""
+    """name of a retry record -> the record"""
     dead: list[DeadLetter] = []
 
 
-class Consumer:
-    """Reads and settles the events of one partition. `topics` are all topics the processor handles."""
+def record_name(topic: str, entry_id: str) -> str:
+    """Give the name under which the retry record of an entry is kept."""
+    return f"{topic}/{entry_id}"
 
-    def __init__(self, redis: RedisConnectionManager, partition: int, topics: Sequence[str]) -> None:
+
+class Consumer:
+    """Reads and settles the events of one partition, as its owner by `claim`. `topics` are all that the processor handles."""
+
+    def __init__(self, redis: RedisConnectionManager, partition: int, topics: Sequence[str], claim: Claim) -> None:
         self._redis = redis
+        self._claim = claim
+        self._token = keys.token(partition, *claim)
         self._streams = {topic: keys.topic(partition, topic) for topic in topics}
         self._topics = {stream.encode(): topic for topic, stream in self._streams.items()}
         self._retries = keys.retries(partition)
-        self._script_keys = [self._retries, keys.dead(partition), *self._streams.values()]
-        self._key_index = {topic: number for number, topic in enumerate(topics, start=3)}
+        self._script_keys = [keys.lease(partition), self._retries, keys.dead(partition), *self._streams.values()]
+        self._key_index = {topic: number for number, topic in enumerate(topics, start=4)}
 
     async def ensure_groups(self) -> int:
         """Create the consumer group on every topic stream where it is missing, from the stream's very beginning.
@@ -86,38 +101,75 @@ class Consumer:
         """Wait until the server of this partition answers."""
         await self._redis.monitor.wait_answers(self._retries)
 
-    async def read(self, positions: Mapping[str, str], count: int, block_ms: int | None) -> list[tuple[str, list[Entry]]]:
-        """Read up to `count` entries of each topic, after its position: `NEW`, or an entry id for our own pending ones.
+    async def delivered(self) -> dict[str, str]:
+        """Give, for each topic, the id of the last entry that was ever read as new."""
+        ask = [Command(stream, ("XINFO", "GROUPS", stream)) for stream in self._streams.values()]
+        answers = _checked(await self._redis.pipeline("xinfo", ask, timeout_s=_GRACE_S))
+        return {topic: _last_delivered(groups) for topic, groups in zip(self._streams, answers, strict=True)}
 
-        Waits up to `block_ms` milliseconds for the first entry; None means not to wait.
+    async def adopt(self) -> int:
+        """Take over what is pending under other consumer names; gives how many there were. Nobody else must be reading.
 
         Raises:
-            GroupMissingError: if the group of a stream is gone.
+            BrokerUnavailableError: if Redis did not do it.
+
+        """
+        call = ScriptCall(list(self._streams.values()), [keys.GROUP, CONSUMER])
+        (others,) = _checked(await self._redis.run("adopt", _ADOPT, [call]))
+        return int(others)
+
+    async def read(self, positions: Mapping[str, str], count: int) -> list[tuple[str, list[Entry]]]:
+        """Read up to `count` entries of each topic, after its position: `NEW`, or an entry id for our own pending ones.
+
+        Raises:
+            GroupMissingError: if the group of a stream is gone, or our lease has run out; nothing was read.
             BrokerUnavailableError: if Redis did not answer. Entries may have become pending all the same.
 
         """
-        names = [self._streams[topic] for topic in positions]
-        wait = () if block_ms is None else ("BLOCK", block_ms)
-        words = ("XREADGROUP", "GROUP", keys.GROUP, CONSUMER, "COUNT", count, *wait, "STREAMS", *names, *positions.values())
-        timeout_s = (block_ms or 0) / 1000 + _BLOCK_GRACE_S
+        names = [*(self._streams[topic] for topic in positions), self._token]
+        words = ("XREADGROUP", "GROUP", keys.GROUP, CONSUMER, "COUNT", str(count), "STREAMS", *names, *positions.values(), NEW)
         # All reads share one pool, so that none that was given up can happen after a later one: see shared/broker/pool.py.
-        reply: Reply | None = await self._redis.execute("xreadgroup", names[0], *words, timeout_s=timeout_s, pool=BLOCKING)
+        reply: Reply | None = await self._redis.execute("xreadgroup", names[0], *words, timeout_s=_GRACE_S, pool=BLOCKING)
         return [
             (self._topics[stream], [Entry(entry_id.decode(), fields) for entry_id, fields in entries])
             for stream, entries in reply or ()
         ]
 
-    async def retry_records(self, event_ids: Sequence[str]) -> list[bytes | None]:
-        """Give the retry record of each event, None for those that never failed."""
-        if not event_ids:
+    async def wait_for_new(self, delivered: Mapping[str, str], wait_s: float) -> None:
+        """Wait up to `wait_s` seconds until one of the topics has an entry after the last that was `delivered`.
+
+        Raises:
+            BrokerUnavailableError: if Redis did not answer.
+
+        """
+        names = [self._streams[topic] for topic in delivered]
+        words = ("XREAD", "COUNT", "1", "BLOCK", str(round(wait_s * 1000)), "STREAMS", *names, *delivered.values())
+        await self._redis.execute("xread", names[0], *words, timeout_s=wait_s + _GRACE_S, pool=BLOCKING)
+
+    async def bodies(self, topic: str, entry_ids: Sequence[str]) -> list[Entry]:
+        """Give entries of `topic` that were read before, again.
+
+        Raises:
+            BrokerUnavailableError: if Redis did not answer.
+
+        """
+        stream = self._streams[topic]
+        ask = [Command(stream, ("XRANGE", stream, entry_id, entry_id)) for entry_id in entry_ids]
+        answers = _checked(await self._redis.pipeline("xrange", ask))
+        return [Entry(entry_id, found[0][1] if found else None) for entry_id, found in zip(entry_ids, answers, strict=True)]
+
+    async def retry_records(self, names: Sequence[str]) -> list[bytes | None]:
+        """Give the retry record of each name, None for those that never failed."""
+        if not names:
             return []
-        records: list[bytes | None] = await self._redis.execute("hmget", self._retries, "HMGET", self._retries, *event_ids)
+        records: list[bytes | None] = await self._redis.execute("hmget", self._retries, "HMGET", self._retries, *names)
         return records
 
     async def settle(self, settlements: Settlements) -> int:
         """Do `settlements`, atomically. Safe to repeat. Gives how many dead letters were written.
 
         Raises:
+            FencedError: if the partition has another owner by now; nothing was done.
             CommandRefusedError: if Redis refused it for what is in it.
             BrokerUnavailableError: if Redis did not confirm.
 
@@ -128,8 +180,20 @@ class Consumer:
             list(settlements.failed.items()),
             [(self._key_index[dead.topic], dead.entry_id, dead.letter) for dead in settlements.dead],
         )
-        call = ScriptCall(self._script_keys, [keys.GROUP, msgspec.msgpack.encode(batch)])
-        (written,) = await self._redis.run("settle", _SCRIPT, [call])
-        if isinstance(written, HooklineError):
-            raise written
+        call = ScriptCall(self._script_keys, [keys.GROUP, *self._claim, msgspec.msgpack.encode(batch)])
+        (written,) = _checked(await self._redis.run("settle", _SETTLE, [call]))
         return int(written)
+
+
+def _checked(answers: list[Any]) -> list[Any]:
+    """Give `answers`, or raise the first error among them."""
+    for answer in answers:
+        if isinstance(answer, HooklineError):
+            raise answer
+    return answers
+
+
+def _last_delivered(groups: Sequence[Sequence[bytes]]) -> str:
+    """Read it from XINFO GROUPS: of each group, names and values by turns."""
+    facts = (dict(zip(group[::2], group[1::2], strict=True)) for group in groups)
+    return next((one[b"last-delivered-id"].decode() for one in facts if one[b"name"] == keys.GROUP.encode()), _BEGINNING)

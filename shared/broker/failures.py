@@ -9,6 +9,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from shared.errors import (
     BrokerUnavailableError,
     CommandRefusedError,
+    FencedError,
     GroupMissingError,
     HooklineError,
     WritesRefusedError,
@@ -65,6 +66,8 @@ def translate(error: Exception) -> HooklineError:
         return BrokerUnavailableError(_silence(error, code))
     if code == "NOGROUP":
         return GroupMissingError(f"Redis lost a consumer group: {error}")
+    if code == "FENCED":
+        return FencedError(str(error), code)
     message = f"Redis refused the command ({code}): {error}. {_NO_WRITES.get(code) or _PASSING.get(code, '')}".rstrip()
     if code in _NO_WRITES:
         return WritesRefusedError(message, code)

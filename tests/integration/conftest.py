@@ -13,7 +13,7 @@ from shared.broker.durability import Durability
 from shared.broker.options import RedisOptions
 from shared.broker.url import parse_redis_url
 from shared.topics import DEFAULT_TOPICS
-from tests.support.feed import PARTITION, Feed
+from tests.support.feed import PARTITION, Feed, claim
 from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
@@ -61,7 +61,7 @@ async def ingress(redis_url: str) -> AsyncIterator[LocalIngress]:
 @pytest.fixture
 async def consumer(broker: RedisConnectionManager) -> Consumer:
     """Give a consumer of the partition that `feed` feeds; its groups exist."""
-    consumer = Consumer(broker, PARTITION, DEFAULT_TOPICS)
+    consumer = Consumer(broker, PARTITION, DEFAULT_TOPICS, await claim(broker))
     await consumer.ensure_groups()
     return consumer
 

@@ -7,16 +7,17 @@ import redis
 
 from shared import keys
 from shared.broker.connection import RedisConnectionManager
-from shared.broker.consume import NEW, Consumer, Entry, Settlements
-from shared.errors import GroupMissingError
+from shared.broker.consume import CONSUMER, NEW, Consumer, DeadLetter, Entry, Settlements
+from shared.errors import FencedError, GroupMissingError
 from shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
 from tests.integration.conftest import Connect
-from tests.support.feed import PARTITION, PENDING, Feed, events_of, read
+from tests.support.feed import PARTITION, PENDING, Feed, claim, events_of, read
 from tests.support.stored import Stored
 from tests.support.waiting import until
 
 STREAM = keys.topic(PARTITION, MESSAGES)
-WAIT_MS = 10_000
+WAIT_S = 10.0
+OTHER = "another"
 
 
 async def test_groups_begin_at_the_very_beginning(
@@ -24,7 +25,7 @@ async def test_groups_begin_at_the_very_beginning(
 ) -> None:
     """What was written before the first processor ever started is read."""
     events = await feed.put(3)
-    consumer = Consumer(broker, PARTITION, DEFAULT_TOPICS)
+    consumer = Consumer(broker, PARTITION, DEFAULT_TOPICS, await claim(broker))
     await consumer.ensure_groups()
     assert events_of(await read(consumer)) == events
     for topic in DEFAULT_TOPICS:
@@ -52,7 +53,7 @@ async def test_pending_entries_are_read_again(consumer: Consumer, feed: Feed, br
     """What was read and not settled is given to the next owner of the partition, and from any position on."""
     events = await feed.put(4)
     entries = await read(consumer)
-    successor = Consumer(broker, PARTITION, DEFAULT_TOPICS)
+    successor = Consumer(broker, PARTITION, DEFAULT_TOPICS, await claim(broker))
     assert events_of(await read(successor, PENDING)) == events
     assert events_of(await read(successor, entries[1].id)) == events[2:]
     assert await read(successor, entries[-1].id) == []
@@ -62,43 +63,106 @@ async def test_several_topics_at_different_positions(consumer: Consumer, feed: F
     """One read serves every topic, each from its own position."""
     messages, (status,) = await feed.put(2), await feed.put(1, STATUSES)
     await read(consumer)
-    found = dict(await consumer.read({MESSAGES: PENDING, STATUSES: NEW}, 10, None))
+    found = dict(await consumer.read({MESSAGES: PENDING, STATUSES: NEW}, 10))
     assert events_of(found[MESSAGES]) == messages
     assert events_of(found[STATUSES]) == [status]
 
 
 async def test_nothing_to_read(consumer: Consumer) -> None:
-    """An empty stream gives nothing, whether one waits for it or not."""
-    assert await consumer.read({MESSAGES: NEW, STATUSES: NEW}, 10, None) == []
-    assert await consumer.read({MESSAGES: NEW, STATUSES: NEW}, 10, 1) == []
+    """An empty stream gives nothing, and waiting for it ends in time."""
+    assert await consumer.read({MESSAGES: NEW, STATUSES: NEW}, 10) == []
+    await consumer.wait_for_new(await consumer.delivered(), 0.001)
 
 
-async def test_waiting_read_ends_with_the_first_entry(consumer: Consumer, feed: Feed, redis_client: "redis.Redis") -> None:
-    """An event is read as soon as it is there, not when the wait is over."""
-    reading = asyncio.create_task(consumer.read({MESSAGES: NEW, STATUSES: NEW}, 10, WAIT_MS))
-    await until(lambda: redis_client.info("clients")["blocked_clients"] == 1, "the read waits")
+async def test_wait_ends_with_the_first_entry(consumer: Consumer, feed: Feed, redis_client: "redis.Redis") -> None:
+    """An event is noticed as soon as it is there, not when the wait is over, and waiting takes nothing."""
+    await feed.put(2)
+    await read(consumer)
+    waiting = asyncio.create_task(consumer.wait_for_new(await consumer.delivered(), WAIT_S))
+    await until(lambda: redis_client.info("clients")["blocked_clients"] == 1, "it waits")
     events = await feed.put(1)
-    ((topic, entries),) = await reading
-    assert (topic, events_of(entries)) == (MESSAGES, events)
+    await waiting
+    assert events_of(await read(consumer)) == events
 
 
-async def test_cancelled_wait_loses_nothing(consumer: Consumer, feed: Feed, redis_client: "redis.Redis") -> None:
-    """An entry that arrives while a read is given up is new or pending afterwards, and never gone."""
-    reading = asyncio.create_task(consumer.read({MESSAGES: NEW}, 10, WAIT_MS))
-    await until(lambda: redis_client.info("clients")["blocked_clients"] == 1, "the read waits")
-    reading.cancel()
-    await asyncio.gather(reading, return_exceptions=True)
-    events = await feed.put(1)
-    assert events_of([*await read(consumer, PENDING), *await read(consumer)]) == events
+async def test_wait_for_what_came_before_it_began(consumer: Consumer, feed: Feed) -> None:
+    """An event that came between reading and waiting is noticed, too."""
+    delivered = await consumer.delivered()
+    await feed.put(1, STATUSES)
+    await consumer.wait_for_new(delivered, WAIT_S)
+    assert len(await read(consumer, topic=STATUSES)) == 1
+
+
+async def test_without_the_lease_nothing_is_read(consumer: Consumer, feed: Feed, broker: RedisConnectionManager) -> None:
+    """A read that comes late, when another owner has the partition, takes nothing away from that one."""
+    await feed.put(1)
+    taken = await read(consumer)
+    events = await feed.put(2)
+    successor = Consumer(broker, PARTITION, DEFAULT_TOPICS, await claim(broker, owner=OTHER, force=True))
+    for position in (NEW, PENDING):
+        with pytest.raises(GroupMissingError):
+            await read(consumer, position)
+    assert await read(successor, PENDING) == taken
+    assert events_of(await read(successor)) == events
+
+
+async def test_without_the_lease_nothing_is_settled(
+    consumer: Consumer, feed: Feed, stored: Stored, broker: RedisConnectionManager
+) -> None:
+    """Settlements of a former owner are refused as a whole, whatever they say."""
+    done, dead, failed = await feed.put(3)
+    entries = await read(consumer)
+    await claim(broker, owner=OTHER, force=True)
+    letter = DeadLetter(MESSAGES, entries[1].id, ["dead.reason", "rejected"])
+    for late in (
+        Settlements(done={MESSAGES: [entries[0].id]}),
+        Settlements(dead=[letter]),
+        Settlements(failed={"messages/1-1": "record"}),
+    ):
+        with pytest.raises(FencedError):
+            await consumer.settle(late)
+    assert stored.events() == [done, dead, failed]
+    assert stored.dead_letters(PARTITION) == []
+    assert stored.retry_records(PARTITION) == {}
+
+
+async def test_lease_that_ran_out_and_was_not_taken(consumer: Consumer, feed: Feed, redis_client: "redis.Redis") -> None:
+    """What was read before can still be settled, since nobody else can have begun it; nothing more is read."""
+    await feed.put(2)
+    (entry,) = await read(consumer, count=1)
+    redis_client.delete(keys.token(PARTITION, "owner", 1))
+    with pytest.raises(GroupMissingError):
+        await read(consumer)
+    await consumer.settle(Settlements(done={MESSAGES: [entry.id]}))
+    assert redis_client.xlen(STREAM) == 1
+
+
+async def test_what_others_have_read_is_adopted(consumer: Consumer, feed: Feed, redis_client: "redis.Redis") -> None:
+    """Entries that somebody read by hand, with our group and another name, become ours, in their order, and the name goes."""
+    events = await feed.put(3)
+    words = ["XREADGROUP", "GROUP", keys.GROUP, "curious", "COUNT", 2, "STREAMS", STREAM, ">"]
+    redis_client.execute_command(*words)
+    assert events_of(await read(consumer)) == events[2:]
+    assert await consumer.adopt() == 1
+    assert events_of(await read(consumer, PENDING)) == events
+    assert [one["name"] for one in redis_client.xinfo_consumers(STREAM, keys.GROUP)] == [CONSUMER.encode()]
+    assert await consumer.adopt() == 0
+
+
+async def test_bodies_are_read_again(consumer: Consumer, feed: Feed, redis_client: "redis.Redis") -> None:
+    """Entries are found by their ids, in the order asked for; of one that is gone there is no body."""
+    await feed.put(3)
+    first, gone, last = await read(consumer)
+    redis_client.xdel(STREAM, gone.id)
+    assert await consumer.bodies(MESSAGES, [last.id, gone.id, first.id]) == [last, Entry(gone.id, None), first]
 
 
 async def test_missing_group_is_told_apart(broker: RedisConnectionManager, feed: Feed, redis_client: "redis.Redis") -> None:
     """A flushed or failed-over Redis without the group is an error of its own; making the groups again mends it."""
     events = await feed.put(1)
-    consumer = Consumer(broker, PARTITION, [MESSAGES])
-    for wait in (None, 1):
-        with pytest.raises(GroupMissingError, match="lost a consumer group"):
-            await consumer.read({MESSAGES: NEW}, 10, wait)
+    consumer = Consumer(broker, PARTITION, [MESSAGES], await claim(broker))
+    with pytest.raises(GroupMissingError, match="lost a consumer group"):
+        await consumer.read({MESSAGES: NEW}, 10)
     await consumer.ensure_groups()
     assert events_of(await read(consumer)) == events
 
@@ -116,6 +180,7 @@ async def test_pending_entry_without_a_body(consumer: Consumer, feed: Feed, redi
 async def test_partitions_do_not_touch_each_other(connect: Connect, redis_url: str, feed: Feed) -> None:
     """The consumer of one partition neither sees nor needs the streams of another."""
     await feed.put(1)
-    other = Consumer(connect(redis_url), PARTITION + 1, DEFAULT_TOPICS)
+    broker = connect(redis_url)
+    other = Consumer(broker, PARTITION + 1, DEFAULT_TOPICS, await claim(broker, PARTITION + 1))
     await other.ensure_groups()
-    assert await other.read(dict.fromkeys(DEFAULT_TOPICS, NEW), 10, None) == []
+    assert await other.read(dict.fromkeys(DEFAULT_TOPICS, NEW), 10) == []

@@ -15,6 +15,7 @@ from shared.event import decode
 from shared.service import Supervisor
 from shared.topics import DEFAULT_TOPICS, MESSAGES
 from tests.support.events import event, key_of
+from tests.support.feed import claim
 from tests.support.logbook import Logbook
 from tests.support.stored import PARTITIONS, Stored
 from tests.support.waiting import until
@@ -25,7 +26,7 @@ REJECTED = Dead(Reason.REJECTED, Failure("Reject", "no"), 1, 1)
 
 @pytest.fixture
 async def consumer(broker: RedisConnectionManager) -> Consumer:
-    consumer = Consumer(broker, PARTITION, DEFAULT_TOPICS)
+    consumer = Consumer(broker, PARTITION, DEFAULT_TOPICS, await claim(broker, PARTITION))
     await consumer.ensure_groups()
     return consumer
 
@@ -34,7 +35,7 @@ async def pending(broker: RedisConnectionManager, consumer: Consumer, number: in
     """Give events that were read and not settled."""
     appender = Appender(broker, PARTITIONS, 3600, 1_000_000)
     await appender.append([(MESSAGES, event(key=key_of(PARTITION))) for _ in range(number)], 5)
-    ((_, entries),) = await consumer.read({MESSAGES: NEW}, number, None)
+    ((_, entries),) = await consumer.read({MESSAGES: NEW}, number)
     return [Held(MESSAGES, entry.id, decode(entry.fields or ())) for entry in entries]
 
 

@@ -1,17 +1,16 @@
 """Settling what was read: done, failed for now, or dead, each exactly once."""
 
-from contextlib import suppress
-
 import pytest
 import redis
 
 from shared import keys
+from shared.broker.connection import RedisConnectionManager
 from shared.broker.consume import Consumer, DeadLetter, Settlements
-from shared.errors import BrokerUnavailableError, WritesRefusedError
+from shared.errors import BrokerUnavailableError, FencedError, WritesRefusedError
 from shared.event import decode
 from shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
 from tests.integration.conftest import Connect
-from tests.support.feed import PARTITION, PENDING, Feed, read
+from tests.support.feed import PARTITION, PENDING, Feed, claim, read
 from tests.support.redis_server import RedisServer
 from tests.support.stored import Stored
 
@@ -119,18 +118,21 @@ async def test_settling_many(consumer: Consumer, feed: Feed, stored: Stored) -> 
     assert len(stored.dead_letters(PARTITION)) == 500
 
 
-async def test_settling_after_a_flush(consumer: Consumer, feed: Feed, stored: Stored, redis_client: "redis.Redis") -> None:
-    """What was flushed while it was handled is settled once the groups are back, without a dead letter out of nothing."""
+async def test_settling_after_a_flush(
+    consumer: Consumer, feed: Feed, stored: Stored, broker: RedisConnectionManager, redis_client: "redis.Redis"
+) -> None:
+    """The lease is gone with all else, so what was flushed cannot be settled; the next owner makes no letters of nothing."""
     await feed.put(2)
     entries = await read(consumer)
     settlements = Settlements(
         done={MESSAGES: [entries[0].id]}, dead=[DeadLetter(MESSAGES, entries[1].id, ["dead.reason", "rejected"])]
     )
     redis_client.flushall()
-    with suppress(BrokerUnavailableError):  # the one error that is documented; who settles knows no other
+    with pytest.raises(FencedError):
         await consumer.settle(settlements)
-    await consumer.ensure_groups()
-    await consumer.settle(settlements)
+    successor = Consumer(broker, PARTITION, DEFAULT_TOPICS, await claim(broker))
+    await successor.ensure_groups()
+    await successor.settle(settlements)
     assert stored.dead_letters(PARTITION) == []
 
 
@@ -158,7 +160,7 @@ async def test_missing_permission_loses_no_dead_letter(connect: Connect, command
     with RedisServer() as server, server.client as client:
         client.execute_command("ACL", "SETUSER", "processor", "on", ">s3cr3t", "~*", "+@all")
         broker = connect(server.url.replace("redis://", "redis://processor:s3cr3t@"))
-        consumer = Consumer(broker, PARTITION, DEFAULT_TOPICS)
+        consumer = Consumer(broker, PARTITION, DEFAULT_TOPICS, await claim(broker))
         await consumer.ensure_groups()
         (dead,) = await Feed(broker).put(1)
         (entry,) = await read(consumer)

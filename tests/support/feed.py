@@ -2,9 +2,11 @@
 
 from typing import Final
 
+from shared import keys
 from shared.broker.append import Appender
 from shared.broker.connection import RedisConnectionManager
 from shared.broker.consume import NEW, Consumer, Entry
+from shared.broker.lease import Claim, Lease, Leases, Want
 from shared.event import Event, decode
 from shared.topics import MESSAGES
 from tests.support.events import event, key_of
@@ -30,9 +32,23 @@ class Feed:
         return events
 
 
+async def claim(
+    broker: RedisConnectionManager, partition: int = PARTITION, owner: str = "owner", *, force: bool = False
+) -> Claim:
+    """Take the lease of `partition`, for a minute; with `force`, let the one that runs run out first."""
+    if force:
+        holder, term = await broker.execute("hmget", keys.lease(partition), "HMGET", keys.lease(partition), "owner", "term")
+        token = keys.token(partition, holder.decode(), int(term))
+        await broker.execute("del", token, "DEL", token)
+    (lease,) = (await Leases(broker, owner, 60, _TIMEOUT_S).ask({partition: (Want.TAKE, 0)})).values()
+    assert isinstance(lease, Lease)
+    assert lease.owner == owner
+    return Claim(owner, lease.term)
+
+
 async def read(consumer: Consumer, position: str = NEW, topic: str = MESSAGES, count: int = 100) -> list[Entry]:
-    """Read one topic without waiting."""
-    return dict(await consumer.read({topic: position}, count, None)).get(topic, [])
+    """Read one topic."""
+    return dict(await consumer.read({topic: position}, count)).get(topic, [])
 
 
 def events_of(entries: list[Entry]) -> list[Event]:

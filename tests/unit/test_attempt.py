@@ -120,7 +120,7 @@ async def test_handler_cannot_take_the_service_along(handlers: Handlers, threads
 
 
 async def test_cancelled_attempt_is_none(handlers: Handlers, threads: Threads) -> None:
-    """An attempt that the shutdown cancels yields no verdict."""
+    """An attempt that is withdrawn, as at shutdown, yields no verdict."""
     begun = asyncio.Event()
 
     @handlers.on("message.received")
@@ -129,9 +129,10 @@ async def test_cancelled_attempt_is_none(handlers: Handlers, threads: Threads) -
         await asyncio.sleep(60)
 
     attempts = attempts_of(handlers, threads)
-    attempting = asyncio.ensure_future(attempts.make(held()))
+    one = held()
+    attempting = asyncio.ensure_future(attempts.make(one))
     await begun.wait()
-    attempts.stop()
+    one.withdrawn = True
     attempting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await attempting
@@ -191,9 +192,10 @@ async def test_handler_that_swallows_the_shutdown_has_not_failed(handlers: Handl
             raise RuntimeError("lost the connection") from None
 
     attempts = attempts_of(handlers, threads)
-    attempting = asyncio.ensure_future(attempts.make(held()))
+    one = held()
+    attempting = asyncio.ensure_future(attempts.make(one))
     await begun.wait()
-    attempts.stop()
+    one.withdrawn = True
     attempting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await attempting

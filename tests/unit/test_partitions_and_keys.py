@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from shared import keys
 from shared.partitions import partition_of
 
-KEYS_OF_A_PARTITION: list[tuple[Callable[..., str], tuple[str, ...]]] = [
+KEYS_OF_A_PARTITION: list[tuple[Callable[..., str], tuple[str | int, ...]]] = [
     (keys.topic, ("messages",)),
     (keys.seen, ("AC1:message.received:SM1",)),
     (keys.retries, ()),
+    (keys.lease, ()),
+    (keys.token, ("host:1:abcd", 5)),
     (keys.dead, ()),
     (keys.probe, ()),
     (keys.limit, ("sender", "0" * 32)),
@@ -49,7 +51,7 @@ def test_partitions_share_the_load() -> None:
 
 
 @pytest.mark.parametrize(("make", "rest"), KEYS_OF_A_PARTITION)
-def test_keys_of_a_partition_share_a_cluster_slot(make: Callable[..., str], rest: tuple[str, ...]) -> None:
+def test_keys_of_a_partition_share_a_cluster_slot(make: Callable[..., str], rest: tuple[str | int, ...]) -> None:
     """The first braces of every key hold the partition alone, so one script may touch all keys of a partition."""
     key = make(7, *rest)
     assert key.startswith("hookline:{7}:")

@@ -26,7 +26,7 @@ def test_verdicts_are_sorted_by_what_is_to_be_done() -> None:
     ]
     settlements = combine(batch, now_ms=77)
     assert settlements.done == {"messages": ["1-0", "5-0"], "calls": ["3-0"]}
-    assert settlements.failed == {"e2": encode_record(record)}
+    assert settlements.failed == {"messages/2-0": encode_record(record)}
     (dead,) = settlements.dead
     assert (dead.topic, dead.entry_id) == ("messages", "4-0")
     fields = dict(zip(dead.letter[::2], dead.letter[1::2], strict=True))
@@ -40,7 +40,7 @@ def test_record_goes_with_its_event() -> None:
         (held(1, record=Record(failures=2)), Done()),
         (held(2, record=Record(failures=3)), DEAD),
     ]
-    assert combine(batch, 0).recorded == ["e1", "e2"]
+    assert combine(batch, 0).recorded == ["messages/1-0", "messages/2-0"]
 
 
 def test_no_two_batches_share_anything() -> None:

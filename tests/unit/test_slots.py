@@ -72,31 +72,19 @@ async def test_retry_runs_at_its_time_and_holds_no_slot_before() -> None:
     assert slots.retrying() == {}
 
 
-async def test_drain_waits_for_what_runs_and_starts_nothing() -> None:
-    """At shutdown running handlers finish; those that wait for a slot or a retry are not begun."""
+async def test_closed_slots_start_nothing() -> None:
+    """After the end, what waits for a slot or a retry is not begun."""
     clock = ManualClock()
     works, slots = Works(), Slots(1, clock)
     slots.offer(lane("running"), 0, works)
     slots.offer(lane("waiting"), 0, works)
     slots.offer(lane("retry"), clock.now_ms() + 1, works)
     await turn_loop()
-    draining = asyncio.ensure_future(slots.drain(timeout_s=30))
-    await turn_loop()
-    assert not draining.done()
+    slots.close()
     await works.finish("running")
-    assert await draining == 0
     await clock.advance(1)
     assert works.finished == ["running"]
     assert works.running == {}
-
-
-async def test_drain_cancels_what_outlives_the_deadline() -> None:
-    """A handler that does not end in time is cancelled, and counted."""
-    works, slots = Works(), Slots(2, ManualClock())
-    slots.offer(lane("stuck"), 0, works)
-    await turn_loop()
-    assert await slots.drain(timeout_s=0) == 1
-    assert works.finished == []
 
 
 async def test_mistake_of_ours_is_not_silent() -> None:

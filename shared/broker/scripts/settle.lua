@@ -1,22 +1,27 @@
 -- Settle events of one partition: done, failed for now, or dead, all in one step.
 --
--- KEYS      [1] retries hash, [2] dead-letter stream, then the topic streams
+-- KEYS      [1] lease, [2] retries hash, [3] dead-letter stream, then the topic streams
 -- ARGV      [1] consumer group
---           [2] MessagePack without its binary type, which the servers' library does not know: {done, recorded, failed, dead}
+--           [2] who settles, [3] under which term of the lease
+--           [4] MessagePack without its binary type, which the servers' library does not know: {done, recorded, failed, dead}
 --               done      list of {stream, entry ids}
---               recorded  list of event ids whose retry record goes
---               failed    list of {event id, retry record}
+--               recorded  list of names of retry records that go
+--               failed    list of {name, retry record}
 --               dead      list of {stream, entry id, extra names and values}
 --               where stream is an index into KEYS
--- Returns   the number of dead letters written
+-- Returns   the number of dead letters written, or the error FENCED, and nothing done, if the partition has another owner by now
 --
 -- Guarantees: an event is removed from its stream only together with its pending entry, and a dead letter is a copy of the
 -- entry, field by field, undecodable ones included, written before its entry goes. Running it again changes nothing that
 -- was done: an entry that is no longer pending writes no dead letter. If Redis refuses a command, what came before it stays
 -- done, and running it again does the rest.
 
-local retries, dead_letters, group = KEYS[1], KEYS[2], ARGV[1]
-local done, recorded, failed, dead = unpack(cmsgpack.unpack(ARGV[2]))
+local retries, dead_letters, group = KEYS[2], KEYS[3], ARGV[1]
+local lease = redis.call('HMGET', KEYS[1], 'owner', 'term')
+if lease[1] ~= ARGV[2] or lease[2] ~= ARGV[3] then
+  return redis.error_reply('FENCED another processor has taken the partition')
+end
+local done, recorded, failed, dead = unpack(cmsgpack.unpack(ARGV[4]))
 
 for _, item in ipairs(done) do
   local stream, entries = KEYS[item[1]], item[2]
