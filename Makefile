@@ -1,7 +1,8 @@
 # Everything a developer runs. `make` alone lists it. Nothing is installed outside .venv.
 
 PYTHON ?= python3
-PYTEST_ARGS ?= -n auto
+# Most tests wait for processes of their own most of the time, so two share a core.
+PYTEST_ARGS ?= -n $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN)))) --dist worksteal
 BIN := .venv/bin
 READY := .venv/.ready
 

@@ -120,6 +120,7 @@ async def started_pair(
         "PROCESSOR_HANDLERS": "tests.acceptance.recorder:handlers",
         "PROCESSOR_BACKOFF_BASE_S": "0.05",
         "PROCESSOR_MAX_ATTEMPTS": "4",
+        "PROCESSOR_LEASE_S": "2",  # one that restarts after a kill waits until its old lease has run out
         "HOOKLINE_TEST_RECORD": str(record),
     }
     ingress = services.ingress(ingress_settings(url or backend.url) | own)

@@ -15,15 +15,26 @@ _RANGE: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LOWEST: Final = 15000
 _USUAL_BOUND: Final = 32768
 _CHANCE: Final = random.SystemRandom()  # not seeded, so that xdist workers do not all try the same ports
+_BUS: Final = 10_000
+"""How far above its port a node of a Redis Cluster listens for the others."""
 
 
 def free_port() -> int:
     """Give a port on which nothing listens now. Somebody else may take it first: be ready to ask again."""
-    bound = int(_RANGE.read_text().split()[0]) if _RANGE.exists() else _USUAL_BOUND
-    while True:
-        port = _CHANCE.randrange(_LOWEST, bound)
-        if is_free(port):
-            return port
+    while not is_free(port := _CHANCE.randrange(_LOWEST, _bound())):
+        pass
+    return port
+
+
+def free_cluster_port() -> int:
+    """Give a port for a node of a Redis Cluster, whose second port is free and below the bound, too."""
+    while not (is_free(port := _CHANCE.randrange(_LOWEST, _bound() - _BUS)) and is_free(port + _BUS)):
+        pass
+    return port
+
+
+def _bound() -> int:
+    return int(_RANGE.read_text().split()[0]) if _RANGE.exists() else _USUAL_BOUND
 
 
 def is_free(port: int) -> bool:

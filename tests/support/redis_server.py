@@ -16,7 +16,7 @@ from typing import Final, Self
 import redis
 
 from cli.embedded_redis import find_server
-from tests.support.ports import LOOPBACK, free_port
+from tests.support.ports import LOOPBACK, free_cluster_port, free_port
 from tests.support.waiting import PATIENCE_S
 
 BINARY_VARIABLE: Final = "HOOKLINE_TEST_REDIS_SERVER"
@@ -42,9 +42,9 @@ class RedisServer:
     """
 
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:
-        self.port = free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="hookline-redis-"))
         self._settings = _DEFAULTS | dict(settings or {})
+        self.port = self._free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._chosen = False
 
@@ -72,7 +72,7 @@ class RedisServer:
                 self._chosen = True
                 return self
             if not self._chosen:
-                self.port = free_port()
+                self.port = self._free_port()
         log = self._log.read_text()[-2000:]
         self.close()
         raise RuntimeError(f"redis-server does not start:\n{log}")
@@ -112,6 +112,9 @@ class RedisServer:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+    def _free_port(self) -> int:
+        return free_cluster_port() if self._settings.get("cluster-enabled") == "yes" else free_port()
 
     @property
     def _log(self) -> Path:
