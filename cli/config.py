@@ -75,10 +75,10 @@ def _value(value: object, field: FieldInfo) -> str:
         return ""
     if not field.repr:
         return _HIDDEN
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, tuple | dict) else str(value)
 
 
 def _default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
         return "required"
-    return "" if field.default in (None, ()) else str(field.default)
+    return "" if field.default in (None, (), {}) else str(field.default)

@@ -23,7 +23,6 @@ from shared.clock import SystemClock
 from shared.errors import HooklineError
 from shared.logs import configure_logs, get_logger
 from shared.settings import Port, SharedSettings
-from shared.topics import DEFAULT_TOPICS
 
 _NOT_RUNNING: Final = (
     "No service of Hookline's answers here, looked for on port {ports}. Start them with `hookline up`, "
@@ -111,7 +110,7 @@ async def _backlogs(settings: StatusSettings) -> dict[str, Backlog] | str:
     try:
         await redis.monitor.locate()
         partitions = await partitions_in_use(redis) or settings.partitions
-        return await backlogs(redis, partitions, DEFAULT_TOPICS)
+        return await backlogs(redis, partitions, list(settings.topics))
     except HooklineError as error:
         return str(error)
     finally:

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Final, Self
 from xml.etree import ElementTree
 
@@ -13,7 +14,6 @@ from ingress.catalogue import KINDS
 from ingress.rates import Rate
 from ingress.replies import NO_CONTENT
 from ingress.request import Reply
-from shared.topics import DEFAULT_TOPICS
 
 _LARGEST_TWIML: Final = 64_000
 """Bytes; Twilio refuses more with error 11750."""
@@ -30,12 +30,6 @@ def _kind(kind: str) -> str:
     if kind not in KINDS:
         raise ValueError(f"there is no kind {kind}; the kinds are {', '.join(KINDS)}")
     return kind
-
-
-def _topic(topic: str) -> str:
-    if topic not in DEFAULT_TOPICS:
-        raise ValueError(f"there is no topic {topic}; the topics are {', '.join(DEFAULT_TOPICS)}")
-    return topic
 
 
 def _twiml(text: str) -> str:
@@ -61,7 +55,7 @@ class RouteSettings(BaseModel):
     kind: Annotated[str, AfterValidator(_kind)] | None = Field(
         None, description="What webhooks are taken for that do not tell their kind"
     )
-    topic: Annotated[str, AfterValidator(_topic)] | None = Field(None, description="The topic of all that comes here")
+    topic: str | None = Field(None, description="The topic of all that comes here")
     reply: Annotated[str, AfterValidator(_twiml)] | None = Field(
         None, description="TwiML to answer with; empty answers 204 and no body"
     )
@@ -104,6 +98,19 @@ def _read(value: Any) -> tuple[RouteSettings, ...]:
     if problems:
         raise ValueError("; ".join(problems))
     return tuple(routes)
+
+
+def check_topics(routes: Sequence[RouteSettings], topics: Collection[str]) -> None:
+    """See that every route's topic is one of `topics`.
+
+    Raises:
+        ValueError: naming the routes whose topic is not.
+
+    """
+    strange = [route for route in routes if route.topic is not None and route.topic not in topics]
+    if strange:
+        problems = [f"route {route.path}: there is no topic {route.topic}" for route in strange]
+        raise ValueError(f"{'; '.join(problems)}; the topics are {', '.join(topics)}, and [topics.<name>] adds one")
 
 
 def _explain(detail: ErrorDetails) -> str:

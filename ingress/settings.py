@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlunsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from ingress.forwarded import parse_networks
 from ingress.rates import Rate
-from ingress.route_settings import RoutesSetting
+from ingress.route_settings import RouteSettings, RoutesSetting, check_topics
 from shared.settings import CommaSeparated, Port, SharedSettings, split_url
 
 _TOKEN = re.compile(r"^(AC[0-9a-fA-F]{32}=)?[^\s=]{5,}$")
@@ -176,6 +176,13 @@ class IngressSettings(SharedSettings):
     shutdown_s: float = Field(
         10, validation_alias="INGRESS_SHUTDOWN_S", description="Seconds that requests under way get at shutdown", ge=0
     )
+
+    @field_validator("routes")
+    @classmethod
+    def _check_topics(cls, routes: tuple[RouteSettings, ...], others: ValidationInfo) -> tuple[RouteSettings, ...]:
+        if "topics" in others.data:  # else they are wrong themselves
+            check_topics(routes, others.data["topics"])
+        return routes
 
     def secrets(self) -> tuple[str, ...]:
         """Give what must never be logged."""

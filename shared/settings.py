@@ -23,6 +23,7 @@ from pydantic_settings import (
 from shared.broker.options import RedisOptions
 from shared.broker.url import parse_redis_url
 from shared.errors import SettingsError
+from shared.topics import TopicsSetting
 
 CONFIG_VARIABLE = "HOOKLINE_CONFIG"
 
@@ -120,6 +121,12 @@ class SharedSettings(BaseSettings):
         description="Into how many partitions conversations are divided; fixed at the first start",
         ge=1,
         le=1024,
+    )
+    topics: TopicsSetting = Field(
+        {},
+        validate_default=True,
+        validation_alias="TOPICS",
+        description="[topics.<name>] of the TOML file: weight, concurrency and ordered, see docs/topics.md",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", validation_alias="LOG_LEVEL", description="The least severe level that is written"

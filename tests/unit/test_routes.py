@@ -96,7 +96,7 @@ MISTAKES = {
         'path = "/in"\nkind = "fax"',
         "route 1 (/in): kind: there is no kind fax; the kinds are message.received,",
     ),
-    "unknown topic": ('path = "/in"\ntopic = "a"', "route 1 (/in): topic: there is no topic a; the topics are messages,"),
+    "unknown topic": ('path = "/in"\ntopic = "a"', "route /in: there is no topic a; the topics are messages,"),
     "unknown key": ('path = "/in"\nkinds = "a"', "route 1 (/in): kinds: there is no such key; the keys are path, kind, topic,"),
     "text": ('path = "/in"\nreply = "Hello"', "route 1 (/in): reply: it is not XML: "),
     "broken XML": ('path = "/in"\nreply = "<Response>"', "route 1 (/in): reply: it is not XML: no element found"),
