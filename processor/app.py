@@ -9,14 +9,15 @@ from aiojobs import Job
 
 from processor.attempt import Attempts
 from processor.backlog import BacklogGauges
+from processor.destinations import Destinations
 from processor.handlers import Handlers
-from processor.ownership import Ownership
-from processor.partition import Partition
+from processor.ownership import Ownership, Times
+from processor.partition import Partition, Workshop
+from processor.quarantine import Quarantine
 from processor.retry import RetryPolicy
 from processor.settings import ProcessorSettings
 from processor.slots import Slots
 from processor.threads import Threads
-from processor.window import Window
 from shared.admin import Admin
 from shared.broker.connection import RedisConnectionManager
 from shared.broker.consume import Consumer
@@ -25,10 +26,11 @@ from shared.clock import Clock
 from shared.health import Health
 from shared.logs import Logger
 from shared.service import Supervisor
-from shared.topics import DEFAULT_TOPICS
 
 _LEASE_QUESTIONS = 4
 """How many questions about leases, each unanswered, fit into one lease."""
+_AFTER_TIMEOUT_S = 2.0
+"""What is left, when a partition goes to another processor, after the longest time-out: to settle, and for a handler to end."""
 
 
 class Processor:
@@ -41,29 +43,40 @@ class Processor:
         self._stopping = False
         self._health = Health()
         self._admin = Admin(self._health, settings.admin_host, settings.admin_port, "PROCESSOR_ADMIN")
-        options = settings.redis_options(blocking_pool_size=settings.blocking_pool_size or settings.partitions)
+        options = settings.redis_options(blocking_pool_size=settings.blocking_pool_size or 2 * settings.partitions)
         self._redis = RedisConnectionManager(options, settings.partitions, clock, logger)
-        self._slots = Slots(settings.concurrency, clock)
         self._threads = threads
-        self._gauges = BacklogGauges(self._redis, settings.partitions, DEFAULT_TOPICS, self._slots, clock)
-        self._attempts = self._make_attempts(handlers)
-        name = f"{gethostname()}:{getpid()}:{token_hex(4)}"
-        leases = Leases(self._redis, name, settings.lease_s, settings.lease_s / _LEASE_QUESTIONS)
-        self._ownership = Ownership(
-            leases, settings.partitions, self._make_partition, settings.lease_s, settings.shutdown_s, clock, logger
-        )
+        self._workshop = self._make_workshop(handlers)
+        self._slots = self._workshop.slots
+        self._gauges = BacklogGauges(self._redis, settings.partitions, list(settings.topics), self._slots, clock)
+        self._ownership = self._make_ownership(handlers)
         self._tasks: list[Job[None]] = []
         self._monitor: Job[None] | None = None
 
-    def _make_attempts(self, handlers: Handlers) -> Attempts:
+    def _make_workshop(self, handlers: Handlers) -> Workshop:
         settings = self._settings
         retry = RetryPolicy(max_attempts=settings.max_attempts, base_s=settings.backoff_base_s, max_s=settings.backoff_max_s)
-        return Attempts(handlers, settings.handler_timeout_s, retry, self._threads, self._clock, self._logger)
+        return Workshop(
+            topics=settings.topics,
+            window=settings.window,
+            slots=Slots(settings.concurrency, settings.topics, self._clock),
+            attempts=Attempts(handlers, settings.handler_timeout_s, retry, self._threads, self._clock, self._logger),
+            destinations=Destinations(settings.breaker_failures, self._clock, self._logger),
+            quarantine=Quarantine(),
+            clock=self._clock,
+            logger=self._logger,
+        )
+
+    def _make_ownership(self, handlers: Handlers) -> Ownership:
+        settings = self._settings
+        name = f"{gethostname()}:{getpid()}:{token_hex(4)}"
+        leases = Leases(self._redis, name, settings.lease_s, settings.lease_s / _LEASE_QUESTIONS)
+        longest_s = handlers.longest_timeout(settings.handler_timeout_s) + _AFTER_TIMEOUT_S
+        times = Times(settings.lease_s, hand_over_s=longest_s, shutdown_s=settings.shutdown_s)
+        return Ownership(leases, settings.partitions, self._make_partition, times, self._clock, self._logger)
 
     def _make_partition(self, number: int, claim: Claim) -> Partition:
-        consumer = Consumer(self._redis, number, DEFAULT_TOPICS, claim)
-        window = Window(DEFAULT_TOPICS, self._settings.window)
-        return Partition(number, DEFAULT_TOPICS, consumer, window, self._slots, self._attempts, self._clock, self._logger)
+        return Partition(number, Consumer(self._redis, number, list(self._settings.topics), claim), self._workshop)
 
     async def start(self, supervisor: Supervisor) -> None:
         """Open the admin port; reading begins as soon as Redis answers."""

@@ -43,6 +43,14 @@ class Attempts:
             return True
         return handler is None or handler.is_async
 
+    def destination(self, held: Held) -> str | None:
+        """Give the name of what the handler of `held` talks to, if it has one."""
+        try:
+            handler = self._handlers.find(held.event.kind)
+        except LookupError:
+            return None
+        return handler.breaker if handler is not None else None
+
     async def make(self, held: Held) -> Verdict:
         """Attempt `held`. Raises only if cancelled while `held.withdrawn`, which is not an attempt."""
         event = held.event

@@ -32,6 +32,7 @@ class Handler:
     function: Callable[..., Any]
     timeout_s: float | None
     retry: RetryPolicy | None
+    breaker: str | None
     is_async: bool
 
 
@@ -68,7 +69,7 @@ class Handlers:
         self._by_kind: dict[str, Handler | None] = {}
 
     def on(
-        self, *kinds: str, timeout: float | None = None, retry: RetryPolicy | None = None
+        self, *kinds: str, timeout: float | None = None, retry: RetryPolicy | None = None, breaker: str | None = None
     ) -> Callable[[HandlerFunction], HandlerFunction]:
         """Register the decorated function for `kinds`.
 
@@ -77,6 +78,9 @@ class Handlers:
 
         The function takes the event and a `Context`. An `async def` is cancelled at its time-out, in seconds; a plain `def`
         runs in a thread, which nothing can interrupt, so its conversation waits until it returns.
+
+        `breaker` names what the function talks to, such as "crm". After some failures in a row of different events, all events
+        of the handlers with that name wait, un-attempted, until one that is tried now and then succeeds.
 
         Raises:
             HandlersError: if a kind has a handler already, or what is registered cannot be one.
@@ -88,7 +92,7 @@ class Handlers:
             raise HandlersError(f"A time-out of {timeout} s leaves no time; give more than 0, or leave it out.")
 
         def register(function: HandlerFunction) -> HandlerFunction:
-            handler = Handler(_name(function), function, timeout, retry, _is_async(function))
+            handler = Handler(_name(function), function, timeout, retry, breaker, _is_async(function))
             for kind in kinds:
                 self._add(kind, handler)
             return function
@@ -99,6 +103,11 @@ class Handlers:
         """Settle events of `kinds` without doing anything, instead of dead-lettering them as unhandled."""
         for kind in kinds:
             self._add(kind, None)
+
+    def longest_timeout(self, default_s: float) -> float:
+        """Give the longest time-out of any handler, in seconds; `default_s` is that of those that have none of their own."""
+        own = (handler.timeout_s for handler in self._by_kind.values() if handler is not None)
+        return max((default_s if timeout_s is None else timeout_s for timeout_s in own), default=0.0)
 
     def find(self, kind: str) -> Handler | None:
         """Give the handler of `kind`, None if it is ignored.

@@ -1,45 +1,53 @@
-"""One partition's owner: reads its topics, keeps a bounded window of events, and hands them to their lanes.
-
-Each topic is read from a position. It starts at "0", which yields our own pending entries, left by a predecessor or by an
-answer that got lost; once those are all in the window it becomes ">", which yields new ones. After any error every position
-goes back to "0". So pending entries always come before new ones, and none is ever pending under nobody.
-"""
+"""One partition's owner: takes its events from Redis to their settlement, while it is trusted to be ours."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from itertools import repeat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import inf
-
-from aiojobs import Job
+from typing import Final
 
 from processor.attempt import Attempts
+from processor.bodies import Bodies
+from processor.destinations import Destinations
 from processor.lanes import Held, Lane, Lanes
-from processor.metrics import BODIES_GONE, GROUPS_RECREATED
-from processor.retry import NEVER_FAILED, Record, decode_record
+from processor.metrics import BODIES_GONE
+from processor.quarantine import Quarantine
+from processor.reader import Reader
+from processor.retry import NEVER_FAILED, Record
 from processor.settle import Settler
 from processor.slots import Slots
-from processor.verdict import Dead, Done, Failure, Reason, Retry, Verdict
+from processor.verdict import Dead, Done, Failure, Reason, Retry, Verdict, poisoned
 from processor.window import Window
-from shared.broker.consume import NEW, Consumer, Entry, record_name
+from shared.broker.consume import Consumer, Entry
 from shared.clock import Cancellable, Clock
-from shared.errors import BrokerUnavailableError, GroupMissingError, HooklineError, UndecodableError
+from shared.errors import UndecodableError
 from shared.event import Event, decode
 from shared.logs import Logger
 from shared.service import Supervisor
+from shared.topics import Topic
 
-_FROM_THE_START = "0"
-_WAIT_S = 2.0
-_WAIT_WHILE_FULL_S = 0.02  # a topic whose window was full is looked at again this soon
-_PAUSE_S = 0.5
-_SWEEP_INTERVAL_S = 30.0
-_SETTLE_RESERVE_S = 1.0
+_SETTLE_RESERVE_S: Final = 1.0
 """How much of the time for draining is kept for settling what the handlers finished."""
-_CANCELLATION_S = 1.0
+_CANCELLATION_S: Final = 1.0
 """How long a cancelled handler may take to end; one that ignores its cancellation is left behind."""
 
 
+@dataclass(frozen=True)
+class Workshop:
+    """What the partitions of one processor share."""
+
+    topics: Mapping[str, Topic]
+    window: int
+    slots: Slots
+    attempts: Attempts
+    destinations: Destinations
+    quarantine: Quarantine
+    clock: Clock
+    logger: Logger
+
+
 class Partition:
-    """Takes the events of partition `number` from Redis to their settlement, while it is trusted to be ours.
+    """Works on one partition, from `start` to `drain` or `abandon`.
 
     trusted     reads, attempts and settles
     suspended   the time for which `trust` was given is over: nothing is read or begun, and handlers that can be stopped are;
@@ -47,96 +55,87 @@ class Partition:
     ended       drained or abandoned; what is not settled is pending, for the next owner
     """
 
-    def __init__(
-        self,
-        number: int,
-        topics: Sequence[str],
-        consumer: Consumer,
-        window: Window,
-        slots: Slots,
-        attempts: Attempts,
-        clock: Clock,
-        logger: Logger,
-    ) -> None:
+    def __init__(self, number: int, consumer: Consumer, workshop: Workshop) -> None:
         self._name = f"partition {number}"
-        self._topics = topics
-        self._consumer = consumer
-        self._window = window
-        self._slots = slots
-        self._attempts = attempts
-        self._clock = clock
-        self._logger = logger.bind(partition=number)
-        self._lanes = Lanes(self._offer)
-        self._settler = Settler(consumer, self._settled, clock, self._logger)
-        self._positions = dict.fromkeys(topics, _FROM_THE_START)
-        self._delivered: dict[str, str] = {}
-        self._settled_since_read: set[str] = set()
-        self._swept_at = -inf
+        self._slots = workshop.slots
+        self._attempts = workshop.attempts
+        self._destinations = workshop.destinations
+        self._quarantine = workshop.quarantine
+        self._clock = workshop.clock
+        self._logger = workshop.logger.bind(partition=number)
+        ordered = {name for name, topic in workshop.topics.items() if topic.ordered}
+        self._window = Window(workshop.topics, workshop.window)
         self._trusted = asyncio.Event()
         self._trusted_until = -inf
         self._lapse: Cancellable | None = None
         self._ending = False
+        self._ended = False
         self._running: dict[asyncio.Task[None], Held] = {}
         self._parked: list[Lane] = []
-        self._problem: str | None = None
-        self._job: Job[None] | None = None
+        self._reader = Reader(consumer, self._window, self._admit, self._trusted, self._clock, self._logger)
+        self._bodies = Bodies(consumer, self._supply, self._clock)
+        self._lanes = Lanes(ordered, self._offer, self._bodies.want)
+        self._settler = Settler(consumer, self._settled, self._clock, self._logger)
 
     async def start(self, supervisor: Supervisor, *, known: bool) -> None:
         """Begin to read and to settle, once trusted. `known` tells whether this process has had the partition before."""
         await self._settler.start(supervisor, f"{self._name} settler")
-        self._job = await supervisor.spawn(self._name, self._run(known=known))
+        await self._bodies.start(supervisor, f"{self._name} bodies")
+        await self._reader.start(supervisor, f"{self._name} reader", known=known)
 
     def trust(self, until: float) -> None:
         """Trust that the partition is ours until then, in monotonic seconds."""
         if self._lapse is not None:
             self._lapse.cancel()
+        if self._ended:
+            return
         self._trusted_until = until
         self._lapse = self._clock.call_later(until - self._clock.monotonic(), self._suspend)
         self._trusted.set()
-        if self._ending:
-            return
-        parked, self._parked = self._parked, []
-        for lane in parked:
-            self._offer(lane, lane.events[0].record.next_at)
+        if not self._ending:
+            parked, self._parked = self._parked, []
+            for lane in parked:
+                self._lanes.offer_again(lane)
 
     def check(self) -> str | None:
         """Give the readiness check: why this partition cannot be read, None while it can."""
-        return self._problem
+        return self._reader.check()
 
-    async def drain(self, timeout_s: float) -> int:
-        """End well: read and begin nothing more, and settle what the running handlers come to within `timeout_s` seconds.
-
-        Gives how many handlers had to be cancelled.
-        """
+    async def drain(self, timeout_s: float) -> None:
+        """End well: read and begin nothing more, and settle what the running handlers come to within `timeout_s` seconds."""
         deadline = self._clock.monotonic() + timeout_s
         self._ending = True
         await self._stop_reading()
         if self._running:
             await asyncio.wait(self._running, timeout=max(0.0, timeout_s - _SETTLE_RESERVE_S))
-        unfinished = len(self._running)
-        if unfinished:
-            self._logger.warning("handlers cancelled at the deadline, their events are handled anew", events=unfinished)
-        await self._withdraw(list(self._running))
+        if self._running:
+            self._logger.warning("handlers cancelled at the deadline, their events are handled anew", events=len(self._running))
+        await self._withdraw()
         await self._settler.stop(max(_SETTLE_RESERVE_S, deadline - self._clock.monotonic()))
         self._end()
-        return unfinished
 
     async def abandon(self) -> None:
-        """End at once: another processor has the partition."""
+        """End at once, draining or not: another processor has the partition."""
         self._ending = True
+        self._settler.give_up()
         await self._stop_reading()
+        await self._withdraw()
         await self._settler.stop(0)
-        await self._withdraw(list(self._running))
         self._end()
 
     def _end(self) -> None:
+        self._ended = True
         if self._lapse is not None:
             self._lapse.cancel()
+        lanes = self._lanes.all()
+        self._slots.forget(lanes)
+        for lane in lanes:
+            self._destinations.forget(lane)
+            self._quarantine.leave(lane)
 
     async def _stop_reading(self) -> None:
-        """Read nothing more. An entry whose reading this interrupts stays pending, for the next owner."""
-        if self._job is not None:
-            await self._job.close()
+        await self._reader.stop()
+        await self._bodies.stop()
 
     def _suspend(self) -> None:
         """Stop what can be: from now on another processor may have taken the partition."""
@@ -150,90 +149,32 @@ class Partition:
                 held.withdrawn = True
                 task.cancel()
 
-    async def _withdraw(self, tasks: Sequence[asyncio.Task[None]]) -> None:
-        for task in tasks:
+    async def _withdraw(self) -> None:
+        running = list(self._running)
+        for task in running:
             self._running[task].withdrawn = True
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=_CANCELLATION_S)
+        if running:
+            await asyncio.wait(running, timeout=_CANCELLATION_S)
 
-    async def _run(self, *, known: bool) -> None:
-        while True:
-            await self._trusted.wait()
-            try:
-                await self._prepare(known=known)
-                known = True
-                while True:
-                    await self._window.wait_room()
-                    await self._sweep()
-                    await self._read_once()
-                    self._problem = None
-            except (BrokerUnavailableError, GroupMissingError) as error:
-                await self._wait_to_read_again(error)
-
-    async def _prepare(self, *, known: bool) -> None:
-        missing = await self._consumer.ensure_groups()
-        if missing and known:
-            GROUPS_RECREATED.inc()
-            self._logger.error("consumer groups were gone and are created anew; was Redis flushed?", groups=missing)
-        self._delivered = await self._consumer.delivered()
-
-    async def _sweep(self) -> None:
-        """Now and then, take over what somebody who reads with our group by hand has left pending."""
-        now = self._clock.monotonic()
-        if now - self._swept_at < _SWEEP_INTERVAL_S:
-            return
-        self._swept_at = now
-        if others := await self._consumer.adopt():
-            self._positions = dict.fromkeys(self._topics, _FROM_THE_START)
-            self._logger.warning("took over what others have read with the group of the processor", consumers=others)
-
-    async def _wait_to_read_again(self, error: HooklineError) -> None:
-        """Say what is wrong once, wait until Redis answers, and begin with what is pending."""
-        self._positions = dict.fromkeys(self._topics, _FROM_THE_START)
-        if self._problem is None:
-            self._logger.warning("reading waits for redis", error=str(error))
-        self._problem = str(error)
-        await self._clock.sleep(_PAUSE_S)
-        await self._consumer.wait_for_redis()
-
-    async def _read_once(self) -> None:
-        """Read one batch of every open topic, hand it on, and if there may be no more, wait for it."""
-        open_topics = self._window.open_topics()
-        recovering = any(self._positions[topic] != NEW for topic in open_topics)
-        most = 0
-        self._settled_since_read.clear()
-        for topic, entries in await self._consumer.read(
-            {topic: self._positions[topic] for topic in open_topics}, self._window.batch
-        ):
-            await self._admit_all(topic, entries)
-            most = max(most, len(entries))
-        if not most and not recovering:
-            self._delivered = await self._consumer.delivered()  # somebody may have read by hand what we wait for
-        if most < self._window.batch and not recovering:
-            wait_s = _WAIT_S if len(open_topics) == len(self._topics) else _WAIT_WHILE_FULL_S
-            await self._consumer.wait_for_new({topic: self._delivered[topic] for topic in open_topics}, wait_s)
-
-    async def _admit_all(self, topic: str, entries: Sequence[Entry]) -> None:
-        decoded = [_decode(entry) for entry in entries]
-        records: Iterable[Record] = repeat(NEVER_FAILED)
-        if self._positions[topic] != NEW:
-            stored = await self._consumer.retry_records([record_name(topic, entry.id) for entry in entries])
-            records = [decode_record(record) for record in stored]
-            self._positions[topic] = entries[-1].id if entries else NEW
-        elif entries:
-            self._delivered[topic] = entries[-1].id
-        for entry, (event, verdict), record in zip(entries, decoded, records, strict=False):
-            self._admit(Held(topic, entry.id, event, record), verdict)
-
-    def _admit(self, held: Held, verdict: Verdict | None) -> None:
-        """Take `held` into the window, unless it is there, or was settled while the answer that has it was on its way."""
-        if held.entry_id in self._settled_since_read or not self._window.admit(held.topic, held.entry_id):
-            return
+    def _admit(self, topic: str, entry: Entry, record: Record | None) -> None:
+        """Take an entry that was read; one that cannot be attempted is settled."""
+        held, verdict = _hold(topic, entry, record)
         if verdict is None:
-            self._lanes.add(held)
+            if self._lanes.add(held):
+                self._window.load(topic)
         else:
+            self._window.load(topic)
             self._settle_unattempted(held, verdict)
+
+    def _supply(self, lane: Lane, found: Sequence[tuple[Entry, Record]]) -> None:
+        """Give `lane` the events that it wanted."""
+        self._window.load(lane.topic, len(found))
+        held = [_hold(lane.topic, entry, record) for entry, record in found]
+        self._lanes.supply(lane, len(held), [one for one, verdict in held if verdict is None])
+        for one, verdict in held:
+            if verdict is not None and self._trusted.is_set():  # else the next owner may have settled it
+                self._settle_unattempted(one, verdict)
 
     def _settle_unattempted(self, held: Held, verdict: Verdict) -> None:
         what = "entry cannot be decoded" if isinstance(verdict, Dead) else "body of a pending entry is gone"
@@ -242,37 +183,91 @@ class Partition:
         self._logger.error(what, topic=held.topic, entry_id=held.entry_id)
         self._settler.settle(held, verdict)
 
+    def _settled(self, held: Held) -> None:
+        self._reader.settled(held.topic, held.entry_id)
+
     def _offer(self, lane: Lane, at_ms: int) -> None:
         self._slots.offer(lane, at_ms, self._work)
 
     async def _work(self, lane: Lane) -> None:
         """Attempt the first event of `lane` and conclude. If this is cancelled the event stays pending, as if never begun."""
-        if self._ending or self._clock.monotonic() >= self._trusted_until:
-            self._parked.append(lane)
-            return
         held = lane.events[0]
+        if self._ending or not self._is_trusted():
+            self._parked.append(lane)
+        elif held.record.poison:
+            self._logger.error("event is poison", event_id=held.event.id, topic=held.topic, kind=held.event.kind)
+            self._conclude(lane, held, poisoned(held.record, self._clock.now_ms()))
+        elif not held.record.suspect:
+            await self._attempt(lane, held)
+        elif self._quarantine.enter(lane, self._lanes.offer_again):
+            try:
+                await self._attempt(lane, held)
+            finally:
+                self._quarantine.leave(lane)
+
+    async def _attempt(self, lane: Lane, held: Held) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a slot runs this in a task of its own
         self._running[task] = held
+        make = self._make_recovered if held.recovered else self._attempts.make
+        destination = self._attempts.destination(held)
+        verdict: Verdict | None
         try:
-            verdict = await self._attempts.make(held)
+            if destination is None:
+                verdict = await make(held)
+            else:
+                verdict = await self._destinations.attempt(destination, lane, lambda: make(held), self._lanes.offer_again)
         except asyncio.CancelledError:
             held.withdrawn = False
             self._parked.append(lane)
             raise
         finally:
             del self._running[task]
+        if verdict is not None:
+            self._conclude(lane, held, verdict)
+        elif held.recorded:
+            self._settler.settle(held, Retry(held.record))
+
+    async def _make_recovered(self, held: Held) -> Verdict:
+        """Attempt an event that may have been under way when a process died, and put on record that it is."""
+        before, held.record = held.record, held.record.begin()
+        try:
+            await self._settler.record(held)
+            self._ensure_trusted()
+            verdict = await self._attempts.make(held)
+        except asyncio.CancelledError:
+            held.record = before
+            self._settler.settle(held, Retry(before))
+            raise
+        held.recovered = False
+        held.record = held.record.end()
+        return verdict
+
+    def _is_trusted(self) -> bool:
+        return self._clock.monotonic() < self._trusted_until
+
+    def _ensure_trusted(self) -> None:
+        """End the attempt as if it had been withdrawn, if trust is over."""
+        if not self._is_trusted():
+            raise asyncio.CancelledError
+
+    def _conclude(self, lane: Lane, held: Held, verdict: Verdict) -> None:
+        if self._ended:
+            return  # a handler that ignored its cancellation; its event is somebody else's by now
+        self._settler.settle(held, verdict)
         if isinstance(verdict, Retry):
             held.record = verdict.record
-            self._settler.settle(held, verdict)
-            self._lanes.failed(lane)
+            self._lanes.offer_again(lane)
         else:
-            self._settler.settle(held, verdict)
             self._lanes.settled(lane)
 
-    def _settled(self, held: Held) -> None:
-        self._settled_since_read.add(held.entry_id)
-        self._window.release(held.topic, held.entry_id)
+
+def _hold(topic: str, entry: Entry, record: Record | None) -> tuple[Held, Verdict | None]:
+    """Give what to hold of `entry`, and the verdict if there is one that needs no attempt."""
+    event, verdict = _decode(entry)
+    held = Held(topic, entry.id, event, record or NEVER_FAILED, recovered=record is not None)
+    held.recorded = held.record != NEVER_FAILED
+    return held, verdict
 
 
 def _decode(entry: Entry) -> tuple[Event, Verdict | None]:

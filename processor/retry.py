@@ -1,5 +1,11 @@
 """When a failed event is attempted again, and the record of it that outlives the process. Pure.
 
+The record also tells of attempts that were begun and never ended, because the process died: an event that was under way in
+several deaths may be what the process dies of, and is poison. Not every attempt is recorded when it begins, which would double
+the writes; only that of an event that was pending already when it was read, so that a first death may have happened. An event
+with an attempt on record that never ended is attempted only while no other such event is: of those that were there by chance,
+none is taken for the cause of the next death.
+
 Exponential backoff with full jitter: the delay is drawn evenly between nothing and a bound that doubles with every failure.
 Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
 """
@@ -8,6 +14,9 @@ from typing import Final
 
 import msgspec
 
+_POISON_AFTER: Final = 2
+"""Attempts on record that never ended, after which an event is not attempted again. With the first, which is not on record,
+the process has then died of it three times."""
 _MAX_DOUBLINGS: Final = 32  # beyond any sensible bound; keeps 2 ** n from overflowing a float
 
 
@@ -27,6 +36,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of an event's failed attempts; all times are Unix time in milliseconds, 0 for never.
 
+    `begun` counts the attempts of recovered events that were begun and have not ended, since the last one that did.
     Stored as JSON in `hookline:{p}:retries`, so that people can read it there.
     """
 
@@ -34,10 +44,29 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     next_at: int = 0
     first_failed_at: int = 0
     error: str = ""
+    begun: int = 0
+
+    @property
+    def suspect(self) -> bool:
+        """Whether an attempt that was recorded when it began has not ended, though nobody makes it any more."""
+        return self.begun > 0
+
+    @property
+    def poison(self) -> bool:
+        """Whether it was under way in so many deaths that it must not be attempted again."""
+        return self.begun >= _POISON_AFTER
+
+    def begin(self) -> "Record":
+        """Give the record to be kept while a recovered event is attempted."""
+        return msgspec.structs.replace(self, begun=self.begun + 1)
+
+    def end(self) -> "Record":
+        """Give the record after an attempt that ended, however it did, before that is noted."""
+        return msgspec.structs.replace(self, begun=0)
 
     def postponed(self, next_at: int) -> "Record":
-        """Give the same record with another time for the next attempt."""
-        return msgspec.structs.replace(self, next_at=next_at)
+        """Give the same record with another time for the next attempt, after one that ended."""
+        return msgspec.structs.replace(self, next_at=next_at, begun=0)
 
 
 NEVER_FAILED: Final = Record()

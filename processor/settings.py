@@ -28,13 +28,13 @@ class ProcessorSettings(SharedSettings):
     window: int = Field(
         500,
         validation_alias="PROCESSOR_WINDOW",
-        description="Events of one topic and partition held in memory; more wait in Redis",
+        description="Events of one topic and partition held in memory, and eight times as many ids; more wait in Redis",
         ge=1,
     )
     blocking_pool_size: int | None = Field(
         None,
         validation_alias="REDIS_BLOCKING_POOL_SIZE",
-        description="Connections for reads that wait, to each Redis master; at least HOOKLINE_PARTITIONS, which is the default",
+        description="Connections for reads, to each Redis master; at least twice HOOKLINE_PARTITIONS, which is the default",
         ge=1,
     )
     admin_host: str = Field(
@@ -59,13 +59,19 @@ class ProcessorSettings(SharedSettings):
     backoff_max_s: float = Field(
         300, validation_alias="PROCESSOR_BACKOFF_MAX_S", description="Upper bound of any retry's delay", gt=0
     )
+    breaker_failures: int = Field(
+        5,
+        validation_alias="PROCESSOR_BREAKER_FAILURES",
+        description="Failures in a row, of different events, that open the breaker which handlers name",
+        ge=1,
+    )
     handler_timeout_s: float = Field(
         30, validation_alias="PROCESSOR_HANDLER_TIMEOUT_S", description="Seconds a handler may take", gt=0
     )
 
     @field_validator("blocking_pool_size")
     @classmethod
-    def _one_for_each_partition(cls, size: int | None, others: ValidationInfo) -> int | None:
-        if size is not None and size < others.data.get("partitions", 0):
-            raise ValueError("it is less than HOOKLINE_PARTITIONS, and each partition reads on a connection of its own")
+    def _two_for_each_partition(cls, size: int | None, others: ValidationInfo) -> int | None:
+        if size is not None and size < 2 * others.data.get("partitions", 0):
+            raise ValueError("it is less than twice HOOKLINE_PARTITIONS, and each partition reads on one and waits on another")
         return size

@@ -4,7 +4,8 @@ Settling is safe to repeat, so a batch that Redis did not confirm is simply sent
 stay in the window, which in the end stops the reading. If the process dies first, they are pending and handled again.
 
 A settlement that Redis refuses, for what is in it, must not hold up the others: they are then sent one by one. Once another
-processor has the partition it refuses all, and they are dropped: what they are about is handled there.
+processor has the partition, Redis refuses all. They are kept until the partition is abandoned, for the loss of it may have
+been lost itself, with a master that died before its replica knew.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from aiojobs import Job
 from processor.dead_letter import letter
 from processor.lanes import Held
 from processor.metrics import FENCED
-from processor.retry import encode_record
+from processor.retry import NEVER_FAILED, encode_record
 from processor.verdict import Dead, Done, Retry, Verdict
 from shared.broker.consume import Consumer, DeadLetter, Settlements, record_name
 from shared.clock import Clock
@@ -41,6 +42,8 @@ class Settler:
         self._logger = logger
         self._settled = settled
         self._waiting: dict[Held, Verdict] = {}
+        self._confirming: dict[Held, asyncio.Future[None]] = {}
+        self._fenced = False
         self._singly = 0
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -63,11 +66,26 @@ class Settler:
 
     def settle(self, held: Held, verdict: Verdict) -> None:
         """Queue the `verdict` on `held`, in place of an earlier one that still waits."""
+        held.recorded |= isinstance(verdict, Retry)
         self._waiting.pop(held, None)
         self._waiting[held] = verdict
-        EVENTS.count(held.topic, label_of(held.event.kind), type(verdict).__name__.lower())
         self._idle.clear()
         self._wake.set()
+
+    def give_up(self) -> None:
+        """Settle nothing of what waits: another processor has the partition."""
+        self._waiting.clear()
+        self._wake.clear()
+        self._idle.set()
+
+    async def record(self, held: Held) -> None:
+        """Keep the record of `held` in Redis; returns when it is there."""
+        confirmed = self._confirming[held] = asyncio.get_running_loop().create_future()
+        self.settle(held, Retry(held.record))
+        try:
+            await confirmed
+        finally:
+            del self._confirming[held]
 
     async def _run(self) -> None:
         while True:
@@ -83,16 +101,22 @@ class Settler:
         try:
             await self._send(batch)
         except FencedError as error:
-            FENCED.inc(len(self._waiting))
-            self._logger.warning("settlements refused", events=len(self._waiting), reason=str(error))
-            self._waiting.clear()
+            self._report_fence(error)
+            await self._clock.sleep(_PAUSE_S)
         except CommandRefusedError as error:
             await self._set_aside(batch, error)
         except BrokerUnavailableError as error:
             self._logger.debug("settling waits for redis", events=len(self._waiting), error=str(error))
             await self._clock.sleep(_PAUSE_S)
         else:
+            self._fenced = False
             self._forget(batch)
+
+    def _report_fence(self, error: FencedError) -> None:
+        if not self._fenced:
+            FENCED.inc(len(self._waiting))
+            self._logger.warning("settlements refused", events=len(self._waiting), reason=str(error))
+        self._fenced = True
 
     async def _send(self, batch: dict[Held, Verdict]) -> None:
         settlements = combine(batch.items(), self._clock.now_ms())
@@ -106,6 +130,11 @@ class Settler:
         for held, verdict in batch.items():
             if self._waiting.get(held) is verdict:  # else there is a newer one
                 del self._waiting[held]
+            confirmed = self._confirming.get(held)
+            if confirmed is None:
+                EVENTS.count(held.topic, label_of(held.event.kind), type(verdict).__name__.lower())
+            elif not confirmed.done():
+                confirmed.set_result(None)
             if not isinstance(verdict, Retry):
                 self._settled(held)
 
@@ -125,9 +154,11 @@ def combine(batch: Iterable[tuple[Held, Verdict]], now_ms: int) -> Settlements:
     settlements = Settlements()
     for held, verdict in batch:
         match verdict:
-            case Retry(record):
+            case Retry(record) if record != NEVER_FAILED:
                 settlements.failed[record_name(held.topic, held.entry_id)] = encode_record(record)
                 continue
+            case Retry():
+                pass
             case Done():
                 settlements.done.setdefault(held.topic, []).append(held.entry_id)
             case Dead():

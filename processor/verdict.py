@@ -44,6 +44,7 @@ class Reason(StrEnum):
     TIMED_OUT = "timed_out"
     UNHANDLED = "unhandled"
     UNDECODABLE = "undecodable"
+    POISON = "poison"
 
 
 class Failure(NamedTuple):
@@ -82,6 +83,14 @@ class Dead(NamedTuple):
 
 
 Verdict = Done | Retry | Dead
+
+
+def poisoned(record: Record, now_ms: int) -> Dead:
+    """Give the verdict on an event whose `record` says that it is poison, without another attempt."""
+    message = f"The process died {record.begun} times in a row, or more, while it attempted this event."
+    return Dead(
+        Reason.POISON, Failure("ProcessDied", message), record.failures + record.begun, record.first_failed_at or now_ms
+    )
 
 
 def _storable(text: str) -> str:

@@ -25,8 +25,7 @@ under its own name, without claiming them."""
 
 _BEGINNING: Final = "0-0"
 _GRACE_S: Final = 3.0
-_HARMLESS: Final = ("BUSYGROUP", "OOM")
-"""Refusals of a group after which the groups that are there can be used: it exists, or there is no memory for it."""
+_GROUPS: Final = Script.load("groups")
 _SETTLE: Final = Script.load("settle")
 _ADOPT: Final = Script.load("adopt")
 
@@ -39,6 +38,13 @@ class Entry(NamedTuple):
 
     id: str
     fields: Sequence[bytes] | None
+
+
+class Group(NamedTuple):
+    """The consumer group of a topic: the id of the last entry that was ever read as new, and how many are pending."""
+
+    delivered: str
+    pending: int
 
 
 class DeadLetter(NamedTuple):
@@ -71,6 +77,7 @@ class Consumer:
 
     def __init__(self, redis: RedisConnectionManager, partition: int, topics: Sequence[str], claim: Claim) -> None:
         self._redis = redis
+        self._partition = partition
         self._claim = claim
         self._token = keys.token(partition, *claim)
         self._streams = {topic: keys.topic(partition, topic) for topic in topics}
@@ -79,42 +86,48 @@ class Consumer:
         self._script_keys = [keys.lease(partition), self._retries, keys.dead(partition), *self._streams.values()]
         self._key_index = {topic: number for number, topic in enumerate(topics, start=4)}
 
+    @property
+    def topics(self) -> list[str]:
+        """The topics it reads."""
+        return list(self._streams)
+
     async def ensure_groups(self) -> int:
         """Create the consumer group on every topic stream where it is missing, from the stream's very beginning.
 
-        Gives how many were missing. Without memory Redis creates none, but what is there can be read and settled all the same.
+        Gives how many were missing.
 
         Raises:
             BrokerUnavailableError: if Redis did not do it.
 
         """
-        create = [
-            Command(stream, ("XGROUP", "CREATE", stream, keys.GROUP, "0", "MKSTREAM")) for stream in self._streams.values()
-        ]
-        answers = await self._redis.pipeline("xgroup", create)
-        for answer in answers:
-            if isinstance(answer, HooklineError) and getattr(answer, "code", "") not in _HARMLESS:
-                raise answer
-        return sum(not isinstance(answer, HooklineError) for answer in answers)
+        call = ScriptCall([keys.probe(self._partition), *self._streams.values()], [keys.GROUP])
+        (missing,) = _checked(await self._redis.run("groups", _GROUPS, [call]))
+        return int(missing)
 
     async def wait_for_redis(self) -> None:
         """Wait until the server of this partition answers."""
         await self._redis.monitor.wait_answers(self._retries)
 
-    async def delivered(self) -> dict[str, str]:
-        """Give, for each topic, the id of the last entry that was ever read as new."""
-        ask = [Command(stream, ("XINFO", "GROUPS", stream)) for stream in self._streams.values()]
-        answers = _checked(await self._redis.pipeline("xinfo", ask, timeout_s=_GRACE_S))
-        return {topic: _last_delivered(groups) for topic, groups in zip(self._streams, answers, strict=True)}
-
-    async def adopt(self) -> int:
-        """Take over what is pending under other consumer names; gives how many there were. Nobody else must be reading.
+    async def groups(self) -> dict[str, Group]:
+        """Tell how far each topic is.
 
         Raises:
+            BrokerUnavailableError: if Redis did not answer.
+
+        """
+        ask = [Command(stream, ("XINFO", "GROUPS", stream)) for stream in self._streams.values()]
+        answers = _checked(await self._redis.pipeline("xinfo", ask, timeout_s=_GRACE_S))
+        return {topic: _our_group(groups) for topic, groups in zip(self._streams, answers, strict=True)}
+
+    async def adopt(self) -> int:
+        """Take over what is pending under other consumer names; gives how many there were.
+
+        Raises:
+            FencedError: if the partition has another owner by now; nothing was done.
             BrokerUnavailableError: if Redis did not do it.
 
         """
-        call = ScriptCall(list(self._streams.values()), [keys.GROUP, CONSUMER])
+        call = ScriptCall([keys.lease(self._partition), *self._streams.values()], [keys.GROUP, CONSUMER, *self._claim])
         (others,) = _checked(await self._redis.run("adopt", _ADOPT, [call]))
         return int(others)
 
@@ -135,8 +148,8 @@ class Consumer:
             for stream, entries in reply or ()
         ]
 
-    async def wait_for_new(self, delivered: Mapping[str, str], wait_s: float) -> None:
-        """Wait up to `wait_s` seconds until one of the topics has an entry after the last that was `delivered`.
+    async def wait_for_new(self, delivered: Mapping[str, str], wait_s: float) -> bool:
+        """Wait up to `wait_s` seconds until one of the topics has an entry after the last that was `delivered`; tells if so.
 
         Raises:
             BrokerUnavailableError: if Redis did not answer.
@@ -144,19 +157,20 @@ class Consumer:
         """
         names = [self._streams[topic] for topic in delivered]
         words = ("XREAD", "COUNT", "1", "BLOCK", str(round(wait_s * 1000)), "STREAMS", *names, *delivered.values())
-        await self._redis.execute("xread", names[0], *words, timeout_s=wait_s + _GRACE_S, pool=BLOCKING)
+        found = await self._redis.execute("xread", names[0], *words, timeout_s=wait_s + _GRACE_S, pool=BLOCKING)
+        return found is not None
 
-    async def bodies(self, topic: str, entry_ids: Sequence[str]) -> list[Entry]:
-        """Give entries of `topic` that were read before, again.
+    async def entries(self, wanted: Sequence[tuple[str, str]]) -> list[Entry]:
+        """Give entries that were read before, each told by its topic and id, again.
 
         Raises:
             BrokerUnavailableError: if Redis did not answer.
 
         """
-        stream = self._streams[topic]
-        ask = [Command(stream, ("XRANGE", stream, entry_id, entry_id)) for entry_id in entry_ids]
-        answers = _checked(await self._redis.pipeline("xrange", ask))
-        return [Entry(entry_id, found[0][1] if found else None) for entry_id, found in zip(entry_ids, answers, strict=True)]
+        streams = [self._streams[topic] for topic, _ in wanted]
+        ask = [Command(stream, ("XRANGE", stream, entry, entry)) for stream, (_, entry) in zip(streams, wanted, strict=True)]
+        answers = _checked(await self._redis.pipeline("xrange", ask)) if ask else []
+        return [Entry(entry, found[0][1] if found else None) for (_, entry), found in zip(wanted, answers, strict=True)]
 
     async def retry_records(self, names: Sequence[str]) -> list[bytes | None]:
         """Give the retry record of each name, None for those that never failed."""
@@ -193,7 +207,9 @@ def _checked(answers: list[Any]) -> list[Any]:
     return answers
 
 
-def _last_delivered(groups: Sequence[Sequence[bytes]]) -> str:
+def _our_group(groups: Sequence[Sequence[Any]]) -> Group:
     """Read it from XINFO GROUPS: of each group, names and values by turns."""
-    facts = (dict(zip(group[::2], group[1::2], strict=True)) for group in groups)
-    return next((one[b"last-delivered-id"].decode() for one in facts if one[b"name"] == keys.GROUP.encode()), _BEGINNING)
+    for facts in (dict(zip(group[::2], group[1::2], strict=True)) for group in groups):
+        if facts[b"name"] == keys.GROUP.encode():
+            return Group(facts[b"last-delivered-id"].decode(), int(facts[b"pending"]))
+    return Group(_BEGINNING, 0)

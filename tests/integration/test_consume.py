@@ -20,6 +20,11 @@ WAIT_S = 10.0
 OTHER = "another"
 
 
+async def delivered(consumer: Consumer) -> dict[str, str]:
+    """Give, by topic, the last entry that was read as new."""
+    return {topic: group.delivered for topic, group in (await consumer.groups()).items()}
+
+
 async def test_groups_begin_at_the_very_beginning(
     broker: RedisConnectionManager, feed: Feed, redis_client: "redis.Redis"
 ) -> None:
@@ -71,25 +76,25 @@ async def test_several_topics_at_different_positions(consumer: Consumer, feed: F
 async def test_nothing_to_read(consumer: Consumer) -> None:
     """An empty stream gives nothing, and waiting for it ends in time."""
     assert await consumer.read({MESSAGES: NEW, STATUSES: NEW}, 10) == []
-    await consumer.wait_for_new(await consumer.delivered(), 0.001)
+    assert not await consumer.wait_for_new(await delivered(consumer), 0.001)
 
 
 async def test_wait_ends_with_the_first_entry(consumer: Consumer, feed: Feed, redis_client: "redis.Redis") -> None:
     """An event is noticed as soon as it is there, not when the wait is over, and waiting takes nothing."""
     await feed.put(2)
     await read(consumer)
-    waiting = asyncio.create_task(consumer.wait_for_new(await consumer.delivered(), WAIT_S))
+    waiting = asyncio.create_task(consumer.wait_for_new(await delivered(consumer), WAIT_S))
     await until(lambda: redis_client.info("clients")["blocked_clients"] == 1, "it waits")
     events = await feed.put(1)
-    await waiting
+    assert await waiting
     assert events_of(await read(consumer)) == events
 
 
 async def test_wait_for_what_came_before_it_began(consumer: Consumer, feed: Feed) -> None:
     """An event that came between reading and waiting is noticed, too."""
-    delivered = await consumer.delivered()
+    before = await delivered(consumer)
     await feed.put(1, STATUSES)
-    await consumer.wait_for_new(delivered, WAIT_S)
+    assert await consumer.wait_for_new(before, WAIT_S)
     assert len(await read(consumer, topic=STATUSES)) == 1
 
 
@@ -130,7 +135,8 @@ async def test_lease_that_ran_out_and_was_not_taken(consumer: Consumer, feed: Fe
     """What was read before can still be settled, since nobody else can have begun it; nothing more is read."""
     await feed.put(2)
     (entry,) = await read(consumer, count=1)
-    redis_client.delete(keys.token(PARTITION, "owner", 1))
+    term = int(redis_client.hget(keys.lease(PARTITION), "term") or 0)
+    assert redis_client.delete(keys.token(PARTITION, "owner", term)) == 1
     with pytest.raises(GroupMissingError):
         await read(consumer)
     await consumer.settle(Settlements(done={MESSAGES: [entry.id]}))
@@ -149,12 +155,25 @@ async def test_what_others_have_read_is_adopted(consumer: Consumer, feed: Feed, 
     assert await consumer.adopt() == 0
 
 
+async def test_former_owner_adopts_nothing(
+    consumer: Consumer, redis_client: "redis.Redis", broker: RedisConnectionManager
+) -> None:
+    """It would take entries over for a successor that does not know of them."""
+    redis_client.execute_command("XGROUP", "CREATECONSUMER", STREAM, keys.GROUP, "curious")
+    await claim(broker, owner=OTHER, force=True)
+    with pytest.raises(FencedError):
+        await consumer.adopt()
+    assert len(redis_client.xinfo_consumers(STREAM, keys.GROUP)) == 1
+
+
 async def test_bodies_are_read_again(consumer: Consumer, feed: Feed, redis_client: "redis.Redis") -> None:
     """Entries are found by their ids, in the order asked for; of one that is gone there is no body."""
     await feed.put(3)
     first, gone, last = await read(consumer)
     redis_client.xdel(STREAM, gone.id)
-    assert await consumer.bodies(MESSAGES, [last.id, gone.id, first.id]) == [last, Entry(gone.id, None), first]
+    wanted = [(MESSAGES, entry.id) for entry in (last, gone, first)]
+    assert await consumer.entries(wanted) == [last, Entry(gone.id, None), first]
+    assert await consumer.entries([]) == []
 
 
 async def test_missing_group_is_told_apart(broker: RedisConnectionManager, feed: Feed, redis_client: "redis.Redis") -> None:

@@ -212,12 +212,12 @@ def test_malformed_redis_url_is_refused(monkeypatch: pytest.MonkeyPatch, url: st
 
 
 def test_each_partition_reads_on_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fewer connections for reads that wait than partitions would leave some of them unread."""
-    monkeypatch.setenv("REDIS_BLOCKING_POOL_SIZE", "7")
-    with pytest.raises(SettingsError, match="REDIS_BLOCKING_POOL_SIZE is wrong: it is less than HOOKLINE_PARTITIONS"):
+    """With fewer connections for reads than partitions need, some of them would be left unread."""
+    monkeypatch.setenv("REDIS_BLOCKING_POOL_SIZE", "15")
+    with pytest.raises(SettingsError, match="REDIS_BLOCKING_POOL_SIZE is wrong: it is less than twice HOOKLINE_PARTITIONS"):
         ProcessorSettings.load()
     monkeypatch.setenv("HOOKLINE_PARTITIONS", "7")
-    assert ProcessorSettings.load().blocking_pool_size == 7
+    assert ProcessorSettings.load().blocking_pool_size == 15
 
 
 def test_settings_cannot_be_changed() -> None:

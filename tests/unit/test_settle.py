@@ -11,7 +11,7 @@ DEAD = Dead(Reason.REJECTED, Failure("Reject", "no", "tb"), 1, 5)
 
 def held(number: int, topic: str = "messages", record: Record | None = None) -> Held:
     event = Event(id=f"e{number}", kind="k", key="", dedupe_key="", received_at=0, target="/", body=b"")
-    return Held(topic, f"{number}-0", event, record or Record())
+    return Held(topic, f"{number}-0", event, record or Record(), recorded=record is not None)
 
 
 def test_verdicts_are_sorted_by_what_is_to_be_done() -> None:

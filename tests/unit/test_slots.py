@@ -1,12 +1,29 @@
 """How many handlers run at once, and when."""
 
 import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from processor.lanes import Lane
 from processor.slots import Slots
+from shared.topics import BULK, CALLS, MESSAGES, STATUSES, Topic
 from tests.support.manual_clock import ManualClock
+
+ALIKE = {MESSAGES: Topic(), STATUSES: Topic()}
+
+
+@pytest.fixture(autouse=True)
+async def no_work_is_left() -> AsyncIterator[None]:
+    """End what still runs when a test is over."""
+    yield
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 async def turn_loop() -> None:
@@ -20,29 +37,40 @@ class Works:
 
     def __init__(self) -> None:
         self.running: dict[str, asyncio.Event] = {}
+        self.begun: Counter[str] = Counter()
         self.finished: list[str] = []
 
     async def __call__(self, lane: Lane) -> None:
-        name = lane.name[1]
-        end = self.running[name] = asyncio.Event()
+        end = self.running[lane.key] = asyncio.Event()
+        self.begun[lane.topic] += 1
         try:
             await end.wait()
-            self.finished.append(name)
+            self.finished.append(lane.key)
         finally:
-            del self.running[name]
+            del self.running[lane.key]
 
     async def finish(self, name: str) -> None:
         self.running[name].set()
         await turn_loop()
 
+    def of(self, topic: str) -> int:
+        """How many of `topic` are running; their keys begin with its name."""
+        return sum(name.startswith(topic) for name in self.running)
 
-def lane(name: str) -> Lane:
-    return Lane(("messages", name))
+
+def lane(name: str, topic: str = MESSAGES) -> Lane:
+    return Lane(topic, name)
+
+
+def offer(slots: Slots, works: Works, topic: str, number: int) -> None:
+    """Offer `number` lanes of `topic`."""
+    for at in range(number):
+        slots.offer(lane(f"{topic}{at}", topic), 0, works)
 
 
 async def test_no_more_than_the_limit_run_at_once() -> None:
     """Lanes beyond the limit wait for a slot, and get it in the order in which they were offered."""
-    works, slots = Works(), Slots(2, ManualClock())
+    works, slots = Works(), Slots(2, {MESSAGES: Topic()}, ManualClock())
     for name in "abcd":
         slots.offer(lane(name), 0, works)
     await turn_loop()
@@ -55,15 +83,98 @@ async def test_no_more_than_the_limit_run_at_once() -> None:
     assert works.finished == ["b", "a", "c", "d"]
 
 
+async def test_some_slots_are_kept_for_every_topic() -> None:
+    """A topic whose handlers all hang leaves the others their part of half of the slots."""
+    works, slots = Works(), Slots(16, {MESSAGES: Topic(weight=3), STATUSES: Topic(weight=1)}, ManualClock())
+    offer(slots, works, STATUSES, 50)
+    await turn_loop()
+    assert works.of(STATUSES) == 16 - 6
+    offer(slots, works, MESSAGES, 50)
+    await turn_loop()
+    assert (works.of(STATUSES), works.of(MESSAGES)) == (10, 6)
+
+
+async def test_topic_has_at_most_its_concurrency() -> None:
+    """However much of it is ready, and however many slots are free."""
+    works, slots = Works(), Slots(10, {MESSAGES: Topic(concurrency=2), STATUSES: Topic()}, ManualClock())
+    offer(slots, works, MESSAGES, 5)
+    offer(slots, works, STATUSES, 20)
+    await turn_loop()
+    assert works.of(MESSAGES) == 2
+    assert works.of(STATUSES) == 8
+    await works.finish(f"{MESSAGES}0")
+    assert works.of(MESSAGES) == 2
+
+
+async def test_weights_share_the_slots() -> None:
+    """Of topics that all have work, each gets turns in proportion to its weight, and none waits for ever."""
+    topics = {MESSAGES: Topic(weight=4), STATUSES: Topic(weight=2), BULK: Topic(weight=1)}
+    works, slots = Works(), Slots(1, topics, ManualClock())
+    for topic in topics:
+        offer(slots, works, topic, 100)
+    for _ in range(70):
+        await turn_loop()
+        (name,) = works.running
+        works.running[name].set()
+    await turn_loop()
+    for topic, share in {MESSAGES: 40, STATUSES: 20, BULK: 10}.items():
+        assert abs(works.begun[topic] - share) <= 1
+
+
+async def test_topic_that_was_idle_saves_up_no_turns() -> None:
+    """When it has work again it takes turns with the others, rather than all of them until it has caught up."""
+    works, slots = Works(), Slots(1, ALIKE, ManualClock())
+    offer(slots, works, MESSAGES, 100)
+    for _ in range(50):
+        await turn_loop()
+        (name,) = works.running
+        works.running[name].set()
+    offer(slots, works, STATUSES, 100)
+    for _ in range(20):
+        await turn_loop()
+        (name,) = works.running
+        works.running[name].set()
+    assert 9 <= works.begun[STATUSES] <= 11
+
+
+@given(
+    st.integers(1, 12),
+    st.dictionaries(
+        st.sampled_from([MESSAGES, CALLS, STATUSES, BULK]),
+        st.builds(Topic, weight=st.integers(1, 9), concurrency=st.none() | st.integers(1, 12)),
+        min_size=1,
+    ),
+    st.integers(0, 40),
+)
+def test_slots_are_never_idle_nor_too_many(limit: int, topics: Mapping[str, Topic], each: int) -> None:
+    """Whatever the shares: no more than the limit run, every topic can start something, and in the end all was run."""
+
+    async def run() -> None:
+        works, slots = Works(), Slots(limit, topics, ManualClock())
+        for topic in topics:
+            offer(slots, works, topic, each)
+        left = each * len(topics)
+        while left:
+            await turn_loop()
+            assert 0 < len(works.running) <= limit
+            for topic, settings in topics.items():
+                assert works.of(topic) <= (settings.concurrency or limit)
+            await works.finish(next(iter(works.running)))
+            left -= 1
+        assert not works.running
+
+    asyncio.run(run())
+
+
 async def test_retry_runs_at_its_time_and_holds_no_slot_before() -> None:
     """A lane that waits for its retry leaves its slot to others, and runs when its time has come."""
     clock = ManualClock()
-    works, slots = Works(), Slots(1, clock)
+    works, slots = Works(), Slots(1, ALIKE, clock)
     slots.offer(lane("later"), clock.now_ms() + 5000, works)
     slots.offer(lane("now"), 0, works)
     await turn_loop()
     assert list(works.running) == ["now"]
-    assert slots.retrying() == {"messages": 1}
+    assert slots.retrying() == {MESSAGES: 1}
     await works.finish("now")
     await clock.advance(4.9)
     assert list(works.running) == []
@@ -72,10 +183,21 @@ async def test_retry_runs_at_its_time_and_holds_no_slot_before() -> None:
     assert slots.retrying() == {}
 
 
+async def test_forgotten_lane_does_not_come_back() -> None:
+    """When its partition is somebody else's, nothing is left that waits for the time of its retry."""
+    clock = ManualClock()
+    works, slots = Works(), Slots(1, ALIKE, clock)
+    later = lane("later")
+    slots.offer(later, clock.now_ms() + 5000, works)
+    slots.forget([later, lane("never offered")])
+    assert slots.retrying() == {}
+    assert clock.waiting == 0
+
+
 async def test_closed_slots_start_nothing() -> None:
     """After the end, what waits for a slot or a retry is not begun."""
     clock = ManualClock()
-    works, slots = Works(), Slots(1, clock)
+    works, slots = Works(), Slots(1, ALIKE, clock)
     slots.offer(lane("running"), 0, works)
     slots.offer(lane("waiting"), 0, works)
     slots.offer(lane("retry"), clock.now_ms() + 1, works)
@@ -93,7 +215,7 @@ async def test_mistake_of_ours_is_not_silent() -> None:
     async def broken(_lane: Lane) -> None:
         raise RuntimeError("a mistake")
 
-    slots = Slots(1, ManualClock())
+    slots = Slots(1, ALIKE, ManualClock())
     slots.offer(lane("a"), 0, broken)
     with pytest.raises(RuntimeError, match="a mistake"):
         await slots.watch()

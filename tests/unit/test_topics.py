@@ -42,7 +42,7 @@ def test_file_changes_and_adds_topics(config_file: ConfigFile, monkeypatch: pyte
     )
     monkeypatch.setenv("PUBLIC_URL", "https://hooks.example.com")
     monkeypatch.setenv("TWILIO_AUTH_TOKEN", "12345")
-    for topics in (ProcessorSettings().topics, IngressSettings().topics):  # type: ignore[call-arg]
+    for topics in (ProcessorSettings().topics, IngressSettings().topics):
         assert tuple(topics) == (*DEFAULT_TOPICS, "vip")
         assert topics["statuses"] == Topic(weight=2, concurrency=5, ordered=False)
         assert topics["vip"] == Topic(weight=9)

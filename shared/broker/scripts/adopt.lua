@@ -1,14 +1,20 @@
 -- Take over what is pending under other consumers, whoever they were, and remove those that then hold nothing.
 --
--- KEYS      the topic streams of one partition
+-- KEYS      [1] lease, then the topic streams of one partition
 -- ARGV      [1] consumer group
 --           [2] the consumer that gets it all
--- Returns   the number of other consumers found
+--           [3] who asks, [4] under which term of the lease
+-- Returns   the number of other consumers found, or the error FENCED, and nothing done, if the partition has another owner
 --
 -- Hookline itself reads under one name; others come from people who read with the group by hand.
 
 local group, heir, others = ARGV[1], ARGV[2], 0
-for _, stream in ipairs(KEYS) do
+local lease = redis.call('HMGET', KEYS[1], 'owner', 'term')
+if lease[1] ~= ARGV[3] or lease[2] ~= ARGV[4] then
+  return redis.error_reply('FENCED another processor has taken the partition')
+end
+for at = 2, #KEYS do
+  local stream = KEYS[at]
   local strangers = {}
   for _, facts in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
     if facts[2] ~= heir then -- facts: "name", its value, "pending", its value, ...

@@ -1,6 +1,7 @@
 -- The lease of one partition: keep it, take it, give it back, or look at it.
 --
--- KEYS      [1] lease: a hash of owner and term, which stays for good, since a term only ever rises
+-- KEYS      [1] lease: a hash of owner and term, which stays for good. A term is the server's time in ms at which the lease was
+--           taken, or one more than the last: it only rises, even where a failover or a flush lost the last
 --           The lease runs for as long as its token exists: an empty stream named <lease>:<owner>:<term>, which expires.
 -- ARGV      [1] keep, take, give or look
 --           [2] who asks
@@ -36,7 +37,8 @@ if want == 'keep' and held then
   left = tonumber(length)
 elseif want == 'take' and (left == 0 or owner == asker) then
   redis.call('DEL', token)
-  owner, term = asker, term + 1
+  local time = redis.call('TIME')
+  owner, term = asker, math.max(term + 1, time[1] * 1000 + math.floor(time[2] / 1000))
   run()
 elseif want == 'give' and held then
   redis.call('DEL', token)

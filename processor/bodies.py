@@ -1,0 +1,74 @@
+"""Bringing from Redis the events of which a long lane has only the ids."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import Final
+
+from aiojobs import Job
+
+from processor.lanes import Lane
+from processor.retry import Record, decode_record
+from shared.broker.consume import Consumer, Entry, record_name
+from shared.clock import Clock
+from shared.errors import BrokerUnavailableError
+from shared.service import Supervisor
+
+_MOST_LANES: Final = 50
+_PAUSE_S: Final = 0.5
+
+Supply = Callable[[Lane, Sequence[tuple[Entry, Record]]], None]
+"""Takes what a lane's next ids stand for, in their order."""
+
+
+class Bodies:
+    """Brings what lanes want, those of several at a time."""
+
+    def __init__(self, consumer: Consumer, supply: Supply, clock: Clock) -> None:
+        self._consumer = consumer
+        self._supply = supply
+        self._clock = clock
+        self._wanting: deque[Lane] = deque()
+        self._wake = asyncio.Event()
+        self._job: Job[None] | None = None
+
+    async def start(self, supervisor: Supervisor, name: str) -> None:
+        """Begin to bring them."""
+        self._job = await supervisor.spawn(name, self._run())
+
+    async def stop(self) -> None:
+        """Bring no more."""
+        if self._job is not None:
+            await self._job.close()
+
+    def want(self, lane: Lane) -> None:
+        """Bring the events of the next ids of `lane`."""
+        self._wanting.append(lane)
+        self._wake.set()
+
+    async def bring(self) -> None:
+        """Serve the lanes that have been waiting longest.
+
+        Raises:
+            BrokerUnavailableError: if Redis did not answer; they are still waiting then.
+
+        """
+        lanes = [(lane, lane.next_ids()) for lane in islice(self._wanting, _MOST_LANES)]
+        wanted = [(lane.topic, entry_id) for lane, ids in lanes for entry_id in ids]
+        entries = await self._consumer.entries(wanted)
+        records = await self._consumer.retry_records([record_name(topic, entry_id) for topic, entry_id in wanted])
+        found = zip(entries, map(decode_record, records), strict=True)
+        for lane, ids in lanes:
+            self._wanting.popleft()
+            self._supply(lane, list(islice(found, len(ids))))
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            try:
+                await self.bring()
+            except BrokerUnavailableError:  # the reader says so
+                await self._clock.sleep(_PAUSE_S)
+            if not self._wanting:
+                self._wake.clear()

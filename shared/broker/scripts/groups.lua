@@ -1,0 +1,20 @@
+-- Create the consumer group on every topic stream that lacks it, from the stream's very beginning.
+--
+-- KEYS      [1] a key that never exists, then the topic streams of one partition
+-- ARGV      [1] consumer group
+-- Returns   the number of groups that were missing
+--
+-- Guarantees: groups that exist stay as they are. It works while Redis has no memory left: else nothing could be read nor
+-- settled, and memory never come free.
+
+redis.call('DEL', KEYS[1]) -- first: after a write that takes no memory, Redis lets the others through without any
+local missing = 0
+for at = 2, #KEYS do
+  local made = redis.pcall('XGROUP', 'CREATE', KEYS[at], ARGV[1], '0', 'MKSTREAM')
+  if not made.err then
+    missing = missing + 1
+  elseif not string.find(made.err, 'BUSYGROUP', 1, true) then
+    return made
+  end
+end
+return missing
