@@ -24,7 +24,7 @@ class HandlersError(HooklineError):
     """The user's handlers cannot be loaded or are declared wrongly."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Handler:
     """One registered function. `timeout_s` and `retry` are None where the service's settings apply."""
 
