@@ -2,11 +2,14 @@
 
 import asyncio
 import random
+from collections.abc import Callable
+from contextvars import ContextVar
+from functools import partial
 from typing import Final
 
 from processor.deadlines import Deadline, Deadlines
 from processor.events import typed
-from processor.handlers import Context, Handler, Handlers
+from processor.handlers import CallNext, Context, Handler, Handlers
 from processor.lanes import Held
 from processor.metrics import OVERDUE, time_handler, time_wait
 from processor.retry import RetryPolicy
@@ -19,6 +22,9 @@ from shared.logs import Logger, hide
 
 _CANNOT_STOP: Final = "a plain function cannot be stopped, its conversation waits; use time-outs inside it, or async def"
 _LET_CANCEL: Final = "it ignores its cancellation, its conversation waits; let asyncio.CancelledError through"
+
+_ATTEMPTED: Final[ContextVar[Held]] = ContextVar("attempted")
+"""What the current task attempts, for what runs inside of middleware."""
 
 
 class Attempts:
@@ -39,6 +45,7 @@ class Attempts:
         self._threads = threads
         self._clock = clock
         self._logger = logger
+        self._calls: dict[Handler, CallNext] = {}
         self._deadlines = Deadlines(clock, self._report_overdue)
 
     def can_be_stopped(self, held: Held) -> bool:
@@ -76,12 +83,33 @@ class Attempts:
     async def _call(self, handler: Handler, event: WebhookEvent, held: Held, started: float) -> None:
         timeout_s = self._timeout_s if handler.timeout_s is None else handler.timeout_s
         context = Context(held.record.failures + 1, self._clock.now_ms() / 1000 + timeout_s, held.event, self._logger)
+        call = self._calls.get(handler) or self._compose(handler)
+        if not handler.is_async:
+            _ATTEMPTED.set(held)
         with self._deadlines.begin(handler, event, timeout_s, started):
-            if handler.is_async:
-                await handler.function(event, context)
-            else:
-                # however late: a second attempt beside the first would break the order
-                await self._threads.run(handler.function, event, context)
+            await call(event, context)
+
+    def _compose(self, handler: Handler) -> CallNext:
+        """Give what runs `handler` with the middleware around it, made once."""
+        call = handler.function if handler.is_async else partial(self._call_in_thread, handler.function)
+        self._calls[handler] = composed = self._handlers.compose(call)
+        return composed
+
+    async def _call_in_thread(self, function: Callable[..., object], event: WebhookEvent, context: Context) -> None:
+        """Wait for the thread, however late: a second attempt beside the first would break the order.
+
+        So a middleware that has lost its patience waits, too. What counts in the end is what the function did.
+        """
+        held = _ATTEMPTED.get()
+        running = self._threads.run(function, event, context)
+        while not running.done():
+            try:
+                await asyncio.wait({running})
+            except asyncio.CancelledError:
+                if held.withdrawn:
+                    running.cancel()
+                    raise
+        running.result()
 
     def _report_overdue(self, deadline: Deadline) -> None:
         handler = deadline.handler

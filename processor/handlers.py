@@ -1,14 +1,14 @@
 """The public API: which function handles which kind of event."""
 
 import importlib
-import inspect
 import re
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, Final, TypeVar
 
+from processor.functions import has_yield, is_async, name_of
 from processor.retry import RetryPolicy
 from shared.errors import HooklineError
 from shared.event import Event
@@ -56,8 +56,17 @@ class Context:
         return self._logger.bind(event_id=self._event.id, kind=self._event.kind, attempt=self.attempt)
 
 
+CallNext = Callable[[Any, Context], Awaitable[None]]
+"""What runs a handler at an event, and what a middleware is given as `call_next`."""
+
+Middleware = Callable[[Any, Context, CallNext], Awaitable[None]]
+"""What runs around every handler."""
+
+MiddlewareFunction = TypeVar("MiddlewareFunction", bound=Middleware)
+
+
 class Handlers:
-    """A registry of handlers.
+    """A registry of handlers, and of what runs around them.
 
     >>> handlers = Handlers()
     >>> @handlers.on("message.received", timeout=10)
@@ -66,6 +75,8 @@ class Handlers:
 
     def __init__(self) -> None:
         self._by_kind: dict[str, Handler | None] = {}
+        self._middleware: list[Middleware] = []
+        self._composed = False
 
     def on(
         self, *kinds: str, timeout: float | None = None, retry: RetryPolicy | None = None
@@ -88,7 +99,9 @@ class Handlers:
             raise HandlersError(f"A time-out of {timeout} s leaves no time; give more than 0, or leave it out.")
 
         def register(function: HandlerFunction) -> HandlerFunction:
-            handler = Handler(_name(function), function, timeout, retry, _is_async(function))
+            if has_yield(function):
+                raise HandlersError(f"{name_of(function)} has a yield in it; a handler is an ordinary or an async function.")
+            handler = Handler(name_of(function), function, timeout, retry, is_async(function))
             for kind in kinds:
                 self._add(kind, handler)
             return function
@@ -99,6 +112,30 @@ class Handlers:
         """Settle events of `kinds` without doing anything, instead of dead-lettering them as unhandled."""
         for kind in kinds:
             self._add(kind, None)
+
+    def middleware(self, function: MiddlewareFunction) -> MiddlewareFunction:
+        """Run the decorated function around every handler, whichever is registered first; the first one is outermost.
+
+        It is an async function of the event, the context and `call_next`, and says `await call_next(event, context)` where the
+        handler is to run. What it raises counts as if the handler had; an event whose handler it does not call is settled.
+
+        Raises:
+            HandlersError: if it is no async function, or comes when events are being handled already.
+
+        """
+        if not callable(function) or not is_async(function):
+            raise HandlersError(f"{name_of(function)} cannot be a middleware; write async def ...(event, context, call_next).")
+        if self._composed:
+            raise HandlersError(f"{name_of(function)} comes too late: register middleware before the first event is handled.")
+        self._middleware.append(function)
+        return function
+
+    def compose(self, call: CallNext) -> CallNext:
+        """Give `call` with all middleware around it, which is `call` itself if there is none."""
+        self._composed = True
+        for outer in reversed(self._middleware):
+            call = _around(outer, call)
+        return call
 
     def find(self, kind: str) -> Handler | None:
         """Give the handler of `kind`, None if it is ignored.
@@ -136,26 +173,8 @@ def _patterns(kind: str) -> Iterator[str]:
     yield "*"
 
 
-def _name(function: Callable[..., Any]) -> str:
-    name = getattr(function, "__qualname__", None) or type(function).__qualname__
-    return f"{getattr(function, '__module__', '?')}.{name}"
-
-
-def _is_async(function: Callable[..., Any]) -> bool:
-    """Tell whether calling `function` gives a coroutine, looking through decorators, `partial` and callable objects.
-
-    Raises:
-        HandlersError: if it gives a generator, whose body would never run.
-
-    """
-    target: Any = inspect.unwrap(function)
-    while isinstance(target, partial):
-        target = inspect.unwrap(target.func)
-    if not inspect.isroutine(target):
-        target = type(target).__call__
-    if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
-        raise HandlersError(f"{_name(function)} has a yield in it; a handler is an ordinary or an async function.")
-    return inspect.iscoroutinefunction(target)
+def _around(outer: Middleware, call: CallNext) -> CallNext:
+    return lambda event, context: outer(event, context, call)
 
 
 def load(location: str) -> Handlers:
