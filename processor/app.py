@@ -10,6 +10,7 @@ from aiojobs import Job
 from processor.attempt import Attempts
 from processor.backlog import BacklogGauges
 from processor.handlers import Handlers
+from processor.lifespan import Lifespan
 from processor.ownership import Ownership
 from processor.partition import Partition
 from processor.retry import RetryPolicy
@@ -47,6 +48,7 @@ class Processor:
         self._threads = threads
         self._gauges = BacklogGauges(self._redis, settings.partitions, DEFAULT_TOPICS, self._slots, clock)
         self._attempts = self._make_attempts(handlers)
+        self._lifespan = Lifespan(handlers, clock, logger)
         name = f"{gethostname()}:{getpid()}:{token_hex(4)}"
         leases = Leases(self._redis, name, settings.lease_s, settings.lease_s / _LEASE_QUESTIONS)
         self._ownership = Ownership(
@@ -68,6 +70,7 @@ class Processor:
     async def start(self, supervisor: Supervisor) -> None:
         """Open the admin port; reading begins as soon as Redis answers."""
         self._health.live["tasks"] = supervisor.check_tasks
+        self._health.ready["handlers"] = self._lifespan.check
         self._health.ready["redis"] = self._redis.monitor.check
         self._health.warnings["redis"] = self._redis.monitor.warnings
         self._health.ready["reading"] = self._ownership.check
@@ -89,12 +92,14 @@ class Processor:
             await task.close()
         self._slots.close()
         self._threads.close()
+        await self._lifespan.stop()
         if self._monitor is not None:
             await self._monitor.close()  # not before: settling may still wait for Redis
         await self._redis.close()
         await self._admin.stop()
 
     async def _read(self, supervisor: Supervisor) -> None:
+        await self._lifespan.start()
         await self._redis.monitor.wait_ready()
         await self._ownership.start(supervisor)
         await self._gauges.start(supervisor)

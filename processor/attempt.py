@@ -82,7 +82,8 @@ class Attempts:
 
     async def _call(self, handler: Handler, event: WebhookEvent, held: Held, started: float) -> None:
         timeout_s = self._timeout_s if handler.timeout_s is None else handler.timeout_s
-        context = Context(held.record.failures + 1, self._clock.now_ms() / 1000 + timeout_s, held.event, self._logger)
+        deadline = self._clock.now_ms() / 1000 + timeout_s
+        context = Context(held.record.failures + 1, deadline, held.event, self._handlers.state, self._logger)
         call = self._calls.get(handler) or self._compose(handler)
         if not handler.is_async:
             _ATTEMPTED.set(held)

@@ -40,12 +40,13 @@ class Context:
 
     `attempt` counts from 1. `deadline` is the Unix time in seconds after which the attempt counts as timed out.
     `idempotency_key` is the same whenever this webhook is handled, in every attempt and should it become a second event: hand
-    it to whatever must not happen twice.
+    it to whatever must not happen twice. `state` is what the start-up hooks made, the same for all.
     """
 
-    def __init__(self, attempt: int, deadline: float, event: Event, logger: Logger) -> None:
+    def __init__(self, attempt: int, deadline: float, event: Event, state: dict[str, Any], logger: Logger) -> None:
         self.attempt = attempt
         self.deadline = deadline
+        self.state = state
         self.idempotency_key = event.dedupe_key
         self._event = event
         self._logger = logger
@@ -62,11 +63,15 @@ CallNext = Callable[[Any, Context], Awaitable[None]]
 Middleware = Callable[[Any, Context, CallNext], Awaitable[None]]
 """What runs around every handler."""
 
+Hook = Callable[[dict[str, Any]], object]
+"""What runs at start-up or shut-down; of an async one the object is a coroutine."""
+
 MiddlewareFunction = TypeVar("MiddlewareFunction", bound=Middleware)
+HookFunction = TypeVar("HookFunction", bound=Hook)
 
 
 class Handlers:
-    """A registry of handlers, and of what runs around them.
+    """A registry of handlers, and of what runs around them. `state` is for what they share, such as a pool of connections.
 
     >>> handlers = Handlers()
     >>> @handlers.on("message.received", timeout=10)
@@ -74,6 +79,9 @@ class Handlers:
     """
 
     def __init__(self) -> None:
+        self.state: dict[str, Any] = {}
+        self.startup_hooks: list[Hook] = []
+        self.shutdown_hooks: list[Hook] = []
         self._by_kind: dict[str, Handler | None] = {}
         self._middleware: list[Middleware] = []
         self._composed = False
@@ -130,6 +138,30 @@ class Handlers:
         self._middleware.append(function)
         return function
 
+    def on_startup(self, function: HookFunction) -> HookFunction:
+        """Run the decorated function, async or plain, in the event loop before the first event, in the order of registration.
+
+        It is given `state`, a dict that handlers see as `context.state`. If it fails, the service stops.
+
+        Raises:
+            HandlersError: if it has a yield in it.
+
+        """
+        self.startup_hooks.append(_checked_hook(function))
+        return function
+
+    def on_shutdown(self, function: HookFunction) -> HookFunction:
+        """Run the decorated function, async or plain, in the event loop after the last handler ended, in reverse order.
+
+        It is given `state`, in which something may be missing if start-up failed.
+
+        Raises:
+            HandlersError: if it has a yield in it.
+
+        """
+        self.shutdown_hooks.append(_checked_hook(function))
+        return function
+
     def compose(self, call: CallNext) -> CallNext:
         """Give `call` with all middleware around it, which is `call` itself if there is none."""
         self._composed = True
@@ -171,6 +203,15 @@ def _patterns(kind: str) -> Iterator[str]:
         family, _, _ = family.rpartition(".")
         yield f"{family}.*"
     yield "*"
+
+
+def _checked_hook(function: HookFunction) -> HookFunction:
+    if not callable(function) or has_yield(function):
+        raise HandlersError(
+            f"{name_of(function)} cannot be a hook; write an ordinary or an async function of state, without a yield: "
+            "what on_startup opens, another function closes on_shutdown."
+        )
+    return function
 
 
 def _around(outer: Middleware, call: CallNext) -> CallNext:

@@ -51,11 +51,13 @@ async def attempt(handlers: Handlers, threads: Threads, record: Record | None = 
 
 
 async def test_handler_gets_event_and_context(handlers: Handlers, threads: Threads) -> None:
-    """The event is typed; the context tells which attempt it is and what to hand on as idempotency key."""
+    """The event is typed; the context tells which attempt it is, and has the idempotency key and what hooks made."""
     seen: list[Any] = []
+    handlers.state["pool"] = seen
 
     @handlers.on("message.received", timeout=7)
     async def note(event: MessageReceived, context: Context) -> None:
+        assert context.state["pool"] is seen
         seen.extend((event.from_, context.attempt, context.idempotency_key, context.deadline - SystemClock().now_ms() / 1000))
 
     assert await attempt(handlers, threads, record=Record(failures=2)) == Done()
