@@ -19,12 +19,13 @@ from processor.events import (
     Transcription,
     VerifyEvent,
 )
-from processor.handlers import Context, Handlers
+from processor.handlers import CallNext, Context, Handlers
 from processor.retry import RetryPolicy
 from processor.verdict import Reject, RetryLater
 from processor.webhook_event import WebhookEvent
 
 __all__ = [
+    "CallNext",
     "CallReceived",
     "CallStatus",
     "Context",

@@ -11,6 +11,7 @@ from processor.attempt import Attempts
 from processor.backlog import BacklogGauges
 from processor.destinations import Destinations
 from processor.handlers import Handlers
+from processor.lifespan import Lifespan
 from processor.ownership import Ownership, Times
 from processor.partition import Partition, Workshop
 from processor.quarantine import Quarantine
@@ -49,6 +50,7 @@ class Processor:
         self._workshop = self._make_workshop(handlers)
         self._slots = self._workshop.slots
         self._gauges = BacklogGauges(self._redis, settings.partitions, list(settings.topics), self._slots, clock)
+        self._lifespan = Lifespan(handlers, clock, logger)
         self._ownership = self._make_ownership(handlers)
         self._tasks: list[Job[None]] = []
         self._monitor: Job[None] | None = None
@@ -81,6 +83,7 @@ class Processor:
     async def start(self, supervisor: Supervisor) -> None:
         """Open the admin port; reading begins as soon as Redis answers."""
         self._health.live["tasks"] = supervisor.check_tasks
+        self._health.ready["handlers"] = self._lifespan.check
         self._health.ready["redis"] = self._redis.monitor.check
         self._health.warnings["redis"] = self._redis.monitor.warnings
         self._health.ready["reading"] = self._ownership.check
@@ -102,12 +105,14 @@ class Processor:
             await task.close()
         self._slots.close()
         self._threads.close()
+        await self._lifespan.stop()
         if self._monitor is not None:
             await self._monitor.close()  # not before: settling may still wait for Redis
         await self._redis.close()
         await self._admin.stop()
 
     async def _read(self, supervisor: Supervisor) -> None:
+        await self._lifespan.start()
         await self._redis.monitor.wait_ready()
         await self._ownership.start(supervisor)
         await self._gauges.start(supervisor)

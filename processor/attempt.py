@@ -2,9 +2,14 @@
 
 import asyncio
 import random
+from collections.abc import Callable
+from contextvars import ContextVar
+from functools import partial
+from typing import Final
 
+from processor.deadlines import Deadline, Deadlines
 from processor.events import typed
-from processor.handlers import Context, Handler, Handlers
+from processor.handlers import CallNext, Context, Handler, Handlers
 from processor.lanes import Held
 from processor.metrics import OVERDUE, time_handler, time_wait
 from processor.retry import RetryPolicy
@@ -14,6 +19,12 @@ from processor.webhook_event import WebhookEvent, personal_values
 from shared.clock import Clock
 from shared.kinds import label_of
 from shared.logs import Logger, hide
+
+_CANNOT_STOP: Final = "a plain function cannot be stopped, its conversation waits; use time-outs inside it, or async def"
+_LET_CANCEL: Final = "it ignores its cancellation, its conversation waits; let asyncio.CancelledError through"
+
+_ATTEMPTED: Final[ContextVar[Held]] = ContextVar("attempted")
+"""What the current task attempts, for what runs inside of middleware."""
 
 
 class Attempts:
@@ -34,6 +45,8 @@ class Attempts:
         self._threads = threads
         self._clock = clock
         self._logger = logger
+        self._calls: dict[Handler, CallNext] = {}
+        self._deadlines = Deadlines(clock, self._report_overdue)
 
     def can_be_stopped(self, held: Held) -> bool:
         """Tell whether cancelling the attempt of `held` ends it: a plain function runs on in its thread."""
@@ -66,7 +79,7 @@ class Attempts:
         started = self._clock.monotonic()
         event = typed(held.event)
         try:
-            await self._call(handler, event, held)
+            await self._call(handler, event, held, started)
         except (Exception, asyncio.CancelledError, SystemExit) as error:  # noqa: BLE001 - whatever it raises is its verdict
             _go_on_if_withdrawn(held)
             verdict = self._judge(handler, event, held, error)
@@ -75,33 +88,48 @@ class Attempts:
         time_handler(label_of(event.raw.kind)).observe(self._clock.monotonic() - started)
         return verdict
 
-    async def _call(self, handler: Handler, event: WebhookEvent, held: Held) -> None:
+    async def _call(self, handler: Handler, event: WebhookEvent, held: Held, started: float) -> None:
         timeout_s = self._timeout_s if handler.timeout_s is None else handler.timeout_s
         deadline = self._clock.now_ms() / 1000 + timeout_s
-        context = Context(held.record.failures + 1, deadline, held.event, self._logger)
-        if handler.is_async:
-            async with asyncio.timeout(timeout_s):
-                await handler.function(event, context)
-        else:
-            await self._call_in_thread(handler, event, context, timeout_s)
+        context = Context(held.record.failures + 1, deadline, held.event, self._handlers.state, self._logger)
+        call = self._calls.get(handler) or self._compose(handler)
+        if not handler.is_async:
+            _ATTEMPTED.set(held)
+        with self._deadlines.begin(handler, event, timeout_s, started):
+            await call(event, context)
 
-    async def _call_in_thread(self, handler: Handler, event: WebhookEvent, context: Context, timeout_s: float) -> None:
-        """Wait for the thread even past the time-out: a second attempt beside the first would break the order.
+    def _compose(self, handler: Handler) -> CallNext:
+        """Give what runs `handler` with the middleware around it, made once."""
+        call = handler.function if handler.is_async else partial(self._call_in_thread, handler.function)
+        self._calls[handler] = composed = self._handlers.compose(call)
+        return composed
 
-        What counts in the end is what the function did, however late.
+    async def _call_in_thread(self, function: Callable[..., object], event: WebhookEvent, context: Context) -> None:
+        """Wait for the thread, however late: a second attempt beside the first would break the order.
+
+        So a middleware that has lost its patience waits, too. What counts in the end is what the function did.
         """
-        running = self._threads.run(handler.function, event, context)
-        done, _ = await asyncio.wait({running}, timeout=timeout_s)
-        if not done:
-            OVERDUE.labels(label_of(event.raw.kind)).inc()
-            self._logger.warning(
-                "handler overdue",
-                handler=handler.name,
-                event_id=event.id,
-                timeout_s=timeout_s,
-                remedy="a plain function cannot be stopped, its conversation waits; use time-outs inside it, or async def",
-            )
-        await running
+        held = _ATTEMPTED.get()
+        running = self._threads.run(function, event, context)
+        while not running.done():
+            try:
+                await asyncio.wait({running})
+            except asyncio.CancelledError:
+                if held.withdrawn:
+                    running.cancel()
+                    raise
+        running.result()
+
+    def _report_overdue(self, deadline: Deadline) -> None:
+        handler = deadline.handler
+        OVERDUE.labels(label_of(deadline.event.raw.kind)).inc()
+        self._logger.warning(
+            "handler overdue",
+            handler=handler.name,
+            event_id=deadline.event.id,
+            timeout_s=deadline.timeout_s,
+            remedy=_LET_CANCEL if handler.is_async else _CANNOT_STOP,
+        )
 
     def _judge(self, handler: Handler, event: WebhookEvent, held: Held, error: BaseException) -> Verdict:
         policy = handler.retry or self._retry

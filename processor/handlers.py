@@ -1,14 +1,14 @@
 """The public API: which function handles which kind of event."""
 
 import importlib
-import inspect
 import re
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, Final, TypeVar
 
+from processor.functions import has_yield, is_async, name_of
 from processor.retry import RetryPolicy
 from shared.errors import HooklineError
 from shared.event import Event
@@ -24,7 +24,7 @@ class HandlersError(HooklineError):
     """The user's handlers cannot be loaded or are declared wrongly."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Handler:
     """One registered function. `timeout_s` and `retry` are None where the service's settings apply."""
 
@@ -32,8 +32,8 @@ class Handler:
     function: Callable[..., Any]
     timeout_s: float | None
     retry: RetryPolicy | None
-    breaker: str | None
     is_async: bool
+    breaker: str | None = None
 
 
 class Context:
@@ -41,12 +41,13 @@ class Context:
 
     `attempt` counts from 1. `deadline` is the Unix time in seconds after which the attempt counts as timed out.
     `idempotency_key` is the same whenever this webhook is handled, in every attempt and should it become a second event: hand
-    it to whatever must not happen twice.
+    it to whatever must not happen twice. `state` is what the start-up hooks made, the same for all.
     """
 
-    def __init__(self, attempt: int, deadline: float, event: Event, logger: Logger) -> None:
+    def __init__(self, attempt: int, deadline: float, event: Event, state: dict[str, Any], logger: Logger) -> None:
         self.attempt = attempt
         self.deadline = deadline
+        self.state = state
         self.idempotency_key = event.dedupe_key
         self._event = event
         self._logger = logger
@@ -57,8 +58,21 @@ class Context:
         return self._logger.bind(event_id=self._event.id, kind=self._event.kind, attempt=self.attempt)
 
 
+CallNext = Callable[[Any, Context], Awaitable[None]]
+"""What runs a handler at an event, and what a middleware is given as `call_next`."""
+
+Middleware = Callable[[Any, Context, CallNext], Awaitable[None]]
+"""What runs around every handler."""
+
+Hook = Callable[[dict[str, Any]], object]
+"""What runs at start-up or shut-down; of an async one the object is a coroutine."""
+
+MiddlewareFunction = TypeVar("MiddlewareFunction", bound=Middleware)
+HookFunction = TypeVar("HookFunction", bound=Hook)
+
+
 class Handlers:
-    """A registry of handlers.
+    """A registry of handlers, and of what runs around them. `state` is for what they share, such as a pool of connections.
 
     >>> handlers = Handlers()
     >>> @handlers.on("message.received", timeout=10)
@@ -66,7 +80,12 @@ class Handlers:
     """
 
     def __init__(self) -> None:
+        self.state: dict[str, Any] = {}
+        self.startup_hooks: list[Hook] = []
+        self.shutdown_hooks: list[Hook] = []
         self._by_kind: dict[str, Handler | None] = {}
+        self._middleware: list[Middleware] = []
+        self._composed = False
 
     def on(
         self, *kinds: str, timeout: float | None = None, retry: RetryPolicy | None = None, breaker: str | None = None
@@ -92,7 +111,9 @@ class Handlers:
             raise HandlersError(f"A time-out of {timeout} s leaves no time; give more than 0, or leave it out.")
 
         def register(function: HandlerFunction) -> HandlerFunction:
-            handler = Handler(_name(function), function, timeout, retry, breaker, _is_async(function))
+            if has_yield(function):
+                raise HandlersError(f"{name_of(function)} has a yield in it; a handler is an ordinary or an async function.")
+            handler = Handler(name_of(function), function, timeout, retry, is_async(function), breaker)
             for kind in kinds:
                 self._add(kind, handler)
             return function
@@ -108,6 +129,54 @@ class Handlers:
         """Give the longest time-out of any handler, in seconds; `default_s` is that of those that have none of their own."""
         own = (handler.timeout_s for handler in self._by_kind.values() if handler is not None)
         return max((default_s if timeout_s is None else timeout_s for timeout_s in own), default=0.0)
+
+    def middleware(self, function: MiddlewareFunction) -> MiddlewareFunction:
+        """Run the decorated function around every handler, whichever is registered first; the first one is outermost.
+
+        It is an async function of the event, the context and `call_next`, and says `await call_next(event, context)` where the
+        handler is to run. What it raises counts as if the handler had; an event whose handler it does not call is settled.
+
+        Raises:
+            HandlersError: if it is no async function, or comes when events are being handled already.
+
+        """
+        if not callable(function) or not is_async(function):
+            raise HandlersError(f"{name_of(function)} cannot be a middleware; write async def ...(event, context, call_next).")
+        if self._composed:
+            raise HandlersError(f"{name_of(function)} comes too late: register middleware before the first event is handled.")
+        self._middleware.append(function)
+        return function
+
+    def on_startup(self, function: HookFunction) -> HookFunction:
+        """Run the decorated function, async or plain, in the event loop before the first event, in the order of registration.
+
+        It is given `state`, a dict that handlers see as `context.state`. If it fails, the service stops.
+
+        Raises:
+            HandlersError: if it has a yield in it.
+
+        """
+        self.startup_hooks.append(_checked_hook(function))
+        return function
+
+    def on_shutdown(self, function: HookFunction) -> HookFunction:
+        """Run the decorated function, async or plain, in the event loop after the last handler ended, in reverse order.
+
+        It is given `state`, in which something may be missing if start-up failed.
+
+        Raises:
+            HandlersError: if it has a yield in it.
+
+        """
+        self.shutdown_hooks.append(_checked_hook(function))
+        return function
+
+    def compose(self, call: CallNext) -> CallNext:
+        """Give `call` with all middleware around it, which is `call` itself if there is none."""
+        self._composed = True
+        for outer in reversed(self._middleware):
+            call = _around(outer, call)
+        return call
 
     def find(self, kind: str) -> Handler | None:
         """Give the handler of `kind`, None if it is ignored.
@@ -145,26 +214,17 @@ def _patterns(kind: str) -> Iterator[str]:
     yield "*"
 
 
-def _name(function: Callable[..., Any]) -> str:
-    name = getattr(function, "__qualname__", None) or type(function).__qualname__
-    return f"{getattr(function, '__module__', '?')}.{name}"
+def _checked_hook(function: HookFunction) -> HookFunction:
+    if not callable(function) or has_yield(function):
+        raise HandlersError(
+            f"{name_of(function)} cannot be a hook; write an ordinary or an async function of state, without a yield: "
+            "what on_startup opens, another function closes on_shutdown."
+        )
+    return function
 
 
-def _is_async(function: Callable[..., Any]) -> bool:
-    """Tell whether calling `function` gives a coroutine, looking through decorators, `partial` and callable objects.
-
-    Raises:
-        HandlersError: if it gives a generator, whose body would never run.
-
-    """
-    target: Any = inspect.unwrap(function)
-    while isinstance(target, partial):
-        target = inspect.unwrap(target.func)
-    if not inspect.isroutine(target):
-        target = type(target).__call__
-    if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
-        raise HandlersError(f"{_name(function)} has a yield in it; a handler is an ordinary or an async function.")
-    return inspect.iscoroutinefunction(target)
+def _around(outer: Middleware, call: CallNext) -> CallNext:
+    return lambda event, context: outer(event, context, call)
 
 
 def load(location: str) -> Handlers:

@@ -14,7 +14,9 @@ WAIT_SECONDS = Histogram(
     "hookline_wait_seconds", "Time from receiving an event to starting its first attempt", ["topic"], buckets=_WAIT_BUCKETS
 )
 OVERDUE = Counter(
-    "hookline_handler_overdue_total", "Attempts whose handler ran on after its time-out, since nothing could stop it", ["kind"]
+    "hookline_handler_overdue_total",
+    "Attempts whose handler ran on after its time-out: a plain function, or one that ignores its cancellation",
+    ["kind"],
 )
 GROUPS_RECREATED = Counter("hookline_groups_recreated_total", "Times a partition's consumer groups were gone from Redis")
 BODIES_GONE = Counter("hookline_bodies_gone_total", "Pending events whose body was gone from Redis", ["topic"])

@@ -3,10 +3,12 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 import pytest
+from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from processor import Context, Handlers, MessageReceived, RetryPolicy
@@ -19,6 +21,7 @@ from shared.clock import SystemClock
 from shared.event import Event
 from shared.forms import FORM
 from shared.logs import get_logger
+from tests.support.manual_clock import ManualClock
 
 
 @pytest.fixture
@@ -48,11 +51,13 @@ async def attempt(handlers: Handlers, threads: Threads, record: Record | None = 
 
 
 async def test_handler_gets_event_and_context(handlers: Handlers, threads: Threads) -> None:
-    """The event is typed; the context tells which attempt it is and what to hand on as idempotency key."""
+    """The event is typed; the context tells which attempt it is, and has the idempotency key and what hooks made."""
     seen: list[Any] = []
+    handlers.state["pool"] = seen
 
     @handlers.on("message.received", timeout=7)
     async def note(event: MessageReceived, context: Context) -> None:
+        assert context.state["pool"] is seen
         seen.extend((event.from_, context.attempt, context.idempotency_key, context.deadline - SystemClock().now_ms() / 1000))
 
     assert await attempt(handlers, threads, record=Record(failures=2)) == Done()
@@ -96,6 +101,33 @@ async def test_overdue_thread_is_waited_for(handlers: Handlers, threads: Threads
     assert [line["event"] for line in logs] == ["handler overdue"]
 
 
+async def test_handler_that_ignores_its_cancellation_is_reported(handlers: Handlers, threads: Threads) -> None:
+    """An async handler that goes on after its time-out is named and counted; that it succeeds in the end is what counts."""
+    clock, go_on = ManualClock(), asyncio.Event()
+
+    @handlers.on("message.received", timeout=5)
+    async def stubborn(event: MessageReceived, context: Context) -> None:
+        while not go_on.is_set():
+            with suppress(asyncio.CancelledError):
+                await go_on.wait()
+
+    before = overdue()
+    with capture_logs() as logs:
+        attempts = Attempts(handlers, 5, RetryPolicy(), threads, clock, get_logger("test"))
+        attempting = asyncio.ensure_future(attempts.make(held()))
+        await clock.advance(6)
+        go_on.set()
+        assert await attempting == Done()
+    (line,) = logs
+    assert (line["event"], line["timeout_s"], line["remedy"][:27]) == ("handler overdue", 5, "it ignores its cancellation")
+    assert line["handler"].endswith("stubborn")
+    assert overdue() == before + 1
+
+
+def overdue() -> float:
+    return REGISTRY.get_sample_value("hookline_handler_overdue_total", {"kind": "message.received"}) or 0
+
+
 async def test_plain_handler_that_raises_is_tried_again(handlers: Handlers, threads: Threads) -> None:
     """An error in a thread is judged like any other."""
 
@@ -132,6 +164,29 @@ async def test_cancelled_attempt_is_none(handlers: Handlers, threads: Threads) -
     one = held()
     attempting = asyncio.ensure_future(attempts.make(one))
     await begun.wait()
+    one.withdrawn = True
+    attempting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await attempting
+
+
+async def test_withdrawal_wins_over_the_timeout(handlers: Handlers, threads: Threads) -> None:
+    """An attempt that is withdrawn while its handler still cleans up after the time-out has not failed."""
+    clock, cleaning, clean = ManualClock(), asyncio.Event(), asyncio.Event()
+
+    @handlers.on("message.received", timeout=5)
+    async def tidy(event: MessageReceived, context: Context) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cleaning.set()
+            await clean.wait()
+
+    attempts = Attempts(handlers, 5, RetryPolicy(), threads, clock, get_logger("test"))
+    one = held()
+    attempting = asyncio.ensure_future(attempts.make(one))
+    await clock.advance(5)
+    await cleaning.wait()
     one.withdrawn = True
     attempting.cancel()
     with pytest.raises(asyncio.CancelledError):

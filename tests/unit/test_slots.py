@@ -20,10 +20,10 @@ ALIKE = {MESSAGES: Topic(), STATUSES: Topic()}
 async def no_work_is_left() -> AsyncIterator[None]:
     """End what still runs when a test is over."""
     yield
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in left:
-        task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
+    while left := asyncio.all_tasks() - {asyncio.current_task()}:  # the end of one begins another
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 async def turn_loop() -> None:
