@@ -53,9 +53,10 @@ class Fleet:
         """Give the processor that runs as process `pid`."""
         return next(member for member in self.members if member.pid == pid)
 
-    def open_gate(self) -> None:
-        """Let the handlers go on that wait at the gate."""
-        Path(f"{self.pair.record}.open").touch()
+    def open_gate(self, *members: ServiceProcess) -> None:
+        """Let the handlers go on that wait at the gate, in `members` or everywhere."""
+        for end in [f".{member.pid}" for member in members] or [""]:
+            Path(f"{self.pair.record}.open{end}").touch()
 
     def _owner(self, partition: int) -> int | None:
         owner, term = self.pair.redis.execute_command("HMGET", keys.lease(partition), "owner", "term")
@@ -87,6 +88,11 @@ class Record:
             file.seek(after)
             whole, _, _ = file.read().rpartition(b"\n")
         return [json.loads(line) for line in whole.splitlines() if word.encode() in line]
+
+    async def ends(self, sid: str, member: ServiceProcess, *, after: int = 0) -> None:
+        """Wait until an attempt of message or call `sid` comes to its end in `member`."""
+        end = ("end", member.pid)
+        await until(lambda: end in {(line["what"], line["pid"]) for line in self.lines(after, sid)}, f"{sid} ends")
 
     async def begins(self, sid: str, *, after: int = 0, besides: int = 0) -> int:
         """Wait until an attempt of message or call `sid` begins in another process than `besides`; gives that process."""

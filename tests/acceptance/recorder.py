@@ -2,8 +2,8 @@
 
 One line for each attempt, appended with a single write to the file that HOOKLINE_TEST_RECORD names, so that it survives even
 a SIGKILL right after it; several processors may share the file. Handlers that wait at the gate go on once there is a file of
-the same name with `.open` behind it. HOOKLINE_TEST_TIMEOUT_S is the time-out of messages, HOOKLINE_TEST_WORK_S how long each
-takes.
+the same name with `.open` behind it, those of one process also with `.open.` and its id. HOOKLINE_TEST_TIMEOUT_S is the
+time-out of messages, HOOKLINE_TEST_WORK_S how long each takes.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from processor import Context, Handlers, MessageReceived, MessageStatus, Reject,
 handlers = Handlers()
 
 _FILE = os.open(os.environ["HOOKLINE_TEST_RECORD"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-_GATE = os.environ["HOOKLINE_TEST_RECORD"] + ".open"
+_GATES = [os.environ["HOOKLINE_TEST_RECORD"] + end for end in (".open", f".open.{os.getpid()}")]
 _TIMEOUT_S = float(os.environ.get("HOOKLINE_TEST_TIMEOUT_S", "1"))
 _WORK_S = float(os.environ.get("HOOKLINE_TEST_WORK_S", "0"))
 _POLL_S = 0.01
@@ -58,7 +58,7 @@ async def take_time(body: str) -> None:
 
 def is_open() -> bool:
     """Tell whether the gate is open."""
-    return os.path.exists(_GATE)  # noqa: PTH110
+    return any(map(os.path.exists, _GATES))
 
 
 @handlers.on("message.status")

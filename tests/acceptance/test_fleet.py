@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from shared.partitions import partition_of
+from shared.topics import STATUSES
 from tests.acceptance.fleet import Fleet, started_fleet
 from tests.acceptance.flood import SETTINGS, Flood
 from tests.acceptance.history import NO_FAULT, Fault, History
@@ -17,6 +19,7 @@ from tests.support.kinds import call_status, sid
 from tests.support.redis_server import RedisServer
 from tests.support.service_process import ServiceProcess
 from tests.support.services import Services
+from tests.support.stored import PARTITIONS
 from tests.support.waiting import until
 from tests.support.webhooks import TOKEN, Twilio
 
@@ -80,12 +83,14 @@ class Run:
         await self.fleet.record.begins(call, after=before, besides=member.pid)
         await asyncio.sleep(STOPPED_S - self._seconds())  # the length of the fault
         print(f"stopped: for {self._seconds():.1f} s")
-        self.fleet.open_gate()
         self._begin("continued")
+        self.fleet.open_gate(member)
         member.resume()
+        await self.fleet.record.ends(call, member, after=before)
+        await self._assert_fenced(member, partitions, call)
+        self.fleet.open_gate()
         self.live.append(member)
         await self._shared()
-        await self._assert_lost(member, partitions)
 
     async def join(self) -> None:
         """Add one."""
@@ -127,15 +132,22 @@ class Run:
         assert seconds <= LONGEST_SHARING_S
         await self.flood.more(CALM)
 
-    async def _assert_lost(self, member: ServiceProcess, partitions: Collection[int]) -> None:
-        """It notices that it has lost what it had when it was stopped.
+    async def _assert_fenced(self, member: ServiceProcess, partitions: Collection[int], call: str) -> None:
+        """It notices that it has lost what it had, and what its thread came to so late does not settle the call.
 
-        What its thread came to meanwhile, Redis refuses, or it is dropped: that depends on whether it notices the loss first.
+        Redis refuses that, or it is not even sent: that depends on whether the processor notices the loss first.
         """
-        lost = [line["partition"] for line in member.logs if line["event"] == "lost a partition"]
+        await until(lambda: lost_by(member) >= set(partitions), "it notices what it has lost")
+        await self.flood.more(CALM)
         refused = (await member.metrics())["hookline_fenced_total"]
-        print(f"continued: it noticed the loss of {len(lost)} partitions; Redis refused {refused:.0f} late settlements")
-        assert sorted(lost) == sorted(partitions)
+        print(
+            f"continued: it has noticed the loss of {len(partitions)} partitions; Redis refused {refused:.0f} late settlements"
+        )
+        assert self.fleet.pair.stored.pending(partition_of(call, PARTITIONS), STATUSES)
+
+
+def lost_by(member: ServiceProcess) -> set[int]:
+    return {line["partition"] for line in member.logs if line["event"] == "lost a partition"}
 
 
 @asynccontextmanager
