@@ -42,6 +42,10 @@ test-matrix: $(READY) ## run all tests on Redis 6.2, Redis 7.0 and Valkey 8
 soak: $(READY) ## eight minutes of load and random faults
 	@HOOKLINE_SOAK_S=$${HOOKLINE_SOAK_S:-480} $(BIN)/python -m pytest -s --timeout 0 tests/acceptance/test_soak.py
 
+.PHONY: fleet
+fleet: $(READY) ## a minute of load on four processors that are killed, stopped, added and asked to leave
+	@HOOKLINE_FLEET_S=$${HOOKLINE_FLEET_S:-60} $(BIN)/python -m pytest -s --timeout 0 tests/acceptance/test_fleet.py
+
 .PHONY: check
 check: $(READY) ## lint, types, and the arrows between packages
 	@$(BIN)/ruff format --check --quiet . || { echo "Formatting differs: run make fmt"; exit 1; }

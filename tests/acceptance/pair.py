@@ -22,6 +22,9 @@ from tests.support.webhooks import Webhook
 
 Line = dict[str, Any]
 
+RECORD = "record.jsonl"
+"""Where the handlers write, in the folder of the services."""
+
 _PAUSE_S = 0.02  # between two tries to deliver
 
 
@@ -108,23 +111,27 @@ class Pair:
         return self.redis.xinfo_groups(stream) if self.redis.exists(stream) else []
 
 
-@asynccontextmanager
-async def started_pair(
-    backend: Backend, services: Services, folder: Path, *, url: str | None = None, settings: Mapping[str, str] | None = None
-) -> AsyncIterator[Pair]:
-    """Give a started pair whose retries come soon. It reaches `backend` by `url`, if there is a proxy between them."""
-    record = folder / "record.jsonl"
-    own = dict(settings or {})
-    processing = {
-        "REDIS_URL": url or backend.url,
+def processor_settings(redis_url: str, record: Path) -> dict[str, str]:
+    """Give the settings of a processor whose handlers write to `record`, as environment variables."""
+    return {
+        "REDIS_URL": redis_url,
         "PROCESSOR_HANDLERS": "tests.acceptance.recorder:handlers",
         "PROCESSOR_BACKOFF_BASE_S": "0.05",
         "PROCESSOR_MAX_ATTEMPTS": "4",
         "PROCESSOR_LEASE_S": "2",  # one that restarts after a kill waits until its old lease has run out
         "HOOKLINE_TEST_RECORD": str(record),
     }
+
+
+@asynccontextmanager
+async def started_pair(
+    backend: Backend, services: Services, folder: Path, *, url: str | None = None, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Pair]:
+    """Give a started pair whose retries come soon. It reaches `backend` by `url`, if there is a proxy between them."""
+    record = folder / RECORD
+    own = dict(settings or {})
     ingress = services.ingress(ingress_settings(url or backend.url) | own)
-    processor = services.processor(processing | own)
+    processor = services.processor(processor_settings(url or backend.url, record) | own)
     await asyncio.gather(ingress.start(), processor.start())
     async with aiohttp.ClientSession() as session:
         with backend.client as client:
