@@ -1,0 +1,333 @@
+"""Several processors share the partitions, and everything that can happen to them does, in sequences that nobody thought of.
+
+`HOOKLINE_TEST_EXAMPLES=200` tries that many other sequences, instead of the same few each time.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared import keys
+from shared.broker.append import Appended, Appender
+from shared.broker.connection import RedisConnectionManager
+from shared.broker.durability import Durability
+from shared.broker.options import RedisOptions
+from shared.broker.url import parse_redis_url
+from shared.topics import MESSAGES, STATUSES
+from tests.support.command_log import CommandLog
+from tests.support.crew import LEASE_S, PARTITIONS, URL, Crew, Member
+from tests.support.events import event
+from tests.support.logbook import Logbook
+from tests.support.own_loop import OwnClock, OwnLoop
+from tests.support.redis_pair import RedisPair
+from tests.support.referee import Referee
+
+EXAMPLES: Final = int(os.environ.get("HOOKLINE_TEST_EXAMPLES", "0"))
+MOST_MEMBERS: Final = 3
+KEYS: Final = ("a", "b", "c", "d")
+TOPICS: Final = (MESSAGES, STATUSES)
+LONG_S: Final = LEASE_S * 1.5
+NEVER: Final = 1_000_000
+
+
+class World:
+    """Redis, the processors, and who delivers to them."""
+
+    def __init__(self, pair: RedisPair, durability: Durability) -> None:
+        pair.reset()
+        self.pair = pair
+        self.referee = Referee(pair.master)
+        self.log = CommandLog(pair.master)
+        self.referee.begin_timeline(pair.master)
+        self._ingress = OwnLoop(lambda: pair.port)
+        self.crew = Crew(lambda: pair.port, self.referee, self.referee.check, self._ingress)
+        self._durability = durability
+        self._redis = self._ingress.run_until_complete(self._connect())
+        self._appender = Appender(self._redis, PARTITIONS, dedupe_window_s=3600, backlog_limit=NEVER)
+
+    async def _connect(self) -> RedisConnectionManager:
+        options = RedisOptions(parse_redis_url(URL), breaker_failures=NEVER)
+        return RedisConnectionManager(options, PARTITIONS, OwnClock(self._ingress), Logbook().logger, self._durability)
+
+    def deliver(self, topic: str, key: str, script: str) -> None:
+        """Append an event as ingress does, and note whether it counts as accepted."""
+        one = event(key=key)
+        delivery = self.referee.offered(topic, one, script)
+        timeout_s = 0.2 if self._durability is Durability.REPLICA else 5.0
+        appending = self._ingress.create_task(self._appender.append([(topic, one)], timeout_s))
+        self.crew.until(appending.done, "an event is delivered")
+        delivery.accepted = appending.result() == [Appended.NEW]
+
+    def member(self, number: int, suits: Callable[[Member], bool] = lambda _member: True) -> Member | None:
+        """Give one of those that suit, if there are any."""
+        suitable = [member for member in self.crew.members if suits(member)]
+        return suitable[number % len(suitable)] if suitable else None
+
+    def fail_over(self) -> None:
+        """Make the replica the master."""
+        self.referee.review(self.log.calls())
+        self.log.close()
+        self.pair.fail_over()
+        self.log = CommandLog(self.pair.master)
+        self.referee.begin_timeline(self.pair.master)
+        self.crew.cut()
+        for member in self.crew.members:
+            member.misled(LEASE_S)
+
+    def finish(self) -> None:
+        """Let everything come to its end, and look whether all is as it should be."""
+        self.referee.hurry = True
+        self.pair.catch_up()
+        for member in self.crew.members:
+            member.loop.linked = True
+            member.wake(stood_still=False)
+        if not any(not member.leaving for member in self.crew.members):
+            self.crew.join()
+        for attempt in self.referee.parked():
+            attempt.said.set_result("d")
+        self.crew.until(self.settled, "every event is settled")
+        for member in self.crew.members:
+            member.leave()
+        self.crew.until(lambda: not self.crew.members, "all have left")
+        self.referee.review(self.log.calls())
+        self.referee.conclude()
+
+    def settled(self) -> bool:
+        """Whether nothing is running, and nothing left in Redis."""
+        if self.referee.running:
+            return False
+        streams = [keys.topic(partition, topic) for partition in range(PARTITIONS) for topic in TOPICS]
+        return not any(self.pair.master.xlen(stream) for stream in streams)
+
+    def close(self) -> None:
+        """End all."""
+        self._ingress.run_until_complete(self._redis.close())
+        self.crew.close()
+        self.log.close()
+
+
+@dataclass(frozen=True)
+class Deliver:
+    """An event arrives."""
+
+    key: str
+    script: str = ""
+    topic: str = MESSAGES
+
+    def take(self, world: World) -> None:
+        world.deliver(self.topic, self.key, self.script)
+
+
+@dataclass(frozen=True)
+class End:
+    """A handler that waits ends as the letter says."""
+
+    number: int
+    letter: str
+
+    def take(self, world: World) -> None:
+        if parked := world.referee.parked():
+            parked[self.number % len(parked)].said.set_result(self.letter)
+
+
+@dataclass(frozen=True)
+class Join:
+    """Another processor starts."""
+
+    def take(self, world: World) -> None:
+        if len(world.crew.members) < MOST_MEMBERS:
+            world.crew.join()
+
+
+@dataclass(frozen=True)
+class Leave:
+    """A processor is told to stop."""
+
+    number: int
+
+    def take(self, world: World) -> None:
+        if member := world.member(self.number):
+            member.leave()
+
+
+@dataclass(frozen=True)
+class Crash:
+    """A processor vanishes."""
+
+    number: int
+
+    def take(self, world: World) -> None:
+        if member := world.member(self.number):
+            world.crew.crash(member)
+
+
+@dataclass(frozen=True)
+class Stall:
+    """A processor stands still."""
+
+    number: int
+
+    def take(self, world: World) -> None:
+        if member := world.member(self.number, lambda member: not member.loop.stopped):
+            world.referee.out_of_touch(member)
+            member.loop.halt()
+
+
+@dataclass(frozen=True)
+class Wake:
+    """It goes on; `stood_still` tells whether its clock did not."""
+
+    number: int
+    stood_still: bool
+
+    def take(self, world: World) -> None:
+        if member := world.member(self.number, lambda member: member.loop.stopped):
+            member.wake(stood_still=self.stood_still)
+
+
+@dataclass(frozen=True)
+class CutOff:
+    """A processor can no longer reach Redis."""
+
+    number: int
+
+    def take(self, world: World) -> None:
+        if member := world.member(self.number, lambda member: member.loop.linked):
+            world.referee.out_of_touch(member)
+            member.loop.linked = False
+            member.loop.cut()
+
+
+@dataclass(frozen=True)
+class Link:
+    """It can again."""
+
+    number: int
+
+    def take(self, world: World) -> None:
+        if member := world.member(self.number, lambda member: not member.loop.linked):
+            member.loop.linked = True
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Some time passes."""
+
+    seconds: float
+
+    def take(self, world: World) -> None:
+        world.crew.run(self.seconds)
+
+
+@dataclass(frozen=True)
+class FallBehind:
+    """The replica no longer follows."""
+
+    def take(self, world: World) -> None:
+        world.pair.fall_behind()
+
+
+@dataclass(frozen=True)
+class CatchUp:
+    """The replica follows again."""
+
+    def take(self, world: World) -> None:
+        world.pair.catch_up()
+
+
+@dataclass(frozen=True)
+class FailOver:
+    """The replica becomes the master, as it is."""
+
+    def take(self, world: World) -> None:
+        world.fail_over()
+
+
+Step = Deliver | End | Join | Leave | Crash | Stall | Wake | CutOff | Link | Pass | FallBehind | CatchUp | FailOver
+
+number = st.integers(0, MOST_MEMBERS - 1)
+delivered = st.builds(Deliver, st.sampled_from(KEYS), st.text("dperl", max_size=3), st.sampled_from(TOPICS))
+steps = st.one_of(
+    delivered,
+    delivered,
+    delivered,
+    st.builds(End, number, st.sampled_from("dderl")),
+    st.builds(Join),
+    st.builds(Leave, number),
+    st.builds(Crash, number),
+    st.builds(Stall, number),
+    st.builds(Wake, number, st.booleans()),
+    st.builds(CutOff, number),
+    st.builds(Link, number),
+    st.builds(Pass, st.sampled_from([0.01, 0.05, 0.2, LONG_S])),
+)
+fail_over_steps = st.one_of(steps, steps, steps, st.builds(FallBehind), st.builds(CatchUp), st.builds(FailOver))
+
+
+GOES_ON, STOOD_STILL = False, True
+LATE: Final = (Stall(0), Join(), Pass(2 * LONG_S))
+"""The only processor stands still, and another one takes over."""
+KNOWN: Final[dict[str, Sequence[Step]]] = {
+    "crash": [Deliver("a", "p"), Deliver("a"), Pass(0.05), Crash(0), Join()],
+    "late settlement": [Deliver("a", "pp"), Pass(0.05), *LATE, End(0, "d"), Wake(0, STOOD_STILL), Pass(0.05)],
+    "late failure": [Deliver("a", "pp"), Pass(0.05), *LATE, End(0, "e"), Wake(0, STOOD_STILL), Pass(0.05)],
+    "late death": [Deliver("a", "pp"), Pass(0.05), *LATE, End(0, "r"), Wake(0, STOOD_STILL), Pass(0.05)],
+    "late read": [*LATE, Stall(0), Deliver("a"), Wake(0, STOOD_STILL), Pass(0.02)],
+    "late attempt": [Deliver("a", "pp"), Deliver("a"), Pass(0.05), *LATE, End(0, "d"), Wake(0, GOES_ON), Pass(0.05)],
+}
+"""Sequences that go wrong if one of the precautions is missing, each."""
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[RedisPair]:
+    """Give a master and a replica."""
+    with RedisPair() as pair:
+        yield pair
+
+
+@contextmanager
+def world(pair: RedisPair, durability: Durability) -> Iterator[World]:
+    """Give a world with one processor that is at work."""
+    made = World(pair, durability)
+    try:
+        made.crew.join()
+        made.deliver(MESSAGES, "a", "")
+        made.crew.until(made.settled, "the first processor is at work")
+        pair.wait_in_step()
+        yield made
+    finally:
+        made.close()
+
+
+def play(pair: RedisPair, durability: Durability, taken: Sequence[Step]) -> None:
+    with world(pair, durability) as made:
+        for step in taken:
+            step.take(made)
+            made.crew.turn()
+        made.finish()
+
+
+@pytest.mark.parametrize("taken", KNOWN.values(), ids=KNOWN)
+def test_known_sequence(pair: RedisPair, taken: Sequence[Step]) -> None:
+    """What each precaution is for."""
+    play(pair, Durability.MEMORY, taken)
+
+
+@settings(max_examples=EXAMPLES or 6, derandomize=not EXAMPLES, database=None, print_blob=False)
+@given(st.lists(steps, min_size=5, max_size=25))
+def test_any_sequence(pair: RedisPair, taken: list[Step]) -> None:
+    """Each event is settled exactly once, in order, by the owner of its partition, whatever happens to the processors."""
+    play(pair, Durability.MEMORY, taken)
+
+
+@settings(max_examples=EXAMPLES or 3, derandomize=not EXAMPLES, database=None, print_blob=False)
+@given(st.lists(fail_over_steps, min_size=5, max_size=25))
+def test_any_sequence_with_fail_overs(pair: RedisPair, taken: list[Step]) -> None:
+    """The same, when Redis itself falls back to an older state; only what a replica had counts as accepted."""
+    play(pair, Durability.REPLICA, taken)
