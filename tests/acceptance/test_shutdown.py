@@ -129,7 +129,6 @@ async def test_second_signal_stops_at_once(own_redis: RedisServer, services: Ser
         pytest.param(
             call_status(CallSid=GATED),
             id="thread",
-            marks=pytest.mark.xfail(reason="stopping ends half-way with CancelledError", strict=True),
         ),
     ],
 )
@@ -161,7 +160,6 @@ async def test_stopped_past_its_lease_while_it_was_leaving(
         pytest.param(call_status(CallSid=next(one for one in SIDS if partition_of(one, PARTITIONS) == LAST)), id="thread"),
     ],
 )
-@pytest.mark.xfail(reason="a partition that goes to a newcomer gets only PROCESSOR_SHUTDOWN_S for what runs", strict=True)
 async def test_newcomer_waits_for_what_runs(
     webhook: Params, own_redis: RedisServer, services: Services, tmp_path: Path
 ) -> None:
