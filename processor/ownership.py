@@ -204,11 +204,13 @@ class Ownership:
         self._logger.info("took a partition", partition=number, term=term)
 
     def _drain(self, numbers: Iterable[int], within_s: float) -> None:
-        """Begin to hand over partitions, unless that has begun."""
+        """Hand over partitions, within that time even if it has begun already."""
         for number in numbers:
             owned = self._owned[number]
             if owned.draining is None:
                 owned.draining = self._end(number, self._hand_over(number, owned, within_s))
+            else:
+                owned.partition.hurry(within_s)
 
     async def _hand_over(self, number: int, owned: _Owned, within_s: float) -> None:
         await owned.partition.drain(within_s)

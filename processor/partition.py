@@ -28,6 +28,8 @@ from shared.topics import Topic
 
 _SETTLE_RESERVE_S: Final = 1.0
 """How much of the time for draining is kept for settling what the handlers finished."""
+_LOOK_S: Final = 0.25
+"""How soon draining notices that it has to hurry."""
 _CANCELLATION_S: Final = 1.0
 """How long a cancelled handler may take to end; one that ignores its cancellation is left behind."""
 
@@ -68,6 +70,7 @@ class Partition:
         self._trusted = asyncio.Event()
         self._trusted_until = -inf
         self._lapse: Cancellable | None = None
+        self._drained_by = inf
         self._ending = False
         self._ended = False
         self._running: dict[asyncio.Task[None], Held] = {}
@@ -103,16 +106,20 @@ class Partition:
 
     async def drain(self, timeout_s: float) -> None:
         """End well: read and begin nothing more, and settle what the running handlers come to within `timeout_s` seconds."""
-        deadline = self._clock.monotonic() + timeout_s
         self._ending = True
+        self.hurry(timeout_s)
         await self._stop_reading()
-        if self._running:
-            await asyncio.wait(self._running, timeout=max(0.0, timeout_s - _SETTLE_RESERVE_S))
+        while self._running and (left_s := self._drained_by - _SETTLE_RESERVE_S - self._clock.monotonic()) > 0:
+            await asyncio.wait(self._running, timeout=min(left_s, _LOOK_S))
         if self._running:
             self._logger.warning("handlers cancelled at the deadline, their events are handled anew", events=len(self._running))
         await self._withdraw()
-        await self._settler.stop(max(_SETTLE_RESERVE_S, deadline - self._clock.monotonic()))
+        await self._settler.stop(max(_SETTLE_RESERVE_S, self._drained_by - self._clock.monotonic()))
         self._end()
+
+    def hurry(self, timeout_s: float) -> None:
+        """Let draining end within `timeout_s` seconds from now, if it had longer."""
+        self._drained_by = min(self._drained_by, self._clock.monotonic() + timeout_s)
 
     async def abandon(self) -> None:
         """End at once, draining or not: another processor has the partition."""

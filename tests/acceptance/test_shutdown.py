@@ -38,6 +38,9 @@ def partition(sender: str) -> int:
     return partition_of(f"{sender}:{RECIPIENT}", PARTITIONS)
 
 
+AT_THE_LAST: Final = next(sender for sender in SENDERS if partition(sender) == LAST)
+
+
 async def texted(fleet: Fleet, body: str, sender: str) -> str:
     """Deliver a message; gives its SID."""
     message_sid = sid("SM")
@@ -156,7 +159,7 @@ async def test_stopped_past_its_lease_while_it_was_leaving(
 @pytest.mark.parametrize(
     "webhook",
     [
-        pytest.param(message(Body="gate", From=next(sender for sender in SENDERS if partition(sender) == LAST)), id="async"),
+        pytest.param(message(Body="gate", From=AT_THE_LAST), id="async"),
         pytest.param(call_status(CallSid=next(one for one in SIDS if partition_of(one, PARTITIONS) == LAST)), id="thread"),
     ],
 )
@@ -174,6 +177,21 @@ async def test_newcomer_waits_for_what_runs(
         await fleet.shared(fleet.members)
         await until(fleet.pair.settled, "all is settled")
         assert len(fleet.pair.lines("begin")) == len(fleet.pair.lines()) == 1
+
+
+async def test_stopping_hurries_a_hand_over(own_redis: RedisServer, services: Services, tmp_path: Path) -> None:
+    """A processor that waits for a handler, to hand its partition over, waits no longer than it may once it is told to stop."""
+    async with started_fleet(own_redis, services, tmp_path, 1, LONG_LEASE | {"PROCESSOR_SHUTDOWN_S": "0"}) as fleet:
+        (leaver,) = fleet.members
+        await fleet.pair.deliver(Twilio().webhook(message(Body="gate", MessageSid=GATED, From=AT_THE_LAST)))
+        await until(lambda: len(fleet.pair.lines("begin")) == 1, "it runs")
+        newcomer = await fleet.join()
+        await until(lambda: len(fleet.partitions_of(newcomer)) >= PARTITIONS // 2 - 1, "the newcomer has what is free")
+        assert await leaver.stop() == 0
+        assert await fleet.record.begins(GATED, besides=leaver.pid) == newcomer.pid
+        fleet.open_gate()
+        await until(fleet.pair.settled, "all is settled")
+        assert attempts(fleet, "begin") == [(GATED, 1), (GATED, 1)]
 
 
 async def test_rolling_restart_under_load(backend: Backend, services: Services, tmp_path: Path) -> None:
