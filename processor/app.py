@@ -17,6 +17,7 @@ from processor.retry import RetryPolicy
 from processor.settings import ProcessorSettings
 from processor.slots import Slots
 from processor.threads import Threads
+from processor.watchdog import Watchdog
 from processor.window import Window
 from shared.admin import Admin
 from shared.broker.connection import RedisConnectionManager
@@ -49,6 +50,7 @@ class Processor:
         self._gauges = BacklogGauges(self._redis, settings.partitions, DEFAULT_TOPICS, self._slots, clock)
         self._attempts = self._make_attempts(handlers)
         self._lifespan = Lifespan(handlers, clock, logger)
+        self._watchdog = Watchdog(handlers, logger)
         name = f"{gethostname()}:{getpid()}:{token_hex(4)}"
         leases = Leases(self._redis, name, settings.lease_s, settings.lease_s / _LEASE_QUESTIONS)
         self._ownership = Ownership(
@@ -77,6 +79,7 @@ class Processor:
         self._health.ready["shutdown"] = lambda: "shutting down" if self._stopping else None
         admin_port = await self._admin.start()
         self._logger.info("listening", admin_port=admin_port)
+        self._watchdog.start()
         self._tasks = [
             await supervisor.spawn("reading", self._read(supervisor)),
             await supervisor.spawn("handlers", self._slots.watch()),
@@ -97,6 +100,7 @@ class Processor:
             await self._monitor.close()  # not before: settling may still wait for Redis
         await self._redis.close()
         await self._admin.stop()
+        self._watchdog.stop()
 
     async def _read(self, supervisor: Supervisor) -> None:
         await self._lifespan.start()
