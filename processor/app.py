@@ -66,7 +66,7 @@ class Processor:
             slots=Slots(settings.concurrency, settings.topics, self._clock),
             attempts=Attempts(handlers, settings.handler_timeout_s, retry, self._threads, self._clock, self._logger),
             destinations=Destinations(settings.breaker_failures, self._clock, self._logger),
-            quarantine=Quarantine(),
+            quarantine=Quarantine(self._clock),
             clock=self._clock,
             logger=self._logger,
         )

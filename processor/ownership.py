@@ -72,7 +72,7 @@ class Ownership:
         self._known: set[int] = set()
         self._present: list[str] = []
         self._met_at = -inf
-        self._answering_since = dict.fromkeys(range(partitions), -inf)
+        self._answering_since = dict.fromkeys(range(partitions), inf)
         self._round = asyncio.Lock()
         self._leaving = False
         self._problem: str | None = "no lease was asked for yet"

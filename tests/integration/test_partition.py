@@ -46,6 +46,7 @@ class Bench:
 
     def __init__(self, broker: RedisConnectionManager, logbook: Logbook) -> None:
         self.begun: list[str] = []
+        self.stubborn = False
         self.open = asyncio.Event()
         self.open.set()
         self._broker = broker
@@ -60,11 +61,16 @@ class Bench:
         @handlers.on("*")
         async def work(event: WebhookEvent, _context: Context) -> None:
             self.begun.append(event.id)
-            await self.open.wait()
+            while not self.open.is_set():
+                try:
+                    await self.open.wait()
+                except asyncio.CancelledError:
+                    if not self.stubborn:
+                        raise
 
         attempts = Attempts(handlers, 60, RetryPolicy(), self._threads, clock, logger)
         slots = Slots(10, TOPICS, clock)
-        workshop = Workshop(TOPICS, WINDOW, slots, attempts, Destinations(5, clock, logger), Quarantine(), clock, logger)
+        workshop = Workshop(TOPICS, WINDOW, slots, attempts, Destinations(5, clock, logger), Quarantine(clock), clock, logger)
         consumer = Consumer(self._broker, PARTITION, list(TOPICS), await claim(self._broker))
         partition = Partition(PARTITION, consumer, workshop)
         partition.trust(clock.monotonic() + 60)
@@ -170,6 +176,23 @@ async def test_what_was_pending_is_on_record_while_it_is_attempted(bench: Bench,
     await until(lambda: stored.events() == [], "it is settled")
     assert stored.retry_records(PARTITION) == {}
     await partition.drain(5)
+
+
+async def test_handler_that_outlives_the_shutdown_is_not_suspected(
+    bench: Bench, stored: Stored, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though it ignores its cancellation: a graceful stop, time and again, makes no event poison."""
+    monkeypatch.setattr("processor.partition._CANCELLATION_S", 0.01)
+    bench.stubborn = True
+    bench.open.clear()
+    (pending,) = await bench.put(1)
+    for _ in range(4):
+        partition = await bench.start()
+        await until(lambda: bench.begun == [pending.id], "it is being handled")
+        await partition.drain(0)
+        assert stored.retry_records(PARTITION) == {}
+        bench.begun.clear()
+    bench.open.set()
 
 
 async def test_entries_pending_under_nobody_are_found(

@@ -14,13 +14,14 @@
 -- Guarantees: an event is removed from its stream only together with its pending entry, and a dead letter is a copy of the
 -- entry, field by field, undecodable ones included, written before its entry goes. Running it again changes nothing that
 -- was done: an entry that is no longer pending writes no dead letter. If Redis refuses a command, what came before it stays
--- done, and running it again does the rest.
+-- done, and running it again does the rest. It works while Redis has no memory left: settling is how memory comes free.
 
 local retries, dead_letters, group = KEYS[2], KEYS[3], ARGV[1]
 local lease = redis.call('HMGET', KEYS[1], 'owner', 'term')
 if lease[1] ~= ARGV[2] or lease[2] ~= ARGV[3] then
   return redis.error_reply('FENCED another processor has taken the partition')
 end
+redis.call('HDEL', retries, '') -- first: after a write that takes no memory, Redis lets the others through without any
 local done, recorded, failed, dead = unpack(cmsgpack.unpack(ARGV[4]))
 
 for _, item in ipairs(done) do
