@@ -104,6 +104,8 @@ class Member:
         """Whether it has stopped, as it was asked to."""
         if self.supervisor is not None and self.supervisor.failure is not None:
             raise self.supervisor.failure
+        if self._life.cancelled():
+            raise StuckError(f"{self.name} was cancelled from inside while it stopped")
         if self._life.done():
             self._life.result()
         return self._life.done()
