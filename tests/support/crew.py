@@ -45,7 +45,7 @@ _SETTINGS: Final = {
     "PROCESSOR_BACKOFF_MAX_S": "0.05",
 }
 _NAP_S: Final = 0.0001
-_PATIENCE_S: Final = 15.0
+_PATIENCE_S: Final = 10.0
 
 
 class StuckError(AssertionError):
