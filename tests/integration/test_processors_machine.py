@@ -175,6 +175,7 @@ class Crash:
 
     def take(self, world: World) -> None:
         if member := world.member(self.number):
+            world.referee.out_of_touch(member)
             world.crew.crash(member)
 
 
