@@ -15,7 +15,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from unittest.mock import patch
 
 from processor.app import Processor
@@ -183,7 +183,7 @@ def _done() -> "asyncio.Future[int]":
 def build(name: str, handlers: Handlers, clock: OwnClock, logbook: Logbook) -> Processor:
     """Put a processor together as the service does, but for its name, its admin port, and a lease too short to be allowed."""
     settings = ProcessorSettings.model_validate(_SETTINGS).model_copy(update={"lease_s": LEASE_S})
-    parts = {"Admin": _Nothing, "Watchdog": _Nothing, "token_hex": lambda _size: name}
+    parts: dict[str, Any] = {"Admin": _Nothing, "Watchdog": _Nothing, "token_hex": lambda _size: name}
     with patch.multiple("processor.app", **parts):
         return Processor(settings, handlers, Threads(1), clock, logbook.logger)
 
