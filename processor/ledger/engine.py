@@ -1,7 +1,7 @@
 """Connections to the database: SQLAlchemy's engine and pool, set up the same way by whoever uses the ledger."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,13 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from processor.ledger.errors import translate
+from processor.ledger.metrics import DATABASE_POOL_CONNECTIONS
 from processor.ledger.settings import LedgerSettings
 from processor.ledger.url import DatabaseUrl, parse_database_url
 from shared.errors import SettingsError
 
 _APPLICATION = "hookline"
+_WAITING = DATABASE_POOL_CONNECTIONS.labels("waiting")
 
 
 def database_of(settings: LedgerSettings) -> DatabaseUrl:
@@ -69,8 +71,12 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
     """
     try:
-        async with engine.begin() as connection:
-            yield connection
+        with ExitStack() as waiting:
+            waiting.enter_context(_WAITING.track_inprogress())
+            async with engine.connect() as connection:
+                waiting.close()
+                async with connection.begin():
+                    yield connection
     except Exception as error:
         raise translate(error) from error
 
