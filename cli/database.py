@@ -18,9 +18,10 @@ def with_engine(settings: LedgerSettings, work: "Callable[[AsyncEngine], Awaitab
 
     Raises:
         SettingsError: if no database is set.
+        DatabaseUnavailableError: if it is a file that cannot be made.
 
     """
-    from processor.ledger.engine import make_engine  # noqa: PLC0415 - SQLAlchemy is only for those who have a database
+    from processor.ledger.engine import make_engine, prepare_file  # noqa: PLC0415 - only who has a database loads SQLAlchemy
 
     async def run() -> Result:
         engine = make_engine(settings)
@@ -29,6 +30,7 @@ def with_engine(settings: LedgerSettings, work: "Callable[[AsyncEngine], Awaitab
         finally:
             await engine.dispose()
 
+    prepare_file(settings)
     return asyncio.run(run())
 
 

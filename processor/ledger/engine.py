@@ -1,5 +1,6 @@
 """Connections to the database: SQLAlchemy's engine and pool, set up the same way by whoever uses the ledger."""
 
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
@@ -57,7 +58,6 @@ def make_engine(settings: LedgerSettings) -> AsyncEngine:
     )
     if database.file is not None:
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
-        _make_private(Path(database.file))
     return engine
 
 
@@ -99,9 +99,16 @@ def _set_up_sqlite(connection: DBAPIConnection, _record: object) -> None:
     cursor.close()
 
 
-def _make_private(file: Path) -> None:
-    """Let only its owner read a new file: it will hold personal data."""
+def prepare_file(settings: LedgerSettings) -> None:
+    """Make SQLite's file if it is missing, for its owner only: it will hold personal data.
+
+    Raises:
+        DatabaseUnavailableError: if it cannot be made.
+
+    """
+    file = database_of(settings).file
     try:
-        file.touch(mode=0o600, exist_ok=True)
+        if file is not None:
+            Path(file).touch(mode=0o600, exist_ok=True)
     except OSError:
-        return  # connecting tells why, as an error of the database
+        raise translate(sqlite3.OperationalError("unable to open database file")) from None

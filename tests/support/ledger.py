@@ -47,7 +47,7 @@ def settled(
     event = Event(
         id=event_id or new_event_id(made_at + next(_number)),
         kind=kind,
-        key=f"{PERSON}:{SHOP}",
+        key=":".join((params or {}).get(name, "") for name in ("From", "To")),
         dedupe_key=f"AC1:{next(_number)}",
         received_at=received_at,
         account="AC1",
