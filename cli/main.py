@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from cli import ledger
 from cli.config import config
 from cli.send import send
 from cli.status import status
@@ -20,6 +21,7 @@ app.command()(up)
 app.command()(send)
 app.command()(status)
 app.command()(config)
+app.add_typer(ledger.app, name="ledger")
 
 
 def main() -> None:

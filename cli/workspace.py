@@ -68,6 +68,11 @@ class Workspace:
         """The spool of the first ingress."""
         return self.path / "spool.db"
 
+    @property
+    def ledger(self) -> Path:
+        """The ledger, unless DATABASE_URL names another database."""
+        return self.path / "ledger.db"
+
     def lock(self) -> None:
         """Make the folder and claim it for this process.
 

@@ -97,6 +97,11 @@ class Ownership:
         if self._job is not None:
             await self._job.close()  # not before: what drains is still kept
 
+    @property
+    def numbers(self) -> list[int]:
+        """The partitions that are ours, those that drain included."""
+        return list(self._owned)
+
     def check(self) -> str | None:
         """Give the readiness check: why partitions cannot be owned, or one that is owned not be read; None if all is well."""
         return self._problem or next((problem for owned in self._owned.values() if (problem := owned.partition.check())), None)

@@ -36,7 +36,7 @@ _CANCELLATION_S: Final = 1.0
 
 @dataclass(frozen=True)
 class Workshop:
-    """What the partitions of one processor share."""
+    """What the partitions of one processor share. `room` is set while there is room for what becomes of events."""
 
     topics: Mapping[str, Topic]
     window: int
@@ -46,6 +46,7 @@ class Workshop:
     quarantine: Quarantine
     clock: Clock
     logger: Logger
+    room: asyncio.Event
 
 
 class Partition:
@@ -76,7 +77,7 @@ class Partition:
         self._running: dict[asyncio.Task[None], Held] = {}
         self._begun: dict[Held, Record] = {}
         self._parked: list[Lane] = []
-        self._reader = Reader(consumer, self._window, self._admit, self._trusted, self._clock, self._logger)
+        self._reader = Reader(consumer, self._window, self._admit, self._trusted, workshop.room, self._clock, self._logger)
         self._bodies = Bodies(consumer, self._supply, self._clock)
         self._lanes = Lanes(ordered, self._offer, self._bodies.want)
         self._settler = Settler(consumer, self._settled, self._clock, self._logger)

@@ -33,15 +33,23 @@ Admit = Callable[[str, Entry, Recovered | None], None]
 
 
 class Reader:
-    """Reads while `trusted` is set, and gives each entry once to `admit`, for which `window` has room."""
+    """Reads while `trusted` and `room` are set, and gives each entry once to `admit`, for which `window` has room."""
 
     def __init__(
-        self, consumer: Consumer, window: Window, admit: Admit, trusted: asyncio.Event, clock: Clock, logger: Logger
+        self,
+        consumer: Consumer,
+        window: Window,
+        admit: Admit,
+        trusted: asyncio.Event,
+        room: asyncio.Event,
+        clock: Clock,
+        logger: Logger,
     ) -> None:
         self._consumer = consumer
         self._window = window
         self._admit = admit
         self._trusted = trusted
+        self._room = room
         self._clock = clock
         self._logger = logger
         self._positions = dict.fromkeys(consumer.topics, _FROM_THE_START)
@@ -79,6 +87,7 @@ class Reader:
                 await self._prepare(known=known)
                 known = True
                 while True:
+                    await self._room.wait()
                     await self._sweep()
                     await self.read_once()
                     self._problem = None

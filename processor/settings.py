@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from shared.settings import Port, SharedSettings
+from processor.ledger.settings import LedgerSettings
+from shared.settings import Port
 
 _LOCATION = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
 
@@ -16,7 +17,7 @@ def _location(location: str) -> str:
     return location
 
 
-class ProcessorSettings(SharedSettings):
+class ProcessorSettings(LedgerSettings):
     """Everything the processor can be told."""
 
     handlers: Annotated[str, AfterValidator(_location)] | None = Field(

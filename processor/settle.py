@@ -179,6 +179,8 @@ def combine(batch: Iterable[tuple[Held, Outcome]], now_ms: int) -> Settlements:
                 pass
             case Done():
                 settlements.done.setdefault(held.topic, []).append(held.entry_id)
+                if held.record.failures:
+                    settlements.attempts.setdefault(held.topic, {})[held.entry_id] = held.record.failures + 1
             case Dead():
                 extra = letter(outcome, held.topic, held.entry_id, now_ms)
                 settlements.dead.append(DeadLetter(held.topic, held.entry_id, extra))

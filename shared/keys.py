@@ -46,6 +46,11 @@ def dead(partition: int) -> str:
     return f"hookline:{{{partition}}}:dead"
 
 
+def ledger(partition: int) -> str:
+    """Stream: settled events with their outcome, on their way to the database."""
+    return f"hookline:{{{partition}}}:ledger"
+
+
 def probe(partition: int) -> str:
     """Give a key that never exists: writing to it, if it did, shows whether the server takes writes."""
     return f"hookline:{{{partition}}}:probe"

@@ -5,8 +5,10 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import aiohttp
@@ -186,7 +188,7 @@ async def test_several_ingress_processes_share_the_port(machine: Machine) -> Non
         return await machine.accepted(1), await machine.accepted(2)
 
     await until_answer(send_and_ask, all, "both have got a webhook")
-    assert {file.name for file in (machine.folder / "var").glob("*.db")} == {"spool.db", "spool-2.db"}
+    assert {file.name for file in (machine.folder / "var").glob("spool*.db")} == {"spool.db", "spool-2.db"}
     up.send_signal(signal.SIGINT)
     assert await up.wait() == 0
     assert not _listens(machine.admin_port(1))
@@ -229,7 +231,7 @@ async def test_events_left_in_a_spool_are_not_forgotten(machine: Machine) -> Non
 async def test_empty_spool_path_means_no_spool(machine: Machine) -> None:
     """Whoever sets INGRESS_SPOOL_PATH to nothing gets no spool from `hookline up` either."""
     await machine.up("first.log", "--ingress", "2", INGRESS_SPOOL_PATH="")
-    assert not list(machine.folder.rglob("*.db"))
+    assert not list(machine.folder.rglob("spool*.db"))
 
 
 async def test_status_tells_of_everything_that_runs(machine: Machine) -> None:
@@ -250,7 +252,10 @@ async def test_status_tells_of_everything_that_runs(machine: Machine) -> None:
     assert found["topics"]["calls"] == {"events": 0, "oldest_ms": None}
     assert [service["name"] for service in found["services"]] == ["ingress-1", "ingress-2", "processor"]
     assert [service["spool_events"] for service in found["services"]] == [0, 0, None]
-    assert all(service["ready"] and service["breakers"] == {"redis": "closed"} for service in found["services"])
+    assert all(service["ready"] for service in found["services"])
+    *ingresses, processor = (service["breakers"] for service in found["services"])
+    assert ingresses == [{"redis": "closed"}] * 2
+    assert processor == {"redis": "closed", "database": "closed"}
 
     up.send_signal(signal.SIGINT)
     assert await up.wait() == 0
@@ -292,3 +297,27 @@ async def test_status_names_what_is_missing(machine: Machine, redis_url: str) ->
     assert code == 1
     assert "Redis cannot be reached" in output
     assert "Traceback" not in output
+
+
+async def test_history_is_kept_without_being_asked_for(machine: Machine) -> None:
+    """`hookline up` keeps a ledger in its folder, which has what was handled by the time it has stopped."""
+    (machine.folder / "go").touch()
+    up = await machine.up("first.log")
+    await machine.send(message(Body="for the record"))
+    await until(lambda: "handled: for the record" in machine.read("first.log"), "it is handled")
+    up.send_signal(signal.SIGINT)
+    assert await up.wait() == 0
+    file = machine.folder / "var" / "ledger.db"
+    with closing(sqlite3.connect(file)) as ledger:
+        assert ledger.execute("SELECT body, direction, status FROM messages").fetchall() == [
+            ("for the record", "inbound", "received")
+        ]
+        assert ledger.execute("SELECT outcome, attempts FROM events").fetchall() == [("done", 1)]
+    assert file.stat().st_mode & 0o077 == 0
+    assert "Traceback" not in machine.read("first.log")
+
+
+async def test_no_database_means_no_ledger(machine: Machine) -> None:
+    """Whoever sets DATABASE_URL to nothing gets no ledger from `hookline up` either."""
+    await machine.up("first.log", DATABASE_URL="")
+    assert not (machine.folder / "var" / "ledger.db").exists()

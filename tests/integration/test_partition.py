@@ -70,7 +70,10 @@ class Bench:
 
         attempts = Attempts(handlers, 60, RetryPolicy(), self._threads, clock, logger)
         slots = Slots(10, TOPICS, clock)
-        workshop = Workshop(TOPICS, WINDOW, slots, attempts, Destinations(5, clock, logger), Quarantine(clock), clock, logger)
+        room = asyncio.Event()
+        room.set()
+        destinations, quarantine = Destinations(5, clock, logger), Quarantine(clock)
+        workshop = Workshop(TOPICS, WINDOW, slots, attempts, destinations, quarantine, clock, logger, room)
         consumer = Consumer(self._broker, PARTITION, list(TOPICS), await claim(self._broker))
         partition = Partition(PARTITION, consumer, workshop)
         partition.trust(clock.monotonic() + 60)
