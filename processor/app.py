@@ -74,7 +74,7 @@ class Processor:
         retry = RetryPolicy(max_attempts=settings.max_attempts, base_s=settings.backoff_base_s, max_s=settings.backoff_max_s)
         return Workshop(
             topics=settings.topics,
-            window=settings.window,
+            window=settings.window_size(),
             slots=Slots(settings.concurrency, settings.topics, self._clock),
             attempts=Attempts(handlers, settings.handler_timeout_s, retry, self._threads, self._clock, self._logger),
             destinations=Destinations(settings.breaker_failures, self._clock, self._logger),

@@ -1,6 +1,6 @@
 """The wire format of a dead letter: the event's own fields, as they were in its stream, followed by these. Pure.
 
-dead.reason      rejected, exhausted, timed_out, unhandled or undecodable
+dead.reason      rejected, exhausted, timed_out, unhandled, undecodable or poison
 dead.error       type of the error
 dead.message     its message
 dead.traceback   the end of its traceback, or empty

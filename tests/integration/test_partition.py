@@ -47,6 +47,7 @@ class Bench:
     def __init__(self, broker: RedisConnectionManager, logbook: Logbook) -> None:
         self.begun: list[str] = []
         self.stubborn = False
+        self.failing = False
         self.open = asyncio.Event()
         self.open.set()
         self._broker = broker
@@ -58,9 +59,11 @@ class Bench:
     async def start(self) -> Partition:
         handlers, clock, logger = Handlers(), SystemClock(), self._logbook.logger
 
-        @handlers.on("*")
+        @handlers.on("*", breaker="crm")
         async def work(event: WebhookEvent, _context: Context) -> None:
             self.begun.append(event.id)
+            if self.failing:
+                raise ConnectionError("the CRM is away")
             while not self.open.is_set():
                 try:
                     await self.open.wait()
@@ -196,6 +199,23 @@ async def test_handler_that_outlives_the_shutdown_is_not_suspected(
         assert stored.retry_records(PARTITION) == {}
         bench.begun.clear()
     bench.open.set()
+
+
+async def test_events_wait_while_what_they_need_is_away(bench: Bench, stored: Stored, logbook: Logbook) -> None:
+    """After some failures the others are not attempted, but for a probe now and then; once it is back all are settled."""
+    bench.failing = True
+    events = [(await bench.put(1, nth_key=number))[0] for number in range(20)]
+    partition = await bench.start()
+    await until(lambda: logbook.find("breaker changed") is not None, "the breaker opens")
+    attempted = len(bench.begun)
+    await until(lambda: len(bench.begun) > attempted, "an event is the probe")
+    assert len(set(bench.begun)) < len(events), "most wait"
+    bench.failing = False
+    await until(lambda: stored.events() == [], "all are settled")
+    assert set(bench.begun) == set(ids(events))
+    assert stored.dead_letters(PARTITION) == []
+    assert stored.retry_records(PARTITION) == {}
+    await partition.drain(5)
 
 
 async def test_entries_pending_under_nobody_are_found(
