@@ -36,7 +36,9 @@ app.command(rich_help_panel=_START, epilog=_codes("every answer was a 2xx", "one
 app.command(rich_help_panel=_LOOK, epilog=_codes("all is well, or --watch was ended", "something is not as it should be"))(
     status
 )
-app.command(rich_help_panel=_LOOK)(config)
+app.command(rich_help_panel=_LOOK, epilog="Exit codes: 0 every setting is right. 2 some are wrong, or the command line is.")(
+    config
+)
 
 
 def main() -> None:
