@@ -47,7 +47,7 @@ def send(
     secrets = parse_secrets(filter(None, (token or facts.auth_token).split(",")))
     if not secrets:
         raise SendError("No auth token to sign with. Start `hookline up` first, or set TWILIO_AUTH_TOKEN as ingress has it.")
-    params = parameters(what, sender, recipient, body) | dict(_split(item) for item in param or ())
+    params = {**parameters(what, sender, recipient, body), **dict(_split(item) for item in param or ())}
     status, answer, seconds = asyncio.run(_post(sign(target.partition("#")[0], params, secrets[0].value.decode())))
     typer.echo(f"{status} {answer}".rstrip() + f"  in {seconds * 1000:.1f} ms")
     if status >= 300:  # noqa: PLR2004 - not a 2xx

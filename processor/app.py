@@ -19,6 +19,7 @@ from processor.retry import RetryPolicy
 from processor.settings import ProcessorSettings
 from processor.slots import Slots
 from processor.threads import Threads
+from processor.watchdog import Watchdog
 from shared.admin import Admin
 from shared.broker.connection import RedisConnectionManager
 from shared.broker.consume import Consumer
@@ -51,6 +52,7 @@ class Processor:
         self._slots = self._workshop.slots
         self._gauges = BacklogGauges(self._redis, settings.partitions, list(settings.topics), self._slots, clock)
         self._lifespan = Lifespan(handlers, clock, logger)
+        self._watchdog = Watchdog(handlers, logger)
         self._ownership = self._make_ownership(handlers)
         self._tasks: list[Job[None]] = []
         self._monitor: Job[None] | None = None
@@ -90,6 +92,7 @@ class Processor:
         self._health.ready["shutdown"] = lambda: "shutting down" if self._stopping else None
         admin_port = await self._admin.start()
         self._logger.info("listening", admin_port=admin_port)
+        self._watchdog.start()
         self._tasks = [
             await supervisor.spawn("reading", self._read(supervisor)),
             await supervisor.spawn("handlers", self._slots.watch()),
@@ -110,6 +113,7 @@ class Processor:
             await self._monitor.close()  # not before: settling may still wait for Redis
         await self._redis.close()
         await self._admin.stop()
+        self._watchdog.stop()
 
     async def _read(self, supervisor: Supervisor) -> None:
         await self._lifespan.start()
