@@ -6,6 +6,7 @@ from typing import Final
 import typer
 
 from cli.config import config
+from cli.doctor import doctor
 from cli.send import send
 from cli.status import status
 from cli.up import up
@@ -36,6 +37,7 @@ app.command(rich_help_panel=_START, epilog=_codes("every answer was a 2xx", "one
 app.command(rich_help_panel=_LOOK, epilog=_codes("all is well, or --watch was ended", "something is not as it should be"))(
     status
 )
+app.command(rich_help_panel=_LOOK, epilog=_codes("nothing is wrong; there may be warnings", "something is"))(doctor)
 app.command(rich_help_panel=_LOOK, epilog="Exit codes: 0 every setting is right. 2 some are wrong, or the command line is.")(
     config
 )

@@ -162,6 +162,7 @@ class Pair:
             auth_token=token if self._ingress.auth_tokens == (token,) else "",
             redis_url="" if parse_redis_url(self._ingress.redis_url).secrets else self._ingress.redis_url,
             admin_ports=self._admin_ports(),
+            handlers=self._processor.handlers or "",
         )
 
     def _say_how(self) -> None:

@@ -41,6 +41,7 @@ class Facts(msgspec.Struct, frozen=True):
     auth_token: str = ""
     redis_url: str = ""
     admin_ports: dict[str, int] = {}
+    handlers: str = ""
 
 
 class Workspace:

@@ -59,6 +59,17 @@ async def servers(redis: RedisConnectionManager, partitions: int) -> list[Server
     return [parse_info(answer) for answer in answers]
 
 
+async def is_among_newest(redis: RedisConnectionManager, stream: str, word: str, count: int) -> bool:
+    """Tell whether `word` stands in one of the newest `count` entries of `stream`.
+
+    Raises:
+        BrokerUnavailableError: if Redis did not answer.
+
+    """
+    found = await redis.execute("look", stream, "XREVRANGE", stream, "+", "-", "COUNT", count)
+    return any(word.encode() in value for _, fields in found for value in fields)
+
+
 def _sum(lengths: Sequence[int], firsts: Sequence[list[tuple[bytes, object]]]) -> Backlog:
     oldest = [int(entries[0][0].partition(b"-")[0]) for entries in firsts if entries]
     return Backlog(sum(lengths), min(oldest, default=None))
