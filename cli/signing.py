@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from twilio.request_validator import RequestValidator
 
 from shared.forms import FORM
+from shared.samples.webhook import Webhook
 
 _JSON: Final = "application/json"
 
@@ -24,6 +25,13 @@ class SignedRequest:
     url: str
     headers: Mapping[str, str]
     body: bytes
+
+
+def sign_webhook(url: str, webhook: Webhook, token: str) -> SignedRequest:
+    """Give the request that carries `webhook` to `url`, signed with auth token `token`."""
+    if webhook.content_type.startswith(FORM):
+        return sign_form(url, webhook.params, token)
+    return sign_json(url, webhook.body, token)
 
 
 def sign_form(url: str, params: Mapping[str, str], token: str) -> SignedRequest:

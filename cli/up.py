@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli import embedded_redis, ingresses
+from cli.admin_address import AdminAddress, reachable
 from cli.ingresses import IngressProcess
 from cli.part import Part, UpError
 from cli.workspace import Facts, Workspace
@@ -163,6 +164,7 @@ class Pair:
             redis_url="" if parse_redis_url(self._ingress.redis_url).secrets else self._ingress.redis_url,
             admin_ports=self._admin_ports(),
             handlers=self._processor.handlers or "",
+            local_url=f"http://{AdminAddress('', reachable(self._ingress.host), self._ingress.port).place}",
         )
 
     def _say_how(self) -> None:

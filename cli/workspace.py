@@ -42,6 +42,7 @@ class Facts(msgspec.Struct, frozen=True):
     redis_url: str = ""
     admin_ports: dict[str, int] = {}
     handlers: str = ""
+    local_url: str = ""
 
 
 class Workspace:

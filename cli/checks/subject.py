@@ -60,7 +60,7 @@ def _adopt_running(data: Path) -> bool:
         "TWILIO_AUTH_TOKEN": facts.auth_token,
         "PROCESSOR_HANDLERS": facts.handlers,
         "INGRESS_HOST": "127.0.0.1",
-        "INGRESS_PORT": str(urlsplit(facts.public_url).port or ""),
+        "INGRESS_PORT": str(urlsplit(facts.local_url or facts.public_url).port or ""),
         "INGRESS_ADMIN_PORT": str(ports[0]) if ports else "",
         "PROCESSOR_ADMIN_PORT": str(facts.admin_ports.get("processor", "")),
     }

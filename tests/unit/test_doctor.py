@@ -153,7 +153,14 @@ def test_running_pair_is_examined(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("var").mkdir()
     workspace = Workspace(Path("var"))
     workspace.announce(
-        Facts("http://127.0.0.1:8123", "0" * 32, "unix:///run/r.sock", {"ingress-1": 9123, "processor": 9124}, "bot:handlers")
+        Facts(
+            PUBLIC_URL,
+            "0" * 32,
+            "unix:///run/r.sock",
+            {"ingress-1": 9123, "processor": 9124},
+            "bot:handlers",
+            "http://127.0.0.1:8123",
+        )
     )
     examined = Subject.now(Path("var"), online=False, send=False)
     assert examined.ingress is not None
