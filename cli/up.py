@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli import embedded_redis, ingresses
+from cli.admin_address import AdminAddress, reachable
 from cli.database import prepare_ledger
 from cli.ingresses import IngressProcess
 from cli.part import Part, UpError
@@ -168,6 +169,8 @@ class Pair:
             auth_token=token if self._ingress.auth_tokens == (token,) else "",
             redis_url="" if parse_redis_url(self._ingress.redis_url).secrets else self._ingress.redis_url,
             admin_ports=self._admin_ports(),
+            handlers=self._processor.handlers or "",
+            local_url=f"http://{AdminAddress('', reachable(self._ingress.host), self._ingress.port).place}",
         )
 
     def _say_how(self) -> None:

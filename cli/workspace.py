@@ -41,6 +41,8 @@ class Facts(msgspec.Struct, frozen=True):
     auth_token: str = ""
     redis_url: str = ""
     admin_ports: dict[str, int] = {}
+    handlers: str = ""
+    local_url: str = ""
 
 
 class Workspace:
