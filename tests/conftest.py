@@ -8,6 +8,7 @@ from typing import NoReturn
 import hypothesis
 import pytest
 import redis
+import structlog
 
 from ingress.settings import IngressSettings
 from processor.settings import ProcessorSettings
@@ -72,6 +73,14 @@ def redis_url(redis_server: RedisServer, redis_client: "redis.Redis") -> str:
 def stored(redis_client: "redis.Redis") -> Stored:
     """Give a reader of what the services left in the shared server."""
     return Stored(redis_client)
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """Undo what a command that a test ran in this process has made of the logs: the next test may look at its own."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture
