@@ -109,13 +109,14 @@ class Watchdog:
 def is_blocked(waited_s: float, worked_s: float, limit_s: float, *, answered: bool) -> bool:
     """Tell whether the loop did not turn for `limit_s`, `waited_s` after it was asked to.
 
-    If the watchdog's thread waited far longer than it meant to, it was kept from looking. Either the loop's thread worked all
-    the time, `worked_s`, in a handler that holds the interpreter's lock, as a regular expression does: it may have answered
-    before. Or the whole process stood still, by SIGSTOP or a sleeping machine, which is nobody's fault.
+    If the watchdog's thread waited far longer than it meant to, it was kept from looking. Either the loop's thread worked,
+    `worked_s`, in a handler that holds the interpreter's lock, as a regular expression does: for the limit without an answer,
+    or half of the time, and answered before anybody looked. Or the whole process stood still, by SIGSTOP or a sleeping machine,
+    which is nobody's fault.
     """
     if waited_s < limit_s:
         return False
-    worked = worked_s >= waited_s / 2
+    worked = worked_s >= (waited_s / 2 if answered else limit_s)
     return worked or not (answered or waited_s > _STOOD_STILL * limit_s)
 
 

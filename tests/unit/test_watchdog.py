@@ -179,6 +179,7 @@ def test_waiting_loop_has_no_culprit() -> None:
         pytest.param(0.6, 0.0, False, True, id="sleeps"),
         pytest.param(0.6, 0.6, False, True, id="works"),
         pytest.param(9.0, 8.9, False, True, id="holds the lock"),
+        pytest.param(9.0, 1.0, False, True, id="holds the lock on a busy machine"),
         pytest.param(9.0, 8.9, True, True, id="holds the lock since it answered"),
         pytest.param(9.0, 0.1, False, False, id="SIGSTOP"),
         pytest.param(9.0, 0.1, True, False, id="SIGSTOP after the answer"),
