@@ -62,6 +62,10 @@ fmt: $(READY) ## format and mend what can be mended by itself
 bench: $(READY) ## measure ingress beside bare aiohttp, and the processor
 	@$(BIN)/python -m bench
 
+.PHONY: bench-ledger
+bench-ledger: $(READY) ## measure what the ledger costs, how fast it writes, and how fast it answers
+	@$(BIN)/python -m bench.ledger
+
 .PHONY: lock
 lock: $(READY) ## resolve pyproject.toml into requirements.lock again
 	@$(PYTHON) -m venv .venv/lock

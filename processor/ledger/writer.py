@@ -13,11 +13,11 @@ from typing import Final, NamedTuple
 from aiojobs import Job
 
 from processor.ledger.bodies import Bodies
-from processor.ledger.entry import read_entry
+from processor.ledger.entry import Settled, read_entry
 from processor.ledger.errors import DatabaseUnavailableError, RowRefusedError
 from processor.ledger.giving_way import give_way
 from processor.ledger.metrics import LEDGER_BATCH_SECONDS, LEDGER_EVENTS
-from processor.ledger.rows import Rows, bare, rows_of
+from processor.ledger.rows import Rows, bare, bare_rows_of, rows_of
 from processor.ledger.store import Store
 from shared.breaker import Breaker, BreakerOpenError, State
 from shared.broker.ledger import FRONT, LedgerEntry, LedgerStreams
@@ -176,10 +176,18 @@ class Writer:
     async def _items(self, entries: Sequence[LedgerEntry]) -> list[_Item]:
         items = []
         for at, entry in enumerate(entries, start=1):
-            items.append(_Item(entry, rows_of(read_entry(entry), self._limits.bodies)))
+            items.append(_Item(entry, self._rows(read_entry(entry))))
             if at % _BUILT_AT_ONCE == 0:
                 await asyncio.sleep(0)
         return items
+
+    def _rows(self, settled: Settled) -> Rows:
+        try:
+            return rows_of(settled, self._limits.bodies)
+        except Exception as error:  # noqa: BLE001 - whatever it is, neither the service nor the others must suffer from one event
+            self._logger.error("no rows can be made of an event", event_id=settled.event.id, error=type(error).__name__)
+            LEDGER_EVENTS.labels("stripped").inc()
+            return bare_rows_of(settled)
 
     async def _write(self, items: list[_Item]) -> set[tuple[int, str]]:
         """Write `items`, and those that the database refuses one by one; gives those that it does not take at all."""
