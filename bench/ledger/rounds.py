@@ -99,5 +99,5 @@ class _Drain:
 
 
 def ratios(rounds: Mapping[str, list[Round]], of: str, to: str) -> list[float]:
-    """Give the settling rate of one way as a share of another's, per second of CPU time, round by round."""
-    return [one.settled_cpu / other.settled_cpu for one, other in zip(rounds[of], rounds[to], strict=True)]
+    """Give the settling rate of one way as a share of another's, round by round."""
+    return [one.settled / other.settled for one, other in zip(rounds[of], rounds[to], strict=True)]

@@ -5,6 +5,7 @@ moves the same entries means that they are written again, which changes nothing.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from random import random
@@ -77,7 +78,8 @@ class Writer:
         self._behind: dict[int, str] = {}
         """By partition, the last entry that was set aside; those before it are set aside, too."""
         self._most = limits.batch
-        self._busy = 1
+        self._full = 0
+        """How many partitions had all that was asked of them; 0 while none had, so that any may have as much next."""
         self._job: Job[None] | None = None
 
     async def start(self, supervisor: Supervisor) -> None:
@@ -167,8 +169,9 @@ class Writer:
         owned = self._owned()
         self._behind = {number: entry for number, entry in self._behind.items() if number in owned}
         positions = {number: self._behind.get(number, FRONT) for number in owned}
-        entries = await self._streams.read(positions, max(1, self._most // self._busy))
-        self._busy = max(1, len({entry.partition for entry in entries}))
+        asked = max(1, self._most // (self._full or len(positions) or 1))
+        entries = await self._streams.read(positions, asked)
+        self._full = sum(found >= asked for found in Counter(entry.partition for entry in entries).values())
         size = sum(len(field) for entry in entries for field in entry.fields)
         self._most = max(1, self._most * _BYTES // size) if size > _BYTES else min(2 * self._most, self._limits.batch)
         return entries
