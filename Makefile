@@ -48,7 +48,7 @@ fleet: $(READY) ## a minute of load on four processors that are killed, stopped,
 
 .PHONY: ledger-faults
 ledger-faults: $(READY) ## the ledger's database away for half a minute under 500 events/s
-	@HOOKLINE_LEDGER_AWAY_S=$${HOOKLINE_LEDGER_AWAY_S:-30} $(BIN)/python -m pytest -s --timeout 0 tests/acceptance/test_ledger_faults.py
+	@HOOKLINE_LEDGER_OUTAGE_S=$${HOOKLINE_LEDGER_OUTAGE_S:-30} $(BIN)/python -m pytest -s --timeout 0 tests/acceptance/test_ledger_faults.py
 
 .PHONY: check
 check: $(READY) ## lint, types, and the arrows between packages
@@ -65,6 +65,10 @@ fmt: $(READY) ## format and mend what can be mended by itself
 .PHONY: bench
 bench: $(READY) ## measure ingress beside bare aiohttp, and the processor
 	@$(BIN)/python -m bench
+
+.PHONY: bench-ledger
+bench-ledger: $(READY) ## measure what the ledger costs, how fast it writes, and how fast it answers
+	@$(BIN)/python -m bench.ledger
 
 .PHONY: lock
 lock: $(READY) ## resolve pyproject.toml into requirements.lock again

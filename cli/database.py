@@ -21,7 +21,7 @@ def with_engine(settings: LedgerSettings, work: "Callable[[AsyncEngine], Awaitab
         DatabaseUnavailableError: if it is a file that cannot be made.
 
     """
-    from processor.ledger.engine import make_engine, prepare_file  # noqa: PLC0415 - only who has a database loads SQLAlchemy
+    from processor.ledger.engine import make_engine, prepare_file
 
     async def run() -> Result:
         engine = make_engine(settings)
@@ -41,8 +41,8 @@ def prepare_ledger(settings: LedgerSettings) -> None:
         HooklineError: if only a person can mend it.
 
     """
-    from processor.ledger.errors import DatabaseUnavailableError  # noqa: PLC0415 - see above
-    from processor.ledger.migrate import migrate  # noqa: PLC0415
+    from processor.ledger.errors import DatabaseUnavailableError
+    from processor.ledger.migrate import migrate
 
     try:
         with_engine(settings, migrate)

@@ -1,7 +1,8 @@
 """`hookline ledger`: the history of what was handled."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.console import Console
@@ -14,6 +15,11 @@ from cli.workspace import Workspace
 from processor.ledger.addresses import normalised
 from processor.ledger.settings import LedgerSettings
 from shared.clock import SystemClock
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+Result = TypeVar("Result")
 
 app = typer.Typer(no_args_is_help=True, help="Search the history of what was handled, and remove what should not be kept.")
 
@@ -30,16 +36,13 @@ def _settings(data: Path) -> LedgerSettings:
     return settings
 
 
-def _ask(settings: LedgerSettings, name: str, *arguments: Any) -> Any:
-    """Give what function `name` of processor.ledger.search or .removal gives, once the tables are known to be ours."""
-    from processor.ledger import removal, search  # noqa: PLC0415 - SQLAlchemy is only for those who have a database
-    from processor.ledger.store import Store  # noqa: PLC0415
+def _ask(settings: LedgerSettings, work: "Callable[[AsyncEngine], Awaitable[Result]]") -> Result:
+    """Give what `work` gives, once the tables are known to be ours."""
+    from processor.ledger.store import Store
 
-    asked = getattr(search, name, None) or getattr(removal, name)
-
-    async def ask(engine: Any) -> Any:
+    async def ask(engine: "AsyncEngine") -> Result:
         await Store(engine).probe()
-        return await asked(engine, *arguments)
+        return await work(engine)
 
     return with_engine(settings, ask)
 
@@ -50,16 +53,12 @@ def migrate(data: Data = Path("var")) -> None:
 
     Example: DATABASE_URL=postgresql://hookline@db/ledger hookline ledger migrate
     """
-    settings = _settings(data)
-    with_engine(settings, _migrate)
+    from processor.ledger.migrate import migrate as bring_up_to_date
+    from processor.ledger.schema import REVISION
 
-
-async def _migrate(engine: Any) -> None:
-    from processor.ledger import migrate, schema  # noqa: PLC0415 - as above
-
-    before = await migrate.migrate(engine)
-    now = f"The ledger's tables are of revision {schema.REVISION}"
-    typer.echo(f"{now}, as before." if before == schema.REVISION else f"{now}; before: {before or 'none'}.")
+    before = with_engine(_settings(data), bring_up_to_date)
+    now = f"The ledger's tables are of revision {REVISION}"
+    typer.echo(f"{now}, as before." if before == REVISION else f"{now}; before: {before or 'none'}.")
 
 
 @app.command("search")
@@ -78,11 +77,11 @@ def find(
 
     Example: hookline ledger search --number +14155550123 --since 7d
     """
-    settings = _settings(data)
-    from processor.ledger.search import Query  # noqa: PLC0415 - as above
+    from processor.ledger.search import Query, search
 
+    settings = _settings(data)
     start = None if since is None else moment(since, SystemClock().now_ms())
-    found = _ask(settings, "search", Query(number, sid, kind, status, start, limit))
+    found = _ask(settings, lambda engine: search(engine, Query(number, sid, kind, status, start, limit)))
     match form_of(as_json=as_json, as_csv=as_csv):
         case "json":
             print_json(found)
@@ -105,7 +104,9 @@ def thread(
 
     Example: hookline ledger conversation +14155550123 +18005551212
     """
-    found = _ask(_settings(data), "conversation", one, other, limit)
+    from processor.ledger.search import conversation
+
+    found = _ask(_settings(data), lambda engine: conversation(engine, one, other, limit))
     match form_of(as_json=as_json, as_csv=as_csv):
         case "json":
             print_json(found)
@@ -125,8 +126,10 @@ def purge(
 
     Example: hookline ledger purge --older-than 90d
     """
+    from processor.ledger import removal
+
     settings, before = _settings(data), moment(older_than, SystemClock().now_ms())
-    counts: dict[str, int] = _ask(settings, "count_older", before)
+    counts = _ask(settings, lambda engine: removal.count_older(engine, before))
     what = ", ".join(f"{rows} {name}" for name, rows in counts.items())
     if not yes:
         typer.confirm(f"Remove {what} from before {shown(before)} UTC?", abort=True)
@@ -138,7 +141,7 @@ def purge(
             removed[table] += rows
             progress.advance(bars[table], rows)
 
-        _ask(settings, "purge", before, note)
+        _ask(settings, lambda engine: removal.purge(engine, before, note))
     typer.echo(f"Removed {', '.join(f'{rows} {name}' for name, rows in removed.items())}.")
 
 
@@ -153,10 +156,12 @@ def forget(
 
     Example: hookline ledger forget +14155550123
     """
+    from processor.ledger import removal
+
     settings = _settings(data)
     if not yes:
         typer.confirm(f"Remove everything about {normalised(number)} from the ledger? It cannot be undone", abort=True)
-    counts: dict[str, int] = _ask(settings, "forget", number)
+    counts = _ask(settings, lambda engine: removal.forget(engine, number))
     if as_json:
         print_json({"removed": counts})
         return

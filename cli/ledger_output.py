@@ -41,7 +41,7 @@ def print_csv(rows: Sequence[Found]) -> None:
     """Print a heading and a line for each row; values that are no plain ones are JSON."""
     if not rows:
         return
-    writer = csv.DictWriter(sys.stdout, list(rows[0]))
+    writer = csv.DictWriter(sys.stdout, list(dict.fromkeys(name for row in rows for name in row)))
     writer.writeheader()
     writer.writerows({name: _plain(value) for name, value in row.items()} for row in rows)
 

@@ -65,7 +65,7 @@ class Processor:
     def _make_ledger(self) -> "Ledger | None":
         if self._settings.database_url is None:
             return None
-        from processor.ledger.service import Ledger  # noqa: PLC0415 - SQLAlchemy is only for those who have a database
+        from processor.ledger.service import Ledger
 
         return Ledger(self._settings, self._redis, lambda: self._ownership.numbers, self._clock, self._logger)
 

@@ -1,11 +1,10 @@
 """What can go wrong with the database, in one line each, with what to do."""
 
-import asyncio
 import re
 import sqlite3
 from typing import Final
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from processor.ledger.schema import REVISION
@@ -49,8 +48,6 @@ _SQLITE: Final = {
 
 _ROW: Final = ("22", "23", "54")
 """SQLSTATE classes that are about values: data, constraints, and limits."""
-
-_QUOTED: Final = re.compile(r'"[^"]*"')
 
 
 def translate(error: BaseException) -> HooklineError:
@@ -97,7 +94,7 @@ def _for_people(cause: BaseException, state: str) -> str | None:
 def _what(error: BaseException, cause: BaseException) -> str:
     if isinstance(error, PoolTimeoutError):
         return "all connections of the pool are busy"
-    if isinstance(cause, TimeoutError | asyncio.TimeoutError):
+    if isinstance(cause, TimeoutError):
         return "it took too long"
     if isinstance(cause, OSError):
         return cause.strerror or type(cause).__name__
@@ -119,7 +116,3 @@ def wrong_revision(found: str | None) -> DatabaseUnavailableError:
     else:
         message = f"The ledger's tables are of revision {found}, made by a newer version of Hookline: update this one"
     return DatabaseUnavailableError(message, waits=True)
-
-
-FAILURES: Final = (SQLAlchemyError, OSError, TimeoutError, sqlite3.Error, ValueError, OverflowError)
-"""What SQLAlchemy, the drivers and the network raise; drivers that cannot connect raise errors of their own, all of these."""

@@ -23,6 +23,7 @@ _LATEST: Final = 2**63 - 1
 _LONGEST_CALL: Final = 2**31 - 1
 _MOST_MEDIA: Final = 10  # of one message, says Twilio
 _DEEPEST: Final = 100
+_NULS: Final = (b"\0", b"%00")
 _TOO_DEEP: Final = "(nested too deeply to be kept)"
 
 _OWN_SIDS: Final = (
@@ -88,7 +89,7 @@ def rows_of(settled: Settled, bodies: Bodies) -> Rows:
     event = typed(settled.event)
     params = _parameters(event)
     about = _about(params)
-    row = _event_row(settled, about) | {"error": _error(settled, event, bodies), "params": kept(_cleaned(_sent(event)), bodies)}
+    row = _event_row(settled, about) | {"error": _error(settled, event, bodies), "params": kept(_sent(event), bodies)}
     kind, seen_at = settled.event.kind, row["received_at"]
     if kind in _MESSAGES and (sid := _first(params, ("MessageSid", "SmsSid"))):
         return Rows(row, message=_message_row(sid, about, params, row["account"], seen_at, bodies))
@@ -97,11 +98,17 @@ def rows_of(settled: Settled, bodies: Bodies) -> Rows:
     return Rows(row)
 
 
+def bare_rows_of(settled: Settled) -> Rows:
+    """Give the rows for an event from which none can be made otherwise."""
+    return Rows(bare(_event_row(settled, _About(None, None, None, None, None))))
+
+
 def bare(row: Row) -> Row:
-    """Give the row of an event that no database takes as it is, without anything that somebody else chose."""
+    """Give the row of an event without anything that somebody else chose, for one that cannot be stored as it is."""
     return {name: None if name in _CHOSEN else value for name, value in row.items()} | {
         "key": "",
-        "error": "the database did not take the rest of this event",
+        "params": None,
+        "error": "the rest of this event could not be stored",
     }
 
 
@@ -204,10 +211,12 @@ def _parameters(event: WebhookEvent) -> Mapping[str, str]:
 
 
 def _sent(event: WebhookEvent) -> Any:
-    """Give all that was sent as a JSON value: JSON as it is, else the parameters."""
+    """Give all that was sent as a JSON value: JSON as it is, else the parameters; both without NUL."""
     if event.json is not None:
-        return event.json
-    return dict(_parameters(event))
+        return _cleaned(event.json)
+    params = dict(_parameters(event))
+    suspect = any(nul in event.raw.body or nul in event.raw.target.encode() for nul in _NULS)
+    return _cleaned(params) if suspect else params
 
 
 def _first(params: Mapping[str, str], names: Sequence[str]) -> str:

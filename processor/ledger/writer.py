@@ -5,6 +5,7 @@ moves the same entries means that they are written again, which changes nothing.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from random import random
@@ -13,11 +14,11 @@ from typing import Final, NamedTuple
 from aiojobs import Job
 
 from processor.ledger.bodies import Bodies
-from processor.ledger.entry import read_entry
+from processor.ledger.entry import Settled, read_entry
 from processor.ledger.errors import DatabaseUnavailableError, RowRefusedError
 from processor.ledger.giving_way import give_way
 from processor.ledger.metrics import LEDGER_BATCH_SECONDS, LEDGER_EVENTS
-from processor.ledger.rows import Rows, bare, rows_of
+from processor.ledger.rows import Rows, bare, bare_rows_of, rows_of
 from processor.ledger.store import Store
 from shared.breaker import Breaker, BreakerOpenError, State
 from shared.broker.ledger import FRONT, LedgerEntry, LedgerStreams
@@ -77,7 +78,8 @@ class Writer:
         self._behind: dict[int, str] = {}
         """By partition, the last entry that was set aside; those before it are set aside, too."""
         self._most = limits.batch
-        self._busy = 1
+        self._full = 0
+        """How many partitions had all that was asked of them; 0 while none had, so that any may have as much next."""
         self._job: Job[None] | None = None
 
     async def start(self, supervisor: Supervisor) -> None:
@@ -167,8 +169,9 @@ class Writer:
         owned = self._owned()
         self._behind = {number: entry for number, entry in self._behind.items() if number in owned}
         positions = {number: self._behind.get(number, FRONT) for number in owned}
-        entries = await self._streams.read(positions, max(1, self._most // self._busy))
-        self._busy = max(1, len({entry.partition for entry in entries}))
+        asked = max(1, self._most // (self._full or len(positions) or 1))
+        entries = await self._streams.read(positions, asked)
+        self._full = sum(found >= asked for found in Counter(entry.partition for entry in entries).values())
         size = sum(len(field) for entry in entries for field in entry.fields)
         self._most = max(1, self._most * _BYTES // size) if size > _BYTES else min(2 * self._most, self._limits.batch)
         return entries
@@ -176,10 +179,18 @@ class Writer:
     async def _items(self, entries: Sequence[LedgerEntry]) -> list[_Item]:
         items = []
         for at, entry in enumerate(entries, start=1):
-            items.append(_Item(entry, rows_of(read_entry(entry), self._limits.bodies)))
+            items.append(_Item(entry, self._rows(read_entry(entry))))
             if at % _BUILT_AT_ONCE == 0:
                 await asyncio.sleep(0)
         return items
+
+    def _rows(self, settled: Settled) -> Rows:
+        try:
+            return rows_of(settled, self._limits.bodies)
+        except Exception as error:  # noqa: BLE001 - whatever it is, neither the service nor the others must suffer from one event
+            self._logger.error("no rows can be made of an event", event_id=settled.event.id, error=type(error).__name__)
+            LEDGER_EVENTS.labels("stripped").inc()
+            return bare_rows_of(settled)
 
     async def _write(self, items: list[_Item]) -> set[tuple[int, str]]:
         """Write `items`, and those that the database refuses one by one; gives those that it does not take at all."""

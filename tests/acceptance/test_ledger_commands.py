@@ -73,6 +73,16 @@ def test_conversation_is_a_thread(filled: Run) -> None:
     assert [row["sid"] for row in json.loads(filled("conversation", SHOP, PERSON, "--json").output)] == ["SM1", "SM2", "CA1"]
 
 
+def test_conversation_as_csv(filled: Run) -> None:
+    """Messages and calls have columns of their own; each line has all."""
+    lines = list(csv.DictReader(StringIO(filled("conversation", PERSON, SHOP, "--csv").output)))
+    assert [(line["what"], line["sid"], line["duration"]) for line in lines] == [
+        ("message", "SM1", ""),
+        ("message", "SM2", ""),
+        ("call", "CA1", "31"),
+    ]
+
+
 def test_purge_asks_and_tells(filled: Run) -> None:
     """Nothing is removed without a yes; then it says how much was."""
     refused = CliRunner().invoke(app, ["ledger", "purge", "--older-than", "1d"], input="n\n")

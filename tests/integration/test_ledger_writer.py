@@ -11,9 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from processor.ledger.bodies import Bodies
 from processor.ledger.engine import make_engine
+from processor.ledger.entry import Settled
 from processor.ledger.errors import DatabaseUnavailableError
 from processor.ledger.migrate import migrate
 from processor.ledger.pool_gauges import show_pool
+from processor.ledger.rows import Rows, rows_of
 from processor.ledger.store import Store
 from processor.ledger.waiting import LedgerBacklog
 from processor.ledger.writer import Limits, Writer
@@ -119,6 +121,26 @@ async def test_poison_is_isolated(
     line = logbook.find("the database takes an event only without its content")
     assert line
     assert "poison" not in str(line)
+
+
+async def test_event_of_which_no_rows_can_be_made(
+    database: AsyncEngine, put: Put, make: Any, logbook: Logbook, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistake of ours in reading one event neither stops the service nor holds up the others."""
+
+    def fail_once(settled: Settled, bodies: Bodies) -> Rows:
+        if b"trap" in settled.event.body:
+            raise RuntimeError("trap")
+        return rows_of(settled, bodies)
+
+    monkeypatch.setattr("processor.ledger.writer.rows_of", fail_once)
+    for number in range(3):
+        put(f"SM{number}", body="trap" if number == 1 else "fine")
+    await make(database).pass_once()
+    assert await sids(database) == ["SM0", "SM2"]
+    assert len(await content(database, "events")) == 3
+    assert waiting(redis_client) == 0
+    assert logbook.find("no rows can be made of an event")
 
 
 async def test_what_is_never_taken_is_set_aside(

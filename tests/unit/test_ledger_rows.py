@@ -1,6 +1,8 @@
 """From events to rows, and what is kept of them."""
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -189,3 +191,13 @@ def test_direction() -> None:
     """What came in is told from what was sent."""
     received, sent = rows_of(message("SM1"), Bodies.KEEP).message, rows_of(status("SM2", "queued"), Bodies.KEEP).message
     assert [(row or {})["direction"] for row in (received, sent)] == ["inbound", "outbound"]
+
+
+def test_who_has_no_database_loads_nothing_of_it() -> None:
+    """Neither the processor nor the command line loads SQLAlchemy, a driver or Alembic before there is a DATABASE_URL."""
+    code = (
+        "import sys, processor.app, processor.__main__, cli.main\n"
+        "print([name for name in ('sqlalchemy', 'alembic', 'asyncpg', 'aiosqlite') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
