@@ -1,25 +1,36 @@
 """The `hookline` command: puts its subcommands together."""
 
 import sys
+from typing import ClassVar
 
 import typer
 
-from cli.config import config
-from cli.send import send
-from cli.status import status
-from cli.up import up
+from cli.lazy import LazyGroup
 from shared.errors import HooklineError
 
+
+class Commands(LazyGroup):
+    """Every subcommand, in the order of --help."""
+
+    places: ClassVar = {
+        "up": "cli.up:up",
+        "send": "cli.send:send",
+        "status": "cli.status:status",
+        "config": "cli.config:config",
+    }
+
+
 app = typer.Typer(
-    help="Receives Twilio webhooks in milliseconds, loses none, and runs your handler for each.",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(up)
-app.command()(send)
-app.command()(status)
-app.command()(config)
+
+
+@app.callback()
+def hookline() -> None:
+    """Receives Twilio webhooks in milliseconds, loses none, and runs your handler for each."""
 
 
 def main() -> None:
