@@ -16,6 +16,8 @@ class Commands(LazyGroup):
         "up": "cli.up:up",
         "send": "cli.send:send",
         "status": "cli.status:status",
+        "show": "cli.show:show",
+        "dead": "cli.dead.group:dead",
         "config": "cli.config:config",
     }
 

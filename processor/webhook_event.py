@@ -87,11 +87,16 @@ class WebhookEvent:
     account_sid = Text("AccountSid")
 
 
+def is_personal(name: str) -> bool:
+    """Tell whether values of the parameter `name` must stay out of logs."""
+    return not _HARMLESS.fullmatch(name)
+
+
 def personal_values(event: WebhookEvent) -> list[str]:
     """Give the values that must stay out of logs, none if the event cannot even be parsed."""
     try:
         sent = event.params if event.json is None else event.json
-        return [value for name, value in _texts(sent) if not _HARMLESS.fullmatch(name)]
+        return [value for name, value in _texts(sent) if is_personal(name)]
     except ValueError:
         return []
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import count, islice
+from random import Random
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -50,12 +51,13 @@ def deaths(number: int, *, sorts: Sequence[Sort] = SORTS, conversations: int = 4
     return list(islice(_deaths(sorts, conversations), number))
 
 
-def bury(client: "redis.Redis | redis.RedisCluster", number: int, **named: Any) -> list[Buried]:
-    """Put `number` letters into Redis, which `deaths` makes, along with the layout; gives them in the order of their deaths."""
+def bury(client: "redis.Redis | redis.RedisCluster", number: int, *, shuffled: bool = False, **named: Any) -> list[Buried]:
+    """Put `number` letters into Redis, which `deaths` makes, along with the layout; gives them in the order of their events."""
     made = deaths(number, **named)
+    died = Random(number).sample(made, len(made)) if shuffled else made
     client.hset(keys.LAYOUT, mapping={"partitions": str(PARTITIONS), "schema": SCHEMA})
     with client.pipeline(transaction=False) as pipeline:
-        for buried, fields in made:
+        for buried, fields in died:
             pipeline.execute_command("XADD", keys.dead(buried.partition), "*", *fields)
         pipeline.execute()
     return [buried for buried, _ in made]
