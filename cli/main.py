@@ -17,6 +17,7 @@ class Commands(LazyGroup):
         "send": "cli.send:send",
         "status": "cli.status:status",
         "show": "cli.show:show",
+        "tail": "cli.tail:tail",
         "dead": "cli.dead.group:dead",
         "config": "cli.config:config",
     }
