@@ -46,6 +46,10 @@ soak: $(READY) ## eight minutes of load and random faults
 fleet: $(READY) ## a minute of load on four processors that are killed, stopped, added and asked to leave
 	@HOOKLINE_FLEET_S=$${HOOKLINE_FLEET_S:-60} $(BIN)/python -m pytest -s --timeout 0 tests/acceptance/test_fleet.py
 
+.PHONY: ledger-faults
+ledger-faults: $(READY) ## the ledger's database away for half a minute under 500 events/s
+	@HOOKLINE_LEDGER_AWAY_S=$${HOOKLINE_LEDGER_AWAY_S:-30} $(BIN)/python -m pytest -s --timeout 0 tests/acceptance/test_ledger_faults.py
+
 .PHONY: check
 check: $(READY) ## lint, types, and the arrows between packages
 	@$(BIN)/ruff format --check --quiet . || { echo "Formatting differs: run make fmt"; exit 1; }

@@ -1,84 +1,137 @@
-"""`hookline config`: every setting, its value, default and meaning."""
+"""`hookline config`: every setting, its value, where that comes from, and what it means."""
 
-from collections.abc import Iterator
-from typing import Annotated, NamedTuple
+import json
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Annotated, Any, Final
 
 import typer
-from pydantic import ValidationError
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from ingress.settings import IngressSettings
-from processor.settings import ProcessorSettings
-from shared.settings import CONFIG_VARIABLE, SharedSettings
+from cli.setting_rows import DEFAULT, ENVIRONMENT, FILE, Row, Sources, problems, rows, variables
+from shared.service import EXIT_SETTINGS
 
-_HIDDEN = "********"
+_COLOURS: Final = {ENVIRONMENT: "cyan", FILE: "magenta", DEFAULT: "dim"}
+_LONGEST: Final = 60
+"""Characters of a route's TwiML that are shown."""
 
 
-class Row(NamedTuple):
-    """One setting. `value` is masked if it is a secret, and empty if it is not set or wrong."""
+class Service(StrEnum):
+    """Whose settings."""
 
-    variable: str
-    value: str
-    default: str
-    meaning: str
+    INGRESS = "ingress"
+    PROCESSOR = "processor"
 
 
 def config(
+    service: Annotated[Service | None, typer.Option(help="Only what this service reads.")] = None,
+    changed: Annotated[bool, typer.Option("--changed", help="Only what is not the default.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table of docs/settings.md instead.")] = False,
 ) -> None:
-    """Show every setting with its value, default and meaning. Secrets are masked.
+    """Show every setting with its value, where that comes from, and what it means.
 
-    Example: PROCESSOR_CONCURRENCY=20 hookline config
+    Secrets, such as the password in REDIS_URL, are hidden. What is wrong is told at the end, and the rest shown all the same.
+
+    Example: `PROCESSOR_CONCURRENCY=20 hookline config --changed`
+
+    Example: `hookline config --service processor --json`
     """
     if markdown:
         typer.echo(markdown_table(), nl=False)
         return
-    table = Table("setting", "value", "default", "meaning")
-    for row in rows():
-        table.add_row(*map(escape, row))
-    Console().print(table)
+    sources = Sources.now()
+    shown = [row for row in rows(sources) if _wanted(row, service, changed=changed)]
+    mistakes, strangers = problems([service] if service else list(Service)), sources.strangers(variables())
+    if as_json:
+        typer.echo(json.dumps(_as_object(shown, mistakes, strangers), indent=2))
+    else:
+        _show(shown, mistakes, strangers)
+    if mistakes:
+        raise typer.Exit(EXIT_SETTINGS)
 
 
 def markdown_table() -> str:
     """Give the table of docs/settings.md."""
     lines = ["| setting | default | meaning |", "|---|---|---|"]
-    lines += [f"| `{row.variable}` | {row.default and f'`{row.default}`'} | {row.meaning} |" for row in rows()]
+    lines += [f"| `{row.variable}` | {row.default and f'`{row.default}`'} | {row.meaning} |" for row in rows(Sources({}, {}))]
     return "\n".join(lines) + "\n"
 
 
-def rows() -> Iterator[Row]:
-    """Give every setting once, those of both services first."""
-    yield Row(CONFIG_VARIABLE, "", "", "A TOML file with any of these settings; the environment wins")
-    shown: set[str] = set()
-    for settings in (SharedSettings, IngressSettings, ProcessorSettings):
-        values = _values(settings)
-        for name, field in settings.model_fields.items():
-            variable = str(field.validation_alias)
-            if variable not in shown:
-                shown.add(variable)
-                yield Row(variable, _value(values.get(name), field), _default(field), field.description or "")
+def _wanted(row: Row, service: Service | None, *, changed: bool) -> bool:
+    if changed and row.right and row.source == DEFAULT:
+        return False
+    return not service or row.service in ("", service)
 
 
-def _values(settings: type[SharedSettings]) -> dict[str, object]:
-    try:
-        return dict(settings())
-    except ValidationError:
-        return {}
+def _as_object(shown: Iterable[Row], mistakes: list[str], strangers: list[str]) -> dict[str, Any]:
+    """Give what --json prints. `value` is as in the TOML file, null if there is none; `service` is null if both read it."""
+    settings = [row._asdict() | {"service": row.service or None, "source": row.source or None} for row in shown]
+    return {"settings": settings, "problems": mistakes, "warnings": strangers}
 
 
-def _value(value: object, field: FieldInfo) -> str:
+def _show(shown: Iterable[Row], mistakes: list[str], strangers: list[str]) -> None:
+    console = Console()
+    table = Table(
+        "setting", "value, and what it means", "from", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False
+    )
+    table.columns[0].no_wrap = True
+    table.columns[1].overflow = "fold"
+    for row in shown:
+        table.add_row(_name(row), _explained(row), _source(row))
+    console.print(table, highlight=False)
+    for label, colour, lines in (("warning", "yellow", strangers), ("problem", "red", mistakes)):
+        for line in lines:
+            console.print(Text.assemble((label, colour), " ", line), soft_wrap=not console.is_terminal)
+
+
+def _name(row: Row) -> Text:
+    if not row.right:
+        return Text(row.variable, "bold red")
+    return Text(row.variable, "" if row.source == DEFAULT else "bold")
+
+
+def _explained(row: Row) -> Text:
+    value = as_text(row.value)
+    shown = Text(value or "not set", "dim" if not value or row.source == DEFAULT else "bold")
+    if not row.right:
+        shown.append("  wrong" if row.source else "  required", "red")
+    shown.append(f"\n{row.meaning}", "dim")
+    if row.default and row.source not in (DEFAULT, "") and row.default != "required":
+        shown.append(f". Default: {row.default}", "dim")
+    return shown
+
+
+def _source(row: Row) -> Text:
+    return Text(row.source, _COLOURS.get(row.source, ""))
+
+
+def as_text(value: Any) -> str:
+    """Give a value for people: lists as in the environment, topics and routes a line each."""
     if value is None:
         return ""
-    if not field.repr:
-        return _HIDDEN
-    return ",".join(map(str, value)) if isinstance(value, tuple | dict) else str(value)
+    if isinstance(value, dict):
+        return "\n".join(f"{name}: {_topic(topic)}" for name, topic in value.items())
+    if isinstance(value, list):
+        return "\n".join(map(_route, value)) if value and isinstance(value[0], dict) else ",".join(map(str, value))
+    return str(value)
 
 
-def _default(field: FieldInfo) -> str:
-    if field.default is PydanticUndefined:
-        return "required"
-    return "" if field.default in (None, (), {}) else str(field.default)
+def _topic(topic: dict[str, Any]) -> str:
+    text = f"weight {topic['weight']}"
+    text += f", {topic['concurrency']} handlers at once" if topic["concurrency"] else ""
+    return text + ("" if topic["ordered"] else ", not ordered")
+
+
+def _route(route: dict[str, Any]) -> str:
+    return f"{route['path']}: {', '.join(_clause(name, value) for name, value in route.items() if name != 'path')}"
+
+
+def _clause(name: str, value: Any) -> str:
+    if name != "reply":
+        return f"{name} {value}"
+    text = str(value)
+    return f"reply {text[:_LONGEST]}{'…' * (len(text) > _LONGEST)}" if text else "reply 204"

@@ -2,18 +2,26 @@
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple, cast
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
 
-class LazyGroup(TyperGroup):
-    """A group whose commands stand in modules not yet imported: functions, or groups of their own."""
+class Place(NamedTuple):
+    """Where a command stands, as module:attribute; its panel in the list of commands; and the last words of its help."""
 
-    places: ClassVar[Mapping[str, str]] = {}
-    """name -> module:attribute, in the order of --help"""
+    where: str
+    panel: str | None = None
+    epilog: str | None = None
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands stand in modules not yet imported."""
+
+    places: ClassVar[Mapping[str, Place]] = {}
+    """By their names, in the order of --help."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -27,12 +35,12 @@ class LazyGroup(TyperGroup):
         """Import a command; None if there is none of that name."""
         if cmd_name not in self.places:
             return None
-        module, _, attribute = self.places[cmd_name].partition(":")
+        where, panel, epilog = self.places[cmd_name]
+        module, _, attribute = where.partition(":")
         found = getattr(import_module(module), attribute)
-        return get_command(found if isinstance(found, typer.Typer) else _alone(cmd_name, found))
-
-
-def _alone(name: str, command: Any) -> typer.Typer:
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command(name)(command)
-    return app
+        shelf = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=self.rich_markup_mode)
+        if not isinstance(found, typer.Typer):
+            shelf.command(cmd_name, rich_help_panel=panel, epilog=epilog)(found)
+            return get_command(shelf)
+        shelf.add_typer(found, name=cmd_name, rich_help_panel=panel, epilog=epilog)
+        return cast(TyperGroup, get_command(shelf)).commands[cmd_name]

@@ -1,32 +1,47 @@
 """The `hookline` command: puts its subcommands together."""
 
 import sys
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import typer
 
-from cli.lazy import LazyGroup
+from cli.lazy import LazyGroup, Place
 from shared.errors import HooklineError
+
+_START: Final = "Start and try"
+_LOOK: Final = "Look and mend"
+
+
+def _codes(fine: str, wrong: str) -> str:
+    return f"Exit codes: 0 {fine}. 1 {wrong}. 2 the command line is wrong."
 
 
 class Commands(LazyGroup):
     """Every subcommand, in the order of --help."""
 
     places: ClassVar = {
-        "up": "cli.up:up",
-        "send": "cli.send:send",
-        "status": "cli.status:status",
-        "show": "cli.show:show",
-        "tail": "cli.tail:tail",
-        "dead": "cli.dead.group:dead",
-        "config": "cli.config:config",
+        "up": Place("cli.up:up", _START, _codes("it ran until it was stopped", "a part could not start, or ended by itself")),
+        "send": Place("cli.send:send", _START, _codes("every answer was a 2xx", "one was not, or nothing was sent")),
+        "status": Place(
+            "cli.status:status", _LOOK, _codes("all is well, or --watch was ended", "something is not as it should be")
+        ),
+        "doctor": Place("cli.doctor:doctor", _LOOK, _codes("nothing is wrong; there may be warnings", "something is")),
+        "show": Place("cli.show:show", _LOOK, _codes("something is known of it", "nothing is")),
+        "tail": Place("cli.tail:tail", _LOOK, _codes("it was ended with Ctrl-C", "it could not begin")),
+        "dead": Place("cli.dead.group:dead", _LOOK),
+        "ledger": Place("cli.ledger:app", _LOOK),
+        "config": Place(
+            "cli.config:config", _LOOK, "Exit codes: 0 every setting is right. 2 some are wrong, or the command line is."
+        ),
     }
 
 
 app = typer.Typer(
     cls=Commands,
+    epilog="Tab completion for your shell: hookline --install-completion",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

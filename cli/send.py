@@ -1,62 +1,108 @@
-"""`hookline send`: a correctly signed webhook, as Twilio would send it."""
+"""`hookline send`: correctly signed webhooks, as Twilio would send them."""
 
 import asyncio
-import ipaddress
-import os
-import time
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Final
 
-import aiohttp
 import typer
+from rich.console import Console
 
-from cli.samples import Sample, SignedRequest, parameters, sign
-from cli.workspace import Facts, Workspace
+from cli.addresses import is_loopback
+from cli.sendable import SENDGRID, SHORT, Recipe, Sendable, find, names, numbers
+from cli.sendgrid_key import SendGridKey
+from cli.signing import SignedRequest, sign_webhook
+from cli.target import Target, target_of
+from cli.volley import NO_ANSWER, NO_CONNECTION, TIMEOUT_S, Outcome, Plan, Volley
+from cli.volley_view import progress, summary
+from cli.workspace import Workspace
 from ingress.signature import parse_secrets
+from shared.clock import SystemClock
 from shared.errors import HooklineError
+from shared.samples.sids import RECIPIENT, SENDER
+from shared.samples.webhook import Webhook
 
-_TIMEOUT_S = 15  # as long as Twilio waits
-
-_ROUTES = {Sample.MESSAGE: "message", Sample.STATUS: "status", Sample.CALL: "voice", Sample.CALL_STATUS: "call-status"}
+_INTERRUPTED: Final = 130
+_AT_ONCE: Final = 10
+_GREETING: Final = "Hello from hookline send"
+_NOT_STORED: Final = "The webhook was not accepted, and nothing was stored."
+_UNVERIFIED: Final = (
+    "The signature was not accepted. Is the token the one ingress was started with, and PUBLIC_URL the one sent to?"
+)
+_REMEDIES: Final[Mapping[str, str]] = {
+    "404": "Ingress has no such route. Webhooks go to /twilio or /twilio/<kind>, and with SENDGRID_PUBLIC_KEY to /sendgrid.",
+    "503": "Ingress cannot take it now. Its /readyz?verbose, on the admin port, says why.",
+    NO_ANSWER: f"No answer within {TIMEOUT_S:.0f} s, which is when Twilio gives up, too; or the connection broke.",
+    NO_CONNECTION: "Ingress takes no more connections, or has ended.",
+}
 
 
 class SendError(HooklineError):
     """A webhook could not be sent or was not accepted."""
 
 
+Sign = Callable[[Webhook], SignedRequest]
+
+
+def _complete(begun: str) -> list[str]:
+    return [name for name in names() if name.startswith(begun)]
+
+
 def send(
-    what: Annotated[Sample, typer.Argument(help="Which kind of webhook.")],
-    body: Annotated[str, typer.Option(help="Text of a message.")] = "Hello from hookline send",
-    sender: Annotated[str, typer.Option("--from", help="Number it comes from.")] = "+15005550006",
-    recipient: Annotated[str, typer.Option("--to", help="Number it goes to.")] = "+15005550001",
-    param: Annotated[list[str] | None, typer.Option(help="Any parameter as Name=value; may be repeated.")] = None,
+    what: Annotated[
+        str, typer.Argument(help=f"What: {', '.join(SHORT)}; or a kind.", autocompletion=_complete, metavar="WHAT")
+    ],
+    body: Annotated[str, typer.Option(help="Text of a message.")] = _GREETING,
+    sender: Annotated[str, typer.Option("--from", help="Number it comes from.")] = SENDER,
+    recipient: Annotated[str, typer.Option("--to", help="Number it goes to.")] = RECIPIENT,
+    senders: Annotated[int, typer.Option(min=1, max=1_000_000, help="Come from so many numbers in turn.")] = 1,
+    param: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any parameter; may be repeated. NAME= makes it empty.")
+    ] = None,
+    json_body: Annotated[
+        str | None, typer.Option(metavar="JSON", help="Send this JSON instead; - reads it from standard input.")
+    ] = None,
+    times: Annotated[int, typer.Option(min=1, help="How many.")] = 1,
+    rate: Annotated[float, typer.Option(min=0, help="How many per second; 0 is as fast as answers come.")] = 0,
+    concurrency: Annotated[int, typer.Option(min=1, max=1000, help="How many at once, at most.")] = _AT_ONCE,
     url: Annotated[str | None, typer.Option(help="Where to, if not to the pair that `hookline up` started.")] = None,
     token: Annotated[str | None, typer.Option(envvar="TWILIO_AUTH_TOKEN", help="Auth token to sign with.")] = None,
     data: Annotated[Path, typer.Option(help="Folder of `hookline up`.")] = Path("var"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print what came of it as one JSON object.")] = False,
     yes_really: Annotated[bool, typer.Option("--yes-really", help="Allow a target that is not this machine.")] = False,
 ) -> None:
-    """Send one signed webhook and show the answer and how long it took.
+    """Send signed webhooks as Twilio would, and show the answers and how long they took.
 
-    Example: hookline send message --body hello --from +14155550123
+    Of a family, any kind can be sent: `conversation.onParticipantAdded`, `taskrouter.reservation.created`. Parameters are
+    realistic, and each webhook has SIDs of its own. With `--rate`, latencies count from when a webhook was due.
+
+    Example: `hookline send message --body hello --from +14155550123`
+
+    Example: `hookline send message --times 10000 --senders 500 --rate 300`
+
+    Example: `hookline send events --json-body '[{"specversion":"1.0","id":"EZ1","type":"com.example","source":"me"}]'`
     """
-    facts = Workspace(data).announced()
-    target = url or _default_url(facts, what)
-    if not yes_really and not _is_loopback(target):
-        raise SendError(f"{target} is not on this machine. If you mean it, add --yes-really.")
-    secrets = parse_secrets(filter(None, (token or facts.auth_token).split(",")))
-    if not secrets:
-        raise SendError("No auth token to sign with. Start `hookline up` first, or set TWILIO_AUTH_TOKEN as ingress has it.")
-    params = parameters(what, sender, recipient, body) | dict(_split(item) for item in param or ())
-    status, answer, seconds = asyncio.run(_post(sign(target.partition("#")[0], params, secrets[0].value.decode())))
-    typer.echo(f"{status} {answer}".rstrip() + f"  in {seconds * 1000:.1f} ms")
-    if status >= 300:  # noqa: PLR2004 - not a 2xx
-        raise SendError(_explain(status))
+    facts, sendable = Workspace(data).announced(), find(what)
+    target = target_of(facts, url, sendable.path)
+    if not yes_really and not is_loopback(target.base):
+        raise SendError(f"{target.base} is not on this machine. If you mean it, add --yes-really.")
+    changes = _changes(sendable, body, recipient) | dict(map(_split, param or ()))
+    recipe = Recipe(sendable, changes, [sender] if senders == 1 else numbers(senders), _read(json_body, param))
+    sign, remedies = _signer(sendable, target, token or facts.auth_token, data)
+    plan = Plan(times, rate, min(concurrency, times))
+    outcome, interrupted = _run(lambda number: sign(recipe.make(number)), target, plan, quiet=as_json)
+    _report(outcome, plan, as_json=as_json)
+    if interrupted:
+        raise typer.Exit(_INTERRUPTED)
+    _judge(outcome, target, remedies)
 
 
-def _default_url(facts: Facts, what: Sample) -> str:
-    base = facts.public_url or os.environ.get("PUBLIC_URL", "http://127.0.0.1:8080").split(",")[0]
-    return f"{base.rstrip('/')}/twilio/{_ROUTES[what]}"
+def _changes(what: Sendable, body: str, recipient: str) -> dict[str, str]:
+    changes = {"To": recipient} if what.sender == "From" else {}
+    return changes | ({"Body": body} if what.kind == "message.received" else {})
 
 
 def _split(item: str) -> tuple[str, str]:
@@ -66,34 +112,79 @@ def _split(item: str) -> tuple[str, str]:
     return name, value
 
 
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
+def _read(json_body: str | None, param: Sequence[str] | None) -> bytes | None:
+    if json_body is None:
+        return None
+    if param:
+        raise SendError("--json-body is the whole body, so --param has no place in it.")
+    text = sys.stdin.read() if json_body == "-" else json_body
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise SendError(f"What --json-body gives is not JSON: {error}.") from None
+    return text.encode()
 
 
-async def _post(request: SignedRequest) -> tuple[int, str, float]:
-    timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
-    async with aiohttp.ClientSession(timeout=timeout) as session:
-        started = time.perf_counter()
+def _signer(what: Sendable, target: Target, token: str, data: Path) -> tuple[Sign, Mapping[str, str]]:
+    """Give what signs, and what to do, by status, if that is not accepted."""
+    if what.kind == SENDGRID:
+        key = SendGridKey(data)
+        remedy = f"Ingress accepts it if it was started with SENDGRID_PUBLIC_KEY={key.public}"
+        return lambda webhook: key.sign(target.url, webhook.body), {"403": remedy, "404": remedy}
+    secrets = parse_secrets(filter(None, (part.strip() for part in token.split(","))))
+    if not secrets:
+        raise SendError("No auth token to sign with. Start `hookline up` first, or set TWILIO_AUTH_TOKEN as ingress has it.")
+    value = secrets[0].value.decode()
+    return lambda webhook: sign_webhook(target.url, webhook, value), {"403": _UNVERIFIED}
+
+
+def _run(make: Callable[[int], SignedRequest], target: Target, plan: Plan, *, quiet: bool) -> tuple[Outcome, bool]:
+    """Send; gives what came of it, and whether Ctrl-C ended it early."""
+    clock = SystemClock()
+    with progress(plan, clock.monotonic, quiet=quiet) as show:
+        volley = Volley(make, target.signed_base, target.base, clock, show)
         try:
-            async with session.post(request.url, data=request.body, headers=request.headers) as response:
-                answer = await response.text()
-                return response.status, answer, time.perf_counter() - started
-        except aiohttp.InvalidURL:
-            raise SendError(f"{request.url!r} is not a URL. Write it like http://127.0.0.1:8080/twilio.") from None
-        except aiohttp.ClientConnectionError:
-            raise SendError(f"Nothing answers at {request.url}. Is Hookline running? Start it with `hookline up`.") from None
-        except TimeoutError:
-            raise SendError(f"No answer within {_TIMEOUT_S} s, which is when Twilio gives up, too.") from None
+            asyncio.run(volley.run(plan))
+        except KeyboardInterrupt:
+            return volley.outcome, True
+    return volley.outcome, False
 
 
-def _explain(status: int) -> str:
-    remedies = {
-        403: "The signature was not accepted. Is the token the one ingress was started with, and PUBLIC_URL the one sent to?",
-        404: "Ingress has no such route. Webhooks go to /twilio or /twilio/<kind>.",
-        503: "Ingress cannot take it now. Its /readyz?verbose, on the admin port, says why.",
+def _report(outcome: Outcome, plan: Plan, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(_as_object(outcome), indent=2))
+    elif plan.times > 1:
+        Console().print(summary(outcome), highlight=False)
+    elif latency := outcome.latencies_ms():
+        (status,) = outcome.answers
+        typer.echo(f"{status} {outcome.last}".rstrip() + f"  in {latency['max']:.1f} ms")
+
+
+def _as_object(outcome: Outcome) -> dict[str, Any]:
+    """Give what --json prints. `answers` counts by status, or by why there was none."""
+    return {
+        "sent": outcome.sent,
+        "accepted": outcome.accepted,
+        "answers": dict(outcome.answers),
+        "seconds": round(outcome.seconds, 3),
+        "per_s": round(outcome.rate, 1),
+        "latency_ms": {name: round(value, 3) for name, value in outcome.latencies_ms().items()},
     }
-    return remedies.get(status, "The webhook was not accepted, and nothing was stored.")
+
+
+def _judge(outcome: Outcome, target: Target, remedies: Mapping[str, str]) -> None:
+    """See that all were accepted.
+
+    Raises:
+        SendError: if one was not, with what to do.
+
+    """
+    if outcome.accepted == outcome.sent:
+        return
+    if outcome.answers[NO_CONNECTION] == outcome.sent:
+        reason = f"Nothing answers at {target.base}: {outcome.last}. Is Hookline running? Start it with `hookline up`."
+        raise SendError(reason)
+    failed = Counter({answer: count for answer, count in outcome.answers.items() if not answer.startswith("2")})
+    ((worst, _),) = failed.most_common(1)
+    number = f"{failed.total():,} of {outcome.sent:,} were not accepted, most with {worst}. " if outcome.sent > 1 else ""
+    raise SendError(number + {**_REMEDIES, **remedies}.get(worst, _NOT_STORED))

@@ -1,22 +1,35 @@
 """What one running service says of itself on its admin port."""
 
 import re
-from typing import Final, NamedTuple
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
 
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
+from cli.admin_address import AdminAddress
 from shared.breaker import State
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=5)
 _VERDICT: Final = re.compile(r"^readyz check (passed|failed)$", re.MULTILINE)
 _PROBLEM: Final = re.compile(r"^\[-\](\S+) failed: (.*)$", re.MULTILINE)
 _WARNING: Final = re.compile(r"^\[!\](\S+) warning: (.*)$", re.MULTILINE)
+_ROLES: Final = {"hookline_ingress_connections": "ingress", "hookline_partitions_owned": "processor"}
+"""Metrics that only one of the services has."""
+_ACCEPTED: Final = ("accepted", "spooled")
+_SETTLED: Final = ("done", "dead")
+"""Outcomes of `hookline_events_total`: when ingress said yes, and when the processor was through with an event."""
 
 
 class ServiceReport(NamedTuple):
-    """One process. It is ready if it has no `problems`. `spool_events` and `spool_bytes` are None in a service without a spool;
-    `breakers` are states by name."""
+    """One process. It is ready if it has no `problems`.
+
+    `spool_events` and `spool_bytes` are None in a service without a spool, `partitions_owned` in one that owns none; `breakers`
+    are states by name. `accepted` and `settled` count events by topic since the process started. `role` is ingress or
+    processor, or empty if that is not known.
+    """
 
     name: str
     port: int
@@ -26,21 +39,33 @@ class ServiceReport(NamedTuple):
     spool_events: int | None
     spool_bytes: int | None
     breakers: dict[str, str]
+    host: str = ""
+    role: str = ""
+    partitions_owned: int | None = None
+    accepted: Mapping[str, int] = {}
+    settled: Mapping[str, int] = {}
+
+    def as_object(self) -> dict[str, Any]:
+        """Give what --json prints of it."""
+        shown = {name: value for name, value in self._asdict().items() if name not in ("accepted", "settled")}
+        return {"ready": not self.problems, **shown}
 
 
-async def ask(session: aiohttp.ClientSession, name: str, port: int) -> ServiceReport:
-    """Ask the service `name` on its admin port; that it does not answer is a report, too."""
+async def ask(session: aiohttp.ClientSession, address: AdminAddress) -> ServiceReport:
+    """Ask the service at `address`; that it does not answer is a report, too."""
+    where = f"on port {address.port}" if address.name else f"at {address.place}"
     try:
-        return parse(name, port, await _get(session, port, "/readyz?verbose"), await _get(session, port, "/metrics"))
-    except aiohttp.ClientConnectionError:
-        return _silent(name, port, f"nothing answers on port {port}")
+        health, metrics = [await _get(session, address.url(path)) for path in ("/readyz?verbose", "/metrics")]
+        return parse(address, health, metrics)
+    except (aiohttp.ClientConnectionError, UnicodeError):
+        return _silent(address, f"nothing answers {where}")
     except TimeoutError:
-        return _silent(name, port, f"no answer on port {port} within {_TIMEOUT.total} s")
+        return _silent(address, f"no answer {where} within {_TIMEOUT.total} s")
     except (aiohttp.ClientError, ValueError):
-        return _silent(name, port, f"what answers on port {port} is no service of Hookline's")
+        return _silent(address, f"what answers {where} is no service of Hookline's")
 
 
-def parse(name: str, port: int, health: str, metrics: str) -> ServiceReport:
+def parse(address: AdminAddress, health: str, metrics: str) -> ServiceReport:
     """Read what /readyz?verbose and /metrics gave.
 
     Raises:
@@ -50,10 +75,11 @@ def parse(name: str, port: int, health: str, metrics: str) -> ServiceReport:
     if not _VERDICT.search(health):
         raise ValueError("no verdict")
     samples = [sample for family in text_string_to_metric_families(metrics) for sample in family.samples]
-    numbers = {sample.name: int(sample.value) for sample in samples if sample.name.startswith("hookline_spool_")}
+    numbers = {sample.name: int(sample.value) for sample in samples if not sample.labels and sample.name in _NUMBERS}
+    role = next((role for metric, role in _ROLES.items() if metric in numbers), "")
     return ServiceReport(
-        name,
-        port,
+        name=address.name or f"{role or 'service'} {address.place}",
+        port=address.port,
         answers=True,
         problems=[f"{check}: {problem}" for check, problem in _PROBLEM.findall(health)],
         warnings=[f"{check}: {warning}" for check, warning in _WARNING.findall(health)],
@@ -64,13 +90,30 @@ def parse(name: str, port: int, health: str, metrics: str) -> ServiceReport:
             for sample in samples
             if sample.name == "hookline_breaker_state"
         },
+        host=address.host,
+        role=role,
+        partitions_owned=numbers.get("hookline_partitions_owned"),
+        accepted=_count(samples, _ACCEPTED),
+        settled=_count(samples, _SETTLED),
     )
 
 
-def _silent(name: str, port: int, problem: str) -> ServiceReport:
-    return ServiceReport(name, port, False, [problem], [], None, None, {})
+_NUMBERS: Final = (*_ROLES, "hookline_spool_events", "hookline_spool_bytes")
 
 
-async def _get(session: aiohttp.ClientSession, port: int, path: str) -> str:
-    async with session.get(f"http://127.0.0.1:{port}{path}", timeout=_TIMEOUT) as response:
+def _count(samples: Iterable[Sample], outcomes: tuple[str, ...]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for sample in samples:
+        if sample.name == "hookline_events_total" and sample.labels.get("outcome") in outcomes:
+            found[sample.labels.get("topic", "")] += int(sample.value)
+    return found
+
+
+def _silent(address: AdminAddress, problem: str) -> ServiceReport:
+    name = address.name or f"service {address.place}"
+    return ServiceReport(name, address.port, False, [problem], [], None, None, {}, host=address.host)
+
+
+async def _get(session: aiohttp.ClientSession, url: str) -> str:
+    async with session.get(url, timeout=_TIMEOUT) as response:
         return await response.text()

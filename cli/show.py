@@ -35,7 +35,8 @@ class NotFoundError(HooklineError):
         super().__init__(
             f"Nothing is known of {wanted.text}. Looked through topics {', '.join(topics)}, the dead letters and the record of "
             f"discarded ones, in all {partitions} partitions. So it was either settled, and removed then, or never accepted. "
-            "If Redis was away lately, it may still be in the spool of an ingress: see `hookline status`."
+            "If Redis was away lately, it may still be in the spool of an ingress: see `hookline status`. Where a ledger is kept, "
+            "`hookline ledger search` knows what was settled."
         )
 
 
@@ -50,7 +51,7 @@ def show(
 
     The exit code is 1 if nothing is known of it.
 
-    Example: hookline show SM0123456789abcdef0123456789abcdef
+    Example: `hookline show SM0123456789abcdef0123456789abcdef`
     """
     looked_for, veil = Wanted(wanted), Veil(lifted=reveal)
     asyncio.run(_show(find_settings(data), looked_for, limit, veil, as_json=as_json))

@@ -1,33 +1,24 @@
-"""`hookline status`: what waits in Redis and in the spools, and how every service is."""
+"""`hookline status`: what waits in Redis and in the spools, who works on it, and how every service is."""
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated
 
-import aiohttp
 import typer
-from pydantic import Field
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.live import Live
 
-from cli.service_report import ServiceReport, ask
+from cli.admin_address import LOOPBACK, AdminAddress, parse_admin
+from cli.situation import Situation, as_object
+from cli.situation_view import view
+from cli.survey import Survey, SurveySettings
 from cli.workspace import Facts, Workspace
-from ingress.settings import IngressSettings
-from processor.settings import ProcessorSettings
-from shared.broker.connection import RedisConnectionManager
-from shared.broker.inspect import Backlog, backlogs, partitions_in_use
 from shared.clock import SystemClock
 from shared.errors import HooklineError
-from shared.logs import configure_logs, get_logger
-from shared.settings import Port, SharedSettings
-
-_NOT_RUNNING: Final = (
-    "No service of Hookline's answers here, looked for on port {ports}. Start them with `hookline up`, "
-    "or name the folder of the one that runs with --data."
-)
+from shared.logs import configure_logs
 
 
 class StatusError(HooklineError):
@@ -37,59 +28,37 @@ class StatusError(HooklineError):
         super().__init__("\n  - ".join([f"{len(problems)} problems:", *problems] if len(problems) > 1 else problems))
 
 
-class StatusSettings(SharedSettings):
-    """Where to look, if no `hookline up` has said so."""
-
-    ingress_admin_port: Port = Field(IngressSettings.model_fields["admin_port"].default, validation_alias="INGRESS_ADMIN_PORT")
-    processor_admin_port: Port = Field(
-        ProcessorSettings.model_fields["admin_port"].default, validation_alias="PROCESSOR_ADMIN_PORT"
-    )
-
-    def admin_ports(self) -> dict[str, int]:
-        """Give the admin port of each service."""
-        return {"ingress": self.ingress_admin_port, "processor": self.processor_admin_port}
-
-
-class Status(NamedTuple):
-    """All that was found out. Without an answer from Redis, `topics` is empty and `redis_problem` says why."""
-
-    topics: dict[str, Backlog]
-    redis_problem: str | None
-    services: list[ServiceReport]
-
-    def problems(self) -> list[str]:
-        """Give what is wrong, each with a remedy in one line."""
-        if not any(service.answers for service in self.services):
-            ports = ", ".join(str(service.port) for service in self.services)
-            return [_NOT_RUNNING.format(ports=ports)]
-        redis = [self.redis_problem] if self.redis_problem else []
-        return redis + [problem for service in self.services for problem in _problems_of(service)]
-
-
 def status(
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again and again, until Ctrl-C.")] = False,
+    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks, and over which rates are taken.")] = 1.0,
+    admin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST:PORT", help="Admin port of a service, instead of those known here; may be repeated."),
+    ] = None,
     data: Annotated[Path, typer.Option(help="Folder of `hookline up`.")] = Path("var"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print it for programs, as one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object; with --watch, one a line.")] = False,
 ) -> None:
-    """Show the backlog of each topic, and of each service whether it is ready, its spool and its breakers.
+    """Show what waits, who works on it, and how each service is.
 
-    The exit code is 1 if anything is not as it should be.
+    Of each topic: the backlog of events not yet settled and how long the oldest has waited; those of them that are pending with
+    a processor; those that have failed and are retrying; dead letters; and what comes and goes per second.
 
-    Example: hookline status --json
+    Example: `hookline status --watch`
+
+    Example: `hookline status --admin 10.0.0.5:9080 --admin 10.0.0.6:9081 --json`
     """
     facts = Workspace(data).announced()
     settings = _settings(facts)
     configure_logs("error", "console", settings.secrets())
-    found = asyncio.run(_look(settings, facts.admin_ports or settings.admin_ports()))
-    if as_json:
-        typer.echo(json.dumps(as_object(found), indent=2))
+    addresses = _addresses(admin, facts, settings)
+    if watch:
+        _watch(settings, addresses, interval, as_json=as_json)
     else:
-        _show(found, SystemClock().now_ms())
-    if problems := found.problems():
-        raise StatusError(problems)
+        _once(settings, addresses, interval, as_json=as_json)
 
 
-def _settings(facts: Facts) -> StatusSettings:
-    settings = StatusSettings.load()
+def _settings(facts: Facts) -> SurveySettings:
+    settings = SurveySettings.load()
     if facts.redis_url:
         return settings.model_copy(update={"redis_url": facts.redis_url})
     if facts.admin_ports and "redis_url" not in settings.model_fields_set:
@@ -97,68 +66,48 @@ def _settings(facts: Facts) -> StatusSettings:
     return settings
 
 
-async def _look(settings: StatusSettings, admin_ports: Mapping[str, int]) -> Status:
-    async with aiohttp.ClientSession() as session:
-        asked = (ask(session, name, port) for name, port in admin_ports.items())
-        topics, services = await asyncio.gather(_backlogs(settings), asyncio.gather(*asked))
-    return Status({}, topics, services) if isinstance(topics, str) else Status(topics, None, services)
+def _addresses(admin: Sequence[str] | None, facts: Facts, settings: SurveySettings) -> list[AdminAddress]:
+    if admin:
+        return [parse_admin(text) for text in admin]
+    announced = [AdminAddress(name, LOOPBACK, port) for name, port in facts.admin_ports.items()]
+    return announced or settings.admin_addresses()
 
 
-async def _backlogs(settings: StatusSettings) -> dict[str, Backlog] | str:
-    """Give the backlog of each topic, or why Redis does not tell."""
-    redis = RedisConnectionManager(settings.redis_options(), settings.partitions, SystemClock(), get_logger("status"))
-    try:
-        await redis.monitor.locate()
-        partitions = await partitions_in_use(redis) or settings.partitions
-        return await backlogs(redis, partitions, list(settings.topics))
-    except HooklineError as error:
-        return str(error)
-    finally:
-        await redis.close()
+def _once(settings: SurveySettings, addresses: Sequence[AdminAddress], interval: float, *, as_json: bool) -> None:
+    async def look() -> Situation:
+        async with Survey(settings, addresses, SystemClock()) as survey:
+            if await survey.begin():
+                await asyncio.sleep(interval)
+            return await survey.look()
+
+    found = asyncio.run(look())
+    if as_json:
+        typer.echo(json.dumps(as_object(found), indent=2))
+    elif found.redis.topics or any(service.answers for service in found.services):
+        Console().print(view(found), highlight=False)
+    if problems := found.problems():
+        raise StatusError(problems)
 
 
-def _problems_of(service: ServiceReport) -> list[str]:
-    if service.answers:
-        return [f"{service.name} is not ready: {problem}" for problem in service.problems]
-    return [
-        f"{service.name}: {problem}. Start it, or say with --data or its _ADMIN_PORT where it is."
-        for problem in service.problems
-    ]
+def _watch(settings: SurveySettings, addresses: Sequence[AdminAddress], interval: float, *, as_json: bool) -> None:
+    async def repeat(show: Callable[[Situation], None]) -> None:
+        async with Survey(settings, addresses, SystemClock()) as survey:
+            while True:
+                show(await survey.look())
+                await asyncio.sleep(interval)
+
+    with suppress(KeyboardInterrupt), _showing(as_json=as_json) as show:
+        asyncio.run(repeat(show))
 
 
-def as_object(found: Status) -> dict[str, object]:
-    """Give what --json prints. `oldest_ms` is Unix time in milliseconds, null if nothing waits."""
-    return {
-        "topics": {topic: backlog._asdict() for topic, backlog in found.topics.items()},
-        "services": [{"ready": not service.problems, **service._asdict()} for service in found.services],
-        "problems": found.problems(),
-    }
-
-
-def _show(found: Status, now_ms: int) -> None:
+@contextmanager
+def _showing(*, as_json: bool) -> Iterator[Callable[[Situation], None]]:
+    """Give what shows a situation: in the place of the one before on a terminal, else below it."""
     console = Console()
-    if found.topics:
-        console.print(_topics(found.topics, now_ms))
-    if any(service.answers for service in found.services):
-        console.print(_services(found.services))
-    for service in found.services:
-        for warning in service.warnings:
-            console.print(f"[yellow]warning[/] {escape(f'{service.name}: {warning}')}", highlight=False, soft_wrap=True)
-
-
-def _topics(topics: Mapping[str, Backlog], now_ms: int) -> Table:
-    table = Table("topic", "events waiting", "oldest")
-    for topic, backlog in topics.items():
-        age = "" if backlog.oldest_ms is None else f"{max(0, now_ms - backlog.oldest_ms) / 1000:.0f} s"
-        table.add_row(topic, str(backlog.events), age)
-    return table
-
-
-def _services(services: list[ServiceReport]) -> Table:
-    table = Table("service", "admin port", "state", "spool", "breakers")
-    for service in services:
-        spool = "" if service.spool_events is None else f"{service.spool_events} events, {service.spool_bytes} bytes"
-        breakers = ", ".join(f"{name} {state}" for name, state in service.breakers.items())
-        row = (service.name, str(service.port), "\n".join(service.problems) or "ready", spool, breakers)
-        table.add_row(*map(escape, row))
-    return table
+    if as_json:
+        yield lambda found: typer.echo(json.dumps(as_object(found)))
+    elif console.is_terminal:
+        with Live(console=console, auto_refresh=False, vertical_overflow="ellipsis") as live:
+            yield lambda found: live.update(view(found, problems=True), refresh=True)
+    else:
+        yield lambda found: console.print(view(found, problems=True), "", highlight=False)

@@ -52,7 +52,7 @@ def tail(
     Events that were accepted before it began are told of only if they die. One that is accepted and settled within a
     millisecond or so may go by unseen.
 
-    Example: hookline tail --topic messages
+    Example: `hookline tail --topic messages`
     """
     settings = find_settings(data)
     if strange := next((topic for topic in topics if topic not in settings.topics), None):

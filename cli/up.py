@@ -15,6 +15,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli import embedded_redis, ingresses
+from cli.admin_address import AdminAddress, reachable
+from cli.database import prepare_ledger
 from cli.ingresses import IngressProcess
 from cli.part import Part, UpError
 from cli.workspace import Facts, Workspace
@@ -25,6 +27,7 @@ from shared.settings import read_config_file
 
 _READY_TIMEOUT_S: Final = 20.0
 _POLL_S: Final = 0.05
+_LEDGER_NEEDS: Final = ("sqlalchemy", "alembic", "aiosqlite")
 _EXAMPLE: Final = "examples.greeter"
 
 
@@ -47,6 +50,8 @@ def up(
     planned = ingresses.plan(settings, ingress, processor.admin_port)
     if settings.spool_path is not None:
         ingresses.check_left_over(settings.spool_path, ingress)
+    if processor.database_url is not None:
+        prepare_ledger(processor)
     asyncio.run(Pair(workspace, settings, planned, processor, own_redis=own_redis).run())
 
 
@@ -62,6 +67,8 @@ def _fill_in(workspace: Workspace) -> bool:
     }
     if "INGRESS_SPOOL_PATH" not in os.environ:  # an empty one says that there is none
         defaults["INGRESS_SPOOL_PATH"] = str(workspace.spool)
+    if all(map(importlib.util.find_spec, _LEDGER_NEEDS)) and "DATABASE_URL" not in os.environ:  # an empty one: no ledger
+        defaults["DATABASE_URL"] = f"sqlite:///{workspace.ledger.resolve()}"
     if "TWILIO_AUTH_TOKEN" not in made:
         defaults["TWILIO_AUTH_TOKEN"] = workspace.development_token()
     if importlib.util.find_spec("examples") and importlib.util.find_spec(_EXAMPLE):
@@ -162,6 +169,8 @@ class Pair:
             auth_token=token if self._ingress.auth_tokens == (token,) else "",
             redis_url="" if parse_redis_url(self._ingress.redis_url).secrets else self._ingress.redis_url,
             admin_ports=self._admin_ports(),
+            handlers=self._processor.handlers or "",
+            local_url=f"http://{AdminAddress('', reachable(self._ingress.host), self._ingress.port).place}",
         )
 
     def _say_how(self) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from cli.sids import is_sid
-from processor.webhook_event import WebhookEvent, is_personal, personal_values
+from processor.webhook_event import WebhookEvent, is_harmless, personal_values
 from shared.event import Event
 from shared.logs import Redactor, hide
 
@@ -66,7 +66,7 @@ class Veil:
         return f"***{part[-_KEPT:]}" if len(part) >= _LONG else "***"
 
     def _value(self, name: str, value: str) -> str:
-        if not value or is_sid(value) or not is_personal(name):
+        if not value or is_sid(value) or is_harmless(name):
             return value
         number = self._redactor.text(value)
         scheme, _, rest = number.rpartition(":")

@@ -41,6 +41,8 @@ class Facts(msgspec.Struct, frozen=True):
     auth_token: str = ""
     redis_url: str = ""
     admin_ports: dict[str, int] = {}
+    handlers: str = ""
+    local_url: str = ""
 
 
 class Workspace:
@@ -67,6 +69,11 @@ class Workspace:
     def spool(self) -> Path:
         """The spool of the first ingress."""
         return self.path / "spool.db"
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger, unless DATABASE_URL names another database."""
+        return self.path / "ledger.db"
 
     def lock(self) -> None:
         """Make the folder and claim it for this process.

@@ -4,6 +4,7 @@ import asyncio
 from os import getpid
 from secrets import token_hex
 from socket import gethostname
+from typing import TYPE_CHECKING
 
 from aiojobs import Job
 
@@ -19,6 +20,7 @@ from processor.retry import RetryPolicy
 from processor.settings import ProcessorSettings
 from processor.slots import Slots
 from processor.threads import Threads
+from processor.watchdog import Watchdog
 from shared.admin import Admin
 from shared.broker.connection import RedisConnectionManager
 from shared.broker.consume import Consumer
@@ -27,6 +29,9 @@ from shared.clock import Clock
 from shared.health import Health
 from shared.logs import Logger
 from shared.service import Supervisor
+
+if TYPE_CHECKING:
+    from processor.ledger.service import Ledger
 
 _LEASE_QUESTIONS = 4
 """How many questions about leases, each unanswered, fit into one lease."""
@@ -47,26 +52,36 @@ class Processor:
         options = settings.redis_options(blocking_pool_size=settings.blocking_pool_size or 2 * settings.partitions)
         self._redis = RedisConnectionManager(options, settings.partitions, clock, logger)
         self._threads = threads
+        self._ledger = self._make_ledger()
         self._workshop = self._make_workshop(handlers)
         self._slots = self._workshop.slots
         self._gauges = BacklogGauges(self._redis, settings.partitions, list(settings.topics), self._slots, clock)
         self._lifespan = Lifespan(handlers, clock, logger)
+        self._watchdog = Watchdog(handlers, logger)
         self._ownership = self._make_ownership(handlers)
         self._tasks: list[Job[None]] = []
         self._monitor: Job[None] | None = None
+
+    def _make_ledger(self) -> "Ledger | None":
+        if self._settings.database_url is None:
+            return None
+        from processor.ledger.service import Ledger  # noqa: PLC0415 - SQLAlchemy is only for those who have a database
+
+        return Ledger(self._settings, self._redis, lambda: self._ownership.numbers, self._clock, self._logger)
 
     def _make_workshop(self, handlers: Handlers) -> Workshop:
         settings = self._settings
         retry = RetryPolicy(max_attempts=settings.max_attempts, base_s=settings.backoff_base_s, max_s=settings.backoff_max_s)
         return Workshop(
             topics=settings.topics,
-            window=settings.window,
+            window=settings.window_size(),
             slots=Slots(settings.concurrency, settings.topics, self._clock),
             attempts=Attempts(handlers, settings.handler_timeout_s, retry, self._threads, self._clock, self._logger),
             destinations=Destinations(settings.breaker_failures, self._clock, self._logger),
-            quarantine=Quarantine(),
+            quarantine=Quarantine(self._clock),
             clock=self._clock,
             logger=self._logger,
+            room=self._ledger.room if self._ledger is not None else _set_for_good(),
         )
 
     def _make_ownership(self, handlers: Handlers) -> Ownership:
@@ -78,7 +93,8 @@ class Processor:
         return Ownership(leases, settings.partitions, self._make_partition, times, self._clock, self._logger)
 
     def _make_partition(self, number: int, claim: Claim) -> Partition:
-        return Partition(number, Consumer(self._redis, number, list(self._settings.topics), claim), self._workshop)
+        topics, ledger = list(self._settings.topics), self._ledger is not None
+        return Partition(number, Consumer(self._redis, number, topics, claim, ledger=ledger), self._workshop)
 
     async def start(self, supervisor: Supervisor) -> None:
         """Open the admin port; reading begins as soon as Redis answers."""
@@ -86,10 +102,13 @@ class Processor:
         self._health.ready["handlers"] = self._lifespan.check
         self._health.ready["redis"] = self._redis.monitor.check
         self._health.warnings["redis"] = self._redis.monitor.warnings
+        if self._ledger is not None:
+            self._health.warnings["ledger"] = self._ledger.warnings
         self._health.ready["reading"] = self._ownership.check
         self._health.ready["shutdown"] = lambda: "shutting down" if self._stopping else None
         admin_port = await self._admin.start()
         self._logger.info("listening", admin_port=admin_port)
+        self._watchdog.start()
         self._tasks = [
             await supervisor.spawn("reading", self._read(supervisor)),
             await supervisor.spawn("handlers", self._slots.watch()),
@@ -100,20 +119,32 @@ class Processor:
         """Read nothing more, let running handlers finish until the deadline, settle them, then let go of Redis."""
         self._stopping = True
         await self._gauges.stop()
+        owned = self._ownership.numbers
         await self._ownership.stop()
         for task in self._tasks:
             await task.close()
         self._slots.close()
         self._threads.close()
+        if self._ledger is not None:
+            await self._ledger.stop(owned)
         await self._lifespan.stop()
         if self._monitor is not None:
             await self._monitor.close()  # not before: settling may still wait for Redis
         await self._redis.close()
         await self._admin.stop()
+        self._watchdog.stop()
 
     async def _read(self, supervisor: Supervisor) -> None:
         await self._lifespan.start()
         await self._redis.monitor.wait_ready()
         await self._ownership.start(supervisor)
         await self._gauges.start(supervisor)
+        if self._ledger is not None:
+            await self._ledger.start(supervisor)
         await asyncio.Event().wait()  # a supervised task must not end
+
+
+def _set_for_good() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event

@@ -9,7 +9,7 @@ from typing import Final
 from aiojobs import Job
 
 from processor.lanes import Lane
-from processor.retry import Record, decode_record
+from processor.retry import Recovered, recover
 from shared.broker.consume import Consumer, Entry, record_name
 from shared.clock import Clock
 from shared.errors import BrokerUnavailableError
@@ -18,8 +18,8 @@ from shared.service import Supervisor
 _MOST_LANES: Final = 50
 _PAUSE_S: Final = 0.5
 
-Supply = Callable[[Lane, Sequence[tuple[Entry, Record]]], None]
-"""Takes what a lane's next ids stand for, in their order."""
+Supply = Callable[[Lane, Sequence[tuple[Entry, Recovered | None]]], None]
+"""Takes what a lane wanted, in its order; with each what is known of it if it was pending when it was read."""
 
 
 class Bodies:
@@ -43,7 +43,7 @@ class Bodies:
             await self._job.close()
 
     def want(self, lane: Lane) -> None:
-        """Bring the events of the next ids of `lane`."""
+        """Bring the next events that `lane` knows by their ids."""
         self._wanting.append(lane)
         self._wake.set()
 
@@ -54,14 +54,13 @@ class Bodies:
             BrokerUnavailableError: if Redis did not answer; they are still waiting then.
 
         """
-        lanes = [(lane, lane.next_ids()) for lane in islice(self._wanting, _MOST_LANES)]
-        wanted = [(lane.topic, entry_id) for lane, ids in lanes for entry_id in ids]
-        entries = await self._consumer.entries(wanted)
-        records = await self._consumer.retry_records([record_name(topic, entry_id) for topic, entry_id in wanted])
-        found = zip(entries, map(decode_record, records), strict=True)
-        for lane, ids in lanes:
+        lanes = [(lane, lane.wanted()) for lane in islice(self._wanting, _MOST_LANES)]
+        entries = await self._consumer.entries([(lane.topic, one.entry_id) for lane, wanted in lanes for one in wanted])
+        names = [record_name(lane.topic, one.entry_id) for lane, wanted in lanes for one in wanted if one.recovered]
+        found, records = iter(entries), map(recover, await self._consumer.retry_records(names))
+        for lane, wanted in lanes:
             self._wanting.popleft()
-            self._supply(lane, list(islice(found, len(ids))))
+            self._supply(lane, [(next(found), next(records) if one.recovered else None) for one in wanted])
 
     async def _run(self) -> None:
         while True:

@@ -8,14 +8,17 @@ One event that fails again and again says something about itself rather than abo
 """
 
 from collections.abc import Awaitable, Callable
+from math import inf
 from typing import Final
 
 from processor.lanes import Lane
 from processor.verdict import Dead, Done, Reason, Retry, Verdict
-from shared.breaker import Breaker, BreakerOpenError, State
+from shared.breaker import Breaker, State
 from shared.clock import Cancellable, Clock
 from shared.logs import Logger
 
+_LONGEST_PROBE_S: Final = 10.0
+"""How long one probe keeps others from being made: a plain function without a time-out may never end."""
 _SOON_S: Final = 0.5
 """When to call the next one, should the one that was called for the probe not come."""
 
@@ -62,8 +65,9 @@ class _Destination:
         self._breaker = breaker
         self._clock = clock
         self._waiting: dict[Lane, ComeAgain] = {}
-        self._probing = False
+        self._probe_ends_at = -inf
         self._timer: Cancellable | None = None
+        self._rings_at = inf
         self._last_failed = ""
 
     def forget(self, lane: Lane) -> None:
@@ -71,25 +75,27 @@ class _Destination:
 
     async def attempt(self, lane: Lane, make: Make, come_again: ComeAgain) -> Verdict | None:
         if self._breaker.state is State.CLOSED:
-            return await self._go_through(lane, make, come_again)
-        if self._probing or self._breaker.seconds_to_probe():
+            return await self._go_through(lane, make)
+        if self._seconds_to_probe() > 0:
             self._wait(lane, come_again)
             return None
-        self._probing = True
+        self._probe_ends_at = own = self._clock.monotonic() + _LONGEST_PROBE_S
         try:
             return await self._probe(lane, make, come_again)
         finally:
-            self._probing = False
+            if self._probe_ends_at == own:  # else it took so long that there is another one
+                self._probe_ends_at = -inf
             self._call_next()
 
-    async def _go_through(self, lane: Lane, make: Make, come_again: ComeAgain) -> Verdict | None:
+    def _seconds_to_probe(self) -> float:
+        return max(self._breaker.seconds_to_probe(), self._probe_ends_at - self._clock.monotonic())
+
+    async def _go_through(self, lane: Lane, make: Make) -> Verdict | None:
         verdict = None
         try:
             with self._breaker.guard():
                 verdict = await make()
                 self._learn(lane.events[0].entry_id, verdict)
-        except BreakerOpenError:
-            self._wait(lane, come_again)
         except (_FailedError, _NothingLearntError):
             pass
         return verdict
@@ -121,7 +127,7 @@ class _Destination:
 
     def _wait(self, lane: Lane, come_again: ComeAgain) -> None:
         self._waiting[lane] = come_again
-        self._set_timer(self._breaker.seconds_to_probe())
+        self._set_timer(self._seconds_to_probe())
 
     def _call_next(self) -> None:
         """Call all that wait if the breaker has closed, else one when the next probe is due."""
@@ -130,17 +136,22 @@ class _Destination:
             for lane, come_again in waiting.items():
                 come_again(lane)
         elif self._waiting:
-            self._set_timer(self._breaker.seconds_to_probe())
+            self._set_timer(self._seconds_to_probe())
 
     def _set_timer(self, seconds: float) -> None:
-        if self._timer is None:
-            self._timer = self._clock.call_later(seconds, self._ring)
+        at = self._clock.monotonic() + seconds
+        if self._timer is not None:
+            if self._rings_at <= at:
+                return
+            self._timer.cancel()
+        self._rings_at = at
+        self._timer = self._clock.call_later(seconds, self._ring)
 
     def _ring(self) -> None:
         self._timer = None
-        if not self._waiting or self._probing:
+        if not self._waiting:
             return
-        if seconds := self._breaker.seconds_to_probe():
+        if (seconds := self._seconds_to_probe()) > 0:
             self._set_timer(seconds)
             return
         lane = next(iter(self._waiting))

@@ -178,6 +178,12 @@ class Handlers:
             call = _around(outer, call)
         return call
 
+    def functions(self) -> Iterator[tuple[str, Callable[..., Any]]]:
+        """Give every function that was registered, for whatever purpose, with its name."""
+        registered: list[Callable[..., Any]] = [handler.function for handler in self._by_kind.values() if handler is not None]
+        registered += [*self._middleware, *self.startup_hooks, *self.shutdown_hooks]
+        return ((name_of(function), function) for function in registered)
+
     def find(self, kind: str) -> Handler | None:
         """Give the handler of `kind`, None if it is ignored.
 

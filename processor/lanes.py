@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from processor.retry import NEVER_FAILED, Record
 from shared.event import Event
@@ -38,6 +38,13 @@ class Held:
     """Whether its attempt is being cancelled by us, which is no failure."""
 
 
+class Known(NamedTuple):
+    """An event that is known by its id, and whether it was pending when it was read."""
+
+    entry_id: str
+    recovered: bool
+
+
 @dataclass(slots=True, eq=False)
 class Lane:
     """The events of one key in one topic; the first is the one being attempted. Those known by their ids come after them."""
@@ -45,19 +52,20 @@ class Lane:
     topic: str
     key: str
     events: deque[Held] = field(default_factory=deque)
-    ids: deque[str] = field(default_factory=deque)
+    known: deque[Known] = field(default_factory=deque)
     wanting: bool = False
 
-    def next_ids(self) -> list[str]:
-        """Give the ids of the events that it has room for."""
-        return list(islice(self.ids, BODIES - len(self.events)))
+    def wanted(self) -> list[Known]:
+        """Give the next events that it has room for."""
+        return list(islice(self.known, BODIES - len(self.events)))
 
 
 class Lanes:
     """The lanes of one partition.
 
     `offer(lane, at)` is called whenever a lane is to run: at Unix time `at` in ms, 0 for now. `want(lane)` is called once when
-    it needs the events of its next ids, which `supply` brings. Topics that are not in `ordered` have a lane for each event.
+    it needs the next events that it knows by their ids, which `supply` brings. Topics that are not in `ordered` have a lane
+    for each event.
     """
 
     def __init__(self, ordered: Collection[str], offer: Callable[[Lane, int], None], want: Callable[[Lane], None]) -> None:
@@ -79,8 +87,8 @@ class Lanes:
         lane = self._lanes.get((held.topic, key))
         if lane is None:
             lane = self._lanes[held.topic, key] = Lane(held.topic, key)
-        elif lane.ids or len(lane.events) == BODIES:
-            lane.ids.append(held.entry_id)
+        elif lane.known or len(lane.events) == BODIES:
+            lane.known.append(Known(held.entry_id, held.recovered))
             self._ask(lane)
             return False
         lane.events.append(held)
@@ -88,12 +96,12 @@ class Lanes:
             self._offer(lane, held.record.next_at)
         return True
 
-    def supply(self, lane: Lane, ids: int, events: Sequence[Held]) -> None:
-        """Put `events` behind those that `lane` has, in the place of its next `ids` ids; some may have no event any more."""
+    def supply(self, lane: Lane, number: int, events: Sequence[Held]) -> None:
+        """Put `events` behind those that `lane` has: the next `number` that it knew, less those that are none any more."""
         lane.wanting = False
         idle = not lane.events
-        for _ in range(ids):
-            lane.ids.popleft()
+        for _ in range(number):
+            lane.known.popleft()
         lane.events.extend(events)
         if idle:
             self._go_on(lane)
@@ -112,10 +120,10 @@ class Lanes:
     def _go_on(self, lane: Lane) -> None:
         if lane.events:
             self._offer(lane, lane.events[0].record.next_at)
-        elif not lane.ids:
+        elif not lane.known:
             del self._lanes[lane.topic, lane.key]
 
     def _ask(self, lane: Lane) -> None:
-        if lane.ids and not lane.wanting and len(lane.events) <= _FEW:
+        if lane.known and not lane.wanting and len(lane.events) <= _FEW:
             lane.wanting = True
             self._want(lane)

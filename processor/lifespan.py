@@ -5,7 +5,7 @@ import inspect
 import traceback
 from typing import Final
 
-from processor.functions import name_of
+from processor.functions import code_of, name_of
 from processor.handlers import Handlers, Hook
 from processor.verdict import Failure
 from shared.clock import Clock
@@ -22,13 +22,13 @@ _MESSAGE_LIMIT: Final = 500
 class HookError(HooklineError):
     """A start-up hook failed, so the service cannot do its job."""
 
-    def __init__(self, name: str, error: BaseException) -> None:
-        self.name = name
-        message = " ".join(str(error).split())[:_MESSAGE_LIMIT]
-        where = traceback.extract_tb(error.__traceback__)[-1]
+    def __init__(self, hook: Hook, error: BaseException) -> None:
+        self.name = name_of(hook)
+        what = f"{type(error).__name__}: {' '.join(str(error).split())[:_MESSAGE_LIMIT]}"
+        where = _place(hook, error)
         super().__init__(
-            f"The start-up hook {name} failed with {type(error).__name__}: {message} ({where.filename}, line {where.lineno}), "
-            "so no event was read. Mend that, then start again."
+            f"The start-up hook {self.name} failed with {what} ({where.filename}, line {where.lineno}), so no event was read. "
+            "Mend that, then start again."
         )
 
 
@@ -73,7 +73,7 @@ class Lifespan:
             if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
                 raise
             self._logger.debug("start-up hook failed", hook=name_of(hook), traceback=Failure.of(error).traceback)
-            raise HookError(name_of(hook), error) from error
+            raise HookError(hook, error) from error
 
     async def _stop(self, hook: Hook, timeout_s: float) -> None:
         """Run `hook`, and report it if it fails. One that ignores its cancellation is left behind."""
@@ -95,3 +95,10 @@ class Lifespan:
         result = hook(self._handlers.state)
         if inspect.isawaitable(result):
             await result
+
+
+def _place(hook: Hook, error: BaseException) -> traceback.FrameSummary:
+    """Give where the error came from: the last line that it passed in the file of `hook`, else the very last."""
+    frames, code = traceback.extract_tb(error.__traceback__), code_of(hook)
+    own = [frame for frame in frames if code is not None and frame.filename == code.co_filename]
+    return (own or frames)[-1]

@@ -18,6 +18,7 @@ OVERDUE = Counter(
     "Attempts whose handler ran on after its time-out: a plain function, or one that ignores its cancellation",
     ["kind"],
 )
+BLOCKED_LOOP = Counter("hookline_handler_blocked_loop_total", "Times a handler kept the event loop from turning", ["handler"])
 GROUPS_RECREATED = Counter("hookline_groups_recreated_total", "Times a partition's consumer groups were gone from Redis")
 BODIES_GONE = Counter("hookline_bodies_gone_total", "Pending events whose body was gone from Redis", ["topic"])
 FENCED = Counter("hookline_fenced_total", "Settlements refused since another processor had taken the partition")

@@ -72,7 +72,7 @@ class Ownership:
         self._known: set[int] = set()
         self._present: list[str] = []
         self._met_at = -inf
-        self._answering_since = dict.fromkeys(range(partitions), -inf)
+        self._answering_since = dict.fromkeys(range(partitions), inf)
         self._round = asyncio.Lock()
         self._leaving = False
         self._problem: str | None = "no lease was asked for yet"
@@ -96,6 +96,11 @@ class Ownership:
             await asyncio.wait(ending)
         if self._job is not None:
             await self._job.close()  # not before: what drains is still kept
+
+    @property
+    def numbers(self) -> list[int]:
+        """The partitions that are ours, those that drain included."""
+        return list(self._owned)
 
     def check(self) -> str | None:
         """Give the readiness check: why partitions cannot be owned, or one that is owned not be read; None if all is well."""

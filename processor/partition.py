@@ -13,7 +13,7 @@ from processor.lanes import Held, Lane, Lanes
 from processor.metrics import BODIES_GONE
 from processor.quarantine import Quarantine
 from processor.reader import Reader
-from processor.retry import NEVER_FAILED, Record
+from processor.retry import NEVER_FAILED, Record, Recovered
 from processor.settle import Settler
 from processor.slots import Slots
 from processor.verdict import Dead, Done, Failure, Reason, Retry, Verdict, poisoned
@@ -36,7 +36,7 @@ _CANCELLATION_S: Final = 1.0
 
 @dataclass(frozen=True)
 class Workshop:
-    """What the partitions of one processor share."""
+    """What the partitions of one processor share. `room` is set while there is room for what becomes of events."""
 
     topics: Mapping[str, Topic]
     window: int
@@ -46,6 +46,7 @@ class Workshop:
     quarantine: Quarantine
     clock: Clock
     logger: Logger
+    room: asyncio.Event
 
 
 class Partition:
@@ -67,15 +68,16 @@ class Partition:
         self._logger = workshop.logger.bind(partition=number)
         ordered = {name for name, topic in workshop.topics.items() if topic.ordered}
         self._window = Window(workshop.topics, workshop.window)
-        self._trusted = asyncio.Event()
+        self._trusted = asyncio.Event()  # for the reader to wait for; what counts is the time until which it is
         self._trusted_until = -inf
         self._lapse: Cancellable | None = None
         self._drained_by = inf
         self._ending = False
         self._ended = False
         self._running: dict[asyncio.Task[None], Held] = {}
+        self._begun: dict[Held, Record] = {}
         self._parked: list[Lane] = []
-        self._reader = Reader(consumer, self._window, self._admit, self._trusted, self._clock, self._logger)
+        self._reader = Reader(consumer, self._window, self._admit, self._trusted, workshop.room, self._clock, self._logger)
         self._bodies = Bodies(consumer, self._supply, self._clock)
         self._lanes = Lanes(ordered, self._offer, self._bodies.want)
         self._settler = Settler(consumer, self._settled, self._clock, self._logger)
@@ -159,14 +161,22 @@ class Partition:
     async def _withdraw(self) -> None:
         running = list(self._running)
         for task in running:
-            self._running[task].withdrawn = True
+            held = self._running[task]
+            held.withdrawn = True
+            self._call_off(held)  # now: it may ignore its cancellation for longer than we are there
             task.cancel()
         if running:
             await asyncio.wait(running, timeout=_CANCELLATION_S)
 
-    def _admit(self, topic: str, entry: Entry, record: Record | None) -> None:
+    def _call_off(self, held: Held) -> None:
+        """Take back that an attempt was begun, if it is on record."""
+        if (before := self._begun.pop(held, None)) is not None:
+            held.record = before
+            self._settler.keep(held)
+
+    def _admit(self, topic: str, entry: Entry, recovered: Recovered | None) -> None:
         """Take an entry that was read; one that cannot be attempted is settled."""
-        held, verdict = _hold(topic, entry, record)
+        held, verdict = _hold(topic, entry, recovered)
         if verdict is None:
             if self._lanes.add(held):
                 self._window.load(topic)
@@ -174,13 +184,13 @@ class Partition:
             self._window.load(topic)
             self._settle_unattempted(held, verdict)
 
-    def _supply(self, lane: Lane, found: Sequence[tuple[Entry, Record]]) -> None:
+    def _supply(self, lane: Lane, found: Sequence[tuple[Entry, Recovered | None]]) -> None:
         """Give `lane` the events that it wanted."""
         self._window.load(lane.topic, len(found))
-        held = [_hold(lane.topic, entry, record) for entry, record in found]
+        held = [_hold(lane.topic, entry, recovered) for entry, recovered in found]
         self._lanes.supply(lane, len(held), [one for one, verdict in held if verdict is None])
         for one, verdict in held:
-            if verdict is not None and self._trusted.is_set():  # else the next owner may have settled it
+            if verdict is not None:
                 self._settle_unattempted(one, verdict)
 
     def _settle_unattempted(self, held: Held, verdict: Verdict) -> None:
@@ -199,7 +209,7 @@ class Partition:
     async def _work(self, lane: Lane) -> None:
         """Attempt the first event of `lane` and conclude. If this is cancelled the event stays pending, as if never begun."""
         held = lane.events[0]
-        if self._ending or not self._is_trusted():
+        if not self._goes_on():
             self._parked.append(lane)
         elif held.record.poison:
             self._logger.error("event is poison", event_id=held.event.id, topic=held.topic, kind=held.event.kind)
@@ -217,6 +227,7 @@ class Partition:
         assert task is not None  # noqa: S101 - a slot runs this in a task of its own
         self._running[task] = held
         make = self._make_recovered if held.recovered else self._attempts.make
+        recovered = held.recovered
         destination = self._attempts.destination(held)
         verdict: Verdict | None
         try:
@@ -232,30 +243,32 @@ class Partition:
             del self._running[task]
         if verdict is not None:
             self._conclude(lane, held, verdict)
-        elif held.recorded:
-            self._settler.settle(held, Retry(held.record))
+        elif recovered and not held.recovered:
+            self._settler.keep(held)
 
     async def _make_recovered(self, held: Held) -> Verdict:
         """Attempt an event that may have been under way when a process died, and put on record that it is."""
-        before, held.record = held.record, held.record.begin()
+        self._begun[held] = held.record
+        held.record = held.record.begin()
         try:
             await self._settler.record(held)
-            self._ensure_trusted()
+            self._ensure_going_on()
             verdict = await self._attempts.make(held)
         except asyncio.CancelledError:
-            held.record = before
-            self._settler.settle(held, Retry(before))
+            self._call_off(held)
             raise
+        self._begun.pop(held, None)
         held.recovered = False
         held.record = held.record.end()
         return verdict
 
-    def _is_trusted(self) -> bool:
-        return self._clock.monotonic() < self._trusted_until
+    def _goes_on(self) -> bool:
+        """Tell whether attempts may begin."""
+        return not self._ending and self._clock.monotonic() < self._trusted_until
 
-    def _ensure_trusted(self) -> None:
-        """End the attempt as if it had been withdrawn, if trust is over."""
-        if not self._is_trusted():
+    def _ensure_going_on(self) -> None:
+        """End the attempt as if it had been withdrawn, unless it may begin."""
+        if not self._goes_on():
             raise asyncio.CancelledError
 
     def _conclude(self, lane: Lane, held: Held, verdict: Verdict) -> None:
@@ -269,12 +282,11 @@ class Partition:
             self._lanes.settled(lane)
 
 
-def _hold(topic: str, entry: Entry, record: Record | None) -> tuple[Held, Verdict | None]:
+def _hold(topic: str, entry: Entry, recovered: Recovered | None) -> tuple[Held, Verdict | None]:
     """Give what to hold of `entry`, and the verdict if there is one that needs no attempt."""
     event, verdict = _decode(entry)
-    held = Held(topic, entry.id, event, record or NEVER_FAILED, recovered=record is not None)
-    held.recorded = held.record != NEVER_FAILED
-    return held, verdict
+    record, stored = recovered or (NEVER_FAILED, False)
+    return Held(topic, entry.id, event, record, recovered=recovered is not None, recorded=stored), verdict
 
 
 def _decode(entry: Entry) -> tuple[Event, Verdict | None]:

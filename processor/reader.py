@@ -13,7 +13,7 @@ from typing import Any, Final
 from aiojobs import Job
 
 from processor.metrics import GROUPS_RECREATED
-from processor.retry import Record, decode_record
+from processor.retry import Recovered, recover
 from processor.window import Window
 from shared.broker.consume import NEW, Consumer, Entry, record_name
 from shared.clock import Clock
@@ -28,20 +28,28 @@ _WAIT_WHILE_FULL_S: Final = 0.25
 _PAUSE_S: Final = 0.5
 _SWEEP_INTERVAL_S: Final = 30.0
 
-Admit = Callable[[str, Entry, Record | None], None]
-"""Takes an entry of a topic that is not known yet; its record is None if it was never pending before."""
+Admit = Callable[[str, Entry, Recovered | None], None]
+"""Takes an entry of a topic that is not known yet, and what is known of it if it was pending already."""
 
 
 class Reader:
-    """Reads while `trusted` is set, and gives each entry once to `admit`, for which `window` has room."""
+    """Reads while `trusted` and `room` are set, and gives each entry once to `admit`, for which `window` has room."""
 
     def __init__(
-        self, consumer: Consumer, window: Window, admit: Admit, trusted: asyncio.Event, clock: Clock, logger: Logger
+        self,
+        consumer: Consumer,
+        window: Window,
+        admit: Admit,
+        trusted: asyncio.Event,
+        room: asyncio.Event,
+        clock: Clock,
+        logger: Logger,
     ) -> None:
         self._consumer = consumer
         self._window = window
         self._admit = admit
         self._trusted = trusted
+        self._room = room
         self._clock = clock
         self._logger = logger
         self._positions = dict.fromkeys(consumer.topics, _FROM_THE_START)
@@ -79,6 +87,7 @@ class Reader:
                 await self._prepare(known=known)
                 known = True
                 while True:
+                    await self._room.wait()
                     await self._sweep()
                     await self.read_once()
                     self._problem = None
@@ -107,9 +116,8 @@ class Reader:
         self._swept_at = now
         if others := await self._consumer.adopt():
             self._logger.warning("took over what others have read with the group of the processor", consumers=others)
-        known = {topic: self._window.known(topic) for topic in self._positions}
         for topic, group in (await self._consumer.groups()).items():
-            if group.pending > known[topic]:
+            if group.pending > self._window.known(topic):  # or one was settled just now: then a look for nothing does no harm
                 self._positions[topic] = _FROM_THE_START
 
     async def _wait_to_read_again(self, error: HooklineError) -> None:
@@ -147,17 +155,17 @@ class Reader:
             self._announced = await self._wait_for_more(open_topics)
 
     async def _admit_all(self, topic: str, entries: Sequence[Entry]) -> None:
-        records: Sequence[Record | None] = [None] * len(entries)
+        recovered: Sequence[Recovered | None] = [None] * len(entries)
         if self._positions[topic] != NEW:
-            stored = await self._consumer.retry_records([record_name(topic, entry.id) for entry in entries])
-            records = [decode_record(record) for record in stored]
+            records = await self._consumer.retry_records([record_name(topic, entry.id) for entry in entries])
+            recovered = [recover(record) for record in records]
             self._positions[topic] = entries[-1].id if entries else NEW
         elif entries:
             self._delivered[topic] = entries[-1].id
-        for entry, record in zip(entries, records, strict=True):
+        for entry, known in zip(entries, recovered, strict=True):
             # One that was settled while the answer was on its way has left the window, and is not known there any more.
             if entry.id not in self._settled_since_read and self._window.admit(topic, entry.id):
-                self._admit(topic, entry, record)
+                self._admit(topic, entry, known)
 
     async def _wait_for_more(self, topics: Sequence[str]) -> bool:
         """Wait until one of `topics` has something new, or another one is open; tells whether it is the former.

@@ -10,7 +10,7 @@ Exponential backoff with full jitter: the delay is drawn evenly between nothing 
 Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -72,6 +72,13 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 NEVER_FAILED: Final = Record()
 
 
+class Recovered(NamedTuple):
+    """What is known of an event that was pending when it was read; `stored` tells whether Redis has a record of it."""
+
+    record: Record
+    stored: bool
+
+
 def backoff_s(policy: RetryPolicy, failures: int, jitter: float) -> float:
     """Give the seconds to wait after the `failures`-th failure, from 1 on; `jitter` is random, from 0 to 1."""
     doublings = min(failures - 1, _MAX_DOUBLINGS)
@@ -81,6 +88,11 @@ def backoff_s(policy: RetryPolicy, failures: int, jitter: float) -> float:
 def encode_record(record: Record) -> str:
     """Give the JSON of `record`."""
     return msgspec.json.encode(record).decode()
+
+
+def recover(data: bytes | None) -> Recovered:
+    """Read what is stored under the name of a pending event's record."""
+    return Recovered(decode_record(data), stored=data is not None)
 
 
 def decode_record(data: bytes | str | None) -> Record:

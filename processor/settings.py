@@ -1,12 +1,17 @@
 """The settings of the processor."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from shared.settings import Port, SharedSettings
+from processor.ledger.settings import LedgerSettings
+from shared.settings import Port
 
+_WINDOW: Final = 500
+_EVENTS_OF_A_TOPIC: Final = 8000
+"""What all partitions together hold in memory of one topic: 2 kB for each event."""
+_LEAST_WINDOW: Final = 20
 _LOCATION = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
 
 
@@ -16,7 +21,7 @@ def _location(location: str) -> str:
     return location
 
 
-class ProcessorSettings(SharedSettings):
+class ProcessorSettings(LedgerSettings):
     """Everything the processor can be told."""
 
     handlers: Annotated[str, AfterValidator(_location)] | None = Field(
@@ -25,10 +30,11 @@ class ProcessorSettings(SharedSettings):
         description="Where your Handlers object is, as module:attribute; without it events are logged and settled",
     )
     concurrency: int = Field(100, validation_alias="PROCESSOR_CONCURRENCY", description="Handlers at once", ge=1)
-    window: int = Field(
-        500,
+    window: int | None = Field(
+        None,
         validation_alias="PROCESSOR_WINDOW",
-        description="Events of one topic and partition held in memory, and eight times as many ids; more wait in Redis",
+        description="Events of one topic and partition held in memory, and eight times as many ids; more wait in Redis. "
+        "By default 500, or with more than 16 partitions 8000 of a topic in all",
         ge=1,
     )
     blocking_pool_size: int | None = Field(
@@ -68,6 +74,10 @@ class ProcessorSettings(SharedSettings):
     handler_timeout_s: float = Field(
         30, validation_alias="PROCESSOR_HANDLER_TIMEOUT_S", description="Seconds a handler may take", gt=0
     )
+
+    def window_size(self) -> int:
+        """Give how many events of one topic and partition are held in memory."""
+        return self.window or min(_WINDOW, max(_LEAST_WINDOW, _EVENTS_OF_A_TOPIC // self.partitions))
 
     @field_validator("blocking_pool_size")
     @classmethod

@@ -17,7 +17,7 @@ from aiojobs import Job
 from processor.dead_letter import letter
 from processor.lanes import Held
 from processor.metrics import FENCED
-from processor.retry import NEVER_FAILED, encode_record
+from processor.retry import NEVER_FAILED, Record, encode_record
 from processor.verdict import Dead, Done, Retry, Verdict
 from shared.broker.consume import Consumer, DeadLetter, Settlements, record_name
 from shared.clock import Clock
@@ -31,6 +31,8 @@ _MAX_BATCH = 500
 _PAUSE_S = 0.5
 
 Settled = Callable[[Held], None]
+Outcome = Verdict | Record
+"""What is to be written about an event: what has become of it, or a record alone."""
 
 
 class Settler:
@@ -41,9 +43,10 @@ class Settler:
         self._clock = clock
         self._logger = logger
         self._settled = settled
-        self._waiting: dict[Held, Verdict] = {}
+        self._waiting: dict[Held, Outcome] = {}
         self._confirming: dict[Held, asyncio.Future[None]] = {}
         self._fenced = False
+        self._given_up = False
         self._singly = 0
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -66,26 +69,36 @@ class Settler:
 
     def settle(self, held: Held, verdict: Verdict) -> None:
         """Queue the `verdict` on `held`, in place of an earlier one that still waits."""
-        held.recorded |= isinstance(verdict, Retry)
-        self._waiting.pop(held, None)
-        self._waiting[held] = verdict
-        self._idle.clear()
-        self._wake.set()
+        self._queue(held, verdict)
 
-    def give_up(self) -> None:
-        """Settle nothing of what waits: another processor has the partition."""
-        self._waiting.clear()
-        self._wake.clear()
-        self._idle.set()
+    def keep(self, held: Held) -> None:
+        """Queue the record of `held`, as it is: nothing has become of it."""
+        self._queue(held, held.record)
 
     async def record(self, held: Held) -> None:
-        """Keep the record of `held` in Redis; returns when it is there."""
+        """Do as `keep`, and return when Redis has it."""
         confirmed = self._confirming[held] = asyncio.get_running_loop().create_future()
-        self.settle(held, Retry(held.record))
+        self.keep(held)
         try:
             await confirmed
         finally:
             del self._confirming[held]
+
+    def give_up(self) -> None:
+        """Settle nothing any more: another processor has the partition."""
+        self._given_up = True
+        self._waiting.clear()
+        self._wake.clear()
+        self._idle.set()
+
+    def _queue(self, held: Held, outcome: Outcome) -> None:
+        if self._given_up:
+            return
+        held.recorded |= isinstance(outcome, Retry | Record)
+        self._waiting.pop(held, None)
+        self._waiting[held] = outcome
+        self._idle.clear()
+        self._wake.set()
 
     async def _run(self) -> None:
         while True:
@@ -118,7 +131,7 @@ class Settler:
             self._logger.warning("settlements refused", events=len(self._waiting), reason=str(error))
         self._fenced = True
 
-    async def _send(self, batch: dict[Held, Verdict]) -> None:
+    async def _send(self, batch: dict[Held, Outcome]) -> None:
         settlements = combine(batch.items(), self._clock.now_ms())
         written = await self._consumer.settle(settlements)
         if written < len(settlements.dead):
@@ -126,43 +139,50 @@ class Settler:
                 "dead letters not written, their entries are gone from redis", missing=len(settlements.dead) - written
             )
 
-    def _forget(self, batch: dict[Held, Verdict]) -> None:
-        for held, verdict in batch.items():
-            if self._waiting.get(held) is verdict:  # else there is a newer one
+    def _forget(self, batch: dict[Held, Outcome]) -> None:
+        for held, outcome in batch.items():
+            newest = self._waiting.get(held) is outcome
+            if newest:
                 del self._waiting[held]
-            confirmed = self._confirming.get(held)
-            if confirmed is None:
-                EVENTS.count(held.topic, label_of(held.event.kind), type(verdict).__name__.lower())
-            elif not confirmed.done():
-                confirmed.set_result(None)
-            if not isinstance(verdict, Retry):
+            if isinstance(outcome, Record):
+                self._confirm(held, newest=newest)
+                continue
+            EVENTS.count(held.topic, label_of(held.event.kind), type(outcome).__name__.lower())
+            if not isinstance(outcome, Retry):
                 self._settled(held)
 
-    async def _set_aside(self, batch: dict[Held, Verdict], error: CommandRefusedError) -> None:
+    def _confirm(self, held: Held, *, newest: bool) -> None:
+        confirmed = self._confirming.get(held)
+        if newest and confirmed is not None and not confirmed.done():
+            confirmed.set_result(None)
+
+    async def _set_aside(self, batch: dict[Held, Outcome], error: CommandRefusedError) -> None:
         """Find out which one it is, by sending all that wait one by one; that one goes to the end, and is tried again."""
         if len(batch) > 1:
             self._singly = len(self._waiting)
             return
-        for held in batch:
+        for held in batch.keys() & self._waiting.keys():
             self._waiting[held] = self._waiting.pop(held)
             self._logger.error("redis refuses a settlement", entry_id=held.entry_id, topic=held.topic, error=str(error))
         await self._clock.sleep(_PAUSE_S)
 
 
-def combine(batch: Iterable[tuple[Held, Verdict]], now_ms: int) -> Settlements:
+def combine(batch: Iterable[tuple[Held, Outcome]], now_ms: int) -> Settlements:
     """Give one set of settlements for `batch`, in which each event stands once."""
     settlements = Settlements()
-    for held, verdict in batch:
-        match verdict:
-            case Retry(record) if record != NEVER_FAILED:
+    for held, outcome in batch:
+        match outcome:
+            case Retry(record) | (Record() as record) if record != NEVER_FAILED:
                 settlements.failed[record_name(held.topic, held.entry_id)] = encode_record(record)
                 continue
-            case Retry():
+            case Retry() | Record():
                 pass
             case Done():
                 settlements.done.setdefault(held.topic, []).append(held.entry_id)
+                if held.record.failures:
+                    settlements.attempts.setdefault(held.topic, {})[held.entry_id] = held.record.failures + 1
             case Dead():
-                extra = letter(verdict, held.topic, held.entry_id, now_ms)
+                extra = letter(outcome, held.topic, held.entry_id, now_ms)
                 settlements.dead.append(DeadLetter(held.topic, held.entry_id, extra))
         if held.recorded:
             settlements.recorded.append(record_name(held.topic, held.entry_id))

@@ -4,8 +4,8 @@ Half of the slots are kept for the topics, in proportion to their weights, so th
 of another do. The other half is for whoever has work.
 
 Whose turn it is, among the topics that have work, is decided by stride scheduling: each start moves a topic on by the inverse
-of its weight, and the one that is least far comes next. A topic that had no work joins where the others are, so it neither
-saves up turns nor waits for them. Source: Waldspurger and Weihl, Stride Scheduling, MIT/LCS/TM-528, 1995.
+of its weight, and the one that is least far comes next. A topic that had no work, or was held back by its limit, joins where
+the others are: it saves up no turns, and waits for none. Source: Waldspurger and Weihl, Stride Scheduling, 1995.
 """
 
 import asyncio
@@ -94,8 +94,8 @@ class Slots:
 
     def _fill(self) -> None:
         while self._accepting and (queue := self._next()) is not None:
-            self._position = queue.position
-            queue.position += queue.stride
+            self._position = max(self._position, queue.position)
+            queue.position = self._position + queue.stride
             self._start(queue, *queue.ready.popleft())
 
     def _next(self) -> _Queue | None:

@@ -4,10 +4,13 @@ import math
 import traceback
 from datetime import timedelta
 from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
 from typing import Final, NamedTuple
 
 from processor.retry import Record, RetryPolicy, backoff_s
 
+_PACKAGE: Final = str(Path(__file__).parent)
 _TRACEBACK_TAIL: Final = 4000
 _MESSAGE_LIMIT: Final = 1000
 _SHORTEST_DELAY_S: Final = 0.1
@@ -56,7 +59,8 @@ class Failure(NamedTuple):
 
     @classmethod
     def of(cls, error: BaseException) -> "Failure":
-        """Describe `error`."""
+        """Describe `error`. Its traceback begins with the handler: what is above is always the same, and dear to format."""
+        error.__traceback__ = _without_ours(error.__traceback__)
         described = traceback.TracebackException.from_exception(error)  # survives an error whose __str__ fails
         tail = "".join(described.format())[-_TRACEBACK_TAIL:]
         return cls(type(error).__name__, _storable(str(described)[:_MESSAGE_LIMIT]), _storable(tail))
@@ -91,6 +95,14 @@ def poisoned(record: Record, now_ms: int) -> Dead:
     return Dead(
         Reason.POISON, Failure("ProcessDied", message), record.failures + record.begun, record.first_failed_at or now_ms
     )
+
+
+def _without_ours(raised: TracebackType | None) -> TracebackType | None:
+    """Give the part of a traceback that begins with the first frame which is not of this package; all of it if all are."""
+    part = raised
+    while part is not None and part.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+        part = part.tb_next
+    return part or raised
 
 
 def _storable(text: str) -> str:

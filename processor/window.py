@@ -28,7 +28,8 @@ class Window:
         return self._batch
 
     def open_topics(self) -> list[str]:
-        """Give the topics that have room for a batch."""
+        """Give the topics that have room for a batch. `wait_opened` waits for another one from here on."""
+        self._opened.clear()
         return [topic for topic in self._known if self._is_open(topic)]
 
     def known(self, topic: str) -> int:
@@ -56,8 +57,7 @@ class Window:
             self._opened.set()
 
     async def wait_opened(self) -> None:
-        """Wait until one more topic is open."""
-        self._opened.clear()
+        """Wait until a topic is open that was not when `open_topics` was asked."""
         await self._opened.wait()
 
     def _is_open(self, topic: str) -> bool:

@@ -46,6 +46,11 @@ def dead(partition: int) -> str:
     return f"hookline:{{{partition}}}:dead"
 
 
+def ledger(partition: int) -> str:
+    """Stream: settled events with their outcome, on their way to the database."""
+    return f"hookline:{{{partition}}}:ledger"
+
+
 def discarded(partition: int) -> str:
     """Stream, bounded: which dead letters people threw away, who, when and why."""
     return f"hookline:{{{partition}}}:discarded"

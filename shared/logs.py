@@ -54,8 +54,9 @@ class Redactor:
         """Give `text` without secrets, URL credentials, and all but the last two digits of phone numbers."""
         for secret in self._secrets:
             text = text.replace(secret, _HIDDEN)
-        text = _URL_PASSWORD.sub(f"{_HIDDEN}@", text)
-        return _PHONE_NUMBER.sub(r"\1***", text)
+        if "://" in text:
+            text = _URL_PASSWORD.sub(f"{_HIDDEN}@", text)
+        return _PHONE_NUMBER.sub(r"\1***", text) if "+" in text or "%2" in text else text
 
 
 def configure_logs(level: str, style: str | None, secrets: Iterable[str] = ()) -> None:

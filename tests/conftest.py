@@ -1,11 +1,14 @@
 """Fixtures that every test can ask for."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import hypothesis
 import pytest
 import redis
+import structlog
 
 from ingress.settings import IngressSettings
 from processor.settings import ProcessorSettings
@@ -13,6 +16,7 @@ from shared.settings import CONFIG_VARIABLE
 from tests.support.cluster_set import ClusterSet
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
+from tests.support.postgres_server import NoPostgresError, PostgresServer
 from tests.support.redis_server import RedisServer
 from tests.support.sentinel_set import SentinelSet
 from tests.support.services import Services
@@ -71,11 +75,50 @@ def stored(redis_client: "redis.Redis") -> Stored:
     return Stored(redis_client)
 
 
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """Undo what a command that a test ran in this process has made of the logs: the next test may look at its own."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
 @pytest.fixture
 def own_redis() -> Iterator[RedisServer]:
     """Give a running server of the test's own, to kill, pause and restart; what it took survives a crash."""
     with RedisServer({"appendonly": "yes", "appendfsync": "always"}) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """Give a PostgreSQL server shared by the tests of one xdist worker: leave it running. To break one, take `own_postgres`.
+
+    Where there is none, its tests are skipped, but never in CI.
+    """
+    try:
+        server = PostgresServer().start()
+    except NoPostgresError as error:
+        _without_postgres(error)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """Give a running PostgreSQL server of the test's own, to kill, pause and restart."""
+    try:
+        server = PostgresServer().start()
+    except NoPostgresError as error:
+        _without_postgres(error)
+    yield server
+    server.close()
+
+
+def _without_postgres(error: NoPostgresError) -> NoReturn:
+    if os.environ.get("CI"):
+        pytest.fail(str(error), pytrace=False)
+    pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

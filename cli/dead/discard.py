@@ -70,7 +70,7 @@ def discard(
 ) -> None:
     """Throw dead letters away for good. A record stays: who, when, why, and ids, but no bodies nor numbers.
 
-    Example: hookline dead discard 3:1718000000000-0 --why 'test message'
+    Example: `hookline dead discard 3:1718000000000-0 --why 'test message'`
     """
     if not (why.strip() or dry_run):
         raise HooklineError("Say with --why 'some words' why they are discarded: that is kept when they are gone.")

@@ -57,7 +57,7 @@ def list_letters(
 ) -> None:
     """Show dead letters, the newest last, and how many there are of each reason.
 
-    Example: hookline dead list --topic messages --error TimeoutError --newer-than 2h
+    Example: `hookline dead list --topic messages --error TimeoutError --newer-than 2h`
     """
     found = asyncio.run(_find(find_settings(data), selection, limit))
     veil = Veil(lifted=reveal)

@@ -8,13 +8,23 @@ from typing import Annotated, Any, Final
 import typer
 
 from cli.dead.selection import Selection
-from cli.spans import parse_span
+from cli.moments import moment
 
 _FILTERS: Final = "Which letters (all of these must fit)"
 
 
 def _option(name: str, text: str, **more: Any) -> Any:
     return typer.Option(name, help=text, rich_help_panel=_FILTERS, **more)
+
+
+def _moment(name: str, text: str) -> Any:
+    return _option(name, text, callback=_checked, metavar="AGE|DATE")
+
+
+def _checked(text: str) -> str:
+    if text:
+        moment(text, 0)
+    return text
 
 
 def _select(
@@ -25,12 +35,8 @@ def _select(
     account: Annotated[str, _option("--account", "Twilio account SID.")] = "",
     key: Annotated[str, _option("--key", "Ordering key, such as '+14155550123:+18005551212'.")] = "",
     sid: Annotated[str, _option("--sid", "A SID among the parameters, such as a MessageSid.")] = "",
-    older_than: Annotated[
-        int | None, _option("--older-than", "Died longer ago than, such as 2h.", parser=parse_span, metavar="SPAN")
-    ] = None,
-    newer_than: Annotated[
-        int | None, _option("--newer-than", "Died since, such as 30m.", parser=parse_span, metavar="SPAN")
-    ] = None,
+    older_than: Annotated[str, _moment("--older-than", "Died before then: an age such as 2h, or a date.")] = "",
+    newer_than: Annotated[str, _moment("--newer-than", "Died since then: an age such as 30m, or a date.")] = "",
 ) -> Selection:
     return Selection(
         topics=tuple(topics),

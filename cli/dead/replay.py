@@ -57,7 +57,7 @@ def replay(
 
     Ctrl-C stops it between two letters; the same command goes on with what is left.
 
-    Example: hookline dead replay --topic messages --reason exhausted --dry-run
+    Example: `hookline dead replay --topic messages --reason exhausted --dry-run`
     """
     choice = Choice(ids, selection, everything=everything)
     settings = find_settings(data)

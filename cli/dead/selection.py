@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from cli.moments import moment
 from cli.sids import is_sid, mentions
 from shared.broker.pages import FIRST, LAST
 from shared.errors import HooklineError
@@ -18,7 +19,8 @@ class NotASidError(HooklineError):
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """Letters that fit all that is said here. Of topics, kinds and reasons any one suffices; ages are in milliseconds."""
+    """Letters that fit all that is said here. Of topics, kinds and reasons any one suffices; ages are
+    as `cli.moments` reads them."""
 
     topics: Sequence[str] = ()
     kinds: Sequence[str] = ()
@@ -27,8 +29,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     account: str = ""
     key: str = ""
     sid: str = ""
-    older_than: int | None = None
-    newer_than: int | None = None
+    older_than: str = ""
+    newer_than: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what could never fit."""
@@ -42,8 +44,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
     def bounds(self, now_ms: int) -> tuple[str, str]:
         """Give the first and the last entry id that may fit, by age at `now_ms`, Unix time by the clock of Redis."""
-        first = FIRST if self.newer_than is None else str(max(0, now_ms - self.newer_than))
-        last = LAST if self.older_than is None else str(max(0, now_ms - self.older_than))
+        first = str(max(0, moment(self.newer_than, now_ms))) if self.newer_than else FIRST
+        last = str(max(0, moment(self.older_than, now_ms))) if self.older_than else LAST
         return first, last
 
     def fits(self, letter: Letter) -> bool:

@@ -27,7 +27,7 @@ def show_letter(
 ) -> None:
     """Show everything about one dead letter, its traceback too. Parameters are masked.
 
-    Example: hookline dead show 3:1718000000000-0
+    Example: `hookline dead show 3:1718000000000-0`
     """
     letter = asyncio.run(_find(find_settings(data), LetterId.parse(letter_id)))
     veil = Veil(lifted=reveal)

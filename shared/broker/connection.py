@@ -1,7 +1,7 @@
 """The one way to Redis: every command of both services goes through here, to the right server."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from hashlib import sha1
@@ -135,6 +135,15 @@ class RedisConnectionManager:
             left_s = max(_LEAST_S, request.timeout_s - (self._clock.monotonic() - started))
             _put(answers, unknown, await self._ask(request._replace(timeout_s=left_s), whole))
         return _translated(answers)
+
+    def one_for_each_master(self, keys: Iterable[str]) -> list[str]:
+        """Give one of `keys` for each master that has any of them.
+
+        Raises:
+            BrokerUnavailableError: if there is one that has no master now.
+
+        """
+        return list({self._nodes.of(key): key for key in keys}.values())
 
     async def close(self) -> None:
         """Close every connection."""

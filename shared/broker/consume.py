@@ -65,6 +65,8 @@ class Settlements(msgspec.Struct):
     failed: dict[str, str] = {}
     """name of a retry record -> the record"""
     dead: list[DeadLetter] = []
+    attempts: dict[str, dict[str, int]] = {}
+    """topic -> entry id -> how often it was attempted, for those that are done after more than one attempt"""
 
 
 def record_name(topic: str, entry_id: str) -> str:
@@ -73,9 +75,14 @@ def record_name(topic: str, entry_id: str) -> str:
 
 
 class Consumer:
-    """Reads and settles the events of one partition, as its owner by `claim`. `topics` are all that the processor handles."""
+    """Reads and settles the events of one partition, as its owner by `claim`. `topics` are all that the processor handles.
 
-    def __init__(self, redis: RedisConnectionManager, partition: int, topics: Sequence[str], claim: Claim) -> None:
+    With `ledger`, whatever is settled goes to the ledger stream of the partition.
+    """
+
+    def __init__(
+        self, redis: RedisConnectionManager, partition: int, topics: Sequence[str], claim: Claim, *, ledger: bool = False
+    ) -> None:
         self._redis = redis
         self._partition = partition
         self._claim = claim
@@ -84,6 +91,9 @@ class Consumer:
         self._topics = {stream.encode(): topic for topic, stream in self._streams.items()}
         self._retries = keys.retries(partition)
         self._script_keys = [keys.lease(partition), self._retries, keys.dead(partition), *self._streams.values()]
+        self._ledger = ledger
+        if ledger:
+            self._script_keys.append(keys.ledger(partition))
         self._key_index = {topic: number for number, topic in enumerate(topics, start=4)}
 
     @property
@@ -189,14 +199,22 @@ class Consumer:
 
         """
         batch = (
-            [(self._key_index[topic], ids) for topic, ids in settlements.done.items()],
+            self._done(settlements),
             settlements.recorded,
             list(settlements.failed.items()),
             [(self._key_index[dead.topic], dead.entry_id, dead.letter) for dead in settlements.dead],
         )
-        call = ScriptCall(self._script_keys, [keys.GROUP, *self._claim, msgspec.msgpack.encode(batch)])
-        (written,) = _checked(await self._redis.run("settle", _SETTLE, [call]))
+        arguments: list[str | bytes | int] = [keys.GROUP, *self._claim, msgspec.msgpack.encode(batch)]
+        if self._ledger:
+            arguments.append("ledger")
+        (written,) = _checked(await self._redis.run("settle", _SETTLE, [ScriptCall(self._script_keys, arguments)]))
         return int(written)
+
+    def _done(self, settlements: Settlements) -> list[tuple[Any, ...]]:
+        index, done, attempts = self._key_index, settlements.done.items(), settlements.attempts
+        if self._ledger:
+            return [(index[topic], ids, topic, attempts.get(topic, {})) for topic, ids in done]
+        return [(index[topic], ids) for topic, ids in done]
 
 
 def _checked(answers: list[Any]) -> list[Any]:

@@ -12,7 +12,10 @@ _KEEPS_ALL: Final = "noeviction"
 
 
 class ServerFacts(NamedTuple):
-    """From INFO. `replica_lags` are in bytes, one for each replica that is in step; `run_id` is another after each restart."""
+    """From INFO. `replica_lags` are in bytes, one for each replica that is in step; `run_id` is another after each restart.
+
+    `used_bytes` and `limit_bytes` are memory; the latter is 0 if there is no limit.
+    """
 
     run_id: str
     name: str
@@ -24,6 +27,8 @@ class ServerFacts(NamedTuple):
     keeps_file: bool
     loading: bool
     replica_lags: tuple[int, ...]
+    used_bytes: int
+    limit_bytes: int
 
 
 class Features(NamedTuple):
@@ -48,6 +53,8 @@ def parse_info(text: bytes) -> ServerFacts:
         keeps_file=facts.get("aof_enabled", "1") == "1",
         loading=facts.get("loading", "0") != "0",
         replica_lags=tuple(_lags(facts)),
+        used_bytes=int(facts.get("used_memory", "0")),
+        limit_bytes=int(facts.get("maxmemory", "0")),
     )
 
 

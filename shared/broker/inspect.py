@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from shared import keys
 from shared.broker.connection import Command, RedisConnectionManager
+from shared.broker.facts import ServerFacts, parse_info
 from shared.errors import HooklineError
 
 
@@ -42,6 +43,31 @@ async def backlogs(redis: RedisConnectionManager, partitions: int, topics: Seque
     width = 2 * partitions
     per_topic = {topic: answers[at * width : (at + 1) * width] for at, topic in enumerate(topics)}
     return {topic: _sum(own[::2], own[1::2]) for topic, own in per_topic.items()}
+
+
+async def servers(redis: RedisConnectionManager, partitions: int) -> list[ServerFacts]:
+    """Give what each master says of itself.
+
+    Raises:
+        BrokerUnavailableError: if one did not answer, or some partition has none.
+
+    """
+    some = redis.one_for_each_master([keys.LAYOUT, *(keys.probe(partition) for partition in range(partitions))])
+    answers = await redis.pipeline("info", [Command(key, ("INFO",)) for key in some])
+    if failed := next((answer for answer in answers if isinstance(answer, HooklineError)), None):
+        raise failed
+    return [parse_info(answer) for answer in answers]
+
+
+async def is_among_newest(redis: RedisConnectionManager, stream: str, word: str, count: int) -> bool:
+    """Tell whether `word` stands in one of the newest `count` entries of `stream`.
+
+    Raises:
+        BrokerUnavailableError: if Redis did not answer.
+
+    """
+    found = await redis.execute("look", stream, "XREVRANGE", stream, "+", "-", "COUNT", count)
+    return any(word.encode() in value for _, fields in found for value in fields)
 
 
 def _sum(lengths: Sequence[int], firsts: Sequence[list[tuple[bytes, object]]]) -> Backlog:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.machine import STUBBORN, Machine
 from tests.acceptance.pair import Backend, Pair, started_pair
 from tests.support.redis_server import RedisServer
 from tests.support.services import Services
@@ -29,3 +30,12 @@ async def single_pair(own_redis: RedisServer, services: Services, tmp_path: Path
     """Give a started pair over `own_redis`, for tests of what one server does."""
     async with started_pair(own_redis, services, tmp_path) as pair:
         yield pair
+
+
+@pytest.fixture
+async def machine(tmp_path: Path) -> AsyncIterator[Machine]:
+    """Give a folder to run `hookline` in, with handlers that fail until a file `go` is there."""
+    (tmp_path / "stubborn.py").write_text(STUBBORN)
+    made = Machine(tmp_path)
+    yield made
+    await made.close()

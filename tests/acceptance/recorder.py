@@ -9,6 +9,7 @@ time-out of messages, HOOKLINE_TEST_WORK_S how long each takes.
 import asyncio
 import json
 import os
+import signal
 import sys
 import time
 
@@ -25,7 +26,7 @@ _POLL_S = 0.01
 
 @handlers.on("message.received", timeout=_TIMEOUT_S)
 async def message(event: MessageReceived, context: Context) -> None:
-    """Take some time, if the body says so, then fail, at times or always, exit, reject, put it off, or do nothing."""
+    """Take some time, if the body says so, then fail at times or always, exit, crash, reject, put it off, or do nothing."""
     record(event, context, "begin")
     await take_time(event.body)
     match event.body.partition(":")[0]:
@@ -37,6 +38,8 @@ async def message(event: MessageReceived, context: Context) -> None:
             raise ValueError("not mended yet")
         case "exit":
             sys.exit(3)
+        case "crash":
+            os.kill(os.getpid(), signal.SIGKILL)
         case "reject":
             raise Reject("not for us")
         case "later" if time.time() * 1000 < event.raw.received_at + 1000:
@@ -65,7 +68,9 @@ def is_open() -> bool:
 
 @handlers.on("message.status")
 def status(event: MessageStatus, context: Context) -> None:
-    """Note it from a thread."""
+    """Note it from a thread, or fail if HOOKLINE_TEST_STATUSES says "fail"."""
+    if os.environ.get("HOOKLINE_TEST_STATUSES") == "fail":
+        raise ConnectionError("cannot reach the database of statuses")
     record(event, context, "end")
 
 

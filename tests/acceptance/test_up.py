@@ -1,132 +1,23 @@
 """`hookline up` and `hookline send`, as a newcomer uses them."""
 
-import asyncio
 import json
-import os
 import signal
 import socket
-import sys
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import aiohttp
-import pytest
+import sqlite3
+from contextlib import closing
 
 from ingress.spool_file import Put, SpoolFile
+from tests.acceptance.machine import Machine
 from tests.support.events import event
 from tests.support.kinds import message
-from tests.support.ports import free_port, is_free
-from tests.support.waiting import PATIENCE_S, until, until_answer
-from tests.support.webhooks import Params, Twilio
-
-_ROOT = Path(__file__).parents[2]
-
-_STUBBORN = """
-import pathlib
-from processor import Handlers
-handlers = Handlers()
-@handlers.on("message.received")
-async def only_when_told(event, context):
-    if not pathlib.Path("go").exists():
-        raise RuntimeError("not yet")
-    print("handled:", event.body, flush=True)
-"""
-
-
-def _two_free_ports() -> int:
-    """Give a port that is free together with the one ten above it, where the second ingress has its own."""
-    while not is_free(10 + (port := free_port())):
-        pass
-    return port
+from tests.support.ports import free_port
+from tests.support.waiting import until, until_answer
 
 
 def _listens(port: int) -> bool:
     """Whether somebody listens on `port`. It may not be free yet, either, while closed connections linger."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-class Machine:
-    """A folder in which `hookline` runs, with ports of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._environment = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(_ROOT),
-            "INGRESS_PORT": str(free_port()),
-            "INGRESS_ADMIN_PORT": str(_two_free_ports()),
-            "PROCESSOR_ADMIN_PORT": str(free_port()),
-            "PROCESSOR_BACKOFF_BASE_S": "0.2",
-            "PROCESSOR_MAX_ATTEMPTS": "1000",
-            "PROCESSOR_BACKOFF_MAX_S": "0.2",
-        }
-        self._running: list[asyncio.subprocess.Process] = []
-
-    async def launch(self, *words: str, log: str, **settings: str) -> asyncio.subprocess.Process:
-        """Start `hookline` with `words`, its output going to the file `log`."""
-        with (self.folder / log).open("wb") as output:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-c",
-                "from cli.main import main; main()",
-                *words,
-                cwd=self.folder,
-                env={**self._environment, **settings},
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
-        self._running.append(process)
-        return process
-
-    async def run(self, *words: str, **settings: str) -> tuple[int, str]:
-        """Run `hookline` with `words` until it ends; gives exit code and output."""
-        process = await self.launch(*words, log="run.log", **settings)
-        return await asyncio.wait_for(process.wait(), PATIENCE_S), self.read("run.log")
-
-    async def up(self, log: str, *words: str, **settings: str) -> asyncio.subprocess.Process:
-        """Start `hookline up` with `words` and wait until it says that it is up."""
-        process = await self.launch("up", "--handlers", "stubborn:handlers", *words, log=log, **settings)
-        await until(lambda: "Hookline is up" in self.read(log) or process.returncode is not None, "hookline is up")
-        assert process.returncode is None, self.read(log)
-        return process
-
-    def read(self, log: str) -> str:
-        """Give what was written to `log`."""
-        return (self.folder / log).read_text()
-
-    def admin_port(self, number: int = 1) -> int:
-        """Give the admin port of ingress `number`."""
-        return int(self._environment["INGRESS_ADMIN_PORT"]) + 10 * (number - 1)
-
-    async def send(self, params: Params) -> None:
-        """Send a webhook over a connection of its own."""
-        url = f"http://127.0.0.1:{self._environment['INGRESS_PORT']}"
-        webhook = Twilio((self.folder / "var" / "auth-token").read_text(), url).webhook(params)
-        headers = {**webhook.headers, "Connection": "close"}
-        async with aiohttp.request("POST", url + webhook.target, data=webhook.body, headers=headers) as response:
-            assert response.status == 200, await response.text()
-
-    async def accepted(self, number: int) -> bool:
-        """Whether ingress `number` has accepted a webhook."""
-        async with aiohttp.request("GET", f"http://127.0.0.1:{self.admin_port(number)}/metrics") as response:
-            return 'hookline_ingress_requests_total{code="200"' in await response.text()
-
-    async def close(self) -> None:
-        """End everything."""
-        for process in self._running:
-            if process.returncode is None:
-                process.terminate()
-                await process.wait()
-
-
-@pytest.fixture
-async def machine(tmp_path: Path) -> AsyncIterator[Machine]:
-    (tmp_path / "stubborn.py").write_text(_STUBBORN)
-    made = Machine(tmp_path)
-    yield made
-    await made.close()
 
 
 async def test_pending_events_survive_ctrl_c(machine: Machine) -> None:
@@ -186,7 +77,7 @@ async def test_several_ingress_processes_share_the_port(machine: Machine) -> Non
         return await machine.accepted(1), await machine.accepted(2)
 
     await until_answer(send_and_ask, all, "both have got a webhook")
-    assert {file.name for file in (machine.folder / "var").glob("*.db")} == {"spool.db", "spool-2.db"}
+    assert {file.name for file in (machine.folder / "var").glob("spool*.db")} == {"spool.db", "spool-2.db"}
     up.send_signal(signal.SIGINT)
     assert await up.wait() == 0
     assert not _listens(machine.admin_port(1))
@@ -229,7 +120,7 @@ async def test_events_left_in_a_spool_are_not_forgotten(machine: Machine) -> Non
 async def test_empty_spool_path_means_no_spool(machine: Machine) -> None:
     """Whoever sets INGRESS_SPOOL_PATH to nothing gets no spool from `hookline up` either."""
     await machine.up("first.log", "--ingress", "2", INGRESS_SPOOL_PATH="")
-    assert not list(machine.folder.rglob("*.db"))
+    assert not list(machine.folder.rglob("spool*.db"))
 
 
 async def test_status_tells_of_everything_that_runs(machine: Machine) -> None:
@@ -247,10 +138,14 @@ async def test_status_tells_of_everything_that_runs(machine: Machine) -> None:
     assert code == 0, output
     found = json.loads(output)
     assert found["topics"]["messages"]["events"] == 1
-    assert found["topics"]["calls"] == {"events": 0, "oldest_ms": None}
+    assert found["topics"]["messages"]["retrying"] == found["topics"]["messages"]["pending"] == 1
+    assert found["topics"]["calls"]["oldest_ms"] is None
     assert [service["name"] for service in found["services"]] == ["ingress-1", "ingress-2", "processor"]
     assert [service["spool_events"] for service in found["services"]] == [0, 0, None]
-    assert all(service["ready"] and service["breakers"] == {"redis": "closed"} for service in found["services"])
+    assert all(service["ready"] for service in found["services"])
+    *ingresses, processor = (service["breakers"] for service in found["services"])
+    assert ingresses == [{"redis": "closed"}] * 2
+    assert processor == {"redis": "closed", "database": "closed"}
 
     up.send_signal(signal.SIGINT)
     assert await up.wait() == 0
@@ -292,3 +187,27 @@ async def test_status_names_what_is_missing(machine: Machine, redis_url: str) ->
     assert code == 1
     assert "Redis cannot be reached" in output
     assert "Traceback" not in output
+
+
+async def test_history_is_kept_without_being_asked_for(machine: Machine) -> None:
+    """`hookline up` keeps a ledger in its folder, which has what was handled by the time it has stopped."""
+    (machine.folder / "go").touch()
+    up = await machine.up("first.log")
+    await machine.send(message(Body="for the record"))
+    await until(lambda: "handled: for the record" in machine.read("first.log"), "it is handled")
+    up.send_signal(signal.SIGINT)
+    assert await up.wait() == 0
+    file = machine.folder / "var" / "ledger.db"
+    with closing(sqlite3.connect(file)) as ledger:
+        assert ledger.execute("SELECT body, direction, status FROM messages").fetchall() == [
+            ("for the record", "inbound", "received")
+        ]
+        assert ledger.execute("SELECT outcome, attempts FROM events").fetchall() == [("done", 1)]
+    assert file.stat().st_mode & 0o077 == 0
+    assert "Traceback" not in machine.read("first.log")
+
+
+async def test_no_database_means_no_ledger(machine: Machine) -> None:
+    """Whoever sets DATABASE_URL to nothing gets no ledger from `hookline up` either."""
+    await machine.up("first.log", DATABASE_URL="")
+    assert not (machine.folder / "var" / "ledger.db").exists()

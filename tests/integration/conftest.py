@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvloop
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from processor.ledger.engine import make_engine
+from processor.ledger.migrate import migrate
 from shared.broker.connection import RedisConnectionManager
 from shared.broker.consume import Consumer
 from shared.broker.durability import Durability
@@ -14,9 +18,11 @@ from shared.broker.options import RedisOptions
 from shared.broker.url import parse_redis_url
 from shared.topics import DEFAULT_TOPICS
 from tests.support.feed import PARTITION, Feed, claim
+from tests.support.ledger import ledger_settings
 from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
+from tests.support.postgres_server import PostgresServer
 from tests.support.stored import PARTITIONS
 
 Connect = Callable[..., RedisConnectionManager]
@@ -70,3 +76,21 @@ async def consumer(broker: RedisConnectionManager) -> Consumer:
 async def feed(broker: RedisConnectionManager) -> Feed:
     """Give a writer of new events."""
     return Feed(broker)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the DATABASE_URL of an empty database, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/ledger.db"
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    return server.new_database()
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """Give an engine of a database that has the ledger's tables."""
+    engine = make_engine(ledger_settings(database_url))
+    await migrate(engine)
+    yield engine
+    await engine.dispose()

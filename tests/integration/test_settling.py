@@ -136,22 +136,38 @@ async def test_settling_after_a_flush(
     assert stored.dead_letters(PARTITION) == []
 
 
-@pytest.mark.parametrize("setting", [("maxmemory", "1"), ("min-replicas-to-write", "1")])
-async def test_refusal_for_the_state_of_the_server(
-    consumer: Consumer, feed: Feed, redis_client: "redis.Redis", setting: tuple[str, str]
-) -> None:
+async def test_refusal_for_the_state_of_the_server(consumer: Consumer, feed: Feed, redis_client: "redis.Redis") -> None:
     """A server that takes no writes for now is no different from one that is away, on any version: try again later."""
     (failed,) = await feed.put(1)
-    before = str(redis_client.config_get(setting[0])[setting[0]])
-    redis_client.config_set(*setting)
+    redis_client.config_set("min-replicas-to-write", "1")
     try:
         with pytest.raises(BrokerUnavailableError) as caught:
             await consumer.settle(Settlements(failed={failed.id: "record"}))
     finally:
-        redis_client.config_set(setting[0], before)
+        redis_client.config_set("min-replicas-to-write", "0")
     assert caught.type is WritesRefusedError
     await consumer.settle(Settlements(failed={failed.id: "record"}))
     assert await consumer.retry_records([failed.id]) == [b"record"]
+
+
+async def test_settling_without_memory(
+    consumer: Consumer, feed: Feed, stored: Stored, broker: RedisConnectionManager, redis_client: "redis.Redis"
+) -> None:
+    """It is how memory comes free, whatever it is that comes first; and so are the lease and the groups before it."""
+    await feed.put(3)
+    failed, dead, done = await read(consumer)
+    redis_client.config_set("maxmemory", "1")
+    try:
+        successor = Consumer(broker, PARTITION, DEFAULT_TOPICS, await claim(broker))
+        await successor.ensure_groups()
+        await successor.settle(Settlements(failed={failed.id: "record"}))
+        await successor.settle(Settlements(dead=[DeadLetter(MESSAGES, dead.id, ["dead.reason", "rejected"])]))
+        await successor.settle(Settlements(done={MESSAGES: [done.id]}))
+    finally:
+        redis_client.config_set("maxmemory", "0")
+    assert stored.pending(PARTITION, MESSAGES) == [failed.id]
+    assert len(stored.dead_letters(PARTITION)) == 1
+    assert await successor.retry_records([failed.id]) == [b"record"]
 
 
 @pytest.mark.parametrize("command", ["xpending", "xrange", "xadd", "xack"])

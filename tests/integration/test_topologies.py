@@ -19,6 +19,7 @@ from shared.topics import MESSAGES
 from tests.integration.conftest import Connect
 from tests.support.cluster_set import ClusterSet
 from tests.support.events import event, key_of
+from tests.support.permissions import documented_permissions
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.redis_server import RedisServer
 from tests.support.scripted_redis import ScriptedRedis, bulk
@@ -26,11 +27,6 @@ from tests.support.sentinel_set import SentinelSet
 from tests.support.stored import PARTITIONS, Stored
 
 TIMEOUT_S = 20.0
-PERMISSIONS = (
-    "~hookline:* +@connection +@stream +hsetnx +hset +hdel +hmget +get +set +time +exists +lpushx "
-    "+info +eval +evalsha +wait +command|info +config|get"
-)
-"""As docs/redis.md has it."""
 
 
 async def appended_everywhere(connection: RedisConnectionManager) -> None:
@@ -115,7 +111,7 @@ async def test_user_with_few_rights(connect: Connect) -> None:
     """The permissions that the documentation asks for are enough, and no keys but ours are in reach."""
     with RedisServer() as server:
         with server.client as client:
-            client.execute_command("ACL", "SETUSER", "hookline", "on", ">s3cr:t", *PERMISSIONS.split())
+            client.execute_command("ACL", "SETUSER", "hookline", "on", ">s3cr:t", *documented_permissions())
         connection = connect(server.url.replace("redis://", "redis://hookline:s3cr%3At@"))
         assert await check(connection) is None
         await appended_everywhere(connection)

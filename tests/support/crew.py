@@ -15,7 +15,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from unittest.mock import patch
 
 from processor.app import Processor
@@ -45,7 +45,7 @@ _SETTINGS: Final = {
     "PROCESSOR_BACKOFF_MAX_S": "0.05",
 }
 _NAP_S: Final = 0.0001
-_PATIENCE_S: Final = 15.0
+_PATIENCE_S: Final = 10.0
 
 
 class StuckError(AssertionError):
@@ -104,6 +104,8 @@ class Member:
         """Whether it has stopped, as it was asked to."""
         if self.supervisor is not None and self.supervisor.failure is not None:
             raise self.supervisor.failure
+        if self._life.cancelled():
+            raise StuckError(f"{self.name} was cancelled from inside while it stopped")
         if self._life.done():
             self._life.result()
         return self._life.done()
@@ -159,23 +161,30 @@ class Member:
         return await attempt.said if letter == "p" else letter
 
 
-class _NoAdmin:
-    """Stands in for the admin port."""
+class _Nothing:
+    """Stands in for the admin port, and for the watchdog, to which loops that are turned by hand look blocked."""
 
     def __init__(self, *_arguments: object) -> None:
         pass
 
-    async def start(self) -> int:
-        return 0
+    def start(self) -> "asyncio.Future[int]":
+        return _done()
 
-    async def stop(self) -> None:
-        pass
+    def stop(self) -> "asyncio.Future[int]":
+        return _done()
+
+
+def _done() -> "asyncio.Future[int]":
+    done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    done.set_result(0)
+    return done
 
 
 def build(name: str, handlers: Handlers, clock: OwnClock, logbook: Logbook) -> Processor:
     """Put a processor together as the service does, but for its name, its admin port, and a lease too short to be allowed."""
     settings = ProcessorSettings.model_validate(_SETTINGS).model_copy(update={"lease_s": LEASE_S})
-    with patch("processor.app.Admin", _NoAdmin), patch("processor.app.token_hex", lambda _size: name):
+    parts: dict[str, Any] = {"Admin": _Nothing, "Watchdog": _Nothing, "token_hex": lambda _size: name}
+    with patch.multiple("processor.app", **parts):
         return Processor(settings, handlers, Threads(1), clock, logbook.logger)
 
 

@@ -1,6 +1,6 @@
 """Events as ingress makes them, for tests that begin behind it."""
 
-from itertools import count
+from itertools import count, islice
 
 from shared.event import Event, new_event_id
 from shared.partitions import partition_of
@@ -27,6 +27,7 @@ def event(dedupe_key: str | None = None, *, key: str = "+14155550123:+1800555121
     )
 
 
-def key_of(partition: int) -> str:
-    """Give an ordering key of `partition`."""
-    return next(f"key{number}" for number in count() if partition_of(f"key{number}", PARTITIONS) == partition)
+def key_of(partition: int, nth: int = 0) -> str:
+    """Give an ordering key of `partition`, another one for each `nth`."""
+    keys = (f"key{number}" for number in count() if partition_of(f"key{number}", PARTITIONS) == partition)
+    return next(islice(keys, nth, None))

@@ -26,6 +26,7 @@ class LocalIngress:
     admin: IngressClient
     logbook: Logbook
     supervisor: Supervisor
+    admin_port: int
 
 
 def ingress_settings(redis_url: str) -> dict[str, str]:
@@ -55,7 +56,7 @@ async def listening_ingress(settings: Mapping[str, str]) -> AsyncIterator[LocalI
         assert line is not None
         async with aiohttp.ClientSession() as session:
             client, admin = (IngressClient(session, line[name]) for name in ("port", "admin_port"))
-            yield LocalIngress(line["port"], client, admin, logbook, supervisor)
+            yield LocalIngress(line["port"], client, admin, logbook, supervisor, line["admin_port"])
     finally:
         await ingress.stop()
         await supervisor.close()

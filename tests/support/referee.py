@@ -6,7 +6,7 @@ What is true is asked of Redis itself at the moment when an attempt begins, and 
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import redis
 
@@ -22,7 +22,10 @@ from tests.support.stored import Stored
 Lease = tuple[str, str]
 """Owner and term."""
 
-_EFFECTS = {"XACK", "XDEL", "HSET", "HDEL", "XADD"}
+POISON_AFTER: Final = 2
+"""So many attempts that were cut short by the death of a processor, or since it stood still, make an event poison if before
+them it was pending."""
+_EFFECTS: Final = {"XACK", "XDEL", "HSET", "HDEL", "XADD"}
 
 
 @dataclass(eq=False)
@@ -130,11 +133,14 @@ class Referee:
     def conclude(self) -> None:
         """All is quiet and nothing unsettled is left: look whether each event is where it belongs."""
         stored = Stored(self._master)
-        letters = [letter for number in range(PARTITIONS) for letter in stored.dead_letters(number)]
-        dead = [fields[fields.index(b"id") + 1].decode() for _, fields in letters]
+        reasons: dict[str, list[str]] = {}
+        for number in range(PARTITIONS):
+            for _, fields in stored.dead_letters(number):
+                letter = {name.decode(): value for name, value in zip(fields[::2], fields[1::2], strict=True)}
+                reasons.setdefault(letter["id"].decode(), []).append(letter["dead.reason"].decode())
         for delivery in self.deliveries.values():
-            if delivery.accepted or delivery.event.id in dead:
-                self._faults += _misplaced(delivery, dead.count(delivery.event.id))
+            if delivery.accepted or delivery.event.id in reasons:
+                self._faults += _misplaced(delivery, reasons.get(delivery.event.id, []))
         records = {name for number in range(PARTITIONS) for name in stored.retry_records(number)}
         if records:
             self._faults.append(f"retry records of settled events are left: {records}")
@@ -219,8 +225,19 @@ def _lease(found: Any) -> Lease:
     return owner, term
 
 
-def _misplaced(delivery: Delivery, dead: int) -> Iterator[str]:
-    endings = "".join(attempt.ended for attempt in delivery.attempts)
-    failed = any(attempt.final and attempt.ended != "d" for attempt in delivery.attempts)
-    if dead > 1 or (dead and not failed) or (not dead and "d" not in endings):
-        yield f"an event whose attempts ended {endings!r} is {dead} times among the dead letters"
+def _misplaced(delivery: Delivery, reasons: list[str]) -> Iterator[str]:
+    endings = [attempt.ended for attempt in delivery.attempts]
+    if not _explained(delivery, endings, reasons):
+        yield f"an event whose attempts ended {endings} is among the dead letters as {reasons}"
+
+
+def _explained(delivery: Delivery, endings: list[str], reasons: list[str]) -> bool:
+    match reasons:
+        case []:
+            return "d" in endings
+        case ["poison"]:
+            return sum(attempt.excused and not attempt.ended for attempt in delivery.attempts) >= POISON_AFTER
+        case [_]:
+            return any(attempt.final and attempt.ended != "d" for attempt in delivery.attempts)
+        case _:
+            return False

@@ -218,6 +218,8 @@ async def test_failure_is_reported_without_personal_data(handlers: Handlers, thr
     (line,) = logs
     assert line["event"] == "attempt failed"
     assert line["error"] == "ValueError: cannot handle [redacted] from [redacted]"
+    (first, *_) = [one for one in line["traceback"].splitlines() if "File " in one]
+    assert "test_attempt.py" in first, "what is above the handler is of no interest"
     assert "my secret" not in str(line)
     assert "14155550123" not in str(line)
 

@@ -7,9 +7,7 @@ from typer.testing import CliRunner
 
 from cli.config import markdown_table
 from cli.main import app
-from cli.samples import Sample, parameters
-from cli.send import SendError
-from ingress import catalogue
+from shared.errors import HooklineError
 from tests.support.ports import free_port
 
 _DOCUMENTED = Path(__file__).parents[2] / "docs" / "settings.md"
@@ -24,17 +22,6 @@ def test_settings_table_is_what_the_code_says() -> None:
     assert _DOCUMENTED.read_text().endswith("\n" + markdown_table())
 
 
-def test_config_masks_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`hookline config` shows settings, but no token and no Redis password."""
-    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "planted-token")
-    monkeypatch.setenv("REDIS_URL", "redis://:planted-password@localhost/0")
-    monkeypatch.setenv("PUBLIC_URL", "https://hooks.example.com")
-    monkeypatch.setenv("COLUMNS", "200")
-    shown = CliRunner().invoke(app, ["config"]).output
-    assert "https://hooks.example.com" in shown
-    assert "planted" not in shown
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -42,27 +29,17 @@ def test_config_masks_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--param", "Digits"], "not of the form Name=value"),
         (["--url", "http://127.0.0.1:{port}/twilio"], "Nothing answers at .*hookline up"),
         (["--token", "", "--url", "http://127.0.0.1:1/twilio"], "No auth token"),
+        (["--url", "127.0.0.1:8080/twilio"], "is not a URL"),
+        (["--url", "http://127.0.0.1:0/twilio"], "is not a URL"),
+        (["--json-body", "["], "not JSON"),
+        (["--json-body", "[]", "--param", "A=b"], "--param has no place in it"),
     ],
-    ids=["not loopback", "bad param", "nobody there", "no token"],
+    ids=["not loopback", "bad param", "nobody there", "no token", "no scheme", "port 0", "no JSON", "two bodies"],
 )
 def test_send_says_what_to_do(words: list[str], message: str, tmp_path: Path) -> None:
     """Every mistake in `hookline send` ends in one line that says what to do."""
     words = [word.format(port=free_port()) for word in words]
     token = [] if "--token" in words else ["--token", "12345"]
     error = run("send", "message", "--data", str(tmp_path), *token, *words)
-    with pytest.raises(SendError, match=message):
+    with pytest.raises(HooklineError, match=message):
         raise error or AssertionError("it did not fail")
-
-
-@pytest.mark.parametrize(
-    ("sample", "kind"),
-    [
-        (Sample.MESSAGE, catalogue.MESSAGE_RECEIVED),
-        (Sample.STATUS, catalogue.MESSAGE_STATUS),
-        (Sample.CALL, catalogue.CALL_RECEIVED),
-        (Sample.CALL_STATUS, catalogue.CALL_STATUS),
-    ],
-)
-def test_samples_are_of_their_kind(sample: Sample, kind: catalogue.Kind) -> None:
-    """What `hookline send` makes is told as the kind that it is named after."""
-    assert catalogue.tell(parameters(sample, "+1", "+2", "hi")) is kind

@@ -59,10 +59,10 @@ def test_every_filter_must_fit(selection: Selection, fits: bool) -> None:
 def test_ages_become_bounds() -> None:
     """Ages are told from entry ids, so that Redis leaves out the others."""
     assert Selection().bounds(10_000) == ("-", "+")
-    assert Selection(older_than=1000, newer_than=4000).bounds(10_000) == ("6000", "9000")
-    assert Selection(newer_than=1_000_000).bounds(10) == ("0", "+")
+    assert Selection(older_than="1s", newer_than="4s").bounds(10_000) == ("6000", "9000")
+    assert Selection(newer_than="1000s").bounds(10) == ("0", "+")
     assert Selection().everything
-    assert not Selection(older_than=0).everything
+    assert not Selection(older_than="0s").everything
 
 
 @pytest.mark.parametrize("text", ["", "SM1", SID.lower(), SID + "0", "SM" + "g" * 32])

@@ -170,6 +170,26 @@ async def test_lane_that_was_called_and_does_not_come(visits: Visits) -> None:
     assert visits.called == [first, second]
 
 
+async def test_probe_that_never_ends(visits: Visits) -> None:
+    """A plain function may hang for ever: after a while another event is the probe, and its outcome counts."""
+    await visits.fail("a", "b", "c")
+    await visits.clock.advance(2)
+    never = asyncio.Event()
+
+    async def make() -> Verdict:
+        await never.wait()
+        return FAILED
+
+    hung = asyncio.ensure_future(visits.destinations.attempt(CRM, lane("d"), make, visits.called.append))
+    await asyncio.sleep(0)
+    assert await visits.attempt(other := lane("e"), Done()) is None
+    assert await visits.next_call() is other
+    assert await visits.attempt(other, Done()) == Done()
+    never.set()
+    await hung
+    assert await visits.attempt(lane("f"), Done()) == Done()
+
+
 async def test_forgotten_lane_is_not_called(visits: Visits) -> None:
     """Its partition is somebody else's by now."""
     await visits.fail("a", "b", "c")

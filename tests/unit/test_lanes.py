@@ -27,8 +27,8 @@ class Desk:
     def supply(self) -> None:
         """Give the lane that has waited longest what it wants."""
         lane = self.wanted.pop(0)
-        ids = lane.next_ids()
-        self.lanes.supply(lane, len(ids), [held(lane.key, int(one)) for one in ids])
+        wanted = lane.wanted()
+        self.lanes.supply(lane, len(wanted), [held(lane.key, int(one.entry_id)) for one in wanted])
 
 
 @pytest.fixture

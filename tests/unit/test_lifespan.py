@@ -75,12 +75,22 @@ def fails(_state: State) -> None:
     raise ConnectionError("no route\nto host")
 
 
+async def fails_in_a_library(_state: State) -> None:
+    await asyncio.wait_for("nothing to wait for", 1)  # type: ignore[arg-type]
+
+
 async def cancels(_state: State) -> None:
     raise asyncio.CancelledError
 
 
 @pytest.mark.parametrize(
-    ("hook", "what"), [(exits, "SystemExit: 3"), (fails, "ConnectionError: no route to host"), (cancels, "CancelledError: ")]
+    ("hook", "what"),
+    [
+        (exits, "SystemExit: 3"),
+        (fails, "ConnectionError: no route to host"),
+        (fails_in_a_library, "TypeError: An asyncio.Future, a coroutine or an awaitable is required"),
+        (cancels, "CancelledError: "),
+    ],
 )
 async def test_failed_startup_is_one_line(handlers: Handlers, lifespan: Lifespan, hook: Any, what: str) -> None:
     """The error names the hook, what it raised and where, in one line; later hooks are not run, but all shut-down hooks."""

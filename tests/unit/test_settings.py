@@ -220,6 +220,15 @@ def test_each_partition_reads_on_its_own(monkeypatch: pytest.MonkeyPatch) -> Non
     assert ProcessorSettings.load().blocking_pool_size == 15
 
 
+@pytest.mark.parametrize(("partitions", "window"), [("1", 500), ("8", 500), ("64", 125), ("1024", 20)])
+def test_many_partitions_hold_less_each(monkeypatch: pytest.MonkeyPatch, partitions: str, window: int) -> None:
+    """So that the memory for all of them stays bounded; who sets a window gets it."""
+    monkeypatch.setenv("HOOKLINE_PARTITIONS", partitions)
+    assert ProcessorSettings.load().window_size() == window
+    monkeypatch.setenv("PROCESSOR_WINDOW", "300")
+    assert ProcessorSettings.load().window_size() == 300
+
+
 def test_settings_cannot_be_changed() -> None:
     """What was validated stays as it is."""
     settings = IngressSettings.load()

@@ -47,3 +47,13 @@ def test_no_two_batches_share_anything() -> None:
     """Each combination begins empty."""
     combine([(held(1), Done())], 0)
     assert combine([], 0).done == {}
+
+
+def test_attempts_are_told_of_those_that_failed_before() -> None:
+    """The ledger learns how often an event was attempted; one attempt goes without saying."""
+    batch: list[tuple[Held, Verdict]] = [
+        (held(1), Done()),
+        (held(2, "calls", Record(failures=2)), Done()),
+        (held(3, record=Record(failures=1)), DEAD),
+    ]
+    assert combine(batch, 0).attempts == {"calls": {"2-0": 3}}

@@ -121,6 +121,22 @@ async def test_weights_share_the_slots() -> None:
         assert abs(works.begun[topic] - share) <= 1
 
 
+async def test_topic_at_its_limit_saves_up_no_turns() -> None:
+    """However long it was held back, the others keep their proportion meanwhile and afterwards."""
+    topics = {CALLS: Topic(concurrency=1), MESSAGES: Topic(weight=4), BULK: Topic()}
+    works, slots = Works(), Slots(3, topics, ManualClock())
+    for topic in topics:
+        offer(slots, works, topic, 300)
+    for turn in range(300):
+        await turn_loop()
+        others = [name for name in works.running if not name.startswith(CALLS)]
+        calls = [name for name in works.running if name.startswith(CALLS)]
+        works.running[others[0]].set()
+        if calls and turn % 10 == 0:
+            works.running[calls[0]].set()
+    assert 3.5 < works.begun[MESSAGES] / works.begun[BULK] < 4.5
+
+
 async def test_topic_that_was_idle_saves_up_no_turns() -> None:
     """When it has work again it takes turns with the others, rather than all of them until it has caught up."""
     works, slots = Works(), Slots(1, ALIKE, ManualClock())

@@ -1,22 +1,35 @@
 """What `hookline status` makes of the answers of Redis and the services."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
+from cli.admin_address import AdminAddress, parse_admin, reachable
 from cli.main import app
+from cli.rates import Rate, Rates, measure
 from cli.service_report import ServiceReport, parse
-from cli.status import Status, StatusError, as_object
+from cli.situation import RedisState, Situation, TopicState, as_object, owners, spans
+from cli.situation_view import duration, view
+from cli.status import StatusError
 from cli.workspace import Facts, Workspace
-from shared.broker.inspect import Backlog
+from shared.broker.lease import Lease
+from shared.broker.presence import Presence
 
-_HEALTH = """[-]redis failed: Redis cannot be reached: refused. Is it running, and is REDIS_URL right?
+HERE = AdminAddress("ingress", "127.0.0.1", 9080)
+FREE = Lease("", 7, 0)
+HEALTH = """[-]redis failed: Redis cannot be reached: refused. Is it running, and is REDIS_URL right?
 [+]shutdown ok
 [!]spool warning: 3 events wait in the spool: being drained
 readyz check failed
 """
-_METRICS = """# TYPE hookline_spool_events gauge
+METRICS = """# TYPE hookline_ingress_connections gauge
+hookline_ingress_connections 2.0
+# TYPE hookline_spool_events gauge
 hookline_spool_events 3.0
 # TYPE hookline_spool_bytes gauge
 hookline_spool_bytes 1.2e+06
@@ -25,16 +38,44 @@ hookline_spool_drained_total{outcome="new"} 7.0
 # TYPE hookline_breaker_state gauge
 hookline_breaker_state{name="redis a:1"} 2.0
 hookline_breaker_state{name="redis b:1"} 1.0
+# TYPE hookline_events counter
+hookline_events_total{topic="messages",kind="message.received",outcome="accepted"} 5.0
+hookline_events_total{topic="messages",kind="message.received",outcome="spooled"} 2.0
+hookline_events_total{topic="messages",kind="message.received",outcome="duplicate"} 9.0
+hookline_events_total{topic="calls",kind="call.received",outcome="done"} 4.0
+hookline_events_total{topic="calls",kind="call.received",outcome="dead"} 1.0
+hookline_events_total{topic="calls",kind="call.received",outcome="retry"} 8.0
 """
 
 
-def report(name: str, *problems: str, answers: bool = True) -> ServiceReport:
-    return ServiceReport(name, 9080, answers, list(problems), [], None, None, {})
+def report(name: str, *problems: str, answers: bool = True, **changes: Any) -> ServiceReport:
+    made = ServiceReport(name, 9080, answers, list(problems), [], None, None, {}, "127.0.0.1")
+    return made._replace(**changes)
+
+
+def situation(
+    *services: ServiceReport, redis: RedisState | None = None, problem: str | None = None, rates: Rates | None = None
+) -> Situation:
+    return Situation(1_750_000_000_000, redis or RedisState(), problem, services, rates)
+
+
+def owned(*owners_: str) -> RedisState:
+    """Give a Redis in which each partition has its owner in `owners_`, and every owner is there."""
+    leases = [Lease(owner, 7, 9000) if owner else FREE for owner in owners_]
+    present = [Presence(owner, 100) for owner in dict.fromkeys(owners_) if owner]
+    return RedisState(["Redis 7.4.0, standalone"], (), len(leases), {}, present, leases)
+
+
+def shown(found: Situation, width: int) -> list[str]:
+    console = Console(width=width, record=True, force_terminal=False, legacy_windows=False)
+    with console.capture() as capture:
+        console.print(view(found, problems=True), highlight=False)
+    return capture.get().splitlines()
 
 
 def test_answers_of_a_service_are_read() -> None:
-    """Problems, warnings, the spool and every breaker are told apart."""
-    assert parse("ingress", 9080, _HEALTH, _METRICS) == ServiceReport(
+    """Problems, warnings, the spool, every breaker and what was counted are told apart."""
+    assert parse(HERE, HEALTH, METRICS) == ServiceReport(
         "ingress",
         9080,
         answers=True,
@@ -43,13 +84,18 @@ def test_answers_of_a_service_are_read() -> None:
         spool_events=3,
         spool_bytes=1_200_000,
         breakers={"redis a:1": "open", "redis b:1": "half-open"},
+        host="127.0.0.1",
+        role="ingress",
+        accepted={"messages": 7},
+        settled={"calls": 5},
     )
 
 
 def test_service_without_spool() -> None:
     """The processor has none, which is not the same as an empty one."""
-    found = parse("processor", 9081, "[+]redis ok\nreadyz check passed\n", "")
+    found = parse(HERE._replace(name=""), "[+]redis ok\nreadyz check passed\n", "hookline_partitions_owned 4.0\n")
     assert (found.problems, found.spool_events, found.spool_bytes) == ([], None, None)
+    assert (found.name, found.role, found.partitions_owned) == ("processor 127.0.0.1:9080", "processor", 4)
 
 
 @pytest.mark.parametrize(
@@ -64,20 +110,82 @@ def test_service_without_spool() -> None:
 def test_another_program_is_recognised(health: str, metrics: str) -> None:
     """Whatever else listens on the port is not taken for a service."""
     with pytest.raises(ValueError):  # noqa: PT011 - whichever it is
-        parse("ingress", 9080, health, metrics)
+        parse(HERE, health, metrics)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("9080", ("127.0.0.1", 9080)),
+        ("web-1:9080", ("web-1", 9080)),
+        ("[::1]:9080", ("::1", 9080)),
+        ("10.0.0.5:65535", ("10.0.0.5", 65535)),
+    ],
+)
+def test_admin_ports_are_read(text: str, address: tuple[str, int]) -> None:
+    """--admin takes a host and a port, or a port of this machine."""
+    assert parse_admin(text)[1:] == address
+
+
+@pytest.mark.parametrize(
+    "text", ["", "web-1", "web-1:", "web-1:0", "web-1:65536", "http://web-1:9080", "web-1:x", ":9080", "a:1/b"]
+)
+def test_admin_ports_that_are_none(text: str) -> None:
+    """Anything else is the command line's mistake."""
+    with pytest.raises(typer.BadParameter, match="HOST:PORT"):
+        parse_admin(text)
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"),
+    [("0.0.0.0", "127.0.0.1"), ("::", "127.0.0.1"), ("", "127.0.0.1"), ("10.0.0.5", "10.0.0.5"), ("web-1", "web-1")],
+)
+def test_service_that_listens_everywhere_is_asked_here(host: str, asked: str) -> None:
+    """The address to listen on is where it is asked, too, unless it means all of them."""
+    assert reachable(host) == asked
+
+
+def test_rates_are_what_was_counted_between_two_looks() -> None:
+    """Counts of all services that answered twice are added; one that was started anew has counted from 0."""
+    before = [
+        report("ingress-1", role="ingress", accepted={"messages": 10}),
+        report("ingress-2", role="ingress", port=9090, accepted={"messages": 90, "calls": 4}),
+        report("processor", role="processor", port=9081, settled={"messages": 7}),
+    ]
+    after = [
+        report("ingress-1", role="ingress", accepted={"messages": 14}),
+        report("ingress-2", role="ingress", port=9090, accepted={"messages": 2, "calls": 4}),
+        report("processor", role="processor", port=9081, settled={"messages": 8}),
+        report("ingress-3", role="ingress", port=9099, accepted={"messages": 1000}),
+    ]
+    rates = measure(before, after, 2.0)
+    assert (rates.of("messages"), rates.of("calls"), rates.of("bulk")) == (Rate(3, 0.5), Rate(0, 0), Rate(0, 0))
+
+
+def test_rates_that_nobody_counts_are_not_known() -> None:
+    """Without an ingress that answers, nothing is said of what comes in, not even that it is nothing."""
+    services = [report("processor", role="processor"), report("ingress", "gone", answers=False, port=1)]
+    assert measure(services, services, 1.0).of("messages") == Rate(None, 0)
 
 
 def test_nothing_running_is_one_problem() -> None:
     """If no service answers, Redis being away is no second problem: `hookline up` brings both."""
     silent = [report(name, "nothing answers", answers=False) for name in ("ingress", "processor")]
-    (problem,) = Status({}, "Redis cannot be reached", silent).problems()
+    (problem,) = situation(*silent, problem="Redis cannot be reached").problems()
     assert "hookline up" in problem
+
+
+def test_services_elsewhere_are_asked_for() -> None:
+    """If none answers here and Redis knows of processors, what is missing is where their admin ports are."""
+    (problem,) = situation(report("ingress", "nothing answers", answers=False), redis=owned("web-1:1:a")).problems()
+    assert "1 live processor in Redis" in problem
+    assert "--admin HOST:PORT" in problem
 
 
 def test_every_problem_is_named() -> None:
     """Redis, a service that is not ready and one that is gone are all told."""
     services = [report("ingress", "redis: away"), report("processor", "nothing answers on port 9081", answers=False)]
-    redis, ingress, processor = Status({}, "Redis is away", services).problems()
+    redis, ingress, processor = situation(*services, problem="Redis is away").problems()
     assert redis == "Redis is away"
     assert ingress == "ingress is not ready: redis: away"
     assert processor.startswith("processor: nothing answers on port 9081.")
@@ -85,12 +193,91 @@ def test_every_problem_is_named() -> None:
     assert str(StatusError([redis, ingress])) == f"2 problems:\n  - {redis}\n  - {ingress}"
 
 
+def test_partitions_without_an_owner_are_a_problem() -> None:
+    """They are named, with what to do: start a processor, or see why none takes them."""
+    assert situation(report("ingress"), redis=owned("a", "a", "b")).problems() == []
+    (problem,) = situation(report("ingress"), redis=owned("a", "", "", "", "b", "")).problems()
+    assert problem.startswith("Nobody owns partitions 1-3, 5, so their events wait. A processor should take them")
+    (problem,) = situation(report("ingress"), redis=owned("")).problems()
+    assert problem.startswith("Nobody owns partition 0, and no processor is there")
+
+
+def test_owner_that_is_silent_is_told_from_one_that_is_there() -> None:
+    """A processor that died is seen while its leases run, and one that owns nothing is, too."""
+    leases = [Lease("dead", 1, 4000), Lease("alive", 2, 9000), Lease("alive", 2, 8000), FREE]
+    redis = RedisState(partitions=4, processors=[Presence("alive", 10), Presence("new", 20)], leases=leases)
+    found = [tuple(owner) for owner in owners(redis)]
+    assert found == [("alive", [1, 2], 8000, 10), ("dead", [0], 4000, None), ("new", [], 0, 20)]
+
+
+def test_warnings_are_said_once() -> None:
+    """What several services and Redis itself warn of alike is one line; dead letters are another."""
+    risk = "appendonly is off"
+    services = [report(name, warnings=[f"redis: {risk}"]) for name in ("ingress", "processor")]
+    redis = RedisState(warnings=[risk, "other"], topics={"calls": TopicState(0, None, 0, 0, 2)})
+    assert situation(*services, redis=redis).warnings() == [
+        ("ingress, processor", f"redis: {risk}"),
+        ("redis", "other"),
+        ("dead letters", "2 events could not be handled: see hookline dead list."),
+    ]
+
+
 def test_object_for_programs() -> None:
-    """--json has the topics, the services and the problems."""
-    found = as_object(Status({"messages": Backlog(2, 1000)}, None, [report("ingress")]))
-    assert found["topics"] == {"messages": {"events": 2, "oldest_ms": 1000}}
-    assert found["problems"] == []
-    assert found["services"] == [{"ready": True, **report("ingress")._asdict()}]
+    """--json has the topics, the services and the problems, and who owns what; it can be written as JSON."""
+    redis = owned("a", "")._replace(topics={"messages": TopicState(2, 1000, 1, 1, 3)})
+    found = json.loads(json.dumps(as_object(situation(report("ingress"), redis=redis, rates=Rates(1, Rate(None, 2.5), {})))))
+    assert found["topics"]["messages"] == {
+        "events": 2,
+        "oldest_ms": 1000,
+        "pending": 1,
+        "retrying": 1,
+        "dead": 3,
+        "accepted_per_s": None,
+        "settled_per_s": 2.5,
+    }
+    assert len(found["problems"]) == 1
+    assert found["partitions"] == [
+        {"partition": 0, "owner": "a", "lease_left_ms": 9000},
+        {"partition": 1, "owner": None, "lease_left_ms": 0},
+    ]
+    (service,) = found["services"]
+    old = {"ready", "name", "port", "answers", "problems", "warnings", "spool_events", "spool_bytes", "breakers"}
+    assert old <= service.keys()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_view_fits_the_terminal(width: int) -> None:
+    """No line is wider than the terminal, and no number is cut."""
+    topics = {name: TopicState(1_000_000, 1_749_000_000_000, 4000, 123, 45) for name in ("messages", "conversations", "bulk")}
+    redis = owned("web-1:4711:0a1b2c3d", "web-2:4711:0a1b2c3d", "")._replace(topics=topics)
+    rates = Rates(1.0, Rate(12_345.6, 12_345.6), {})
+    lines = shown(situation(report("ingress-1", spool_events=3, spool_bytes=4_200_000), redis=redis, rates=rates), width)
+    text = "\n".join(lines)
+    assert max(map(len, lines)) <= width
+    for expected in (
+        "conversations ",
+        " 1,000,000 ",
+        "12,345.6",
+        "web-1:4711:0a1b2c3d",
+        "nobody",
+        "3 events, 4 MB",
+        "problem Nobody owns",
+    ):
+        assert expected in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3600, "1 h"), (86400, "1 d"), (1e7, "116 d")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    """A length of time is told in the largest unit that fits."""
+    assert duration(seconds) == text
+
+
+def test_spans() -> None:
+    """Numbers that follow each other are written as one."""
+    assert spans([0, 1, 2, 5, 7, 8]) == "0-2, 5, 7-8"
+    assert spans([]) == ""
 
 
 @pytest.mark.parametrize("written", [b"", b"[]", b'{"admin_ports": 3}', b"\xff"])
@@ -117,3 +304,9 @@ def test_redis_that_was_not_written_down_is_asked_for(tmp_path: Path, monkeypatc
     error = CliRunner().invoke(app, ["status", "--data", str(tmp_path)]).exception
     with pytest.raises(StatusError, match="Set it here, too"):
         raise error or AssertionError("it did not fail")
+
+
+@pytest.mark.parametrize("words", [["--admin", "web-1"], ["--interval", "0"]])
+def test_mistakes_of_the_command_line(words: list[str]) -> None:
+    """They end with exit code 2."""
+    assert CliRunner().invoke(app, ["status", *words]).exit_code == 2

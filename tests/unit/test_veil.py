@@ -2,9 +2,8 @@
 
 import msgspec
 import pytest
-import typer
 
-from cli.spans import describe_moment, describe_span, parse_span
+from cli.spans import describe_moment, describe_span
 from cli.terminal import one_line, printable
 from cli.veil import Veil
 from tests.support.events import event
@@ -70,21 +69,6 @@ def test_nothing_steers_the_terminal() -> None:
     assert printable("a\x1b[31m\r\nb\tc") == "a\\x1b[31m\\r\nb\tc"
     assert one_line("a\nb\x07", 10) == "a b\\x07"
     assert one_line("abcdef", 4) == "abc…"
-
-
-@pytest.mark.parametrize(
-    ("text", "milliseconds"), [("90s", 90_000), ("30m", 1_800_000), ("2h", 7_200_000), ("1d", 86_400_000), ("1h30m", 5_400_000)]
-)
-def test_spans(text: str, milliseconds: int) -> None:
-    """Spans are read as people write them."""
-    assert parse_span(text) == milliseconds
-
-
-@pytest.mark.parametrize("text", ["", "2", "h", "2 h", "-2h", "2y", "1.5h", "9999999h"])
-def test_spans_that_are_none(text: str) -> None:
-    """Anything else is refused with examples."""
-    with pytest.raises(typer.BadParameter, match="30m"):
-        parse_span(text)
 
 
 def test_spans_are_told_in_one_unit() -> None:

@@ -55,6 +55,7 @@ async def test_wait_opened_ends_when_a_topic_opens() -> None:
     window = Window(["a", "b"], 4)
     fill(window, "a", "1-0", "2-0", "3-0", "4-0")
     fill(window, "b", "5-0")
+    assert window.open_topics() == ["b"]
     waiting = asyncio.ensure_future(window.wait_opened())
     await asyncio.sleep(0)
     window.release("b", "5-0")
@@ -63,3 +64,9 @@ async def test_wait_opened_ends_when_a_topic_opens() -> None:
     assert not waiting.done()
     window.release("a", "2-0")
     await waiting
+    await window.wait_opened()  # it still is one that was not open when last asked
+    assert window.open_topics() == ["a", "b"]
+    waiting = asyncio.ensure_future(window.wait_opened())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    waiting.cancel()

@@ -1,0 +1,1 @@
+"""What `hookline doctor` looks at, each in a file of its own."""

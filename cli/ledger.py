@@ -1,0 +1,165 @@
+"""`hookline ledger`: the history of what was handled."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from cli.database import with_engine
+from cli.ledger_output import form_of, print_csv, print_events, print_json, print_thread
+from cli.moments import moment, shown
+from cli.workspace import Workspace
+from processor.ledger.addresses import normalised
+from processor.ledger.settings import LedgerSettings
+from shared.clock import SystemClock
+
+app = typer.Typer(no_args_is_help=True, help="Search the history of what was handled, and remove what should not be kept.")
+
+Data = Annotated[Path, typer.Option(help="Folder of `hookline up`, whose ledger is used if DATABASE_URL is not set.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print it for programs, as one JSON document.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print it as CSV, with a heading.")]
+Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many, the newest.")]
+
+
+def _settings(data: Path) -> LedgerSettings:
+    settings, file = LedgerSettings.load(), Workspace(data).ledger
+    if settings.database_url is None and file.exists():
+        return settings.model_copy(update={"database_url": f"sqlite:///{file.resolve()}"})
+    return settings
+
+
+def _ask(settings: LedgerSettings, name: str, *arguments: Any) -> Any:
+    """Give what function `name` of processor.ledger.search or .removal gives, once the tables are known to be ours."""
+    from processor.ledger import removal, search  # noqa: PLC0415 - SQLAlchemy is only for those who have a database
+    from processor.ledger.store import Store  # noqa: PLC0415
+
+    asked = getattr(search, name, None) or getattr(removal, name)
+
+    async def ask(engine: Any) -> Any:
+        await Store(engine).probe()
+        return await asked(engine, *arguments)
+
+    return with_engine(settings, ask)
+
+
+@app.command()
+def migrate(data: Data = Path("var")) -> None:
+    """Make the tables, or bring them to the form of this version. Running it again does no harm.
+
+    Example: DATABASE_URL=postgresql://hookline@db/ledger hookline ledger migrate
+    """
+    settings = _settings(data)
+    with_engine(settings, _migrate)
+
+
+async def _migrate(engine: Any) -> None:
+    from processor.ledger import migrate, schema  # noqa: PLC0415 - as above
+
+    before = await migrate.migrate(engine)
+    now = f"The ledger's tables are of revision {schema.REVISION}"
+    typer.echo(f"{now}, as before." if before == schema.REVISION else f"{now}; before: {before or 'none'}.")
+
+
+@app.command("search")
+def find(
+    number: Annotated[str | None, typer.Option(help="From or to this number or address, however it is written.")] = None,
+    sid: Annotated[str | None, typer.Option(help="About this message, call, recording, conversation ...")] = None,
+    kind: Annotated[str | None, typer.Option(help="Of this kind, such as message.status, or family, such as sync.*")] = None,
+    status: Annotated[str | None, typer.Option(help="With this status, such as undelivered, or outcome: done or dead.")] = None,
+    since: Annotated[str | None, typer.Option(help="Received since then: an age such as 2h or 7d, or a date.")] = None,
+    limit: Limit = 100,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+    data: Data = Path("var"),
+) -> None:
+    """Find events, newest first. What is given must all be true.
+
+    Example: hookline ledger search --number +14155550123 --since 7d
+    """
+    settings = _settings(data)
+    from processor.ledger.search import Query  # noqa: PLC0415 - as above
+
+    start = None if since is None else moment(since, SystemClock().now_ms())
+    found = _ask(settings, "search", Query(number, sid, kind, status, start, limit))
+    match form_of(as_json=as_json, as_csv=as_csv):
+        case "json":
+            print_json(found)
+        case "csv":
+            print_csv(found)
+        case _:
+            print_events(found)
+
+
+@app.command("conversation")
+def thread(
+    one: Annotated[str, typer.Argument(metavar="FROM", help="A number or address.")],
+    other: Annotated[str, typer.Argument(metavar="TO", help="Another one.")],
+    limit: Limit = 100,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+    data: Data = Path("var"),
+) -> None:
+    """Show the messages and calls between two parties as a thread, oldest first.
+
+    Example: hookline ledger conversation +14155550123 +18005551212
+    """
+    found = _ask(_settings(data), "conversation", one, other, limit)
+    match form_of(as_json=as_json, as_csv=as_csv):
+        case "json":
+            print_json(found)
+        case "csv":
+            print_csv(found)
+        case _:
+            print_thread(found, normalised(one))
+
+
+@app.command()
+def purge(
+    older_than: Annotated[str, typer.Option(help="An age such as 90d, or a date.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data: Data = Path("var"),
+) -> None:
+    """Remove events received, and messages and calls last heard of, before then. It cannot be undone.
+
+    Example: hookline ledger purge --older-than 90d
+    """
+    settings, before = _settings(data), moment(older_than, SystemClock().now_ms())
+    counts: dict[str, int] = _ask(settings, "count_older", before)
+    what = ", ".join(f"{rows} {name}" for name, rows in counts.items())
+    if not yes:
+        typer.confirm(f"Remove {what} from before {shown(before)} UTC?", abort=True)
+    removed = dict.fromkeys(counts, 0)
+    with Progress(console=Console(stderr=True)) as progress:
+        bars = {name: progress.add_task(name, total=rows) for name, rows in counts.items()}
+
+        def note(table: str, rows: int) -> None:
+            removed[table] += rows
+            progress.advance(bars[table], rows)
+
+        _ask(settings, "purge", before, note)
+    typer.echo(f"Removed {', '.join(f'{rows} {name}' for name, rows in removed.items())}.")
+
+
+@app.command()
+def forget(
+    number: Annotated[str, typer.Argument(help="A number or address.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+    data: Data = Path("var"),
+) -> None:
+    """Remove everything about a person from the ledger: messages, calls, and all events that are about or mention them.
+
+    Example: hookline ledger forget +14155550123
+    """
+    settings = _settings(data)
+    if not yes:
+        typer.confirm(f"Remove everything about {normalised(number)} from the ledger? It cannot be undone", abort=True)
+    counts: dict[str, int] = _ask(settings, "forget", number)
+    if as_json:
+        print_json({"removed": counts})
+        return
+    typer.echo(f"Removed {', '.join(f'{rows} {name}' for name, rows in counts.items())} from the ledger.")
+    typer.echo("Not touched: what is still in Redis (events not yet handled, dead letters), backups, and Twilio's own records.")
+    typer.echo("Events that are settled from now on are written as before; run this again once none of theirs is left.")

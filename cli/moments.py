@@ -1,0 +1,31 @@
+"""Moments as people write them: how long ago, or a date. Pure."""
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+import typer
+
+_AGO: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)")
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def moment(text: str, now_ms: int) -> int:
+    """Give Unix time in milliseconds for an age such as 90d, 12h or 30m, or for a date such as 2026-11-25 or 2026-11-25T08:00Z.
+
+    Raises:
+        typer.BadParameter: if it is neither.
+
+    """
+    if age := _AGO.fullmatch(text.strip()):
+        return now_ms - round(float(age[1]) * _SECONDS[age[2]] * 1000)
+    try:
+        date = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is neither an age such as 90d, 12h, 30m nor a date such as 2026-11-25") from None
+    return round((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def shown(unix_ms: int) -> str:
+    """Give a moment for people, in UTC."""
+    return datetime.fromtimestamp(unix_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")

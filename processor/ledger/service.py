@@ -1,0 +1,73 @@
+"""The ledger of one processor, put together."""
+
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from typing import Final
+
+from processor.ledger.engine import make_engine, prepare_file
+from processor.ledger.errors import DatabaseUnavailableError
+from processor.ledger.pool_gauges import show_pool
+from processor.ledger.retention import Retention
+from processor.ledger.settings import LedgerSettings
+from processor.ledger.store import Store
+from processor.ledger.waiting import LedgerBacklog
+from processor.ledger.writer import Limits, Writer
+from shared.breaker import Breaker
+from shared.broker.connection import RedisConnectionManager
+from shared.broker.ledger import LedgerStreams
+from shared.clock import Clock
+from shared.logs import Logger
+from shared.service import Supervisor
+
+_FLUSH_S: Final = 2.0
+
+
+class Ledger:
+    """Keeps the history of the partitions that `owned` gives. It fails nothing: what it cannot write waits in Redis."""
+
+    def __init__(
+        self,
+        settings: LedgerSettings,
+        redis: RedisConnectionManager,
+        owned: Callable[[], Collection[int]],
+        clock: Clock,
+        logger: Logger,
+    ) -> None:
+        with suppress(DatabaseUnavailableError):  # the writer finds out, and goes on once it is mended
+            prepare_file(settings)
+        self._engine = make_engine(settings)
+        show_pool(self._engine)
+        streams = LedgerStreams(redis)
+        self._backlog = LedgerBacklog(streams, owned, settings.partitions, settings.ledger_backlog_limit, clock, logger)
+        breaker = Breaker(
+            "database",
+            clock,
+            logger,
+            fail_max=settings.database_breaker_failures,
+            counts=lambda error: isinstance(error, DatabaseUnavailableError),
+        )
+        limits = Limits(settings.ledger_batch, settings.command_timeout_s, settings.ledger_bodies)
+        self._writer = Writer(streams, Store(self._engine), breaker, owned, limits, clock, logger)
+        days = settings.ledger_retention_days
+        self._retention = None if days is None else Retention(self._engine, days, owned, clock, logger)
+        self.room = self._backlog.room
+
+    async def start(self, supervisor: Supervisor) -> None:
+        """Begin to write."""
+        await self._backlog.start(supervisor)
+        await self._writer.start(supervisor)
+        if self._retention is not None:
+            await self._retention.start(supervisor)
+
+    async def stop(self, partitions: Collection[int]) -> None:
+        """Write what is left of `partitions` if that takes no time, then let go of the database."""
+        await self._backlog.stop()
+        if self._retention is not None:
+            await self._retention.stop()
+        await self._writer.stop()
+        await self._writer.flush(partitions, _FLUSH_S)
+        await self._engine.dispose()
+
+    def warnings(self) -> list[str]:
+        """Say what is not as it should be."""
+        return [*self._writer.warnings(), *self._backlog.warnings()]

@@ -1,0 +1,1 @@
+"""Realistic webhooks of every kind, for trying things out: what Twilio and SendGrid send, with fresh SIDs each time."""

@@ -1,0 +1,77 @@
+"""`hookline doctor` beside what runs."""
+
+import json
+from typing import Any
+
+from cli.checks.event import SID_BEGINS, check_event
+from cli.checks.finding import Level
+from tests.acceptance.machine import Machine
+from tests.acceptance.pair import Pair
+from tests.support.findings import subject, the_wrong, wrongs
+from tests.support.redis_server import RedisServer
+
+
+async def examined(machine: Machine, *words: str, code: int = 0) -> dict[str, Any]:
+    ended, output = await machine.run("doctor", "--json", *words)
+    assert ended == code, output
+    found: dict[str, Any] = json.loads(output)
+    return found
+
+
+async def test_running_pair_is_well(machine: Machine) -> None:
+    """Beside `hookline up`, doctor needs to be told nothing; a webhook gets through, and no handler sees anything of it."""
+    await machine.up("first.log", "--ingress", "2")
+    found = await examined(machine)
+    assert found["problems"] == 0
+    texts = [finding["found"] for finding in found["findings"] if finding["level"] == "ok"]
+    for words in (
+        "ingress runs",
+        "processor runs",
+        "appendonly yes",
+        "8, as in Redis",
+        "stubborn:handlers is imported",
+        "was verified",
+    ):
+        assert any(words in text for text in texts), words
+    code, status = await machine.run("status", "--json")
+    assert code == 0
+    assert all(topic["events"] == topic["dead"] == 0 for topic in json.loads(status)["topics"].values())
+    assert "attempt failed" not in machine.read("first.log")
+
+
+async def test_dead_letter_of_the_event_is_told(machine: Machine) -> None:
+    """With --send an event goes all the way; where there is no handler for it, that shows."""
+    await machine.up("first.log")
+    found = await examined(machine, "--send")
+    (letter,) = [finding for finding in found["findings"] if "is a dead letter" in finding["found"]]
+    assert letter["level"] == "warning"
+
+
+async def test_event_is_settled(single_pair: Pair, own_redis: RedisServer) -> None:
+    """Where there is a handler, it gets the event, which is then settled; without a processor it waits."""
+    examined = subject(
+        {"REDIS_URL": own_redis.url, "INGRESS_HOST": "127.0.0.1", "INGRESS_PORT": single_pair.ingress.port}, send=True
+    )
+    assert wrongs(await check_event(examined)) == []
+    assert [line for line in single_pair.lines() if SID_BEGINS in json.dumps(line)] != []
+
+    await single_pair.processor.stop()
+    level, text = the_wrong(await check_event(examined, patience_s=0.1))
+    assert level is Level.WARNING
+    assert "still waits" in text
+
+    await single_pair.ingress.stop()
+    level, text = the_wrong(await check_event(examined))
+    assert level is Level.PROBLEM
+    assert "was not accepted" in text
+
+
+async def test_nothing_running_is_no_problem(machine: Machine, own_redis: RedisServer) -> None:
+    """Before the first start it is told whether one would work; the exit code is 0 unless something is wrong."""
+    settings = {"PUBLIC_URL": "https://hooks.example.com", "TWILIO_AUTH_TOKEN": "0" * 32, "REDIS_URL": own_redis.url}
+    code, output = await machine.run("doctor", **settings)
+    assert code == 0, output
+    code, output = await machine.run("doctor", **settings, PROCESSOR_HANDLERS="nowhere:handlers", COLUMNS="200")
+    assert code == 1
+    assert "there is no module nowhere" in output
+    assert "Traceback" not in output

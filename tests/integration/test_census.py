@@ -1,0 +1,78 @@
+"""Counting events and finding owners without touching either."""
+
+from collections import Counter
+
+import redis
+
+from shared import keys
+from shared.broker import census
+from shared.broker.census import Census, take_census
+from shared.broker.connection import RedisConnectionManager
+from shared.broker.consume import Consumer, DeadLetter, Settlements, record_name
+from shared.broker.inspect import servers
+from shared.broker.lease import Leases
+from shared.broker.presence import leases, processors
+from shared.topics import BULK, CALLS, DEFAULT_TOPICS, MESSAGES
+from tests.integration.conftest import Connect
+from tests.support.cluster_set import ClusterSet
+from tests.support.feed import PARTITION, Feed, claim, read
+from tests.support.stored import PARTITIONS
+
+EMPTY = Census(Counter(), Counter(), Counter())
+
+
+async def test_nothing_is_counted_as_nothing(broker: RedisConnectionManager, redis_client: "redis.Redis") -> None:
+    """In a Redis where no service has been, there is nothing, and looking leaves nothing behind."""
+    assert await take_census(broker, PARTITIONS, DEFAULT_TOPICS) == EMPTY
+    assert await processors(broker) == []
+    assert [lease.left_ms for lease in await leases(broker, PARTITIONS)] == [0] * PARTITIONS
+    assert redis_client.dbsize() == 0
+
+
+async def test_events_are_told_apart(broker: RedisConnectionManager, consumer: Consumer, feed: Feed) -> None:
+    """Pending, retrying and dead events are counted by topic."""
+    for topic, number in ((MESSAGES, 5), (CALLS, 2), (BULK, 1)):
+        await feed.put(number, topic)
+    messages, calls = await read(consumer, topic=MESSAGES), await read(consumer, topic=CALLS)
+    letter = DeadLetter(MESSAGES, messages[0].id, ["dead.reason", "rejected", "dead.topic", MESSAGES])
+    record = record_name(CALLS, calls[0].id)
+    await consumer.settle(Settlements(done={MESSAGES: [messages[1].id]}, failed={record: "{}"}, dead=[letter]))
+    found = await take_census(broker, PARTITIONS, DEFAULT_TOPICS)
+    assert found == Census(Counter({MESSAGES: 3, CALLS: 2}), Counter({CALLS: 1}), Counter({MESSAGES: 1}))
+
+
+async def test_long_lists_are_counted_page_by_page(broker: RedisConnectionManager, redis_client: "redis.Redis") -> None:
+    """More letters and records than fit into a page, ends of pages included, are all counted."""
+    pages = 2 * census._PAGE
+    with redis_client.pipeline() as pipeline:
+        for number in range(pages):
+            topic = (MESSAGES, CALLS)[number % 2]
+            pipeline.xadd(keys.dead(0), {"v": "1", "dead.topic": topic})
+            pipeline.hset(keys.retries(1), f"{topic}/{number}-0", "{}")
+        pipeline.xadd(keys.dead(7), {"v": "1"})
+        pipeline.execute()
+    found = await take_census(broker, PARTITIONS, DEFAULT_TOPICS)
+    assert found.dead == {MESSAGES: pages // 2, CALLS: pages // 2, "": 1}
+    assert found.retrying == {MESSAGES: pages // 2, CALLS: pages // 2}
+
+
+async def test_owners_are_found(broker: RedisConnectionManager) -> None:
+    """Leases that run name their owner, and processors tell when they were last there."""
+    await claim(broker, owner="web-1:1:a")
+    await Leases(broker, "web-2:1:b", 10, 5).meet()
+    held = (await leases(broker, PARTITIONS))[PARTITION]
+    assert held.owner == "web-1:1:a"
+    assert 0 < held.left_ms <= 60_000
+    (present,) = await processors(broker)
+    assert present.name == "web-2:1:b"
+    assert 0 <= present.silent_ms < 10_000
+
+
+async def test_every_master_of_a_cluster_is_asked_once(connect: Connect, cluster_set: ClusterSet) -> None:
+    """Facts come from each master that has some of our keys; counting works across them."""
+    connection = connect(cluster_set.url)
+    await connection.monitor.locate()
+    found = await servers(connection, PARTITIONS)
+    assert len({facts.run_id for facts in found}) == len(found) > 1
+    assert await take_census(connection, PARTITIONS, DEFAULT_TOPICS) == EMPTY
+    assert len(await leases(connection, PARTITIONS)) == PARTITIONS

@@ -1,0 +1,241 @@
+"""The writer between a real Redis and a real database: nothing lost, nothing doubled, nobody held up."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from processor.ledger.bodies import Bodies
+from processor.ledger.engine import make_engine
+from processor.ledger.errors import DatabaseUnavailableError
+from processor.ledger.migrate import migrate
+from processor.ledger.pool_gauges import show_pool
+from processor.ledger.store import Store
+from processor.ledger.waiting import LedgerBacklog
+from processor.ledger.writer import Limits, Writer
+from shared import keys
+from shared.breaker import Breaker, State
+from shared.broker.connection import RedisConnectionManager
+from shared.broker.ledger import LedgerStreams
+from shared.clock import SystemClock
+from shared.event import BODY_FIELD, TEXT_FIELDS, text_values
+from shared.service import Supervisor
+from tests.support.ledger import content, ledger_settings, message
+from tests.support.logbook import Logbook
+from tests.support.postgres_server import PostgresServer
+from tests.support.waiting import until
+
+ON_UVLOOP = True
+OWNED = [2, 5]
+BATCH = 20
+
+Put = Callable[..., None]
+
+
+@pytest.fixture
+def put(redis_client: "redis.Redis") -> Put:
+    """Give a writer of ledger entries, as the settling script writes them."""
+
+    def put(sid: str, partition: int = OWNED[0], body: str = "hello") -> None:
+        event = message(sid, body).event
+        words: list[Any] = [word for pair in zip(TEXT_FIELDS, text_values(event), strict=True) for word in pair]
+        words += [BODY_FIELD, event.body, "ledger.outcome", "done", "ledger.topic", "messages", "ledger.attempts", "1"]
+        redis_client.execute_command("XADD", keys.ledger(partition), "*", *words)
+
+    return put
+
+
+@pytest.fixture
+def make(broker: RedisConnectionManager, logbook: Logbook) -> Callable[[AsyncEngine], Writer]:
+    """Give a maker of writers for the owned partitions."""
+
+    def make(engine: AsyncEngine, timeout_s: float = 10, breaker: Breaker | None = None) -> Writer:
+        clock = SystemClock()
+        guard = breaker or Breaker("database", clock, logbook.logger, fail_max=3)
+        limits = Limits(BATCH, timeout_s, Bodies.KEEP)
+        return Writer(LedgerStreams(broker), Store(engine), guard, lambda: OWNED, limits, clock, logbook.logger)
+
+    return make
+
+
+def waiting(client: "redis.Redis") -> int:
+    return sum(int(client.xlen(keys.ledger(number))) for number in range(8))
+
+
+async def sids(engine: AsyncEngine) -> list[str]:
+    return [row["sid"] for row in await content(engine, "messages")]
+
+
+async def test_everything_owned_is_moved(database: AsyncEngine, put: Put, make: Any, redis_client: "redis.Redis") -> None:
+    """Batch after batch, what lies in the streams of the owned partitions goes to the tables; the others' stays."""
+    for number in range(50):
+        put(f"SM{number:02}", OWNED[number % 2])
+    put("SM99", partition=7)
+    writer = make(database)
+    while await writer.pass_once():
+        pass
+    assert await sids(database) == [f"SM{number:02}" for number in range(50)]
+    assert waiting(redis_client) == 1
+    assert writer.warnings() == []
+
+
+async def test_crash_between_commit_and_removal(
+    database: AsyncEngine, put: Put, make: Any, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was written and not yet removed is written again by the next, and is there once."""
+    for number in range(10):
+        put(f"SM{number}")
+
+    async def die(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LedgerStreams, "remove", die)
+        with pytest.raises(asyncio.CancelledError):
+            await make(database).pass_once()
+    before = await content(database, "events"), await content(database, "messages")
+    assert waiting(redis_client) == 10
+    await make(database).pass_once()
+    assert (await content(database, "events"), await content(database, "messages")) == before
+    assert waiting(redis_client) == 0
+
+
+async def test_poison_is_isolated(
+    database: AsyncEngine, put: Put, make: Any, logbook: Logbook, redis_client: "redis.Redis"
+) -> None:
+    """A row that the database refuses is stored without its content, and the others as they are."""
+    await forbid(database, "messages", "body")
+    for number in range(10):
+        put(f"SM{number}", body="poison" if number == 4 else "fine")
+    writer = make(database)
+    await writer.pass_once()
+    assert await sids(database) == [f"SM{number}" for number in range(10) if number != 4]
+    assert len(await content(database, "events")) == 10
+    assert waiting(redis_client) == 0
+    line = logbook.find("the database takes an event only without its content")
+    assert line
+    assert "poison" not in str(line)
+
+
+async def test_what_is_never_taken_is_set_aside(
+    database: AsyncEngine, put: Put, make: Any, logbook: Logbook, redis_client: "redis.Redis"
+) -> None:
+    """An event that the database does not take at all stays in Redis, loudly, and holds up none behind it."""
+    async with database.begin() as connection:
+        await connection.execute(text("CREATE UNIQUE INDEX only_one ON events (account)"))
+    put("SM1")
+    writer = make(database)
+    await writer.pass_once()
+    put("SM2")
+    await writer.pass_once()
+    async with database.begin() as connection:
+        await connection.execute(text("DROP INDEX only_one"))
+    put("SM3")
+    await writer.pass_once()
+    assert await sids(database) == ["SM1", "SM3"]
+    assert waiting(redis_client) == 1
+    assert logbook.find("the database refuses an event, which stays in Redis")
+    assert "refuses some events" in writer.warnings()[0]
+    await make(database).pass_once()
+    assert await sids(database) == ["SM1", "SM2", "SM3"]
+
+
+async def test_without_tables_it_waits_for_somebody_to_migrate(
+    database_url: str, put: Put, make: Any, logbook: Logbook, redis_client: "redis.Redis"
+) -> None:
+    """A database without the tables is a warning with the command to run; once it has them, the writer goes on by itself."""
+    engine = make_engine(ledger_settings(database_url))
+    writer, supervisor = make(engine), Supervisor(logbook.logger)
+    put("SM1")
+    await writer.start(supervisor)
+    await until(lambda: logbook.find("the ledger waits for its database"), "it waits")
+    assert "hookline ledger migrate" in writer.warnings()[0]
+    assert waiting(redis_client) == 1
+    await migrate(engine)
+    await until(lambda: not waiting(redis_client), "it goes on")
+    await until(lambda: not writer.warnings(), "it is well")
+    await writer.stop()
+    await supervisor.close()
+    assert supervisor.failure is None
+    assert await sids(engine) == ["SM1"]
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("fault", ["kill", "pause"])
+async def test_server_that_goes_and_comes(
+    own_postgres: PostgresServer, put: Put, make: Any, logbook: Logbook, redis_client: "redis.Redis", fault: str
+) -> None:
+    """A server that dies or stalls opens the breaker; when it is back, a probe closes it and the same pool goes on."""
+    engine = make_engine(
+        ledger_settings(own_postgres.new_database(), DATABASE_COMMAND_TIMEOUT_S="0.3", DATABASE_CONNECT_TIMEOUT_S="0.3")
+    )
+    show_pool(engine)
+    await migrate(engine)
+    breaker = Breaker("database", SystemClock(), logbook.logger, fail_max=3)
+    writer, supervisor = make(engine, 0.5, breaker), Supervisor(logbook.logger)
+    await writer.start(supervisor)
+    put("SM1")
+    await until(lambda: not waiting(redis_client), "it works")
+    await asyncio.to_thread(own_postgres.kill if fault == "kill" else own_postgres.pause)
+    for number in range(2, 60):
+        put(f"SM{number}")
+    await until(lambda: breaker.state is State.OPEN, "the breaker opens")
+    assert "waits in Redis" in writer.warnings()[0]
+    await asyncio.to_thread(own_postgres.start if fault == "kill" else own_postgres.resume)
+    await until(lambda: not waiting(redis_client), "all is written")
+    await until(lambda: breaker.state is State.CLOSED, "the breaker closes")
+    await writer.stop()
+    await supervisor.close()
+    assert sorted(await sids(engine)) == sorted(f"SM{number}" for number in range(1, 60))
+    assert len(await content(engine, "events")) == 59
+    await engine.dispose()
+
+
+async def test_unreachable_database_is_no_error_of_the_processor(put: Put, make: Any) -> None:
+    """Without a database the pass says why."""
+    engine = make_engine(ledger_settings("postgresql://u@127.0.0.1:1/ledger"))
+    put("SM1")
+    with pytest.raises(DatabaseUnavailableError, match="does not answer"):
+        await make(engine).pass_once()
+    await engine.dispose()
+
+
+@pytest.fixture
+async def backlog(broker: RedisConnectionManager, logbook: Logbook) -> LedgerBacklog:
+    """Give a watch with a limit of 40 events for the two owned partitions of eight."""
+    return LedgerBacklog(LedgerStreams(broker), lambda: OWNED, 8, 160, SystemClock(), logbook.logger)
+
+
+async def test_backlog_is_a_warning_then_a_stop(
+    backlog: LedgerBacklog, put: Put, redis_client: "redis.Redis", logbook: Logbook
+) -> None:
+    """From a tenth of the limit on it is a warning, at the limit there is no room, and below it there is again."""
+    await backlog.look()
+    assert (backlog.room.is_set(), backlog.warnings()) == (True, [])
+    for number in range(10):
+        put(f"SM{number}")
+    await backlog.look()
+    assert (backlog.room.is_set(), backlog.warnings()) == (True, ["10 settled events wait for the database"])
+    for number in range(30):
+        put(f"SM1{number}", OWNED[1])
+    await backlog.look()
+    assert not backlog.room.is_set()
+    assert "no more are handled" in backlog.warnings()[0]
+    redis_client.xtrim(keys.ledger(OWNED[1]), maxlen=0, approximate=False)
+    await backlog.look()
+    assert backlog.room.is_set()
+    assert logbook.find("the ledger is full, so nothing is handled until the database takes some")
+
+
+async def forbid(database: AsyncEngine, table: str, column: str) -> None:
+    """Let the database refuse the text "poison", as a constraint of the user's own would."""
+    statement = f"ALTER TABLE {table} ADD CONSTRAINT no_poison CHECK ({column} <> 'poison')"
+    if database.dialect.name == "sqlite":
+        raised = "SELECT RAISE(ABORT, 'refused')"
+        statement = f"CREATE TRIGGER no_poison BEFORE INSERT ON {table} WHEN NEW.{column} = 'poison' BEGIN {raised}; END"
+    async with database.begin() as connection:
+        await connection.execute(text(statement))

@@ -1,0 +1,237 @@
+"""One partition, from Redis to the handlers and back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Final
+
+import pytest
+import redis
+
+from processor.attempt import Attempts
+from processor.destinations import Destinations
+from processor.handlers import Context, Handlers
+from processor.lanes import BODIES
+from processor.partition import Partition, Workshop
+from processor.quarantine import Quarantine
+from processor.retry import RetryPolicy
+from processor.slots import Slots
+from processor.threads import Threads
+from processor.webhook_event import WebhookEvent
+from shared import keys
+from shared.broker.append import Appender
+from shared.broker.connection import RedisConnectionManager
+from shared.broker.consume import CONSUMER, Consumer
+from shared.clock import SystemClock
+from shared.event import BODY_FIELD, TEXT_FIELDS, Event, text_values
+from shared.service import Supervisor
+from shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES, Topic
+from tests.support.events import event, key_of
+from tests.support.feed import PARTITION, claim
+from tests.support.logbook import Logbook
+from tests.support.stored import PARTITIONS, Stored
+from tests.support.waiting import until
+
+WINDOW = 20
+TOPICS = dict.fromkeys(DEFAULT_TOPICS, Topic()) | {STATUSES: Topic(ordered=False)}
+
+_ADD_AND_READ: Final = """
+redis.call('XADD', KEYS[1], '*', unpack(ARGV, 3))
+return redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'STREAMS', KEYS[1], '>')
+"""
+"""Makes an entry pending before the reader can see it."""
+
+
+class Bench:
+    """A partition whose handler does `work`, and the ids of the events that it was given, in order."""
+
+    def __init__(self, broker: RedisConnectionManager, logbook: Logbook) -> None:
+        self.begun: list[str] = []
+        self.stubborn = False
+        self.failing = False
+        self.open = asyncio.Event()
+        self.open.set()
+        self._broker = broker
+        self._logbook = logbook
+        self._supervisor = Supervisor(logbook.logger)
+        self._appender = Appender(broker, PARTITIONS, 3600, 1_000_000)
+        self._threads = Threads(1)
+
+    async def start(self) -> Partition:
+        handlers, clock, logger = Handlers(), SystemClock(), self._logbook.logger
+
+        @handlers.on("*", breaker="crm")
+        async def work(event: WebhookEvent, _context: Context) -> None:
+            self.begun.append(event.id)
+            if self.failing:
+                raise ConnectionError("the CRM is away")
+            while not self.open.is_set():
+                try:
+                    await self.open.wait()
+                except asyncio.CancelledError:
+                    if not self.stubborn:
+                        raise
+
+        attempts = Attempts(handlers, 60, RetryPolicy(), self._threads, clock, logger)
+        slots = Slots(10, TOPICS, clock)
+        room = asyncio.Event()
+        room.set()
+        destinations, quarantine = Destinations(5, clock, logger), Quarantine(clock)
+        workshop = Workshop(TOPICS, WINDOW, slots, attempts, destinations, quarantine, clock, logger, room)
+        consumer = Consumer(self._broker, PARTITION, list(TOPICS), await claim(self._broker))
+        partition = Partition(PARTITION, consumer, workshop)
+        partition.trust(clock.monotonic() + 60)
+        await partition.start(self._supervisor, known=False)
+        return partition
+
+    async def put(self, number: int, topic: str = MESSAGES, nth_key: int = 0) -> list[Event]:
+        events = [event(key=key_of(PARTITION, nth_key)) for _ in range(number)]
+        await self._appender.append([(topic, one) for one in events], 5)
+        return events
+
+    async def close(self) -> None:
+        assert self._supervisor.failure is None
+        await self._supervisor.close()
+        self._threads.close()
+
+
+@pytest.fixture
+async def bench(broker: RedisConnectionManager, logbook: Logbook) -> AsyncIterator[Bench]:
+    """Give a partition, not yet started."""
+    bench = Bench(broker, logbook)
+    yield bench
+    await bench.close()
+
+
+def ids(events: list[Event]) -> list[str]:
+    return [one.id for one in events]
+
+
+async def test_long_conversation_is_handled_in_order(bench: Bench, stored: Stored) -> None:
+    """Most of it is known by ids alone at first; every event is handled once, in its turn."""
+    events = await bench.put(10 * WINDOW)
+    partition = await bench.start()
+    await until(lambda: stored.events() == [], "all are settled")
+    assert bench.begun == ids(events)
+    await partition.drain(5)
+
+
+async def test_long_conversation_leaves_room_for_others(bench: Bench, stored: Stored) -> None:
+    """Though it has more events than fit into memory, and its first one is still being handled, others are read and handled."""
+    bench.open.clear()
+    flood = await bench.put(3 * WINDOW)
+    (other,) = await bench.put(1, nth_key=1)
+    partition = await bench.start()
+    await until(lambda: other.id in bench.begun, "the other conversation has its turn")
+    assert bench.begun == [flood[0].id, other.id]
+    bench.open.set()
+    await until(lambda: stored.events() == [], "all are settled")
+    assert [one for one in bench.begun if one != other.id] == ids(flood)
+    await partition.drain(5)
+
+
+async def test_events_of_an_unordered_topic_run_side_by_side(bench: Bench, stored: Stored) -> None:
+    """Although they are of one conversation."""
+    bench.open.clear()
+    events = await bench.put(5, STATUSES)
+    partition = await bench.start()
+    await until(lambda: len(bench.begun) == 5, "all are being handled")
+    bench.open.set()
+    await until(lambda: stored.events() == [], "all are settled")
+    assert sorted(bench.begun) == sorted(ids(events))
+    await partition.drain(5)
+
+
+async def test_event_that_is_gone_before_its_turn(
+    bench: Bench, stored: Stored, redis_client: "redis.Redis", logbook: Logbook
+) -> None:
+    """Somebody deleted it while it was known by its id alone: it is reported and settled, and those behind it go on."""
+    bench.open.clear()
+    events = await bench.put(3 * BODIES)
+    partition = await bench.start()
+    stream = keys.topic(PARTITION, MESSAGES)
+    await until(lambda: len(stored.pending(PARTITION, MESSAGES)) == len(events), "all are read")
+    gone = stored.entries(PARTITION, MESSAGES)[2 * BODIES][0]
+    redis_client.xdel(stream, gone)
+    bench.open.set()
+    await until(lambda: stored.pending(PARTITION, MESSAGES) == [], "all are settled")
+    expected = ids(events)
+    del expected[2 * BODIES]
+    assert bench.begun == expected
+    assert logbook.find("body of a pending entry is gone") is not None
+    await partition.drain(5)
+
+
+async def test_what_was_pending_is_on_record_while_it_is_attempted(bench: Bench, stored: Stored) -> None:
+    """So that a death in the middle of it counts; withdrawn, as at a shutdown, it does not."""
+    (pending,) = await bench.put(1)
+    bench.open.clear()
+    partition = await bench.start()
+    await until(lambda: bench.begun == [pending.id], "it is being handled")
+    assert stored.retry_records(PARTITION) == {}, "nothing was pending yet"
+    await partition.drain(0)
+
+    partition = await bench.start()
+    await until(lambda: len(bench.begun) == 2, "it is being handled again")
+    (record,) = stored.retry_records(PARTITION).values()
+    assert b'"begun":1' in record
+    await partition.drain(0)
+    assert stored.retry_records(PARTITION) == {}
+
+    bench.open.set()
+    partition = await bench.start()
+    await until(lambda: stored.events() == [], "it is settled")
+    assert stored.retry_records(PARTITION) == {}
+    await partition.drain(5)
+
+
+async def test_handler_that_outlives_the_shutdown_is_not_suspected(
+    bench: Bench, stored: Stored, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though it ignores its cancellation: a graceful stop, time and again, makes no event poison."""
+    monkeypatch.setattr("processor.partition._CANCELLATION_S", 0.01)
+    bench.stubborn = True
+    bench.open.clear()
+    (pending,) = await bench.put(1)
+    for _ in range(4):
+        partition = await bench.start()
+        await until(lambda: bench.begun == [pending.id], "it is being handled")
+        await partition.drain(0)
+        assert stored.retry_records(PARTITION) == {}
+        bench.begun.clear()
+    bench.open.set()
+
+
+async def test_events_wait_while_what_they_need_is_away(bench: Bench, stored: Stored, logbook: Logbook) -> None:
+    """After some failures the others are not attempted, but for a probe now and then; once it is back all are settled."""
+    bench.failing = True
+    events = [(await bench.put(1, nth_key=number))[0] for number in range(20)]
+    partition = await bench.start()
+    await until(lambda: logbook.find("breaker changed") is not None, "the breaker opens")
+    attempted = len(bench.begun)
+    await until(lambda: len(bench.begun) > attempted, "an event is the probe")
+    assert len(set(bench.begun)) < len(events), "most wait"
+    bench.failing = False
+    await until(lambda: stored.events() == [], "all are settled")
+    assert set(bench.begun) == set(ids(events))
+    assert stored.dead_letters(PARTITION) == []
+    assert stored.retry_records(PARTITION) == {}
+    await partition.drain(5)
+
+
+async def test_entries_pending_under_nobody_are_found(
+    bench: Bench, stored: Stored, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a failover to a replica that lacked something: what is pending and not known here is read now and then."""
+    monkeypatch.setattr("processor.reader._SWEEP_INTERVAL_S", 0)
+    partition = await bench.start()
+    (first,) = await bench.put(1)
+    await until(lambda: bench.begun == [first.id], "it reads")
+    (second,) = await bench.put(1, STATUSES)
+    await until(lambda: len(bench.begun) == 2, "it reads all topics")
+    lost = event(key=key_of(PARTITION))
+    fields = [word for pair in zip(TEXT_FIELDS, text_values(lost), strict=True) for word in pair]
+    stream = keys.topic(PARTITION, MESSAGES)
+    redis_client.execute_command("EVAL", _ADD_AND_READ, 1, stream, keys.GROUP, CONSUMER, *fields, BODY_FIELD, lost.body)
+    await until(lambda: stored.events() == [], "all are settled")
+    assert set(bench.begun) == {first.id, second.id, lost.id}
+    await partition.drain(5)

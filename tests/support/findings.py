@@ -1,0 +1,42 @@
+"""What `hookline doctor` examines in a test, and what it found."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from cli.checks.finding import Finding, Level
+from cli.checks.subject import Subject
+from ingress.settings import IngressSettings
+from processor.settings import ProcessorSettings
+from shared.settings import SharedSettings
+from tests.support.webhooks import PUBLIC_URL, TOKEN
+
+_REQUIRED = {"PUBLIC_URL": PUBLIC_URL, "TWILIO_AUTH_TOKEN": TOKEN}
+
+
+def subject(settings: Mapping[str, object], *, online: bool = False, send: bool = False) -> Subject:
+    """Give what is examined if all that is set are `settings` and what is required."""
+    whole = _REQUIRED | dict(settings)
+    shared, ingress, processor = (one.model_validate(whole) for one in (SharedSettings, IngressSettings, ProcessorSettings))
+    assert isinstance(ingress, IngressSettings)
+    assert isinstance(processor, ProcessorSettings)
+    return Subject(shared, ingress, processor, online=online, send=send)
+
+
+def wrongs(found: Sequence[Finding]) -> list[tuple[Level, str]]:
+    """Give what is not as it should be: how bad, and what. Each says what it means and what to do."""
+    bad = [finding for finding in found if finding.level is not Level.OK]
+    assert all(finding.meaning and finding.remedy for finding in bad)
+    assert not any(finding.meaning or finding.remedy for finding in found if finding not in bad)
+    return [(finding.level, finding.found) for finding in bad]
+
+
+def the_wrong(found: Sequence[Finding]) -> tuple[Level, str]:
+    """Give the one thing that is not as it should be."""
+    (wrong,) = wrongs(found)
+    return wrong
+
+
+def module(folder: Path, name: str, text: str) -> str:
+    """Write a module of handlers; gives where its Handlers are."""
+    (folder / f"{name}.py").write_text(text)
+    return f"{name}:handlers"

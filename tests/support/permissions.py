@@ -1,0 +1,14 @@
+"""What the user in REDIS_URL must be allowed, as the documentation has it."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+_PAGE: Final = Path(__file__).parents[2] / "docs" / "redis.md"
+
+
+def documented_permissions() -> list[str]:
+    """Give the words for ACL SETUSER."""
+    found = re.search(r"^`(~hookline:[^`]*)`", _PAGE.read_text(), re.MULTILINE)
+    assert found is not None
+    return found[1].split()

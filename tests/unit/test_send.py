@@ -1,0 +1,139 @@
+"""What `hookline send` makes of its options, and how it counts."""
+
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from cli.main import app
+from cli.sendable import SHORT, Recipe, UnknownKindError, find, names, numbers
+from cli.target import target_of
+from cli.volley import NO_ANSWER, Outcome
+from cli.volley_view import summary
+from cli.workspace import Facts
+from ingress import catalogue
+from ingress.routes import PATHS
+from shared.kinds import SINGLE
+
+PUBLIC = "https://hooks.example.com/prefix"
+LOCAL = "http://127.0.0.1:8080"
+
+
+@pytest.mark.parametrize(
+    "name", [*names(), "conversation.onParticipantAdded", "taskrouter.reservation.created", "sync.map_item_added"]
+)
+def test_webhooks_are_of_their_kind(name: str) -> None:
+    """What is made is told as the kind that it is named after, on a path that ingress has, and no two are the same."""
+    what = find(name)
+    recipe = Recipe(what, {})
+    first, second = recipe.make(0), recipe.make(1)
+    expected = next(
+        kind for kind in catalogue.KINDS.values() if what.kind == kind.name or what.kind.startswith(f"{kind.name}.")
+    )
+    if what.kind in ("event.stream", "sendgrid.event"):
+        assert first.body.startswith(b"[{")
+    else:
+        assert catalogue.tell({str(key): str(value) for key, value in first.params.items()}) is expected
+    assert what.path in {*PATHS, "/sendgrid"}
+    assert first.body != second.body
+
+
+def test_every_kind_can_be_sent() -> None:
+    """No kind is missing, nor is a family."""
+    assert {find(kind).kind for kind in SINGLE} == set(SINGLE)
+    assert {one.kind.partition(".")[0] for one in SHORT.values()} >= {
+        "conversation",
+        "taskrouter",
+        "verify",
+        "sync",
+        "debugger",
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["", "massage", "conversation", "conversation.", "message.sent", "conversations.onMessageAdded"]
+)
+def test_kinds_that_are_none(name: str) -> None:
+    """Anything else is refused, and all that there is named; a family alone is short for its usual kind."""
+    if name in SHORT:
+        return
+    with pytest.raises(UnknownKindError, match=r"message, status, .*conversation\.…"):
+        find(name)
+
+
+def test_senders_take_turns() -> None:
+    """Webhooks come from so many different numbers; a parameter that was given counts more."""
+    assert len(set(numbers(1000))) == 1000
+    recipe = Recipe(find("message"), {}, numbers(2))
+    assert [recipe.make(number).params["From"] for number in range(3)] == ["+14155000000", "+14155000001", "+14155000000"]
+    assert recipe._replace(changes={"From": "+1"}).make(1).params["From"] == "+1"
+    assert "From" not in Recipe(find("verify"), {}, numbers(2)).make(1).params
+    assert recipe._replace(json_body=b"[]").make(7).body == b"[]"
+
+
+@pytest.mark.parametrize(
+    ("facts", "url", "target"),
+    [
+        (Facts(), "http://[::1]:1/twilio?a=b#rc=3", ("http://[::1]:1/twilio?a=b",) * 3),
+        (Facts(), None, (f"{LOCAL}/twilio/message", LOCAL, LOCAL)),
+        (Facts(public_url=LOCAL, local_url=f"{LOCAL}1"), None, (f"{LOCAL}/twilio/message", LOCAL, LOCAL)),
+        (Facts(public_url=PUBLIC, local_url=LOCAL), None, (f"{PUBLIC}/twilio/message", PUBLIC, LOCAL)),
+        (Facts(public_url=PUBLIC), None, (f"{PUBLIC}/twilio/message", PUBLIC, PUBLIC)),
+    ],
+)
+def test_where_it_goes(facts: Facts, url: str | None, target: tuple[str, str, str]) -> None:
+    """A pair that runs here is reached on this machine, with signatures for the URL that Twilio calls."""
+    assert tuple(target_of(facts, url, "/twilio/message")) == target
+
+
+def test_latencies_are_measured_ones() -> None:
+    """Percentiles are by nearest rank; what was not answered has no latency."""
+    outcome = Outcome()
+    assert outcome.latencies_ms() == {}
+    for number in range(1, 101):
+        outcome.note("200", number / 1000)
+    outcome.note(NO_ANSWER, 15)
+    outcome.note("503", 0.2)
+    found = {name: round(value, 6) for name, value in outcome.latencies_ms().items()}
+    assert found == {"p50": 51, "p95": 96, "p99": 100, "max": 200}
+    assert (outcome.sent, outcome.accepted) == (102, 100)
+
+
+def test_summary_for_people() -> None:
+    """It has the rate, the answers by status, and the latencies."""
+    outcome = Outcome()
+    for answer in ("200", "200", "503", NO_ANSWER):
+        outcome.note(answer, 0.002)
+    outcome.seconds = 2.0
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(summary(outcome))
+    assert capture.get().splitlines() == [
+        "4 sent in 2.0 s, 2.0/s",
+        "answers  200: 2  503: 1  no answer: 1  ",
+        "latency  p50 2.0 ms  p95 2.0 ms  p99 2.0 ms  max 2.0 ms  ",
+    ]
+
+
+def test_help_of_every_command() -> None:
+    """Each shows an example and its exit codes."""
+    commands = [command.callback.__name__ for command in app.registered_commands if command.callback]
+    assert {"up", "send", "status", "doctor", "config"} <= set(commands)
+    for command in commands:
+        text = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "120"}).output
+        assert "Example: " in text, command
+        assert "Exit codes: 0 " in text, command
+
+
+def test_completion_can_be_installed(tmp_path: Path) -> None:
+    """Shells complete commands and kinds."""
+    assert "--install-completion" in CliRunner().invoke(app, ["--help"]).output
+    asked = {
+        "_HOOKLINE_COMPLETE": "complete_bash",
+        "COMP_WORDS": "hookline send call",
+        "COMP_CWORD": "2",
+        "HOME": str(tmp_path),
+    }
+    found = CliRunner().invoke(app, [], prog_name="hookline", env=asked).output.split()
+    assert found == ["call", "call-status", "call.received", "call.status"]

@@ -1,0 +1,214 @@
+"""Who keeps the event loop from turning."""
+
+import asyncio
+import functools
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import uvloop
+from prometheus_client import REGISTRY
+
+from processor import CallNext, Context, Handlers, MessageReceived, WebhookEvent
+from processor.watchdog import Watchdog, find_culprit, is_blocked
+from tests.support.logbook import Logbook
+from tests.support.waiting import PATIENCE_S
+
+LIMIT_S = 0.02
+
+
+class Den:
+    """Handlers under a watchdog. `block` blocks its caller until a line was logged."""
+
+    def __init__(self) -> None:
+        self.handlers = Handlers()
+        self.logbook = Logbook()
+        self.watchdog = Watchdog(self.handlers, self.logbook.logger, LIMIT_S)
+
+    def block(self) -> None:
+        before, deadline = len(self.logbook.lines), time.monotonic() + PATIENCE_S
+        while len(self.logbook.lines) == before and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+    rest = staticmethod(time.sleep)
+
+    def watched(self, work: Callable[[], Any]) -> list[Any]:
+        """Run `work()` in an event loop that is watched; gives what was logged."""
+
+        async def run() -> None:
+            self.watchdog.start()
+            await work()
+            self.watchdog.stop()
+
+        self.run(run())
+        return self.logbook.lines
+
+    run = staticmethod(asyncio.run)
+
+
+@pytest.fixture(params=[asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def den(request: pytest.FixtureRequest) -> Iterator[Den]:
+    made = Den()
+    made.run = request.param
+    yield made
+    assert "watchdog" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_handler_is_named_while_it_blocks(den: Den) -> None:
+    """The line comes during the block, once, with handler, stack and remedy; without a value that the handler holds."""
+
+    @den.handlers.on("message.received")
+    async def slow(event: Any, context: Any) -> None:
+        secret = "+14155550123"
+        await deeper(secret)
+
+    async def deeper(_number: str) -> None:
+        den.block()
+        assert [line["event"] for line in den.logbook.lines] == ["event loop blocked"]
+        den.rest(5 * LIMIT_S)
+
+    before = blocked(slow)
+    (line,) = den.watched(lambda: slow(None, None))
+    assert line["handler"] == f"{__name__}.{slow.__qualname__}"
+    assert line["blocked_s"] >= 0
+    assert [re.sub(r".*/|:\d+", "", place) for place in line["stack"][:2]] == [
+        "test_watchdog.py test_handler_is_named_while_it_blocks.<locals>.slow",
+        "test_watchdog.py test_handler_is_named_while_it_blocks.<locals>.deeper",
+    ]
+    assert "plain def" in line["remedy"]
+    assert "+1415" not in str(line)
+    assert blocked(slow) == before + 1
+
+
+def blocked(function: Callable[..., object]) -> float:
+    label = f"{__name__}.{function.__qualname__}"
+    return REGISTRY.get_sample_value("hookline_handler_blocked_loop_total", {"handler": label}) or 0
+
+
+def test_each_block_is_reported(den: Den) -> None:
+    """A handler that blocks again is named again."""
+
+    @den.handlers.on("message.received")
+    async def slow(event: Any, context: Any) -> None:
+        den.block()
+        await asyncio.sleep(LIMIT_S)
+        den.block()
+
+    assert len(den.watched(lambda: slow(None, None))) == 2
+
+
+def test_handler_that_holds_the_lock_is_named(den: Den) -> None:
+    """A call that lets no thread run, the watchdog's neither, is found as soon as it ends."""
+
+    @den.handlers.on("message.received")
+    async def count(event: Any, context: Any) -> None:
+        rounds = 1_000_000
+        while not den.logbook.lines:
+            sum(range(rounds))
+            rounds *= 2
+
+    (line,) = den.watched(lambda: count(None, None))
+    assert line["handler"].endswith("count")
+
+
+def test_middleware_and_hooks_are_named(den: Den) -> None:
+    """Whatever the user registers can block, and is found."""
+
+    @den.handlers.middleware
+    async def around(event: WebhookEvent, context: Context, call_next: CallNext) -> None:
+        den.block()
+
+    @den.handlers.on_startup
+    async def warm_up(state: dict[str, Any]) -> None:
+        den.block()
+
+    async def work() -> None:
+        await around(None, None, None)  # type: ignore[arg-type]
+        await asyncio.sleep(LIMIT_S)
+        await warm_up({})
+
+    names = [line["handler"].rpartition(".")[2] for line in den.watched(work)]
+    assert names == ["around", "warm_up"]
+
+
+def test_somebody_else_is_unknown(den: Den) -> None:
+    """A task that a handler has started blocks just as well; the stack is all that is known of it."""
+
+    async def work() -> None:
+        asyncio.get_running_loop().call_soon(callback)
+        await asyncio.sleep(0.001)
+
+    def callback() -> None:
+        den.block()
+
+    (line,) = den.watched(work)
+    assert line["handler"] == "unknown"
+    assert line["stack"][-1].endswith("Den.block")
+    assert line["stack"][-2].endswith("callback")
+
+
+def test_loop_that_waits_is_left_alone(den: Den) -> None:
+    """An idle loop turns whenever it is asked to."""
+    assert den.watched(lambda: asyncio.sleep(4 * LIMIT_S)) == []
+
+
+def test_waiting_loop_has_no_culprit() -> None:
+    """Seen after the process was stopped, a loop that only waits is nobody's fault."""
+    found = []
+
+    def look(thread: int) -> None:
+        time.sleep(0.005)  # long enough for the loop to begin to wait
+        found.append(find_culprit(sys._current_frames()[thread], {}))
+
+    async def wait() -> None:
+        await asyncio.to_thread(look, threading.get_ident())
+
+    for run in (asyncio.run, uvloop.run):
+        run(wait())
+    assert found == [("unknown", [])] * 2
+
+
+@pytest.mark.parametrize(
+    ("waited_s", "worked_s", "answered", "blocked"),
+    [
+        pytest.param(0.3, 0.3, False, False, id="not yet"),
+        pytest.param(0.6, 0.0, False, True, id="sleeps"),
+        pytest.param(0.6, 0.6, False, True, id="works"),
+        pytest.param(9.0, 8.9, False, True, id="holds the lock"),
+        pytest.param(9.0, 1.0, False, True, id="holds the lock on a busy machine"),
+        pytest.param(9.0, 8.9, True, True, id="holds the lock since it answered"),
+        pytest.param(9.0, 0.1, False, False, id="SIGSTOP"),
+        pytest.param(9.0, 0.1, True, False, id="SIGSTOP after the answer"),
+        pytest.param(0.6, 0.1, True, False, id="watchdog came late"),
+    ],
+)
+def test_block_is_told_from_a_pause(*, waited_s: float, worked_s: float, answered: bool, blocked: bool) -> None:
+    """A process that stood still as a whole is nobody's fault; one whose loop worked or did not answer has a culprit."""
+    assert is_blocked(waited_s, worked_s, 0.5, answered=answered) is blocked
+
+
+def test_any_guise_is_recognised() -> None:
+    """Decorated functions, partials and callable objects are found by the code that runs."""
+
+    class Bot:
+        async def __call__(self, event: MessageReceived, context: Context) -> None:
+            found.append(find_culprit(sys._getframe(), names()))
+
+    async def plain(_extra: int, event: Any, context: Any) -> None:
+        found.append(find_culprit(sys._getframe(), names()))
+
+    def names() -> Any:
+        return watchdog._names()
+
+    found: list[Any] = []
+    handlers = Handlers()
+    watchdog = Watchdog(handlers, Logbook().logger)
+    handlers.on("message.received")(Bot())
+    handlers.on("message.status")(functools.partial(plain, 1))
+    asyncio.run(Bot()(None, None))  # type: ignore[arg-type]
+    asyncio.run(plain(1, None, None))
+    assert [name.rpartition(".")[2] for name, _ in found] == ["Bot", "plain"]
