@@ -1,24 +1,43 @@
 """The `hookline` command: puts its subcommands together."""
 
 import sys
-from typing import Final
+from typing import ClassVar, Final
 
 import typer
 
-from cli import ledger
-from cli.config import config
-from cli.doctor import doctor
-from cli.send import send
-from cli.status import status
-from cli.up import up
+from cli.lazy import LazyGroup, Place
 from shared.errors import HooklineError
 
 _START: Final = "Start and try"
 _LOOK: Final = "Look and mend"
-_CODES: Final = "Exit codes: 0 {fine}. 1 {wrong}. 2 the command line is wrong."
+
+
+def _codes(fine: str, wrong: str) -> str:
+    return f"Exit codes: 0 {fine}. 1 {wrong}. 2 the command line is wrong."
+
+
+class Commands(LazyGroup):
+    """Every subcommand, in the order of --help."""
+
+    places: ClassVar = {
+        "up": Place("cli.up:up", _START, _codes("it ran until it was stopped", "a part could not start, or ended by itself")),
+        "send": Place("cli.send:send", _START, _codes("every answer was a 2xx", "one was not, or nothing was sent")),
+        "status": Place(
+            "cli.status:status", _LOOK, _codes("all is well, or --watch was ended", "something is not as it should be")
+        ),
+        "doctor": Place("cli.doctor:doctor", _LOOK, _codes("nothing is wrong; there may be warnings", "something is")),
+        "show": Place("cli.show:show", _LOOK, _codes("something is known of it", "nothing is")),
+        "tail": Place("cli.tail:tail", _LOOK, _codes("it was ended with Ctrl-C", "it could not begin")),
+        "dead": Place("cli.dead.group:dead", _LOOK),
+        "ledger": Place("cli.ledger:app", _LOOK),
+        "config": Place(
+            "cli.config:config", _LOOK, "Exit codes: 0 every setting is right. 2 some are wrong, or the command line is."
+        ),
+    }
+
 
 app = typer.Typer(
-    help="Receives Twilio webhooks in milliseconds, loses none, and runs your handler for each.",
+    cls=Commands,
     epilog="Tab completion for your shell: hookline --install-completion",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -27,22 +46,9 @@ app = typer.Typer(
 )
 
 
-def _codes(fine: str, wrong: str) -> str:
-    return _CODES.format(fine=fine, wrong=wrong)
-
-
-app.command(rich_help_panel=_START, epilog=_codes("it ran until it was stopped", "a part could not start, or ended by itself"))(
-    up
-)
-app.command(rich_help_panel=_START, epilog=_codes("every answer was a 2xx", "one was not, or nothing was sent"))(send)
-app.command(rich_help_panel=_LOOK, epilog=_codes("all is well, or --watch was ended", "something is not as it should be"))(
-    status
-)
-app.command(rich_help_panel=_LOOK, epilog=_codes("nothing is wrong; there may be warnings", "something is"))(doctor)
-app.command(rich_help_panel=_LOOK, epilog="Exit codes: 0 every setting is right. 2 some are wrong, or the command line is.")(
-    config
-)
-app.add_typer(ledger.app, name="ledger", rich_help_panel=_LOOK)
+@app.callback()
+def hookline() -> None:
+    """Receives Twilio webhooks in milliseconds, loses none, and runs your handler for each."""
 
 
 def main() -> None:

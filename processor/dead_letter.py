@@ -1,15 +1,4 @@
-"""The wire format of a dead letter: the event's own fields, as they were in its stream, followed by these. Pure.
-
-dead.reason      rejected, exhausted, timed_out, unhandled, undecodable or poison
-dead.error       type of the error
-dead.message     its message
-dead.traceback   the end of its traceback, or empty
-dead.attempts    failed attempts, the last one included
-dead.first_at    Unix time in milliseconds of the first failure
-dead.at          Unix time in milliseconds of the last failure
-dead.topic       topic it came from
-dead.entry       its entry id there
-"""
+"""What a dead letter says beside the event. `shared/letter.py` draws the wire format, beside its decoder. Pure."""
 
 from processor.verdict import Dead
 

@@ -16,13 +16,21 @@ Wire format, schema 1. A stream entry is a flat list of names and values, in thi
     trace       W3C traceparent of the request, or empty
     body        the raw body bytes
 
+An event that was a dead letter and was replayed has these as well (`scripts/replay.lua` adds them); all else stays as it was:
+
+    lives         how many lives it had before this one, which is how often it was replayed
+    first.at      Unix time in milliseconds at which its first life ended
+    first.reason  why that ended: the `dead.reason` of its first dead letter
+    first.topic   the topic of its first life
+    first.entry   its entry id there
+
 All values but `body` are UTF-8 text. Nothing of the request that its signature covers is left out, so a replay can verify
 it again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -46,6 +54,7 @@ TEXT_FIELDS: Final = (
     "trace",
 )
 BODY_FIELD: Final = "body"
+_PAST_FIELDS: Final = (b"lives", b"first.at", b"first.reason", b"first.topic", b"first.entry")
 
 _random: Final = Random()  # noqa: S311 - see new_event_id
 _VERSION: Final = 7 << 76
@@ -68,6 +77,16 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     signature: str = ""
     signer: str = ""
     traceparent: str = ""
+
+
+class Past(NamedTuple):
+    """What is known of the earlier lives of an event; `died_at` is Unix time in milliseconds. Without any, `lives` is 0."""
+
+    lives: int = 0
+    died_at: int = 0
+    reason: str = ""
+    topic: str = ""
+    entry: str = ""
 
 
 def new_event_id(now_ms: int, bits: int | None = None) -> str:
@@ -128,3 +147,15 @@ def decode(fields: Sequence[bytes]) -> Event:
         raise UndecodableError(f"field {error.args[0].decode()} is missing") from error
     except ValueError as error:
         raise UndecodableError(f"a field is malformed: {type(error).__name__}") from error
+
+
+def past_of(named: Mapping[bytes, bytes]) -> Past:
+    """Give what the fields of an entry, by name, tell of earlier lives."""
+    if b"lives" not in named:
+        return Past()
+    lives, died_at, *words = (named.get(name, b"").decode(errors="replace") for name in _PAST_FIELDS)
+    return Past(_number(lives), _number(died_at), *words)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() else 0

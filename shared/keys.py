@@ -51,6 +51,11 @@ def ledger(partition: int) -> str:
     return f"hookline:{{{partition}}}:ledger"
 
 
+def discarded(partition: int) -> str:
+    """Stream, bounded: which dead letters people threw away, who, when and why."""
+    return f"hookline:{{{partition}}}:discarded"
+
+
 def probe(partition: int) -> str:
     """Give a key that never exists: writing to it, if it did, shows whether the server takes writes."""
     return f"hookline:{{{partition}}}:probe"

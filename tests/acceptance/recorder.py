@@ -26,7 +26,7 @@ _POLL_S = 0.01
 
 @handlers.on("message.received", timeout=_TIMEOUT_S)
 async def message(event: MessageReceived, context: Context) -> None:
-    """Take some time, if the body says so, then fail, fail twice, exit, crash, reject, put it off, or do nothing."""
+    """Take some time, if the body says so, then fail at times or always, exit, crash, reject, put it off, or do nothing."""
     record(event, context, "begin")
     await take_time(event.body)
     match event.body.partition(":")[0]:
@@ -34,6 +34,8 @@ async def message(event: MessageReceived, context: Context) -> None:
             raise ValueError(f"cannot handle {event.body!r} from {event.from_}")
         case "fail-twice" if context.attempt <= 2:
             raise ValueError("not yet")
+        case "broken" if not is_open():
+            raise ValueError("not mended yet")
         case "exit":
             sys.exit(3)
         case "crash":

@@ -18,6 +18,7 @@ KEYS_OF_A_PARTITION: list[tuple[Callable[..., str], tuple[str | int, ...]]] = [
     (keys.token, ("host:1:abcd", 5)),
     (keys.dead, ()),
     (keys.ledger, ()),
+    (keys.discarded, ()),
     (keys.probe, ()),
     (keys.limit, ("sender", "0" * 32)),
 ]

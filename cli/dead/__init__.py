@@ -1,0 +1,1 @@
+"""`hookline dead`: looking at dead letters, replaying them, and discarding them."""

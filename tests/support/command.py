@@ -1,0 +1,86 @@
+"""The `hookline` command as a process, as people and scripts run it."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import msgspec
+from typer.testing import CliRunner
+
+from cli.main import app
+from shared.errors import HooklineError
+from tests.support.waiting import PATIENCE_S
+
+_ROOT = Path(__file__).parents[2]
+
+
+class Result(NamedTuple):
+    """How it ended, and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it wrote for programs."""
+        return msgspec.json.decode(self.out)
+
+
+class Command:
+    """Runs `hookline` in `folder`, against the Redis at `redis_url`."""
+
+    def __init__(self, folder: Path, redis_url: str) -> None:
+        self._folder = folder
+        self._redis_url = redis_url
+        self._environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(_ROOT), "REDIS_URL": redis_url, "HOME": str(folder)}
+
+    def run(self, *words: str) -> Result:
+        """Run it to its end, without a terminal, and in this process, since starting one takes longer than most commands."""
+        try:
+            found = CliRunner().invoke(app, words, env={"REDIS_URL": self._redis_url}, catch_exceptions=False)
+        except HooklineError as error:
+            return Result(1, "", f"hookline: {error}\n")
+        return Result(found.exit_code, found.stdout, found.stderr)
+
+    @contextmanager
+    def started(self, *words: str) -> Iterator["subprocess.Popen[str]"]:
+        """Give the running process; it is killed if it still runs in the end."""
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from cli.main import main; main()", *words],
+            cwd=self._folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+            for stream in (process.stdout, process.stderr):
+                _close(stream)
+
+
+def ended(process: "subprocess.Popen[str]") -> Result:
+    """Wait until `process` ends."""
+    out, err = process.communicate(timeout=PATIENCE_S)
+    return Result(process.returncode, out, err)
+
+
+def interrupt(process: "subprocess.Popen[str]") -> Result:
+    """Press Ctrl-C, and wait until it ends."""
+    process.send_signal(signal.SIGINT)
+    return ended(process)
+
+
+def _close(stream: IO[str] | None) -> None:
+    if stream is not None:
+        stream.close()
