@@ -13,18 +13,18 @@ import typer
 from rich.console import Console
 
 from bench.bed import Bed
-from bench.figures import IngressFigures, ProcessorFigures
+from bench.drain.parts import beside_itself, beside_peers
+from bench.figures import IngressFigures
 from bench.ingress_rounds import IngressRounds
 from bench.journal import journal
 from bench.machine import Cores, assign_cores, describe, pin
 from bench.private_redis import private_redis
-from bench.processor_rounds import ProcessorRounds
 from bench.report import Report, save, show, show_machine
+from bench.scale import FULL, QUICK, Scale
 from shared.errors import HooklineError
 
 _RESULTS: Final = Path(__file__).parent / "results"
-_INGRESS_ROUNDS: Final = 5
-_PROCESSOR_ROUNDS: Final = 3
+_CONNECTIONS: Final = 64
 
 Figures = TypeVar("Figures")
 
@@ -33,34 +33,33 @@ class Part(StrEnum):
     """What can be measured alone."""
 
     INGRESS = "ingress"
-    PROCESSOR = "processor"
+    PEERS = "peers"
+    VARIANTS = "variants"
 
 
 class Options(NamedTuple):
-    """How much to measure."""
+    """What to measure, how much of it, and with how many connections to ingress."""
 
-    only: Part | None
-    rounds: int | None
-    seconds: float
+    parts: frozenset[Part]
+    scale: Scale
     connections: int
-    events: int
 
 
 def main(
-    rounds: Annotated[
-        int | None, typer.Option(min=1, max=50, help="Rounds of each part; by default 5 of ingress, 3 of the processor.")
-    ] = None,
-    seconds: Annotated[float, typer.Option(min=0.5, max=30, help="Length of a round of ingress, in seconds.")] = 3.0,
-    connections: Annotated[int, typer.Option(min=1, max=1000, help="Keep-alive connections to ingress.")] = 64,
-    events: Annotated[int, typer.Option(min=1000, max=1_000_000, help="Events in a round of the processor.")] = 50_000,
-    only: Annotated[Part | None, typer.Option(help="Measure only this part.")] = None,
+    only: Annotated[list[Part] | None, typer.Option(help="Measure only this part; may be repeated.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer and shorter rounds: a first look.")] = False,
+    rounds: Annotated[int | None, typer.Option(min=1, max=50, help="Rounds of each part.")] = None,
+    connections: Annotated[int, typer.Option(min=1, max=1000, help="Keep-alive connections to ingress.")] = _CONNECTIONS,
 ) -> None:
-    """Measure ingress beside bare aiohttp, and the processor, on this machine."""
+    """Measure Hookline on this machine, beside what people would use instead."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
     console = Console()
+    scale = QUICK if quick else FULL
+    if rounds is not None:
+        scale = scale._replace(ingress_rounds=rounds, drain_rounds=rounds)
     try:
-        report = _measure(console, Options(only, rounds, seconds, connections, events))
+        report = _measure(console, Options(frozenset(only or Part), scale, connections))
     except HooklineError as error:
         console.print(str(error), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from None
@@ -102,13 +101,15 @@ def _tell_pinning(console: Console, cores: Cores) -> None:
 
 
 def _fill(report: Report, bed: Bed, options: Options) -> None:
-    """Measure each part; one that fails does not keep the other from being measured."""
-    if options.only is not Part.PROCESSOR:
+    """Measure each part; one that fails does not keep the others from being measured."""
+    if Part.INGRESS in options.parts:
         report.ingress = _attempt(report, lambda: _ingress(bed, options))
         report.problems += report.ingress.failures() if report.ingress else []
-    if options.only is not Part.INGRESS:
-        report.processor = _attempt(report, lambda: _processor(bed, options))
-        report.problems += report.processor.failures() if report.processor else []
+    if Part.PEERS in options.parts:
+        report.peers = _attempt(report, lambda: beside_peers(bed, options.scale))
+    if Part.VARIANTS in options.parts:
+        report.variants = _attempt(report, lambda: beside_itself(bed, options.scale))
+    report.problems += [problem for figures in (report.peers, report.variants) if figures for problem in figures.problems()]
 
 
 def _attempt(report: Report, measure: Callable[[], Figures]) -> Figures | None:
@@ -120,11 +121,7 @@ def _attempt(report: Report, measure: Callable[[], Figures]) -> Figures | None:
 
 
 def _ingress(bed: Bed, options: Options) -> IngressFigures:
-    return IngressRounds(bed, options.connections, options.seconds).run(options.rounds or _INGRESS_ROUNDS)
-
-
-def _processor(bed: Bed, options: Options) -> ProcessorFigures:
-    return ProcessorRounds(bed, options.events).run(options.rounds or _PROCESSOR_ROUNDS)
+    return IngressRounds(bed, options.connections, options.scale.seconds).run(options.scale.ingress_rounds)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """What is measured: the raw figures as they go into the JSON, and what follows from them."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from bench.plan import Outcome
@@ -54,24 +56,40 @@ class Drain(msgspec.Struct, frozen=True, kw_only=True):
         """Events settled per second."""
         return self.events / self.seconds
 
-
-class ProcessorFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """Rounds of the processor. `ready_s` is in seconds, one per start."""
-
-    events: int
-    drains: list[Drain]
-    ready_s: list[float]
-
-    def failures(self) -> list[str]:
-        """Tell of every event that became a dead letter."""
-        return [
-            f"processor, round {number}: {drain.dead} dead letters"
-            for number, drain in enumerate(self.drains, start=1)
-            if drain.dead
-        ]
+    @property
+    def cpu_us(self) -> float | None:
+        """CPU time of the first process per event, in microseconds, where the system tells."""
+        used = self.busy.get("service")
+        return used / self.rate * 1e6 if used else None
 
 
-def rates(rounds: list[Outcome] | list[Drain]) -> Spread:
+class Drains(msgspec.Struct, frozen=True, kw_only=True):
+    """All rounds of one contender, with `jobs` each."""
+
+    name: str
+    jobs: int
+    rounds: list[Drain]
+
+
+class DrainFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """Contenders that took turns. `versions` is of the peers among them, `ready_s` of the processor: seconds, one per start."""
+
+    drains: list[Drains]
+    failures: list[str]
+    versions: dict[str, str] = {}
+    ready_s: list[float] = []
+
+    def of(self, name: str) -> list[Drain]:
+        """Give the rounds of a contender; none if it was left out."""
+        return next((drains.rounds for drains in self.drains if drains.name == name), [])
+
+    def problems(self) -> list[str]:
+        """Tell what failed, and of every event that became a dead letter."""
+        dead = [(one.name, sum(drain.dead for drain in one.rounds)) for one in self.drains]
+        return [*self.failures, *(f"{name}: {count} dead letters" for name, count in dead if count)]
+
+
+def rates(rounds: Sequence[Outcome | Drain]) -> Spread:
     """Sum up how fast the rounds were, per second."""
     return spread([one.rate for one in rounds])
 
@@ -80,3 +98,14 @@ def taken_by_others(one: Outcome | Drain) -> float | None:
     """Give the share of the service's core that other programs or the hypervisor took; None where nothing is pinned."""
     idle, used = one.idle.get("service core"), one.busy.get("service")
     return None if idle is None or used is None else max(0.0, 1 - idle - used)
+
+
+def ratios(ours: Sequence[Outcome | Drain], theirs: Sequence[Outcome | Drain]) -> list[float]:
+    """Give how many times as fast `ours` was as `theirs`, for each pair of rounds."""
+    return [one.rate / other.rate for one, other in zip(ours, theirs, strict=False) if other.rate]
+
+
+def cpu_ratios(ours: Sequence[Outcome | Drain], theirs: Sequence[Outcome | Drain]) -> list[float]:
+    """Give the same per second of CPU time: what other programs take from the service's core does not count."""
+    pairs = [(one.cpu_us, other.cpu_us) for one, other in zip(ours, theirs, strict=False)]
+    return [other / one for one, other in pairs if one and other]

@@ -11,10 +11,10 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from bench.figures import Drain, IngressFigures, ProcessorFigures, taken_by_others
+from bench.figures import Drain, DrainFigures, IngressFigures, taken_by_others
 from bench.machine import Machine
 from bench.plan import Outcome
-from bench.targets import Row, ingress_rows, processor_rows
+from bench.targets import Row, ingress_rows, peer_rows, variant_rows
 
 _CALM: Final = 0.05
 """Up to this share of the service's core taken by others, a measurement counts as undisturbed."""
@@ -27,13 +27,17 @@ class Report(msgspec.Struct, kw_only=True):
     machine: Machine
     pinned: bool
     ingress: IngressFigures | None = None
-    processor: ProcessorFigures | None = None
+    peers: DrainFigures | None = None
+    variants: DrainFigures | None = None
     problems: list[str] = []
 
     def rows(self) -> list[Row]:
         """Give all that can be summed up."""
-        rows = ingress_rows(self.ingress) if self.ingress else []
-        return [*rows, *(processor_rows(self.processor) if self.processor else [])]
+        return [
+            *(ingress_rows(self.ingress) if self.ingress else []),
+            *(peer_rows(self.peers) if self.peers else []),
+            *(variant_rows(self.variants) if self.variants else []),
+        ]
 
 
 def show_machine(console: Console, machine: Machine) -> None:
@@ -46,9 +50,7 @@ def show_machine(console: Console, machine: Machine) -> None:
 
 def show(console: Console, report: Report) -> None:
     """Print the table, who was busy, and the problems."""
-    table = Table(
-        "", "median", "min", "max", "target now", "later", box=SIMPLE, pad_edge=False, show_edge=False, collapse_padding=True
-    )
+    table = Table("", "median", "min", "max", "target", box=SIMPLE, pad_edge=False, show_edge=False, collapse_padding=True)
     for column in table.columns:
         column.no_wrap = True
         column.justify = "right" if column.header else "left"
@@ -73,15 +75,14 @@ def save(report: Report, directory: Path) -> Path:
 def _cells(row: Row) -> list[str]:
     value = row.value
     figures = [f"{figure:,.{row.decimals}f}" for figure in (value.median, value.least, value.greatest)]
-    return [row.what, *figures, _target(row, row.now), _target(row, row.later)]
+    return [row.what, *figures, _target(row)]
 
 
-def _target(row: Row, target: float | None) -> str:
-    if target is None:
+def _target(row: Row) -> str:
+    if row.met is None:
         return ""
-    colour = "green" if row.meets(target) else "red"
-    verdict = "yes" if row.meets(target) else "no"
-    return f"{'≤' if row.at_most else '≥'} {target:,g} [{colour}]{verdict}[/{colour}]"
+    verdict = "[green]yes[/green]" if row.met else "[red]no[/red]"
+    return f"{'≤' if row.at_most else '≥'} {row.target:,g} {verdict}"
 
 
 def _busy_lines(report: Report) -> list[str]:
@@ -89,8 +90,8 @@ def _busy_lines(report: Report) -> list[str]:
     lines = []
     if report.ingress:
         lines += [_busy("bare aiohttp", report.ingress.bare), _busy("ingress", report.ingress.ingress)]
-    if report.processor:
-        lines.append(_busy("processor", report.processor.drains))
+    for figures in (report.peers, report.variants):
+        lines += [_busy(one.name, one.rounds) for one in figures.drains if one.rounds] if figures else []
     return lines
 
 

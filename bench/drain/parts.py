@@ -1,0 +1,92 @@
+"""What is raced: the processor beside its peers, and the processor beside itself in other settings."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from bench.bed import Bed
+from bench.drain.contender import Contender
+from bench.drain.hookline import HooklineDrain, Setting
+from bench.drain.peer import PeerDrain
+from bench.drain.rounds import race
+from bench.errors import BenchError
+from bench.figures import DrainFigures
+from bench.peers.catalogue import PEERS, Peer
+from bench.scale import Scale
+
+HOOKLINE: Final = "Hookline"
+BASIS: Final = "8 partitions, 100k"
+_JOBS: Final = 100_000
+_STARTS: Final = 3
+
+
+class TooOldRedisError(BenchError):
+    """A peer needs a newer Redis; it is left out."""
+
+    def __init__(self, peer: Peer, version: str) -> None:
+        needed = ".".join(map(str, peer.oldest))
+        super().__init__(f"{peer.name} needs Redis {needed} and is left out: this one is {version} (see docs/benchmarks.md)")
+
+
+def beside_peers(bed: Bed, scale: Scale) -> DrainFigures:
+    """Race the processor against everything that can be installed."""
+    peers, failures = _installed(bed)
+    hookline = HooklineDrain(bed, Setting(HOOKLINE, int(_JOBS * scale.jobs)))
+    ready = _starts(bed, hookline)
+    contenders: list[Contender] = [hookline, *(PeerDrain(bed, peer, int(peer.drained * scale.jobs)) for peer in peers)]
+    figures = race(bed, contenders, scale.drain_rounds)
+    versions = {peer.name: peer.environment.version(peer.package) for peer in peers}
+    return msgspec.structs.replace(figures, failures=failures + figures.failures, versions=versions, ready_s=ready)
+
+
+def beside_itself(bed: Bed, scale: Scale) -> DrainFigures:
+    """Race the processor in one setting against itself in others, each of which differs in one thing."""
+    figures = race(bed, [HooklineDrain(bed, setting) for setting in _settings(scale)], scale.drain_rounds)
+    if not scale.long:
+        return figures
+    million = race(bed, [HooklineDrain(bed, Setting("8 partitions, 1M", 1_000_000))], 1)
+    return DrainFigures(drains=[*figures.drains, *million.drains], failures=figures.failures + million.failures)
+
+
+def _settings(scale: Scale) -> Sequence[Setting]:
+    jobs = int(_JOBS * scale.jobs)
+    return (
+        Setting(BASIS, jobs),
+        Setting("8 partitions, 10k", jobs // 10),
+        Setting("1 partition", jobs, partitions=1),
+        Setting("64 partitions", jobs, partitions=64),
+        Setting("unordered topic", jobs, ordered=False),
+        Setting("1 % fail once", jobs, handlers="failing"),
+        Setting("handlers of 5 ms", jobs // 2, handlers="five_ms"),
+        *((Setting("2 processes", 4 * jobs, processes=2),) if scale.long else ()),
+    )
+
+
+def _starts(bed: Bed, hookline: HooklineDrain) -> list[float]:
+    """Start the processor a few times with nothing to do: how long until it is ready?"""
+    bed.journal.doing("starting the processor")
+    return [hookline.start() for _ in range(_STARTS)]
+
+
+def _installed(bed: Bed) -> tuple[list[Peer], list[str]]:
+    """Give the peers that are, or could be, installed, and why others are not."""
+    peers, failures = [], []
+    for peer in PEERS:
+        try:
+            _prepare(bed, peer)
+        except BenchError as error:
+            failures.append(str(error))
+        else:
+            peers.append(peer)
+    return peers, failures
+
+
+def _prepare(bed: Bed, peer: Peer) -> None:
+    version = bed.redis.version()
+    if tuple(int(part) for part in version.split(".")[:2]) < peer.oldest:
+        raise TooOldRedisError(peer, version)
+    if not peer.environment.is_ready():
+        bed.journal.doing(f"installing {peer.name} into bench/peers/{peer.folder} (once)")
+        peer.environment.install()
+        bed.journal.note(f"installed {peer.name} {peer.environment.version(peer.package)}")
