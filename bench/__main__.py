@@ -18,6 +18,8 @@ from bench.figures import IngressFigures
 from bench.ingress_rounds import IngressRounds
 from bench.journal import journal
 from bench.machine import Cores, assign_cores, describe, pin
+from bench.peers.installing import installed
+from bench.peers.receivers import RECEIVERS
 from bench.private_redis import private_redis
 from bench.report import Report, save, show, show_machine
 from bench.scale import FULL, QUICK, Scale
@@ -103,7 +105,7 @@ def _tell_pinning(console: Console, cores: Cores) -> None:
 def _fill(report: Report, bed: Bed, options: Options) -> None:
     """Measure each part; one that fails does not keep the others from being measured."""
     if Part.INGRESS in options.parts:
-        report.ingress = _attempt(report, lambda: _ingress(bed, options))
+        report.ingress = _attempt(report, lambda: _ingress(bed, options, report))
         report.problems += report.ingress.failures() if report.ingress else []
     if Part.PEERS in options.parts:
         report.peers = _attempt(report, lambda: beside_peers(bed, options.scale))
@@ -120,8 +122,10 @@ def _attempt(report: Report, measure: Callable[[], Figures]) -> Figures | None:
         return None
 
 
-def _ingress(bed: Bed, options: Options) -> IngressFigures:
-    return IngressRounds(bed, options.connections, options.scale.seconds).run(options.scale.ingress_rounds)
+def _ingress(bed: Bed, options: Options, report: Report) -> IngressFigures:
+    receivers, failures = installed(bed.journal, RECEIVERS)
+    report.problems += failures
+    return IngressRounds(bed, receivers, options.connections, options.scale.seconds).run(options.scale.ingress_rounds)
 
 
 if __name__ == "__main__":

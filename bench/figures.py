@@ -1,40 +1,48 @@
 """What is measured: the raw figures as they go into the JSON, and what follows from them."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
 from bench.plan import Outcome
 from bench.spread import Spread, spread
 
+INGRESS: Final = "ingress"
+"""What ingress is called among the receivers, at its default durability."""
 
-class IngressFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """Rounds of bare aiohttp and of ingress, in turns. `ready_s` is in seconds, one per start; `memory_mb` one per round."""
 
-    connections: int
-    bare: list[Outcome]
-    ingress: list[Outcome]
-    ready_s: list[float]
+class Served(msgspec.Struct, frozen=True, kw_only=True):
+    """All rounds of one receiver. `memory_mb` is one per round."""
+
+    name: str
+    rounds: list[Outcome]
     memory_mb: list[float]
-
-    def ratios(self) -> list[float]:
-        """Give the rate of ingress as a share of bare aiohttp's, for each pair of rounds."""
-        return [ours.rate / bare.rate for bare, ours in zip(self.bare, self.ingress, strict=True) if bare.rate]
-
-    def cpu_ratios(self) -> list[float]:
-        """Give the same per second of CPU time: what other programs take from the service's core does not count."""
-        pairs = [(bare.cpu_us, ours.cpu_us) for bare, ours in zip(self.bare, self.ingress, strict=True)]
-        return [bare / ours for bare, ours in pairs if bare is not None and ours is not None]
 
     def failures(self) -> list[str]:
         """Tell of every answer that was not 2xx."""
-        rounds = [("bare aiohttp", self.bare), ("ingress", self.ingress)]
         return [
-            f"{name}, round {number}: {count} times {status}"
-            for name, outcomes in rounds
-            for number, outcome in enumerate(outcomes, start=1)
+            f"{self.name}, round {number}: {count} times {status}"
+            for number, outcome in enumerate(self.rounds, start=1)
             for status, count in outcome.failures.items()
         ]
+
+
+class IngressFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """Rounds of ingress and other receivers, in turns. `ready_s` is in seconds, one per start of ingress."""
+
+    connections: int
+    served: list[Served]
+    ready_s: list[float]
+    versions: dict[str, str] = {}
+
+    def of(self, name: str) -> list[Outcome]:
+        """Give the rounds of a receiver; none if it was left out."""
+        return next((one.rounds for one in self.served if one.name == name), [])
+
+    def failures(self) -> list[str]:
+        """Tell of every answer that was not 2xx."""
+        return [failure for one in self.served for failure in one.failures()]
 
 
 class Drain(msgspec.Struct, frozen=True, kw_only=True):

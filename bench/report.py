@@ -89,7 +89,7 @@ def _busy_lines(report: Report) -> list[str]:
     """Tell, for each kind of round, who used the cores: a service below 100 % was held up by something else."""
     lines = []
     if report.ingress:
-        lines += [_busy("bare aiohttp", report.ingress.bare), _busy("ingress", report.ingress.ingress)]
+        lines += [_busy(one.name, one.rounds) for one in report.ingress.served if one.rounds]
     for figures in (report.peers, report.variants):
         lines += [_busy(one.name, one.rounds) for one in figures.drains if one.rounds] if figures else []
     return lines

@@ -5,11 +5,15 @@ from typing import Final
 import msgspec
 
 from bench.drain.parts import HOOKLINE
-from bench.figures import Drain, DrainFigures, Drains, IngressFigures, cpu_ratios, rates, ratios
+from bench.figures import INGRESS, Drain, DrainFigures, Drains, IngressFigures, Served, cpu_ratios, rates, ratios
+from bench.peers.receivers import BARE
+from bench.plan import Outcome
 from bench.spread import Spread, spread
 
 _TIMES: Final = {"FastStream": 6.0, "taskiq-redis": 6.0, "streaq": 6.0, "arq": 6.0, "BullMQ": 1.5}
 """How many times as fast as each peer the processor is to be."""
+_FASTER: Final = {BARE: 0.65, "FastAPI": 6.0, "Fastify": 1.15}
+"""How many times as fast as each receiver ingress is to be."""
 _STEADY: Final = dict.fromkeys(("8 partitions, 10k", "8 partitions, 1M", "1 partition", "64 partitions"), 0.85)
 """What share of its speed the processor is to keep, whatever the backlog and the partitions."""
 
@@ -32,17 +36,36 @@ class Row(msgspec.Struct, frozen=True):
 
 
 def ingress_rows(figures: IngressFigures) -> list[Row]:
-    """Put the figures of ingress beside their targets."""
+    """Put ingress beside other receivers: requests per second, p99, memory, then how many times as fast ingress is."""
+    ours = figures.of(INGRESS)
     return [
-        Row("bare aiohttp, requests/s", rates(figures.bare), 0),
-        Row("ingress, requests/s", rates(figures.ingress), 0),
-        *_optional("ingress / bare aiohttp", figures.ratios(), 2, target=0.65),
-        *_optional("the same per CPU second", figures.cpu_ratios(), 2),
-        Row("bare aiohttp p99, ms", spread([one.p99_ms for one in figures.bare]), 1),
-        Row("ingress p50, ms", spread([one.p50_ms for one in figures.ingress]), 1),
-        Row("ingress p99, ms", spread([one.p99_ms for one in figures.ingress]), 1),
-        *_optional("ingress memory, MB", figures.memory_mb, 1, target=70, at_most=True),
         *_optional("ingress start, s", figures.ready_s, 2, target=1, at_most=True),
+        *(row for one in figures.served for row in _served_rows(ours, one, figures.versions.get(one.name, ""))),
+    ]
+
+
+def _served_rows(ours: list[Outcome], one: Served, version: str) -> list[Row]:
+    name = f"{one.name} {version}".strip()
+    own = one.name.startswith(INGRESS)
+    target = 70 if own else None
+    return [
+        Row(f"{name}, requests/s", rates(one.rounds), 0),
+        Row("  p50, ms", spread([outcome.p50_ms for outcome in one.rounds]), 1),
+        Row("  p99, ms", spread([outcome.p99_ms for outcome in one.rounds]), 1),
+        *_optional("  memory, MB", one.memory_mb, 1, target, at_most=True),
+        *(_own_rows(ours, one) if own else _times_rows(ours, one)),
+    ]
+
+
+def _own_rows(ours: list[Outcome], one: Served) -> list[Row]:
+    """Put another durability beside the default one."""
+    return _optional("  / ingress", ratios(one.rounds, ours), 2, target=0.7) if one.name != INGRESS else []
+
+
+def _times_rows(ours: list[Outcome], one: Served) -> list[Row]:
+    return [
+        *_optional(f"  ingress / {one.name}", ratios(ours, one.rounds), 2, target=_FASTER.get(one.name)),
+        *_optional("  the same per CPU second", cpu_ratios(ours, one.rounds), 2),
     ]
 
 

@@ -13,6 +13,7 @@ from bench.drain.rounds import race
 from bench.errors import BenchError
 from bench.figures import DrainFigures
 from bench.peers.catalogue import PEERS, Peer
+from bench.peers.installing import installed
 from bench.scale import Scale
 
 HOOKLINE: Final = "Hookline"
@@ -70,23 +71,9 @@ def _starts(bed: Bed, hookline: HooklineDrain) -> list[float]:
 
 
 def _installed(bed: Bed) -> tuple[list[Peer], list[str]]:
-    """Give the peers that are, or could be, installed, and why others are not."""
-    peers, failures = [], []
-    for peer in PEERS:
-        try:
-            _prepare(bed, peer)
-        except BenchError as error:
-            failures.append(str(error))
-        else:
-            peers.append(peer)
-    return peers, failures
-
-
-def _prepare(bed: Bed, peer: Peer) -> None:
+    """Give the peers that are, or could be, installed and run on this Redis, and why others are not."""
     version = bed.redis.version()
-    if tuple(int(part) for part in version.split(".")[:2]) < peer.oldest:
-        raise TooOldRedisError(peer, version)
-    if not peer.environment.is_ready():
-        bed.journal.doing(f"installing {peer.name} into bench/peers/{peer.folder} (once)")
-        peer.environment.install()
-        bed.journal.note(f"installed {peer.name} {peer.environment.version(peer.package)}")
+    found = tuple(int(part) for part in version.split(".")[:2])
+    fit = [peer for peer in PEERS if found >= peer.oldest]
+    peers, failures = installed(bed.journal, fit)
+    return peers, [str(TooOldRedisError(peer, version)) for peer in PEERS if peer not in fit] + failures

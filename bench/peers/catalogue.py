@@ -13,7 +13,7 @@ class Peer(NamedTuple):
     """What can run jobs from Redis.
 
     `drained` is how many it works off in some three seconds, `package` the one whose version counts; `oldest` is the Redis
-    version that it needs.
+    version that it needs; `settings` are environment variables that make it fast.
     """
 
     name: str
@@ -117,7 +117,7 @@ PEERS: Final = (
     Peer(
         name="dramatiq",
         package="dramatiq",
-        drained=4_000,
+        drained=20_000,
         at_rest=_no_acks,
         settings={"dramatiq_queue_prefetch": "1000"},
         **_python("dramatiq", "dramatiq", "bench.peers.dramatiq.tasks", "--processes", "1", "--threads", "8"),

@@ -80,6 +80,7 @@ class Record:
 _RECORD: Final = (
     Record(Path(os.environ["BENCH_RECORD"]), raising="BENCH_RAISING" in os.environ) if "BENCH_RECORD" in os.environ else None
 )
+_starting: Final = threading.Lock()
 _tally: Tally | None = None
 
 
@@ -87,7 +88,8 @@ def _count() -> None:
     """Count in the process that runs jobs, which some peers fork only after this module was imported."""
     global _tally  # noqa: PLW0603
     if _tally is None:
-        _tally = Tally(Path(os.environ["BENCH_TALLY"]))
+        with _starting:  # one for all threads
+            _tally = _tally or Tally(Path(os.environ["BENCH_TALLY"]))
     _tally.add()
 
 

@@ -1,7 +1,8 @@
 """The broker and its actor. `dramatiq bench.peers.dramatiq.tasks --processes 1 --threads 8`.
 
 For speed (https://dramatiq.io/performance.html, https://dramatiq.io/advanced.html): one process for the one core, its default
-of eight threads, and none of the middleware that is not needed to get work done. Retries come with it.
+of eight threads, many messages prefetched (`dramatiq_queue_prefetch`, in its catalogue), and none of the middleware that is
+not needed to get work done. Retries come with it.
 
 Careful: a shorter time after which a dead worker's messages are run again (`heartbeat_timeout` of the broker), looked for at
 every turn (`maintenance_chance`).
