@@ -97,6 +97,24 @@ class DrainFigures(msgspec.Struct, frozen=True, kw_only=True):
         return [*self.failures, *(f"{name}: {count} dead letters" for name, count in dead if count)]
 
 
+class Loss(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the jobs of one subject in one scenario. `seconds` is until all were done; None if they never were."""
+
+    name: str
+    scenario: str
+    never: int
+    twice: int
+    seconds: float | None
+
+
+class LossFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """All subjects in all scenarios. A job counts as never done after `patience_s` seconds in which nothing was done."""
+
+    patience_s: float
+    losses: list[Loss]
+    failures: list[str]
+
+
 def rates(rounds: Sequence[Outcome | Drain]) -> Spread:
     """Sum up how fast the rounds were, per second."""
     return spread([one.rate for one in rounds])

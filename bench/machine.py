@@ -72,14 +72,22 @@ def pin(pid: int, core: int | None) -> None:
 
 def memory_mb(pid: int, field: str = "VmRSS") -> float | None:
     """Give the resident memory of a process and its children in megabytes (10^6), now or, with "VmHWM", at its highest."""
-    kilobytes = [found for member in _session(pid) if (found := _status(member, field)) is not None]
+    kilobytes = [found for member in session(pid) if (found := _status(member, field)) is not None]
     return sum(kilobytes) * 1024 / 1e6 if kilobytes else None
 
 
 def cpu_seconds(pid: int) -> float | None:
     """Give the CPU time that a process and its children have used, in seconds, to a hundredth."""
-    ticks = [found for member in _session(pid) if (found := _ticks(member)) is not None]
+    ticks = [found for member in session(pid) if (found := _ticks(member)) is not None]
     return sum(ticks) / os.sysconf("SC_CLK_TCK") if ticks else None
+
+
+def session(pid: int) -> list[int]:
+    """Give the processes of the session that `pid` leads, which is what the benchmark starts; or `pid` alone."""
+    if not _stat(pid) or int(_stat(pid)[3]) != pid:
+        return [pid]
+    members = [int(folder.name) for folder in _PROC.iterdir() if folder.name.isdigit()]
+    return [member for member in members if (fields := _stat(member)) and int(fields[3]) == pid]
 
 
 def idle_seconds(core: int) -> float | None:
@@ -89,14 +97,6 @@ def idle_seconds(core: int) -> float | None:
             _user, _nice, _system, idle, iowait = line.split()[1:6]
             return (int(idle) + int(iowait)) / os.sysconf("SC_CLK_TCK")
     return None
-
-
-def _session(pid: int) -> list[int]:
-    """Give the processes of the session that `pid` leads, which is what the benchmark starts; or `pid` alone."""
-    if not _stat(pid) or int(_stat(pid)[3]) != pid:
-        return [pid]
-    members = [int(folder.name) for folder in _PROC.iterdir() if folder.name.isdigit()]
-    return [member for member in members if (fields := _stat(member)) and int(fields[3]) == pid]
 
 
 def _stat(pid: int) -> list[str]:

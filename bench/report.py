@@ -11,7 +11,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from bench.figures import Drain, DrainFigures, IngressFigures, taken_by_others
+from bench.figures import Drain, DrainFigures, IngressFigures, LossFigures, taken_by_others
 from bench.machine import Machine
 from bench.plan import Outcome
 from bench.targets import Row, ingress_rows, peer_rows, variant_rows
@@ -29,6 +29,7 @@ class Report(msgspec.Struct, kw_only=True):
     ingress: IngressFigures | None = None
     peers: DrainFigures | None = None
     variants: DrainFigures | None = None
+    losses: LossFigures | None = None
     problems: list[str] = []
 
     def rows(self) -> list[Row]:
@@ -58,6 +59,8 @@ def show(console: Console, report: Report) -> None:
         table.add_row(*_cells(row))
     if table.rows:
         console.print(table)
+    if report.losses:
+        console.print(_loss_table(report.losses))
     for line in _busy_lines(report):
         console.print(line, highlight=False, soft_wrap=True)
     for problem in report.problems:
@@ -70,6 +73,17 @@ def save(report: Report, directory: Path) -> Path:
     file = directory / f"{report.started_at:%Y%m%dT%H%M%SZ}.json"
     file.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
     return file
+
+
+def _loss_table(figures: LossFigures) -> Table:
+    """Lay out what was lost, a line for each subject and scenario."""
+    table = Table("600 jobs", "", "never done", "done twice", "seconds until all done", box=SIMPLE, pad_edge=False)
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for loss in figures.losses:
+        seconds = f"{loss.seconds:.1f}" if loss.seconds is not None else f"not within {figures.patience_s:g} s of silence"
+        table.add_row(loss.scenario, loss.name, str(loss.never), str(loss.twice), seconds)
+    return table
 
 
 def _cells(row: Row) -> list[str]:

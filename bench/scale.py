@@ -4,14 +4,17 @@ from typing import Final, NamedTuple
 
 
 class Scale(NamedTuple):
-    """`jobs` is the share of each peer's full backlog; `long` tells whether to measure what takes minutes, too."""
+    """`jobs` is the share of each peer's full backlog; `long` tells whether to measure what takes minutes, too;
+    `patience_s` is after how many quiet seconds a job counts as lost.
+    """
 
     ingress_rounds: int
     seconds: float
     drain_rounds: int
     jobs: float
     long: bool
+    patience_s: float
 
 
-FULL: Final = Scale(ingress_rounds=5, seconds=3.0, drain_rounds=3, jobs=1.0, long=True)
-QUICK: Final = Scale(ingress_rounds=2, seconds=1.5, drain_rounds=1, jobs=0.5, long=False)
+FULL: Final = Scale(ingress_rounds=5, seconds=3.0, drain_rounds=3, jobs=1.0, long=True, patience_s=75.0)
+QUICK: Final = Scale(ingress_rounds=2, seconds=1.5, drain_rounds=1, jobs=0.5, long=False, patience_s=8.0)

@@ -10,10 +10,8 @@ from bench.drain.contender import Contender
 from bench.drain.hookline import HooklineDrain, Setting
 from bench.drain.peer import PeerDrain
 from bench.drain.rounds import race
-from bench.errors import BenchError
 from bench.figures import DrainFigures
-from bench.peers.catalogue import PEERS, Peer
-from bench.peers.installing import installed
+from bench.peers.usable import usable
 from bench.scale import Scale
 
 HOOKLINE: Final = "Hookline"
@@ -22,17 +20,9 @@ _JOBS: Final = 100_000
 _STARTS: Final = 3
 
 
-class TooOldRedisError(BenchError):
-    """A peer needs a newer Redis; it is left out."""
-
-    def __init__(self, peer: Peer, version: str) -> None:
-        needed = ".".join(map(str, peer.oldest))
-        super().__init__(f"{peer.name} needs Redis {needed} and is left out: this one is {version} (see docs/benchmarks.md)")
-
-
 def beside_peers(bed: Bed, scale: Scale) -> DrainFigures:
     """Race the processor against everything that can be installed."""
-    peers, failures = _installed(bed)
+    peers, failures = usable(bed)
     hookline = HooklineDrain(bed, Setting(HOOKLINE, int(_JOBS * scale.jobs)))
     ready = _starts(bed, hookline)
     contenders: list[Contender] = [hookline, *(PeerDrain(bed, peer, int(peer.drained * scale.jobs)) for peer in peers)]
@@ -68,12 +58,3 @@ def _starts(bed: Bed, hookline: HooklineDrain) -> list[float]:
     """Start the processor a few times with nothing to do: how long until it is ready?"""
     bed.journal.doing("starting the processor")
     return [hookline.start() for _ in range(_STARTS)]
-
-
-def _installed(bed: Bed) -> tuple[list[Peer], list[str]]:
-    """Give the peers that are, or could be, installed and run on this Redis, and why others are not."""
-    version = bed.redis.version()
-    found = tuple(int(part) for part in version.split(".")[:2])
-    fit = [peer for peer in PEERS if found >= peer.oldest]
-    peers, failures = installed(bed.journal, fit)
-    return peers, [str(TooOldRedisError(peer, version)) for peer in PEERS if peer not in fit] + failures

@@ -13,7 +13,8 @@ class Peer(NamedTuple):
     """What can run jobs from Redis.
 
     `drained` is how many it works off in some three seconds, `package` the one whose version counts; `oldest` is the Redis
-    version that it needs; `settings` are environment variables that make it fast.
+    version that it needs; `settings` are environment variables that make it fast,
+    and `plain` is the worker as it comes, where that is another command than `work`.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Peer(NamedTuple):
     at_rest: Callable[["Redis"], bool]
     oldest: tuple[int, int] = (6, 2)
     settings: Mapping[str, str] = MappingProxyType({})
+    plain: tuple[str, ...] = ()
 
     def filler(self) -> list[str]:
         """Give the command that enqueues jobs."""
@@ -89,6 +91,7 @@ PEERS: Final = (
     ),
     Peer(
         name="taskiq-redis",
+        plain=("taskiq", "worker", "bench.peers.taskiq.tasks:broker"),
         package="taskiq-redis",
         drained=6_000,
         at_rest=_group_at_rest("taskiq"),
@@ -116,6 +119,7 @@ PEERS: Final = (
     ),
     Peer(
         name="dramatiq",
+        plain=("dramatiq", "bench.peers.dramatiq.tasks"),
         package="dramatiq",
         drained=20_000,
         at_rest=_no_acks,
@@ -124,6 +128,7 @@ PEERS: Final = (
     ),
     Peer(
         name="Celery",
+        plain=("celery", "--app", "bench.peers.celery.tasks", "worker"),
         package="celery",
         drained=3_000,
         at_rest=_empty("celery", "unacked"),
