@@ -17,6 +17,7 @@ from bench.drain.parts import beside_itself, beside_peers
 from bench.figures import IngressFigures
 from bench.ingress_rounds import IngressRounds
 from bench.journal import journal
+from bench.latency.rounds import LatencyRounds
 from bench.losses.parts import ordeals
 from bench.machine import Cores, assign_cores, describe, pin
 from bench.peers.installing import installed
@@ -38,6 +39,7 @@ class Part(StrEnum):
     INGRESS = "ingress"
     PEERS = "peers"
     VARIANTS = "variants"
+    LATENCY = "latency"
     LOSSES = "losses"
 
 
@@ -113,6 +115,9 @@ def _fill(report: Report, bed: Bed, options: Options) -> None:
         report.peers = _attempt(report, lambda: beside_peers(bed, options.scale))
     if Part.VARIANTS in options.parts:
         report.variants = _attempt(report, lambda: beside_itself(bed, options.scale))
+    if Part.LATENCY in options.parts:
+        report.latency = _attempt(report, LatencyRounds(bed, options.scale).run)
+        report.problems += report.latency.failures() if report.latency else []
     if Part.LOSSES in options.parts and (options.scale.long or len(options.parts) == 1):
         report.losses = _attempt(report, lambda: ordeals(bed, options.scale))
         report.problems += report.losses.failures if report.losses else []

@@ -97,6 +97,30 @@ class DrainFigures(msgspec.Struct, frozen=True, kw_only=True):
         return [*self.failures, *(f"{name}: {count} dead letters" for name, count in dead if count)]
 
 
+class Latency(msgspec.Struct, frozen=True, kw_only=True):
+    """What webhooks at `rate` per second took. `late_ms` is the most by which the load itself was behind."""
+
+    name: str
+    rate: int
+    answered: int
+    failures: dict[str, int]
+    late_ms: float
+    percentiles_ms: dict[str, float]
+
+
+class LatencyFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """All servers at all rates, `seconds` each."""
+
+    seconds: float
+    measured: list[Latency]
+
+    def failures(self) -> list[str]:
+        """Tell of every answer that was not 2xx."""
+        return [
+            f"{one.name} at {one.rate}/s: {count} times {what}" for one in self.measured for what, count in one.failures.items()
+        ]
+
+
 class Loss(msgspec.Struct, frozen=True, kw_only=True):
     """What became of the jobs of one subject in one scenario. `seconds` is until all were done; None if they never were."""
 

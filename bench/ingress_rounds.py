@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from math import ceil
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -144,21 +145,26 @@ class IngressRounds:
     def _ingress(self, ready: list[float], redis: PrivateRedis, durability: str = "memory") -> Iterator[Target]:
         """Run ingress, noting in `ready` after how many seconds it was."""
         port, admin_port = free_port(), free_port()
-        settings = {
-            "REDIS_URL": redis.url,
-            "PUBLIC_URL": webhooks.PUBLIC_URL,
-            "TWILIO_AUTH_TOKEN": webhooks.TOKEN,
-            "INGRESS_HOST": "127.0.0.1",
-            "INGRESS_PORT": str(port),
-            "INGRESS_ADMIN_PORT": str(admin_port),
-            "INGRESS_DURABILITY": durability,
-            "INGRESS_SPOOL_PATH": str(self._bed.directory / f"spool-{durability}.db"),
-            "LOG_LEVEL": "error",
-        }
+        settings = ingress_settings(redis.url, port, admin_port, self._bed.directory / f"spool-{durability}.db")
+        settings["INGRESS_DURABILITY"] = durability
         name = INGRESS if durability == "memory" else f"{INGRESS}, {durability}"
         with running(name, module("ingress"), self._bed.directory, self._bed.cores.service, settings) as child:
             ready.append(child.wait_until(lambda: is_ready(admin_port)))
             yield Target(child, port, redis)
+
+
+def ingress_settings(redis_url: str, port: int, admin_port: int, spool: Path) -> dict[str, str]:
+    """Give the environment variables of an ingress that believes the benchmark's webhooks."""
+    return {
+        "REDIS_URL": redis_url,
+        "PUBLIC_URL": webhooks.PUBLIC_URL,
+        "TWILIO_AUTH_TOKEN": webhooks.TOKEN,
+        "INGRESS_HOST": "127.0.0.1",
+        "INGRESS_PORT": str(port),
+        "INGRESS_ADMIN_PORT": str(admin_port),
+        "INGRESS_SPOOL_PATH": str(spool),
+        "LOG_LEVEL": "error",
+    }
 
 
 def _tell(name: str, outcome: Outcome) -> str:

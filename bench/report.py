@@ -11,7 +11,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from bench.figures import Drain, DrainFigures, IngressFigures, LossFigures, taken_by_others
+from bench.figures import Drain, DrainFigures, IngressFigures, LatencyFigures, LossFigures, taken_by_others
 from bench.machine import Machine
 from bench.plan import Outcome
 from bench.targets import Row, ingress_rows, peer_rows, variant_rows
@@ -30,6 +30,7 @@ class Report(msgspec.Struct, kw_only=True):
     peers: DrainFigures | None = None
     variants: DrainFigures | None = None
     losses: LossFigures | None = None
+    latency: LatencyFigures | None = None
     problems: list[str] = []
 
     def rows(self) -> list[Row]:
@@ -59,6 +60,8 @@ def show(console: Console, report: Report) -> None:
         table.add_row(*_cells(row))
     if table.rows:
         console.print(table)
+    if report.latency:
+        console.print(_latency_table(report.latency))
     if report.losses:
         console.print(_loss_table(report.losses))
     for line in _busy_lines(report):
@@ -75,15 +78,34 @@ def save(report: Report, directory: Path) -> Path:
     return file
 
 
+def _latency_table(figures: LatencyFigures) -> Table:
+    """Lay out the percentiles, a line for each server and rate."""
+    shares = list(figures.measured[0].percentiles_ms)
+    names = ["max" if share == "100.0" else f"p{float(share):g}" for share in shares]
+    table = Table("per s", "ms since it was due", *names, "load late", box=SIMPLE, pad_edge=False, show_edge=False)
+    _narrow(table)
+    for one in figures.measured:
+        late = f"{one.late_ms:.1f}" if one.late_ms else ""
+        table.add_row(f"{one.rate:,}", one.name, *(f"{one.percentiles_ms[share]:.2f}" for share in shares), late)
+    return table
+
+
 def _loss_table(figures: LossFigures) -> Table:
     """Lay out what was lost, a line for each subject and scenario."""
-    table = Table("600 jobs", "", "never done", "done twice", "seconds until all done", box=SIMPLE, pad_edge=False)
-    for column in table.columns[2:]:
-        column.justify = "right"
+    table = Table("600 jobs", "", "never done", "done twice", "all done, s", box=SIMPLE, pad_edge=False, show_edge=False)
+    _narrow(table)
     for loss in figures.losses:
-        seconds = f"{loss.seconds:.1f}" if loss.seconds is not None else f"not within {figures.patience_s:g} s of silence"
+        seconds = f"{loss.seconds:.1f}" if loss.seconds is not None else "never"
         table.add_row(loss.scenario, loss.name, str(loss.never), str(loss.twice), seconds)
     return table
+
+
+def _narrow(table: Table) -> None:
+    """Keep every cell on one line, and figures to the right."""
+    table.collapse_padding = True
+    for column in table.columns:
+        column.no_wrap = True
+        column.justify = "left" if column in table.columns[:2] else "right"
 
 
 def _cells(row: Row) -> list[str]:

@@ -1,0 +1,26 @@
+"""What the open load is told, and what it tells: JSON over its standard input and output."""
+
+import msgspec
+
+
+class OpenPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Send message `first` and those after it, `rate` per second for `seconds` after a lead-in, over so many connections."""
+
+    port: int
+    connections: int
+    rate: float
+    lead_in_s: float
+    seconds: float
+    first: int
+
+
+class OpenOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts, and an HdrHistogram of microseconds from when a webhook was due, in its standard encoding.
+
+    `late_ms` is the most by which the load itself was behind when it should have sent: what it adds to the latencies at worst.
+    """
+
+    answered: int
+    failures: dict[str, int]
+    histogram: str
+    late_ms: float
