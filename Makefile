@@ -66,6 +66,10 @@ bench: $(READY) ## measure everything beside what people would use instead (with
 bench-quick: $(READY) ## the same, fewer and shorter rounds (within 3 minutes)
 	@$(BIN)/python -m bench --quick
 
+.PHONY: bench-check
+bench-check: $(READY) ## fail if a ratio fell by more than 15 % since bench/baseline.json
+	@$(BIN)/python -m bench --quick --rounds 3 --only ingress --only peers --check
+
 .PHONY: lock
 lock: $(READY) ## resolve pyproject.toml into requirements.lock again
 	@$(PYTHON) -m venv .venv/lock
@@ -77,7 +81,7 @@ lock: $(READY) ## resolve pyproject.toml into requirements.lock again
 lock-peers: $(READY) ## resolve what the benchmark's peers need again
 	@$(PYTHON) -m venv .venv/lock
 	@.venv/lock/bin/pip install --quiet --disable-pip-version-check uv
-	@for wanted in bench/peers/*/requirements.in; do (cd $$(dirname $$wanted) && $(CURDIR)/.venv/lock/bin/uv pip compile --quiet \
+	@for wanted in bench/*/requirements.in bench/peers/*/requirements.in; do (cd $$(dirname $$wanted) && $(CURDIR)/.venv/lock/bin/uv pip compile --quiet \
 	  --universal --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	  --custom-compile-command "make lock-peers" -o requirements.txt requirements.in) || exit 1; done
 	@for wanted in bench/peers/*/package.json; do (cd $$(dirname $$wanted) && npm install --package-lock-only \

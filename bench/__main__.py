@@ -12,6 +12,7 @@ from typing import Annotated, Final, NamedTuple, TypeVar
 import typer
 from rich.console import Console
 
+from bench import baseline
 from bench.bed import Bed
 from bench.drain.parts import beside_itself, beside_peers
 from bench.figures import IngressFigures
@@ -22,6 +23,7 @@ from bench.losses.parts import ordeals
 from bench.machine import Cores, assign_cores, describe, pin
 from bench.peers.installing import installed
 from bench.peers.receivers import RECEIVERS
+from bench.plots import draw
 from bench.private_redis import private_redis
 from bench.report import Report, save, show, show_machine
 from bench.scale import FULL, QUICK, Scale
@@ -56,6 +58,8 @@ def main(
     quick: Annotated[bool, typer.Option("--quick", help="Fewer and shorter rounds: a first look.")] = False,
     rounds: Annotated[int | None, typer.Option(min=1, max=50, help="Rounds of each part.")] = None,
     connections: Annotated[int, typer.Option(min=1, max=1000, help="Keep-alive connections to ingress.")] = _CONNECTIONS,
+    check: Annotated[bool, typer.Option("--check", help="Fail if a ratio fell by over 15 % since the baseline.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Make the ratios of this run the baseline.")] = False,
 ) -> None:
     """Measure Hookline on this machine, beside what people would use instead."""
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -69,10 +73,25 @@ def main(
     except HooklineError as error:
         console.print(str(error), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from None
+    if keep:
+        baseline.write(report)
+    if check:
+        report.problems += map(str, baseline.falls(report))
     show(console, report)
     file = save(report, _RESULTS)
-    console.print(f"All figures: bench/results/{file.name}", highlight=False)
+    _draw(console, report, file)
+    console.print(f"All figures: bench/results/{file.name}, pictures beside it", highlight=False)
     raise typer.Exit(1 if report.problems else 0)
+
+
+def _draw(console: Console, report: Report, file: Path) -> None:
+    """Draw the pictures beside the figures; without them the figures still count."""
+    try:
+        with journal(console) as lines:
+            draw(lines, file, file.with_suffix(""))
+    except HooklineError as error:
+        report.problems.append(str(error))
+        console.print(str(error), style="red", markup=False, highlight=False)
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:

@@ -82,11 +82,11 @@ def _latency_table(figures: LatencyFigures) -> Table:
     """Lay out the percentiles, a line for each server and rate."""
     shares = list(figures.measured[0].percentiles_ms)
     names = ["max" if share == "100.0" else f"p{float(share):g}" for share in shares]
-    table = Table("per s", "ms since it was due", *names, "load late", box=SIMPLE, pad_edge=False, show_edge=False)
+    table = Table("per s", "ms since it was due", *names, "late", box=SIMPLE, pad_edge=False, show_edge=False)
     _narrow(table)
     for one in figures.measured:
         late = f"{one.late_ms:.1f}" if one.late_ms else ""
-        table.add_row(f"{one.rate:,}", one.name, *(f"{one.percentiles_ms[share]:.2f}" for share in shares), late)
+        table.add_row(f"{one.rate:,}", one.name, *(f"{one.percentiles_ms[share]:.1f}" for share in shares), late)
     return table
 
 

@@ -18,7 +18,7 @@ from bench.probes import accepts, is_ready
 from bench.processes import free_port, module, running
 from bench.scale import Scale
 
-STARTED: Final = "received to handler started"
+STARTED: Final = "until handler started"
 _RATES: Final = (100, 500, 1000, 2000)
 _CONNECTIONS: Final = 64
 _LEAD_IN_S: Final = 1.0
@@ -61,7 +61,7 @@ class LatencyRounds:
         waits = self._bed.directory / "waits.json"
         with self._ingress() as port, self._processor(waits):
             outcome = self._load(port, rate)
-        yield self._noted("ingress beside the processor", rate, outcome)
+        yield self._noted("ingress + processor", rate, outcome)
         yield self._tell(_of_waits(rate, msgspec.json.decode(waits.read_bytes(), type=list[float])))
 
     def _load(self, port: int, rate: int) -> OpenOutcome:
@@ -89,7 +89,7 @@ class LatencyRounds:
 
     def _tell(self, latency: Latency) -> Latency:
         p50, p99 = latency.percentiles_ms["50.0"], latency.percentiles_ms["99.0"]
-        self._bed.journal.note(f"{latency.rate:>5}/s: {latency.name:<28} p50 {p50:.2f} ms, p99 {p99:.2f} ms")
+        self._bed.journal.note(f"{latency.rate:>5}/s: {latency.name:<22} p50 {p50:.2f} ms, p99 {p99:.2f} ms")
         return latency
 
     @contextmanager

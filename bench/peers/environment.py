@@ -25,9 +25,9 @@ class NotInstalledError(BenchError):
 
 
 class PythonEnvironment:
-    """`bench/peers/<folder>/.venv`, made from its requirements.txt."""
+    """`.venv` in `folder`, which is under bench/peers unless it is absolute, made from the requirements.txt there."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str | Path) -> None:
         self._folder = _PEERS / folder
         self._wanted = self._folder / "requirements.txt"
         self._home = self._folder / ".venv"
