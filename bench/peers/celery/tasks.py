@@ -5,7 +5,8 @@ any short task, neither gossip, mingle nor heartbeat; and the pool of threads, w
 solo.
 
 Careful: what it names for tasks that must not be lost, `acks_late` and `reject_on_worker_lost`, automatic retries
-(https://docs.celeryq.dev/en/stable/userguide/tasks.html), and a short `visibility_timeout`, after which Redis' broker hands
+(https://docs.celeryq.dev/en/stable/userguide/tasks.html), and a short `visibility_timeout`
+and `unacked_restore_throttle`, after which Redis' broker hands
 out again what nobody acknowledged (https://docs.celeryq.dev/en/stable/getting-started/backends-and-brokers/redis.html).
 """
 
@@ -27,7 +28,7 @@ app.conf.update(worker_hijack_root_logger=False, broker_connection_retry_on_star
 if mode.FAST:
     app.conf.update(task_ignore_result=True, worker_prefetch_multiplier=128)
 if mode.CAREFUL:
-    app.conf.broker_transport_options = {"visibility_timeout": 5}
+    app.conf.broker_transport_options = {"visibility_timeout": 5, "unacked_restore_throttle": 1}
 
 
 @app.task(**_OPTIONS)

@@ -21,7 +21,7 @@ from bench.peers import mode, work
 _SETTINGS: Final[dict[str, Any]] = (
     {"middleware": [Retries()]}
     if mode.FAST
-    else {"heartbeat_timeout": 5000, "maintenance_chance": 1000}
+    else {"heartbeat_timeout": 5000, "maintenance_chance": 1_000_000}
     if mode.CAREFUL
     else {}
 )
