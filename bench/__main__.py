@@ -15,12 +15,14 @@ from rich.console import Console
 from bench import baseline
 from bench.bed import Bed
 from bench.drain.parts import beside_itself, beside_peers
+from bench.faults.trial import faults
 from bench.figures import IngressFigures
 from bench.ingress_rounds import IngressRounds
 from bench.journal import journal
 from bench.latency.rounds import LatencyRounds
 from bench.losses.parts import ordeals
 from bench.machine import Cores, assign_cores, describe, pin
+from bench.operations import operations
 from bench.peers.installing import installed
 from bench.peers.receivers import RECEIVERS
 from bench.plots import draw
@@ -41,7 +43,9 @@ class Part(StrEnum):
     INGRESS = "ingress"
     PEERS = "peers"
     VARIANTS = "variants"
+    OPERATIONS = "operations"
     LATENCY = "latency"
+    FAULTS = "faults"
     LOSSES = "losses"
 
 
@@ -134,9 +138,13 @@ def _fill(report: Report, bed: Bed, options: Options) -> None:
         report.peers = _attempt(report, lambda: beside_peers(bed, options.scale))
     if Part.VARIANTS in options.parts:
         report.variants = _attempt(report, lambda: beside_itself(bed, options.scale))
+    if Part.OPERATIONS in options.parts:
+        report.operations = _attempt(report, lambda: operations(bed))
     if Part.LATENCY in options.parts:
         report.latency = _attempt(report, LatencyRounds(bed, options.scale).run)
         report.problems += report.latency.failures() if report.latency else []
+    if Part.FAULTS in options.parts and (options.scale.long or len(options.parts) == 1):
+        report.faults = _attempt(report, lambda: faults(bed))
     if Part.LOSSES in options.parts and (options.scale.long or len(options.parts) == 1):
         report.losses = _attempt(report, lambda: ordeals(bed, options.scale))
         report.problems += report.losses.failures if report.losses else []

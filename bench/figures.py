@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from bench.latency.plan import Beat
 from bench.plan import Outcome
 from bench.spread import Spread, spread
 
@@ -119,6 +120,51 @@ class LatencyFigures(msgspec.Struct, frozen=True, kw_only=True):
         return [
             f"{one.name} at {one.rate}/s: {count} times {what}" for one in self.measured for what, count in one.failures.items()
         ]
+
+
+class Faulted(msgspec.Struct, frozen=True, kw_only=True):
+    """One stage that met one fault.
+
+    `broken_promises` were answered with a 2xx and never handled; `never_handled` are all those `sent` that were not, whatever
+    the answer: Twilio sends most of them only once. The fault came `fault_at_s` seconds after the first webhook was due.
+    """
+
+    name: str
+    fault: str
+    sent: int
+    acknowledged: int
+    refused: dict[str, int]
+    broken_promises: int
+    never_handled: int
+    p99_ms: float
+    worst_ms: float
+    fault_at_s: float
+    beats: list[Beat]
+
+
+class FaultFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """All stages and faults. A fault lasts `away_s` seconds."""
+
+    rate: int
+    seconds: float
+    away_s: float
+    faulted: list[Faulted]
+
+
+class Operations(msgspec.Struct, frozen=True, kw_only=True):
+    """What one event costs Redis when it is appended with `batch` - 1 others, its keys included."""
+
+    batch: int
+    us_per_event: float
+    bytes_per_event: float
+
+
+class OperationFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """Costs to Redis. `settled_us` is what reading and settling one event takes, in microseconds."""
+
+    events: int
+    appended: list[Operations]
+    settled_us: float
 
 
 class Loss(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,6 +39,23 @@ def private_redis(directory: Path, core: int | None, *, durable: bool = False) -
 
     """
     port = free_port()
+    command = server_command(port, directory, durable=durable)
+    with running("redis-durable" if durable else "redis-server", command, directory, core) as child:
+        child.wait_until(lambda: accepts(port))
+        server = PrivateRedis(child, port)
+        try:
+            yield server
+        finally:
+            server.client.close()
+
+
+def server_command(port: int, directory: Path, *, durable: bool) -> list[str]:
+    """Give the command that runs a server on loopback.
+
+    Raises:
+        NoRedisError: if there is no server to run.
+
+    """
     settings = {
         "port": str(port),
         "bind": "127.0.0.1",
@@ -49,11 +66,4 @@ def private_redis(directory: Path, core: int | None, *, durable: bool = False) -
         "maxmemory-policy": "noeviction",
         "loglevel": "warning",
     }
-    command = [str(find_server()), *(word for name, value in settings.items() for word in (f"--{name}", value))]
-    with running("redis-durable" if durable else "redis-server", command, directory, core) as child:
-        child.wait_until(lambda: accepts(port))
-        server = PrivateRedis(child, port)
-        try:
-            yield server
-        finally:
-            server.client.close()
+    return [str(find_server()), *(word for name, value in settings.items() for word in (f"--{name}", value))]

@@ -1,6 +1,6 @@
 """The result: a table for people, and all raw figures as JSON."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from statistics import median
@@ -11,10 +11,19 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from bench.figures import Drain, DrainFigures, IngressFigures, LatencyFigures, LossFigures, taken_by_others
+from bench.figures import (
+    Drain,
+    DrainFigures,
+    FaultFigures,
+    IngressFigures,
+    LatencyFigures,
+    LossFigures,
+    OperationFigures,
+    taken_by_others,
+)
 from bench.machine import Machine
 from bench.plan import Outcome
-from bench.targets import Row, ingress_rows, peer_rows, variant_rows
+from bench.targets import Row, ingress_rows, operation_rows, peer_rows, variant_rows
 
 _CALM: Final = 0.05
 """Up to this share of the service's core taken by others, a measurement counts as undisturbed."""
@@ -30,7 +39,9 @@ class Report(msgspec.Struct, kw_only=True):
     peers: DrainFigures | None = None
     variants: DrainFigures | None = None
     losses: LossFigures | None = None
+    operations: OperationFigures | None = None
     latency: LatencyFigures | None = None
+    faults: FaultFigures | None = None
     problems: list[str] = []
 
     def rows(self) -> list[Row]:
@@ -39,6 +50,7 @@ class Report(msgspec.Struct, kw_only=True):
             *(ingress_rows(self.ingress) if self.ingress else []),
             *(peer_rows(self.peers) if self.peers else []),
             *(variant_rows(self.variants) if self.variants else []),
+            *(operation_rows(self.operations) if self.operations else []),
         ]
 
 
@@ -60,10 +72,8 @@ def show(console: Console, report: Report) -> None:
         table.add_row(*_cells(row))
     if table.rows:
         console.print(table)
-    if report.latency:
-        console.print(_latency_table(report.latency))
-    if report.losses:
-        console.print(_loss_table(report.losses))
+    for further in _further_tables(report):
+        console.print(further)
     for line in _busy_lines(report):
         console.print(line, highlight=False, soft_wrap=True)
     for problem in report.problems:
@@ -78,6 +88,16 @@ def save(report: Report, directory: Path) -> Path:
     return file
 
 
+def _further_tables(report: Report) -> Iterator[Table]:
+    """Give a table for whatever is no row of medians."""
+    if report.latency:
+        yield _latency_table(report.latency)
+    if report.faults:
+        yield _fault_table(report.faults)
+    if report.losses:
+        yield _loss_table(report.losses)
+
+
 def _latency_table(figures: LatencyFigures) -> Table:
     """Lay out the percentiles, a line for each server and rate."""
     shares = list(figures.measured[0].percentiles_ms)
@@ -87,6 +107,17 @@ def _latency_table(figures: LatencyFigures) -> Table:
     for one in figures.measured:
         late = f"{one.late_ms:.1f}" if one.late_ms else ""
         table.add_row(f"{one.rate:,}", one.name, *(f"{one.percentiles_ms[share]:.1f}" for share in shares), late)
+    return table
+
+
+def _fault_table(figures: FaultFigures) -> Table:
+    """Lay out what the faults did, a line for each."""
+    title = f"of {figures.faulted[0].sent:,}"
+    table = Table(title, "", "2xx", "lost", "of 2xx", "p99, ms", "max, ms", box=SIMPLE, pad_edge=False, show_edge=False)
+    _narrow(table)
+    for one in figures.faulted:
+        counts = [f"{count:,}" for count in (one.acknowledged, one.never_handled, one.broken_promises)]
+        table.add_row(one.fault, one.name, *counts, f"{one.p99_ms:,.0f}", f"{one.worst_ms:,.0f}")
     return table
 
 

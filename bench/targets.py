@@ -5,7 +5,18 @@ from typing import Final
 import msgspec
 
 from bench.drain.parts import HOOKLINE
-from bench.figures import INGRESS, Drain, DrainFigures, Drains, IngressFigures, Served, cpu_ratios, rates, ratios
+from bench.figures import (
+    INGRESS,
+    Drain,
+    DrainFigures,
+    Drains,
+    IngressFigures,
+    OperationFigures,
+    Served,
+    cpu_ratios,
+    rates,
+    ratios,
+)
 from bench.peers.receivers import BARE
 from bench.plan import Outcome
 from bench.spread import Spread, spread
@@ -95,6 +106,15 @@ def variant_rows(figures: DrainFigures) -> list[Row]:
                 "  / " + basis.name, ratios(one.rounds, basis.rounds) if one is not basis else [], 2, _STEADY.get(one.name)
             ),
         )
+    ]
+
+
+def operation_rows(figures: OperationFigures) -> list[Row]:
+    """Tell what an event costs Redis."""
+    return [
+        *(Row(f"Redis, append in {one.batch}, us each", spread([one.us_per_event]), 1) for one in figures.appended),
+        Row("Redis, read and settle, us each", spread([figures.settled_us]), 1),
+        Row("Redis, bytes each at rest", spread([one.bytes_per_event for one in figures.appended]), 0),
     ]
 
 

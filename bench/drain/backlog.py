@@ -45,7 +45,7 @@ class Backlog:
 
         """
         self._redis.empty()
-        asyncio.run(_append(self._redis.url, self._partitions, events))
+        asyncio.run(append(self._redis.url, self._partitions, events))
         if self.entries() != events:
             raise BenchError(f"The streams hold {self.entries()} events after {events} were appended.")
 
@@ -79,14 +79,20 @@ class Backlog:
         return bool(self._redis.client.execute_command("EXISTS", stream))
 
 
-async def _append(url: str, partitions: int, events: int) -> None:
+async def append(url: str, partitions: int, events: int, batch: int = _BATCH) -> None:
+    """Append `events` inbound messages, `batch` in a call.
+
+    Raises:
+        BenchError: if not all are taken.
+
+    """
     clock = SystemClock()
     redis = RedisConnectionManager(RedisOptions(parse_redis_url(url)), partitions, clock, get_logger("bench"))
     appender = Appender(redis, partitions, _DEDUPE_WINDOW_S, backlog_limit=2 * events * partitions)
     try:
-        for start in range(0, events, _BATCH):
-            batch = [(MESSAGES, _event(number, clock.now_ms())) for number in range(start, min(start + _BATCH, events))]
-            if set(await appender.append(batch, _TIMEOUT_S)) != {Appended.NEW}:
+        for start in range(0, events, batch):
+            messages = [(MESSAGES, _event(number, clock.now_ms())) for number in range(start, min(start + batch, events))]
+            if set(await appender.append(messages, _TIMEOUT_S)) != {Appended.NEW}:
                 raise BenchError("Redis refused events or took them for duplicates, although it was empty.")
     finally:
         await redis.close()

@@ -8,6 +8,7 @@ import asyncio
 import sys
 import time
 from collections import Counter, deque
+from math import ceil
 from typing import Final, cast
 
 import msgspec
@@ -16,12 +17,15 @@ from hdrh.histogram import HdrHistogram
 
 from bench import webhooks
 from bench.http_reply import is_whole, status_of
-from bench.latency.plan import OpenOutcome, OpenPlan
+from bench.latency.plan import Beat, OpenOutcome, OpenPlan
 
 MOST_US: Final = 60_000_000
 DIGITS: Final = 3
 _GRACE_S: Final = 5.0
 _TICK_S: Final = 0.001
+_RECONNECT_S: Final = 0.05
+BEAT_S: Final = 0.2
+_OK, _BAD, _WORST = range(3)
 
 
 class OpenLoad:
@@ -36,14 +40,17 @@ class OpenLoad:
         self._free: deque[Lane] = deque()
         self._sent = self._ended = self._answered = 0
         self._late = 0.0
+        self._acknowledged: list[int] = []
+        self._beats = [[0, 0, 0.0] for _ in range(ceil((plan.lead_in_s + plan.seconds) / BEAT_S) + 1)]
+        self._connecting: set[asyncio.Task[None]] = set()
         self._over = asyncio.Event()
 
     async def run(self) -> OpenOutcome:
         """Send everything, and wait for the answers."""
         loop = asyncio.get_running_loop()
         for _ in range(self._plan.connections):
-            await loop.create_connection(lambda: Lane(self), "127.0.0.1", self._plan.port)
-        self._began = time.perf_counter()
+            await self._connect()
+        self._began, self._began_at = time.perf_counter(), time.time()
         sender = loop.create_task(self._send_all())
         try:
             async with asyncio.timeout(self._plan.lead_in_s + self._plan.seconds + _GRACE_S):
@@ -51,8 +58,25 @@ class OpenLoad:
         except TimeoutError:
             self._failures["no answer"] += self._count - self._ended
         sender.cancel()
-        encoded = self._histogram.encode().decode()
-        return OpenOutcome(answered=self._answered, failures=dict(self._failures), histogram=encoded, late_ms=self._late * 1000)
+        return OpenOutcome(
+            answered=self._answered,
+            failures=dict(self._failures),
+            histogram=self._histogram.encode().decode(),
+            late_ms=self._late * 1000,
+            acknowledged=self._acknowledged,
+            began_at=self._began_at,
+            beats=[Beat(index * BEAT_S, int(ok), int(bad), worst) for index, (ok, bad, worst) in enumerate(self._beats)],
+        )
+
+    async def _connect(self) -> None:
+        """Open a connection, however often it takes."""
+        while True:
+            try:
+                await asyncio.get_running_loop().create_connection(lambda: Lane(self), "127.0.0.1", self._plan.port)
+            except OSError:
+                await asyncio.sleep(_RECONNECT_S)
+            else:
+                return
 
     def ready(self, lane: "Lane") -> None:
         """Take a new connection."""
@@ -65,19 +89,41 @@ class OpenLoad:
 
     def answered(self, number: int, reply: bytes) -> None:
         """Count the answer to request `number`."""
-        self._ended += 1
-        if not reply.startswith(b"HTTP/1.1 2"):
-            self._failures[status_of(reply)] += 1
-        elif number >= self._plan.rate * self._plan.lead_in_s:
+        seconds = time.perf_counter() - self._due(number)
+        if reply.startswith(b"HTTP/1.1 2"):
+            self._acknowledge(number, seconds)
+        else:
+            self._fail(number, status_of(reply))
+        beat = self._beats[int(number / self._plan.rate / BEAT_S)]
+        beat[_WORST] = max(beat[_WORST], seconds * 1000)
+        self._end_one()
+
+    def lost(self, lane: "Lane", number: int | None) -> None:
+        """Open another connection for one that broke, and count the request that was under way on it."""
+        if lane in self._free:
+            self._free.remove(lane)
+        if number is not None:
+            self._fail(number, "connection lost")
+            self._end_one()
+        if not self._over.is_set():
+            self._connecting.add(task := asyncio.get_running_loop().create_task(self._connect()))
+            task.add_done_callback(self._connecting.discard)
+
+    def _acknowledge(self, number: int, seconds: float) -> None:
+        self._acknowledged.append(self._plan.first + number)
+        self._beats[int(number / self._plan.rate / BEAT_S)][_OK] += 1
+        if number >= self._plan.rate * self._plan.lead_in_s:
             self._answered += 1
-            self._histogram.record_value(min(MOST_US, max(1, int((time.perf_counter() - self._due(number)) * 1e6))))
+            self._histogram.record_value(min(MOST_US, max(1, int(seconds * 1e6))))
+
+    def _fail(self, number: int, how: str) -> None:
+        self._failures[how] += 1
+        self._beats[int(number / self._plan.rate / BEAT_S)][_BAD] += 1
+
+    def _end_one(self) -> None:
+        self._ended += 1
         if self._ended == self._count:
             self._over.set()
-
-    def lost(self) -> None:
-        """Count a request whose connection broke."""
-        self._ended += 1
-        self._failures["connection lost"] += 1
 
     def _due(self, number: int) -> float:
         return self._began + number / self._plan.rate
@@ -124,8 +170,7 @@ class Lane(asyncio.Protocol):
 
     def connection_lost(self, _error: Exception | None) -> None:
         """Tell of the request that was under way."""
-        if self._number is not None:
-            self._load.lost()
+        self._load.lost(self, self._number)
 
 
 def main() -> None:

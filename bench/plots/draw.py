@@ -38,6 +38,8 @@ def main() -> None:
         _bars(webhooks, "verified webhooks in Redis per second, one core", directory / "webhooks.svg")
     if report.get("latency"):
         _latencies(report["latency"], directory / "latency.svg")
+    if report.get("faults"):
+        _time_lines(report["faults"], directory / "faults.svg")
 
 
 def _rate(one: dict[str, Any], count: str) -> float:
@@ -84,6 +86,33 @@ def _latencies(latency: dict[str, Any], file: Path) -> None:
     axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     axes.yaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
     _save(figure, file)
+
+
+def _time_lines(figures: dict[str, Any], file: Path) -> None:
+    """Draw the slowest answer of each fifth of a second, a panel for each fault, which is shaded; crosses are refusals."""
+    faults = list(dict.fromkeys(one["fault"] for one in figures["faulted"] if one["fault"] != "none"))
+    figure, panels = plt.subplots(len(faults), 1, figsize=(7.5, 2.1 * len(faults)), sharex=True, sharey=True)
+    for axes, fault in zip(panels, faults, strict=True):
+        for one in (one for one in figures["faulted"] if one["fault"] == fault):
+            _time_line(axes, one)
+        axes.axvspan(one["fault_at_s"], one["fault_at_s"] + figures["away_s"], color="#f6ddcc")
+        axes.set_title(f"{fault} for {figures['away_s']:g} s", loc="left")
+        axes.legend(fontsize=8, frameon=False, loc="upper right")
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
+    panels[-1].set_xlabel("seconds")
+    panels[1].set_ylabel("slowest answer, ms")
+    _save(figure, file)
+
+
+def _time_line(axes: Any, one: dict[str, Any]) -> None:
+    ours = one["name"] == "Hookline"
+    colour = _OURS if ours else "#445566"
+    answered = [(at, worst) for at, ok, bad, worst in one["beats"] if worst]
+    failed = [at for at, _, bad, _ in one["beats"] if bad]
+    label = f"{one['name']}: {one['never_handled']:,} of {one['sent']:,} lost"
+    axes.plot(*zip(*answered, strict=True), color=colour, label=label)
+    axes.plot(failed, [2.0 if ours else 1.4] * len(failed), "x", color=colour, markersize=4)
 
 
 def _save(figure: Any, file: Path) -> None:
