@@ -63,12 +63,20 @@ fmt: $(READY) ## format and mend what can be mended by itself
 	@$(BIN)/ruff check --quiet --fix .
 
 .PHONY: bench
-bench: $(READY) ## measure ingress beside bare aiohttp, and the processor
+bench: $(READY) ## measure everything beside what people would use instead (within 20 minutes)
 	@$(BIN)/python -m bench
 
 .PHONY: bench-ledger
 bench-ledger: $(READY) ## measure what the ledger costs, how fast it writes, and how fast it answers
 	@$(BIN)/python -m bench.ledger
+
+.PHONY: bench-quick
+bench-quick: $(READY) ## the same, fewer and shorter rounds (within 3 minutes)
+	@$(BIN)/python -m bench --quick
+
+.PHONY: bench-check
+bench-check: $(READY) ## fail if a ratio fell by more than 15 % since bench/baseline.json
+	@$(BIN)/python -m bench --quick --rounds 3 --only ingress --only peers --check
 
 .PHONY: lock
 lock: $(READY) ## resolve pyproject.toml into requirements.lock again
@@ -76,3 +84,13 @@ lock: $(READY) ## resolve pyproject.toml into requirements.lock again
 	@.venv/lock/bin/pip install --quiet --disable-pip-version-check uv
 	@.venv/lock/bin/uv pip compile --quiet --universal --upgrade --python-version 3.11 --all-extras --generate-hashes \
 	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.lock pyproject.toml
+
+.PHONY: lock-peers
+lock-peers: $(READY) ## resolve what the benchmark's peers need again
+	@$(PYTHON) -m venv .venv/lock
+	@.venv/lock/bin/pip install --quiet --disable-pip-version-check uv
+	@for wanted in bench/*/requirements.in bench/peers/*/requirements.in; do (cd $$(dirname $$wanted) && $(CURDIR)/.venv/lock/bin/uv pip compile --quiet \
+	  --universal --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock-peers" -o requirements.txt requirements.in) || exit 1; done
+	@for wanted in bench/peers/*/package.json; do (cd $$(dirname $$wanted) && npm install --package-lock-only \
+	  --omit-lockfile-registry-resolved --no-audit --no-fund --silent) || exit 1; done

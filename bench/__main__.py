@@ -12,19 +12,27 @@ from typing import Annotated, Final, NamedTuple, TypeVar
 import typer
 from rich.console import Console
 
+from bench import baseline
 from bench.bed import Bed
-from bench.figures import IngressFigures, ProcessorFigures
+from bench.drain.parts import beside_itself, beside_peers
+from bench.faults.trial import faults
+from bench.figures import IngressFigures
 from bench.ingress_rounds import IngressRounds
 from bench.journal import journal
+from bench.latency.rounds import LatencyRounds
+from bench.losses.parts import ordeals
 from bench.machine import Cores, assign_cores, describe, pin
+from bench.operations import operations
+from bench.peers.installing import installed
+from bench.peers.receivers import RECEIVERS
+from bench.plots import draw
 from bench.private_redis import private_redis
-from bench.processor_rounds import ProcessorRounds
 from bench.report import Report, save, show, show_machine
+from bench.scale import FULL, QUICK, Scale
 from shared.errors import HooklineError
 
 _RESULTS: Final = Path(__file__).parent / "results"
-_INGRESS_ROUNDS: Final = 5
-_PROCESSOR_ROUNDS: Final = 3
+_CONNECTIONS: Final = 64
 
 Figures = TypeVar("Figures")
 
@@ -33,41 +41,61 @@ class Part(StrEnum):
     """What can be measured alone."""
 
     INGRESS = "ingress"
-    PROCESSOR = "processor"
+    PEERS = "peers"
+    VARIANTS = "variants"
+    OPERATIONS = "operations"
+    LATENCY = "latency"
+    FAULTS = "faults"
+    LOSSES = "losses"
 
 
 class Options(NamedTuple):
-    """How much to measure."""
+    """What to measure, how much of it, and with how many connections to ingress."""
 
-    only: Part | None
-    rounds: int | None
-    seconds: float
+    parts: frozenset[Part]
+    scale: Scale
     connections: int
-    events: int
 
 
 def main(
-    rounds: Annotated[
-        int | None, typer.Option(min=1, max=50, help="Rounds of each part; by default 5 of ingress, 3 of the processor.")
-    ] = None,
-    seconds: Annotated[float, typer.Option(min=0.5, max=30, help="Length of a round of ingress, in seconds.")] = 3.0,
-    connections: Annotated[int, typer.Option(min=1, max=1000, help="Keep-alive connections to ingress.")] = 64,
-    events: Annotated[int, typer.Option(min=1000, max=1_000_000, help="Events in a round of the processor.")] = 50_000,
-    only: Annotated[Part | None, typer.Option(help="Measure only this part.")] = None,
+    only: Annotated[list[Part] | None, typer.Option(help="Measure only this part; may be repeated.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer and shorter rounds: a first look.")] = False,
+    rounds: Annotated[int | None, typer.Option(min=1, max=50, help="Rounds of each part.")] = None,
+    connections: Annotated[int, typer.Option(min=1, max=1000, help="Keep-alive connections to ingress.")] = _CONNECTIONS,
+    check: Annotated[bool, typer.Option("--check", help="Fail if a ratio fell by over 15 % since the baseline.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Make the ratios of this run the baseline.")] = False,
 ) -> None:
-    """Measure ingress beside bare aiohttp, and the processor, on this machine."""
+    """Measure Hookline on this machine, beside what people would use instead."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
     console = Console()
+    scale = QUICK if quick else FULL
+    if rounds is not None:
+        scale = scale._replace(ingress_rounds=rounds, drain_rounds=rounds)
     try:
-        report = _measure(console, Options(only, rounds, seconds, connections, events))
+        report = _measure(console, Options(frozenset(only or Part), scale, connections))
     except HooklineError as error:
         console.print(str(error), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from None
+    if keep:
+        baseline.write(report)
+    if check:
+        report.problems += map(str, baseline.falls(report))
     show(console, report)
     file = save(report, _RESULTS)
-    console.print(f"All figures: bench/results/{file.name}", highlight=False)
+    _draw(console, report, file)
+    console.print(f"All figures: bench/results/{file.name}, pictures beside it", highlight=False)
     raise typer.Exit(1 if report.problems else 0)
+
+
+def _draw(console: Console, report: Report, file: Path) -> None:
+    """Draw the pictures beside the figures; without them the figures still count."""
+    try:
+        with journal(console) as lines:
+            draw(lines, file, file.with_suffix(""))
+    except HooklineError as error:
+        report.problems.append(str(error))
+        console.print(str(error), style="red", markup=False, highlight=False)
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
@@ -102,13 +130,25 @@ def _tell_pinning(console: Console, cores: Cores) -> None:
 
 
 def _fill(report: Report, bed: Bed, options: Options) -> None:
-    """Measure each part; one that fails does not keep the other from being measured."""
-    if options.only is not Part.PROCESSOR:
-        report.ingress = _attempt(report, lambda: _ingress(bed, options))
+    """Measure each part; one that fails does not keep the others from being measured."""
+    if Part.INGRESS in options.parts:
+        report.ingress = _attempt(report, lambda: _ingress(bed, options, report))
         report.problems += report.ingress.failures() if report.ingress else []
-    if options.only is not Part.INGRESS:
-        report.processor = _attempt(report, lambda: _processor(bed, options))
-        report.problems += report.processor.failures() if report.processor else []
+    if Part.PEERS in options.parts:
+        report.peers = _attempt(report, lambda: beside_peers(bed, options.scale))
+    if Part.VARIANTS in options.parts:
+        report.variants = _attempt(report, lambda: beside_itself(bed, options.scale))
+    if Part.OPERATIONS in options.parts:
+        report.operations = _attempt(report, lambda: operations(bed))
+    if Part.LATENCY in options.parts:
+        report.latency = _attempt(report, LatencyRounds(bed, options.scale).run)
+        report.problems += report.latency.failures() if report.latency else []
+    if Part.FAULTS in options.parts and (options.scale.long or len(options.parts) == 1):
+        report.faults = _attempt(report, lambda: faults(bed))
+    if Part.LOSSES in options.parts and (options.scale.long or len(options.parts) == 1):
+        report.losses = _attempt(report, lambda: ordeals(bed, options.scale))
+        report.problems += report.losses.failures if report.losses else []
+    report.problems += [problem for figures in (report.peers, report.variants) if figures for problem in figures.problems()]
 
 
 def _attempt(report: Report, measure: Callable[[], Figures]) -> Figures | None:
@@ -119,12 +159,10 @@ def _attempt(report: Report, measure: Callable[[], Figures]) -> Figures | None:
         return None
 
 
-def _ingress(bed: Bed, options: Options) -> IngressFigures:
-    return IngressRounds(bed, options.connections, options.seconds).run(options.rounds or _INGRESS_ROUNDS)
-
-
-def _processor(bed: Bed, options: Options) -> ProcessorFigures:
-    return ProcessorRounds(bed, options.events).run(options.rounds or _PROCESSOR_ROUNDS)
+def _ingress(bed: Bed, options: Options, report: Report) -> IngressFigures:
+    receivers, failures = installed(bed.journal, RECEIVERS)
+    report.problems += failures
+    return IngressRounds(bed, receivers, options.connections, options.scale.seconds).run(options.scale.ingress_rounds)
 
 
 if __name__ == "__main__":

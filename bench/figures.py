@@ -1,38 +1,49 @@
 """What is measured: the raw figures as they go into the JSON, and what follows from them."""
 
+from collections.abc import Sequence
+from typing import Final
+
 import msgspec
 
+from bench.latency.plan import Beat
 from bench.plan import Outcome
 from bench.spread import Spread, spread
 
+INGRESS: Final = "ingress"
+"""What ingress is called among the receivers, at its default durability."""
 
-class IngressFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """Rounds of bare aiohttp and of ingress, in turns. `ready_s` is in seconds, one per start; `memory_mb` one per round."""
 
-    connections: int
-    bare: list[Outcome]
-    ingress: list[Outcome]
-    ready_s: list[float]
+class Served(msgspec.Struct, frozen=True, kw_only=True):
+    """All rounds of one receiver. `memory_mb` is one per round."""
+
+    name: str
+    rounds: list[Outcome]
     memory_mb: list[float]
-
-    def ratios(self) -> list[float]:
-        """Give the rate of ingress as a share of bare aiohttp's, for each pair of rounds."""
-        return [ours.rate / bare.rate for bare, ours in zip(self.bare, self.ingress, strict=True) if bare.rate]
-
-    def cpu_ratios(self) -> list[float]:
-        """Give the same per second of CPU time: what other programs take from the service's core does not count."""
-        pairs = [(bare.cpu_us, ours.cpu_us) for bare, ours in zip(self.bare, self.ingress, strict=True)]
-        return [bare / ours for bare, ours in pairs if bare is not None and ours is not None]
 
     def failures(self) -> list[str]:
         """Tell of every answer that was not 2xx."""
-        rounds = [("bare aiohttp", self.bare), ("ingress", self.ingress)]
         return [
-            f"{name}, round {number}: {count} times {status}"
-            for name, outcomes in rounds
-            for number, outcome in enumerate(outcomes, start=1)
+            f"{self.name}, round {number}: {count} times {status}"
+            for number, outcome in enumerate(self.rounds, start=1)
             for status, count in outcome.failures.items()
         ]
+
+
+class IngressFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """Rounds of ingress and other receivers, in turns. `ready_s` is in seconds, one per start of ingress."""
+
+    connections: int
+    served: list[Served]
+    ready_s: list[float]
+    versions: dict[str, str] = {}
+
+    def of(self, name: str) -> list[Outcome]:
+        """Give the rounds of a receiver; none if it was left out."""
+        return next((one.rounds for one in self.served if one.name == name), [])
+
+    def failures(self) -> list[str]:
+        """Tell of every answer that was not 2xx."""
+        return [failure for one in self.served for failure in one.failures()]
 
 
 class Drain(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,24 +65,127 @@ class Drain(msgspec.Struct, frozen=True, kw_only=True):
         """Events settled per second."""
         return self.events / self.seconds
 
+    @property
+    def cpu_us(self) -> float | None:
+        """CPU time of the first process per event, in microseconds, where the system tells."""
+        used = self.busy.get("service")
+        return used / self.rate * 1e6 if used else None
 
-class ProcessorFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """Rounds of the processor. `ready_s` is in seconds, one per start."""
 
-    events: int
-    drains: list[Drain]
-    ready_s: list[float]
+class Drains(msgspec.Struct, frozen=True, kw_only=True):
+    """All rounds of one contender, with `jobs` each."""
+
+    name: str
+    jobs: int
+    rounds: list[Drain]
+
+
+class DrainFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """Contenders that took turns. `versions` is of the peers among them, `ready_s` of the processor: seconds, one per start."""
+
+    drains: list[Drains]
+    failures: list[str]
+    versions: dict[str, str] = {}
+    ready_s: list[float] = []
+
+    def of(self, name: str) -> list[Drain]:
+        """Give the rounds of a contender; none if it was left out."""
+        return next((drains.rounds for drains in self.drains if drains.name == name), [])
+
+    def problems(self) -> list[str]:
+        """Tell what failed, and of every event that became a dead letter."""
+        dead = [(one.name, sum(drain.dead for drain in one.rounds)) for one in self.drains]
+        return [*self.failures, *(f"{name}: {count} dead letters" for name, count in dead if count)]
+
+
+class Latency(msgspec.Struct, frozen=True, kw_only=True):
+    """What webhooks at `rate` per second took. `late_ms` is the most by which the load itself was behind."""
+
+    name: str
+    rate: int
+    answered: int
+    failures: dict[str, int]
+    late_ms: float
+    percentiles_ms: dict[str, float]
+
+
+class LatencyFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """All servers at all rates, `seconds` each."""
+
+    seconds: float
+    measured: list[Latency]
 
     def failures(self) -> list[str]:
-        """Tell of every event that became a dead letter."""
+        """Tell of every answer that was not 2xx."""
         return [
-            f"processor, round {number}: {drain.dead} dead letters"
-            for number, drain in enumerate(self.drains, start=1)
-            if drain.dead
+            f"{one.name} at {one.rate}/s: {count} times {what}" for one in self.measured for what, count in one.failures.items()
         ]
 
 
-def rates(rounds: list[Outcome] | list[Drain]) -> Spread:
+class Faulted(msgspec.Struct, frozen=True, kw_only=True):
+    """One stage that met one fault.
+
+    `broken_promises` were answered with a 2xx and never handled; `never_handled` are all those `sent` that were not, whatever
+    the answer: Twilio sends most of them only once. The fault came `fault_at_s` seconds after the first webhook was due.
+    """
+
+    name: str
+    fault: str
+    sent: int
+    acknowledged: int
+    refused: dict[str, int]
+    broken_promises: int
+    never_handled: int
+    p99_ms: float
+    worst_ms: float
+    fault_at_s: float
+    beats: list[Beat]
+
+
+class FaultFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """All stages and faults. A fault lasts `away_s` seconds."""
+
+    rate: int
+    seconds: float
+    away_s: float
+    faulted: list[Faulted]
+
+
+class Operations(msgspec.Struct, frozen=True, kw_only=True):
+    """What one event costs Redis when it is appended with `batch` - 1 others, its keys included."""
+
+    batch: int
+    us_per_event: float
+    bytes_per_event: float
+
+
+class OperationFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """Costs to Redis. `settled_us` is what reading and settling one event takes, in microseconds."""
+
+    events: int
+    appended: list[Operations]
+    settled_us: float
+
+
+class Loss(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the jobs of one subject in one scenario. `seconds` is until all were done; None if they never were."""
+
+    name: str
+    scenario: str
+    never: int
+    twice: int
+    seconds: float | None
+
+
+class LossFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """All subjects in all scenarios. A job counts as never done after `patience_s` seconds in which nothing was done."""
+
+    patience_s: float
+    losses: list[Loss]
+    failures: list[str]
+
+
+def rates(rounds: Sequence[Outcome | Drain]) -> Spread:
     """Sum up how fast the rounds were, per second."""
     return spread([one.rate for one in rounds])
 
@@ -80,3 +194,14 @@ def taken_by_others(one: Outcome | Drain) -> float | None:
     """Give the share of the service's core that other programs or the hypervisor took; None where nothing is pinned."""
     idle, used = one.idle.get("service core"), one.busy.get("service")
     return None if idle is None or used is None else max(0.0, 1 - idle - used)
+
+
+def ratios(ours: Sequence[Outcome | Drain], theirs: Sequence[Outcome | Drain]) -> list[float]:
+    """Give how many times as fast `ours` was as `theirs`, for each pair of rounds."""
+    return [one.rate / other.rate for one, other in zip(ours, theirs, strict=False) if other.rate]
+
+
+def cpu_ratios(ours: Sequence[Outcome | Drain], theirs: Sequence[Outcome | Drain]) -> list[float]:
+    """Give the same per second of CPU time: what other programs take from the service's core does not count."""
+    pairs = [(one.cpu_us, other.cpu_us) for one, other in zip(ours, theirs, strict=False)]
+    return [other / one for one, other in pairs if one and other]

@@ -1,8 +1,9 @@
-"""How many webhooks per second ingress takes, beside bare aiohttp on the same core."""
+"""How many webhooks per second ingress takes, beside other receivers on the same core."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from math import ceil
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -10,8 +11,10 @@ import msgspec
 from bench import machine, webhooks
 from bench.bed import Bed
 from bench.errors import NoAnswerError
-from bench.figures import IngressFigures
+from bench.figures import INGRESS, IngressFigures, Served
+from bench.peers.receivers import Receiver
 from bench.plan import Outcome, Plan
+from bench.private_redis import PrivateRedis, private_redis
 from bench.probes import accepts, is_ready
 from bench.processes import Child, free_port, module, running
 
@@ -29,20 +32,22 @@ class Target(msgspec.Struct):
 
     child: Child
     port: int
+    redis: PrivateRedis
     fastest: float = _RATE_BEFORE_KNOWN
 
 
 class IngressRounds:
-    """Takes turns between the two servers. `seconds` is how long one round is measured."""
+    """Takes turns between ingress and the receivers beside it. `seconds` is how long one round is measured."""
 
-    def __init__(self, bed: Bed, connections: int, seconds: float) -> None:
+    def __init__(self, bed: Bed, receivers: Sequence[Receiver], connections: int, seconds: float) -> None:
         self._bed = bed
+        self._receivers = receivers
         self._connections = connections
         self._seconds = seconds
         self._sent = 0
 
     def run(self, rounds: int) -> IngressFigures:
-        """Measure `rounds` pairs of rounds.
+        """Measure `rounds` rounds of each.
 
         Raises:
             BenchError: if a process ends or hangs.
@@ -50,13 +55,20 @@ class IngressRounds:
         """
         ready = self._starts()
         with ExitStack() as stack:
-            bare = stack.enter_context(self._bare())
-            ingress = stack.enter_context(self._ingress(ready))
-            self._bed.journal.note(f"ingress ready after {ready[-1]:.2f} s")
-            figures = IngressFigures(connections=self._connections, bare=[], ingress=[], ready_s=ready, memory_mb=[])
-            self._warm_up(bare, ingress)
+            disk = stack.enter_context(private_redis(self._bed.directory, self._bed.cores.rest, durable=True))
+            targets = [stack.enter_context(self._ingress(ready, self._bed.redis))]
+            targets.append(stack.enter_context(self._ingress(ready, disk, "fsync")))
+            targets += [stack.enter_context(self._receiver(one)) for one in self._receivers]
+            self._bed.journal.note(f"ingress ready after {ready[0]:.2f} s")
+            figures = IngressFigures(
+                connections=self._connections,
+                served=[Served(name=one.child.name, rounds=[], memory_mb=[]) for one in targets],
+                ready_s=ready,
+                versions={one.name: one.environment.version(one.package) for one in self._receivers},
+            )
+            self._warm_up(targets)
             for number in range(1, rounds + 1):
-                self._pair(f"{number}/{rounds}", bare, ingress, figures)
+                self._turn(f"{number}/{rounds}", targets, figures)
         return figures
 
     def _starts(self) -> list[float]:
@@ -64,26 +76,26 @@ class IngressRounds:
         self._bed.journal.doing("starting ingress")
         ready: list[float] = []
         for _ in range(STARTS - 1):
-            with self._ingress(ready):
+            with self._ingress(ready, self._bed.redis):
                 pass
         return ready
 
-    def _warm_up(self, bare: Target, ingress: Target) -> None:
+    def _warm_up(self, targets: Sequence[Target]) -> None:
         self._bed.journal.doing("warming up")
-        for target in (bare, ingress):
+        for target in targets:
             target.fastest = max(_LEAST_RATE, self._round(target, _WARM_UP_S).rate)
 
-    def _pair(self, turn: str, bare: Target, ingress: Target, figures: IngressFigures) -> None:
-        for target, outcomes in ((bare, figures.bare), (ingress, figures.ingress)):
-            self._bed.journal.doing(f"ingress, round {turn}: {target.child.name}")
+    def _turn(self, turn: str, targets: Sequence[Target], figures: IngressFigures) -> None:
+        for target, served in zip(targets, figures.served, strict=True):
+            self._bed.journal.doing(f"webhooks, round {turn}: {target.child.name}")
             outcome = self._round(target, self._seconds)
-            outcomes.append(outcome)
+            served.rounds.append(outcome)
             self._bed.journal.note(f"round {turn}: {_tell(target.child.name, outcome)}")
-        memory = machine.memory_mb(ingress.child.pid)
-        figures.memory_mb.extend([memory] if memory is not None else [])
+            memory = machine.memory_mb(target.child.pid)
+            served.memory_mb.extend([memory] if memory is not None else [])
 
     def _round(self, target: Target, seconds: float) -> Outcome:
-        self._bed.redis.empty()
+        target.redis.empty()
         plan = self._plan(target, seconds)
         self._sent += plan.requests
         try:
@@ -110,40 +122,54 @@ class IngressRounds:
             seconds=seconds,
             first=self._sent,
             requests=ceil(target.fastest * _HEADROOM * (seconds + _LEAD_IN_S)) + self._connections,
-            watched={"service": target.child.pid, "redis": self._bed.redis.pid},
+            watched={"service": target.child.pid, "redis": target.redis.pid},
             cores=self._bed.cores.named(),
         )
 
     @contextmanager
-    def _bare(self) -> Iterator[Target]:
-        port = free_port()
-        command = [*module("bench.peers.bare_aiohttp"), str(port), webhooks.TARGET]
-        with running("bare aiohttp", command, self._bed.directory, self._bed.cores.service) as child:
+    def _receiver(self, receiver: Receiver) -> Iterator[Target]:
+        port, redis = free_port(), self._bed.redis
+        settings = {
+            "REDIS_URL": redis.url,
+            "BENCH_PUBLIC_URL": webhooks.PUBLIC_URL,
+            "BENCH_TARGET": webhooks.TARGET,
+            "BENCH_TOKEN": webhooks.TOKEN,
+            "NODE_ENV": "production",
+        }
+        command = receiver.command(port)
+        with running(receiver.name, command, self._bed.directory, self._bed.cores.service, settings) as child:
             child.wait_until(lambda: accepts(port))
-            yield Target(child, port)
+            yield Target(child, port, redis)
 
     @contextmanager
-    def _ingress(self, ready: list[float]) -> Iterator[Target]:
+    def _ingress(self, ready: list[float], redis: PrivateRedis, durability: str = "memory") -> Iterator[Target]:
         """Run ingress, noting in `ready` after how many seconds it was."""
         port, admin_port = free_port(), free_port()
-        settings = {
-            "REDIS_URL": self._bed.redis.url,
-            "PUBLIC_URL": webhooks.PUBLIC_URL,
-            "TWILIO_AUTH_TOKEN": webhooks.TOKEN,
-            "INGRESS_HOST": "127.0.0.1",
-            "INGRESS_PORT": str(port),
-            "INGRESS_ADMIN_PORT": str(admin_port),
-            "INGRESS_SPOOL_PATH": str(self._bed.directory / "spool.db"),
-            "LOG_LEVEL": "warning",
-        }
-        with running("ingress", module("ingress"), self._bed.directory, self._bed.cores.service, settings) as child:
+        settings = ingress_settings(redis.url, port, admin_port, self._bed.directory / f"spool-{durability}.db")
+        settings["INGRESS_DURABILITY"] = durability
+        name = INGRESS if durability == "memory" else f"{INGRESS}, {durability}"
+        with running(name, module("ingress"), self._bed.directory, self._bed.cores.service, settings) as child:
             ready.append(child.wait_until(lambda: is_ready(admin_port)))
-            yield Target(child, port)
+            yield Target(child, port, redis)
+
+
+def ingress_settings(redis_url: str, port: int, admin_port: int, spool: Path) -> dict[str, str]:
+    """Give the environment variables of an ingress that believes the benchmark's webhooks."""
+    return {
+        "REDIS_URL": redis_url,
+        "PUBLIC_URL": webhooks.PUBLIC_URL,
+        "TWILIO_AUTH_TOKEN": webhooks.TOKEN,
+        "INGRESS_HOST": "127.0.0.1",
+        "INGRESS_PORT": str(port),
+        "INGRESS_ADMIN_PORT": str(admin_port),
+        "INGRESS_SPOOL_PATH": str(spool),
+        "LOG_LEVEL": "error",
+    }
 
 
 def _tell(name: str, outcome: Outcome) -> str:
     failed = sum(outcome.failures.values())
     return (
-        f"{name:<12} {outcome.rate:>8,.0f} requests/s, p50 {outcome.p50_ms:.1f} ms, p99 {outcome.p99_ms:.1f} ms"
+        f"{name:<16} {outcome.rate:>8,.0f} requests/s, p50 {outcome.p50_ms:.1f} ms, p99 {outcome.p99_ms:.1f} ms"
         f"{f', [red]{failed} failed[/red]' if failed else ''}{', ran out of requests' if outcome.ran_out else ''}"
     )

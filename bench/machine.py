@@ -71,17 +71,23 @@ def pin(pid: int, core: int | None) -> None:
 
 
 def memory_mb(pid: int, field: str = "VmRSS") -> float | None:
-    """Give the resident memory of a process in megabytes (10^6 bytes), now or, with "VmHWM", at its highest."""
-    for line in _read(_PROC / str(pid) / "status").splitlines():
-        if line.startswith(f"{field}:"):
-            return int(line.split()[1]) * 1024 / 1e6
-    return None
+    """Give the resident memory of a process and its children in megabytes (10^6), now or, with "VmHWM", at its highest."""
+    kilobytes = [found for member in session(pid) if (found := _status(member, field)) is not None]
+    return sum(kilobytes) * 1024 / 1e6 if kilobytes else None
 
 
 def cpu_seconds(pid: int) -> float | None:
-    """Give the CPU time that a process has used, in seconds, to a hundredth."""
-    fields = _read(_PROC / str(pid) / "stat").rpartition(")")[2].split()  # the name before it may hold spaces
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else None
+    """Give the CPU time that a process and its children have used, in seconds, to a hundredth."""
+    ticks = [found for member in session(pid) if (found := _ticks(member)) is not None]
+    return sum(ticks) / os.sysconf("SC_CLK_TCK") if ticks else None
+
+
+def session(pid: int) -> list[int]:
+    """Give the processes of the session that `pid` leads, which is what the benchmark starts; or `pid` alone."""
+    if not _stat(pid) or int(_stat(pid)[3]) != pid:
+        return [pid]
+    members = [int(folder.name) for folder in _PROC.iterdir() if folder.name.isdigit()]
+    return [member for member in members if (fields := _stat(member)) and int(fields[3]) == pid]
 
 
 def idle_seconds(core: int) -> float | None:
@@ -91,6 +97,20 @@ def idle_seconds(core: int) -> float | None:
             _user, _nice, _system, idle, iowait = line.split()[1:6]
             return (int(idle) + int(iowait)) / os.sysconf("SC_CLK_TCK")
     return None
+
+
+def _stat(pid: int) -> list[str]:
+    return _read(_PROC / str(pid) / "stat").rpartition(")")[2].split()  # the name before it may hold spaces
+
+
+def _ticks(pid: int) -> int | None:
+    fields = _stat(pid)
+    return int(fields[11]) + int(fields[12]) if fields else None
+
+
+def _status(pid: int, field: str) -> int | None:
+    lines = _read(_PROC / str(pid) / "status").splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith(f"{field}:")), None)
 
 
 def _usable_cores() -> list[int]:

@@ -31,28 +31,39 @@ class PrivateRedis:
 
 
 @contextmanager
-def private_redis(directory: Path, core: int | None) -> Iterator[PrivateRedis]:
-    """Run a server on `core` for as long as the context lasts.
+def private_redis(directory: Path, core: int | None, *, durable: bool = False) -> Iterator[PrivateRedis]:
+    """Run a server on `core` for as long as the context lasts; a durable one has every write on disk before it answers.
 
     Raises:
         NoRedisError: if there is no server to run.
 
     """
     port = free_port()
-    settings = {
-        "port": str(port),
-        "bind": "127.0.0.1",
-        "dir": str(directory),
-        "save": "",
-        "appendonly": "no",
-        "maxmemory-policy": "noeviction",
-        "loglevel": "warning",
-    }
-    command = [str(find_server()), *(word for name, value in settings.items() for word in (f"--{name}", value))]
-    with running("redis-server", command, directory, core) as child:
+    command = server_command(port, directory, durable=durable)
+    with running("redis-durable" if durable else "redis-server", command, directory, core) as child:
         child.wait_until(lambda: accepts(port))
         server = PrivateRedis(child, port)
         try:
             yield server
         finally:
             server.client.close()
+
+
+def server_command(port: int, directory: Path, *, durable: bool) -> list[str]:
+    """Give the command that runs a server on loopback.
+
+    Raises:
+        NoRedisError: if there is no server to run.
+
+    """
+    settings = {
+        "port": str(port),
+        "bind": "127.0.0.1",
+        "dir": str(directory),
+        "save": "",
+        "appendonly": "yes" if durable else "no",
+        "appendfsync": "always",
+        "maxmemory-policy": "noeviction",
+        "loglevel": "warning",
+    }
+    return [str(find_server()), *(word for name, value in settings.items() for word in (f"--{name}", value))]

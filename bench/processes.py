@@ -6,17 +6,18 @@ has `setpriv`, the kernel kills them too should the benchmark itself be killed.
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from bench.errors import ChildDiedError, TooSlowError
-from bench.machine import pin
+from bench.machine import pin, session
 
 ROOT: Final = Path(__file__).parent.parent
 _STOP_S: Final = 5.0
@@ -77,6 +78,13 @@ class Child:
         if self._process.returncode != 0:
             raise ChildDiedError(self.name, self._process.returncode, self.written())
         return answer
+
+    def kill(self) -> None:
+        """End it and its children at once, as a crash of the machine would."""
+        for member in session(self.pid):
+            with suppress(ProcessLookupError):
+                os.kill(member, signal.SIGKILL)
+        self._process.wait()
 
     def stop(self) -> None:
         """End it: politely, and after 5 s or a second Ctrl-C at once."""

@@ -1,6 +1,6 @@
 """The result: a table for people, and all raw figures as JSON."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from statistics import median
@@ -11,10 +11,19 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from bench.figures import Drain, IngressFigures, ProcessorFigures, taken_by_others
+from bench.figures import (
+    Drain,
+    DrainFigures,
+    FaultFigures,
+    IngressFigures,
+    LatencyFigures,
+    LossFigures,
+    OperationFigures,
+    taken_by_others,
+)
 from bench.machine import Machine
 from bench.plan import Outcome
-from bench.targets import Row, ingress_rows, processor_rows
+from bench.targets import Row, ingress_rows, operation_rows, peer_rows, variant_rows
 
 _CALM: Final = 0.05
 """Up to this share of the service's core taken by others, a measurement counts as undisturbed."""
@@ -27,13 +36,22 @@ class Report(msgspec.Struct, kw_only=True):
     machine: Machine
     pinned: bool
     ingress: IngressFigures | None = None
-    processor: ProcessorFigures | None = None
+    peers: DrainFigures | None = None
+    variants: DrainFigures | None = None
+    losses: LossFigures | None = None
+    operations: OperationFigures | None = None
+    latency: LatencyFigures | None = None
+    faults: FaultFigures | None = None
     problems: list[str] = []
 
     def rows(self) -> list[Row]:
         """Give all that can be summed up."""
-        rows = ingress_rows(self.ingress) if self.ingress else []
-        return [*rows, *(processor_rows(self.processor) if self.processor else [])]
+        return [
+            *(ingress_rows(self.ingress) if self.ingress else []),
+            *(peer_rows(self.peers) if self.peers else []),
+            *(variant_rows(self.variants) if self.variants else []),
+            *(operation_rows(self.operations) if self.operations else []),
+        ]
 
 
 def show_machine(console: Console, machine: Machine) -> None:
@@ -46,9 +64,7 @@ def show_machine(console: Console, machine: Machine) -> None:
 
 def show(console: Console, report: Report) -> None:
     """Print the table, who was busy, and the problems."""
-    table = Table(
-        "", "median", "min", "max", "target now", "later", box=SIMPLE, pad_edge=False, show_edge=False, collapse_padding=True
-    )
+    table = Table("", "median", "min", "max", "target", box=SIMPLE, pad_edge=False, show_edge=False, collapse_padding=True)
     for column in table.columns:
         column.no_wrap = True
         column.justify = "right" if column.header else "left"
@@ -56,6 +72,8 @@ def show(console: Console, report: Report) -> None:
         table.add_row(*_cells(row))
     if table.rows:
         console.print(table)
+    for further in _further_tables(report):
+        console.print(further)
     for line in _busy_lines(report):
         console.print(line, highlight=False, soft_wrap=True)
     for problem in report.problems:
@@ -70,27 +88,77 @@ def save(report: Report, directory: Path) -> Path:
     return file
 
 
+def _further_tables(report: Report) -> Iterator[Table]:
+    """Give a table for whatever is no row of medians."""
+    if report.latency:
+        yield _latency_table(report.latency)
+    if report.faults:
+        yield _fault_table(report.faults)
+    if report.losses:
+        yield _loss_table(report.losses)
+
+
+def _latency_table(figures: LatencyFigures) -> Table:
+    """Lay out the percentiles, a line for each server and rate."""
+    shares = list(figures.measured[0].percentiles_ms)
+    names = ["max" if share == "100.0" else f"p{float(share):g}" for share in shares]
+    table = Table("per s", "ms since it was due", *names, "late", box=SIMPLE, pad_edge=False, show_edge=False)
+    _narrow(table)
+    for one in figures.measured:
+        late = f"{one.late_ms:.1f}" if one.late_ms else ""
+        table.add_row(f"{one.rate:,}", one.name, *(f"{one.percentiles_ms[share]:.1f}" for share in shares), late)
+    return table
+
+
+def _fault_table(figures: FaultFigures) -> Table:
+    """Lay out what the faults did, a line for each."""
+    title = f"of {figures.faulted[0].sent:,}"
+    table = Table(title, "", "2xx", "lost", "of 2xx", "p99, ms", "max, ms", box=SIMPLE, pad_edge=False, show_edge=False)
+    _narrow(table)
+    for one in figures.faulted:
+        counts = [f"{count:,}" for count in (one.acknowledged, one.never_handled, one.broken_promises)]
+        table.add_row(one.fault, one.name, *counts, f"{one.p99_ms:,.0f}", f"{one.worst_ms:,.0f}")
+    return table
+
+
+def _loss_table(figures: LossFigures) -> Table:
+    """Lay out what was lost, a line for each subject and scenario."""
+    table = Table("600 jobs", "", "never done", "done twice", "all done, s", box=SIMPLE, pad_edge=False, show_edge=False)
+    _narrow(table)
+    for loss in figures.losses:
+        seconds = f"{loss.seconds:.1f}" if loss.seconds is not None else "never"
+        table.add_row(loss.scenario, loss.name, str(loss.never), str(loss.twice), seconds)
+    return table
+
+
+def _narrow(table: Table) -> None:
+    """Keep every cell on one line, and figures to the right."""
+    table.collapse_padding = True
+    for column in table.columns:
+        column.no_wrap = True
+        column.justify = "left" if column in table.columns[:2] else "right"
+
+
 def _cells(row: Row) -> list[str]:
     value = row.value
     figures = [f"{figure:,.{row.decimals}f}" for figure in (value.median, value.least, value.greatest)]
-    return [row.what, *figures, _target(row, row.now), _target(row, row.later)]
+    return [row.what, *figures, _target(row)]
 
 
-def _target(row: Row, target: float | None) -> str:
-    if target is None:
+def _target(row: Row) -> str:
+    if row.met is None:
         return ""
-    colour = "green" if row.meets(target) else "red"
-    verdict = "yes" if row.meets(target) else "no"
-    return f"{'≤' if row.at_most else '≥'} {target:,g} [{colour}]{verdict}[/{colour}]"
+    verdict = "[green]yes[/green]" if row.met else "[red]no[/red]"
+    return f"{'≤' if row.at_most else '≥'} {row.target:,g} {verdict}"
 
 
 def _busy_lines(report: Report) -> list[str]:
     """Tell, for each kind of round, who used the cores: a service below 100 % was held up by something else."""
     lines = []
     if report.ingress:
-        lines += [_busy("bare aiohttp", report.ingress.bare), _busy("ingress", report.ingress.ingress)]
-    if report.processor:
-        lines.append(_busy("processor", report.processor.drains))
+        lines += [_busy(one.name, one.rounds) for one in report.ingress.served if one.rounds]
+    for figures in (report.peers, report.variants):
+        lines += [_busy(one.name, one.rounds) for one in figures.drains if one.rounds] if figures else []
     return lines
 
 

@@ -1,9 +1,32 @@
-"""What is to be reached: now, with the first milestone, and later. Pure."""
+"""What is to be reached. Pure."""
+
+from typing import Final
 
 import msgspec
 
-from bench.figures import IngressFigures, ProcessorFigures, rates
+from bench.drain.parts import HOOKLINE
+from bench.figures import (
+    INGRESS,
+    Drain,
+    DrainFigures,
+    Drains,
+    IngressFigures,
+    OperationFigures,
+    Served,
+    cpu_ratios,
+    rates,
+    ratios,
+)
+from bench.peers.receivers import BARE
+from bench.plan import Outcome
 from bench.spread import Spread, spread
+
+_TIMES: Final = {"FastStream": 6.0, "taskiq-redis": 6.0, "streaq": 6.0, "arq": 6.0, "BullMQ": 1.5}
+"""How many times as fast as each peer the processor is to be."""
+_FASTER: Final = {BARE: 0.65, "FastAPI": 6.0, "Fastify": 1.15}
+"""How many times as fast as each receiver ingress is to be."""
+_STEADY: Final = dict.fromkeys(("8 partitions, 10k", "8 partitions, 1M", "1 partition", "64 partitions"), 0.85)
+"""What share of its speed the processor is to keep, whatever the backlog and the partitions."""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -12,48 +35,99 @@ class Row(msgspec.Struct, frozen=True):
     what: str
     value: Spread
     decimals: int
-    now: float | None = None
-    later: float | None = None
+    target: float | None = None
     at_most: bool = False
 
-    def meets(self, target: float) -> bool:
-        """Tell whether the median reaches `target`."""
-        return self.value.median <= target if self.at_most else self.value.median >= target
+    @property
+    def met(self) -> bool | None:
+        """Whether the median reaches the target; None if there is none."""
+        if self.target is None:
+            return None
+        return self.value.median <= self.target if self.at_most else self.value.median >= self.target
 
 
 def ingress_rows(figures: IngressFigures) -> list[Row]:
-    """Put the figures of ingress beside their targets."""
+    """Put ingress beside other receivers: requests per second, p99, memory, then how many times as fast ingress is."""
+    ours = figures.of(INGRESS)
     return [
-        Row("bare aiohttp, requests/s", rates(figures.bare), 0),
-        Row("ingress, requests/s", rates(figures.ingress), 0),
-        *_optional("ingress / bare aiohttp", figures.ratios(), 2, now=0.45, later=0.65),
-        *_optional("the same per CPU second", figures.cpu_ratios(), 2),
-        Row("bare aiohttp p99, ms", spread([one.p99_ms for one in figures.bare]), 1),
-        Row("ingress p50, ms", spread([one.p50_ms for one in figures.ingress]), 1),
-        Row("ingress p99, ms", spread([one.p99_ms for one in figures.ingress]), 1),
-        *_optional("ingress memory, MB", figures.memory_mb, 1, now=70, later=70, at_most=True),
-        *_optional("ingress start, s", figures.ready_s, 2, now=1, later=1, at_most=True),
+        *_optional("ingress start, s", figures.ready_s, 2, target=1, at_most=True),
+        *(row for one in figures.served for row in _served_rows(ours, one, figures.versions.get(one.name, ""))),
     ]
 
 
-def processor_rows(figures: ProcessorFigures) -> list[Row]:
-    """Put the figures of the processor beside their targets."""
-    memory = [drain.memory_mb for drain in figures.drains if drain.memory_mb is not None]
+def _served_rows(ours: list[Outcome], one: Served, version: str) -> list[Row]:
+    name = f"{one.name} {version}".strip()
+    own = one.name.startswith(INGRESS)
+    target = 70 if own else None
     return [
-        Row("processor, events/s", rates(figures.drains), 0, now=8_000, later=20_000),
-        *_optional("processor memory, MB", memory, 1, now=100, later=100, at_most=True),
-        *_optional("processor start, s", figures.ready_s, 2, now=1, later=1, at_most=True),
+        Row(f"{name}, requests/s", rates(one.rounds), 0),
+        Row("  p50, ms", spread([outcome.p50_ms for outcome in one.rounds]), 1),
+        Row("  p99, ms", spread([outcome.p99_ms for outcome in one.rounds]), 1),
+        *_optional("  memory, MB", one.memory_mb, 1, target, at_most=True),
+        *(_own_rows(ours, one) if own else _times_rows(ours, one)),
+    ]
+
+
+def _own_rows(ours: list[Outcome], one: Served) -> list[Row]:
+    """Put another durability beside the default one."""
+    return _optional("  / ingress", ratios(one.rounds, ours), 2, target=0.7) if one.name != INGRESS else []
+
+
+def _times_rows(ours: list[Outcome], one: Served) -> list[Row]:
+    return [
+        *_optional(f"  ingress / {one.name}", ratios(ours, one.rounds), 2, target=_FASTER.get(one.name)),
+        *_optional("  the same per CPU second", cpu_ratios(ours, one.rounds), 2),
+    ]
+
+
+def peer_rows(figures: DrainFigures) -> list[Row]:
+    """Put the processor beside its peers: jobs per second, then how many times as fast it is."""
+    ours = figures.of(HOOKLINE)
+    memory = [drain.memory_mb for drain in ours if drain.memory_mb is not None]
+    theirs = [one for one in figures.drains if one.name != HOOKLINE and one.rounds]
+    return [
+        *_optional("processor, jobs/s", [drain.rate for drain in ours], 0, target=20_000),
+        *_optional("processor memory, MB", memory, 1, target=100, at_most=True),
+        *_optional("processor start, s", figures.ready_s, 2, target=1, at_most=True),
+        *(row for one in theirs for row in _beside(ours, one, figures.versions.get(one.name, ""))),
+    ]
+
+
+def variant_rows(figures: DrainFigures) -> list[Row]:
+    """Put each setting of the processor beside the first."""
+    basis = figures.drains[0]
+    return [
+        row
+        for one in figures.drains
+        if one.rounds
+        for row in (
+            Row(f"processor, {one.name}, jobs/s", rates(one.rounds), 0),
+            *_optional(
+                "  / " + basis.name, ratios(one.rounds, basis.rounds) if one is not basis else [], 2, _STEADY.get(one.name)
+            ),
+        )
+    ]
+
+
+def operation_rows(figures: OperationFigures) -> list[Row]:
+    """Tell what an event costs Redis."""
+    return [
+        *(Row(f"Redis, append in {one.batch}, us each", spread([one.us_per_event]), 1) for one in figures.appended),
+        Row("Redis, read and settle, us each", spread([figures.settled_us]), 1),
+        Row("Redis, bytes each at rest", spread([one.bytes_per_event for one in figures.appended]), 0),
+    ]
+
+
+def _beside(ours: list[Drain], peer: Drains, version: str) -> list[Row]:
+    return [
+        Row(f"{peer.name} {version}, jobs/s", rates(peer.rounds), 0),
+        *_optional(f"  processor / {peer.name}", ratios(ours, peer.rounds), 2, target=_TIMES.get(peer.name)),
+        *_optional("  the same per CPU second", cpu_ratios(ours, peer.rounds), 2),
     ]
 
 
 def _optional(
-    what: str,
-    values: list[float],
-    decimals: int,
-    *,
-    now: float | None = None,
-    later: float | None = None,
-    at_most: bool = False,
+    what: str, values: list[float], decimals: int, target: float | None = None, *, at_most: bool = False
 ) -> list[Row]:
     """Give a row, or none where this machine cannot tell the values."""
-    return [Row(what, spread(values), decimals, now, later, at_most)] if values else []
+    return [Row(what, spread(values), decimals, target, at_most)] if values else []

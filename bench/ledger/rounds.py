@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from bench.backlog import PARTITIONS, Backlog
+from bench.drain.backlog import Backlog
 from bench.errors import TooSlowError
 from bench.machine import Cores, cpu_seconds
 from bench.private_redis import PrivateRedis
@@ -17,6 +17,7 @@ from bench.probes import is_ready
 from bench.processes import Child, free_port, module, running
 from shared import keys
 
+_PARTITIONS: Final = 8
 _LOOK_S: Final = 0.02
 _STALLED_S: Final = 30.0
 
@@ -39,7 +40,7 @@ class LedgerRounds:
         self._cores = cores
         self._redis = redis
         self._events = events
-        self._backlog = Backlog(redis)
+        self._backlog = Backlog(redis, _PARTITIONS)
 
     def run(self, database_url: str | None) -> Round:
         """Settle a backlog with a ledger in that database, or without one.
@@ -52,8 +53,8 @@ class LedgerRounds:
         admin_port = free_port()
         settings = {
             "REDIS_URL": self._redis.url,
-            "HOOKLINE_PARTITIONS": str(PARTITIONS),
-            "PROCESSOR_HANDLERS": "bench.noop:handlers",
+            "HOOKLINE_PARTITIONS": str(_PARTITIONS),
+            "PROCESSOR_HANDLERS": "bench.drain.handlers:noop",
             "PROCESSOR_ADMIN_PORT": str(admin_port),
             "LOG_LEVEL": "warning",
             **({} if database_url is None else {"DATABASE_URL": database_url}),
@@ -67,7 +68,7 @@ class LedgerRounds:
         return Round(settled_rate, settled_cpu, written, written_cpu, left)
 
     def _waiting(self) -> int:
-        return sum(int(self._redis.client.xlen(keys.ledger(partition))) for partition in range(PARTITIONS))
+        return sum(int(self._redis.client.xlen(keys.ledger(partition))) for partition in range(_PARTITIONS))
 
 
 class _Drain:

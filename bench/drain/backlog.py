@@ -15,9 +15,8 @@ from shared.broker.url import parse_redis_url
 from shared.clock import SystemClock
 from shared.event import Event, new_event_id
 from shared.logs import get_logger
-from shared.topics import DEFAULT_TOPICS, MESSAGES
+from shared.topics import MESSAGES
 
-PARTITIONS: Final = 8
 _BATCH: Final = 200
 _TIMEOUT_S: Final = 5.0
 _DEDUPE_WINDOW_S: Final = 3600
@@ -29,12 +28,13 @@ return entries
 
 
 class Backlog:
-    """The events in `redis` that are not yet settled."""
+    """The inbound messages in `redis` that are not yet settled."""
 
-    def __init__(self, redis: PrivateRedis) -> None:
+    def __init__(self, redis: PrivateRedis, partitions: int) -> None:
         self._redis = redis
-        self._streams = [keys.topic(partition, topic) for partition in range(PARTITIONS) for topic in DEFAULT_TOPICS]
-        self._dead = [keys.dead(partition) for partition in range(PARTITIONS)]
+        self._partitions = partitions
+        self._streams = [keys.topic(partition, MESSAGES) for partition in range(partitions)]
+        self._dead = [keys.dead(partition) for partition in range(partitions)]
 
     def fill(self, events: int) -> None:
         """Forget everything, then append `events` inbound messages of many conversations in turn.
@@ -45,20 +45,27 @@ class Backlog:
 
         """
         self._redis.empty()
-        asyncio.run(_append(self._redis.url, events))
+        asyncio.run(append(self._redis.url, self._partitions, events))
         if self.entries() != events:
             raise BenchError(f"The streams hold {self.entries()} events after {events} were appended.")
 
     def entries(self) -> int:
-        """Count what is in the topic streams, in one cheap call."""
+        """Count what is in the streams, in one cheap call."""
         return self._count(self._streams)
 
     def dead(self) -> int:
         """Count the dead letters."""
         return self._count(self._dead)
 
+    def owners(self) -> int:
+        """Count the processors that own a partition."""
+        pipe = self._redis.client.pipeline(transaction=False)
+        for partition in range(self._partitions):
+            pipe.hget(keys.lease(partition), "owner")
+        return len({owner for owner in pipe.execute() if owner})
+
     def is_settled(self) -> bool:
-        """Tell whether no topic stream has any entry, not even a pending one."""
+        """Tell whether no stream has any entry, not even a pending one."""
         return not self.entries() and not any(self._pending(stream) for stream in self._streams)
 
     def _count(self, streams: Sequence[str]) -> int:
@@ -72,14 +79,20 @@ class Backlog:
         return bool(self._redis.client.execute_command("EXISTS", stream))
 
 
-async def _append(url: str, events: int) -> None:
+async def append(url: str, partitions: int, events: int, batch: int = _BATCH) -> None:
+    """Append `events` inbound messages, `batch` in a call.
+
+    Raises:
+        BenchError: if not all are taken.
+
+    """
     clock = SystemClock()
-    redis = RedisConnectionManager(RedisOptions(parse_redis_url(url)), PARTITIONS, clock, get_logger("bench"))
-    appender = Appender(redis, PARTITIONS, _DEDUPE_WINDOW_S, backlog_limit=2 * events * PARTITIONS)
+    redis = RedisConnectionManager(RedisOptions(parse_redis_url(url)), partitions, clock, get_logger("bench"))
+    appender = Appender(redis, partitions, _DEDUPE_WINDOW_S, backlog_limit=2 * events * partitions)
     try:
-        for start in range(0, events, _BATCH):
-            batch = [(MESSAGES, _event(number, clock.now_ms())) for number in range(start, min(start + _BATCH, events))]
-            if set(await appender.append(batch, _TIMEOUT_S)) != {Appended.NEW}:
+        for start in range(0, events, batch):
+            messages = [(MESSAGES, _event(number, clock.now_ms())) for number in range(start, min(start + batch, events))]
+            if set(await appender.append(messages, _TIMEOUT_S)) != {Appended.NEW}:
                 raise BenchError("Redis refused events or took them for duplicates, although it was empty.")
     finally:
         await redis.close()

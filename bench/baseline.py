@@ -1,0 +1,57 @@
+"""Comparing ratios with those of an earlier run, so that a fall is seen. Absolute figures tell of the machine.
+
+The ratios are per second of CPU time, which other programs on the same cores disturb least.
+"""
+
+from pathlib import Path
+from statistics import median
+from typing import Final, NamedTuple
+
+import msgspec
+
+from bench.drain.parts import HOOKLINE
+from bench.figures import INGRESS, cpu_ratios
+from bench.report import Report
+
+BASELINE: Final = Path(__file__).with_name("baseline.json")
+_TOLERATED: Final = 0.15
+
+
+class Fall(NamedTuple):
+    """A ratio that is lower than it was."""
+
+    name: str
+    before: float
+    now: float
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.now:.2f}, which was {self.before:.2f}: a fall of {1 - self.now / self.before:.0%}"
+
+
+def ratios_of(report: Report) -> dict[str, float]:
+    """Give the median of each ratio that the report has."""
+    ratios: dict[str, list[float]] = {}
+    if report.ingress:
+        ours = report.ingress.of(INGRESS)
+        ratios |= {
+            f"ingress / {one.name}": cpu_ratios(ours, one.rounds) for one in report.ingress.served if one.name != INGRESS
+        }
+    if report.peers:
+        drains = report.peers.of(HOOKLINE)
+        ratios |= {
+            f"processor / {one.name}": cpu_ratios(drains, one.rounds) for one in report.peers.drains if one.name != HOOKLINE
+        }
+    return {name: round(median(values), 3) for name, values in ratios.items() if values}
+
+
+def write(report: Report) -> None:
+    """Make the ratios of `report` those to compare with."""
+    BASELINE.write_bytes(msgspec.json.format(msgspec.json.encode(ratios_of(report))) + b"\n")
+
+
+def falls(report: Report) -> list[Fall]:
+    """Give the ratios that fell by more than 15 %; those that either side lacks are not compared."""
+    before = msgspec.json.decode(BASELINE.read_bytes(), type=dict[str, float])
+    now = ratios_of(report)
+    common = [Fall(name, before[name], now[name]) for name in before if name in now]
+    return [fall for fall in common if fall.now < (1 - _TOLERATED) * fall.before]

@@ -1,0 +1,1 @@
+"""How fast a backlog is worked off: by the processor, and by what people would use instead."""

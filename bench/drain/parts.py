@@ -1,0 +1,60 @@
+"""What is raced: the processor beside its peers, and the processor beside itself in other settings."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from bench.bed import Bed
+from bench.drain.contender import Contender
+from bench.drain.hookline import HooklineDrain, Setting
+from bench.drain.peer import PeerDrain
+from bench.drain.rounds import race
+from bench.figures import DrainFigures
+from bench.peers.usable import usable
+from bench.scale import Scale
+
+HOOKLINE: Final = "Hookline"
+BASIS: Final = "8 partitions, 100k"
+_JOBS: Final = 100_000
+_STARTS: Final = 3
+
+
+def beside_peers(bed: Bed, scale: Scale) -> DrainFigures:
+    """Race the processor against everything that can be installed."""
+    peers, failures = usable(bed)
+    hookline = HooklineDrain(bed, Setting(HOOKLINE, int(_JOBS * scale.jobs)))
+    ready = _starts(bed, hookline)
+    contenders: list[Contender] = [hookline, *(PeerDrain(bed, peer, int(peer.drained * scale.jobs)) for peer in peers)]
+    figures = race(bed, contenders, scale.drain_rounds)
+    versions = {peer.name: peer.environment.version(peer.package) for peer in peers}
+    return msgspec.structs.replace(figures, failures=failures + figures.failures, versions=versions, ready_s=ready)
+
+
+def beside_itself(bed: Bed, scale: Scale) -> DrainFigures:
+    """Race the processor in one setting against itself in others, each of which differs in one thing."""
+    figures = race(bed, [HooklineDrain(bed, setting) for setting in _settings(scale)], scale.drain_rounds)
+    if not scale.long:
+        return figures
+    million = race(bed, [HooklineDrain(bed, Setting("8 partitions, 1M", 1_000_000))], 1)
+    return DrainFigures(drains=[*figures.drains, *million.drains], failures=figures.failures + million.failures)
+
+
+def _settings(scale: Scale) -> Sequence[Setting]:
+    jobs = int(_JOBS * scale.jobs)
+    return (
+        Setting(BASIS, jobs),
+        Setting("8 partitions, 10k", jobs // 10),
+        Setting("1 partition", jobs, partitions=1),
+        Setting("64 partitions", jobs, partitions=64),
+        Setting("unordered topic", jobs, ordered=False),
+        Setting("1 % fail once", jobs, handlers="failing"),
+        Setting("handlers of 5 ms", jobs // 2, handlers="five_ms"),
+        *((Setting("2 processes", 4 * jobs, processes=2),) if scale.long else ()),
+    )
+
+
+def _starts(bed: Bed, hookline: HooklineDrain) -> list[float]:
+    """Start the processor a few times with nothing to do: how long until it is ready?"""
+    bed.journal.doing("starting the processor")
+    return [hookline.start() for _ in range(_STARTS)]

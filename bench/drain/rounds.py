@@ -1,0 +1,33 @@
+"""Contenders in turns: everyone once, then everyone again, so that whatever else the machine does meets all of them."""
+
+from collections.abc import Sequence
+
+from bench.bed import Bed
+from bench.drain.contender import Contender
+from bench.drain.stopwatch import Stopwatch
+from bench.errors import BenchError
+from bench.figures import Drain, DrainFigures, Drains
+
+
+def race(bed: Bed, contenders: Sequence[Contender], rounds: int) -> DrainFigures:
+    """Measure `rounds` rounds; one that fails is told, and does not run again."""
+    figures = DrainFigures(drains=[Drains(name=one.name, jobs=one.jobs, rounds=[]) for one in contenders], failures=[])
+    stopwatch = Stopwatch(bed)
+    fit = list(zip(contenders, figures.drains, strict=True))
+    for number in range(1, rounds + 1):
+        for pair in list(fit):
+            contender, drains = pair
+            bed.journal.doing(f"round {number}/{rounds}: {contender.name} works off {contender.jobs:,} jobs")
+            try:
+                drains.rounds.append(stopwatch.time(contender))
+            except BenchError as error:
+                figures.failures.append(f"{contender.name}: {error}")
+                fit.remove(pair)
+                continue
+            bed.journal.note(f"round {number}/{rounds}: {_tell(contender.name, drains.rounds[-1])}")
+    return figures
+
+
+def _tell(name: str, drain: Drain) -> str:
+    dead = f", [red]{drain.dead} dead letters[/red]" if drain.dead else ""
+    return f"{name:<28} {drain.rate:>8,.0f} jobs/s{dead}"

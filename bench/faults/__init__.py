@@ -1,0 +1,1 @@
+"""What senders and handlers notice of a fault: Hookline beside a handler that does its work inside the request."""

@@ -1,0 +1,117 @@
+"""One stage, one fault, a constant rate of webhooks before, during and after it."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import msgspec
+from hdrh.histogram import HdrHistogram
+
+from bench.bed import Bed
+from bench.faults.redis import FaultyRedis
+from bench.faults.stage import STAGES, Stage
+from bench.figures import Faulted, FaultFigures
+from bench.latency.plan import OpenOutcome, OpenPlan
+from bench.losses.record import read
+from bench.processes import module, running
+
+RATE: Final = 200
+SECONDS: Final = 12.0
+FAULT_AT_S: Final = 4.0
+AWAY_S: Final = 3.0
+_CONNECTIONS: Final = 200
+_TIMEOUT_S: Final = 60.0
+_DRAIN_S: Final = 40.0
+_AFTERWARDS_S: Final = 2.0
+
+
+class Fault(StrEnum):
+    """What happens at 4 s, for 3 s."""
+
+    NONE = "none"
+    STALLED = "Redis stalled"
+    KILLED = "Redis killed"
+    WORKER = "handler killed"
+
+
+def faults(bed: Bed) -> FaultFigures:
+    """Try both stages with every fault.
+
+    Raises:
+        BenchError: if a process ends or hangs.
+
+    """
+    faulted = []
+    for fault in Fault:
+        for name in STAGES:
+            bed.journal.doing(f"fault: {fault}, {name}")
+            faulted.append(_try(bed, name, fault))
+            bed.journal.note(_tell(faulted[-1]))
+    return FaultFigures(rate=RATE, seconds=SECONDS, away_s=AWAY_S, faulted=faulted)
+
+
+def _try(bed: Bed, name: str, fault: Fault) -> Faulted:
+    with TemporaryDirectory(prefix="hookline-faults-") as directory, ExitStack() as stack:
+        own = bed._replace(directory=Path(directory))
+        redis = FaultyRedis(stack, own.directory, own.cores.rest)
+        record = own.directory / "record"
+        stage = STAGES[name](own, stack, redis, record)
+        stage.open()
+        with ThreadPoolExecutor(1) as beside:  # what the fault starts must not end with a thread, as `setpriv` would have it
+            load = beside.submit(_load, own, stage.port)
+            time.sleep(FAULT_AT_S)
+            acted_at = time.time()
+            _act(fault, redis, stage)
+            outcome = load.result()
+        done = _done(record, outcome)
+    return _sum_up(name, fault, outcome, acted_at, done)
+
+
+def _act(fault: Fault, redis: FaultyRedis, stage: Stage) -> None:
+    if fault is Fault.STALLED:
+        redis.stall(AWAY_S)
+    elif fault is Fault.KILLED:
+        redis.kill(AWAY_S)
+    elif fault is Fault.WORKER:
+        stage.kill_worker(AWAY_S)
+
+
+def _load(bed: Bed, port: int) -> OpenOutcome:
+    plan = OpenPlan(port=port, connections=_CONNECTIONS, rate=RATE, lead_in_s=0.0, seconds=SECONDS, first=0)
+    with running("open load", module("bench.latency.load"), bed.directory, bed.cores.rest, pipes=True) as load:
+        answer = load.talk(msgspec.json.encode(plan), _TIMEOUT_S)
+    return msgspec.json.decode(answer, type=OpenOutcome)
+
+
+def _done(record: Path, outcome: OpenOutcome) -> set[int]:
+    """Give the messages that were handled, once all that were acknowledged are among them, or after a long time."""
+    acknowledged, deadline = set(outcome.acknowledged), time.monotonic() + _DRAIN_S
+    while not acknowledged <= (done := set(read(record).done)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(_AFTERWARDS_S)  # those that were not acknowledged may be done, too
+    return done | set(read(record).done)
+
+
+def _sum_up(name: str, fault: Fault, outcome: OpenOutcome, acted_at: float, done: set[int]) -> Faulted:
+    histogram = HdrHistogram.decode(outcome.histogram)
+    return Faulted(
+        name=name,
+        fault=fault,
+        sent=int(RATE * SECONDS),
+        acknowledged=len(outcome.acknowledged),
+        refused=outcome.failures,
+        broken_promises=len(set(outcome.acknowledged) - done),
+        never_handled=int(RATE * SECONDS) - len(done),
+        p99_ms=histogram.get_value_at_percentile(99.0) / 1000,
+        fault_at_s=acted_at - outcome.began_at,
+        worst_ms=histogram.get_max_value() / 1000,
+        beats=outcome.beats,
+    )
+
+
+def _tell(one: Faulted) -> str:
+    return f"{one.fault}: {one.name}: {one.never_handled} of {one.sent} never handled, slowest answer {one.worst_ms:,.0f} ms"

@@ -1,0 +1,187 @@
+"""The open load: every webhook has its time, and its latency counts from that time on, sent or not.
+
+That is what corrects for coordinated omission: while the server stalls, those that are due wait for a connection, and that is
+measured. `python -m bench.latency.load` is a process of its own; it reads an `OpenPlan` and writes an `OpenOutcome`.
+"""
+
+import asyncio
+import sys
+import time
+from collections import Counter, deque
+from math import ceil
+from typing import Final, cast
+
+import msgspec
+import uvloop
+from hdrh.histogram import HdrHistogram
+
+from bench import webhooks
+from bench.http_reply import is_whole, status_of
+from bench.latency.plan import Beat, OpenOutcome, OpenPlan
+
+MOST_US: Final = 60_000_000
+DIGITS: Final = 3
+_GRACE_S: Final = 5.0
+_TICK_S: Final = 0.001
+_RECONNECT_S: Final = 0.05
+BEAT_S: Final = 0.2
+_OK, _BAD, _WORST = range(3)
+
+
+class OpenLoad:
+    """Sends what is due over whichever connection is free."""
+
+    def __init__(self, plan: OpenPlan) -> None:
+        self._plan = plan
+        self._count = int(plan.rate * (plan.lead_in_s + plan.seconds))
+        self._requests = [webhooks.request(plan.first + index) for index in range(self._count)]
+        self._histogram = HdrHistogram(1, MOST_US, DIGITS)
+        self._failures: Counter[str] = Counter()
+        self._free: deque[Lane] = deque()
+        self._sent = self._ended = self._answered = 0
+        self._late = 0.0
+        self._acknowledged: list[int] = []
+        self._beats = [[0, 0, 0.0] for _ in range(ceil((plan.lead_in_s + plan.seconds) / BEAT_S) + 1)]
+        self._connecting: set[asyncio.Task[None]] = set()
+        self._over = asyncio.Event()
+
+    async def run(self) -> OpenOutcome:
+        """Send everything, and wait for the answers."""
+        loop = asyncio.get_running_loop()
+        for _ in range(self._plan.connections):
+            await self._connect()
+        self._began, self._began_at = time.perf_counter(), time.time()
+        sender = loop.create_task(self._send_all())
+        try:
+            async with asyncio.timeout(self._plan.lead_in_s + self._plan.seconds + _GRACE_S):
+                await self._over.wait()
+        except TimeoutError:
+            self._failures["no answer"] += self._count - self._ended
+        sender.cancel()
+        return OpenOutcome(
+            answered=self._answered,
+            failures=dict(self._failures),
+            histogram=self._histogram.encode().decode(),
+            late_ms=self._late * 1000,
+            acknowledged=self._acknowledged,
+            began_at=self._began_at,
+            beats=[Beat(index * BEAT_S, int(ok), int(bad), worst) for index, (ok, bad, worst) in enumerate(self._beats)],
+        )
+
+    async def _connect(self) -> None:
+        """Open a connection, however often it takes."""
+        while True:
+            try:
+                await asyncio.get_running_loop().create_connection(lambda: Lane(self), "127.0.0.1", self._plan.port)
+            except OSError:
+                await asyncio.sleep(_RECONNECT_S)
+            else:
+                return
+
+    def ready(self, lane: "Lane") -> None:
+        """Take a new connection."""
+        self._free.append(lane)
+
+    def free(self, lane: "Lane") -> None:
+        """Take back a connection, and use it at once if something is due."""
+        self._free.append(lane)
+        self._send_due()
+
+    def answered(self, number: int, reply: bytes) -> None:
+        """Count the answer to request `number`."""
+        seconds = time.perf_counter() - self._due(number)
+        if reply.startswith(b"HTTP/1.1 2"):
+            self._acknowledge(number, seconds)
+        else:
+            self._fail(number, status_of(reply))
+        beat = self._beats[int(number / self._plan.rate / BEAT_S)]
+        beat[_WORST] = max(beat[_WORST], seconds * 1000)
+        self._end_one()
+
+    def lost(self, lane: "Lane", number: int | None) -> None:
+        """Open another connection for one that broke, and count the request that was under way on it."""
+        if lane in self._free:
+            self._free.remove(lane)
+        if number is not None:
+            self._fail(number, "connection lost")
+            self._end_one()
+        if not self._over.is_set():
+            self._connecting.add(task := asyncio.get_running_loop().create_task(self._connect()))
+            task.add_done_callback(self._connecting.discard)
+
+    def _acknowledge(self, number: int, seconds: float) -> None:
+        self._acknowledged.append(self._plan.first + number)
+        self._beats[int(number / self._plan.rate / BEAT_S)][_OK] += 1
+        if number >= self._plan.rate * self._plan.lead_in_s:
+            self._answered += 1
+            self._histogram.record_value(min(MOST_US, max(1, int(seconds * 1e6))))
+
+    def _fail(self, number: int, how: str) -> None:
+        self._failures[how] += 1
+        self._beats[int(number / self._plan.rate / BEAT_S)][_BAD] += 1
+
+    def _end_one(self) -> None:
+        self._ended += 1
+        if self._ended == self._count:
+            self._over.set()
+
+    def _due(self, number: int) -> float:
+        return self._began + number / self._plan.rate
+
+    async def _send_all(self) -> None:
+        while self._sent < self._count:
+            self._send_due()
+            await asyncio.sleep(min(_TICK_S, max(0.0, self._due(self._sent) - time.perf_counter())))
+
+    def _send_due(self) -> None:
+        now = time.perf_counter()
+        while self._free and self._sent < self._count and self._due(self._sent) <= now:
+            self._late = max(self._late, now - self._due(self._sent))
+            self._free.popleft().send(self._sent, self._requests[self._sent])
+            self._sent += 1
+
+
+class Lane(asyncio.Protocol):
+    """One keep-alive connection with at most one request under way."""
+
+    def __init__(self, load: OpenLoad) -> None:
+        self._load = load
+        self._reply = b""
+        self._number: int | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Offer itself."""
+        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's is one without inheriting from it
+        self._load.ready(self)
+
+    def send(self, number: int, request: bytes) -> None:
+        """Send request `number`."""
+        self._number = number
+        self._transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand on the reply once it is whole."""
+        self._reply += data
+        if self._number is not None and is_whole(self._reply):
+            reply, number = self._reply, self._number
+            self._reply, self._number = b"", None
+            self._load.answered(number, reply)
+            self._load.free(self)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """Tell of the request that was under way."""
+        self._load.lost(self, self._number)
+
+
+def main() -> None:
+    """Do as standard input says."""
+    plan = msgspec.json.decode(sys.stdin.buffer.read(), type=OpenPlan)
+    sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(_run(plan))))
+
+
+async def _run(plan: OpenPlan) -> OpenOutcome:
+    return await OpenLoad(plan).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""What the open load is told, and what it tells: JSON over its standard input and output."""
+
+import msgspec
+
+
+class OpenPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Send message `first` and those after it, `rate` per second for `seconds` after a lead-in, over so many connections."""
+
+    port: int
+    connections: int
+    rate: float
+    lead_in_s: float
+    seconds: float
+    first: int
+
+
+class Beat(msgspec.Struct, frozen=True, array_like=True):
+    """A fifth of a second, from `at_s` on: what became of the webhooks that were due in it, and the slowest answer."""
+
+    at_s: float
+    answered: int
+    failed: int
+    worst_ms: float
+
+
+class OpenOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts, and an HdrHistogram of microseconds from when a webhook was due, in its standard encoding.
+
+    `late_ms` is the most by which the load itself was behind when it should have sent: what it adds to the latencies at worst.
+    `acknowledged` are the numbers of the messages that were answered with a 2xx. The first was due at `began_at`, in Unix time.
+    """
+
+    answered: int
+    failures: dict[str, int]
+    histogram: str
+    late_ms: float
+    acknowledged: list[int]
+    began_at: float
+    beats: list[Beat]

@@ -1,0 +1,50 @@
+"""All subjects in all scenarios, several at a time."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from typing import Final
+
+from bench.bed import Bed
+from bench.errors import BenchError
+from bench.figures import Loss, LossFigures
+from bench.losses.scenario import Scenario
+from bench.losses.subject import HooklineSubject, PeerSubject, Subject
+from bench.losses.trial import Trial
+from bench.peers.catalogue import RAW
+from bench.peers.usable import usable
+from bench.scale import Scale
+
+_AT_ONCE: Final = 6
+_MODES: Final = ("default", "careful")
+
+
+def ordeals(bed: Bed, scale: Scale) -> LossFigures:
+    """Try everybody in every scenario."""
+    peers, failures = usable(bed)
+    tried = [peer for peer in peers if peer is not RAW]
+    subjects: list[Subject] = [HooklineSubject(mode) for mode in _MODES]
+    subjects += [PeerSubject(peer, mode) for peer in tried for mode in _MODES]
+    losses = _run(
+        bed, [Trial(bed, subject, scenario, scale.patience_s) for scenario in Scenario for subject in subjects], failures
+    )
+    return LossFigures(patience_s=scale.patience_s, losses=losses, failures=failures)
+
+
+def _run(bed: Bed, trials: Sequence[Trial], failures: list[str]) -> list[Loss]:
+    losses: list[Loss] = []
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        futures: dict[Future[Loss], Callable[[], Loss]] = {pool.submit(trial.run): trial.run for trial in trials}
+        for number, future in enumerate(as_completed(futures), start=1):
+            bed.journal.doing(f"what is lost: {number}/{len(trials)}")
+            try:
+                losses.append(future.result())
+            except BenchError as error:
+                failures.append(str(error))
+                continue
+            bed.journal.note(_tell(losses[-1]))
+    return sorted(losses, key=lambda loss: (list(Scenario).index(Scenario(loss.scenario)), loss.name.casefold()))
+
+
+def _tell(loss: Loss) -> str:
+    done = f"all done after {loss.seconds:.1f} s" if loss.seconds is not None else "not all done"
+    return f"{loss.scenario}: {loss.name:<24} {loss.never} never done, {loss.twice} done twice, {done}"

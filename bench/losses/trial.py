@@ -1,0 +1,89 @@
+"""One subject in one scenario, with a Redis of its own, so that several can be tried at once: they sleep most of the time."""
+
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from bench.bed import Bed
+from bench.errors import TooSlowError
+from bench.figures import Loss
+from bench.losses.record import read
+from bench.losses.scenario import JOBS, KILLED_AFTER, Scenario
+from bench.losses.subject import Subject, record_of
+from bench.private_redis import private_redis
+from bench.processes import Child, running
+
+_LOOK_S: Final = 0.02
+_AFTERWARDS_S: Final = 3.0
+"""So long is waited for jobs that are done again, once all are done."""
+_STALLED_S: Final = 30.0
+
+
+class Trial:
+    """`patience_s` is after how many seconds without any job what has not been done counts as lost."""
+
+    def __init__(self, bed: Bed, subject: Subject, scenario: Scenario, patience_s: float) -> None:
+        self._subject = subject
+        self._scenario = scenario
+        self._patience_s = patience_s
+        self._journal = bed.journal
+        self._cores = bed.cores._replace(service=None, rest=None)
+
+    def run(self) -> Loss:
+        """Try it.
+
+        Raises:
+            BenchError: if the worker does not work at all.
+
+        """
+        with TemporaryDirectory(prefix="hookline-losses-") as directory, private_redis(Path(directory), None) as redis:
+            bed = Bed(Path(directory), self._cores, redis, self._journal)
+            self._subject.queue(bed, self._settings(bed))
+            began = time.time()
+            with ExitStack() as workers:
+                worker = self._start(bed, workers)
+                if self._scenario.kills:
+                    self._wait_done(bed, KILLED_AFTER, worker)
+                    worker.kill()
+                    worker = self._start(bed, workers)
+                self._wait_quiet(bed)
+        return self._result(bed, began)
+
+    def _start(self, bed: Bed, workers: ExitStack) -> Child:
+        settings = {**self._settings(bed), **self._subject.settings(bed)}
+        return workers.enter_context(running("worker", self._subject.worker(), bed.directory, None, settings))
+
+    def _settings(self, bed: Bed) -> dict[str, str]:
+        return {"BENCH_RECORD": str(record_of(bed.directory)), **self._scenario.settings()}
+
+    def _wait_done(self, bed: Bed, jobs: int, worker: Child) -> None:
+        deadline = time.monotonic() + _STALLED_S
+        while len(read(record_of(bed.directory)).done) < jobs:
+            worker.check()
+            if time.monotonic() > deadline:
+                raise TooSlowError(f"{self._subject.name} did not do {jobs} jobs", _STALLED_S, worker.written())
+            time.sleep(_LOOK_S)
+
+    def _wait_quiet(self, bed: Bed) -> None:
+        """Wait until nothing has been put on record for a while, a shorter one if all jobs are done."""
+        lines, since = -1, time.monotonic()
+        while True:
+            told = read(record_of(bed.directory))
+            if told.lines != lines:
+                lines, since = told.lines, time.monotonic()
+            if time.monotonic() - since > (_AFTERWARDS_S if len(told.done) == JOBS else self._patience_s):
+                self._told = told
+                return
+            time.sleep(10 * _LOOK_S)
+
+    def _result(self, bed: Bed, began: float) -> Loss:
+        told = self._told
+        return Loss(
+            name=self._subject.name,
+            scenario=self._scenario,
+            never=JOBS - len(told.done),
+            twice=sum(count > 1 for count in told.done.values()),
+            seconds=told.last_done - began if len(told.done) == JOBS else None,
+        )

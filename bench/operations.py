@@ -1,0 +1,64 @@
+"""What one event costs Redis: time of its one thread, and memory, by how many events a script call carries."""
+
+import asyncio
+from typing import Final
+
+from bench.bed import Bed
+from bench.drain.backlog import append
+from bench.drain.hookline import HooklineDrain, Setting
+from bench.drain.stopwatch import Stopwatch
+from bench.figures import OperationFigures, Operations
+
+_EVENTS: Final = 8_000
+_PARTITIONS: Final = 1
+_BATCHES: Final = (1, 8, 64, 200)
+
+
+def operations(bed: Bed) -> OperationFigures:
+    """Append events in batches of several sizes, then let the processor settle some.
+
+    Raises:
+        BenchError: if the processor fails.
+
+    """
+    return OperationFigures(events=_EVENTS, appended=[_append(bed, batch) for batch in _BATCHES], settled_us=_settle(bed))
+
+
+def _append(bed: Bed, batch: int) -> Operations:
+    bed.journal.doing(f"appending {_EVENTS:,} events, {batch} at a time")
+    bed.redis.empty()
+    before = _used_memory(bed)
+    bed.redis.client.config_resetstat()
+    asyncio.run(append(bed.redis.url, _PARTITIONS, _EVENTS, batch))
+    appended = Operations(
+        batch=batch, us_per_event=_script_us(bed) / _EVENTS, bytes_per_event=(_used_memory(bed) - before) / _EVENTS
+    )
+    bed.journal.note(
+        f"batches of {batch:>3}: {appended.us_per_event:.1f} us of Redis, {appended.bytes_per_event:,.0f} bytes each"
+    )
+    return appended
+
+
+def _settle(bed: Bed) -> float:
+    """Give the microseconds of Redis that an event takes from being read to being settled."""
+    drain = HooklineDrain(bed, Setting("settling", _EVENTS))
+    drain.fill()
+    bed.redis.client.config_resetstat()
+    Stopwatch(bed).time(drain)
+    return _all_us(bed) / _EVENTS
+
+
+def _script_us(bed: Bed) -> float:
+    """Give the microseconds that scripts took; what they call inside is counted by Redis twice, here once."""
+    stats = bed.redis.client.info("commandstats")
+    return float(sum(one["usec"] for name, one in stats.items() if name in {"cmdstat_evalsha", "cmdstat_eval"}))
+
+
+def _all_us(bed: Bed) -> float:
+    """Give the microseconds that scripts and reads of streams took."""
+    stats = bed.redis.client.info("commandstats")
+    return _script_us(bed) + float(stats.get("cmdstat_xreadgroup", {}).get("usec", 0))
+
+
+def _used_memory(bed: Bed) -> int:
+    return int(bed.redis.client.info("memory")["used_memory"])

@@ -1,0 +1,1 @@
+"""dramatiq with its Redis broker."""

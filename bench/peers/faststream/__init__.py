@@ -1,0 +1,1 @@
+"""FastStream on Redis Streams, one message per call of the handler."""

@@ -1,0 +1,1 @@
+"""Flask on gunicorn, with redis-py."""

@@ -1,0 +1,1 @@
+"""taskiq with the stream broker of taskiq-redis."""

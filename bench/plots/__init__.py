@@ -1,0 +1,35 @@
+"""Pictures of a run, drawn by a process in an environment of its own: matplotlib is nothing that Hookline needs."""
+
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from bench.errors import BenchError
+from bench.journal import Journal
+from bench.peers.environment import PythonEnvironment
+
+_TIMEOUT_S: Final = 120
+_HERE: Final = Path(__file__).parent
+
+
+class NoPlotsError(BenchError):
+    """The pictures could not be drawn."""
+
+
+def draw(journal: Journal, results: Path, directory: Path) -> None:
+    """Draw SVGs of the figures in `results` into `directory`.
+
+    Raises:
+        BenchError: if matplotlib cannot be installed, or fails.
+
+    """
+    environment = PythonEnvironment(_HERE)
+    if not environment.is_ready():
+        journal.doing("installing matplotlib into bench/plots (once)")
+        environment.install()
+    journal.doing("drawing")
+    directory.mkdir(parents=True, exist_ok=True)
+    command = environment.command("python", str(_HERE / "draw.py"), str(results), str(directory))
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S)
+    if done.returncode:
+        raise NoPlotsError(f"The pictures could not be drawn: {done.stderr[-500:]}")
