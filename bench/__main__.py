@@ -1,60 +1,28 @@
 """`python -m bench`: measure, show, keep the figures. Exit code 1 tells that something failed, not that it was slow."""
 
 import signal
-from collections.abc import Callable
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
-from typing import Annotated, Final, NamedTuple, TypeVar
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
 from bench import baseline
 from bench.bed import Bed
-from bench.drain.parts import beside_itself, beside_peers
-from bench.faults.trial import faults
-from bench.figures import IngressFigures
-from bench.ingress_rounds import IngressRounds
 from bench.journal import journal
-from bench.latency.rounds import LatencyRounds
-from bench.losses.parts import ordeals
 from bench.machine import Cores, assign_cores, describe, pin
-from bench.operations import operations
-from bench.peers.installing import installed
-from bench.peers.receivers import RECEIVERS
+from bench.parts import Options, Part, measure
 from bench.plots import draw
 from bench.private_redis import private_redis
 from bench.report import Report, save, show, show_machine
-from bench.scale import FULL, QUICK, Scale
+from bench.scale import FULL, QUICK
 from shared.errors import HooklineError
 
 _RESULTS: Final = Path(__file__).parent / "results"
 _CONNECTIONS: Final = 64
-
-Figures = TypeVar("Figures")
-
-
-class Part(StrEnum):
-    """What can be measured alone."""
-
-    INGRESS = "ingress"
-    PEERS = "peers"
-    VARIANTS = "variants"
-    OPERATIONS = "operations"
-    LATENCY = "latency"
-    FAULTS = "faults"
-    LOSSES = "losses"
-
-
-class Options(NamedTuple):
-    """What to measure, how much of it, and with how many connections to ingress."""
-
-    parts: frozenset[Part]
-    scale: Scale
-    connections: int
 
 
 def main(
@@ -73,7 +41,7 @@ def main(
     if rounds is not None:
         scale = scale._replace(ingress_rounds=rounds, drain_rounds=rounds)
     try:
-        report = _measure(console, Options(frozenset(only or Part), scale, connections))
+        report = _measure(console, Options(frozenset(only or ()), scale, connections))
     except HooklineError as error:
         console.print(str(error), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from None
@@ -115,7 +83,7 @@ def _measure(console: Console, options: Options) -> Report:
         machine = describe(redis.version(), cores)
         show_machine(console, machine)
         report = Report(started_at=datetime.now(UTC), machine=machine, pinned=cores.service is not None)
-        _fill(report, Bed(Path(directory), cores, redis, lines), options)
+        measure(report, Bed(Path(directory), cores, redis, lines), options)
     return report
 
 
@@ -127,42 +95,6 @@ def _tell_pinning(console: Console, cores: Cores) -> None:
             style="yellow",
             highlight=False,
         )
-
-
-def _fill(report: Report, bed: Bed, options: Options) -> None:
-    """Measure each part; one that fails does not keep the others from being measured."""
-    if Part.INGRESS in options.parts:
-        report.ingress = _attempt(report, lambda: _ingress(bed, options, report))
-        report.problems += report.ingress.failures() if report.ingress else []
-    if Part.PEERS in options.parts:
-        report.peers = _attempt(report, lambda: beside_peers(bed, options.scale))
-    if Part.VARIANTS in options.parts:
-        report.variants = _attempt(report, lambda: beside_itself(bed, options.scale))
-    if Part.OPERATIONS in options.parts:
-        report.operations = _attempt(report, lambda: operations(bed))
-    if Part.LATENCY in options.parts:
-        report.latency = _attempt(report, LatencyRounds(bed, options.scale).run)
-        report.problems += report.latency.failures() if report.latency else []
-    if Part.FAULTS in options.parts and (options.scale.long or len(options.parts) == 1):
-        report.faults = _attempt(report, lambda: faults(bed))
-    if Part.LOSSES in options.parts and (options.scale.long or len(options.parts) == 1):
-        report.losses = _attempt(report, lambda: ordeals(bed, options.scale))
-        report.problems += report.losses.failures if report.losses else []
-    report.problems += [problem for figures in (report.peers, report.variants) if figures for problem in figures.problems()]
-
-
-def _attempt(report: Report, measure: Callable[[], Figures]) -> Figures | None:
-    try:
-        return measure()
-    except HooklineError as error:
-        report.problems.append(str(error))
-        return None
-
-
-def _ingress(bed: Bed, options: Options, report: Report) -> IngressFigures:
-    receivers, failures = installed(bed.journal, RECEIVERS)
-    report.problems += failures
-    return IngressRounds(bed, receivers, options.connections, options.scale.seconds).run(options.scale.ingress_rounds)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,9 @@ from bench.spread import Spread, spread
 
 INGRESS: Final = "ingress"
 """What ingress is called among the receivers, at its default durability."""
+FSYNC: Final = "ingress, fsync"
+REPLICA: Final = "ingress, replica"
+TWO: Final = "ingress, 2 processes"
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,10 +113,11 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LatencyFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """All servers at all rates, `seconds` each."""
+    """All servers at all rates, `seconds` each. `half_of_peak` is the one of them that is half of what ingress can take."""
 
     seconds: float
     measured: list[Latency]
+    half_of_peak: int | None = None
 
     def failures(self) -> list[str]:
         """Tell of every answer that was not 2xx."""
@@ -151,6 +155,38 @@ class FaultFigures(msgspec.Struct, frozen=True, kw_only=True):
     faulted: list[Faulted]
 
 
+class Overload(msgspec.Struct, frozen=True, kw_only=True):
+    """Ingress given `times` what it can take. `late_ms` is the most by which the load itself was behind.
+
+    `percentiles_ms` are of what was accepted, from when it was sent: what was due and found no free connection had not reached
+    ingress yet. `memory_mb` is the most that ingress ever had.
+    """
+
+    times: float
+    rate: int
+    accepted: int
+    refused: dict[str, int]
+    late_ms: float
+    percentiles_ms: dict[str, float]
+    memory_mb: float | None
+
+
+class OverloadFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """Ingress at several times its `peak`, in requests per second, for `seconds` each."""
+
+    peak: int
+    seconds: float
+    connections: int
+    overloads: list[Overload]
+
+
+class Depth(msgspec.Struct, frozen=True, kw_only=True):
+    """Events per second appended with `calls` under way at a time, over as many connections."""
+
+    calls: int
+    per_second: float
+
+
 class Operations(msgspec.Struct, frozen=True, kw_only=True):
     """What one event costs Redis when it is appended with `batch` - 1 others, its keys included."""
 
@@ -165,6 +201,7 @@ class OperationFigures(msgspec.Struct, frozen=True, kw_only=True):
     events: int
     appended: list[Operations]
     settled_us: float
+    depths: list[Depth] = []
 
 
 class Loss(msgspec.Struct, frozen=True, kw_only=True):

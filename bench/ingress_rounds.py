@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import Final
@@ -11,10 +12,10 @@ import msgspec
 from bench import machine, webhooks
 from bench.bed import Bed
 from bench.errors import NoAnswerError
-from bench.figures import INGRESS, IngressFigures, Served
+from bench.figures import FSYNC, INGRESS, REPLICA, TWO, IngressFigures, Served
 from bench.peers.receivers import Receiver
 from bench.plan import Outcome, Plan
-from bench.private_redis import PrivateRedis, private_redis
+from bench.private_redis import PrivateRedis, private_redis, replicated_redis
 from bench.probes import accepts, is_ready
 from bench.processes import Child, free_port, module, running
 
@@ -56,8 +57,13 @@ class IngressRounds:
         ready = self._starts()
         with ExitStack() as stack:
             disk = stack.enter_context(private_redis(self._bed.directory, self._bed.cores.rest, durable=True))
-            targets = [stack.enter_context(self._ingress(ready, self._bed.redis))]
-            targets.append(stack.enter_context(self._ingress(ready, disk, "fsync")))
+            pair = stack.enter_context(replicated_redis(self._bed.directory, self._bed.cores.rest))
+            targets = [
+                stack.enter_context(self._ingress(ready, self._bed.redis)),
+                stack.enter_context(self._ingress(ready, disk, "fsync")),
+                stack.enter_context(self._ingress(ready, pair, "replica")),
+                stack.enter_context(self._two_ingresses()),
+            ]
             targets += [stack.enter_context(self._receiver(one)) for one in self._receivers]
             self._bed.journal.note(f"ingress ready after {ready[0]:.2f} s")
             figures = IngressFigures(
@@ -147,10 +153,26 @@ class IngressRounds:
         port, admin_port = free_port(), free_port()
         settings = ingress_settings(redis.url, port, admin_port, self._bed.directory / f"spool-{durability}.db")
         settings["INGRESS_DURABILITY"] = durability
-        name = INGRESS if durability == "memory" else f"{INGRESS}, {durability}"
+        name = {"memory": INGRESS, "fsync": FSYNC, "replica": REPLICA}[durability]
         with running(name, module("ingress"), self._bed.directory, self._bed.cores.service, settings) as child:
             ready.append(child.wait_until(lambda: is_ready(admin_port)))
             yield Target(child, port, redis)
+
+    @contextmanager
+    def _two_ingresses(self) -> Iterator[Target]:
+        """Run two processes on one port; the second shares the core of Redis and the load, as two cores force it to."""
+        port, cores = free_port(), (self._bed.cores.service, self._bed.cores.rest)
+        with ExitStack() as stack:
+            children = []
+            for number, core in enumerate(cores, start=1):
+                admin_port = free_port()
+                spool = self._bed.directory / f"spool-{number}-of-2.db"
+                settings = ingress_settings(self._bed.redis.url, port, admin_port, spool)
+                name = TWO if number == 1 else f"{TWO}, the other"
+                child = stack.enter_context(running(name, module("ingress"), self._bed.directory, core, settings))
+                child.wait_until(partial(is_ready, admin_port))
+                children.append(child)
+            yield Target(children[0], port, self._bed.redis)
 
 
 def ingress_settings(redis_url: str, port: int, admin_port: int, spool: Path) -> dict[str, str]:

@@ -1,17 +1,20 @@
 """What one event costs Redis: time of its one thread, and memory, by how many events a script call carries."""
 
 import asyncio
+import time
 from typing import Final
 
 from bench.bed import Bed
 from bench.drain.backlog import append
 from bench.drain.hookline import HooklineDrain, Setting
 from bench.drain.stopwatch import Stopwatch
-from bench.figures import OperationFigures, Operations
+from bench.figures import Depth, OperationFigures, Operations
 
 _EVENTS: Final = 8_000
 _PARTITIONS: Final = 1
 _BATCHES: Final = (1, 8, 64, 200)
+_DEPTHS: Final = (1, 2, 4, 8)
+_USUAL_BATCH: Final = 64
 
 
 def operations(bed: Bed) -> OperationFigures:
@@ -21,7 +24,12 @@ def operations(bed: Bed) -> OperationFigures:
         BenchError: if the processor fails.
 
     """
-    return OperationFigures(events=_EVENTS, appended=[_append(bed, batch) for batch in _BATCHES], settled_us=_settle(bed))
+    return OperationFigures(
+        events=_EVENTS,
+        appended=[_append(bed, batch) for batch in _BATCHES],
+        settled_us=_settle(bed),
+        depths=[_depth(bed, calls) for calls in _DEPTHS],
+    )
 
 
 def _append(bed: Bed, batch: int) -> Operations:
@@ -37,6 +45,17 @@ def _append(bed: Bed, batch: int) -> Operations:
         f"batches of {batch:>3}: {appended.us_per_event:.1f} us of Redis, {appended.bytes_per_event:,.0f} bytes each"
     )
     return appended
+
+
+def _depth(bed: Bed, calls: int) -> Depth:
+    """Append with `calls` calls under way at a time, each over a connection of its own."""
+    bed.journal.doing(f"appending {_EVENTS:,} events, {calls} calls at a time")
+    bed.redis.empty()
+    began = time.perf_counter()
+    asyncio.run(append(bed.redis.url, _PARTITIONS, _EVENTS, _USUAL_BATCH, calls))
+    depth = Depth(calls=calls, per_second=_EVENTS / (time.perf_counter() - began))
+    bed.journal.note(f"{calls} calls at a time: {depth.per_second:,.0f} events/s")
+    return depth
 
 
 def _settle(bed: Bed) -> float:

@@ -1,9 +1,10 @@
 """A Redis server of the benchmark's own: empty, in memory only, on a free loopback port."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from redis import Redis
 
@@ -11,12 +12,15 @@ from bench.probes import accepts
 from bench.processes import Child, free_port, running
 from cli.embedded_redis import find_server
 
+_POLL_S: Final = 0.05
+
 
 class PrivateRedis:
     """The running server. `url` is what services are told; `client` is for the benchmark itself."""
 
     def __init__(self, child: Child, port: int) -> None:
         self.pid = child.pid
+        self.port = port
         self.url = f"redis://127.0.0.1:{port}/0"
         self.client = Redis(host="127.0.0.1", port=port, socket_timeout=10)
 
@@ -47,6 +51,24 @@ def private_redis(directory: Path, core: int | None, *, durable: bool = False) -
             yield server
         finally:
             server.client.close()
+
+
+@contextmanager
+def replicated_redis(directory: Path, core: int | None) -> Iterator[PrivateRedis]:
+    """Run a server with one replica, both on `core`, for as long as the context lasts.
+
+    Raises:
+        NoRedisError: if there is no server to run.
+
+    """
+    homes = [directory / name for name in ("master", "replica")]
+    for home in homes:
+        home.mkdir()
+    with private_redis(homes[0], core) as master, private_redis(homes[1], core) as replica:
+        replica.client.replicaof("127.0.0.1", str(master.port))
+        while replica.client.info("replication")["master_link_status"] != "up":
+            time.sleep(_POLL_S)
+        yield master
 
 
 def server_command(port: int, directory: Path, *, durable: bool) -> list[str]:

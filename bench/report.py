@@ -19,11 +19,12 @@ from bench.figures import (
     LatencyFigures,
     LossFigures,
     OperationFigures,
+    OverloadFigures,
     taken_by_others,
 )
 from bench.machine import Machine
 from bench.plan import Outcome
-from bench.targets import Row, ingress_rows, operation_rows, peer_rows, variant_rows
+from bench.targets import Row, ingress_rows, latency_targets, operation_rows, peer_rows, variant_rows
 
 _CALM: Final = 0.05
 """Up to this share of the service's core taken by others, a measurement counts as undisturbed."""
@@ -41,6 +42,7 @@ class Report(msgspec.Struct, kw_only=True):
     losses: LossFigures | None = None
     operations: OperationFigures | None = None
     latency: LatencyFigures | None = None
+    overload: OverloadFigures | None = None
     faults: FaultFigures | None = None
     problems: list[str] = []
 
@@ -53,6 +55,11 @@ class Report(msgspec.Struct, kw_only=True):
             *(operation_rows(self.operations) if self.operations else []),
         ]
 
+    def targets(self) -> list[Row]:
+        """Give all that was promised and measured."""
+        promised = [row for row in self.rows() if row.target is not None]
+        return [*promised, *(latency_targets(self.latency) if self.latency else [])]
+
 
 def show_machine(console: Console, machine: Machine) -> None:
     """Print what the figures are measured on."""
@@ -63,21 +70,33 @@ def show_machine(console: Console, machine: Machine) -> None:
 
 
 def show(console: Console, report: Report) -> None:
-    """Print the table, who was busy, and the problems."""
-    table = Table("", "median", "min", "max", "target", box=SIMPLE, pad_edge=False, show_edge=False, collapse_padding=True)
-    for column in table.columns:
-        column.no_wrap = True
-        column.justify = "right" if column.header else "left"
-    for row in report.rows():
-        table.add_row(*_cells(row))
-    if table.rows:
-        console.print(table)
+    """Print the tables, who was busy, what was promised, and the problems."""
+    _show_rows(console, report.rows())
     for further in _further_tables(report):
         console.print(further)
     for line in _busy_lines(report):
         console.print(line, highlight=False, soft_wrap=True)
+    console.print()
+    _show_targets(console, report.targets())
     for problem in report.problems:
         console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def _show_rows(console: Console, rows: Sequence[Row]) -> None:
+    table = _table("", "median", "min", "max", "target", to_the_left=1)
+    for row in rows:
+        figures = (row.value.median, row.value.least, row.value.greatest)
+        table.add_row(row.what, *(_figure(row, figure) for figure in figures), _target(row))
+    if table.rows:
+        console.print(table)
+
+
+def _show_targets(console: Console, rows: Sequence[Row]) -> None:
+    table = _table("what was promised", "median", "target", to_the_left=1)
+    for row in rows:
+        table.add_row(row.promise, _figure(row, row.value.median), _target(row))
+    if table.rows:
+        console.print(table)
 
 
 def save(report: Report, directory: Path) -> Path:
@@ -92,6 +111,8 @@ def _further_tables(report: Report) -> Iterator[Table]:
     """Give a table for whatever is no row of medians."""
     if report.latency:
         yield _latency_table(report.latency)
+    if report.overload:
+        yield _overload_table(report.overload)
     if report.faults:
         yield _fault_table(report.faults)
     if report.losses:
@@ -102,19 +123,31 @@ def _latency_table(figures: LatencyFigures) -> Table:
     """Lay out the percentiles, a line for each server and rate."""
     shares = list(figures.measured[0].percentiles_ms)
     names = ["max" if share == "100.0" else f"p{float(share):g}" for share in shares]
-    table = Table("per s", "ms since it was due", *names, "late", box=SIMPLE, pad_edge=False, show_edge=False)
-    _narrow(table)
+    table = _table("per s", "ms since it was due", *names, "late", to_the_left=2)
     for one in figures.measured:
         late = f"{one.late_ms:.1f}" if one.late_ms else ""
         table.add_row(f"{one.rate:,}", one.name, *(f"{one.percentiles_ms[share]:.1f}" for share in shares), late)
     return table
 
 
+def _overload_table(figures: OverloadFigures) -> Table:
+    """Lay out what became of more than ingress can take, a line for each."""
+    table = _table(
+        f"x {figures.peak:,}/s", "refused as", "2xx/s", "others/s", "p50, ms", "p99, ms", "MB", "late, ms", to_the_left=2
+    )
+    for one in figures.overloads:
+        accepted, refused = (count / figures.seconds for count in (one.accepted, sum(one.refused.values())))
+        latencies = [f"{one.percentiles_ms[share]:,.1f}" for share in ("50.0", "99.0")]
+        memory = f"{one.memory_mb:.1f}" if one.memory_mb else ""
+        why = ", ".join(sorted(one.refused))
+        table.add_row(f"{one.times:g}", why, f"{accepted:,.0f}", f"{refused:,.0f}", *latencies, memory, f"{one.late_ms:,.0f}")
+    return table
+
+
 def _fault_table(figures: FaultFigures) -> Table:
     """Lay out what the faults did, a line for each."""
     title = f"of {figures.faulted[0].sent:,}"
-    table = Table(title, "", "2xx", "lost", "of 2xx", "p99, ms", "max, ms", box=SIMPLE, pad_edge=False, show_edge=False)
-    _narrow(table)
+    table = _table(title, "", "2xx", "lost", "of 2xx", "p99, ms", "max, ms", to_the_left=2)
     for one in figures.faulted:
         counts = [f"{count:,}" for count in (one.acknowledged, one.never_handled, one.broken_promises)]
         table.add_row(one.fault, one.name, *counts, f"{one.p99_ms:,.0f}", f"{one.worst_ms:,.0f}")
@@ -123,26 +156,24 @@ def _fault_table(figures: FaultFigures) -> Table:
 
 def _loss_table(figures: LossFigures) -> Table:
     """Lay out what was lost, a line for each subject and scenario."""
-    table = Table("600 jobs", "", "never done", "done twice", "all done, s", box=SIMPLE, pad_edge=False, show_edge=False)
-    _narrow(table)
+    table = _table("600 jobs", "", "never done", "done twice", "all done, s", to_the_left=2)
     for loss in figures.losses:
         seconds = f"{loss.seconds:.1f}" if loss.seconds is not None else "never"
         table.add_row(loss.scenario, loss.name, str(loss.never), str(loss.twice), seconds)
     return table
 
 
-def _narrow(table: Table) -> None:
-    """Keep every cell on one line, and figures to the right."""
-    table.collapse_padding = True
-    for column in table.columns:
+def _table(*headers: str, to_the_left: int) -> Table:
+    """Give an empty table that keeps every cell on one line, and all but its first columns to the right."""
+    table = Table(*headers, box=SIMPLE, pad_edge=False, show_edge=False, collapse_padding=True)
+    for number, column in enumerate(table.columns):
         column.no_wrap = True
-        column.justify = "left" if column in table.columns[:2] else "right"
+        column.justify = "left" if number < to_the_left else "right"
+    return table
 
 
-def _cells(row: Row) -> list[str]:
-    value = row.value
-    figures = [f"{figure:,.{row.decimals}f}" for figure in (value.median, value.least, value.greatest)]
-    return [row.what, *figures, _target(row)]
+def _figure(row: Row, figure: float) -> str:
+    return f"{figure:,.{row.decimals}f}"
 
 
 def _target(row: Row) -> str:

@@ -1,7 +1,7 @@
 """Filling the streams with events, the way ingress does, and watching them get empty."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from bench import webhooks
@@ -79,8 +79,8 @@ class Backlog:
         return bool(self._redis.client.execute_command("EXISTS", stream))
 
 
-async def append(url: str, partitions: int, events: int, batch: int = _BATCH) -> None:
-    """Append `events` inbound messages, `batch` in a call.
+async def append(url: str, partitions: int, events: int, batch: int = _BATCH, calls: int = 1) -> None:
+    """Append `events` inbound messages, `batch` in a call, with `calls` calls under way at a time.
 
     Raises:
         BenchError: if not all are taken.
@@ -90,12 +90,18 @@ async def append(url: str, partitions: int, events: int, batch: int = _BATCH) ->
     redis = RedisConnectionManager(RedisOptions(parse_redis_url(url)), partitions, clock, get_logger("bench"))
     appender = Appender(redis, partitions, _DEDUPE_WINDOW_S, backlog_limit=2 * events * partitions)
     try:
-        for start in range(0, events, batch):
-            messages = [(MESSAGES, _event(number, clock.now_ms())) for number in range(start, min(start + batch, events))]
-            if set(await appender.append(messages, _TIMEOUT_S)) != {Appended.NEW}:
-                raise BenchError("Redis refused events or took them for duplicates, although it was empty.")
+        batches = iter([range(start, min(start + batch, events)) for start in range(0, events, batch)])
+        await asyncio.gather(*(_append_all(appender, batches, clock) for _ in range(calls)))
     finally:
         await redis.close()
+
+
+async def _append_all(appender: Appender, batches: Iterator[range], clock: SystemClock) -> None:
+    """Append what `batches` has left, one after the other."""
+    for batch in batches:
+        messages = [(MESSAGES, _event(number, clock.now_ms())) for number in batch]
+        if set(await appender.append(messages, _TIMEOUT_S)) != {Appended.NEW}:
+            raise BenchError("Redis refused events or took them for duplicates, although it was empty.")
 
 
 def _event(number: int, now_ms: int) -> Event:

@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-import msgspec
 from hdrh.histogram import HdrHistogram
 
 from bench.bed import Bed
@@ -16,15 +15,14 @@ from bench.faults.redis import FaultyRedis
 from bench.faults.stage import STAGES, Stage
 from bench.figures import Faulted, FaultFigures
 from bench.latency.plan import OpenOutcome, OpenPlan
+from bench.latency.sending import send
 from bench.losses.record import read
-from bench.processes import module, running
 
 RATE: Final = 200
 SECONDS: Final = 12.0
 FAULT_AT_S: Final = 4.0
 AWAY_S: Final = 3.0
 _CONNECTIONS: Final = 200
-_TIMEOUT_S: Final = 60.0
 _DRAIN_S: Final = 40.0
 _AFTERWARDS_S: Final = 2.0
 
@@ -82,9 +80,7 @@ def _act(fault: Fault, redis: FaultyRedis, stage: Stage) -> None:
 
 def _load(bed: Bed, port: int) -> OpenOutcome:
     plan = OpenPlan(port=port, connections=_CONNECTIONS, rate=RATE, lead_in_s=0.0, seconds=SECONDS, first=0)
-    with running("open load", module("bench.latency.load"), bed.directory, bed.cores.rest, pipes=True) as load:
-        answer = load.talk(msgspec.json.encode(plan), _TIMEOUT_S)
-    return msgspec.json.decode(answer, type=OpenOutcome)
+    return send(bed, plan)
 
 
 def _done(record: Path, outcome: OpenOutcome) -> set[int]:

@@ -35,7 +35,7 @@ class OpenLoad:
         self._plan = plan
         self._count = int(plan.rate * (plan.lead_in_s + plan.seconds))
         self._requests = [webhooks.request(plan.first + index) for index in range(self._count)]
-        self._histogram = HdrHistogram(1, MOST_US, DIGITS)
+        self._from_due, self._from_sent = (HdrHistogram(1, MOST_US, DIGITS) for _ in range(2))
         self._failures: Counter[str] = Counter()
         self._free: deque[Lane] = deque()
         self._sent = self._ended = self._answered = 0
@@ -61,7 +61,8 @@ class OpenLoad:
         return OpenOutcome(
             answered=self._answered,
             failures=dict(self._failures),
-            histogram=self._histogram.encode().decode(),
+            histogram=self._from_due.encode().decode(),
+            histogram_from_sent=self._from_sent.encode().decode(),
             late_ms=self._late * 1000,
             acknowledged=self._acknowledged,
             began_at=self._began_at,
@@ -87,11 +88,12 @@ class OpenLoad:
         self._free.append(lane)
         self._send_due()
 
-    def answered(self, number: int, reply: bytes) -> None:
+    def answered(self, number: int, reply: bytes, sent_at: float) -> None:
         """Count the answer to request `number`."""
-        seconds = time.perf_counter() - self._due(number)
+        now = time.perf_counter()
+        seconds = now - self._due(number)
         if reply.startswith(b"HTTP/1.1 2"):
-            self._acknowledge(number, seconds)
+            self._acknowledge(number, seconds, now - sent_at)
         else:
             self._fail(number, status_of(reply))
         beat = self._beats[int(number / self._plan.rate / BEAT_S)]
@@ -109,12 +111,13 @@ class OpenLoad:
             self._connecting.add(task := asyncio.get_running_loop().create_task(self._connect()))
             task.add_done_callback(self._connecting.discard)
 
-    def _acknowledge(self, number: int, seconds: float) -> None:
+    def _acknowledge(self, number: int, from_due_s: float, from_sent_s: float) -> None:
         self._acknowledged.append(self._plan.first + number)
         self._beats[int(number / self._plan.rate / BEAT_S)][_OK] += 1
         if number >= self._plan.rate * self._plan.lead_in_s:
             self._answered += 1
-            self._histogram.record_value(min(MOST_US, max(1, int(seconds * 1e6))))
+            self._from_due.record_value(_in_us(from_due_s))
+            self._from_sent.record_value(_in_us(from_sent_s))
 
     def _fail(self, number: int, how: str) -> None:
         self._failures[how] += 1
@@ -141,6 +144,10 @@ class OpenLoad:
             self._sent += 1
 
 
+def _in_us(seconds: float) -> int:
+    return min(MOST_US, max(1, int(seconds * 1e6)))
+
+
 class Lane(asyncio.Protocol):
     """One keep-alive connection with at most one request under way."""
 
@@ -148,6 +155,7 @@ class Lane(asyncio.Protocol):
         self._load = load
         self._reply = b""
         self._number: int | None = None
+        self._sent_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Offer itself."""
@@ -157,6 +165,7 @@ class Lane(asyncio.Protocol):
     def send(self, number: int, request: bytes) -> None:
         """Send request `number`."""
         self._number = number
+        self._sent_at = time.perf_counter()
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -165,7 +174,7 @@ class Lane(asyncio.Protocol):
         if self._number is not None and is_whole(self._reply):
             reply, number = self._reply, self._number
             self._reply, self._number = b"", None
-            self._load.answered(number, reply)
+            self._load.answered(number, reply, self._sent_at)
             self._load.free(self)
 
     def connection_lost(self, _error: Exception | None) -> None:

@@ -24,7 +24,7 @@ class Beat(msgspec.Struct, frozen=True, array_like=True):
 
 
 class OpenOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts, and an HdrHistogram of microseconds from when a webhook was due, in its standard encoding.
+    """Counts, and HdrHistograms of microseconds, from when a webhook was due and from when it was sent, in their encoding.
 
     `late_ms` is the most by which the load itself was behind when it should have sent: what it adds to the latencies at worst.
     `acknowledged` are the numbers of the messages that were answered with a 2xx. The first was due at `began_at`, in Unix time.
@@ -33,6 +33,7 @@ class OpenOutcome(msgspec.Struct, frozen=True, kw_only=True):
     answered: int
     failures: dict[str, int]
     histogram: str
+    histogram_from_sent: str
     late_ms: float
     acknowledged: list[int]
     began_at: float

@@ -1,0 +1,55 @@
+"""Ingress given more than it can take: how much of it is accepted, how the rest is refused, and what that costs."""
+
+from typing import Final
+
+from hdrh.histogram import HdrHistogram
+
+from bench.bed import Bed
+from bench.figures import Overload, OverloadFigures
+from bench.latency.plan import OpenPlan
+from bench.latency.sending import percentiles_ms, send
+from bench.latency.servers import ingress
+from bench.machine import memory_mb
+
+_TIMES: Final = (0.8, 1.5, 3.0)
+_CONNECTIONS: Final = 2000
+"""Twice what ingress takes at once (`INGRESS_MAX_IN_FLIGHT`), so that it has to refuse."""
+_LEAD_IN_S: Final = 1.0
+
+
+def overloads(bed: Bed, peak: float, seconds: float) -> OverloadFigures:
+    """Send several times `peak`, in requests per second, for `seconds` each.
+
+    Raises:
+        BenchError: if a process ends or hangs.
+
+    """
+    measured = [_overload(bed, times, int(peak * times), seconds) for times in _TIMES]
+    return OverloadFigures(peak=int(peak), seconds=seconds, connections=_CONNECTIONS, overloads=measured)
+
+
+def _overload(bed: Bed, times: float, rate: int, seconds: float) -> Overload:
+    bed.journal.doing(f"{times:g} times what ingress can take: {rate:,} webhooks/s for {seconds:g} s")
+    bed.redis.empty()
+    with ingress(bed) as server:
+        plan = OpenPlan(port=server.port, connections=_CONNECTIONS, rate=rate, lead_in_s=_LEAD_IN_S, seconds=seconds, first=0)
+        outcome = send(bed, plan)
+        server.child.check()
+        memory = memory_mb(server.child.pid, "VmHWM")
+    overload = Overload(
+        times=times,
+        rate=rate,
+        accepted=outcome.answered,
+        refused=outcome.failures,
+        late_ms=outcome.late_ms,
+        percentiles_ms=percentiles_ms(HdrHistogram.decode(outcome.histogram_from_sent)),
+        memory_mb=memory,
+    )
+    bed.journal.note(_tell(overload, seconds))
+    return overload
+
+
+def _tell(one: Overload, seconds: float) -> str:
+    refused = sum(one.refused.values())
+    p99 = one.percentiles_ms["99.0"]
+    return f"{one.times:g} x peak: {one.accepted / seconds:,.0f}/s accepted, p99 {p99:,.0f} ms; {refused:,} refused"

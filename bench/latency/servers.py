@@ -1,0 +1,56 @@
+"""Who is asked under an open load: bare aiohttp, ingress, and the processor behind it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.bed import Bed
+from bench.figures import INGRESS
+from bench.ingress_rounds import ingress_settings
+from bench.peers.receivers import BARE, RECEIVERS
+from bench.probes import accepts, is_ready
+from bench.processes import Child, free_port, module, running
+
+
+class Listening(NamedTuple):
+    """A server, and where it takes webhooks."""
+
+    child: Child
+    port: int
+
+
+@contextmanager
+def bare(bed: Bed) -> Iterator[Listening]:
+    """Run bare aiohttp on the service's core."""
+    port = free_port()
+    receiver = next(one for one in RECEIVERS if one.name == BARE)
+    with running(BARE, receiver.command(port), bed.directory, bed.cores.service) as child:
+        child.wait_until(lambda: accepts(port))
+        yield Listening(child, port)
+
+
+@contextmanager
+def ingress(bed: Bed) -> Iterator[Listening]:
+    """Run ingress on the service's core."""
+    port, admin_port = free_port(), free_port()
+    settings = ingress_settings(bed.redis.url, port, admin_port, bed.directory / "spool-open.db")
+    with running(INGRESS, module("ingress"), bed.directory, bed.cores.service, settings) as child:
+        child.wait_until(lambda: is_ready(admin_port))
+        yield Listening(child, port)
+
+
+@contextmanager
+def processor(bed: Bed, waits: Path) -> Iterator[None]:
+    """Run the processor on the core of Redis and the load; its handler writes to `waits` how long each event waited for it."""
+    admin_port = free_port()
+    settings = {
+        "REDIS_URL": bed.redis.url,
+        "PROCESSOR_HANDLERS": "bench.latency.handlers:handlers",
+        "PROCESSOR_ADMIN_PORT": str(admin_port),
+        "BENCH_WAITS": str(waits),
+        "LOG_LEVEL": "error",
+    }
+    with running("processor", module("processor"), bed.directory, bed.cores.rest, settings) as child:
+        child.wait_until(lambda: is_ready(admin_port))
+        yield

@@ -1,0 +1,129 @@
+"""What can be measured alone, and measuring it."""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Final, NamedTuple, TypeVar
+
+from bench.bed import Bed
+from bench.drain.parts import beside_itself, beside_peers
+from bench.faults.trial import faults
+from bench.figures import INGRESS, rates
+from bench.ingress_rounds import IngressRounds
+from bench.latency.overload import overloads
+from bench.latency.rounds import LatencyRounds
+from bench.losses.parts import ordeals
+from bench.operations import operations
+from bench.peers.installing import installed
+from bench.peers.receivers import RECEIVERS
+from bench.report import Report
+from bench.scale import Scale
+from shared.errors import HooklineError
+
+Figures = TypeVar("Figures")
+
+
+class Part(StrEnum):
+    """What can be measured alone, in the order in which it is."""
+
+    INGRESS = "ingress"
+    PEERS = "peers"
+    VARIANTS = "variants"
+    OPERATIONS = "operations"
+    LATENCY = "latency"
+    OVERLOAD = "overload"
+    FAULTS = "faults"
+    LOSSES = "losses"
+
+
+_LONG: Final = (Part.OVERLOAD, Part.FAULTS, Part.LOSSES)
+"""What takes minutes, and is left out of a first look unless it was asked for by name."""
+
+
+class Options(NamedTuple):
+    """What to measure, how much of it, and with how many connections to ingress. No part is all of them."""
+
+    parts: frozenset[Part]
+    scale: Scale
+    connections: int
+
+    def wants(self, part: Part) -> bool:
+        """Tell whether to measure `part`."""
+        return part in self.parts or (not self.parts and (self.scale.long or part not in _LONG))
+
+
+def measure(report: Report, bed: Bed, options: Options) -> None:
+    """Measure each part that `options` want into `report`; one that fails does not keep the others from being measured."""
+    for part in Part:
+        if options.wants(part):
+            _MEASURES[part](report, bed, options)
+
+
+def _ingress(report: Report, bed: Bed, options: Options) -> None:
+    receivers, failures = installed(bed.journal, RECEIVERS)
+    report.problems += failures
+    rounds = IngressRounds(bed, receivers, options.connections, options.scale.seconds)
+    report.ingress = _attempt(report, lambda: rounds.run(options.scale.ingress_rounds))
+    report.problems += report.ingress.failures() if report.ingress else []
+
+
+def _peers(report: Report, bed: Bed, options: Options) -> None:
+    report.peers = _attempt(report, lambda: beside_peers(bed, options.scale))
+    report.problems += report.peers.problems() if report.peers else []
+
+
+def _variants(report: Report, bed: Bed, options: Options) -> None:
+    report.variants = _attempt(report, lambda: beside_itself(bed, options.scale))
+    report.problems += report.variants.problems() if report.variants else []
+
+
+def _operations(report: Report, bed: Bed, _options: Options) -> None:
+    report.operations = _attempt(report, lambda: operations(bed))
+
+
+def _latency(report: Report, bed: Bed, options: Options) -> None:
+    report.latency = _attempt(report, LatencyRounds(bed, options.scale, _peak(report)).run)
+    report.problems += report.latency.failures() if report.latency else []
+
+
+def _overload(report: Report, bed: Bed, options: Options) -> None:
+    peak = _peak(report)
+    if peak is None:
+        report.problems.append(
+            "What is too much for ingress is not known unless it is measured in the same run: --only ingress"
+        )
+        return
+    report.overload = _attempt(report, lambda: overloads(bed, peak, options.scale.seconds))
+
+
+def _faults(report: Report, bed: Bed, _options: Options) -> None:
+    report.faults = _attempt(report, lambda: faults(bed))
+
+
+def _losses(report: Report, bed: Bed, options: Options) -> None:
+    report.losses = _attempt(report, lambda: ordeals(bed, options.scale))
+    report.problems += report.losses.failures if report.losses else []
+
+
+def _peak(report: Report) -> float | None:
+    """Give what ingress could take, in requests per second, if that was measured."""
+    return rates(report.ingress.of(INGRESS)).median if report.ingress else None
+
+
+def _attempt(report: Report, measured: Callable[[], Figures]) -> Figures | None:
+    try:
+        return measured()
+    except HooklineError as error:
+        report.problems.append(str(error))
+        return None
+
+
+_MEASURES: Final[Mapping[Part, Callable[[Report, Bed, Options], None]]] = {
+    Part.INGRESS: _ingress,
+    Part.PEERS: _peers,
+    Part.VARIANTS: _variants,
+    Part.OPERATIONS: _operations,
+    Part.LATENCY: _latency,
+    Part.OVERLOAD: _overload,
+    Part.FAULTS: _faults,
+    Part.LOSSES: _losses,
+}
