@@ -156,8 +156,9 @@ class FaultFigures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Overload(msgspec.Struct, frozen=True, kw_only=True):
-    """Ingress given `times` what it can take. `late_ms` is the most by which the load itself was behind.
+    """Ingress given `times` what it can take. `failures` counts by status what was not accepted, the lead-in included.
 
+    `late_ms` is the most by which the load itself was behind.
     `percentiles_ms` are of what was accepted, from when it was sent: what was due and found no free connection had not reached
     ingress yet. `memory_mb` is the most that ingress ever had.
     """
@@ -165,7 +166,8 @@ class Overload(msgspec.Struct, frozen=True, kw_only=True):
     times: float
     rate: int
     accepted: int
-    refused: dict[str, int]
+    refused: int
+    failures: dict[str, int]
     late_ms: float
     percentiles_ms: dict[str, float]
     memory_mb: float | None

@@ -136,10 +136,10 @@ def _overload_table(figures: OverloadFigures) -> Table:
         f"x {figures.peak:,}/s", "refused as", "2xx/s", "others/s", "p50, ms", "p99, ms", "MB", "late, ms", to_the_left=2
     )
     for one in figures.overloads:
-        accepted, refused = (count / figures.seconds for count in (one.accepted, sum(one.refused.values())))
+        accepted, refused = (count / figures.seconds for count in (one.accepted, one.refused))
         latencies = [f"{one.percentiles_ms[share]:,.1f}" for share in ("50.0", "99.0")]
         memory = f"{one.memory_mb:.1f}" if one.memory_mb else ""
-        why = ", ".join(sorted(one.refused))
+        why = ", ".join(sorted(one.failures))
         table.add_row(f"{one.times:g}", why, f"{accepted:,.0f}", f"{refused:,.0f}", *latencies, memory, f"{one.late_ms:,.0f}")
     return table
 

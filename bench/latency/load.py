@@ -134,7 +134,8 @@ class OpenLoad:
     async def _send_all(self) -> None:
         while self._sent < self._count:
             self._send_due()
-            await asyncio.sleep(min(_TICK_S, max(0.0, self._due(self._sent) - time.perf_counter())))
+            left_s = self._due(self._sent) - time.perf_counter()  # below 0: no connection is free, and the next one will send
+            await asyncio.sleep(min(_TICK_S, left_s) if left_s > 0 else _TICK_S)
 
     def _send_due(self) -> None:
         now = time.perf_counter()

@@ -40,7 +40,8 @@ def _overload(bed: Bed, times: float, rate: int, seconds: float) -> Overload:
         times=times,
         rate=rate,
         accepted=outcome.answered,
-        refused=outcome.failures,
+        refused=sum(beat.failed for beat in outcome.beats if beat.at_s >= _LEAD_IN_S),
+        failures=outcome.failures,
         late_ms=outcome.late_ms,
         percentiles_ms=percentiles_ms(HdrHistogram.decode(outcome.histogram_from_sent)),
         memory_mb=memory,
@@ -50,6 +51,6 @@ def _overload(bed: Bed, times: float, rate: int, seconds: float) -> Overload:
 
 
 def _tell(one: Overload, seconds: float) -> str:
-    refused = sum(one.refused.values())
+    accepted, refused = one.accepted / seconds, one.refused / seconds
     p99 = one.percentiles_ms["99.0"]
-    return f"{one.times:g} x peak: {one.accepted / seconds:,.0f}/s accepted, p99 {p99:,.0f} ms; {refused:,} refused"
+    return f"{one.times:g} x peak: {accepted:,.0f}/s accepted, p99 {p99:,.0f} ms; {refused:,.0f}/s refused"

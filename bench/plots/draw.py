@@ -20,6 +20,7 @@ _SETTINGS: Final = {
     "axes.spines.right": False,
     "figure.constrained_layout.use": True,
 }
+_WHO: Final = {"Hookline": "Hookline", "in the request": "handler inside the request, plain redis-py"}
 _CEILINGS: Final = {"raw loop", "bare aiohttp"}
 
 
@@ -30,14 +31,20 @@ def main() -> None:
     mpl.rcParams.update(_SETTINGS)
     if report.get("peers"):
         jobs = [(one["name"], [_rate(drain, "events") for drain in one["rounds"]]) for one in report["peers"]["drains"]]
-        _bars(jobs, "jobs per second, no-op handler, one core", directory / "jobs.svg")
+        _bars(jobs, "jobs per second, handler that does nothing, one core", directory / "jobs.svg")
     if report.get("ingress"):
         webhooks = [
             (one["name"], [_rate(outcome, "answered") for outcome in one["rounds"]]) for one in report["ingress"]["served"]
         ]
-        _bars(webhooks, "verified webhooks in Redis per second, one core", directory / "webhooks.svg")
+        _bars(
+            webhooks,
+            "webhooks per second, one core: verified and in Redis; by bare aiohttp just answered",
+            directory / "webhooks.svg",
+        )
     if report.get("latency"):
         _latencies(report["latency"], directory / "latency.svg")
+    if report.get("overload"):
+        _overload(report["overload"], directory / "overload.svg")
     if report.get("faults"):
         _time_lines(report["faults"], directory / "faults.svg")
 
@@ -88,6 +95,20 @@ def _latencies(latency: dict[str, Any], file: Path) -> None:
     _save(figure, file)
 
 
+def _overload(figures: dict[str, Any], file: Path) -> None:
+    """Draw what became of each load, a bar for each: accepted, then whatever was refused."""
+    shown = figures["overloads"]
+    names = [f"{one['times']:g} x: {one['rate']:,}/s" for one in shown][::-1]
+    accepted = [one["accepted"] / figures["seconds"] for one in shown][::-1]
+    refused = [one["refused"] / figures["seconds"] for one in shown][::-1]
+    figure, axes = plt.subplots(figsize=(7.5, 0.9 + 0.4 * len(shown)))
+    axes.barh(names, accepted, color=_OURS, label="accepted")
+    axes.barh(names, refused, left=accepted, color=_OTHERS, label="refused")
+    axes.set_title(f"ingress given more than the {figures['peak']:,}/s that it can take: answers per second", loc="left")
+    axes.legend(fontsize=8, frameon=False)
+    _save(figure, file)
+
+
 def _time_lines(figures: dict[str, Any], file: Path) -> None:
     """Draw the slowest answer of each fifth of a second, a panel for each fault, which is shaded; crosses are refusals."""
     faults = list(dict.fromkeys(one["fault"] for one in figures["faulted"] if one["fault"] != "none"))
@@ -99,9 +120,14 @@ def _time_lines(figures: dict[str, Any], file: Path) -> None:
         axes.set_title(f"{fault} for {figures['away_s']:g} s", loc="left")
         axes.legend(fontsize=8, frameon=False, loc="upper right")
         axes.set_yscale("log")
+        axes.set_ylim(0.5, 60_000)  # the legend lies above the lines
         axes.yaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
     panels[-1].set_xlabel("seconds")
-    panels[1].set_ylabel("slowest answer, ms")
+    panels[1].set_ylabel("slowest answer of each fifth of a second, ms")
+    sent = figures["faulted"][0]["sent"]
+    figure.suptitle(
+        f"{figures['rate']} webhooks per second, {sent:,} in all; a cross: some were refused or cut off", fontsize=10
+    )
     _save(figure, file)
 
 
@@ -110,7 +136,7 @@ def _time_line(axes: Any, one: dict[str, Any]) -> None:
     colour = _OURS if ours else "#445566"
     answered = [(at, worst) for at, ok, bad, worst in one["beats"] if worst]
     failed = [at for at, _, bad, _ in one["beats"] if bad]
-    label = f"{one['name']}: {one['never_handled']:,} of {one['sent']:,} lost"
+    label = f"{_WHO[one['name']]}: {one['never_handled']:,} lost"
     axes.plot(*zip(*answered, strict=True), color=colour, label=label)
     axes.plot(failed, [2.0 if ours else 1.4] * len(failed), "x", color=colour, markersize=4)
 
