@@ -17,7 +17,7 @@ from bench.machine import Cores, assign_cores, describe, pin
 from bench.parts import Options, Part, measure
 from bench.plots import draw
 from bench.private_redis import private_redis
-from bench.report import Report, save, show, show_machine
+from bench.report import Report, load, save, show, show_machine
 from bench.scale import FULL, QUICK
 from shared.errors import HooklineError
 
@@ -32,11 +32,15 @@ def main(
     connections: Annotated[int, typer.Option(min=1, max=1000, help="Keep-alive connections to ingress.")] = _CONNECTIONS,
     check: Annotated[bool, typer.Option("--check", help="Fail if a ratio fell by over 15 % since the baseline.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Make the ratios of this run the baseline.")] = False,
+    again: Annotated[Path | None, typer.Option(help="Measure nothing; show this file of bench/results.", exists=True)] = None,
 ) -> None:
     """Measure Hookline on this machine, beside what people would use instead."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
     console = Console()
+    if again is not None:
+        _show_again(console, again)
+        return
     scale = QUICK if quick else FULL
     if rounds is not None:
         scale = scale._replace(ingress_rounds=rounds, drain_rounds=rounds)
@@ -54,6 +58,16 @@ def main(
     _draw(console, report, file)
     console.print(f"All figures: bench/results/{file.name}, pictures beside it", highlight=False)
     raise typer.Exit(1 if report.problems else 0)
+
+
+def _show_again(console: Console, file: Path) -> None:
+    try:
+        report = load(file)
+    except HooklineError as error:
+        console.print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from None
+    show_machine(console, report.machine)
+    show(console, report)
 
 
 def _draw(console: Console, report: Report, file: Path) -> None:

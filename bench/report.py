@@ -11,6 +11,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from bench.errors import BenchError
 from bench.figures import (
     Drain,
     DrainFigures,
@@ -105,6 +106,19 @@ def save(report: Report, directory: Path) -> Path:
     file = directory / f"{report.started_at:%Y%m%dT%H%M%SZ}.json"
     file.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
     return file
+
+
+def load(file: Path) -> Report:
+    """Read the figures of an earlier run.
+
+    Raises:
+        BenchError: if they are none, or of a version that measured otherwise.
+
+    """
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Report)
+    except msgspec.MsgspecError as error:
+        raise BenchError(f"{file} has no figures that this version knows: {error}") from None
 
 
 def _further_tables(report: Report) -> Iterator[Table]:
