@@ -48,7 +48,6 @@ class Processor:
         self._logger = logger
         self._stopping = False
         self._health = Health()
-        self._admin = Admin(self._health, settings.admin_host, settings.admin_port, "PROCESSOR_ADMIN")
         options = settings.redis_options(blocking_pool_size=settings.blocking_pool_size or 2 * settings.partitions)
         self._redis = RedisConnectionManager(options, settings.partitions, clock, logger)
         self._threads = threads
@@ -56,6 +55,8 @@ class Processor:
         self._workshop = self._make_workshop(handlers)
         self._slots = self._workshop.slots
         self._gauges = BacklogGauges(self._redis, settings.partitions, list(settings.topics), self._slots, clock)
+        pages = {"/backlog": self._gauges.report}
+        self._admin = Admin(self._health, settings.admin_host, settings.admin_port, "PROCESSOR_ADMIN", pages)
         self._lifespan = Lifespan(handlers, clock, logger)
         self._watchdog = Watchdog(handlers, logger)
         self._ownership = self._make_ownership(handlers)

@@ -1,6 +1,6 @@
-"""The admin port: /livez, /readyz, /startupz in Kubernetes' style, and /metrics for Prometheus."""
+"""The admin port: /livez, /readyz, /startupz in Kubernetes' style, /metrics for Prometheus, and a service's own JSON pages."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from aiohttp import web
@@ -10,18 +10,23 @@ from prometheus_client import disable_created_metrics
 from shared.health import Check, Health, Warnings
 from shared.http import listen
 
+Page = Callable[[], Mapping[str, object] | str]
+"""Gives what is to be shown as JSON, or in one line why nothing can be told now. Must not wait for anything."""
+
 _NO_WARNINGS: Final[Mapping[str, Warnings]] = {}
+_NO_PAGES: Final[Mapping[str, Page]] = {}
 
 
 class Admin:
-    """Serves the health checks and the metrics of one service on `host`:`port`; `setting`
+    """Serves the health checks, the metrics and the `pages`, by path, of one service on `host`:`port`; `setting`
     is what the names of its settings begin with."""
 
-    def __init__(self, health: Health, host: str, port: int, setting: str) -> None:
+    def __init__(self, health: Health, host: str, port: int, setting: str, pages: Mapping[str, Page] = _NO_PAGES) -> None:
         disable_created_metrics()  # they double the page, and nobody asks when a counter was born
         self._health = health
         self._address = (host, port)
         self._setting = setting
+        self._pages = pages
         self._runner = web.AppRunner(self._application(), access_log=None, handle_signals=False)
 
     def _application(self) -> web.Application:
@@ -30,6 +35,8 @@ class Admin:
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/startupz", self._startupz)
         app.router.add_get("/metrics", server_stats)
+        for path, page in self._pages.items():
+            app.router.add_get(path, _shown(page))
         return app
 
     async def start(self) -> int:
@@ -55,6 +62,14 @@ class Admin:
 
     async def _startupz(self, request: web.Request) -> web.Response:
         return _report("startupz", {"started": self._health.startup}, request)
+
+
+def _shown(page: Page) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def show(_: web.Request) -> web.Response:
+        found = page()
+        return web.json_response({"error": found}, status=503) if isinstance(found, str) else web.json_response(found)
+
+    return show
 
 
 def _report(

@@ -1,5 +1,7 @@
 """A webhook from socket to settled, through both services."""
 
+import json
+
 from tests.acceptance.pair import Pair
 from tests.support.kinds import RECIPIENT, SENDER, call, message, message_status, sid
 from tests.support.waiting import until
@@ -95,6 +97,12 @@ async def test_logs_and_metrics_hold_no_personal_data(pair: Pair) -> None:
     assert "attempt failed" in seen
     for secret in ("planted-secret", "planted-token", SENDER, "14155550123", RECIPIENT):
         assert secret not in seen
+
+
+async def test_backlog_is_told(pair: Pair) -> None:
+    """An autoscaler finds one number at the processor's admin port, and from where it comes."""
+    found = json.loads(await pair.processor.probe("backlog", 200))
+    assert found["events"] == sum(topic["events"] for topic in found["topics"].values())
 
 
 async def test_undecodable_entry_is_dead_lettered_alone(pair: Pair) -> None:

@@ -19,6 +19,7 @@ class Probes:
         self._session = session
         self.health = health
         self.problem: str | None = None
+        self.backlog: dict[str, object] | str = {"events": 3}
         health.live["tasks"] = lambda: None
         health.ready["redis"] = lambda: self.problem
         health.ready["shutdown"] = lambda: None
@@ -31,10 +32,12 @@ class Probes:
 @pytest.fixture
 async def probes() -> AsyncIterator[Probes]:
     health = Health()
-    admin = Admin(health, LOOPBACK, 0, "INGRESS_ADMIN_PORT")
+    asked: list[Probes] = []
+    admin = Admin(health, LOOPBACK, 0, "INGRESS_ADMIN_PORT", {"/backlog": lambda: asked[0].backlog})
     port = await admin.start()
     async with aiohttp.ClientSession(f"http://{LOOPBACK}:{port}") as session:
-        yield Probes(session, health)
+        asked.append(Probes(session, health))
+        yield asked[0]
     await admin.stop()
 
 
@@ -109,6 +112,13 @@ async def test_metrics(probes: Probes) -> None:
     assert status == 200
     assert "# TYPE hookline_loop_lag_seconds gauge" in text
     assert "# TYPE hookline_redis_operation_seconds histogram" in text
+
+
+async def test_page_of_a_service(probes: Probes) -> None:
+    """A page is JSON; one that cannot be told now is a 503 with the reason, so that no number is taken for the truth."""
+    assert await probes.get("/backlog") == (200, '{"events": 3}')
+    probes.backlog = "Redis is away"
+    assert await probes.get("/backlog") == (503, '{"error": "Redis is away"}')
 
 
 async def test_unknown_path(probes: Probes) -> None:

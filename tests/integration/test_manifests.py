@@ -1,0 +1,129 @@
+"""The Kubernetes manifests by themselves: a cluster would take them, and they hang together."""
+
+from pathlib import Path
+from typing import Final
+
+import kubernetes_validate
+import pytest
+
+from tests.support.manifests import K8S, Manifests, labels, pod, port_number, selects
+
+OVERLAYS: Final = sorted(folder.name for folder in (K8S / "overlays").iterdir())
+OLDEST: Final = "1.30"
+"""The first version whose schema has `sleep` in `preStop`."""
+CUSTOM: Final = {"ScaledObject": "keda.sh/v1alpha1", "ServiceMonitor": "monitoring.coreos.com/v1"}
+
+
+@pytest.fixture(scope="module", params=[*OVERLAYS, "processors-by-backlog"])
+def manifests(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Manifests:
+    """Give every installation, and one with the component that no overlay has."""
+    if request.param in OVERLAYS:
+        return Manifests.of_overlay(request.param)
+    return Manifests.of_components(tmp_path_factory.mktemp("overlay"), "ledger", "spool-volume", request.param)
+
+
+@pytest.mark.parametrize("version", [OLDEST, kubernetes_validate.latest_version()])
+def test_a_cluster_takes_them(manifests: Manifests, version: str) -> None:
+    """Every object fits the schema of the oldest and the newest Kubernetes, without a field that it does not know."""
+    for one in manifests.objects:
+        if one["kind"] not in CUSTOM:
+            kubernetes_validate.validate(one, version, strict=True)
+
+
+def test_custom_objects_have_what_they_must(manifests: Manifests) -> None:
+    """What has no schema here is of the version that its operator serves, and has the fields that it requires."""
+    for one in manifests.of(*CUSTOM):
+        assert one["apiVersion"] == CUSTOM[one["kind"]]
+    for one in manifests.of("ScaledObject"):
+        assert {"scaleTargetRef", "triggers"} <= one["spec"].keys()
+        assert all({"type", "metadata"} <= trigger.keys() for trigger in one["spec"]["triggers"])
+        assert all(isinstance(value, str) for trigger in one["spec"]["triggers"] for value in trigger["metadata"].values())
+    for one in manifests.of("ServiceMonitor"):
+        assert {"selector", "endpoints"} <= one["spec"].keys()
+
+
+def test_every_component_is_used(tmp_path: Path) -> None:
+    """No component is left out of these tests."""
+    used = {Path(name).name for overlay in OVERLAYS for name in _components(overlay)}
+    assert used | {"processors-by-backlog"} == {folder.name for folder in (K8S / "components").iterdir()}
+
+
+def _components(overlay: str) -> list[str]:
+    lines = (K8S / "overlays" / overlay / "kustomization.yaml").read_text().splitlines()
+    return [line.split()[1] for line in lines if line.strip().startswith("- ../../components/")]
+
+
+def test_pods_are_locked_up(manifests: Manifests) -> None:
+    """Not root, no privileges, nothing writable but volumes, fewer system calls, no token, no service links."""
+    for workload in manifests.workloads():
+        spec = pod(workload)
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert spec["automountServiceAccountToken"] is False
+        assert spec["enableServiceLinks"] is False
+        for container in spec["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+            assert container["resources"]["requests"].keys() == {"cpu", "memory"}
+            assert "memory" in container["resources"]["limits"]
+
+
+def test_secrets_are_references(manifests: Manifests) -> None:
+    """No secret is in the manifests, and each pod gets only those that it needs."""
+    assert not manifests.of("Secret")
+    wanted = {
+        "hookline-ingress": {"hookline-twilio", "hookline-redis"},
+        "hookline-processor": {"hookline-redis", "hookline-database"},
+        "hookline-migrate": {"hookline-database-owner"},
+        "hookline-redis": {"hookline-redis"},
+    }
+    for workload in manifests.workloads():
+        named = [one for container in pod(workload)["containers"] for one in container.get("env", ())]
+        secrets = {one["valueFrom"]["secretKeyRef"]["name"] for one in named}
+        assert secrets <= wanted[workload["metadata"]["name"]]
+
+
+def test_everything_selects_something(manifests: Manifests) -> None:
+    """Services, budgets and policies are about pods that exist, and about ports that those have."""
+    pods = [(labels(workload), pod(workload)["containers"][0]) for workload in manifests.workloads()]
+    for service in manifests.of("Service"):
+        (container,) = [one for own, one in pods if service["spec"]["selector"].items() <= own.items()]
+        assert [port_number(container, port["targetPort"]) for port in service["spec"]["ports"]]
+    for budget in manifests.of("PodDisruptionBudget"):
+        assert any(selects(budget["spec"]["selector"], own) for own, _ in pods)
+    for policy in manifests.of("NetworkPolicy"):
+        selected = [one for own, one in pods if selects(policy["spec"]["podSelector"], own)]
+        assert selected
+        named = [port["port"] for rule in policy["spec"].get("ingress", ()) for port in rule["ports"]]
+        assert all(port_number(container, port) for container in selected for port in named)
+
+
+def test_whatever_is_not_named_is_refused(manifests: Manifests) -> None:
+    """One policy is about all pods, in both directions, and lets nothing in."""
+    policy = manifests.get("NetworkPolicy", "hookline-nothing-else")["spec"]
+    assert all(selects(policy["podSelector"], labels(workload)) for workload in manifests.workloads())
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in policy
+
+
+def test_what_is_scaled_has_no_number(manifests: Manifests) -> None:
+    """An autoscaler's target exists, and the manifest does not set back what the autoscaler decides."""
+    for scaler in manifests.of("HorizontalPodAutoscaler", "ScaledObject"):
+        target = scaler["spec"]["scaleTargetRef"]
+        found = manifests.get(target["kind"], target["name"])
+        assert found["apiVersion"] == target["apiVersion"]
+        assert "replicas" not in found["spec"]
+
+
+def test_every_metrics_port_is_scraped() -> None:
+    """The ServiceMonitor finds the admin ports of both services."""
+    manifests = Manifests.of_overlay("production")
+    (monitor,) = manifests.of("ServiceMonitor")
+    (endpoint,) = monitor["spec"]["endpoints"]
+    found = [one for one in manifests.of("Service") if selects(monitor["spec"]["selector"], one["metadata"]["labels"])]
+    ports = {port["targetPort"] for one in found for port in one["spec"]["ports"] if port["name"] == endpoint["port"]}
+    assert {one["spec"]["selector"]["app.kubernetes.io/name"] for one in found} == {"hookline-ingress", "hookline-processor"}
+    assert ports == {"admin"}

@@ -1,0 +1,155 @@
+"""The systemd units beside the code, and as systemd reads them."""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from ingress.settings import IngressSettings
+from processor.settings import ProcessorSettings
+from shared.service import EXIT_SETTINGS
+from tests.support.drain_times import ingress_drain_s, processor_drain_s
+from tests.support.redis_server import RedisServer
+from tests.support.services import Services
+
+UNITS: Final = Path(__file__).parents[2] / "deploy" / "systemd"
+SERVICES: Final = ("ingress", "processor")
+TOKEN: Final = "0123456789abcdef0123456789abcdef"
+HARDEST: Final = 1.5
+"""The exposure that systemd calls OK begins at 4; ours should not creep up."""
+
+Unit = dict[str, list[str]]
+
+
+def unit(name: str) -> Unit:
+    """Give what a unit says: each key with its values, in their order."""
+    found: Unit = {}
+    for line in (UNITS / name).read_text().splitlines():
+        if "=" in line and not line.startswith("#"):
+            key, _, value = line.partition("=")
+            found.setdefault(key, []).append(value)
+    return found
+
+
+def service(name: str) -> Unit:
+    return unit(f"hookline-{name}@.service")
+
+
+def variables(file: str) -> dict[str, str]:
+    """Give what an environment file sets."""
+    pairs = (line.partition("=") for line in (UNITS / file).read_text().splitlines() if line and not line.startswith("#"))
+    return {name: value for name, _, value in pairs}
+
+
+def environment(name: str, admin_port: int) -> dict[str, str]:
+    """Give the environment of one instance."""
+    own = dict(one.replace("%i", str(admin_port)).split("=", 1) for one in service(name)["Environment"])
+    files = [variables(Path(file).name) for file in service(name)["EnvironmentFile"]]
+    return own | {variable: value for file in files for variable, value in file.items() if value}
+
+
+def test_nobody_is_killed_while_draining() -> None:
+    """systemd waits for longer than the services may take to stop."""
+    (ingress_s,), (processor_s,) = service("ingress")["TimeoutStopSec"], service("processor")["TimeoutStopSec"]
+    settings = {"TWILIO_AUTH_TOKEN": TOKEN, "PUBLIC_URL": "https://hooks.example.com"}
+    assert int(ingress_s) > ingress_drain_s(IngressSettings.model_validate(settings))
+    assert int(processor_s) > processor_drain_s(ProcessorSettings())
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_wrong_settings_are_not_tried_again(name: str) -> None:
+    """A service that cannot start as it is told stays down, and any other end is followed by a start, however often."""
+    found = service(name)
+    assert found["Restart"] == ["always"]
+    assert found["RestartPreventExitStatus"] == [str(EXIT_SETTINGS)]
+    assert found["StartLimitIntervalSec"] == ["0"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_command_exists(name: str) -> None:
+    """The unit starts the module, with the Python of `make setup`, and waits for a path of the admin port."""
+    (command,), (wait,) = service(name)["ExecStart"], service(name)["ExecStartPost"]
+    program, *arguments = command.split()
+    assert program == f"{service(name)['WorkingDirectory'][0]}/.venv/bin/python"
+    assert arguments == ["-m", name]
+    assert importlib.util.find_spec(f"{name}.__main__")
+    assert wait.endswith("http://127.0.0.1:%i/livez")
+
+
+def test_instances_share_a_port_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two ingresses have the same port, and each an admin port, a folder and a spool of its own."""
+    found = []
+    for port in (9080, 9082):
+        for variable, value in (environment("ingress", port) | {"TWILIO_AUTH_TOKEN": TOKEN}).items():
+            monkeypatch.setenv(variable, value)
+        found.append(IngressSettings.load())
+    first, second = found
+    assert first.port == second.port
+    assert (first.admin_port, second.admin_port) == (9080, 9082)
+    for settings in found:
+        folder = service("ingress")["StateDirectory"][0].replace("%i", str(settings.admin_port))
+        assert settings.spool_path == Path("/var/lib", folder, "spool.db")
+        (files,) = service("ingress")["LimitNOFILE"]
+        assert int(files) > settings.max_connections
+
+
+def test_settings_are_known() -> None:
+    """No variable of the files is mistyped, those that are commented out included."""
+    fields = [*IngressSettings.model_fields.values(), *ProcessorSettings.model_fields.values()]
+    known = {str(field.validation_alias) for field in fields}
+    for file in UNITS.glob("*.env"):
+        assert set(re.findall(r"^(?:# )?([A-Z_]+)=", file.read_text(), re.MULTILINE)) <= known
+
+
+def test_secrets_are_apart() -> None:
+    """Secrets are in files of their own, which the others may not read, and the processor has no token of Twilio."""
+    modes = {
+        line.split()[1]: line.split()[2] for line in (UNITS / "hookline.tmpfiles").read_text().splitlines() if line[:1] == "z"
+    }
+    for name in SERVICES:
+        assert modes[f"/etc/hookline/{name}-secrets.env"] == "0600"
+    assert not {"TWILIO_AUTH_TOKEN", "REDIS_URL", "DATABASE_URL"} & variables("hookline.env").keys()
+    assert "TWILIO_AUTH_TOKEN" not in environment("processor", 9081)
+
+
+async def test_services_run_with_these_files(own_redis: RedisServer, services: Services) -> None:
+    """With a token, and nothing else changed but what tests need, both services come up and are ready."""
+    here = {"REDIS_URL": own_redis.url, "INGRESS_PORT": "0", "INGRESS_SPOOL_PATH": "spool.db", "TWILIO_AUTH_TOKEN": TOKEN}
+    for one in (services.ingress(environment("ingress", 0) | here), services.processor(environment("processor", 0) | here)):
+        await one.start()
+
+
+analysed = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze")
+
+
+def analyse(*words: str, path: Path) -> str:
+    """Give what systemd-analyze says; fails if it is not content."""
+    told = {**os.environ, "SYSTEMD_UNIT_PATH": f"{path}:", "SYSTEMD_LOG_LEVEL": "warning"}
+    made = subprocess.run(["systemd-analyze", *words], check=False, capture_output=True, text=True, env=told)
+    assert made.returncode == 0, made.stderr
+    return made.stdout + made.stderr
+
+
+@analysed
+def test_systemd_understands_the_units(tmp_path: Path) -> None:
+    """Every key is one that systemd knows, and every value one that it takes."""
+    for file in UNITS.glob("hookline*.*"):
+        text = file.read_text().replace("/opt/hookline/.venv/bin/python", sys.executable).replace("/usr/bin/curl", "/bin/true")
+        (tmp_path / file.name).write_text(re.sub("^Documentation=.*$", "", text, flags=re.MULTILINE))
+    instances = [f"{tmp_path}/hookline-{name}@{port}.service" for name, port in (("ingress", 9080), ("processor", 9081))]
+    assert analyse("verify", *instances, f"{tmp_path}/hookline.target", path=tmp_path) == ""
+
+
+@analysed
+@pytest.mark.parametrize("name", SERVICES)
+def test_units_are_locked_up(name: str) -> None:
+    """The services can do little more than talk over the network and write to their own folder."""
+    said = analyse("security", "--offline=yes", f"{UNITS}/hookline-{name}@.service", path=UNITS)
+    (exposure,) = re.findall(r"Overall exposure level .*: ([0-9.]+)", said)
+    assert float(exposure) <= HARDEST

@@ -1,0 +1,26 @@
+"""How long the services may take to stop, from the code: whoever ends them must wait for longer."""
+
+from typing import Final
+
+from ingress.settings import IngressSettings
+from processor import app as processor_app
+from processor import lifespan, partition
+from processor.ledger import service as ledger
+from processor.settings import ProcessorSettings
+from shared import service
+
+_LEASE_QUESTIONS_AT_STOP: Final = 3
+"""A round that is under way, leaving, and giving back; each may wait for its answer."""
+
+
+def ingress_drain_s(settings: IngressSettings) -> float:
+    """Give the seconds that ingress may take, but for its disk: requests under way, and tasks that do not end."""
+    return settings.shutdown_s + service._LAST_CHANCE_S
+
+
+def processor_drain_s(settings: ProcessorSettings) -> float:
+    """Give the seconds that a processor may take: handlers, their cancellation and settlement, leases, the ledger, the hooks of
+    handlers, and tasks that do not end."""
+    handlers_s = settings.shutdown_s + partition._CANCELLATION_S + partition._SETTLE_RESERVE_S
+    leases_s = _LEASE_QUESTIONS_AT_STOP * settings.lease_s / processor_app._LEASE_QUESTIONS
+    return handlers_s + leases_s + ledger._FLUSH_S + lifespan._SHUTDOWN_S + service._LAST_CHANCE_S

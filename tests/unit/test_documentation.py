@@ -1,0 +1,51 @@
+"""What the documents name is there: files, settings, metrics."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+import pytest
+from prometheus_client import REGISTRY
+
+from ingress.settings import IngressSettings
+from processor.settings import ProcessorSettings
+
+ROOT: Final = Path(__file__).parents[2]
+PAGES: Final = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+SETTING: Final = re.compile(r"(?<![\w/])((?:HOOKLINE|INGRESS|PROCESSOR|REDIS|DATABASE|LEDGER|TWILIO)_[A-Z_]*[A-Z])\b(?!\.)")
+METRIC: Final = re.compile(r"\bhookline_[a-z_]+[a-z]\b")
+ELSEWHERE: Final = {"HOOKLINE_CONFIG", "REDIS_PASSWORD"}
+"""Names that look like settings, and are read by somebody else."""
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+@each_page
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every link to a file of ours, and every file that is named by its path, is there."""
+    text = page.read_text()
+    links = [target for target in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in target]
+    assert [target for target in links if not (page.parent / target).exists()] == []
+    named = re.findall(r"`((?:ingress|processor|shared|cli|tests|deploy|examples)/[\w./-]+)`", text)
+    assert [target for target in named if not (ROOT / target).exists()] == []
+
+
+@each_page
+def test_settings_exist(page: Path) -> None:
+    """Every setting that is named is one."""
+    fields = [*IngressSettings.model_fields.values(), *ProcessorSettings.model_fields.values()]
+    known = {str(field.validation_alias) for field in fields} | ELSEWHERE
+    assert {name for name in SETTING.findall(page.read_text()) if name not in known} == set()
+
+
+@each_page
+def test_metrics_exist(page: Path) -> None:
+    """Every metric that is named is one."""
+    for module in ("ingress.app", "processor.app", "processor.ledger.service"):
+        import_module(module)  # its metrics come along
+    known = {metric.name for metric in REGISTRY.collect()}
+    named = {name.removesuffix("_total") for name in METRIC.findall(page.read_text())}
+    fields = [*IngressSettings.model_fields.values(), *ProcessorSettings.model_fields.values()]
+    in_the_file = {str(field.validation_alias).lower() for field in fields}
+    assert named - known - in_the_file == set()
