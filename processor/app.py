@@ -55,7 +55,7 @@ class Processor:
         self._ledger = self._make_ledger()
         self._workshop = self._make_workshop(handlers)
         self._slots = self._workshop.slots
-        self._gauges = BacklogGauges(self._redis, settings.partitions, list(settings.topics), self._slots, clock)
+        self._gauges = BacklogGauges(self._redis, settings.partitions, list(settings.topics), self._slots, 5.0, clock)
         self._lifespan = Lifespan(handlers, clock, logger)
         self._watchdog = Watchdog(handlers, logger)
         self._ownership = self._make_ownership(handlers)
