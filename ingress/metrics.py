@@ -9,7 +9,8 @@ from shared.metrics import Tally
 from shared.timings import Timings
 
 REQUESTS = Tally("hookline_ingress_requests_total", "Requests, by route, status code and outcome", "route", "code", "outcome")
-REQUEST_SECONDS: Final = Timings("hookline_ingress_request_seconds", "Time from a request's first byte to its answer").of()
+_REQUESTS = Timings("hookline_ingress_request_seconds", "Time from a request's first byte to its answer")
+REQUEST_SECONDS: Final = _REQUESTS.of()
 _STAGES = Timings("hookline_ingress_stage_seconds", "Time of each stage of an accepted request", "stage")
 STAGE_SECONDS: Final = {stage: _STAGES.of(stage) for stage in ("read", "verify", "translate", "write", "reply")}
 """Time from the first byte of a request to its last; for decoding and the signature; for making events of it; until they are

@@ -68,3 +68,9 @@ BREAKER_TRANSITIONS = Counter("hookline_breaker_transitions_total", "Changes of 
 TASKS = Gauge("hookline_tasks", "Tasks in the event loop")
 LOOP_LAG_SECONDS = Gauge("hookline_loop_lag_seconds", "By how much the event loop was late, at worst within the last 15 s")
 EVENTS = Tally("hookline_events_total", "Events, by topic, kind and outcome", "topic", "kind", "outcome")
+ALERT = Gauge("hookline_alert", "1 while an alert is raised, else 0", ["name", "level", "subject"])
+ALERT_POSTS = Counter(
+    "hookline_alert_posts_total",
+    "Alerts on their way to ALERT_URL, by what became of them: sent, failed or left_out",
+    ["outcome"],
+)
