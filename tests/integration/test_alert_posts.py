@@ -1,12 +1,10 @@
 """Posting alerts to a server that is well, fails, hangs, or refuses."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
-from aiohttp import web
 from prometheus_client import REGISTRY
 
 from shared.alerts.hysteresis import Change
@@ -14,75 +12,18 @@ from shared.alerts.posts import AlertPosts, Patience
 from shared.alerts.rules import RULES
 from shared.clock import SystemClock
 from shared.service import Supervisor
+from tests.support.alert_channel import PLANTED, AlertChannel, Answer, hang
 from tests.support.logbook import Logbook
-from tests.support.ports import LOOPBACK, free_port
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
-PLANTED = "T000-planted"
 QUICK = Patience(timeout_s=0.3, tries=3, first_delay_s=0.02, pause_s=0.05)
-Answer = Callable[[], Awaitable[int]]
-
-
-class Channel:
-    """A server that takes posts. Each of `answers` is used once, then all are taken."""
-
-    def __init__(self) -> None:
-        self.bodies: list[dict[str, Any]] = []
-        self.tries = 0
-        self.answers: list[Answer] = []
-        self.port = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://{LOOPBACK}:{self.port}/services/{PLANTED}"
-
-    @property
-    def alerts(self) -> list[str]:
-        """The subjects of all alerts that were taken, in order."""
-        return [alert["subject"] for body in self.bodies for alert in body["alerts"]]
-
-    def will(self, *answers: int | Answer) -> None:
-        """Answer like this, in turn."""
-        self.answers += [_status(answer) if isinstance(answer, int) else answer for answer in answers]
-
-    async def take(self, request: web.Request) -> web.Response:
-        self.tries += 1
-        assert request.path.endswith(PLANTED)
-        assert request.content_type == "application/json"
-        body = await request.json()
-        status = await (self.answers.pop(0) if self.answers else _status(200))()
-        if status == 200:
-            self.bodies.append(body)
-        return web.Response(status=status, text="ok")
-
-    async def open(self) -> web.AppRunner:
-        app = web.Application()
-        app.router.add_post("/services/{token}", self.take)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, LOOPBACK, self.port).start()
-        self.port = runner.addresses[0][1]
-        return runner
-
-
-def _status(status: int) -> Answer:
-    async def give() -> int:
-        return status
-
-    return give
-
-
-async def hang() -> int:
-    await asyncio.sleep(60)
-    return 200
 
 
 @pytest.fixture
-async def channel() -> AsyncIterator[Channel]:
-    made = Channel()
-    runner = await made.open()
-    yield made
-    await runner.cleanup()
+async def channel() -> AsyncIterator[AlertChannel]:
+    async with AlertChannel().opened() as channel:
+        yield channel
 
 
 @asynccontextmanager
@@ -102,11 +43,16 @@ def change(subject: str) -> Change:
     return Change(rule, rule.limit, subject, True, 1, 1_750_000_000_000, 1_750_000_010_000)
 
 
+def subjects(channel: AlertChannel) -> list[str]:
+    """Give what the alerts are about that were taken, in order."""
+    return [alert["subject"] for alert in channel.alerts]
+
+
 def counted(outcome: str) -> float:
     return REGISTRY.get_sample_value("hookline_alert_posts_total", {"outcome": outcome}) or 0
 
 
-async def test_alert_arrives_and_what_gathers_goes_together(channel: Channel, logbook: Logbook) -> None:
+async def test_alert_arrives_and_what_gathers_goes_together(channel: AlertChannel, logbook: Logbook) -> None:
     """The first goes at once, with a text and with fields; those that come meanwhile go in one post."""
     before = counted("sent")
     async with posting(channel.url, logbook) as posts:
@@ -116,7 +62,7 @@ async def test_alert_arrives_and_what_gathers_goes_together(channel: Channel, lo
             posts.put(change(subject))
         await until(lambda: len(channel.bodies) == 2, "the others are posted")
     assert [len(body["alerts"]) for body in channel.bodies] == [1, 3]
-    assert channel.alerts == ["a", "b", "c", "d"]
+    assert subjects(channel) == ["a", "b", "c", "d"]
     assert channel.bodies[0]["text"].startswith(f"[critical] {channel.bodies[0]['service']}: breaker_open a: ")
     assert channel.bodies[0]["service"].startswith("ingress ")
     assert channel.bodies[0]["service"].endswith(":9080")
@@ -125,17 +71,17 @@ async def test_alert_arrives_and_what_gathers_goes_together(channel: Channel, lo
 
 
 @pytest.mark.parametrize("answers", [(500,), (503, 429), (hang,)], ids=["fails first", "fails twice", "hangs first"])
-async def test_tried_again_at_once(answers: tuple[int | Answer, ...], channel: Channel, logbook: Logbook) -> None:
+async def test_tried_again_at_once(answers: tuple[int | Answer, ...], channel: AlertChannel, logbook: Logbook) -> None:
     """A failure that passes, or a time-out, is not even worth a line in the log."""
     channel.will(*answers)
     async with posting(channel.url, logbook) as posts:
         posts.put(change("a"))
-        await until(lambda: channel.alerts == ["a"], "it is posted")
+        await until(lambda: subjects(channel) == ["a"], "it is posted")
         assert channel.tries == len(answers) + 1
     assert logbook.lines == []
 
 
-async def test_long_failure_loses_nothing(channel: Channel, logbook: Logbook) -> None:
+async def test_long_failure_loses_nothing(channel: AlertChannel, logbook: Logbook) -> None:
     """What found nobody for longer goes along with what came later, in order. It is logged once, and that it is over."""
     channel.will(*[500] * 5, hang, *[500] * 3)
     before = counted("failed")
@@ -143,27 +89,25 @@ async def test_long_failure_loses_nothing(channel: Channel, logbook: Logbook) ->
         posts.put(change("a"))
         await until(lambda: channel.tries > 3, "the first tries are over")
         posts.put(change("b"))
-        await until(lambda: channel.alerts == ["a", "b"], "both are posted")
+        await until(lambda: subjects(channel) == ["a", "b"], "both are posted")
     assert [line["event"] for line in logbook.lines] == ["alerts cannot be posted", "alerts can be posted again"]
     assert counted("failed") > before
 
 
 async def test_nobody_there(logbook: Logbook) -> None:
     """A server that comes later gets what waited, and nothing of the service waited for it."""
-    late = Channel()
-    late.port = free_port()
+    late = AlertChannel(free_port())
     async with posting(late.url, logbook) as posts:
         for number in range(130):
             posts.put(change(str(number)))
         await until(lambda: logbook.find("alerts cannot be posted"), "that is logged")
-        runner = await late.open()
-        await until(lambda: late.bodies, "they are posted")
-        await runner.cleanup()
-    assert late.alerts == [str(number) for number in range(30, 130)]
+        async with late.opened():
+            await until(lambda: late.bodies, "they are posted")
+    assert subjects(late) == [str(number) for number in range(30, 130)]
     assert late.bodies[0]["text"].endswith("30 more were left out.")
 
 
-async def test_refused_is_not_sent_again(channel: Channel, logbook: Logbook) -> None:
+async def test_refused_is_not_sent_again(channel: AlertChannel, logbook: Logbook) -> None:
     """A wrong path, or a body that the other side does not take, would be refused for ever, and hold up all that follow."""
     channel.will(404)
     async with posting(channel.url, logbook) as posts:
@@ -171,13 +115,13 @@ async def test_refused_is_not_sent_again(channel: Channel, logbook: Logbook) -> 
         await until(lambda: logbook.find("alerts cannot be posted"), "that is logged")
         posts.put(change("b"))
         await until(lambda: channel.bodies, "the next is posted")
-    assert (channel.alerts, channel.tries) == (["b"], 2)
+    assert (subjects(channel), channel.tries) == (["b"], 2)
     line = logbook.find("alerts cannot be posted")
     assert line is not None
     assert line["error"] == "the answer was 404"
 
 
-async def test_stop_does_not_wait_for_one_that_hangs(channel: Channel, logbook: Logbook) -> None:
+async def test_stop_does_not_wait_for_one_that_hangs(channel: AlertChannel, logbook: Logbook) -> None:
     """A service that stops is not kept by a channel."""
     channel.will(hang)
     async with posting(channel.url, logbook, Patience()) as posts:
