@@ -93,15 +93,17 @@ class AlertPosts:
 
     async def _try(self, client: RetryClient, batch: list[Change], left_out: int) -> tuple[str | None, bool]:
         """Give what went wrong, None if nothing did, and whether it would go wrong again."""
-        body = msgspec.json.encode(message(batch, self._place, left_out))
         headers = {"Content-Type": "application/json"}
         try:
+            body = msgspec.json.encode(message(batch, self._place, left_out))
             async with client.post(self._url, data=body, headers=headers, allow_redirects=False) as answer:
                 status = answer.status
         except TimeoutError:
             return f"no answer within {self._patience.timeout_s:g} s", False
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except (aiohttp.ClientError, OSError) as error:
             return type(error).__name__, False  # its text may have the URL
+        except Exception as error:  # noqa: BLE001 - whatever it is, telling of trouble must not be the end of the service
+            return type(error).__name__, True
         taken = 200 <= status < 300  # noqa: PLR2004 - HTTP's own
         return (None if taken else f"the answer was {status}"), status < 500 and status not in _LATER  # noqa: PLR2004
 

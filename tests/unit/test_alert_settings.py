@@ -57,6 +57,16 @@ def test_what_is_said_changes_and_the_rest_stays(file: Path) -> None:
     assert alerts["write_slow"] == RULES["write_slow"].limit
 
 
+def test_example_of_the_documentation(file: Path) -> None:
+    """What people copy from docs/alerts.md is right."""
+    page = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text()
+    file.write_text(page.partition("```toml\n")[2].partition("```")[0])
+    alerts = ProcessorSettings.load().alerts
+    assert alerts["oldest_event_old"].threshold == 1800
+    assert alerts["dead_letters_growing"].threshold == 20
+    assert not alerts["disk_low"].enabled
+
+
 def test_every_mistake_is_in_one_message(file: Path) -> None:
     """Each names the alert and what would be right, beside other settings that are wrong."""
     file.write_text(
