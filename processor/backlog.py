@@ -1,39 +1,53 @@
-"""Looks at what is not yet settled, for the gauges and for whoever decides how many processors there should be."""
+"""Looks at what is not yet settled, and at what never will be: for gauges, alerts, and whoever decides how many there shall run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from math import inf
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiojobs import Job
 
-from processor.metrics import BACKLOG_EVENTS, OLDEST_EVENT_SECONDS, RETRYING_EVENTS
+from processor.metrics import BACKLOG_EVENTS, DEAD_EVENTS, OLDEST_EVENT_SECONDS, PENDING_EVENTS, RETRYING_EVENTS
 from processor.slots import Slots
+from shared.broker.census import count_pending
 from shared.broker.connection import RedisConnectionManager
+from shared.broker.dead_topics import DeadTally
 from shared.broker.inspect import Backlog, backlogs
 from shared.clock import Clock
 from shared.errors import BrokerUnavailableError
 from shared.service import Supervisor
 
-_INTERVAL_S: Final = 5.0
-_STALE_S: Final = 15.0
-"""Age in seconds above which what was seen last says nothing any more."""
+_LOOKS_UNTIL_STALE: Final = 3
+"""How many looks may fail until what was seen last says nothing any more."""
+
+
+class Look(NamedTuple):
+    """What lay in Redis by topic, at a monotonic time in seconds."""
+
+    at: float
+    topics: Mapping[str, Backlog]
 
 
 class BacklogGauges:
-    """Looks at the streams of `partitions` partitions every few seconds."""
+    """Looks at the streams of `partitions` partitions every `interval_s` seconds. `last` is the latest look that succeeded."""
 
     def __init__(
-        self, redis: RedisConnectionManager, partitions: int, topics: Sequence[str], slots: Slots, clock: Clock
+        self,
+        redis: RedisConnectionManager,
+        partitions: int,
+        topics: Sequence[str],
+        slots: Slots,
+        interval_s: float,
+        clock: Clock,
     ) -> None:
         self._redis = redis
         self._partitions = partitions
         self._topics = topics
         self._slots = slots
+        self._dead = DeadTally(redis, partitions, clock)
         self._clock = clock
-        self._seen: dict[str, Backlog] = {}
-        self._seen_at = -inf
         self._job: Job[None] | None = None
+        self.interval_s = interval_s
+        self.last: Look | None = None
 
     async def start(self, supervisor: Supervisor) -> None:
         """Begin to look."""
@@ -52,30 +66,34 @@ class BacklogGauges:
 
         """
         retrying = self._slots.retrying()
-        self._seen = await backlogs(self._redis, self._partitions, self._topics)
-        self._seen_at = self._clock.monotonic()
-        for topic, backlog in self._seen.items():
+        found = await backlogs(self._redis, self._partitions, self._topics)
+        for topic, backlog in found.items():
             BACKLOG_EVENTS.labels(topic).set(backlog.events)
-            OLDEST_EVENT_SECONDS.labels(topic).set(self._age_s(backlog))
+            OLDEST_EVENT_SECONDS.labels(topic).set(backlog.age_s(self._clock.now_ms()))
             RETRYING_EVENTS.labels(topic).set(retrying[topic])
+        self.last = Look(self._clock.monotonic(), found)
+        pending = await count_pending(self._redis, self._partitions, self._topics)
+        dead = await self._dead.update()
+        for topic in self._topics:
+            PENDING_EVENTS.labels(topic).set(pending[topic])
+            DEAD_EVENTS.labels(topic).set(dead[topic])
 
     def report(self) -> dict[str, object] | str:
         """Give what was seen last, over all partitions, not only those that are ours: `events` and `oldest_seconds`, of all
         topics and of each. If that is too long ago, say why: an old number would be taken for the truth."""
-        if self._clock.monotonic() - self._seen_at > _STALE_S:
+        last = self.last
+        if last is None or self._clock.monotonic() - last.at > _LOOKS_UNTIL_STALE * self.interval_s:
             return "Redis has not told the backlog lately, see /readyz"
-        topics = {topic: _told(seen.events, self._age_s(seen)) for topic, seen in self._seen.items()}
-        oldest_s = max(map(self._age_s, self._seen.values()), default=0.0)
-        return {**_told(sum(seen.events for seen in self._seen.values()), oldest_s), "topics": topics}
-
-    def _age_s(self, backlog: Backlog) -> float:
-        return 0.0 if backlog.oldest_ms is None else max(0, self._clock.now_ms() - backlog.oldest_ms) / 1000
+        now_ms = self._clock.now_ms()
+        topics = {topic: _told(seen.events, seen.age_s(now_ms)) for topic, seen in last.topics.items()}
+        oldest_s = max((seen.age_s(now_ms) for seen in last.topics.values()), default=0.0)
+        return {**_told(sum(seen.events for seen in last.topics.values()), oldest_s), "topics": topics}
 
     async def _run(self) -> None:
         while True:
             with suppress(BrokerUnavailableError):  # the readiness check says so already
                 await self.update()
-            await self._clock.sleep(_INTERVAL_S)
+            await self._clock.sleep(self.interval_s)
 
 
 def _told(events: int, oldest_s: float) -> dict[str, object]:

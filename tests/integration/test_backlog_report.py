@@ -17,7 +17,7 @@ TOPICS = {MESSAGES: Topic(), CALLS: Topic()}
 @pytest.fixture
 async def gauges(broker: RedisConnectionManager, clock: ManualClock) -> BacklogGauges:
     """Give gauges of a processor that owns nothing."""
-    return BacklogGauges(broker, PARTITIONS, list(TOPICS), Slots(1, TOPICS, clock), clock)
+    return BacklogGauges(broker, PARTITIONS, list(TOPICS), Slots(1, TOPICS, clock), 5.0, clock)
 
 
 async def test_report_is_of_all_partitions(gauges: BacklogGauges, clock: ManualClock, redis_client: "redis.Redis") -> None:

@@ -15,6 +15,8 @@ ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 SETTING: Final = re.compile(r"(?<![\w/])((?:HOOKLINE|INGRESS|PROCESSOR|REDIS|DATABASE|LEDGER|TWILIO)_[A-Z_]*[A-Z])\b(?!\.)")
 METRIC: Final = re.compile(r"\bhookline_[a-z_]+[a-z]\b")
+SERIES: Final = re.compile(r"_(total|bucket|sum|count)$")
+"""What a metric's series have behind its name."""
 ELSEWHERE: Final = {"HOOKLINE_CONFIG", "REDIS_PASSWORD"}
 """Names that look like settings, and are read by somebody else."""
 
@@ -45,7 +47,7 @@ def test_metrics_exist(page: Path) -> None:
     for module in ("ingress.app", "processor.app", "processor.ledger.service"):
         import_module(module)  # its metrics come along
     known = {metric.name for metric in REGISTRY.collect()}
-    named = {name.removesuffix("_total") for name in METRIC.findall(page.read_text())}
+    named = {SERIES.sub("", name) for name in METRIC.findall(page.read_text())}
     fields = [*IngressSettings.model_fields.values(), *ProcessorSettings.model_fields.values()]
     in_the_file = {str(field.validation_alias).lower() for field in fields}
     assert named - known - in_the_file == set()
