@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from processor.deadlines import Deadline, Deadlines
 from processor.events import typed
@@ -18,7 +18,10 @@ from processor.verdict import Dead, Done, Failure, Reason, Retry, Verdict, judge
 from processor.webhook_event import WebhookEvent, personal_values
 from shared.clock import Clock
 from shared.kinds import label_of
-from shared.logs import Logger, hide
+from shared.logs import Logger
+
+if TYPE_CHECKING:
+    from processor.spans import AttemptSpans
 
 _CANNOT_STOP: Final = "a plain function cannot be stopped, its conversation waits; use time-outs inside it, or async def"
 _LET_CANCEL: Final = "it ignores its cancellation, its conversation waits; let asyncio.CancelledError through"
@@ -28,7 +31,10 @@ _ATTEMPTED: Final[ContextVar[Held]] = ContextVar("attempted")
 
 
 class Attempts:
-    """Makes attempts. `timeout_s` and `retry` apply to handlers that have none of their own; `threads` run plain functions."""
+    """Makes attempts. `timeout_s` and `retry` apply to handlers that have none of their own; `threads` run plain functions.
+
+    `spans` go around attempts, if these are traced.
+    """
 
     def __init__(
         self,
@@ -38,6 +44,7 @@ class Attempts:
         threads: Threads,
         clock: Clock,
         logger: Logger,
+        spans: "AttemptSpans | None" = None,
     ) -> None:
         self._handlers = handlers
         self._timeout_s = timeout_s
@@ -45,6 +52,8 @@ class Attempts:
         self._threads = threads
         self._clock = clock
         self._logger = logger
+        self._spans = spans
+        self._run = self._attempt if spans is None else partial(spans.around, self._attempt)
         self._calls: dict[Handler, CallNext] = {}
         self._deadlines = Deadlines(clock, self._report_overdue)
 
@@ -75,7 +84,7 @@ class Attempts:
             return Dead(Reason.UNHANDLED, Failure("LookupError", str(error)), 0, self._clock.now_ms())
         return Done() if handler is None else await self._run(handler, held)
 
-    async def _run(self, handler: Handler, held: Held) -> Verdict:
+    async def _attempt(self, handler: Handler, held: Held) -> Verdict:
         started = self._clock.monotonic()
         event = typed(held.event)
         try:
@@ -143,7 +152,9 @@ class Attempts:
         return verdict
 
     def _report(self, handler: Handler, event: WebhookEvent, held: Held, verdict: Retry | Dead, failure: Failure) -> None:
-        personal = personal_values(event)
+        failure = failure.without(personal_values(event))
+        if self._spans is not None:
+            self._spans.failed(failure)
         retry = isinstance(verdict, Retry)
         self._logger.warning(
             "attempt failed" if retry else "event is dead",
@@ -152,8 +163,8 @@ class Attempts:
             topic=held.topic,
             handler=handler.name,
             attempt=held.record.failures + 1,
-            error=f"{failure.type}: {hide(failure.message, personal)}",
-            traceback=hide(failure.traceback, personal),
+            error=f"{failure.type}: {failure.message}",
+            traceback=failure.traceback,
             **({"next_at": verdict.record.next_at} if isinstance(verdict, Retry) else {"reason": verdict.reason.value}),
         )
 

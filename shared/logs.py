@@ -59,14 +59,16 @@ class Redactor:
         return _PHONE_NUMBER.sub(r"\1***", text) if "+" in text or "%2" in text else text
 
 
-def configure_logs(level: str, style: str | None, secrets: Iterable[str] = ()) -> None:
+def configure_logs(level: str, style: str | None, secrets: Iterable[str] = (), *, tracing: bool = False) -> None:
     """Send all logs, those of libraries too, to standard error.
 
     `style` is "json" or "console"; None means "console" on a terminal, else "json". `secrets` never appear in any line.
+    With `tracing`, each line names the span in which it is written.
     """
     console = style == "console" or (style is None and sys.stderr.isatty())
     before: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        *_span_naming(on=tracing),
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="%H:%M:%S.%f" if console else "iso", utc=not console),
         structlog.processors.format_exc_info,
@@ -92,6 +94,14 @@ def configure_logs(level: str, style: str | None, secrets: Iterable[str] = ()) -
         )
     )
     logging.basicConfig(handlers=[handler], level=max(severity, logging.WARNING), force=True)
+
+
+def _span_naming(*, on: bool) -> Iterable[Processor]:
+    if not on:
+        return ()
+    from shared.telemetry import name_current_span  # noqa: PLC0415 - only who traces has OpenTelemetry
+
+    return (name_current_span,)
 
 
 def hide(text: str, values: Iterable[str]) -> str:

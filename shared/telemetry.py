@@ -1,0 +1,115 @@
+"""OpenTelemetry, set up: where spans go, which ones do, and how they refer to each other across Redis.
+
+Imported only if tracing is on. All else comes from OpenTelemetry's own variables, which its SDK reads: OTEL_SERVICE_NAME,
+OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER and the like.
+"""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from threading import Thread
+from typing import Final
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ParentBased, Sampler, SamplingResult
+from opentelemetry.trace import Link, SpanContext, SpanKind, Tracer, TraceState
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.util.types import Attributes
+from structlog.typing import EventDict, WrappedLogger
+
+_LAST_SPANS_S: Final = 2.0
+"""How long the end of the service waits for a collector that does not answer."""
+
+_propagator: Final = TraceContextTextMapPropagator()
+
+
+class Telemetry:
+    """The provider of this process' spans, unless it has one already: the user's, or that of opentelemetry-instrument."""
+
+    def __init__(self, service: str) -> None:
+        self._provider: TracerProvider | None = None
+        if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+            self._provider = _provider(service)
+            trace.set_tracer_provider(self._provider)
+
+    def close(self) -> None:
+        """Send what is left, for at most as long as `_LAST_SPANS_S`: a thread that still waits ends with the process."""
+        if self._provider is not None:
+            last = Thread(target=self._provider.shutdown, name="last spans", daemon=True)
+            last.start()
+            last.join(_LAST_SPANS_S)
+
+
+def _provider(service: str) -> TracerProvider:
+    ours = Resource.create({"service.name": service, "service.namespace": "hookline", "service.version": version("hookline")})
+    resource = ours.merge(OTELResourceDetector().detect())  # what the user says counts
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    if isinstance(provider.sampler, ParentBased):
+        provider.sampler = LinkBased(provider.sampler)
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    return provider
+
+
+class LinkBased(Sampler):
+    """Decides on a trace that begins with a link as was decided on what it links to; on all else as `otherwise` does.
+
+    So all attempts at a webhook are recorded if its arrival was, though each is a trace of its own.
+    """
+
+    def __init__(self, otherwise: ParentBased) -> None:
+        self._otherwise = otherwise
+
+    def should_sample(
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        trace_state: TraceState | None = None,
+    ) -> SamplingResult:
+        """Decide on one span."""
+        if links and not trace.get_current_span(parent_context).get_span_context().is_valid:
+            parent_context = trace.set_span_in_context(trace.NonRecordingSpan(links[0].context), parent_context)
+        return self._otherwise.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
+
+    def get_description(self) -> str:
+        """Name it."""
+        return f"LinkBased{{{self._otherwise.get_description()}}}"
+
+
+def get_tracer() -> Tracer:
+    """Give what makes spans."""
+    return trace.get_tracer("hookline", version("hookline"))
+
+
+def remote_context(traceparent: str) -> Context:
+    """Give a context in which the span that `traceparent` names is the current one; an empty context if it names none."""
+    return _propagator.extract({"traceparent": traceparent}, Context()) if traceparent else Context()
+
+
+def links_to(traceparent: str) -> list[Link]:
+    """Give a link to the span that `traceparent` names, none if it names none."""
+    found = trace.get_current_span(remote_context(traceparent)).get_span_context()
+    return [Link(found)] if found.is_valid else []
+
+
+def traceparent_of(context: SpanContext) -> str:
+    """Write `context` as a W3C traceparent."""
+    carrier: dict[str, str] = {}
+    _propagator.inject(carrier, trace.set_span_in_context(trace.NonRecordingSpan(context), Context()))
+    return carrier.get("traceparent", "")
+
+
+def name_current_span(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Name the current span in a log line: a structlog processor."""
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        event["trace_id"] = trace.format_trace_id(context.trace_id)
+        event["span_id"] = trace.format_span_id(context.span_id)
+    return event
