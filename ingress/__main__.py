@@ -21,7 +21,7 @@ def main() -> int:
     configure_logs(settings.log_level, settings.log_format, secrets=settings.secrets(), tracing=settings.tracing == "on")
     logger = get_logger("ingress")
     clock = SystemClock()
-    with traced("hookline-ingress", on=settings.tracing == "on"):
+    with traced("hookline-ingress", settings.secrets(), on=settings.tracing == "on"):
         return run(lambda: Ingress(settings, clock, logger), clock, logger)
 
 

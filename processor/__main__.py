@@ -27,7 +27,7 @@ def main() -> int:
     logger = get_logger("processor")
     clock = SystemClock()
     threads = Threads(settings.concurrency)
-    with traced("hookline-processor", on=settings.tracing == "on"):
+    with traced("hookline-processor", settings.secrets(), on=settings.tracing == "on"):
         code = run(lambda: Processor(settings, handlers, threads, clock, logger), clock, logger)
     if threads.busy:
         sys.stdout.flush()

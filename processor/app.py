@@ -27,7 +27,7 @@ from shared.broker.consume import Consumer
 from shared.broker.lease import Claim, Leases
 from shared.clock import Clock
 from shared.health import Health
-from shared.logs import Logger, Redactor
+from shared.logs import Logger
 from shared.service import Supervisor
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _spans(settings: ProcessorSettings) -> "AttemptSpans | None":
         return None
     from processor.spans import AttemptSpans
 
-    return AttemptSpans(settings.partitions, Redactor(settings.secrets()).text)
+    return AttemptSpans(settings.partitions)
 
 
 def _set_for_good() -> asyncio.Event:

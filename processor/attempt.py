@@ -15,10 +15,10 @@ from processor.metrics import OVERDUE, time_handler, time_wait
 from processor.retry import RetryPolicy
 from processor.threads import Threads
 from processor.verdict import Dead, Done, Failure, Reason, Retry, Verdict, judge
-from processor.webhook_event import WebhookEvent, personal_values
+from processor.webhook_event import WebhookEvent
 from shared.clock import Clock
 from shared.kinds import label_of
-from shared.logs import Logger
+from shared.logs import PERSONAL, Logger
 
 if TYPE_CHECKING:
     from processor.spans import AttemptSpans
@@ -104,8 +104,12 @@ class Attempts:
         call = self._calls.get(handler) or self._compose(handler)
         if not handler.is_async:
             _ATTEMPTED.set(held)
-        with self._deadlines.begin(handler, event, timeout_s, started):
-            await call(event, context)
+        token = PERSONAL.set(lambda: event.personal)
+        try:
+            with self._deadlines.begin(handler, event, timeout_s, started):
+                await call(event, context)
+        finally:
+            PERSONAL.reset(token)
 
     def _compose(self, handler: Handler) -> CallNext:
         """Give what runs `handler` with the middleware around it, made once."""
@@ -152,7 +156,7 @@ class Attempts:
         return verdict
 
     def _report(self, handler: Handler, event: WebhookEvent, held: Held, verdict: Retry | Dead, failure: Failure) -> None:
-        failure = failure.without(personal_values(event))
+        failure = failure.without(event.personal)
         if self._spans is not None:
             self._spans.failed(failure)
         retry = isinstance(verdict, Retry)

@@ -150,8 +150,7 @@ class Settler:
             name = type(outcome).__name__.lower()
             EVENTS.count(held.topic, label_of(held.event.kind), name)
             if held.settling is not None:
-                held.settling.confirmed(name)
-                held.settling = None
+                held.settling = held.settling.confirmed(name, newest=newest)
             if not isinstance(outcome, Retry):
                 self._settled(held)
 

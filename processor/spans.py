@@ -13,7 +13,7 @@ from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, Tracer
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, Tracer
 
 from processor.handlers import Handler
 from processor.lanes import Held
@@ -26,11 +26,10 @@ Run = Callable[[Handler, Held], Awaitable[Verdict]]
 
 
 class AttemptSpans:
-    """Makes the spans of attempts. `redact` takes out of a text what must not be in it, whoever wrote it."""
+    """Makes the spans of attempts."""
 
-    def __init__(self, partitions: int, redact: Callable[[str], str]) -> None:
+    def __init__(self, partitions: int) -> None:
         self._partitions = partitions
-        self._redact = redact
         self._tracer = get_tracer()
 
     async def around(self, run: Run, handler: Handler, held: Held) -> Verdict:
@@ -50,7 +49,7 @@ class AttemptSpans:
             verdict = await run(handler, held)
             span.set_attributes(_outcome(verdict))
         if span.get_span_context().trace_flags.sampled:
-            held.settling = Settling(self._tracer, span.get_span_context(), held.topic, about, links)
+            held.settling = Settling(self._tracer, span.get_span_context(), held.topic, about, links, held.settling)
         return verdict
 
     def failed(self, failure: Failure) -> None:
@@ -58,9 +57,8 @@ class AttemptSpans:
         span = trace.get_current_span()
         span.set_attribute("error.type", failure.type)
         span.set_status(Status(StatusCode.ERROR, failure.type))
-        message, stack = self._redact(failure.message), self._redact(failure.traceback)
-        details = {"exception.type": failure.type, "exception.message": message, "exception.stacktrace": stack}
-        span.add_event("exception", details)
+        details = {"type": failure.type, "message": failure.message, "stacktrace": failure.traceback}
+        span.add_event("exception", {f"exception.{name}": detail for name, detail in details.items()})
 
     def _describe(self, held: Held) -> dict[str, Any]:
         event = held.event
@@ -77,26 +75,48 @@ class AttemptSpans:
 
 
 class Settling:
-    """The time from a verdict until Redis has it: it began when this was made."""
+    """The time from a verdict until Redis has it: it began when this was made.
 
-    __slots__ = ("_about", "_attempt", "_links", "_since", "_topic", "_tracer")
+    `before` is that of the attempt before, if that one had not ended yet.
+    """
 
-    def __init__(self, tracer: Tracer, attempt: SpanContext, topic: str, about: dict[str, Any], links: list[Link]) -> None:
+    __slots__ = ("_about", "_attempt", "_before", "_links", "_since", "_topic", "_tracer")
+
+    def __init__(
+        self,
+        tracer: Tracer,
+        attempt: SpanContext,
+        topic: str,
+        about: dict[str, Any],
+        links: list[Link],
+        before: "Settling | None",
+    ) -> None:
         self._tracer = tracer
         self._attempt = attempt
         self._topic = topic
         self._about = about
         self._links = links
+        self._before = before
         self._since = time_ns()
 
-    def confirmed(self, outcome: str) -> None:
-        """Make the span, as a child of the attempt's: Redis has written `outcome`."""
-        self._start({**self._about, **_operation("settle"), "hookline.verdict": outcome}).end()
+    def confirmed(self, outcome: str, *, newest: bool) -> "Settling | None":
+        """Make the span, as a child of the attempt's: Redis has written `outcome`. Gives what has still to be confirmed.
 
-    def _start(self, attributes: dict[str, Any]) -> Span:
+        Not the `newest` outcome is that of the attempt before.
+        """
+        if newest:
+            self._end(outcome)
+            return None
+        if self._before is not None:
+            self._before._end(outcome)
+            self._before = None
+        return self
+
+    def _end(self, outcome: str) -> None:
         inside = trace.set_span_in_context(trace.NonRecordingSpan(self._attempt), Context())
+        attributes = {**self._about, **_operation("settle"), "hookline.verdict": outcome}
         name = f"settle {self._topic}"
-        return self._tracer.start_span(name, inside, SpanKind.CLIENT, attributes, self._links, self._since)
+        self._tracer.start_span(name, inside, SpanKind.CLIENT, attributes, self._links, self._since).end()
 
 
 def _operation(name: str) -> dict[str, Any]:

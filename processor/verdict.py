@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Final, NamedTuple
 
 from processor.retry import Record, RetryPolicy, backoff_s
-from shared.logs import hide
+from shared.quotes import hide
 
 _PACKAGE: Final = str(Path(__file__).parent)
 _TRACEBACK_TAIL: Final = 4000

@@ -4,7 +4,7 @@ Imported only if tracing is on. All else comes from OpenTelemetry's own variable
 OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER and the like.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from threading import Thread
 from typing import Final
@@ -13,13 +13,16 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import Event, ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, Sampler, SamplingResult
-from opentelemetry.trace import Link, SpanContext, SpanKind, Tracer, TraceState
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, Tracer, TraceState
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import Attributes
 from structlog.typing import EventDict, WrappedLogger
+
+from shared.logs import PERSONAL
+from shared.quotes import hide
 
 _LAST_SPANS_S: Final = 2.0
 """How long the end of the service waits for a collector that does not answer."""
@@ -28,12 +31,15 @@ _propagator: Final = TraceContextTextMapPropagator()
 
 
 class Telemetry:
-    """The provider of this process' spans, unless it has one already: the user's, or that of opentelemetry-instrument."""
+    """The provider of this process' spans, unless it has one already: the user's, or that of opentelemetry-instrument.
 
-    def __init__(self, service: str) -> None:
+    `redact` takes out of a text what must not be in it, whoever wrote it.
+    """
+
+    def __init__(self, service: str, redact: Callable[[str], str]) -> None:
         self._provider: TracerProvider | None = None
         if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
-            self._provider = _provider(service)
+            self._provider = _provider(service, redact)
             trace.set_tracer_provider(self._provider)
 
     def close(self) -> None:
@@ -44,14 +50,68 @@ class Telemetry:
             last.join(_LAST_SPANS_S)
 
 
-def _provider(service: str) -> TracerProvider:
+def _provider(service: str, redact: Callable[[str], str]) -> TracerProvider:
     ours = Resource.create({"service.name": service, "service.namespace": "hookline", "service.version": version("hookline")})
     resource = ours.merge(OTELResourceDetector().detect())  # what the user says counts
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     if isinstance(provider.sampler, ParentBased):
         provider.sampler = LinkBased(provider.sampler)
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    provider.add_span_processor(Discreet(BatchSpanProcessor(OTLPSpanExporter()), redact))
     return provider
+
+
+class Discreet(SpanProcessor):
+    """Hands spans on to `inner` without numbers and secrets, and without what their errors quote of the event being handled.
+
+    Those of the user's libraries, too: most of them record the message of every exception.
+    """
+
+    def __init__(self, inner: SpanProcessor, redact: Callable[[str], str]) -> None:
+        self._inner = inner
+        self._redact = redact
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Hand it on."""
+        self._inner.on_start(span, parent_context)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Hand it on, redacted."""
+        self._inner.on_end(self._redacted(span))
+
+    def shutdown(self) -> None:
+        """End the inner one."""
+        self._inner.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Flush the inner one."""
+        return self._inner.force_flush(timeout_millis)
+
+    def _redacted(self, span: ReadableSpan) -> ReadableSpan:
+        status = span.status
+        if status.description:
+            status = Status(status.status_code, self._without_quotes(status.description))
+        return ReadableSpan(
+            span.name,
+            span.context,
+            span.parent,
+            span.resource,
+            self._clean(span.attributes, self._redact),
+            [Event(one.name, self._clean(one.attributes, self._without_quotes), one.timestamp) for one in span.events],
+            span.links,
+            span.kind,
+            status=status,
+            start_time=span.start_time,
+            end_time=span.end_time,
+            instrumentation_scope=span.instrumentation_scope,
+        )
+
+    def _without_quotes(self, text: str) -> str:
+        personal = PERSONAL.get()
+        return self._redact(text if personal is None else hide(text, personal()))
+
+    def _clean(self, attributes: Attributes, clean: Callable[[str], str]) -> Attributes:
+        named = (attributes or {}).items()
+        return {name: clean(value) if isinstance(value, str) else value for name, value in named}
 
 
 class LinkBased(Sampler):
