@@ -2,6 +2,7 @@
 
 from asyncio import wait
 from collections.abc import Sequence
+from logging import DEBUG
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ingress.catalogue import EVENT_STREAM
@@ -16,10 +17,12 @@ from ingress.signature import Claim
 from ingress.translate import Provenance, Translated, translate
 from ingress.writer import NotStoredError, Stored, Write
 from shared.clock import Clock
+from shared.event import Event
 from shared.kinds import label_of
 from shared.logs import Logger
 from shared.metrics import EVENTS
 from shared.topics import BULK
+from shared.traceparent import trace_fields
 
 if TYPE_CHECKING:
     from ingress.spans import RequestSpans
@@ -71,6 +74,7 @@ class Webhooks:
         self._clock = clock
         self._logger = logger
         self._spans = spans
+        self._detailed = logger.is_enabled_for(DEBUG)
         self._in_flight = 0
         self._quiet_until = 0.0
 
@@ -85,6 +89,7 @@ class Webhooks:
         except (Refusal, TooManyElementsError) as error:
             refusal = error if isinstance(error, Refusal) else Refusal(413, "too_many_events")
             reply, outcome = refused(_kept_by_twilio(refusal, request, route)), refusal.outcome
+            self._logger.debug("request refused", path=route.path, status=reply.status, outcome=outcome)
         REQUESTS.count(route.path, reply.status, outcome)
         if self._spans is not None:
             self._spans.note(request.method, route.path, outcome)
@@ -165,21 +170,27 @@ class Webhooks:
         writes = []
         for one in events:
             topic = self._topic(one, route)
-            writes.append((topic, one.event.kind, self._write_event(topic, one.event)))
+            writes.append((topic, one.event, self._write_event(topic, one.event)))
         if len(writes) > 1:
             await wait([write for _, _, write in writes])  # all of them, before the first failure is raised
         outcome: Stored | str = Stored.DUPLICATE
         failure: NotStoredError | None = None
-        for topic, kind, write in writes:
+        for topic, event, write in writes:
             try:
                 stored: Stored | str = await write
             except NotStoredError as error:
                 failure, stored = error, error.outcome
-            EVENTS.count(topic, label_of(kind), stored)
+            EVENTS.count(topic, label_of(event.kind), stored)
+            if self._detailed:
+                self._note(topic, event, stored)
             outcome = stored if outcome is Stored.DUPLICATE or stored is Stored.SPOOLED else outcome
         if failure is not None:
             raise Refusal(503, failure.outcome)
         return outcome
+
+    def _note(self, topic: str, event: Event, outcome: str) -> None:
+        about = {"event_id": event.id, "kind": event.kind, "topic": topic, **trace_fields(event.traceparent)}
+        self._logger.debug("event received", **about, outcome=str(outcome))
 
     def _topic(self, one: Translated, route: Route) -> str:
         topic = route.topic or one.kind.topic

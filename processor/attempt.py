@@ -12,6 +12,7 @@ from processor.events import typed
 from processor.handlers import CallNext, Context, Handler, Handlers
 from processor.lanes import Held
 from processor.metrics import OVERDUE, time_handler, time_wait
+from processor.reports import Reports
 from processor.retry import RetryPolicy
 from processor.threads import Threads
 from processor.verdict import Dead, Done, Failure, Reason, Retry, Verdict, judge
@@ -22,9 +23,6 @@ from shared.logs import PERSONAL, Logger
 
 if TYPE_CHECKING:
     from processor.spans import AttemptSpans
-
-_CANNOT_STOP: Final = "a plain function cannot be stopped, its conversation waits; use time-outs inside it, or async def"
-_LET_CANCEL: Final = "it ignores its cancellation, its conversation waits; let asyncio.CancelledError through"
 
 _ATTEMPTED: Final[ContextVar[Held]] = ContextVar("attempted")
 """What the current task attempts, for what runs inside of middleware."""
@@ -53,6 +51,7 @@ class Attempts:
         self._clock = clock
         self._logger = logger
         self._spans = spans
+        self._reports = Reports(logger)
         self._run = self._attempt if spans is None else partial(spans.around, self._attempt)
         self._calls: dict[Handler, CallNext] = {}
         self._deadlines = Deadlines(clock, self._report_overdue)
@@ -81,8 +80,13 @@ class Attempts:
         try:
             handler = self._handlers.find(event.kind)
         except LookupError as error:
-            return Dead(Reason.UNHANDLED, Failure("LookupError", str(error)), 0, self._clock.now_ms())
-        return Done() if handler is None else await self._run(handler, held)
+            dead = Dead(Reason.UNHANDLED, Failure("LookupError", str(error)), 0, self._clock.now_ms())
+            self._reports.failed(None, held, dead, dead.failure)
+            return dead
+        if handler is not None:
+            return await self._run(handler, held)
+        self._reports.went_well(None, held, Done(), 0)
+        return Done()
 
     async def _attempt(self, handler: Handler, held: Held) -> Verdict:
         started = self._clock.monotonic()
@@ -94,7 +98,10 @@ class Attempts:
             verdict = self._judge(handler, event, held, error)
         else:
             verdict = Done()
-        time_handler(label_of(event.raw.kind)).observe(self._clock.monotonic() - started)
+        seconds = self._clock.monotonic() - started
+        time_handler(label_of(event.raw.kind)).observe(seconds)
+        if not isinstance(verdict, Dead) and (isinstance(verdict, Done) or verdict.failure is None):
+            self._reports.went_well(handler, held, verdict, seconds)
         return verdict
 
     async def _call(self, handler: Handler, event: WebhookEvent, held: Held, started: float) -> None:
@@ -134,15 +141,8 @@ class Attempts:
         running.result()
 
     def _report_overdue(self, deadline: Deadline) -> None:
-        handler = deadline.handler
         OVERDUE.labels(label_of(deadline.event.raw.kind)).inc()
-        self._logger.warning(
-            "handler overdue",
-            handler=handler.name,
-            event_id=deadline.event.id,
-            timeout_s=deadline.timeout_s,
-            remedy=_LET_CANCEL if handler.is_async else _CANNOT_STOP,
-        )
+        self._reports.overdue(deadline.handler, deadline.event.id, deadline.timeout_s)
 
     def _judge(self, handler: Handler, event: WebhookEvent, held: Held, error: BaseException) -> Verdict:
         policy = handler.retry or self._retry
@@ -159,18 +159,7 @@ class Attempts:
         failure = failure.without(event.personal)
         if self._spans is not None:
             self._spans.failed(failure)
-        retry = isinstance(verdict, Retry)
-        self._logger.warning(
-            "attempt failed" if retry else "event is dead",
-            event_id=event.id,
-            kind=event.raw.kind,
-            topic=held.topic,
-            handler=handler.name,
-            attempt=held.record.failures + 1,
-            error=f"{failure.type}: {failure.message}",
-            traceback=failure.traceback,
-            **({"next_at": verdict.record.next_at} if isinstance(verdict, Retry) else {"reason": verdict.reason.value}),
-        )
+        self._reports.failed(handler, held, verdict, failure)
 
 
 def _go_on_if_withdrawn(held: Held) -> None:

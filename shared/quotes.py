@@ -6,7 +6,7 @@ it, because somebody cut it short; and a phone number with other separators, or 
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, quote_plus
@@ -19,6 +19,10 @@ _BLOCK: Final = 8
 _PART: Final = 2 * _BLOCK - 1
 """Characters that a text must have in common with a longer value for them to be a quote: so many that at least one of the
 blocks into which the value is divided lies in the text as a whole, and nothing else need be looked for."""
+_ALIKE: Final = 4
+"""Of blocks that are the same, so many are tried."""
+_FEW_BLOCKS: Final = 64
+"""Up to so many, it is faster to look first whether any is there at all."""
 _NUMBER: Final = re.compile(r"(?:[a-z]+:)?\+?[\d\s().-]{7,24}")
 _NO_DIGITS: Final = re.compile(r"\D+", re.ASCII)
 _LEAST_DIGITS: Final = 7
@@ -82,30 +86,49 @@ def _is_word(character: str) -> bool:
 
 
 def _parts(text: str, value: str) -> Iterator[_Span]:
-    """Find parts of `value`, but not of the scheme and host of a URL, which are the same for everybody."""
+    """Find parts of `value`, but not of the scheme and host of a URL, which are the same for everybody.
+
+    The time for it grows with the sum of both lengths, whatever anybody may have written to make it longer.
+    """
     if origin := _ORIGIN.match(value):
         value = value[origin.end() :]
     if len(value) <= _PART or len(text) < _PART:
         return
+    blocks: dict[str, list[int]] = {}
     for start in range(0, len(value) - _BLOCK + 1, _BLOCK):
-        block = value[start : start + _BLOCK]
-        at = text.find(block)
-        while at >= 0:
-            first, last = _grown(text, at, value, start)
-            if last - first >= _PART:
-                yield first, last
-            at = text.find(block, max(last, at + 1))
+        starts = blocks.setdefault(value[start : start + _BLOCK], [])
+        if len(starts) < _ALIKE:
+            starts.append(start)
+    if len(blocks) > _FEW_BLOCKS or any(block in text for block in blocks):
+        yield from _runs(text, value, blocks)
 
 
-def _grown(text: str, at: int, value: str, start: int) -> _Span:
-    """Give the longest run around `at` that `text` has in common with `value` around `start`."""
+def _runs(text: str, value: str, blocks: Mapping[str, Sequence[int]]) -> Iterator[_Span]:
+    """Find what `text` has in common with `value`, each of whose `blocks` begins where it says."""
+    at = end = 0
+    while at <= len(text) - _BLOCK:
+        starts = blocks.get(text[at : at + _BLOCK], ())
+        first, last = max((_grown(text, end, at, value, start) for start in starts), key=_length, default=(at, at))
+        if last - first >= _PART:
+            yield first, last
+            at = end = last
+        else:
+            at += 1
+
+
+def _grown(text: str, end: int, at: int, value: str, start: int) -> _Span:
+    """Give the run around `at`, but not before `end`, that `text` has in common with `value` around `start`."""
     before = 0
-    while before < min(at, start) and text[at - before - 1] == value[start - before - 1]:
+    while before < min(at - end, start) and text[at - before - 1] == value[start - before - 1]:
         before += 1
     after = _BLOCK
     while after < min(len(text) - at, len(value) - start) and text[at + after] == value[start + after]:
         after += 1
     return at - before, at + after
+
+
+def _length(span: _Span) -> int:
+    return span[1] - span[0]
 
 
 @lru_cache(maxsize=256)
