@@ -86,12 +86,13 @@ class WebhookEvent:
 
     @cached_property
     def personal(self) -> list[str]:
-        """What of it must stay out of logs; nothing, if it cannot even be parsed."""
+        """What of it must stay out of logs: all texts that are not known to be harmless, unless it cannot even be parsed, and
+        the signature, which opens our door for what it signs."""
         try:
             sent = self.params if self.json is None else self.json
-            return [value for name, value in _texts(sent) if not is_harmless(name)]
+            return [self.raw.signature, *(value for name, value in _texts(sent) if not is_harmless(name))]
         except ValueError:
-            return []
+            return [self.raw.signature]
 
     account_sid = Text("AccountSid")
 

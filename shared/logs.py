@@ -77,7 +77,7 @@ def _redact(value: object, clean: Callable[[str], str]) -> Any:
 
 
 def configure_logs(level: str, style: str | None, secrets: Iterable[str] = (), *, tracing: bool = False) -> None:
-    """Send all logs, those of libraries too, to standard error.
+    """Send all logs, those of libraries and Python's warnings too, to standard error.
 
     `style` is "json" or "console"; None means "console" on a terminal, else "json". `secrets` never appear in any line.
     With `tracing`, each line names the span in which it is written.
@@ -110,6 +110,7 @@ def configure_logs(level: str, style: str | None, secrets: Iterable[str] = (), *
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         )
     )
+    logging.captureWarnings(capture=True)  # they quote, too, and Python would write them as they are
     logging.basicConfig(handlers=[handler], level=max(severity, logging.WARNING), force=True)
 
 

@@ -6,7 +6,7 @@ it, because somebody cut it short; and a phone number with other separators, or 
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, quote_plus
@@ -22,7 +22,7 @@ blocks into which the value is divided lies in the text as a whole, and nothing 
 _ALIKE: Final = 4
 """Of blocks that are the same, so many are tried."""
 _FEW_BLOCKS: Final = 64
-"""Up to so many, it is faster to look first whether any is there at all."""
+"""Up to so many, it is faster to look for one after the other."""
 _NUMBER: Final = re.compile(r"(?:[a-z]+:)?\+?[\d\s().-]{7,24}")
 _NO_DIGITS: Final = re.compile(r"\D+", re.ASCII)
 _LEAST_DIGITS: Final = 7
@@ -99,21 +99,31 @@ def _parts(text: str, value: str) -> Iterator[_Span]:
         starts = blocks.setdefault(value[start : start + _BLOCK], [])
         if len(starts) < _ALIKE:
             starts.append(start)
-    if len(blocks) > _FEW_BLOCKS or any(block in text for block in blocks):
-        yield from _runs(text, value, blocks)
+    yield from _runs(text, value, blocks)
 
 
 def _runs(text: str, value: str, blocks: Mapping[str, Sequence[int]]) -> Iterator[_Span]:
     """Find what `text` has in common with `value`, each of whose `blocks` begins where it says."""
-    at = end = 0
-    while at <= len(text) - _BLOCK:
-        starts = blocks.get(text[at : at + _BLOCK], ())
-        first, last = max((_grown(text, end, at, value, start) for start in starts), key=_length, default=(at, at))
-        if last - first >= _PART:
-            yield first, last
-            at = end = last
-        else:
-            at += 1
+    end = 0
+    for at in _places(text, blocks):
+        if at >= end:
+            first, last = max((_grown(text, end, at, value, start) for start in blocks[text[at : at + _BLOCK]]), key=_length)
+            if last - first >= _PART:
+                yield first, last
+                end = last
+
+
+def _places(text: str, blocks: Collection[str]) -> list[int]:
+    """Give where in `text` one of `blocks` begins, in order; in no place more than one can."""
+    if len(blocks) > _FEW_BLOCKS:
+        return [at for at in range(len(text) - _BLOCK + 1) if text[at : at + _BLOCK] in blocks]
+    found = []
+    for block in blocks:
+        at = text.find(block)
+        while at >= 0:
+            found.append(at)
+            at = text.find(block, at + 1)
+    return sorted(found)
 
 
 def _grown(text: str, end: int, at: int, value: str, start: int) -> _Span:
