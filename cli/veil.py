@@ -11,9 +11,10 @@ from typing import Annotated, Final
 import typer
 
 from cli.sids import is_sid
-from processor.webhook_event import WebhookEvent, is_harmless, personal_values
+from processor.webhook_event import WebhookEvent, is_harmless
 from shared.event import Event
-from shared.logs import Redactor, hide
+from shared.logs import Redactor
+from shared.quotes import hide
 
 Reveal = Annotated[bool, typer.Option("--reveal", help="Show numbers, keys and texts as they are.")]
 
@@ -40,7 +41,7 @@ class Veil:
         """Give an error message or a traceback without what it quotes of the `event`, if that can be read."""
         if self.lifted:
             return text
-        personal = personal_values(WebhookEvent(event)) if event else ()
+        personal = WebhookEvent(event).personal if event else ()
         return self._redactor.text(hide(text, personal))
 
     def parameters(self, event: Event) -> Mapping[str, str]:

@@ -8,6 +8,7 @@ from shared.clock import SystemClock
 from shared.errors import SettingsError
 from shared.logs import configure_logs, get_logger
 from shared.service import EXIT_SETTINGS, run
+from shared.tracing import traced
 
 
 def main() -> int:
@@ -17,10 +18,11 @@ def main() -> int:
     except SettingsError as error:
         sys.stderr.write(f"ingress: {error}\n")
         return EXIT_SETTINGS
-    configure_logs(settings.log_level, settings.log_format, secrets=settings.secrets())
+    configure_logs(settings.log_level, settings.log_format, secrets=settings.secrets(), tracing=settings.tracing == "on")
     logger = get_logger("ingress")
     clock = SystemClock()
-    return run(lambda: Ingress(settings, clock, logger), clock, logger)
+    with traced("hookline-ingress", settings.secrets(), on=settings.tracing == "on"):
+        return run(lambda: Ingress(settings, clock, logger), clock, logger)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Ingress put together: what is made of what, and in which order it starts and stops."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiojobs import Job
 
@@ -27,6 +27,9 @@ from shared.clock import Clock
 from shared.health import Health
 from shared.logs import Logger
 from shared.service import Supervisor
+
+if TYPE_CHECKING:
+    from ingress.spans import RequestSpans
 
 _ANSWER_S: Final = 0.45
 """Seconds in which an event must be safe, in Redis or in the spool, for its request to be answered within half a second."""
@@ -68,7 +71,9 @@ class Ingress:
         keyring = Keyring(parse_secrets(settings.auth_tokens), settings.public_urls, parse_shared_keys(settings.shared_keys))
         routes = Routes(keyring, _sendgrid(settings), settings.max_body, settings.routes)
         guards = Guards(Proxies(parse_networks(settings.trusted_proxies)), senders, addresses, settings.max_in_flight)
-        webhooks = Webhooks(routes, guards, self._writer, settings.public_urls, clock, logger)
+        spans = _spans(settings, clock)
+        write = self._writer.write if spans is None else spans.writing(self._writer.write)
+        webhooks = Webhooks(routes, guards, write, settings.public_urls, clock, logger, spans)
         limits = Limits(
             read_timeout_s=settings.read_timeout_s,
             keepalive_s=settings.keepalive_s,
@@ -76,7 +81,8 @@ class Ingress:
             connections=allow_connections(settings.max_connections),
             largest_body=routes.largest_body,
         )
-        self._server = Server(webhooks.handle, routes.body_limit, limits, clock, logger)
+        handle = webhooks.handle if spans is None else spans.around(webhooks.handle)
+        self._server = Server(handle, routes.body_limit, limits, clock, logger)
         self._alerts = AlertWatch(
             settings.alerts,
             measures(settings.alerts, self._spool, settings.spool_path),
@@ -158,6 +164,14 @@ class Ingress:
             obstacle = self._redis.monitor.check() or (self._drain and self._drain.obstacle)
             found.append(f"{self._spool.events} events wait in the spool: {obstacle or 'being drained'}")
         return found
+
+
+def _spans(settings: IngressSettings, clock: Clock) -> "RequestSpans | None":
+    if settings.tracing == "off":
+        return None
+    from ingress.spans import RequestSpans  # noqa: PLC0415 - OpenTelemetry takes time and memory that only this needs
+
+    return RequestSpans(settings.public_urls[0], settings.partitions, clock)
 
 
 def _sendgrid(settings: IngressSettings) -> Verifier | None:

@@ -2,7 +2,8 @@
 
 from asyncio import wait
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from logging import DEBUG
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ingress.catalogue import EVENT_STREAM
 from ingress.content import Content, TooManyElementsError, account_of, decode, is_encoded
@@ -14,12 +15,17 @@ from ingress.request import Reply, Request
 from ingress.routes import Route, Routes
 from ingress.signature import Claim
 from ingress.translate import Provenance, Translated, translate
-from ingress.writer import NotStoredError, Stored, Writer
+from ingress.writer import NotStoredError, Stored, Write
 from shared.clock import Clock
+from shared.event import Event
 from shared.kinds import label_of
 from shared.logs import Logger
 from shared.metrics import EVENTS
 from shared.topics import BULK
+from shared.traceparent import trace_fields
+
+if TYPE_CHECKING:
+    from ingress.spans import RequestSpans
 
 _WARN_INTERVAL_S: Final = 60.0
 _TIME_TO_READ, _TIME_TO_VERIFY, _TIME_TO_TRANSLATE, _TIME_TO_WRITE = (
@@ -46,17 +52,29 @@ class Guards(NamedTuple):
 
 
 class Webhooks:
-    """Answers Twilio. A 2xx means that every event of the request is verified and safe, now or since an earlier delivery."""
+    """Answers Twilio. A 2xx means that every event of the request is verified and safe, now or since an earlier delivery.
+
+    `write` makes events safe. `spans` are told of what becomes of requests, if these are traced.
+    """
 
     def __init__(
-        self, routes: Routes, guards: Guards, writer: Writer, public_urls: Sequence[str], clock: Clock, logger: Logger
+        self,
+        routes: Routes,
+        guards: Guards,
+        write: Write,
+        public_urls: Sequence[str],
+        clock: Clock,
+        logger: Logger,
+        spans: "RequestSpans | None" = None,
     ) -> None:
         self._routes = routes
         self._proxies, self._senders, self._addresses, self._max_in_flight = guards
-        self._writer = writer
+        self._write_event = write
         self._public_urls = public_urls
         self._clock = clock
         self._logger = logger
+        self._spans = spans
+        self._detailed = logger.is_enabled_for(DEBUG)
         self._in_flight = 0
         self._quiet_until = 0.0
 
@@ -71,7 +89,10 @@ class Webhooks:
         except (Refusal, TooManyElementsError) as error:
             refusal = error if isinstance(error, Refusal) else Refusal(413, "too_many_events")
             reply, outcome = refused(_kept_by_twilio(refusal, request, route)), refusal.outcome
+            self._logger.debug("request refused", path=route.path, status=reply.status, outcome=outcome)
         REQUESTS.count(route.path, reply.status, outcome)
+        if self._spans is not None:
+            self._spans.note(request.method, route.path, outcome)
         return reply
 
     async def _accept(self, request: Request, route: Route) -> tuple[Reply, str]:
@@ -149,21 +170,27 @@ class Webhooks:
         writes = []
         for one in events:
             topic = self._topic(one, route)
-            writes.append((topic, one.event.kind, self._writer.write(topic, one.event)))
+            writes.append((topic, one.event, self._write_event(topic, one.event)))
         if len(writes) > 1:
             await wait([write for _, _, write in writes])  # all of them, before the first failure is raised
         outcome: Stored | str = Stored.DUPLICATE
         failure: NotStoredError | None = None
-        for topic, kind, write in writes:
+        for topic, event, write in writes:
             try:
                 stored: Stored | str = await write
             except NotStoredError as error:
                 failure, stored = error, error.outcome
-            EVENTS.count(topic, label_of(kind), stored)
+            EVENTS.count(topic, label_of(event.kind), stored)
+            if self._detailed:
+                self._note(topic, event, stored)
             outcome = stored if outcome is Stored.DUPLICATE or stored is Stored.SPOOLED else outcome
         if failure is not None:
             raise Refusal(503, failure.outcome)
         return outcome
+
+    def _note(self, topic: str, event: Event, outcome: str) -> None:
+        about = {"event_id": event.id, "kind": event.kind, "topic": topic, **trace_fields(event.traceparent)}
+        self._logger.debug("event received", **about, outcome=str(outcome))
 
     def _topic(self, one: Translated, route: Route) -> str:
         topic = route.topic or one.kind.topic

@@ -45,6 +45,10 @@ class NotStoredError(HooklineError):
         super().__init__(message)
 
 
+Write = Callable[[str, Event], "asyncio.Future[Stored]"]
+"""Makes an event of a topic safe; the future ends once it is, or with a `NotStoredError`."""
+
+
 class _Waiting(msgspec.Struct, frozen=True):
     topic: str
     event: Event

@@ -12,13 +12,14 @@ from shared.clock import SystemClock
 from shared.errors import HooklineError, SettingsError
 from shared.logs import configure_logs, get_logger
 from shared.service import EXIT_FAILED, EXIT_SETTINGS, run
+from shared.tracing import traced
 
 
 def main() -> int:
     """Run the processor until a signal; gives the exit code."""
     try:
         settings = ProcessorSettings.load()
-        configure_logs(settings.log_level, settings.log_format, secrets=settings.secrets())
+        configure_logs(settings.log_level, settings.log_format, secrets=settings.secrets(), tracing=settings.tracing == "on")
         handlers = load(settings.handlers) if settings.handlers else log_only()
     except HooklineError as error:
         sys.stderr.write(f"processor: {error}\n")
@@ -26,7 +27,8 @@ def main() -> int:
     logger = get_logger("processor")
     clock = SystemClock()
     threads = Threads(settings.concurrency)
-    code = run(lambda: Processor(settings, handlers, threads, clock, logger), clock, logger)
+    with traced("hookline-processor", settings.secrets(), on=settings.tracing == "on"):
+        code = run(lambda: Processor(settings, handlers, threads, clock, logger), clock, logger)
     if threads.busy:
         sys.stdout.flush()
         sys.stderr.flush()

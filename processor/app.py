@@ -35,6 +35,7 @@ from shared.service import Supervisor
 
 if TYPE_CHECKING:
     from processor.ledger.service import Ledger
+    from processor.spans import AttemptSpans
 
 _LEASE_QUESTIONS = 4
 """How many questions about leases, each unanswered, fit into one lease."""
@@ -95,7 +96,9 @@ class Processor:
             topics=settings.topics,
             window=settings.window_size(),
             slots=Slots(settings.concurrency, settings.topics, self._clock),
-            attempts=Attempts(handlers, settings.handler_timeout_s, retry, self._threads, self._clock, self._logger),
+            attempts=Attempts(
+                handlers, settings.handler_timeout_s, retry, self._threads, self._clock, self._logger, _spans(settings)
+            ),
             destinations=Destinations(settings.breaker_failures, self._clock, self._logger),
             quarantine=Quarantine(self._clock),
             clock=self._clock,
@@ -164,6 +167,14 @@ class Processor:
         if self._ledger is not None:
             await self._ledger.start(supervisor)
         await asyncio.Event().wait()  # a supervised task must not end
+
+
+def _spans(settings: ProcessorSettings) -> "AttemptSpans | None":
+    if settings.tracing == "off":
+        return None
+    from processor.spans import AttemptSpans
+
+    return AttemptSpans(settings.partitions)
 
 
 def _set_for_good() -> asyncio.Event:

@@ -5,30 +5,34 @@ import random
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from processor.deadlines import Deadline, Deadlines
 from processor.events import typed
 from processor.handlers import CallNext, Context, Handler, Handlers
 from processor.lanes import Held
 from processor.metrics import FAILED_ATTEMPTS, HANDLER_SECONDS, OVERDUE, WAIT_SECONDS
+from processor.reports import Reports
 from processor.retry import RetryPolicy
 from processor.threads import Threads
 from processor.verdict import Dead, Done, Failure, Reason, Retry, Verdict, judge
-from processor.webhook_event import WebhookEvent, personal_values
+from processor.webhook_event import WebhookEvent
 from shared.clock import Clock
 from shared.kinds import label_of
-from shared.logs import Logger, hide
+from shared.logs import PERSONAL, Logger
 
-_CANNOT_STOP: Final = "a plain function cannot be stopped, its conversation waits; use time-outs inside it, or async def"
-_LET_CANCEL: Final = "it ignores its cancellation, its conversation waits; let asyncio.CancelledError through"
+if TYPE_CHECKING:
+    from processor.spans import AttemptSpans
 
 _ATTEMPTED: Final[ContextVar[Held]] = ContextVar("attempted")
 """What the current task attempts, for what runs inside of middleware."""
 
 
 class Attempts:
-    """Makes attempts. `timeout_s` and `retry` apply to handlers that have none of their own; `threads` run plain functions."""
+    """Makes attempts. `timeout_s` and `retry` apply to handlers that have none of their own; `threads` run plain functions.
+
+    `spans` go around attempts, if these are traced.
+    """
 
     def __init__(
         self,
@@ -38,6 +42,7 @@ class Attempts:
         threads: Threads,
         clock: Clock,
         logger: Logger,
+        spans: "AttemptSpans | None" = None,
     ) -> None:
         self._handlers = handlers
         self._timeout_s = timeout_s
@@ -45,6 +50,9 @@ class Attempts:
         self._threads = threads
         self._clock = clock
         self._logger = logger
+        self._spans = spans
+        self._reports = Reports(logger)
+        self._run = self._attempt if spans is None else partial(spans.around, self._attempt)
         self._calls: dict[Handler, CallNext] = {}
         self._deadlines = Deadlines(clock, self._report_overdue)
 
@@ -72,10 +80,15 @@ class Attempts:
         try:
             handler = self._handlers.find(event.kind)
         except LookupError as error:
-            return Dead(Reason.UNHANDLED, Failure("LookupError", str(error)), 0, self._clock.now_ms())
-        return Done() if handler is None else await self._run(handler, held)
+            dead = Dead(Reason.UNHANDLED, Failure("LookupError", str(error)), 0, self._clock.now_ms())
+            self._reports.failed(None, held, dead, dead.failure)
+            return dead
+        if handler is not None:
+            return await self._run(handler, held)
+        self._reports.went_well(None, held, Done(), 0)
+        return Done()
 
-    async def _run(self, handler: Handler, held: Held) -> Verdict:
+    async def _attempt(self, handler: Handler, held: Held) -> Verdict:
         started = self._clock.monotonic()
         event = typed(held.event)
         try:
@@ -85,7 +98,10 @@ class Attempts:
             verdict = self._judge(handler, event, held, error)
         else:
             verdict = Done()
-        HANDLER_SECONDS.of(label_of(event.raw.kind)).observe(self._clock.monotonic() - started)
+        seconds = self._clock.monotonic() - started
+        HANDLER_SECONDS.of(label_of(event.raw.kind)).observe(seconds)
+        if not isinstance(verdict, Dead) and (isinstance(verdict, Done) or verdict.failure is None):
+            self._reports.went_well(handler, held, verdict, seconds)
         return verdict
 
     async def _call(self, handler: Handler, event: WebhookEvent, held: Held, started: float) -> None:
@@ -95,8 +111,12 @@ class Attempts:
         call = self._calls.get(handler) or self._compose(handler)
         if not handler.is_async:
             _ATTEMPTED.set(held)
-        with self._deadlines.begin(handler, event, timeout_s, started):
-            await call(event, context)
+        token = PERSONAL.set(lambda: event.personal)
+        try:
+            with self._deadlines.begin(handler, event, timeout_s, started):
+                await call(event, context)
+        finally:
+            PERSONAL.reset(token)
 
     def _compose(self, handler: Handler) -> CallNext:
         """Give what runs `handler` with the middleware around it, made once."""
@@ -121,15 +141,8 @@ class Attempts:
         running.result()
 
     def _report_overdue(self, deadline: Deadline) -> None:
-        handler = deadline.handler
         OVERDUE.labels(label_of(deadline.event.raw.kind)).inc()
-        self._logger.warning(
-            "handler overdue",
-            handler=handler.name,
-            event_id=deadline.event.id,
-            timeout_s=deadline.timeout_s,
-            remedy=_LET_CANCEL if handler.is_async else _CANNOT_STOP,
-        )
+        self._reports.overdue(deadline.handler, deadline.event.id, deadline.timeout_s)
 
     def _judge(self, handler: Handler, event: WebhookEvent, held: Held, error: BaseException) -> Verdict:
         policy = handler.retry or self._retry
@@ -143,21 +156,12 @@ class Attempts:
         return verdict
 
     def _report(self, handler: Handler, event: WebhookEvent, held: Held, verdict: Retry | Dead, failure: Failure) -> None:
-        personal = personal_values(event)
-        retry = isinstance(verdict, Retry)
         if not (isinstance(verdict, Dead) and verdict.reason is Reason.REJECTED):
             FAILED_ATTEMPTS.count(label_of(event.raw.kind))
-        self._logger.warning(
-            "attempt failed" if retry else "event is dead",
-            event_id=event.id,
-            kind=event.raw.kind,
-            topic=held.topic,
-            handler=handler.name,
-            attempt=held.record.failures + 1,
-            error=f"{failure.type}: {hide(failure.message, personal)}",
-            traceback=hide(failure.traceback, personal),
-            **({"next_at": verdict.record.next_at} if isinstance(verdict, Retry) else {"reason": verdict.reason.value}),
-        )
+        failure = failure.without(event.personal)
+        if self._spans is not None:
+            self._spans.failed(failure)
+        self._reports.failed(handler, held, verdict, failure)
 
 
 def _go_on_if_withdrawn(held: Held) -> None:

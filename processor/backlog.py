@@ -1,4 +1,4 @@
-"""Looks at what is not yet settled, and at what never will be: for gauges, alerts, and whoever decides how many there shall run."""
+"""Looks at what is not settled, and at what never will be: for gauges, alerts, and whoever decides how many there shall run."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress

@@ -11,10 +11,13 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from processor.retry import NEVER_FAILED, Record
 from shared.event import Event
+
+if TYPE_CHECKING:
+    from processor.spans import Settling
 
 BODIES: Final = 8
 """How many events of one lane are in memory."""
@@ -36,6 +39,8 @@ class Held:
     """Whether Redis may hold a retry record of it."""
     withdrawn: bool = False
     """Whether its attempt is being cancelled by us, which is no failure."""
+    settling: "Settling | None" = None
+    """What is to be told when Redis has the outcome of the last attempt, if that is traced."""
 
 
 class Known(NamedTuple):

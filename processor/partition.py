@@ -13,6 +13,7 @@ from processor.lanes import Held, Lane, Lanes
 from processor.metrics import BODIES_GONE
 from processor.quarantine import Quarantine
 from processor.reader import Reader
+from processor.reports import Reports
 from processor.retry import NEVER_FAILED, Record, Recovered
 from processor.settle import Settler
 from processor.slots import Slots
@@ -66,6 +67,7 @@ class Partition:
         self._quarantine = workshop.quarantine
         self._clock = workshop.clock
         self._logger = workshop.logger.bind(partition=number)
+        self._reports = Reports(self._logger)
         ordered = {name for name, topic in workshop.topics.items() if topic.ordered}
         self._window = Window(workshop.topics, workshop.window)
         self._trusted = asyncio.Event()  # for the reader to wait for; what counts is the time until which it is
@@ -194,10 +196,9 @@ class Partition:
                 self._settle_unattempted(one, verdict)
 
     def _settle_unattempted(self, held: Held, verdict: Verdict) -> None:
-        what = "entry cannot be decoded" if isinstance(verdict, Dead) else "body of a pending entry is gone"
         if isinstance(verdict, Done):
             BODIES_GONE.labels(held.topic).inc()
-        self._logger.error(what, topic=held.topic, entry_id=held.entry_id)
+        self._reports.unattempted(held, gone=isinstance(verdict, Done))
         self._settler.settle(held, verdict)
 
     def _settled(self, held: Held) -> None:
@@ -212,7 +213,7 @@ class Partition:
         if not self._goes_on():
             self._parked.append(lane)
         elif held.record.poison:
-            self._logger.error("event is poison", event_id=held.event.id, topic=held.topic, kind=held.event.kind)
+            self._reports.poison(held)
             self._conclude(lane, held, poisoned(held.record, self._clock.now_ms()))
         elif not held.record.suspect:
             await self._attempt(lane, held)

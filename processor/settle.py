@@ -147,7 +147,10 @@ class Settler:
             if isinstance(outcome, Record):
                 self._confirm(held, newest=newest)
                 continue
-            EVENTS.count(held.topic, label_of(held.event.kind), type(outcome).__name__.lower())
+            name = type(outcome).__name__.lower()
+            EVENTS.count(held.topic, label_of(held.event.kind), name)
+            if held.settling is not None:
+                held.settling = held.settling.confirmed(name, newest=newest)
             if not isinstance(outcome, Retry):
                 self._settled(held)
 

@@ -2,6 +2,7 @@
 
 import math
 import traceback
+from collections.abc import Iterable
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -9,6 +10,7 @@ from types import TracebackType
 from typing import Final, NamedTuple
 
 from processor.retry import Record, RetryPolicy, backoff_s
+from shared.quotes import hide
 
 _PACKAGE: Final = str(Path(__file__).parent)
 _TRACEBACK_TAIL: Final = 4000
@@ -64,6 +66,11 @@ class Failure(NamedTuple):
         described = traceback.TracebackException.from_exception(error)  # survives an error whose __str__ fails
         tail = "".join(described.format())[-_TRACEBACK_TAIL:]
         return cls(type(error).__name__, _storable(str(described)[:_MESSAGE_LIMIT]), _storable(tail))
+
+    def without(self, personal: Iterable[str]) -> "Failure":
+        """Give this as it may be logged: without what it quotes of `personal` values."""
+        values = list(personal)
+        return self._replace(message=hide(self.message, values), traceback=hide(self.traceback, values))
 
 
 class Done(NamedTuple):

@@ -84,6 +84,16 @@ class WebhookEvent:
             return parse_form(urlsplit(self.raw.target).query.encode()).params
         return parse_form(self.raw.body).params if is_form(self.raw.content_type) else members_of(self.json)
 
+    @cached_property
+    def personal(self) -> list[str]:
+        """What of it must stay out of logs: all texts that are not known to be harmless, unless it cannot even be parsed, and
+        the signature, which opens our door for what it signs."""
+        try:
+            sent = self.params if self.json is None else self.json
+            return [self.raw.signature, *(value for name, value in _texts(sent) if not is_harmless(name))]
+        except ValueError:
+            return [self.raw.signature]
+
     account_sid = Text("AccountSid")
 
 
@@ -91,15 +101,6 @@ class WebhookEvent:
 def is_harmless(name: str) -> bool:
     """Tell whether the values of a parameter of that name are never personal."""
     return _HARMLESS.fullmatch(name) is not None
-
-
-def personal_values(event: WebhookEvent) -> list[str]:
-    """Give the values that must stay out of logs, none if the event cannot even be parsed."""
-    try:
-        sent = event.params if event.json is None else event.json
-        return [value for name, value in _texts(sent) if not is_harmless(name)]
-    except ValueError:
-        return []
 
 
 def _texts(sent: Any) -> Iterator[tuple[str, str]]:

@@ -12,14 +12,13 @@ cancellation, say nothing.
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Final
 
 from aiobreaker import CircuitBreaker, CircuitBreakerError, CircuitBreakerListener, CircuitBreakerState
 from aiobreaker.state import CircuitBreakerBaseState
 
-from shared.clock import Clock
+from shared.clock import Clock, utc
 from shared.errors import HooklineError
 from shared.logs import Logger
 from shared.metrics import BREAKER_STATE, BREAKER_TRANSITIONS
@@ -160,7 +159,7 @@ class Breaker:
         self._failed_probes = 0 if first else self._failed_probes + 1
         delay = probe_delay(self._failed_probes, self._jitter())
         self._next_probe_at = self._clock.monotonic() + delay
-        self._next_probe = _utc(self._clock.now_ms() + round(delay * 1000))
+        self._next_probe = utc(self._clock.now_ms() + round(delay * 1000))
 
     def _log(self, previous: State, state: State) -> None:
         facts = {"breaker": self._name, "state": state.name.lower(), "was": previous.name.lower()}
@@ -202,7 +201,3 @@ class _Listener(CircuitBreakerListener):  # type: ignore[misc]
 def _outcome(error: Exception | None) -> None:
     if error is not None:
         raise error
-
-
-def _utc(unix_ms: int) -> str:
-    return datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -51,3 +52,8 @@ class SystemClock:
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Cancellable:
         """Call `callback` from the event loop in `seconds`, unless what this gives is cancelled before."""
         return asyncio.get_running_loop().call_later(seconds, callback)
+
+
+def utc(unix_ms: int) -> str:
+    """Write Unix time in milliseconds as ISO 8601 in UTC, for people."""
+    return datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,14 +1,18 @@
 """Structured logs: one line per event, JSON or for people, with secrets and personal data taken out.
 
 Redaction happens in one place, on the finished event, so that no caller can forget it. Numbers keep their last two digits,
-so that two of them can be told apart.
+so that two of them can be told apart. What the user's handlers log, and the libraries that they call, is also rid of whatever
+it quotes of the event that is being handled.
 """
 
 import logging
 import re
 import sys
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
+from typing import Any, Final
+
+from shared.quotes import HIDDEN, hide
 
 _rich: Any = sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
 import structlog  # noqa: E402 - without rich, which it would load for tracebacks that are text by the time they get there: 3 MB
@@ -19,12 +23,18 @@ if _rich is None:
 
 Logger = structlog.typing.FilteringBoundLogger
 
-_PERSONAL_FIELDS = frozenset({"body", "params", "from", "from_", "to", "token", "auth_token", "password", "signature"})
-_PHONE_NUMBER = re.compile(r"(\+|%2B)\d{4,13}(?=\d{2})", re.IGNORECASE)
+PERSONAL: Final[ContextVar[Callable[[], Iterable[str]] | None]] = ContextVar("personal", default=None)
+"""While a handler runs: gives what of its event must not be logged."""
+
+_WHAT_IT_SAYS = frozenset({"body", "params", "profilename", "mediaurl"})
+_WHOSE_IT_IS = frozenset({"from", "to", "caller", "called", "phone", "phonenumber", "waid", "address", "email"})
+_KEYS = frozenset({"token", "authtoken", "idempotencytoken", "authorization", "signature", "password", "secret", "apikey"})
+_PERSONAL_FIELDS = _WHAT_IT_SAYS | _WHOSE_IT_IS | _KEYS
+"""Names of fields, in lower case and without underscores, that show nothing of what they hold."""
+_OURS = frozenset({"timestamp", "level", "service", "event_id", "kind", "attempt", "trace_id", "span_id"})
+"""Fields that never quote an event, though they may look as if they did: a customer can write "info" or "message"."""
+_PHONE_NUMBER = re.compile(r"(\+|%2B)\d(?:[ ().-]{0,2}\d){3,12}(?=[ ().-]{0,2}\d[ ().-]?\d)", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(?<=://)[^/\s]*@")
-_HIDDEN = "[redacted]"
-_LONG = 4
-"""A shorter personal value is hidden only where it stands alone, or a message "1" would blot out every line number."""
 
 
 class Redactor:
@@ -35,38 +45,47 @@ class Redactor:
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         """Give `event` as it may be written."""
-        return self._redact_items(event)
-
-    def _redact_items(self, items: Mapping[Any, Any]) -> dict[Any, Any]:
-        named = [(self._redact(name), str(name).lower(), value) for name, value in items.items()]
-        return {name: _HIDDEN if plain in _PERSONAL_FIELDS else self._redact(value) for name, plain, value in named}
-
-    def _redact(self, value: object) -> Any:
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, dict):
-            return self._redact_items(value)
-        if isinstance(value, list | tuple):
-            return [self._redact(item) for item in value]
-        return value if isinstance(value, int | float | None) else self.text(str(value))
+        personal = PERSONAL.get()
+        if personal is None:
+            return _redact_items(event, self.text)
+        values = list(personal())
+        redacted = _redact_items(event, lambda text: self.text(hide(text, values)))
+        return redacted | {name: _redact(event[name], self.text) for name in _OURS & event.keys()}
 
     def text(self, text: str) -> str:
         """Give `text` without secrets, URL credentials, and all but the last two digits of phone numbers."""
         for secret in self._secrets:
-            text = text.replace(secret, _HIDDEN)
+            text = text.replace(secret, HIDDEN)
         if "://" in text:
-            text = _URL_PASSWORD.sub(f"{_HIDDEN}@", text)
+            text = _URL_PASSWORD.sub(f"{HIDDEN}@", text)
         return _PHONE_NUMBER.sub(r"\1***", text) if "+" in text or "%2" in text else text
 
 
-def configure_logs(level: str, style: str | None, secrets: Iterable[str] = ()) -> None:
-    """Send all logs, those of libraries too, to standard error.
+def _redact_items(items: Mapping[Any, Any], clean: Callable[[str], str]) -> dict[Any, Any]:
+    named = [(_redact(name, clean), str(name).lower().replace("_", ""), value) for name, value in items.items()]
+    return {name: HIDDEN if plain in _PERSONAL_FIELDS else _redact(value, clean) for name, plain, value in named}
+
+
+def _redact(value: object, clean: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return _redact_items(value, clean)
+    if isinstance(value, list | tuple):
+        return [_redact(item, clean) for item in value]
+    return value if isinstance(value, int | float | None) else clean(str(value))
+
+
+def configure_logs(level: str, style: str | None, secrets: Iterable[str] = (), *, tracing: bool = False) -> None:
+    """Send all logs, those of libraries and Python's warnings too, to standard error.
 
     `style` is "json" or "console"; None means "console" on a terminal, else "json". `secrets` never appear in any line.
+    With `tracing`, each line names the span in which it is written.
     """
     console = style == "console" or (style is None and sys.stderr.isatty())
     before: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        *_span_naming(on=tracing),
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="%H:%M:%S.%f" if console else "iso", utc=not console),
         structlog.processors.format_exc_info,
@@ -91,16 +110,16 @@ def configure_logs(level: str, style: str | None, secrets: Iterable[str] = ()) -
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         )
     )
+    logging.captureWarnings(capture=True)  # they quote, too, and Python would write them as they are
     logging.basicConfig(handlers=[handler], level=max(severity, logging.WARNING), force=True)
 
 
-def hide(text: str, values: Iterable[str]) -> str:
-    """Give `text` without `values`, the personal ones of an event that an error message may quote."""
-    longest_first = sorted({value.strip() for value in values} - {""}, key=len, reverse=True)
-    if not longest_first:
-        return text
-    patterns = (re.escape(value) if len(value) >= _LONG else rf"(?<!\w){re.escape(value)}(?!\w)" for value in longest_first)
-    return re.sub("|".join(patterns), _HIDDEN, text)
+def _span_naming(*, on: bool) -> Iterable[Processor]:
+    if not on:
+        return ()
+    from shared.telemetry import name_current_span  # noqa: PLC0415 - only who traces has OpenTelemetry
+
+    return (name_current_span,)
 
 
 def get_logger(service: str) -> Logger:

@@ -6,9 +6,11 @@ name, its description is what people read in documentation and errors.
 
 import os
 import tomllib
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -27,6 +29,8 @@ from shared.errors import SettingsError
 from shared.topics import TopicsSetting
 
 CONFIG_VARIABLE = "HOOKLINE_CONFIG"
+_TRACING_NEEDS = ("opentelemetry", "opentelemetry.sdk", "opentelemetry.exporter", "opentelemetry.exporter.otlp.proto.http")
+"""Each is looked for once the one that it lies in is known to be there."""
 
 
 def _split(value: object) -> object:
@@ -44,6 +48,12 @@ def _alert_url(url: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("it is not of the form https://host/path")
     return url
+
+
+def _tracing(switch: str) -> str:
+    if switch == "on" and not all(map(find_spec, _TRACING_NEEDS)):
+        raise ValueError("it needs OpenTelemetry's SDK and exporter: pip install 'hookline[otel]'")
+    return switch
 
 
 def split_url(url: str) -> SplitResult:
@@ -170,11 +180,16 @@ class SharedSettings(BaseSettings):
     log_format: Literal["json", "console"] | None = Field(
         None, validation_alias="LOG_FORMAT", description="json or console; by default console on a terminal, else json"
     )
+    tracing: Annotated[Literal["on", "off"], AfterValidator(_tracing)] = Field(
+        "off",
+        validation_alias="TRACING",
+        description="on sends spans to OTEL_EXPORTER_OTLP_ENDPOINT, http://localhost:4318 by default, see docs/tracing.md",
+    )
 
     def secrets(self) -> tuple[str, ...]:
         """Give what must never be logged."""
         alert_url = (self.alert_url,) if self.alert_url else ()
-        return (*parse_redis_url(self.redis_url).secrets, *alert_url)
+        return (*parse_redis_url(self.redis_url).secrets, *alert_url, *_collector_secrets())
 
     def redis_options(self, blocking_pool_size: int = RedisOptions.blocking_pool_size) -> RedisOptions:
         """Give what the connections to Redis are told."""
@@ -215,6 +230,14 @@ class SharedSettings(BaseSettings):
             return cls()
         except ValidationError as error:
             raise SettingsError([_explain(cls, detail) for detail in error.errors()]) from None
+
+
+def _collector_secrets() -> Iterator[str]:
+    """Give what the headers for the collector of traces hold, which the SDK reads by itself."""
+    for name, headers in os.environ.items():
+        if name.startswith("OTEL_EXPORTER_OTLP_") and name.endswith("HEADERS"):
+            values = (pair.partition("=")[2].strip() for pair in headers.split(","))
+            yield from (form for value in values for form in (value, unquote(value)))
 
 
 def read_config_file() -> dict[str, Any]:

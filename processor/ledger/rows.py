@@ -13,8 +13,8 @@ from processor.ledger.bodies import Bodies
 from processor.ledger.entry import Settled
 from processor.ledger.privacy import kept, kept_text
 from processor.ledger.ranks import call_rank, message_rank
-from processor.webhook_event import WebhookEvent, personal_values
-from shared.logs import hide
+from processor.webhook_event import WebhookEvent
+from shared.quotes import hide
 
 Row = dict[str, Any]
 
@@ -156,7 +156,7 @@ def _event_row(settled: Settled, about: _About) -> Row:
 
 def _error(settled: Settled, event: WebhookEvent, bodies: Bodies) -> str | None:
     """Give the error; where bodies are not kept, without what it quotes of them."""
-    text = settled.error if bodies is Bodies.KEEP or not settled.error else hide(settled.error, personal_values(event))
+    text = settled.error if bodies is Bodies.KEEP or not settled.error else hide(settled.error, event.personal)
     return _fit(text, _ERROR)
 
 

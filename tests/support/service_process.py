@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,9 @@ from tests.support.waiting import PATIENCE_S, until
 _ROOT: Final = Path(__file__).parents[2]
 _INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV")
 _LONGEST_LINE: Final = 4 * 1024 * 1024
+
+_PORT: Final = re.compile(r"\b((?:admin_)?port)\W+(\d+)")
+_COLOURS: Final = re.compile(r"\x1b\[[\d;]*m")
 
 INGRESS_PORTS: Final = ("INGRESS_PORT", "INGRESS_ADMIN_PORT")
 PROCESSOR_PORTS: Final = ("PROCESSOR_ADMIN_PORT",)
@@ -108,10 +112,10 @@ class ServiceProcess:
 
     async def listen(self) -> Self:
         """Start the process, and wait until its ports are open."""
-        before = len(self.logs)
+        before = len(self.stderr)
         await self.launch()
-        line = await self.logged("listening", after=before)
-        self.port, self.admin_port = line.get("port", 0), line["admin_port"]
+        ports = await until(lambda: self._ports_told(before), "it says where it listens")
+        self.port, self.admin_port = ports.get("port", 0), ports["admin_port"]
         for name in self._ports:
             self._settings[name] = str(self.admin_port if "ADMIN" in name else self.port)
         return self
@@ -191,6 +195,13 @@ class ServiceProcess:
         """End it, whatever it does."""
         if self._process is not None:
             await self.kill()
+
+    def _ports_told(self, after: int) -> dict[str, int]:
+        """Give the ports in the line `listening`, in whatever format, past the first `after` lines."""
+        if not self._readers_busy():
+            self._ensure_running("it listened")
+        line = next((line for line in self.stderr[after:] if "listening" in line), "")
+        return {name: int(port) for name, port in _PORT.findall(_COLOURS.sub("", line))}
 
     @property
     def _started(self) -> asyncio.subprocess.Process:

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from processor import Context, Handlers, MessageReceived, RetryPolicy
+from processor import Context, Handlers, MessageReceived, RetryLater, RetryPolicy, WebhookEvent
 from processor.attempt import Attempts
 from processor.lanes import Held
 from processor.retry import Record
@@ -98,7 +98,7 @@ async def test_overdue_thread_is_waited_for(handlers: Handlers, threads: Threads
         assert threads.busy == 1
         go_on.set()
         assert await attempting == Done()
-    assert [line["event"] for line in logs] == ["handler overdue"]
+    assert [line["event"] for line in logs] == ["handler overdue", "event done"]
 
 
 async def test_handler_that_ignores_its_cancellation_is_reported(handlers: Handlers, threads: Threads) -> None:
@@ -118,7 +118,7 @@ async def test_handler_that_ignores_its_cancellation_is_reported(handlers: Handl
         await clock.advance(6)
         go_on.set()
         assert await attempting == Done()
-    (line,) = logs
+    line, _ = logs
     assert (line["event"], line["timeout_s"], line["remedy"][:27]) == ("handler overdue", 5, "it ignores its cancellation")
     assert line["handler"].endswith("stubborn")
     assert overdue() == before + 1
@@ -299,3 +299,34 @@ async def test_undecodable_body_is_no_reason_to_die(handlers: Handlers, threads:
 
     broken = Held("messages", "1-0", msgspec.structs.replace(held().event, body=b"Body=%E9"))
     assert isinstance(await attempts_of(handlers, threads).make(broken), Retry)
+
+
+async def test_lines_say_what_became_of_an_event(handlers: Handlers, threads: Threads) -> None:
+    """An attempt that ended well is a line of level debug, one that failed a warning with a remedy; each names the trace."""
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+    @handlers.on("message.received", "message.status", "call.received")
+    async def handle(event: WebhookEvent, context: Context) -> None:
+        if event.raw.kind == "message.received":
+            raise ValueError("no")
+        if event.raw.kind == "call.received":
+            raise RetryLater(60)
+
+    handlers.ignore("call.status")
+    kinds = ("message.status", "call.status", "call.received", "message.received", "studio")
+    with capture_logs() as logs:
+        for kind in kinds:
+            one = held(Record(failures=1), kind)
+            one.event = msgspec.structs.replace(one.event, traceparent=f"00-{trace_id}-00f067aa0ba902b7-01")
+            await attempts_of(handlers, threads).make(one)
+    facts = [(line["event"], line["log_level"], "next_at" in line, "remedy" in line) for line in logs]
+    assert facts == [
+        ("event done", "debug", False, False),
+        ("event ignored", "debug", False, False),
+        ("event put off", "debug", True, False),
+        ("attempt failed", "warning", True, True),
+        ("event is dead", "warning", False, True),
+    ]
+    assert [line["kind"] for line in logs] == list(kinds)
+    for line in logs:
+        assert (line["event_id"], line["topic"], line["attempt"], line["trace_id"]) == ("e1", "messages", 2, trace_id)

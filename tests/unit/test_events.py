@@ -12,7 +12,7 @@ import pytest
 import processor
 from processor import MessageReceived, WebhookEvent
 from processor.events import StreamEvent, typed
-from processor.webhook_event import Number, Text, personal_values
+from processor.webhook_event import Number, Text
 from shared.event import Event
 from shared.forms import FORM
 from shared.kinds import FAMILIES, SINGLE
@@ -246,7 +246,7 @@ def test_form_has_no_json() -> None:
 def test_personal_values_of_json() -> None:
     """Texts at any depth stay out of logs, as they are and as JSON spells them; identifiers do not."""
     nested = {"sg_event_id": "e1", "email": "zoe@example.com", "data": [{"body": 'say "hi"', "messageSid": "SM1", "n": 5}]}
-    values = personal_values(json_event("event.stream", dumps(nested).encode()))
+    values = json_event("event.stream", dumps(nested).encode()).personal
     assert {"zoe@example.com", 'say "hi"', 'say \\"hi\\"'} <= set(values)
     assert {"e1", "SM1"}.isdisjoint(values)
 
@@ -257,7 +257,7 @@ def test_personal_values_of_json() -> None:
 def test_personal_values_in_a_parameter_that_is_json(made: Callable[[str, dict[str, str]], WebhookEvent]) -> None:
     """A handler that decodes a parameter and fails does not give away what was in it, at whatever depth of JSON in JSON."""
     attributes = dumps({"name": "Zoë", "call_sid": "CA1", "languages": ["Français"], "more": dumps({"street": "High Street"})})
-    values = personal_values(made("taskrouter.task.created", {"TaskAttributes": attributes, "Body": "[not JSON"}))
+    values = made("taskrouter.task.created", {"TaskAttributes": attributes, "Body": "[not JSON"}).personal
     assert {"Zoë", "Français", "High Street", "[not JSON", attributes} <= set(values)
     assert "CA1" not in values
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import structlog
 
-from shared.logs import Redactor, configure_logs, get_logger, hide
+from shared.logs import PERSONAL, Redactor, configure_logs, get_logger
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 PASSWORD = "pa55word"
@@ -37,6 +37,7 @@ def redacted(**event: Any) -> dict[str, Any]:
         ("postgresql+asyncpg://user:hunter2@db/hookline", f"postgresql+asyncpg://{HIDDEN}@db/hookline"),
         ("postgresql://user:hunter@2@db/hookline", f"postgresql://{HIDDEN}@db/hookline"),
         ("see https://a.example.com/x and mail me@example.com", "see https://a.example.com/x and mail me@example.com"),
+        ("call +1 415 555 0123 or +44 (20) 7183-8750!", "call +***23 or +***50!"),
         ("1 + 1 = 2, +12 and +123", "1 + 1 = 2, +12 and +123"),
         ("", ""),
     ],
@@ -90,11 +91,6 @@ def test_secret_that_contains_another_is_hidden_whole() -> None:
 def test_without_secrets_nothing_is_replaced() -> None:
     """An empty secret does not turn every gap into a redaction."""
     assert Redactor(["", TOKEN]).text("abc") == "abc"
-
-
-def test_hide_takes_the_longest_first() -> None:
-    """What an error message quotes of an event is taken out, empty values ignored."""
-    assert hide("hello wide world", ["", "wide", "wide world"]) == f"hello {HIDDEN}"
 
 
 @pytest.fixture
@@ -155,3 +151,18 @@ def test_console_style_is_redacted(stderr: pytest.CaptureFixture[str]) -> None:
     assert "signed" in output
     assert TOKEN not in output
     assert "4155550123" not in output
+
+
+def test_lines_inside_of_a_handler_quote_nothing(stderr: pytest.CaptureFixture[str]) -> None:
+    """While an event is handled, no line quotes it, whoever logs; what tells which event it is stays."""
+    configure_logs("info", "json")
+    token = PERSONAL.set(lambda: ["my own words", "info", "message"])
+    get_logger("processor").info("said 'my own words'", kind="message.received", attempt=1, nested={"x": ["my+own+words"]})
+    logging.getLogger("a.library").warning("message: %s", b"my own words")
+    PERSONAL.reset(token)
+    get_logger("processor").info("my own words")
+    inside, library, outside = map(json.loads, stderr.readouterr().err.splitlines())
+    assert (inside["event"], inside["kind"], inside["level"]) == (f"said '{HIDDEN}'", "message.received", "info")
+    assert (inside["attempt"], inside["nested"]) == (1, {"x": [HIDDEN]})
+    assert library["event"] == f"{HIDDEN}: b'{HIDDEN}'"
+    assert outside["event"] == "my own words"

@@ -191,7 +191,7 @@ async def test_plain_handler_is_waited_for_by_an_impatient_middleware(handlers: 
         assert not attempting.done()
         go_on.set()
         assert await attempting == Done()
-    assert [line["event"] for line in logs] == ["handler overdue"]
+    assert [line["event"] for line in logs] == ["handler overdue", "event done"]
 
 
 async def test_withdrawal_ends_waiting_for_a_thread(handlers: Handlers, threads: Threads, steps: Steps) -> None:

@@ -284,3 +284,19 @@ def test_malformed_config_file_is_named(config_file: Path, content: bytes) -> No
     config_file.write_bytes(content)
     (problem,) = complaints()
     assert problem.startswith(f"{CONFIG_VARIABLE}={config_file} is not valid TOML: ")
+
+
+def test_tracing_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever switches tracing on without OpenTelemetry is told in one line what to install."""
+    monkeypatch.setenv("TRACING", "on")
+    assert IngressSettings.load().tracing == "on"
+    monkeypatch.setattr("shared.settings.find_spec", lambda name: None if name == "opentelemetry.sdk" else object())
+    (complaint,) = complaints()
+    assert complaint.startswith("TRACING is wrong: it needs OpenTelemetry's SDK and exporter: pip install 'hookline[otel]'.")
+
+
+def test_headers_for_the_collector_are_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What OpenTelemetry's own variables say to get past a collector's door is never logged, decoded or not."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Bearer%20abc, x-key=k3y")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "x-other=0th3r")
+    assert {"Bearer%20abc", "Bearer abc", "k3y", "0th3r"} <= set(ProcessorSettings.load().secrets())

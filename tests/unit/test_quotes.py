@@ -1,0 +1,102 @@
+"""What is taken out of a text because it quotes something personal."""
+
+import json
+from urllib.parse import quote, urlencode
+
+import pytest
+
+from shared.quotes import HIDDEN, hide
+
+BODY = 'Könnten Sie mir bitte "zwei" Karten schicken?\nIt\'s for Zoë & me 🙂'
+NUMBER = "+14155550123"
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "clean"),
+    [
+        ("hello wide world", ["", "wide", "wide world"], f"hello {HIDDEN}"),
+        ("hello wide world", ["hello", "world"], f"{HIDDEN} wide {HIDDEN}"),
+        ("overlapping", ["overlap", "lapping"], HIDDEN),
+        ("nothing of it", ["absent"], "nothing of it"),
+        ("nothing of it", [], "nothing of it"),
+        ("", ["absent"], ""),
+        ("line 1 of 21: 1", ["1"], f"line {HIDDEN} of 21: {HIDDEN}"),
+        ("no, not now", ["no"], f"{HIDDEN}, not now"),
+        ("not known: known", ["known"], f"not {HIDDEN}: {HIDDEN}"),
+    ],
+)
+def test_whole_values(text: str, values: list[str], clean: str) -> None:
+    """All that is quoted goes, also where quotes overlap; a short value only where it stands alone."""
+    assert hide(text, values) == clean
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        BODY,
+        repr(BODY),
+        ascii(BODY),
+        repr(BODY.encode()),
+        json.dumps(BODY),
+        json.dumps(BODY, ensure_ascii=False),
+        quote(BODY),
+        quote(BODY, safe=""),
+        urlencode({"Body": BODY}),
+    ],
+)
+def test_spellings(spelling: str) -> None:
+    """However Python, JSON, a URL or a form write a value, no word of it is left."""
+    clean = hide(f"cannot take {spelling}, sorry", [BODY])
+    assert clean.startswith("cannot take ")
+    assert clean.endswith(", sorry")
+    assert not {"bitte", "Karten", "schicken"} & set(clean.replace("%20", " ").replace("+", " ").split())
+
+
+@pytest.mark.parametrize("part", [BODY[:20], BODY[5:40], BODY[-24:], json.dumps(BODY)[3:40], quote(BODY)[:60]])
+def test_parts(part: str) -> None:
+    """A value that somebody cut short is hidden, too, if enough is left of it to know it again."""
+    assert len(hide(f"<{part}>", [BODY]).replace(HIDDEN, "")) <= 6
+
+
+def test_what_is_the_same_for_everybody_stays() -> None:
+    """A few letters in common are no quote, and neither is the host of a URL."""
+    media = "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages/MM1/Media/ME1"
+    text = "cannot connect to https://api.twilio.com/2010-09-09 after 3 tries"
+    assert hide(text, [media, "I cannot connect"]) == text
+    assert hide(f"GET {media[8:]}", [media]) == f"GET api.twilio.com/{HIDDEN}"
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "+14155550123",
+        "14155550123",
+        "0014155550123",
+        "4155550123",
+        "5550123",
+        "+1 415 555 0123",
+        "+1 (415) 555-0123",
+        "(415) 555-0123",
+        "415.555.0123",
+        "%2B14155550123",
+        "whatsapp:+14155550123",
+    ],
+)
+@pytest.mark.parametrize("value", [NUMBER, f"whatsapp:{NUMBER}", "14155550123", "+1 415 555 0123"])
+def test_phone_numbers(value: str, spelling: str) -> None:
+    """A number is hidden whatever stands between its digits, with or without its country."""
+    clean = hide(f"nobody at {spelling}!", [value])
+    assert clean.removeprefix("nobody at ").removeprefix("whatsapp:") == f"{HIDDEN}!"
+
+
+def test_other_numbers_stay() -> None:
+    """Ids and times are no phone numbers, even if they share some digits with one."""
+    for text in ("event 01a2120103d475a3bc1a627c2250ed6b", "at 1795598386151", "55501234567"):
+        assert hide(text, [NUMBER]) == text
+
+
+def test_a_long_text_takes_no_time() -> None:
+    """What is compared grows with the sum of the sizes, not with their product."""
+    body = "".join(chr(ord("a") + number * number % 26) for number in range(60_000))
+    assert hide("x" * 5000, [body]) == "x" * 5000
+    assert hide(f"<{body}>", [body]) == f"<{HIDDEN}>"
