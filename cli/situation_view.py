@@ -38,9 +38,7 @@ def view(found: Situation, *, problems: bool = False) -> Group:
 
 
 def _headline(found: Situation) -> Text:
-    problems = len(found.problems())
-    state = ("bold red", counted(problems, "problem")) if problems else ("bold green", "all is well")
-    line = Text.assemble(("Hookline", "bold"), "  ", (state[1], state[0]))
+    line = Text.assemble(("Hookline", "bold"), "  ", _verdict(len(found.problems()), len(found.warnings())))
     servers = list(dict.fromkeys(found.redis.servers))
     if servers:
         times = f" ({len(found.redis.servers)} masters)" if len(found.redis.servers) > 1 else ""
@@ -48,6 +46,13 @@ def _headline(found: Situation) -> Text:
     if found.redis.partitions:
         line.append(f"  {counted(found.redis.partitions, 'partition')}", "dim")
     return line.append(f"  {datetime.fromtimestamp(found.at_ms / 1000).astimezone():%H:%M:%S}", "dim")
+
+
+def _verdict(problems: int, warnings: int) -> tuple[str, str]:
+    """Give how it is in words, and their style. Nobody should read that all is well above a warning."""
+    if problems:
+        return counted(problems, "problem"), "bold red"
+    return (f"works, with {counted(warnings, 'warning')}", "bold yellow") if warnings else ("all is well", "bold green")
 
 
 def _topics(found: Situation) -> Table:

@@ -222,6 +222,15 @@ def test_warnings_are_said_once() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("dead", "owner", "told"), [(0, "a", "all is well"), (2, "a", "works, with 1 warning"), (2, "", "1 problem")]
+)
+def test_headline_says_the_worst(dead: int, owner: str, told: str) -> None:
+    """All is well only if there is neither a problem nor a warning: dead letters are one."""
+    redis = owned(owner)._replace(topics={"calls": TopicState(0, None, 0, 0, dead)})
+    assert shown(situation(report("ingress"), redis=redis), 120)[0].startswith(f"Hookline  {told}  ")
+
+
 def test_object_for_programs() -> None:
     """--json has the topics, the services and the problems, and who owns what; it can be written as JSON."""
     redis = owned("a", "")._replace(topics={"messages": TopicState(2, 1000, 1, 1, 3)})
