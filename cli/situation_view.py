@@ -94,10 +94,19 @@ def _processors(found: Situation) -> Table:
 def _services(services: Iterable[ServiceReport]) -> Table:
     table = _table("service", "admin port", "state", "spool", "breakers")
     for service in services:
-        state = f"[red]{escape('; '.join(service.problems))}[/]" if service.problems else "[green]ready[/]"
         breakers = ", ".join(_breaker(name, state) for name, state in service.breakers.items())
-        table.add_row(escape(service.name), escape(f"{service.host}:{service.port}"), state, _spool(service), breakers)
+        table.add_row(
+            escape(service.name), escape(f"{service.host}:{service.port}"), _state(service), _spool(service), breakers
+        )
     return table
+
+
+def _state(service: ServiceReport) -> str:
+    """Give the checks that fail by their names; what they say is among the problems, and would tear the table apart."""
+    if not service.answers:
+        return "[red]no answer[/]"
+    failing = ", ".join(dict.fromkeys(problem.partition(":")[0] for problem in service.problems))
+    return f"[red]not ready: {escape(failing)}[/]" if failing else "[green]ready[/]"
 
 
 def _spool(service: ServiceReport) -> str:

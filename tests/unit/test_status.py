@@ -222,6 +222,23 @@ def test_warnings_are_said_once() -> None:
     ]
 
 
+def test_destination_that_is_left_alone_is_a_warning() -> None:
+    """A breaker of a handler's is told while it is not closed. Those of Redis and the database have checks that say more."""
+    breakers = {"redis a:1": "open", "database": "open", "crm": "half-open", "mail": "closed"}
+    found = situation(report("processor", breakers=breakers), redis=owned("a")).warnings()
+    assert found == [("processor", "crm keeps failing, so it is left alone but for probes; the events that need it wait.")]
+
+
+def test_table_of_services_names_what_fails() -> None:
+    """Of a service that is not ready the table has the names of the checks alone; what they say stands below it."""
+    said = "Redis did not answer in time. Is it overloaded, stopped, or behind a firewall?"
+    lines = shown(situation(report("processor", f"redis: {said}", f"reading: {said}"), redis=owned("a")), 120)
+    assert any("not ready: redis, reading" in line for line in lines)
+    assert sum(said in line for line in lines) == 2
+    silent = report("ingress", "nothing answers on port 9080", answers=False)
+    assert any("  no answer" in line for line in shown(situation(report("processor"), silent), 120))
+
+
 @pytest.mark.parametrize(
     ("dead", "owner", "told"), [(0, "a", "all is well"), (2, "a", "works, with 1 warning"), (2, "", "1 problem")]
 )
