@@ -1,0 +1,20 @@
+"""Prometheus itself takes the configuration and the rules in deploy/prometheus, and they do what their tests say."""
+
+from tests.support.promtool import promtool
+from tests.support.rules import PROMETHEUS, RULE_FILES, RULE_TESTS, every_rule
+
+
+def test_configuration_is_taken() -> None:
+    """It names every file with rules."""
+    assert f"{len(RULE_FILES)} rule files found" in promtool("check", "config", str(PROMETHEUS / "prometheus.yml"))
+
+
+def test_rules_are_taken() -> None:
+    said = promtool("check", "rules", *map(str, RULE_FILES))
+    assert sum(int(line.split()[1]) for line in said.splitlines() if "rules found" in line) == len(every_rule())
+
+
+def test_rules_fire_when_they_should() -> None:
+    """The alerts fire in the situations they are for, with these words, and not in those that look alike."""
+    said = promtool("test", "rules", *map(str, RULE_TESTS))
+    assert said.count("SUCCESS") == len(RULE_TESTS)
