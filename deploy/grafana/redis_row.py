@@ -9,7 +9,7 @@ _ROW = Row(
     [
         lines(
             "Redis, p99 of each operation",
-            "append is what replies wait for; settle and read are what handling waits for.",
+            "append is what replies wait for; settle and xreadgroup are what handling waits for.",
             {
                 "{{operation}}": "histogram_quantile(0.99, sum by (operation, le) "
                 f'(rate(hookline_redis_operation_seconds_bucket{{job="$job"}}{_RATE})))'

@@ -68,4 +68,4 @@ def test_provisioning_leads_to_the_dashboards() -> None:
     interval = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())["global"]["scrape_interval"]
     assert source["jsonData"]["timeInterval"] == interval
     (provider,) = yaml.safe_load((GRAFANA / "provisioning/dashboards/hookline.yml").read_text())["providers"]
-    assert provider["options"]["path"] == "/etc/grafana/dashboards"
+    assert provider["options"]["path"] == "/var/lib/grafana/dashboards"
