@@ -78,6 +78,10 @@ bench-ledger: $(READY) ## measure what the ledger costs, how fast it writes, and
 bench-quick: $(READY) ## the same, fewer and shorter rounds (within 3 minutes)
 	@$(BIN)/python -m bench --quick
 
+.PHONY: bench-dashboard
+bench-dashboard: $(READY) ## draw docs/images/dashboard.png again: both services under load and faults (2 minutes)
+	@$(BIN)/python -m bench.dashboard
+
 .PHONY: bench-check
 bench-check: $(READY) ## fail if a ratio fell by more than 15 % since bench/baseline.json
 	@$(BIN)/python -m bench --quick --rounds 3 --only ingress --only peers --check

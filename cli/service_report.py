@@ -17,6 +17,7 @@ _TIMEOUT: Final = aiohttp.ClientTimeout(total=5)
 _VERDICT: Final = re.compile(r"^readyz check (passed|failed)$", re.MULTILINE)
 _PROBLEM: Final = re.compile(r"^\[-\](\S+) failed: (.*)$", re.MULTILINE)
 _WARNING: Final = re.compile(r"^\[!\](\S+) warning: (.*)$", re.MULTILINE)
+_CLOSED: Final = State.CLOSED.name.lower()
 _ROLES: Final = {"hookline_ingress_connections": "ingress", "hookline_partitions_owned": "processor"}
 """Metrics that only one of the services has."""
 _ACCEPTED: Final = ("accepted", "spooled")
@@ -46,6 +47,14 @@ class ServiceReport(NamedTuple):
     accepted: Mapping[str, int] = {}
     settled: Mapping[str, int] = {}
     alerts: Sequence[ServiceAlert] = ()
+
+    def left_alone(self) -> list[str]:
+        """Give the destinations of handlers whose breaker is not closed. For Redis and the database, the checks speak."""
+        return [
+            name
+            for name, state in self.breakers.items()
+            if state != _CLOSED and name.partition(" ")[0] not in ("redis", "database")
+        ]
 
     def as_object(self) -> dict[str, Any]:
         """Give what --json prints of it."""

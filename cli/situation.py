@@ -24,6 +24,7 @@ _UNOWNED: Final = (
     "Nobody owns {which}, so their events wait. A processor should take them within the length of a lease "
     "(PROCESSOR_LEASE_S); if none does, its log and /readyz?verbose say why."
 )
+_LEFT_ALONE: Final = "{name} keeps failing, so it is left alone but for probes; the events that need it wait."
 
 
 class TopicState(NamedTuple):
@@ -76,6 +77,7 @@ class Situation(NamedTuple):
                 said.setdefault(warning, []).append(service.name)
         found = [(", ".join(names), warning) for warning, names in said.items()]
         found += [("redis", warning) for warning in self.redis.warnings if f"redis: {warning}" not in said]
+        found += [(service.name, _LEFT_ALONE.format(name=name)) for service in self.services for name in service.left_alone()]
         dead = sum(topic.dead for topic in self.redis.topics.values())
         if dead:
             found.append(("dead letters", f"{counted(dead, 'event')} could not be handled: see hookline dead list."))

@@ -40,7 +40,7 @@ def view(found: Situation, *, problems: bool = False) -> Group:
 
 
 def _headline(found: Situation) -> Text:
-    line = Text.assemble(("Hookline", "bold"), "  ", _state(found))
+    line = Text.assemble(("Hookline", "bold"), "  ", _verdict(found))
     servers = list(dict.fromkeys(found.redis.servers))
     if servers:
         times = f" ({len(found.redis.servers)} masters)" if len(found.redis.servers) > 1 else ""
@@ -50,13 +50,14 @@ def _headline(found: Situation) -> Text:
     return line.append(f"  {datetime.fromtimestamp(found.at_ms / 1000).astimezone():%H:%M:%S}", "dim")
 
 
-def _state(found: Situation) -> tuple[str, str]:
-    problems, alerts = len(found.problems()), found.alerts()
+def _verdict(found: Situation) -> tuple[str, str]:
+    """Give how it is in words, and their style. Nobody should read that all is well above a warning."""
+    problems, alerts, warnings = len(found.problems()), found.alerts(), len(found.warnings())
     if problems:
         return counted(problems, "problem"), "bold red"
     if alerts:
-        return counted(len(alerts), "alert"), f"bold {_LEVELS[alerts[0][1].level]}"
-    return "all is well", "bold green"
+        return f"works, with {counted(len(alerts), 'alert')}", f"bold {_LEVELS[alerts[0][1].level]}"
+    return (f"works, with {counted(warnings, 'warning')}", "bold yellow") if warnings else ("all is well", "bold green")
 
 
 def _topics(found: Situation) -> Table:
@@ -98,10 +99,19 @@ def _processors(found: Situation) -> Table:
 def _services(services: Iterable[ServiceReport]) -> Table:
     table = _table("service", "admin port", "state", "spool", "breakers")
     for service in services:
-        state = f"[red]{escape('; '.join(service.problems))}[/]" if service.problems else "[green]ready[/]"
         breakers = ", ".join(_breaker(name, state) for name, state in service.breakers.items())
-        table.add_row(escape(service.name), escape(f"{service.host}:{service.port}"), state, _spool(service), breakers)
+        table.add_row(
+            escape(service.name), escape(f"{service.host}:{service.port}"), _state(service), _spool(service), breakers
+        )
     return table
+
+
+def _state(service: ServiceReport) -> str:
+    """Give the checks that fail by their names; what they say is among the problems, and would tear the table apart."""
+    if not service.answers:
+        return "[red]no answer[/]"
+    failing = ", ".join(dict.fromkeys(problem.partition(":")[0] for problem in service.problems))
+    return f"[red]not ready: {escape(failing)}[/]" if failing else "[green]ready[/]"
 
 
 def _spool(service: ServiceReport) -> str:

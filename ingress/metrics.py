@@ -23,6 +23,7 @@ SIGNERS = Tally("hookline_ingress_signed_total", "Verified requests, by the secr
 CONNECTIONS = Gauge("hookline_ingress_connections", "Open connections, now")
 SPOOL_EVENTS = Gauge("hookline_spool_events", "Events in the spool, now")
 SPOOL_BYTES = Gauge("hookline_spool_bytes", "Bytes of the events in the spool, now")
+SPOOL_FILL = Gauge("hookline_spool_fill_ratio", "Share of the spool's room that is in use, from 0 to 1")
 LIMITS_SHARED = Gauge("hookline_limits_shared", "1 while rate limits are counted together with other processes, else 0")
 DRAINED = Counter("hookline_spool_drained_total", "Events moved from the spool to Redis, by what they were there", ["outcome"])
 

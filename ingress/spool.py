@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 from zlib import crc32
 
-from ingress.metrics import SPOOL_BYTES, SPOOL_EVENTS
+from ingress.metrics import SPOOL_BYTES, SPOOL_EVENTS, SPOOL_FILL
 from ingress.spool_file import MIB, Gone, Put, Spooled, SpoolError, SpoolFile
 from shared.clock import Clock
 from shared.event import Event
@@ -235,6 +235,7 @@ class Spool:
     def _show(self) -> None:
         SPOOL_EVENTS.set(self.events)
         SPOOL_BYTES.set(self.bytes)
+        SPOOL_FILL.set(self.fill)
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
         try:

@@ -24,6 +24,7 @@ BLOCKED_LOOP = Counter("hookline_handler_blocked_loop_total", "Times a handler k
 GROUPS_RECREATED = Counter("hookline_groups_recreated_total", "Times a partition's consumer groups were gone from Redis")
 BODIES_GONE = Counter("hookline_bodies_gone_total", "Pending events whose body was gone from Redis", ["topic"])
 FENCED = Counter("hookline_fenced_total", "Settlements refused since another processor had taken the partition")
+PARTITIONS = Gauge("hookline_partitions", "Partitions that the processors share")
 PARTITIONS_OWNED = Gauge("hookline_partitions_owned", "Partitions this processor owns")
 BACKLOG_EVENTS = Gauge("hookline_backlog_events", "Events not yet settled", ["topic"])
 OLDEST_EVENT_SECONDS = Gauge("hookline_oldest_event_seconds", "Age of the oldest event not yet settled", ["topic"])

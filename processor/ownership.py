@@ -18,7 +18,7 @@ from typing import Final
 from aiojobs import Job
 
 from processor.assignment import assign
-from processor.metrics import PARTITIONS_OWNED
+from processor.metrics import PARTITIONS, PARTITIONS_OWNED
 from processor.partition import Partition
 from shared.broker.lease import Claim, Lease, Leases, Want
 from shared.clock import Clock
@@ -78,6 +78,7 @@ class Ownership:
         self._problem: str | None = "no lease was asked for yet"
         self._supervisor: Supervisor | None = None
         self._job: Job[None] | None = None
+        PARTITIONS.set(partitions)
 
     async def start(self, supervisor: Supervisor) -> None:
         """Begin to take and keep partitions."""

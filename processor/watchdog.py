@@ -98,7 +98,7 @@ class Watchdog:
             "event loop blocked",
             handler=name,
             blocked_s=round(blocked_s, 1),
-            stack=[describe(frame) for frame in reversed(stack[:_SHOWN_FRAMES])],
+            frames=[describe(frame) for frame in reversed(stack[:_SHOWN_FRAMES])],
             remedy="everything else waits; make it a plain def, which runs in a thread, or await instead of blocking",
         )
 

@@ -16,8 +16,8 @@ class NoPlotsError(BenchError):
     """The pictures could not be drawn."""
 
 
-def draw(journal: Journal, results: Path, directory: Path) -> None:
-    """Draw SVGs of the figures in `results` into `directory`.
+def draw(journal: Journal, results: Path, directory: Path, script: str = "draw.py") -> None:
+    """Draw SVGs of the figures in `results` into `directory`, with `script` of this folder.
 
     Raises:
         BenchError: if matplotlib cannot be installed, or fails.
@@ -29,7 +29,7 @@ def draw(journal: Journal, results: Path, directory: Path) -> None:
         environment.install()
     journal.doing("drawing")
     directory.mkdir(parents=True, exist_ok=True)
-    command = environment.command("python", str(_HERE / "draw.py"), str(results), str(directory))
+    command = environment.command("python", str(_HERE / script), str(results), str(directory))
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S)
     if done.returncode:
         raise NoPlotsError(f"The pictures could not be drawn: {done.stderr[-500:]}")

@@ -30,7 +30,7 @@ async def test_blocking_handler_is_named_while_it_blocks(own_redis: RedisServer,
         await pair.deliver(Twilio().webhook(message()))
         line = await pair.processor.logged("event loop blocked")
         assert line["handler"] == "blocking.slow"
-        assert line["stack"][0].startswith(f"{tmp_path}/blocking.py:")
+        assert line["frames"][0].startswith(f"{tmp_path}/blocking.py:")
         (tmp_path / "go").touch()
         await until(pair.settled, "it is settled")
         assert (await pair.processor.metrics())['hookline_handler_blocked_loop_total{handler="blocking.slow"}'] == 1

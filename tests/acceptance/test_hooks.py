@@ -46,6 +46,8 @@ async def test_not_ready_until_started_up(processor: ServiceProcess, tmp_path: P
     assert (await processor.metrics())["hookline_partitions_owned"] == 0
     (tmp_path / "go").write_text("on")
     await processor.probe("readyz", 200)
+    found = await processor.metrics()
+    assert found["hookline_partitions_owned"] == found["hookline_partitions"] == 8
     assert await processor.stop() == 0
     assert processor.stdout == ["closed pool"]
 

@@ -1,6 +1,7 @@
 """Ingress with a spool while Redis is away: what Twilio is answered, what readiness says, and what is left in the end."""
 
 import asyncio
+import re
 from itertools import count
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -70,6 +71,7 @@ async def test_redis_away_is_no_trouble_for_twilio(own_redis: RedisServer, tmp_p
         _, metrics = await ask(ingress, "/metrics")
         assert "hookline_spool_events 3.0" in metrics
         assert "hookline_spool_bytes 0.0" not in metrics
+        assert "hookline_spool_fill_ratio 0.0" not in metrics
         own_redis.start()
         assert 'outcome="spooled"' in await spool_empty(ingress)
         assert "[!]spool" not in (await ask(ingress, "/readyz?verbose"))[1]
@@ -93,6 +95,7 @@ async def test_full_spool_is_told_before_and_refuses(own_redis: RedisServer, tmp
             lambda: ask(ingress, "/readyz?verbose"), lambda answer: answer[0] == 503, "it is not ready"
         )
         assert "The spool takes no more events: database or disk is full" in text
+        assert re.search(r"^hookline_spool_fill_ratio (0\.9\d*|1\.0)$", (await ask(ingress, "/metrics"))[1], re.MULTILINE)
         own_redis.start()
         await spool_empty(ingress)
         await until_answer(

@@ -14,7 +14,7 @@ from processor.settings import ProcessorSettings
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 SETTING: Final = re.compile(r"(?<![\w/])((?:HOOKLINE|INGRESS|PROCESSOR|REDIS|DATABASE|LEDGER|TWILIO)_[A-Z_]*[A-Z])\b(?!\.)")
-METRIC: Final = re.compile(r"\bhookline_[a-z_]+[a-z]\b")
+METRIC: Final = re.compile(r"\bhookline_[a-z_]+[a-z]\b(?!:)")
 SERIES: Final = re.compile(r"_(total|bucket|sum|count)$")
 """What a metric's series have behind its name."""
 ELSEWHERE: Final = {"HOOKLINE_CONFIG", "REDIS_PASSWORD"}

@@ -247,6 +247,32 @@ def test_alerts_are_shown_critical_ones_first() -> None:
     assert second["alerts"][0]["subject"] == "crm"
 
 
+def test_destination_that_is_left_alone_is_a_warning() -> None:
+    """A breaker of a handler's is told while it is not closed. Those of Redis and the database have checks that say more."""
+    breakers = {"redis a:1": "open", "database": "open", "crm": "half-open", "mail": "closed"}
+    found = situation(report("processor", breakers=breakers), redis=owned("a")).warnings()
+    assert found == [("processor", "crm keeps failing, so it is left alone but for probes; the events that need it wait.")]
+
+
+def test_table_of_services_names_what_fails() -> None:
+    """Of a service that is not ready the table has the names of the checks alone; what they say stands below it."""
+    said = "Redis did not answer in time. Is it overloaded, stopped, or behind a firewall?"
+    lines = shown(situation(report("processor", f"redis: {said}", f"reading: {said}"), redis=owned("a")), 120)
+    assert any("not ready: redis, reading" in line for line in lines)
+    assert sum(said in line for line in lines) == 2
+    silent = report("ingress", "nothing answers on port 9080", answers=False)
+    assert any("  no answer" in line for line in shown(situation(report("processor"), silent), 120))
+
+
+@pytest.mark.parametrize(
+    ("dead", "owner", "told"), [(0, "a", "all is well"), (2, "a", "works, with 1 warning"), (2, "", "1 problem")]
+)
+def test_headline_says_the_worst(dead: int, owner: str, told: str) -> None:
+    """All is well only if there is neither a problem nor a warning: dead letters are one."""
+    redis = owned(owner)._replace(topics={"calls": TopicState(0, None, 0, 0, dead)})
+    assert shown(situation(report("ingress"), redis=redis), 120)[0].startswith(f"Hookline  {told}  ")
+
+
 def test_object_for_programs() -> None:
     """--json has the topics, the services and the problems, and who owns what; it can be written as JSON."""
     redis = owned("a", "")._replace(topics={"messages": TopicState(2, 1000, 1, 1, 3)})

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import structlog
 import uvloop
 from prometheus_client import REGISTRY
 
@@ -75,13 +76,26 @@ def test_handler_is_named_while_it_blocks(den: Den) -> None:
     (line,) = den.watched(lambda: slow(None, None))
     assert line["handler"] == f"{__name__}.{slow.__qualname__}"
     assert line["blocked_s"] >= 0
-    assert [re.sub(r".*/|:\d+", "", place) for place in line["stack"][:2]] == [
+    assert [re.sub(r".*/|:\d+", "", place) for place in line["frames"][:2]] == [
         "test_watchdog.py test_handler_is_named_while_it_blocks.<locals>.slow",
         "test_watchdog.py test_handler_is_named_while_it_blocks.<locals>.deeper",
     ]
     assert "plain def" in line["remedy"]
     assert "+1415" not in str(line)
     assert blocked(slow) == before + 1
+
+
+def test_line_can_be_shown_to_people(den: Den) -> None:
+    """On a terminal, too: structlog means something else by a field named `stack`, and the watchdog would end with an error."""
+
+    @den.handlers.on("message.received")
+    async def slow(event: Any, context: Any) -> None:
+        den.block()
+
+    (line,) = den.watched(lambda: slow(None, None))
+    shown = structlog.dev.ConsoleRenderer(colors=False)(None, "warning", {"level": "warning", **line})
+    assert slow.__qualname__ in shown
+    assert "remedy=" in shown
 
 
 def blocked(function: Callable[..., object]) -> float:
@@ -147,8 +161,8 @@ def test_somebody_else_is_unknown(den: Den) -> None:
 
     (line,) = den.watched(work)
     assert line["handler"] == "unknown"
-    assert line["stack"][-1].endswith("Den.block")
-    assert line["stack"][-2].endswith("callback")
+    assert line["frames"][-1].endswith("Den.block")
+    assert line["frames"][-2].endswith("callback")
 
 
 def test_loop_that_waits_is_left_alone(den: Den) -> None:

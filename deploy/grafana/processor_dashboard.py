@@ -1,0 +1,145 @@
+"""The dashboard of the processor."""
+
+from typing import Any
+
+from panels import Row, dashboard, heat, lines, number
+from redis_row import redis_row
+
+_RATE = "[$__rate_interval]"
+
+
+def processor() -> dict[str, Any]:
+    """Give it as Grafana reads it."""
+    rows = [
+        Row(
+            4,
+            [
+                number("Processors", "That answer.", 'sum(up{job="hookline-processor"})'),
+                number(
+                    "Partitions without owner",
+                    "Their conversations wait.",
+                    "max(hookline_partitions) - sum(hookline_partitions_owned)",
+                    red=1,
+                ),
+                number(
+                    "Backlog", "Events that are not settled.", "sum(topic:hookline_backlog_events:max)", yellow=1000, red=10000
+                ),
+                number(
+                    "Oldest event",
+                    "How long it has waited.",
+                    "max(topic:hookline_oldest_event_seconds:max)",
+                    "s",
+                    yellow=60,
+                    red=300,
+                ),
+                number("Wait for a retry", "Their last attempt failed.", "sum(hookline_retrying_events)", yellow=1),
+                number(
+                    "Dead letters in 15 min",
+                    "hookline dead list says why.",
+                    "sum(topic_kind:hookline_dead_letters:increase15m) or vector(0)",
+                    yellow=1,
+                    red=10,
+                ),
+            ],
+        ),
+        Row(
+            8,
+            [
+                lines(
+                    "Attempts, by how they ended",
+                    "retry: it failed, or asked to come again, and is tried again. dead: it was given up.",
+                    {"{{outcome}}": f'sum by (outcome) (rate(hookline_events_total{{outcome=~"done|retry|dead"}}{_RATE}))'},
+                    "cps",
+                    stacked=True,
+                ),
+                heat(
+                    "Time from the webhook to its handler",
+                    "How many events began within how long after they came.",
+                    f"sum by (le) (increase(hookline_wait_seconds_bucket{_RATE}))",
+                ),
+            ],
+        ),
+        Row(
+            7,
+            [
+                lines("Backlog, by topic", "Events that are not settled.", {"{{topic}}": "topic:hookline_backlog_events:max"}),
+                lines(
+                    "Age of the oldest event, by topic",
+                    "With a small backlog: it is tried again and again. With a large one: there are too few workers.",
+                    {"{{topic}}": "topic:hookline_oldest_event_seconds:max"},
+                    "s",
+                    yellow=60,
+                    red=300,
+                ),
+                lines(
+                    "Waiting for a retry, by topic",
+                    "Their last attempt failed.",
+                    {"{{topic}}": "sum by (topic) (hookline_retrying_events)"},
+                ),
+            ],
+        ),
+        Row(
+            7,
+            [
+                lines(
+                    "Attempts that failed, by kind",
+                    "Share of those that ended.",
+                    {
+                        "{{kind}}": f'sum by (kind) (rate(hookline_events_total{{outcome=~"retry|dead"}}{_RATE})) '
+                        f'/ sum by (kind) (rate(hookline_events_total{{outcome=~"done|retry|dead"}}{_RATE}))'
+                    },
+                    "percentunit",
+                    red=0.2,
+                ),
+                lines(
+                    "Dead letters within 15 minutes, by kind",
+                    "They stay until somebody replays or discards them.",
+                    {"{{kind}}": "sum by (kind) (topic_kind:hookline_dead_letters:increase15m)"},
+                    yellow=1,
+                ),
+                lines(
+                    "Time of an attempt, p99 by kind",
+                    "What handlers take. At PROCESSOR_HANDLER_TIMEOUT_S they are cancelled.",
+                    {"{{kind}}": f"histogram_quantile(0.99, sum by (kind, le) (rate(hookline_handler_seconds_bucket{_RATE})))"},
+                    "s",
+                ),
+            ],
+        ),
+        Row(
+            7,
+            [
+                lines(
+                    "Partitions, by owner",
+                    "Processors share them evenly. fenced: settlements refused since another had taken the partition.",
+                    {
+                        "{{instance}}": "hookline_partitions_owned",
+                        "fenced": f"sum(increase(hookline_fenced_total{_RATE}))",
+                    },
+                ),
+                lines(
+                    "Ledger: waits for the database",
+                    "At LEDGER_BACKLOG_LIMIT nothing more is handled.",
+                    {"events": "sum(hookline_ledger_waiting_events)"},
+                ),
+                lines(
+                    "Ledger: events in the database",
+                    "stripped and set_aside: the database refused what was in them.",
+                    {"{{outcome}}": f"sum by (outcome) (rate(hookline_ledger_events_total{_RATE}))"},
+                    "cps",
+                ),
+                lines(
+                    "Ledger: time of a batch, and connections",
+                    "p99 in seconds; connections to the database by state.",
+                    {
+                        "p99 of a batch, s": "histogram_quantile(0.99, sum by (le) "
+                        f"(rate(hookline_ledger_batch_seconds_bucket{_RATE})))",
+                        "connections {{state}}": "sum by (state) (hookline_database_pool_connections)",
+                    },
+                ),
+            ],
+        ),
+        redis_row("hookline-processor"),
+    ]
+    return dashboard(
+        "hookline-processor", "Hookline: processor", "From Redis to your handlers. What to do: docs/runbook.md.", rows
+    )
