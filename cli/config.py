@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.setting_rows import DEFAULT, ENVIRONMENT, FILE, Row, Sources, problems, rows, variables
+from cli.setting_rows import DEFAULT, ENVIRONMENT, FILE, IN_A_FILE, Row, Sources, problems, rows, variables
 from shared.service import EXIT_SETTINGS
 
-_COLOURS: Final = {ENVIRONMENT: "cyan", FILE: "magenta", DEFAULT: "dim"}
+_COLOURS: Final = {ENVIRONMENT: "cyan", IN_A_FILE: "cyan", FILE: "magenta", DEFAULT: "dim"}
 _LONGEST: Final = 60
 """Characters of a route's TwiML that are shown."""
 
@@ -57,7 +57,9 @@ def config(
 def markdown_table() -> str:
     """Give the table of docs/settings.md."""
     lines = ["| setting | default | meaning |", "|---|---|---|"]
-    lines += [f"| `{row.variable}` | {row.default and f'`{row.default}`'} | {row.meaning} |" for row in rows(Sources({}, {}))]
+    lines += [
+        f"| `{row.variable}` | {row.default and f'`{row.default}`'} | {row.meaning} |" for row in rows(Sources({}, {}, {}))
+    ]
     return "\n".join(lines) + "\n"
 
 
