@@ -79,11 +79,15 @@ bench-check: $(READY) ## fail if a ratio fell by more than 15 % since bench/base
 	@$(BIN)/python -m bench --quick --rounds 3 --only ingress --only peers --check
 
 .PHONY: lock
-lock: $(READY) ## resolve pyproject.toml into requirements.lock again
+lock: $(READY) ## resolve pyproject.toml into requirements.lock, and what of it the image has, again
 	@$(PYTHON) -m venv .venv/lock
 	@.venv/lock/bin/pip install --quiet --disable-pip-version-check uv
 	@.venv/lock/bin/uv pip compile --quiet --universal --upgrade --python-version 3.11 --all-extras --generate-hashes \
 	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.lock pyproject.toml
+	@.venv/lock/bin/uv pip compile --quiet --universal --constraint requirements.lock --python-version 3.11 --extra postgres --extra sendgrid \
+	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o deploy/requirements.lock pyproject.toml
+	@echo hatchling | .venv/lock/bin/uv pip compile --quiet --universal --constraint requirements.lock --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o deploy/build.lock -
 
 .PHONY: lock-peers
 lock-peers: $(READY) ## resolve what the benchmark's peers need again
