@@ -50,6 +50,18 @@ fleet: $(READY) ## a minute of load on four processors that are killed, stopped,
 ledger-faults: $(READY) ## the ledger's database away for half a minute under 500 events/s
 	@HOOKLINE_LEDGER_OUTAGE_S=$${HOOKLINE_LEDGER_OUTAGE_S:-30} $(BIN)/python -m pytest -s --timeout 0 tests/acceptance/test_ledger_faults.py
 
+.PHONY: deploy
+deploy: ## build the image and put it into service with Compose, or leave the version before serving
+	@deploy/deploy.sh deploy $(if $(IMAGE),--image $(IMAGE))
+
+.PHONY: smoke
+smoke: ## send signed webhooks through the public port of what is in service, and see that all works
+	@deploy/deploy.sh smoke
+
+.PHONY: rollback
+rollback: ## put the version before back into service
+	@deploy/deploy.sh rollback
+
 .PHONY: check
 check: $(READY) ## lint, types, and the arrows between packages
 	@$(BIN)/ruff format --check --quiet . || { echo "Formatting differs: run make fmt"; exit 1; }
