@@ -33,7 +33,7 @@ image_id() { docker image inspect --format '{{.Id}}' "$1" 2>/dev/null; }
 version_of() { docker image inspect --format '{{index .Config.Labels "org.opencontainers.image.version"}}' "$1" 2>/dev/null; }
 
 # What Compose would publish `door` at, as ADDRESS:PORT, from .env and the environment.
-wanted_door() { docker compose config door | awk '/host_ip:/ {ip = $2} /published:/ {gsub(/"/, ""); print ip ":" $2; exit}'; }
+wanted_door() { docker compose config door | awk '/host_ip:/ {ip = $2} /published:/ {gsub(/"/, ""); port = $2} END {print ip ":" port}'; }
 
 # show_logs CONTAINER: its last words, and those of its health check.
 show_logs() {
@@ -186,8 +186,8 @@ leave() {
 # in_service IMAGE: replaces everything with it, tries it, and remembers what was before.
 in_service() {
   local running
-  running=$(docker compose ps --quiet "${INGRESSES[@]}" 2>/dev/null | head -n 1)
-  [ -z "$running" ] || old_image=$(image_of "$running")
+  running=$(docker compose ps --quiet "${INGRESSES[@]}")
+  [ -z "$running" ] || old_image=$(image_of "${running%%$'\n'*}")
   trap 'exit 130' INT TERM HUP
   trap leave EXIT
   undo=yes
