@@ -38,6 +38,10 @@ test: $(READY) ## run all tests against real Redis servers
 test-matrix: $(READY) ## run all tests on Redis 6.2, Redis 7.0 and Valkey 8
 	@$(BIN)/python -m tests.matrix
 
+.PHONY: test-compose
+test-compose: $(READY) ## compose.yaml and deploy.sh in real containers (some minutes; needs Docker)
+	@HOOKLINE_TEST_COMPOSE=1 $(BIN)/python -m pytest -rs tests/acceptance/test_compose.py
+
 .PHONY: soak
 soak: $(READY) ## eight minutes of load and random faults
 	@HOOKLINE_SOAK_S=$${HOOKLINE_SOAK_S:-480} $(BIN)/python -m pytest -s --timeout 0 tests/acceptance/test_soak.py

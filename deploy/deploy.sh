@@ -13,7 +13,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 unset HOOKLINE_TAG
 
-readonly CURRENT=hookline:current PREVIOUS=hookline:previous CANDIDATE=hookline:candidate
+PROJECT=$(docker compose config 2>/dev/null | sed -n 's/^name: //p')
+readonly PROJECT=${PROJECT:-hookline}
+readonly CURRENT=$PROJECT:current PREVIOUS=$PROJECT:previous CANDIDATE=$PROJECT:candidate
 readonly INGRESSES=(ingress-1 ingress-2)
 readonly WAIT_S=${HOOKLINE_WAIT_S:-60} SMOKE_WEBHOOKS=20 LOG_LINES=15
 

@@ -63,7 +63,9 @@ def test_example_has_the_defaults_of_compose(example: dict[str, str]) -> None:
 def test_compose_sets_what_is_a_setting(services: dict[str, Any]) -> None:
     """No service of Hookline is given a variable that nobody reads."""
     known = {*variables(), *(f"{name}_FILE" for name in secrets())}
-    given = {name for service in services.values() if "hookline" in service["image"] for name in service.get("environment", {})}
+    given = {
+        name for service in services.values() if "HOOKLINE_TAG" in service["image"] for name in service.get("environment", {})
+    }
     assert given
     assert given <= known
 
@@ -86,7 +88,7 @@ def test_containers_stop_later_than_the_services_in_them(services: dict[str, Any
 
 def test_containers_may_do_nothing_that_they_need_not(services: dict[str, Any]) -> None:
     """Hookline's containers write nowhere but to the spool and /tmp, and have no privilege."""
-    of_hookline = [service for service in services.values() if "hookline" in service["image"]]
+    of_hookline = [service for service in services.values() if "HOOKLINE_TAG" in service["image"]]
     assert len(of_hookline) == 6
     for service in of_hookline:
         assert service["read_only"]
