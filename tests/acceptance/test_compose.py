@@ -1,4 +1,4 @@
-"""compose.yaml and deploy/deploy.sh in real containers: `make test-compose`, which takes minutes and is no part of `make test`."""
+"""compose.yaml and deploy/deploy.sh in real containers: `make test-compose`, which takes minutes; no part of `make test`."""
 
 import os
 import re
