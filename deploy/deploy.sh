@@ -120,7 +120,8 @@ start_stores() {
   docker compose up --detach --quiet-pull secrets redis postgres prometheus door || { complain "one of them cannot be started: see above."; return 1; }
   local service
   for service in redis postgres prometheus; do await_healthy "$(containers_of "$service")" || return 1; done
-  docker compose kill --signal HUP prometheus >/dev/null 2>&1 # reads its rules again
+  # It reads its rules again. (docker kill would also take away its restart policy.)
+  docker compose exec -T prometheus sh -c 'kill -HUP 1'
 }
 
 migrate() {
