@@ -38,6 +38,10 @@ test: $(READY) ## run all tests against real Redis servers
 test-matrix: $(READY) ## run all tests on Redis 6.2, Redis 7.0 and Valkey 8
 	@$(BIN)/python -m tests.matrix
 
+.PHONY: test-compose
+test-compose: $(READY) ## compose.yaml and deploy.sh in real containers (some minutes; needs Docker)
+	@HOOKLINE_TEST_COMPOSE=1 $(BIN)/python -m pytest -rs tests/acceptance/test_compose.py
+
 .PHONY: soak
 soak: $(READY) ## eight minutes of load and random faults
 	@HOOKLINE_SOAK_S=$${HOOKLINE_SOAK_S:-480} $(BIN)/python -m pytest -s --timeout 0 tests/acceptance/test_soak.py
@@ -49,6 +53,18 @@ fleet: $(READY) ## a minute of load on four processors that are killed, stopped,
 .PHONY: ledger-faults
 ledger-faults: $(READY) ## the ledger's database away for half a minute under 500 events/s
 	@HOOKLINE_LEDGER_OUTAGE_S=$${HOOKLINE_LEDGER_OUTAGE_S:-30} $(BIN)/python -m pytest -s --timeout 0 tests/acceptance/test_ledger_faults.py
+
+.PHONY: deploy
+deploy: ## build the image and put it into service with Compose, or leave the version before serving
+	@deploy/deploy.sh deploy $(if $(IMAGE),--image $(IMAGE))
+
+.PHONY: smoke
+smoke: ## send signed webhooks through the public port of what is in service, and see that all works
+	@deploy/deploy.sh smoke
+
+.PHONY: rollback
+rollback: ## put the version before back into service
+	@deploy/deploy.sh rollback
 
 .PHONY: check
 check: $(READY) ## lint, types, and the arrows between packages
@@ -87,11 +103,15 @@ bench-check: $(READY) ## fail if a ratio fell by more than 15 % since bench/base
 	@$(BIN)/python -m bench --quick --rounds 3 --only ingress --only peers --check
 
 .PHONY: lock
-lock: $(READY) ## resolve pyproject.toml into requirements.lock again
+lock: $(READY) ## resolve pyproject.toml into requirements.lock, and what of it the image has, again
 	@$(PYTHON) -m venv .venv/lock
 	@.venv/lock/bin/pip install --quiet --disable-pip-version-check uv
 	@.venv/lock/bin/uv pip compile --quiet --universal --upgrade --python-version 3.11 --all-extras --generate-hashes \
 	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.lock pyproject.toml
+	@.venv/lock/bin/uv pip compile --quiet --universal --constraint requirements.lock --python-version 3.11 --extra postgres --extra sendgrid \
+	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o deploy/requirements.lock pyproject.toml
+	@echo hatchling | .venv/lock/bin/uv pip compile --quiet --universal --constraint requirements.lock --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o deploy/build.lock -
 
 .PHONY: lock-peers
 lock-peers: $(READY) ## resolve what the benchmark's peers need again

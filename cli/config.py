@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterable
 from enum import StrEnum
+from itertools import groupby
+from textwrap import wrap
 from typing import Annotated, Any, Final
 
 import typer
@@ -11,10 +13,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.setting_rows import DEFAULT, ENVIRONMENT, FILE, Row, Sources, problems, rows, variables
+from cli.setting_rows import DEFAULT, ENVIRONMENT, FILE, IN_A_FILE, Row, Sources, problems, rows, secrets, variables
+from shared.secret_files import SUFFIX
 from shared.service import EXIT_SETTINGS
 
-_COLOURS: Final = {ENVIRONMENT: "cyan", FILE: "magenta", DEFAULT: "dim"}
+_COLOURS: Final = {ENVIRONMENT: "cyan", IN_A_FILE: "cyan", FILE: "magenta", DEFAULT: "dim"}
+_WIDTH: Final = 128
 _LONGEST: Final = 60
 """Characters of a route's TwiML that are shown."""
 
@@ -31,6 +35,7 @@ def config(
     changed: Annotated[bool, typer.Option("--changed", help="Only what is not the default.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table of docs/settings.md instead.")] = False,
+    env: Annotated[bool, typer.Option("--env", help="Print every setting as in .env.example instead.")] = False,
 ) -> None:
     """Show every setting with its value, where that comes from, and what it means.
 
@@ -40,8 +45,8 @@ def config(
 
     Example: `hookline config --service processor --json`
     """
-    if markdown:
-        typer.echo(markdown_table(), nl=False)
+    if markdown or env:
+        typer.echo(markdown_table() if markdown else env_lines(), nl=False)
         return
     sources = Sources.now()
     shown = [row for row in rows(sources) if _wanted(row, service, changed=changed)]
@@ -57,7 +62,21 @@ def config(
 def markdown_table() -> str:
     """Give the table of docs/settings.md."""
     lines = ["| setting | default | meaning |", "|---|---|---|"]
-    lines += [f"| `{row.variable}` | {row.default and f'`{row.default}`'} | {row.meaning} |" for row in rows(Sources({}, {}))]
+    lines += [
+        f"| `{row.variable}` | {row.default and f'`{row.default}`'} | {row.meaning} |" for row in rows(Sources({}, {}, {}))
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def env_lines() -> str:
+    """Give every setting with its meaning and its default, commented out, as an .env file has it."""
+    lines: list[str] = []
+    for service, settings in groupby(rows(Sources({}, {}, {})), key=lambda row: row.service):
+        lines += ["", f"# --- {service or 'both services'} ".ljust(_WIDTH, "-"), ""]
+        for row in settings:
+            better = f". Better in a file, which {row.variable}{SUFFIX} names" if row.variable in secrets() else ""
+            lines += wrap(f"{row.meaning}{better}.", _WIDTH, initial_indent="# ", subsequent_indent="# ")
+            lines.append(f"#{row.variable}={'' if row.default == 'required' else row.default}")
     return "\n".join(lines) + "\n"
 
 

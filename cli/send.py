@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +25,9 @@ from shared.clock import SystemClock
 from shared.errors import HooklineError
 from shared.samples.sids import RECIPIENT, SENDER
 from shared.samples.webhook import Webhook
+from shared.secret_files import read_secret_files
 
+_VARIABLE: Final = "TWILIO_AUTH_TOKEN"
 _INTERRUPTED: Final = 130
 _AT_ONCE: Final = 10
 _GREETING: Final = "Hello from hookline send"
@@ -69,7 +72,8 @@ def send(
     rate: Annotated[float, typer.Option(min=0, help="How many per second; 0 is as fast as answers come.")] = 0,
     concurrency: Annotated[int, typer.Option(min=1, max=1000, help="How many at once, at most.")] = _AT_ONCE,
     url: Annotated[str | None, typer.Option(help="Where to, if not to the pair that `hookline up` started.")] = None,
-    token: Annotated[str | None, typer.Option(envvar="TWILIO_AUTH_TOKEN", help="Auth token to sign with.")] = None,
+    via: Annotated[str | None, typer.Option(help="Signed for PUBLIC_URL, but sent there, past what is in front.")] = None,
+    token: Annotated[str | None, typer.Option(envvar=_VARIABLE, help="Auth token to sign with.")] = None,
     data: Annotated[Path, typer.Option(help="Folder of `hookline up`.")] = Path("var"),
     as_json: Annotated[bool, typer.Option("--json", help="Print what came of it as one JSON object.")] = False,
     yes_really: Annotated[bool, typer.Option("--yes-really", help="Allow a target that is not this machine.")] = False,
@@ -86,18 +90,25 @@ def send(
     Example: `hookline send events --json-body '[{"specversion":"1.0","id":"EZ1","type":"com.example","source":"me"}]'`
     """
     facts, sendable = Workspace(data).announced(), find(what)
-    target = target_of(facts, url, sendable.path)
+    if url and via:
+        raise SendError("--url is what is signed, and --via is for what is signed for PUBLIC_URL: give one of them.")
+    target = target_of(facts, url, sendable.path, via)
     if not yes_really and not is_loopback(target.base):
         raise SendError(f"{target.base} is not on this machine. If you mean it, add --yes-really.")
     changes = _changes(sendable, body, recipient) | dict(map(_split, param or ()))
     recipe = Recipe(sendable, changes, [sender] if senders == 1 else numbers(senders), _read(json_body, param))
-    sign, remedies = _signer(sendable, target, token or facts.auth_token, data)
+    sign, remedies = _signer(sendable, target, token or _token_in_file() or facts.auth_token, data)
     plan = Plan(times, rate, min(concurrency, times))
     outcome, interrupted = _run(lambda number: sign(recipe.make(number)), target, plan, quiet=as_json)
     _report(outcome, plan, as_json=as_json)
     if interrupted:
         raise typer.Exit(_INTERRUPTED)
     _judge(outcome, target, remedies)
+
+
+def _token_in_file() -> str:
+    """Give what ingress is given if TWILIO_AUTH_TOKEN_FILE names a file, else nothing."""
+    return read_secret_files([_VARIABLE]).get(_VARIABLE, "") if not os.environ.get(_VARIABLE) else ""
 
 
 def _changes(what: Sendable, body: str, recipient: str) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Every setting with its value and where that comes from, also while others are wrong."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
 
@@ -14,11 +14,13 @@ from ingress.settings import IngressSettings
 from processor.settings import ProcessorSettings
 from shared.alerts.limits import Limit
 from shared.errors import SettingsError
-from shared.settings import CONFIG_VARIABLE, SharedSettings, read_config_file
+from shared.secret_files import SUFFIX, read_secret_files
+from shared.settings import CONFIG_VARIABLE, SharedSettings, read_config_file, secret_variables
 from shared.topics import Topic
 
 ENVIRONMENT: Final = "environment"
 FILE: Final = "file"
+IN_A_FILE: Final = "secret file"
 DEFAULT: Final = "default"
 _SERVICES: Final[Mapping[str, type[SharedSettings]]] = {"ingress": IngressSettings, "processor": ProcessorSettings}
 _EMPTY_COUNTS: Final = "INGRESS_SPOOL_PATH"
@@ -31,7 +33,7 @@ _CONFIG_MEANING: Final = "A TOML file with any of these settings; the environmen
 class Row(NamedTuple):
     """One setting, without what is secret in it. `value` is None if there is none; of a wrong one it is what was written.
 
-    `source` is one of the three above, empty for a setting that is missing. `service` is empty for those of both.
+    `source` is one of the four above, empty for a setting that is missing. `service` is empty for those of both.
     """
 
     variable: str
@@ -46,31 +48,31 @@ class Row(NamedTuple):
 class Sources:
     """What was set, and where."""
 
-    def __init__(self, environment: Mapping[str, str], file: Mapping[str, Any]) -> None:
+    def __init__(self, environment: Mapping[str, str], file: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
         self._environment = {
             name.upper(): value for name, value in environment.items() if value or name.upper() == _EMPTY_COUNTS
         }
         self._file = file
+        self._secrets = secrets
 
     @classmethod
     def now(cls) -> "Sources":
-        """Look at the environment and the TOML file; one that cannot be read has nothing in it."""
-        try:
-            return cls(os.environ, read_config_file())
-        except SettingsError:
-            return cls(os.environ, {})
+        """Look at the environment and the files; what cannot be read has nothing in it."""
+        return cls(os.environ, _or_empty(read_config_file), _or_empty(lambda: read_secret_files(secrets())))
 
     def find(self, variable: str) -> tuple[str, Any]:
         """Give where `variable` is set, and to what."""
         if variable in self._environment:
             return ENVIRONMENT, self._environment[variable]
+        if variable in self._secrets:
+            return IN_A_FILE, self._secrets[variable]
         if variable in self._file:
             return FILE, self._file[variable]
         return DEFAULT, None
 
     def strangers(self, known: Iterable[str]) -> list[str]:
         """Give what is set and no setting, in one line each: all keys of the file, and variables that look mistyped."""
-        names = {*known}
+        names = {*known, *(name + SUFFIX for name in secrets())}
         found = [f"{name} in the file of {CONFIG_VARIABLE}" for name in self._file if name not in names]
         return [
             *(f"{what} is no setting{_meant(what.partition(' ')[0], names)}." for what in found),
@@ -117,6 +119,18 @@ def problems(services: Iterable[str] = _SERVICES) -> list[str]:
 def variables() -> list[str]:
     """Give the name of every setting."""
     return [CONFIG_VARIABLE, *(str(field.validation_alias) for _, field in _fields())]
+
+
+def secrets() -> list[str]:
+    """Give the name of every setting that is, or holds, a secret."""
+    return list(dict.fromkeys(name for settings in _SERVICES.values() for name in secret_variables(settings)))
+
+
+def _or_empty(read: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+    try:
+        return read()
+    except SettingsError:
+        return {}
 
 
 def _fields() -> Iterator[tuple[str, FieldInfo]]:

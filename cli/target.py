@@ -27,8 +27,10 @@ class Target(NamedTuple):
     base: str
 
 
-def target_of(facts: Facts, url: str | None, path: str) -> Target:
+def target_of(facts: Facts, url: str | None, path: str, via: str | None = None) -> Target:
     """Give `url`, else the pair that runs here: signed for its public URL, and sent to this machine if that leads elsewhere.
+
+    What is signed for the public URL is sent to `via`, if that is given.
 
     Raises:
         NoUrlError: if it is not a URL.
@@ -38,7 +40,8 @@ def target_of(facts: Facts, url: str | None, path: str) -> Target:
         whole = _checked(url)
         return Target(whole, whole, whole)
     public = _checked(facts.public_url or os.environ.get("PUBLIC_URL", _NOWHERE).split(",")[0].strip()).rstrip("/")
-    base = facts.local_url if facts.local_url and not is_loopback(public) else public
+    local = facts.local_url if not is_loopback(public) else ""
+    base = _checked(via).rstrip("/") if via else local or public
     return Target(f"{public}{path}", public, base)
 
 

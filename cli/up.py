@@ -19,10 +19,12 @@ from cli.admin_address import AdminAddress, reachable
 from cli.database import prepare_ledger
 from cli.ingresses import IngressProcess
 from cli.part import Part, UpError
+from cli.setting_rows import secrets
 from cli.workspace import Facts, Workspace
 from ingress.settings import IngressSettings
 from processor.settings import ProcessorSettings
 from shared.broker.url import parse_redis_url
+from shared.secret_files import names_file
 from shared.settings import read_config_file
 
 _READY_TIMEOUT_S: Final = 20.0
@@ -58,7 +60,7 @@ def up(
 def _fill_in(workspace: Workspace) -> bool:
     """Give every setting that nobody made a value that suits one machine; tells whether Redis is ours to start."""
     config = read_config_file()
-    made = {name for name, value in os.environ.items() if value} | config.keys()
+    made = {name for name, value in os.environ.items() if value} | config.keys() | set(filter(names_file, secrets()))
     defaults = {
         "REDIS_URL": f"unix://{workspace.redis_socket}",
         "PUBLIC_URL": f"http://127.0.0.1:{os.environ.get('INGRESS_PORT') or config.get('INGRESS_PORT', 8080)}",
@@ -67,7 +69,7 @@ def _fill_in(workspace: Workspace) -> bool:
     }
     if "INGRESS_SPOOL_PATH" not in os.environ:  # an empty one says that there is none
         defaults["INGRESS_SPOOL_PATH"] = str(workspace.spool)
-    if all(map(importlib.util.find_spec, _LEDGER_NEEDS)) and "DATABASE_URL" not in os.environ:  # an empty one: no ledger
+    if all(map(importlib.util.find_spec, _LEDGER_NEEDS)) and "DATABASE_URL" not in os.environ:  # empty: no ledger
         defaults["DATABASE_URL"] = f"sqlite:///{workspace.ledger.resolve()}"
     if "TWILIO_AUTH_TOKEN" not in made:
         defaults["TWILIO_AUTH_TOKEN"] = workspace.development_token()

@@ -201,9 +201,12 @@ class Connection(BaseProtocol):
         if self._requests or self._malformed:
             self._loop.call_soon(self.data_received, b"")  # not at once: each request would lie on the stack of the one before
 
-    def stop(self) -> None:
-        """End as soon as no request is under way."""
+    def bid_farewell(self) -> None:
+        """End with the reply to the request that is under way, or else to the next."""
         self._last = True
+
+    def close_if_idle(self) -> None:
+        """End if no request is under way."""
         if not self.is_busy and self.transport is not None:
             self.transport.close()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from math import inf
 from typing import Final, NamedTuple
 
@@ -27,13 +28,19 @@ _GIVEN_UP: Final = 0.1
 
 class Limits(NamedTuple):
     """Times in seconds: `read_timeout_s` for a request to come, `keepalive_s` for the next one to begin, `shutdown_s` for those
-    under way when the service stops. `connections` is how many there may be at once, `largest_body` in bytes of any route."""
+    under way when the service stops. `connections` is how many there may be at once, `largest_body` in bytes of any route.
+
+    `farewell_s` is how long a connection that waits is kept when the service stops, as part of `shutdown_s`. If it were closed
+    at once, that might be just as a request comes, and the client could not tell what became of it; so one that comes is
+    answered, with the word to close.
+    """
 
     read_timeout_s: float
     keepalive_s: float
     shutdown_s: float
     connections: int
     largest_body: int
+    farewell_s: float = 0.5
 
 
 class Server:
@@ -78,20 +85,27 @@ class Server:
         return int(self._listener.sockets[-1].getsockname()[1])
 
     async def stop(self) -> None:
-        """Take no more requests, and answer those under way, as far as the time for it reaches."""
+        """Take no more connections, and answer the requests under way, as far as the time for it reaches."""
         if self._listener is not None:
             self._listener.close()
+        for connection in self._connections:
+            connection.bid_farewell()
+        farewell_s = min(self._limits.farewell_s, self._limits.shutdown_s)
+        await self._wait_for_the_last(farewell_s)
         for connection in list(self._connections):
-            connection.stop()
-        if self._connections:
-            self._none_left.clear()
-            try:
-                await asyncio.wait_for(self._none_left.wait(), self._limits.shutdown_s)
-            except TimeoutError:
-                for connection in list(self._connections):
-                    connection.abort()
+            connection.close_if_idle()
+        await self._wait_for_the_last(self._limits.shutdown_s - farewell_s)
+        for connection in list(self._connections):
+            connection.abort()
         if self._sweeper is not None:
             await self._sweeper.close()
+
+    async def _wait_for_the_last(self, timeout_s: float) -> None:
+        """Wait until no connection is left, but not longer than that."""
+        if self._connections:
+            self._none_left.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._none_left.wait(), timeout_s)
 
     def admit(self, connection: Connection) -> None:
         """Take note of a new connection, and make room if there are too many.

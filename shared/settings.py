@@ -1,4 +1,5 @@
-"""Settings come from the environment and, if `HOOKLINE_CONFIG` names one, a TOML file; the environment wins.
+"""Settings come from the environment and, if `HOOKLINE_CONFIG` names one, a TOML file; the environment wins. What is secret may
+also be in a file that the environment names.
 
 Each service has one frozen settings object, validated before a socket opens. A field's validation alias is the variable's
 name, its description is what people read in documentation and errors.
@@ -26,6 +27,7 @@ from shared.alerts.settings import AlertsSetting
 from shared.broker.options import RedisOptions
 from shared.broker.url import parse_redis_url
 from shared.errors import SettingsError
+from shared.secret_files import SUFFIX, names_file, read_secret_files
 from shared.topics import TopicsSetting
 
 CONFIG_VARIABLE = "HOOKLINE_CONFIG"
@@ -214,9 +216,10 @@ class SharedSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Look in the arguments, then in the environment, then in the TOML file."""
+        """Look in the arguments, then in the environment, then in the files of secrets, then in the TOML file."""
+        secrets = InitSettingsSource(settings_cls, dict(read_secret_files(secret_variables(cls))))
         file = InitSettingsSource(settings_cls, read_config_file())
-        return init_settings, env_settings, file
+        return init_settings, env_settings, secrets, file
 
     @classmethod
     def load(cls) -> Self:
@@ -238,6 +241,11 @@ def _collector_secrets() -> Iterator[str]:
         if name.startswith("OTEL_EXPORTER_OTLP_") and name.endswith("HEADERS"):
             values = (pair.partition("=")[2].strip() for pair in headers.split(","))
             yield from (form for value in values for form in (value, unquote(value)))
+
+
+def secret_variables(settings: type[BaseSettings]) -> list[str]:
+    """Give the names of those settings that are, or hold, secrets."""
+    return [str(field.validation_alias) for field in settings.model_fields.values() if not field.repr]
 
 
 def read_config_file() -> dict[str, Any]:
@@ -263,6 +271,7 @@ def _explain(settings: type[BaseSettings], detail: ErrorDetails) -> str:
     variable = str(detail["loc"][0])
     meaning = next((field.description for field in settings.model_fields.values() if field.validation_alias == variable), "")
     if detail["type"] == "missing":
-        return f"{variable} is not set. {meaning}."
+        why = f", and the file of {variable}{SUFFIX} is empty" if names_file(variable) else ""
+        return f"{variable} is not set{why}. {meaning}."
     problem = detail["msg"].removeprefix("Value error, ")
     return f"{variable} is wrong: {problem}. {meaning}."

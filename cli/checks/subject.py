@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
+from cli.setting_rows import secrets
 from cli.workspace import Workspace
 from ingress.settings import IngressSettings
 from processor.settings import ProcessorSettings
 from shared.errors import SettingsError
+from shared.secret_files import names_file
 from shared.settings import SharedSettings, read_config_file
 
 Settings = TypeVar("Settings", bound=SharedSettings)
@@ -52,7 +54,7 @@ def _adopt_running(data: Path) -> bool:
     facts = Workspace(data).announced()
     if not facts.admin_ports:
         return False
-    made = {name for name, value in os.environ.items() if value} | _in_file()
+    made = {name for name, value in os.environ.items() if value} | _in_file() | set(filter(names_file, secrets()))
     ports = [port for name, port in facts.admin_ports.items() if name != "processor"]
     running = {
         "REDIS_URL": facts.redis_url,

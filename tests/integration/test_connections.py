@@ -15,13 +15,13 @@ from tests.support.local_ingress import LocalIngress, ingress_settings, running_
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
 from tests.support.ports import LOOPBACK
-from tests.support.waiting import until, until_answer
+from tests.support.waiting import PATIENCE_S, until, until_answer
 from tests.support.wire import Wire, connected
 
 ON_UVLOOP = True
 pytestmark = pytest.mark.timeout(method="thread")  # uvloop takes the exception of the other method for a callback's
 
-LIMITS = Limits(read_timeout_s=10, keepalive_s=75, shutdown_s=5, connections=20, largest_body=1000)
+LIMITS = Limits(read_timeout_s=10, keepalive_s=75, shutdown_s=5, connections=20, largest_body=1000, farewell_s=0)
 BODY_LIMIT = 500
 LARGE = b"x" * 50_000
 
@@ -282,6 +282,22 @@ async def test_stop_answers_what_is_under_way(desk: Desk) -> None:
             assert answers[-1].headers["connection"] == "close"
             await wire.close()
         await stopping
+
+
+async def test_request_that_crosses_the_end_is_answered(clock: ManualClock, logbook: Logbook) -> None:
+    """A client that kept its connection cannot know that the service stops: its next request is answered, as the last."""
+    limits = LIMITS._replace(shutdown_s=PATIENCE_S, farewell_s=PATIENCE_S)
+    desk, supervisor = Desk(limits, clock, logbook), Supervisor(logbook.logger)
+    desk.port = await desk.start(LOOPBACK, 0, supervisor)
+    async with connected(desk.port) as wire:
+        await served(wire)
+        stopping = asyncio.create_task(desk.stop())
+        await asyncio.sleep(0)
+        wire.send(request("/crossing"))
+        answer = await wire.answer()
+        assert (answer.status, answer.body, answer.headers["connection"]) == (200, b"/crossing", "close")
+    await stopping
+    await supervisor.close()
 
 
 async def test_vanished_clients_leave_nothing(desk: Desk) -> None:

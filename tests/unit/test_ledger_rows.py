@@ -196,7 +196,7 @@ def test_direction() -> None:
 def test_who_has_no_database_loads_nothing_of_it() -> None:
     """Neither the processor nor the command line loads SQLAlchemy, a driver or Alembic before there is a DATABASE_URL."""
     code = (
-        "import sys, processor.app, processor.__main__, cli.main\n"
+        "import sys, processor.app, processor.main, cli.main\n"
         "print([name for name in ('sqlalchemy', 'alembic', 'asyncpg', 'aiosqlite') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

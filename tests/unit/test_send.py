@@ -88,6 +88,13 @@ def test_where_it_goes(facts: Facts, url: str | None, target: tuple[str, str, st
     assert tuple(target_of(facts, url, "/twilio/message")) == target
 
 
+def test_what_is_in_front_can_be_passed_by() -> None:
+    """`--via` sends to a place of its own what is signed for the URL that Twilio calls."""
+    target = target_of(Facts(public_url=f"{PUBLIC}/in"), None, "/twilio/message", f"{LOCAL}/")
+    assert tuple(target) == (f"{PUBLIC}/in/twilio/message", f"{PUBLIC}/in", LOCAL)
+    assert tuple(target_of(Facts(), "http://[::1]:1/twilio", "/twilio", LOCAL)) == ("http://[::1]:1/twilio",) * 3
+
+
 def test_latencies_are_measured_ones() -> None:
     """Percentiles are by nearest rank; what was not answered has no latency."""
     outcome = Outcome()

@@ -1,0 +1,45 @@
+"""Asks the service in this container whether it is ready; Docker's HEALTHCHECK runs it every few seconds.
+
+So it imports next to nothing: all of it takes some 15 ms. What it prints is in `docker inspect`, and in what deploy.sh shows.
+"""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+PORTS = {"ingress": ("INGRESS_ADMIN_PORT", 9080), "processor": ("PROCESSOR_ADMIN_PORT", 9081)}
+TIMEOUT_S = 2.0
+
+
+def service(command: bytes) -> str | None:
+    """Give which service `command`, as in /proc/1/cmdline, runs; None if it is none, such as a command of the image."""
+    words = command.decode(errors="replace").split("\0")
+    return next((name for name in PORTS if name in words), None)
+
+
+def ask(port: int) -> tuple[bool, str]:
+    """Ask the admin port at `port` of this container; gives whether the service is ready, and what it says."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as connection:
+            connection.sendall(b"GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            with connection.makefile("rb") as answer:
+                head, _, text = answer.read().decode(errors="replace").partition("\r\n\r\n")
+    except OSError as error:
+        return False, f"nothing answers on the admin port {port}: {error}"
+    return " 200 " in head.partition("\r\n")[0], text.strip()
+
+
+def main() -> int:
+    """Give the exit code: 0 for ready, and for what is no service; 1 for not ready."""
+    name = service(Path("/proc/1/cmdline").read_bytes())
+    if name is None:
+        return 0
+    variable, default = PORTS[name]
+    ready, text = ask(int(os.environ.get(variable) or default))
+    print(f"{name}: {text}")
+    return 0 if ready else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

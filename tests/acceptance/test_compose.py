@@ -1,0 +1,150 @@
+"""compose.yaml and deploy/deploy.sh in real containers: `make test-compose`, which takes minutes; no part of `make test`."""
+
+import os
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.stack import Stack, missing_docker
+from tests.support.ports import LOOPBACK, free_port
+from tests.support.waiting import until
+
+_WANTED = "HOOKLINE_TEST_COMPOSE"
+RATE = int(os.environ.get("HOOKLINE_COMPOSE_RATE", "200"))
+INGRESS, PROCESSOR = (f"$(echo /opt/hookline/lib/python3.*/site-packages)/{name}" for name in ("ingress", "processor"))
+CRASHING = f"echo 'raise RuntimeError(\"broken on purpose\")' > {INGRESS}/app.py"
+UNREADY = f"sed -i 's/= self._redis.monitor.check$/= lambda: \"never ready\"/' {PROCESSOR}/app.py"
+COMPILED = f"{INGRESS}/__pycache__ {PROCESSOR}/__pycache__"
+
+pytestmark = [
+    pytest.mark.skipif(_WANTED not in os.environ, reason="containers take minutes: make test-compose"),
+    pytest.mark.timeout(900),
+]
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Give a stack that was put into service by the script. It is the same for all, and serves at the end of each test."""
+    if reason := missing_docker():
+        pytest.skip(f"NOTHING OF COMPOSE IS TESTED: {reason}")
+    stack = Stack(tmp_path_factory.mktemp("clone") / "hookline")
+    stack.give_token()
+    try:
+        done = stack.deploy()
+        assert done.returncode == 0, done.stdout
+        yield stack
+    finally:
+        stack.down()
+
+
+def test_comes_up_from_a_clean_clone(tmp_path: Path) -> None:
+    """Nothing but `docker compose up`: no .env, no secret, no command before it; and a smoke test passes."""
+    if reason := missing_docker():
+        pytest.skip(f"NOTHING OF COMPOSE IS TESTED: {reason}")
+    stack = Stack(tmp_path / "hookline")
+    try:
+        stack.compose("up", "--detach", "--build", "--wait")
+        done = stack.run("deploy/deploy.sh", "smoke")
+        assert done.returncode == 0, done.stdout
+    finally:
+        stack.down()
+
+
+async def test_rolling_deployment_loses_nothing(stack: Stack) -> None:
+    """Under load, every container is replaced; every webhook is answered with a 2xx, and each is in the ledger once."""
+    rows, before = stack.rows(), stack.containers("processor")
+    load = stack.load(RATE, 90)
+    done = stack.deploy()
+    assert done.returncode == 0, done.stdout
+    assert load.runs, "it was over before the deployment was"
+    outcome = load.outcome()
+    assert outcome["answers"] == {"200": outcome["sent"]}
+    await until(lambda: stack.rows() - rows == outcome["accepted"], "every one is in the ledger")
+    assert not before.keys() & stack.containers("processor").keys()
+
+
+async def test_killed_redis_loses_nothing(stack: Stack) -> None:
+    """Redis is killed under load and started again: whatever was acknowledged meanwhile is in the ledger."""
+    rows = stack.rows()
+    load = stack.load(RATE, 30)
+    await until(lambda: stack.rows() > rows, "the load has begun")
+    stack.compose("kill", "redis")
+    stack.compose("start", "redis")
+    outcome = load.outcome()
+    assert outcome["answers"] == {"200": outcome["sent"]}
+    await until(lambda: stack.rows() - rows == outcome["accepted"], "every one is in the ledger")
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "service", "reason"),
+    [("crashing", CRASHING, "ingress-1", "broken on purpose"), ("unready", UNREADY, "processor", "never ready")],
+)
+def test_broken_image_is_taken_back(stack: Stack, name: str, command: str, service: str, reason: str) -> None:
+    """One that crashes and one that never becomes ready: the script says which container and why, and the old image serves."""
+    before = stack.containers()
+    image = stack.broken_image(name, f"{command} && rm -r {COMPILED}")
+    done = stack.deploy("--image", image, HOOKLINE_WAIT_S="30")
+    assert done.returncode == 1
+    assert re.search(f"{service}-[0-9]+ does not become healthy", done.stdout)
+    assert reason in done.stdout
+    assert set(stack.containers().values()) == set(before.values())
+    assert stack.run("deploy/deploy.sh", "smoke").returncode == 0
+
+
+def test_missing_secret_stops_before_anything_is_touched(stack: Stack) -> None:
+    """No token, no deployment: what runs is left as it is."""
+    before = stack.containers()
+    (stack.folder / "deploy" / "secrets" / "twilio_auth_token").unlink()
+    done = stack.deploy()
+    stack.give_token()
+    assert done.returncode == 1
+    assert "deploy/secrets/twilio_auth_token is missing" in done.stdout
+    assert stack.containers() == before
+
+
+def test_wrong_setting_stops_before_anything_is_touched(stack: Stack) -> None:
+    """The new version reads the settings first, and says which is wrong."""
+    before = stack.containers()
+    environment = stack.folder / ".env"
+    environment.write_text("INGRESS_MAX_BODY=much\n")
+    done = stack.deploy()
+    environment.unlink()
+    assert done.returncode == 1
+    assert "INGRESS_MAX_BODY is wrong" in done.stdout
+    assert stack.containers() == before
+
+
+def test_wrong_image_stops_before_anything_is_touched(stack: Stack) -> None:
+    """An image that is nowhere is named."""
+    before = stack.containers()
+    done = stack.deploy("--image", f"{stack.project}:no-such-version")
+    assert done.returncode == 1
+    assert f"there is no image {stack.project}:no-such-version" in done.stdout
+    assert stack.containers() == before
+
+
+def test_taken_port_stops_before_anything_is_touched(stack: Stack) -> None:
+    """A port on which another program listens is found before the container that has the old one is replaced."""
+    before = stack.containers()
+    with socket.socket() as other:
+        other.bind((LOOPBACK, port := free_port()))
+        other.listen()
+        done = stack.deploy(PUBLISHED_PORT=str(port))
+    assert done.returncode == 1
+    assert f"door cannot have the port 0.0.0.0:{port}" in done.stdout
+    assert "address already in use" in done.stdout
+    assert stack.containers() == before
+
+
+def test_rollback_puts_the_version_before_back(stack: Stack) -> None:
+    """What was deployed over the version before gives way to it again."""
+    before = set(stack.containers("processor", "ingress-1", "ingress-2").values())
+    other = stack.broken_image("other", "touch /opt/hookline/other")
+    assert stack.deploy("--image", other).returncode == 0
+    assert set(stack.containers("processor", "ingress-1", "ingress-2").values()) != before
+    done = stack.run("deploy/deploy.sh", "rollback")
+    assert done.returncode == 0, done.stdout
+    assert set(stack.containers("processor", "ingress-1", "ingress-2").values()) == before
