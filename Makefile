@@ -62,6 +62,10 @@ fmt: $(READY) ## format and mend what can be mended by itself
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --quiet --fix .
 
+.PHONY: pages
+pages: $(READY) ## write the tables of docs/ that are made from the code again
+	@$(BIN)/python -m cli.pages
+
 .PHONY: bench
 bench: $(READY) ## measure everything beside what people would use instead (within 20 minutes)
 	@$(BIN)/python -m bench

@@ -110,11 +110,11 @@ def _source(row: Row) -> Text:
 
 
 def as_text(value: Any) -> str:
-    """Give a value for people: lists as in the environment, topics and routes a line each."""
+    """Give a value for people: lists as in the environment, topics, alerts and routes a line each."""
     if value is None:
         return ""
     if isinstance(value, dict):
-        return "\n".join(f"{name}: {_topic(topic)}" for name, topic in value.items())
+        return "\n".join(f"{name}: {(_limit if 'threshold' in table else _topic)(table)}" for name, table in value.items())
     if isinstance(value, list):
         return "\n".join(map(_route, value)) if value and isinstance(value[0], dict) else ",".join(map(str, value))
     return str(value)
@@ -124,6 +124,13 @@ def _topic(topic: dict[str, Any]) -> str:
     text = f"weight {topic['weight']}"
     text += f", {topic['concurrency']} handlers at once" if topic["concurrency"] else ""
     return text + ("" if topic["ordered"] else ", not ordered")
+
+
+def _limit(limit: dict[str, Any]) -> str:
+    if not limit["enabled"]:
+        return "off"
+    text = f"{limit['level']} at {limit['threshold']:g} for {limit['for_s']:g} s, clear at {limit['clear']:g}"
+    return text + (f", over {limit['window_s']:g} s" if limit["window_s"] else "")
 
 
 def _route(route: dict[str, Any]) -> str:

@@ -26,6 +26,12 @@ def mask_url(url: str) -> str:
     return url.split("://", 1)[0] + "://" + urlunsplit(masked._replace(scheme="")).removeprefix("//")
 
 
+def mask_all_but_host(url: str) -> str:
+    """Give `url`, which is well-formed, without all that may be secret: it ends with the host."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/{HIDDEN}"
+
+
 def mask_credentials(text: str) -> str:
     """Give `text`, whatever it is, without the user and password of any URL in it."""
     return _CREDENTIALS.sub(f"{HIDDEN}@", text)

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import aiohttp
@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from cli.admin_address import AdminAddress
+from cli.service_alert import CHECK, ServiceAlert, parse_alert
 from shared.breaker import State
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=5)
@@ -29,7 +30,7 @@ class ServiceReport(NamedTuple):
 
     `spool_events` and `spool_bytes` are None in a service without a spool, `partitions_owned` in one that owns none; `breakers`
     are states by name. `accepted` and `settled` count events by topic since the process started. `role` is ingress or
-    processor, or empty if that is not known.
+    processor, or empty if that is not known. `alerts` are those that are raised.
     """
 
     name: str
@@ -45,6 +46,7 @@ class ServiceReport(NamedTuple):
     partitions_owned: int | None = None
     accepted: Mapping[str, int] = {}
     settled: Mapping[str, int] = {}
+    alerts: Sequence[ServiceAlert] = ()
 
     def left_alone(self) -> list[str]:
         """Give the destinations of handlers whose breaker is not closed. For Redis and the database, the checks speak."""
@@ -57,7 +59,7 @@ class ServiceReport(NamedTuple):
     def as_object(self) -> dict[str, Any]:
         """Give what --json prints of it."""
         shown = {name: value for name, value in self._asdict().items() if name not in ("accepted", "settled")}
-        return {"ready": not self.problems, **shown}
+        return {"ready": not self.problems, **shown, "alerts": [alert._asdict() for alert in self.alerts]}
 
 
 async def ask(session: aiohttp.ClientSession, address: AdminAddress) -> ServiceReport:
@@ -91,7 +93,7 @@ def parse(address: AdminAddress, health: str, metrics: str) -> ServiceReport:
         port=address.port,
         answers=True,
         problems=[f"{check}: {problem}" for check, problem in _PROBLEM.findall(health)],
-        warnings=[f"{check}: {warning}" for check, warning in _WARNING.findall(health)],
+        warnings=[f"{check}: {warning}" for check, warning in _WARNING.findall(health) if check != CHECK],
         spool_events=numbers.get("hookline_spool_events"),
         spool_bytes=numbers.get("hookline_spool_bytes"),
         breakers={
@@ -104,6 +106,7 @@ def parse(address: AdminAddress, health: str, metrics: str) -> ServiceReport:
         partitions_owned=numbers.get("hookline_partitions_owned"),
         accepted=_count(samples, _ACCEPTED),
         settled=_count(samples, _SETTLED),
+        alerts=tuple(alert for check, text in _WARNING.findall(health) if check == CHECK and (alert := parse_alert(text))),
     )
 
 

@@ -9,9 +9,10 @@ from pydantic import BaseModel, ValidationError, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from cli.masking import HIDDEN, mask_credentials, mask_pair, mask_url
+from cli.masking import HIDDEN, mask_all_but_host, mask_credentials, mask_pair, mask_url
 from ingress.settings import IngressSettings
 from processor.settings import ProcessorSettings
+from shared.alerts.limits import Limit
 from shared.errors import SettingsError
 from shared.settings import CONFIG_VARIABLE, SharedSettings, read_config_file
 from shared.topics import Topic
@@ -22,6 +23,8 @@ DEFAULT: Final = "default"
 _SERVICES: Final[Mapping[str, type[SharedSettings]]] = {"ingress": IngressSettings, "processor": ProcessorSettings}
 _EMPTY_COUNTS: Final = "INGRESS_SPOOL_PATH"
 """The one variable that says something if it is empty."""
+_POST_TO: Final = "ALERT_URL"
+"""Whoever knows its path may write there."""
 _CONFIG_MEANING: Final = "A TOML file with any of these settings; the environment wins"
 
 
@@ -137,7 +140,9 @@ def _value(field: FieldInfo, source: str, written: Any, *, right: bool) -> Any:
         return _plain(value) if right else mask_credentials(str(_plain(value)))
     if not right:
         return HIDDEN
-    return [mask_pair(item) for item in value] if isinstance(value, tuple) else mask_url(str(value))
+    if isinstance(value, tuple):
+        return [mask_pair(item) for item in value]
+    return (mask_all_but_host if field.validation_alias == _POST_TO else mask_url)(str(value))
 
 
 def _validated(field: FieldInfo, source: str, written: Any) -> Any:
@@ -149,7 +154,7 @@ def _validated(field: FieldInfo, source: str, written: Any) -> Any:
 def _plain(value: Any) -> Any:
     """Give `value` as JSON has it."""
     if isinstance(value, BaseModel):
-        return value.model_dump(exclude_none=not isinstance(value, Topic))
+        return value.model_dump(exclude_none=not isinstance(value, Topic | Limit))
     if isinstance(value, dict):
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, tuple | list):

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from cli.rates import Rate, Rates
+from cli.service_alert import ServiceAlert
 from cli.service_report import ServiceReport
 from shared.broker.lease import Lease
 from shared.broker.presence import Presence
@@ -62,6 +63,11 @@ class Situation(NamedTuple):
             return [self._nobody(), *self._unowned()] if self.redis.processors else [self._nobody()]
         away = [self.redis_problem] if self.redis_problem else []
         return away + [problem for service in self.services for problem in _problems_of(service)] + self._unowned()
+
+    def alerts(self) -> list[tuple[str, ServiceAlert]]:
+        """Give the alerts that are raised, the critical ones first, and before each the service that watches."""
+        found = [(service.name, alert) for service in self.services for alert in service.alerts]
+        return sorted(found, key=lambda pair: pair[1].level)
 
     def warnings(self) -> list[tuple[str, str]]:
         """Give what should be seen to, and before each who says so."""

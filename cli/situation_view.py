@@ -19,6 +19,7 @@ from cli.situation import Owner, Situation, TopicState, counted, owners, spans
 _OLD_S: Final = 60.0
 """An event that has waited for longer is yellow."""
 _UNITS: Final = (("d", 86400), ("h", 3600), ("min", 60))
+_LEVELS: Final = {"critical": "red", "warning": "yellow"}
 _UNKNOWN: Final = "[dim]?[/]"
 
 
@@ -31,14 +32,15 @@ def view(found: Situation, *, problems: bool = False) -> Group:
         parts += ["", _processors(found)]
     if any(service.answers for service in found.services):
         parts += ["", _services(found.services)]
-    lines = [_line("yellow", "warning", f"{who}: {warning}") for who, warning in found.warnings()]
+    lines = [_line(_LEVELS[alert.level], alert.level, f"{who}: {alert.title}: {alert.text}") for who, alert in found.alerts()]
+    lines += [_line("yellow", "warning", f"{who}: {warning}") for who, warning in found.warnings()]
     if problems:
         lines += [_line("red", "problem", problem) for problem in found.problems()]
     return Group(*parts, *([""] if lines else []), *lines)
 
 
 def _headline(found: Situation) -> Text:
-    line = Text.assemble(("Hookline", "bold"), "  ", _verdict(len(found.problems()), len(found.warnings())))
+    line = Text.assemble(("Hookline", "bold"), "  ", _verdict(found))
     servers = list(dict.fromkeys(found.redis.servers))
     if servers:
         times = f" ({len(found.redis.servers)} masters)" if len(found.redis.servers) > 1 else ""
@@ -48,10 +50,13 @@ def _headline(found: Situation) -> Text:
     return line.append(f"  {datetime.fromtimestamp(found.at_ms / 1000).astimezone():%H:%M:%S}", "dim")
 
 
-def _verdict(problems: int, warnings: int) -> tuple[str, str]:
+def _verdict(found: Situation) -> tuple[str, str]:
     """Give how it is in words, and their style. Nobody should read that all is well above a warning."""
+    problems, alerts, warnings = len(found.problems()), found.alerts(), len(found.warnings())
     if problems:
         return counted(problems, "problem"), "bold red"
+    if alerts:
+        return counted(len(alerts), "alert"), f"bold {_LEVELS[alerts[0][1].level]}"
     return (f"works, with {counted(warnings, 'warning')}", "bold yellow") if warnings else ("all is well", "bold green")
 
 

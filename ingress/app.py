@@ -13,9 +13,12 @@ from ingress.server import Limits, Server
 from ingress.settings import IngressSettings
 from ingress.signature import Keyring, Verifier, parse_secrets, parse_shared_keys
 from ingress.spool import Spool
+from ingress.watch import measures
 from ingress.webhooks import Guards, Webhooks
 from ingress.writer import Writer
 from shared.admin import Admin
+from shared.alerts.posts import AlertPosts
+from shared.alerts.watch import AlertWatch
 from shared.broker.append import Appender
 from shared.broker.connection import RedisConnectionManager
 from shared.broker.durability import Durability
@@ -74,6 +77,14 @@ class Ingress:
             largest_body=routes.largest_body,
         )
         self._server = Server(webhooks.handle, routes.body_limit, limits, clock, logger)
+        self._alerts = AlertWatch(
+            settings.alerts,
+            measures(settings.alerts, self._spool, settings.spool_path),
+            AlertPosts(settings.alert_url, "ingress", clock, logger) if settings.alert_url else None,
+            settings.alert_interval_s,
+            clock,
+            logger,
+        )
         self._watch: Job[None] | None = None
 
     async def start(self, supervisor: Supervisor) -> None:
@@ -87,11 +98,13 @@ class Ingress:
         self._health.ready["redis"] = self._check_redis
         self._health.warnings["redis"] = self._redis_warnings
         self._health.warnings["spool"] = self._spool_warnings
+        self._health.warnings["alert"] = self._alerts.warnings
         self._health.ready["shutdown"] = lambda: "shutting down" if self._stopping else None
         if self._spool is not None:
             await self._spool.open()
         admin_port = await self._admin.start()
         self._watch = await supervisor.spawn("redis watch", self._redis.monitor.run())
+        await self._alerts.start(supervisor, admin_port)
         await self._writer.start(supervisor)
         if self._drain is not None:
             await self._drain.start(supervisor)
@@ -109,6 +122,7 @@ class Ingress:
             await self._drain.stop()
         if self._watch is not None:
             await self._watch.close()
+        await self._alerts.stop()
         await self._redis.close()
         if self._spool is not None:
             await self._spool.close()

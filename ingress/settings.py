@@ -121,12 +121,6 @@ class IngressSettings(SharedSettings):
     dedupe_window_s: int = Field(
         3600, validation_alias="INGRESS_DEDUPE_WINDOW_S", description="How long a duplicate is recognised", ge=1
     )
-    backlog_limit: int = Field(
-        1_000_000,
-        validation_alias="INGRESS_BACKLOG_LIMIT",
-        description="Unsettled events per topic, over all partitions, above which new ones go to the spool",
-        ge=1,
-    )
     max_in_flight: int = Field(
         1000, validation_alias="INGRESS_MAX_IN_FLIGHT", description="Requests at once; more get a 503", ge=1
     )

@@ -20,8 +20,11 @@ from processor.retry import RetryPolicy
 from processor.settings import ProcessorSettings
 from processor.slots import Slots
 from processor.threads import Threads
+from processor.watch import Watched, measures
 from processor.watchdog import Watchdog
 from shared.admin import Admin
+from shared.alerts.posts import AlertPosts
+from shared.alerts.watch import AlertWatch
 from shared.broker.connection import RedisConnectionManager
 from shared.broker.consume import Consumer
 from shared.broker.lease import Claim, Leases
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
 
 _LEASE_QUESTIONS = 4
 """How many questions about leases, each unanswered, fit into one lease."""
+_LOOKS_PER_BACKLOG = 5
+"""How often alerts are looked at before the backlog is, which asks Redis something."""
 _AFTER_TIMEOUT_S = 2.0
 """What is left, when a partition goes to another processor, after the longest time-out: to settle, and for a handler to end."""
 
@@ -55,7 +60,8 @@ class Processor:
         self._ledger = self._make_ledger()
         self._workshop = self._make_workshop(handlers)
         self._slots = self._workshop.slots
-        self._gauges = BacklogGauges(self._redis, settings.partitions, list(settings.topics), self._slots, clock)
+        self._gauges = self._make_gauges()
+        self._alerts = self._make_alerts()
         self._lifespan = Lifespan(handlers, clock, logger)
         self._watchdog = Watchdog(handlers, logger)
         self._ownership = self._make_ownership(handlers)
@@ -68,6 +74,18 @@ class Processor:
         from processor.ledger.service import Ledger
 
         return Ledger(self._settings, self._redis, lambda: self._ownership.numbers, self._clock, self._logger)
+
+    def _make_gauges(self) -> BacklogGauges:
+        settings = self._settings
+        every_s = _LOOKS_PER_BACKLOG * settings.alert_interval_s
+        return BacklogGauges(self._redis, settings.partitions, list(settings.topics), self._slots, every_s, self._clock)
+
+    def _make_alerts(self) -> AlertWatch:
+        settings = self._settings
+        watched = Watched(self._gauges, settings.backlog_limit, self._ledger)
+        posts = AlertPosts(settings.alert_url, "processor", self._clock, self._logger) if settings.alert_url else None
+        found = measures(settings.alerts, watched, self._clock)
+        return AlertWatch(settings.alerts, found, posts, settings.alert_interval_s, self._clock, self._logger)
 
     def _make_workshop(self, handlers: Handlers) -> Workshop:
         settings = self._settings
@@ -104,11 +122,13 @@ class Processor:
         self._health.warnings["redis"] = self._redis.monitor.warnings
         if self._ledger is not None:
             self._health.warnings["ledger"] = self._ledger.warnings
+        self._health.warnings["alert"] = self._alerts.warnings
         self._health.ready["reading"] = self._ownership.check
         self._health.ready["shutdown"] = lambda: "shutting down" if self._stopping else None
         admin_port = await self._admin.start()
         self._logger.info("listening", admin_port=admin_port)
         self._watchdog.start()
+        await self._alerts.start(supervisor, admin_port)
         self._tasks = [
             await supervisor.spawn("reading", self._read(supervisor)),
             await supervisor.spawn("handlers", self._slots.watch()),
@@ -128,6 +148,7 @@ class Processor:
         if self._ledger is not None:
             await self._ledger.stop(owned)
         await self._lifespan.stop()
+        await self._alerts.stop()
         if self._monitor is not None:
             await self._monitor.close()  # not before: settling may still wait for Redis
         await self._redis.close()

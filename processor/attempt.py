@@ -11,7 +11,7 @@ from processor.deadlines import Deadline, Deadlines
 from processor.events import typed
 from processor.handlers import CallNext, Context, Handler, Handlers
 from processor.lanes import Held
-from processor.metrics import OVERDUE, time_handler, time_wait
+from processor.metrics import FAILED_ATTEMPTS, HANDLER_SECONDS, OVERDUE, WAIT_SECONDS
 from processor.retry import RetryPolicy
 from processor.threads import Threads
 from processor.verdict import Dead, Done, Failure, Reason, Retry, Verdict, judge
@@ -68,7 +68,7 @@ class Attempts:
         """Attempt `held`. Raises only if cancelled while `held.withdrawn`, which is not an attempt."""
         event = held.event
         if not held.record.failures:
-            time_wait(held.topic).observe(max(0, self._clock.now_ms() - event.received_at) / 1000)
+            WAIT_SECONDS.of(held.topic).observe(max(0, self._clock.now_ms() - event.received_at) / 1000)
         try:
             handler = self._handlers.find(event.kind)
         except LookupError as error:
@@ -85,7 +85,7 @@ class Attempts:
             verdict = self._judge(handler, event, held, error)
         else:
             verdict = Done()
-        time_handler(label_of(event.raw.kind)).observe(self._clock.monotonic() - started)
+        HANDLER_SECONDS.of(label_of(event.raw.kind)).observe(self._clock.monotonic() - started)
         return verdict
 
     async def _call(self, handler: Handler, event: WebhookEvent, held: Held, started: float) -> None:
@@ -145,6 +145,8 @@ class Attempts:
     def _report(self, handler: Handler, event: WebhookEvent, held: Held, verdict: Retry | Dead, failure: Failure) -> None:
         personal = personal_values(event)
         retry = isinstance(verdict, Retry)
+        if not (isinstance(verdict, Dead) and verdict.reason is Reason.REJECTED):
+            FAILED_ATTEMPTS.count(label_of(event.raw.kind))
         self._logger.warning(
             "attempt failed" if retry else "event is dead",
             event_id=event.id,

@@ -1,17 +1,19 @@
 """The metrics of the processor."""
 
-from functools import cache
+from prometheus_client import Counter, Gauge
 
-from prometheus_client import Counter, Gauge, Histogram
+from shared.metrics import Tally
+from shared.timings import Timings
 
 _HANDLER_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _WAIT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300, 1800, 3600, 21600)
 
-HANDLER_SECONDS = Histogram(
-    "hookline_handler_seconds", "Time one attempt of a handler took", ["kind"], buckets=_HANDLER_BUCKETS
+HANDLER_SECONDS = Timings("hookline_handler_seconds", "Time one attempt of a handler took", "kind", _HANDLER_BUCKETS)
+WAIT_SECONDS = Timings(
+    "hookline_wait_seconds", "Time from receiving an event to starting its first attempt", "topic", _WAIT_BUCKETS
 )
-WAIT_SECONDS = Histogram(
-    "hookline_wait_seconds", "Time from receiving an event to starting its first attempt", ["topic"], buckets=_WAIT_BUCKETS
+FAILED_ATTEMPTS = Tally(
+    "hookline_handler_failures_total", "Attempts whose handler raised or ran out of time, Reject and RetryLater aside", "kind"
 )
 OVERDUE = Counter(
     "hookline_handler_overdue_total",
@@ -27,8 +29,5 @@ PARTITIONS_OWNED = Gauge("hookline_partitions_owned", "Partitions this processor
 BACKLOG_EVENTS = Gauge("hookline_backlog_events", "Events not yet settled", ["topic"])
 OLDEST_EVENT_SECONDS = Gauge("hookline_oldest_event_seconds", "Age of the oldest event not yet settled", ["topic"])
 RETRYING_EVENTS = Gauge("hookline_retrying_events", "Events waiting for the time of a retry", ["topic"])
-
-time_handler = cache(HANDLER_SECONDS.labels)
-"""Gives the histogram of a kind."""
-time_wait = cache(WAIT_SECONDS.labels)
-"""Gives the histogram of a topic."""
+PENDING_EVENTS = Gauge("hookline_pending_events", "Events that a processor has taken and not yet settled", ["topic"])
+DEAD_EVENTS = Gauge("hookline_dead_events", "Dead letters, now", ["topic"])

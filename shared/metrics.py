@@ -3,14 +3,13 @@
 Labels never carry numbers, SIDs or anything else without bound.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from prometheus_client import REGISTRY, Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, Counter, Gauge
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-FAST_SECONDS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1, 2, 5, 15)
-"""Buckets for what should take milliseconds: replies and Redis operations."""
+from shared.timings import Timings
 
 
 class Tally(Collector):
@@ -21,9 +20,9 @@ class Tally(Collector):
     """
 
     def __init__(self, name: str, documentation: str, *labels: str) -> None:
-        self._name = name
-        self._documentation = documentation
-        self._labels = labels
+        self.name = name
+        self.documentation = documentation
+        self.labels = labels
         self._counts: dict[tuple[object, ...], int] = {}
         REGISTRY.register(self)
 
@@ -31,21 +30,23 @@ class Tally(Collector):
         """Count one, under the labels' `values`."""
         self._counts[values] = self._counts.get(values, 0) + 1
 
+    def total(self, holds: Callable[[tuple[object, ...]], bool]) -> int:
+        """Tell how many were counted so far under values for which `holds` is true."""
+        return sum(count for values, count in self._counts.items() if holds(values))
+
     def describe(self) -> Iterable[CounterMetricFamily]:
         """Give the metric's name to the registry."""
-        return [CounterMetricFamily(self._name, self._documentation, labels=self._labels)]
+        return [CounterMetricFamily(self.name, self.documentation, labels=self.labels)]
 
     def collect(self) -> Iterable[CounterMetricFamily]:
         """Give the counts to whoever scrapes."""
-        family = CounterMetricFamily(self._name, self._documentation, labels=self._labels)
+        family = CounterMetricFamily(self.name, self.documentation, labels=self.labels)
         for values, count in self._counts.items():
             family.add_metric([str(value) for value in values], count)
         return [family]
 
 
-REDIS_OPERATION_SECONDS = Histogram(
-    "hookline_redis_operation_seconds", "Time a Redis operation took", ["operation"], buckets=FAST_SECONDS
-)
+REDIS_OPERATION_SECONDS = Timings("hookline_redis_operation_seconds", "Time a Redis operation took", "operation")
 REDIS_UP = Gauge("hookline_redis_up", "1 while Redis answers, else 0")
 REDIS_POOL_CONNECTIONS = Gauge(
     "hookline_redis_pool_connections", "Connections to Redis, and calls waiting for one, now", ["pool", "state"]
@@ -65,5 +66,11 @@ REDIS_REPLICA_LAG_BYTES = Gauge(
 BREAKER_STATE = Gauge("hookline_breaker_state", "0 closed, 1 half-open, 2 open", ["name"])
 BREAKER_TRANSITIONS = Counter("hookline_breaker_transitions_total", "Changes of a breaker, by the new state", ["name", "to"])
 TASKS = Gauge("hookline_tasks", "Tasks in the event loop")
-LOOP_LAG_SECONDS = Gauge("hookline_loop_lag_seconds", "By how much the event loop was late at its last heartbeat")
+LOOP_LAG_SECONDS = Gauge("hookline_loop_lag_seconds", "By how much the event loop was late, at worst within the last 15 s")
 EVENTS = Tally("hookline_events_total", "Events, by topic, kind and outcome", "topic", "kind", "outcome")
+ALERT = Gauge("hookline_alert", "1 while an alert is raised, else 0", ["name", "level", "subject"])
+ALERT_POSTS = Counter(
+    "hookline_alert_posts_total",
+    "Alerts on their way to ALERT_URL, by what became of them: sent, failed or left_out",
+    ["outcome"],
+)

@@ -14,13 +14,14 @@ from aiojobs import Job, Scheduler
 from shared.clock import Clock
 from shared.errors import HooklineError, TaskDiedError
 from shared.logs import Logger
-from shared.metrics import LOOP_LAG_SECONDS, TASKS
+from shared.loop_lag import LOOP_LAG
+from shared.metrics import TASKS
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_SETTINGS: Final = 2
 
-_HEARTBEAT_S: Final = 0.5
+_HEARTBEAT_S: Final = 0.25
 _LAST_CHANCE_S: Final = 1.0
 _ALLOCATIONS_PER_COLLECTION: Final = 20_000
 
@@ -164,7 +165,8 @@ async def _heartbeat(clock: Clock) -> None:
     while True:
         before = clock.monotonic()
         await clock.sleep(_HEARTBEAT_S)
-        LOOP_LAG_SECONDS.set(max(0.0, clock.monotonic() - before - _HEARTBEAT_S))
+        now = clock.monotonic()
+        LOOP_LAG.note(max(0.0, now - before - _HEARTBEAT_S), now)
 
 
 class _Signals:

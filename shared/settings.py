@@ -20,6 +20,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from shared.alerts.settings import AlertsSetting
 from shared.broker.options import RedisOptions
 from shared.broker.url import parse_redis_url
 from shared.errors import SettingsError
@@ -34,6 +35,14 @@ def _split(value: object) -> object:
 
 def _redis_url(url: str) -> str:
     parse_redis_url(url)
+    return url
+
+
+def _alert_url(url: str) -> str:
+    """Give `url` as it is. Errors do not quote it: whoever knows it can write to the channel behind it."""
+    parts = split_url(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("it is not of the form https://host/path")
     return url
 
 
@@ -128,6 +137,33 @@ class SharedSettings(BaseSettings):
         validation_alias="TOPICS",
         description="[topics.<name>] of the TOML file: weight, concurrency and ordered, see docs/topics.md",
     )
+    backlog_limit: int = Field(
+        1_000_000,
+        validation_alias="INGRESS_BACKLOG_LIMIT",
+        description="Unsettled events per topic, over all partitions, above which ingress puts new ones into the spool; the "
+        "processor's alerts go by it",
+        ge=1,
+    )
+    alerts: AlertsSetting = Field(
+        {},
+        validate_default=True,
+        validation_alias="ALERTS",
+        description="[alerts.<name>] of the TOML file: threshold, clear, for_s, window_s, level, enabled, see docs/alerts.md",
+    )
+    alert_url: Annotated[str, AfterValidator(_alert_url)] | None = Field(
+        None,
+        validation_alias="ALERT_URL",
+        description="Where alerts are posted, in the form that Slack takes, for example https://hooks.slack.com/services/...; "
+        "none: nowhere",
+        repr=False,
+    )
+    alert_interval_s: float = Field(
+        1,
+        validation_alias="ALERT_INTERVAL_S",
+        description="Seconds between two looks at what alerts are about; at the backlog, five times as long",
+        ge=0.05,
+        le=60,
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", validation_alias="LOG_LEVEL", description="The least severe level that is written"
     )
@@ -137,7 +173,8 @@ class SharedSettings(BaseSettings):
 
     def secrets(self) -> tuple[str, ...]:
         """Give what must never be logged."""
-        return parse_redis_url(self.redis_url).secrets
+        alert_url = (self.alert_url,) if self.alert_url else ()
+        return (*parse_redis_url(self.redis_url).secrets, *alert_url)
 
     def redis_options(self, blocking_pool_size: int = RedisOptions.blocking_pool_size) -> RedisOptions:
         """Give what the connections to Redis are told."""

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from processor.ledger.errors import translate
 from processor.ledger.metrics import DATABASE_POOL_CONNECTIONS
+from processor.ledger.pool_gauges import has_none_left
 from processor.ledger.settings import LedgerSettings
 from processor.ledger.url import DatabaseUrl, parse_database_url
 from shared.errors import SettingsError
@@ -72,7 +73,8 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """
     try:
         with ExitStack() as waiting:
-            waiting.enter_context(_WAITING.track_inprogress())
+            if has_none_left(engine):
+                waiting.enter_context(_WAITING.track_inprogress())
             async with engine.connect() as connection:
                 waiting.close()
                 async with connection.begin():

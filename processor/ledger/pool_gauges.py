@@ -34,6 +34,18 @@ def show_pool(engine: AsyncEngine) -> None:
         event.listen(engine.sync_engine, name, partial(_count, DATABASE_CONNECTIONS.labels(told)))
 
 
+def has_none_left(engine: AsyncEngine) -> bool:
+    """Tell whether every connection that the pool of `engine` may have is in use."""
+    pool = cast("QueuePool", engine.pool)
+    return pool.checkedout() >= pool.size() + pool._max_overflow
+
+
+def count_waiting() -> float:
+    """Give how many calls wait for a connection."""
+    samples = (sample for metric in DATABASE_POOL_CONNECTIONS.collect() for sample in metric.samples)
+    return sum(sample.value for sample in samples if sample.labels["state"] == "waiting")
+
+
 def _as_float(count: Callable[[], int]) -> float:
     return float(count())
 

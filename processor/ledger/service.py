@@ -4,9 +4,9 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Final
 
-from processor.ledger.engine import make_engine, prepare_file
+from processor.ledger.engine import database_of, make_engine, prepare_file
 from processor.ledger.errors import DatabaseUnavailableError
-from processor.ledger.pool_gauges import show_pool
+from processor.ledger.pool_gauges import count_waiting, show_pool
 from processor.ledger.retention import Retention
 from processor.ledger.settings import LedgerSettings
 from processor.ledger.store import Store
@@ -23,7 +23,10 @@ _FLUSH_S: Final = 2.0
 
 
 class Ledger:
-    """Keeps the history of the partitions that `owned` gives. It fails nothing: what it cannot write waits in Redis."""
+    """Keeps the history of the partitions that `owned` gives. It fails nothing: what it cannot write waits in Redis.
+
+    `file` is the path of SQLite's file, None if the database is a server.
+    """
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class Ledger:
         days = settings.ledger_retention_days
         self._retention = None if days is None else Retention(self._engine, days, owned, clock, logger)
         self.room = self._backlog.room
+        self.file = database_of(settings).file
 
     async def start(self, supervisor: Supervisor) -> None:
         """Begin to write."""
@@ -67,6 +71,15 @@ class Ledger:
         await self._writer.stop()
         await self._writer.flush(partitions, _FLUSH_S)
         await self._engine.dispose()
+
+    @property
+    def fill(self) -> float:
+        """The events that wait for the database, as a share of how many may."""
+        return self._backlog.fill
+
+    def waiting_for_connection(self) -> float:
+        """Give how many calls wait for a connection to the database, since all are in use."""
+        return count_waiting()
 
     def warnings(self) -> list[str]:
         """Say what is not as it should be."""

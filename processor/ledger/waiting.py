@@ -24,7 +24,7 @@ _ENOUGH: Final = 0.9
 class LedgerBacklog:
     """Watches the ledger streams of the partitions that `owned` gives, which share `limit` evenly with the others.
 
-    `room` is set while there is room for more.
+    `room` is set while there is room for more; `fill` is the share of the limit that is used.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class LedgerBacklog:
         self._job: Job[None] | None = None
         self._alarmed = False
         self.events = 0
+        self.fill = 0.0
         self.room = asyncio.Event()
         self.room.set()
 
@@ -73,6 +74,7 @@ class LedgerBacklog:
         self.events = sum(lengths.values())
         LEDGER_WAITING.set(self.events)
         limit = self._share * len(lengths)
+        self.fill = self.events / limit if lengths else 0.0
         self._alarm(self.events > limit * _ALERT)
         if lengths and self.events >= limit:
             self._close()

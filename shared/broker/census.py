@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from shared import keys
-from shared.broker.connection import Command, RedisConnectionManager, Script, ScriptCall
+from shared.broker.connection import Command, RedisConnectionManager
+from shared.broker.dead_topics import FIRST, dead_topics
 from shared.errors import GroupMissingError, HooklineError
 
-_DEAD_TOPICS: Final = Script.load("dead_topics")
 _PAGE: Final = 500
-"""Records or letters asked for at once: few enough that Redis is not kept from other work."""
+"""Records asked for at once: few enough that Redis is not kept from other work."""
 
 
 class Census(NamedTuple):
@@ -35,14 +35,20 @@ async def take_census(redis: RedisConnectionManager, partitions: int, topics: Se
     """
     places = range(partitions)
     pending, retrying, dead = await asyncio.gather(
-        _pending(redis, partitions, topics),
+        count_pending(redis, partitions, topics),
         asyncio.gather(*(_retrying(redis, partition) for partition in places)),
         asyncio.gather(*(_dead(redis, partition) for partition in places)),
     )
     return Census(pending, _sum(retrying), _sum(dead))
 
 
-async def _pending(redis: RedisConnectionManager, partitions: int, topics: Sequence[str]) -> Counter[str]:
+async def count_pending(redis: RedisConnectionManager, partitions: int, topics: Sequence[str]) -> Counter[str]:
+    """Count the events that were given to a processor and are not settled, by topic.
+
+    Raises:
+        BrokerUnavailableError: if Redis did not answer.
+
+    """
     places = [(topic, keys.topic(partition, topic)) for topic in topics for partition in range(partitions)]
     asked = [Command(stream, ("XPENDING", stream, keys.GROUP)) for _, stream in places]
     answers = await redis.pipeline("census", asked)
@@ -64,16 +70,13 @@ async def _retrying(redis: RedisConnectionManager, partition: int) -> Counter[st
 
 
 async def _dead(redis: RedisConnectionManager, partition: int) -> Counter[str]:
-    start, found = "-", Counter[str]()
+    start, found = FIRST, Counter[str]()
     while True:
-        call = ScriptCall([keys.dead(partition)], [start, _PAGE])
-        (answer,) = await redis.run("census", _DEAD_TOPICS, [call])
-        last, *counts = _checked(answer)
-        for topic, count in zip(counts[::2], counts[1::2], strict=True):
-            found[topic.decode(errors="replace")] += count
-        if not last:
+        (page,) = await dead_topics(redis, [(partition, start)])
+        found += page.topics
+        if not page.full:
             return found
-        start = f"({last.decode()}"
+        start = page.next
 
 
 def _checked(answer: Any) -> Any:

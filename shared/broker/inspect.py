@@ -15,6 +15,10 @@ class Backlog(NamedTuple):
     events: int
     oldest_ms: int | None
 
+    def age_s(self, now_ms: int) -> float:
+        """Give for how many seconds the oldest has waited, 0 if there is none."""
+        return 0.0 if self.oldest_ms is None else max(0, now_ms - self.oldest_ms) / 1000
+
 
 async def partitions_in_use(redis: RedisConnectionManager) -> int | None:
     """Give the number of partitions of the data in Redis, None while no service has been there.

@@ -63,7 +63,7 @@ class Node:
             await self.distrust()
             raise translate(error) from error
         finally:
-            REDIS_OPERATION_SECONDS.labels(operation).observe(self._clock.monotonic() - started)
+            REDIS_OPERATION_SECONDS.of(operation).observe(self._clock.monotonic() - started)
 
     async def tend(self) -> None:
         """Recycle and check the idle connections."""

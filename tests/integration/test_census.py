@@ -5,10 +5,11 @@ from collections import Counter
 import redis
 
 from shared import keys
-from shared.broker import census
+from shared.broker import census, dead_topics
 from shared.broker.census import Census, take_census
 from shared.broker.connection import RedisConnectionManager
 from shared.broker.consume import Consumer, DeadLetter, Settlements, record_name
+from shared.broker.dead_topics import DeadTally
 from shared.broker.inspect import servers
 from shared.broker.lease import Leases
 from shared.broker.presence import leases, processors
@@ -16,6 +17,7 @@ from shared.topics import BULK, CALLS, DEFAULT_TOPICS, MESSAGES
 from tests.integration.conftest import Connect
 from tests.support.cluster_set import ClusterSet
 from tests.support.feed import PARTITION, Feed, claim, read
+from tests.support.manual_clock import ManualClock
 from tests.support.stored import PARTITIONS
 
 EMPTY = Census(Counter(), Counter(), Counter())
@@ -43,7 +45,7 @@ async def test_events_are_told_apart(broker: RedisConnectionManager, consumer: C
 
 async def test_long_lists_are_counted_page_by_page(broker: RedisConnectionManager, redis_client: "redis.Redis") -> None:
     """More letters and records than fit into a page, ends of pages included, are all counted."""
-    pages = 2 * census._PAGE
+    pages = 2 * max(census._PAGE, dead_topics._PAGE)
     with redis_client.pipeline() as pipeline:
         for number in range(pages):
             topic = (MESSAGES, CALLS)[number % 2]
@@ -54,6 +56,26 @@ async def test_long_lists_are_counted_page_by_page(broker: RedisConnectionManage
     found = await take_census(broker, PARTITIONS, DEFAULT_TOPICS)
     assert found.dead == {MESSAGES: pages // 2, CALLS: pages // 2, "": 1}
     assert found.retrying == {MESSAGES: pages // 2, CALLS: pages // 2}
+
+
+async def test_dead_letters_are_counted_as_they_come_and_go(
+    broker: RedisConnectionManager, redis_client: "redis.Redis", clock: ManualClock
+) -> None:
+    """New ones are added to what was counted; where some have gone, or all, it is counted anew."""
+    tally = DeadTally(broker, PARTITIONS, clock)
+    assert await tally.update() == {}
+    first = [redis_client.xadd(keys.dead(0), {"dead.topic": topic}) for topic in (MESSAGES, CALLS, MESSAGES)]
+    redis_client.xadd(keys.dead(3), {"dead.topic": CALLS})
+    assert await tally.update() == {MESSAGES: 2, CALLS: 2}
+    with redis_client.pipeline() as pipeline:
+        for _ in range(dead_topics._PAGE):
+            pipeline.xadd(keys.dead(0), {"dead.topic": BULK})
+        pipeline.execute()
+    assert await tally.update() == {MESSAGES: 2, CALLS: 2, BULK: dead_topics._PAGE}
+    redis_client.xdel(keys.dead(0), first[0])
+    assert await tally.update() == {MESSAGES: 1, CALLS: 2, BULK: dead_topics._PAGE}
+    redis_client.flushall()
+    assert await tally.update() == {}
 
 
 async def test_owners_are_found(broker: RedisConnectionManager) -> None:

@@ -1,25 +1,67 @@
-"""The command line: what a person can do wrong, and what the settings table says."""
+"""The command line: what a person can do wrong, and what the pages say that are made from the code."""
 
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 from typer.testing import CliRunner
 
-from cli.config import markdown_table
 from cli.main import app
+from cli.metric_advice import ADVICE
+from cli.pages import PAGES, PARTS, metric_rows
 from shared.errors import HooklineError
 from tests.support.ports import free_port
 
-_DOCUMENTED = Path(__file__).parents[2] / "docs" / "settings.md"
+_DOCS = Path(__file__).parents[2] / "docs"
+
+
+_FIXED = {
+    "ingress_requests_total": "route code outcome",
+    "ingress_request_seconds": "",
+    "ingress_stage_seconds": "stage",
+    "ingress_batch_events": "",
+    "spool_events": "",
+    "spool_bytes": "",
+    "breaker_state": "name",
+    "redis_operation_seconds": "operation",
+    "redis_pool_connections": "pool state",
+    "events_total": "topic kind outcome",
+    "handler_seconds": "kind",
+    "wait_seconds": "topic",
+    "backlog_events": "topic",
+    "oldest_event_seconds": "topic",
+    "pending_events": "topic",
+    "retrying_events": "topic",
+    "dead_events": "topic",
+    "partitions_owned": "",
+    "fenced_total": "",
+    "loop_lag_seconds": "",
+}
 
 
 def run(*words: str) -> BaseException | None:
     return CliRunner().invoke(app, words).exception
 
 
-def test_settings_table_is_what_the_code_says() -> None:
-    """docs/settings.md ends with what `hookline config --markdown` prints."""
-    assert _DOCUMENTED.read_text().endswith("\n" + markdown_table())
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_are_what_the_code_says(page: str) -> None:
+    """The tables of settings, metrics and alerts are those of the code; `make pages` writes them again."""
+    assert (_DOCS / page).read_text().endswith("\n" + PAGES[page][1]())
+
+
+def test_every_metric_has_advice() -> None:
+    """Whoever sees a metric move finds what to do, and nothing is advised about metrics that are gone."""
+    rows = [row.name for part in PARTS.values() for row in metric_rows(part)]
+    assert sorted(rows) == sorted(ADVICE)
+    shown = {family.name + "_total" * (family.type == "counter") for family in REGISTRY.collect()}
+    assert {name for name in shown if name.startswith("hookline_")} <= {*rows}
+
+
+def test_metrics_that_others_build_on() -> None:
+    """Dashboards and rules go by these names and labels."""
+    labels = {row.name: row.labels for part in PARTS.values() for row in metric_rows(part)}
+    for name, expected in _FIXED.items():
+        assert labels[f"hookline_{name}"] == tuple(expected.split())
 
 
 @pytest.mark.parametrize(

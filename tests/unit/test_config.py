@@ -87,9 +87,11 @@ def test_secrets_are_masked_and_the_rest_is_not(monkeypatch: pytest.MonkeyPatch)
     """Settings are shown, but no token, no shared key and no Redis password."""
     monkeypatch.setenv("REDIS_URL", f"redis://operator:{SECRET}@redis.example.com/0")
     monkeypatch.setenv("TWILIO_SHARED_KEYS", f"SK1={SECRET}-key")
+    monkeypatch.setenv("ALERT_URL", f"https://hooks.slack.com/services/{SECRET}")
     for output in (shown(), shown("--json")):
         assert SECRET not in output
         for expected in (
+            "https://hooks.slack.com/****",
             "https://hooks.example.com",
             "redis://operator:****@redis.example.com/0",
             f"{ACCOUNT}=****",
@@ -173,6 +175,21 @@ def test_topics_and_routes_are_readable(file: Path) -> None:
     assert "slow: weight 1, 3 handlers at once, not ordered" in shown()
     assert objects()["ROUTES"]["value"] == [{"path": "/tenants/7", "kind": "studio", "reply": _GREETING}]
     assert objects()["TOPICS"]["value"]["slow"] == {"weight": 1, "concurrency": 3, "ordered": False}
+
+
+def test_alerts_are_readable(file: Path) -> None:
+    """Each is a line, with when it is raised and cleared; as JSON they are what the file could say."""
+    file.write_text("[alerts.disk_low]\nenabled = false\n[alerts.reply_slow]\nthreshold = 2")
+    assert "reply_slow: warning at 2 for 30 s, clear at 0.8, over 60 s" in shown()
+    assert "disk_low: off" in shown()
+    assert objects()["ALERTS"]["value"]["disk_low"] == {
+        "threshold": 1024.0,
+        "clear": 1536.0,
+        "for_s": 30.0,
+        "window_s": None,
+        "level": "critical",
+        "enabled": False,
+    }
 
 
 def test_what_is_no_setting_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

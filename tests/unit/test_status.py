@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from cli.admin_address import AdminAddress, parse_admin, reachable
 from cli.main import app
 from cli.rates import Rate, Rates, measure
+from cli.service_alert import ServiceAlert
 from cli.service_report import ServiceReport, parse
 from cli.situation import RedisState, Situation, TopicState, as_object, owners, spans
 from cli.situation_view import duration, view
@@ -20,11 +21,14 @@ from cli.workspace import Facts, Workspace
 from shared.broker.lease import Lease
 from shared.broker.presence import Presence
 
+_SINCE = "2025-06-15T15:06:40Z"
 HERE = AdminAddress("ingress", "127.0.0.1", 9080)
 FREE = Lease("", 7, 0)
 HEALTH = """[-]redis failed: Redis cannot be reached: refused. Is it running, and is REDIS_URL right?
 [+]shutdown ok
 [!]spool warning: 3 events wait in the spool: being drained
+[!]alert warning: breaker_open redis a:1 (critical) since 2025-06-15T15:06:40Z: redis a:1 has been failing. Mend it.
+[!]alert warning: reply_slow (warning) since 2025-06-15T15:06:40Z: slow (alert at 250 ms). See docs/runbook.md#reply-slow
 readyz check failed
 """
 METRICS = """# TYPE hookline_ingress_connections gauge
@@ -74,7 +78,7 @@ def shown(found: Situation, width: int) -> list[str]:
 
 
 def test_answers_of_a_service_are_read() -> None:
-    """Problems, warnings, the spool, every breaker and what was counted are told apart."""
+    """Problems, warnings, alerts, the spool, every breaker and what was counted are told apart."""
     assert parse(HERE, HEALTH, METRICS) == ServiceReport(
         "ingress",
         9080,
@@ -88,6 +92,10 @@ def test_answers_of_a_service_are_read() -> None:
         role="ingress",
         accepted={"messages": 7},
         settled={"calls": 5},
+        alerts=(
+            ServiceAlert("breaker_open", "critical", "redis a:1", _SINCE, "redis a:1 has been failing. Mend it."),
+            ServiceAlert("reply_slow", "warning", "", _SINCE, "slow (alert at 250 ms). See docs/runbook.md#reply-slow"),
+        ),
     )
 
 
@@ -246,6 +254,23 @@ def test_headline_says_the_worst(dead: int, owner: str, told: str) -> None:
     """All is well only if there is neither a problem nor a warning: dead letters are one."""
     redis = owned(owner)._replace(topics={"calls": TopicState(0, None, 0, 0, dead)})
     assert shown(situation(report("ingress"), redis=redis), 120)[0].startswith(f"Hookline  {told}  ")
+
+
+def test_alerts_are_shown_critical_ones_first() -> None:
+    """They are no problem and change no exit code, but all is not well; programs find them with their service."""
+    slow = ServiceAlert("reply_slow", "warning", "", _SINCE, "slow. Do this.")
+    broken = ServiceAlert("breaker_open", "critical", "crm", _SINCE, "crm fails. Do that.")
+    found = situation(report("ingress", alerts=(slow,)), report("processor", alerts=(broken,)))
+    assert found.problems() == []
+    lines = shown(found, 120)
+    assert "2 alerts" in lines[0]
+    assert [line for line in lines if line.endswith(".")] == [
+        "critical processor: breaker_open crm: crm fails. Do that.",
+        "warning ingress: reply_slow: slow. Do this.",
+    ]
+    first, second = json.loads(json.dumps(as_object(found)))["services"]
+    assert first["alerts"] == [slow._asdict()]
+    assert second["alerts"][0]["subject"] == "crm"
 
 
 def test_object_for_programs() -> None:

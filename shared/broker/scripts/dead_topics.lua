@@ -3,7 +3,7 @@
 -- KEYS      [1] dead-letter stream
 -- ARGV      [1] where the page begins, as in XRANGE: '-', or '(' and the id of the last letter of the page before
 --           [2] how many letters make a page
--- Returns   {id of the page's last letter, or '' if no other page follows, topic, its letters, topic, its letters, ...}
+-- Returns   {id of the page's last letter, or '' if it has none, topic, its letters, topic, its letters, ...}
 --
 -- Guarantees: it writes nothing, and takes no longer than a page. A letter that names no topic counts under ''.
 
@@ -19,7 +19,7 @@ for _, letter in ipairs(page) do
   end
   counts[topic] = (counts[topic] or 0) + 1
 end
-local answer = {#page == tonumber(ARGV[2]) and page[#page][1] or ''}
+local answer = {#page > 0 and page[#page][1] or ''}
 for topic, count in pairs(counts) do
   answer[#answer + 1] = topic
   answer[#answer + 1] = count

@@ -1,0 +1,109 @@
+"""What the processor watches: what waits and for how long, what fails, and how far the ledger is behind.
+
+Everything is taken from what is counted anyway, so no event pays for it.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from processor.backlog import BacklogGauges, Look
+from processor.metrics import FAILED_ATTEMPTS, HANDLER_SECONDS
+from processor.trend import Trend
+from shared.alerts.limits import Limit
+from shared.alerts.measures import Measure, common_measures, disk, redis_pools
+from shared.alerts.sliding import Sliding, proportion
+from shared.clock import Clock
+from shared.metrics import EVENTS
+
+if TYPE_CHECKING:
+    from processor.ledger.service import Ledger
+
+_STALE: Final = 3
+"""Looks at Redis that were missed; then the last one tells nothing any more."""
+_LEAST_ATTEMPTS: Final = 5
+
+
+class Watched(NamedTuple):
+    """What is looked at. `backlog_limit` is in events of one topic; the ledger is None if there is none."""
+
+    gauges: BacklogGauges
+    backlog_limit: int
+    ledger: "Ledger | None"
+
+
+def measures(limits: Mapping[str, Limit], watched: Watched, clock: Clock) -> dict[str, Measure]:
+    """Give what to watch, by the name of the alert; without a ledger, nothing of it."""
+    gauges, backlog_limit, ledger = watched
+    found = common_measures(limits) | {
+        "backlog_high": _fill(gauges, backlog_limit),
+        "backlog_growing": _growth(gauges, backlog_limit, limits["backlog_growing"].window_s or 0.0),
+        "oldest_event_old": _ages(gauges, clock),
+        "dead_letters_growing": _deaths(Sliding(limits["dead_letters_growing"].window_s or 0.0)),
+        "handlers_failing": _failures(Sliding(limits["handlers_failing"].window_s or 0.0)),
+    }
+    if ledger is not None:
+        found |= {
+            "ledger_behind": lambda _now: {"": ledger.fill},
+            "pool_saturated": lambda _now: redis_pools() | {"database": ledger.waiting_for_connection()},
+        }
+        if ledger.file is not None:
+            found["disk_low"] = disk("ledger", Path(ledger.file))
+    return found
+
+
+def _known(gauges: BacklogGauges, now: float) -> Look | None:
+    """Give the latest look at Redis, if it is not too old."""
+    last = gauges.last
+    return last if last is not None and now - last.at <= _STALE * gauges.interval_s else None
+
+
+def _fill(gauges: BacklogGauges, limit: int) -> Measure:
+    def measure(now: float) -> dict[str, float] | None:
+        look = _known(gauges, now)
+        return look and {topic: backlog.events / limit for topic, backlog in look.topics.items()}
+
+    return measure
+
+
+def _ages(gauges: BacklogGauges, clock: Clock) -> Measure:
+    def measure(now: float) -> dict[str, float] | None:
+        look = _known(gauges, now)
+        return look and {topic: backlog.age_s(clock.now_ms()) for topic, backlog in look.topics.items()}
+
+    return measure
+
+
+def _growth(gauges: BacklogGauges, limit: int, window_s: float) -> Measure:
+    trends: dict[str, Trend] = {}
+    seen: Look | None = None
+
+    def measure(now: float) -> dict[str, float] | None:
+        nonlocal seen
+        look = _known(gauges, now)
+        if look is None:
+            return None
+        if look is not seen:
+            for topic, backlog in look.topics.items():
+                trends.setdefault(topic, Trend(window_s)).add(look.at, backlog.events)
+            seen = look
+        return {topic: trend.seconds_to(limit) for topic, trend in trends.items()}
+
+    return measure
+
+
+def _deaths(window: Sliding) -> Measure:
+    def measure(now: float) -> dict[str, float]:
+        (died,) = window.grown((EVENTS.total(lambda labels: labels[2] == "dead"),), now)
+        return {"": died}
+
+    return measure
+
+
+def _failures(window: Sliding) -> Measure:
+    def measure(now: float) -> dict[str, float]:
+        failed = FAILED_ATTEMPTS.total(lambda _labels: True)
+        failed_now, all_now = window.grown((failed, HANDLER_SECONDS.count()), now)
+        return {"": proportion(failed_now, all_now, _LEAST_ATTEMPTS)}
+
+    return measure

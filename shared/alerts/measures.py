@@ -1,0 +1,58 @@
+"""What both services watch, taken from what they show in their metrics."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from prometheus_client import Gauge
+
+from shared.alerts.limits import Limit
+from shared.breaker import State
+from shared.loop_lag import LOOP_LAG
+from shared.metrics import BREAKER_STATE, REDIS_DATA_AT_RISK, REDIS_POOL_CONNECTIONS
+
+Measure = Callable[[float], Mapping[str, float] | None]
+"""Gives the present values of one alert, by what they are of ("" if there is only one), at a monotonic time in seconds.
+
+None means that they are not known now. Must not wait for anything.
+"""
+
+_MIB: Final = 1 << 20
+
+
+def common_measures(limits: Mapping[str, Limit]) -> dict[str, Measure]:
+    """Give the measures of the alerts that both services have, but for the disk, by name."""
+    lag_window_s = limits["loop_lagging"].window_s or 0.0
+    return {
+        "breaker_open": lambda _now: _breakers(),
+        "loop_lagging": lambda _now: {"": LOOP_LAG.worst(lag_window_s)},
+        "pool_saturated": lambda _now: redis_pools(),
+        "redis_at_risk": lambda _now: _by("reason", REDIS_DATA_AT_RISK),
+    }
+
+
+def redis_pools() -> dict[str, float]:
+    """Give how many calls wait for a connection, by pool."""
+    samples = [sample for metric in REDIS_POOL_CONNECTIONS.collect() for sample in metric.samples]
+    return {sample.labels["pool"]: sample.value for sample in samples if sample.labels["state"] == "waiting"}
+
+
+def disk(name: str, file: Path) -> Measure:
+    """Give the measure of the room on the disk of `file`, as disk `name`."""
+
+    def measure(_now: float) -> dict[str, float] | None:
+        try:
+            return {name: shutil.disk_usage(file.absolute().parent).free / _MIB}
+        except OSError:
+            return None  # whoever needs the file says so
+
+    return measure
+
+
+def _breakers() -> dict[str, float]:
+    return {name: float(state != State.CLOSED) for name, state in _by("name", BREAKER_STATE).items()}
+
+
+def _by(label: str, gauge: Gauge) -> dict[str, float]:
+    return {sample.labels[label]: sample.value for metric in gauge.collect() for sample in metric.samples}

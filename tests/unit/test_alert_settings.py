@@ -1,0 +1,133 @@
+"""`[alerts.<name>]` in the TOML file, and ALERT_URL."""
+
+from pathlib import Path
+
+import pytest
+
+from ingress.settings import IngressSettings
+from processor.settings import ProcessorSettings
+from shared.alerts.limits import Level, Limit
+from shared.alerts.rules import RULES
+from shared.errors import SettingsError
+from shared.settings import CONFIG_VARIABLE
+
+SECRET = "https://hooks.slack.com/services/T000/B000/planted"
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a TOML file that is named already."""
+    made = tmp_path / "hookline.toml"
+    monkeypatch.setenv(CONFIG_VARIABLE, str(made))
+    return made
+
+
+def complaint() -> str:
+    with pytest.raises(SettingsError) as caught:
+        ProcessorSettings.load()
+    (problem,) = caught.value.problems
+    return problem
+
+
+def test_without_a_file_all_are_as_usual() -> None:
+    """Every alert is watched, as its rule says."""
+    assert ProcessorSettings.load().alerts == {name: rule.limit for name, rule in RULES.items()}
+
+
+def test_what_is_said_changes_and_the_rest_stays(file: Path) -> None:
+    """A threshold alone takes the one to clear along; both services read the same tables."""
+    file.write_text(
+        """
+        [alerts.oldest_event_old]
+        threshold = 1800
+        level = "critical"
+        [alerts.reply_slow]
+        threshold = 1
+        clear = 0.9
+        window_s = 10
+        for_s = 0
+        [alerts.disk_low]
+        enabled = false
+        """
+    )
+    alerts = ProcessorSettings.load().alerts
+    assert alerts["oldest_event_old"] == Limit(threshold=1800, clear=360, for_s=15, level=Level.CRITICAL)
+    assert alerts["reply_slow"] == Limit(threshold=1, clear=0.9, for_s=0, window_s=10, level=Level.WARNING)
+    assert (alerts["disk_low"].enabled, alerts["disk_low"].threshold) == (False, 1024)
+    assert alerts["write_slow"] == RULES["write_slow"].limit
+
+
+def test_example_of_the_documentation(file: Path) -> None:
+    """What people copy from docs/alerts.md is right."""
+    page = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text()
+    file.write_text(page.partition("```toml\n")[2].partition("```")[0])
+    alerts = ProcessorSettings.load().alerts
+    assert alerts["oldest_event_old"].threshold == 1800
+    assert alerts["dead_letters_growing"].threshold == 20
+    assert not alerts["disk_low"].enabled
+
+
+def test_every_mistake_is_in_one_message(file: Path) -> None:
+    """Each names the alert and what would be right, beside other settings that are wrong."""
+    file.write_text(
+        """
+        processor_lease_s = 0.1
+        [alerts.repl_slow]
+        threshold = 1
+        [alerts.reply_slow]
+        threshold = "high"
+        treshold = 2
+        [alerts.write_slow]
+        clear = 0.2
+        [alerts.disk_low]
+        clear = 10
+        [alerts.backlog_high]
+        window_s = 5
+        level = "loud"
+        [alerts.spool_filling]
+        window_s = 5
+        [alerts.handlers_failing]
+        for_s = -1
+        threshold = inf
+        """
+    )
+    with pytest.raises(SettingsError) as caught:
+        ProcessorSettings.load()
+    alerts, lease = caught.value.problems
+    assert lease.startswith("PROCESSOR_LEASE_S is wrong")
+    for expected in (
+        "ALERTS is wrong: there is no alert repl_slow; reply_slow was meant, perhaps",
+        "reply_slow: threshold: Input should be a valid number",
+        "reply_slow: treshold: there is no such key; the keys are threshold, clear, for_s, window_s, level, enabled",
+        "write_slow: clear is 0.2, and must be below the threshold, 0.1, or equal to it",
+        "disk_low: clear is 10, and must be above the threshold, 1024, or equal to it",
+        "backlog_high: level: Input should be 'warning' or 'critical'",
+        "spool_filling: window_s has no meaning, since its value is that of the moment",
+        "handlers_failing: for_s: Input should be greater than or equal to 0",
+        "handlers_failing: threshold: Input should be a finite number",
+    ):
+        assert expected in alerts
+    file.write_text("alerts = 3")
+    assert complaint().startswith("ALERTS is wrong: it is made of tables, each headed [alerts.<name>].")
+    file.write_text("[alerts]\nreply_slow = 3")
+    assert "reply_slow: Input should be a valid dictionary" in complaint()
+
+
+def test_alert_url_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever knows it can write to the channel, so no log and no error has it."""
+    monkeypatch.setenv("PUBLIC_URL", "https://hooks.example.com")
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "0123456789abcdef")
+    monkeypatch.setenv("ALERT_URL", SECRET)
+    settings = IngressSettings.load()
+    assert settings.alert_url == SECRET
+    assert SECRET in settings.secrets()
+    assert "planted" not in repr(settings)
+
+
+@pytest.mark.parametrize("url", ["ftp://host/planted", "https:///planted", "planted", "https://host:x/planted"])
+def test_wrong_alert_url(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is refused at the door, and not quoted."""
+    monkeypatch.setenv("ALERT_URL", url)
+    problem = complaint()
+    assert problem.startswith("ALERT_URL is wrong: ")
+    assert "planted" not in problem

@@ -1,0 +1,129 @@
+"""The loop that watches: what it tells, where, and that nothing of it can hurt the service."""
+
+from collections.abc import AsyncIterator, Mapping
+
+import pytest
+from prometheus_client import REGISTRY
+
+from cli.service_alert import ServiceAlert, parse_alert
+from shared.alerts.limits import Limit
+from shared.alerts.measures import Measure
+from shared.alerts.rules import RULES
+from shared.alerts.watch import AlertWatch
+from shared.service import Supervisor
+from tests.support.logbook import Logbook
+from tests.support.manual_clock import ManualClock
+
+LIMITS = {name: rule.limit for name, rule in RULES.items()}
+
+
+class Watched:
+    """A watch over values that a test sets; `limits` stand in place of the usual ones."""
+
+    def __init__(self, clock: ManualClock, logbook: Logbook, **limits: Limit) -> None:
+        self.values: dict[str, Mapping[str, float] | None] = {}
+        self._clock = clock
+        self._logbook = logbook
+        self._limits = LIMITS | limits
+
+    def watch(self, *names: str, **measures: Measure) -> AlertWatch:
+        found = measures | {name: lambda _now, name=name: self.values[name] for name in names}
+        return AlertWatch(self._limits, found, None, 1.0, self._clock, self._logbook.logger)
+
+
+@pytest.fixture
+async def watched(clock: ManualClock, logbook: Logbook) -> Watched:
+    return Watched(clock, logbook)
+
+
+@pytest.fixture
+async def supervisor(logbook: Logbook) -> AsyncIterator[Supervisor]:
+    supervisor = Supervisor(logbook.logger)
+    yield supervisor
+    await supervisor.close()
+
+
+def gauge(name: str, level: str, subject: str = "") -> float | None:
+    return REGISTRY.get_sample_value("hookline_alert", {"name": name, "level": level, "subject": subject})
+
+
+async def test_told_everywhere_once(watched: Watched, clock: ManualClock, logbook: Logbook, supervisor: Supervisor) -> None:
+    """What stays too high for the hold time is a line in the log, a 1 in the metrics, and a warning; then all is undone."""
+    watched.values["reply_slow"] = {"": 0.6}
+    watch = watched.watch("reply_slow")
+    await watch.start(supervisor, 9080)
+    await clock.advance(29)
+    assert (watch.warnings(), gauge("reply_slow", "warning")) == ([], 0)
+    await clock.advance(20)
+    (line,) = [line for line in logbook.lines if line["event"] == "alert raised"]
+    assert line["level"] == "warning"
+    assert (line["alert"], line["severity"], line["value"], line["threshold"]) == ("reply_slow", "warning", 0.6, 0.25)
+    assert line["runbook"] == "docs/runbook.md#reply-slow"
+    assert line["since"] == "2025-06-15T15:06:40Z"
+    assert "hookline_ingress_stage_seconds" in line["remedy"]
+    assert gauge("reply_slow", "warning") == 1
+    (warning,) = watch.warnings()
+    found = parse_alert(warning)
+    assert found == ServiceAlert("reply_slow", "warning", "", "2025-06-15T15:06:40Z", found.text if found else "")
+    watched.values["reply_slow"] = {"": 0.0}
+    await clock.advance(40)
+    cleared = logbook.find("alert cleared")
+    assert cleared is not None
+    assert (cleared["alert"], cleared["level"]) == ("reply_slow", "info")
+    assert (watch.warnings(), gauge("reply_slow", "warning")) == ([], 0)
+    await watch.stop()
+    assert supervisor.failure is None
+
+
+async def test_critical_is_an_error(watched: Watched, logbook: Logbook, clock: ManualClock) -> None:
+    """So that whoever filters the log by level sees it. It is of each breaker by itself."""
+    watched.values["breaker_open"] = {"redis 10.0.0.5:6379": 1, "crm (new)": 0}
+    watch = watched.watch("breaker_open")
+    watch.look()
+    await clock.advance(10)
+    watch.look()
+    line = logbook.find("alert raised")
+    assert line is not None
+    assert (line["level"], line["subject"]) == ("error", "redis 10.0.0.5:6379")
+    found = parse_alert(watch.warnings()[0])
+    assert found is not None
+    assert (found.name, found.subject, found.level) == ("breaker_open", "redis 10.0.0.5:6379", "critical")
+    assert (gauge("breaker_open", "critical", "crm (new)"), gauge("breaker_open", "critical", found.subject)) == (0, 1)
+    watched.values["breaker_open"] = {}
+    watch.look()
+    assert watch.warnings() == []
+    assert gauge("breaker_open", "critical", "crm (new)") is None
+
+
+async def test_unknown_value_changes_nothing(watched: Watched, clock: ManualClock, logbook: Logbook) -> None:
+    """While Redis is away, nobody knows the backlog: it is neither fine nor worse."""
+    watched.values["backlog_high"] = {"calls": 0.9}
+    watch = watched.watch("backlog_high")
+    watch.look()
+    await clock.advance(30)
+    watch.look()
+    watched.values["backlog_high"] = None
+    await clock.advance(300)
+    watch.look()
+    assert len(watch.warnings()) == 1
+    assert logbook.find("alert cleared") is None
+
+
+async def test_what_is_off_is_not_watched(clock: ManualClock, logbook: Logbook) -> None:
+    """It is not even asked for."""
+    off = LIMITS["disk_low"].model_copy(update={"enabled": False})
+    watched = Watched(clock, logbook, disk_low=off)
+    watched.watch(disk_low=lambda _now: pytest.fail("it was asked for")).look()
+
+
+async def test_measure_that_fails_stops_nothing(watched: Watched, clock: ManualClock, logbook: Logbook) -> None:
+    """A mistake of ours in one of them is logged once, and the others are watched on."""
+
+    def broken(_now: float) -> dict[str, float]:
+        raise RuntimeError("unforeseen")
+
+    watched.values["dead_letters_growing"] = {"": 3}
+    watch = watched.watch("dead_letters_growing", loop_lagging=broken)
+    watch.look()
+    watch.look()
+    assert [line["event"] for line in logbook.lines] == ["an alert cannot be watched", "alert raised"]
