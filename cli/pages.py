@@ -15,14 +15,13 @@ import ingress.metrics
 import processor.ledger.metrics
 import processor.metrics
 import shared.metrics
-from cli.config import markdown_table
+from cli.config import env_lines, markdown_table
 from cli.metric_advice import ADVICE
 from shared.alerts.rules import RULES, Watcher
 from shared.alerts.values import Unit
 from shared.metrics import Tally
 from shared.timings import Timings
 
-_DOCS: Final = Path("docs")
 PARTS: Final[Mapping[str, ModuleType]] = {
     "Both services": shared.metrics,
     "Ingress": ingress.metrics,
@@ -91,19 +90,20 @@ def alerts_tables() -> str:
 
 
 PAGES: Final[dict[str, tuple[str, Callable[[], str]]]] = {
-    "settings.md": ("| setting |", markdown_table),
-    "metrics.md": ("## Both services", metrics_tables),
-    "alerts.md": ("## Ingress", alerts_tables),
+    "docs/settings.md": ("| setting |", markdown_table),
+    "docs/metrics.md": ("## Both services", metrics_tables),
+    "docs/alerts.md": ("## Ingress", alerts_tables),
+    ".env.example": ("# --- both services", lambda: env_lines().lstrip()),
 }
 """By file: how the made part begins, and what makes it."""
 
 
-def write(docs: Path) -> None:
-    """Write the made part of every page in folder `docs` again."""
+def write(repository: Path) -> None:
+    """Write the made part of every page in folder `repository` again."""
     for name, (head, render) in PAGES.items():
-        text = (docs / name).read_text()
-        (docs / name).write_text(text[: text.index(f"\n{head}") + 1] + render())
+        text = (repository / name).read_text()
+        (repository / name).write_text(text[: text.index(f"\n{head}") + 1] + render())
 
 
 if __name__ == "__main__":
-    write(_DOCS)
+    write(Path())

@@ -34,9 +34,9 @@ def processor() -> dict[str, Any]:
                 ),
                 number("Wait for a retry", "Their last attempt failed.", "sum(hookline_retrying_events)", yellow=1),
                 number(
-                    "Dead letters in 15 min",
+                    "Dead letters",
                     "hookline dead list says why.",
-                    "sum(topic_kind:hookline_dead_letters:increase15m) or vector(0)",
+                    "sum(max by (topic) (hookline_dead_events))",
                     yellow=1,
                     red=10,
                 ),
@@ -83,10 +83,10 @@ def processor() -> dict[str, Any]:
             [
                 lines(
                     "Attempts that failed, by kind",
-                    "Share of those that ended.",
+                    "Share of all. Reject and RetryLater are no failures.",
                     {
-                        "{{kind}}": f'sum by (kind) (rate(hookline_events_total{{outcome=~"retry|dead"}}{_RATE})) '
-                        f'/ sum by (kind) (rate(hookline_events_total{{outcome=~"done|retry|dead"}}{_RATE}))'
+                        "{{kind}}": f"sum by (kind) (rate(hookline_handler_failures_total{_RATE})) "
+                        f"/ sum by (kind) (rate(hookline_handler_seconds_count{_RATE}))"
                     },
                     "percentunit",
                     red=0.2,

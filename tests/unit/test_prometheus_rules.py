@@ -6,12 +6,12 @@ from typing import Any, Final
 
 import pytest
 
+from shared.alerts.rules import RULES
 from tests.support.promql import asked, groups_by, mistakes, recorded, shown_by_services
 from tests.support.rules import RULE_TESTS, alerts, every_rule, recordings
 
 _RUNBOOK: Final = Path(__file__).parents[2] / "docs" / "runbook.md"
 _LINK: Final = re.compile(r"""^\{\{ or \$externalLabels\.runbook "docs/runbook\.md" \}\}#([a-z-]+)$""")
-_SERVICES_ALONE: Final = {"disk-low"}
 
 ALERTS: Final = alerts()
 NAMES: Final = [rule["alert"] for rule in ALERTS]
@@ -61,9 +61,15 @@ def test_alerts_lead_to_the_runbook(rule: dict[str, Any]) -> None:
 
 
 def test_every_section_has_its_alert() -> None:
-    """The runbook has no section for what no longer alerts. What no metric shows is watched by the services alone."""
+    """The runbook has no section for what no longer alerts."""
     sections = {line.removeprefix("## ") for line in _RUNBOOK.read_text().splitlines() if re.fullmatch("## [a-z-]+", line)}
-    assert sections - _SERVICES_ALONE == {_LINK.sub(r"\1", rule["annotations"]["runbook_url"]) for rule in ALERTS}
+    assert sections == {_LINK.sub(r"\1", rule["annotations"]["runbook_url"]) for rule in ALERTS}
+
+
+def test_alerts_of_the_services_have_their_twins() -> None:
+    """Whatever the services tell by themselves, Prometheus tells under the same name."""
+    twins = {"Hookline" + name.title().replace("_", "") for name in RULES}
+    assert twins <= set(NAMES)
 
 
 def test_links_inside_the_runbook_lead_somewhere() -> None:
