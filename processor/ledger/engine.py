@@ -1,7 +1,7 @@
 """Connections to the database: SQLAlchemy's engine and pool, set up the same way by whoever uses the ledger."""
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,11 @@ from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from processor.ledger.errors import translate
+from processor.ledger.errors import translate, unusable
 from processor.ledger.metrics import DATABASE_POOL_CONNECTIONS
 from processor.ledger.settings import LedgerSettings
 from processor.ledger.url import DatabaseUrl, parse_database_url
-from shared.errors import SettingsError
+from shared.errors import HooklineError, SettingsError
 
 _APPLICATION = "hookline"
 _WAITING = DATABASE_POOL_CONNECTIONS.labels("waiting")
@@ -70,21 +70,24 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         RowRefusedError: if it refused a value.
 
     """
+    meaning: Callable[[BaseException], HooklineError] = unusable
     try:
         with ExitStack() as waiting:
             waiting.enter_context(_WAITING.track_inprogress())
             async with engine.connect() as connection:
                 waiting.close()
+                meaning = translate
                 async with connection.begin():
                     yield connection
     except Exception as error:
-        raise translate(error) from error
+        raise meaning(error) from error
 
 
 def _connect_args(database: DatabaseUrl, settings: LedgerSettings) -> dict[str, Any]:
     if database.file is not None:
         return {"timeout": settings.connect_timeout_s}
     return {
+        "dsn": f"postgresql://?{database.options}",
         "timeout": settings.connect_timeout_s,
         "command_timeout": settings.command_timeout_s,
         "server_settings": {"application_name": _APPLICATION},

@@ -9,7 +9,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from processor.ledger import schema
@@ -288,6 +288,40 @@ async def test_server_that_cannot_be_used(postgres_server: PostgresServer, chang
         await Store(engine).probe()
     assert "s3cr3t" not in str(caught.value)
     assert "\n" not in str(caught.value)
+    await engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("application_name=shop&sslmode=disable", None),
+        ("nosuch=1", r"does not know an option of DATABASE_URL \(.*nosuch"),
+        ("sslmode=some", "`sslmode` parameter must be one of"),
+        ("sslmode=require", "rejected SSL upgrade"),
+    ],
+)
+async def test_options_of_the_url(postgres_server: PostgresServer, options: str, told: str | None) -> None:
+    """Options are libpq's; a wrong one is a wrong setting, and never taken for a row that is refused."""
+    engine = make_engine(ledger_settings(f"{postgres_server.new_database()}?{options}"))
+    if told is None:
+        await migrate(engine)
+        await Store(engine).write(rows(message("SM1")))
+    else:
+        with pytest.raises(DatabaseUnavailableError, match=told):
+            await Store(engine).write(rows(message("SM1")))
+    await engine.dispose()
+
+
+async def test_tables_of_somebody_else(database_url: str) -> None:
+    """A database that has other tables of these names is left as it is."""
+    engine = make_engine(ledger_settings(database_url))
+    async with engine.begin() as connection:
+        await connection.execute(text("CREATE TABLE messages (id integer)"))
+    with pytest.raises(DatabaseUnavailableError, match=r"not the ledger's.*of its own") as caught:
+        await migrate(engine)
+    assert caught.value.waits
+    async with engine.connect() as connection:
+        assert await connection.run_sync(lambda own: inspect(own).get_table_names()) == ["messages"]
     await engine.dispose()
 
 
