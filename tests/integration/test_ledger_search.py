@@ -10,9 +10,11 @@ from processor.ledger.removal import count_older, forget, purge
 from processor.ledger.retention import DAY_MS, Retention
 from processor.ledger.search import Query, conversation, search, search_statement
 from processor.ledger.store import Store
+from shared.service import Supervisor
 from tests.support.ledger import PERSON, SHOP, START_MS, call, content, message, rows, settled, status
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
+from tests.support.waiting import until
 
 ON_UVLOOP = True
 OTHER = "+14155550999"
@@ -118,6 +120,30 @@ async def test_retention_is_kept_by_one(filled: AsyncEngine, logbook: Logbook) -
     assert len(await content(filled, "events")) == 8
     await Retention(filled, 2, lambda: [0], clock, logbook.logger).pass_once()
     assert len(await content(filled, "events")) == 4
+
+
+async def test_retention_survives_a_refusal(filled: AsyncEngine, logbook: Logbook) -> None:
+    """A database that does not let history go, since tables of the user's own refer to it, ends nothing but the removal."""
+    await refuse_removal(filled)
+    clock, supervisor = ManualClock(START_MS + 2 * DAY_MS), Supervisor(logbook.logger)
+    retention = Retention(filled, 1, lambda: [0], clock, logbook.logger)
+    await retention.start(supervisor)
+    await clock.advance(10)
+    await until(lambda: logbook.find("old history could not be removed"), "it is told")
+    await retention.stop()
+    await supervisor.close()
+    assert supervisor.failure is None
+    assert len(await content(filled, "events")) == 8
+
+
+async def refuse_removal(database: AsyncEngine) -> None:
+    async with database.begin() as connection:
+        if database.dialect.name == "sqlite":
+            raised = "SELECT RAISE(ABORT, 'refused')"
+            await connection.execute(text(f"CREATE TRIGGER kept BEFORE DELETE ON events BEGIN {raised}; END"))
+        else:
+            await connection.execute(text("CREATE TABLE own (event varchar REFERENCES events (id))"))
+            await connection.execute(text("INSERT INTO own SELECT id FROM events"))
 
 
 async def test_forgetting_a_person(filled: AsyncEngine) -> None:
