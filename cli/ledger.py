@@ -166,5 +166,5 @@ def forget(
         print_json({"removed": counts})
         return
     typer.echo(f"Removed {', '.join(f'{rows} {name}' for name, rows in counts.items())} from the ledger.")
-    typer.echo("Not touched: what is still in Redis (events not yet handled, dead letters), backups, and Twilio's own records.")
-    typer.echo("Events that are settled from now on are written as before; run this again once none of theirs is left.")
+    typer.echo("Not touched: what is still in Redis (events not yet handled or not yet here, dead letters), backups, Twilio.")
+    typer.echo("Events that come here from now on are written as before; run this again once none of theirs is left in Redis.")

@@ -150,8 +150,10 @@ async def test_forgetting_a_person(filled: AsyncEngine) -> None:
     """Nothing is left that is about the person or mentions them, and nobody else misses anything."""
     mentions = settled("taskrouter.task.created", {"TaskAttributes": f'{{"caller": "{PERSON}"}}', "TaskSid": "WT1"})
     bystander = settled("taskrouter.task.created", {"TaskAttributes": "{}", "TaskSid": "WT2"})
-    await Store(filled).write(rows(mentions, bystander))
-    assert await forget(filled, "+1 415-555-0123") == {"events": 7, "messages": 3, "calls": 1}
+    told = message("SM5", f"call {PERSON[1:]}", sender=OTHER)
+    dialled = call("CA5", "completed", sender=f"sip:{PERSON}@pbx.example.com")
+    await Store(filled).write(rows(mentions, bystander, told, dialled))
+    assert await forget(filled, "+1 415-555-0123") == {"events": 9, "messages": 4, "calls": 2}
     left = [row for table in ("events", "messages", "calls") for row in await content(filled, table)]
     assert PERSON[1:] not in str(left)
     assert await forget(filled, PERSON) == {"events": 0, "messages": 0, "calls": 0}
