@@ -79,6 +79,9 @@ async def forget(engine: AsyncEngine, address: str) -> dict[str, int]:
     counts = {"events": await _remove(engine, events, events.c.id, list(found))}
     for name, table in (("messages", messages), ("calls", calls)):
         counts[name] = await _remove(engine, table, table.c.sid, removed[name])
+    if engine.dialect.name == "sqlite":  # whose log still has what was written
+        async with transaction(engine) as connection:
+            await connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
     return counts
 
 
