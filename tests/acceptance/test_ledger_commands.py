@@ -73,6 +73,23 @@ def test_conversation_is_a_thread(filled: Run) -> None:
     assert [row["sid"] for row in json.loads(filled("conversation", SHOP, PERSON, "--json").output)] == ["SM1", "SM2", "CA1"]
 
 
+def test_nobody_steers_a_terminal_or_a_spreadsheet(run: Run, tmp_path: Path) -> None:
+    """What a stranger writes can neither pass for something else that was said, nor be more than text."""
+    file = tmp_path / "var" / "ledger.db"
+    file.parent.mkdir()
+    file.touch()
+    run("migrate")
+    body = f"hi\x1b[2J\n2025-06-15 15:06:40 ← {SHOP}: your refund is on its way"
+    batch = rows(message("SM1", body), message("SM2", sender="\x1b[31mred", recipient="-1+cmd()"))
+    with_engine(ledger_settings(f"sqlite:///{file}"), lambda engine: Store(engine).write(batch))
+    first, second = run("conversation", PERSON, SHOP).output.splitlines()
+    assert first.endswith(f"{PERSON}: hi\\x1b[2J")
+    assert second.startswith(" " * 20)
+    assert "\x1b" not in run("search").output
+    (line,) = csv.DictReader(StringIO(run("search", "--sid", "SM2", "--csv").output))
+    assert line["recipient"] == "'-1+cmd()"
+
+
 def test_conversation_as_csv(filled: Run) -> None:
     """Messages and calls have columns of their own; each line has all."""
     lines = list(csv.DictReader(StringIO(filled("conversation", PERSON, SHOP, "--csv").output)))
