@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 from rich.console import Console
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+_PATIENCE_S: Final = 3600.0
+"""How long a statement may take, DATABASE_COMMAND_TIMEOUT_S or not: a batch is small, but to find all who mention somebody, or
+to count what is old, means to read everything; and whoever waits can end it."""
+
 app = typer.Typer(no_args_is_help=True, help="Search the history of what was handled, and remove what should not be kept.")
 
 Data = Annotated[Path, typer.Option(help="Folder of `hookline up`, whose ledger is used if DATABASE_URL is not set.")]
@@ -30,7 +34,7 @@ Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many,
 
 
 def _settings(data: Path) -> LedgerSettings:
-    settings, file = LedgerSettings.load(), Workspace(data).ledger
+    settings, file = LedgerSettings.load().model_copy(update={"command_timeout_s": _PATIENCE_S}), Workspace(data).ledger
     if settings.database_url is None and file.exists():
         return settings.model_copy(update={"database_url": f"sqlite:///{file.resolve()}"})
     return settings

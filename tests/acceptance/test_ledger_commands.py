@@ -15,6 +15,7 @@ from cli.main import app
 from processor.ledger.store import Store
 from shared.errors import HooklineError, SettingsError
 from tests.support.ledger import PERSON, SHOP, call, ledger_settings, message, rows, settled, status
+from tests.support.postgres_server import PostgresServer
 
 Run = Callable[..., Result]
 
@@ -140,6 +141,14 @@ def test_mistakes_are_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, url: s
     assert told in str(error)
     assert "s3cr3t" not in str(error)
     assert isinstance(error, SettingsError) or "\n" not in str(error)
+
+
+def test_command_takes_its_time(run: Run, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a batch may take in the database is no limit to who looks through years of history."""
+    monkeypatch.setenv("DATABASE_URL", postgres_server.new_database())
+    monkeypatch.setenv("DATABASE_COMMAND_TIMEOUT_S", "0.00001")
+    assert "before: none" in run("migrate").output
+    assert "Removed 0 events, 0 messages, 0 calls" in run("forget", PERSON, "--yes").output
 
 
 def test_since_that_is_no_moment(filled: Run) -> None:
