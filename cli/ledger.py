@@ -11,6 +11,7 @@ from rich.progress import Progress
 from cli.database import with_engine
 from cli.ledger_output import form_of, print_csv, print_events, print_json, print_thread
 from cli.moments import moment, shown
+from cli.terminal import confirm
 from cli.workspace import Workspace
 from processor.ledger.addresses import normalised
 from processor.ledger.settings import LedgerSettings
@@ -135,8 +136,7 @@ def purge(
     settings, before = _settings(data), moment(older_than, SystemClock().now_ms())
     counts = _ask(settings, lambda engine: removal.count_older(engine, before))
     what = ", ".join(f"{rows} {name}" for name, rows in counts.items())
-    if not yes:
-        typer.confirm(f"Remove {what} from before {shown(before)} UTC?", abort=True)
+    confirm(f"Remove {what} from before {shown(before)} UTC?", yes=yes, refusal=f"Nothing was removed. It would be {what}.")
     removed = dict.fromkeys(counts, 0)
     with Progress(console=Console(stderr=True)) as progress:
         bars = {name: progress.add_task(name, total=rows) for name, rows in counts.items()}
@@ -163,8 +163,8 @@ def forget(
     from processor.ledger import removal
 
     settings = _settings(data)
-    if not yes:
-        typer.confirm(f"Remove everything about {normalised(number)} from the ledger? It cannot be undone", abort=True)
+    question = f"Remove everything about {normalised(number)} from the ledger? It cannot be undone"
+    confirm(question, yes=yes, refusal="Nothing was removed.")
     counts = _ask(settings, lambda engine: removal.forget(engine, number))
     if as_json:
         print_json({"removed": counts})

@@ -103,9 +103,9 @@ def test_conversation_as_csv(filled: Run) -> None:
 
 def test_purge_asks_and_tells(filled: Run) -> None:
     """Nothing is removed without a yes; then it says how much was."""
-    refused = CliRunner().invoke(app, ["ledger", "purge", "--older-than", "1d"], input="n\n")
-    assert refused.exit_code == 1
-    assert "Remove 4 events, 2 messages, 1 calls" in refused.output
+    refused = filled("purge", "--older-than", "1d")
+    assert "Nothing was removed. It would be 4 events, 2 messages, 1 calls." in str(refused.exception)
+    assert "add --yes" in str(filled("forget", PERSON, "--json").exception)
     assert len(json.loads(filled("search", "--json").output)) == 4
     assert "Removed 4 events, 2 messages, 1 calls." in filled("purge", "--older-than", "1d", "--yes").output
     assert json.loads(filled("search", "--json").output) == []
