@@ -148,6 +148,18 @@ async def test_message_has_its_latest_status(database: AsyncEngine) -> None:
         }
 
 
+async def test_timeline_has_the_earliest_of_each_status(database: AsyncEngine) -> None:
+    """A status that is heard of twice was there when it was heard of first, whichever is written first."""
+    odd = 'it\'s "odd".$[0]'
+    heard = [status("SM1", name, at=at) for name in ("sent", odd) for at in (30, 10, 20)]
+    for order in (heard, heard[::-1], heard[1:4]):
+        await Store(database).write(rows(*order))
+        (row,) = await content(database, "messages")
+        times = row["timeline"]
+        assert set(times) <= {"sent", odd}
+    assert times == {"sent": START_MS + 10, odd: START_MS + 10}
+
+
 async def test_error_code_belongs_to_the_latest_status(database: AsyncEngine) -> None:
     """The code of a failure stays with it, though a late callback of an earlier status has none."""
     store = Store(database)
