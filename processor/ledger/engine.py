@@ -1,8 +1,9 @@
 """Connections to the database: SQLAlchemy's engine and pool, set up the same way by whoever uses the ledger."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from processor.ledger.url import DatabaseUrl, parse_database_url
 from shared.errors import HooklineError, SettingsError
 
 _APPLICATION = "hookline"
+_CLOSE_S = 1.0
+"""SQLAlchemy waits for as long as a command may take, for each connection."""
 _WAITING = DATABASE_POOL_CONNECTIONS.labels("waiting")
 
 
@@ -81,6 +84,13 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
                     yield connection
     except Exception as error:
         raise meaning(error) from error
+
+
+async def close(engine: AsyncEngine) -> None:
+    """Close all connections; a server that does not answer is left after a moment."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSE_S):
+            await engine.dispose()
 
 
 def _connect_args(database: DatabaseUrl, settings: LedgerSettings) -> dict[str, Any]:

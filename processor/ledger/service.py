@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Final
 
-from processor.ledger.engine import make_engine, prepare_file
+from processor.ledger.engine import close, make_engine, prepare_file
 from processor.ledger.errors import DatabaseUnavailableError
 from processor.ledger.pool_gauges import show_pool
 from processor.ledger.retention import Retention
@@ -66,7 +66,7 @@ class Ledger:
             await self._retention.stop()
         await self._writer.stop()
         await self._writer.flush(partitions, _FLUSH_S)
-        await self._engine.dispose()
+        await close(self._engine)
 
     def warnings(self) -> list[str]:
         """Say what is not as it should be."""

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from processor.ledger import schema
 from processor.ledger.bodies import Bodies
-from processor.ledger.engine import make_engine
+from processor.ledger.engine import close, make_engine
 from processor.ledger.errors import DatabaseUnavailableError, RowRefusedError
 from processor.ledger.migrate import configuration, migrate
 from processor.ledger.rows import bare
@@ -352,6 +352,17 @@ async def test_missing_permission(postgres_server: PostgresServer) -> None:
         await Store(reader).write(rows(message("SM1")))
     await reader.dispose()
     await owner.dispose()
+
+
+async def test_closing_waits_for_nobody(own_postgres: PostgresServer) -> None:
+    """A server that stalls holds up no shutdown."""
+    engine = make_engine(ledger_settings(own_postgres.new_database(), DATABASE_COMMAND_TIMEOUT_S="3600"))
+    await migrate(engine)
+    own_postgres.pause()
+    try:
+        await close(engine)
+    finally:
+        own_postgres.resume()
 
 
 async def test_file_that_cannot_be_used(tmp_path: object) -> None:
