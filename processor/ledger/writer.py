@@ -155,6 +155,7 @@ class Writer:
         self._problem = str(error)
         self._failures += 1
         self._verified = False  # whatever comes back may have other tables
+        self._most = max(1, self._most // 4)  # half of what was read: else what took too long would take too long again
         return min(_FIRST_PAUSE_S * 2.0 ** min(self._failures, 10), _LONGEST_PAUSE_S) * (1 - random() / 2)  # noqa: S311
 
     async def _verify(self) -> None:

@@ -264,6 +264,28 @@ async def test_server_that_goes_and_comes(
     await engine.dispose()
 
 
+async def test_database_too_slow_for_a_batch_gets_fewer(
+    postgres_server: PostgresServer, put: Put, make: Any, logbook: Logbook, redis_client: "redis.Redis"
+) -> None:
+    """What does not finish in time is not tried as it is for ever: a slow database takes its history in smaller pieces."""
+    engine = make_engine(ledger_settings(postgres_server.new_database()))
+    await migrate(engine)
+    async with engine.begin() as connection:
+        wait = "BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END"
+        await connection.execute(text(f"CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS '{wait}'"))
+        await connection.execute(text("CREATE TRIGGER wait BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION wait()"))
+    for number in range(BATCH):
+        put(f"SM{number:02}")
+    writer, supervisor = make(engine, 0.15), Supervisor(logbook.logger)
+    await writer.start(supervisor)
+    await until(lambda: not waiting(redis_client), "all is written")
+    await writer.stop()
+    await supervisor.close()
+    assert logbook.find("the ledger waits for its database")
+    assert len(await content(engine, "events")) == BATCH
+    await engine.dispose()
+
+
 async def test_unreachable_database_is_no_error_of_the_processor(put: Put, make: Any) -> None:
     """Without a database the pass says why."""
     engine = make_engine(ledger_settings("postgresql://u@127.0.0.1:1/ledger"))
