@@ -21,14 +21,14 @@ def with_engine(settings: LedgerSettings, work: "Callable[[AsyncEngine], Awaitab
         DatabaseUnavailableError: if it is a file that cannot be made.
 
     """
-    from processor.ledger.engine import make_engine, prepare_file
+    from processor.ledger.engine import close, make_engine, prepare_file
 
     async def run() -> Result:
         engine = make_engine(settings)
         try:
             return await work(engine)
         finally:
-            await engine.dispose()
+            await close(engine)
 
     prepare_file(settings)
     return asyncio.run(run())

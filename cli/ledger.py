@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 from rich.console import Console
@@ -11,6 +11,7 @@ from rich.progress import Progress
 from cli.database import with_engine
 from cli.ledger_output import form_of, print_csv, print_events, print_json, print_thread
 from cli.moments import moment, shown
+from cli.terminal import confirm
 from cli.workspace import Workspace
 from processor.ledger.addresses import normalised
 from processor.ledger.settings import LedgerSettings
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+_PATIENCE_S: Final = 3600.0
+"""How long a statement may take, DATABASE_COMMAND_TIMEOUT_S or not: a batch is small, but to find all who mention somebody, or
+to count what is old, means to read everything; and whoever waits can end it."""
+
 app = typer.Typer(no_args_is_help=True, help="Search the history of what was handled, and remove what should not be kept.")
 
 Data = Annotated[Path, typer.Option(help="Folder of `hookline up`, whose ledger is used if DATABASE_URL is not set.")]
@@ -30,7 +35,7 @@ Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many,
 
 
 def _settings(data: Path) -> LedgerSettings:
-    settings, file = LedgerSettings.load(), Workspace(data).ledger
+    settings, file = LedgerSettings.load().model_copy(update={"command_timeout_s": _PATIENCE_S}), Workspace(data).ledger
     if settings.database_url is None and file.exists():
         return settings.model_copy(update={"database_url": f"sqlite:///{file.resolve()}"})
     return settings
@@ -131,8 +136,7 @@ def purge(
     settings, before = _settings(data), moment(older_than, SystemClock().now_ms())
     counts = _ask(settings, lambda engine: removal.count_older(engine, before))
     what = ", ".join(f"{rows} {name}" for name, rows in counts.items())
-    if not yes:
-        typer.confirm(f"Remove {what} from before {shown(before)} UTC?", abort=True)
+    confirm(f"Remove {what} from before {shown(before)} UTC?", yes=yes, refusal=f"Nothing was removed. It would be {what}.")
     removed = dict.fromkeys(counts, 0)
     with Progress(console=Console(stderr=True)) as progress:
         bars = {name: progress.add_task(name, total=rows) for name, rows in counts.items()}
@@ -159,12 +163,12 @@ def forget(
     from processor.ledger import removal
 
     settings = _settings(data)
-    if not yes:
-        typer.confirm(f"Remove everything about {normalised(number)} from the ledger? It cannot be undone", abort=True)
+    question = f"Remove everything about {normalised(number)} from the ledger? It cannot be undone"
+    confirm(question, yes=yes, refusal="Nothing was removed.")
     counts = _ask(settings, lambda engine: removal.forget(engine, number))
     if as_json:
         print_json({"removed": counts})
         return
     typer.echo(f"Removed {', '.join(f'{rows} {name}' for name, rows in counts.items())} from the ledger.")
-    typer.echo("Not touched: what is still in Redis (events not yet handled, dead letters), backups, and Twilio's own records.")
-    typer.echo("Events that are settled from now on are written as before; run this again once none of theirs is left.")
+    typer.echo("Not touched: what is still in Redis (events not yet handled or not yet here, dead letters), backups, Twilio.")
+    typer.echo("Events that come here from now on are written as before; run this again once none of theirs is left in Redis.")

@@ -2,21 +2,26 @@
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from cli.moments import shown
+from cli.terminal import one_line, output, printable
 
 Found = Mapping[str, Any]
 
 _COLUMNS: Final = ("received_at", "kind", "sender", "recipient", "sid", "status", "outcome", "attempts", "error")
 _ERROR_SHOWN: Final = 80
+_MARGIN: Final = "\n" + " " * len("2026-11-25 08:00:00 → ")
+"""Begins each further line of a message, which might pass for a message of its own otherwise."""
+_FORMULA: Final = re.compile(r"[=@\t\r]|[+-](?!\d*$)")
+"""How a text begins that a spreadsheet takes for a formula; a phone number or another number is none."""
 
 
 class Form(StrEnum):
@@ -51,18 +56,21 @@ def print_events(events: Sequence[Found]) -> None:
     table = Table("received (UTC)", "kind", "from", "to", "sid", "status", "outcome", "attempts", "error")
     for event in events:
         cells = [shown(event["received_at"]), *(str(event[name] or "") for name in _COLUMNS[1:])]
-        cells[-1] = cells[-1][:_ERROR_SHOWN]
-        table.add_row(*map(escape, cells))
-    Console().print(table)
+        table.add_row(*(Text(one_line(cell, _ERROR_SHOWN)) for cell in cells))
+    output().print(table)
 
 
 def print_thread(rows: Sequence[Found], one: str) -> None:
     """Print messages and calls as a conversation; those of `one` point to the right."""
-    console = Console()
+    console = output()
     for row in rows:
         arrow = "→" if row["sender"] == one else "←"
-        line = f"[dim]{shown(row['first_at'])}[/] {arrow} {escape(row['sender'] or '?')}: {escape(_said(row))}"
-        console.print(f"{line}  [dim]{escape(_state(row))}[/]", highlight=False, soft_wrap=True)
+        words = f" {arrow} {printable(row['sender'] or '?')}: {_indented(_said(row))}  "
+        console.print(Text.assemble((shown(row["first_at"]), "dim"), words, (printable(_state(row)), "dim")), soft_wrap=True)
+
+
+def _indented(text: str) -> str:
+    return printable(text.replace("\r\n", "\n")).replace("\n", _MARGIN)
 
 
 def _said(row: Found) -> str:
@@ -78,5 +86,4 @@ def _state(row: Found) -> str:
 
 def _plain(value: Any) -> Any:
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
-    # A spreadsheet takes a text that begins so for a formula, and anybody can send one.
-    return f"'{text}" if isinstance(text, str) and text[:1] in ("=", "@", "\t", "\r") else text
+    return f"'{text}" if isinstance(text, str) and _FORMULA.match(text) else text  # anybody can send one

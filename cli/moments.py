@@ -18,7 +18,7 @@ def moment(text: str, now_ms: int) -> int:
 
     """
     if age := _AGO.fullmatch(text.strip()):
-        return now_ms - round(float(age[1]) * _SECONDS[age[2]] * 1000)
+        return now_ms - round(min(float(age[1]) * _SECONDS[age[2]] * 1000, now_ms))  # nothing is older than 1970
     try:
         date = datetime.fromisoformat(text.strip())
     except ValueError:

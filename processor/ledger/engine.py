@@ -1,8 +1,9 @@
 """Connections to the database: SQLAlchemy's engine and pool, set up the same way by whoever uses the ledger."""
 
+import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,16 @@ from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from processor.ledger.errors import translate
+from processor.ledger.errors import translate, unusable
 from processor.ledger.metrics import DATABASE_POOL_CONNECTIONS
 from processor.ledger.pool_gauges import has_none_left
 from processor.ledger.settings import LedgerSettings
 from processor.ledger.url import DatabaseUrl, parse_database_url
-from shared.errors import SettingsError
+from shared.errors import HooklineError, SettingsError
 
 _APPLICATION = "hookline"
+_CLOSE_S = 1.0
+"""SQLAlchemy waits for as long as a command may take, for each connection."""
 _WAITING = DATABASE_POOL_CONNECTIONS.labels("waiting")
 
 
@@ -71,22 +74,32 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         RowRefusedError: if it refused a value.
 
     """
+    meaning: Callable[[BaseException], HooklineError] = unusable
     try:
         with ExitStack() as waiting:
             if has_none_left(engine):
                 waiting.enter_context(_WAITING.track_inprogress())
             async with engine.connect() as connection:
                 waiting.close()
+                meaning = translate
                 async with connection.begin():
                     yield connection
     except Exception as error:
-        raise translate(error) from error
+        raise meaning(error) from error
+
+
+async def close(engine: AsyncEngine) -> None:
+    """Close all connections; a server that does not answer is left after a moment."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSE_S):
+            await engine.dispose()
 
 
 def _connect_args(database: DatabaseUrl, settings: LedgerSettings) -> dict[str, Any]:
     if database.file is not None:
         return {"timeout": settings.connect_timeout_s}
     return {
+        "dsn": f"postgresql://?{database.options}",
         "timeout": settings.connect_timeout_s,
         "command_timeout": settings.command_timeout_s,
         "server_settings": {"application_name": _APPLICATION},

@@ -30,6 +30,8 @@ _MENDED_BY_PEOPLE: Final = {
     "3D000": "There is no such database on the server: create it, or check DATABASE_URL",
     "42501": "The database user lacks a permission ({detail}): grant it, or let the tables' owner " + MIGRATE,
     "42P01": "The ledger's tables are missing: " + MIGRATE,
+    "42704": "The database does not know an option of DATABASE_URL ({detail}): leave it out",
+    "42P07": "The database has tables of the same names that are not the ledger's ({detail}): give the ledger one of its own",
     "42703": "The ledger's tables are not those of this version: " + MIGRATE,
     "25006": "The database is read-only, a standby perhaps: let DATABASE_URL name the primary",
 }
@@ -39,6 +41,7 @@ _SQLITE: Final = {
     "no such table": "The ledger's tables are missing: " + MIGRATE,
     "no such column": "The ledger's tables are not those of this version: " + MIGRATE,
     "has no column": "The ledger's tables are not those of this version: " + MIGRATE,
+    "already exists": "The database has tables of the same names that are not the ledger's: give the ledger a file of its own",
     "unable to open": "The database's file cannot be opened: its folder must be there and writable; check DATABASE_URL",
     "readonly": "The database's file may not be written: check its owner and permissions",
     "not a database": "The file that DATABASE_URL names is no SQLite database: name another one",
@@ -54,13 +57,24 @@ def translate(error: BaseException) -> HooklineError:
     """Give what `error`, raised by SQLAlchemy, a driver or the network, means. Values of rows are never quoted."""
     if isinstance(error, HooklineError):
         return error
-    cause = getattr(error, "orig", None) or error
-    state = getattr(cause, "sqlstate", None) or getattr(cause.__cause__, "sqlstate", None) or ""
+    cause, state = _cause_of(error)
     if is_about_a_row(error, cause, state):
         return RowRefusedError(f"{type(cause).__name__} {state}".strip())
+    return unusable(error)
+
+
+def unusable(error: BaseException) -> DatabaseUnavailableError:
+    """Give what `error` means if no row can be at fault, since none was sent."""
+    cause, state = _cause_of(error)
     if message := _for_people(cause, state):
         return DatabaseUnavailableError(message, waits=True)
     return DatabaseUnavailableError(f"The database does not answer as it should: {_what(error, cause)}")
+
+
+def _cause_of(error: BaseException) -> tuple[BaseException, str]:
+    """Give the driver's own error, and its SQLSTATE, "" if it has none."""
+    cause = getattr(error, "orig", None) or error
+    return cause, getattr(cause, "sqlstate", None) or getattr(cause.__cause__, "sqlstate", None) or ""
 
 
 def is_about_a_row(error: BaseException, cause: BaseException, state: str) -> bool:
@@ -97,7 +111,7 @@ def _what(error: BaseException, cause: BaseException) -> str:
     if isinstance(cause, TimeoutError):
         return "it took too long"
     if isinstance(cause, OSError):
-        return cause.strerror or type(cause).__name__
+        return cause.strerror or _first_line(str(cause)) or type(cause).__name__
     return _first_line(str(cause)) or type(cause).__name__
 
 

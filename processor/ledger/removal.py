@@ -16,6 +16,12 @@ Progress = Callable[[str, int], None]
 _BATCH: Final = 1000
 _AGES: Final = {"events": events.c.received_at, "messages": messages.c.last_at, "calls": calls.c.last_at}
 _KEYS: Final = {"events": events.c.id, "messages": messages.c.sid, "calls": calls.c.sid}
+_TEXTS: Final = {
+    "events": ("key", "error", "params"),
+    "messages": ("sender", "recipient", "body", "media"),
+    "calls": ("sender", "recipient"),
+}
+"""Where an address may stand among other things: in what somebody wrote, or as a part of a SIP address."""
 _TELLING: Final = 7
 """A shorter address, such as a short code, stands in too many texts by chance."""
 
@@ -53,8 +59,8 @@ async def purge(engine: AsyncEngine, before: int, progress: Progress) -> None:
 async def forget(engine: AsyncEngine, address: str) -> dict[str, int]:
     """Remove every row that is about `address`, or mentions it; gives how many of each table.
 
-    Those are messages and calls from and to it, all events about these, such as recordings, and events that have it anywhere in
-    their parameters.
+    Those are messages and calls from and to it, or that mention it, all events about these, such as recordings, and events that
+    have it anywhere in their parameters.
 
     Raises:
         DatabaseUnavailableError: if the database cannot be used now. What was removed before stays removed: do it again.
@@ -64,24 +70,27 @@ async def forget(engine: AsyncEngine, address: str) -> dict[str, int]:
     sids: list[str] = []
     removed = {}
     for name, table in (("messages", messages), ("calls", calls)):
-        own = await _find(engine, table.c.sid, or_(table.c.sender == whose, table.c.recipient == whose))
+        own = await _find(engine, table.c.sid, _is_about(table, whose))
         sids += own
         removed[name] = own
-    found = dict.fromkeys(await _find(engine, events.c.id, _mentions(whose)))
+    found = dict.fromkeys(await _find(engine, events.c.id, _is_about(events, whose)))
     for some in _pieces(sids):
         found |= dict.fromkeys(await _find(engine, events.c.id, or_(events.c.sid.in_(some), events.c.parent_sid.in_(some))))
     counts = {"events": await _remove(engine, events, events.c.id, list(found))}
     for name, table in (("messages", messages), ("calls", calls)):
         counts[name] = await _remove(engine, table, table.c.sid, removed[name])
+    if engine.dialect.name == "sqlite":  # whose log still has what was written
+        async with transaction(engine) as connection:
+            await connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
     return counts
 
 
-def _mentions(whose: str) -> ColumnElement[bool]:
-    about: list[ColumnElement[bool]] = [events.c.sender == whose, events.c.recipient == whose]
+def _is_about(table: Table, whose: str) -> ColumnElement[bool]:
+    about: list[ColumnElement[bool]] = [table.c.sender == whose, table.c.recipient == whose]
     bare = whose.removeprefix("+")
     if len(bare) >= _TELLING:
-        texts = (events.c.key, events.c.error, cast(events.c.params, Text))
-        about += [func.lower(column).contains(bare, autoescape=True) for column in texts]
+        texts = (cast(table.c[name], Text) for name in _TEXTS[table.name])
+        about += [func.lower(text).contains(bare, autoescape=True) for text in texts]
     return or_(*about)
 
 

@@ -6,10 +6,10 @@ from typing import Final
 from aiojobs import Job
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from processor.ledger.errors import DatabaseUnavailableError
 from processor.ledger.metrics import LEDGER_REMOVED
 from processor.ledger.removal import purge
 from shared.clock import Clock
+from shared.errors import HooklineError
 from shared.logs import Logger
 from shared.service import Supervisor
 
@@ -45,7 +45,7 @@ class Retention:
         """Remove what is too old now, if that is ours to do.
 
         Raises:
-            DatabaseUnavailableError: if the database cannot be used now.
+            HooklineError: if the database cannot be used now, or refuses to remove something that others refer to.
 
         """
         if _FIRST in self._owned():
@@ -57,6 +57,6 @@ class Retention:
         while True:
             try:
                 await self.pass_once()
-            except DatabaseUnavailableError as error:
+            except HooklineError as error:
                 self._logger.warning("old history could not be removed", error=str(error))
             await self._clock.sleep(_INTERVAL_S)

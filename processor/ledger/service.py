@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Final
 
-from processor.ledger.engine import database_of, make_engine, prepare_file
+from processor.ledger.engine import close, database_of, make_engine, prepare_file
 from processor.ledger.errors import DatabaseUnavailableError
 from processor.ledger.pool_gauges import count_waiting, show_pool
 from processor.ledger.retention import Retention
@@ -70,7 +70,7 @@ class Ledger:
             await self._retention.stop()
         await self._writer.stop()
         await self._writer.flush(partitions, _FLUSH_S)
-        await self._engine.dispose()
+        await close(self._engine)
 
     @property
     def fill(self) -> float:

@@ -12,15 +12,19 @@ _DIALECTS: Final = {
     "sqlite": ("sqlite+aiosqlite", "aiosqlite"),
     "sqlite+aiosqlite": ("sqlite+aiosqlite", "aiosqlite"),
 }
+_SQLALCHEMYS: Final = "prepared_statement_cache_size"
+"""The one option that is not for the driver, which reads the others as libpq does."""
+_PASSWORDS: Final = frozenset({"password", "sslpassword"})
 _EXAMPLES: Final = "write postgresql://user:password@host:port/database or sqlite:///path/to/ledger.db"
 
 
 class DatabaseUrl(NamedTuple):
-    """A database. `url` is SQLAlchemy's, `file` the path of SQLite's, None for a server."""
+    """A database. `url` is SQLAlchemy's, `file` the path of SQLite's, None for a server; `options` go to the driver."""
 
     url: str
     file: str | None
     secrets: tuple[str, ...]
+    options: str = ""
 
 
 def parse_database_url(text: str) -> DatabaseUrl:
@@ -59,11 +63,12 @@ def _postgresql(dialect: str, text: str) -> DatabaseUrl:
         )
     if not parts.path.strip("/"):
         raise ValueError(f"it names no database; {_EXAMPLES}")
-    # libpq calls it sslmode, asyncpg ssl; everybody has the former at hand.
-    options = [("ssl" if name == "sslmode" else name, value) for name, value in parse_qsl(parts.query)]
-    whole = parts._replace(scheme=dialect, query=urlencode(options), fragment="")
-    secrets = {parts.password or "", unquote(parts.password or "")} - {""}
-    return DatabaseUrl(urlunsplit(whole), None, tuple(sorted(secrets)))
+    options = parse_qsl(parts.query)
+    own = [(name, value) for name, value in options if name == _SQLALCHEMYS]
+    drivers = [("sslmode" if name == "ssl" else name, value) for name, value in options if name != _SQLALCHEMYS]
+    whole = parts._replace(scheme=dialect, query=urlencode(own), fragment="")
+    secrets = {parts.password or "", unquote(parts.password or ""), *(value for name, value in options if name in _PASSWORDS)}
+    return DatabaseUrl(urlunsplit(whole), None, tuple(sorted(secrets - {""})), urlencode(drivers))
 
 
 def _require(*modules: str) -> None:

@@ -32,6 +32,8 @@ _IDLE_S: Final = 0.25
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 _BYTES: Final = 8 * 1024 * 1024
 """About how much is held in memory at once: bodies may have 1 MiB each."""
+_FIRST: Final = 32
+"""How many are read at first, until it is known how large they are."""
 _BUILT_AT_ONCE: Final = 50
 
 
@@ -77,7 +79,7 @@ class Writer:
         self._failures = 0
         self._behind: dict[int, str] = {}
         """By partition, the last entry that was set aside; those before it are set aside, too."""
-        self._most = limits.batch
+        self._most = min(limits.batch, _FIRST)
         self._full = 0
         """How many partitions had all that was asked of them; 0 while none had, so that any may have as much next."""
         self._job: Job[None] | None = None
@@ -123,6 +125,8 @@ class Writer:
         items = await self._items(entries)
         refused = await self._write(items)
         await self._streams.remove(item.entry for item in items if item.name not in refused)
+        # Not before: what is behind them is read no more, so nothing that is to be removed may be left there.
+        self._behind |= {item.entry.partition: item.entry.id for item in items if item.name in refused}
         await give_way(self._clock.monotonic() - began, self._clock)
         return len(items)
 
@@ -133,7 +137,7 @@ class Writer:
     async def _step(self) -> float:
         """Move one batch; gives the seconds to wait until the next."""
         try:
-            moved = await self.pass_once()
+            await self.pass_once()
         except BreakerOpenError:
             return max(0.01, self._breaker.seconds_to_probe())
         except DatabaseUnavailableError as error:
@@ -143,7 +147,7 @@ class Writer:
         if self._problem:
             self._logger.info("the ledger's database is well again")
         self._problem, self._failures = None, 0
-        return 0 if moved >= self._limits.batch // 2 else _IDLE_S
+        return 0 if self._full else _IDLE_S
 
     def _note(self, error: DatabaseUnavailableError) -> float:
         if self._problem is None or (error.waits and str(error) != self._problem):
@@ -151,6 +155,7 @@ class Writer:
         self._problem = str(error)
         self._failures += 1
         self._verified = False  # whatever comes back may have other tables
+        self._most = max(1, self._most // 4)  # half of what was read: else what took too long would take too long again
         return min(_FIRST_PAUSE_S * 2.0 ** min(self._failures, 10), _LONGEST_PAUSE_S) * (1 - random() / 2)  # noqa: S311
 
     async def _verify(self) -> None:
@@ -212,7 +217,6 @@ class Writer:
         except RowRefusedError as error:
             self._logger.error("the database refuses an event, which stays in Redis", event_id=event_id, error=str(error))
             LEDGER_EVENTS.labels("set_aside").inc()
-            self._behind[item.entry.partition] = item.entry.id
             return {item.name}
         self._logger.error("the database takes an event only without its content", event_id=event_id, error=str(refused))
         LEDGER_EVENTS.labels("stripped").inc()

@@ -15,6 +15,7 @@ from cli.main import app
 from processor.ledger.store import Store
 from shared.errors import HooklineError, SettingsError
 from tests.support.ledger import PERSON, SHOP, call, ledger_settings, message, rows, settled, status
+from tests.support.postgres_server import PostgresServer
 
 Run = Callable[..., Result]
 
@@ -73,6 +74,23 @@ def test_conversation_is_a_thread(filled: Run) -> None:
     assert [row["sid"] for row in json.loads(filled("conversation", SHOP, PERSON, "--json").output)] == ["SM1", "SM2", "CA1"]
 
 
+def test_nobody_steers_a_terminal_or_a_spreadsheet(run: Run, tmp_path: Path) -> None:
+    """What a stranger writes can neither pass for something else that was said, nor be more than text."""
+    file = tmp_path / "var" / "ledger.db"
+    file.parent.mkdir()
+    file.touch()
+    run("migrate")
+    body = f"hi\x1b[2J\n2025-06-15 15:06:40 ← {SHOP}: your refund is on its way"
+    batch = rows(message("SM1", body), message("SM2", sender="\x1b[31mred", recipient="-1+cmd()"))
+    with_engine(ledger_settings(f"sqlite:///{file}"), lambda engine: Store(engine).write(batch))
+    first, second = run("conversation", PERSON, SHOP).output.splitlines()
+    assert first.endswith(f"{PERSON}: hi\\x1b[2J")
+    assert second.startswith(" " * 20)
+    assert "\x1b" not in run("search").output
+    (line,) = csv.DictReader(StringIO(run("search", "--sid", "SM2", "--csv").output))
+    assert line["recipient"] == "'-1+cmd()"
+
+
 def test_conversation_as_csv(filled: Run) -> None:
     """Messages and calls have columns of their own; each line has all."""
     lines = list(csv.DictReader(StringIO(filled("conversation", PERSON, SHOP, "--csv").output)))
@@ -85,9 +103,9 @@ def test_conversation_as_csv(filled: Run) -> None:
 
 def test_purge_asks_and_tells(filled: Run) -> None:
     """Nothing is removed without a yes; then it says how much was."""
-    refused = CliRunner().invoke(app, ["ledger", "purge", "--older-than", "1d"], input="n\n")
-    assert refused.exit_code == 1
-    assert "Remove 4 events, 2 messages, 1 calls" in refused.output
+    refused = filled("purge", "--older-than", "1d")
+    assert "Nothing was removed. It would be 4 events, 2 messages, 1 calls." in str(refused.exception)
+    assert "add --yes" in str(filled("forget", PERSON, "--json").exception)
     assert len(json.loads(filled("search", "--json").output)) == 4
     assert "Removed 4 events, 2 messages, 1 calls." in filled("purge", "--older-than", "1d", "--yes").output
     assert json.loads(filled("search", "--json").output) == []
@@ -123,6 +141,14 @@ def test_mistakes_are_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, url: s
     assert told in str(error)
     assert "s3cr3t" not in str(error)
     assert isinstance(error, SettingsError) or "\n" not in str(error)
+
+
+def test_command_takes_its_time(run: Run, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a batch may take in the database is no limit to who looks through years of history."""
+    monkeypatch.setenv("DATABASE_URL", postgres_server.new_database())
+    monkeypatch.setenv("DATABASE_COMMAND_TIMEOUT_S", "0.00001")
+    assert "before: none" in run("migrate").output
+    assert "Removed 0 events, 0 messages, 0 calls" in run("forget", PERSON, "--yes").output
 
 
 def test_since_that_is_no_moment(filled: Run) -> None:

@@ -1,18 +1,22 @@
 """What can be found in the ledger, and what is gone once it was removed: the contract, on SQLite and on PostgreSQL."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from processor.ledger.engine import make_engine
 from processor.ledger.removal import count_older, forget, purge
 from processor.ledger.retention import DAY_MS, Retention
 from processor.ledger.search import Query, conversation, search, search_statement
 from processor.ledger.store import Store
-from tests.support.ledger import PERSON, SHOP, START_MS, call, content, message, rows, settled, status
+from shared.service import Supervisor
+from tests.support.ledger import PERSON, SHOP, START_MS, call, content, ledger_settings, message, rows, settled, status
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
+from tests.support.waiting import until
 
 ON_UVLOOP = True
 OTHER = "+14155550999"
@@ -120,15 +124,53 @@ async def test_retention_is_kept_by_one(filled: AsyncEngine, logbook: Logbook) -
     assert len(await content(filled, "events")) == 4
 
 
+async def test_retention_survives_a_refusal(filled: AsyncEngine, logbook: Logbook) -> None:
+    """A database that does not let history go, since tables of the user's own refer to it, ends nothing but the removal."""
+    await refuse_removal(filled)
+    clock, supervisor = ManualClock(START_MS + 2 * DAY_MS), Supervisor(logbook.logger)
+    retention = Retention(filled, 1, lambda: [0], clock, logbook.logger)
+    await retention.start(supervisor)
+    await clock.advance(10)
+    await until(lambda: logbook.find("old history could not be removed"), "it is told")
+    await retention.stop()
+    await supervisor.close()
+    assert supervisor.failure is None
+    assert len(await content(filled, "events")) == 8
+
+
+async def refuse_removal(database: AsyncEngine) -> None:
+    async with database.begin() as connection:
+        if database.dialect.name == "sqlite":
+            raised = "SELECT RAISE(ABORT, 'refused')"
+            await connection.execute(text(f"CREATE TRIGGER kept BEFORE DELETE ON events BEGIN {raised}; END"))
+        else:
+            await connection.execute(text("CREATE TABLE own (event varchar REFERENCES events (id))"))
+            await connection.execute(text("INSERT INTO own SELECT id FROM events"))
+
+
 async def test_forgetting_a_person(filled: AsyncEngine) -> None:
     """Nothing is left that is about the person or mentions them, and nobody else misses anything."""
     mentions = settled("taskrouter.task.created", {"TaskAttributes": f'{{"caller": "{PERSON}"}}', "TaskSid": "WT1"})
     bystander = settled("taskrouter.task.created", {"TaskAttributes": "{}", "TaskSid": "WT2"})
-    await Store(filled).write(rows(mentions, bystander))
-    assert await forget(filled, "+1 415-555-0123") == {"events": 7, "messages": 3, "calls": 1}
+    told = message("SM5", f"call {PERSON[1:]}", sender=OTHER)
+    dialled = call("CA5", "completed", sender=f"sip:{PERSON}@pbx.example.com")
+    await Store(filled).write(rows(mentions, bystander, told, dialled))
+    assert await forget(filled, "+1 415-555-0123") == {"events": 9, "messages": 4, "calls": 2}
     left = [row for table in ("events", "messages", "calls") for row in await content(filled, table)]
     assert PERSON[1:] not in str(left)
     assert await forget(filled, PERSON) == {"events": 0, "messages": 0, "calls": 0}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # PostgreSQL overwrites what was removed when it vacuums
+async def test_forgotten_is_gone_from_the_files(filled: AsyncEngine) -> None:
+    """SQLite's files have nothing of the person any more, while others have the database open."""
+    files = list(Path(filled.url.database or "").parent.glob("*.db*"))
+    assert PERSON.encode() in b"".join(file.read_bytes() for file in files)
+    other = make_engine(ledger_settings(f"sqlite:///{filled.url.database}"))
+    assert await content(other, "events")
+    await forget(filled, PERSON)
+    assert PERSON.encode() not in b"".join(file.read_bytes() for file in files)
+    await other.dispose()
 
 
 async def test_forgetting_takes_nobody_else(filled: AsyncEngine) -> None:

@@ -9,12 +9,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from processor.ledger import schema
 from processor.ledger.bodies import Bodies
-from processor.ledger.engine import make_engine
+from processor.ledger.engine import close, make_engine
 from processor.ledger.errors import DatabaseUnavailableError, RowRefusedError
 from processor.ledger.migrate import configuration, migrate
 from processor.ledger.rows import bare
@@ -146,6 +146,18 @@ async def test_message_has_its_latest_status(database: AsyncEngine) -> None:
             "first_at": START_MS + 10,
             "last_at": START_MS + 40,
         }
+
+
+async def test_timeline_has_the_earliest_of_each_status(database: AsyncEngine) -> None:
+    """A status that is heard of twice was there when it was heard of first, whichever is written first."""
+    odd = 'it\'s "odd".$[0]'
+    heard = [status("SM1", name, at=at) for name in ("sent", odd) for at in (30, 10, 20)]
+    for order in (heard, heard[::-1], heard[1:4]):
+        await Store(database).write(rows(*order))
+        (row,) = await content(database, "messages")
+        times = row["timeline"]
+        assert set(times) <= {"sent", odd}
+    assert times == {"sent": START_MS + 10, odd: START_MS + 10}
 
 
 async def test_error_code_belongs_to_the_latest_status(database: AsyncEngine) -> None:
@@ -291,6 +303,40 @@ async def test_server_that_cannot_be_used(postgres_server: PostgresServer, chang
     await engine.dispose()
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("application_name=shop&sslmode=disable", None),
+        ("nosuch=1", r"does not know an option of DATABASE_URL \(.*nosuch"),
+        ("sslmode=some", "`sslmode` parameter must be one of"),
+        ("sslmode=require", "rejected SSL upgrade"),
+    ],
+)
+async def test_options_of_the_url(postgres_server: PostgresServer, options: str, told: str | None) -> None:
+    """Options are libpq's; a wrong one is a wrong setting, and never taken for a row that is refused."""
+    engine = make_engine(ledger_settings(f"{postgres_server.new_database()}?{options}"))
+    if told is None:
+        await migrate(engine)
+        await Store(engine).write(rows(message("SM1")))
+    else:
+        with pytest.raises(DatabaseUnavailableError, match=told):
+            await Store(engine).write(rows(message("SM1")))
+    await engine.dispose()
+
+
+async def test_tables_of_somebody_else(database_url: str) -> None:
+    """A database that has other tables of these names is left as it is."""
+    engine = make_engine(ledger_settings(database_url))
+    async with engine.begin() as connection:
+        await connection.execute(text("CREATE TABLE messages (id integer)"))
+    with pytest.raises(DatabaseUnavailableError, match=r"not the ledger's.*of its own") as caught:
+        await migrate(engine)
+    assert caught.value.waits
+    async with engine.connect() as connection:
+        assert await connection.run_sync(lambda own: inspect(own).get_table_names()) == ["messages"]
+    await engine.dispose()
+
+
 async def test_missing_permission(postgres_server: PostgresServer) -> None:
     """A user who may not write is told so, and which permission it was."""
     url = postgres_server.new_database()
@@ -306,6 +352,17 @@ async def test_missing_permission(postgres_server: PostgresServer) -> None:
         await Store(reader).write(rows(message("SM1")))
     await reader.dispose()
     await owner.dispose()
+
+
+async def test_closing_waits_for_nobody(own_postgres: PostgresServer) -> None:
+    """A server that stalls holds up no shutdown."""
+    engine = make_engine(ledger_settings(own_postgres.new_database(), DATABASE_COMMAND_TIMEOUT_S="3600"))
+    await migrate(engine)
+    own_postgres.pause()
+    try:
+        await close(engine)
+    finally:
+        own_postgres.resume()
 
 
 async def test_file_that_cannot_be_used(tmp_path: object) -> None:

@@ -24,6 +24,7 @@ from shared.breaker import Breaker, State
 from shared.broker.connection import RedisConnectionManager
 from shared.broker.ledger import LedgerStreams
 from shared.clock import SystemClock
+from shared.errors import BrokerUnavailableError
 from shared.event import BODY_FIELD, TEXT_FIELDS, text_values
 from shared.service import Supervisor
 from tests.support.ledger import content, ledger_settings, message
@@ -55,13 +56,17 @@ def put(redis_client: "redis.Redis") -> Put:
 def make(broker: RedisConnectionManager, logbook: Logbook) -> Callable[[AsyncEngine], Writer]:
     """Give a maker of writers for the owned partitions."""
 
-    def make(engine: AsyncEngine, timeout_s: float = 10, breaker: Breaker | None = None) -> Writer:
+    def make(engine: AsyncEngine, timeout_s: float = 10, breaker: Breaker | None = None, batch: int = BATCH) -> Writer:
         clock = SystemClock()
-        guard = breaker or Breaker("database", clock, logbook.logger, fail_max=3)
-        limits = Limits(BATCH, timeout_s, Bodies.KEEP)
+        guard = breaker or Breaker("database", clock, logbook.logger, fail_max=3, counts=is_outage)
+        limits = Limits(batch, timeout_s, Bodies.KEEP)
         return Writer(LedgerStreams(broker), Store(engine), guard, lambda: OWNED, limits, clock, logbook.logger)
 
     return make
+
+
+def is_outage(error: BaseException) -> bool:
+    return isinstance(error, DatabaseUnavailableError)
 
 
 def waiting(client: "redis.Redis") -> int:
@@ -166,6 +171,48 @@ async def test_what_is_never_taken_is_set_aside(
     assert await sids(database) == ["SM1", "SM2", "SM3"]
 
 
+async def test_nothing_is_left_behind_what_is_set_aside(
+    database: AsyncEngine, put: Put, make: Any, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was written before an event that is set aside leaves Redis, even if the first removal was lost."""
+    async with database.begin() as connection:
+        await connection.execute(text("CREATE UNIQUE INDEX only_two ON events (account, attempts)"))
+    for sid in ("SM1", "SM2"):
+        put(sid)
+
+    async def lose(*_: object) -> None:
+        raise BrokerUnavailableError("cut")
+
+    writer = make(database)
+    with monkeypatch.context() as patch:
+        patch.setattr(LedgerStreams, "remove", lose)
+        with pytest.raises(BrokerUnavailableError):
+            await writer.pass_once()
+    assert waiting(redis_client) == 2
+    await writer.pass_once()
+    assert await sids(database) == ["SM1"]
+    assert waiting(redis_client) == 1
+
+
+async def test_few_are_read_before_their_size_is_known(database: AsyncEngine, put: Put, make: Any) -> None:
+    """A start among events of 1 MiB must not take a batch of them into memory: it would die of them, and start again."""
+    for number in range(100):
+        put(f"SM{number:02}")
+    writer = make(database, batch=1000)
+    moved = []
+    while found := await writer.pass_once():
+        moved.append(found)
+    assert moved[0] <= 32
+    assert sum(moved) == 100
+
+
+async def test_idle_writer_waits(database: AsyncEngine, put: Put, make: Any) -> None:
+    """Whoever has moved all waits for more, with a batch of one as well; whoever has not goes on at once."""
+    writer = make(database, batch=1)
+    put("SM1")
+    assert [await writer._step() > 0 for _ in range(2)] == [False, True]
+
+
 async def test_without_tables_it_waits_for_somebody_to_migrate(
     database_url: str, put: Put, make: Any, logbook: Logbook, redis_client: "redis.Redis"
 ) -> None:
@@ -214,6 +261,28 @@ async def test_server_that_goes_and_comes(
     await supervisor.close()
     assert sorted(await sids(engine)) == sorted(f"SM{number}" for number in range(1, 60))
     assert len(await content(engine, "events")) == 59
+    await engine.dispose()
+
+
+async def test_database_too_slow_for_a_batch_gets_fewer(
+    postgres_server: PostgresServer, put: Put, make: Any, logbook: Logbook, redis_client: "redis.Redis"
+) -> None:
+    """What does not finish in time is not tried as it is for ever: a slow database takes its history in smaller pieces."""
+    engine = make_engine(ledger_settings(postgres_server.new_database()))
+    await migrate(engine)
+    async with engine.begin() as connection:
+        wait = "BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END"
+        await connection.execute(text(f"CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS '{wait}'"))
+        await connection.execute(text("CREATE TRIGGER wait BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION wait()"))
+    for number in range(BATCH):
+        put(f"SM{number:02}")
+    writer, supervisor = make(engine, 0.15), Supervisor(logbook.logger)
+    await writer.start(supervisor)
+    await until(lambda: not waiting(redis_client), "all is written")
+    await writer.stop()
+    await supervisor.close()
+    assert logbook.find("the ledger waits for its database")
+    assert len(await content(engine, "events")) == BATCH
     await engine.dispose()
 
 

@@ -199,7 +199,8 @@ class PostgresServer:
     def _signal_all(self, number: signal.Signals) -> None:
         assert self._process is not None
         for pid in [self._process.pid, *self._children()]:
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
 
 def _exists(user: str) -> bool:

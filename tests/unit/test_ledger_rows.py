@@ -86,11 +86,14 @@ def test_missing_driver_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_url_as_sqlalchemy_wants_it() -> None:
-    """The driver is ours to name, and libpq's name of an option is understood."""
-    found = parse_database_url("postgres://u:p%40ss@host/ledger?sslmode=require")
-    assert found.url == "postgresql+asyncpg://u:p%40ss@host/ledger?ssl=require"
-    assert found.secrets == ("p%40ss", "p@ss")
-    assert parse_database_url("sqlite:////data/ledger.db") == ("sqlite+aiosqlite:////data/ledger.db", "/data/ledger.db", ())
+    """The driver is ours to name, and options are the driver's, but for SQLAlchemy's own."""
+    found = parse_database_url(
+        "postgres://u:p%40ss@host/ledger?sslmode=require&prepared_statement_cache_size=0&sslpassword=x%20y"
+    )
+    assert found.url == "postgresql+asyncpg://u:p%40ss@host/ledger?prepared_statement_cache_size=0"
+    assert found.options == "sslmode=require&sslpassword=x+y"
+    assert found.secrets == ("p%40ss", "p@ss", "x y")
+    assert parse_database_url("sqlite:////data/ledger.db") == ("sqlite+aiosqlite:////data/ledger.db", "/data/ledger.db", (), "")
 
 
 def entry(fields: list[bytes], **more: str) -> LedgerEntry:
