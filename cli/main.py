@@ -51,8 +51,8 @@ def hookline() -> None:
     """Receives Twilio webhooks in milliseconds, loses none, and runs your handler for each."""
 
 
-def main() -> None:
-    """Run the command line; a person's mistakes end in one line and exit code 1."""
+def run() -> None:
+    """Run the command line; a person's mistakes end in one line and exit code 1. `cli.start` calls it."""
     try:
         app()
     except HooklineError as error:

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from cli.addresses import is_loopback
+from cli.exit_codes import INTERRUPTED
 from cli.sendable import SENDGRID, SHORT, Recipe, Sendable, find, names, numbers
 from cli.sendgrid_key import SendGridKey
 from cli.signing import SignedRequest, sign_webhook
@@ -25,7 +26,6 @@ from shared.errors import HooklineError
 from shared.samples.sids import RECIPIENT, SENDER
 from shared.samples.webhook import Webhook
 
-_INTERRUPTED: Final = 130
 _AT_ONCE: Final = 10
 _GREETING: Final = "Hello from hookline send"
 _NOT_STORED: Final = "The webhook was not accepted, and nothing was stored."
@@ -96,7 +96,7 @@ def send(
     outcome, interrupted = _run(lambda number: sign(recipe.make(number)), target, plan, quiet=as_json)
     _report(outcome, plan, as_json=as_json)
     if interrupted:
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
     _judge(outcome, target, remedies)
 
 

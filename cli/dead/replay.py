@@ -14,10 +14,11 @@ from cli.dead.options import selecting
 from cli.dead.plan import Plan
 from cli.dead.replayer import Replayer
 from cli.dead.selection import Selection
+from cli.exit_codes import INTERRUPTED
 from cli.interrupts import until_interrupted
 from cli.progress import meter
 from cli.reach import DataFolder, Reach, find_settings, reach
-from cli.terminal import INTERRUPTED, confirm, end, output
+from cli.terminal import confirm, end, output
 from cli.veil import Veil
 from shared.broker.dead import DeadLetters, Replayed
 from shared.broker.search import server_time_ms

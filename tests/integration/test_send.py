@@ -22,7 +22,7 @@ from tests.support.waiting import PATIENCE_S, until
 from tests.support.webhooks import PUBLIC_URL, TOKEN
 
 _ROOT = Path(__file__).parents[2]
-_COMMAND = "from cli.main import main; main()"
+_COMMAND = "from cli.start import main; main()"
 
 
 async def send(folder: Path, ingress: LocalIngress | None, *words: str, given: str = "") -> tuple[int, str, str]:
