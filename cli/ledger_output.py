@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.moments import shown
+from cli.terminal import printable
 
 Found = Mapping[str, Any]
 
@@ -52,7 +53,7 @@ def print_events(events: Sequence[Found]) -> None:
     for event in events:
         cells = [shown(event["received_at"]), *(str(event[name] or "") for name in _COLUMNS[1:])]
         cells[-1] = cells[-1][:_ERROR_SHOWN]
-        table.add_row(*map(escape, cells))
+        table.add_row(*map(_harmless, cells))
     Console().print(table)
 
 
@@ -61,8 +62,14 @@ def print_thread(rows: Sequence[Found], one: str) -> None:
     console = Console()
     for row in rows:
         arrow = "→" if row["sender"] == one else "←"
-        line = f"[dim]{shown(row['first_at'])}[/] {arrow} {escape(row['sender'] or '?')}: {escape(_said(row))}"
-        console.print(f"{line}  [dim]{escape(_state(row))}[/]", highlight=False, soft_wrap=True)
+        sender, said, state = (_harmless(text) for text in (row["sender"] or "?", _said(row), _state(row)))
+        line = f"[dim]{shown(row['first_at'])}[/] {arrow} {sender}: {said}"
+        console.print(f"{line}  [dim]{state}[/]", highlight=False, soft_wrap=True)
+
+
+def _harmless(text: str) -> str:
+    """Give `text`, which anybody may have sent, so that it neither steers the terminal nor looks like another line."""
+    return escape(printable(text).replace("\n", "\n    "))
 
 
 def _said(row: Found) -> str:
