@@ -47,7 +47,7 @@ def replay(
     selection: Selection,
     ids: Ids = None,
     everything: Everything = False,
-    rate: Annotated[float, typer.Option(min=0.1, help="Letters per second.")] = 100.0,
+    rate: Annotated[float, typer.Option(min=0.1, max=1_000_000, help="Letters per second.")] = 100.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many it would be, with a sample.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Those that cannot be decoded, too.")] = False,
