@@ -117,12 +117,12 @@ def _read(json_body: str | None, param: Sequence[str] | None) -> bytes | None:
         return None
     if param:
         raise SendError("--json-body is the whole body, so --param has no place in it.")
-    text = sys.stdin.read() if json_body == "-" else json_body
+    given = sys.stdin.buffer.read() if json_body == "-" else json_body.encode()
     try:
-        json.loads(text)
+        json.loads(given)
     except (ValueError, RecursionError) as error:
         raise SendError(f"What --json-body gives is not JSON: {error}.") from None
-    return text.encode()
+    return given
 
 
 def _signer(what: Sendable, target: Target, token: str, data: Path) -> tuple[Sign, Mapping[str, str]]:
