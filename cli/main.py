@@ -48,7 +48,10 @@ app = typer.Typer(
 
 @app.callback()
 def hookline() -> None:
-    """Receives Twilio webhooks in milliseconds, loses none, and runs your handler for each."""
+    """Receives Twilio webhooks in milliseconds, loses none, and runs your handler for each.
+
+    Example: `hookline up`, and in a second terminal `hookline send message --body hello`
+    """
 
 
 def run() -> None:
