@@ -161,12 +161,14 @@ async def test_status_shows_warnings(machine: Machine) -> None:
 
 
 async def test_status_with_nothing_running(machine: Machine) -> None:
-    """Where nothing runs, one line says what to do, and --json is still JSON for whoever reads it."""
+    """Where nothing runs, it says what to do, whether Redis is away, too, and --json is still JSON for whoever reads it."""
     nowhere = {"REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
     code, output = await machine.run("status", **nowhere)
     assert code == 1
-    assert output.count("\n") == 1
-    assert output.startswith("hookline: No service of Hookline's answers here")
+    first, service, broker = output.splitlines()
+    assert first == "hookline: 2 problems:"
+    assert service.startswith("  - No service of Hookline's answers here")
+    assert broker.startswith("  - Redis cannot be reached")
     code, output = await machine.run("status", "--json", **nowhere)
     assert code == 1
     assert '"topics": {}' in output
