@@ -26,7 +26,10 @@ _PATIENCE_S: Final = 3600.0
 """How long a statement may take, DATABASE_COMMAND_TIMEOUT_S or not: a batch is small, but to find all who mention somebody, or
 to count what is old, means to read everything; and whoever waits can end it."""
 
-app = typer.Typer(no_args_is_help=True, help="Search the history of what was handled, and remove what should not be kept.")
+_CODES: Final = "Exit codes: 0 done, also if nothing was found. 1 not done, and why. 2 the command line is wrong. 130 Ctrl-C."
+_NOTHING: Final = "Nothing was removed."
+
+app = typer.Typer(no_args_is_help=True)
 
 Data = Annotated[Path, typer.Option(help="Folder of `hookline up`, whose ledger is used if DATABASE_URL is not set.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print it for programs, as one JSON document.")]
@@ -52,7 +55,15 @@ def _ask(settings: LedgerSettings, work: "Callable[[AsyncEngine], Awaitable[Resu
     return with_engine(settings, ask)
 
 
-@app.command()
+@app.callback()
+def about() -> None:
+    """Search the history of what was handled, and remove what should not be kept.
+
+    Example: hookline ledger search --status undelivered --since 1d
+    """
+
+
+@app.command(epilog=_CODES)
 def migrate(data: Data = Path("var")) -> None:
     """Make the tables, or bring them to the form of this version. Running it again does no harm.
 
@@ -66,7 +77,7 @@ def migrate(data: Data = Path("var")) -> None:
     typer.echo(f"{now}, as before." if before == REVISION else f"{now}; before: {before or 'none'}.")
 
 
-@app.command("search")
+@app.command("search", epilog=_CODES)
 def find(
     number: Annotated[str | None, typer.Option(help="From or to this number or address, however it is written.")] = None,
     sid: Annotated[str | None, typer.Option(help="About this message, call, recording, conversation ...")] = None,
@@ -96,7 +107,7 @@ def find(
             print_events(found)
 
 
-@app.command("conversation")
+@app.command("conversation", epilog=_CODES)
 def thread(
     one: Annotated[str, typer.Argument(metavar="FROM", help="A number or address.")],
     other: Annotated[str, typer.Argument(metavar="TO", help="Another one.")],
@@ -121,10 +132,11 @@ def thread(
             print_thread(found, normalised(one))
 
 
-@app.command()
+@app.command(epilog=_CODES)
 def purge(
     older_than: Annotated[str, typer.Option(help="An age such as 90d, or a date.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
     data: Data = Path("var"),
 ) -> None:
     """Remove events received, and messages and calls last heard of, before then. It cannot be undone.
@@ -136,7 +148,7 @@ def purge(
     settings, before = _settings(data), moment(older_than, SystemClock().now_ms())
     counts = _ask(settings, lambda engine: removal.count_older(engine, before))
     what = ", ".join(f"{rows} {name}" for name, rows in counts.items())
-    confirm(f"Remove {what} from before {shown(before)} UTC?", yes=yes, refusal=f"Nothing was removed. It would be {what}.")
+    confirm(f"Remove {what} from before {shown(before)} UTC?", yes=yes, refusal=f"{_NOTHING} It would be {what}.")
     removed = dict.fromkeys(counts, 0)
     with Progress(console=Console(stderr=True)) as progress:
         bars = {name: progress.add_task(name, total=rows) for name, rows in counts.items()}
@@ -146,10 +158,13 @@ def purge(
             progress.advance(bars[table], rows)
 
         _ask(settings, lambda engine: removal.purge(engine, before, note))
+    if as_json:
+        print_json({"removed": removed})
+        return
     typer.echo(f"Removed {', '.join(f'{rows} {name}' for name, rows in removed.items())}.")
 
 
-@app.command()
+@app.command(epilog=_CODES)
 def forget(
     number: Annotated[str, typer.Argument(help="A number or address.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -164,7 +179,7 @@ def forget(
 
     settings = _settings(data)
     question = f"Remove everything about {normalised(number)} from the ledger? It cannot be undone"
-    confirm(question, yes=yes, refusal="Nothing was removed.")
+    confirm(question, yes=yes, refusal=_NOTHING)
     counts = _ask(settings, lambda engine: removal.forget(engine, number))
     if as_json:
         print_json({"removed": counts})

@@ -48,11 +48,14 @@ app = typer.Typer(
 
 @app.callback()
 def hookline() -> None:
-    """Receives Twilio webhooks in milliseconds, loses none, and runs your handler for each."""
+    """Receives Twilio webhooks in milliseconds, loses none, and runs your handler for each.
+
+    Example: `hookline up`, and in a second terminal `hookline send message --body hello`
+    """
 
 
-def main() -> None:
-    """Run the command line; a person's mistakes end in one line and exit code 1."""
+def run() -> None:
+    """Run the command line; a person's mistakes end in one line and exit code 1. `cli.start` calls it."""
     try:
         app()
     except HooklineError as error:

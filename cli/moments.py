@@ -6,24 +6,26 @@ from typing import Final
 
 import typer
 
-_AGO: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)")
+_AGO: Final = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*(s|m|h|d|w)")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def moment(text: str, now_ms: int) -> int:
     """Give Unix time in milliseconds for an age such as 90d, 12h or 30m, or for a date such as 2026-11-25 or 2026-11-25T08:00Z.
 
+    What is before 1970 is 0.
+
     Raises:
         typer.BadParameter: if it is neither.
 
     """
     if age := _AGO.fullmatch(text.strip()):
-        return now_ms - round(min(float(age[1]) * _SECONDS[age[2]] * 1000, now_ms))  # nothing is older than 1970
+        return max(0, now_ms - round(float(age[1]) * _SECONDS[age[2]] * 1000))
     try:
         date = datetime.fromisoformat(text.strip())
     except ValueError:
         raise typer.BadParameter(f"{text!r} is neither an age such as 90d, 12h, 30m nor a date such as 2026-11-25") from None
-    return round((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() * 1000)
+    return max(0, round((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() * 1000))
 
 
 def shown(unix_ms: int) -> str:

@@ -12,7 +12,7 @@ from cli.workspace import Workspace
 from shared.broker.connection import RedisConnectionManager
 from shared.broker.inspect import partitions_in_use
 from shared.clock import SystemClock
-from shared.errors import HooklineError
+from shared.errors import BrokerUnavailableError, HooklineError
 from shared.logs import configure_logs, get_logger
 from shared.settings import SharedSettings
 
@@ -56,17 +56,23 @@ async def reach(settings: SharedSettings, waiting_reads: int = 1) -> AsyncIterat
     """Connect, for as long as the context lasts, with connections for `waiting_reads` reads that wait.
 
     Raises:
-        BrokerUnavailableError: if Redis does not answer.
-        ReachError: if no service has ever used it.
+        ReachError: if Redis does not answer, or no service has ever used it.
 
     """
     options = replace(settings.redis_options(waiting_reads), breaker_failures=_NEVER)
     redis = RedisConnectionManager(options, settings.partitions, SystemClock(), get_logger("hookline"))
     try:
-        await redis.monitor.locate()
-        partitions = await partitions_in_use(redis)
+        partitions = await _find_partitions(redis)
         if partitions is None:
             raise ReachError("No service of Hookline's has used this Redis yet. Is REDIS_URL the one that the services have?")
         yield Reach(redis, partitions)
     finally:
         await redis.close()
+
+
+async def _find_partitions(redis: RedisConnectionManager) -> int | None:
+    await redis.monitor.locate()
+    try:
+        return await partitions_in_use(redis)
+    except BrokerUnavailableError as error:  # the monitor knows what Sentinels or a cluster's nodes said
+        raise ReachError(" ".join([str(error), *redis.monitor.warnings()])) from error

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from cli.addresses import is_loopback
+from cli.exit_codes import INTERRUPTED
 from cli.sendable import SENDGRID, SHORT, Recipe, Sendable, find, names, numbers
 from cli.sendgrid_key import SendGridKey
 from cli.signing import SignedRequest, sign_webhook
@@ -28,7 +29,6 @@ from shared.samples.webhook import Webhook
 from shared.secret_files import read_secret_files
 
 _VARIABLE: Final = "TWILIO_AUTH_TOKEN"
-_INTERRUPTED: Final = 130
 _AT_ONCE: Final = 10
 _GREETING: Final = "Hello from hookline send"
 _NOT_STORED: Final = "The webhook was not accepted, and nothing was stored."
@@ -102,7 +102,7 @@ def send(
     outcome, interrupted = _run(lambda number: sign(recipe.make(number)), target, plan, quiet=as_json)
     _report(outcome, plan, as_json=as_json)
     if interrupted:
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
     _judge(outcome, target, remedies)
 
 
@@ -128,12 +128,12 @@ def _read(json_body: str | None, param: Sequence[str] | None) -> bytes | None:
         return None
     if param:
         raise SendError("--json-body is the whole body, so --param has no place in it.")
-    text = sys.stdin.read() if json_body == "-" else json_body
+    given = sys.stdin.buffer.read() if json_body == "-" else json_body.encode()
     try:
-        json.loads(text)
+        json.loads(given)
     except (ValueError, RecursionError) as error:
         raise SendError(f"What --json-body gives is not JSON: {error}.") from None
-    return text.encode()
+    return given
 
 
 def _signer(what: Sendable, target: Target, token: str, data: Path) -> tuple[Sign, Mapping[str, str]]:

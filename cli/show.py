@@ -42,7 +42,7 @@ class NotFoundError(HooklineError):
 
 def show(
     wanted: Annotated[str, typer.Argument(metavar="EVENT_ID|SID", help="Id of an event, or a SID among its parameters.")],
-    limit: Annotated[int, typer.Option(min=1, help="How many events to show at most.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many events to show at most.")] = 20,
     reveal: Reveal = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print it for programs, as one JSON object.")] = False,
     data: DataFolder = Path("var"),

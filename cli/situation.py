@@ -49,19 +49,24 @@ class RedisState(NamedTuple):
 
 
 class Situation(NamedTuple):
-    """All of it, at Unix time `at_ms`. If Redis did not answer, `redis` is empty and `redis_problem` says why."""
+    """All of it, at Unix time `at_ms`. If Redis did not answer, `redis` is empty and `redis_problem` says why.
+
+    `redis_named` tells that REDIS_URL was set.
+    """
 
     at_ms: int
     redis: RedisState
     redis_problem: str | None
     services: Sequence[ServiceReport]
     rates: Rates | None = None
+    redis_named: bool = False
 
     def problems(self) -> list[str]:
         """Give what is wrong, each with a remedy in one line."""
-        if not any(service.answers for service in self.services):
-            return [self._nobody(), *self._unowned()] if self.redis.processors else [self._nobody()]
         away = [self.redis_problem] if self.redis_problem else []
+        if not any(service.answers for service in self.services):
+            own = away if self.redis_named else []  # else it is the one that `hookline up` brings along
+            return [self._nobody(), *(self._unowned() if self.redis.processors else []), *own]
         return away + [problem for service in self.services for problem in _problems_of(service)] + self._unowned()
 
     def alerts(self) -> list[tuple[str, ServiceAlert]]:

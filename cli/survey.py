@@ -79,7 +79,8 @@ class Survey:
         rates = self._rates(at, services)
         self._before = (at, services)
         if isinstance(redis, str):
-            return Situation(self._clock.now_ms(), RedisState(), redis, services, rates)
+            named = "redis_url" in self._settings.model_fields_set
+            return Situation(self._clock.now_ms(), RedisState(), redis, services, rates, named)
         return Situation(self._clock.now_ms(), redis, None, services, rates)
 
     def _rates(self, at: float, services: Sequence[ServiceReport]) -> Rates | None:

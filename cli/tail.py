@@ -90,7 +90,7 @@ class _Watch:
         self._follower = follower
         self._happenings = happenings
         self._say = say
-        self._trouble = False
+        self._troubled: set[object] = set()
 
     async def accept(self, partitions: Sequence[int]) -> None:
         """Wait a while for new events of `partitions`, and tell of them."""
@@ -109,15 +109,22 @@ class _Watch:
         await asyncio.sleep(_POLL_S)
 
     async def keep_on(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do `work` for ever, also after Redis was away."""
+        """Do `work` for ever, also after Redis was away.
+
+        Raises:
+            BrokerUnavailableError: if the user in REDIS_URL may not do it, which does not pass.
+
+        """
         while True:
             try:
                 await work()
-                self._trouble = False
+                self._troubled.discard(work)
             except BrokerUnavailableError as error:
-                if not self._trouble:
+                if error.code == "NOPERM":
+                    raise
+                if not self._troubled:
                     typer.echo(f"{error} Waiting for it.", err=True)
-                self._trouble = True
+                self._troubled.add(work)
                 await asyncio.sleep(_PAUSE_S)
                 await self._reached.redis.monitor.locate()
 

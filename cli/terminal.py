@@ -1,15 +1,16 @@
 """What all commands that print and ask have in common."""
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, NoReturn
 
 import typer
 from rich.console import Console
 
+from cli.exit_codes import INTERRUPTED
 from shared.errors import HooklineError
-
-INTERRUPTED: Final = 130
-"""Exit code after Ctrl-C, as shells have it."""
 
 _WIDE: Final = 10_000
 
@@ -37,7 +38,7 @@ def one_line(text: str, most: int) -> str:
 
 
 def confirm(question: str, *, yes: bool, refusal: str) -> None:
-    """Ask, unless `yes` says that the answer is known.
+    """Ask, unless `yes` says that the answer is known. Ctrl-C ends the command.
 
     Raises:
         RefusedError: with `refusal`, if the answer is no, or there is nobody to ask.
@@ -47,8 +48,29 @@ def confirm(question: str, *, yes: bool, refusal: str) -> None:
         return
     if not sys.stdin.isatty():
         raise RefusedError(f"{refusal} There is no terminal to ask at: add --yes if you mean it.")
-    if not typer.confirm(question, err=True):
+    with _ending_at_once():
+        try:
+            answer = typer.confirm(question, err=True)
+        except typer.Abort:  # Ctrl-D
+            answer = False
+            typer.echo(err=True)
+    if not answer:
         raise RefusedError(refusal)
+
+
+@contextmanager
+def _ending_at_once() -> Iterator[None]:
+    """Let Ctrl-C end the command while it waits for an answer: the event loop around it would only note it."""
+
+    def leave(*_: object) -> None:
+        typer.echo(err=True)
+        end(INTERRUPTED)
+
+    before = signal.signal(signal.SIGINT, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def end(code: int) -> NoReturn:

@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import os
 import signal
+import socket
 import sys
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli import embedded_redis, ingresses
-from cli.admin_address import AdminAddress, reachable
+from cli.admin_address import LOOPBACK, AdminAddress, reachable
 from cli.database import prepare_ledger
 from cli.ingresses import IngressProcess
 from cli.part import Part, UpError
@@ -24,6 +25,7 @@ from cli.workspace import Facts, Workspace
 from ingress.settings import IngressSettings
 from processor.settings import ProcessorSettings
 from shared.broker.url import parse_redis_url
+from shared.errors import PortTakenError
 from shared.secret_files import names_file
 from shared.settings import read_config_file
 
@@ -104,9 +106,11 @@ class Pair:
         """Start everything, stay until Ctrl-C, stop everything.
 
         Raises:
+            PortTakenError: if another program, or another pair, has the admin port of a part.
             UpError: if a part did not become ready or ended by itself.
 
         """
+        self._check_ports()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, self._interrupted.set)
         try:
@@ -120,6 +124,14 @@ class Pair:
         if died is not None:
             where = f"in {self._workspace.redis_data}/redis.log" if died.name == "redis" else "above"
             raise UpError(f"The {died.name} ended by itself with code {await died.ended()}; its last lines are {where}.")
+
+    def _check_ports(self) -> None:
+        """See that nobody answers in the place of a part: that would be taken for a sign that it is ready."""
+        for name, port in self._admin_ports().items():
+            with socket.socket() as probe:
+                if probe.connect_ex((LOOPBACK, port)) == 0:
+                    setting = "PROCESSOR_ADMIN" if name == "processor" else "INGRESS_ADMIN"
+                    raise PortTakenError(LOOPBACK, port, setting)
 
     async def _start(self) -> None:
         environment = dict(os.environ)

@@ -11,7 +11,7 @@ from cli.reach import Reach
 from shared.errors import HooklineError
 from shared.letter import Letter, LetterId
 
-Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids, as `hookline dead list` shows them.")]
+Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Ids, as `hookline dead list` shows them.")]
 Everything = Annotated[bool, typer.Option("--all", help="All dead letters.")]
 
 

@@ -15,10 +15,11 @@ from cli.dead import rows
 from cli.dead.choice import Choice, Everything, Ids
 from cli.dead.options import selecting
 from cli.dead.selection import Selection
+from cli.exit_codes import INTERRUPTED
 from cli.interrupts import until_interrupted
 from cli.progress import meter
 from cli.reach import DataFolder, Reach, find_settings, reach
-from cli.terminal import INTERRUPTED, confirm, end
+from cli.terminal import confirm, end
 from shared.broker.dead import DeadLetters
 from shared.errors import BrokerUnavailableError, HooklineError
 from shared.letter import Letter

@@ -50,7 +50,7 @@ class Gathering:
 @selecting
 def list_letters(
     selection: Selection,
-    limit: Annotated[int, typer.Option(min=1, help="How many to show, the newest ones.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many to show, the newest ones.")] = 50,
     reveal: Reveal = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print them for programs, as one JSON object.")] = False,
     data: DataFolder = Path("var"),

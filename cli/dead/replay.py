@@ -14,10 +14,11 @@ from cli.dead.options import selecting
 from cli.dead.plan import Plan
 from cli.dead.replayer import Replayer
 from cli.dead.selection import Selection
+from cli.exit_codes import INTERRUPTED
 from cli.interrupts import until_interrupted
 from cli.progress import meter
 from cli.reach import DataFolder, Reach, find_settings, reach
-from cli.terminal import INTERRUPTED, confirm, end, output
+from cli.terminal import confirm, end, output
 from cli.veil import Veil
 from shared.broker.dead import DeadLetters, Replayed
 from shared.broker.search import server_time_ms
@@ -46,7 +47,7 @@ def replay(
     selection: Selection,
     ids: Ids = None,
     everything: Everything = False,
-    rate: Annotated[float, typer.Option(min=0.1, help="Letters per second.")] = 100.0,
+    rate: Annotated[float, typer.Option(min=0.1, max=1_000_000, help="Letters per second.")] = 100.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many it would be, with a sample.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Those that cannot be decoded, too.")] = False,

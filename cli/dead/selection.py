@@ -44,8 +44,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
     def bounds(self, now_ms: int) -> tuple[str, str]:
         """Give the first and the last entry id that may fit, by age at `now_ms`, Unix time by the clock of Redis."""
-        first = str(max(0, moment(self.newer_than, now_ms))) if self.newer_than else FIRST
-        last = str(max(0, moment(self.older_than, now_ms))) if self.older_than else LAST
+        first = str(moment(self.newer_than, now_ms)) if self.newer_than else FIRST
+        last = str(moment(self.older_than, now_ms)) if self.older_than else LAST
         return first, last
 
     def fits(self, letter: Letter) -> bool:

@@ -82,4 +82,4 @@ def _silence(error: Exception, code: str) -> str:
         return f"Redis refused the user or password ({error}). Check the ones in REDIS_URL."
     if isinstance(error, TimeoutError | RedisTimeoutError):
         return "Redis did not answer in time. Is it overloaded, stopped, or behind a firewall?"
-    return f"Redis cannot be reached: {error}. Is it running, and is REDIS_URL right?"
+    return f"Redis cannot be reached: {str(error).rstrip('.')}. Is it running, and is REDIS_URL right?"

@@ -60,7 +60,7 @@ class Machine:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-c",
-                "from cli.main import main; main()",
+                "from cli.start import main; main()",
                 *words,
                 cwd=self.folder,
                 env={**self._environment, **settings},

@@ -103,12 +103,14 @@ def test_conversation_as_csv(filled: Run) -> None:
 
 def test_purge_asks_and_tells(filled: Run) -> None:
     """Nothing is removed without a yes; then it says how much was."""
-    refused = filled("purge", "--older-than", "1d")
-    assert "Nothing was removed. It would be 4 events, 2 messages, 1 calls." in str(refused.exception)
+    refused = str(filled("purge", "--older-than", "1d").exception)
+    assert "It would be 4 events, 2 messages, 1 calls. There is no terminal to ask at" in refused
     assert "add --yes" in str(filled("forget", PERSON, "--json").exception)
     assert len(json.loads(filled("search", "--json").output)) == 4
     assert "Removed 4 events, 2 messages, 1 calls." in filled("purge", "--older-than", "1d", "--yes").output
     assert json.loads(filled("search", "--json").output) == []
+    nothing = {"removed": {"events": 0, "messages": 0, "calls": 0}}
+    assert json.loads(filled("purge", "--older-than", "1d", "--yes", "--json").stdout) == nothing
 
 
 def test_forget_tells_what_it_did_and_did_not(filled: Run, tmp_path: Path) -> None:

@@ -238,6 +238,8 @@ def test_without_redis_or_hookline(tmp_path: Path, command: Command) -> None:
     assert "No service of Hookline's has used this Redis" in refused(command.run("dead", "list"))
     away = Command(tmp_path, f"redis://127.0.0.1:{free_port()}/0")
     assert "Redis cannot be reached" in refused(away.run("dead", "list"))
+    nowhere = Command(tmp_path, f"redis+sentinel://127.0.0.1:{free_port()}/main/0")
+    assert "No Sentinel tells" in refused(nowhere.run("dead", "list"))
 
 
 def test_lives_are_told(command: Command, redis_client: "redis.Redis", stored: Stored) -> None:

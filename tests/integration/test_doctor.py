@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+import aiohttp
 import pytest
 import redis
 
@@ -77,13 +78,14 @@ async def test_redis_with_a_password(servers: ExitStack) -> None:
         assert "planted" not in str(found)
 
 
-async def test_redis_that_is_not_there(cluster_set: ClusterSet, own_redis: RedisServer) -> None:
-    """Nobody who listens, a node of a cluster, and a single server in the place of a cluster are told apart."""
+async def test_redis_that_is_not_there(cluster_set: ClusterSet, sentinel_set: SentinelSet, own_redis: RedisServer) -> None:
+    """Nobody who listens, a node of a cluster, a Sentinel, and a single server in the place of a cluster are told apart."""
     cases = {
         f"redis://{LOOPBACK}:{free_port()}/0": "cannot be reached",
         cluster_set.url.replace("redis+cluster://", "redis://").split(",")[0]: "node of a cluster",
         own_redis.url.replace("redis://", "redis+cluster://"): "redis://",
         f"redis+sentinel://{LOOPBACK}:{free_port()}/main/0": "No Sentinel tells",
+        sentinel_set.url.replace("redis+sentinel://", "redis://").split(",")[0]: "leads to a Sentinel",
     }
     for url, words in cases.items():
         ((level, text),) = await redis_wrongs(url)
@@ -218,6 +220,22 @@ async def test_spool_in_memory() -> None:
     assert "is memory" in text
 
 
+@pytest.mark.parametrize(
+    ("kind", "level", "words"),
+    [("nfs4", Level.PROBLEM, "is on another machine"), ("overlay", Level.WARNING, "belongs to a container")],
+)
+async def test_spool_that_does_not_last(
+    kind: str, level: Level, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk over the network damages it, and one of a container goes with that."""
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"/dev/sda1 / ext4 rw 0 0\nserver:/exported {tmp_path} {kind} rw 0 0\n")
+    monkeypatch.setattr("cli.checks.spool_disk._MOUNTS", mounts)
+    wrong = the_wrong(await check_spool(subject({"INGRESS_SPOOL_PATH": tmp_path / "spool.db", "INGRESS_SPOOL_MAX_MB": 1})))
+    assert wrong[0] is level
+    assert words in wrong[1]
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give a folder from which a processor would start."""
@@ -302,8 +320,9 @@ async def test_free_ports() -> None:
 
 
 @pytest.mark.parametrize("name", ["INGRESS_PORT", "INGRESS_ADMIN_PORT", "PROCESSOR_ADMIN_PORT"])
-async def test_port_of_another_program(name: str) -> None:
+async def test_port_of_another_program(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A port that is taken keeps a service from starting."""
+    monkeypatch.setattr("cli.service_report._TIMEOUT", aiohttp.ClientTimeout(total=0.5))  # it takes connections, and is silent
     with socket.create_server((LOOPBACK, 0)) as other:
         level, found = the_wrong(await check_ports(subject(ports(**{name: other.getsockname()[1]}))))
     assert level is Level.PROBLEM

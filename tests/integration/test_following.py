@@ -24,6 +24,7 @@ from tests.support.command import Command
 from tests.support.events import event, key_of
 from tests.support.feed import PARTITION, Feed, read
 from tests.support.letters import fields_of
+from tests.support.redis_server import RedisServer
 from tests.support.stored import PARTITIONS
 from tests.support.waiting import until_now
 
@@ -189,6 +190,18 @@ def test_tail_follows_events_to_their_end(command: Command, redis_client: "redis
 def test_tail_refuses_an_unknown_topic(command: Command) -> None:
     """A misspelt topic would stay silent for ever."""
     assert "There is no topic massages. There are: messages," in command.run("tail", "--topic", "massages").err
+
+
+@pytest.mark.parametrize("forbidden", ["xread", "time"])
+def test_tail_without_permission(tmp_path: Path, own_redis: RedisServer, forbidden: str) -> None:
+    """What the user may not do will not pass, so it is not waited for."""
+    with own_redis.client as client:
+        client.hset(keys.LAYOUT, mapping={"partitions": str(PARTITIONS), "schema": SCHEMA})
+        client.execute_command("ACL", "SETUSER", "looker", "on", ">pw", "~*", "+@all", f"-{forbidden}")
+    ended = Command(tmp_path, own_redis.url.replace("redis://", "redis://looker:pw@")).run("tail")
+    assert ended.code == 1
+    assert f"'{forbidden}'" in ended.err
+    assert "grant it with ACL SETUSER" in ended.err
 
 
 def test_tail_of_a_pipe_that_closes(command: Command, redis_client: "redis.Redis") -> None:

@@ -22,10 +22,10 @@ from tests.support.waiting import PATIENCE_S, until
 from tests.support.webhooks import PUBLIC_URL, TOKEN
 
 _ROOT = Path(__file__).parents[2]
-_COMMAND = "from cli.main import main; main()"
+_COMMAND = "from cli.start import main; main()"
 
 
-async def send(folder: Path, ingress: LocalIngress | None, *words: str, given: str = "") -> tuple[int, str, str]:
+async def send(folder: Path, ingress: LocalIngress | None, *words: str, given: str | bytes = "") -> tuple[int, str, str]:
     """Run `hookline send` beside `ingress`, as if `hookline up` had started that; gives exit code, output and errors."""
     if ingress is not None:
         facts = {"public_url": PUBLIC_URL, "auth_token": TOKEN, "local_url": f"http://127.0.0.1:{ingress.port}"}
@@ -37,7 +37,9 @@ async def send(folder: Path, ingress: LocalIngress | None, *words: str, given: s
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    output, errors = await asyncio.wait_for(process.communicate(given.encode()), PATIENCE_S)
+    output, errors = await asyncio.wait_for(
+        process.communicate(given.encode() if isinstance(given, str) else given), PATIENCE_S
+    )
     assert process.returncode is not None
     assert b"Traceback" not in errors
     return process.returncode, output.decode(), errors.decode()
@@ -64,6 +66,8 @@ async def test_parameters_and_bodies(ingress: LocalIngress, stored: Stored, tmp_
     assert (await send(tmp_path, ingress, "message", "--param", "Body=", "--param", "ProfileName=Zoë", "--from", "+1"))[0] == 0
     assert (await send(tmp_path, ingress, "events", "--json-body", '[{"a": 1}, {"a": 2}]'))[0] == 0
     assert (await send(tmp_path, ingress, "unknown", "--json-body", "-", given='{"a": "é"}'))[0] == 0
+    code, _, errors = await send(tmp_path, ingress, "unknown", "--json-body", "-", given=b'["\xff"]')
+    assert (code, "is not JSON" in errors) == (1, True)
     (message,) = stored.events(MESSAGES)
     assert b"Body=&" in message.body
     assert b"ProfileName=Zo%C3%AB" in message.body

@@ -52,7 +52,7 @@ class Command:
     def started(self, *words: str) -> Iterator["subprocess.Popen[str]"]:
         """Give the running process; it is killed if it still runs in the end."""
         process = subprocess.Popen(
-            [sys.executable, "-c", "from cli.main import main; main()", *words],
+            [sys.executable, "-c", "from cli.start import main; main()", *words],
             cwd=self._folder,
             env=self._environment,
             stdin=subprocess.DEVNULL,

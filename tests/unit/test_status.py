@@ -177,8 +177,10 @@ def test_rates_that_nobody_counts_are_not_known() -> None:
 
 
 def test_nothing_running_is_one_problem() -> None:
-    """If no service answers, Redis being away is no second problem: `hookline up` brings both."""
+    """If no service answers, Redis being away is no second problem, unless somebody named it: `hookline up` brings both."""
     silent = [report(name, "nothing answers", answers=False) for name in ("ingress", "processor")]
+    named = situation(*silent, problem="Redis cannot be reached")._replace(redis_named=True)
+    assert named.problems()[1:] == ["Redis cannot be reached"]
     (problem,) = situation(*silent, problem="Redis cannot be reached").problems()
     assert "hookline up" in problem
 
