@@ -1,7 +1,8 @@
 """All subjects in all scenarios, several at a time."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from typing import Final
 
 from bench.bed import Bed
@@ -32,8 +33,8 @@ def ordeals(bed: Bed, scale: Scale) -> LossFigures:
 
 def _run(bed: Bed, trials: Sequence[Trial], failures: list[str]) -> list[Loss]:
     losses: list[Loss] = []
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        futures: dict[Future[Loss], Callable[[], Loss]] = {pool.submit(trial.run): trial.run for trial in trials}
+    with _pool(trials) as pool:
+        futures = [pool.submit(trial.run) for trial in trials]
         for number, future in enumerate(as_completed(futures), start=1):
             bed.journal.doing(f"what is lost: {number}/{len(trials)}")
             try:
@@ -43,6 +44,18 @@ def _run(bed: Bed, trials: Sequence[Trial], failures: list[str]) -> list[Loss]:
                 continue
             bed.journal.note(_tell(losses[-1]))
     return sorted(losses, key=lambda loss: (list(Scenario).index(Scenario(loss.scenario)), loss.name.casefold()))
+
+
+@contextmanager
+def _pool(trials: Sequence[Trial]) -> Iterator[ThreadPoolExecutor]:
+    """Give threads for `trials`; whatever ends the context early, such as Ctrl-C, ends those under way and begins no others."""
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    try:
+        yield pool
+    finally:
+        for trial in trials:
+            trial.give_up()
+        pool.shutdown(cancel_futures=True)
 
 
 def _tell(loss: Loss) -> str:
