@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple, TypeVar
 
+from redis.exceptions import RedisError
+
 from bench.bed import Bed
 from bench.drain.parts import beside_itself, beside_peers
 from bench.faults.trial import faults
@@ -114,7 +116,9 @@ def _attempt(report: Report, measured: Callable[[], Figures]) -> Figures | None:
         return measured()
     except HooklineError as error:
         report.problems.append(str(error))
-        return None
+    except (RedisError, OSError) as error:
+        report.problems.append(f"Redis, or the machine, gave way while this was measured: {error!r}")
+    return None
 
 
 _MEASURES: Final[Mapping[Part, Callable[[Report, Bed, Options], None]]] = {
