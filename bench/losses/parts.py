@@ -59,5 +59,5 @@ def _pool(trials: Sequence[Trial]) -> Iterator[ThreadPoolExecutor]:
 
 
 def _tell(loss: Loss) -> str:
-    done = f"all done after {loss.seconds:.1f} s" if loss.seconds is not None else "not all done"
-    return f"{loss.scenario}: {loss.name:<24} {loss.never} never done, {loss.twice} done twice, {done}"
+    done = f"all done after {loss.seconds:.1f} s" if loss.seconds is not None else "waited for no longer"
+    return f"{loss.scenario}: {loss.name:<24} {loss.never} not done, {loss.twice} done twice, {done}"
