@@ -33,11 +33,10 @@ def beside_peers(bed: Bed, scale: Scale) -> DrainFigures:
 
 def beside_itself(bed: Bed, scale: Scale) -> DrainFigures:
     """Race the processor in one setting against itself in others, each of which differs in one thing."""
+    million = [HooklineDrain(bed, Setting("8 partitions, 1M", 1_000_000))] if scale.long else []
+    once = race(bed, million, 1)  # right before the first round of the basis, with which it is compared
     figures = race(bed, [HooklineDrain(bed, setting) for setting in _settings(scale)], scale.drain_rounds)
-    if not scale.long:
-        return figures
-    million = race(bed, [HooklineDrain(bed, Setting("8 partitions, 1M", 1_000_000))], 1)
-    return DrainFigures(drains=[*figures.drains, *million.drains], failures=figures.failures + million.failures)
+    return DrainFigures(drains=[*figures.drains, *once.drains], failures=figures.failures + once.failures)
 
 
 def _settings(scale: Scale) -> Sequence[Setting]:
