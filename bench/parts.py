@@ -61,8 +61,8 @@ def measure(report: Report, bed: Bed, options: Options) -> None:
 
 
 def _ingress(report: Report, bed: Bed, options: Options) -> None:
-    receivers, failures = installed(bed.journal, RECEIVERS)
-    report.problems += failures
+    receivers, left_out = installed(bed.journal, RECEIVERS)
+    report.left_out += left_out
     rounds = IngressRounds(bed, receivers, options.connections, options.scale.seconds)
     report.ingress = _attempt(report, lambda: rounds.run(options.scale.ingress_rounds))
     report.problems += report.ingress.failures() if report.ingress else []
@@ -71,6 +71,7 @@ def _ingress(report: Report, bed: Bed, options: Options) -> None:
 def _peers(report: Report, bed: Bed, options: Options) -> None:
     report.peers = _attempt(report, lambda: beside_peers(bed, options.scale))
     report.problems += report.peers.problems() if report.peers else []
+    report.left_out += report.peers.left_out if report.peers else []
 
 
 def _variants(report: Report, bed: Bed, options: Options) -> None:
@@ -104,6 +105,7 @@ def _faults(report: Report, bed: Bed, _options: Options) -> None:
 def _losses(report: Report, bed: Bed, options: Options) -> None:
     report.losses = _attempt(report, lambda: ordeals(bed, options.scale))
     report.problems += report.losses.failures if report.losses else []
+    report.left_out += report.losses.left_out if report.losses else []
 
 
 def _peak(report: Report) -> float | None:

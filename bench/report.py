@@ -32,7 +32,10 @@ _CALM: Final = 0.05
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """Everything of one run. A part that was not asked for, or failed, is None; `problems` tells of every failure."""
+    """Everything of one run. A part that was not asked for, or failed, is None; `problems` tells of every failure.
+
+    `left_out` tells who could not take part on this machine, which is no failure.
+    """
 
     started_at: datetime
     machine: Machine
@@ -46,6 +49,7 @@ class Report(msgspec.Struct, kw_only=True):
     overload: OverloadFigures | None = None
     faults: FaultFigures | None = None
     problems: list[str] = []
+    left_out: list[str] = []
 
     def rows(self) -> list[Row]:
         """Give all that can be summed up."""
@@ -79,6 +83,8 @@ def show(console: Console, report: Report) -> None:
         console.print(line, highlight=False, soft_wrap=True)
     console.print()
     _show_targets(console, report.targets())
+    for line in dict.fromkeys(report.left_out):
+        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
     for problem in report.problems:
         console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
 

@@ -22,13 +22,13 @@ _STARTS: Final = 3
 
 def beside_peers(bed: Bed, scale: Scale) -> DrainFigures:
     """Race the processor against everything that can be installed."""
-    peers, failures = usable(bed)
+    peers, left_out = usable(bed)
     hookline = HooklineDrain(bed, Setting(HOOKLINE, int(_JOBS * scale.jobs)))
     ready = _starts(bed, hookline)
     contenders: list[Contender] = [hookline, *(PeerDrain(bed, peer, int(peer.drained * scale.jobs)) for peer in peers)]
     figures = race(bed, contenders, scale.drain_rounds)
     versions = {peer.name: peer.environment.version(peer.package) for peer in peers}
-    return msgspec.structs.replace(figures, failures=failures + figures.failures, versions=versions, ready_s=ready)
+    return msgspec.structs.replace(figures, left_out=left_out, versions=versions, ready_s=ready)
 
 
 def beside_itself(bed: Bed, scale: Scale) -> DrainFigures:

@@ -21,14 +21,15 @@ _MODES: Final = ("default", "careful")
 
 def ordeals(bed: Bed, scale: Scale) -> LossFigures:
     """Try everybody in every scenario."""
-    peers, failures = usable(bed)
+    peers, left_out = usable(bed)
+    failures: list[str] = []
     tried = [peer for peer in peers if peer is not RAW]
     subjects: list[Subject] = [HooklineSubject(mode) for mode in _MODES]
     subjects += [PeerSubject(peer, mode) for peer in tried for mode in _MODES]
     losses = _run(
         bed, [Trial(bed, subject, scenario, scale.patience_s) for scenario in Scenario for subject in subjects], failures
     )
-    return LossFigures(patience_s=scale.patience_s, losses=losses, failures=failures)
+    return LossFigures(patience_s=scale.patience_s, losses=losses, failures=failures, left_out=left_out)
 
 
 def _run(bed: Bed, trials: Sequence[Trial], failures: list[str]) -> list[Loss]:
