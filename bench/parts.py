@@ -110,7 +110,8 @@ def _losses(report: Report, bed: Bed, options: Options) -> None:
 
 def _peak(report: Report) -> float | None:
     """Give what ingress could take, in requests per second, if that was measured."""
-    return rates(report.ingress.of(INGRESS)).median if report.ingress else None
+    rounds = report.ingress.of(INGRESS) if report.ingress else []
+    return rates(rounds).median if rounds else None
 
 
 def _attempt(report: Report, measured: Callable[[], Figures]) -> Figures | None:

@@ -60,7 +60,7 @@ def ingress_rows(figures: IngressFigures) -> list[Row]:
     ours = figures.of(INGRESS)
     return [
         *_optional("ingress start, s", figures.ready_s, 2, target=1, at_most=True, promise="ingress: ready after start, s"),
-        *(row for one in figures.served for row in _served_rows(ours, one, figures.versions.get(one.name, ""))),
+        *(row for one in figures.served if one.rounds for row in _served_rows(ours, one, figures.versions.get(one.name, ""))),
     ]
 
 
