@@ -69,8 +69,10 @@ class Report(msgspec.Struct, kw_only=True):
 def show_machine(console: Console, machine: Machine) -> None:
     """Print what the figures are measured on."""
     console.print(f"{machine.cpu}, {machine.cores} core{'s' * (machine.cores != 1)}, {machine.system}", highlight=False)
+    node = f", Node.js {machine.node}" if machine.node else ""
     console.print(
-        f"Python {machine.python}, aiohttp {machine.aiohttp}, uvloop {machine.uvloop}, Redis {machine.redis}", highlight=False
+        f"Python {machine.python}, aiohttp {machine.aiohttp}, uvloop {machine.uvloop}, Redis {machine.redis}{node}",
+        highlight=False,
     )
 
 
