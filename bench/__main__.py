@@ -45,14 +45,14 @@ def main(
     if rounds is not None:
         scale = scale._replace(ingress_rounds=rounds, drain_rounds=rounds)
     try:
+        before = baseline.read() if check else {}
         report = _measure(console, Options(frozenset(only or ()), scale, connections))
     except HooklineError as error:
         console.print(str(error), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from None
     if keep:
         baseline.write(report)
-    if check:
-        report.problems += map(str, baseline.falls(report))
+    report.problems += map(str, baseline.falls(report, before))
     show(console, report)
     file = save(report, _RESULTS)
     _draw(console, report, file)

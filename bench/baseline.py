@@ -3,6 +3,7 @@
 The ratios are per second of CPU time, which other programs on the same cores disturb least.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 from typing import Final, NamedTuple
@@ -10,11 +11,22 @@ from typing import Final, NamedTuple
 import msgspec
 
 from bench.drain.parts import HOOKLINE
-from bench.figures import INGRESS, TWO, cpu_ratios
+from bench.errors import BenchError
+from bench.figures import INGRESS, cpu_ratios
 from bench.report import Report
 
 BASELINE: Final = Path(__file__).with_name("baseline.json")
 _TOLERATED: Final = 0.15
+
+
+class NoBaselineError(BenchError):
+    """There is nothing to compare with."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no bench/baseline.json to compare with. Make one from a run on this machine before the change: "
+            ".venv/bin/python -m bench --only ingress --only peers --keep"
+        )
 
 
 class Fall(NamedTuple):
@@ -36,7 +48,7 @@ def ratios_of(report: Report) -> dict[str, float]:
         ratios |= {
             f"ingress / {one.name}": cpu_ratios(ours, one.rounds)
             for one in report.ingress.served
-            if one.name not in (INGRESS, TWO)  # of two processes, the CPU time of one is known
+            if not one.name.startswith(INGRESS)  # its other durabilities are no peers: when they gain, nothing has fallen
         }
     if report.peers:
         drains = report.peers.of(HOOKLINE)
@@ -51,9 +63,21 @@ def write(report: Report) -> None:
     BASELINE.write_bytes(msgspec.json.format(msgspec.json.encode(ratios_of(report))) + b"\n")
 
 
-def falls(report: Report) -> list[Fall]:
-    """Give the ratios that fell by more than 15 %; those that either side lacks are not compared."""
-    before = msgspec.json.decode(BASELINE.read_bytes(), type=dict[str, float])
+def read() -> dict[str, float]:
+    """Give the ratios to compare with.
+
+    Raises:
+        NoBaselineError: if there are none.
+
+    """
+    try:
+        return msgspec.json.decode(BASELINE.read_bytes(), type=dict[str, float])
+    except FileNotFoundError:
+        raise NoBaselineError from None
+
+
+def falls(report: Report, before: Mapping[str, float]) -> list[Fall]:
+    """Give the ratios that fell by more than 15 % since `before`; those that either side lacks are not compared."""
     now = ratios_of(report)
     common = [Fall(name, before[name], now[name]) for name in before if name in now]
     return [fall for fall in common if fall.now < (1 - _TOLERATED) * fall.before]

@@ -33,20 +33,24 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IngressFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """Rounds of ingress and other receivers, in turns. `ready_s` is in seconds, one per start of ingress."""
+    """Rounds of ingress and other receivers, in turns. `ready_s` is in seconds, one per start of ingress.
+
+    `failed` tells of those that did not last to the end.
+    """
 
     connections: int
     served: list[Served]
     ready_s: list[float]
     versions: dict[str, str] = {}
+    failed: list[str] = []
 
     def of(self, name: str) -> list[Outcome]:
         """Give the rounds of a receiver; none if it was left out."""
         return next((one.rounds for one in self.served if one.name == name), [])
 
     def failures(self) -> list[str]:
-        """Tell of every answer that was not 2xx."""
-        return [failure for one in self.served for failure in one.failures()]
+        """Tell of every answer that was not 2xx, and of who died or hung."""
+        return [*self.failed, *(failure for one in self.served for failure in one.failures())]
 
 
 class Drain(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,10 +88,14 @@ class Drains(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DrainFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """Contenders that took turns. `versions` is of the peers among them, `ready_s` of the processor: seconds, one per start."""
+    """Contenders that took turns. `versions` is of the peers among them, `ready_s` of the processor: seconds, one per start.
+
+    `left_out` tells who could not take part on this machine, and why.
+    """
 
     drains: list[Drains]
     failures: list[str]
+    left_out: list[str] = []
     versions: dict[str, str] = {}
     ready_s: list[float] = []
 
@@ -222,6 +230,7 @@ class LossFigures(msgspec.Struct, frozen=True, kw_only=True):
     patience_s: float
     losses: list[Loss]
     failures: list[str]
+    left_out: list[str] = []
 
 
 def rates(rounds: Sequence[Outcome | Drain]) -> Spread:

@@ -11,7 +11,7 @@ import msgspec
 
 from bench import machine, webhooks
 from bench.bed import Bed
-from bench.errors import NoAnswerError
+from bench.errors import BenchError, NoAnswerError
 from bench.figures import FSYNC, INGRESS, REPLICA, TWO, IngressFigures, Served
 from bench.peers.receivers import Receiver
 from bench.plan import Outcome, Plan
@@ -29,12 +29,41 @@ _LOAD_TIMEOUT_S: Final = 60.0
 
 
 class Target(msgspec.Struct):
-    """A server under load, and the fastest it has been so far, in requests per second."""
+    """A server under load, and the fastest it has been so far, in requests per second. It is named after its first process."""
 
-    child: Child
+    children: tuple[Child, ...]
     port: int
     redis: PrivateRedis
     fastest: float = _RATE_BEFORE_KNOWN
+
+    @property
+    def name(self) -> str:
+        """What people see."""
+        return self.children[0].name
+
+    def check(self) -> None:
+        """Make sure that all of its processes still run.
+
+        Raises:
+            ChildDiedError: if one does not.
+
+        """
+        for child in self.children:
+            child.check()
+
+    def watched(self) -> dict[str, int]:
+        """Give the processes whose CPU time counts."""
+        others = {child.name: child.pid for child in self.children[1:]}
+        return {"service": self.children[0].pid, **others, "redis": self.redis.pid}
+
+    def memory_mb(self) -> float | None:
+        """Give the resident memory of all its processes, where the system tells."""
+        known = [found for child in self.children if (found := machine.memory_mb(child.pid)) is not None]
+        return sum(known) if known else None
+
+
+Pairs = list[tuple[Target, Served]]
+"""Those that take part, each with its figures."""
 
 
 class IngressRounds:
@@ -51,10 +80,11 @@ class IngressRounds:
         """Measure `rounds` rounds of each.
 
         Raises:
-            BenchError: if a process ends or hangs.
+            BenchError: if ingress does not start. Whoever ends or hangs later is told of, and takes no further part.
 
         """
         ready = self._starts()
+        failed: list[str] = []
         with ExitStack() as stack:
             disk = stack.enter_context(private_redis(self._bed.directory, self._bed.cores.rest, durable=True))
             pair = stack.enter_context(replicated_redis(self._bed.directory, self._bed.cores.rest))
@@ -64,17 +94,20 @@ class IngressRounds:
                 stack.enter_context(self._ingress(ready, pair, "replica")),
                 stack.enter_context(self._two_ingresses()),
             ]
-            targets += [stack.enter_context(self._receiver(one)) for one in self._receivers]
+            for one in self._receivers:
+                with _told(failed, one.name):
+                    targets.append(stack.enter_context(self._receiver(one)))
             self._bed.journal.note(f"ingress ready after {ready[0]:.2f} s")
             figures = IngressFigures(
                 connections=self._connections,
-                served=[Served(name=one.child.name, rounds=[], memory_mb=[]) for one in targets],
+                served=[Served(name=one.name, rounds=[], memory_mb=[]) for one in targets],
                 ready_s=ready,
                 versions={one.name: one.environment.version(one.package) for one in self._receivers},
+                failed=failed,
             )
-            self._warm_up(targets)
+            fit = self._warmed_up(list(zip(targets, figures.served, strict=True)), failed)
             for number in range(1, rounds + 1):
-                self._turn(f"{number}/{rounds}", targets, figures)
+                fit = self._turn(f"{number}/{rounds}", fit, failed)
         return figures
 
     def _starts(self) -> list[float]:
@@ -86,19 +119,29 @@ class IngressRounds:
                 pass
         return ready
 
-    def _warm_up(self, targets: Sequence[Target]) -> None:
+    def _warmed_up(self, pairs: Pairs, failed: list[str]) -> Pairs:
+        """Run a short round of each, and give those that lasted."""
         self._bed.journal.doing("warming up")
-        for target in targets:
-            target.fastest = max(_LEAST_RATE, self._round(target, _WARM_UP_S).rate)
+        fit = []
+        for target, served in pairs:
+            with _told(failed, target.name):
+                target.fastest = max(_LEAST_RATE, self._round(target, _WARM_UP_S).rate)
+                fit.append((target, served))
+        return fit
 
-    def _turn(self, turn: str, targets: Sequence[Target], figures: IngressFigures) -> None:
-        for target, served in zip(targets, figures.served, strict=True):
-            self._bed.journal.doing(f"webhooks, round {turn}: {target.child.name}")
-            outcome = self._round(target, self._seconds)
-            served.rounds.append(outcome)
-            self._bed.journal.note(f"round {turn}: {_tell(target.child.name, outcome)}")
-            memory = machine.memory_mb(target.child.pid)
-            served.memory_mb.extend([memory] if memory is not None else [])
+    def _turn(self, turn: str, pairs: Pairs, failed: list[str]) -> Pairs:
+        """Run a round of each, and give those that lasted."""
+        fit = []
+        for target, served in pairs:
+            self._bed.journal.doing(f"webhooks, round {turn}: {target.name}")
+            with _told(failed, target.name):
+                outcome = self._round(target, self._seconds)
+                served.rounds.append(outcome)
+                self._bed.journal.note(f"round {turn}: {_tell(target.name, outcome)}")
+                memory = target.memory_mb()
+                served.memory_mb.extend([memory] if memory is not None else [])
+                fit.append((target, served))
+        return fit
 
     def _round(self, target: Target, seconds: float) -> Outcome:
         target.redis.empty()
@@ -107,7 +150,7 @@ class IngressRounds:
         try:
             outcome = self._send(target, plan)
         finally:
-            target.child.check()  # its death explains whatever the load met
+            target.check()  # its death explains whatever the load met
         target.fastest = max(target.fastest, outcome.rate)
         return outcome
 
@@ -116,7 +159,7 @@ class IngressRounds:
             answer = load.talk(msgspec.json.encode(plan), _LOAD_TIMEOUT_S + plan.seconds)
             outcome = msgspec.json.decode(answer, type=Outcome)
             if not outcome.answered:
-                raise NoAnswerError(target.child.name, outcome.failures, load.written() or target.child.written())
+                raise NoAnswerError(target.name, outcome.failures, load.written() or target.children[0].written())
         return outcome
 
     def _plan(self, target: Target, seconds: float) -> Plan:
@@ -128,7 +171,7 @@ class IngressRounds:
             seconds=seconds,
             first=self._sent,
             requests=ceil(target.fastest * _HEADROOM * (seconds + _LEAD_IN_S)) + self._connections,
-            watched={"service": target.child.pid, "redis": target.redis.pid},
+            watched=target.watched(),
             cores=self._bed.cores.named(),
         )
 
@@ -145,7 +188,7 @@ class IngressRounds:
         command = receiver.command(port)
         with running(receiver.name, command, self._bed.directory, self._bed.cores.service, settings) as child:
             child.wait_until(lambda: accepts(port))
-            yield Target(child, port, redis)
+            yield Target((child,), port, redis)
 
     @contextmanager
     def _ingress(self, ready: list[float], redis: PrivateRedis, durability: str = "memory") -> Iterator[Target]:
@@ -156,7 +199,7 @@ class IngressRounds:
         name = {"memory": INGRESS, "fsync": FSYNC, "replica": REPLICA}[durability]
         with running(name, module("ingress"), self._bed.directory, self._bed.cores.service, settings) as child:
             ready.append(child.wait_until(lambda: is_ready(admin_port)))
-            yield Target(child, port, redis)
+            yield Target((child,), port, redis)
 
     @contextmanager
     def _two_ingresses(self) -> Iterator[Target]:
@@ -172,7 +215,16 @@ class IngressRounds:
                 child = stack.enter_context(running(name, module("ingress"), self._bed.directory, core, settings))
                 child.wait_until(partial(is_ready, admin_port))
                 children.append(child)
-            yield Target(children[0], port, self._bed.redis)
+            yield Target(tuple(children), port, self._bed.redis)
+
+
+@contextmanager
+def _told(failed: list[str], name: str) -> Iterator[None]:
+    """Let one that fails be told of, rather than end all."""
+    try:
+        yield
+    except BenchError as error:
+        failed.append(f"{name}: {error}")
 
 
 def ingress_settings(redis_url: str, port: int, admin_port: int, spool: Path) -> dict[str, str]:

@@ -21,7 +21,7 @@ class Journal:
 
     def note(self, line: str) -> None:
         """Write a line that stays."""
-        self._console.print(line, highlight=False)
+        self._console.print(line, highlight=False, soft_wrap=True)
 
 
 @contextmanager

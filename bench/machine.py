@@ -5,6 +5,8 @@ Memory, CPU time and pinning need Linux; elsewhere they are unknown (None) and n
 
 import os
 import platform
+import shutil
+import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +18,7 @@ _PROC = Path("/proc")
 
 
 class Machine(msgspec.Struct, frozen=True):
-    """What the figures were measured on."""
+    """What the figures were measured on. `node` is empty where there is no Node.js."""
 
     cpu: str
     cores: int
@@ -25,6 +27,7 @@ class Machine(msgspec.Struct, frozen=True):
     aiohttp: str
     uvloop: str
     redis: str
+    node: str = ""
 
 
 class Cores(NamedTuple):
@@ -53,6 +56,7 @@ def describe(redis_version: str, cores: Cores) -> Machine:
         aiohttp=version("aiohttp"),
         uvloop=version("uvloop"),
         redis=redis_version,
+        node=_node_version(),
     )
 
 
@@ -121,6 +125,12 @@ def _cpu_model() -> str:
     lines = _read(_PROC / "cpuinfo").splitlines()
     found = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(found, "") or platform.processor() or platform.machine()
+
+
+def _node_version() -> str:
+    node = shutil.which("node")
+    told = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout if node else ""
+    return told.strip().removeprefix("v")
 
 
 def _read(file: Path) -> str:

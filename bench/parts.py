@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple, TypeVar
 
+from redis.exceptions import RedisError
+
 from bench.bed import Bed
 from bench.drain.parts import beside_itself, beside_peers
 from bench.faults.trial import faults
@@ -59,8 +61,8 @@ def measure(report: Report, bed: Bed, options: Options) -> None:
 
 
 def _ingress(report: Report, bed: Bed, options: Options) -> None:
-    receivers, failures = installed(bed.journal, RECEIVERS)
-    report.problems += failures
+    receivers, left_out = installed(bed.journal, RECEIVERS)
+    report.left_out += left_out
     rounds = IngressRounds(bed, receivers, options.connections, options.scale.seconds)
     report.ingress = _attempt(report, lambda: rounds.run(options.scale.ingress_rounds))
     report.problems += report.ingress.failures() if report.ingress else []
@@ -69,6 +71,7 @@ def _ingress(report: Report, bed: Bed, options: Options) -> None:
 def _peers(report: Report, bed: Bed, options: Options) -> None:
     report.peers = _attempt(report, lambda: beside_peers(bed, options.scale))
     report.problems += report.peers.problems() if report.peers else []
+    report.left_out += report.peers.left_out if report.peers else []
 
 
 def _variants(report: Report, bed: Bed, options: Options) -> None:
@@ -102,11 +105,13 @@ def _faults(report: Report, bed: Bed, _options: Options) -> None:
 def _losses(report: Report, bed: Bed, options: Options) -> None:
     report.losses = _attempt(report, lambda: ordeals(bed, options.scale))
     report.problems += report.losses.failures if report.losses else []
+    report.left_out += report.losses.left_out if report.losses else []
 
 
 def _peak(report: Report) -> float | None:
     """Give what ingress could take, in requests per second, if that was measured."""
-    return rates(report.ingress.of(INGRESS)).median if report.ingress else None
+    rounds = report.ingress.of(INGRESS) if report.ingress else []
+    return rates(rounds).median if rounds else None
 
 
 def _attempt(report: Report, measured: Callable[[], Figures]) -> Figures | None:
@@ -114,7 +119,9 @@ def _attempt(report: Report, measured: Callable[[], Figures]) -> Figures | None:
         return measured()
     except HooklineError as error:
         report.problems.append(str(error))
-        return None
+    except (RedisError, OSError) as error:
+        report.problems.append(f"Redis, or the machine, gave way while this was measured: {error!r}")
+    return None
 
 
 _MEASURES: Final[Mapping[Part, Callable[[Report, Bed, Options], None]]] = {

@@ -87,14 +87,15 @@ class Child:
         self._process.wait()
 
     def stop(self) -> None:
-        """End it: politely, and after 5 s or a second Ctrl-C at once."""
+        """End it: politely, and after 5 s or a second Ctrl-C at once, together with children that it left behind."""
         try:
             self._process.terminate()
             self._process.wait(_STOP_S)
         except subprocess.TimeoutExpired:
             pass
         finally:
-            self._process.kill()
+            with suppress(ProcessLookupError, PermissionError):  # nobody left; macOS says the latter
+                os.killpg(self.pid, signal.SIGKILL)
             self._process.wait()
 
     def written(self) -> str:

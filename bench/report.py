@@ -32,7 +32,10 @@ _CALM: Final = 0.05
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """Everything of one run. A part that was not asked for, or failed, is None; `problems` tells of every failure."""
+    """Everything of one run. A part that was not asked for, or failed, is None; `problems` tells of every failure.
+
+    `left_out` tells who could not take part on this machine, which is no failure.
+    """
 
     started_at: datetime
     machine: Machine
@@ -46,6 +49,7 @@ class Report(msgspec.Struct, kw_only=True):
     overload: OverloadFigures | None = None
     faults: FaultFigures | None = None
     problems: list[str] = []
+    left_out: list[str] = []
 
     def rows(self) -> list[Row]:
         """Give all that can be summed up."""
@@ -65,8 +69,10 @@ class Report(msgspec.Struct, kw_only=True):
 def show_machine(console: Console, machine: Machine) -> None:
     """Print what the figures are measured on."""
     console.print(f"{machine.cpu}, {machine.cores} core{'s' * (machine.cores != 1)}, {machine.system}", highlight=False)
+    node = f", Node.js {machine.node}" if machine.node else ""
     console.print(
-        f"Python {machine.python}, aiohttp {machine.aiohttp}, uvloop {machine.uvloop}, Redis {machine.redis}", highlight=False
+        f"Python {machine.python}, aiohttp {machine.aiohttp}, uvloop {machine.uvloop}, Redis {machine.redis}{node}",
+        highlight=False,
     )
 
 
@@ -79,6 +85,8 @@ def show(console: Console, report: Report) -> None:
         console.print(line, highlight=False, soft_wrap=True)
     console.print()
     _show_targets(console, report.targets())
+    for line in dict.fromkeys(report.left_out):
+        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
     for problem in report.problems:
         console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
 
@@ -170,9 +178,10 @@ def _fault_table(figures: FaultFigures) -> Table:
 
 def _loss_table(figures: LossFigures) -> Table:
     """Lay out what was lost, a line for each subject and scenario."""
-    table = _table("600 jobs", "", "never done", "done twice", "all done, s", to_the_left=2)
+    quiet = f"not done in {figures.patience_s:g} quiet s"
+    table = _table("600 jobs", "", quiet, "done twice", "all done, s", to_the_left=2)
     for loss in figures.losses:
-        seconds = f"{loss.seconds:.1f}" if loss.seconds is not None else "never"
+        seconds = f"{loss.seconds:.1f}" if loss.seconds is not None else ""
         table.add_row(loss.scenario, loss.name, str(loss.never), str(loss.twice), seconds)
     return table
 

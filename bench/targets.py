@@ -60,7 +60,7 @@ def ingress_rows(figures: IngressFigures) -> list[Row]:
     ours = figures.of(INGRESS)
     return [
         *_optional("ingress start, s", figures.ready_s, 2, target=1, at_most=True, promise="ingress: ready after start, s"),
-        *(row for one in figures.served for row in _served_rows(ours, one, figures.versions.get(one.name, ""))),
+        *(row for one in figures.served if one.rounds for row in _served_rows(ours, one, figures.versions.get(one.name, ""))),
     ]
 
 
@@ -124,6 +124,7 @@ def variant_rows(figures: DrainFigures) -> list[Row]:
         if one.rounds
         for row in (
             Row(f"processor, {one.name}, jobs/s", rates(one.rounds), 0),
+            *_memory_row(one),
             *_optional(
                 f"  / {basis.name}",
                 ratios(one.rounds, basis.rounds) if one is not basis else [],
@@ -133,6 +134,14 @@ def variant_rows(figures: DrainFigures) -> list[Row]:
             ),
         )
     ]
+
+
+def _memory_row(one: Drains) -> list[Row]:
+    """Show the memory where it must not grow: with the backlog, and with the partitions."""
+    if one.name not in _STEADY:
+        return []
+    memory = [drain.memory_mb for drain in one.rounds if drain.memory_mb is not None]
+    return _optional("  memory, MB", memory, 1, 100, at_most=True, promise=f"processor: {one.name}, memory at most, MB")
 
 
 def operation_rows(figures: OperationFigures) -> list[Row]:

@@ -22,22 +22,21 @@ _STARTS: Final = 3
 
 def beside_peers(bed: Bed, scale: Scale) -> DrainFigures:
     """Race the processor against everything that can be installed."""
-    peers, failures = usable(bed)
+    peers, left_out = usable(bed)
     hookline = HooklineDrain(bed, Setting(HOOKLINE, int(_JOBS * scale.jobs)))
     ready = _starts(bed, hookline)
     contenders: list[Contender] = [hookline, *(PeerDrain(bed, peer, int(peer.drained * scale.jobs)) for peer in peers)]
     figures = race(bed, contenders, scale.drain_rounds)
     versions = {peer.name: peer.environment.version(peer.package) for peer in peers}
-    return msgspec.structs.replace(figures, failures=failures + figures.failures, versions=versions, ready_s=ready)
+    return msgspec.structs.replace(figures, left_out=left_out, versions=versions, ready_s=ready)
 
 
 def beside_itself(bed: Bed, scale: Scale) -> DrainFigures:
     """Race the processor in one setting against itself in others, each of which differs in one thing."""
+    million = [HooklineDrain(bed, Setting("8 partitions, 1M", 1_000_000))] if scale.long else []
+    once = race(bed, million, 1)  # right before the first round of the basis, with which it is compared
     figures = race(bed, [HooklineDrain(bed, setting) for setting in _settings(scale)], scale.drain_rounds)
-    if not scale.long:
-        return figures
-    million = race(bed, [HooklineDrain(bed, Setting("8 partitions, 1M", 1_000_000))], 1)
-    return DrainFigures(drains=[*figures.drains, *million.drains], failures=figures.failures + million.failures)
+    return DrainFigures(drains=[*figures.drains, *once.drains], failures=figures.failures + once.failures)
 
 
 def _settings(scale: Scale) -> Sequence[Setting]:

@@ -81,11 +81,12 @@ class OpenLoad:
 
     def ready(self, lane: "Lane") -> None:
         """Take a new connection."""
+        lane.free_since = time.perf_counter()
         self._free.append(lane)
 
     def free(self, lane: "Lane") -> None:
         """Take back a connection, and use it at once if something is due."""
-        self._free.append(lane)
+        self.ready(lane)
         self._send_due()
 
     def answered(self, number: int, reply: bytes, sent_at: float) -> None:
@@ -140,8 +141,9 @@ class OpenLoad:
     def _send_due(self) -> None:
         now = time.perf_counter()
         while self._free and self._sent < self._count and self._due(self._sent) <= now:
-            self._late = max(self._late, now - self._due(self._sent))
-            self._free.popleft().send(self._sent, self._requests[self._sent])
+            lane = self._free.popleft()
+            self._late = max(self._late, now - max(self._due(self._sent), lane.free_since))
+            lane.send(self._sent, self._requests[self._sent])
             self._sent += 1
 
 
@@ -150,9 +152,10 @@ def _in_us(seconds: float) -> int:
 
 
 class Lane(asyncio.Protocol):
-    """One keep-alive connection with at most one request under way."""
+    """One keep-alive connection with at most one request under way. Between two, it is free since `free_since`."""
 
     def __init__(self, load: OpenLoad) -> None:
+        self.free_since = 0.0
         self._load = load
         self._reply = b""
         self._number: int | None = None

@@ -26,7 +26,8 @@ class Beat(msgspec.Struct, frozen=True, array_like=True):
 class OpenOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """Counts, and HdrHistograms of microseconds, from when a webhook was due and from when it was sent, in their encoding.
 
-    `late_ms` is the most by which the load itself was behind when it should have sent: what it adds to the latencies at worst.
+    `late_ms` is the most by which the load itself was behind with something due and a connection free: what it adds to the
+    latencies at worst. Waiting for the server to free a connection is not the load's doing, and does not count.
     `acknowledged` are the numbers of the messages that were answered with a 2xx. The first was due at `began_at`, in Unix time.
     """
 

@@ -1,25 +1,31 @@
 """Webhooks at a constant rate, to bare aiohttp, to ingress alone, and to ingress with the processor at work."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 
-import msgspec
 from hdrh.histogram import HdrHistogram
 
 from bench.bed import Bed
+from bench.drain.backlog import Backlog
+from bench.errors import NoAnswerError
 from bench.figures import INGRESS, Latency, LatencyFigures
 from bench.latency.load import DIGITS, MOST_US
 from bench.latency.plan import OpenOutcome, OpenPlan
 from bench.latency.sending import percentiles_ms, send
-from bench.latency.servers import Listening, bare, ingress, processor
+from bench.latency.servers import Listening, bare, ingress, processor, read_waits
 from bench.peers.receivers import BARE
+from bench.processes import Child
 from bench.scale import Scale
 
 STARTED: Final = "until handler started"
 _RATES: Final = (100, 500, 1000, 2000)
 _CONNECTIONS: Final = 64
 _LEAD_IN_S: Final = 1.0
+_PARTITIONS: Final = 8
+_HANDLED_S: Final = 20.0
+_LOOK_S: Final = 0.05
 
 
 class LatencyRounds:
@@ -52,24 +58,43 @@ class LatencyRounds:
     def _measure(self, name: str, serve: Callable[[Bed], AbstractContextManager[Listening]], rate: int) -> Latency:
         self._bed.redis.empty()
         with serve(self._bed) as server:
-            return self._noted(name, rate, self._load(server.port, rate))
+            return self._noted(name, rate, self._load(server, rate))
 
     def _with_processor(self, rate: int) -> Iterator[Latency]:
         """Run both services; the processor shares the core of Redis and the load."""
         self._bed.redis.empty()
-        waits = self._bed.directory / "waits.json"
-        with ingress(self._bed) as server, processor(self._bed, waits):
-            outcome = self._load(server.port, rate)
+        waits = self._bed.directory / f"waits-{rate}.json"
+        with ingress(self._bed) as server, processor(self._bed, waits) as handling:
+            outcome = self._load(server, rate)
+            self._wait_handled(handling)
         yield self._noted("ingress + processor", rate, outcome)
-        yield self._tell(_of_waits(rate, msgspec.json.decode(waits.read_bytes(), type=list[float])))
+        yield self._tell(_of_waits(rate, read_waits(waits, handling), len(outcome.acknowledged)))
 
-    def _load(self, port: int, rate: int) -> OpenOutcome:
+    def _wait_handled(self, handling: Child) -> None:
+        """Wait for the last event: those that waited longest must not be missing."""
+        backlog, deadline = Backlog(self._bed.redis, _PARTITIONS), time.monotonic() + _HANDLED_S
+        while not backlog.is_settled() and time.monotonic() < deadline:
+            handling.check()
+            time.sleep(_LOOK_S)
+
+    def _load(self, server: Listening, rate: int) -> OpenOutcome:
         self._bed.journal.doing(f"{rate} webhooks/s for {self._seconds:g} s")
         plan = OpenPlan(
-            port=port, connections=_CONNECTIONS, rate=rate, lead_in_s=_LEAD_IN_S, seconds=self._seconds, first=self._first
+            port=server.port,
+            connections=_CONNECTIONS,
+            rate=rate,
+            lead_in_s=_LEAD_IN_S,
+            seconds=self._seconds,
+            first=self._first,
         )
         self._first += int(rate * (_LEAD_IN_S + self._seconds)) + 1
-        return send(self._bed, plan)
+        try:
+            outcome = send(self._bed, plan)
+        finally:
+            server.child.check()  # its death explains whatever the load met
+        if not outcome.answered:
+            raise NoAnswerError(server.child.name, outcome.failures, server.child.written())
+        return outcome
 
     def _noted(self, name: str, rate: int, outcome: OpenOutcome) -> Latency:
         return self._tell(
@@ -89,12 +114,17 @@ class LatencyRounds:
         return latency
 
 
-def _of_waits(rate: int, waits_ms: list[float]) -> Latency:
-    """Sum up how long events waited, those of the lead-in excepted."""
+def _of_waits(rate: int, waits_ms: list[float], accepted: int) -> Latency:
+    """Sum up how long events waited, those of the lead-in excepted; any of the `accepted` that no handler saw is a failure."""
     histogram = HdrHistogram(1, MOST_US, DIGITS)
     counted = waits_ms[int(rate * _LEAD_IN_S) :]
     for wait in counted:
         histogram.record_value(min(MOST_US, max(1, int(wait * 1000))))
     return Latency(
-        name=STARTED, rate=rate, answered=len(counted), failures={}, late_ms=0.0, percentiles_ms=percentiles_ms(histogram)
+        name=STARTED,
+        rate=rate,
+        answered=len(counted),
+        failures={"never started": accepted - len(waits_ms)} if len(waits_ms) < accepted else {},
+        late_ms=0.0,
+        percentiles_ms=percentiles_ms(histogram),
     )

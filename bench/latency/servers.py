@@ -5,7 +5,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from bench.bed import Bed
+from bench.errors import BenchError
 from bench.figures import INGRESS
 from bench.ingress_rounds import ingress_settings
 from bench.peers.receivers import BARE, RECEIVERS
@@ -41,7 +44,7 @@ def ingress(bed: Bed) -> Iterator[Listening]:
 
 
 @contextmanager
-def processor(bed: Bed, waits: Path) -> Iterator[None]:
+def processor(bed: Bed, waits: Path) -> Iterator[Child]:
     """Run the processor on the core of Redis and the load; its handler writes to `waits` how long each event waited for it."""
     admin_port = free_port()
     settings = {
@@ -53,4 +56,16 @@ def processor(bed: Bed, waits: Path) -> Iterator[None]:
     }
     with running("processor", module("processor"), bed.directory, bed.cores.rest, settings) as child:
         child.wait_until(lambda: is_ready(admin_port))
-        yield
+        yield child
+
+
+def read_waits(file: Path, handling: Child) -> list[float]:
+    """Read how many milliseconds each event waited, in the order in which they were handled.
+
+    Raises:
+        BenchError: if the processor, which writes that when it is told to end, did not.
+
+    """
+    if not file.exists():
+        raise BenchError(f"The processor did not end in time to tell of its events. Its output:\n{handling.written()}")
+    return msgspec.json.decode(file.read_bytes(), type=list[float])

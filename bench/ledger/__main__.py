@@ -13,10 +13,12 @@ from bench.ledger.rounds import LedgerRounds, Round, ratios
 from bench.ledger.searches import QUERIES, fill, measure, plan
 from bench.machine import assign_cores, describe, pin
 from bench.private_redis import private_redis
+from bench.report import show_machine
 from bench.spread import spread
 from cli.database import with_engine
 from processor.ledger.migrate import migrate
 from processor.ledger.settings import LedgerSettings
+from shared.errors import HooklineError
 from tests.support.postgres_server import NoPostgresError, PostgresServer
 
 _NONE: Final = "no ledger"
@@ -29,13 +31,22 @@ def main(
     history: Annotated[int, typer.Option(min=0, help="Events to search in; 0 leaves that out.")] = 1_000_000,
 ) -> None:
     """Measure the ledger in SQLite and PostgreSQL."""
-    console, cores = Console(), assign_cores()
+    console = Console()
+    try:
+        _measure(console, rounds, events, history)
+    except HooklineError as error:
+        console.print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from None
+
+
+def _measure(console: Console, rounds: int, events: int, history: int) -> None:
+    cores = assign_cores()
     pin(0, cores.rest)
     with ExitStack() as stack:
         directory = Path(stack.enter_context(TemporaryDirectory(prefix="hookline-bench-")))
         redis = stack.enter_context(private_redis(directory, cores.rest))
         databases = _databases(stack, directory, console)
-        console.print(f"{describe(redis.version(), cores)}", highlight=False)
+        show_machine(console, describe(redis.version(), cores))
         _measure_rounds(console, LedgerRounds(directory, cores, redis, events), rounds, databases)
         if history:
             _measure_searches(console, history, databases)

@@ -1,7 +1,8 @@
 """All subjects in all scenarios, several at a time."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from typing import Final
 
 from bench.bed import Bed
@@ -20,20 +21,21 @@ _MODES: Final = ("default", "careful")
 
 def ordeals(bed: Bed, scale: Scale) -> LossFigures:
     """Try everybody in every scenario."""
-    peers, failures = usable(bed)
+    peers, left_out = usable(bed)
+    failures: list[str] = []
     tried = [peer for peer in peers if peer is not RAW]
     subjects: list[Subject] = [HooklineSubject(mode) for mode in _MODES]
     subjects += [PeerSubject(peer, mode) for peer in tried for mode in _MODES]
     losses = _run(
         bed, [Trial(bed, subject, scenario, scale.patience_s) for scenario in Scenario for subject in subjects], failures
     )
-    return LossFigures(patience_s=scale.patience_s, losses=losses, failures=failures)
+    return LossFigures(patience_s=scale.patience_s, losses=losses, failures=failures, left_out=left_out)
 
 
 def _run(bed: Bed, trials: Sequence[Trial], failures: list[str]) -> list[Loss]:
     losses: list[Loss] = []
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        futures: dict[Future[Loss], Callable[[], Loss]] = {pool.submit(trial.run): trial.run for trial in trials}
+    with _pool(trials) as pool:
+        futures = [pool.submit(trial.run) for trial in trials]
         for number, future in enumerate(as_completed(futures), start=1):
             bed.journal.doing(f"what is lost: {number}/{len(trials)}")
             try:
@@ -45,6 +47,18 @@ def _run(bed: Bed, trials: Sequence[Trial], failures: list[str]) -> list[Loss]:
     return sorted(losses, key=lambda loss: (list(Scenario).index(Scenario(loss.scenario)), loss.name.casefold()))
 
 
+@contextmanager
+def _pool(trials: Sequence[Trial]) -> Iterator[ThreadPoolExecutor]:
+    """Give threads for `trials`; whatever ends the context early, such as Ctrl-C, ends those under way and begins no others."""
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    try:
+        yield pool
+    finally:
+        for trial in trials:
+            trial.give_up()
+        pool.shutdown(cancel_futures=True)
+
+
 def _tell(loss: Loss) -> str:
-    done = f"all done after {loss.seconds:.1f} s" if loss.seconds is not None else "not all done"
-    return f"{loss.scenario}: {loss.name:<24} {loss.never} never done, {loss.twice} done twice, {done}"
+    done = f"all done after {loss.seconds:.1f} s" if loss.seconds is not None else "waited for no longer"
+    return f"{loss.scenario}: {loss.name:<24} {loss.never} not done, {loss.twice} done twice, {done}"

@@ -4,10 +4,11 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 from typing import Final
 
 from bench.bed import Bed
-from bench.errors import TooSlowError
+from bench.errors import BenchError, TooSlowError
 from bench.figures import Loss
 from bench.losses.record import read
 from bench.losses.scenario import JOBS, KILLED_AFTER, Scenario
@@ -21,6 +22,10 @@ _AFTERWARDS_S: Final = 3.0
 _STALLED_S: Final = 30.0
 
 
+class GivenUpError(BenchError):
+    """Somebody ended the benchmark while this was under way."""
+
+
 class Trial:
     """`patience_s` is after how many seconds without any job what has not been done counts as lost."""
 
@@ -30,6 +35,11 @@ class Trial:
         self._patience_s = patience_s
         self._journal = bed.journal
         self._cores = bed.cores._replace(service=None, rest=None)
+        self._given_up = Event()
+
+    def give_up(self) -> None:
+        """Wait for nothing any more; from any thread."""
+        self._given_up.set()
 
     def run(self) -> Loss:
         """Try it.
@@ -64,7 +74,7 @@ class Trial:
             worker.check()
             if time.monotonic() > deadline:
                 raise TooSlowError(f"{self._subject.name} did not do {jobs} jobs", _STALLED_S, worker.written())
-            time.sleep(_LOOK_S)
+            self._pause(_LOOK_S)
 
     def _wait_quiet(self, bed: Bed) -> None:
         """Wait until nothing has been put on record for a while, a shorter one if all jobs are done."""
@@ -76,7 +86,11 @@ class Trial:
             if time.monotonic() - since > (_AFTERWARDS_S if len(told.done) == JOBS else self._patience_s):
                 self._told = told
                 return
-            time.sleep(10 * _LOOK_S)
+            self._pause(10 * _LOOK_S)
+
+    def _pause(self, seconds: float) -> None:
+        if self._given_up.wait(seconds):
+            raise GivenUpError(f"{self._subject.name}: not tried to the end")
 
     def _result(self, bed: Bed, began: float) -> Loss:
         told = self._told

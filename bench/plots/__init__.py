@@ -30,6 +30,9 @@ def draw(journal: Journal, results: Path, directory: Path, script: str = "draw.p
     journal.doing("drawing")
     directory.mkdir(parents=True, exist_ok=True)
     command = environment.command("python", str(_HERE / script), str(results), str(directory))
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        raise NoPlotsError(f"The pictures could not be drawn within {_TIMEOUT_S} s.") from None
     if done.returncode:
         raise NoPlotsError(f"The pictures could not be drawn: {done.stderr[-500:]}")

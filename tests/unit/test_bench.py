@@ -71,9 +71,21 @@ def test_a_fall_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     """A ratio that fell by more than 15 % is told with both values; one that fell by less, or that is new, is not."""
     monkeypatch.setattr(baseline, "BASELINE", tmp_path / "baseline.json")
     baseline.write(report())
-    assert baseline.falls(report(fastify=11_700)) == []
-    (fall,) = baseline.falls(report(fastify=12_000))
+    assert baseline.falls(report(fastify=11_700), baseline.read()) == []
+    (fall,) = baseline.falls(report(fastify=12_000), baseline.read())
     assert str(fall) == "ingress / Fastify: 1.33, which was 1.60: a fall of 17%"
+
+
+def test_a_faster_durability_is_no_fall() -> None:
+    """Ingress is compared with others alone: that its writes to disk got cheaper does not count against it."""
+    assert set(baseline.ratios_of(report())) == {"ingress / bare aiohttp", "ingress / Fastify", "processor / BullMQ"}
+
+
+def test_nothing_to_compare_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a baseline, that is told before minutes of measuring, and how to make one."""
+    monkeypatch.setattr(baseline, "BASELINE", tmp_path / "baseline.json")
+    with pytest.raises(baseline.NoBaselineError, match="--keep"):
+        baseline.read()
 
 
 def test_a_first_look_leaves_out_what_takes_minutes() -> None:

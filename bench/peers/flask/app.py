@@ -1,7 +1,7 @@
 """Verify with Twilio's library, append to a stream, answer. `gunicorn --worker-class gthread ... bench.peers.flask.app:app`.
 
 Threads, since the work waits for Redis (https://docs.gunicorn.org/en/stable/design.html#choosing-a-worker-type), which also
-keep connections alive; one worker process for the one core.
+keep connections alive; one worker process for the one core, since the three with which its pages begin were slower there.
 """
 
 import os
