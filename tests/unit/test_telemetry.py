@@ -1,5 +1,7 @@
 """How spans refer to each other, which are kept, and what is taken out of them."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -99,3 +101,11 @@ def test_spans_are_redacted(provider: TracerProvider, kept: InMemorySpanExporter
     for secret in ("my body, by", "s3cr3t", "4155550123"):
         assert secret not in found.to_json()
     assert (found.name, found.links[0].context.trace_id) == ("call", int(TRACE_ID, 16))
+
+
+def test_off_loads_nothing() -> None:
+    """Without tracing, OpenTelemetry is not even imported, by us or by what we import; handlers may still do so."""
+    loads = "import sys, ingress.__main__, processor.__main__, processor.app, ingress.app; "
+    check = "print([name for name in sys.modules if 'opentelemetry' in name]); import opentelemetry.trace"
+    found = subprocess.run([sys.executable, "-c", loads + check], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
