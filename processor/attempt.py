@@ -19,7 +19,7 @@ from processor.verdict import Dead, Done, Failure, Reason, Retry, Verdict, judge
 from processor.webhook_event import WebhookEvent
 from shared.clock import Clock
 from shared.kinds import label_of
-from shared.logs import PERSONAL, Logger
+from shared.logs import HANDLED, Logger
 
 if TYPE_CHECKING:
     from processor.spans import AttemptSpans
@@ -85,7 +85,8 @@ class Attempts:
             return dead
         if handler is not None:
             return await self._run(handler, held)
-        self._reports.went_well(None, held, Done(), 0)
+        if self._reports.detailed:
+            self._reports.went_well(None, held, Done(), 0)
         return Done()
 
     async def _attempt(self, handler: Handler, held: Held) -> Verdict:
@@ -100,7 +101,8 @@ class Attempts:
             verdict = Done()
         seconds = self._clock.monotonic() - started
         HANDLER_SECONDS.of(label_of(event.raw.kind)).observe(seconds)
-        if not isinstance(verdict, Dead) and (isinstance(verdict, Done) or verdict.failure is None):
+        if self._reports.detailed and not isinstance(verdict, Dead) and not (isinstance(verdict, Retry) and verdict.failure):
+            HANDLED.set(None)  # what we say ourselves quotes nothing, though it may look so
             self._reports.went_well(handler, held, verdict, seconds)
         return verdict
 
@@ -111,12 +113,9 @@ class Attempts:
         call = self._calls.get(handler) or self._compose(handler)
         if not handler.is_async:
             _ATTEMPTED.set(held)
-        token = PERSONAL.set(lambda: event.personal)
-        try:
-            with self._deadlines.begin(handler, event, timeout_s, started):
-                await call(event, context)
-        finally:
-            PERSONAL.reset(token)
+        with self._deadlines.begin(handler, event, timeout_s, started):
+            HANDLED.set(event)
+            await call(event, context)
 
     def _compose(self, handler: Handler) -> CallNext:
         """Give what runs `handler` with the middleware around it, made once."""
@@ -158,6 +157,7 @@ class Attempts:
     def _report(self, handler: Handler, event: WebhookEvent, held: Held, verdict: Retry | Dead, failure: Failure) -> None:
         if not (isinstance(verdict, Dead) and verdict.reason is Reason.REJECTED):
             FAILED_ATTEMPTS.count(label_of(event.raw.kind))
+        HANDLED.set(None)
         failure = failure.without(event.personal)
         if self._spans is not None:
             self._spans.failed(failure)

@@ -27,16 +27,14 @@ _LET_CANCEL: Final = "it ignores its cancellation, its conversation waits; let a
 
 
 class Reports:
-    """Writes these lines."""
+    """Writes these lines. `detailed` tells whether those of level debug are wanted."""
 
     def __init__(self, logger: Logger) -> None:
         self._logger = logger
-        self._detailed = logger.is_enabled_for(DEBUG)
+        self.detailed = logger.is_enabled_for(DEBUG)
 
     def went_well(self, handler: Handler | None, held: Held, verdict: Done | Retry, seconds: float) -> None:
         """Note an attempt that raised nothing, or asked for another one. Without a handler, the kind is ignored."""
-        if not self._detailed:
-            return
         what = "event ignored" if handler is None else "event done" if isinstance(verdict, Done) else "event put off"
         self._logger.debug(what, **_about(handler, held), seconds=round(seconds, 6), **_next(verdict))
 

@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from shared.quotes import HIDDEN, hide
 
@@ -23,8 +23,18 @@ if _rich is None:
 
 Logger = structlog.typing.FilteringBoundLogger
 
-PERSONAL: Final[ContextVar[Callable[[], Iterable[str]] | None]] = ContextVar("personal", default=None)
-"""While a handler runs: gives what of its event must not be logged."""
+
+class Subject(Protocol):
+    """What is being handled. `personal` is what of it must not be logged."""
+
+    @property
+    def personal(self) -> Iterable[str]:
+        """Its texts."""
+        ...
+
+
+HANDLED: Final[ContextVar[Subject | None]] = ContextVar("handled", default=None)
+"""The event whose handler runs."""
 
 _WHAT_IT_SAYS = frozenset({"body", "params", "profilename", "mediaurl"})
 _WHOSE_IT_IS = frozenset({"from", "to", "caller", "called", "phone", "phonenumber", "waid", "address", "email"})
@@ -45,10 +55,10 @@ class Redactor:
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         """Give `event` as it may be written."""
-        personal = PERSONAL.get()
-        if personal is None:
+        handled = HANDLED.get()
+        if handled is None:
             return _redact_items(event, self.text)
-        values = list(personal())
+        values = list(handled.personal)
         redacted = _redact_items(event, lambda text: self.text(hide(text, values)))
         return redacted | {name: _redact(event[name], self.text) for name in _OURS & event.keys()}
 

@@ -21,7 +21,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from opentelemetry.util.types import Attributes
 from structlog.typing import EventDict, WrappedLogger
 
-from shared.logs import PERSONAL
+from shared.logs import HANDLED
 from shared.quotes import hide
 
 _LAST_SPANS_S: Final = 2.0
@@ -106,8 +106,8 @@ class Discreet(SpanProcessor):
         )
 
     def _without_quotes(self, text: str) -> str:
-        personal = PERSONAL.get()
-        return self._redact(text if personal is None else hide(text, personal()))
+        handled = HANDLED.get()
+        return self._redact(text if handled is None else hide(text, handled.personal))
 
     def _clean(self, attributes: Attributes, clean: Callable[[str], str]) -> Attributes:
         named = (attributes or {}).items()

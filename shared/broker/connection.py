@@ -8,6 +8,9 @@ from hashlib import sha1
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
+import shared.broker.driver  # noqa: F401 - before redis-py is loaded
+
+# isort: split
 from redis.exceptions import MovedError, NoScriptError, ResponseError
 
 from shared.breaker import Breaker, BreakerOpenError

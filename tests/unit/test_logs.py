@@ -3,12 +3,13 @@
 import json
 import logging
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import structlog
 
-from shared.logs import PERSONAL, Redactor, configure_logs, get_logger
+from shared.logs import HANDLED, Redactor, configure_logs, get_logger
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 PASSWORD = "pa55word"
@@ -156,10 +157,10 @@ def test_console_style_is_redacted(stderr: pytest.CaptureFixture[str]) -> None:
 def test_lines_inside_of_a_handler_quote_nothing(stderr: pytest.CaptureFixture[str]) -> None:
     """While an event is handled, no line quotes it, whoever logs; what tells which event it is stays."""
     configure_logs("info", "json")
-    token = PERSONAL.set(lambda: ["my own words", "info", "message"])
+    token = HANDLED.set(SimpleNamespace(personal=["my own words", "info", "message"]))
     get_logger("processor").info("said 'my own words'", kind="message.received", attempt=1, nested={"x": ["my+own+words"]})
     logging.getLogger("a.library").warning("message: %s", b"my own words")
-    PERSONAL.reset(token)
+    HANDLED.reset(token)
     get_logger("processor").info("my own words")
     inside, library, outside = map(json.loads, stderr.readouterr().err.splitlines())
     assert (inside["event"], inside["kind"], inside["level"]) == (f"said '{HIDDEN}'", "message.received", "info")

@@ -1,6 +1,9 @@
 """How spans refer to each other, which are kept, and what is taken out of them."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from opentelemetry import trace
@@ -10,7 +13,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 
-from shared.logs import PERSONAL, Redactor
+from shared.logs import HANDLED, Redactor
 from shared.telemetry import Discreet, LinkBased, links_to, remote_context, traceparent_of
 from shared.traceparent import trace_fields
 
@@ -85,10 +88,10 @@ def fail_inside_of_a_span(tracer: trace.Tracer) -> None:
 
 def test_spans_are_redacted(provider: TracerProvider, kept: InMemorySpanExporter) -> None:
     """Attributes lose numbers and secrets, errors whatever they quote of the event; the rest stays as it was."""
-    token = PERSONAL.set(lambda: ["my body", "Zoë"])
+    token = HANDLED.set(SimpleNamespace(personal=["my body", "Zoë"]))
     with pytest.raises(ValueError, match="my body"):
         fail_inside_of_a_span(provider.get_tracer("test"))
-    PERSONAL.reset(token)
+    HANDLED.reset(token)
     (found,) = kept.get_finished_spans()
     assert isinstance(found, ReadableSpan)
     assert found.attributes == {"url.full": "https://x/?To=%2B***23&key=[redacted]", "count": 3, "names": ("a", "b")}
@@ -99,3 +102,11 @@ def test_spans_are_redacted(provider: TracerProvider, kept: InMemorySpanExporter
     for secret in ("my body, by", "s3cr3t", "4155550123"):
         assert secret not in found.to_json()
     assert (found.name, found.links[0].context.trace_id) == ("call", int(TRACE_ID, 16))
+
+
+def test_off_loads_nothing() -> None:
+    """Without tracing, OpenTelemetry is not even imported, by us or by what we import; handlers may still do so."""
+    loads = "import sys, ingress.__main__, processor.__main__, processor.app, ingress.app; "
+    check = "print([name for name in sys.modules if 'opentelemetry' in name]); import opentelemetry.trace"
+    found = subprocess.run([sys.executable, "-c", loads + check], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
