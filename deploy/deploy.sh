@@ -12,6 +12,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 unset HOOKLINE_TAG
+export COMPOSE_PROGRESS=quiet # what is done is said here, errors by Docker
 
 PROJECT=$(docker compose config 2>/dev/null | sed -n 's/^name: //p')
 readonly PROJECT=${PROJECT:-hookline}
