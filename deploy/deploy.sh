@@ -12,6 +12,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 unset HOOKLINE_TAG
+export COMPOSE_PROGRESS=quiet # what is done is said here, errors by Docker
 
 PROJECT=$(docker compose config 2>/dev/null | sed -n 's/^name: //p')
 readonly PROJECT=${PROJECT:-hookline}
@@ -41,7 +42,8 @@ wanted_door() { docker compose config door | awk '/host_ip:/ {ip = $2} /publishe
 show_logs() {
   complain "the last lines of $(name_of "$1"):"
   docker logs --tail "$LOG_LINES" "$1" 2>&1 | sed 's/^/    /' >&2
-  docker inspect --format '{{if .State.Health}}{{range .State.Health.Log}}{{.Output}}{{end}}{{end}}' "$1" | tail -n 4 | sed 's/^/    health: /' >&2
+  docker inspect --format '{{if .State.Health}}{{range .State.Health.Log}}{{.Output}}{{end}}{{end}}' "$1" |
+    { grep -E '\[-\]|nothing answers' || true; } | tail -n 3 | sed 's/^/    health: /' >&2
 }
 
 # await_healthy CONTAINER: fails, having said why, if it is not healthy in time, has ended, or ends over and over.

@@ -46,15 +46,17 @@ fi
 keep twilio_auth_token "$hookline" "$(random | cut -c1-32)"
 keep twilio_shared_keys "$hookline" ""
 keep redis_password 0:0 "$(random)"
+keep redis_admin_password 0:0 "$(random)"
 keep postgres_password 0:0 "$(random)"
 keep grafana_password "$grafana" "$(random)"
 derive redis_url "$hookline" "redis://hookline:$(cat "$kept/redis_password")@redis:6379/0"
 derive database_url "$hookline" "postgresql://hookline:$(cat "$kept/postgres_password")@postgres:5432/hookline"
 
-# Redis runs as a user whose number differs from image to image. The file has the password's digest, not the password.
-digest=$(printf %s "$(cat "$kept/redis_password")" | sha256sum | cut -d' ' -f1)
+# Redis runs as a user whose number differs from image to image. The file has the passwords' digests, not the passwords.
+# The default user must be allowed everything: Redis loads its append-only file as that user, and what it may not do, it leaves out.
+digest() { sed 's/[[:space:]]*$//' "$kept/$1" | tr -d '\n' | sha256sum | cut -d' ' -f1; }
 put users.acl 0:0 444 <<ACL
-user default on nopass -@all +ping
-user hookline on #$digest ~hookline:* +@connection +@stream +hsetnx +hset +hdel +hmget +hget +hscan +get +set +del +pexpire +pttl +zadd +zrem +zrange +zremrangebyscore +time +exists +lpushx +info +eval +evalsha +wait +waitaof +command|info +config|get
+user default on #$(digest redis_admin_password) ~* &* +@all
+user hookline on #$(digest redis_password) ~hookline:* +@connection +@stream +hsetnx +hset +hdel +hmget +hget +hscan +get +set +del +pexpire +pttl +zadd +zrem +zrange +zremrangebyscore +time +exists +lpushx +info +eval +evalsha +wait +waitaof +command|info +config|get
 ACL
 say "all there"

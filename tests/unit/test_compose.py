@@ -111,7 +111,7 @@ def test_every_ingress_has_its_own_spool_and_admin_port(services: dict[str, Any]
 
 def test_user_of_redis_may_do_what_is_documented() -> None:
     """The user that deploy/secrets.sh makes has the permissions of docs/redis.md, with which both services are tested."""
-    made = re.search(r"^user hookline on \S+ (.*)$", (_DEPLOY / "secrets.sh").read_text(), re.MULTILINE)
+    made = re.search(r"^user hookline on \S+ \w+\) (.*)$", (_DEPLOY / "secrets.sh").read_text(), re.MULTILINE)
     documented = re.search(r"^`(~hookline:\* [^`]*)`", (_ROOT / "docs" / "redis.md").read_text(), re.MULTILINE)
     assert made is not None
     assert documented is not None
