@@ -99,7 +99,10 @@ def _measure(console: Console, options: Options) -> Report:
         machine = describe(redis.version(), cores)
         show_machine(console, machine)
         report = Report(started_at=datetime.now(UTC), machine=machine, pinned=cores.service is not None)
-        measure(report, Bed(Path(directory), cores, redis, lines), options)
+        try:
+            measure(report, Bed(Path(directory), cores, redis, lines), options)
+        except KeyboardInterrupt:
+            report.problems.append("Stopped by Ctrl-C: what was not measured until then is missing.")
     return report
 
 
