@@ -50,7 +50,7 @@ def main(
         before = baseline.read() if check else {}
         report = _measure(console, Options(frozenset(only or ()), scale, connections))
     except HooklineError as error:
-        console.print(str(error), style="red", markup=False, highlight=False)
+        console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
     if keep:
         baseline.write(report)
@@ -66,7 +66,7 @@ def _show_again(console: Console, file: Path) -> None:
     try:
         report = load(file)
     except HooklineError as error:
-        console.print(str(error), style="red", markup=False, highlight=False)
+        console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
     show_machine(console, report.machine)
     show(console, report)
@@ -79,7 +79,7 @@ def _draw(console: Console, report: Report, file: Path) -> None:
             draw(lines, file, file.with_suffix(""))
     except HooklineError as error:
         report.problems.append(str(error))
-        console.print(str(error), style="red", markup=False, highlight=False)
+        console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
