@@ -38,7 +38,8 @@ def main(
 ) -> None:
     """Measure Hookline on this machine, beside what people would use instead."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _leave)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` wants it
+            signal.signal(number, _leave)
     console = Console()
     if again is not None:
         _show_again(console, again)
