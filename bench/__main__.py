@@ -23,6 +23,8 @@ from shared.errors import HooklineError
 
 _RESULTS: Final = Path(__file__).parent / "results"
 _CONNECTIONS: Final = 64
+_DISK: Final = Path("/var/tmp")
+"""Where writes reach a disk; /tmp is memory on many systems, and would make every `fsync` free."""
 
 
 def main(
@@ -36,7 +38,8 @@ def main(
 ) -> None:
     """Measure Hookline on this machine, beside what people would use instead."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _leave)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` wants it
+            signal.signal(number, _leave)
     console = Console()
     if again is not None:
         _show_again(console, again)
@@ -48,7 +51,7 @@ def main(
         before = baseline.read() if check else {}
         report = _measure(console, Options(frozenset(only or ()), scale, connections))
     except HooklineError as error:
-        console.print(str(error), style="red", markup=False, highlight=False)
+        console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
     if keep:
         baseline.write(report)
@@ -64,7 +67,7 @@ def _show_again(console: Console, file: Path) -> None:
     try:
         report = load(file)
     except HooklineError as error:
-        console.print(str(error), style="red", markup=False, highlight=False)
+        console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
     show_machine(console, report.machine)
     show(console, report)
@@ -77,7 +80,7 @@ def _draw(console: Console, report: Report, file: Path) -> None:
             draw(lines, file, file.with_suffix(""))
     except HooklineError as error:
         report.problems.append(str(error))
-        console.print(str(error), style="red", markup=False, highlight=False)
+        console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
@@ -90,14 +93,17 @@ def _measure(console: Console, options: Options) -> Report:
     _tell_pinning(console, cores)
     pin(0, cores.rest)
     with (
-        TemporaryDirectory(prefix="hookline-bench-") as directory,
+        TemporaryDirectory(prefix="hookline-bench-", dir=_DISK if _DISK.is_dir() else None) as directory,
         private_redis(Path(directory), cores.rest) as redis,
         journal(console) as lines,
     ):
         machine = describe(redis.version(), cores)
         show_machine(console, machine)
         report = Report(started_at=datetime.now(UTC), machine=machine, pinned=cores.service is not None)
-        measure(report, Bed(Path(directory), cores, redis, lines), options)
+        try:
+            measure(report, Bed(Path(directory), cores, redis, lines), options)
+        except KeyboardInterrupt:
+            report.problems.append("Stopped by Ctrl-C: what was not measured until then is missing.")
     return report
 
 

@@ -178,8 +178,8 @@ def _fault_table(figures: FaultFigures) -> Table:
 
 def _loss_table(figures: LossFigures) -> Table:
     """Lay out what was lost, a line for each subject and scenario."""
-    quiet = f"not done in {figures.patience_s:g} quiet s"
-    table = _table("600 jobs", "", quiet, "done twice", "all done, s", to_the_left=2)
+    table = _table("600 jobs", "", "not done", "twice", "seconds", to_the_left=2)
+    table.caption = f"not done: waited for until nothing was done for {figures.patience_s:g} s; seconds: until all were done"
     for loss in figures.losses:
         seconds = f"{loss.seconds:.1f}" if loss.seconds is not None else ""
         table.add_row(loss.scenario, loss.name, str(loss.never), str(loss.twice), seconds)

@@ -53,7 +53,7 @@ def faults(bed: Bed) -> FaultFigures:
 
 
 def _try(bed: Bed, name: str, fault: Fault) -> Faulted:
-    with TemporaryDirectory(prefix="hookline-faults-") as directory, ExitStack() as stack:
+    with TemporaryDirectory(prefix="faults-", dir=bed.directory) as directory, ExitStack() as stack:
         own = bed._replace(directory=Path(directory))
         redis = FaultyRedis(stack, own.directory, own.cores.rest)
         record = own.directory / "record"

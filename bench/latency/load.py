@@ -8,7 +8,7 @@ import asyncio
 import sys
 import time
 from collections import Counter, deque
-from math import ceil
+from math import ceil, inf
 from typing import Final, cast
 
 import msgspec
@@ -37,9 +37,11 @@ class OpenLoad:
         self._requests = [webhooks.request(plan.first + index) for index in range(self._count)]
         self._from_due, self._from_sent = (HdrHistogram(1, MOST_US, DIGITS) for _ in range(2))
         self._failures: Counter[str] = Counter()
+        self._open: set[Lane] = set()
         self._free: deque[Lane] = deque()
         self._sent = self._ended = self._answered = 0
         self._late = 0.0
+        self._began = inf
         self._acknowledged: list[int] = []
         self._beats = [[0, 0, 0.0] for _ in range(ceil((plan.lead_in_s + plan.seconds) / BEAT_S) + 1)]
         self._connecting: set[asyncio.Task[None]] = set()
@@ -75,12 +77,25 @@ class OpenLoad:
             try:
                 await asyncio.get_running_loop().create_connection(lambda: Lane(self), "127.0.0.1", self._plan.port)
             except OSError:
+                self._refuse_due()
                 await asyncio.sleep(_RECONNECT_S)
             else:
                 return
 
-    def ready(self, lane: "Lane") -> None:
+    def _refuse_due(self) -> None:
+        """Where nobody listens and no connection is left, give up what is due, as Twilio does after its one immediate retry."""
+        while not self._open and self._sent < self._count and self._due(self._sent) <= time.perf_counter():
+            self._fail(self._sent, "connection refused")
+            self._sent += 1
+            self._end_one()
+
+    def opened(self, lane: "Lane") -> None:
         """Take a new connection."""
+        self._open.add(lane)
+        self.ready(lane)
+
+    def ready(self, lane: "Lane") -> None:
+        """Take a connection that has nothing under way."""
         lane.free_since = time.perf_counter()
         self._free.append(lane)
 
@@ -103,6 +118,7 @@ class OpenLoad:
 
     def lost(self, lane: "Lane", number: int | None) -> None:
         """Open another connection for one that broke, and count the request that was under way on it."""
+        self._open.discard(lane)
         if lane in self._free:
             self._free.remove(lane)
         if number is not None:
@@ -164,7 +180,7 @@ class Lane(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Offer itself."""
         self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's is one without inheriting from it
-        self._load.ready(self)
+        self._load.opened(self)
 
     def send(self, number: int, request: bytes) -> None:
         """Send request `number`."""

@@ -35,7 +35,7 @@ def main(
     try:
         _measure(console, rounds, events, history)
     except HooklineError as error:
-        console.print(str(error), style="red", markup=False, highlight=False)
+        console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from itertools import cycle
 from typing import Final
 
 from bench.bed import Bed
@@ -26,9 +27,9 @@ def ordeals(bed: Bed, scale: Scale) -> LossFigures:
     tried = [peer for peer in peers if peer is not RAW]
     subjects: list[Subject] = [HooklineSubject(mode) for mode in _MODES]
     subjects += [PeerSubject(peer, mode) for peer in tried for mode in _MODES]
-    losses = _run(
-        bed, [Trial(bed, subject, scenario, scale.patience_s) for scenario in Scenario for subject in subjects], failures
-    )
+    cores = cycle((bed.cores.rest, bed.cores.service))
+    trials = [Trial(bed, one, scenario, scale.patience_s, next(cores)) for scenario in Scenario for one in subjects]
+    losses = _run(bed, trials, failures)
     return LossFigures(patience_s=scale.patience_s, losses=losses, failures=failures, left_out=left_out)
 
 

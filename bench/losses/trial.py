@@ -27,14 +27,14 @@ class GivenUpError(BenchError):
 
 
 class Trial:
-    """`patience_s` is after how many seconds without any job what has not been done counts as lost."""
+    """`patience_s` is after how many seconds without any job what has not been done counts as lost; all runs on `core`."""
 
-    def __init__(self, bed: Bed, subject: Subject, scenario: Scenario, patience_s: float) -> None:
+    def __init__(self, bed: Bed, subject: Subject, scenario: Scenario, patience_s: float, core: int | None) -> None:
         self._subject = subject
         self._scenario = scenario
         self._patience_s = patience_s
         self._journal = bed.journal
-        self._cores = bed.cores._replace(service=None, rest=None)
+        self._cores = bed.cores._replace(service=core, rest=core)
         self._given_up = Event()
 
     def give_up(self) -> None:
@@ -48,7 +48,10 @@ class Trial:
             BenchError: if the worker does not work at all.
 
         """
-        with TemporaryDirectory(prefix="hookline-losses-") as directory, private_redis(Path(directory), None) as redis:
+        with (
+            TemporaryDirectory(prefix="hookline-losses-") as directory,
+            private_redis(Path(directory), self._cores.rest) as redis,
+        ):
             bed = Bed(Path(directory), self._cores, redis, self._journal)
             self._subject.queue(bed, self._settings(bed))
             began = time.time()
@@ -63,7 +66,7 @@ class Trial:
 
     def _start(self, bed: Bed, workers: ExitStack) -> Child:
         settings = {**self._settings(bed), **self._subject.settings(bed)}
-        return workers.enter_context(running("worker", self._subject.worker(), bed.directory, None, settings))
+        return workers.enter_context(running("worker", self._subject.worker(), bed.directory, bed.cores.service, settings))
 
     def _settings(self, bed: Bed) -> dict[str, str]:
         return {"BENCH_RECORD": str(record_of(bed.directory)), **self._scenario.settings()}

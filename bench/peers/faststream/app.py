@@ -7,7 +7,8 @@ of the time (`apply_types`, https://faststream.ag2.ai/latest/getting-started/sub
 
 Careful: what its documentation names for a consumer that died, a second subscriber that claims what has been pending for a
 while (https://faststream.ag2.ai/latest/redis/streams/claiming/), and acknowledging only what succeeded
-(https://faststream.ag2.ai/latest/getting-started/acknowledgement/).
+(https://faststream.ag2.ai/latest/getting-started/acknowledgement/). Not `last_id="0"`: with it a new consumer group would begin
+at the beginning, but a worker that finds its group there reads nothing new any more.
 """
 
 import os
