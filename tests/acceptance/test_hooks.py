@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.service_process import ServiceProcess
 from tests.support.services import Services
-from tests.support.waiting import until
+from tests.support.waiting import until, until_answer
 
 _BOT = """
 import asyncio, pathlib
@@ -46,8 +46,9 @@ async def test_not_ready_until_started_up(processor: ServiceProcess, tmp_path: P
     assert (await processor.metrics())["hookline_partitions_owned"] == 0
     (tmp_path / "go").write_text("on")
     await processor.probe("readyz", 200)
-    found = await processor.metrics()
-    assert found["hookline_partitions_owned"] == found["hookline_partitions"] == 8
+    await until_answer(
+        processor.metrics, lambda found: found["hookline_partitions_owned"] == found["hookline_partitions"] == 8, "it owns all"
+    )
     assert await processor.stop() == 0
     assert processor.stdout == ["closed pool"]
 

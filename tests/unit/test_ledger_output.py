@@ -18,5 +18,5 @@ def test_texts_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> 
     assert "\x07" not in shown
     assert shown.splitlines()[-2:] == [
         r"1970-01-01 00:00:00 ← +1\x9b2J: \x1b]0;owned\x07hi [red]",
-        "    2025-06-15 15:06:40 ← +1: forged  received",
+        " " * 22 + "2025-06-15 15:06:40 ← +1: forged  received",
     ]
