@@ -17,7 +17,7 @@ from tests.support.redis_server import RedisServer
 from tests.support.stored import PARTITIONS, Stored
 from tests.support.waiting import until_now
 
-LONG_S, SHORT_S = 20.0, 0.3
+LONG_S, SHORT_S = 20.0, 1.0
 FAST_SYNC = {"repl-diskless-sync-delay": "0"}
 
 
