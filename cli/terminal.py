@@ -48,14 +48,21 @@ def confirm(question: str, *, yes: bool, refusal: str) -> None:
         return
     if not sys.stdin.isatty():
         raise RefusedError(f"{refusal} There is no terminal to ask at: add --yes if you mean it.")
-    with _ending_at_once():
-        try:
+    try:
+        with _ending_at_once():
             answer = typer.confirm(question, err=True)
-        except typer.Abort:  # Ctrl-D
-            answer = False
-            typer.echo(err=True)
+    except typer.Abort:  # Ctrl-D
+        answer = False
+        typer.echo(err=True)
+    except _InterruptedError:
+        typer.echo(err=True)
+        end(INTERRUPTED)
     if not answer:
         raise RefusedError(refusal)
+
+
+class _InterruptedError(BaseException):
+    """Ctrl-C came while a question was asked."""
 
 
 @contextmanager
@@ -63,8 +70,7 @@ def _ending_at_once() -> Iterator[None]:
     """Let Ctrl-C end the command while it waits for an answer: the event loop around it would only note it."""
 
     def leave(*_: object) -> None:
-        typer.echo(err=True)
-        end(INTERRUPTED)
+        raise _InterruptedError  # nothing is written here: the question itself may be half written
 
     before = signal.signal(signal.SIGINT, leave)
     try:
