@@ -6,7 +6,8 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from prometheus_client import REGISTRY
 from processor import CallNext, Context, Handlers, MessageReceived, WebhookEvent
 from processor.watchdog import Watchdog, find_culprit, is_blocked
 from tests.support.logbook import Logbook
-from tests.support.waiting import PATIENCE_S
+from tests.support.waiting import PATIENCE_S, until_now
 
 LIMIT_S = 0.02
 
@@ -175,8 +176,11 @@ def test_waiting_loop_has_no_culprit() -> None:
     found = []
 
     def look(thread: int) -> None:
-        time.sleep(0.005)  # long enough for the loop to begin to wait
-        found.append(find_culprit(sys._current_frames()[thread], {}))
+        def culprit() -> tuple[str, Sequence[FrameType]]:
+            return find_culprit(sys._current_frames()[thread], {})
+
+        until_now(lambda: culprit() == ("unknown", []), "the loop begins to wait")
+        found.append(culprit())  # it has nothing else to do until this has ended
 
     async def wait() -> None:
         await asyncio.to_thread(look, threading.get_ident())
