@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from traceback import format_exc
 from typing import Final, NamedTuple, TypeVar
 
 from redis.exceptions import RedisError
@@ -121,6 +122,8 @@ def _attempt(report: Report, measured: Callable[[], Figures]) -> Figures | None:
         report.problems.append(str(error))
     except (RedisError, OSError) as error:
         report.problems.append(f"Redis, or the machine, gave way while this was measured: {error!r}")
+    except Exception:  # noqa: BLE001 - a mistake in one part must not take along what the others measured for minutes
+        report.problems.append(f"The benchmark itself made a mistake:\n{format_exc()}")
     return None
 
 

@@ -20,6 +20,6 @@ class Told(msgspec.Struct, frozen=True):
 
 def read(file: Path) -> Told:
     """Read the record; there may be none yet."""
-    lines = file.read_text().splitlines() if file.exists() else []
+    lines = file.read_text().split("\n")[:-1] if file.exists() else []  # what follows the last line end is still being written
     done = [(int(number), float(at)) for what, number, at in map(str.split, lines) if what == "done"]
     return Told(Counter(number for number, _ in done), len(lines), max((at for _, at in done), default=0.0))
