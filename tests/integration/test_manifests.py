@@ -1,13 +1,16 @@
 """The Kubernetes manifests by themselves: a cluster would take them, and they hang together."""
 
+import re
 from pathlib import Path
 from typing import Final
 
 import kubernetes_validate
 import pytest
+import yaml
 
-from tests.support.manifests import K8S, Manifests, labels, pod, port_number, selects
+from tests.support.manifests import K8S, Manifests, Object, labels, pod, port_number, selects
 
+PROMETHEUS: Final = K8S.parent / "prometheus"
 OVERLAYS: Final = sorted(folder.name for folder in (K8S / "overlays").iterdir())
 OLDEST: Final = "1.30"
 """The first version whose schema has `sleep` in `preStop`."""
@@ -118,12 +121,29 @@ def test_what_is_scaled_has_no_number(manifests: Manifests) -> None:
         assert "replicas" not in found["spec"]
 
 
-def test_every_metrics_port_is_scraped() -> None:
-    """The ServiceMonitor finds the admin ports of both services."""
+def scraped() -> tuple[Object, list[Object]]:
+    """Give the ServiceMonitor, and the Services that it finds."""
     manifests = Manifests.of_overlay("production")
     (monitor,) = manifests.of("ServiceMonitor")
-    (endpoint,) = monitor["spec"]["endpoints"]
-    found = [one for one in manifests.of("Service") if selects(monitor["spec"]["selector"], one["metadata"]["labels"])]
+    return monitor["spec"], [
+        one for one in manifests.of("Service") if selects(monitor["spec"]["selector"], one["metadata"]["labels"])
+    ]
+
+
+def test_every_metrics_port_is_scraped() -> None:
+    """The ServiceMonitor finds the admin ports of both services."""
+    monitor, found = scraped()
+    (endpoint,) = monitor["endpoints"]
     ports = {port["targetPort"] for one in found for port in one["spec"]["ports"] if port["name"] == endpoint["port"]}
     assert {one["spec"]["selector"]["app.kubernetes.io/name"] for one in found} == {"hookline-ingress", "hookline-processor"}
     assert ports == {"admin"}
+
+
+def test_jobs_are_called_as_the_rules_call_them() -> None:
+    """What is scraped here has the job names of prometheus.yml, by which rules and dashboards tell the services apart."""
+    monitor, found = scraped()
+    jobs = {one["metadata"]["labels"][monitor["jobLabel"]] for one in found}
+    configured = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())["scrape_configs"]
+    assert jobs == {one["job_name"] for one in configured}
+    rules = "".join(file.read_text() for file in (PROMETHEUS / "rules").iterdir())
+    assert jobs == set(re.findall(r'job="([^"]+)"', rules))
