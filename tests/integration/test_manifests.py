@@ -78,8 +78,8 @@ def test_secrets_are_references(manifests: Manifests) -> None:
     """No secret is in the manifests, and each pod gets only those that it needs."""
     assert not manifests.of("Secret")
     wanted = {
-        "hookline-ingress": {"hookline-twilio", "hookline-redis"},
-        "hookline-processor": {"hookline-redis", "hookline-database"},
+        "hookline-ingress": {"hookline-twilio", "hookline-redis", "hookline-alerts"},
+        "hookline-processor": {"hookline-redis", "hookline-database", "hookline-alerts"},
         "hookline-migrate": {"hookline-database-owner"},
         "hookline-redis": {"hookline-redis"},
     }
@@ -87,6 +87,14 @@ def test_secrets_are_references(manifests: Manifests) -> None:
         named = [one for container in pod(workload)["containers"] for one in container.get("env", ())]
         secrets = {one["valueFrom"]["secretKeyRef"]["name"] for one in named}
         assert secrets <= wanted[workload["metadata"]["name"]]
+
+
+def test_both_services_can_post_alerts(manifests: Manifests) -> None:
+    """ALERT_URL comes from a Secret, which need not be there."""
+    for name in ("hookline-ingress", "hookline-processor"):
+        (container,) = pod(manifests.workload(name))["containers"]
+        (found,) = [one["valueFrom"]["secretKeyRef"] for one in container["env"] if one["name"] == "ALERT_URL"]
+        assert found == {"name": "hookline-alerts", "key": "ALERT_URL", "optional": True}
 
 
 def test_everything_selects_something(manifests: Manifests) -> None:

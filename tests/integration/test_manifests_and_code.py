@@ -29,6 +29,7 @@ SECRETS: Final = {
     "TWILIO_SHARED_KEYS": "key=secret",
     "REDIS_URL": "redis://redis:6379/0",
     "DATABASE_URL": "postgresql://ledger:secret@postgres/ledger",
+    "ALERT_URL": "https://hooks.slack.com/services/secret",
 }
 GIBI: Final = 1024
 
