@@ -8,7 +8,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tests.support.manifests import K8S, Manifests, Object, labels, pod, port_number, selects
+from tests.support.manifests import K8S, Manifests, Object, containers, labels, pod, port_number, selects
 
 PROMETHEUS: Final = K8S.parent / "prometheus"
 OVERLAYS: Final = sorted(folder.name for folder in (K8S / "overlays").iterdir())
@@ -64,7 +64,7 @@ def test_pods_are_locked_up(manifests: Manifests) -> None:
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert spec["automountServiceAccountToken"] is False
         assert spec["enableServiceLinks"] is False
-        for container in spec["containers"]:
+        for container in containers(workload):
             assert container["securityContext"] == {
                 "allowPrivilegeEscalation": False,
                 "readOnlyRootFilesystem": True,
@@ -84,9 +84,16 @@ def test_secrets_are_references(manifests: Manifests) -> None:
         "hookline-redis": {"hookline-redis"},
     }
     for workload in manifests.workloads():
-        named = [one for container in pod(workload)["containers"] for one in container.get("env", ())]
+        named = [one for container in containers(workload) for one in container.get("env", ())]
         secrets = {one["valueFrom"]["secretKeyRef"]["name"] for one in named}
         assert secrets <= wanted[workload["metadata"]["name"]]
+
+
+def test_secrets_are_no_arguments(manifests: Manifests) -> None:
+    """No variable is put into a command, where whoever lists the processes would read it."""
+    for workload in manifests.workloads():
+        for container in containers(workload):
+            assert not [word for word in (*container["command"], *container.get("args", ())) if "$" in word]
 
 
 def test_both_services_can_post_alerts(manifests: Manifests) -> None:

@@ -16,13 +16,11 @@ from processor.app import Processor
 from processor.fallback import log_only
 from processor.settings import ProcessorSettings
 from processor.threads import Threads
-from shared.broker.facts import parse_info, risks
 from tests.support.drain_times import ingress_drain_s, processor_drain_s
 from tests.support.logbook import Logbook
 from tests.support.manifests import Manifests, Object, pod, port_number
 from tests.support.manual_clock import ManualClock
 from tests.support.ports import LOOPBACK
-from tests.support.redis_server import RedisServer
 
 SECRETS: Final = {
     "TWILIO_AUTH_TOKEN": "0123456789abcdef0123456789abcdef",
@@ -203,15 +201,3 @@ async def test_commands_exist(manifests: Manifests) -> None:
                 assert await help_page.wait() == 0
             case command:
                 assert command[0] == "redis-server"
-
-
-def test_redis_loses_nothing() -> None:
-    """The Redis of the small overlay, started as it is there, has none of the settings that could lose events."""
-    command = container(Manifests.of_overlay("small"), "redis")["command"]
-    told = dict(zip((word.removeprefix("--") for word in command[1::2]), command[2::2], strict=True))
-    password = told.pop("requirepass")
-    assert password == "$(REDIS_PASSWORD)"
-    assert told.pop("dir") == "/data"
-    with RedisServer(told) as server, server.client as client:
-        client.set_response_callback("INFO", bytes)
-        assert not risks(parse_info(client.execute_command("INFO")))
