@@ -10,6 +10,7 @@ import yaml
 
 from tests.support.manifests import K8S, Manifests, Object, containers, labels, pod, port_number, selects
 
+DOCS: Final = K8S.parents[1] / "docs"
 PROMETHEUS: Final = K8S.parent / "prometheus"
 OVERLAYS: Final = sorted(folder.name for folder in (K8S / "overlays").iterdir())
 OLDEST: Final = "1.30"
@@ -94,6 +95,22 @@ def test_secrets_are_no_arguments(manifests: Manifests) -> None:
     for workload in manifests.workloads():
         for container in containers(workload):
             assert not [word for word in (*container["command"], *container.get("args", ())) if "$" in word]
+
+
+def test_documented_secrets_are_those_that_pods_want() -> None:
+    """docs/kubernetes.md makes every Secret of the production overlay, with a key that it is asked for, from files alone."""
+    wanted = {
+        (one["valueFrom"]["secretKeyRef"]["name"], one["valueFrom"]["secretKeyRef"]["key"])
+        for workload in Manifests.of_overlay("production").workloads()
+        for container in containers(workload)
+        for one in container.get("env", ())
+    }
+    page = (DOCS / "kubernetes.md").read_text()
+    files = re.findall(r"^editor \$secrets/([a-z-]+)\.env +# ([A-Z_]+)=", page, re.MULTILINE)
+    made = {(f"hookline-{name}", key) for name, key in files}
+    assert made <= wanted
+    assert {name for name, _ in made} == {name for name, _ in wanted}
+    assert not [one for one in DOCS.glob("*.md") if "--from-literal" in one.read_text()]
 
 
 def test_both_services_can_post_alerts(manifests: Manifests) -> None:
