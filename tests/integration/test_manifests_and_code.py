@@ -29,7 +29,7 @@ SECRETS: Final = {
     "DATABASE_URL": "postgresql://ledger:secret@postgres/ledger",
     "ALERT_URL": "https://hooks.slack.com/services/secret",
 }
-GIBI: Final = 1024
+SIZES: Final = {"Mi": 1, "Gi": 1024}
 
 
 @pytest.fixture(scope="module", params=["small", "production"])
@@ -65,6 +65,11 @@ def processor_settings(manifests: Manifests, tmp_path: Path, monkeypatch: pytest
     """Give the settings that the processor has there."""
     set_environment(manifests, "processor", tmp_path, monkeypatch)
     return ProcessorSettings.load()
+
+
+def mebi(size: str) -> int:
+    """Give the MiB of a size as Kubernetes writes it."""
+    return int(size[:-2]) * SIZES[size[-2:]]
 
 
 def grace_s(manifests: Manifests, name: str) -> float:
@@ -148,7 +153,17 @@ def test_spool_fits_its_volume(manifests: Manifests, ingress_settings: IngressSe
     claims = [one["spec"]["resources"]["requests"]["storage"] for one in workload["spec"].get("volumeClaimTemplates", ())]
     empty = [one["emptyDir"]["sizeLimit"] for one in pod(workload)["volumes"] if one["name"] == "spool"]
     (size,) = claims + empty
-    assert int(size.removesuffix("Gi")) * GIBI > 2 * ingress_settings.spool_max_mb
+    assert mebi(size) > 2 * ingress_settings.spool_max_mb
+
+
+def test_full_spool_is_no_reason_to_evict_its_pod(manifests: Manifests, ingress_settings: IngressSettings) -> None:
+    """A pod asks for as much of its node's disk as a full spool takes there, and may use what its volumes may hold."""
+    workload = manifests.workload("hookline-ingress")
+    resources = container(manifests, "ingress")["resources"]
+    asked, most = (mebi(resources[kind]["ephemeral-storage"]) for kind in ("requests", "limits"))
+    volumes = {one["name"]: mebi(one["emptyDir"]["sizeLimit"]) for one in pod(workload)["volumes"] if "emptyDir" in one}
+    assert most > sum(volumes.values())
+    assert asked >= (2 * ingress_settings.spool_max_mb if "spool" in volumes else volumes["tmp"])
 
 
 @pytest.mark.parametrize("component", ["processors-by-prometheus", "processors-by-backlog"])
