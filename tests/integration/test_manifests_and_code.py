@@ -16,6 +16,7 @@ from processor.app import Processor
 from processor.fallback import log_only
 from processor.settings import ProcessorSettings
 from processor.threads import Threads
+from shared.alerts.rules import RULES
 from tests.support.drain_times import ingress_drain_s, processor_drain_s
 from tests.support.logbook import Logbook
 from tests.support.manifests import Manifests, Object, pod, port_number
@@ -154,6 +155,15 @@ def test_spool_fits_its_volume(manifests: Manifests, ingress_settings: IngressSe
     empty = [one["emptyDir"]["sizeLimit"] for one in pod(workload)["volumes"] if one["name"] == "spool"]
     (size,) = claims + empty
     assert mebi(size) > 2 * ingress_settings.spool_max_mb
+
+
+def test_empty_volume_raises_no_alert(ingress_settings: IngressSettings) -> None:
+    """A volume of the spool is larger than what disk_low, which is about MiB and not shares, wants to see free."""
+    (claim,) = Manifests.of_overlay("production").workload("hookline-ingress")["spec"]["volumeClaimTemplates"]
+    limit = RULES["disk_low"].limit
+    size = mebi(claim["spec"]["resources"]["requests"]["storage"])
+    assert size > 1.1 * limit.clear
+    assert size - ingress_settings.spool_max_mb > limit.threshold
 
 
 def test_full_spool_is_no_reason_to_evict_its_pod(manifests: Manifests, ingress_settings: IngressSettings) -> None:
