@@ -11,15 +11,14 @@ import aiohttp
 import pytest
 from prometheus_client import REGISTRY
 
-from ingress.routes import LARGEST_JSON
 from ingress.settings import IngressSettings
-from ingress.spool_file import MIB
 from processor.app import Processor
 from processor.fallback import log_only
 from processor.settings import ProcessorSettings
 from processor.threads import Threads
 from shared.alerts.rules import RULES
 from tests.support.drain_times import ingress_drain_s, processor_drain_s
+from tests.support.flood_memory import flood_mib
 from tests.support.logbook import Logbook
 from tests.support.manifests import Manifests, Object, pod, port_number
 from tests.support.manual_clock import ManualClock
@@ -33,10 +32,6 @@ SECRETS: Final = {
     "ALERT_URL": "https://hooks.slack.com/services/secret",
 }
 SIZES: Final = {"Mi": 1, "Gi": 1024}
-OVERHEAD: Final = 1.2
-"""What a half-sent body takes for each byte of it, with some to spare."""
-OWN_MIB: Final = 200
-"""What ingress takes besides, twice over."""
 
 
 @pytest.fixture(scope="module", params=["small", "production"])
@@ -153,9 +148,7 @@ def test_probes_are_patient(manifests: Manifests, processor_settings: ProcessorS
 
 def test_flood_fits_the_memory(manifests: Manifests, ingress_settings: IngressSettings) -> None:
     """As many half-sent bodies as there may be connections do not reach the memory limit."""
-    largest = max(LARGEST_JSON, ingress_settings.max_body, *(route.max_body or 0 for route in ingress_settings.routes))
-    flood_mib = ingress_settings.max_connections * largest / MIB * OVERHEAD
-    assert flood_mib + OWN_MIB < mebi(container(manifests, "ingress")["resources"]["limits"]["memory"])
+    assert flood_mib(ingress_settings) < mebi(container(manifests, "ingress")["resources"]["limits"]["memory"])
 
 
 def test_spool_fits_its_volume(manifests: Manifests, ingress_settings: IngressSettings) -> None:

@@ -17,6 +17,7 @@ from processor.settings import ProcessorSettings
 from shared.service import EXIT_SETTINGS
 from shared.settings import SharedSettings
 from tests.support.drain_times import ingress_drain_s, processor_drain_s
+from tests.support.flood_memory import flood_mib
 from tests.support.redis_server import RedisServer
 from tests.support.services import Services
 
@@ -102,6 +103,15 @@ def test_instances_share_a_port_and_nothing_else(monkeypatch: pytest.MonkeyPatch
         assert settings.spool_path == Path("/var/lib", folder, "spool.db")
         (files,) = service("ingress")["LimitNOFILE"]
         assert int(files) > settings.max_connections
+
+
+def test_flood_fits_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many half-sent bodies as there may be connections do not reach the memory limit."""
+    for variable, value in (environment("ingress", 9080) | {"TWILIO_AUTH_TOKEN": TOKEN}).items():
+        monkeypatch.setenv(variable, value)
+    (limit,) = service("ingress")["MemoryMax"]
+    assert limit == "1G"
+    assert flood_mib(IngressSettings.load()) < 1024
 
 
 def test_settings_are_known() -> None:
