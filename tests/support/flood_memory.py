@@ -6,8 +6,8 @@ from ingress.routes import LARGEST_JSON
 from ingress.settings import IngressSettings
 from ingress.spool_file import MIB
 
-_OVERHEAD: Final = 1.2
-"""What a half-sent body takes for each byte of it, with some to spare."""
+OVERHEAD: Final = 1.2
+"""What a half-sent body takes at most for each byte of it."""
 _OWN_MIB: Final = 200
 """What ingress takes besides, twice over."""
 
@@ -15,4 +15,4 @@ _OWN_MIB: Final = 200
 def flood_mib(settings: IngressSettings) -> float:
     """Give the MiB that ingress takes while every connection has sent all but the end of the largest body."""
     largest = max(LARGEST_JSON, settings.max_body, *(route.max_body or 0 for route in settings.routes))
-    return settings.max_connections * largest / MIB * _OVERHEAD + _OWN_MIB
+    return settings.max_connections * largest / MIB * OVERHEAD + _OWN_MIB
