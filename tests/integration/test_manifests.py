@@ -1,13 +1,17 @@
 """The Kubernetes manifests by themselves: a cluster would take them, and they hang together."""
 
+import re
 from pathlib import Path
 from typing import Final
 
 import kubernetes_validate
 import pytest
+import yaml
 
-from tests.support.manifests import K8S, Manifests, labels, pod, port_number, selects
+from tests.support.manifests import K8S, Manifests, Object, containers, labels, pod, port_number, selects
 
+DOCS: Final = K8S.parents[1] / "docs"
+PROMETHEUS: Final = K8S.parent / "prometheus"
 OVERLAYS: Final = sorted(folder.name for folder in (K8S / "overlays").iterdir())
 OLDEST: Final = "1.30"
 """The first version whose schema has `sleep` in `preStop`."""
@@ -61,13 +65,13 @@ def test_pods_are_locked_up(manifests: Manifests) -> None:
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert spec["automountServiceAccountToken"] is False
         assert spec["enableServiceLinks"] is False
-        for container in spec["containers"]:
+        for container in containers(workload):
             assert container["securityContext"] == {
                 "allowPrivilegeEscalation": False,
                 "readOnlyRootFilesystem": True,
                 "capabilities": {"drop": ["ALL"]},
             }
-            assert container["resources"]["requests"].keys() == {"cpu", "memory"}
+            assert container["resources"]["requests"].keys() >= {"cpu", "memory"}
             assert "memory" in container["resources"]["limits"]
 
 
@@ -75,15 +79,46 @@ def test_secrets_are_references(manifests: Manifests) -> None:
     """No secret is in the manifests, and each pod gets only those that it needs."""
     assert not manifests.of("Secret")
     wanted = {
-        "hookline-ingress": {"hookline-twilio", "hookline-redis"},
-        "hookline-processor": {"hookline-redis", "hookline-database"},
+        "hookline-ingress": {"hookline-twilio", "hookline-redis", "hookline-alerts"},
+        "hookline-processor": {"hookline-redis", "hookline-database", "hookline-alerts"},
         "hookline-migrate": {"hookline-database-owner"},
         "hookline-redis": {"hookline-redis"},
     }
     for workload in manifests.workloads():
-        named = [one for container in pod(workload)["containers"] for one in container.get("env", ())]
+        named = [one for container in containers(workload) for one in container.get("env", ())]
         secrets = {one["valueFrom"]["secretKeyRef"]["name"] for one in named}
         assert secrets <= wanted[workload["metadata"]["name"]]
+
+
+def test_secrets_are_no_arguments(manifests: Manifests) -> None:
+    """No variable is put into a command, where whoever lists the processes would read it."""
+    for workload in manifests.workloads():
+        for container in containers(workload):
+            assert not [word for word in (*container["command"], *container.get("args", ())) if "$" in word]
+
+
+def test_documented_secrets_are_those_that_pods_want() -> None:
+    """docs/kubernetes.md makes every Secret of the production overlay, with a key that it is asked for, from files alone."""
+    wanted = {
+        (one["valueFrom"]["secretKeyRef"]["name"], one["valueFrom"]["secretKeyRef"]["key"])
+        for workload in Manifests.of_overlay("production").workloads()
+        for container in containers(workload)
+        for one in container.get("env", ())
+    }
+    page = (DOCS / "kubernetes.md").read_text()
+    files = re.findall(r"^editor \$secrets/([a-z-]+)\.env +# ([A-Z_]+)=", page, re.MULTILINE)
+    made = {(f"hookline-{name}", key) for name, key in files}
+    assert made <= wanted
+    assert {name for name, _ in made} == {name for name, _ in wanted}
+    assert not [one for one in DOCS.glob("*.md") if "--from-literal" in one.read_text()]
+
+
+def test_both_services_can_post_alerts(manifests: Manifests) -> None:
+    """ALERT_URL comes from a Secret, which need not be there."""
+    for name in ("hookline-ingress", "hookline-processor"):
+        (container,) = pod(manifests.workload(name))["containers"]
+        (found,) = [one["valueFrom"]["secretKeyRef"] for one in container["env"] if one["name"] == "ALERT_URL"]
+        assert found == {"name": "hookline-alerts", "key": "ALERT_URL", "optional": True}
 
 
 def test_everything_selects_something(manifests: Manifests) -> None:
@@ -118,12 +153,29 @@ def test_what_is_scaled_has_no_number(manifests: Manifests) -> None:
         assert "replicas" not in found["spec"]
 
 
-def test_every_metrics_port_is_scraped() -> None:
-    """The ServiceMonitor finds the admin ports of both services."""
+def scraped() -> tuple[Object, list[Object]]:
+    """Give the ServiceMonitor, and the Services that it finds."""
     manifests = Manifests.of_overlay("production")
     (monitor,) = manifests.of("ServiceMonitor")
-    (endpoint,) = monitor["spec"]["endpoints"]
-    found = [one for one in manifests.of("Service") if selects(monitor["spec"]["selector"], one["metadata"]["labels"])]
+    return monitor["spec"], [
+        one for one in manifests.of("Service") if selects(monitor["spec"]["selector"], one["metadata"]["labels"])
+    ]
+
+
+def test_every_metrics_port_is_scraped() -> None:
+    """The ServiceMonitor finds the admin ports of both services."""
+    monitor, found = scraped()
+    (endpoint,) = monitor["endpoints"]
     ports = {port["targetPort"] for one in found for port in one["spec"]["ports"] if port["name"] == endpoint["port"]}
     assert {one["spec"]["selector"]["app.kubernetes.io/name"] for one in found} == {"hookline-ingress", "hookline-processor"}
     assert ports == {"admin"}
+
+
+def test_jobs_are_called_as_the_rules_call_them() -> None:
+    """What is scraped here has the job names of prometheus.yml, by which rules and dashboards tell the services apart."""
+    monitor, found = scraped()
+    jobs = {one["metadata"]["labels"][monitor["jobLabel"]] for one in found}
+    configured = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())["scrape_configs"]
+    assert jobs == {one["job_name"] for one in configured}
+    rules = "".join(file.read_text() for file in (PROMETHEUS / "rules").iterdir())
+    assert jobs == set(re.findall(r'job="([^"]+)"', rules))

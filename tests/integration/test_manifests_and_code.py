@@ -16,21 +16,22 @@ from processor.app import Processor
 from processor.fallback import log_only
 from processor.settings import ProcessorSettings
 from processor.threads import Threads
-from shared.broker.facts import parse_info, risks
+from shared.alerts.rules import RULES
 from tests.support.drain_times import ingress_drain_s, processor_drain_s
+from tests.support.flood_memory import flood_mib
 from tests.support.logbook import Logbook
 from tests.support.manifests import Manifests, Object, pod, port_number
 from tests.support.manual_clock import ManualClock
 from tests.support.ports import LOOPBACK
-from tests.support.redis_server import RedisServer
 
 SECRETS: Final = {
     "TWILIO_AUTH_TOKEN": "0123456789abcdef0123456789abcdef",
     "TWILIO_SHARED_KEYS": "key=secret",
     "REDIS_URL": "redis://redis:6379/0",
     "DATABASE_URL": "postgresql://ledger:secret@postgres/ledger",
+    "ALERT_URL": "https://hooks.slack.com/services/secret",
 }
-GIBI: Final = 1024
+SIZES: Final = {"Mi": 1, "Gi": 1024}
 
 
 @pytest.fixture(scope="module", params=["small", "production"])
@@ -66,6 +67,11 @@ def processor_settings(manifests: Manifests, tmp_path: Path, monkeypatch: pytest
     """Give the settings that the processor has there."""
     set_environment(manifests, "processor", tmp_path, monkeypatch)
     return ProcessorSettings.load()
+
+
+def mebi(size: str) -> int:
+    """Give the MiB of a size as Kubernetes writes it."""
+    return int(size[:-2]) * SIZES[size[-2:]]
 
 
 def grace_s(manifests: Manifests, name: str) -> float:
@@ -140,6 +146,11 @@ def test_probes_are_patient(manifests: Manifests, processor_settings: ProcessorS
     assert live["periodSeconds"] * live["failureThreshold"] > processor_settings.handler_timeout_s
 
 
+def test_flood_fits_the_memory(manifests: Manifests, ingress_settings: IngressSettings) -> None:
+    """As many half-sent bodies as there may be connections do not reach the memory limit."""
+    assert flood_mib(ingress_settings) < mebi(container(manifests, "ingress")["resources"]["limits"]["memory"])
+
+
 def test_spool_fits_its_volume(manifests: Manifests, ingress_settings: IngressSettings) -> None:
     """The spool is on the volume that is meant for it, which has room for the file and as much again for its log."""
     (mount,) = [one for one in container(manifests, "ingress")["volumeMounts"] if one["name"] == "spool"]
@@ -149,7 +160,26 @@ def test_spool_fits_its_volume(manifests: Manifests, ingress_settings: IngressSe
     claims = [one["spec"]["resources"]["requests"]["storage"] for one in workload["spec"].get("volumeClaimTemplates", ())]
     empty = [one["emptyDir"]["sizeLimit"] for one in pod(workload)["volumes"] if one["name"] == "spool"]
     (size,) = claims + empty
-    assert int(size.removesuffix("Gi")) * GIBI > 2 * ingress_settings.spool_max_mb
+    assert mebi(size) > 2 * ingress_settings.spool_max_mb
+
+
+def test_empty_volume_raises_no_alert(ingress_settings: IngressSettings) -> None:
+    """A volume of the spool is larger than what disk_low, which is about MiB and not shares, wants to see free."""
+    (claim,) = Manifests.of_overlay("production").workload("hookline-ingress")["spec"]["volumeClaimTemplates"]
+    limit = RULES["disk_low"].limit
+    size = mebi(claim["spec"]["resources"]["requests"]["storage"])
+    assert size > 1.1 * limit.clear
+    assert size - ingress_settings.spool_max_mb > limit.threshold
+
+
+def test_full_spool_is_no_reason_to_evict_its_pod(manifests: Manifests, ingress_settings: IngressSettings) -> None:
+    """A pod asks for as much of its node's disk as a full spool takes there, and may use what its volumes may hold."""
+    workload = manifests.workload("hookline-ingress")
+    resources = container(manifests, "ingress")["resources"]
+    asked, most = (mebi(resources[kind]["ephemeral-storage"]) for kind in ("requests", "limits"))
+    volumes = {one["name"]: mebi(one["emptyDir"]["sizeLimit"]) for one in pod(workload)["volumes"] if "emptyDir" in one}
+    assert most > sum(volumes.values())
+    assert asked >= (2 * ingress_settings.spool_max_mb if "spool" in volumes else volumes["tmp"])
 
 
 @pytest.mark.parametrize("component", ["processors-by-prometheus", "processors-by-backlog"])
@@ -202,15 +232,3 @@ async def test_commands_exist(manifests: Manifests) -> None:
                 assert await help_page.wait() == 0
             case command:
                 assert command[0] == "redis-server"
-
-
-def test_redis_loses_nothing() -> None:
-    """The Redis of the small overlay, started as it is there, has none of the settings that could lose events."""
-    command = container(Manifests.of_overlay("small"), "redis")["command"]
-    told = dict(zip((word.removeprefix("--") for word in command[1::2]), command[2::2], strict=True))
-    password = told.pop("requirepass")
-    assert password == "$(REDIS_PASSWORD)"
-    assert told.pop("dir") == "/data"
-    with RedisServer(told) as server, server.client as client:
-        client.set_response_callback("INFO", bytes)
-        assert not risks(parse_info(client.execute_command("INFO")))

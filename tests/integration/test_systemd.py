@@ -11,16 +11,22 @@ from typing import Final
 
 import pytest
 
+from cli.setting_rows import secrets
 from ingress.settings import IngressSettings
 from processor.settings import ProcessorSettings
 from shared.service import EXIT_SETTINGS
+from shared.settings import SharedSettings
 from tests.support.drain_times import ingress_drain_s, processor_drain_s
+from tests.support.flood_memory import flood_mib
 from tests.support.redis_server import RedisServer
 from tests.support.services import Services
 
 UNITS: Final = Path(__file__).parents[2] / "deploy" / "systemd"
+PAGE: Final = UNITS.parents[1] / "docs" / "systemd.md"
 SERVICES: Final = ("ingress", "processor")
 TOKEN: Final = "0123456789abcdef0123456789abcdef"
+NAMES: Final = re.compile(r"^(?:# )?([A-Z_]+)=", re.MULTILINE)
+"""Variables in an environment file, those that are commented out included."""
 HARDEST: Final = 1.5
 """The exposure that systemd calls OK begins at 4; ours should not creep up."""
 
@@ -99,12 +105,21 @@ def test_instances_share_a_port_and_nothing_else(monkeypatch: pytest.MonkeyPatch
         assert int(files) > settings.max_connections
 
 
+def test_flood_fits_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many half-sent bodies as there may be connections do not reach the memory limit."""
+    for variable, value in (environment("ingress", 9080) | {"TWILIO_AUTH_TOKEN": TOKEN}).items():
+        monkeypatch.setenv(variable, value)
+    (limit,) = service("ingress")["MemoryMax"]
+    assert limit == "1G"
+    assert flood_mib(IngressSettings.load()) < 1024
+
+
 def test_settings_are_known() -> None:
     """No variable of the files is mistyped, those that are commented out included."""
     fields = [*IngressSettings.model_fields.values(), *ProcessorSettings.model_fields.values()]
     known = {str(field.validation_alias) for field in fields}
     for file in UNITS.glob("*.env"):
-        assert set(re.findall(r"^(?:# )?([A-Z_]+)=", file.read_text(), re.MULTILINE)) <= known
+        assert set(NAMES.findall(file.read_text())) <= known
 
 
 def test_secrets_are_apart() -> None:
@@ -116,6 +131,14 @@ def test_secrets_are_apart() -> None:
         assert modes[f"/etc/hookline/{name}-secrets.env"] == "0600"
     assert not {"TWILIO_AUTH_TOKEN", "REDIS_URL", "DATABASE_URL"} & variables("hookline.env").keys()
     assert "TWILIO_AUTH_TOKEN" not in environment("processor", 9081)
+
+
+def test_what_both_read_reaches_both() -> None:
+    """A setting of both services is in their common file, or, if it is a secret, in the file of each."""
+    shared = {str(field.validation_alias) for field in SharedSettings.model_fields.values()}
+    named = [shared & set(NAMES.findall((UNITS / f"{name}-secrets.env").read_text())) for name in SERVICES]
+    assert named == [{"REDIS_URL", "ALERT_URL"}] * 2
+    assert all("/etc/hookline/hookline.env" in service(name)["EnvironmentFile"] for name in SERVICES)
 
 
 async def test_services_run_with_these_files(own_redis: RedisServer, services: Services) -> None:
@@ -136,14 +159,40 @@ def analyse(*words: str, path: Path) -> str:
     return made.stdout + made.stderr
 
 
+def copied(folder: Path) -> list[str]:
+    """Copy the units to `folder`, with programs that are here; gives an instance of each service, and the target."""
+    for file in UNITS.glob("hookline*.*"):
+        text = file.read_text().replace("/opt/hookline/.venv/bin/python", sys.executable).replace("/usr/bin/curl", "/bin/true")
+        (folder / file.name).write_text(re.sub("^Documentation=.*$", "", text, flags=re.MULTILINE))
+    instances = [f"hookline-{name}@{port}.service" for name, port in (("ingress", 9080), ("processor", 9081))]
+    return [f"{folder}/{name}" for name in (*instances, "hookline.target")]
+
+
 @analysed
 def test_systemd_understands_the_units(tmp_path: Path) -> None:
     """Every key is one that systemd knows, and every value one that it takes."""
-    for file in UNITS.glob("hookline*.*"):
-        text = file.read_text().replace("/opt/hookline/.venv/bin/python", sys.executable).replace("/usr/bin/curl", "/bin/true")
-        (tmp_path / file.name).write_text(re.sub("^Documentation=.*$", "", text, flags=re.MULTILINE))
-    instances = [f"{tmp_path}/hookline-{name}@{port}.service" for name, port in (("ingress", 9080), ("processor", 9081))]
-    assert analyse("verify", *instances, f"{tmp_path}/hookline.target", path=tmp_path) == ""
+    assert analyse("verify", *copied(tmp_path), path=tmp_path) == ""
+
+
+@analysed
+def test_systemd_understands_the_documented_drop_in(tmp_path: Path) -> None:
+    """Secrets as credentials, in the words of docs/systemd.md."""
+    (text,) = re.findall(r"```ini\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    units = copied(tmp_path)
+    (tmp_path / "hookline-ingress@.service.d").mkdir()
+    (tmp_path / "hookline-ingress@.service.d" / "override.conf").write_text(text)
+    assert analyse("verify", *units, path=tmp_path) == ""
+
+
+def test_documented_credentials_are_read() -> None:
+    """Each file that systemd hands over is named by the variable of a secret."""
+    text = PAGE.read_text()
+    credentials = re.findall(r"^LoadCredential=([a-z_]+):/etc/hookline/\1$", text, re.MULTILINE)
+    read = dict(re.findall(r"^Environment=([A-Z_]+)_FILE=%d/([a-z_]+)$", text, re.MULTILINE))
+    assert credentials
+    assert read == {name.upper(): name for name in credentials}
+    assert read.keys() <= set(secrets())
+    assert len(read) == text.count("Environment=") == text.count("LoadCredential=")
 
 
 @analysed

@@ -74,6 +74,11 @@ def pod(workload: Object) -> Object:
     return found
 
 
+def containers(workload: Object) -> list[Object]:
+    """Give the containers of its pods, those that run before the others included."""
+    return [*pod(workload).get("initContainers", ()), *pod(workload)["containers"]]
+
+
 def labels(workload: Object) -> dict[str, str]:
     """Give the labels of its pods."""
     found: dict[str, str] = workload["spec"]["template"]["metadata"]["labels"]

@@ -118,7 +118,7 @@ def test_user_of_redis_may_do_what_is_documented() -> None:
     assert set(made[1].split()) == {*documented[1].split(), "+waitaof"}
 
 
-@pytest.mark.parametrize("script", ["deploy.sh", "secrets.sh"])
+@pytest.mark.parametrize("script", ["deploy.sh", "secrets.sh", "k8s/components/redis/users.sh"])
 def test_scripts_are_clean(script: str) -> None:
     """shellcheck finds nothing: no unquoted word, no lost exit code."""
     shellcheck = Path(sys.executable).with_name("shellcheck")

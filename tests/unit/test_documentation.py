@@ -18,7 +18,15 @@ SETTING: Final = re.compile(r"(?<![\w/])((?:HOOKLINE|INGRESS|PROCESSOR|REDIS|DAT
 METRIC: Final = re.compile(r"\bhookline_[a-z_]+[a-z]\b(?!:)")
 SERIES: Final = re.compile(r"_(total|bucket|sum|count)$")
 """What a metric's series have behind its name."""
-ELSEWHERE: Final = {"HOOKLINE_CONFIG", "REDIS_PASSWORD", "REDIS_CONF", "HOOKLINE_WAIT_S", "hookline_outside"}
+ELSEWHERE: Final = {
+    "HOOKLINE_CONFIG",
+    "REDIS_PASSWORD",
+    "REDIS_ADMIN_PASSWORD",
+    "REDIS_CONF",
+    "INGRESS_MEMORY",
+    "HOOKLINE_WAIT_S",
+    "hookline_outside",
+}
 """Names that look like settings or metrics, and are somebody else's."""
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

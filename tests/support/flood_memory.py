@@ -1,0 +1,18 @@
+"""How much memory a flood can make ingress take, for whoever limits it."""
+
+from typing import Final
+
+from ingress.routes import LARGEST_JSON
+from ingress.settings import IngressSettings
+from ingress.spool_file import MIB
+
+OVERHEAD: Final = 1.2
+"""What a half-sent body takes at most for each byte of it."""
+_OWN_MIB: Final = 200
+"""What ingress takes besides, twice over."""
+
+
+def flood_mib(settings: IngressSettings) -> float:
+    """Give the MiB that ingress takes while every connection has sent all but the end of the largest body."""
+    largest = max(LARGEST_JSON, settings.max_body, *(route.max_body or 0 for route in settings.routes))
+    return settings.max_connections * largest / MIB * OVERHEAD + _OWN_MIB
