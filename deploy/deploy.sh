@@ -6,23 +6,22 @@
 #   deploy/deploy.sh rollback              put the version before back into service
 #   deploy/deploy.sh smoke                 send signed webhooks through the public port, and look for them in the ledger
 #
+# `deploy` and `rollback` end with `smoke`, unless --no-smoke is given.
 # `hookline:current` is the image in service, and what `docker compose up` uses; `hookline:previous` is the one before.
 # HOOKLINE_WAIT_S: seconds that a container gets to become healthy (60).
-# Exit codes: 0 done. 1 something failed, and the old version serves. 2 the command line is wrong.
+# Exit codes: 0 done. 1 something failed; it says what serves. 2 the command line is wrong. 130 it was interrupted.
 # shellcheck source-path=SCRIPTDIR/..
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 unset HOOKLINE_TAG
 export COMPOSE_PROGRESS=quiet # what is done is said here, errors by Docker
 
-PROJECT=$(docker compose config 2>/dev/null | sed -n 's/^name: //p')
+# What is wrong with docker or with .env is said by check_tools, not here.
+PROJECT=$({ docker compose config 2>/dev/null || true; } | sed -n 's/^name: //p')
 readonly PROJECT=${PROJECT:-hookline}
 readonly CURRENT=$PROJECT:current PREVIOUS=$PROJECT:previous CANDIDATE=$PROJECT:candidate
 readonly INGRESSES=(ingress-1 ingress-2)
 readonly WAIT_S=${HOOKLINE_WAIT_S:-60} SMOKE_WEBHOOKS=20 LOG_LINES=15
-
-old_image="" # id of the image that serves, empty if none does
-undo=no      # whether something may have been replaced, which a failure has to put back
 
 say() { printf '==> %s\n' "$*"; }
 complain() { printf 'deploy: %s\n' "$*" >&2; }
@@ -35,32 +34,49 @@ complain() { printf 'deploy: %s\n' "$*" >&2; }
 
 usage() { sed -n '2,/^# shellcheck/{/^# shellcheck/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; }
 
+misused() {
+  complain "$1"
+  usage >&2
+  exit 2
+}
+
+# Two at a time would take each other's containers for the old ones.
+alone() {
+  exec 9<.
+  flock --nonblock 9 || { complain "another deployment is under way."; exit 1; }
+}
+
 main() {
-  case "${1:-}" in
-    smoke) check_tools; smoke ;;
+  local command=${1:-} image="" smoke=smoke
+  shift || true
+  while [ $# -gt 0 ]; do
+    case "$command $1" in
+      "deploy --image") image=${2:-}; [ -n "$image" ] || misused "--image needs the name of an image."; shift 2 ;;
+      "deploy --no-smoke" | "rollback --no-smoke") smoke=no-smoke; shift ;;
+      *) misused "$1 is nothing that ${command:-it} knows." ;;
+    esac
+  done
+  case "$command" in
+    -h | --help | help) usage ;;
+    smoke) check_tools; alone; smoke ;;
     deploy)
       check_tools
+      alone
       check_secrets
       check_port
-      case "${2:-}" in
-        "") build ;;
-        --image) take "${3:?--image needs the name of an image}" ;;
-        *) usage >&2; exit 2 ;;
-      esac
+      if [ -n "$image" ]; then take "$image"; else build; fi
       check_settings
-      in_service "$CANDIDATE" migrating
+      in_service forward "$smoke"
       ;;
     rollback)
       check_tools
+      alone
       image_id "$PREVIOUS" >/dev/null || { complain "there is no version before: nothing was deployed over another one yet."; exit 1; }
-      take "$PREVIOUS"
-      in_service "$CANDIDATE" "" # tables of the newer form are left as they are
+      docker tag "$PREVIOUS" "$CANDIDATE"
+      in_service back "$smoke"
       ;;
-    -h | --help | help) usage ;;
-    *) usage >&2; exit 2 ;;
+    *) misused "one of deploy, rollback and smoke is wanted." ;;
   esac
 }
 
-exec 9<.
-flock --nonblock 9 || { complain "another deployment is under way."; exit 1; }
-main "$@"
+[ "${BASH_SOURCE[0]}" != "$0" ] || main "$@" # a test that sources it calls what it wants

@@ -1,58 +1,94 @@
 #!/usr/bin/env bash
-# Puts containers in the place of others, and back. Sourced by deploy.sh.
+# Puts containers in the place of others. Sourced by deploy.sh. Nothing here stops a container before what comes instead is healthy,
+# but for `door`, whose port only one can have.
 
 start_stores() {
   say "redis, postgres, prometheus and door"
-  docker compose up --detach --quiet-pull secrets redis postgres prometheus door || { complain "one of them cannot be started: see above."; return 1; }
+  compose up --detach --quiet-pull secrets redis postgres prometheus || { complain "one of them cannot be started: see above."; return 1; }
+  take_passwords
   local service
-  for service in redis postgres prometheus; do await_healthy "$(containers_of "$service")" || return 1; done
+  for service in redis postgres prometheus; do await_service "$service" || return 1; done
   # It reads its rules again. (docker kill would also take away its restart policy.)
-  docker compose exec -T prometheus sh -c 'kill -HUP 1'
+  compose exec -T prometheus sh -c 'kill -HUP 1' || { complain "prometheus cannot be told to read its rules again: see above."; return 1; }
+  # The ingress containers live in its network and would be cut off with another one, so it stays until its port changes.
+  remove_ended door
+  compose up --detach --no-deps --no-recreate door || { complain "door cannot be started: see above."; return 1; }
+}
+
+# Redis reads who may come when it starts. Where a password has changed since, it is started again: the spools have the webhooks meanwhile.
+take_passwords() {
+  local answers
+  # shellcheck disable=SC2016 # the container's shell reads the passwords
+  answers=$(compose exec -T redis sh -c '
+    REDISCLI_AUTH=$(cat /run/secrets/redis_password) redis-cli --user hookline ping
+    REDISCLI_AUTH=$(cat /run/secrets/redis_admin_password) redis-cli --user default ping' 2>&1 || true)
+  [[ "$answers" == *WRONGPASS* ]] || return 0
+  say "redis: starting again, since a password has changed"
+  compose restart redis || complain "redis cannot be started again: see above."
 }
 
 migrate() {
   say "bringing the ledger's tables to the form of this version"
-  docker compose run --rm -T --no-deps migrate || { complain "migrate failed: see above."; return 1; }
+  compose run --rm -T --no-deps migrate || { complain "migrate failed: see above."; return 1; }
 }
 
-# New processors come before the old ones go: partitions move over as they do in any restart.
-#
-# replace_processors IMAGE always|if-other: with IMAGE, all of them or those that have another.
+# replace_processors LEAVING...: starts as many as are wanted beside those, and when all are healthy, ends those. So partitions move over
+# as they do in any restart, and if none can be made, none goes. What else there is stays, and counts as wanted.
 replace_processors() {
-  local leaving=() wanted one
-  wanted=$(docker compose config processor | awk '/^    scale:/ {print $2}')
-  for one in $(containers_of processor); do
-    if [ "$2" = always ] || [ "$(image_of "$one")" != "$1" ]; then leaving+=("$one"); fi
+  local present wanted leaving=() staying=0 one
+  remove_ended processor
+  mapfile -t present < <(containers_of processor)
+  for one in "${present[@]}"; do
+    if among "$one" "$@"; then leaving+=("$one"); else staying=$((staying + 1)); fi
   done
-  say "processor: starting $wanted beside ${#leaving[@]} that will go"
-  docker compose up --detach --no-deps --no-recreate --scale "processor=$((wanted + ${#leaving[@]}))" processor 2>/dev/null || true
-  for one in $(containers_of processor); do
-    [[ " ${leaving[*]} " == *" $one "* ]] || await_healthy "$one" || return 1
-  done
+  wanted=$(wanted_processors)
+  ((wanted >= staying)) || wanted=$staying # fewer would have Compose choose whom to end
+  say "processor: starting $((wanted - staying)) beside ${#leaving[@]} that will go"
+  compose up --detach --no-deps --no-recreate --scale "processor=$((wanted + ${#leaving[@]}))" processor || {
+    complain "not all processors can be started: see above."
+    return 1
+  }
+  await_processors "$wanted" "${leaving[@]}" || return 1
   for one in "${leaving[@]}"; do docker stop "$one" >/dev/null && docker rm "$one" >/dev/null; done
+  return 0
 }
 
+# await_processors WANTED LEAVING...: fails unless so many others than those are healthy.
+await_processors() {
+  local wanted=$1 healthy=0 one
+  shift
+  for one in $(containers_of processor); do
+    among "$one" "$@" && continue
+    await_healthy "$one" || return 1
+    healthy=$((healthy + 1))
+  done
+  ((healthy >= wanted)) || { complain "only $healthy processors of $wanted were made."; return 1; }
+}
+
+# replace_ingress SERVICE: Compose makes the new container before it ends the old one, so where it cannot, the old one goes on.
 replace_ingress() {
+  local before
+  remove_ended "$1"
+  before=$(containers_of "$1")
   say "$1"
-  docker compose up --detach --no-deps --force-recreate "$1" 2>/dev/null || true
-  await_healthy "$(containers_of "$1")"
+  compose up --detach --no-deps --force-recreate "$1" || { complain "$1 cannot be replaced: see above."; return 1; }
+  [ "$(containers_of "$1")" != "$before" ] || { complain "$1 is still the container from before."; return 1; }
+  await_service "$1"
 }
 
-# Processors first: they read what the version before wrote, while the reverse would have to be promised.
-replace_all() {
-  replace_processors "$(image_id "$CURRENT")" always || return 1
+# Another port means another door, and with it another network for both.
+replace_door() {
+  say "door: from $(present_door) to $(wanted_door). The port is closed until ingress is up again"
+  compose up --detach --no-deps --force-recreate door "${INGRESSES[@]}" || { complain "door and ingress cannot be replaced: see above."; return 1; }
+  local service
+  for service in "${INGRESSES[@]}"; do await_service "$service" || return 1; done
+}
+
+replace_ingresses() {
+  if [ "$(present_door)" != "$(wanted_door)" ]; then
+    replace_door
+    return
+  fi
   local service
   for service in "${INGRESSES[@]}"; do replace_ingress "$service" || return 1; done
-}
-
-# Containers of any other image than the one that served go; those of that image which still run stay as they are.
-put_back() {
-  complain "going back to the version that served."
-  docker tag "$old_image" "$CURRENT"
-  local service one
-  for service in "${INGRESSES[@]}"; do
-    one=$(containers_of "$service")
-    [ -n "$one" ] && [ "$(image_of "$one")" = "$old_image" ] || replace_ingress "$service" || complain "$service could not be put back."
-  done
-  replace_processors "$old_image" if-other || complain "not all processors could be put back."
 }
