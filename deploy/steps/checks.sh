@@ -18,7 +18,7 @@ check_secrets() {
 check_port() {
   local wanted problem
   wanted=$(wanted_door)
-  [ "$(docker compose port door 8080 2>/dev/null || true)" != "$wanted" ] || return 0
+  [ "$(present_door)" != "$wanted" ] || return 0
   problem=$(docker run --rm --publish "$wanted:8080" python:3.13-slim-trixie true 2>&1) && return
   complain "door cannot have the port $wanted: ${problem##*: }"
   complain "Stop what listens there, or choose another PUBLISHED_PORT in .env."
@@ -34,9 +34,18 @@ build() {
   HOOKLINE_TAG=${CANDIDATE#*:} docker compose build --quiet migrate || { complain "the image cannot be built: see above."; exit 1; }
 }
 
-# take IMAGE: makes it the candidate.
+# take IMAGE: makes it the candidate. A tag such as `latest` moves, so a registry that the name has is asked first. A name without one is of
+# this machine: Docker would ask its own registry, where anybody may have taken it.
 take() {
-  image_id "$1" >/dev/null || docker pull --quiet "$1" || { complain "there is no image $1, neither here nor where it would come from."; exit 1; }
+  local registry=${1%%/*}
+  if [[ "$1" == */* && "$registry" =~ [.:] ]] && docker pull --quiet "$1" >/dev/null; then
+    say "taking $1 as $registry has it"
+  elif image_id "$1" >/dev/null; then
+    say "taking $1 as it lies here"
+  else
+    complain "there is no image $1, neither here nor in a registry that its name tells."
+    exit 1
+  fi
   docker tag "$1" "$CANDIDATE"
 }
 
