@@ -20,7 +20,7 @@ export COMPOSE_PROGRESS=quiet # what is done is said here, errors by Docker
 PROJECT=$({ docker compose config 2>/dev/null || true; } | sed -n 's/^name: //p')
 readonly PROJECT=${PROJECT:-hookline}
 readonly CURRENT=$PROJECT:current PREVIOUS=$PROJECT:previous CANDIDATE=$PROJECT:candidate
-readonly INGRESSES=(ingress-1 ingress-2)
+readonly STORES=(redis postgres prometheus) INGRESSES=(ingress-1 ingress-2)
 readonly WAIT_S=${HOOKLINE_WAIT_S:-60} SMOKE_WEBHOOKS=20 LOG_LINES=15
 
 say() { printf '==> %s\n' "$*"; }

@@ -4,10 +4,10 @@
 
 start_stores() {
   say "redis, postgres, prometheus and door"
-  compose up --detach --quiet-pull secrets redis postgres prometheus || { complain "one of them cannot be started: see above."; return 1; }
+  compose up --detach --quiet-pull secrets "${STORES[@]}" || { complain "one of them cannot be started: see above."; return 1; }
   take_passwords
   local service
-  for service in redis postgres prometheus; do await_service "$service" || return 1; done
+  for service in "${STORES[@]}"; do await_service "$service" || return 1; done
   # It reads its rules again. (docker kill would also take away its restart policy.)
   compose exec -T prometheus sh -c 'kill -HUP 1' || { complain "prometheus cannot be told to read its rules again: see above."; return 1; }
   # The ingress containers live in its network and would be cut off with another one, so it stays until its port changes.

@@ -63,8 +63,20 @@ put_back() {
   complain "going back to the version that served."
   docker tag "$old_image" "$CURRENT"
   [ ! -s "$SERVING" ] || SETTINGS=(--project-directory . --file "$SERVING")
+  put_stores_back
   put_ingresses_back || complain "not all of ingress could be put back."
   put_processors_back || complain "not all processors could be put back."
+}
+
+# Those that are well have the new settings at most, and are left alone.
+put_stores_back() {
+  local service
+  for service in "${STORES[@]}"; do
+    is_healthy "$(containers_of "$service")" && continue
+    say "$service"
+    compose up --detach --no-deps --force-recreate "$service"
+    await_service "$service" || complain "$service could not be put back."
+  done
 }
 
 put_ingresses_back() {
@@ -88,9 +100,10 @@ put_processors_back() {
   [ ${#leaving[@]} -eq 0 ] && [ "$staying" -ge "$(wanted_processors)" ] || replace_processors "${leaving[@]}"
 }
 
-# not_serving: what of ingress and processor is not there, healthy and of the old image.
+# not_serving: which stores are not healthy, and what of ingress and processor is not there, healthy and of the old image.
 not_serving() {
   local service one serving=0
+  for service in "${STORES[@]}"; do is_healthy "$(containers_of "$service")" || printf '%s\n' "$service"; done
   for service in "${INGRESSES[@]}"; do
     one=$(containers_of "$service")
     { is_old_and_healthy "$one" && behind_door "$one"; } || printf '%s\n' "$service"
