@@ -179,6 +179,30 @@ async def test_changed_password_loses_nothing(stack: Stack) -> None:
     await until(lambda: stack.rows() - rows == outcome["accepted"], "every one is in the ledger")
 
 
+@pytest.mark.parametrize(
+    ("service", "own", "other"),
+    [("ingress-1", "twilio_auth_token", "database_url"), ("processor", "database_url", "twilio_auth_token")],
+)
+def test_secrets_of_others_are_closed(stack: Stack, service: str, own: str, other: str) -> None:
+    """Whoever gets into a container reads what it needs, and nothing else."""
+    assert stack.compose("exec", "-T", service, "cat", f"/run/secrets/{own}").strip()
+    for name in (other, "redis_password", "postgres_password"):
+        done = stack.run("docker", "compose", "exec", "-T", service, "cat", f"/run/secrets/{name}")
+        assert "Permission denied" in done.stdout
+
+
+def test_key_that_is_taken_away_is_gone(stack: Stack) -> None:
+    """A file that is there no more is no longer in the volume, either."""
+    read = ("run", "--rm", "-T", "--no-deps", "--entrypoint", "cat", "hookline", "/run/secrets/twilio_shared_keys")
+    keys = stack.folder / "deploy" / "secrets" / "twilio_shared_keys"
+    keys.write_text("partner=0123456789abcdef\n")
+    stack.compose("run", "--rm", "-T", "secrets")
+    assert "partner" in stack.compose(*read)
+    keys.unlink()
+    stack.compose("run", "--rm", "-T", "secrets")
+    assert not stack.compose(*read).strip()
+
+
 def test_missing_secret_stops_before_anything_is_touched(stack: Stack) -> None:
     """No token, no deployment: what runs is left as it is."""
     before = stack.containers()
