@@ -53,7 +53,11 @@ remember() {
 }
 
 # The settings of what serves, which .env may not be any more when the next deployment fails. It may hold what is nobody's business.
-remember_settings() { (umask 077 && compose config >"$SERVING") || complain "$SERVING cannot be written: the next deployment that fails will not know these settings."; }
+remember_settings() {
+  (umask 077 && compose config >"$SERVING") && return
+  rm -f "$SERVING"
+  complain "$SERVING cannot be written, so the next deployment that fails will not go back to these settings."
+}
 
 # serves_still CONTAINER: whether it ran before, and still does what it did.
 serves_still() { among "$1" "${old_containers[@]}" && is_healthy "$1"; }
