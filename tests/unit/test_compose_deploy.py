@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 _SCRIPT = Path(__file__).parents[2] / "deploy" / "deploy.sh"
-_TOOLS = ("bash", "sed", "dirname", "flock", "awk", "comm", "rm", "cat", "setsid", "mv", "sleep")
+_TOOLS = ("bash", "sed", "dirname", "tail", "wc", "flock", "awk", "comm", "rm", "cat", "setsid", "mv", "sleep")
 _TWO_PROCESSORS = """
 compose() {
   case "$1 $2" in
