@@ -1,12 +1,14 @@
 #!/bin/sh
 # Fills the volume of secrets, from which every container reads: what lies in deploy/secrets/, and random values for the rest.
 #
-# Each file belongs to who needs it, whoever owns yours. What was made once stays, or PostgreSQL, which takes its password only when
-# it makes its data, would no longer be reached. compose.yaml runs this before anything else.
+# Each file is for the group of who needs it (`group_add` in compose.yaml), whoever owns yours. What was made once stays, or PostgreSQL,
+# which takes its password only when it makes its data, would no longer be reached. compose.yaml runs this before anything else.
 set -eu
 given=/given
 kept=/run/secrets
-hookline=10001:10001
+all=0:10001
+twilio=0:10002
+ledger=0:10003
 grafana=472:0
 umask 077
 
@@ -14,11 +16,14 @@ say() { printf 'secrets: %s\n' "$*"; }
 
 random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
 
-# put NAME OWNER, with the content on standard input. Never half a file: others may be reading it.
+# put NAME OWNER [MODE], with the content on standard input. Never half a file: others may be reading it.
 put() {
   cat >"$kept/.new"
   chown "$2" "$kept/.new"
-  chmod "${3:-400}" "$kept/.new"
+  case "$2" in
+    0:0) chmod "${3:-400}" "$kept/.new" ;;
+    *) chmod 440 "$kept/.new" ;;
+  esac
   mv "$kept/.new" "$kept/$1"
 }
 
@@ -26,7 +31,9 @@ put() {
 keep() {
   if [ -s "$given/$1" ]; then
     put "$1" "$2" <"$given/$1"
-  elif [ ! -e "$kept/$1" ]; then
+  elif [ -e "$kept/$1" ]; then
+    put "$1" "$2" <"$kept/$1"
+  else
     printf '%s\n' "$3" | put "$1" "$2"
   fi
 }
@@ -36,21 +43,22 @@ derive() {
   if [ -s "$given/$1" ]; then put "$1" "$2" <"$given/$1"; else printf '%s\n' "$3" | put "$1" "$2"; fi
 }
 
-# The folder can be passed, not listed; what is in it, its owner alone can read.
+# The folder can be passed, not listed; what is in it, its group alone can read.
 chmod 711 "$kept"
 
 if [ ! -s "$given/twilio_auth_token" ] && [ ! -s "$kept/twilio_auth_token" ]; then
   say "deploy/secrets/twilio_auth_token is missing, so a random token was made. It serves for trying out: until you put"
   say "your auth token there and deploy again, nothing that Twilio sends will verify."
 fi
-keep twilio_auth_token "$hookline" "$(random | cut -c1-32)"
-keep twilio_shared_keys "$hookline" ""
+keep twilio_auth_token "$twilio" "$(random | cut -c1-32)"
+derive twilio_shared_keys "$twilio" "" # a key that you take away counts no more
+derive alert_url "$all" ""
 keep redis_password 0:0 "$(random)"
 keep redis_admin_password 0:0 "$(random)"
 keep postgres_password 0:0 "$(random)"
 keep grafana_password "$grafana" "$(random)"
-derive redis_url "$hookline" "redis://hookline:$(cat "$kept/redis_password")@redis:6379/0"
-derive database_url "$hookline" "postgresql://hookline:$(cat "$kept/postgres_password")@postgres:5432/hookline"
+derive redis_url "$all" "redis://hookline:$(cat "$kept/redis_password")@redis:6379/0"
+derive database_url "$ledger" "postgresql://hookline:$(cat "$kept/postgres_password")@postgres:5432/hookline"
 
 # Redis runs as a user whose number differs from image to image. The file has the passwords' digests, not the passwords.
 # The default user must be allowed everything: Redis loads its append-only file as that user, and what it may not do, it leaves out.

@@ -43,6 +43,11 @@ class Stack:
         """Put the auth token where deploy.sh wants it."""
         (self.folder / "deploy" / "secrets" / "twilio_auth_token").write_text(self.token + "\n")
 
+    def move(self, port: int) -> None:
+        """Want another port from now on."""
+        self.port = port
+        self.settings["PUBLISHED_PORT"] = str(port)
+
     def run(self, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run a command in the clone; its output and errors are one text."""
         environment = os.environ | {"COMPOSE_PROJECT_NAME": self.project} | self.settings | settings
@@ -67,12 +72,36 @@ class Stack:
         """Run deploy/deploy.sh deploy."""
         return self.run("deploy/deploy.sh", "deploy", *words, **settings)
 
+    def begin(self, *words: str) -> subprocess.Popen[str]:
+        """Begin to run a command in the clone, as the leader of a process group, as a terminal does."""
+        return subprocess.Popen(
+            words,
+            cwd=self.folder,
+            env=os.environ | {"COMPOSE_PROJECT_NAME": self.project} | self.settings,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
     def containers(self, *services: str) -> dict[str, str]:
         """Give the name of each container that runs, and the image it is made of."""
         lines = self.compose("ps", "--quiet", *services).split()
         form = "{{.Name}} {{.Image}}"
         found = subprocess.run(["docker", "inspect", "--format", form, *lines], capture_output=True, text=True, check=True)
         return dict(line.split() for line in found.stdout.splitlines())
+
+    def ids(self, *services: str) -> set[str]:
+        """Give the id of each container that runs."""
+        return set(self.compose("ps", "--quiet", *services).split())
+
+    def environment(self, service: str) -> str:
+        """Give the variables that the container of `service` was made with."""
+        form = "{{json .Config.Env}}"
+        (container,) = self.ids(service)
+        return subprocess.run(
+            ["docker", "inspect", "--format", form, container], capture_output=True, text=True, check=True
+        ).stdout
 
     def broken_image(self, name: str, command: str) -> str:
         """Build what is in service with a change that `command` makes as root; gives its name."""

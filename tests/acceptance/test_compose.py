@@ -2,9 +2,11 @@
 
 import os
 import re
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 
@@ -92,6 +94,113 @@ def test_broken_image_is_taken_back(stack: Stack, name: str, command: str, servi
     assert reason in done.stdout
     assert set(stack.containers().values()) == set(before.values())
     assert stack.run("deploy/deploy.sh", "smoke").returncode == 0
+
+
+@pytest.mark.parametrize("limit", ["PROCESSOR_CPUS", "INGRESS_CPUS"])
+def test_containers_that_cannot_be_made_end_nobody(stack: Stack, limit: str) -> None:
+    """More cores than the machine has: Docker makes no container, the script says so, and the ones that serve stay."""
+    ingresses, processors = stack.ids("ingress-1", "ingress-2"), stack.ids("processor")
+    done = stack.deploy("--image", f"{stack.project}:current", **{limit: "1000"})
+    assert done.returncode == 1, done.stdout
+    assert "range of CPUs" in done.stdout
+    assert "serves as before" in done.stdout
+    assert stack.ids("ingress-1", "ingress-2") == ingresses
+    assert limit == "INGRESS_CPUS" or stack.ids("processor") == processors
+    assert len(stack.ids("processor")) == len(processors)
+
+
+def test_settings_that_fail_are_taken_back(stack: Stack) -> None:
+    """The image is the same, but ingress never becomes ready with what is set: it gets the settings from before."""
+    environment = stack.folder / ".env"
+    environment.write_text("INGRESS_DURABILITY=replica\n")
+    done = stack.deploy("--image", f"{stack.project}:current", HOOKLINE_WAIT_S="30")
+    environment.unlink()
+    assert done.returncode == 1, done.stdout
+    assert "ingress-1-1 does not become healthy" in done.stdout
+    assert "serves as before" in done.stdout
+    assert not any("replica" in stack.environment(service) for service in ("ingress-1", "ingress-2"))
+    assert stack.run("deploy/deploy.sh", "smoke").returncode == 0
+
+
+def test_redis_that_does_not_start_is_taken_back(stack: Stack) -> None:
+    """What keeps is replaced before anything else, and put back as well."""
+    before = stack.ids("ingress-1", "ingress-2", "processor")
+    done = stack.deploy("--image", f"{stack.project}:current", REDIS_MAXMEMORY="much", HOOKLINE_WAIT_S="30")
+    assert done.returncode == 1, done.stdout
+    assert "redis-1 does not become healthy" in done.stdout
+    assert "serves as before" in done.stdout
+    assert stack.ids("ingress-1", "ingress-2", "processor") == before
+    assert stack.run("deploy/deploy.sh", "smoke").returncode == 0
+
+
+def test_port_moves_with_the_door(stack: Stack) -> None:
+    """A failed move goes back to the port from before; one that succeeds is served there."""
+    image = stack.broken_image("moving", f"{CRASHING} && rm -r {COMPILED}")
+    port = free_port()
+    done = stack.deploy("--image", image, PUBLISHED_PORT=str(port), HOOKLINE_WAIT_S="30")
+    assert done.returncode == 1, done.stdout
+    assert "serves as before" in done.stdout
+    assert stack.compose("port", "door", "8080").strip().endswith(f":{stack.port}")
+    assert stack.run("deploy/deploy.sh", "smoke").returncode == 0
+    stack.move(port)
+    done = stack.deploy("--image", f"{stack.project}:current")
+    assert done.returncode == 0, done.stdout
+    assert f"webhooks to 127.0.0.1:{port}" in done.stdout
+
+
+@pytest.mark.parametrize("impatience", [signal.SIGINT, signal.SIGHUP])
+async def test_interrupted_deployment_is_taken_back(stack: Stack, impatience: signal.Signals) -> None:
+    """Ctrl-C, and once more while it goes back; or a terminal that is closed: the version before serves."""
+    before = set(stack.containers("processor", "ingress-1", "ingress-2").values())
+    other = stack.broken_image("interrupted", f"touch /opt/hookline/{impatience.name}")
+    deploying = stack.begin("deploy/deploy.sh", "deploy", "--image", other)
+    assert deploying.stdout is not None
+    said = ""
+    for line in deploying.stdout:
+        said += line
+        if "==> ingress-2" in line or "going back" in line:
+            os.killpg(deploying.pid, impatience)
+    assert deploying.wait() == 130, said
+    assert "serves as before" in said
+    assert set(stack.containers("processor", "ingress-1", "ingress-2").values()) == before
+    assert stack.run("deploy/deploy.sh", "smoke").returncode == 0
+
+
+async def test_changed_password_loses_nothing(stack: Stack) -> None:
+    """Redis starts again with the new password of its user; what comes meanwhile is in the spools, and then in the ledger."""
+    rows = stack.rows()
+    load = stack.load(RATE, 60)
+    (stack.folder / "deploy" / "secrets" / "redis_password").write_text(token_hex(16) + "\n")
+    done = stack.deploy("--image", f"{stack.project}:current")
+    assert done.returncode == 0, done.stdout
+    assert "redis: starting again" in done.stdout
+    outcome = load.outcome()
+    assert outcome["answers"] == {"200": outcome["sent"]}
+    await until(lambda: stack.rows() - rows == outcome["accepted"], "every one is in the ledger")
+
+
+@pytest.mark.parametrize(
+    ("service", "own", "other"),
+    [("ingress-1", "twilio_auth_token", "database_url"), ("processor", "database_url", "twilio_auth_token")],
+)
+def test_secrets_of_others_are_closed(stack: Stack, service: str, own: str, other: str) -> None:
+    """Whoever gets into a container reads what it needs, and nothing else."""
+    assert stack.compose("exec", "-T", service, "cat", f"/run/secrets/{own}").strip()
+    for name in (other, "redis_password", "postgres_password"):
+        done = stack.run("docker", "compose", "exec", "-T", service, "cat", f"/run/secrets/{name}")
+        assert "Permission denied" in done.stdout
+
+
+def test_key_that_is_taken_away_is_gone(stack: Stack) -> None:
+    """A file that is there no more is no longer in the volume, either."""
+    read = ("run", "--rm", "-T", "--no-deps", "--entrypoint", "cat", "hookline", "/run/secrets/twilio_shared_keys")
+    keys = stack.folder / "deploy" / "secrets" / "twilio_shared_keys"
+    keys.write_text("partner=0123456789abcdef\n")
+    stack.compose("run", "--rm", "-T", "secrets")
+    assert "partner" in stack.compose(*read)
+    keys.unlink()
+    stack.compose("run", "--rm", "-T", "secrets")
+    assert not stack.compose(*read).strip()
 
 
 def test_missing_secret_stops_before_anything_is_touched(stack: Stack) -> None:

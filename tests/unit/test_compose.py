@@ -13,6 +13,7 @@ from cli.config import env_lines
 from cli.setting_rows import secrets, variables
 from ingress.settings import IngressSettings
 from processor.settings import ProcessorSettings
+from tests.support.drain_times import ingress_drain_s, processor_drain_s
 
 _ROOT = Path(__file__).parents[2]
 _DEPLOY = _ROOT / "deploy"
@@ -70,6 +71,36 @@ def test_compose_sets_what_is_a_setting(services: dict[str, Any]) -> None:
     assert given <= known
 
 
+def test_every_service_is_given_its_own_secrets(services: dict[str, Any]) -> None:
+    """Whoever gets into a processor finds no token of Twilio, in ingress no database; every other secret has its file, too."""
+    common = {"REDIS_URL_FILE", "ALERT_URL_FILE"}
+    twilio, ledger = {"TWILIO_AUTH_TOKEN_FILE", "TWILIO_SHARED_KEYS_FILE"}, {"DATABASE_URL_FILE"}
+    assert common | twilio | ledger == {f"{name}_FILE" for name in secrets()}
+    wanted = {"ingress-1": common | twilio, "ingress-2": common | twilio, "caller": twilio}
+    wanted |= {"processor": common | ledger, "migrate": common | ledger, "hookline": common | twilio | ledger}
+    owners = dict(re.findall(r"^(?:keep|derive) (\w+) \"\$(\w+)\"", (_DEPLOY / "secrets.sh").read_text(), re.MULTILINE))
+    groups = dict(re.findall(r"^(\w+)=0:(\d+)$", (_DEPLOY / "secrets.sh").read_text(), re.MULTILINE))
+    for name, expected in wanted.items():
+        given = {key: value for key, value in services[name]["environment"].items() if key.endswith("_FILE")}
+        assert given.keys() == expected
+        needed = {groups[owners[Path(value).name]] for value in given.values()}
+        assert needed <= {*services[name]["group_add"], groups["all"]}
+        assert set(services[name]["group_add"]) <= needed
+
+
+def test_every_secret_is_told_of() -> None:
+    """Who looks what can be put into deploy/secrets/ finds each of them."""
+    readme = (_DEPLOY / "secrets" / "README.md").read_text()
+    assert all(f"`{name.lower()}`" in readme for name in secrets())
+
+
+def test_addresses_are_not_up_to_the_example(services: dict[str, Any], example: dict[str, str]) -> None:
+    """Where services listen and keep their spool is what containers are made for: a copy of the example must not undo it."""
+    fixed = {name for name in example if re.fullmatch(r"(INGRESS|PROCESSOR)_(ADMIN_)?(HOST|PORT)|INGRESS_SPOOL_PATH", name)}
+    assert len(fixed) == 7
+    assert fixed == {name for name in fixed for service in services.values() if name in service.get("environment", {})}
+
+
 def test_files_that_compose_mounts_are_there() -> None:
     """A bind mount of what does not exist makes an empty folder, and the service a puzzle."""
     named = re.findall(r"(?:^|[\s\"{-])(\./[A-Za-z0-9_./-]+)", _COMPOSE)
@@ -81,9 +112,11 @@ def test_files_that_compose_mounts_are_there() -> None:
 
 def test_containers_stop_later_than_the_services_in_them(services: dict[str, Any]) -> None:
     """Whatever a service finishes when it stops, it gets the time for it."""
-    for name, settings in (("ingress-1", IngressSettings), ("ingress-2", IngressSettings), ("processor", ProcessorSettings)):
-        grace_s = int(services[name]["stop_grace_period"].removesuffix("s"))
-        assert grace_s > settings.model_fields["shutdown_s"].default + 5
+    settings = IngressSettings.model_validate({"TWILIO_AUTH_TOKEN": "0123456789", "PUBLIC_URL": "https://hooks.example.com"})
+    drains_s = {"ingress-1": ingress_drain_s(settings), "ingress-2": ingress_drain_s(settings)}
+    drains_s["processor"] = processor_drain_s(ProcessorSettings())
+    for name, drain_s in drains_s.items():
+        assert int(services[name]["stop_grace_period"].removesuffix("s")) > drain_s
 
 
 def test_containers_may_do_nothing_that_they_need_not(services: dict[str, Any]) -> None:
@@ -120,7 +153,7 @@ def test_user_of_redis_may_do_what_is_documented() -> None:
 
 @pytest.mark.parametrize("script", ["deploy.sh", "secrets.sh", "k8s/components/redis/users.sh"])
 def test_scripts_are_clean(script: str) -> None:
-    """shellcheck finds nothing: no unquoted word, no lost exit code."""
+    """shellcheck finds nothing, in what they source neither: no unquoted word, no lost exit code."""
     shellcheck = Path(sys.executable).with_name("shellcheck")
-    done = subprocess.run([shellcheck, _DEPLOY / script], capture_output=True, text=True, check=False)
+    done = subprocess.run([shellcheck, "-x", "-a", _DEPLOY / script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
