@@ -54,10 +54,11 @@ _INGRESS: Final = (
     Rule(
         "reply_slow",
         Watcher.INGRESS,
-        _limit(_WARNING, 0.25, 0.1, 30, 60),
+        _limit(_WARNING, 0.25, 0.1, 30, 300),
         Unit.SECONDS,
-        "time within which 99 % of the requests were answered, from their first byte on",
-        "1 % of the requests of the last {window} were answered after {value} or later (alert at {threshold})",
+        "time within which 99 % of the requests, and all but two, were answered, from their first byte on",
+        "1 % of the requests of the last {window}, and at least three, were answered after {value} or later "
+        "(alert at {threshold})",
         "Twilio gives up after 15 s, and a caller hears silence until then.",
         "See which stage takes the time in hookline_ingress_stage_seconds: read is the sender's network, write is Redis or the "
         "spool's disk, the others are this machine's CPU.",
@@ -65,10 +66,10 @@ _INGRESS: Final = (
     Rule(
         "write_slow",
         Watcher.INGRESS,
-        _limit(_WARNING, 0.1, 0.05, 30, 60),
+        _limit(_WARNING, 0.1, 0.05, 30, 300),
         Unit.SECONDS,
-        "time within which Redis took 99 % of the batches",
-        "Redis took {value} or longer for 1 % of the writes of the last {window} (alert at {threshold})",
+        "time within which Redis took 99 % of the batches, and all but two",
+        "Redis took {value} or longer for 1 % of the writes of the last {window}, and at least three (alert at {threshold})",
         "Replies wait for it; what takes longer than INGRESS_WRITE_BUDGET_MS goes through the spool.",
         "Look at the load, the disk and the network of Redis: `redis-cli --latency`, `SLOWLOG GET`.",
     ),

@@ -20,19 +20,23 @@ class Sliding:
         return [count - before for count, before in zip(counts, self._seen[0][1], strict=True)]
 
 
-def quantile(bounds: Sequence[float], counts: Sequence[float], share: float) -> float:
+def quantile(bounds: Sequence[float], counts: Sequence[float], share: float, spared: int = 0) -> float:
     """Give the value that `share` of those in a histogram do not exceed, taking them to lie evenly in their bucket.
 
     `counts` has one for each of `bounds`, not cumulative, and one for what is above: that counts as the last bound. It is 0 if
-    there are none. This is how histogram_quantile() in Prometheus comes to its answers.
+    there are none. This is how histogram_quantile() in Prometheus comes to its answers. At least `spared` may exceed it,
+    however few there are.
     """
-    rank = share * sum(counts)
+    total = sum(counts)
+    rank = min(share * total, total - spared)
+    if rank <= 0:
+        return 0.0
     below = 0.0
     for lower, upper, count, up_to in zip((0.0, *bounds), bounds, counts, accumulate(counts), strict=False):
         if count and up_to >= rank:
             return lower + (upper - lower) * (rank - below) / count
         below = up_to
-    return bounds[-1] if rank else 0.0
+    return bounds[-1]
 
 
 def proportion(part: float, whole: float, least: float = 1) -> float:

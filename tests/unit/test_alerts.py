@@ -130,8 +130,8 @@ def test_words_say_what_happened_and_what_to_do() -> None:
     """One line has all that one person without Prometheus needs."""
     told_to = line(change("reply_slow", 0.61))
     assert told_to.startswith(
-        "reply_slow (warning) since 2025-06-15T15:06:40Z: 1 % of the requests of the last 60 s were answered after 610 ms or "
-        "later (alert at 250 ms). Twilio gives up after 15 s"
+        "reply_slow (warning) since 2025-06-15T15:06:40Z: 1 % of the requests of the last 5 min, and at least three, were "
+        "answered after 610 ms or later (alert at 250 ms). Twilio gives up after 15 s"
     )
     assert told_to.endswith("See docs/runbook.md#reply-slow")
     assert happened(change("backlog_high", 0.5, subject="calls")) == (

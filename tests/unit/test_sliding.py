@@ -39,6 +39,16 @@ def test_quantile_lies_within_its_bucket() -> None:
     assert quantile(bounds, (0, 0, 0, 0), 0.99) == 0.0
 
 
+@pytest.mark.parametrize(
+    ("counts", "found"),
+    [((8, 0, 2, 0), 1.0), ((7, 0, 3, 0), pytest.approx(2 + 2 / 3)), ((0, 0, 2, 0), 0.0), ((997, 0, 3, 0), 0.99 * 1000 / 997)],
+    ids=["two of few", "three of few", "nothing else", "three of many"],
+)
+def test_quantile_spares_some(counts: tuple[int, ...], found: float) -> None:
+    """Of few, two that are slow tell nothing; of many they make no difference."""
+    assert quantile((1.0, 2.0, 4.0), counts, 0.99, spared=2) == found
+
+
 @given(st.lists(st.floats(0, 14.9), min_size=1, max_size=200))
 def test_quantile_is_in_the_bucket_of_the_true_one(durations: list[float]) -> None:
     """However durations are spread, the estimate is in the bucket in which the true percentile lies."""

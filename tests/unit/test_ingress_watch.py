@@ -1,0 +1,118 @@
+"""What ingress tells of a small shop and of a big one, with the limits that everybody has."""
+
+from collections.abc import Callable
+
+import pytest
+
+from ingress.metrics import REQUEST_SECONDS, REQUESTS, SIGNERS
+from ingress.watch import measures
+from shared.alerts.rules import RULES
+from shared.alerts.watch import AlertWatch
+from shared.loop_lag import LOOP_LAG
+from shared.metrics import REDIS_OPERATION_SECONDS
+from tests.support.logbook import Logbook
+from tests.support.manual_clock import ManualClock
+
+LIMITS = {name: rule.limit for name, rule in RULES.items()}
+HEARTBEATS_PER_S = 4
+
+Happening = Callable[[int], None]
+"""What happens in a second, given how many there were before."""
+
+
+class Shop:
+    """An ingress that takes `per_minute` webhooks, each within 4 ms, and is looked at once a second."""
+
+    def __init__(self, per_minute: int, clock: ManualClock, logbook: Logbook) -> None:
+        self._per_minute = per_minute
+        self._clock = clock
+        self._logbook = logbook
+        self._watch = AlertWatch(LIMITS, measures(LIMITS, None, None), None, 1.0, clock, logbook.logger)
+        self._watch.look()
+
+    async def goes_on(self, seconds: int, happens: Happening = lambda _second: None, *, sells: bool = True) -> set[str]:
+        """Let `seconds` pass, in each of which `happens`; gives the alerts that were raised meanwhile."""
+        told = len(self._logbook.lines)
+        for second in range(seconds):
+            if sells:
+                self._sell(self._per_minute * (second + 1) // 60 - self._per_minute * second // 60)
+            await self._clock.advance(1)
+            for _ in range(HEARTBEATS_PER_S):
+                LOOP_LAG.note(0.0, self._clock.monotonic())
+            happens(second)
+            self._watch.look()
+        return {line["alert"] for line in self._logbook.lines[told:] if line["event"] == "alert raised"}
+
+    def _sell(self, webhooks: int) -> None:
+        for _ in range(webhooks):
+            SIGNERS.count("token1")
+            answered(200, "accepted")
+            REDIS_OPERATION_SECONDS.of("append").observe(0.002)
+
+
+def answered(status: int, outcome: str, seconds: float = 0.004) -> None:
+    """Count one request."""
+    REQUESTS.count("/twilio", status, outcome)
+    REQUEST_SECONDS.observe(seconds)
+
+
+def once(happens: Callable[[], None], times: int = 1) -> Happening:
+    """Let it happen in the first second only."""
+
+    def first(second: int) -> None:
+        for _ in range(0 if second else times):
+            happens()
+
+    return first
+
+
+def every(seconds: int, happens: Callable[[], None], times: int = 1) -> Happening:
+    """Let it happen again and again."""
+
+    def now_and_then(second: int) -> None:
+        for _ in range(0 if second % seconds else times):
+            happens()
+
+    return now_and_then
+
+
+def slow_reply() -> None:
+    answered(200, "accepted", 0.4)
+
+
+def slow_write() -> None:
+    REDIS_OPERATION_SECONDS.of("append").observe(0.4)
+
+
+@pytest.fixture(params=[2, 30_000], ids=["2 a minute", "500 a second"])
+async def shop(request: pytest.FixtureRequest, clock: ManualClock, logbook: Logbook) -> Shop:
+    """Give a small shop, and a big one."""
+    return Shop(request.param, clock, logbook)
+
+
+@pytest.fixture
+async def small(clock: ManualClock, logbook: Logbook) -> Shop:
+    return Shop(2, clock, logbook)
+
+
+@pytest.fixture
+async def big(clock: ManualClock, logbook: Logbook) -> Shop:
+    return Shop(30_000, clock, logbook)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("happens", [slow_reply, slow_write])
+async def test_one_that_was_slow_is_no_alert(happens: Callable[[], None], times: int, shop: Shop) -> None:
+    """Nor are two, however little comes beside them."""
+    assert await shop.goes_on(400, once(happens, times)) == set()
+
+
+async def test_slow_replies_are_told_of_a_small_shop(small: Shop) -> None:
+    """Two a minute that are all slow are enough after a while."""
+    assert await small.goes_on(400, every(30, slow_reply), sells=False) == {"reply_slow"}
+
+
+async def test_slow_writes_are_told_of_a_big_shop(big: Shop) -> None:
+    """One in fifty is enough of many; they are told until five minutes after the last."""
+    assert await big.goes_on(60, every(1, slow_write, times=10)) == {"write_slow"}
+    assert await big.goes_on(400) == set()
