@@ -201,7 +201,7 @@ _BOTH: Final = (
     Rule(
         "loop_lagging",
         Watcher.BOTH,
-        _limit(_WARNING, 0.25, 0.1, 15, 15),
+        _limit(_WARNING, 0.25, 0.1, 15, 5),
         Unit.SECONDS,
         "the longest time for which the event loop was late",
         "the event loop was late by up to {value} within the last {window} (alert at {threshold})",

@@ -89,6 +89,7 @@ def test_every_mistake_is_in_one_message(file: Path) -> None:
         [alerts.handlers_failing]
         for_s = -1
         threshold = inf
+        window_s = 86400
         """
     )
     with pytest.raises(SettingsError) as caught:
@@ -105,6 +106,7 @@ def test_every_mistake_is_in_one_message(file: Path) -> None:
         "spool_filling: window_s has no meaning, since its value is that of the moment",
         "handlers_failing: for_s: Input should be greater than or equal to 0",
         "handlers_failing: threshold: Input should be a finite number",
+        "handlers_failing: window_s: Input should be less than or equal to 3600",
     ):
         assert expected in alerts
     file.write_text("alerts = 3")

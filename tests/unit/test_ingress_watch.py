@@ -8,7 +8,7 @@ from ingress.metrics import REQUEST_SECONDS, REQUESTS, SIGNERS
 from ingress.watch import measures
 from shared.alerts.rules import RULES
 from shared.alerts.watch import AlertWatch
-from shared.loop_lag import LOOP_LAG
+from shared.loop_lag import LoopLag
 from shared.metrics import REDIS_OPERATION_SECONDS
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
@@ -23,8 +23,9 @@ Happening = Callable[[int], None]
 class Shop:
     """An ingress that takes `per_minute` webhooks, each within 4 ms, and is looked at once a second."""
 
-    def __init__(self, per_minute: int, clock: ManualClock, logbook: Logbook) -> None:
+    def __init__(self, per_minute: int, clock: ManualClock, lag: LoopLag, logbook: Logbook) -> None:
         self._per_minute = per_minute
+        self._lag = lag
         self._clock = clock
         self._logbook = logbook
         self._watch = AlertWatch(LIMITS, measures(LIMITS, None, None), None, 1.0, clock, logbook.logger)
@@ -38,7 +39,7 @@ class Shop:
                 self._sell(self._per_minute * (second + 1) // 60 - self._per_minute * second // 60)
             await self._clock.advance(1)
             for _ in range(HEARTBEATS_PER_S):
-                LOOP_LAG.note(0.0, self._clock.monotonic())
+                self._lag.note(0.0, self._clock.monotonic())
             happens(second)
             self._watch.look()
         return {line["alert"] for line in self._logbook.lines[told:] if line["event"] == "alert raised"}
@@ -84,20 +85,28 @@ def slow_write() -> None:
     REDIS_OPERATION_SECONDS.of("append").observe(0.4)
 
 
+@pytest.fixture
+def lag(monkeypatch: pytest.MonkeyPatch) -> LoopLag:
+    """Give what the heartbeat tells; it begins with each test, as the clock does."""
+    lag = LoopLag()
+    monkeypatch.setattr("shared.alerts.measures.LOOP_LAG", lag)
+    return lag
+
+
 @pytest.fixture(params=[2, 30_000], ids=["2 a minute", "500 a second"])
-async def shop(request: pytest.FixtureRequest, clock: ManualClock, logbook: Logbook) -> Shop:
+async def shop(request: pytest.FixtureRequest, clock: ManualClock, lag: LoopLag, logbook: Logbook) -> Shop:
     """Give a small shop, and a big one."""
-    return Shop(request.param, clock, logbook)
+    return Shop(request.param, clock, lag, logbook)
 
 
 @pytest.fixture
-async def small(clock: ManualClock, logbook: Logbook) -> Shop:
-    return Shop(2, clock, logbook)
+async def small(clock: ManualClock, lag: LoopLag, logbook: Logbook) -> Shop:
+    return Shop(2, clock, lag, logbook)
 
 
 @pytest.fixture
-async def big(clock: ManualClock, logbook: Logbook) -> Shop:
-    return Shop(30_000, clock, logbook)
+async def big(clock: ManualClock, lag: LoopLag, logbook: Logbook) -> Shop:
+    return Shop(30_000, clock, lag, logbook)
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -116,3 +125,16 @@ async def test_slow_writes_are_told_of_a_big_shop(big: Shop) -> None:
     """One in fifty is enough of many; they are told until five minutes after the last."""
     assert await big.goes_on(60, every(1, slow_write, times=10)) == {"write_slow"}
     assert await big.goes_on(400) == set()
+
+
+def test_a_single_lag_is_gone_before_it_was_held_for_long_enough() -> None:
+    """The window in which one is seen is shorter than the time for which it must be so."""
+    limit = LIMITS["loop_lagging"]
+    assert limit.window_s is not None
+    assert limit.window_s < limit.for_s
+
+
+async def test_loop_that_was_late_once_is_no_alert(small: Shop, lag: LoopLag, clock: ManualClock) -> None:
+    """A loop that is late again and again is one."""
+    assert await small.goes_on(60, once(lambda: lag.note(2.0, clock.monotonic()))) == set()
+    assert await small.goes_on(60, every(3, lambda: lag.note(0.4, clock.monotonic()))) == {"loop_lagging"}
