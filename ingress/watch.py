@@ -20,10 +20,10 @@ _MOST: Final = 0.99
 _SPARED: Final = 2
 """Slow ones that say nothing yet: where little comes, they are more than one in a hundred."""
 _SERVER_ERRORS: Final = 500
-_UNVERIFIED: Final = ("bad_signature", "flooding")
+_WRONGLY_SIGNED: Final = ("bad_signature", "flooding_signed")
 """Outcomes. An address whose signatures are wrong again and again is soon turned away as flooding, unread; requests without
 any signature are not of Twilio's, and tell nothing."""
-_LEAST_SIGNED: Final = 3
+_LEAST_WRONG: Final = 3
 
 
 def measures(limits: Mapping[str, Limit], spool: Spool | None, spool_path: Path | None) -> dict[str, Measure]:
@@ -65,9 +65,9 @@ def _refusals(window: Sliding) -> Measure:
 
 def _signatures(window: Sliding) -> Measure:
     def measure(now: float) -> dict[str, float]:
-        wrong = REQUESTS.total(lambda labels: labels[2] in _UNVERIFIED)
+        wrong = REQUESTS.total(lambda labels: labels[2] in _WRONGLY_SIGNED)
         wrong_now, signed_now = window.grown((wrong, wrong + SIGNERS.total(lambda _labels: True)), now)
-        return {"": proportion(wrong_now, signed_now, _LEAST_SIGNED)}
+        return {"": proportion(wrong_now, signed_now) if wrong_now >= _LEAST_WRONG else 0.0}
 
     return measure
 

@@ -89,7 +89,7 @@ _INGRESS: Final = (
         Watcher.INGRESS,
         _limit(_CRITICAL, 0.1, 0.02, 10, 300),
         Unit.SHARE,
-        "share of the signed requests whose signature was wrong; at least three of them",
+        "share of the signed requests whose signature was wrong, or whose address is turned away for that; at least three",
         "the signatures of {value} of the signed requests of the last {window} were wrong (alert at {threshold})",
         "They are refused. If Twilio sent them, its webhooks are being lost; else somebody forges some.",
         "Compare PUBLIC_URL with the URL in the Twilio console, and TWILIO_AUTH_TOKEN with the account's token. "

@@ -138,3 +138,20 @@ async def test_loop_that_was_late_once_is_no_alert(small: Shop, lag: LoopLag, cl
     """A loop that is late again and again is one."""
     assert await small.goes_on(60, once(lambda: lag.note(2.0, clock.monotonic()))) == set()
     assert await small.goes_on(60, every(3, lambda: lag.note(0.4, clock.monotonic()))) == {"loop_lagging"}
+
+
+@pytest.mark.parametrize("outcome", ["no_signature", "flooding", "unparsable"])
+async def test_unsigned_requests_are_not_twilios(outcome: str, shop: Shop) -> None:
+    """Whoever scans, however hard, is refused and no more: his address is soon turned away."""
+    assert await shop.goes_on(60, every(1, lambda: answered(403, outcome), times=100)) == set()
+
+
+@pytest.mark.parametrize("outcome", ["bad_signature", "flooding_signed"])
+async def test_wrong_signatures_are_told(outcome: str, shop: Shop) -> None:
+    """A wrong token is: also once the load balancer that all requests come through is turned away for it."""
+    assert await shop.goes_on(60, every(1, lambda: answered(403, outcome), times=500), sells=False) == {"signatures_failing"}
+
+
+async def test_two_forged_signatures_are_no_alert(shop: Shop) -> None:
+    """However few are signed at all."""
+    assert await shop.goes_on(300, once(lambda: answered(403, "bad_signature"), times=2)) == set()
