@@ -19,11 +19,14 @@ _MOST: Final = 0.99
 """The share of the requests whose slowest is looked at."""
 _SPARED: Final = 2
 """Slow ones that say nothing yet: where little comes, they are more than one in a hundred."""
+_REDIRECTIONS: Final = 300
 _SERVER_ERRORS: Final = 500
 _WRONGLY_SIGNED: Final = ("bad_signature", "flooding_signed")
 """Outcomes. An address whose signatures are wrong again and again is soon turned away as flooding, unread; requests without
 any signature are not of Twilio's, and tell nothing."""
 _LEAST_WRONG: Final = 3
+_OF_THE_SENDER: Final = (*_WRONGLY_SIGNED, "too_large", "too_many_events")
+"""Outcomes that anybody can bring about. Event Streams are answered with a 5xx then, but it is no fault of ours."""
 
 
 def measures(limits: Mapping[str, Limit], spool: Spool | None, spool_path: Path | None) -> dict[str, Measure]:
@@ -56,11 +59,19 @@ def _slowest(timing: Timing, window: Sliding) -> Measure:
 
 def _refusals(window: Sliding) -> Measure:
     def measure(now: float) -> dict[str, float]:
-        refused = REQUESTS.total(lambda labels: int(str(labels[1])) >= _SERVER_ERRORS)
-        refused_now, all_now = window.grown((refused, REQUESTS.total(lambda _labels: True)), now)
-        return {"": proportion(refused_now, all_now)}
+        refused, taken = REQUESTS.total(_is_our_refusal), REQUESTS.total(_is_taken)
+        refused_now, asked_now = window.grown((refused, refused + taken), now)
+        return {"": proportion(refused_now, asked_now)}
 
     return measure
+
+
+def _is_our_refusal(labels: tuple[object, ...]) -> bool:
+    return int(str(labels[1])) >= _SERVER_ERRORS and labels[2] not in _OF_THE_SENDER
+
+
+def _is_taken(labels: tuple[object, ...]) -> bool:
+    return int(str(labels[1])) < _REDIRECTIONS
 
 
 def _signatures(window: Sliding) -> Measure:

@@ -78,8 +78,8 @@ _INGRESS: Final = (
         Watcher.INGRESS,
         _limit(_CRITICAL, 0.01, 0.002, 10, 60),
         Unit.SHARE,
-        "share of the requests that were answered with a 5xx",
-        "{value} of the requests of the last {window} were refused with a 5xx (alert at {threshold})",
+        "share of the requests that were answered with a 5xx, of those and the accepted ones",
+        "{value} of the requests of the last {window} that should be accepted got a 5xx (alert at {threshold})",
         "Twilio does not send most of them again, so customers' messages are being lost.",
         "`outcome` in hookline_ingress_requests_total says why: overloaded wants more ingress processes, "
         "redis_unavailable a spool, spool_full or backlog_full a Redis and processors that work.",

@@ -155,3 +155,31 @@ async def test_wrong_signatures_are_told(outcome: str, shop: Shop) -> None:
 async def test_two_forged_signatures_are_no_alert(shop: Shop) -> None:
     """However few are signed at all."""
     assert await shop.goes_on(300, once(lambda: answered(403, "bad_signature"), times=2)) == set()
+
+
+async def test_forged_event_streams_are_no_loss(shop: Shop) -> None:
+    """Anybody can send what is answered with a 503 there, so that Twilio would repeat it."""
+    assert await shop.goes_on(60, once(lambda: answered(503, "bad_signature"), times=2)) == set()
+    assert await shop.goes_on(60, every(1, lambda: answered(503, "too_large"), times=100)) == set()
+
+
+async def test_scanner_hides_no_loss(big: Shop) -> None:
+    """However many paths somebody tries, one lost webhook in fifty is told."""
+
+    def happens() -> None:
+        for _ in range(10):
+            answered(503, "spool_full")
+        for _ in range(2000):
+            REQUESTS.count("none", 404, "unknown_path")
+
+    assert await big.goes_on(60, every(1, happens)) == {"refusals_high"}
+
+
+async def test_one_loss_of_very_many_is_no_alert(big: Shop) -> None:
+    """It is not worth waking anybody for."""
+    assert await big.goes_on(60, once(lambda: answered(503, "failed"))) == set()
+
+
+async def test_one_loss_of_a_small_shop_is_told(small: Shop) -> None:
+    """It is somebody's message, and a good part of what came."""
+    assert await small.goes_on(60, once(lambda: answered(503, "failed"))) == {"refusals_high"}
