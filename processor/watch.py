@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from processor.backlog import BacklogGauges, Look
-from processor.metrics import FAILED_ATTEMPTS, HANDLER_SECONDS
+from processor.metrics import BODIES_GONE, FAILED_ATTEMPTS, GROUPS_RECREATED, HANDLER_SECONDS
 from processor.trend import Trend
 from shared.alerts.limits import Limit
-from shared.alerts.measures import Measure, common_measures, disk, redis_pools
+from shared.alerts.measures import Measure, common_measures, counted, disk, redis_pools
 from shared.alerts.sliding import Sliding, proportion
 from shared.clock import Clock
 from shared.metrics import EVENTS
@@ -40,6 +40,7 @@ def measures(limits: Mapping[str, Limit], watched: Watched, clock: Clock) -> dic
         "backlog_growing": _growth(gauges, backlog_limit, limits["backlog_growing"].window_s or 0.0),
         "oldest_event_old": _ages(gauges, clock),
         "dead_letters_growing": _deaths(Sliding(limits["dead_letters_growing"].window_s or 0.0)),
+        "data_gone": _losses(Sliding(limits["data_gone"].window_s or 0.0)),
         "handlers_failing": _failures(Sliding(limits["handlers_failing"].window_s or 0.0)),
     }
     if ledger is not None:
@@ -96,6 +97,14 @@ def _deaths(window: Sliding) -> Measure:
     def measure(now: float) -> dict[str, float]:
         (died,) = window.grown((EVENTS.total(lambda labels: labels[2] == "dead"),), now)
         return {"": died}
+
+    return measure
+
+
+def _losses(window: Sliding) -> Measure:
+    def measure(now: float) -> dict[str, float]:
+        (lost,) = window.grown((counted(GROUPS_RECREATED) + counted(BODIES_GONE),), now)
+        return {"": lost}
 
     return measure
 

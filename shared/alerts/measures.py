@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from prometheus_client import Gauge
+from prometheus_client import Counter, Gauge
 
 from shared.alerts.limits import Limit
 from shared.breaker import State
@@ -36,6 +36,11 @@ def redis_pools() -> dict[str, float]:
     """Give how many calls wait for a connection, by pool."""
     samples = [sample for metric in REDIS_POOL_CONNECTIONS.collect() for sample in metric.samples]
     return {sample.labels["pool"]: sample.value for sample in samples if sample.labels["state"] == "waiting"}
+
+
+def counted(counter: Counter) -> float:
+    """Give how much `counter` counted so far, under whatever labels."""
+    return sum(one.value for metric in counter.collect() for one in metric.samples if one.name.endswith("_total"))
 
 
 def disk(name: str, file: Path) -> Measure:

@@ -165,6 +165,17 @@ _PROCESSOR: Final = (
         "`hookline dead list` shows them with the reason. Mend it, then `hookline dead replay`.",
     ),
     Rule(
+        "data_gone",
+        Watcher.PROCESSOR,
+        _limit(_CRITICAL, 1, 0, 0, 300),
+        Unit.COUNT,
+        "partitions whose consumer groups were gone from Redis, and pending events whose body was",
+        "Redis has lost data: it was noticed {value} times within the last {window} (alert at {threshold})",
+        "Events that were accepted and not yet handled are gone.",
+        "Find out who flushed, trimmed or replaced it, or why it came back with less than it had (its log; `hookline doctor`), "
+        "before more is lost.",
+    ),
+    Rule(
         "handlers_failing",
         Watcher.PROCESSOR,
         _limit(_WARNING, 0.2, 0.05, 30, 300),

@@ -84,6 +84,7 @@ REDIS_AWAY = {
     "ingress": {"spool_filling", "spool_waiting", "refusals_high", "breaker_open redis"},
     "processor": {"breaker_open redis"},
 }
+FLUSHED = {"processor": {"data_gone"}}
 """What is raised, of which service."""
 
 
@@ -201,6 +202,7 @@ async def test_every_alert_is_raised_and_cleared(pair: Pair, proxy: FaultProxy, 
     await handlers_and_surroundings(pair, tmp_path)
     await slow_redis(pair, proxy)
     await redis_away(pair, proxy)
+    await redis_flushed(pair)
     seen = told(pair.ingress, "alert cleared") | told(pair.processor, "alert cleared")
     assert {name.partition(" ")[0] for name in seen} == {*RULES}
     for service in (pair.ingress, pair.processor):
@@ -259,3 +261,10 @@ async def redis_away(pair: Pair, proxy: FaultProxy) -> None:
     await both_say(pair, "alert raised", REDIS_AWAY)
     proxy.heal()
     await both_say(pair, "alert cleared", REDIS_AWAY)
+
+
+async def redis_flushed(pair: Pair) -> None:
+    """Everything in Redis is gone."""
+    pair.redis.flushall()
+    await both_say(pair, "alert raised", FLUSHED)
+    await both_say(pair, "alert cleared", FLUSHED)

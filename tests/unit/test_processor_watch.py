@@ -1,0 +1,98 @@
+"""What the processor tells of a small shop and of a big one, with the limits that everybody has."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from processor.backlog import BacklogGauges, Look
+from processor.metrics import BODIES_GONE, FAILED_ATTEMPTS, GROUPS_RECREATED, HANDLER_SECONDS
+from processor.slots import Slots
+from processor.watch import Watched, measures
+from shared.alerts.rules import RULES
+from shared.alerts.watch import AlertWatch
+from shared.broker.inspect import Backlog
+from shared.metrics import EVENTS
+from shared.topics import MESSAGES, Topic
+from tests.support.logbook import Logbook
+from tests.support.manual_clock import ManualClock
+
+LIMITS = {name: rule.limit for name, rule in RULES.items()}
+BACKLOG_LIMIT = 1_000_000
+LOOK_S = 5
+
+Happening = Callable[[int], None]
+"""What happens in a second, given how many there were before."""
+
+
+class Shop:
+    """A processor that makes `per_minute` attempts, all of which go well, and is looked at once a second.
+
+    `backlog` is what Redis says that waits in topic messages, None while it says nothing.
+    """
+
+    def __init__(self, per_minute: int, clock: ManualClock, logbook: Logbook) -> None:
+        self._per_minute = per_minute
+        self._clock = clock
+        self._logbook = logbook
+        slots = Slots(1, {MESSAGES: Topic()}, clock)
+        self._gauges = BacklogGauges(cast(Any, None), 8, [MESSAGES], slots, LOOK_S, clock)
+        found = measures(LIMITS, Watched(self._gauges, BACKLOG_LIMIT, None), clock)
+        self._watch = AlertWatch(LIMITS, found, None, 1.0, clock, logbook.logger)
+        self.backlog: Backlog | None = Backlog(0, None)
+        self._watch.look()
+
+    async def goes_on(self, seconds: int, happens: Happening = lambda _second: None) -> set[str]:
+        """Let `seconds` pass, in each of which `happens`; gives the alerts that were raised meanwhile."""
+        told = len(self._logbook.lines)
+        for second in range(seconds):
+            for _ in range(self._per_minute * (second + 1) // 60 - self._per_minute * second // 60):
+                attempted("message.received")
+            await self._clock.advance(1)
+            happens(second)
+            if self.backlog is not None and second % LOOK_S == 0:
+                self._gauges.last = Look(self._clock.monotonic(), {MESSAGES: self.backlog})
+            self._watch.look()
+        lines = [line for line in self._logbook.lines[told:] if line["event"] == "alert raised"]
+        return {f"{line['alert']} {line['subject'] or ''}".rstrip() for line in lines}
+
+
+def attempted(kind: str, *, failed: bool = False) -> None:
+    """Count one attempt."""
+    HANDLER_SECONDS.of(kind).observe(0.01)
+    EVENTS.count(MESSAGES, kind, "retry" if failed else "done")
+    if failed:
+        FAILED_ATTEMPTS.count(kind)
+
+
+def at(moment: int, happens: Callable[[], None], times: int = 1) -> Happening:
+    """Let it happen in one second only."""
+
+    def then(second: int) -> None:
+        for _ in range(times if second == moment else 0):
+            happens()
+
+    return then
+
+
+@pytest.fixture(params=[2, 30_000], ids=["2 a minute", "500 a second"])
+async def shop(request: pytest.FixtureRequest, clock: ManualClock, logbook: Logbook) -> Shop:
+    """Give a small shop, and a big one."""
+    return Shop(request.param, clock, logbook)
+
+
+async def test_nothing_is_told_of_what_goes_well(shop: Shop, clock: ManualClock) -> None:
+    """A backlog of a few seconds is what there always is."""
+    shop.backlog = Backlog(1500, clock.now_ms())
+    assert await shop.goes_on(120) == set()
+
+
+async def test_first_dead_letter_is_told(shop: Shop) -> None:
+    """However much goes well: somebody waits for an answer."""
+    assert await shop.goes_on(10, at(2, lambda: EVENTS.count(MESSAGES, "message.received", "dead"))) == {"dead_letters_growing"}
+
+
+@pytest.mark.parametrize("notices", [GROUPS_RECREATED.inc, BODIES_GONE.labels(MESSAGES).inc], ids=["flushed", "trimmed"])
+async def test_lost_data_is_told_at_once(notices: Callable[[], None], shop: Shop) -> None:
+    """Events that were accepted are gone: the first that shows it is an alert."""
+    assert await shop.goes_on(10, at(2, notices)) == {"data_gone"}
