@@ -28,7 +28,6 @@ def common_measures(limits: Mapping[str, Limit]) -> dict[str, Measure]:
         "breaker_open": lambda _now: _breakers(),
         "loop_lagging": lambda _now: {"": LOOP_LAG.worst(lag_window_s)},
         "pool_saturated": lambda _now: redis_pools(),
-        "redis_at_risk": lambda _now: _by("reason", REDIS_DATA_AT_RISK),
     }
 
 
@@ -36,6 +35,11 @@ def redis_pools() -> dict[str, float]:
     """Give how many calls wait for a connection, by pool."""
     samples = [sample for metric in REDIS_POOL_CONNECTIONS.collect() for sample in metric.samples]
     return {sample.labels["pool"]: sample.value for sample in samples if sample.labels["state"] == "waiting"}
+
+
+def redis_risks() -> dict[str, float]:
+    """Give 1 for each way in which Redis is set up to lose events, 0 for those in which it is not."""
+    return _by("reason", REDIS_DATA_AT_RISK)
 
 
 def counted(counter: Counter) -> float:

@@ -66,7 +66,7 @@ THRESHOLDS = {
 """Those that a test would not reach otherwise; all others are the usual ones."""
 
 SURROUNDINGS = {
-    "ingress": {"redis_at_risk eviction", "disk_low spool", "signatures_failing"},
+    "ingress": {"disk_low spool", "signatures_failing"},
     "processor": {
         "redis_at_risk eviction",
         "disk_low ledger",

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from processor.backlog import BacklogGauges, Look
+from processor.backlog import BacklogGauges
 from processor.metrics import BODIES_GONE, FAILED_ATTEMPTS, GROUPS_RECREATED, HANDLER_SECONDS
 from processor.slots import Slots
 from processor.watch import Watched, measures
@@ -37,7 +37,8 @@ class Shop:
         self._logbook = logbook
         slots = Slots(1, {MESSAGES: Topic()}, clock)
         self._gauges = BacklogGauges(cast(Any, None), 8, [MESSAGES], slots, LOOK_S, clock)
-        found = measures(LIMITS, Watched(self._gauges, BACKLOG_LIMIT, None), clock)
+        self.speaks = True
+        found = measures(LIMITS, Watched(self._gauges, BACKLOG_LIMIT, None, lambda: self.speaks), clock)
         self._watch = AlertWatch(LIMITS, found, None, 1.0, clock, logbook.logger)
         self.backlog: Backlog | None = Backlog(0, None)
         self._watch.look()
@@ -51,10 +52,14 @@ class Shop:
             await self._clock.advance(1)
             happens(second)
             if self.backlog is not None and second % LOOK_S == 0:
-                self._gauges.last = Look(self._clock.monotonic(), {MESSAGES: self.backlog})
+                self._gauges.note({MESSAGES: self.backlog})
             self._watch.look()
         lines = [line for line in self._logbook.lines[told:] if line["event"] == "alert raised"]
         return {f"{line['alert']} {line['subject'] or ''}".rstrip() for line in lines}
+
+    def raised(self) -> list[str]:
+        """Give the alerts that are raised now."""
+        return self._watch.warnings()
 
 
 def attempted(kind: str, *, failed: bool = False) -> None:
@@ -81,6 +86,11 @@ async def shop(request: pytest.FixtureRequest, clock: ManualClock, logbook: Logb
     return Shop(request.param, clock, logbook)
 
 
+@pytest.fixture
+async def small(clock: ManualClock, logbook: Logbook) -> Shop:
+    return Shop(2, clock, logbook)
+
+
 async def test_nothing_is_told_of_what_goes_well(shop: Shop, clock: ManualClock) -> None:
     """A backlog of a few seconds is what there always is."""
     shop.backlog = Backlog(1500, clock.now_ms())
@@ -96,3 +106,28 @@ async def test_first_dead_letter_is_told(shop: Shop) -> None:
 async def test_lost_data_is_told_at_once(notices: Callable[[], None], shop: Shop) -> None:
     """Events that were accepted are gone: the first that shows it is an alert."""
     assert await shop.goes_on(10, at(2, notices)) == {"data_gone"}
+
+
+async def test_backlog_is_told_by_one_of_many(small: Shop, clock: ManualClock) -> None:
+    """All processors see the same of it, and the channel should hear it once. Whoever no longer speaks leaves it to another."""
+    small.backlog = Backlog(600_000, clock.now_ms() - 400_000)
+    small.speaks = False
+    assert await small.goes_on(100) == set()
+    small.speaks = True
+    assert await small.goes_on(100) == {"backlog_high messages", "oldest_event_old messages"}
+    small.speaks = False
+    assert await small.goes_on(100) == set()
+    assert small.raised() == []
+
+
+async def test_growth_of_a_backlog_is_told(shop: Shop, clock: ManualClock) -> None:
+    """At a thousand a second it is full within the hour; what grows by one a second has time."""
+
+    def grows(by: int) -> Happening:
+        def grow(second: int) -> None:
+            shop.backlog = Backlog(by * second, clock.now_ms())
+
+        return grow
+
+    assert await shop.goes_on(200, grows(1)) == set()
+    assert await shop.goes_on(200, grows(1000)) == {"backlog_growing messages"}
