@@ -12,7 +12,7 @@ from processor.metrics import BODIES_GONE, FAILED_ATTEMPTS, GROUPS_RECREATED, HA
 from processor.trend import Trend
 from shared.alerts.limits import Limit
 from shared.alerts.measures import Measure, common_measures, counted, disk, redis_pools, redis_risks
-from shared.alerts.sliding import Sliding, proportion
+from shared.alerts.sliding import Sliding, SlidingEach, proportion
 from shared.clock import Clock
 from shared.metrics import EVENTS
 
@@ -44,7 +44,7 @@ def measures(limits: Mapping[str, Limit], watched: Watched, clock: Clock) -> dic
         "redis_at_risk": _of_all(speaks, lambda _now: redis_risks()),
         "dead_letters_growing": _deaths(Sliding(limits["dead_letters_growing"].window_s or 0.0)),
         "data_gone": _losses(Sliding(limits["data_gone"].window_s or 0.0)),
-        "handlers_failing": _failures(Sliding(limits["handlers_failing"].window_s or 0.0)),
+        "handlers_failing": _failures(SlidingEach(limits["handlers_failing"].window_s or 0.0)),
     }
     if ledger is not None:
         found |= {
@@ -111,10 +111,12 @@ def _losses(window: Sliding) -> Measure:
     return measure
 
 
-def _failures(window: Sliding) -> Measure:
+def _failures(window: SlidingEach) -> Measure:
     def measure(now: float) -> dict[str, float]:
-        failed = FAILED_ATTEMPTS.total(lambda _labels: True)
-        failed_now, all_now = window.grown((failed, HANDLER_SECONDS.count()), now)
-        return {"": proportion(failed_now, all_now, _LEAST_ATTEMPTS)}
+        counts = {kind: (FAILED_ATTEMPTS.of(kind), attempts) for kind, attempts in HANDLER_SECONDS.numbers().items()}
+        return {
+            kind: proportion(failed, attempts, _LEAST_ATTEMPTS)
+            for kind, (failed, attempts) in window.grown(counts, now).items()
+        }
 
     return measure

@@ -192,9 +192,10 @@ _PROCESSOR: Final = (
         _limit(_WARNING, 0.2, 0.05, 30, 300),
         Unit.SHARE,
         "share of the attempts that raised or ran out of time, Reject and RetryLater aside; of at least five",
-        "{value} of the attempts of the last {window} failed (alert at {threshold})",
+        "{value} of the attempts at {subject} of the last {window} failed (alert at {threshold})",
         "Their events are tried again with longer and longer pauses, and are dead letters after PROCESSOR_MAX_ATTEMPTS.",
-        "The log has a line `attempt failed` with the traceback for each; hookline_handler_failures_total says of which kind.",
+        "The log has a line `attempt failed` with the traceback for each.",
+        per="kind",
     ),
     Rule(
         "ledger_behind",

@@ -1,7 +1,7 @@
 """Looking at the latest part of what is only ever counted up. Pure."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 
@@ -18,6 +18,24 @@ class Sliding:
         while len(self._seen) > 1 and self._seen[1][0] <= now - self._window_s:
             self._seen.popleft()
         return [count - before for count, before in zip(counts, self._seen[0][1], strict=True)]
+
+
+class SlidingEach:
+    """The same for each of several subjects. One that comes up later than the first look began with nothing."""
+
+    def __init__(self, window_s: float) -> None:
+        self._window_s = window_s
+        self._windows: dict[str, Sliding] = {}
+        self._looked_at: float | None = None
+
+    def grown(self, counts: Mapping[str, Sequence[float]], now: float) -> dict[str, list[float]]:
+        """Take note of the `counts` of each subject at monotonic time `now`; gives their growth since the window began."""
+        for subject in counts.keys() - self._windows.keys():
+            window = self._windows[subject] = Sliding(self._window_s)
+            if self._looked_at is not None:
+                window.grown([0] * len(counts[subject]), self._looked_at)
+        self._looked_at = now
+        return {subject: self._windows[subject].grown(count, now) for subject, count in counts.items()}
 
 
 def quantile(bounds: Sequence[float], counts: Sequence[float], share: float, spared: int = 0) -> float:

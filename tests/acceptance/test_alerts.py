@@ -71,7 +71,7 @@ SURROUNDINGS = {
         "redis_at_risk eviction",
         "disk_low ledger",
         "dead_letters_growing",
-        "handlers_failing",
+        "handlers_failing message.received",
         "loop_lagging",
         "ledger_behind",
         "backlog_high messages",

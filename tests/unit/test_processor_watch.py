@@ -131,3 +131,19 @@ async def test_growth_of_a_backlog_is_told(shop: Shop, clock: ManualClock) -> No
 
     assert await shop.goes_on(200, grows(1)) == set()
     assert await shop.goes_on(200, grows(1000)) == {"backlog_growing messages"}
+
+
+async def test_failing_kind_is_told_beside_one_that_works(shop: Shop) -> None:
+    """A new handler that always fails is seen, however much else goes well; five attempts are enough."""
+
+    def fails(second: int) -> None:
+        if second % 30 == 0:
+            attempted("call.completed", failed=True)
+
+    assert await shop.goes_on(200, fails) == {"handlers_failing call.completed"}
+
+
+async def test_few_failures_are_no_alert(shop: Shop) -> None:
+    """They are tried again. What fails once in a while is what retries are for."""
+    assert await shop.goes_on(400, at(2, lambda: attempted("call.completed", failed=True), times=4)) == set()
+    assert await shop.goes_on(400, at(300, lambda: attempted("message.received", failed=True))) == set()

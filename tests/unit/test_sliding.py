@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.trend import Trend
-from shared.alerts.sliding import Sliding, proportion, quantile
+from shared.alerts.sliding import Sliding, SlidingEach, proportion, quantile
 from shared.loop_lag import LoopLag
 from shared.timings import FAST_SECONDS, Timing
 
@@ -28,6 +28,14 @@ def test_long_pause_leaves_the_last_look() -> None:
     window.grown((1,), 0)
     assert window.grown((5,), 100) == [4]
     assert window.grown((5,), 111) == [0]
+
+
+def test_windows_of_several() -> None:
+    """Each slides by itself; what comes up after the first look was nothing until then."""
+    window = SlidingEach(10)
+    assert window.grown({"a": (100, 1)}, 0) == {"a": [0, 0]}
+    assert window.grown({"a": (103, 1), "b": (5, 2)}, 5) == {"a": [3, 0], "b": [5, 2]}
+    assert window.grown({"a": (103, 1), "b": (6, 2)}, 15) == {"a": [0, 0], "b": [1, 0]}
 
 
 def test_quantile_lies_within_its_bucket() -> None:
