@@ -66,27 +66,36 @@ class AlertWatch:
 
     def look(self) -> None:
         """Look once."""
-        now, now_ms = self._clock.monotonic(), self._clock.now_ms()
         for name, measure in self._measures.items():
-            values = self._ask(name, measure, now)
-            if values is not None:
-                for change in self._alerts.observe(name, values, now, now_ms):
-                    self._tell(change)
+            try:
+                self._look_at(name, measure)
+            except Exception as error:  # noqa: BLE001 - the others are watched on
+                self._note_mistake(name, error)
+            else:
+                self._broken.discard(name)
         self._show()
 
     async def _run(self) -> None:
         while True:
-            self.look()
+            try:
+                self.look()
+            except Exception as error:  # noqa: BLE001 - watching must not stop what is watched
+                self._note_mistake(_TASK, error)
             await self._clock.sleep(self._interval_s)
 
-    def _ask(self, name: str, measure: Measure, now: float) -> Mapping[str, float] | None:
-        try:
-            return measure(now)
-        except Exception:
-            if name not in self._broken:  # watching must not stop what is watched
-                self._broken.add(name)
-                self._logger.exception("an alert cannot be watched", alert=name)
-            return None
+    def _look_at(self, name: str, measure: Measure) -> None:
+        now, now_ms = self._clock.monotonic(), self._clock.now_ms()
+        values = measure(now)
+        if values is None:
+            return
+        for change in self._alerts.observe(name, values, now, now_ms):
+            self._tell(change)
+
+    def _note_mistake(self, name: str, error: Exception) -> None:
+        """Log a mistake of ours, once until it is over."""
+        if name not in self._broken:
+            self._broken.add(name)
+            self._logger.error("an alert cannot be watched", alert=name, exc_info=error)
 
     def _tell(self, change: Change) -> None:
         told = facts(change)

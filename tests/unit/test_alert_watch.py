@@ -1,6 +1,7 @@
 """The loop that watches: what it tells, where, and that nothing of it can hurt the service."""
 
 from collections.abc import AsyncIterator, Mapping
+from typing import cast
 
 import pytest
 from prometheus_client import REGISTRY
@@ -127,3 +128,34 @@ async def test_measure_that_fails_stops_nothing(watched: Watched, clock: ManualC
     watch.look()
     watch.look()
     assert [line["event"] for line in logbook.lines] == ["an alert cannot be watched", "alert raised"]
+
+
+async def test_mistake_is_logged_again_once_it_was_over(watched: Watched, logbook: Logbook) -> None:
+    """Another time it is news."""
+    faults = [True, True, False, True]
+
+    def broken(_now: float) -> dict[str, float]:
+        if faults.pop(0):
+            raise RuntimeError("unforeseen")
+        return {"": 0}
+
+    watch = watched.watch(loop_lagging=broken)
+    for _ in range(4):
+        watch.look()
+    assert [line["alert"] for line in logbook.lines] == ["loop_lagging"] * 2
+
+
+async def test_mistake_in_telling_stops_nothing(
+    watched: Watched, clock: ManualClock, logbook: Logbook, supervisor: Supervisor
+) -> None:
+    """Values that nobody can compare, say, are logged once. The service goes on, and so does watching all else."""
+    watched.values = {"dead_letters_growing": {"": cast(float, "three")}, "data_gone": {"": 1}}
+    watch = watched.watch("dead_letters_growing", "data_gone")
+    await watch.start(supervisor, 9080)
+    await clock.advance(5)
+    assert [line["alert"] for line in logbook.lines] == ["dead_letters_growing", "data_gone"]
+    watched.values["dead_letters_growing"] = {"": 3}
+    await clock.advance(1)
+    assert [line["event"] for line in logbook.lines] == ["an alert cannot be watched", "alert raised", "alert raised"]
+    await watch.stop()
+    assert supervisor.failure is None
