@@ -71,6 +71,7 @@ class AlertWatch:
                 self._look_at(name, measure)
             except Exception as error:  # noqa: BLE001 - the others are watched on
                 self._note_mistake(name, error)
+                self._alerts.interrupt(name)
             else:
                 self._broken.discard(name)
         self._show()
@@ -87,6 +88,7 @@ class AlertWatch:
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
         values = measure(now)
         if values is None:
+            self._alerts.interrupt(name)
             return
         for change in self._alerts.observe(name, values, now, now_ms):
             self._tell(change)

@@ -110,6 +110,21 @@ async def test_unknown_value_changes_nothing(watched: Watched, clock: ManualCloc
     assert logbook.find("alert cleared") is None
 
 
+async def test_unknown_time_is_no_hold_time(watched: Watched, clock: ManualClock, logbook: Logbook) -> None:
+    """What was too high before Redis went away, and is when it comes back, may have been fine meanwhile."""
+    watch = watched.watch("backlog_high")
+    for value, seconds in (({"calls": 0.9}, 20), (None, 300), ({"calls": 0.9}, 20)):
+        watched.values["backlog_high"] = value
+        for _ in range(seconds):
+            watch.look()
+            await clock.advance(1)
+    assert watch.warnings() == []
+    await clock.advance(10)
+    watch.look()
+    (line,) = logbook.lines
+    assert (line["event"], line["since"]) == ("alert raised", "2025-06-15T15:12:00Z")
+
+
 async def test_what_is_off_is_not_watched(clock: ManualClock, logbook: Logbook) -> None:
     """It is not even asked for."""
     off = LIMITS["disk_low"].model_copy(update={"enabled": False})
