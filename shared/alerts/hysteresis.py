@@ -104,7 +104,8 @@ class Alerts:
         return list(self._raised.values())
 
     def _raise(self, name: str, subject: str, value: float, since_ms: int, now_ms: int) -> Change:
-        change = Change(RULES[name], self._limits[name], subject, True, value, since_ms, now_ms)
+        rule = RULES[name]
+        change = Change(rule, rule.limit_of(subject, self._limits[name]), subject, True, value, since_ms, now_ms)
         self._raised[name, subject] = change
         return change
 

@@ -26,7 +26,8 @@ class Rule(NamedTuple):
     """One kind of alert.
 
     `watches` says what its value is, `per` of what there may be several; `happened` is what it says once it is raised, with the
-    `{value}`, the `{threshold}`, the `{subject}` and the `{window}` in it. `falls` tells that low values are the bad ones.
+    `{value}`, the `{threshold}`, the `{subject}` and the `{window}` in it. `falls` tells that low values are the bad ones;
+    `critical` is the one whose level is never lower, alone or with its address.
     """
 
     name: str
@@ -39,11 +40,18 @@ class Rule(NamedTuple):
     remedy: str
     per: str = ""
     falls: bool = False
+    critical: str = ""
 
     @property
     def runbook(self) -> str:
         """Where more is written about it."""
         return f"{_RUNBOOK}#{self.name.replace('_', '-')}"
+
+    def limit_of(self, subject: str, limit: Limit) -> Limit:
+        """Give `limit` as it is for `subject`."""
+        if self.critical and subject.partition(" ")[0] == self.critical:
+            return limit.model_copy(update={"level": Level.CRITICAL})
+        return limit
 
 
 def _limit(level: Level, threshold: float, clear: float, for_s: float, window_s: float | None = None) -> Limit:
@@ -213,13 +221,14 @@ _BOTH: Final = (
     Rule(
         "breaker_open",
         Watcher.BOTH,
-        _limit(_CRITICAL, 1, 0, 10),
+        _limit(_WARNING, 1, 0, 10),
         Unit.COUNT,
         "1 while a breaker is not closed",
         "{subject} has been failing, and is left alone until a probe of it succeeds",
         "What needs it waits: webhooks go to the spool without Redis, events wait without what their handlers talk to.",
         "Mend or restart what the breaker is named after. It closes by itself within seconds.",
         per="breaker",
+        critical="redis",
     ),
     Rule(
         "loop_lagging",

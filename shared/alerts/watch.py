@@ -12,6 +12,7 @@ from shared.alerts.hysteresis import Alerts, Change
 from shared.alerts.limits import Level, Limit
 from shared.alerts.measures import Measure
 from shared.alerts.posts import AlertPosts
+from shared.alerts.rules import RULES
 from shared.alerts.words import facts, line
 from shared.clock import Clock
 from shared.logs import Logger
@@ -117,7 +118,10 @@ class AlertWatch:
         watched = set(self._alerts.subjects())
         raised = {(change.rule.name, change.subject) for change in self._alerts.raised()}
         for name, subject in watched:
-            ALERT.labels(name, self._limits[name].level.value, subject).set((name, subject) in raised)
+            ALERT.labels(name, self._level(name, subject), subject).set((name, subject) in raised)
         for name, subject in self._shown - watched:
-            ALERT.remove(name, self._limits[name].level.value, subject)
+            ALERT.remove(name, self._level(name, subject), subject)
         self._shown = watched
+
+    def _level(self, name: str, subject: str) -> str:
+        return RULES[name].limit_of(subject, self._limits[name]).level.value

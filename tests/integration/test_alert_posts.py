@@ -63,7 +63,7 @@ async def test_alert_arrives_and_what_gathers_goes_together(channel: AlertChanne
         await until(lambda: len(channel.bodies) == 2, "the others are posted")
     assert [len(body["alerts"]) for body in channel.bodies] == [1, 3]
     assert subjects(channel) == ["a", "b", "c", "d"]
-    assert channel.bodies[0]["text"].startswith(f"[critical] {channel.bodies[0]['service']}: breaker_open a: ")
+    assert channel.bodies[0]["text"].startswith(f"[warning] {channel.bodies[0]['service']}: breaker_open a: ")
     assert channel.bodies[0]["service"].startswith("ingress ")
     assert channel.bodies[0]["service"].endswith(":9080")
     assert counted("sent") - before == 4

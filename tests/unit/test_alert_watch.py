@@ -89,11 +89,24 @@ async def test_critical_is_an_error(watched: Watched, logbook: Logbook, clock: M
     found = parse_alert(watch.warnings()[0])
     assert found is not None
     assert (found.name, found.subject, found.level) == ("breaker_open", "redis 10.0.0.5:6379", "critical")
-    assert (gauge("breaker_open", "critical", "crm (new)"), gauge("breaker_open", "critical", found.subject)) == (0, 1)
+    assert (gauge("breaker_open", "warning", "crm (new)"), gauge("breaker_open", "critical", found.subject)) == (0, 1)
     watched.values["breaker_open"] = {}
     watch.look()
     assert watch.warnings() == []
-    assert gauge("breaker_open", "critical", "crm (new)") is None
+    assert gauge("breaker_open", "warning", "crm (new)") is None
+    assert gauge("breaker_open", "critical", found.subject) is None
+
+
+@pytest.mark.parametrize(("subject", "level"), [("redis", "critical"), ("redis-cache", "warning"), ("crm", "warning")])
+async def test_level_of_a_breaker(subject: str, level: str, watched: Watched, clock: ManualClock) -> None:
+    """Without Redis nothing is handled. Of all else, it is the user's to say how much it matters."""
+    watched.values["breaker_open"] = {subject: 1}
+    watch = watched.watch("breaker_open")
+    watch.look()
+    await clock.advance(10)
+    watch.look()
+    (warning,) = watch.warnings()
+    assert warning.startswith(f"breaker_open {subject} ({level}) since ")
 
 
 async def test_unknown_value_changes_nothing(watched: Watched, clock: ManualClock, logbook: Logbook) -> None:

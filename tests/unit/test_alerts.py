@@ -155,7 +155,7 @@ def test_message_for_a_channel() -> None:
     raised = change("breaker_open", 1, subject="<crm & co>")
     body = json.loads(json.dumps(message([raised, raised._replace(raised=False, value=inf)], "ingress web-1:9080", 3)))
     first, second, third = body["text"].splitlines()
-    assert first.startswith("[critical] ingress web-1:9080: breaker_open &lt;crm &amp; co&gt;: &lt;crm")
+    assert first.startswith("[warning] ingress web-1:9080: breaker_open &lt;crm &amp; co&gt;: &lt;crm")
     assert second == "[cleared] ingress web-1:9080: breaker_open &lt;crm &amp; co&gt;, after 90 s."
     assert third == "ingress web-1:9080: 3 more were left out."
     assert body["service"] == "ingress web-1:9080"
