@@ -9,8 +9,9 @@ from typing import Final
 
 from ingress.metrics import REQUEST_SECONDS, REQUESTS, SIGNERS
 from ingress.spool import Spool
+from shared.alerts.disk import Disk
 from shared.alerts.limits import Limit
-from shared.alerts.measures import Measure, common_measures, disk
+from shared.alerts.measures import Measure, common_measures
 from shared.alerts.sliding import Sliding, proportion, quantile
 from shared.metrics import REDIS_OPERATION_SECONDS
 from shared.timings import Timing
@@ -41,7 +42,7 @@ def measures(limits: Mapping[str, Limit], spool: Spool | None, spool_path: Path 
         found |= {
             "spool_filling": lambda _now: {"": spool.fill},
             "spool_waiting": _time_filled(spool),
-            "disk_low": disk("spool", spool_path),
+            "disk_low": Disk("spool", spool_path),
         }
     return found
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from processor.backlog import BacklogGauges, Look
 from processor.metrics import BODIES_GONE, FAILED_ATTEMPTS, GROUPS_RECREATED, HANDLER_SECONDS
 from processor.trend import Trend
+from shared.alerts.disk import Disk
 from shared.alerts.limits import Limit
-from shared.alerts.measures import Measure, common_measures, counted, disk, redis_pools, redis_risks
+from shared.alerts.measures import Measure, common_measures, counted, redis_pools, redis_risks
 from shared.alerts.sliding import Sliding, SlidingEach, proportion
 from shared.clock import Clock
 from shared.metrics import EVENTS
@@ -52,7 +53,7 @@ def measures(limits: Mapping[str, Limit], watched: Watched, clock: Clock) -> dic
             "pool_saturated": lambda _now: redis_pools() | {"database": ledger.waiting_for_connection()},
         }
         if ledger.file is not None:
-            found["disk_low"] = disk("ledger", Path(ledger.file))
+            found["disk_low"] = Disk("ledger", Path(ledger.file))
     return found
 
 

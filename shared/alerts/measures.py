@@ -1,9 +1,6 @@
 """What both services watch, taken from what they show in their metrics."""
 
-import shutil
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Final
 
 from prometheus_client import Counter, Gauge
 
@@ -17,8 +14,6 @@ Measure = Callable[[float], Mapping[str, float] | None]
 
 None means that they are not known now. Must not wait for anything.
 """
-
-_MIB: Final = 1 << 20
 
 
 def common_measures(limits: Mapping[str, Limit]) -> dict[str, Measure]:
@@ -45,18 +40,6 @@ def redis_risks() -> dict[str, float]:
 def counted(counter: Counter) -> float:
     """Give how much `counter` counted so far, under whatever labels."""
     return sum(one.value for metric in counter.collect() for one in metric.samples if one.name.endswith("_total"))
-
-
-def disk(name: str, file: Path) -> Measure:
-    """Give the measure of the room on the disk of `file`, as disk `name`."""
-
-    def measure(_now: float) -> dict[str, float] | None:
-        try:
-            return {name: shutil.disk_usage(file.absolute().parent).free / _MIB}
-        except OSError:
-            return None  # whoever needs the file says so
-
-    return measure
 
 
 def _breakers() -> dict[str, float]:
