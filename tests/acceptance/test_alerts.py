@@ -89,10 +89,12 @@ FLUSHED = {"processor": {"data_gone"}}
 
 
 def tables(folder: Path) -> str:
-    """Give the TOML file: no hold times, and windows of a second."""
+    """Give the TOML file: no hold times, and windows of a second, but where three of something slow must come within one."""
     lines = []
     for name, rule in RULES.items():
-        lines += [f"[alerts.{name}]", "for_s = 0", *(["window_s = 1"] if rule.limit.window_s else [])]
+        lines += [f"[alerts.{name}]", "for_s = 0"]
+        if rule.limit.window_s:
+            lines.append(f"window_s = {3 if name in SLOW_REDIS['ingress'] else 1}")
         if name in THRESHOLDS:
             lines.append(f"threshold = {THRESHOLDS[name]}")
         if name == "disk_low":
