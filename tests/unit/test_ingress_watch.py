@@ -12,6 +12,7 @@ from shared.loop_lag import LoopLag
 from shared.metrics import REDIS_OPERATION_SECONDS
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
+from tests.support.own_gauges import own_gauges
 
 LIMITS = {name: rule.limit for name, rule in RULES.items()}
 HEARTBEATS_PER_S = 4
@@ -88,9 +89,7 @@ def slow_write() -> None:
 @pytest.fixture
 def lag(monkeypatch: pytest.MonkeyPatch) -> LoopLag:
     """Give what the heartbeat tells; it begins with each test, as the clock does."""
-    lag = LoopLag()
-    monkeypatch.setattr("shared.alerts.measures.LOOP_LAG", lag)
-    return lag
+    return own_gauges(monkeypatch)
 
 
 @pytest.fixture(params=[2, 30_000], ids=["2 a minute", "500 a second"])

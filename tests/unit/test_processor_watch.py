@@ -16,6 +16,7 @@ from shared.metrics import EVENTS
 from shared.topics import MESSAGES, Topic
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
+from tests.support.own_gauges import own_gauges
 
 LIMITS = {name: rule.limit for name, rule in RULES.items()}
 BACKLOG_LIMIT = 1_000_000
@@ -78,6 +79,12 @@ def at(moment: int, happens: Callable[[], None], times: int = 1) -> Happening:
             happens()
 
     return then
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let breakers and pools of other tests be none of ours."""
+    own_gauges(monkeypatch)
 
 
 @pytest.fixture(params=[2, 30_000], ids=["2 a minute", "500 a second"])
