@@ -84,7 +84,8 @@ def alerts_tables() -> str:
                 unit = f" ({rule.unit})" if rule.unit is not Unit.COUNT else ""
                 window = "" if limit.window_s is None else f"{limit.window_s:g}"
                 numbers = f"{limit.threshold:g} | {limit.clear:g} | {limit.for_s:g} | {window}"
-                lines.append(f"| {name} | {limit.level} | {rule.watches}{per}{unit} | {numbers} |")
+                level = f"{limit.level}, of {rule.critical} critical" if rule.critical else limit.level
+                lines.append(f"| {name} | {level} | {rule.watches}{per}{unit} | {numbers} |")
         lines.append("")
     return "\n".join(lines[:-1]) + "\n"
 

@@ -70,8 +70,9 @@ class Ingress:
         )
         keyring = Keyring(parse_secrets(settings.auth_tokens), settings.public_urls, parse_shared_keys(settings.shared_keys))
         routes = Routes(keyring, _sendgrid(settings), settings.max_body, settings.routes)
-        guards = Guards(Proxies(parse_networks(settings.trusted_proxies)), senders, addresses, settings.max_in_flight)
-        spans = _spans(settings, clock)
+        proxies = Proxies(parse_networks(settings.trusted_proxies))
+        guards = Guards(proxies, senders, addresses, settings.max_in_flight)
+        spans = _spans(settings, proxies, clock)
         write = self._writer.write if spans is None else spans.writing(self._writer.write)
         webhooks = Webhooks(routes, guards, write, settings.public_urls, clock, logger, spans)
         limits = Limits(
@@ -166,12 +167,12 @@ class Ingress:
         return found
 
 
-def _spans(settings: IngressSettings, clock: Clock) -> "RequestSpans | None":
+def _spans(settings: IngressSettings, proxies: Proxies, clock: Clock) -> "RequestSpans | None":
     if settings.tracing == "off":
         return None
     from ingress.spans import RequestSpans  # noqa: PLC0415 - OpenTelemetry takes time and memory that only this needs
 
-    return RequestSpans(settings.public_urls[0], settings.partitions, clock)
+    return RequestSpans(settings.public_urls[0], settings.partitions, proxies, clock)
 
 
 def _sendgrid(settings: IngressSettings) -> Verifier | None:

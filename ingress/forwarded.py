@@ -34,6 +34,10 @@ class Proxies:
         self._networks = networks
         self._trusts = lru_cache(maxsize=1024)(self._is_in_networks)
 
+    def sent(self, request: Request) -> bool:
+        """Tell whether the other end is a trusted proxy."""
+        return bool(self._networks) and self._trusts(request.peer)
+
     def client(self, request: Request) -> str:
         """Give the address that the request comes from: the last one that is not a trusted proxy's.
 

@@ -18,12 +18,13 @@ import msgspec
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
+from ingress.forwarded import Proxies
 from ingress.request import Reply, Request
 from ingress.writer import NotStoredError, Stored, Write
 from shared.clock import Clock
 from shared.event import Event
 from shared.partitions import partition_of
-from shared.telemetry import get_tracer, remote_context, traceparent_of
+from shared.telemetry import get_tracer, links_to, remote_context, traceparent_of
 
 Handle = Callable[[Request], Awaitable[Reply]]
 
@@ -35,12 +36,17 @@ _SENDS: Final[ContextVar[dict[str, "_Send"]]] = ContextVar("sends")
 
 
 class RequestSpans:
-    """Makes the spans of requests. `public_url` is what Twilio calls."""
+    """Makes the spans of requests. `public_url` is what Twilio calls.
 
-    def __init__(self, public_url: str, partitions: int, clock: Clock) -> None:
+    A request joins the trace that one of `proxies` names. One that anybody else names is only linked to: whoever could join a
+    recorded trace would decide what is recorded here.
+    """
+
+    def __init__(self, public_url: str, partitions: int, proxies: Proxies, clock: Clock) -> None:
         url = urlsplit(public_url)
         self._url = {"url.scheme": url.scheme, "server.address": url.hostname or ""}
         self._partitions = partitions
+        self._proxies = proxies
         self._clock = clock
         self._tracer = get_tracer()
 
@@ -49,14 +55,18 @@ class RequestSpans:
 
         async def handle_traced(request: Request) -> Reply:
             method = request.method if request.method in _METHODS else _OTHER
+            traceparent = request.headers.get("traceparent", "")
+            joined = self._proxies.sent(request)
             with self._tracer.start_as_current_span(
                 "HTTP" if method is _OTHER else method,
-                remote_context(request.headers.get("traceparent", "")),
+                remote_context(traceparent if joined else ""),
                 SpanKind.SERVER,
                 {**self._url, "http.request.method": method},
                 start_time=time_ns() - round((self._clock.monotonic() - request.began) * 1e9),
                 record_exception=False,
             ) as span:
+                for link in () if joined else links_to(traceparent):
+                    span.add_link(link.context)  # not before: the sampler goes by links that it sees
                 span.add_event("received", {"http.request.body.size": len(request.body)})
                 _SENDS.set({})
                 reply = await handle(request)

@@ -9,19 +9,25 @@ from typing import Final
 
 from ingress.metrics import REQUEST_SECONDS, REQUESTS, SIGNERS
 from ingress.spool import Spool
+from shared.alerts.disk import Disk
 from shared.alerts.limits import Limit
-from shared.alerts.measures import Measure, common_measures, disk
+from shared.alerts.measures import Measure, common_measures
 from shared.alerts.sliding import Sliding, proportion, quantile
 from shared.metrics import REDIS_OPERATION_SECONDS
 from shared.timings import Timing
 
 _MOST: Final = 0.99
 """The share of the requests whose slowest is looked at."""
+_SPARED: Final = 2
+"""Slow ones that say nothing yet: where little comes, they are more than one in a hundred."""
+_REDIRECTIONS: Final = 300
 _SERVER_ERRORS: Final = 500
-_UNVERIFIED: Final = ("bad_signature", "flooding")
+_WRONGLY_SIGNED: Final = ("bad_signature", "flooding_signed")
 """Outcomes. An address whose signatures are wrong again and again is soon turned away as flooding, unread; requests without
 any signature are not of Twilio's, and tell nothing."""
-_LEAST_SIGNED: Final = 3
+_LEAST_WRONG: Final = 3
+_OF_THE_SENDER: Final = (*_WRONGLY_SIGNED, "too_large", "too_many_events")
+"""Outcomes that anybody can bring about. Event Streams are answered with a 5xx then, but it is no fault of ours."""
 
 
 def measures(limits: Mapping[str, Limit], spool: Spool | None, spool_path: Path | None) -> dict[str, Measure]:
@@ -36,7 +42,7 @@ def measures(limits: Mapping[str, Limit], spool: Spool | None, spool_path: Path 
         found |= {
             "spool_filling": lambda _now: {"": spool.fill},
             "spool_waiting": _time_filled(spool),
-            "disk_low": disk("spool", spool_path),
+            "disk_low": Disk("spool", spool_path),
         }
     return found
 
@@ -47,25 +53,33 @@ def _window(limits: Mapping[str, Limit], name: str) -> Sliding:
 
 def _slowest(timing: Timing, window: Sliding) -> Measure:
     def measure(now: float) -> dict[str, float]:
-        return {"": quantile(timing.bounds, window.grown(timing.counts, now), _MOST)}
+        return {"": quantile(timing.bounds, window.grown(timing.counts, now), _MOST, _SPARED)}
 
     return measure
 
 
 def _refusals(window: Sliding) -> Measure:
     def measure(now: float) -> dict[str, float]:
-        refused = REQUESTS.total(lambda labels: int(str(labels[1])) >= _SERVER_ERRORS)
-        refused_now, all_now = window.grown((refused, REQUESTS.total(lambda _labels: True)), now)
-        return {"": proportion(refused_now, all_now)}
+        refused, taken = REQUESTS.total(_is_our_refusal), REQUESTS.total(_is_taken)
+        refused_now, asked_now = window.grown((refused, refused + taken), now)
+        return {"": proportion(refused_now, asked_now)}
 
     return measure
 
 
+def _is_our_refusal(labels: tuple[object, ...]) -> bool:
+    return int(str(labels[1])) >= _SERVER_ERRORS and labels[2] not in _OF_THE_SENDER
+
+
+def _is_taken(labels: tuple[object, ...]) -> bool:
+    return int(str(labels[1])) < _REDIRECTIONS
+
+
 def _signatures(window: Sliding) -> Measure:
     def measure(now: float) -> dict[str, float]:
-        wrong = REQUESTS.total(lambda labels: labels[2] in _UNVERIFIED)
+        wrong = REQUESTS.total(lambda labels: labels[2] in _WRONGLY_SIGNED)
         wrong_now, signed_now = window.grown((wrong, wrong + SIGNERS.total(lambda _labels: True)), now)
-        return {"": proportion(wrong_now, signed_now, _LEAST_SIGNED)}
+        return {"": proportion(wrong_now, signed_now) if wrong_now >= _LEAST_WRONG else 0.0}
 
     return measure
 

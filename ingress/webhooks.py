@@ -127,7 +127,7 @@ class Webhooks:
         if len(request.body) > route.body_limit(headers.get("Content-Type", "")):
             raise Refusal(413, "too_large")
         if self._addresses.blocks(address):
-            raise Refusal(403, "flooding")
+            raise Refusal(403, "flooding_signed" if route.verifier.signature_of(headers) else "flooding")
         try:
             request.target.encode()  # a target that is not UTF-8 could neither be signed nor stored
             return decode(request)

@@ -41,6 +41,8 @@ _LEASE_QUESTIONS = 4
 """How many questions about leases, each unanswered, fit into one lease."""
 _LOOKS_PER_BACKLOG = 5
 """How often alerts are looked at before the backlog is, which asks Redis something."""
+_SPEAKERS = 0
+"""The partition whose owner tells what all processors see alike."""
 _AFTER_TIMEOUT_S = 2.0
 """What is left, when a partition goes to another processor, after the longest time-out: to settle, and for a handler to end."""
 
@@ -53,6 +55,7 @@ class Processor:
         self._clock = clock
         self._logger = logger
         self._stopping = False
+        self._spoke = False
         self._health = Health()
         options = settings.redis_options(blocking_pool_size=settings.blocking_pool_size or 2 * settings.partitions)
         self._redis = RedisConnectionManager(options, settings.partitions, clock, logger)
@@ -84,10 +87,16 @@ class Processor:
 
     def _make_alerts(self) -> AlertWatch:
         settings = self._settings
-        watched = Watched(self._gauges, settings.backlog_limit, self._ledger)
+        watched = Watched(self._gauges, settings.backlog_limit, self._ledger, self._speaks)
         posts = AlertPosts(settings.alert_url, "processor", self._clock, self._logger) if settings.alert_url else None
         found = measures(settings.alerts, watched, self._clock)
         return AlertWatch(settings.alerts, found, posts, settings.alert_interval_s, self._clock, self._logger)
+
+    def _speaks(self) -> bool:
+        """Tell whether it is this one of all processors that speaks of what all see; one that stops leaves that as it was."""
+        if not self._stopping:
+            self._spoke = _SPEAKERS in self._ownership.numbers
+        return self._spoke
 
     def _make_workshop(self, handlers: Handlers) -> Workshop:
         settings = self._settings

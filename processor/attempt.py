@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -84,7 +85,10 @@ class Attempts:
             self._reports.failed(None, held, dead, dead.failure)
             return dead
         if handler is not None:
-            return await self._run(handler, held)
+            try:
+                return await self._run(handler, held)
+            finally:
+                HANDLED.set(None)
         if self._reports.detailed:
             self._reports.went_well(None, held, Done(), 0)
         return Done()
@@ -102,8 +106,8 @@ class Attempts:
         seconds = self._clock.monotonic() - started
         HANDLER_SECONDS.of(label_of(event.raw.kind)).observe(seconds)
         if self._reports.detailed and not isinstance(verdict, Dead) and not (isinstance(verdict, Retry) and verdict.failure):
-            HANDLED.set(None)  # what we say ourselves quotes nothing, though it may look so
-            self._reports.went_well(handler, held, verdict, seconds)
+            with _our_own_words():
+                self._reports.went_well(handler, held, verdict, seconds)
         return verdict
 
     async def _call(self, handler: Handler, event: WebhookEvent, held: Held, started: float) -> None:
@@ -157,11 +161,19 @@ class Attempts:
     def _report(self, handler: Handler, event: WebhookEvent, held: Held, verdict: Retry | Dead, failure: Failure) -> None:
         if not (isinstance(verdict, Dead) and verdict.reason is Reason.REJECTED):
             FAILED_ATTEMPTS.count(label_of(event.raw.kind))
-        HANDLED.set(None)
         failure = failure.without(event.personal)
         if self._spans is not None:
             self._spans.failed(failure)
-        self._reports.failed(handler, held, verdict, failure)
+        with _our_own_words():
+            self._reports.failed(handler, held, verdict, failure)
+
+
+@contextmanager
+def _our_own_words() -> Iterator[None]:
+    """Say something that quotes no event, though it may look so."""
+    token = HANDLED.set(None)
+    yield
+    HANDLED.reset(token)
 
 
 def _go_on_if_withdrawn(held: Held) -> None:

@@ -28,7 +28,7 @@ class Look(NamedTuple):
 
 
 class BacklogGauges:
-    """Looks at the streams of `partitions` partitions every `interval_s` seconds. `last` is the latest look that succeeded."""
+    """Looks at the streams of `partitions` partitions every `interval_s` seconds."""
 
     def __init__(
         self,
@@ -46,8 +46,8 @@ class BacklogGauges:
         self._dead = DeadTally(redis, partitions, clock)
         self._clock = clock
         self._job: Job[None] | None = None
-        self.interval_s = interval_s
-        self.last: Look | None = None
+        self._interval_s = interval_s
+        self._last: Look | None = None
 
     async def start(self, supervisor: Supervisor) -> None:
         """Begin to look."""
@@ -71,18 +71,28 @@ class BacklogGauges:
             BACKLOG_EVENTS.labels(topic).set(backlog.events)
             OLDEST_EVENT_SECONDS.labels(topic).set(backlog.age_s(self._clock.now_ms()))
             RETRYING_EVENTS.labels(topic).set(retrying[topic])
-        self.last = Look(self._clock.monotonic(), found)
+        self.note(found)
         pending = await count_pending(self._redis, self._partitions, self._topics)
         dead = await self._dead.update()
         for topic in self._topics:
             PENDING_EVENTS.labels(topic).set(pending[topic])
             DEAD_EVENTS.labels(topic).set(dead[topic])
 
+    def note(self, found: Mapping[str, Backlog]) -> None:
+        """Take note of what lies in Redis now, by topic."""
+        self._last = Look(self._clock.monotonic(), found)
+
+    def known(self) -> Look | None:
+        """Give the latest look that succeeded; None if it is too old to say anything."""
+        last = self._last
+        stale = last is None or self._clock.monotonic() - last.at > _LOOKS_UNTIL_STALE * self._interval_s
+        return None if stale else last
+
     def report(self) -> dict[str, object] | str:
         """Give what was seen last, over all partitions, not only those that are ours: `events` and `oldest_seconds`, of all
         topics and of each. If that is too long ago, say why: an old number would be taken for the truth."""
-        last = self.last
-        if last is None or self._clock.monotonic() - last.at > _LOOKS_UNTIL_STALE * self.interval_s:
+        last = self.known()
+        if last is None:
             return "Redis has not told the backlog lately, see /readyz"
         now_ms = self._clock.now_ms()
         topics = {topic: _told(seen.events, seen.age_s(now_ms)) for topic, seen in last.topics.items()}
@@ -93,7 +103,7 @@ class BacklogGauges:
         while True:
             with suppress(BrokerUnavailableError):  # the readiness check says so already
                 await self.update()
-            await self._clock.sleep(self.interval_s)
+            await self._clock.sleep(self._interval_s)
 
 
 def _told(events: int, oldest_s: float) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 import math
 import traceback
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -67,10 +67,9 @@ class Failure(NamedTuple):
         tail = "".join(described.format())[-_TRACEBACK_TAIL:]
         return cls(type(error).__name__, _storable(str(described)[:_MESSAGE_LIMIT]), _storable(tail))
 
-    def without(self, personal: Iterable[str]) -> "Failure":
+    def without(self, personal: Collection[str]) -> "Failure":
         """Give this as it may be logged: without what it quotes of `personal` values."""
-        values = list(personal)
-        return self._replace(message=hide(self.message, values), traceback=hide(self.traceback, values))
+        return self._replace(message=hide(self.message, personal), traceback=hide(self.traceback, personal))
 
 
 class Done(NamedTuple):

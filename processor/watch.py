@@ -3,44 +3,49 @@
 Everything is taken from what is counted anyway, so no event pays for it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from processor.backlog import BacklogGauges, Look
-from processor.metrics import FAILED_ATTEMPTS, HANDLER_SECONDS
+from processor.metrics import BODIES_GONE, FAILED_ATTEMPTS, GROUPS_RECREATED, HANDLER_SECONDS
 from processor.trend import Trend
+from shared.alerts.disk import Disk
 from shared.alerts.limits import Limit
-from shared.alerts.measures import Measure, common_measures, disk, redis_pools
-from shared.alerts.sliding import Sliding, proportion
+from shared.alerts.measures import Measure, common_measures, counted, redis_pools, redis_risks
+from shared.alerts.sliding import Sliding, SlidingEach, proportion
 from shared.clock import Clock
 from shared.metrics import EVENTS
 
 if TYPE_CHECKING:
     from processor.ledger.service import Ledger
 
-_STALE: Final = 3
-"""Looks at Redis that were missed; then the last one tells nothing any more."""
 _LEAST_ATTEMPTS: Final = 5
 
 
 class Watched(NamedTuple):
-    """What is looked at. `backlog_limit` is in events of one topic; the ledger is None if there is none."""
+    """What is looked at. `backlog_limit` is in events of one topic; the ledger is None if there is none.
+
+    `speaks` tells whether this processor speaks for all of them, of what each would say alike.
+    """
 
     gauges: BacklogGauges
     backlog_limit: int
     ledger: "Ledger | None"
+    speaks: Callable[[], bool]
 
 
 def measures(limits: Mapping[str, Limit], watched: Watched, clock: Clock) -> dict[str, Measure]:
     """Give what to watch, by the name of the alert; without a ledger, nothing of it."""
-    gauges, backlog_limit, ledger = watched
+    gauges, backlog_limit, ledger, speaks = watched
     found = common_measures(limits) | {
-        "backlog_high": _fill(gauges, backlog_limit),
-        "backlog_growing": _growth(gauges, backlog_limit, limits["backlog_growing"].window_s or 0.0),
-        "oldest_event_old": _ages(gauges, clock),
+        "backlog_high": _of_all(speaks, _fill(gauges, backlog_limit)),
+        "backlog_growing": _of_all(speaks, _growth(gauges, backlog_limit, limits["backlog_growing"].window_s or 0.0)),
+        "oldest_event_old": _of_all(speaks, _ages(gauges, clock)),
+        "redis_at_risk": _of_all(speaks, lambda _now: redis_risks()),
         "dead_letters_growing": _deaths(Sliding(limits["dead_letters_growing"].window_s or 0.0)),
-        "handlers_failing": _failures(Sliding(limits["handlers_failing"].window_s or 0.0)),
+        "data_gone": _losses(Sliding(limits["data_gone"].window_s or 0.0)),
+        "handlers_failing": _failures(SlidingEach(limits["handlers_failing"].window_s or 0.0)),
     }
     if ledger is not None:
         found |= {
@@ -48,27 +53,26 @@ def measures(limits: Mapping[str, Limit], watched: Watched, clock: Clock) -> dic
             "pool_saturated": lambda _now: redis_pools() | {"database": ledger.waiting_for_connection()},
         }
         if ledger.file is not None:
-            found["disk_low"] = disk("ledger", Path(ledger.file))
+            found["disk_low"] = Disk("ledger", Path(ledger.file))
     return found
 
 
-def _known(gauges: BacklogGauges, now: float) -> Look | None:
-    """Give the latest look at Redis, if it is not too old."""
-    last = gauges.last
-    return last if last is not None and now - last.at <= _STALE * gauges.interval_s else None
+def _of_all(speaks: Callable[[], bool], measure: Measure) -> Measure:
+    """Give `measure` where it `speaks`, elsewhere what watches nothing."""
+    return lambda now: measure(now) if speaks() else {}
 
 
 def _fill(gauges: BacklogGauges, limit: int) -> Measure:
-    def measure(now: float) -> dict[str, float] | None:
-        look = _known(gauges, now)
+    def measure(_now: float) -> dict[str, float] | None:
+        look = gauges.known()
         return look and {topic: backlog.events / limit for topic, backlog in look.topics.items()}
 
     return measure
 
 
 def _ages(gauges: BacklogGauges, clock: Clock) -> Measure:
-    def measure(now: float) -> dict[str, float] | None:
-        look = _known(gauges, now)
+    def measure(_now: float) -> dict[str, float] | None:
+        look = gauges.known()
         return look and {topic: backlog.age_s(clock.now_ms()) for topic, backlog in look.topics.items()}
 
     return measure
@@ -78,9 +82,9 @@ def _growth(gauges: BacklogGauges, limit: int, window_s: float) -> Measure:
     trends: dict[str, Trend] = {}
     seen: Look | None = None
 
-    def measure(now: float) -> dict[str, float] | None:
+    def measure(_now: float) -> dict[str, float] | None:
         nonlocal seen
-        look = _known(gauges, now)
+        look = gauges.known()
         if look is None:
             return None
         if look is not seen:
@@ -100,10 +104,20 @@ def _deaths(window: Sliding) -> Measure:
     return measure
 
 
-def _failures(window: Sliding) -> Measure:
+def _losses(window: Sliding) -> Measure:
     def measure(now: float) -> dict[str, float]:
-        failed = FAILED_ATTEMPTS.total(lambda _labels: True)
-        failed_now, all_now = window.grown((failed, HANDLER_SECONDS.count()), now)
-        return {"": proportion(failed_now, all_now, _LEAST_ATTEMPTS)}
+        (lost,) = window.grown((counted(GROUPS_RECREATED) + counted(BODIES_GONE),), now)
+        return {"": lost}
+
+    return measure
+
+
+def _failures(window: SlidingEach) -> Measure:
+    def measure(now: float) -> dict[str, float]:
+        counts = {kind: (FAILED_ATTEMPTS.of(kind), attempts) for kind, attempts in HANDLER_SECONDS.numbers().items()}
+        return {
+            kind: proportion(failed, attempts, _LEAST_ATTEMPTS)
+            for kind, (failed, attempts) in window.grown(counts, now).items()
+        }
 
     return measure

@@ -86,11 +86,12 @@ class WebhookEvent:
 
     @cached_property
     def personal(self) -> list[str]:
-        """What of it must stay out of logs: all texts that are not known to be harmless, unless it cannot even be parsed, and
-        the signature, which opens our door for what it signs."""
+        """What of it must stay out of logs, each once: all texts that are not known to be harmless, unless it cannot even be
+        parsed, and the signature, which opens our door for what it signs."""
         try:
             sent = self.params if self.json is None else self.json
-            return [self.raw.signature, *(value for name, value in _texts(sent) if not is_harmless(name))]
+            found = (value for name, value in _texts(sent) if not is_harmless(name))
+            return list(dict.fromkeys((self.raw.signature, *found)))
         except ValueError:
             return [self.raw.signature]
 

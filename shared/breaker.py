@@ -122,8 +122,10 @@ class Breaker:
                 self._circuit.open()
 
     def close(self) -> None:
-        """Forget it: what it guarded is no longer in use."""
+        """Forget it: what it guarded is no longer in use. Its name may be an address, and there are ever new ones."""
         BREAKER_STATE.remove(self._name)
+        for state in State:
+            BREAKER_TRANSITIONS.remove(self._name, state.name.lower())
 
     @contextmanager
     def _learning(self) -> Iterator[None]:

@@ -54,6 +54,6 @@ class SystemClock:
         return asyncio.get_running_loop().call_later(seconds, callback)
 
 
-def utc(unix_ms: int) -> str:
-    """Write Unix time in milliseconds as ISO 8601 in UTC, for people."""
-    return datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def utc(unix_ms: int, precision: str = "milliseconds") -> str:
+    """Write Unix time in milliseconds as ISO 8601 in UTC, for people; `precision` is "milliseconds" or "seconds"."""
+    return datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(timespec=precision).replace("+00:00", "Z")

@@ -8,7 +8,7 @@ it quotes of the event that is being handled.
 import logging
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any, Final, Protocol
 
@@ -28,8 +28,8 @@ class Subject(Protocol):
     """What is being handled. `personal` is what of it must not be logged."""
 
     @property
-    def personal(self) -> Iterable[str]:
-        """Its texts."""
+    def personal(self) -> Collection[str]:
+        """Its texts, each once."""
         ...
 
 
@@ -43,6 +43,8 @@ _PERSONAL_FIELDS = _WHAT_IT_SAYS | _WHOSE_IT_IS | _KEYS
 """Names of fields, in lower case and without underscores, that show nothing of what they hold."""
 _OURS = frozenset({"timestamp", "level", "service", "event_id", "kind", "attempt", "trace_id", "span_id"})
 """Fields that never quote an event, though they may look as if they did: a customer can write "info" or "message"."""
+_OUR_NAMES = _OURS | {"event", "error", "exception", "traceback", "_record", "_from_structlog"}
+"""Names of fields, whose values may quote; without the last two a library's line could not be written."""
 _PHONE_NUMBER = re.compile(r"(\+|%2B)\d(?:[ ().-]{0,2}\d){3,12}(?=[ ().-]{0,2}\d[ ().-]?\d)", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(?<=://)[^/\s]*@")
 
@@ -58,8 +60,7 @@ class Redactor:
         handled = HANDLED.get()
         if handled is None:
             return _redact_items(event, self.text)
-        values = list(handled.personal)
-        redacted = _redact_items(event, lambda text: self.text(hide(text, values)))
+        redacted = _redact_items(event, lambda text: self.text(hide(text, handled.personal)), _OUR_NAMES)
         return redacted | {name: _redact(event[name], self.text) for name in _OURS & event.keys()}
 
     def text(self, text: str) -> str:
@@ -71,9 +72,13 @@ class Redactor:
         return _PHONE_NUMBER.sub(r"\1***", text) if "+" in text or "%2" in text else text
 
 
-def _redact_items(items: Mapping[Any, Any], clean: Callable[[str], str]) -> dict[Any, Any]:
-    named = [(_redact(name, clean), str(name).lower().replace("_", ""), value) for name, value in items.items()]
+def _redact_items(items: Mapping[Any, Any], clean: Callable[[str], str], kept: Collection[str] = frozenset()) -> dict[Any, Any]:
+    named = [(name if name in kept else _redact(name, clean), _plain(name), value) for name, value in items.items()]
     return {name: HIDDEN if plain in _PERSONAL_FIELDS else _redact(value, clean) for name, plain, value in named}
+
+
+def _plain(name: object) -> str:
+    return str(name).lower().replace("_", "")
 
 
 def _redact(value: object, clean: Callable[[str], str]) -> Any:

@@ -30,6 +30,10 @@ class Tally(Collector):
         """Count one, under the labels' `values`."""
         self._counts[values] = self._counts.get(values, 0) + 1
 
+    def of(self, *values: object) -> int:
+        """Tell how many were counted so far under `values`."""
+        return self._counts.get(values, 0)
+
     def total(self, holds: Callable[[tuple[object, ...]], bool]) -> int:
         """Tell how many were counted so far under values for which `holds` is true."""
         return sum(count for values, count in self._counts.items() if holds(values))

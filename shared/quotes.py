@@ -32,11 +32,16 @@ _FIRST_DIGITS: Final = re.compile(rf"(?:\+|%2B)?\(?(?:[0-9]{_BETWEEN}){{1,8}}$",
 _LONGEST_COUNTRY: Final = 30
 _ORIGIN: Final = re.compile(r"[a-z]+://[^/]*/")
 
+_MOST_VALUES: Final = 500
+"""With so many, looking for them in a traceback takes some hundredths of a second, in which the event loop stands still."""
+
 _Span = tuple[int, int]
 
 
-def hide(text: str, values: Iterable[str]) -> str:
-    """Give `text` with `[redacted]` in place of what it quotes of `values`."""
+def hide(text: str, values: Collection[str]) -> str:
+    """Give `text` with `[redacted]` in place of what it quotes of `values`, or in place of all if these are too many."""
+    if len(values) > _MOST_VALUES:
+        return HIDDEN if text else text
     stripped = {value.strip() for value in values} - {""}
     digits = _NO_DIGITS.sub("", text)
     spans = sorted(span for value in stripped for span in _quotes(text, digits, value))

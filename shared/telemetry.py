@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, Sampler, SamplingResult
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, Tracer, TraceState
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from opentelemetry.util.types import Attributes
+from opentelemetry.util.types import Attributes, AttributeValue
 from structlog.typing import EventDict, WrappedLogger
 
 from shared.logs import HANDLED
@@ -110,8 +110,16 @@ class Discreet(SpanProcessor):
         return self._redact(text if handled is None else hide(text, handled.personal))
 
     def _clean(self, attributes: Attributes, clean: Callable[[str], str]) -> Attributes:
-        named = (attributes or {}).items()
-        return {name: clean(value) if isinstance(value, str) else value for name, value in named}
+        return {name: _cleaned(value, clean) for name, value in (attributes or {}).items()}
+
+
+def _cleaned(value: AttributeValue, clean: Callable[[str], str]) -> AttributeValue:
+    """Give the value of an attribute with all text in it clean; there are sequences of text, but none in others."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, Sequence):
+        return tuple(clean(one) if isinstance(one, str) else one for one in value)
+    return value
 
 
 class LinkBased(Sampler):

@@ -59,9 +59,9 @@ class Timings(Collector):
             timing = self._timings[value] = Timing(self._bounds)
         return timing
 
-    def count(self) -> int:
-        """Tell how many durations were counted so far, whatever the label."""
-        return sum(sum(timing.counts) for timing in self._timings.values())
+    def numbers(self) -> dict[str, int]:
+        """Tell how many durations were counted so far, by the label."""
+        return {value: sum(timing.counts) for value, timing in self._timings.items()}
 
     def describe(self) -> Iterable[HistogramMetricFamily]:
         """Give the metric's name to the registry."""

@@ -51,6 +51,10 @@ class Alert:
         self.raised, self._turning_since = not self.raised, None
         return since
 
+    def interrupt(self) -> None:
+        """Take note that the value is not known: what it was before does not count towards the hold time."""
+        self._turning_since = None
+
     def _turns(self, value: float) -> bool:
         wrong = self._sign * (value - self._limit.threshold) >= 0
         well = not wrong and self._sign * (value - self._limit.clear) <= 0
@@ -86,6 +90,11 @@ class Alerts:
             elif alert.raised:
                 self._raised[name, subject] = self._raised[name, subject]._replace(value=value)
 
+    def interrupt(self, name: str) -> None:
+        """Take note that the values of rule `name` are not known: nothing changes, and hold times begin anew."""
+        for alert in self._alerts.get(name, {}).values():
+            alert.interrupt()
+
     def subjects(self) -> Iterator[tuple[str, str]]:
         """Give the rule and subject of everything that is watched."""
         return ((name, subject) for name, alerts in self._alerts.items() for subject in alerts)
@@ -95,7 +104,8 @@ class Alerts:
         return list(self._raised.values())
 
     def _raise(self, name: str, subject: str, value: float, since_ms: int, now_ms: int) -> Change:
-        change = Change(RULES[name], self._limits[name], subject, True, value, since_ms, now_ms)
+        rule = RULES[name]
+        change = Change(rule, rule.limit_of(subject, self._limits[name]), subject, True, value, since_ms, now_ms)
         self._raised[name, subject] = change
         return change
 

@@ -1,11 +1,8 @@
 """What both services watch, taken from what they show in their metrics."""
 
-import shutil
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Final
 
-from prometheus_client import Gauge
+from prometheus_client import Counter, Gauge
 
 from shared.alerts.limits import Limit
 from shared.breaker import State
@@ -18,8 +15,6 @@ Measure = Callable[[float], Mapping[str, float] | None]
 None means that they are not known now. Must not wait for anything.
 """
 
-_MIB: Final = 1 << 20
-
 
 def common_measures(limits: Mapping[str, Limit]) -> dict[str, Measure]:
     """Give the measures of the alerts that both services have, but for the disk, by name."""
@@ -28,7 +23,6 @@ def common_measures(limits: Mapping[str, Limit]) -> dict[str, Measure]:
         "breaker_open": lambda _now: _breakers(),
         "loop_lagging": lambda _now: {"": LOOP_LAG.worst(lag_window_s)},
         "pool_saturated": lambda _now: redis_pools(),
-        "redis_at_risk": lambda _now: _by("reason", REDIS_DATA_AT_RISK),
     }
 
 
@@ -38,16 +32,14 @@ def redis_pools() -> dict[str, float]:
     return {sample.labels["pool"]: sample.value for sample in samples if sample.labels["state"] == "waiting"}
 
 
-def disk(name: str, file: Path) -> Measure:
-    """Give the measure of the room on the disk of `file`, as disk `name`."""
+def redis_risks() -> dict[str, float]:
+    """Give 1 for each way in which Redis is set up to lose events, 0 for those in which it is not."""
+    return _by("reason", REDIS_DATA_AT_RISK)
 
-    def measure(_now: float) -> dict[str, float] | None:
-        try:
-            return {name: shutil.disk_usage(file.absolute().parent).free / _MIB}
-        except OSError:
-            return None  # whoever needs the file says so
 
-    return measure
+def counted(counter: Counter) -> float:
+    """Give how much `counter` counted so far, under whatever labels."""
+    return sum(one.value for metric in counter.collect() for one in metric.samples if one.name.endswith("_total"))
 
 
 def _breakers() -> dict[str, float]:

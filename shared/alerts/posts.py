@@ -6,6 +6,8 @@ but for what the other side refuses. It all happens in a task of its own, with a
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from socket import gethostname
 from typing import Final, NamedTuple
 
@@ -23,17 +25,21 @@ from shared.service import Supervisor
 
 _MOST: Final = 100
 """Alerts that wait; then the oldest are left out."""
+_MOST_TOGETHER: Final = 20
+"""Alerts in one POST: each is up to a thousand characters, and Slack takes forty thousand."""
 _LATER: Final = frozenset({408, 425, 429})
 """Answers that ask for the same again, later; the other 4xx mean that it will never be taken."""
 
 
 class Patience(NamedTuple):
-    """How a POST is made: seconds for one try, tries in a row, seconds before the second of them, seconds between two POSTs."""
+    """How a POST is made: seconds for one try, tries in a row, seconds before the second of them, seconds between two POSTs,
+    and seconds for all that is left when the service ends."""
 
     timeout_s: float = 10.0
     tries: int = 4
     first_delay_s: float = 0.5
     pause_s: float = 10.0
+    last_s: float = 2.0
 
 
 class AlertPosts:
@@ -58,9 +64,14 @@ class AlertPosts:
         self._job = await supervisor.spawn("alert posts", self._run())
 
     async def stop(self) -> None:
-        """Post nothing more."""
-        if self._job is not None:
-            await self._job.close()
+        """Post what is left, if that is soon done, and nothing more."""
+        if self._job is None:
+            return
+        await self._job.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._patience.last_s), self._client() as client:
+                while self._waiting and await self._post(client):
+                    pass
 
     def put(self, change: Change) -> None:
         """Queue `change`."""
@@ -69,19 +80,26 @@ class AlertPosts:
         self._filled.set()
 
     async def _run(self) -> None:
-        timeout = aiohttp.ClientTimeout(total=self._patience.timeout_s)
-        async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as session:
-            client = RetryClient(session, retry_options=_retries(self._patience))
+        async with self._client() as client:
             while True:
                 await self._filled.wait()
                 await self._post(client)
                 await self._clock.sleep(self._patience.pause_s)
 
-    async def _post(self, client: RetryClient) -> None:
-        batch, left_out = list(self._waiting), self._left_out
-        self._waiting.clear()
-        self._filled.clear()
-        problem, lasting = await self._try(client, batch, left_out)
+    @asynccontextmanager
+    async def _client(self) -> AsyncIterator[RetryClient]:
+        timeout = aiohttp.ClientTimeout(total=self._patience.timeout_s)
+        async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as session:
+            yield RetryClient(session, retry_options=_retries(self._patience))
+
+    async def _post(self, client: RetryClient) -> bool:
+        """Post the first of those that wait, together; tells whether they were taken."""
+        batch, left_out = self._first(), self._left_out
+        try:
+            problem, lasting = await self._try(client, batch, left_out)
+        except asyncio.CancelledError:
+            self._put_back(batch)
+            raise
         if problem is None:
             self._left_out -= left_out
             ALERT_POSTS.labels("sent").inc(len(batch))
@@ -90,6 +108,13 @@ class AlertPosts:
             if not lasting:
                 self._put_back(batch)
         self._note(problem)
+        return problem is None
+
+    def _first(self) -> list[Change]:
+        batch = [self._waiting.popleft() for _ in range(min(_MOST_TOGETHER, len(self._waiting)))]
+        if not self._waiting:
+            self._filled.clear()
+        return batch
 
     async def _try(self, client: RetryClient, batch: list[Change], left_out: int) -> tuple[str | None, bool]:
         """Give what went wrong, None if nothing did, and whether it would go wrong again."""

@@ -26,7 +26,8 @@ class Rule(NamedTuple):
     """One kind of alert.
 
     `watches` says what its value is, `per` of what there may be several; `happened` is what it says once it is raised, with the
-    `{value}`, the `{threshold}`, the `{subject}` and the `{window}` in it. `falls` tells that low values are the bad ones.
+    `{value}`, the `{threshold}`, the `{subject}` and the `{window}` in it. `falls` tells that low values are the bad ones;
+    `critical` is the one whose level is never lower, alone or with its address.
     """
 
     name: str
@@ -39,11 +40,18 @@ class Rule(NamedTuple):
     remedy: str
     per: str = ""
     falls: bool = False
+    critical: str = ""
 
     @property
     def runbook(self) -> str:
         """Where more is written about it."""
         return f"{_RUNBOOK}#{self.name.replace('_', '-')}"
+
+    def limit_of(self, subject: str, limit: Limit) -> Limit:
+        """Give `limit` as it is for `subject`."""
+        if self.critical and subject.partition(" ")[0] == self.critical:
+            return limit.model_copy(update={"level": Level.CRITICAL})
+        return limit
 
 
 def _limit(level: Level, threshold: float, clear: float, for_s: float, window_s: float | None = None) -> Limit:
@@ -54,10 +62,11 @@ _INGRESS: Final = (
     Rule(
         "reply_slow",
         Watcher.INGRESS,
-        _limit(_WARNING, 0.25, 0.1, 30, 60),
+        _limit(_WARNING, 0.25, 0.1, 30, 300),
         Unit.SECONDS,
-        "time within which 99 % of the requests were answered, from their first byte on",
-        "1 % of the requests of the last {window} were answered after {value} or later (alert at {threshold})",
+        "time within which 99 % of the requests, and all but two, were answered, from their first byte on",
+        "1 % of the requests of the last {window}, and at least three, were answered after {value} or later "
+        "(alert at {threshold})",
         "Twilio gives up after 15 s, and a caller hears silence until then.",
         "See which stage takes the time in hookline_ingress_stage_seconds: read is the sender's network, write is Redis or the "
         "spool's disk, the others are this machine's CPU.",
@@ -65,10 +74,10 @@ _INGRESS: Final = (
     Rule(
         "write_slow",
         Watcher.INGRESS,
-        _limit(_WARNING, 0.1, 0.05, 30, 60),
+        _limit(_WARNING, 0.1, 0.05, 30, 300),
         Unit.SECONDS,
-        "time within which Redis took 99 % of the batches",
-        "Redis took {value} or longer for 1 % of the writes of the last {window} (alert at {threshold})",
+        "time within which Redis took 99 % of the batches, and all but two",
+        "Redis took {value} or longer for 1 % of the writes of the last {window}, and at least three (alert at {threshold})",
         "Replies wait for it; what takes longer than INGRESS_WRITE_BUDGET_MS goes through the spool.",
         "Look at the load, the disk and the network of Redis: `redis-cli --latency`, `SLOWLOG GET`.",
     ),
@@ -77,8 +86,8 @@ _INGRESS: Final = (
         Watcher.INGRESS,
         _limit(_CRITICAL, 0.01, 0.002, 10, 60),
         Unit.SHARE,
-        "share of the requests that were answered with a 5xx",
-        "{value} of the requests of the last {window} were refused with a 5xx (alert at {threshold})",
+        "share of the requests that were answered with a 5xx, of those and the accepted ones",
+        "{value} of the requests of the last {window} that should be accepted got a 5xx (alert at {threshold})",
         "Twilio does not send most of them again, so customers' messages are being lost.",
         "`outcome` in hookline_ingress_requests_total says why: overloaded wants more ingress processes, "
         "redis_unavailable a spool, spool_full or backlog_full a Redis and processors that work.",
@@ -88,7 +97,7 @@ _INGRESS: Final = (
         Watcher.INGRESS,
         _limit(_CRITICAL, 0.1, 0.02, 10, 300),
         Unit.SHARE,
-        "share of the signed requests whose signature was wrong; at least three of them",
+        "share of the signed requests whose signature was wrong, or whose address is turned away for that; at least three",
         "the signatures of {value} of the signed requests of the last {window} were wrong (alert at {threshold})",
         "They are refused. If Twilio sent them, its webhooks are being lost; else somebody forges some.",
         "Compare PUBLIC_URL with the URL in the Twilio console, and TWILIO_AUTH_TOKEN with the account's token. "
@@ -164,14 +173,37 @@ _PROCESSOR: Final = (
         "`hookline dead list` shows them with the reason. Mend it, then `hookline dead replay`.",
     ),
     Rule(
+        "data_gone",
+        Watcher.PROCESSOR,
+        _limit(_CRITICAL, 1, 0, 0, 300),
+        Unit.COUNT,
+        "partitions whose consumer groups were gone from Redis, and pending events whose body was",
+        "Redis has lost data: it was noticed {value} times within the last {window} (alert at {threshold})",
+        "Events that were accepted and not yet handled are gone.",
+        "Find out who flushed, trimmed or replaced it, or why it came back with less than it had (its log; `hookline doctor`), "
+        "before more is lost.",
+    ),
+    Rule(
+        "redis_at_risk",
+        Watcher.PROCESSOR,
+        _limit(_WARNING, 1, 0, 10),
+        Unit.COUNT,
+        "1 while Redis is set up in a way that can lose events",
+        "Redis is set up in a way that can lose events: {subject}",
+        "What was accepted may be gone after a restart (no_aof) or when memory runs short (eviction).",
+        "Set `appendonly yes` (no_aof) and `maxmemory-policy noeviction` (eviction) in Redis: see docs/redis.md.",
+        per="risk",
+    ),
+    Rule(
         "handlers_failing",
         Watcher.PROCESSOR,
         _limit(_WARNING, 0.2, 0.05, 30, 300),
         Unit.SHARE,
         "share of the attempts that raised or ran out of time, Reject and RetryLater aside; of at least five",
-        "{value} of the attempts of the last {window} failed (alert at {threshold})",
+        "{value} of the attempts at {subject} of the last {window} failed (alert at {threshold})",
         "Their events are tried again with longer and longer pauses, and are dead letters after PROCESSOR_MAX_ATTEMPTS.",
-        "The log has a line `attempt failed` with the traceback for each; hookline_handler_failures_total says of which kind.",
+        "The log has a line `attempt failed` with the traceback for each.",
+        per="kind",
     ),
     Rule(
         "ledger_behind",
@@ -189,18 +221,19 @@ _BOTH: Final = (
     Rule(
         "breaker_open",
         Watcher.BOTH,
-        _limit(_CRITICAL, 1, 0, 10),
+        _limit(_WARNING, 1, 0, 10),
         Unit.COUNT,
         "1 while a breaker is not closed",
         "{subject} has been failing, and is left alone until a probe of it succeeds",
         "What needs it waits: webhooks go to the spool without Redis, events wait without what their handlers talk to.",
         "Mend or restart what the breaker is named after. It closes by itself within seconds.",
         per="breaker",
+        critical="redis",
     ),
     Rule(
         "loop_lagging",
         Watcher.BOTH,
-        _limit(_WARNING, 0.25, 0.1, 15, 15),
+        _limit(_WARNING, 0.25, 0.1, 15, 5),
         Unit.SECONDS,
         "the longest time for which the event loop was late",
         "the event loop was late by up to {value} within the last {window} (alert at {threshold})",
@@ -218,17 +251,6 @@ _BOTH: Final = (
         "Work is held up, and fails if it waits for too long.",
         "See why the server is slow; if it is not, raise REDIS_POOL_SIZE (for database: DATABASE_POOL_SIZE).",
         per="pool",
-    ),
-    Rule(
-        "redis_at_risk",
-        Watcher.BOTH,
-        _limit(_WARNING, 1, 0, 10),
-        Unit.COUNT,
-        "1 while Redis is set up in a way that can lose events",
-        "Redis is set up in a way that can lose events: {subject}",
-        "What was accepted may be gone after a restart (no_aof) or when memory runs short (eviction).",
-        "Set `appendonly yes` (no_aof) and `maxmemory-policy noeviction` (eviction) in Redis: see docs/redis.md.",
-        per="risk",
     ),
     Rule(
         "disk_low",

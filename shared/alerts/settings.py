@@ -48,6 +48,8 @@ def _contradictions(rule: Rule, limit: Limit) -> list[str]:
     if (limit.clear < limit.threshold) if rule.falls else (limit.clear > limit.threshold):
         side = "above" if rule.falls else "below"
         found.append(f"clear is {limit.clear:g}, and must be {side} the threshold, {limit.threshold:g}, or equal to it")
+    if limit.threshold == 0 and not rule.falls:
+        found.append("threshold is 0, at which it would always be raised; enabled = false is how to do without it")
     if limit.window_s is not None and rule.limit.window_s is None:
         found.append("window_s has no meaning, since its value is that of the moment")
     return found

@@ -1,7 +1,7 @@
 """Looking at the latest part of what is only ever counted up. Pure."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 
@@ -20,19 +20,41 @@ class Sliding:
         return [count - before for count, before in zip(counts, self._seen[0][1], strict=True)]
 
 
-def quantile(bounds: Sequence[float], counts: Sequence[float], share: float) -> float:
+class SlidingEach:
+    """The same for each of several subjects. One that comes up later than the first look began with nothing."""
+
+    def __init__(self, window_s: float) -> None:
+        self._window_s = window_s
+        self._windows: dict[str, Sliding] = {}
+        self._looked_at: float | None = None
+
+    def grown(self, counts: Mapping[str, Sequence[float]], now: float) -> dict[str, list[float]]:
+        """Take note of the `counts` of each subject at monotonic time `now`; gives their growth since the window began."""
+        for subject in counts.keys() - self._windows.keys():
+            window = self._windows[subject] = Sliding(self._window_s)
+            if self._looked_at is not None:
+                window.grown([0] * len(counts[subject]), self._looked_at)
+        self._looked_at = now
+        return {subject: self._windows[subject].grown(count, now) for subject, count in counts.items()}
+
+
+def quantile(bounds: Sequence[float], counts: Sequence[float], share: float, spared: int = 0) -> float:
     """Give the value that `share` of those in a histogram do not exceed, taking them to lie evenly in their bucket.
 
     `counts` has one for each of `bounds`, not cumulative, and one for what is above: that counts as the last bound. It is 0 if
-    there are none. This is how histogram_quantile() in Prometheus comes to its answers.
+    there are none. This is how histogram_quantile() in Prometheus comes to its answers. At least `spared` may exceed it,
+    however few there are.
     """
-    rank = share * sum(counts)
+    total = sum(counts)
+    rank = min(share * total, total - spared)
+    if rank <= 0:
+        return 0.0
     below = 0.0
     for lower, upper, count, up_to in zip((0.0, *bounds), bounds, counts, accumulate(counts), strict=False):
         if count and up_to >= rank:
             return lower + (upper - lower) * (rank - below) / count
         below = up_to
-    return bounds[-1] if rank else 0.0
+    return bounds[-1]
 
 
 def proportion(part: float, whole: float, least: float = 1) -> float:

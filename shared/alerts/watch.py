@@ -12,6 +12,7 @@ from shared.alerts.hysteresis import Alerts, Change
 from shared.alerts.limits import Level, Limit
 from shared.alerts.measures import Measure
 from shared.alerts.posts import AlertPosts
+from shared.alerts.rules import RULES
 from shared.alerts.words import facts, line
 from shared.clock import Clock
 from shared.logs import Logger
@@ -66,27 +67,38 @@ class AlertWatch:
 
     def look(self) -> None:
         """Look once."""
-        now, now_ms = self._clock.monotonic(), self._clock.now_ms()
         for name, measure in self._measures.items():
-            values = self._ask(name, measure, now)
-            if values is not None:
-                for change in self._alerts.observe(name, values, now, now_ms):
-                    self._tell(change)
+            try:
+                self._look_at(name, measure)
+            except Exception as error:  # noqa: BLE001 - the others are watched on
+                self._note_mistake(name, error)
+                self._alerts.interrupt(name)
+            else:
+                self._broken.discard(name)
         self._show()
 
     async def _run(self) -> None:
         while True:
-            self.look()
+            try:
+                self.look()
+            except Exception as error:  # noqa: BLE001 - watching must not stop what is watched
+                self._note_mistake(_TASK, error)
             await self._clock.sleep(self._interval_s)
 
-    def _ask(self, name: str, measure: Measure, now: float) -> Mapping[str, float] | None:
-        try:
-            return measure(now)
-        except Exception:
-            if name not in self._broken:  # watching must not stop what is watched
-                self._broken.add(name)
-                self._logger.exception("an alert cannot be watched", alert=name)
-            return None
+    def _look_at(self, name: str, measure: Measure) -> None:
+        now, now_ms = self._clock.monotonic(), self._clock.now_ms()
+        values = measure(now)
+        if values is None:
+            self._alerts.interrupt(name)
+            return
+        for change in self._alerts.observe(name, values, now, now_ms):
+            self._tell(change)
+
+    def _note_mistake(self, name: str, error: Exception) -> None:
+        """Log a mistake of ours, once until it is over."""
+        if name not in self._broken:
+            self._broken.add(name)
+            self._logger.error("an alert cannot be watched", alert=name, exc_info=error)
 
     def _tell(self, change: Change) -> None:
         told = facts(change)
@@ -106,7 +118,10 @@ class AlertWatch:
         watched = set(self._alerts.subjects())
         raised = {(change.rule.name, change.subject) for change in self._alerts.raised()}
         for name, subject in watched:
-            ALERT.labels(name, self._limits[name].level.value, subject).set((name, subject) in raised)
+            ALERT.labels(name, self._level(name, subject), subject).set((name, subject) in raised)
         for name, subject in self._shown - watched:
-            ALERT.remove(name, self._limits[name].level.value, subject)
+            ALERT.remove(name, self._level(name, subject), subject)
         self._shown = watched
+
+    def _level(self, name: str, subject: str) -> str:
+        return RULES[name].limit_of(subject, self._limits[name]).level.value

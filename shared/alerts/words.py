@@ -1,15 +1,16 @@
 """What an alert says to people, to programs, and to a channel that many of them come to. Pure."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from html import escape
 from math import isfinite
 from typing import Any, Final
 
 from shared.alerts.hysteresis import Change
 from shared.alerts.values import Unit, told
+from shared.clock import utc
 
 _FOREVER: Final = 0.0
+_PRECISION: Final = "seconds"
 
 
 def title(change: Change) -> str:
@@ -30,7 +31,7 @@ def happened(change: Change) -> str:
 
 def line(change: Change) -> str:
     """Give everything about a raised alert in one line, as `/readyz?verbose` shows it and `hookline status` reads it."""
-    return f"{title(change)} ({change.limit.level}) since {utc(change.since_ms)}: {explained(change)}"
+    return f"{title(change)} ({change.limit.level}) since {utc(change.since_ms, _PRECISION)}: {explained(change)}"
 
 
 def explained(change: Change) -> str:
@@ -47,8 +48,8 @@ def facts(change: Change) -> dict[str, Any]:
         "severity": change.limit.level.value,
         "value": round(change.value, 4) if isfinite(change.value) else None,
         "threshold": change.limit.threshold,
-        "since": utc(change.since_ms),
-        "at": utc(change.at_ms),
+        "since": utc(change.since_ms, _PRECISION),
+        "at": utc(change.at_ms, _PRECISION),
         "happened": happened(change) if change.raised else None,
         "meaning": change.rule.meaning,
         "remedy": change.rule.remedy,
@@ -72,8 +73,3 @@ def _text(change: Change, place: str) -> str:
         return f"[{change.limit.level}] {place}: {title(change)}: {explained(change)}"
     lasted = told((change.at_ms - change.since_ms) / 1000, Unit.SECONDS)
     return f"[cleared] {place}: {title(change)}, after {lasted}."
-
-
-def utc(unix_ms: int) -> str:
-    """Write a Unix time in milliseconds."""
-    return datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

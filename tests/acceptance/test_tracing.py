@@ -40,8 +40,12 @@ def only(spans: list[Span]) -> Span:
 async def test_webhook_and_its_attempts(
     own_redis: RedisServer, services: Services, tmp_path: Path, collector: Collector
 ) -> None:
-    """The request joins the caller's trace, each attempt is a trace that links to it, and what the handler does nests in it."""
-    settings = settings_of(collector.endpoint, PROCESSOR_HANDLERS="tests.acceptance.traced_handlers:handlers")
+    """The request joins a proxy's trace, each attempt is a trace that links to it, and what the handler does nests in it."""
+    settings = settings_of(
+        collector.endpoint,
+        PROCESSOR_HANDLERS="tests.acceptance.traced_handlers:handlers",
+        INGRESS_TRUSTED_PROXIES="127.0.0.0/8",
+    )
     async with started_pair(own_redis, services, tmp_path, settings=settings) as pair:
         webhook = TWILIO.webhook(message(Body="planted body")).with_header("traceparent", TRACEPARENT)
         assert (await pair.client.post(webhook)).status == 200
@@ -126,8 +130,10 @@ def check_logs(pair: Pair, collector: Collector) -> None:
 async def test_sampling_is_the_same_for_request_and_attempts(
     own_redis: RedisServer, services: Services, tmp_path: Path, collector: Collector
 ) -> None:
-    """A sampler that goes by the parent, and else keeps none, keeps the attempts at what a caller records, and no others."""
-    settings = settings_of(collector.endpoint, OTEL_TRACES_SAMPLER="parentbased_always_off")
+    """A sampler that goes by the parent, and else keeps none, keeps the attempts at what a proxy records, and no others."""
+    settings = settings_of(
+        collector.endpoint, OTEL_TRACES_SAMPLER="parentbased_always_off", INGRESS_TRUSTED_PROXIES="127.0.0.0/8"
+    )
     async with started_pair(own_redis, services, tmp_path, settings=settings) as pair:
         assert (await pair.client.post(TWILIO.webhook(message()))).status == 200
         await until(pair.settled, "the one that is not recorded is settled")

@@ -63,7 +63,7 @@ async def test_alert_arrives_and_what_gathers_goes_together(channel: AlertChanne
         await until(lambda: len(channel.bodies) == 2, "the others are posted")
     assert [len(body["alerts"]) for body in channel.bodies] == [1, 3]
     assert subjects(channel) == ["a", "b", "c", "d"]
-    assert channel.bodies[0]["text"].startswith(f"[critical] {channel.bodies[0]['service']}: breaker_open a: ")
+    assert channel.bodies[0]["text"].startswith(f"[warning] {channel.bodies[0]['service']}: breaker_open a: ")
     assert channel.bodies[0]["service"].startswith("ingress ")
     assert channel.bodies[0]["service"].endswith(":9080")
     assert counted("sent") - before == 4
@@ -102,9 +102,10 @@ async def test_nobody_there(logbook: Logbook) -> None:
             posts.put(change(str(number)))
         await until(lambda: logbook.find("alerts cannot be posted"), "that is logged")
         async with late.opened():
-            await until(lambda: late.bodies, "they are posted")
+            await until(lambda: len(late.alerts) == 100, "they are posted")
     assert subjects(late) == [str(number) for number in range(30, 130)]
     assert late.bodies[0]["text"].endswith("30 more were left out.")
+    assert [len(body["alerts"]) for body in late.bodies] == [20] * 5, "no more than Slack takes"
 
 
 async def test_refused_is_not_sent_again(channel: AlertChannel, logbook: Logbook) -> None:
@@ -121,10 +122,22 @@ async def test_refused_is_not_sent_again(channel: AlertChannel, logbook: Logbook
     assert line["error"] == "the answer was 404"
 
 
+async def test_what_is_left_is_posted_at_the_end(channel: AlertChannel, logbook: Logbook) -> None:
+    """What waits for its turn when the service ends goes at once, and what was on its way is tried again."""
+    channel.will(200, hang)
+    async with posting(channel.url, logbook, QUICK._replace(timeout_s=30, last_s=30)) as posts:
+        posts.put(change("a"))
+        await until(lambda: channel.bodies, "the first is posted")
+        posts.put(change("b"))
+        await until(lambda: channel.tries == 2, "the second is on its way")
+        posts.put(change("c"))
+    assert subjects(channel) == ["a", "b", "c"]
+
+
 async def test_stop_does_not_wait_for_one_that_hangs(channel: AlertChannel, logbook: Logbook) -> None:
-    """A service that stops is not kept by a channel."""
-    channel.will(hang)
-    async with posting(channel.url, logbook, Patience()) as posts:
+    """A service that stops is not kept by a channel for long."""
+    channel.will(hang, hang)
+    async with posting(channel.url, logbook, Patience(last_s=0.1)) as posts:
         posts.put(change("a"))
         await until(lambda: channel.tries, "it is on its way")
         async with asyncio.timeout(5):

@@ -1,9 +1,11 @@
 """Settings of ingress that show only from outside: paths of one's own, and proxies in front."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from ingress.metrics import REQUESTS
 from shared.settings import CONFIG_VARIABLE
 from shared.topics import BULK, EVENTS, MESSAGES
 from tests.support.kinds import message, message_status, unknown
@@ -62,6 +64,15 @@ async def test_host_that_a_proxy_was_called_with(redis_url: str, proxies: str, s
         assert (await ingress.client.post(TWILIO.webhook(message()))).status == 200, "PUBLIC_URL always counts"
 
 
+def turned_away() -> Counter[str]:
+    """Give how many requests were, by their outcome."""
+    return Counter(flooding=counted("flooding"), flooding_signed=counted("flooding_signed"))
+
+
+def counted(outcome: str) -> int:
+    return REQUESTS.total(lambda labels: labels[2] == outcome)
+
+
 async def test_address_that_a_proxy_speaks_for(redis_url: str) -> None:
     """Behind a trusted proxy each client is limited on its own, and cannot put its requests down to another."""
     settings = {"INGRESS_TRUSTED_PROXIES": "127.0.0.0/8", "INGRESS_ADDRESS_RATE": "0.001", "INGRESS_ADDRESS_BURST": "1"}
@@ -72,7 +83,10 @@ async def test_address_that_a_proxy_speaks_for(redis_url: str) -> None:
             spoofed = forged.with_header("X-Forwarded-For", f"198.51.100.{number}, 203.0.113.9:{5000 + number}, 127.0.0.2")
             assert (await ingress.client.post(spoofed)).status == 403
         flooder = webhook.with_header("X-Forwarded-For", "203.0.113.9")
+        before = turned_away()
         assert (await ingress.client.post(flooder)).status == 403, "turned away unread, though it is genuine"
+        assert (await ingress.client.post(flooder.without_header("X-Twilio-Signature"))).status == 403
+        assert turned_away() - before == Counter(flooding_signed=1, flooding=1), "only the former may have been Twilio"
         for number in range(3):
             other = webhook.with_header("X-Forwarded-For", f"198.51.100.{number}")
             assert (await ingress.client.post(other)).status == 200

@@ -86,9 +86,12 @@ def test_every_mistake_is_in_one_message(file: Path) -> None:
         level = "loud"
         [alerts.spool_filling]
         window_s = 5
+        [alerts.pool_saturated]
+        threshold = 0
         [alerts.handlers_failing]
         for_s = -1
         threshold = inf
+        window_s = 86400
         """
     )
     with pytest.raises(SettingsError) as caught:
@@ -103,8 +106,10 @@ def test_every_mistake_is_in_one_message(file: Path) -> None:
         "disk_low: clear is 10, and must be above the threshold, 1024, or equal to it",
         "backlog_high: level: Input should be 'warning' or 'critical'",
         "spool_filling: window_s has no meaning, since its value is that of the moment",
+        "pool_saturated: threshold is 0, at which it would always be raised",
         "handlers_failing: for_s: Input should be greater than or equal to 0",
         "handlers_failing: threshold: Input should be a finite number",
+        "handlers_failing: window_s: Input should be less than or equal to 3600",
     ):
         assert expected in alerts
     file.write_text("alerts = 3")

@@ -1,6 +1,7 @@
 """The loop that watches: what it tells, where, and that nothing of it can hurt the service."""
 
 from collections.abc import AsyncIterator, Mapping
+from typing import cast
 
 import pytest
 from prometheus_client import REGISTRY
@@ -88,11 +89,24 @@ async def test_critical_is_an_error(watched: Watched, logbook: Logbook, clock: M
     found = parse_alert(watch.warnings()[0])
     assert found is not None
     assert (found.name, found.subject, found.level) == ("breaker_open", "redis 10.0.0.5:6379", "critical")
-    assert (gauge("breaker_open", "critical", "crm (new)"), gauge("breaker_open", "critical", found.subject)) == (0, 1)
+    assert (gauge("breaker_open", "warning", "crm (new)"), gauge("breaker_open", "critical", found.subject)) == (0, 1)
     watched.values["breaker_open"] = {}
     watch.look()
     assert watch.warnings() == []
-    assert gauge("breaker_open", "critical", "crm (new)") is None
+    assert gauge("breaker_open", "warning", "crm (new)") is None
+    assert gauge("breaker_open", "critical", found.subject) is None
+
+
+@pytest.mark.parametrize(("subject", "level"), [("redis", "critical"), ("redis-cache", "warning"), ("crm", "warning")])
+async def test_level_of_a_breaker(subject: str, level: str, watched: Watched, clock: ManualClock) -> None:
+    """Without Redis nothing is handled. Of all else, it is the user's to say how much it matters."""
+    watched.values["breaker_open"] = {subject: 1}
+    watch = watched.watch("breaker_open")
+    watch.look()
+    await clock.advance(10)
+    watch.look()
+    (warning,) = watch.warnings()
+    assert warning.startswith(f"breaker_open {subject} ({level}) since ")
 
 
 async def test_unknown_value_changes_nothing(watched: Watched, clock: ManualClock, logbook: Logbook) -> None:
@@ -107,6 +121,21 @@ async def test_unknown_value_changes_nothing(watched: Watched, clock: ManualCloc
     watch.look()
     assert len(watch.warnings()) == 1
     assert logbook.find("alert cleared") is None
+
+
+async def test_unknown_time_is_no_hold_time(watched: Watched, clock: ManualClock, logbook: Logbook) -> None:
+    """What was too high before Redis went away, and is when it comes back, may have been fine meanwhile."""
+    watch = watched.watch("backlog_high")
+    for value, seconds in (({"calls": 0.9}, 20), (None, 300), ({"calls": 0.9}, 20)):
+        watched.values["backlog_high"] = value
+        for _ in range(seconds):
+            watch.look()
+            await clock.advance(1)
+    assert watch.warnings() == []
+    await clock.advance(10)
+    watch.look()
+    (line,) = logbook.lines
+    assert (line["event"], line["since"]) == ("alert raised", "2025-06-15T15:12:00Z")
 
 
 async def test_what_is_off_is_not_watched(clock: ManualClock, logbook: Logbook) -> None:
@@ -127,3 +156,34 @@ async def test_measure_that_fails_stops_nothing(watched: Watched, clock: ManualC
     watch.look()
     watch.look()
     assert [line["event"] for line in logbook.lines] == ["an alert cannot be watched", "alert raised"]
+
+
+async def test_mistake_is_logged_again_once_it_was_over(watched: Watched, logbook: Logbook) -> None:
+    """Another time it is news."""
+    faults = [True, True, False, True]
+
+    def broken(_now: float) -> dict[str, float]:
+        if faults.pop(0):
+            raise RuntimeError("unforeseen")
+        return {"": 0}
+
+    watch = watched.watch(loop_lagging=broken)
+    for _ in range(4):
+        watch.look()
+    assert [line["alert"] for line in logbook.lines] == ["loop_lagging"] * 2
+
+
+async def test_mistake_in_telling_stops_nothing(
+    watched: Watched, clock: ManualClock, logbook: Logbook, supervisor: Supervisor
+) -> None:
+    """Values that nobody can compare, say, are logged once. The service goes on, and so does watching all else."""
+    watched.values = {"dead_letters_growing": {"": cast(float, "three")}, "data_gone": {"": 1}}
+    watch = watched.watch("dead_letters_growing", "data_gone")
+    await watch.start(supervisor, 9080)
+    await clock.advance(5)
+    assert [line["alert"] for line in logbook.lines] == ["dead_letters_growing", "data_gone"]
+    watched.values["dead_letters_growing"] = {"": 3}
+    await clock.advance(1)
+    assert [line["event"] for line in logbook.lines] == ["an alert cannot be watched", "alert raised", "alert raised"]
+    await watch.stop()
+    assert supervisor.failure is None

@@ -130,8 +130,8 @@ def test_words_say_what_happened_and_what_to_do() -> None:
     """One line has all that one person without Prometheus needs."""
     told_to = line(change("reply_slow", 0.61))
     assert told_to.startswith(
-        "reply_slow (warning) since 2025-06-15T15:06:40Z: 1 % of the requests of the last 60 s were answered after 610 ms or "
-        "later (alert at 250 ms). Twilio gives up after 15 s"
+        "reply_slow (warning) since 2025-06-15T15:06:40Z: 1 % of the requests of the last 5 min, and at least three, were "
+        "answered after 610 ms or later (alert at 250 ms). Twilio gives up after 15 s"
     )
     assert told_to.endswith("See docs/runbook.md#reply-slow")
     assert happened(change("backlog_high", 0.5, subject="calls")) == (
@@ -155,7 +155,7 @@ def test_message_for_a_channel() -> None:
     raised = change("breaker_open", 1, subject="<crm & co>")
     body = json.loads(json.dumps(message([raised, raised._replace(raised=False, value=inf)], "ingress web-1:9080", 3)))
     first, second, third = body["text"].splitlines()
-    assert first.startswith("[critical] ingress web-1:9080: breaker_open &lt;crm &amp; co&gt;: &lt;crm")
+    assert first.startswith("[warning] ingress web-1:9080: breaker_open &lt;crm &amp; co&gt;: &lt;crm")
     assert second == "[cleared] ingress web-1:9080: breaker_open &lt;crm &amp; co&gt;, after 90 s."
     assert third == "ingress web-1:9080: 3 more were left out."
     assert body["service"] == "ingress web-1:9080"

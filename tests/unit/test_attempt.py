@@ -2,26 +2,29 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from processor import Context, Handlers, MessageReceived, RetryLater, RetryPolicy, WebhookEvent
+from processor import Context, Handlers, MessageReceived, Reject, RetryLater, RetryPolicy, WebhookEvent
 from processor.attempt import Attempts
 from processor.lanes import Held
 from processor.retry import Record
 from processor.threads import Threads
-from processor.verdict import Dead, Done, Reason, Retry, Verdict
+from processor.verdict import Dead, Done, Failure, Reason, Retry, Verdict
 from shared.clock import SystemClock
 from shared.event import Event
 from shared.forms import FORM
-from shared.logs import get_logger
+from shared.logs import HANDLED, get_logger
 from tests.support.manual_clock import ManualClock
+
+if TYPE_CHECKING:
+    from processor.spans import AttemptSpans
 
 
 @pytest.fixture
@@ -330,3 +333,45 @@ async def test_lines_say_what_became_of_an_event(handlers: Handlers, threads: Th
     assert [line["kind"] for line in logs] == list(kinds)
     for line in logs:
         assert (line["event_id"], line["topic"], line["attempt"], line["trace_id"]) == ("e1", "messages", 2, trace_id)
+
+
+@pytest.mark.parametrize(
+    "failure", [None, ValueError("my secret"), RetryLater(1), Reject("no")], ids=["done", "failed", "later", "rejected"]
+)
+async def test_what_is_said_after_an_attempt_quotes_nothing(
+    failure: Exception | None, handlers: Handlers, threads: Threads
+) -> None:
+    """What a breaker says of a probe that ended, in the same task, is in our own words, though a customer may use them."""
+    during: list[object] = []
+
+    @handlers.on("message.received")
+    async def handle(event: MessageReceived, context: Context) -> None:
+        during.append(HANDLED.get())
+        if failure is not None:
+            raise failure
+
+    await attempt(handlers, threads)
+    assert isinstance(during[0], MessageReceived)
+    assert HANDLED.get() is None
+
+
+async def test_end_of_a_span_still_knows_its_event(handlers: Handlers, threads: Threads) -> None:
+    """What a handler had recorded in the span of its attempt is taken out when that ends, also if the attempt failed."""
+    at_the_end: list[object] = []
+
+    class Spans:
+        async def around(self, run: Callable[..., Awaitable[Verdict]], *about: object) -> Verdict:
+            verdict = await run(*about)
+            at_the_end.append(HANDLED.get())
+            return verdict
+
+        def failed(self, failure: Failure) -> None:
+            pass
+
+    @handlers.on("message.received")
+    async def fail(event: MessageReceived, context: Context) -> None:
+        raise ValueError("my secret")
+
+    made = Attempts(handlers, 5, RetryPolicy(), threads, SystemClock(), get_logger("test"), cast("AttemptSpans", Spans()))
+    await made.make(held())
+    assert isinstance(at_the_end[0], MessageReceived)

@@ -167,3 +167,17 @@ def test_lines_inside_of_a_handler_quote_nothing(stderr: pytest.CaptureFixture[s
     assert (inside["attempt"], inside["nested"]) == (1, {"x": [HIDDEN]})
     assert library["event"] == f"{HIDDEN}: b'{HIDDEN}'"
     assert outside["event"] == "my own words"
+
+
+@pytest.mark.parametrize("personal", [["_record", "event", "_from_structlog"], [str(number) for number in range(600)]])
+def test_lines_are_written_whatever_a_customer_writes(personal: list[str], stderr: pytest.CaptureFixture[str]) -> None:
+    """Neither words that are names of fields, nor so many that nothing is looked for any more, keep a line from being one."""
+    configure_logs("info", "json")
+    token = HANDLED.set(SimpleNamespace(personal=personal))
+    get_logger("processor").info("this event", kind="message.received")
+    logging.getLogger("a.library").warning("that event")
+    HANDLED.reset(token)
+    ours, library = map(json.loads, stderr.readouterr().err.splitlines())
+    assert (ours["kind"], ours["service"]) == ("message.received", "processor")
+    assert [HIDDEN in line["event"] for line in (ours, library)] == [True, True]
+    assert [line["event"].endswith("event") for line in (ours, library)] == [False, False]

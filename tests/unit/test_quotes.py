@@ -100,3 +100,11 @@ def test_a_long_text_takes_no_time() -> None:
     body = "".join(chr(ord("a") + number * number % 26) for number in range(60_000))
     assert hide("x" * 5000, [body]) == "x" * 5000
     assert hide(f"<{body}>", [body]) == f"<{HIDDEN}>"
+
+
+def test_too_many_values_hide_all() -> None:
+    """Looking for tens of thousands would take a second, so nothing is looked for, and nothing of the text is shown."""
+    values = [f"value {number}" for number in range(20_000)]
+    assert hide("line 7: value 20001, perhaps", values[:400]) == "line 7: [redacted]01, perhaps"
+    assert hide("line 7: something", values) == HIDDEN
+    assert hide("", values) == ""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.trend import Trend
-from shared.alerts.sliding import Sliding, proportion, quantile
+from shared.alerts.sliding import Sliding, SlidingEach, proportion, quantile
 from shared.loop_lag import LoopLag
 from shared.timings import FAST_SECONDS, Timing
 
@@ -30,6 +30,14 @@ def test_long_pause_leaves_the_last_look() -> None:
     assert window.grown((5,), 111) == [0]
 
 
+def test_windows_of_several() -> None:
+    """Each slides by itself; what comes up after the first look was nothing until then."""
+    window = SlidingEach(10)
+    assert window.grown({"a": (100, 1)}, 0) == {"a": [0, 0]}
+    assert window.grown({"a": (103, 1), "b": (5, 2)}, 5) == {"a": [3, 0], "b": [5, 2]}
+    assert window.grown({"a": (103, 1), "b": (6, 2)}, 15) == {"a": [0, 0], "b": [1, 0]}
+
+
 def test_quantile_lies_within_its_bucket() -> None:
     """It is found by interpolation, as Prometheus does."""
     bounds = (1.0, 2.0, 4.0)
@@ -37,6 +45,16 @@ def test_quantile_lies_within_its_bucket() -> None:
     assert quantile(bounds, (98, 0, 2, 0), 0.99) == 3.0
     assert quantile(bounds, (0, 0, 0, 5), 0.99) == 4.0
     assert quantile(bounds, (0, 0, 0, 0), 0.99) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("counts", "found"),
+    [((8, 0, 2, 0), 1.0), ((7, 0, 3, 0), pytest.approx(2 + 2 / 3)), ((0, 0, 2, 0), 0.0), ((997, 0, 3, 0), 0.99 * 1000 / 997)],
+    ids=["two of few", "three of few", "nothing else", "three of many"],
+)
+def test_quantile_spares_some(counts: tuple[int, ...], found: float) -> None:
+    """Of few, two that are slow tell nothing; of many they make no difference."""
+    assert quantile((1.0, 2.0, 4.0), counts, 0.99, spared=2) == found
 
 
 @given(st.lists(st.floats(0, 14.9), min_size=1, max_size=200))
@@ -101,3 +119,22 @@ def test_worst_lag() -> None:
     for at, late in ((1, 0.0), (2, 0.7), (3, 0.1)):
         lag.note(late, at)
     assert (lag.worst(15), lag.worst(1)) == (0.7, 0.1)
+
+
+@given(st.lists(st.floats(0, 2), max_size=50), st.integers(1, 60))
+def test_worst_lag_is_the_longest_of_its_window(lags: list[float], within_s: int) -> None:
+    """Whatever came before or after it, and however long the window."""
+    lag = LoopLag()
+    for at, late in enumerate(lags):
+        lag.note(late, at)
+    assert lag.worst(within_s) == max(lags[-within_s:], default=0.0)
+
+
+def test_lags_are_remembered_for_an_hour() -> None:
+    """A heartbeat comes four times a second: the longest window that can be set is not cut, and nothing older is kept."""
+    lag = LoopLag()
+    for beat in range(4 * 3600):
+        lag.note(0.9 if beat == 1 else 0.001, beat / 4)
+    assert lag.worst(3600) == 0.9
+    lag.note(0.0, 3601)
+    assert lag.worst(7200) == 0.001

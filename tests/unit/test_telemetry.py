@@ -82,7 +82,7 @@ def test_a_parent_decides_before_links_do(provider: TracerProvider, kept: InMemo
 
 def fail_inside_of_a_span(tracer: trace.Tracer) -> None:
     with tracer.start_as_current_span("call", Context(), links=links_to(SAMPLED)) as span:
-        span.set_attributes({"url.full": "https://x/?To=%2B14155550123&key=s3cr3t", "count": 3, "names": ["a", "b"]})
+        span.set_attributes({"url.full": "https://x/?To=%2B14155550123&key=s3cr3t", "count": 3, "names": ["a", "+14155550123"]})
         raise ValueError("my body, by Zoë, s3cr3t")
 
 
@@ -94,7 +94,7 @@ def test_spans_are_redacted(provider: TracerProvider, kept: InMemorySpanExporter
     HANDLED.reset(token)
     (found,) = kept.get_finished_spans()
     assert isinstance(found, ReadableSpan)
-    assert found.attributes == {"url.full": "https://x/?To=%2B***23&key=[redacted]", "count": 3, "names": ("a", "b")}
+    assert found.attributes == {"url.full": "https://x/?To=%2B***23&key=[redacted]", "count": 3, "names": ("a", "+***23")}
     assert found.status.description == "ValueError: [redacted], by [redacted], [redacted]"
     (event,) = found.events
     assert event.attributes is not None
