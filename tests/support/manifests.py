@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,8 +24,9 @@ class Manifests:
     objects: tuple[Object, ...]
 
     @classmethod
+    @cache
     def of_overlay(cls, name: str) -> "Manifests":
-        """Build an overlay."""
+        """Build an overlay, once for all tests: nobody changes what it is made of."""
         return cls.built(K8S / "overlays" / name)
 
     @classmethod
