@@ -65,6 +65,9 @@ THRESHOLDS = {
 }
 """Those that a test would not reach otherwise; all others are the usual ones."""
 
+OF_THREE = {"reply_slow", "write_slow", "signatures_failing"}
+"""What one or two of its kind do not raise."""
+
 SURROUNDINGS = {
     "ingress": {"disk_low spool", "signatures_failing"},
     "processor": {
@@ -89,12 +92,12 @@ FLUSHED = {"processor": {"data_gone"}}
 
 
 def tables(folder: Path) -> str:
-    """Give the TOML file: no hold times, and windows of a second, but where three of something slow must come within one."""
+    """Give the TOML file: no hold times, and windows of a second, but where three of something must come within one."""
     lines = []
     for name, rule in RULES.items():
         lines += [f"[alerts.{name}]", "for_s = 0"]
         if rule.limit.window_s:
-            lines.append(f"window_s = {3 if name in SLOW_REDIS['ingress'] else 1}")
+            lines.append(f"window_s = {4 if name in OF_THREE else 1}")
         if name in THRESHOLDS:
             lines.append(f"threshold = {THRESHOLDS[name]}")
         if name == "disk_low":
