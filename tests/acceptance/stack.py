@@ -95,13 +95,10 @@ class Stack:
         """Give the id of each container that runs."""
         return set(self.compose("ps", "--quiet", *services).split())
 
-    def environment(self, service: str) -> str:
-        """Give the variables that the container of `service` was made with."""
-        form = "{{json .Config.Env}}"
-        (container,) = self.ids(service)
-        return subprocess.run(
-            ["docker", "inspect", "--format", form, container], capture_output=True, text=True, check=True
-        ).stdout
+    def memory(self, *services: str) -> list[int]:
+        """Give the bytes of memory that each container may have."""
+        words = ["docker", "inspect", "--format", "{{.HostConfig.Memory}}", *sorted(self.ids(*services))]
+        return [int(line) for line in subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()]
 
     def broken_image(self, name: str, command: str) -> str:
         """Build what is in service with a change that `command` makes as root; gives its name."""
