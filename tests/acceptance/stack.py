@@ -73,9 +73,9 @@ class Stack:
         return self.run("deploy/deploy.sh", "deploy", *words, **settings)
 
     def begin(self, *words: str) -> subprocess.Popen[str]:
-        """Begin to run a command in the clone, as the leader of a process group, as a terminal does."""
+        """Begin to run a command in the clone, as a terminal does: as the leader of a process group, with no signal ignored."""
         return subprocess.Popen(
-            words,
+            ["env", "--default-signal=INT,HUP", *words],
             cwd=self.folder,
             env=os.environ | {"COMPOSE_PROJECT_NAME": self.project} | self.settings,
             stdout=subprocess.PIPE,
