@@ -85,7 +85,7 @@ def _picture(lines: Journal, directory: Path, stack: ExitStack) -> Picture:
 
 
 def _hookline(*words: str) -> list[str]:
-    return [sys.executable, "-c", "from cli.main import main; main()", *words]
+    return [sys.executable, "-c", "from cli.start import main; main()", *words]
 
 
 def _play(lines: Journal, prometheus: PrivatePrometheus, redis_pid: int, broken: Path) -> Picture:

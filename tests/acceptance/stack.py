@@ -73,9 +73,9 @@ class Stack:
         return self.run("deploy/deploy.sh", "deploy", *words, **settings)
 
     def begin(self, *words: str) -> subprocess.Popen[str]:
-        """Begin to run a command in the clone, as the leader of a process group, as a terminal does."""
+        """Begin to run a command in the clone, as a terminal does: as the leader of a process group, with no signal ignored."""
         return subprocess.Popen(
-            words,
+            ["env", "--default-signal=INT,HUP", *words],
             cwd=self.folder,
             env=os.environ | {"COMPOSE_PROJECT_NAME": self.project} | self.settings,
             stdout=subprocess.PIPE,
@@ -95,13 +95,10 @@ class Stack:
         """Give the id of each container that runs."""
         return set(self.compose("ps", "--quiet", *services).split())
 
-    def environment(self, service: str) -> str:
-        """Give the variables that the container of `service` was made with."""
-        form = "{{json .Config.Env}}"
-        (container,) = self.ids(service)
-        return subprocess.run(
-            ["docker", "inspect", "--format", form, container], capture_output=True, text=True, check=True
-        ).stdout
+    def memory(self, *services: str) -> list[int]:
+        """Give the bytes of memory that each container may have."""
+        words = ["docker", "inspect", "--format", "{{.HostConfig.Memory}}", *sorted(self.ids(*services))]
+        return [int(line) for line in subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()]
 
     def broken_image(self, name: str, command: str) -> str:
         """Build what is in service with a change that `command` makes as root; gives its name."""
@@ -135,7 +132,7 @@ class Load:
 
     def __init__(self, words: list[str], settings: dict[str, str]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", "from cli.main import main; main()", *words],
+            [sys.executable, "-c", "from cli.start import main; main()", *words],
             env=os.environ | {"PYTHONPATH": str(_ROOT)} | settings,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -50,7 +50,7 @@ def test_image_has_what_is_needed_and_no_tools() -> None:
         found = (_NAME.match(one) for one in dependencies)
         return {match[0].lower() for match in found if match} - {"hookline"}
 
-    wanted = names([*project["dependencies"], *extras["ledger"], *extras["postgres"], *extras["sendgrid"]])
+    wanted = names([*project["dependencies"], *extras["ledger"], *extras["postgres"], *extras["sendgrid"], *extras["otel"]])
     image = pins(_DEPLOY / "requirements.lock").keys()
     assert wanted <= image
     assert not names([*extras["dev"], *extras["embedded"]]) & image
