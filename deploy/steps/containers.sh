@@ -3,7 +3,7 @@
 
 # What Compose is told beside .env and compose.yaml: nothing, or the settings of what served before (rollout.sh).
 SETTINGS=()
-compose() { docker compose "${SETTINGS[@]}" "$@"; }
+compose() { docker compose --progress quiet "${SETTINGS[@]}" "$@"; }
 
 containers_of() { compose ps --all --quiet "$1"; }
 name_of() { docker inspect --format '{{slice .Name 1}}' "$1"; }
