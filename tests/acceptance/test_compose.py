@@ -154,14 +154,14 @@ async def test_interrupted_deployment_is_taken_back(stack: Stack, impatience: si
     """Ctrl-C, and once more while it goes back; or a terminal that is closed: the version before serves."""
     before = set(stack.containers("processor", "ingress-1", "ingress-2").values())
     other = stack.broken_image("interrupted", f"touch /opt/hookline/{impatience.name}")
-    deploying = stack.begin("deploy/deploy.sh", "deploy", "--image", other)
-    assert deploying.stdout is not None
     said = ""
-    for line in deploying.stdout:
-        said += line
-        if "==> ingress-2" in line or "going back" in line:
-            os.killpg(deploying.pid, impatience)
-    assert deploying.wait() == 130, said
+    with stack.begin("deploy/deploy.sh", "deploy", "--image", other) as deploying:
+        assert deploying.stdout is not None
+        for line in deploying.stdout:
+            said += line
+            if "==> ingress-2" in line or "going back" in line:
+                os.killpg(deploying.pid, impatience)
+    assert deploying.returncode == 130, said
     assert "serves as before" in said
     assert set(stack.containers("processor", "ingress-1", "ingress-2").values()) == before
     assert stack.run("deploy/deploy.sh", "smoke").returncode == 0
