@@ -16,7 +16,7 @@ from bench.peers.catalogue import RAW
 from bench.peers.usable import usable
 from bench.scale import Scale
 
-_AT_ONCE: Final = 6
+_AT_ONCE: Final = 10
 _MODES: Final = ("default", "careful")
 
 
