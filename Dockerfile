@@ -1,7 +1,7 @@
 # One image for both services, and for the commands; what a container runs is its command:
 #
-#   docker run hookline python -m ingress
-#   docker run hookline python -m processor
+#   docker run hookline hookline ingress
+#   docker run hookline hookline processor
 #   docker run hookline hookline dead list
 #
 # Your own handlers: FROM this image, COPY them to /app, and set PROCESSOR_HANDLERS=module:handlers (docs/compose.md).
@@ -19,6 +19,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     pip --python /opt/build/bin/python install --require-hashes --only-binary :all: -r build.lock
 
 COPY pyproject.toml README.md LICENSE ./
+COPY hookline hookline
 COPY shared shared
 COPY ingress ingress
 COPY processor processor

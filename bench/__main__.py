@@ -19,7 +19,7 @@ from bench.plots import draw
 from bench.private_redis import private_redis
 from bench.report import Report, load, save, show, show_machine
 from bench.scale import FULL, QUICK
-from shared.errors import HooklineError
+from hookline_shared.errors import HooklineError
 
 _RESULTS: Final = Path(__file__).parent / "results"
 _CONNECTIONS: Final = 64

@@ -1,6 +1,6 @@
 """What can keep the benchmark from measuring."""
 
-from shared.errors import HooklineError
+from hookline_shared.errors import HooklineError
 
 
 class BenchError(HooklineError):

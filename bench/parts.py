@@ -20,7 +20,7 @@ from bench.peers.installing import installed
 from bench.peers.receivers import RECEIVERS
 from bench.report import Report
 from bench.scale import Scale
-from shared.errors import HooklineError
+from hookline_shared.errors import HooklineError
 
 Figures = TypeVar("Figures")
 

@@ -10,7 +10,7 @@ from redis import Redis
 
 from bench.probes import accepts
 from bench.processes import Child, free_port, running
-from cli.embedded_redis import find_server
+from hookline_cli.embedded_redis import find_server
 
 _POLL_S: Final = 0.05
 

@@ -15,7 +15,7 @@ TIMEOUT_S = 2.0
 def service(command: bytes) -> str | None:
     """Give which service `command`, as in /proc/1/cmdline, runs; None if it is none, such as a command of the image."""
     words = command.decode(errors="replace").split("\0")
-    return next((name for name in PORTS if name in words), None)
+    return next((name for name in PORTS if name in words or f"hookline_{name}" in words), None)
 
 
 def ask(port: int) -> tuple[bool, str]:

@@ -3,7 +3,7 @@
 Copy this file, change it, and start with PROCESSOR_HANDLERS=yourmodule:handlers hookline up
 """
 
-from processor import CallReceived, CallStatus, Context, Handlers, MessageReceived, MessageStatus
+from hookline import CallReceived, CallStatus, Context, Handlers, MessageReceived, MessageStatus
 
 handlers = Handlers()
 

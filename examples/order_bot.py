@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import aiohttp
 
-from processor import (
+from hookline import (
     CallNext,
     Context,
     Handlers,

@@ -10,9 +10,9 @@ import pytest
 import redis
 import structlog
 
-from ingress.settings import IngressSettings
-from processor.settings import ProcessorSettings
-from shared.settings import CONFIG_VARIABLE
+from hookline_ingress.settings import IngressSettings
+from hookline_processor.settings import ProcessorSettings
+from hookline_shared.settings import CONFIG_VARIABLE
 from tests.support.cluster_set import ClusterSet
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock

@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.embedded_redis import embedded_server
+from hookline_cli.embedded_redis import embedded_server
 from tests.support.debian import NotFetchedError, fetch
 from tests.support.redis_server import BINARY_VARIABLE
 

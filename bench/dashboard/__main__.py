@@ -21,7 +21,7 @@ from bench.journal import Journal, journal
 from bench.plots import draw
 from bench.probes import is_ready
 from bench.processes import ROOT, free_port, running
-from shared.errors import HooklineError
+from hookline_shared.errors import HooklineError
 
 _RESULTS: Final = ROOT / "bench" / "results"
 _STEP_S: Final = 1
@@ -85,7 +85,7 @@ def _picture(lines: Journal, directory: Path, stack: ExitStack) -> Picture:
 
 
 def _hookline(*words: str) -> list[str]:
-    return [sys.executable, "-c", "from cli.start import main; main()", *words]
+    return [sys.executable, "-c", "from hookline_cli.start import main; main()", *words]
 
 
 def _play(lines: Journal, prometheus: PrivatePrometheus, redis_pid: int, broken: Path) -> Picture:

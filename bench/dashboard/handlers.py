@@ -5,7 +5,7 @@ import os
 import random
 from typing import Final
 
-from processor import Context, Handlers, MessageReceived, MessageStatus
+from hookline import Context, Handlers, MessageReceived, MessageStatus
 
 BROKEN_VARIABLE: Final = "BENCH_BROKEN"
 """Names the file."""

@@ -7,15 +7,15 @@ from typing import Final
 from bench import webhooks
 from bench.errors import BenchError
 from bench.private_redis import PrivateRedis
-from shared import keys
-from shared.broker.append import Appended, Appender
-from shared.broker.connection import RedisConnectionManager
-from shared.broker.options import RedisOptions
-from shared.broker.url import parse_redis_url
-from shared.clock import SystemClock
-from shared.event import Event, new_event_id
-from shared.logs import get_logger
-from shared.topics import MESSAGES
+from hookline_shared import keys
+from hookline_shared.broker.append import Appended, Appender
+from hookline_shared.broker.connection import RedisConnectionManager
+from hookline_shared.broker.options import RedisOptions
+from hookline_shared.broker.url import parse_redis_url
+from hookline_shared.clock import SystemClock
+from hookline_shared.event import Event, new_event_id
+from hookline_shared.logs import get_logger
+from hookline_shared.topics import MESSAGES
 
 _BATCH: Final = 200
 _TIMEOUT_S: Final = 5.0

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from processor import Context, Handlers, MessageReceived
+from hookline import Context, Handlers, MessageReceived
 
 _ONE_IN: Final = 101  # a prime, so that the failures spread over all conversations
 _WORK_S: Final = 0.005

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from processor import Context, Handlers, MessageReceived
+from hookline import Context, Handlers, MessageReceived
 
 handlers = Handlers()
 _waits: list[float] = []

@@ -15,10 +15,10 @@ from bench.machine import assign_cores, describe, pin
 from bench.private_redis import private_redis
 from bench.report import show_machine
 from bench.spread import spread
-from cli.database import with_engine
-from processor.ledger.migrate import migrate
-from processor.ledger.settings import LedgerSettings
-from shared.errors import HooklineError
+from hookline_cli.database import with_engine
+from hookline_processor.ledger.migrate import migrate
+from hookline_processor.ledger.settings import LedgerSettings
+from hookline_shared.errors import HooklineError
 from tests.support.postgres_server import NoPostgresError, PostgresServer
 
 _NONE: Final = "no ledger"

@@ -15,7 +15,7 @@ from bench.machine import Cores, cpu_seconds
 from bench.private_redis import PrivateRedis
 from bench.probes import is_ready
 from bench.processes import Child, free_port, module, running
-from shared import keys
+from hookline_shared import keys
 
 _PARTITIONS: Final = 8
 _LOOK_S: Final = 0.02

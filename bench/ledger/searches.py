@@ -9,12 +9,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.webhooks import ACCOUNT
-from processor.ledger.bodies import Bodies
-from processor.ledger.entry import Settled
-from processor.ledger.rows import Rows, rows_of
-from processor.ledger.search import Query, conversation, search, search_statement
-from processor.ledger.store import Store
-from shared.event import Event, new_event_id
+from hookline_processor.ledger.bodies import Bodies
+from hookline_processor.ledger.entry import Settled
+from hookline_processor.ledger.rows import Rows, rows_of
+from hookline_processor.ledger.search import Query, conversation, search, search_statement
+from hookline_processor.ledger.store import Store
+from hookline_shared.event import Event, new_event_id
 
 SHOP: Final = "+18005551212"
 _PEOPLE: Final = 20_000

@@ -1,7 +1,7 @@
 """The handler that is put to the test: it does what the peers' jobs do."""
 
 from bench.peers import work
-from processor import Context, Handlers, MessageReceived
+from hookline import Context, Handlers, MessageReceived
 
 handlers = Handlers()
 

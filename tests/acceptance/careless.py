@@ -6,7 +6,7 @@ import warnings
 
 import structlog
 
-from processor import Context, Handlers, MessageReceived, MessageStatus, Reject, RetryLater, WebhookEvent
+from hookline import Context, Handlers, MessageReceived, MessageStatus, Reject, RetryLater, WebhookEvent
 
 handlers = Handlers()
 postponed = set[str]()

@@ -15,7 +15,7 @@ _ROOT = Path(__file__).parents[2]
 
 STUBBORN = """
 import pathlib
-from processor import Handlers
+from hookline import Handlers
 handlers = Handlers()
 @handlers.on("message.received")
 async def only_when_told(event, context):
@@ -60,7 +60,7 @@ class Machine:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-c",
-                "from cli.start import main; main()",
+                "from hookline_cli.start import main; main()",
                 *words,
                 cwd=self.folder,
                 env={**self._environment, **settings},

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import aiohttp
 import redis
 
-from shared import keys
-from shared.topics import DEFAULT_TOPICS
+from hookline_shared import keys
+from hookline_shared.topics import DEFAULT_TOPICS
 from tests.support.ingress_client import IngressClient
 from tests.support.local_ingress import ingress_settings
 from tests.support.service_process import ServiceProcess

@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 
-from processor import Context, Handlers, MessageReceived, MessageStatus, Reject, RetryLater, WebhookEvent
+from hookline import Context, Handlers, MessageReceived, MessageStatus, Reject, RetryLater, WebhookEvent
 
 handlers = Handlers()
 

@@ -132,7 +132,7 @@ class Load:
 
     def __init__(self, words: list[str], settings: dict[str, str]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", "from cli.start import main; main()", *words],
+            [sys.executable, "-c", "from hookline_cli.start import main; main()", *words],
             env=os.environ | {"PYTHONPATH": str(_ROOT)} | settings,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -12,11 +12,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from cli.admin_address import AdminAddress
-from cli.service_report import ask
-from processor.ledger.engine import make_engine
-from processor.ledger.migrate import migrate
-from shared.alerts.rules import RULES
+from hookline_cli.admin_address import AdminAddress
+from hookline_cli.service_report import ask
+from hookline_processor.ledger.engine import make_engine
+from hookline_processor.ledger.migrate import migrate
+from hookline_shared.alerts.rules import RULES
 from tests.acceptance.pair import Pair, started_pair
 from tests.support.alert_channel import PLANTED, AlertChannel
 from tests.support.fault_proxy import FaultProxy
@@ -35,7 +35,7 @@ ROOM, TAKEN = 200 * MIB, 400 * MIB
 
 BOT = """
 import asyncio, pathlib, time
-from processor import Handlers, Reject
+from hookline import Handlers, Reject
 
 handlers = Handlers()
 

@@ -11,7 +11,7 @@ from tests.support.webhooks import Twilio
 
 _BOT = """
 import pathlib, time
-from processor import Handlers
+from hookline import Handlers
 
 handlers = Handlers()
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from shared import keys
-from shared.topics import MESSAGES
+from hookline_shared import keys
+from hookline_shared.topics import MESSAGES
 from tests.acceptance.load import Load, assert_nothing_lost
 from tests.acceptance.pair import Pair, started_pair
 from tests.support.cluster_set import ClusterSet

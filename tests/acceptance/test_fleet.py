@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from shared.partitions import partition_of
-from shared.topics import STATUSES
+from hookline_shared.partitions import partition_of
+from hookline_shared.topics import STATUSES
 from tests.acceptance.fleet import Fleet, started_fleet
 from tests.acceptance.flood import SETTINGS, Flood
 from tests.acceptance.history import NO_FAULT, Fault, History

@@ -10,7 +10,7 @@ from tests.support.waiting import until, until_answer
 
 _BOT = """
 import asyncio, pathlib
-from processor import Handlers
+from hookline import Handlers
 
 handlers = Handlers()
 
@@ -47,7 +47,9 @@ async def test_not_ready_until_started_up(processor: ServiceProcess, tmp_path: P
     (tmp_path / "go").write_text("on")
     await processor.probe("readyz", 200)
     await until_answer(
-        processor.metrics, lambda found: found["hookline_partitions_owned"] == found["hookline_partitions"] == 8, "it owns all"
+        processor.metrics,
+        lambda found: found["hookline_partitions_owned"] == found["hookline_partitions"] == 8,
+        "it owns all",
     )
     assert await processor.stop() == 0
     assert processor.stdout == ["closed pool"]

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from cli.database import with_engine
-from cli.main import app
-from processor.ledger.store import Store
-from shared.errors import HooklineError, SettingsError
+from hookline_cli.database import with_engine
+from hookline_cli.main import app
+from hookline_processor.ledger.store import Store
+from hookline_shared.errors import HooklineError, SettingsError
 from tests.support.ledger import PERSON, SHOP, call, ledger_settings, message, rows, settled, status
 from tests.support.postgres_server import PostgresServer
 

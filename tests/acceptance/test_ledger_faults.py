@@ -11,9 +11,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from processor.ledger.engine import make_engine
-from processor.ledger.migrate import migrate
-from shared import keys
+from hookline_processor.ledger.engine import make_engine
+from hookline_processor.ledger.migrate import migrate
+from hookline_shared import keys
 from tests.acceptance.flood import SETTINGS, Flood
 from tests.acceptance.pair import Pair, started_pair
 from tests.support.ledger import ledger_settings

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from shared.partitions import partition_of
+from hookline_shared.partitions import partition_of
 from tests.acceptance.fleet import Fleet, started_fleet
 from tests.acceptance.flood import SETTINGS, Flood
 from tests.acceptance.history import NO_FAULT, History

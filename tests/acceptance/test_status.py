@@ -14,7 +14,7 @@ from tests.support.ports import LOOPBACK
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import PATIENCE_S, until
 
-_COMMAND = "from cli.start import main; main()"
+_COMMAND = "from hookline_cli.start import main; main()"
 
 
 async def test_processor_that_died_leaves_partitions_without_owner(

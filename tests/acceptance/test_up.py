@@ -7,7 +7,7 @@ import socket
 import sqlite3
 from contextlib import closing
 
-from ingress.spool_file import Put, SpoolFile
+from hookline_ingress.spool_file import Put, SpoolFile
 from tests.acceptance.machine import Machine
 from tests.support.events import event
 from tests.support.kinds import message

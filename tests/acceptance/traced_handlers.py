@@ -2,7 +2,7 @@
 
 from opentelemetry import trace
 
-from processor import Context, Handlers, MessageReceived, MessageStatus
+from hookline import Context, Handlers, MessageReceived, MessageStatus
 
 handlers = Handlers()
 tracer = trace.get_tracer("the user's")  # before there is a provider, as at the top of many a library

@@ -9,14 +9,14 @@ import pytest
 import uvloop
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from processor.ledger.engine import make_engine
-from processor.ledger.migrate import migrate
-from shared.broker.connection import RedisConnectionManager
-from shared.broker.consume import Consumer
-from shared.broker.durability import Durability
-from shared.broker.options import RedisOptions
-from shared.broker.url import parse_redis_url
-from shared.topics import DEFAULT_TOPICS
+from hookline_processor.ledger.engine import make_engine
+from hookline_processor.ledger.migrate import migrate
+from hookline_shared.broker.connection import RedisConnectionManager
+from hookline_shared.broker.consume import Consumer
+from hookline_shared.broker.durability import Durability
+from hookline_shared.broker.options import RedisOptions
+from hookline_shared.broker.url import parse_redis_url
+from hookline_shared.topics import DEFAULT_TOPICS
 from tests.support.feed import PARTITION, Feed, claim
 from tests.support.ledger import ledger_settings
 from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress

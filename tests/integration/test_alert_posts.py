@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 import pytest
 from prometheus_client import REGISTRY
 
-from shared.alerts.hysteresis import Change
-from shared.alerts.posts import AlertPosts, Patience
-from shared.alerts.rules import RULES
-from shared.clock import SystemClock
-from shared.service import Supervisor
+from hookline_shared.alerts.hysteresis import Change
+from hookline_shared.alerts.posts import AlertPosts, Patience
+from hookline_shared.alerts.rules import RULES
+from hookline_shared.clock import SystemClock
+from hookline_shared.service import Supervisor
 from tests.support.alert_channel import PLANTED, AlertChannel, Answer, hang
 from tests.support.logbook import Logbook
 from tests.support.ports import free_port

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ingress.routes import PATHS
+from hookline_ingress.routes import PATHS
 from tests.support.ingress_client import raw_request
 from tests.support.kinds import message
 from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress

@@ -7,13 +7,13 @@ from contextlib import suppress
 import pytest
 import redis
 
-from shared import keys
-from shared.broker.append import Appended, Appender
-from shared.broker.connection import RedisConnectionManager
-from shared.errors import BrokerUnavailableError
-from shared.event import BODY_FIELD, TEXT_FIELDS, decode
-from shared.partitions import partition_of
-from shared.topics import MESSAGES, STATUSES
+from hookline_shared import keys
+from hookline_shared.broker.append import Appended, Appender
+from hookline_shared.broker.connection import RedisConnectionManager
+from hookline_shared.errors import BrokerUnavailableError
+from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, decode
+from hookline_shared.partitions import partition_of
+from hookline_shared.topics import MESSAGES, STATUSES
 from tests.integration.conftest import Connect
 from tests.support.events import event, key_of
 from tests.support.redis_server import RedisServer

@@ -5,8 +5,8 @@ from json import dumps, loads
 import pytest
 import redis
 
-from shared import keys
-from shared.topics import EVENTS
+from hookline_shared import keys
+from hookline_shared.topics import EVENTS
 from tests.support.events import key_of
 from tests.support.kinds import ACCOUNT
 from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress

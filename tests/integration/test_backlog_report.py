@@ -3,11 +3,11 @@
 import pytest
 import redis
 
-from processor.backlog import BacklogGauges
-from processor.slots import Slots
-from shared import keys
-from shared.broker.connection import RedisConnectionManager
-from shared.topics import CALLS, MESSAGES, Topic
+from hookline_processor.backlog import BacklogGauges
+from hookline_processor.slots import Slots
+from hookline_shared import keys
+from hookline_shared.broker.connection import RedisConnectionManager
+from hookline_shared.topics import CALLS, MESSAGES, Topic
 from tests.support.manual_clock import ManualClock
 from tests.support.stored import PARTITIONS
 

@@ -4,16 +4,16 @@ from collections import Counter
 
 import redis
 
-from shared import keys
-from shared.broker import census, dead_topics
-from shared.broker.census import Census, take_census
-from shared.broker.connection import RedisConnectionManager
-from shared.broker.consume import Consumer, DeadLetter, Settlements, record_name
-from shared.broker.dead_topics import DeadTally
-from shared.broker.inspect import servers
-from shared.broker.lease import Leases
-from shared.broker.presence import leases, processors
-from shared.topics import BULK, CALLS, DEFAULT_TOPICS, MESSAGES
+from hookline_shared import keys
+from hookline_shared.broker import census, dead_topics
+from hookline_shared.broker.census import Census, take_census
+from hookline_shared.broker.connection import RedisConnectionManager
+from hookline_shared.broker.consume import Consumer, DeadLetter, Settlements, record_name
+from hookline_shared.broker.dead_topics import DeadTally
+from hookline_shared.broker.inspect import servers
+from hookline_shared.broker.lease import Leases
+from hookline_shared.broker.presence import leases, processors
+from hookline_shared.topics import BULK, CALLS, DEFAULT_TOPICS, MESSAGES
 from tests.integration.conftest import Connect
 from tests.support.cluster_set import ClusterSet
 from tests.support.feed import PARTITION, Feed, claim, read

@@ -8,13 +8,13 @@ from hashlib import sha1
 import pytest
 import redis
 
-from shared import keys
-from shared.broker.connection import Command, RedisConnectionManager, Script, ScriptCall
-from shared.broker.node import BLOCKING
-from shared.broker.options import RedisOptions
-from shared.broker.url import parse_redis_url
-from shared.clock import SystemClock
-from shared.errors import BrokerUnavailableError, LayoutMismatchError
+from hookline_shared import keys
+from hookline_shared.broker.connection import Command, RedisConnectionManager, Script, ScriptCall
+from hookline_shared.broker.node import BLOCKING
+from hookline_shared.broker.options import RedisOptions
+from hookline_shared.broker.url import parse_redis_url
+from hookline_shared.clock import SystemClock
+from hookline_shared.errors import BrokerUnavailableError, LayoutMismatchError
 from tests.integration.conftest import Connect
 from tests.support.fault_proxy import FaultProxy
 from tests.support.logbook import Logbook

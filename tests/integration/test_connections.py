@@ -6,11 +6,11 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from ingress.connection import Connection
-from ingress.metrics import CONNECTIONS
-from ingress.request import Reply, Request
-from ingress.server import Limits, Server
-from shared.service import Supervisor
+from hookline_ingress.connection import Connection
+from hookline_ingress.metrics import CONNECTIONS
+from hookline_ingress.request import Reply, Request
+from hookline_ingress.server import Limits, Server
+from hookline_shared.service import Supervisor
 from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock

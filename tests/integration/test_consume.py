@@ -5,11 +5,11 @@ import asyncio
 import pytest
 import redis
 
-from shared import keys
-from shared.broker.connection import RedisConnectionManager
-from shared.broker.consume import CONSUMER, NEW, Consumer, DeadLetter, Entry, Settlements
-from shared.errors import FencedError, GroupMissingError
-from shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
+from hookline_shared import keys
+from hookline_shared.broker.connection import RedisConnectionManager
+from hookline_shared.broker.consume import CONSUMER, NEW, Consumer, DeadLetter, Entry, Settlements
+from hookline_shared.errors import FencedError, GroupMissingError
+from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
 from tests.integration.conftest import Connect
 from tests.support.feed import PARTITION, PENDING, Feed, claim, events_of, read
 from tests.support.stored import Stored

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from shared import keys
-from shared.event import Event, decode
-from shared.topics import MESSAGES
+from hookline_shared import keys
+from hookline_shared.event import Event, decode
+from hookline_shared.topics import MESSAGES
 from tests.support.command import Command, Result, ended, interrupt
 from tests.support.letters import SORTS, Buried, bury, deaths
 from tests.support.ports import free_port

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 import redis
 
-from shared import keys
-from shared.broker.connection import RedisConnectionManager
-from shared.broker.dead import DeadLetters, Move, Replayed
-from shared.errors import BrokerUnavailableError
-from shared.event import decode
-from shared.letter import Letter, LetterId
-from shared.topics import MESSAGES
+from hookline_shared import keys
+from hookline_shared.broker.connection import RedisConnectionManager
+from hookline_shared.broker.dead import DeadLetters, Move, Replayed
+from hookline_shared.errors import BrokerUnavailableError
+from hookline_shared.event import decode
+from hookline_shared.letter import Letter, LetterId
+from hookline_shared.topics import MESSAGES
 from tests.integration.conftest import Connect
 from tests.support.cluster_set import ClusterSet
 from tests.support.feed import PARTITION
@@ -197,7 +197,7 @@ async def test_undecodable_can_be_discarded(letters: DeadLetters, stored: Stored
 
 async def test_records_are_bounded(letters: DeadLetters, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest records make room for new ones."""
-    monkeypatch.setattr("shared.broker.dead.RECORDS_KEPT", 100)
+    monkeypatch.setattr("hookline_shared.broker.dead.RECORDS_KEPT", 100)
     entries = [put(redis_client, "dead.reason", "lost") for _ in range(1000)]
     for at in range(0, 1000, 100):
         await letters.discard(PARTITION, entries[at : at + 100], "me", "test")

@@ -10,15 +10,15 @@ import aiohttp
 import pytest
 import redis
 
-from cli.checks.finding import Level
-from cli.checks.handlers_module import check_handlers
-from cli.checks.ports import check_ports
-from cli.checks.redis_server import check_redis
-from cli.checks.spool_disk import check_spool
-from cli.checks.webhook import check_webhook
-from shared import keys
-from shared.clock import SystemClock
-from shared.event import SCHEMA
+from hookline_cli.checks.finding import Level
+from hookline_cli.checks.handlers_module import check_handlers
+from hookline_cli.checks.ports import check_ports
+from hookline_cli.checks.redis_server import check_redis
+from hookline_cli.checks.spool_disk import check_spool
+from hookline_cli.checks.webhook import check_webhook
+from hookline_shared import keys
+from hookline_shared.clock import SystemClock
+from hookline_shared.event import SCHEMA
 from tests.support.cluster_set import ClusterSet
 from tests.support.findings import module, subject, the_wrong, wrongs
 from tests.support.full_disk import full_disk
@@ -230,7 +230,7 @@ async def test_spool_that_does_not_last(
     """A disk over the network damages it, and one of a container goes with that."""
     mounts = tmp_path / "mounts"
     mounts.write_text(f"/dev/sda1 / ext4 rw 0 0\nserver:/exported {tmp_path} {kind} rw 0 0\n")
-    monkeypatch.setattr("cli.checks.spool_disk._MOUNTS", mounts)
+    monkeypatch.setattr("hookline_cli.checks.spool_disk._MOUNTS", mounts)
     wrong = the_wrong(await check_spool(subject({"INGRESS_SPOOL_PATH": tmp_path / "spool.db", "INGRESS_SPOOL_MAX_MB": 1})))
     assert wrong[0] is level
     assert words in wrong[1]
@@ -245,7 +245,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 _GOOD = """
-from processor import Handlers
+from hookline import Handlers
 print("noise")
 handlers = Handlers()
 handlers.ignore("call.received")
@@ -322,7 +322,9 @@ async def test_free_ports() -> None:
 @pytest.mark.parametrize("name", ["INGRESS_PORT", "INGRESS_ADMIN_PORT", "PROCESSOR_ADMIN_PORT"])
 async def test_port_of_another_program(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A port that is taken keeps a service from starting."""
-    monkeypatch.setattr("cli.service_report._TIMEOUT", aiohttp.ClientTimeout(total=0.5))  # it takes connections, and is silent
+    monkeypatch.setattr(
+        "hookline_cli.service_report._TIMEOUT", aiohttp.ClientTimeout(total=0.5)
+    )  # it takes connections, and is silent
     with socket.create_server((LOOPBACK, 0)) as other:
         level, found = the_wrong(await check_ports(subject(ports(**{name: other.getsockname()[1]}))))
     assert level is Level.PROBLEM

@@ -10,10 +10,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from cli.checks.event import check_event
-from cli.checks.finding import Level
-from cli.checks.ports import check_ports
-from cli.checks.webhook import check_webhook
+from hookline_cli.checks.event import check_event
+from hookline_cli.checks.finding import Level
+from hookline_cli.checks.ports import check_ports
+from hookline_cli.checks.webhook import check_webhook
 from tests.support.findings import subject, the_wrong, wrongs
 from tests.support.local_ingress import LocalIngress, ingress_settings, listening_ingress
 from tests.support.ports import LOOPBACK, free_port
@@ -41,7 +41,7 @@ def ports(ingress: LocalIngress | None = None, **settings: str) -> dict[str, int
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take every address for one of another machine."""
-    monkeypatch.setattr("cli.checks.webhook.is_loopback", lambda _: False)
+    monkeypatch.setattr("hookline_cli.checks.webhook.is_loopback", lambda _: False)
 
 
 @asynccontextmanager
@@ -105,7 +105,7 @@ async def test_proxy_that_refuses() -> None:
 @pytest.mark.usefixtures("elsewhere")
 async def test_proxy_that_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that takes long is a warning."""
-    monkeypatch.setattr("cli.checks.webhook._SLOW_S", 0.0)
+    monkeypatch.setattr("hookline_cli.checks.webhook._SLOW_S", 0.0)
 
     async def answer(_: web.Request) -> web.Response:
         return web.Response(status=204)
@@ -119,7 +119,7 @@ async def test_proxy_that_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("elsewhere")
 async def test_proxy_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever takes as long as Twilio waits lets webhooks get lost, which is a problem."""
-    monkeypatch.setattr("cli.checks.webhook.TIMEOUT", aiohttp.ClientTimeout(total=0.2))
+    monkeypatch.setattr("hookline_cli.checks.webhook.TIMEOUT", aiohttp.ClientTimeout(total=0.2))
 
     async def answer(_: web.Request) -> web.Response:
         await asyncio.Event().wait()

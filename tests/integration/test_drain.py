@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from ingress.drain import Drain
-from ingress.spool import Spool, SpoolError
-from shared import keys
-from shared.broker.append import Appender
-from shared.broker.connection import RedisConnectionManager
-from shared.event import Event
-from shared.partitions import partition_of
-from shared.service import Supervisor
-from shared.topics import MESSAGES, STATUSES
+from hookline_ingress.drain import Drain
+from hookline_ingress.spool import Spool, SpoolError
+from hookline_shared import keys
+from hookline_shared.broker.append import Appender
+from hookline_shared.broker.connection import RedisConnectionManager
+from hookline_shared.event import Event
+from hookline_shared.partitions import partition_of
+from hookline_shared.service import Supervisor
+from hookline_shared.topics import MESSAGES, STATUSES
 from tests.integration.conftest import Connect
 from tests.support.cluster_set import ClusterSet
 from tests.support.events import event, key_of

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client import REGISTRY
 
-from shared.broker.append import Appended, Appender
-from shared.broker.connection import RedisConnectionManager
-from shared.broker.durability import Durability
-from shared.errors import BrokerUnavailableError
-from shared.topics import MESSAGES
+from hookline_shared.broker.append import Appended, Appender
+from hookline_shared.broker.connection import RedisConnectionManager
+from hookline_shared.broker.durability import Durability
+from hookline_shared.errors import BrokerUnavailableError
+from hookline_shared.topics import MESSAGES
 from tests.integration.conftest import Connect
 from tests.support.events import event
 from tests.support.ports import LOOPBACK

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import pytest
 
-from ingress.routes import PATHS
-from shared.topics import BULK, CALLS, CONVERSATIONS, DEFAULT_TOPICS, EVENTS, MESSAGES, STATUSES
+from hookline_ingress.routes import PATHS
+from hookline_shared.topics import BULK, CALLS, CONVERSATIONS, DEFAULT_TOPICS, EVENTS, MESSAGES, STATUSES
 from tests.support.kinds import (
     ACCOUNT,
     call,

@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from bench.machine import memory_mb
-from ingress.routes import LARGEST_JSON
+from hookline_ingress.routes import LARGEST_JSON
 from tests.support.flood_memory import OVERHEAD
 from tests.support.local_ingress import ingress_settings
 from tests.support.services import Services

@@ -9,15 +9,15 @@ import msgspec
 import pytest
 import redis
 
-from processor.dead_letter import letter
-from processor.retry import Record, encode_record
-from processor.verdict import Dead, Failure, Reason
-from shared import keys
-from shared.broker.connection import RedisConnectionManager
-from shared.broker.consume import Consumer, record_name
-from shared.broker.follow import Follower
-from shared.event import SCHEMA, Event
-from shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
+from hookline_processor.dead_letter import letter
+from hookline_processor.retry import Record, encode_record
+from hookline_processor.verdict import Dead, Failure, Reason
+from hookline_shared import keys
+from hookline_shared.broker.connection import RedisConnectionManager
+from hookline_shared.broker.consume import Consumer, record_name
+from hookline_shared.broker.follow import Follower
+from hookline_shared.event import SCHEMA, Event
+from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
 from tests.integration.conftest import Connect
 from tests.support.cluster_set import ClusterSet
 from tests.support.command import Command

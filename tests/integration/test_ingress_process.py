@@ -8,7 +8,7 @@ import socket
 import aiohttp
 import pytest
 
-from shared.service import EXIT_FAILED, EXIT_OK, EXIT_SETTINGS
+from hookline_shared.service import EXIT_FAILED, EXIT_OK, EXIT_SETTINGS
 from tests.support.ingress_client import IngressClient
 from tests.support.kinds import RECIPIENT, SENDER, message
 from tests.support.local_ingress import ingress_settings

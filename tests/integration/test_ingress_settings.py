@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ingress.metrics import REQUESTS
-from shared.settings import CONFIG_VARIABLE
-from shared.topics import BULK, EVENTS, MESSAGES
+from hookline_ingress.metrics import REQUESTS
+from hookline_shared.settings import CONFIG_VARIABLE
+from hookline_shared.topics import BULK, EVENTS, MESSAGES
 from tests.support.kinds import message, message_status, unknown
 from tests.support.local_ingress import ingress_settings, running_ingress
 from tests.support.replies import assert_accepted

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 import aiohttp
 import pytest
 
-from ingress.spool import SpoolError
+from hookline_ingress.spool import SpoolError
 from tests.support.ingress_client import IngressClient
 from tests.support.kinds import message
 from tests.support.local_ingress import LocalIngress, ingress_settings, listening_ingress, running_ingress

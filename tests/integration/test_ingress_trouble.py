@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from shared import keys
-from shared.errors import LayoutMismatchError
-from shared.event import Event
+from hookline_shared import keys
+from hookline_shared.errors import LayoutMismatchError
+from hookline_shared.event import Event
 from tests.support.ingress_client import Reply
 from tests.support.kinds import message, message_status
 from tests.support.local_ingress import LocalIngress, ingress_settings, listening_ingress, running_ingress

@@ -2,10 +2,10 @@
 
 import redis
 
-from shared import keys
-from shared.broker.connection import RedisConnectionManager
-from shared.broker.inspect import Backlog, backlogs, partitions_in_use
-from shared.topics import CALLS, MESSAGES, STATUSES
+from hookline_shared import keys
+from hookline_shared.broker.connection import RedisConnectionManager
+from hookline_shared.broker.inspect import Backlog, backlogs, partitions_in_use
+from hookline_shared.topics import CALLS, MESSAGES, STATUSES
 
 
 async def test_backlog_is_summed_over_partitions(broker: RedisConnectionManager, redis_client: "redis.Redis") -> None:

@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from processor.ledger.engine import make_engine
-from processor.ledger.removal import count_older, forget, purge
-from processor.ledger.retention import DAY_MS, Retention
-from processor.ledger.search import Query, conversation, search, search_statement
-from processor.ledger.store import Store
-from shared.service import Supervisor
+from hookline_processor.ledger.engine import make_engine
+from hookline_processor.ledger.removal import count_older, forget, purge
+from hookline_processor.ledger.retention import DAY_MS, Retention
+from hookline_processor.ledger.search import Query, conversation, search, search_statement
+from hookline_processor.ledger.store import Store
+from hookline_shared.service import Supervisor
 from tests.support.ledger import PERSON, SHOP, START_MS, call, content, ledger_settings, message, rows, settled, status
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
@@ -104,7 +104,7 @@ async def test_conversation(filled: AsyncEngine) -> None:
 
 async def test_purge(filled: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is older goes, batch by batch, with progress; what is not stays."""
-    monkeypatch.setattr("processor.ledger.removal._BATCH", 2)
+    monkeypatch.setattr("hookline_processor.ledger.removal._BATCH", 2)
     before = START_MS + 5000
     assert await count_older(filled, before) == {"events": 4, "messages": 3, "calls": 0}
     seen: list[tuple[str, int]] = []

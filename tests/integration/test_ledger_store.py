@@ -12,13 +12,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from processor.ledger import schema
-from processor.ledger.bodies import Bodies
-from processor.ledger.engine import close, make_engine
-from processor.ledger.errors import DatabaseUnavailableError, RowRefusedError
-from processor.ledger.migrate import configuration, migrate
-from processor.ledger.rows import bare
-from processor.ledger.store import Store
+from hookline_processor.ledger import schema
+from hookline_processor.ledger.bodies import Bodies
+from hookline_processor.ledger.engine import close, make_engine
+from hookline_processor.ledger.errors import DatabaseUnavailableError, RowRefusedError
+from hookline_processor.ledger.migrate import configuration, migrate
+from hookline_processor.ledger.rows import bare
+from hookline_processor.ledger.store import Store
 from tests.support.ledger import PERSON, SHOP, START_MS, call, content, ledger_settings, message, rows, settled, status
 from tests.support.postgres_server import PostgresServer
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import pytest
 import redis
 
-from shared import keys
-from shared.broker.connection import RedisConnectionManager
-from shared.broker.consume import Consumer, DeadLetter, Settlements
-from shared.broker.ledger import FRONT, LedgerEntry, LedgerStreams
-from shared.errors import BrokerUnavailableError, FencedError
-from shared.event import decode
-from shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
+from hookline_shared import keys
+from hookline_shared.broker.connection import RedisConnectionManager
+from hookline_shared.broker.consume import Consumer, DeadLetter, Settlements
+from hookline_shared.broker.ledger import FRONT, LedgerEntry, LedgerStreams
+from hookline_shared.errors import BrokerUnavailableError, FencedError
+from hookline_shared.event import decode
+from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
 from tests.support.feed import PARTITION, Feed, claim, read
 from tests.support.stored import Stored
 

@@ -9,24 +9,24 @@ import redis
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from processor.ledger.bodies import Bodies
-from processor.ledger.engine import make_engine
-from processor.ledger.entry import Settled
-from processor.ledger.errors import DatabaseUnavailableError
-from processor.ledger.migrate import migrate
-from processor.ledger.pool_gauges import show_pool
-from processor.ledger.rows import Rows, rows_of
-from processor.ledger.store import Store
-from processor.ledger.waiting import LedgerBacklog
-from processor.ledger.writer import Limits, Writer
-from shared import keys
-from shared.breaker import Breaker, State
-from shared.broker.connection import RedisConnectionManager
-from shared.broker.ledger import LedgerStreams
-from shared.clock import SystemClock
-from shared.errors import BrokerUnavailableError
-from shared.event import BODY_FIELD, TEXT_FIELDS, text_values
-from shared.service import Supervisor
+from hookline_processor.ledger.bodies import Bodies
+from hookline_processor.ledger.engine import make_engine
+from hookline_processor.ledger.entry import Settled
+from hookline_processor.ledger.errors import DatabaseUnavailableError
+from hookline_processor.ledger.migrate import migrate
+from hookline_processor.ledger.pool_gauges import show_pool
+from hookline_processor.ledger.rows import Rows, rows_of
+from hookline_processor.ledger.store import Store
+from hookline_processor.ledger.waiting import LedgerBacklog
+from hookline_processor.ledger.writer import Limits, Writer
+from hookline_shared import keys
+from hookline_shared.breaker import Breaker, State
+from hookline_shared.broker.connection import RedisConnectionManager
+from hookline_shared.broker.ledger import LedgerStreams
+from hookline_shared.clock import SystemClock
+from hookline_shared.errors import BrokerUnavailableError
+from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, text_values
+from hookline_shared.service import Supervisor
 from tests.support.ledger import content, ledger_settings, message
 from tests.support.logbook import Logbook
 from tests.support.postgres_server import PostgresServer
@@ -138,7 +138,7 @@ async def test_event_of_which_no_rows_can_be_made(
             raise RuntimeError("trap")
         return rows_of(settled, bodies)
 
-    monkeypatch.setattr("processor.ledger.writer.rows_of", fail_once)
+    monkeypatch.setattr("hookline_processor.ledger.writer.rows_of", fail_once)
     for number in range(3):
         put(f"SM{number}", body="trap" if number == 1 else "fine")
     await make(database).pass_once()

@@ -2,12 +2,12 @@
 
 import pytest
 
-from ingress.limiter import LimitExchange, SenderLimit
-from ingress.metrics import LIMITS_SHARED
-from ingress.rates import Rate
-from shared.broker.connection import RedisConnectionManager
-from shared.broker.limits import SharedLimits, Taken
-from shared.errors import BrokerUnavailableError
+from hookline_ingress.limiter import LimitExchange, SenderLimit
+from hookline_ingress.metrics import LIMITS_SHARED
+from hookline_ingress.rates import Rate
+from hookline_shared.broker.connection import RedisConnectionManager
+from hookline_shared.broker.limits import SharedLimits, Taken
+from hookline_shared.errors import BrokerUnavailableError
 from tests.integration.conftest import Connect
 from tests.support.cluster_set import ClusterSet
 from tests.support.logbook import Logbook

@@ -11,12 +11,12 @@ import aiohttp
 import pytest
 from prometheus_client import REGISTRY
 
-from ingress.settings import IngressSettings
-from processor.app import Processor
-from processor.fallback import log_only
-from processor.settings import ProcessorSettings
-from processor.threads import Threads
-from shared.alerts.rules import RULES
+from hookline_ingress.settings import IngressSettings
+from hookline_processor.app import Processor
+from hookline_processor.fallback import log_only
+from hookline_processor.settings import ProcessorSettings
+from hookline_processor.threads import Threads
+from hookline_shared.alerts.rules import RULES
 from tests.support.drain_times import ingress_drain_s, processor_drain_s
 from tests.support.flood_memory import flood_mib
 from tests.support.logbook import Logbook

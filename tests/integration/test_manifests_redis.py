@@ -11,8 +11,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from cli.embedded_redis import _version
-from shared.broker.facts import parse_info, risks
+from hookline_cli.embedded_redis import _version
+from hookline_shared.broker.facts import parse_info, risks
 from tests.support.manifests import K8S, Manifests, Object, pod
 from tests.support.ports import LOOPBACK
 from tests.support.redis_server import RedisServer, server_binary

@@ -7,24 +7,24 @@ from typing import Final
 import pytest
 import redis
 
-from processor.attempt import Attempts
-from processor.destinations import Destinations
-from processor.handlers import Context, Handlers
-from processor.lanes import BODIES
-from processor.partition import Partition, Workshop
-from processor.quarantine import Quarantine
-from processor.retry import RetryPolicy
-from processor.slots import Slots
-from processor.threads import Threads
-from processor.webhook_event import WebhookEvent
-from shared import keys
-from shared.broker.append import Appender
-from shared.broker.connection import RedisConnectionManager
-from shared.broker.consume import CONSUMER, Consumer
-from shared.clock import SystemClock
-from shared.event import BODY_FIELD, TEXT_FIELDS, Event, text_values
-from shared.service import Supervisor
-from shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES, Topic
+from hookline_processor.attempt import Attempts
+from hookline_processor.destinations import Destinations
+from hookline_processor.handlers import Context, Handlers
+from hookline_processor.lanes import BODIES
+from hookline_processor.partition import Partition, Workshop
+from hookline_processor.quarantine import Quarantine
+from hookline_processor.retry import RetryPolicy
+from hookline_processor.slots import Slots
+from hookline_processor.threads import Threads
+from hookline_processor.webhook_event import WebhookEvent
+from hookline_shared import keys
+from hookline_shared.broker.append import Appender
+from hookline_shared.broker.connection import RedisConnectionManager
+from hookline_shared.broker.consume import CONSUMER, Consumer
+from hookline_shared.clock import SystemClock
+from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, Event, text_values
+from hookline_shared.service import Supervisor
+from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES, Topic
 from tests.support.events import event, key_of
 from tests.support.feed import PARTITION, claim
 from tests.support.logbook import Logbook
@@ -188,7 +188,7 @@ async def test_handler_that_outlives_the_shutdown_is_not_suspected(
     bench: Bench, stored: Stored, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though it ignores its cancellation: a graceful stop, time and again, makes no event poison."""
-    monkeypatch.setattr("processor.partition._CANCELLATION_S", 0.01)
+    monkeypatch.setattr("hookline_processor.partition._CANCELLATION_S", 0.01)
     bench.stubborn = True
     bench.open.clear()
     (pending,) = await bench.put(1)
@@ -222,7 +222,7 @@ async def test_entries_pending_under_nobody_are_found(
     bench: Bench, stored: Stored, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after a failover to a replica that lacked something: what is pending and not known here is read now and then."""
-    monkeypatch.setattr("processor.reader._SWEEP_INTERVAL_S", 0)
+    monkeypatch.setattr("hookline_processor.reader._SWEEP_INTERVAL_S", 0)
     partition = await bench.start()
     (first,) = await bench.put(1)
     await until(lambda: bench.begun == [first.id], "it reads")

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared import keys
-from shared.broker.append import Appended, Appender
-from shared.broker.connection import RedisConnectionManager
-from shared.broker.durability import Durability
-from shared.broker.options import RedisOptions
-from shared.broker.url import parse_redis_url
-from shared.topics import MESSAGES, STATUSES
+from hookline_shared import keys
+from hookline_shared.broker.append import Appended, Appender
+from hookline_shared.broker.connection import RedisConnectionManager
+from hookline_shared.broker.durability import Durability
+from hookline_shared.broker.options import RedisOptions
+from hookline_shared.broker.url import parse_redis_url
+from hookline_shared.topics import MESSAGES, STATUSES
 from tests.support.command_log import CommandLog
 from tests.support.crew import LEASE_S, PARTITIONS, URL, Crew, Member
 from tests.support.events import event

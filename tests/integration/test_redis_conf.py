@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from cli.embedded_redis import _version
+from hookline_cli.embedded_redis import _version
 from tests.support.ports import LOOPBACK
 from tests.support.redis_server import RedisServer, server_binary
 

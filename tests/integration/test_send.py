@@ -13,16 +13,16 @@ from typing import Any
 
 import pytest
 
-from cli.sendable import SHORT
-from cli.sendgrid_key import SendGridKey
-from shared.topics import MESSAGES
+from hookline_cli.sendable import SHORT
+from hookline_cli.sendgrid_key import SendGridKey
+from hookline_shared.topics import MESSAGES
 from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress
 from tests.support.stored import Stored
 from tests.support.waiting import PATIENCE_S, until
 from tests.support.webhooks import PUBLIC_URL, TOKEN
 
 _ROOT = Path(__file__).parents[2]
-_COMMAND = "from cli.start import main; main()"
+_COMMAND = "from hookline_cli.start import main; main()"
 
 
 async def send(folder: Path, ingress: LocalIngress | None, *words: str, given: str | bytes = "") -> tuple[int, str, str]:

@@ -2,18 +2,18 @@
 
 import pytest
 
-from processor.lanes import Held
-from processor.retry import Record
-from processor.settle import Settler
-from processor.verdict import Dead, Done, Failure, Reason, Retry
-from shared import keys
-from shared.broker.append import Appender
-from shared.broker.connection import RedisConnectionManager
-from shared.broker.consume import NEW, Consumer
-from shared.clock import SystemClock
-from shared.event import decode
-from shared.service import Supervisor
-from shared.topics import DEFAULT_TOPICS, MESSAGES
+from hookline_processor.lanes import Held
+from hookline_processor.retry import Record
+from hookline_processor.settle import Settler
+from hookline_processor.verdict import Dead, Done, Failure, Reason, Retry
+from hookline_shared import keys
+from hookline_shared.broker.append import Appender
+from hookline_shared.broker.connection import RedisConnectionManager
+from hookline_shared.broker.consume import NEW, Consumer
+from hookline_shared.clock import SystemClock
+from hookline_shared.event import decode
+from hookline_shared.service import Supervisor
+from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES
 from tests.support.events import event, key_of
 from tests.support.feed import claim
 from tests.support.logbook import Logbook

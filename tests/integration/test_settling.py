@@ -3,12 +3,12 @@
 import pytest
 import redis
 
-from shared import keys
-from shared.broker.connection import RedisConnectionManager
-from shared.broker.consume import Consumer, DeadLetter, Settlements
-from shared.errors import BrokerUnavailableError, FencedError, WritesRefusedError
-from shared.event import decode
-from shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
+from hookline_shared import keys
+from hookline_shared.broker.connection import RedisConnectionManager
+from hookline_shared.broker.consume import Consumer, DeadLetter, Settlements
+from hookline_shared.errors import BrokerUnavailableError, FencedError, WritesRefusedError
+from hookline_shared.event import decode
+from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
 from tests.integration.conftest import Connect
 from tests.support.feed import PARTITION, PENDING, Feed, claim, read
 from tests.support.redis_server import RedisServer

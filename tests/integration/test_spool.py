@@ -12,10 +12,10 @@ from typing import Final
 
 import pytest
 
-from ingress.spool import Spool, SpoolError
-from ingress.spool_file import Put, SpoolFile
-from shared.event import Event
-from shared.topics import MESSAGES, STATUSES
+from hookline_ingress.spool import Spool, SpoolError
+from hookline_ingress.spool_file import Put, SpoolFile
+from hookline_shared.event import Event
+from hookline_shared.topics import MESSAGES, STATUSES
 from tests.support.events import event
 from tests.support.full_disk import full_disk
 from tests.support.logbook import Logbook
@@ -196,7 +196,7 @@ async def test_slow_disk_does_not_fill_the_memory(opened: Opener, monkeypatch: p
     goes_on = threading.Event()
     commit = SpoolFile.commit
     monkeypatch.setattr(SpoolFile, "commit", lambda self, puts: goes_on.wait() and commit(self, puts))
-    monkeypatch.setattr("ingress.spool._MOST_UNWRITTEN", MIB)
+    monkeypatch.setattr("hookline_ingress.spool._MOST_UNWRITTEN", MIB)
     puts = [spool.put(MESSAGES, event(key="k", body=b"x" * 100 * KIB)) for _ in range(20)]
     refused = [put for put in puts if put.done()]
     assert len(refused) == 10

@@ -9,19 +9,19 @@ from typing import Any
 
 import pytest
 
-from ingress.drain import Drain
-from ingress.spool import Spool
-from ingress.spool_file import SpoolFile
-from ingress.writer import NotStoredError, Writer
-from ingress.writer import Stored as Outcome
-from shared import keys
-from shared.broker.append import Appender
-from shared.broker.connection import RedisConnectionManager
-from shared.clock import Clock, SystemClock
-from shared.event import Event
-from shared.partitions import partition_of
-from shared.service import Supervisor
-from shared.topics import MESSAGES
+from hookline_ingress.drain import Drain
+from hookline_ingress.spool import Spool
+from hookline_ingress.spool_file import SpoolFile
+from hookline_ingress.writer import NotStoredError, Writer
+from hookline_ingress.writer import Stored as Outcome
+from hookline_shared import keys
+from hookline_shared.broker.append import Appender
+from hookline_shared.broker.connection import RedisConnectionManager
+from hookline_shared.clock import Clock, SystemClock
+from hookline_shared.event import Event
+from hookline_shared.partitions import partition_of
+from hookline_shared.service import Supervisor
+from hookline_shared.topics import MESSAGES
 from tests.integration.conftest import Connect
 from tests.support.events import event, key_of
 from tests.support.fault_proxy import FaultProxy

@@ -1,21 +1,19 @@
 """The systemd units beside the code, and as systemd reads them."""
 
-import importlib.util
 import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from cli.setting_rows import secrets
-from ingress.settings import IngressSettings
-from processor.settings import ProcessorSettings
-from shared.service import EXIT_SETTINGS
-from shared.settings import SharedSettings
+from hookline_cli.setting_rows import secrets
+from hookline_ingress.settings import IngressSettings
+from hookline_processor.settings import ProcessorSettings
+from hookline_shared.service import EXIT_SETTINGS
+from hookline_shared.settings import SharedSettings
 from tests.support.drain_times import ingress_drain_s, processor_drain_s
 from tests.support.flood_memory import flood_mib
 from tests.support.redis_server import RedisServer
@@ -79,12 +77,11 @@ def test_wrong_settings_are_not_tried_again(name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_command_exists(name: str) -> None:
-    """The unit starts the module, with the Python of `make setup`, and waits for a path of the admin port."""
+    """The unit starts the command of an environment of its own, and waits for a path of the admin port."""
     (command,), (wait,) = service(name)["ExecStart"], service(name)["ExecStartPost"]
     program, *arguments = command.split()
-    assert program == f"{service(name)['WorkingDirectory'][0]}/.venv/bin/python"
-    assert arguments == ["-m", name]
-    assert importlib.util.find_spec(f"{name}.__main__")
+    assert program == f"{service(name)['WorkingDirectory'][0]}/.venv/bin/hookline"
+    assert arguments == [name]
     assert wait.endswith("http://127.0.0.1:%i/livez")
 
 
@@ -162,7 +159,7 @@ def analyse(*words: str, path: Path) -> str:
 def copied(folder: Path) -> list[str]:
     """Copy the units to `folder`, with programs that are here; gives an instance of each service, and the target."""
     for file in UNITS.glob("hookline*.*"):
-        text = file.read_text().replace("/opt/hookline/.venv/bin/python", sys.executable).replace("/usr/bin/curl", "/bin/true")
+        text = file.read_text().replace("/opt/hookline/.venv/bin/hookline", "/bin/true").replace("/usr/bin/curl", "/bin/true")
         (folder / file.name).write_text(re.sub("^Documentation=.*$", "", text, flags=re.MULTILINE))
     instances = [f"hookline-{name}@{port}.service" for name, port in (("ingress", 9080), ("processor", 9081))]
     return [f"{folder}/{name}" for name in (*instances, "hookline.target")]

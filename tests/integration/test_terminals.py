@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 import redis
 
-from cli.exit_codes import INTERRUPTED, USAGE
+from hookline_cli.exit_codes import INTERRUPTED, USAGE
 from tests.support.letters import bury
 from tests.support.ports import free_port
 from tests.support.stored import Stored
 from tests.support.waiting import PATIENCE_S
 
 _ROOT = Path(__file__).parents[2]
-_HOOKLINE = "from cli.start import main; main()"
+_HOOKLINE = "from hookline_cli.start import main; main()"
 _AGAIN_S = 1.0
 _INTERRUPTED_EARLY = (
     "import sys, signal\n"

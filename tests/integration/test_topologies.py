@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import trustme
 
-from shared import keys
-from shared.broker.append import Appended, Appender
-from shared.broker.connection import RedisConnectionManager
-from shared.broker.limits import SharedLimits, Taken
-from shared.errors import BrokerUnavailableError
-from shared.topics import MESSAGES
+from hookline_shared import keys
+from hookline_shared.broker.append import Appended, Appender
+from hookline_shared.broker.connection import RedisConnectionManager
+from hookline_shared.broker.limits import SharedLimits, Taken
+from hookline_shared.errors import BrokerUnavailableError
+from hookline_shared.topics import MESSAGES
 from tests.integration.conftest import Connect
 from tests.support.cluster_set import ClusterSet
 from tests.support.events import event, key_of

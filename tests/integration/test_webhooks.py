@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from shared.event import Event
-from shared.forms import parse_form
-from shared.topics import MESSAGES, STATUSES
+from hookline_shared.event import Event
+from hookline_shared.forms import parse_form
+from hookline_shared.topics import MESSAGES, STATUSES
 from tests.support.ingress_client import raw_exchange, raw_request
 from tests.support.kinds import (
     ACCOUNT,

@@ -5,15 +5,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from ingress.writer import NotStoredError, Writer
-from ingress.writer import Stored as Outcome
-from shared.broker.append import Appended, Appender
-from shared.broker.connection import RedisConnectionManager
-from shared.clock import SystemClock
-from shared.errors import BrokerUnavailableError
-from shared.event import Event
-from shared.service import Supervisor
-from shared.topics import MESSAGES
+from hookline_ingress.writer import NotStoredError, Writer
+from hookline_ingress.writer import Stored as Outcome
+from hookline_shared.broker.append import Appended, Appender
+from hookline_shared.broker.connection import RedisConnectionManager
+from hookline_shared.clock import SystemClock
+from hookline_shared.errors import BrokerUnavailableError
+from hookline_shared.event import Event
+from hookline_shared.service import Supervisor
+from hookline_shared.topics import MESSAGES
 from tests.integration.conftest import Connect
 from tests.support.events import event
 from tests.support.logbook import Logbook

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from shared import topics
+from hookline_shared import topics
 from tests.support.kinds import (
     ACCOUNT,
     RECIPIENT,

@@ -12,8 +12,8 @@ from typing import IO, Any, NamedTuple
 import msgspec
 from typer.testing import CliRunner
 
-from cli.main import app
-from shared.errors import HooklineError
+from hookline_cli.main import app
+from hookline_shared.errors import HooklineError
 from tests.support.waiting import PATIENCE_S
 
 _ROOT = Path(__file__).parents[2]
@@ -52,7 +52,7 @@ class Command:
     def started(self, *words: str) -> Iterator["subprocess.Popen[str]"]:
         """Give the running process; it is killed if it still runs in the end."""
         process = subprocess.Popen(
-            [sys.executable, "-c", "from cli.start import main; main()", *words],
+            [sys.executable, "-c", "from hookline_cli.start import main; main()", *words],
             cwd=self._folder,
             env=self._environment,
             stdin=subprocess.DEVNULL,

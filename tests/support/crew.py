@@ -1,4 +1,4 @@
-"""Several processors at once, in one process, each as `processor.app` puts it together, and what their handlers do.
+"""Several processors at once, in one process, each as `hookline_processor.app` puts it together, and what their handlers do.
 
 Handlers do what the event's script says, a letter for each attempt, whoever makes it:
 
@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 from unittest.mock import patch
 
-from processor.app import Processor
-from processor.handlers import Context, Handlers
-from processor.settings import ProcessorSettings
-from processor.threads import Threads
-from processor.verdict import Reject, RetryLater
-from processor.webhook_event import WebhookEvent
-from shared.service import Supervisor
+from hookline_processor.app import Processor
+from hookline_processor.handlers import Context, Handlers
+from hookline_processor.settings import ProcessorSettings
+from hookline_processor.threads import Threads
+from hookline_processor.verdict import Reject, RetryLater
+from hookline_processor.webhook_event import WebhookEvent
+from hookline_shared.service import Supervisor
 from tests.support.logbook import Logbook
 from tests.support.own_loop import OwnClock, OwnLoop
 
@@ -184,7 +184,7 @@ def build(name: str, handlers: Handlers, clock: OwnClock, logbook: Logbook) -> P
     """Put a processor together as the service does, but for its name, its admin port, and a lease too short to be allowed."""
     settings = ProcessorSettings.model_validate(_SETTINGS).model_copy(update={"lease_s": LEASE_S})
     parts: dict[str, Any] = {"Admin": _Nothing, "Watchdog": _Nothing, "token_hex": lambda _size: name}
-    with patch.multiple("processor.app", **parts):
+    with patch.multiple("hookline_processor.app", **parts):
         return Processor(settings, handlers, Threads(1), clock, logbook.logger)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from shared.errors import HooklineError
+from hookline_shared.errors import HooklineError
 
 _SOURCES: Final = Path("/etc/apt/sources.list.d")
 _LIBRARIES: Final = ("liblzf1", "libjemalloc2", "libatomic1")

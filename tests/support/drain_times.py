@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from ingress.settings import IngressSettings
-from processor import app as processor_app
-from processor import lifespan, partition
-from processor.ledger import service as ledger
-from processor.settings import ProcessorSettings
-from shared import service
+from hookline_ingress.settings import IngressSettings
+from hookline_processor import app as processor_app
+from hookline_processor import lifespan, partition
+from hookline_processor.ledger import service as ledger
+from hookline_processor.settings import ProcessorSettings
+from hookline_shared import service
 
 _LEASE_QUESTIONS_AT_STOP: Final = 3
 """A round that is under way, leaving, and giving back; each may wait for its answer."""

@@ -2,8 +2,8 @@
 
 from itertools import count, islice
 
-from shared.event import Event, new_event_id
-from shared.partitions import partition_of
+from hookline_shared.event import Event, new_event_id
+from hookline_shared.partitions import partition_of
 from tests.support.stored import PARTITIONS
 
 _number = count(1)

@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from shared import keys
-from shared.broker.append import Appender
-from shared.broker.connection import RedisConnectionManager
-from shared.broker.consume import NEW, Consumer, Entry
-from shared.broker.lease import Claim, Lease, Leases, Want
-from shared.event import Event, decode
-from shared.topics import MESSAGES
+from hookline_shared import keys
+from hookline_shared.broker.append import Appender
+from hookline_shared.broker.connection import RedisConnectionManager
+from hookline_shared.broker.consume import NEW, Consumer, Entry
+from hookline_shared.broker.lease import Claim, Lease, Leases, Want
+from hookline_shared.event import Event, decode
+from hookline_shared.topics import MESSAGES
 from tests.support.events import event, key_of
 from tests.support.stored import PARTITIONS
 

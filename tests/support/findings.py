@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cli.checks.finding import Finding, Level
-from cli.checks.subject import Subject
-from ingress.settings import IngressSettings
-from processor.settings import ProcessorSettings
-from shared.settings import SharedSettings
+from hookline_cli.checks.finding import Finding, Level
+from hookline_cli.checks.subject import Subject
+from hookline_ingress.settings import IngressSettings
+from hookline_processor.settings import ProcessorSettings
+from hookline_shared.settings import SharedSettings
 from tests.support.webhooks import PUBLIC_URL, TOKEN
 
 _REQUIRED = {"PUBLIC_URL": PUBLIC_URL, "TWILIO_AUTH_TOKEN": TOKEN}

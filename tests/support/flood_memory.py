@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from ingress.routes import LARGEST_JSON
-from ingress.settings import IngressSettings
-from ingress.spool_file import MIB
+from hookline_ingress.routes import LARGEST_JSON
+from hookline_ingress.settings import IngressSettings
+from hookline_ingress.spool_file import MIB
 
 OVERHEAD: Final = 1.2
 """What a half-sent body takes at most for each byte of it."""

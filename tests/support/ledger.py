@@ -7,12 +7,12 @@ from urllib.parse import urlencode
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from processor.ledger.bodies import Bodies
-from processor.ledger.entry import Settled
-from processor.ledger.rows import Rows, rows_of
-from processor.ledger.schema import calls, events, messages
-from processor.ledger.settings import LedgerSettings
-from shared.event import Event, new_event_id
+from hookline_processor.ledger.bodies import Bodies
+from hookline_processor.ledger.entry import Settled
+from hookline_processor.ledger.rows import Rows, rows_of
+from hookline_processor.ledger.schema import calls, events, messages
+from hookline_processor.ledger.settings import LedgerSettings
+from hookline_shared.event import Event, new_event_id
 
 START_MS = 1_750_000_000_000
 PERSON, SHOP = "+14155550123", "+18005551212"

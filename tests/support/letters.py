@@ -8,12 +8,12 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import redis
 
-from processor.dead_letter import letter
-from processor.verdict import Dead, Failure, Reason
-from shared import keys
-from shared.event import SCHEMA, TEXT_FIELDS, Event, text_values
-from shared.partitions import partition_of
-from shared.topics import CALLS, CONVERSATIONS, MESSAGES
+from hookline_processor.dead_letter import letter
+from hookline_processor.verdict import Dead, Failure, Reason
+from hookline_shared import keys
+from hookline_shared.event import SCHEMA, TEXT_FIELDS, Event, text_values
+from hookline_shared.partitions import partition_of
+from hookline_shared.topics import CALLS, CONVERSATIONS, MESSAGES
 from tests.support.events import event
 from tests.support.stored import PARTITIONS
 

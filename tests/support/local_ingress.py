@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from ingress.app import Ingress
-from ingress.settings import IngressSettings
-from shared.clock import SystemClock
-from shared.service import Supervisor
+from hookline_ingress.app import Ingress
+from hookline_ingress.settings import IngressSettings
+from hookline_shared.clock import SystemClock
+from hookline_shared.service import Supervisor
 from tests.support.ingress_client import IngressClient
 from tests.support.logbook import Logbook
 from tests.support.ports import LOOPBACK

@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from shared.logs import Logger
+from hookline_shared.logs import Logger
 
 
 class Logbook:

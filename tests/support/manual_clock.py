@@ -30,7 +30,7 @@ class _Alarm:
 
 
 class ManualClock:
-    """A `shared.clock.Clock` on which time passes only in `advance`. Sleepers wake, and calls are made, as they become due."""
+    """A `Clock` on which time passes only in `advance`. Sleepers wake, and calls are made, as they become due."""
 
     def __init__(self, now_ms: int = _START_MS) -> None:
         self._start_ms = now_ms

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any, Final
 from weakref import WeakSet
 
-from shared.clock import SystemClock
+from hookline_shared.clock import SystemClock
 from tests.support.ports import LOOPBACK
 
 _FIRST_TURNS: Final = 10

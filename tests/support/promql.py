@@ -6,9 +6,9 @@ from typing import Any, Final, NamedTuple
 
 from prometheus_client import REGISTRY, Metric
 
-import ingress.metrics  # noqa: F401 - importing them is what registers their metrics
-import processor.ledger.metrics
-import processor.metrics  # noqa: F401
+import hookline_ingress.metrics  # noqa: F401 - importing them is what registers their metrics
+import hookline_processor.ledger.metrics
+import hookline_processor.metrics  # noqa: F401
 
 FROM_SCRAPING: Final = frozenset({"job", "instance"})
 """Labels that Prometheus itself gives to whatever it scrapes."""

@@ -15,7 +15,7 @@ from typing import Final, Self
 
 import redis
 
-from cli.embedded_redis import find_server
+from hookline_cli.embedded_redis import find_server
 from tests.support.ports import LOOPBACK, free_cluster_port, free_port
 from tests.support.waiting import PATIENCE_S
 

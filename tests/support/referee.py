@@ -10,11 +10,11 @@ from typing import Any, Final, NamedTuple
 
 import redis
 
-from processor.retry import NEVER_FAILED, decode_record
-from shared import keys
-from shared.broker.consume import record_name
-from shared.event import Event
-from shared.partitions import partition_of
+from hookline_processor.retry import NEVER_FAILED, decode_record
+from hookline_shared import keys
+from hookline_shared.broker.consume import record_name
+from hookline_shared.event import Event
+from hookline_shared.partitions import partition_of
 from tests.support.command_log import Call
 from tests.support.crew import PARTITIONS, Attempt, Member
 from tests.support.stored import Stored

@@ -1,4 +1,4 @@
-"""`python -m ingress` and `python -m processor` as real child processes."""
+"""`python -m hookline_ingress` and `python -m hookline_processor` as real child processes."""
 
 import asyncio
 import json
@@ -52,12 +52,12 @@ class ServiceProcess:
     @classmethod
     def ingress(cls, settings: Mapping[str, str], folder: Path) -> Self:
         """Give an ingress, not yet started."""
-        return cls(["-m", "ingress"], INGRESS_PORTS, {"INGRESS_HOST": LOOPBACK} | dict(settings), folder)
+        return cls(["-m", "hookline_ingress"], INGRESS_PORTS, {"INGRESS_HOST": LOOPBACK} | dict(settings), folder)
 
     @classmethod
     def processor(cls, settings: Mapping[str, str], folder: Path) -> Self:
         """Give a processor, not yet started."""
-        return cls(["-m", "processor"], PROCESSOR_PORTS, settings, folder)
+        return cls(["-m", "hookline_processor"], PROCESSOR_PORTS, settings, folder)
 
     @property
     def url(self) -> str:

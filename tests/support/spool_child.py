@@ -5,9 +5,9 @@ import sys
 from itertools import count
 from pathlib import Path
 
-from ingress.spool import Spool
-from shared.clock import SystemClock
-from shared.topics import MESSAGES
+from hookline_ingress.spool import Spool
+from hookline_shared.clock import SystemClock
+from hookline_shared.topics import MESSAGES
 from tests.support.events import event
 from tests.support.logbook import Logbook
 

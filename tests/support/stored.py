@@ -4,9 +4,9 @@ from typing import Any
 
 import redis
 
-from shared import keys
-from shared.event import Event, decode
-from shared.topics import DEFAULT_TOPICS
+from hookline_shared import keys
+from hookline_shared.event import Event, decode
+from hookline_shared.topics import DEFAULT_TOPICS
 
 PARTITIONS = 8
 

@@ -3,10 +3,10 @@
 import asyncio
 import sys
 
-from shared.clock import SystemClock
-from shared.errors import HooklineError
-from shared.logs import configure_logs, get_logger
-from shared.service import Supervisor, run
+from hookline_shared.clock import SystemClock
+from hookline_shared.errors import HooklineError
+from hookline_shared.logs import configure_logs, get_logger
+from hookline_shared.service import Supervisor, run
 
 logger = get_logger("tiny")
 

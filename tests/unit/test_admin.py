@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from shared.admin import Admin
-from shared.errors import PortTakenError
-from shared.health import Health
+from hookline_shared.admin import Admin
+from hookline_shared.errors import PortTakenError
+from hookline_shared.health import Health
 from tests.support.ports import LOOPBACK
 
 

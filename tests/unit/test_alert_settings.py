@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from ingress.settings import IngressSettings
-from processor.settings import ProcessorSettings
-from shared.alerts.limits import Level, Limit
-from shared.alerts.rules import RULES
-from shared.errors import SettingsError
-from shared.settings import CONFIG_VARIABLE
+from hookline_ingress.settings import IngressSettings
+from hookline_processor.settings import ProcessorSettings
+from hookline_shared.alerts.limits import Level, Limit
+from hookline_shared.alerts.rules import RULES
+from hookline_shared.errors import SettingsError
+from hookline_shared.settings import CONFIG_VARIABLE
 
 SECRET = "https://hooks.slack.com/services/T000/B000/planted"
 

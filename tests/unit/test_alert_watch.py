@@ -6,12 +6,12 @@ from typing import cast
 import pytest
 from prometheus_client import REGISTRY
 
-from cli.service_alert import ServiceAlert, parse_alert
-from shared.alerts.limits import Limit
-from shared.alerts.measures import Measure
-from shared.alerts.rules import RULES
-from shared.alerts.watch import AlertWatch
-from shared.service import Supervisor
+from hookline_cli.service_alert import ServiceAlert, parse_alert
+from hookline_shared.alerts.limits import Limit
+from hookline_shared.alerts.measures import Measure
+from hookline_shared.alerts.rules import RULES
+from hookline_shared.alerts.watch import AlertWatch
+from hookline_shared.service import Supervisor
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
 

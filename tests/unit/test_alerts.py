@@ -6,11 +6,11 @@ from math import inf
 
 import pytest
 
-from shared.alerts.hysteresis import Alert, Alerts, Change
-from shared.alerts.limits import Level, Limit
-from shared.alerts.rules import RULES
-from shared.alerts.values import Unit, told
-from shared.alerts.words import explained, facts, happened, line, message
+from hookline_shared.alerts.hysteresis import Alert, Alerts, Change
+from hookline_shared.alerts.limits import Level, Limit
+from hookline_shared.alerts.rules import RULES
+from hookline_shared.alerts.values import Unit, told
+from hookline_shared.alerts.words import explained, facts, happened, line, message
 
 START_MS = 1_750_000_000_000
 

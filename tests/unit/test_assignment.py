@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.assignment import assign
+from hookline_processor.assignment import assign
 
 NAMES = st.sampled_from(["a", "b", "c", "d", "e"])
 PRESENT = st.lists(NAMES, unique=True, min_size=1)

@@ -11,20 +11,20 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from processor import Context, Handlers, MessageReceived, Reject, RetryLater, RetryPolicy, WebhookEvent
-from processor.attempt import Attempts
-from processor.lanes import Held
-from processor.retry import Record
-from processor.threads import Threads
-from processor.verdict import Dead, Done, Failure, Reason, Retry, Verdict
-from shared.clock import SystemClock
-from shared.event import Event
-from shared.forms import FORM
-from shared.logs import HANDLED, get_logger
+from hookline import Context, Handlers, MessageReceived, Reject, RetryLater, RetryPolicy, WebhookEvent
+from hookline_processor.attempt import Attempts
+from hookline_processor.lanes import Held
+from hookline_processor.retry import Record
+from hookline_processor.threads import Threads
+from hookline_processor.verdict import Dead, Done, Failure, Reason, Retry, Verdict
+from hookline_shared.clock import SystemClock
+from hookline_shared.event import Event
+from hookline_shared.forms import FORM
+from hookline_shared.logs import HANDLED, get_logger
 from tests.support.manual_clock import ManualClock
 
 if TYPE_CHECKING:
-    from processor.spans import AttemptSpans
+    from hookline_processor.spans import AttemptSpans
 
 
 @pytest.fixture

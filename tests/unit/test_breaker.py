@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 from prometheus_client import REGISTRY
 
-from shared.breaker import Breaker, BreakerOpenError, State, probe_delay
+from hookline_shared.breaker import Breaker, BreakerOpenError, State, probe_delay
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress import catalogue
-from ingress.catalogue import (
+from hookline_ingress import catalogue
+from hookline_ingress.catalogue import (
     CALL_RECEIVED,
     CALL_STATUS,
     EVENT_STREAM,
@@ -22,10 +22,10 @@ from ingress.catalogue import (
     Kind,
     tell,
 )
-from ingress.content import members
-from shared import topics
-from shared.forms import EMPTY, form_of
-from shared.kinds import FAMILIES, SINGLE
+from hookline_ingress.content import members
+from hookline_shared import topics
+from hookline_shared.forms import EMPTY, form_of
+from hookline_shared.kinds import FAMILIES, SINGLE
 from tests.support.catalogue_cases import CASES, Case
 from tests.support.kinds import (
     call,

@@ -6,10 +6,10 @@ import pytest
 from prometheus_client import REGISTRY
 from typer.testing import CliRunner
 
-from cli.main import app
-from cli.metric_advice import ADVICE
-from cli.pages import PAGES, PARTS, metric_rows
-from shared.errors import HooklineError
+from hookline_cli.main import app
+from hookline_cli.metric_advice import ADVICE
+from hookline_cli.pages import PAGES, PARTS, metric_rows
+from hookline_shared.errors import HooklineError
 from tests.support.ports import free_port
 
 _ROOT = Path(__file__).parents[2]

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from cli.config import env_lines
-from cli.setting_rows import secrets, variables
-from ingress.settings import IngressSettings
-from processor.settings import ProcessorSettings
+from hookline_cli.config import env_lines
+from hookline_cli.setting_rows import secrets, variables
+from hookline_ingress.settings import IngressSettings
+from hookline_processor.settings import ProcessorSettings
 from tests.support.drain_times import ingress_drain_s, processor_drain_s
 
 _ROOT = Path(__file__).parents[2]

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from cli.main import app
-from cli.masking import HIDDEN, mask_credentials, mask_pair, mask_url
-from shared.broker.url import parse_redis_url
-from shared.settings import CONFIG_VARIABLE
+from hookline_cli.main import app
+from hookline_cli.masking import HIDDEN, mask_credentials, mask_pair, mask_url
+from hookline_shared.broker.url import parse_redis_url
+from hookline_shared.settings import CONFIG_VARIABLE
 
 ACCOUNT = "AC" + "1" * 32
 SECRET = "planted"

@@ -2,10 +2,10 @@
 
 import pytest
 
-from cli.dead.plan import Order, Plan
-from cli.dead.selection import NotASidError, Selection
-from cli.sids import is_sid, mentions
-from shared.letter import Letter
+from hookline_cli.dead.plan import Order, Plan
+from hookline_cli.dead.selection import NotASidError, Selection
+from hookline_cli.sids import is_sid, mentions
+from hookline_shared.letter import Letter
 from tests.support.letters import SORTS, deaths
 
 SID = "SM" + "0123456789abcdef" * 2

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from processor.destinations import Destinations
-from processor.lanes import Held, Lane
-from processor.retry import NEVER_FAILED, Record
-from processor.verdict import Dead, Done, Failure, Reason, Retry, Verdict
-from shared.event import Event
+from hookline_processor.destinations import Destinations
+from hookline_processor.lanes import Held, Lane
+from hookline_processor.retry import NEVER_FAILED, Record
+from hookline_processor.verdict import Dead, Done, Failure, Reason, Retry, Verdict
+from hookline_shared.event import Event
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from shared.alerts.disk import Disk
+from hookline_shared.alerts.disk import Disk
 
 _PATIENCE_S = 10.0
 

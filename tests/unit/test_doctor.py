@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli.addresses import is_loopback, is_public
-from cli.checks.finding import Level
-from cli.checks.settings import check_settings
-from cli.checks.spool_disk import file_system
-from cli.checks.subject import Subject
-from cli.main import app
-from cli.workspace import Facts, Workspace
-from shared.settings import CONFIG_VARIABLE
+from hookline_cli.addresses import is_loopback, is_public
+from hookline_cli.checks.finding import Level
+from hookline_cli.checks.settings import check_settings
+from hookline_cli.checks.spool_disk import file_system
+from hookline_cli.checks.subject import Subject
+from hookline_cli.main import app
+from hookline_cli.workspace import Facts, Workspace
+from hookline_shared.settings import CONFIG_VARIABLE
 from tests.support.findings import subject, the_wrong, wrongs
 from tests.support.ports import free_port
 from tests.support.webhooks import PUBLIC_URL, TOKEN

@@ -8,14 +8,14 @@ from typing import Final
 import pytest
 from prometheus_client import REGISTRY
 
-from cli.setting_rows import secrets
-from ingress.settings import IngressSettings
-from processor.settings import ProcessorSettings
+from hookline_cli.setting_rows import secrets
+from hookline_ingress.settings import IngressSettings
+from hookline_processor.settings import ProcessorSettings
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 SETTING: Final = re.compile(r"(?<![\w/])((?:HOOKLINE|INGRESS|PROCESSOR|REDIS|DATABASE|LEDGER|TWILIO)_[A-Z_]*[A-Z])\b(?!\.)")
-METRIC: Final = re.compile(r"\bhookline_[a-z_]+[a-z]\b(?!:)")
+METRIC: Final = re.compile(r"\bhookline_(?!(?:cli|ingress|processor|shared)\b[./`])[a-z_]+[a-z]\b(?!:)")
 SERIES: Final = re.compile(r"_(total|bucket|sum|count)$")
 """What a metric's series have behind its name."""
 ELSEWHERE: Final = {
@@ -53,7 +53,7 @@ def test_settings_exist(page: Path) -> None:
 @each_page
 def test_metrics_exist(page: Path) -> None:
     """Every metric that is named is one."""
-    for module in ("ingress.app", "processor.app", "processor.ledger.service"):
+    for module in ("hookline_ingress.app", "hookline_processor.app", "hookline_processor.ledger.service"):
         import_module(module)  # its metrics come along
     known = {metric.name for metric in REGISTRY.collect()}
     named = {SERIES.sub("", name) for name in METRIC.findall(page.read_text())}

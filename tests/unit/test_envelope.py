@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import UndecodableError
-from shared.event import BODY_FIELD, TEXT_FIELDS, Event, decode, new_event_id, text_values
+from hookline_shared.errors import UndecodableError
+from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, Event, decode, new_event_id, text_values
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 events = st.builds(

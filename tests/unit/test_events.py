@@ -9,13 +9,13 @@ from urllib.parse import urlencode
 
 import pytest
 
-import processor
-from processor import MessageReceived, WebhookEvent
-from processor.events import StreamEvent, typed
-from processor.webhook_event import Number, Text
-from shared.event import Event
-from shared.forms import FORM
-from shared.kinds import FAMILIES, SINGLE
+import hookline
+from hookline import MessageReceived, WebhookEvent
+from hookline_processor.events import StreamEvent, typed
+from hookline_processor.webhook_event import Number, Text
+from hookline_shared.event import Event
+from hookline_shared.forms import FORM
+from hookline_shared.kinds import FAMILIES, SINGLE
 from tests.support.kinds import (
     call,
     call_status,
@@ -270,4 +270,4 @@ def test_documented_attributes_exist() -> None:
     assert {name for name, _ in rows} == {row.name for row in ROWS} | {"WebhookEvent"}
     for name, described in rows:
         attributes = re.findall(r"`([a-z_]+)`", described)
-        assert [attribute for attribute in attributes if not hasattr(getattr(processor, name), attribute)] == []
+        assert [attribute for attribute in attributes if not hasattr(getattr(hookline, name), attribute)] == []

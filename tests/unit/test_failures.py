@@ -5,8 +5,14 @@ from redis._parsers.base import BaseParser
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from shared.broker.failures import code_of, is_elsewhere, translate
-from shared.errors import BrokerUnavailableError, CommandRefusedError, GroupMissingError, HooklineError, WritesRefusedError
+from hookline_shared.broker.failures import code_of, is_elsewhere, translate
+from hookline_shared.errors import (
+    BrokerUnavailableError,
+    CommandRefusedError,
+    GroupMissingError,
+    HooklineError,
+    WritesRefusedError,
+)
 
 SCRIPT = "ERR Error running script (call to f_a): @user_script:31: @user_script: 31: "
 

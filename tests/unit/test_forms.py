@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.forms import MAX_FIELDS, parse_form
+from hookline_shared.forms import MAX_FIELDS, parse_form
 
 Pairs = list[tuple[str, str]]
 

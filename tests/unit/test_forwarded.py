@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from ingress.forwarded import Proxies, parse_networks
-from ingress.request import Request
-from ingress.signature import SIGNATURE, Claim, Keyring, parse_secrets
-from shared.forms import EMPTY
+from hookline_ingress.forwarded import Proxies, parse_networks
+from hookline_ingress.request import Request
+from hookline_ingress.signature import SIGNATURE, Claim, Keyring, parse_secrets
+from hookline_shared.forms import EMPTY
 from tests.support.webhooks import TOKEN, sign
 
 PROXY, INNER, STRANGER, CLIENT = "10.0.0.1", "10.0.0.2", "203.0.113.9", "198.51.100.7"

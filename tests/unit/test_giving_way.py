@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from processor.ledger.giving_way import give_way
+from hookline_processor.ledger.giving_way import give_way
 from tests.support.manual_clock import ManualClock
 
 

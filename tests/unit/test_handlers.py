@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from processor import Context, Handlers, MessageReceived
-from processor.handlers import HandlersError, load
+from hookline import Context, Handlers, MessageReceived
+from hookline_processor.handlers import HandlersError, load
 
 
 async def on_message(event: MessageReceived, context: Context) -> None: ...

@@ -1,9 +1,9 @@
 """What `hookline tail` makes of what it sees."""
 
-from cli.happenings import Happening, Happenings
-from shared.broker.follow import Arrival, Place
-from shared.event import Event
-from shared.letter import Letter
+from hookline_cli.happenings import Happening, Happenings
+from hookline_shared.broker.follow import Arrival, Place
+from hookline_shared.event import Event
+from hookline_shared.letter import Letter
 from tests.support.letters import deaths
 
 

@@ -9,10 +9,10 @@ from types import ModuleType
 
 import pytest
 
-from ingress.settings import IngressSettings
-from processor.settings import ProcessorSettings
-from shared.admin import Admin
-from shared.health import Health
+from hookline_ingress.settings import IngressSettings
+from hookline_processor.settings import ProcessorSettings
+from hookline_shared.admin import Admin
+from hookline_shared.health import Health
 
 _ROOT = Path(__file__).parents[2]
 _DEPLOY = _ROOT / "deploy"
@@ -69,8 +69,8 @@ def test_nothing_but_what_is_named_gets_into_the_image() -> None:
 @pytest.mark.parametrize(
     ("command", "service"),
     [
-        (b"python\0-m\0ingress\0", "ingress"),
-        (b"/opt/hookline/bin/python\0-m\0processor\0", "processor"),
+        (b"/opt/hookline/bin/python\0/opt/hookline/bin/hookline\0ingress\0", "ingress"),
+        (b"/opt/hookline/bin/python\0-m\0hookline_processor\0", "processor"),
         (b"hookline\0ledger\0migrate\0", None),
     ],
 )

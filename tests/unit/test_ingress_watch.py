@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from ingress.metrics import REQUEST_SECONDS, REQUESTS, SIGNERS
-from ingress.watch import measures
-from shared.alerts.rules import RULES
-from shared.alerts.watch import AlertWatch
-from shared.loop_lag import LoopLag
-from shared.metrics import REDIS_OPERATION_SECONDS
+from hookline_ingress.metrics import REQUEST_SECONDS, REQUESTS, SIGNERS
+from hookline_ingress.watch import measures
+from hookline_shared.alerts.rules import RULES
+from hookline_shared.alerts.watch import AlertWatch
+from hookline_shared.loop_lag import LoopLag
+from hookline_shared.metrics import REDIS_OPERATION_SECONDS
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
 from tests.support.own_gauges import own_gauges

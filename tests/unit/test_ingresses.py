@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.ingresses import check_left_over, plan, spool_of
-from cli.part import UpError
-from ingress.settings import IngressSettings
-from ingress.spool_file import Put, SpoolFile
+from hookline_cli.ingresses import check_left_over, plan, spool_of
+from hookline_cli.part import UpError
+from hookline_ingress.settings import IngressSettings
+from hookline_ingress.spool_file import Put, SpoolFile
 from tests.support.events import event
 
 _PROCESSOR = 9081

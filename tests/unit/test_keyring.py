@@ -1,7 +1,7 @@
 """Which secrets and URLs a request is verified against."""
 
-from ingress.signature import SIGNATURE, Claim, Keyring, Secret, parse_secrets
-from shared.forms import form_of
+from hookline_ingress.signature import SIGNATURE, Claim, Keyring, Secret, parse_secrets
+from hookline_shared.forms import form_of
 from tests.support.webhooks import sign
 
 URL = "https://h.example.com"

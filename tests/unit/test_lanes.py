@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.lanes import BODIES, Held, Lane, Lanes
-from processor.retry import Record
-from shared.event import Event
-from shared.topics import MESSAGES, STATUSES
+from hookline_processor.lanes import BODIES, Held, Lane, Lanes
+from hookline_processor.retry import Record
+from hookline_shared.event import Event
+from hookline_shared.topics import MESSAGES, STATUSES
 
 
 class Desk:

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.dead_letter import letter
-from processor.ledger.addresses import normalised
-from processor.ledger.bodies import Bodies
-from processor.ledger.entry import UNDECODABLE, read_entry
-from processor.ledger.ranks import call_rank, message_rank
-from processor.ledger.rows import rows_of
-from processor.ledger.url import parse_database_url
-from processor.verdict import Dead, Failure, Reason
-from shared.broker.ledger import LedgerEntry
-from shared.event import BODY_FIELD, TEXT_FIELDS, text_values
+from hookline_processor.dead_letter import letter
+from hookline_processor.ledger.addresses import normalised
+from hookline_processor.ledger.bodies import Bodies
+from hookline_processor.ledger.entry import UNDECODABLE, read_entry
+from hookline_processor.ledger.ranks import call_rank, message_rank
+from hookline_processor.ledger.rows import rows_of
+from hookline_processor.ledger.url import parse_database_url
+from hookline_processor.verdict import Dead, Failure, Reason
+from hookline_shared.broker.ledger import LedgerEntry
+from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, text_values
 from tests.support.ledger import PERSON, SHOP, message, settled, status
 
 JSON = "application/json"
@@ -80,7 +80,7 @@ def test_wrong_url_is_told(url: str, told: str) -> None:
 
 def test_missing_driver_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever lacks the driver is told what to install."""
-    monkeypatch.setattr("processor.ledger.url.find_spec", lambda name: None if name == "asyncpg" else object())
+    monkeypatch.setattr("hookline_processor.ledger.url.find_spec", lambda name: None if name == "asyncpg" else object())
     with pytest.raises(ValueError, match=r"asyncpg is not installed: run pip install 'hookline\[postgres\]'"):
         parse_database_url("postgresql://host/ledger")
 
@@ -199,7 +199,7 @@ def test_direction() -> None:
 def test_who_has_no_database_loads_nothing_of_it() -> None:
     """Neither the processor nor the command line loads SQLAlchemy, a driver or Alembic before there is a DATABASE_URL."""
     code = (
-        "import sys, processor.app, processor.main, cli.main\n"
+        "import sys, hookline_processor.app, hookline_processor.main, hookline_cli.main\n"
         "print([name for name in ('sqlalchemy', 'alembic', 'asyncpg', 'aiosqlite') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

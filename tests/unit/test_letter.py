@@ -2,11 +2,11 @@
 
 import pytest
 
-from processor.dead_letter import letter
-from processor.verdict import Dead, Failure, Reason
-from shared.errors import HooklineError
-from shared.event import Past, past_of
-from shared.letter import Letter, LetterId
+from hookline_processor.dead_letter import letter
+from hookline_processor.verdict import Dead, Failure, Reason
+from hookline_shared.errors import HooklineError
+from hookline_shared.event import Past, past_of
+from hookline_shared.letter import Letter, LetterId
 from tests.support.events import event
 from tests.support.letters import fields_of
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from processor import Handlers
-from processor.handlers import HandlersError
-from processor.lifespan import HookError, Lifespan
-from shared.clock import SystemClock
+from hookline import Handlers
+from hookline_processor.handlers import HandlersError
+from hookline_processor.lifespan import HookError, Lifespan
+from hookline_shared.clock import SystemClock
 from tests.support.logbook import Logbook
 
 State = dict[str, Any]

@@ -2,12 +2,12 @@
 
 import pytest
 
-from ingress.limiter import MOST_KEYS, AddressLimit, LimitExchange, SenderLimit
-from ingress.metrics import LIMITS_SHARED
-from ingress.rates import Meters, Rate
-from shared.broker.limits import SharedLimits, Taken
-from shared.errors import BrokerUnavailableError, CommandRefusedError
-from shared.service import Supervisor
+from hookline_ingress.limiter import MOST_KEYS, AddressLimit, LimitExchange, SenderLimit
+from hookline_ingress.metrics import LIMITS_SHARED
+from hookline_ingress.rates import Meters, Rate
+from hookline_shared.broker.limits import SharedLimits, Taken
+from hookline_shared.errors import BrokerUnavailableError, CommandRefusedError
+from hookline_shared.service import Supervisor
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
 

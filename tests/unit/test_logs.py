@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from shared.logs import HANDLED, Redactor, configure_logs, get_logger
+from hookline_shared.logs import HANDLED, Redactor, configure_logs, get_logger
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 PASSWORD = "pa55word"

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from shared.clock import Clock, SystemClock
+from hookline_shared.clock import Clock, SystemClock
 from tests.support.manual_clock import ManualClock
 
 

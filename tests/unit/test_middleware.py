@@ -8,14 +8,14 @@ from contextvars import ContextVar
 import pytest
 from structlog.testing import capture_logs
 
-from processor import CallNext, Context, Handlers, MessageReceived, Reject, RetryPolicy, WebhookEvent
-from processor.attempt import Attempts
-from processor.handlers import HandlersError
-from processor.lanes import Held
-from processor.threads import Threads
-from processor.verdict import Dead, Done, Reason, Retry, Verdict
-from shared.clock import Clock, SystemClock
-from shared.logs import get_logger
+from hookline import CallNext, Context, Handlers, MessageReceived, Reject, RetryPolicy, WebhookEvent
+from hookline_processor.attempt import Attempts
+from hookline_processor.handlers import HandlersError
+from hookline_processor.lanes import Held
+from hookline_processor.threads import Threads
+from hookline_processor.verdict import Dead, Done, Reason, Retry, Verdict
+from hookline_shared.clock import Clock, SystemClock
+from hookline_shared.logs import get_logger
 from tests.support.events import event as new_event
 from tests.support.manual_clock import ManualClock
 

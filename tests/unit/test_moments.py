@@ -3,7 +3,7 @@
 import pytest
 import typer
 
-from cli.moments import moment
+from hookline_cli.moments import moment
 
 _NOW = 1_750_000_000_000
 

@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from examples.order_bot import Orders, handlers, read, total
-from processor.testing import Dead, Done, Reason, Retry, deliver, make_event, started
+from hookline.testing import Dead, Done, Reason, Retry, deliver, make_event, started
 
 
 class Twilio:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import keys
-from shared.partitions import partition_of
+from hookline_shared import keys
+from hookline_shared.partitions import partition_of
 
 KEYS_OF_A_PARTITION: list[tuple[Callable[..., str], tuple[str | int, ...]]] = [
     (keys.topic, ("messages",)),

@@ -5,15 +5,15 @@ from typing import Any, cast
 
 import pytest
 
-from processor.backlog import BacklogGauges
-from processor.metrics import BODIES_GONE, FAILED_ATTEMPTS, GROUPS_RECREATED, HANDLER_SECONDS
-from processor.slots import Slots
-from processor.watch import Watched, measures
-from shared.alerts.rules import RULES
-from shared.alerts.watch import AlertWatch
-from shared.broker.inspect import Backlog
-from shared.metrics import EVENTS
-from shared.topics import MESSAGES, Topic
+from hookline_processor.backlog import BacklogGauges
+from hookline_processor.metrics import BODIES_GONE, FAILED_ATTEMPTS, GROUPS_RECREATED, HANDLER_SECONDS
+from hookline_processor.slots import Slots
+from hookline_processor.watch import Watched, measures
+from hookline_shared.alerts.rules import RULES
+from hookline_shared.alerts.watch import AlertWatch
+from hookline_shared.broker.inspect import Backlog
+from hookline_shared.metrics import EVENTS
+from hookline_shared.topics import MESSAGES, Topic
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
 from tests.support.own_gauges import own_gauges

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from shared.alerts.rules import RULES
+from hookline_shared.alerts.rules import RULES
 from tests.support.promql import asked, groups_by, mistakes, recorded, shown_by_services
 from tests.support.rules import RULE_TESTS, alerts, every_rule, recordings
 

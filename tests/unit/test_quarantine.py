@@ -2,8 +2,8 @@
 
 import pytest
 
-from processor.lanes import Lane
-from processor.quarantine import Quarantine
+from hookline_processor.lanes import Lane
+from hookline_processor.quarantine import Quarantine
 from tests.support.manual_clock import ManualClock
 
 

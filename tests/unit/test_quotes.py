@@ -5,7 +5,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from shared.quotes import HIDDEN, hide
+from hookline_shared.quotes import HIDDEN, hide
 
 BODY = 'Könnten Sie mir bitte "zwei" Karten schicken?\nIt\'s for Zoë & me 🙂'
 NUMBER = "+14155550123"

@@ -10,10 +10,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler
 from opentelemetry.trace import format_trace_id
 
-from ingress.forwarded import Proxies, parse_networks
-from ingress.request import Reply, Request
-from ingress.spans import RequestSpans
-from shared.telemetry import LinkBased
+from hookline_ingress.forwarded import Proxies, parse_networks
+from hookline_ingress.request import Reply, Request
+from hookline_ingress.spans import RequestSpans
+from hookline_shared.telemetry import LinkBased
 from tests.support.manual_clock import ManualClock
 
 PROXY, STRANGER = "10.0.0.7", "203.0.113.9"
@@ -33,7 +33,7 @@ def kept(sampler: Sampler, monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemory
     kept = InMemorySpanExporter()
     provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(kept))
-    monkeypatch.setattr("ingress.spans.get_tracer", lambda: provider.get_tracer("test"))
+    monkeypatch.setattr("hookline_ingress.spans.get_tracer", lambda: provider.get_tracer("test"))
     yield kept
     provider.shutdown()
 

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from processor.retry import NEVER_FAILED, Record, RetryPolicy, decode_record, encode_record
-from processor.verdict import Dead, Reason, Retry, RetryLater, judge, poisoned
+from hookline_processor.retry import NEVER_FAILED, Record, RetryPolicy, decode_record, encode_record
+from hookline_processor.verdict import Dead, Reason, Retry, RetryLater, judge, poisoned
 
 NOW = 1_000_000
 

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from ingress.catalogue import CALL_RECEIVED, EVENT_STREAM, MESSAGE_RECEIVED, MESSAGE_STATUS, STUDIO
-from ingress.rates import Rate
-from ingress.replies import EMPTY_TWIML, NO_CONTENT
-from ingress.request import Reply
-from ingress.routes import LARGEST_JSON, PATHS, Routes
-from ingress.settings import IngressSettings
-from ingress.signature import Keyring, parse_secrets
-from shared.errors import SettingsError
-from shared.settings import CONFIG_VARIABLE
-from shared.topics import BULK, CALLS
+from hookline_ingress.catalogue import CALL_RECEIVED, EVENT_STREAM, MESSAGE_RECEIVED, MESSAGE_STATUS, STUDIO
+from hookline_ingress.rates import Rate
+from hookline_ingress.replies import EMPTY_TWIML, NO_CONTENT
+from hookline_ingress.request import Reply
+from hookline_ingress.routes import LARGEST_JSON, PATHS, Routes
+from hookline_ingress.settings import IngressSettings
+from hookline_ingress.signature import Keyring, parse_secrets
+from hookline_shared.errors import SettingsError
+from hookline_shared.settings import CONFIG_VARIABLE
+from hookline_shared.topics import BULK, CALLS
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 GREETING = "<Response><Say>Hello</Say></Response>"

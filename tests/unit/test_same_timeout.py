@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import pytest
 
-from processor.deadlines import Deadlines
-from processor.handlers import Handler
-from processor.webhook_event import WebhookEvent
+from hookline_processor.deadlines import Deadlines
+from hookline_processor.handlers import Handler
+from hookline_processor.webhook_event import WebhookEvent
 from tests.support.events import event
 from tests.support.manual_clock import ManualClock
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli.main import app
-from cli.setting_rows import secrets
-from ingress.settings import IngressSettings
-from processor.settings import ProcessorSettings
-from shared.errors import SettingsError
+from hookline_cli.main import app
+from hookline_cli.setting_rows import secrets
+from hookline_ingress.settings import IngressSettings
+from hookline_processor.settings import ProcessorSettings
+from hookline_shared.errors import SettingsError
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 

@@ -6,17 +6,17 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from cli.dead.group import DeadCommands
-from cli.ledger import app as ledger
-from cli.main import Commands, app
-from cli.sendable import SHORT, Recipe, UnknownKindError, find, names, numbers
-from cli.target import target_of
-from cli.volley import NO_ANSWER, Outcome
-from cli.volley_view import summary
-from cli.workspace import Facts
-from ingress import catalogue
-from ingress.routes import PATHS
-from shared.kinds import SINGLE
+from hookline_cli.dead.group import DeadCommands
+from hookline_cli.ledger import app as ledger
+from hookline_cli.main import Commands, app
+from hookline_cli.sendable import SHORT, Recipe, UnknownKindError, find, names, numbers
+from hookline_cli.target import target_of
+from hookline_cli.volley import NO_ANSWER, Outcome
+from hookline_cli.volley_view import summary
+from hookline_cli.workspace import Facts
+from hookline_ingress import catalogue
+from hookline_ingress.routes import PATHS
+from hookline_shared.kinds import SINGLE
 
 PUBLIC = "https://hooks.example.com/prefix"
 LOCAL = "http://127.0.0.1:8080"

@@ -3,10 +3,10 @@
 import pytest
 from redis.exceptions import ResponseError
 
-from shared.broker.durability import Durability
-from shared.broker.facts import Features, ServerFacts, obstacle, parse_info, risks
-from shared.broker.url import Topology
-from shared.errors import BrokerUnavailableError
+from hookline_shared.broker.durability import Durability
+from hookline_shared.broker.facts import Features, ServerFacts, obstacle, parse_info, risks
+from hookline_shared.broker.url import Topology
+from hookline_shared.errors import BrokerUnavailableError
 
 PLAIN, NEWER = Features(waitaof=False), Features(waitaof=True)
 ALL = set(Topology)

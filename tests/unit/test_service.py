@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import HooklineError, TaskDiedError
-from shared.service import EXIT_FAILED, EXIT_OK, Supervisor
+from hookline_shared.errors import HooklineError, TaskDiedError
+from hookline_shared.service import EXIT_FAILED, EXIT_OK, Supervisor
 from tests.support.logbook import Logbook
 from tests.support.service_process import ServiceProcess
 

@@ -1,10 +1,10 @@
 """Combining verdicts into one settlement."""
 
-from processor.lanes import Held
-from processor.retry import Record, encode_record
-from processor.settle import combine
-from processor.verdict import Dead, Done, Failure, Reason, Retry, Verdict
-from shared.event import Event
+from hookline_processor.lanes import Held
+from hookline_processor.retry import Record, encode_record
+from hookline_processor.settle import combine
+from hookline_processor.verdict import Dead, Done, Failure, Reason, Retry, Verdict
+from hookline_shared.event import Event
 
 DEAD = Dead(Reason.REJECTED, Failure("Reject", "no", "tb"), 1, 5)
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from multidict import MultiDict
 from twilio.request_validator import RequestValidator
 
-from ingress.signature import SIGNATURE, Claim, Keyring, compute, parse_secrets, signed_params, with_and_without_port
-from shared.forms import form_of
+from hookline_ingress.signature import SIGNATURE, Claim, Keyring, compute, parse_secrets, signed_params, with_and_without_port
+from hookline_shared.forms import form_of
 
 Pairs = list[tuple[str, str]]
 

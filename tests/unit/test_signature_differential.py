@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict, MultiDict
 from twilio.request_validator import RequestValidator, get_signature_algorithm
 
-from ingress.content import decode
-from ingress.request import Request
-from ingress.settings import IngressSettings
-from ingress.signature import SETTINGS, SIGNATURE, Claim, Keyring, parse_secrets, parse_shared_keys
-from ingress.translate import Provenance, translate
+from hookline_ingress.content import decode
+from hookline_ingress.request import Request
+from hookline_ingress.settings import IngressSettings
+from hookline_ingress.signature import SETTINGS, SIGNATURE, Claim, Keyring, parse_secrets, parse_shared_keys
+from hookline_ingress.translate import Provenance, translate
 from tests.support.kinds import call, call_status, message, message_status, picture_message, unknown, whatsapp_status
 
 Pairs = list[tuple[str, str]]

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.trend import Trend
-from shared.alerts.sliding import Sliding, SlidingEach, proportion, quantile
-from shared.loop_lag import LoopLag
-from shared.timings import FAST_SECONDS, Timing
+from hookline_processor.trend import Trend
+from hookline_shared.alerts.sliding import Sliding, SlidingEach, proportion, quantile
+from hookline_shared.loop_lag import LoopLag
+from hookline_shared.timings import FAST_SECONDS, Timing
 
 
 def test_window_slides() -> None:

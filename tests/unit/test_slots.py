@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.lanes import Lane
-from processor.slots import Slots
-from shared.topics import BULK, CALLS, MESSAGES, STATUSES, Topic
+from hookline_processor.lanes import Lane
+from hookline_processor.slots import Slots
+from hookline_shared.topics import BULK, CALLS, MESSAGES, STATUSES, Topic
 from tests.support.manual_clock import ManualClock
 
 ALIKE = {MESSAGES: Topic(), STATUSES: Topic()}

@@ -9,17 +9,17 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
-from cli.admin_address import AdminAddress, parse_admin, reachable
-from cli.main import app
-from cli.rates import Rate, Rates, measure
-from cli.service_alert import ServiceAlert
-from cli.service_report import ServiceReport, parse
-from cli.situation import RedisState, Situation, TopicState, as_object, owners, spans
-from cli.situation_view import duration, view
-from cli.status import StatusError
-from cli.workspace import Facts, Workspace
-from shared.broker.lease import Lease
-from shared.broker.presence import Presence
+from hookline_cli.admin_address import AdminAddress, parse_admin, reachable
+from hookline_cli.main import app
+from hookline_cli.rates import Rate, Rates, measure
+from hookline_cli.service_alert import ServiceAlert
+from hookline_cli.service_report import ServiceReport, parse
+from hookline_cli.situation import RedisState, Situation, TopicState, as_object, owners, spans
+from hookline_cli.situation_view import duration, view
+from hookline_cli.status import StatusError
+from hookline_cli.workspace import Facts, Workspace
+from hookline_shared.broker.lease import Lease
+from hookline_shared.broker.presence import Presence
 
 _SINCE = "2025-06-15T15:06:40Z"
 HERE = AdminAddress("ingress", "127.0.0.1", 9080)

@@ -13,9 +13,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 
-from shared.logs import HANDLED, Redactor
-from shared.telemetry import Discreet, LinkBased, links_to, remote_context, traceparent_of
-from shared.traceparent import trace_fields
+from hookline_shared.logs import HANDLED, Redactor
+from hookline_shared.telemetry import Discreet, LinkBased, links_to, remote_context, traceparent_of
+from hookline_shared.traceparent import trace_fields
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 SAMPLED, UNSAMPLED = (f"00-{TRACE_ID}-00f067aa0ba902b7-{flags}" for flags in ("01", "00"))
@@ -106,7 +106,7 @@ def test_spans_are_redacted(provider: TracerProvider, kept: InMemorySpanExporter
 
 def test_off_loads_nothing() -> None:
     """Without tracing, OpenTelemetry is not even imported, by us or by what we import; handlers may still do so."""
-    loads = "import sys, ingress.__main__, processor.__main__, processor.app, ingress.app; "
+    loads = "import sys, hookline_ingress.__main__, hookline_processor.__main__, hookline_processor.app, hookline_ingress.app; "
     check = "print([name for name in sys.modules if 'opentelemetry' in name]); import opentelemetry.trace"
     found = subprocess.run([sys.executable, "-c", loads + check], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

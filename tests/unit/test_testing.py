@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from ingress import catalogue
-from processor import (
+from hookline import (
     CallNext,
     Context,
     ConversationEvent,
@@ -17,10 +16,11 @@ from processor import (
     SendGridEvent,
     WebhookEvent,
 )
-from processor.events import typed
-from processor.testing import Dead, Done, HookError, Reason, Retry, deliver, make_event, started
-from shared.forms import parse_form
-from shared.kinds import FAMILIES, SINGLE
+from hookline.testing import Dead, Done, HookError, Reason, Retry, deliver, make_event, started
+from hookline_ingress import catalogue
+from hookline_processor.events import typed
+from hookline_shared.forms import parse_form
+from hookline_shared.kinds import FAMILIES, SINGLE
 
 KINDS = [
     *SINGLE,

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from ingress.settings import IngressSettings
-from processor.settings import ProcessorSettings
-from shared.errors import SettingsError
-from shared.topics import DEFAULT_TOPICS, Topic
+from hookline_ingress.settings import IngressSettings
+from hookline_processor.settings import ProcessorSettings
+from hookline_shared.errors import SettingsError
+from hookline_shared.topics import DEFAULT_TOPICS, Topic
 
 ConfigFile = Callable[[str], Path]
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from multidict import CIMultiDict
 
-from ingress.catalogue import EVENT_STREAM, SENDGRID_EVENT, STUDIO, Kind
-from ingress.content import MAX_ELEMENTS, TooManyElementsError, decode
-from ingress.request import Request
-from ingress.translate import Provenance, Translated, translate
-from shared.event import Event
+from hookline_ingress.catalogue import EVENT_STREAM, SENDGRID_EVENT, STUDIO, Kind
+from hookline_ingress.content import MAX_ELEMENTS, TooManyElementsError, decode
+from hookline_ingress.request import Request
+from hookline_ingress.translate import Provenance, Translated, translate
+from hookline_shared.event import Event
 from tests.support.kinds import ACCOUNT, SENDER, message, unknown
 from tests.support.products import email_event, stream_event
 from tests.support.webhooks import JSON, Twilio, Webhook

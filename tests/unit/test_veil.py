@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from cli.spans import describe_moment, describe_span
-from cli.terminal import one_line, printable
-from cli.veil import Veil
+from hookline_cli.spans import describe_moment, describe_span
+from hookline_cli.terminal import one_line, printable
+from hookline_cli.veil import Veil
 from tests.support.events import event
 
 SID = "SM" + "0" * 32

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from processor.retry import NEVER_FAILED, Record, RetryPolicy, backoff_s, decode_record, encode_record
-from processor.verdict import Dead, Reason, Reject, Retry, RetryLater, judge
+from hookline_processor.retry import NEVER_FAILED, Record, RetryPolicy, backoff_s, decode_record, encode_record
+from hookline_processor.verdict import Dead, Reason, Reject, Retry, RetryLater, judge
 
 NOW = 1_000_000
 POLICY = RetryPolicy(max_attempts=3, base_s=2, max_s=10)

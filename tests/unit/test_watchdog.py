@@ -15,8 +15,8 @@ import structlog
 import uvloop
 from prometheus_client import REGISTRY
 
-from processor import CallNext, Context, Handlers, MessageReceived, WebhookEvent
-from processor.watchdog import Watchdog, find_culprit, is_blocked
+from hookline import CallNext, Context, Handlers, MessageReceived, WebhookEvent
+from hookline_processor.watchdog import Watchdog, find_culprit, is_blocked
 from tests.support.logbook import Logbook
 from tests.support.waiting import PATIENCE_S, until_now
 

@@ -1,0 +1,79 @@
+"""Can the user's handlers be imported? In a process of its own: whatever the module does, doctor goes on."""
+
+import asyncio
+import os
+import signal
+import sys
+from typing import Final
+
+import msgspec
+
+from hookline_cli.checks.finding import Finding, fine, problem, warning
+from hookline_cli.checks.load_handlers import Loaded
+from hookline_cli.checks.subject import Subject
+
+_CHECK: Final = "handlers"
+_TIMEOUT_S: Final = 20.0
+_WILL_NOT: Final = "The processor will not start, so events wait in Redis."
+_LAST_WORDS: Final = 300
+
+
+async def check_handlers(subject: Subject, timeout_s: float = _TIMEOUT_S) -> list[Finding]:
+    """Import them, and see what they handle."""
+    if subject.processor is None:
+        return []
+    location = subject.processor.handlers
+    if location is None:
+        meaning = "Events are logged and settled, and that is all that becomes of them."
+        return [
+            warning(
+                _CHECK, "PROCESSOR_HANDLERS is not set", meaning, "Set it to module:attribute, where your Handlers object is."
+            )
+        ]
+    return [await _load(location, timeout_s)]
+
+
+async def _load(location: str, timeout_s: float) -> Finding:
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)  # what the module started may hold the other end for ever
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "hookline_cli.checks.load_handlers", location, str(writer)),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        pass_fds=[writer],
+        process_group=0,
+    )
+    os.close(writer)
+    try:
+        output, _ = await asyncio.wait_for(process.communicate(), timeout_s)
+    except TimeoutError:
+        os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+        text = f"importing {location} takes longer than {timeout_s:g} s"
+        return problem(
+            _CHECK, text, _WILL_NOT, "Do not wait for anything while the module is imported; use @handlers.on_startup."
+        )
+    else:
+        return _judge(location, _read(reader), process.returncode, output.decode(errors="replace"))
+    finally:
+        os.close(reader)
+
+
+def _read(reader: int) -> bytes:
+    try:
+        return os.read(reader, 1 << 20)
+    except BlockingIOError:
+        return b""
+
+
+def _judge(location: str, answer: bytes, code: int | None, output: str) -> Finding:
+    if not answer:
+        words = " ".join(output.split())[-_LAST_WORDS:]
+        text = f"importing {location} ended the process with code {code}{f': {words}' if words else ''}"
+        return problem(_CHECK, text, _WILL_NOT, "Do not end the process while the module is imported.")
+    loaded = msgspec.json.decode(answer, type=Loaded)
+    if loaded.problem:
+        return problem(_CHECK, loaded.problem, _WILL_NOT, "Mend that; hookline doctor imports it as the processor does.")
+    missing = f"; no handler, so dead letters: {', '.join(loaded.unhandled)}" if loaded.unhandled else ""
+    return fine(_CHECK, f"{location} is imported; handled: {', '.join(loaded.handled) or 'nothing'}{missing}")

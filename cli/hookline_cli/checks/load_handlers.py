@@ -1,0 +1,41 @@
+"""`python -m hookline_cli.checks.load_handlers module:attribute DESCRIPTOR`: import handlers, and write the result there.
+
+What the module prints goes elsewhere, and whatever else it does happens to this process alone.
+"""
+
+import os
+import sys
+
+import msgspec
+
+from hookline_processor.handlers import Handlers, HandlersError, load
+from hookline_shared.kinds import SINGLE
+
+
+class Loaded(msgspec.Struct):
+    """How it went: a `problem`, or which of the kinds that have no family are handled, or ignored on purpose, and which not."""
+
+    problem: str = ""
+    handled: list[str] = []
+    unhandled: list[str] = []
+
+
+def _examine(location: str) -> Loaded:
+    try:
+        handlers = load(location)
+    except HandlersError as error:
+        return Loaded(problem=str(error))
+    handled = [kind for kind in SINGLE if _handles(handlers, kind)]
+    return Loaded(handled=handled, unhandled=[kind for kind in SINGLE if kind not in handled])
+
+
+def _handles(handlers: Handlers, kind: str) -> bool:
+    try:
+        handlers.find(kind)
+    except LookupError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    os.write(int(sys.argv[2]), msgspec.json.encode(_examine(sys.argv[1])))

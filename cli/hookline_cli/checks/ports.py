@@ -1,0 +1,106 @@
+"""Are the ports free, or is it our own services that listen there?"""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import aiohttp
+
+from hookline_cli.admin_address import AdminAddress, reachable
+from hookline_cli.checks.finding import Finding, fine, problem, warning
+from hookline_cli.checks.subject import Subject
+from hookline_cli.service_report import ServiceReport, ask
+
+_CHECK: Final = "ports"
+_CONNECT_S: Final = 2.0
+
+
+class Door(NamedTuple):
+    """Where something of ours listens, and which settings say so."""
+
+    what: str
+    host: str
+    port: int
+    setting: str
+
+
+async def check_ports(subject: Subject) -> list[Finding]:
+    """Look at every port that the settings name, and at the services that run there."""
+    found: list[Finding] = []
+    async with aiohttp.ClientSession() as session:
+        if ingress := subject.ingress:
+            report = await ask(session, AdminAddress("ingress", reachable(ingress.admin_host), ingress.admin_port))
+            found += await _service(report, Door("ingress", ingress.admin_host, ingress.admin_port, "INGRESS_ADMIN"))
+            running = report.answers and report.role == "ingress"
+            found += await _webhooks(Door("webhooks", ingress.host, ingress.port, "INGRESS"), running=running)
+        if processor := subject.processor:
+            report = await ask(session, AdminAddress("processor", reachable(processor.admin_host), processor.admin_port))
+            found += await _service(report, Door("processor", processor.admin_host, processor.admin_port, "PROCESSOR_ADMIN"))
+    return found
+
+
+async def _service(report: ServiceReport, door: Door) -> list[Finding]:
+    if not report.answers:
+        return [await _free(door, f"{door.what} does not run here; its admin port {door.port} is free")]
+    if report.role != door.what:
+        return [_taken(door, f"the {report.role or 'other service'} of Hookline listens on port {door.port}")]
+    return [fine(_CHECK, f"{door.what} runs, with its admin port {door.port}"), *_not_ready(report)]
+
+
+def _not_ready(report: ServiceReport) -> Iterator[Finding]:
+    for reason in report.problems:
+        yield problem(
+            _CHECK,
+            f"{report.name} is not ready: {reason}",
+            "It cannot do its job now.",
+            "Mend that; it goes on by itself then.",
+        )
+
+
+async def _webhooks(door: Door, *, running: bool) -> list[Finding]:
+    if not running:
+        return [await _free(door, f"port {door.port}, for webhooks, is free")]
+    if not await _listens(door):
+        text = f"ingress runs, but nothing listens on port {door.port}"
+        remedy = "Give this command the INGRESS_PORT that ingress was started with, or restart ingress."
+        return [warning(_CHECK, text, "It was started with other settings than those here.", remedy)]
+    return [fine(_CHECK, f"ingress takes webhooks on port {door.port}")]
+
+
+async def _free(door: Door, text: str) -> Finding:
+    if not door.port:
+        return fine(_CHECK, f"the system chooses the port of {door.what}")
+    if await _listens(door):
+        return _taken(door, f"another program listens on port {door.port}")
+    if reason := _cannot_listen(door):
+        meaning = f"{door.setting.partition('_')[0].lower()} will not start."
+        remedy = f"Set {door.setting}_HOST to an address of this machine and {door.setting}_PORT to a port you may use."
+        return problem(_CHECK, f"nobody can listen on {door.host}, port {door.port}: {reason}", meaning, remedy)
+    return fine(_CHECK, text)
+
+
+def _taken(door: Door, text: str) -> Finding:
+    meaning = f"{door.setting.partition('_')[0].lower()} will not start."
+    return problem(_CHECK, text, meaning, f"Stop it, or choose another {door.setting}_PORT.")
+
+
+async def _listens(door: Door) -> bool:
+    try:
+        async with asyncio.timeout(_CONNECT_S):
+            _, writer = await asyncio.open_connection(reachable(door.host), door.port)
+    except (OSError, TimeoutError, UnicodeError):
+        return False
+    writer.close()
+    return True
+
+
+def _cannot_listen(door: Door) -> str | None:
+    try:
+        (family, kind, protocol, _, address), *_ = socket.getaddrinfo(door.host, door.port, type=socket.SOCK_STREAM)
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except (OSError, UnicodeError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    return None

@@ -1,0 +1,126 @@
+"""Does a signed webhook get through to the ingress that runs here, and by the public URL?
+
+What is sent is a signed JSON array without elements, as Event Streams would send it if there were nothing to tell. Ingress
+reads it, checks its signature and answers; no event comes of it, so nothing is stored and no handler sees anything.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from hookline_cli.addresses import is_loopback
+from hookline_cli.admin_address import AdminAddress, reachable
+from hookline_cli.checks.finding import Finding, fine, problem, warning
+from hookline_cli.checks.subject import Subject
+from hookline_cli.service_report import ask
+from hookline_cli.signing import SignedRequest, sign_json
+from hookline_ingress.settings import IngressSettings
+
+CHECK: Final = "webhook"
+_EMPTY: Final = b"[]"
+TIMEOUT: Final = aiohttp.ClientTimeout(total=15)
+"""As long as Twilio waits."""
+_SLOW_S: Final = 0.5
+_TRIED: Final = "a signed webhook without content, sent to"
+_REFUSED: Final = "Ingress refuses webhooks that are signed with this token for this PUBLIC_URL, so all of Twilio's."
+_NOT_OURS: Final = "Twilio's webhooks do not get to ingress that way."
+
+
+class Answer(NamedTuple):
+    """The status of an answer and how long it took, or why there was none."""
+
+    status: int
+    seconds: float
+    trouble: str = ""
+
+
+async def check_webhook(subject: Subject) -> list[Finding]:
+    """Send one to the ingress that runs here, and to each public URL that is of this machine, or with `online` to all."""
+    settings = subject.ingress
+    if settings is None:
+        return []
+    async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
+        running = await _runs(session, settings)
+        found = await _direct(session, settings) if running else [_not_running()]
+        for url in settings.public_urls:
+            found += await _public(session, settings, url, running=running, allowed=subject.online or is_loopback(url))
+    return found
+
+
+async def _runs(session: aiohttp.ClientSession, settings: IngressSettings) -> bool:
+    report = await ask(session, AdminAddress("ingress", reachable(settings.admin_host), settings.admin_port))
+    return report.role == "ingress"
+
+
+def _not_running() -> Finding:
+    text = "ingress does not run here, so no webhook was sent to it"
+    return warning(
+        CHECK, text, "Whether one gets through is not known.", "Start it and run this again; to start all: hookline up."
+    )
+
+
+async def _direct(session: aiohttp.ClientSession, settings: IngressSettings) -> list[Finding]:
+    base = local_base(settings)
+    public = settings.public_urls[0]
+    return list(_judge(base, await deliver(session, base, public, _empty_webhook(settings, public))))
+
+
+async def _public(
+    session: aiohttp.ClientSession, settings: IngressSettings, url: str, *, running: bool, allowed: bool
+) -> list[Finding]:
+    if not allowed:
+        return [fine(CHECK, f"{url} was not tried; with --online it is")]
+    if urlsplit(url).netloc == urlsplit(local_base(settings)).netloc or (is_loopback(url) and not running):
+        return []  # it was tried, or it is known that nobody is there
+    return list(_judge(url, await deliver(session, url, url, _empty_webhook(settings, url))))
+
+
+def _empty_webhook(settings: IngressSettings, base: str) -> SignedRequest:
+    return sign_json(f"{base}/twilio", _EMPTY, settings.auth_tokens[0].rpartition("=")[2])
+
+
+def local_base(settings: IngressSettings) -> str:
+    """Give the URL by which ingress is reached on this machine, without a path."""
+    return f"http://{AdminAddress('', reachable(settings.host), settings.port).place}"
+
+
+async def deliver(session: aiohttp.ClientSession, base: str, public_url: str, request: SignedRequest) -> Answer:
+    """Send `request`, which was signed for `public_url`, to `base` in its place."""
+    target = request.url.removeprefix(public_url)
+    started = time.perf_counter()
+    try:
+        async with session.post(f"{base}{target}", data=request.body, headers=request.headers, allow_redirects=False) as answer:
+            await answer.read()
+            return Answer(answer.status, time.perf_counter() - started)
+    except TimeoutError:
+        return Answer(0, time.perf_counter() - started, f"gave no answer within {TIMEOUT.total:.0f} s, when Twilio gives up")
+    except (aiohttp.ClientError, OSError, UnicodeError) as error:
+        return Answer(0, 0.0, f"cannot be reached: {error}")
+
+
+def _judge(base: str, answer: Answer) -> Iterator[Finding]:
+    if answer.trouble:
+        yield problem(CHECK, f"{base} {answer.trouble}", _NOT_OURS, "See that it leads to ingress: name, TLS, proxy, firewall.")
+    elif answer.status in (200, 204):
+        yield fine(CHECK, f"{_TRIED} {base}, was verified in {answer.seconds * 1000:.1f} ms; nothing was stored")
+        if answer.seconds > _SLOW_S:
+            text = f"{base} took {answer.seconds:.1f} s to answer"
+            yield warning(
+                CHECK, text, "Twilio gives up after 15 s, and waits that long with each.", "Look at the proxy, and at the load."
+            )
+    else:
+        yield problem(CHECK, f"{_TRIED} {base}, was answered with {answer.status}", *_explained(answer.status))
+
+
+def _explained(status: int) -> tuple[str, str]:
+    if status == 403:  # noqa: PLR2004 - HTTP's
+        return (
+            _REFUSED,
+            "Give ingress and this command the same TWILIO_AUTH_TOKEN and PUBLIC_URL; restart ingress if they changed.",
+        )
+    if status == 503:  # noqa: PLR2004
+        return "Ingress cannot take anything now.", "Its /readyz?verbose, on the admin port, says why."
+    return _NOT_OURS, "See that it leads to ingress, with the path unchanged; another program may listen there."

@@ -1,0 +1,163 @@
+"""`hookline config`: every setting, its value, where that comes from, and what it means."""
+
+import json
+from collections.abc import Iterable
+from enum import StrEnum
+from itertools import groupby
+from textwrap import wrap
+from typing import Annotated, Any, Final
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hookline_cli.setting_rows import DEFAULT, ENVIRONMENT, FILE, IN_A_FILE, Row, Sources, problems, rows, secrets, variables
+from hookline_shared.secret_files import SUFFIX
+from hookline_shared.service import EXIT_SETTINGS
+
+_COLOURS: Final = {ENVIRONMENT: "cyan", IN_A_FILE: "cyan", FILE: "magenta", DEFAULT: "dim"}
+_WIDTH: Final = 128
+_LONGEST: Final = 60
+"""Characters of a route's TwiML that are shown."""
+
+
+class Service(StrEnum):
+    """Whose settings."""
+
+    INGRESS = "ingress"
+    PROCESSOR = "processor"
+
+
+def config(
+    service: Annotated[Service | None, typer.Option(help="Only what this service reads.")] = None,
+    changed: Annotated[bool, typer.Option("--changed", help="Only what is not the default.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table of docs/settings.md instead.")] = False,
+    env: Annotated[bool, typer.Option("--env", help="Print every setting as in .env.example instead.")] = False,
+) -> None:
+    """Show every setting with its value, where that comes from, and what it means.
+
+    Secrets, such as the password in REDIS_URL, are hidden. What is wrong is told at the end, and the rest shown all the same.
+
+    Example: `PROCESSOR_CONCURRENCY=20 hookline config --changed`
+
+    Example: `hookline config --service processor --json`
+    """
+    if markdown or env:
+        typer.echo(markdown_table() if markdown else env_lines(), nl=False)
+        return
+    sources = Sources.now()
+    shown = [row for row in rows(sources) if _wanted(row, service, changed=changed)]
+    mistakes, strangers = problems([service] if service else list(Service)), sources.strangers(variables())
+    if as_json:
+        typer.echo(json.dumps(_as_object(shown, mistakes, strangers), indent=2))
+    else:
+        _show(shown, mistakes, strangers)
+    if mistakes:
+        raise typer.Exit(EXIT_SETTINGS)
+
+
+def markdown_table() -> str:
+    """Give the table of docs/settings.md."""
+    lines = ["| setting | default | meaning |", "|---|---|---|"]
+    lines += [
+        f"| `{row.variable}` | {row.default and f'`{row.default}`'} | {row.meaning} |" for row in rows(Sources({}, {}, {}))
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def env_lines() -> str:
+    """Give every setting with its meaning and its default, commented out, as an .env file has it."""
+    lines: list[str] = []
+    for service, settings in groupby(rows(Sources({}, {}, {})), key=lambda row: row.service):
+        lines += ["", f"# --- {service or 'both services'} ".ljust(_WIDTH, "-"), ""]
+        for row in settings:
+            better = f". Better in a file, which {row.variable}{SUFFIX} names" if row.variable in secrets() else ""
+            lines += wrap(f"{row.meaning}{better}.", _WIDTH, initial_indent="# ", subsequent_indent="# ")
+            lines.append(f"#{row.variable}={'' if row.default == 'required' else row.default}")
+    return "\n".join(lines) + "\n"
+
+
+def _wanted(row: Row, service: Service | None, *, changed: bool) -> bool:
+    if changed and row.right and row.source == DEFAULT:
+        return False
+    return not service or row.service in ("", service)
+
+
+def _as_object(shown: Iterable[Row], mistakes: list[str], strangers: list[str]) -> dict[str, Any]:
+    """Give what --json prints. `value` is as in the TOML file, null if there is none; `service` is null if both read it."""
+    settings = [row._asdict() | {"service": row.service or None, "source": row.source or None} for row in shown]
+    return {"settings": settings, "problems": mistakes, "warnings": strangers}
+
+
+def _show(shown: Iterable[Row], mistakes: list[str], strangers: list[str]) -> None:
+    console = Console()
+    table = Table(
+        "setting", "value, and what it means", "from", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False
+    )
+    table.columns[0].no_wrap = True
+    table.columns[1].overflow = "fold"
+    for row in shown:
+        table.add_row(_name(row), _explained(row), _source(row))
+    console.print(table, highlight=False)
+    for label, colour, lines in (("warning", "yellow", strangers), ("problem", "red", mistakes)):
+        for line in lines:
+            console.print(Text.assemble((label, colour), " ", line), soft_wrap=not console.is_terminal)
+
+
+def _name(row: Row) -> Text:
+    if not row.right:
+        return Text(row.variable, "bold red")
+    return Text(row.variable, "" if row.source == DEFAULT else "bold")
+
+
+def _explained(row: Row) -> Text:
+    value = as_text(row.value)
+    shown = Text(value or "not set", "dim" if not value or row.source == DEFAULT else "bold")
+    if not row.right:
+        shown.append("  wrong" if row.source else "  required", "red")
+    shown.append(f"\n{row.meaning}", "dim")
+    if row.default and row.source not in (DEFAULT, "") and row.default != "required":
+        shown.append(f". Default: {row.default}", "dim")
+    return shown
+
+
+def _source(row: Row) -> Text:
+    return Text(row.source, _COLOURS.get(row.source, ""))
+
+
+def as_text(value: Any) -> str:
+    """Give a value for people: lists as in the environment, topics, alerts and routes a line each."""
+    if value is None:
+        return ""
+    if isinstance(value, dict):
+        return "\n".join(f"{name}: {(_limit if 'threshold' in table else _topic)(table)}" for name, table in value.items())
+    if isinstance(value, list):
+        return "\n".join(map(_route, value)) if value and isinstance(value[0], dict) else ",".join(map(str, value))
+    return str(value)
+
+
+def _topic(topic: dict[str, Any]) -> str:
+    text = f"weight {topic['weight']}"
+    text += f", {topic['concurrency']} handlers at once" if topic["concurrency"] else ""
+    return text + ("" if topic["ordered"] else ", not ordered")
+
+
+def _limit(limit: dict[str, Any]) -> str:
+    if not limit["enabled"]:
+        return "off"
+    text = f"{limit['level']} at {limit['threshold']:g} for {limit['for_s']:g} s, clear at {limit['clear']:g}"
+    return text + (f", over {limit['window_s']:g} s" if limit["window_s"] else "")
+
+
+def _route(route: dict[str, Any]) -> str:
+    return f"{route['path']}: {', '.join(_clause(name, value) for name, value in route.items() if name != 'path')}"
+
+
+def _clause(name: str, value: Any) -> str:
+    if name != "reply":
+        return f"{name} {value}"
+    text = str(value)
+    return f"reply {text[:_LONGEST]}{'…' * (len(text) > _LONGEST)}" if text else "reply 204"

@@ -1,0 +1,52 @@
+"""Running something on the ledger's database, from a command."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from hookline_processor.ledger.settings import LedgerSettings
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+Result = TypeVar("Result")
+
+
+def with_engine(settings: LedgerSettings, work: "Callable[[AsyncEngine], Awaitable[Result]]") -> Result:
+    """Give what `work` gives for an engine of the database, which is closed afterwards.
+
+    Raises:
+        SettingsError: if no database is set.
+        DatabaseUnavailableError: if it is a file that cannot be made.
+
+    """
+    from hookline_processor.ledger.engine import close, make_engine, prepare_file
+
+    async def run() -> Result:
+        engine = make_engine(settings)
+        try:
+            return await work(engine)
+        finally:
+            await close(engine)
+
+    prepare_file(settings)
+    return asyncio.run(run())
+
+
+def prepare_ledger(settings: LedgerSettings) -> None:
+    """Bring the tables to the form of this version, or say why that must wait: a database that is away stops nothing.
+
+    Raises:
+        HooklineError: if only a person can mend it.
+
+    """
+    from hookline_processor.ledger.errors import DatabaseUnavailableError
+    from hookline_processor.ledger.migrate import migrate
+
+    try:
+        with_engine(settings, migrate)
+    except DatabaseUnavailableError as error:
+        if error.waits:
+            raise
+        sys.stderr.write(f"hookline: {error}. History waits in Redis until the database is back.\n")

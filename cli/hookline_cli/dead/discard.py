@@ -1,0 +1,134 @@
+"""`hookline dead discard`: dead letters are thrown away, on the record."""
+
+import asyncio
+import getpass
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Final, NamedTuple
+
+import msgspec
+import typer
+
+from hookline_cli.dead import rows
+from hookline_cli.dead.choice import Choice, Everything, Ids
+from hookline_cli.dead.options import selecting
+from hookline_cli.dead.selection import Selection
+from hookline_cli.exit_codes import INTERRUPTED
+from hookline_cli.interrupts import until_interrupted
+from hookline_cli.progress import meter
+from hookline_cli.reach import DataFolder, Reach, find_settings, reach
+from hookline_cli.terminal import confirm, end
+from hookline_shared.broker.dead import DeadLetters
+from hookline_shared.errors import BrokerUnavailableError, HooklineError
+from hookline_shared.letter import Letter
+
+_BATCH: Final = 100
+_LONGEST_NOTE: Final = 500
+
+
+class _Wish(NamedTuple):
+    """What the options say beside which letters."""
+
+    who: str
+    why: str
+    dry_run: bool
+    yes: bool
+    as_json: bool
+
+
+class _Chosen:
+    """The letters that are to go, by partition."""
+
+    def __init__(self) -> None:
+        self.reasons: Counter[str] = Counter()
+        self._entries: dict[int, list[str]] = {}
+
+    def see(self, letter: Letter) -> None:
+        """Take a letter that is selected."""
+        self.reasons[letter.reason] += 1
+        self._entries.setdefault(letter.id.partition, []).append(letter.id.entry)
+
+    def batches(self) -> Iterator[tuple[int, list[str]]]:
+        """Give them in batches, each of one partition."""
+        for partition, entries in self._entries.items():
+            for at in range(0, len(entries), _BATCH):
+                yield partition, entries[at : at + _BATCH]
+
+
+@selecting
+def discard(
+    selection: Selection,
+    ids: Ids = None,
+    everything: Everything = False,
+    why: Annotated[str, typer.Option(help="Why they are discarded; it is kept. Without personal data, please.")] = "",
+    who: Annotated[str | None, typer.Option(help="Who discards them; by default user and machine. It is kept.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many it would be.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result for programs, as one JSON object.")] = False,
+    data: DataFolder = Path("var"),
+) -> None:
+    """Throw dead letters away for good. A record stays: who, when, why, and ids, but no bodies nor numbers.
+
+    Example: `hookline dead discard 3:1718000000000-0 --why 'test message'`
+    """
+    if not (why.strip() or dry_run):
+        raise HooklineError("Say with --why 'some words' why they are discarded: that is kept when they are gone.")
+    wish = _Wish((who or _this_person())[:_LONGEST_NOTE], why.strip()[:_LONGEST_NOTE], dry_run, yes, as_json)
+    choice = Choice(ids, selection, everything=everything)
+    settings = find_settings(data)
+
+    async def run() -> None:
+        async with reach(settings) as reached:
+            chosen = _Chosen()
+            missing = await choice.find(reached, chosen.see)
+            await _carry_out(reached, chosen, missing, wish)
+
+    asyncio.run(run())
+
+
+async def _carry_out(reached: Reach, chosen: _Chosen, missing: int, wish: _Wish) -> None:
+    number = chosen.reasons.total()
+    if wish.dry_run:
+        _say(wish, {"would_discard": number, "reasons": dict(chosen.reasons)}, f"{number} dead letters would be discarded.")
+        return
+    if number:
+        question = f"Discard {number} dead letters for good ({rows.counts(chosen.reasons)})?"
+        confirm(question, yes=wish.yes, refusal=f"Nothing was discarded. It would be {number} dead letters.")
+    letters = DeadLetters(reached.redis, reached.partitions)
+    done, seen = 0, 0
+    with until_interrupted() as interrupted, meter("Discarding", number) as progress:
+        for partition, entries in chosen.batches():
+            if interrupted.is_set():
+                break
+            try:
+                done += await letters.discard(partition, entries, wish.who, wish.why)
+            except BrokerUnavailableError as error:
+                raise HooklineError(
+                    f"{done} discarded. Redis did not confirm the next ones, so they may be or not. "
+                    f"The same command goes on with what is left. {error}"
+                ) from error
+            seen += len(entries)
+            progress.advance(len(entries))
+    _report(wish, done, missing + seen - done, number - seen)
+
+
+def _report(wish: _Wish, done: int, gone: int, left: int) -> None:
+    words = f"{done} discarded." + (f" {gone} were not there (any more)." if gone else "")
+    if left:
+        words += f"\nStopped. {left} are left as they were; the same command goes on with them."
+    _say(wish, {"discarded": done, "gone": gone, "left": left, "interrupted": left > 0}, words)
+    if left:
+        end(INTERRUPTED)
+
+
+def _say(wish: _Wish, found: dict[str, object], words: str) -> None:
+    typer.echo(msgspec.json.encode(found) if wish.as_json else words)
+
+
+def _this_person() -> str:
+    try:
+        return f"{getpass.getuser()}@{socket.gethostname()}"
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"unknown@{socket.gethostname()}"

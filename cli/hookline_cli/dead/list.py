@@ -1,0 +1,88 @@
+"""`hookline dead list`: which dead letters there are."""
+
+import asyncio
+from collections import Counter, deque
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import msgspec
+import typer
+
+from hookline_cli.dead import rows
+from hookline_cli.dead.options import selecting
+from hookline_cli.dead.selection import Selection
+from hookline_cli.dead.survey import survey
+from hookline_cli.reach import DataFolder, find_settings, reach
+from hookline_cli.terminal import output
+from hookline_cli.veil import Reveal, Veil
+from hookline_shared.broker.search import server_time_ms
+from hookline_shared.letter import Letter
+from hookline_shared.settings import SharedSettings
+
+
+class Found(NamedTuple):
+    """The newest letters that fit, oldest first; how many fit, by reason; and the time by the clock of Redis."""
+
+    newest: list[Letter]
+    reasons: Counter[str]
+    now_ms: int
+
+
+class Gathering:
+    """Keeps the newest letters of each partition, `limit` at most, and counts all."""
+
+    def __init__(self, limit: int) -> None:
+        self.reasons: Counter[str] = Counter()
+        self._limit = limit
+        self._newest: dict[int, deque[Letter]] = {}
+
+    def see(self, letter: Letter) -> None:
+        """Take the next letter of its partition."""
+        self.reasons[letter.reason] += 1
+        self._newest.setdefault(letter.id.partition, deque(maxlen=self._limit)).append(letter)
+
+    def newest(self) -> list[Letter]:
+        """Give the newest of all, oldest first."""
+        everything = [letter for letters in self._newest.values() for letter in letters]
+        return sorted(everything, key=lambda letter: letter.died_at)[-self._limit :]
+
+
+@selecting
+def list_letters(
+    selection: Selection,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many to show, the newest ones.")] = 50,
+    reveal: Reveal = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print them for programs, as one JSON object.")] = False,
+    data: DataFolder = Path("var"),
+) -> None:
+    """Show dead letters, the newest last, and how many there are of each reason.
+
+    Example: `hookline dead list --topic messages --error TimeoutError --newer-than 2h`
+    """
+    found = asyncio.run(_find(find_settings(data), selection, limit))
+    veil = Veil(lifted=reveal)
+    if as_json:
+        typer.echo(msgspec.json.encode(_as_object(found, veil)))
+    elif found.newest:
+        _show(found, veil)
+    else:
+        typer.echo("No dead letters." if selection.everything else "No dead letters that fit.")
+
+
+async def _find(settings: SharedSettings, selection: Selection, limit: int) -> Found:
+    gathering = Gathering(limit)
+    async with reach(settings) as reached:
+        await survey(reached, selection, gathering.see)
+        return Found(gathering.newest(), gathering.reasons, await server_time_ms(reached.redis))
+
+
+def _as_object(found: Found, veil: Veil) -> dict[str, object]:
+    letters = [rows.as_object(letter, veil) for letter in found.newest]
+    return {"letters": letters, "total": found.reasons.total(), "reasons": dict(found.reasons)}
+
+
+def _show(found: Found, veil: Veil) -> None:
+    output().print(rows.table(found.newest, veil, found.now_ms))
+    total = found.reasons.total()
+    more = f", of which the newest {len(found.newest)} are shown (--limit)" if total > len(found.newest) else ""
+    typer.echo(f"\n{total} dead letter{'s' * (total != 1)}{more}: {rows.counts(found.reasons)}")

@@ -1,0 +1,134 @@
+"""`hookline dead replay`: dead letters become events again."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, NamedTuple
+
+import msgspec
+import typer
+
+from hookline_cli.dead import rows
+from hookline_cli.dead.choice import Choice, Everything, Ids
+from hookline_cli.dead.options import selecting
+from hookline_cli.dead.plan import Plan
+from hookline_cli.dead.replayer import Replayer
+from hookline_cli.dead.selection import Selection
+from hookline_cli.exit_codes import INTERRUPTED
+from hookline_cli.interrupts import until_interrupted
+from hookline_cli.progress import meter
+from hookline_cli.reach import DataFolder, Reach, find_settings, reach
+from hookline_cli.terminal import confirm, end, output
+from hookline_cli.veil import Veil
+from hookline_shared.broker.dead import DeadLetters, Replayed
+from hookline_shared.broker.search import server_time_ms
+from hookline_shared.clock import SystemClock
+from hookline_shared.errors import BrokerUnavailableError, HooklineError
+
+_ASK_ABOVE: Final = 20
+_NOTHING: Final = "Nothing was replayed."
+
+
+class _Wish(NamedTuple):
+    """What the options say beside which letters."""
+
+    rate: float
+    dry_run: bool
+    yes: bool
+    as_json: bool
+
+
+class ReplayError(HooklineError):
+    """A replay ended before it was done."""
+
+
+@selecting
+def replay(
+    selection: Selection,
+    ids: Ids = None,
+    everything: Everything = False,
+    rate: Annotated[float, typer.Option(min=0.1, max=1_000_000, help="Letters per second.")] = 100.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many it would be, with a sample.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Those that cannot be decoded, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result for programs, as one JSON object.")] = False,
+    data: DataFolder = Path("var"),
+) -> None:
+    """Put dead letters back into their topics, those of a conversation in the order in which they had come.
+
+    Ctrl-C stops it between two letters; the same command goes on with what is left.
+
+    Example: `hookline dead replay --topic messages --reason exhausted --dry-run`
+    """
+    choice = Choice(ids, selection, everything=everything)
+    settings = find_settings(data)
+    plan = Plan(settings.topics, force=force)
+
+    async def run() -> None:
+        async with reach(settings) as reached:
+            missing = await choice.find(reached, plan.see)
+            await _carry_out(reached, plan, missing, _Wish(rate, dry_run, yes, as_json))
+
+    asyncio.run(run())
+
+
+async def _carry_out(reached: Reach, plan: Plan, missing: int, wish: _Wish) -> None:
+    if wish.dry_run:
+        _preview(plan, await server_time_ms(reached.redis), wish)
+        return
+    if len(plan) > _ASK_ABOVE:
+        _tell_kinds(plan)
+        question = f"Replay {len(plan)} dead letters, {wish.rate:g} per second?"
+        confirm(question, yes=wish.yes, refusal=f"{_NOTHING} It would be {len(plan)} dead letters.")
+    with until_interrupted() as interrupted:
+        replayer = Replayer(DeadLetters(reached.redis, reached.partitions), plan, wish.rate, SystemClock(), interrupted)
+        try:
+            with meter("Replaying", len(plan)) as progress:
+                await replayer.run(progress.advance)
+        except BrokerUnavailableError as error:
+            raise ReplayError(
+                f"{replayer.outcomes[Replayed.DONE]} replayed. Redis did not confirm the next ones, so they may be or not. "
+                f"The same command goes on with what is left. {error}"
+            ) from error
+    _report(replayer, plan, missing, wish)
+    if replayer.left:
+        end(INTERRUPTED)
+    if plan.refused and not replayer.outcomes:
+        end(1)
+
+
+def _preview(plan: Plan, now_ms: int, wish: _Wish) -> None:
+    veil = Veil(lifted=False)
+    if wish.as_json:
+        sample = [rows.as_object(letter, veil) for letter in plan.sample]
+        typer.echo(msgspec.json.encode({"would_replay": len(plan), "refused": dict(plan.refused), "sample": sample}))
+        return
+    typer.echo(f"{len(plan)} dead letters would be replayed.")
+    _tell_kinds(plan, err=False)
+    _tell_refused(plan.refused)
+    if plan.sample:
+        typer.echo("\nSome of them:")
+        output().print(rows.table(plan.sample, veil, now_ms))
+
+
+def _report(replayer: Replayer, plan: Plan, missing: int, wish: _Wish) -> None:
+    gone = missing + replayer.outcomes[Replayed.GONE]
+    done, left = replayer.outcomes[Replayed.DONE], replayer.left
+    if wish.as_json:
+        found = {"replayed": done, "gone": gone, "left": left, "refused": dict(plan.refused), "interrupted": left > 0}
+        typer.echo(msgspec.json.encode(found))
+        return
+    typer.echo(f"{done} replayed." + (f" {gone} were not there (any more)." if gone else ""))
+    _tell_refused(plan.refused)
+    if left:
+        typer.echo(f"Stopped. {left} are left as they were; the same command goes on with them.")
+
+
+def _tell_kinds(plan: Plan, *, err: bool = True) -> None:
+    for (topic, kind), number in plan.kinds.most_common():
+        typer.echo(f"  {number:>7}  {kind or 'no event'}, to topic {topic}", err=err)
+
+
+def _tell_refused(refused: Mapping[str, int]) -> None:
+    for why, number in refused.items():
+        typer.echo(f"{number} stay{'s' * (number == 1)} dead: {why}.", err=True)

@@ -1,0 +1,72 @@
+"""How dead letters are printed: as rows of a table, or as objects for programs."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from rich.table import Table
+from rich.text import Text
+
+from hookline_cli.facts import event_object
+from hookline_cli.spans import describe_span
+from hookline_cli.terminal import one_line, printable
+from hookline_cli.veil import Veil
+from hookline_shared.letter import Letter
+
+_LONGEST_ERROR: Final = 200
+
+
+def table(letters: Iterable[Letter], veil: Veil, now_ms: int) -> Table:
+    """Give the table of `letters`."""
+    made = Table("id", "age", "topic", "kind", "reason", "error", "attempts", box=None, pad_edge=False)
+    made.columns[0].no_wrap = True
+    made.columns[0].min_width = 17
+    for letter in letters:
+        words = (letter.id, describe_span(now_ms - letter.died_at), letter.topic, letter.kind, letter.reason)
+        cells = [Text(printable(str(word))) for word in words]
+        made.add_row(*cells, Text(one_line(_error(letter, veil), _LONGEST_ERROR)), _attempts(letter))
+    return made
+
+
+def as_object(letter: Letter, veil: Veil) -> dict[str, object]:
+    """Give what --json prints of a letter. Times are Unix time in milliseconds."""
+    return {
+        "id": str(letter.id),
+        "died_at": letter.died_at,
+        "first_failed_at": letter.first_failed_at,
+        "topic": letter.topic,
+        "kind": letter.kind,
+        "reason": letter.reason,
+        "error": _error(letter, veil),
+        "attempts": letter.attempts,
+        "event_id": letter.event_id,
+        "account": letter.account,
+        "key": veil.key(letter.key),
+        "decodable": letter.event is not None,
+        "lives": letter.past.lives,
+    }
+
+
+def details(letter: Letter, veil: Veil) -> dict[str, object]:
+    """Give what `dead show --json` prints: the letter, and everything that is in it."""
+    event, past = letter.event, letter.past
+    told = as_object(letter, veil) | {"traceback": veil.error(letter.traceback, event), "entry": letter.entry}
+    if past.lives:
+        told["first_life"] = {"died_at": past.died_at, "reason": past.reason, "topic": past.topic, "entry": past.entry}
+    if event is None:
+        return told | {"fields": veil.raw(letter.own)}
+    return told | event_object(event, veil)
+
+
+def counts(reasons: Mapping[str, int]) -> str:
+    """Give the number of letters of each reason, the most frequent first."""
+    ordered = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{printable(reason) or 'no reason given'} {number}" for reason, number in ordered)
+
+
+def _error(letter: Letter, veil: Veil) -> str:
+    return veil.error(letter.error, letter.event)
+
+
+def _attempts(letter: Letter) -> str:
+    lives = letter.past.lives
+    return f"{letter.attempts}, {lives} earlier li{'ves' if lives > 1 else 'fe'}" if lives else str(letter.attempts)

@@ -1,0 +1,66 @@
+"""Which dead letters a command is about. Pure."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from hookline_cli.moments import moment
+from hookline_cli.sids import is_sid, mentions
+from hookline_shared.broker.pages import FIRST, LAST
+from hookline_shared.errors import HooklineError
+from hookline_shared.letter import Letter
+
+
+class NotASidError(HooklineError):
+    """What should be a SID is none."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"{text!r} is no SID: those are two capital letters and 32 hexadecimal digits, such as SM0123...")
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """Letters that fit all that is said here. Of topics, kinds and reasons any one suffices; ages are
+    as `hookline_cli.moments` reads them."""
+
+    topics: Sequence[str] = ()
+    kinds: Sequence[str] = ()
+    reasons: Sequence[str] = ()
+    error: str = ""
+    account: str = ""
+    key: str = ""
+    sid: str = ""
+    older_than: str = ""
+    newer_than: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what could never fit."""
+        if self.sid and not is_sid(self.sid):
+            raise NotASidError(self.sid)
+
+    @property
+    def everything(self) -> bool:
+        """Whether every letter fits."""
+        return self == Selection()
+
+    def bounds(self, now_ms: int) -> tuple[str, str]:
+        """Give the first and the last entry id that may fit, by age at `now_ms`, Unix time by the clock of Redis."""
+        first = str(moment(self.newer_than, now_ms)) if self.newer_than else FIRST
+        last = str(moment(self.older_than, now_ms)) if self.older_than else LAST
+        return first, last
+
+    def fits(self, letter: Letter) -> bool:
+        """Tell whether `letter`, which is within `bounds`, fits."""
+        return (
+            (not self.topics or letter.topic in self.topics)
+            and (not self.reasons or letter.reason in self.reasons)
+            and (not self.kinds or any(fits_kind(pattern, letter.kind) for pattern in self.kinds))
+            and (not self.account or letter.account == self.account)
+            and (not self.key or letter.key == self.key)
+            and (not self.error or self.error.lower() in letter.error.lower())
+            and (not self.sid or mentions(letter.own, self.sid))
+        )
+
+
+def fits_kind(pattern: str, kind: str) -> bool:
+    """Tell whether `kind` is `pattern`, or of its family if it ends with `.*`; `*` is every kind."""
+    return pattern in (kind, "*") or (pattern.endswith(".*") and kind.startswith(pattern[:-1]))

@@ -1,0 +1,62 @@
+"""Looking through the dead letters of all partitions, or through those that somebody named."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from hookline_cli.dead.selection import Selection
+from hookline_cli.progress import meter
+from hookline_cli.reach import Reach
+from hookline_shared.broker.dead import DeadLetters
+from hookline_shared.broker.search import server_time_ms
+from hookline_shared.errors import HooklineError
+from hookline_shared.letter import Letter, LetterId
+
+_AT_ONCE: Final = 8
+_MOST_NAMED: Final = 500
+"""Ids of one look, so that their letters are not too much at once."""
+
+
+async def survey(reach: Reach, selection: Selection, see: Callable[[Letter], None]) -> None:
+    """Show every letter that fits `selection` to `see`: those of one partition in the order in which they died.
+
+    Raises:
+        BrokerUnavailableError: if Redis did not answer.
+
+    """
+    letters = DeadLetters(reach.redis, reach.partitions)
+    first, last = selection.bounds(await server_time_ms(reach.redis))
+    turns = asyncio.Semaphore(_AT_ONCE)
+    with meter("Looking through the dead letters", await letters.count()) as progress:
+
+        async def look(partition: int) -> None:
+            async with turns:
+                async for page in letters.pages(partition, first, last):
+                    for letter in filter(selection.fits, page):
+                        see(letter)
+                    progress.advance(len(page))
+
+        await asyncio.gather(*map(look, range(reach.partitions)))
+
+
+async def find_named(reach: Reach, ids: Sequence[LetterId], see: Callable[[Letter], None]) -> int:
+    """Show the letters of `ids` to `see`; gives how many are not there.
+
+    Raises:
+        HooklineError: if a partition is named that does not exist.
+        BrokerUnavailableError: if Redis did not answer.
+
+    """
+    if strange := next((letter_id for letter_id in ids if letter_id.partition >= reach.partitions), None):
+        raise HooklineError(
+            f"There is no partition {strange.partition}, so no dead letter {strange}. The last one is {reach.partitions - 1}."
+        )
+    letters = DeadLetters(reach.redis, reach.partitions)
+    missing = 0
+    for at in range(0, len(ids), _MOST_NAMED):
+        for letter in await letters.find(ids[at : at + _MOST_NAMED]):
+            if letter is None:
+                missing += 1
+            else:
+                see(letter)
+    return missing

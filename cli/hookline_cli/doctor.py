@@ -1,0 +1,115 @@
+"""`hookline doctor`: what would lose events, or keep Hookline from working, and what to do about it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hookline_cli.checks.event import check_event
+from hookline_cli.checks.finding import Finding, Level
+from hookline_cli.checks.handlers_module import check_handlers
+from hookline_cli.checks.ports import check_ports
+from hookline_cli.checks.redis_server import check_redis
+from hookline_cli.checks.settings import check_settings
+from hookline_cli.checks.spool_disk import check_spool
+from hookline_cli.checks.subject import Subject
+from hookline_cli.checks.webhook import check_webhook
+from hookline_cli.situation import counted
+from hookline_shared.logs import configure_logs
+from hookline_shared.service import EXIT_FAILED
+
+_CHECKS: Final[Sequence[Callable[[Subject], Awaitable[list[Finding]]]]] = (
+    check_settings,
+    check_redis,
+    check_spool,
+    check_handlers,
+    check_ports,
+    check_webhook,
+    check_event,
+)
+_STYLES: Final = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "bold red"}
+
+
+def doctor(
+    online: Annotated[bool, typer.Option("--online", help="Try PUBLIC_URL, too, if it is not of this machine.")] = False,
+    send: Annotated[bool, typer.Option("--send", help="Send an event through everything; your handler gets it.")] = False,
+    data: Annotated[Path, typer.Option(help="Folder of `hookline up`.")] = Path("var"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Look for what would lose events or keep Hookline from working, and say what to do about it.
+
+    It looks at the settings of both services, the tokens and the public URL; at Redis, how it is set up, its clock and what
+    lies in it; at the disk of the spool, and the ports; it imports your handlers, in a process of its own.
+
+    It sends a signed webhook without content to the ingress that runs here, which verifies and answers it; nothing is stored.
+    With `--send`, the status of a made-up message goes all the way, and your handler of `message.status` gets it.
+
+    Example: `hookline doctor`
+
+    Example: `PUBLIC_URL=https://hooks.example.com hookline doctor --online --json`
+    """
+    subject = Subject.now(data, online=online, send=send)
+    configure_logs("error", "console", subject.shared.secrets() if subject.shared else ())
+    found = asyncio.run(_print_all(subject, Console(quiet=as_json)))
+    if as_json:
+        typer.echo(json.dumps(_as_object(found), indent=2))
+    if any(finding.level is Level.PROBLEM for finding in found):
+        raise typer.Exit(EXIT_FAILED)
+
+
+async def examine(subject: Subject) -> AsyncIterator[list[Finding]]:
+    """Run one check after the other; gives what each found."""
+    for check in _CHECKS:
+        yield await check(subject)
+
+
+async def _print_all(subject: Subject, console: Console) -> list[Finding]:
+    """Print what each check found as soon as it is through; gives all of it."""
+    found: list[Finding] = []
+    async for findings in examine(subject):
+        found += findings
+        if findings:
+            console.print(_table(findings), highlight=False)
+    console.print(_verdict(found), highlight=False)
+    return found
+
+
+def _table(findings: Sequence[Finding]) -> Table:
+    table = Table.grid("level", "check", "text", padding=(0, 2, 0, 0))
+    table.columns[0].min_width = max(map(len, Level))
+    table.columns[1].min_width = len("public url")
+    table.columns[2].overflow = "fold"
+    for finding in findings:
+        table.add_row(Text(finding.level, _STYLES[finding.level]), Text(finding.check, "bold"), _text(finding))
+    return table
+
+
+def _text(finding: Finding) -> Text:
+    text = Text(finding.found, "" if finding.level is Level.OK else "bold")
+    if finding.meaning:
+        text.append(f"\n{finding.meaning}", "not bold")
+    if finding.remedy:
+        text.append(f"\n→ {finding.remedy}", "not bold cyan")
+    return text
+
+
+def _verdict(found: Sequence[Finding]) -> Text:
+    number = {level: sum(finding.level is level for finding in found) for level in Level}
+    worst = next((level for level in (Level.PROBLEM, Level.WARNING) if number[level]), Level.OK)
+    parts = [counted(number[level], level) for level in (Level.PROBLEM, Level.WARNING) if number[level]]
+    return Text(f"\n{' and '.join(parts) or 'All is well'}; {number[Level.OK]} checks found nothing wrong.", _STYLES[worst])
+
+
+def _as_object(found: Sequence[Finding]) -> dict[str, object]:
+    """Give what --json prints."""
+    return {
+        "findings": [finding._asdict() for finding in found],
+        "problems": sum(finding.level is Level.PROBLEM for finding in found),
+        "warnings": sum(finding.level is Level.WARNING for finding in found),
+    }

@@ -1,0 +1,53 @@
+"""What is told of an event to people: names and values, one below the other."""
+
+from collections.abc import Mapping
+
+import typer
+
+from hookline_cli.spans import describe_moment
+from hookline_cli.terminal import printable
+from hookline_cli.veil import Veil
+from hookline_shared.event import Event
+
+
+def print_facts(facts: Mapping[str, str]) -> None:
+    """Print those of `facts` that have a value; values may have several lines."""
+    told = {printable(name): printable(value) for name, value in facts.items() if value}
+    width = max(map(len, told), default=0)
+    for name, value in told.items():
+        lines = value.replace("\n", "\n" + " " * (width + 2))
+        typer.echo(f"{typer.style(name.ljust(width), bold=True)}  {lines}")
+
+
+def event_facts(event: Event, veil: Veil) -> dict[str, str]:
+    """Give what the envelope of `event` says."""
+    return {
+        "event": event.id,
+        "kind": event.kind,
+        "key": veil.key(event.key),
+        "account": event.account,
+        "accepted": describe_moment(event.received_at),
+        "target": veil.target(event.target),
+        "content type": event.content_type,
+        "signed with": event.signer,
+        "trace": event.traceparent,
+        "body": f"{len(event.body)} bytes",
+    }
+
+
+def event_object(event: Event, veil: Veil) -> dict[str, object]:
+    """Give the same for programs. Times are Unix time in milliseconds; the body is there only if nothing is hidden."""
+    told: dict[str, object] = {
+        "event_id": event.id,
+        "kind": event.kind,
+        "key": veil.key(event.key),
+        "account": event.account,
+        "received_at": event.received_at,
+        "target": veil.target(event.target),
+        "content_type": event.content_type,
+        "signer": event.signer,
+        "trace": event.traceparent,
+        "body_bytes": len(event.body),
+        "parameters": dict(veil.parameters(event)),
+    }
+    return told | ({"body": event.body.decode(errors="replace")} if veil.lifted else {})

@@ -1,0 +1,189 @@
+"""`hookline ledger`: the history of what was handled."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from hookline_cli.database import with_engine
+from hookline_cli.ledger_output import form_of, print_csv, print_events, print_json, print_thread
+from hookline_cli.moments import moment, shown
+from hookline_cli.terminal import confirm
+from hookline_cli.workspace import Workspace
+from hookline_processor.ledger.addresses import normalised
+from hookline_processor.ledger.settings import LedgerSettings
+from hookline_shared.clock import SystemClock
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+Result = TypeVar("Result")
+
+_PATIENCE_S: Final = 3600.0
+"""How long a statement may take, DATABASE_COMMAND_TIMEOUT_S or not: a batch is small, but to find all who mention somebody, or
+to count what is old, means to read everything; and whoever waits can end it."""
+
+_CODES: Final = "Exit codes: 0 done, also if nothing was found. 1 not done, and why. 2 the command line is wrong. 130 Ctrl-C."
+_NOTHING: Final = "Nothing was removed."
+
+app = typer.Typer(no_args_is_help=True)
+
+Data = Annotated[Path, typer.Option(help="Folder of `hookline up`, whose ledger is used if DATABASE_URL is not set.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print it for programs, as one JSON document.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print it as CSV, with a heading.")]
+Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many, the newest.")]
+
+
+def _settings(data: Path) -> LedgerSettings:
+    settings, file = LedgerSettings.load().model_copy(update={"command_timeout_s": _PATIENCE_S}), Workspace(data).ledger
+    if settings.database_url is None and file.exists():
+        return settings.model_copy(update={"database_url": f"sqlite:///{file.resolve()}"})
+    return settings
+
+
+def _ask(settings: LedgerSettings, work: "Callable[[AsyncEngine], Awaitable[Result]]") -> Result:
+    """Give what `work` gives, once the tables are known to be ours."""
+    from hookline_processor.ledger.store import Store
+
+    async def ask(engine: "AsyncEngine") -> Result:
+        await Store(engine).probe()
+        return await work(engine)
+
+    return with_engine(settings, ask)
+
+
+@app.callback()
+def about() -> None:
+    """Search the history of what was handled, and remove what should not be kept.
+
+    Example: hookline ledger search --status undelivered --since 1d
+    """
+
+
+@app.command(epilog=_CODES)
+def migrate(data: Data = Path("var")) -> None:
+    """Make the tables, or bring them to the form of this version. Running it again does no harm.
+
+    Example: DATABASE_URL=postgresql://hookline@db/ledger hookline ledger migrate
+    """
+    from hookline_processor.ledger.migrate import migrate as bring_up_to_date
+    from hookline_processor.ledger.schema import REVISION
+
+    before = with_engine(_settings(data), bring_up_to_date)
+    now = f"The ledger's tables are of revision {REVISION}"
+    typer.echo(f"{now}, as before." if before == REVISION else f"{now}; before: {before or 'none'}.")
+
+
+@app.command("search", epilog=_CODES)
+def find(
+    number: Annotated[str | None, typer.Option(help="From or to this number or address, however it is written.")] = None,
+    sid: Annotated[str | None, typer.Option(help="About this message, call, recording, conversation ...")] = None,
+    kind: Annotated[str | None, typer.Option(help="Of this kind, such as message.status, or family, such as sync.*")] = None,
+    status: Annotated[str | None, typer.Option(help="With this status, such as undelivered, or outcome: done or dead.")] = None,
+    since: Annotated[str | None, typer.Option(help="Received since then: an age such as 2h or 7d, or a date.")] = None,
+    limit: Limit = 100,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+    data: Data = Path("var"),
+) -> None:
+    """Find events, newest first. What is given must all be true.
+
+    Example: hookline ledger search --number +14155550123 --since 7d
+    """
+    from hookline_processor.ledger.search import Query, search
+
+    settings = _settings(data)
+    start = None if since is None else moment(since, SystemClock().now_ms())
+    found = _ask(settings, lambda engine: search(engine, Query(number, sid, kind, status, start, limit)))
+    match form_of(as_json=as_json, as_csv=as_csv):
+        case "json":
+            print_json(found)
+        case "csv":
+            print_csv(found)
+        case _:
+            print_events(found)
+
+
+@app.command("conversation", epilog=_CODES)
+def thread(
+    one: Annotated[str, typer.Argument(metavar="FROM", help="A number or address.")],
+    other: Annotated[str, typer.Argument(metavar="TO", help="Another one.")],
+    limit: Limit = 100,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+    data: Data = Path("var"),
+) -> None:
+    """Show the messages and calls between two parties as a thread, oldest first.
+
+    Example: hookline ledger conversation +14155550123 +18005551212
+    """
+    from hookline_processor.ledger.search import conversation
+
+    found = _ask(_settings(data), lambda engine: conversation(engine, one, other, limit))
+    match form_of(as_json=as_json, as_csv=as_csv):
+        case "json":
+            print_json(found)
+        case "csv":
+            print_csv(found)
+        case _:
+            print_thread(found, normalised(one))
+
+
+@app.command(epilog=_CODES)
+def purge(
+    older_than: Annotated[str, typer.Option(help="An age such as 90d, or a date.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+    data: Data = Path("var"),
+) -> None:
+    """Remove events received, and messages and calls last heard of, before then. It cannot be undone.
+
+    Example: hookline ledger purge --older-than 90d
+    """
+    from hookline_processor.ledger import removal
+
+    settings, before = _settings(data), moment(older_than, SystemClock().now_ms())
+    counts = _ask(settings, lambda engine: removal.count_older(engine, before))
+    what = ", ".join(f"{rows} {name}" for name, rows in counts.items())
+    confirm(f"Remove {what} from before {shown(before)} UTC?", yes=yes, refusal=f"{_NOTHING} It would be {what}.")
+    removed = dict.fromkeys(counts, 0)
+    with Progress(console=Console(stderr=True)) as progress:
+        bars = {name: progress.add_task(name, total=rows) for name, rows in counts.items()}
+
+        def note(table: str, rows: int) -> None:
+            removed[table] += rows
+            progress.advance(bars[table], rows)
+
+        _ask(settings, lambda engine: removal.purge(engine, before, note))
+    if as_json:
+        print_json({"removed": removed})
+        return
+    typer.echo(f"Removed {', '.join(f'{rows} {name}' for name, rows in removed.items())}.")
+
+
+@app.command(epilog=_CODES)
+def forget(
+    number: Annotated[str, typer.Argument(help="A number or address.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+    data: Data = Path("var"),
+) -> None:
+    """Remove everything about a person from the ledger: messages, calls, and all events that are about or mention them.
+
+    Example: hookline ledger forget +14155550123
+    """
+    from hookline_processor.ledger import removal
+
+    settings = _settings(data)
+    question = f"Remove everything about {normalised(number)} from the ledger? It cannot be undone"
+    confirm(question, yes=yes, refusal=_NOTHING)
+    counts = _ask(settings, lambda engine: removal.forget(engine, number))
+    if as_json:
+        print_json({"removed": counts})
+        return
+    typer.echo(f"Removed {', '.join(f'{rows} {name}' for name, rows in counts.items())} from the ledger.")
+    typer.echo("Not touched: what is still in Redis (events not yet handled or not yet here, dead letters), backups, Twilio.")
+    typer.echo("Events that come here from now on are written as before; run this again once none of theirs is left in Redis.")

@@ -1,0 +1,89 @@
+"""How what was found in the ledger is shown: as a table, a thread, JSON or CSV."""
+
+import csv
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Final
+
+from rich.table import Table
+from rich.text import Text
+
+from hookline_cli.moments import shown
+from hookline_cli.terminal import one_line, output, printable
+
+Found = Mapping[str, Any]
+
+_COLUMNS: Final = ("received_at", "kind", "sender", "recipient", "sid", "status", "outcome", "attempts", "error")
+_ERROR_SHOWN: Final = 80
+_MARGIN: Final = "\n" + " " * len("2026-11-25 08:00:00 → ")
+"""Begins each further line of a message, which might pass for a message of its own otherwise."""
+_FORMULA: Final = re.compile(r"[=@\t\r]|[+-](?!\d*$)")
+"""How a text begins that a spreadsheet takes for a formula; a phone number or another number is none."""
+
+
+class Form(StrEnum):
+    """For people, or for programs."""
+
+    TEXT = "text"
+    JSON = "json"
+    CSV = "csv"
+
+
+def form_of(*, as_json: bool, as_csv: bool) -> Form:
+    """Give the form that two options name; JSON, if both are given."""
+    return Form.JSON if as_json else Form.CSV if as_csv else Form.TEXT
+
+
+def print_json(found: object) -> None:
+    """Print one JSON document."""
+    sys.stdout.write(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_csv(rows: Sequence[Found]) -> None:
+    """Print a heading and a line for each row; values that are no plain ones are JSON."""
+    if not rows:
+        return
+    writer = csv.DictWriter(sys.stdout, list(dict.fromkeys(name for row in rows for name in row)))
+    writer.writeheader()
+    writer.writerows({name: _plain(value) for name, value in row.items()} for row in rows)
+
+
+def print_events(events: Sequence[Found]) -> None:
+    """Print a table of events."""
+    table = Table("received (UTC)", "kind", "from", "to", "sid", "status", "outcome", "attempts", "error")
+    for event in events:
+        cells = [shown(event["received_at"]), *(str(event[name] or "") for name in _COLUMNS[1:])]
+        table.add_row(*(Text(one_line(cell, _ERROR_SHOWN)) for cell in cells))
+    output().print(table)
+
+
+def print_thread(rows: Sequence[Found], one: str) -> None:
+    """Print messages and calls as a conversation; those of `one` point to the right."""
+    console = output()
+    for row in rows:
+        arrow = "→" if row["sender"] == one else "←"
+        words = f" {arrow} {printable(row['sender'] or '?')}: {_indented(_said(row))}  "
+        console.print(Text.assemble((shown(row["first_at"]), "dim"), words, (printable(_state(row)), "dim")), soft_wrap=True)
+
+
+def _indented(text: str) -> str:
+    return printable(text.replace("\r\n", "\n")).replace("\n", _MARGIN)
+
+
+def _said(row: Found) -> str:
+    if row["what"] == "call":
+        return "(call)" if row["duration"] is None else f"(call, {row['duration']} s)"
+    media = "".join(f" ({item['type']})" for item in row["media"] or ())
+    return (row["body"] or "(text not known)") + media if row["body"] or not media else media.strip()
+
+
+def _state(row: Found) -> str:
+    return f"{row['status'] or ''}{' ' + row['error_code'] if row['error_code'] else ''}"
+
+
+def _plain(value: Any) -> Any:
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+    return f"'{text}" if isinstance(text, str) and _FORMULA.match(text) else text  # anybody can send one

@@ -1,0 +1,70 @@
+"""The `hookline` command: puts its subcommands together."""
+
+import sys
+from typing import ClassVar, Final
+
+import typer
+
+from hookline_cli.lazy import LazyGroup, Place
+from hookline_shared.errors import HooklineError
+
+_START: Final = "Start and try"
+_LOOK: Final = "Look and mend"
+_SERVICE: Final = "Exit codes: 0 it was stopped. 1 it failed. 2 a setting or the command line is wrong."
+
+
+def _codes(fine: str, wrong: str) -> str:
+    return f"Exit codes: 0 {fine}. 1 {wrong}. 2 the command line is wrong."
+
+
+class Commands(LazyGroup):
+    """Every subcommand, in the order of --help."""
+
+    places: ClassVar = {
+        "up": Place(
+            "hookline_cli.up:up", _START, _codes("it ran until it was stopped", "a part could not start, or ended by itself")
+        ),
+        "ingress": Place("hookline_cli.services:ingress", _START, _SERVICE),
+        "processor": Place("hookline_cli.services:processor", _START, _SERVICE),
+        "send": Place("hookline_cli.send:send", _START, _codes("every answer was a 2xx", "one was not, or nothing was sent")),
+        "status": Place(
+            "hookline_cli.status:status", _LOOK, _codes("all is well, or --watch was ended", "something is not as it should be")
+        ),
+        "doctor": Place("hookline_cli.doctor:doctor", _LOOK, _codes("nothing is wrong; there may be warnings", "something is")),
+        "show": Place("hookline_cli.show:show", _LOOK, _codes("something is known of it", "nothing is")),
+        "tail": Place("hookline_cli.tail:tail", _LOOK, _codes("it was ended with Ctrl-C", "it could not begin")),
+        "dead": Place("hookline_cli.dead.group:dead", _LOOK),
+        "ledger": Place("hookline_cli.ledger:app", _LOOK),
+        "config": Place(
+            "hookline_cli.config:config",
+            _LOOK,
+            "Exit codes: 0 every setting is right. 2 some are wrong, or the command line is.",
+        ),
+    }
+
+
+app = typer.Typer(
+    cls=Commands,
+    epilog="Tab completion for your shell: hookline --install-completion",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def hookline() -> None:
+    """Receives Twilio webhooks in milliseconds, loses none, and runs your handler for each.
+
+    Example: `hookline up`, and in a second terminal `hookline send message --body hello`
+    """
+
+
+def run() -> None:
+    """Run the command line; a person's mistakes end in one line and exit code 1. `hookline_cli.start` calls it."""
+    try:
+        app()
+    except HooklineError as error:
+        sys.stderr.write(f"hookline: {error}\n")
+        sys.exit(1)

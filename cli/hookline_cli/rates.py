@@ -1,0 +1,59 @@
+"""How many events come and go per second, from what the services counted at two looks. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from hookline_cli.service_report import ServiceReport
+
+Place = tuple[str, int]
+
+
+class Rate(NamedTuple):
+    """Events per second of one topic. None: nobody who counts that answered both times."""
+
+    accepted: float | None = None
+    settled: float | None = None
+
+
+class Rates(NamedTuple):
+    """Rates by topic, measured over `seconds`; a topic that is missing stands still as `others` says."""
+
+    seconds: float
+    others: Rate
+    by_topic: Mapping[str, Rate]
+
+    def of(self, topic: str) -> Rate:
+        """Give the rate of `topic`."""
+        return self.by_topic.get(topic, self.others)
+
+
+def measure(before: Sequence[ServiceReport], after: Sequence[ServiceReport], seconds: float) -> Rates:
+    """Give the rates over the `seconds` between two looks.
+
+    A service counts if it answered at both. One whose count went down was started anew, and has counted from 0 since.
+    """
+    earlier = {(report.host, report.port): report for report in before if report.answers}
+    pairs = [(earlier[place], report) for report in after if report.answers and (place := _place(report)) in earlier]
+    accepted = _growth([(old.accepted, new.accepted) for old, new in pairs])
+    settled = _growth([(old.settled, new.settled) for old, new in pairs])
+    ingress, processor = (any(new.role == role for _, new in pairs) for role in ("ingress", "processor"))
+    per_s = 1 / seconds
+    by_topic = {
+        topic: Rate(accepted[topic] * per_s if ingress else None, settled[topic] * per_s if processor else None)
+        for topic in accepted.keys() | settled.keys()
+    }
+    return Rates(seconds, Rate(0.0 if ingress else None, 0.0 if processor else None), by_topic)
+
+
+def _place(report: ServiceReport) -> Place:
+    return report.host, report.port
+
+
+def _growth(pairs: Sequence[tuple[Mapping[str, int], Mapping[str, int]]]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for old, new in pairs:
+        for topic, count in new.items():
+            grown = count - old.get(topic, 0)
+            found[topic] += grown if grown >= 0 else count
+    return found

@@ -1,0 +1,78 @@
+"""Reaching the Redis that the services use."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Final, NamedTuple
+
+import typer
+
+from hookline_cli.workspace import Workspace
+from hookline_shared.broker.connection import RedisConnectionManager
+from hookline_shared.broker.inspect import partitions_in_use
+from hookline_shared.clock import SystemClock
+from hookline_shared.errors import BrokerUnavailableError, HooklineError
+from hookline_shared.logs import configure_logs, get_logger
+from hookline_shared.settings import SharedSettings
+
+_NEVER: Final = 1_000_000_000
+"""Failures until the breaker opens: a command is too short for it, and nothing here would close it again."""
+
+DataFolder = Annotated[Path, typer.Option("--data", help="Folder of `hookline up`.")]
+
+
+class ReachError(HooklineError):
+    """The Redis of the services cannot be found, or has nothing of theirs."""
+
+
+class Reach(NamedTuple):
+    """A Redis, and into how many partitions its data is divided."""
+
+    redis: RedisConnectionManager
+    partitions: int
+
+
+def find_settings(data: Path) -> SharedSettings:
+    """Give the settings, with the Redis of the `hookline up` in folder `data` if one runs there. Readies the logs.
+
+    Raises:
+        SettingsError: if a setting is wrong.
+        ReachError: if that Redis was not written down.
+
+    """
+    facts = Workspace(data).announced()
+    settings = SharedSettings.load()
+    if facts.redis_url:
+        settings = settings.model_copy(update={"redis_url": facts.redis_url})
+    elif facts.admin_ports and "redis_url" not in settings.model_fields_set:
+        raise ReachError("The REDIS_URL of `hookline up` has a password, so it was not written down. Set it here, too.")
+    configure_logs("error", "console", settings.secrets())
+    return settings
+
+
+@asynccontextmanager
+async def reach(settings: SharedSettings, waiting_reads: int = 1) -> AsyncIterator[Reach]:
+    """Connect, for as long as the context lasts, with connections for `waiting_reads` reads that wait.
+
+    Raises:
+        ReachError: if Redis does not answer, or no service has ever used it.
+
+    """
+    options = replace(settings.redis_options(waiting_reads), breaker_failures=_NEVER)
+    redis = RedisConnectionManager(options, settings.partitions, SystemClock(), get_logger("hookline"))
+    try:
+        partitions = await _find_partitions(redis)
+        if partitions is None:
+            raise ReachError("No service of Hookline's has used this Redis yet. Is REDIS_URL the one that the services have?")
+        yield Reach(redis, partitions)
+    finally:
+        await redis.close()
+
+
+async def _find_partitions(redis: RedisConnectionManager) -> int | None:
+    await redis.monitor.locate()
+    try:
+        return await partitions_in_use(redis)
+    except BrokerUnavailableError as error:  # the monitor knows what Sentinels or a cluster's nodes said
+        raise ReachError(" ".join([str(error), *redis.monitor.warnings()])) from error

@@ -1,0 +1,201 @@
+"""`hookline send`: correctly signed webhooks, as Twilio would send them."""
+
+import asyncio
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+
+from hookline_cli.addresses import is_loopback
+from hookline_cli.exit_codes import INTERRUPTED
+from hookline_cli.sendable import SENDGRID, SHORT, Recipe, Sendable, find, names, numbers
+from hookline_cli.sendgrid_key import SendGridKey
+from hookline_cli.signing import SignedRequest, sign_webhook
+from hookline_cli.target import Target, target_of
+from hookline_cli.volley import NO_ANSWER, NO_CONNECTION, TIMEOUT_S, Outcome, Plan, Volley
+from hookline_cli.volley_view import progress, summary
+from hookline_cli.workspace import Workspace
+from hookline_ingress.signature import parse_secrets
+from hookline_shared.clock import SystemClock
+from hookline_shared.errors import HooklineError
+from hookline_shared.samples.sids import RECIPIENT, SENDER
+from hookline_shared.samples.webhook import Webhook
+from hookline_shared.secret_files import read_secret_files
+
+_VARIABLE: Final = "TWILIO_AUTH_TOKEN"
+_AT_ONCE: Final = 10
+_GREETING: Final = "Hello from hookline send"
+_NOT_STORED: Final = "The webhook was not accepted, and nothing was stored."
+_UNVERIFIED: Final = (
+    "The signature was not accepted. Is the token the one ingress was started with, and PUBLIC_URL the one sent to?"
+)
+_REMEDIES: Final[Mapping[str, str]] = {
+    "404": "Ingress has no such route. Webhooks go to /twilio or /twilio/<kind>, and with SENDGRID_PUBLIC_KEY to /sendgrid.",
+    "503": "Ingress cannot take it now. Its /readyz?verbose, on the admin port, says why.",
+    NO_ANSWER: f"No answer within {TIMEOUT_S:.0f} s, which is when Twilio gives up, too; or the connection broke.",
+    NO_CONNECTION: "Ingress takes no more connections, or has ended.",
+}
+
+
+class SendError(HooklineError):
+    """A webhook could not be sent or was not accepted."""
+
+
+Sign = Callable[[Webhook], SignedRequest]
+
+
+def _complete(begun: str) -> list[str]:
+    return [name for name in names() if name.startswith(begun)]
+
+
+def send(
+    what: Annotated[
+        str, typer.Argument(help=f"What: {', '.join(SHORT)}; or a kind.", autocompletion=_complete, metavar="WHAT")
+    ],
+    body: Annotated[str, typer.Option(help="Text of a message.")] = _GREETING,
+    sender: Annotated[str, typer.Option("--from", help="Number it comes from.")] = SENDER,
+    recipient: Annotated[str, typer.Option("--to", help="Number it goes to.")] = RECIPIENT,
+    senders: Annotated[int, typer.Option(min=1, max=1_000_000, help="Come from so many numbers in turn.")] = 1,
+    param: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any parameter; may be repeated. NAME= makes it empty.")
+    ] = None,
+    json_body: Annotated[
+        str | None, typer.Option(metavar="JSON", help="Send this JSON instead; - reads it from standard input.")
+    ] = None,
+    times: Annotated[int, typer.Option(min=1, help="How many.")] = 1,
+    rate: Annotated[float, typer.Option(min=0, help="How many per second; 0 is as fast as answers come.")] = 0,
+    concurrency: Annotated[int, typer.Option(min=1, max=1000, help="How many at once, at most.")] = _AT_ONCE,
+    url: Annotated[str | None, typer.Option(help="Where to, if not to the pair that `hookline up` started.")] = None,
+    via: Annotated[str | None, typer.Option(help="Signed for PUBLIC_URL, but sent there, past what is in front.")] = None,
+    token: Annotated[str | None, typer.Option(envvar=_VARIABLE, help="Auth token to sign with.")] = None,
+    data: Annotated[Path, typer.Option(help="Folder of `hookline up`.")] = Path("var"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print what came of it as one JSON object.")] = False,
+    yes_really: Annotated[bool, typer.Option("--yes-really", help="Allow a target that is not this machine.")] = False,
+) -> None:
+    """Send signed webhooks as Twilio would, and show the answers and how long they took.
+
+    Of a family, any kind can be sent: `conversation.onParticipantAdded`, `taskrouter.reservation.created`. Parameters are
+    realistic, and each webhook has SIDs of its own. With `--rate`, latencies count from when a webhook was due.
+
+    Example: `hookline send message --body hello --from +14155550123`
+
+    Example: `hookline send message --times 10000 --senders 500 --rate 300`
+
+    Example: `hookline send events --json-body '[{"specversion":"1.0","id":"EZ1","type":"com.example","source":"me"}]'`
+    """
+    facts, sendable = Workspace(data).announced(), find(what)
+    if url and via:
+        raise SendError("--url is what is signed, and --via is for what is signed for PUBLIC_URL: give one of them.")
+    target = target_of(facts, url, sendable.path, via)
+    if not yes_really and not is_loopback(target.base):
+        raise SendError(f"{target.base} is not on this machine. If you mean it, add --yes-really.")
+    changes = _changes(sendable, body, recipient) | dict(map(_split, param or ()))
+    recipe = Recipe(sendable, changes, [sender] if senders == 1 else numbers(senders), _read(json_body, param))
+    sign, remedies = _signer(sendable, target, token or _token_in_file() or facts.auth_token, data)
+    plan = Plan(times, rate, min(concurrency, times))
+    outcome, interrupted = _run(lambda number: sign(recipe.make(number)), target, plan, quiet=as_json)
+    _report(outcome, plan, as_json=as_json)
+    if interrupted:
+        raise typer.Exit(INTERRUPTED)
+    _judge(outcome, target, remedies)
+
+
+def _token_in_file() -> str:
+    """Give what ingress is given if TWILIO_AUTH_TOKEN_FILE names a file, else nothing."""
+    return read_secret_files([_VARIABLE]).get(_VARIABLE, "") if not os.environ.get(_VARIABLE) else ""
+
+
+def _changes(what: Sendable, body: str, recipient: str) -> dict[str, str]:
+    changes = {"To": recipient} if what.sender == "From" else {}
+    return changes | ({"Body": body} if what.kind == "message.received" else {})
+
+
+def _split(item: str) -> tuple[str, str]:
+    name, equals, value = item.partition("=")
+    if not name or not equals:
+        raise SendError(f"--param {item!r} is not of the form Name=value.")
+    return name, value
+
+
+def _read(json_body: str | None, param: Sequence[str] | None) -> bytes | None:
+    if json_body is None:
+        return None
+    if param:
+        raise SendError("--json-body is the whole body, so --param has no place in it.")
+    given = sys.stdin.buffer.read() if json_body == "-" else json_body.encode()
+    try:
+        json.loads(given)
+    except (ValueError, RecursionError) as error:
+        raise SendError(f"What --json-body gives is not JSON: {error}.") from None
+    return given
+
+
+def _signer(what: Sendable, target: Target, token: str, data: Path) -> tuple[Sign, Mapping[str, str]]:
+    """Give what signs, and what to do, by status, if that is not accepted."""
+    if what.kind == SENDGRID:
+        key = SendGridKey(data)
+        remedy = f"Ingress accepts it if it was started with SENDGRID_PUBLIC_KEY={key.public}"
+        return lambda webhook: key.sign(target.url, webhook.body), {"403": remedy, "404": remedy}
+    secrets = parse_secrets(filter(None, (part.strip() for part in token.split(","))))
+    if not secrets:
+        raise SendError("No auth token to sign with. Start `hookline up` first, or set TWILIO_AUTH_TOKEN as ingress has it.")
+    value = secrets[0].value.decode()
+    return lambda webhook: sign_webhook(target.url, webhook, value), {"403": _UNVERIFIED}
+
+
+def _run(make: Callable[[int], SignedRequest], target: Target, plan: Plan, *, quiet: bool) -> tuple[Outcome, bool]:
+    """Send; gives what came of it, and whether Ctrl-C ended it early."""
+    clock = SystemClock()
+    with progress(plan, clock.monotonic, quiet=quiet) as show:
+        volley = Volley(make, target.signed_base, target.base, clock, show)
+        try:
+            asyncio.run(volley.run(plan))
+        except KeyboardInterrupt:
+            return volley.outcome, True
+    return volley.outcome, False
+
+
+def _report(outcome: Outcome, plan: Plan, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(_as_object(outcome), indent=2))
+    elif plan.times > 1:
+        Console().print(summary(outcome), highlight=False)
+    elif latency := outcome.latencies_ms():
+        (status,) = outcome.answers
+        typer.echo(f"{status} {outcome.last}".rstrip() + f"  in {latency['max']:.1f} ms")
+
+
+def _as_object(outcome: Outcome) -> dict[str, Any]:
+    """Give what --json prints. `answers` counts by status, or by why there was none."""
+    return {
+        "sent": outcome.sent,
+        "accepted": outcome.accepted,
+        "answers": dict(outcome.answers),
+        "seconds": round(outcome.seconds, 3),
+        "per_s": round(outcome.rate, 1),
+        "latency_ms": {name: round(value, 3) for name, value in outcome.latencies_ms().items()},
+    }
+
+
+def _judge(outcome: Outcome, target: Target, remedies: Mapping[str, str]) -> None:
+    """See that all were accepted.
+
+    Raises:
+        SendError: if one was not, with what to do.
+
+    """
+    if outcome.accepted == outcome.sent:
+        return
+    if outcome.answers[NO_CONNECTION] == outcome.sent:
+        reason = f"Nothing answers at {target.base}: {outcome.last}. Is Hookline running? Start it with `hookline up`."
+        raise SendError(reason)
+    failed = Counter({answer: count for answer, count in outcome.answers.items() if not answer.startswith("2")})
+    ((worst, _),) = failed.most_common(1)
+    number = f"{failed.total():,} of {outcome.sent:,} were not accepted, most with {worst}. " if outcome.sent > 1 else ""
+    raise SendError(number + {**_REMEDIES, **remedies}.get(worst, _NOT_STORED))

@@ -1,0 +1,97 @@
+"""Which webhooks `hookline send` makes, how they are called there, where they go, and what is in them. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from hookline_shared.errors import HooklineError
+from hookline_shared.kinds import FAMILIES, SINGLE
+from hookline_shared.samples.webhook import Webhook, sample
+
+SENDGRID: Final = "sendgrid.event"
+_IN_ARRAYS: Final = ("event.stream", SENDGRID)
+_JSON: Final = "application/json"
+_MOST_SENDERS: Final = 1_000_000
+_FIRST_NUMBER: Final = 4_155_000_000
+
+
+class Sendable(NamedTuple):
+    """A kind, the path of ingress that is for it, and the parameter that says who it is from, empty if none does."""
+
+    kind: str
+    path: str
+    sender: str = ""
+
+
+SHORT: Final[Mapping[str, Sendable]] = {
+    "message": Sendable("message.received", "/twilio/message", "From"),
+    "status": Sendable("message.status", "/twilio/status", "From"),
+    "call": Sendable("call.received", "/twilio/voice", "From"),
+    "call-status": Sendable("call.status", "/twilio/call-status", "From"),
+    "recording": Sendable("recording.status", "/twilio/recording"),
+    "transcription": Sendable("transcription", "/twilio/transcription", "From"),
+    "conversation": Sendable("conversation.onMessageAdded", "/twilio/conversation", "Author"),
+    "taskrouter": Sendable("taskrouter.task.created", "/twilio/taskrouter"),
+    "verify": Sendable("verify.factor.created", "/twilio/verify"),
+    "sync": Sendable("sync.document_updated", "/twilio/sync"),
+    "studio": Sendable("studio", "/twilio/studio", "ContactChannelAddress"),
+    "debugger": Sendable("debugger.error", "/twilio/debugger"),
+    "events": Sendable("event.stream", "/twilio/events"),
+    "sendgrid": Sendable(SENDGRID, "/sendgrid"),
+    "unknown": Sendable("unknown", "/twilio"),
+}
+"""By the short name, which stands for the usual one of a family."""
+
+
+class UnknownKindError(HooklineError):
+    """There is no such kind of webhook."""
+
+    def __init__(self, name: str) -> None:
+        family = ", ".join(f"{family}.…" for family in FAMILIES)
+        super().__init__(f"{name!r} is none of {', '.join(SHORT)}; nor of {', '.join(SINGLE)}, {family}.")
+
+
+def names() -> list[str]:
+    """Give every short name, and the kinds that have no family."""
+    return [*SHORT, *(kind for kind in SINGLE if kind not in SHORT)]
+
+
+def find(name: str) -> Sendable:
+    """Give what `name` is short for, or the kind that it is.
+
+    Raises:
+        UnknownKindError: if there is none.
+
+    """
+    if name in SHORT:
+        return SHORT[name]
+    family, dot, what = name.partition(".")
+    for one in SHORT.values():
+        if one.kind == name or (dot and what and family in FAMILIES and one.kind.startswith(f"{family}.")):
+            return one._replace(kind=name)
+    raise UnknownKindError(name)
+
+
+def numbers(count: int) -> Sequence[str]:
+    """Give `count` phone numbers, up to a million, all different."""
+    return [f"+1{_FIRST_NUMBER + number}" for number in range(min(count, _MOST_SENDERS))]
+
+
+class Recipe(NamedTuple):
+    """How to make webhooks: with parameters changed, in turn from each of `senders`, or with a JSON body of one's own."""
+
+    what: Sendable
+    changes: Mapping[str, str]
+    senders: Sequence[str] = ()
+    json_body: bytes | None = None
+
+    def make(self, number: int) -> Webhook:
+        """Give the webhook of that number, counted from 0: it has SIDs of its own, unless the body is given."""
+        if self.json_body is not None:
+            return Webhook({}, _JSON, self.json_body)
+        own = {self.what.sender: self.senders[number % len(self.senders)]} if self.what.sender and self.senders else {}
+        made = sample(self.what.kind, {**own, **self.changes})
+        if self.what.kind in _IN_ARRAYS:
+            return made._replace(body=msgspec.json.encode([made.params]))
+        return made

@@ -1,0 +1,21 @@
+"""`hookline ingress` and `hookline processor`: the services themselves, each in this process."""
+
+import typer
+
+from hookline_cli.start import serve
+
+
+def ingress() -> None:
+    """Run ingress in the foreground until SIGTERM or Ctrl-C; it is set up by environment variables, see `hookline config`.
+
+    Example: TWILIO_AUTH_TOKEN=... PUBLIC_URL=https://hooks.example.com hookline ingress
+    """
+    raise typer.Exit(serve("ingress"))
+
+
+def processor() -> None:
+    """Run a processor in the foreground until SIGTERM or Ctrl-C; it is set up by environment variables, see `hookline config`.
+
+    Example: PROCESSOR_HANDLERS=bot:handlers hookline processor
+    """
+    raise typer.Exit(serve("processor"))

@@ -1,0 +1,157 @@
+"""`hookline show`: everything that Redis knows of one event."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+import typer
+
+from hookline_cli.dead import rows
+from hookline_cli.dead.show import print_letter
+from hookline_cli.facts import event_facts, event_object, print_facts
+from hookline_cli.reach import DataFolder, find_settings, reach
+from hookline_cli.search import Hits, Search, Unsettled, Wanted
+from hookline_cli.spans import describe_moment, describe_span
+from hookline_cli.veil import Reveal, Veil
+from hookline_processor.retry import Record, decode_record
+from hookline_shared.broker.dead import Discarded
+from hookline_shared.broker.search import Stage, server_time_ms
+from hookline_shared.errors import HooklineError, UndecodableError
+from hookline_shared.event import Event, Past, decode, past_of
+from hookline_shared.settings import SharedSettings
+
+_SETTLED: Final = "settled while this looked"
+_STAGES: Final = {
+    Stage.WAITING: "waiting: no processor has read it yet",
+    Stage.PENDING: "with the processor: being handled, or waiting behind an earlier event of its key",
+}
+
+
+class NotFoundError(HooklineError):
+    """Nothing is known of an event."""
+
+    def __init__(self, wanted: Wanted, topics: list[str], partitions: int) -> None:
+        super().__init__(
+            f"Nothing is known of {wanted.text}. Looked through topics {', '.join(topics)}, the dead letters and the record of "
+            f"discarded ones, in all {partitions} partitions. So it was either settled, and removed then, or never accepted. "
+            "If Redis was away lately, it may still be in the spool of an ingress: see `hookline status`. Where a ledger is "
+            "kept, `hookline ledger search` knows what was settled."
+        )
+
+
+def show(
+    wanted: Annotated[str, typer.Argument(metavar="EVENT_ID|SID", help="Id of an event, or a SID among its parameters.")],
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many events to show at most.")] = 20,
+    reveal: Reveal = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it for programs, as one JSON object.")] = False,
+    data: DataFolder = Path("var"),
+) -> None:
+    """Show where an event is and what became of it so far; with a SID, all events that name it, such as a message's statuses.
+
+    The exit code is 1 if nothing is known of it.
+
+    Example: `hookline show SM0123456789abcdef0123456789abcdef`
+    """
+    looked_for, veil = Wanted(wanted), Veil(lifted=reveal)
+    asyncio.run(_show(find_settings(data), looked_for, limit, veil, as_json=as_json))
+
+
+async def _show(settings: SharedSettings, wanted: Wanted, limit: int, veil: Veil, *, as_json: bool) -> None:
+    async with reach(settings) as reached:
+        hits = await Search(reached, list(settings.topics), wanted, limit).run()
+        now_ms = await server_time_ms(reached.redis)
+    if as_json:
+        typer.echo(msgspec.json.encode(_as_object(hits, veil, now_ms)))
+    else:
+        _print(hits, veil, now_ms)
+    if not hits.count:
+        raise NotFoundError(wanted, list(settings.topics), reached.partitions)
+
+
+def _print(hits: Hits, veil: Veil, now_ms: int) -> None:
+    kept = len(hits.unsettled) + len(hits.letters) + len(hits.discarded)
+    between = ""
+    for unsettled in hits.unsettled:
+        typer.echo(between, nl=False)
+        print_facts(_facts(unsettled, veil, now_ms))
+        between = "\n"
+    for letter in hits.letters:
+        typer.echo(f"{between}Dead letter")
+        print_letter(letter, veil)
+        between = "\n"
+    for partition, record in hits.discarded:
+        typer.echo(f"{between}Discarded dead letter")
+        print_facts(_discarded_facts(partition, record))
+        between = "\n"
+    if kept < hits.count:
+        typer.echo(f"\n{kept} of {hits.count} are shown (--limit).")
+
+
+def _facts(unsettled: Unsettled, veil: Veil, now_ms: int) -> dict[str, str]:
+    place, found = unsettled.arrival.place, unsettled.whereabouts
+    event, past = _read(unsettled)
+    facts = {"state": _SETTLED}
+    if found is not None:
+        record = decode_record(found.record)
+        facts = {"state": _state(found.stage, record, now_ms)} | _attempts(record, event, veil)
+    facts |= {"topic": place.topic, "partition": str(place.partition), "entry": place.entry}
+    if past.lives:
+        facts["earlier lives"] = f"{past.lives}; the first ended {describe_moment(past.died_at)}: {past.reason}"
+    return facts | (event_facts(event, veil) if event else {"event": "cannot be decoded"})
+
+
+def _state(stage: Stage, record: Record, now_ms: int) -> str:
+    if record.next_at > now_ms and not record.suspect:
+        return f"waiting for its next attempt, in {describe_span(record.next_at - now_ms)}"
+    return _STAGES[stage]
+
+
+def _attempts(record: Record, event: Event | None, veil: Veil) -> dict[str, str]:
+    return {
+        "attempts failed": str(record.failures),
+        "attempts not ended": f"{record.begun}: the process died during them" if record.begun else "",
+        "first failed": describe_moment(record.first_failed_at) if record.first_failed_at else "",
+        "next attempt": describe_moment(record.next_at) if record.next_at else "",
+        "last error": veil.error(record.error, event),
+    }
+
+
+def _discarded_facts(partition: int, record: Discarded) -> dict[str, str]:
+    return {"discarded": describe_moment(record.at), "partition": str(partition), **record.fields}
+
+
+def _as_object(hits: Hits, veil: Veil, now_ms: int) -> dict[str, object]:
+    return {
+        "total": hits.count,
+        "unsettled": [_unsettled_object(unsettled, veil, now_ms) for unsettled in hits.unsettled],
+        "dead": [rows.details(letter, veil) for letter in hits.letters],
+        "discarded": [{"at": record.at, "partition": partition, **record.fields} for partition, record in hits.discarded],
+    }
+
+
+def _unsettled_object(unsettled: Unsettled, veil: Veil, now_ms: int) -> dict[str, object]:
+    place, found = unsettled.arrival.place, unsettled.whereabouts
+    event, past = _read(unsettled)
+    record = decode_record(found.record if found else None)
+    state = found.stage.value if found else "settled"
+    return {
+        **place._asdict(),
+        "state": "retrying" if found and record.next_at > now_ms and not record.suspect else state,
+        "attempts_failed": record.failures,
+        "attempts_not_ended": record.begun,
+        "first_failed_at": record.first_failed_at,
+        "next_at": record.next_at,
+        "last_error": veil.error(record.error, event),
+        "lives": past.lives,
+        **(event_object(event, veil) if event else {"fields": veil.raw(unsettled.arrival.fields)}),
+    }
+
+
+def _read(unsettled: Unsettled) -> tuple[Event | None, Past]:
+    fields = unsettled.arrival.fields
+    past = past_of(dict(zip(fields[::2], fields[1::2], strict=False)))
+    try:
+        return decode(fields), past
+    except UndecodableError:
+        return None, past

@@ -1,0 +1,167 @@
+"""What was found out about Redis and the services, and what of it is not as it should be. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from hookline_cli.rates import Rate, Rates
+from hookline_cli.service_alert import ServiceAlert
+from hookline_cli.service_report import ServiceReport
+from hookline_shared.broker.lease import Lease
+from hookline_shared.broker.presence import Presence
+
+_NOT_RUNNING: Final = (
+    "No service of Hookline's answers here, looked for on port {ports}. Start them with `hookline up`, "
+    "or name the folder of the one that runs with --data."
+)
+_ELSEWHERE: Final = (
+    "No service of Hookline's answers here, looked for on port {ports}, but {count} in Redis, so they run elsewhere: "
+    "name their admin ports with --admin HOST:PORT."
+)
+_NO_PROCESSOR: Final = "Nobody owns {which}, and no processor is there, so their events wait. Start one: hookline processor."
+_UNOWNED: Final = (
+    "Nobody owns {which}, so their events wait. A processor should take them within the length of a lease "
+    "(PROCESSOR_LEASE_S); if none does, its log and /readyz?verbose say why."
+)
+_LEFT_ALONE: Final = "{name} keeps failing, so it is left alone but for probes; the events that need it wait."
+
+
+class TopicState(NamedTuple):
+    """One topic over all partitions; `oldest_ms` is Unix time, None if nothing waits. `status.py` explains the rest."""
+
+    events: int
+    oldest_ms: int | None
+    pending: int
+    retrying: int
+    dead: int
+
+
+class RedisState(NamedTuple):
+    """What Redis told. `partitions` is None while no service has been there, and `leases`, one for each, are empty then."""
+
+    servers: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+    partitions: int | None = None
+    topics: Mapping[str, TopicState] = MappingProxyType({})
+    processors: Sequence[Presence] = ()
+    leases: Sequence[Lease] = ()
+
+
+class Situation(NamedTuple):
+    """All of it, at Unix time `at_ms`. If Redis did not answer, `redis` is empty and `redis_problem` says why.
+
+    `redis_named` tells that REDIS_URL was set.
+    """
+
+    at_ms: int
+    redis: RedisState
+    redis_problem: str | None
+    services: Sequence[ServiceReport]
+    rates: Rates | None = None
+    redis_named: bool = False
+
+    def problems(self) -> list[str]:
+        """Give what is wrong, each with a remedy in one line."""
+        away = [self.redis_problem] if self.redis_problem else []
+        if not any(service.answers for service in self.services):
+            own = away if self.redis_named else []  # else it is the one that `hookline up` brings along
+            return [self._nobody(), *(self._unowned() if self.redis.processors else []), *own]
+        return away + [problem for service in self.services for problem in _problems_of(service)] + self._unowned()
+
+    def alerts(self) -> list[tuple[str, ServiceAlert]]:
+        """Give the alerts that are raised, the critical ones first, and before each the service that watches."""
+        found = [(service.name, alert) for service in self.services for alert in service.alerts]
+        return sorted(found, key=lambda pair: pair[1].level)
+
+    def warnings(self) -> list[tuple[str, str]]:
+        """Give what should be seen to, and before each who says so."""
+        said: dict[str, list[str]] = {}
+        for service in self.services:
+            for warning in service.warnings:
+                said.setdefault(warning, []).append(service.name)
+        found = [(", ".join(names), warning) for warning, names in said.items()]
+        found += [("redis", warning) for warning in self.redis.warnings if f"redis: {warning}" not in said]
+        found += [(service.name, _LEFT_ALONE.format(name=name)) for service in self.services for name in service.left_alone()]
+        dead = sum(topic.dead for topic in self.redis.topics.values())
+        if dead:
+            found.append(("dead letters", f"{counted(dead, 'event')} could not be handled: see hookline dead list."))
+        return found
+
+    def rate(self, topic: str) -> Rate:
+        """Give the rate of `topic`."""
+        return self.rates.of(topic) if self.rates else Rate()
+
+    def _nobody(self) -> str:
+        ports = ", ".join(str(service.port) for service in self.services)
+        if not self.redis.processors:
+            return _NOT_RUNNING.format(ports=ports)
+        return _ELSEWHERE.format(ports=ports, count=counted(len(self.redis.processors), "live processor"))
+
+    def _unowned(self) -> list[str]:
+        free = [number for number, lease in enumerate(self.redis.leases) if not lease.left_ms]
+        if not free:
+            return []
+        which = f"partition{'s' * (len(free) > 1)} {spans(free)}"
+        return [(_UNOWNED if self.redis.processors else _NO_PROCESSOR).format(which=which)]
+
+
+class Owner(NamedTuple):
+    """A processor and what it owns; `silent_ms` is None if it is not among those that are there."""
+
+    name: str
+    partitions: list[int]
+    left_ms: int
+    silent_ms: int | None
+
+
+def owners(redis: RedisState) -> list[Owner]:
+    """Give every processor that is there or owns something; `left_ms` is the least that one of its leases still runs."""
+    silent = {one.name: one.silent_ms for one in redis.processors}
+    owned: dict[str, dict[int, int]] = {name: {} for name in silent}
+    for number, lease in enumerate(redis.leases):
+        if lease.left_ms:
+            owned.setdefault(lease.owner, {})[number] = lease.left_ms
+    return [Owner(name, list(own), min(own.values(), default=0), silent.get(name)) for name, own in sorted(owned.items())]
+
+
+def as_object(found: Situation) -> dict[str, Any]:
+    """Give what --json prints. `oldest_ms` is Unix time in milliseconds, null if nothing waits; a rate that is not known is
+    null, too."""
+    return {
+        "topics": {name: _topic_object(state, found.rate(name)) for name, state in found.redis.topics.items()},
+        "services": [service.as_object() for service in found.services],
+        "problems": found.problems(),
+        "warnings": [{"from": who, "warning": warning} for who, warning in found.warnings()],
+        "partitions": [
+            {"partition": number, "owner": lease.owner if lease.left_ms else None, "lease_left_ms": lease.left_ms}
+            for number, lease in enumerate(found.redis.leases)
+        ],
+        "processors": [owner._asdict() for owner in owners(found.redis)],
+        "redis": {"servers": list(found.redis.servers), "problem": found.redis_problem},
+        "rates_over_s": round(found.rates.seconds, 3) if found.rates else None,
+        "at_ms": found.at_ms,
+    }
+
+
+def _topic_object(state: TopicState, rate: Rate) -> dict[str, Any]:
+    per_s = {f"{name}_per_s": None if value is None else round(value, 3) for name, value in rate._asdict().items()}
+    return state._asdict() | per_s
+
+
+def _problems_of(service: ServiceReport) -> list[str]:
+    if service.answers:
+        return [f"{service.name} is not ready: {problem}" for problem in service.problems]
+    remedy = "Start it, or say with --data, --admin or its _ADMIN_PORT where it is."
+    return [f"{service.name}: {problem}. {remedy}" for problem in service.problems]
+
+
+def spans(numbers: Iterable[int]) -> str:
+    """Write sorted `numbers` as 0-3, 7."""
+    runs = [[number for _, number in run] for _, run in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0])]
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+
+
+def counted(number: int, noun: str) -> str:
+    """Give "1 event", "2 events"."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"

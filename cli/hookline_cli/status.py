@@ -1,0 +1,113 @@
+"""`hookline status`: what waits in Redis and in the spools, who works on it, and how every service is."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from hookline_cli.admin_address import LOOPBACK, AdminAddress, parse_admin
+from hookline_cli.situation import Situation, as_object
+from hookline_cli.situation_view import view
+from hookline_cli.survey import Survey, SurveySettings
+from hookline_cli.workspace import Facts, Workspace
+from hookline_shared.clock import SystemClock
+from hookline_shared.errors import HooklineError
+from hookline_shared.logs import configure_logs
+
+
+class StatusError(HooklineError):
+    """Something is not as it should be; one line for each `problems`."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n  - ".join([f"{len(problems)} problems:", *problems] if len(problems) > 1 else problems))
+
+
+def status(
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again and again, until Ctrl-C.")] = False,
+    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks, and over which rates are taken.")] = 1.0,
+    admin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST:PORT", help="Admin port of a service, instead of those known here; may be repeated."),
+    ] = None,
+    data: Annotated[Path, typer.Option(help="Folder of `hookline up`.")] = Path("var"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object; with --watch, one a line.")] = False,
+) -> None:
+    """Show what waits, who works on it, and how each service is.
+
+    Of each topic: the backlog of events not yet settled and how long the oldest has waited; those of them that are pending with
+    a processor; those that have failed and are retrying; dead letters; and what comes and goes per second.
+
+    Example: `hookline status --watch`
+
+    Example: `hookline status --admin 10.0.0.5:9080 --admin 10.0.0.6:9081 --json`
+    """
+    facts = Workspace(data).announced()
+    settings = _settings(facts)
+    configure_logs("error", "console", settings.secrets())
+    addresses = _addresses(admin, facts, settings)
+    if watch:
+        _watch(settings, addresses, interval, as_json=as_json)
+    else:
+        _once(settings, addresses, interval, as_json=as_json)
+
+
+def _settings(facts: Facts) -> SurveySettings:
+    settings = SurveySettings.load()
+    if facts.redis_url:
+        return settings.model_copy(update={"redis_url": facts.redis_url})
+    if facts.admin_ports and "redis_url" not in settings.model_fields_set:
+        raise StatusError(["The REDIS_URL of `hookline up` has a password, so it was not written down. Set it here, too."])
+    return settings
+
+
+def _addresses(admin: Sequence[str] | None, facts: Facts, settings: SurveySettings) -> list[AdminAddress]:
+    if admin:
+        return [parse_admin(text) for text in admin]
+    announced = [AdminAddress(name, LOOPBACK, port) for name, port in facts.admin_ports.items()]
+    return announced or settings.admin_addresses()
+
+
+def _once(settings: SurveySettings, addresses: Sequence[AdminAddress], interval: float, *, as_json: bool) -> None:
+    async def look() -> Situation:
+        async with Survey(settings, addresses, SystemClock()) as survey:
+            if await survey.begin():
+                await asyncio.sleep(interval)
+            return await survey.look()
+
+    found = asyncio.run(look())
+    if as_json:
+        typer.echo(json.dumps(as_object(found), indent=2))
+    elif found.redis.topics or any(service.answers for service in found.services):
+        Console().print(view(found), highlight=False)
+    if problems := found.problems():
+        raise StatusError(problems)
+
+
+def _watch(settings: SurveySettings, addresses: Sequence[AdminAddress], interval: float, *, as_json: bool) -> None:
+    async def repeat(show: Callable[[Situation], None]) -> None:
+        async with Survey(settings, addresses, SystemClock()) as survey:
+            while True:
+                show(await survey.look())
+                await asyncio.sleep(interval)
+
+    with suppress(KeyboardInterrupt), _showing(as_json=as_json) as show:
+        asyncio.run(repeat(show))
+
+
+@contextmanager
+def _showing(*, as_json: bool) -> Iterator[Callable[[Situation], None]]:
+    """Give what shows a situation: in the place of the one before on a terminal, else below it."""
+    console = Console()
+    if as_json:
+        yield lambda found: typer.echo(json.dumps(as_object(found)))
+    elif console.is_terminal:
+        with Live(console=console, auto_refresh=False, vertical_overflow="ellipsis") as live:
+            yield lambda found: live.update(view(found, problems=True), refresh=True)
+    else:
+        yield lambda found: console.print(view(found, problems=True), "", highlight=False)

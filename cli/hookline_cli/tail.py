@@ -1,0 +1,176 @@
+"""`hookline tail`: what happens to events, while it happens."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+import typer
+
+from hookline_cli.dead.selection import fits_kind
+from hookline_cli.facts import event_object
+from hookline_cli.happenings import Happening, Happenings
+from hookline_cli.interrupts import until_interrupted
+from hookline_cli.reach import DataFolder, Reach, find_settings, reach
+from hookline_cli.spans import describe_span
+from hookline_cli.terminal import one_line
+from hookline_cli.veil import Reveal, Veil
+from hookline_shared.broker.follow import Follower
+from hookline_shared.broker.search import server_time_ms
+from hookline_shared.errors import BrokerUnavailableError, HooklineError
+from hookline_shared.event import Event
+from hookline_shared.letter import Letter
+from hookline_shared.settings import SharedSettings
+
+_WAIT_S: Final = 2.0
+_POLL_S: Final = 0.5
+_PAUSE_S: Final = 1.0
+_MOST_ASKED: Final = 2000
+"""Followed events that one poll asks about."""
+_MOST_READS: Final = 1024
+"""In a cluster each partition has a read of its own that waits."""
+_LONGEST: Final = 200
+"""Characters of an error, or of a body."""
+_COLOURS: Final = {"accepted": None, "settled": "green", "dead": "red"}
+
+
+def tail(
+    topics: Annotated[list[str], typer.Option("--topic", help="Only this topic; may be repeated.")] = [],  # noqa: B006
+    kinds: Annotated[
+        list[str], typer.Option("--kind", help="Only this kind, or family such as 'sync.*'; may be repeated.")
+    ] = [],  # noqa: B006
+    key: Annotated[str, typer.Option(help="Only this ordering key.")] = "",
+    reveal: Reveal = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
+    data: DataFolder = Path("var"),
+) -> None:
+    """Follow events as they are accepted, settled or dead, until Ctrl-C. It only reads; the services do not notice.
+
+    Events that were accepted before it began are told of only if they die. One that is accepted and settled within a
+    millisecond or so may go by unseen.
+
+    Example: `hookline tail --topic messages`
+    """
+    settings = find_settings(data)
+    if strange := next((topic for topic in topics if topic not in settings.topics), None):
+        raise HooklineError(f"There is no topic {strange}. There are: {', '.join(settings.topics)}.")
+
+    def wanted(topic: str, event: Event | None) -> bool:
+        if topics and topic not in topics:
+            return False
+        if kinds and not any(fits_kind(kind, event.kind if event else "") for kind in kinds):
+            return False
+        return not key or (event is not None and event.key == key)
+
+    asyncio.run(_tail(settings, topics or list(settings.topics), Happenings(wanted), _printer(Veil(lifted=reveal), as_json)))
+
+
+Say = Callable[[Sequence[Happening]], None]
+
+
+async def _tail(settings: SharedSettings, topics: Sequence[str], happenings: Happenings, say: Say) -> None:
+    async with reach(settings, _MOST_READS) as reached:
+        follower = Follower(reached.redis, reached.partitions, topics)
+        await follower.start()
+        watch = _Watch(reached, follower, happenings, say)
+        with until_interrupted() as interrupted:
+            typer.echo("Following. Ctrl-C ends it.", err=True)
+            loops = [watch.keep_on(partial(watch.accept, group)) for group in follower.groups()]
+            await _first_to_end(interrupted.wait(), watch.keep_on(watch.poll), *loops)
+
+
+class _Watch:
+    """Puts what the follower sees in front of people."""
+
+    def __init__(self, reached: Reach, follower: Follower, happenings: Happenings, say: Say) -> None:
+        self._reached = reached
+        self._follower = follower
+        self._happenings = happenings
+        self._say = say
+        self._troubled: set[object] = set()
+
+    async def accept(self, partitions: Sequence[int]) -> None:
+        """Wait a while for new events of `partitions`, and tell of them."""
+        self._say(self._happenings.accepted(await self._follower.wait(partitions, _WAIT_S)))
+
+    async def poll(self) -> None:
+        """Tell which of the events have come to an end, then pause.
+
+        Whoever has left a topic is looked for among the dead letters afterwards: dying is one step for Redis.
+        """
+        gone = await self._follower.gone(self._happenings.next_to_ask(_MOST_ASKED))
+        letters: list[Letter] = []
+        while more := await self._follower.died():
+            letters += more
+        self._say(self._happenings.ended(gone, letters, await server_time_ms(self._reached.redis)))
+        await asyncio.sleep(_POLL_S)
+
+    async def keep_on(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do `work` for ever, also after Redis was away.
+
+        Raises:
+            BrokerUnavailableError: if the user in REDIS_URL may not do it, which does not pass.
+
+        """
+        while True:
+            try:
+                await work()
+                self._troubled.discard(work)
+            except BrokerUnavailableError as error:
+                if error.code == "NOPERM":
+                    raise
+                if not self._troubled:
+                    typer.echo(f"{error} Waiting for it.", err=True)
+                self._troubled.add(work)
+                await asyncio.sleep(_PAUSE_S)
+                await self._reached.redis.monitor.locate()
+
+
+async def _first_to_end(*awaitables: Awaitable[object]) -> None:
+    """Run all until one ends, and end the others; raises what that one raised."""
+    tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+def _printer(veil: Veil, as_json: bool) -> Say:
+    show = _print_object if as_json else _print_line
+
+    def say(happenings: Sequence[Happening]) -> None:
+        for happening in happenings:
+            show(happening, veil)
+
+    return say
+
+
+def _print_object(happening: Happening, veil: Veil) -> None:
+    event, letter = happening.event, happening.letter
+    told: dict[str, object] = {"what": happening.what, "at": happening.at, **happening.place._asdict()}
+    told |= {"lives": happening.lives, "took_ms": happening.took_ms}
+    if letter:
+        told |= {"letter": str(letter.id), "reason": letter.reason, "error": veil.error(letter.error, event)}
+    typer.echo(msgspec.json.encode(told | (event_object(event, veil) if event else {})))
+
+
+def _print_line(happening: Happening, veil: Veil) -> None:
+    event, letter = happening.event, happening.letter
+    words = [_clock(happening.at), f"{happening.what:<8}", f"{happening.place.topic:<13}"]
+    words += [f"{event.kind:<16}", event.id, veil.key(event.key)] if event else ["(cannot be decoded)"]
+    words += [f"life {happening.lives + 1}"] if happening.lives else []
+    words += [f"after {describe_span(happening.took_ms)}"] if happening.took_ms is not None else []
+    words += [str(letter.id), letter.reason, veil.error(letter.error, event)] if letter else []
+    words += [event.body.decode(errors="replace")] if event and veil.lifted and happening.what == "accepted" else []
+    typer.secho("  ".join(one_line(word, _LONGEST) for word in words), fg=_COLOURS[happening.what])
+
+
+def _clock(unix_ms: int) -> str:
+    return datetime.fromtimestamp(unix_ms / 1000, UTC).strftime("%H:%M:%SZ")

@@ -1,0 +1,56 @@
+"""Where `hookline send` sends to."""
+
+import os
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from hookline_cli.addresses import is_loopback
+from hookline_cli.workspace import Facts
+from hookline_shared.errors import HooklineError
+from hookline_shared.settings import split_url
+
+_NOWHERE = "http://127.0.0.1:8080"
+
+
+class NoUrlError(HooklineError):
+    """What was given as a URL is none."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"{url!r} is not a URL. Write it like http://127.0.0.1:8080/twilio.")
+
+
+class Target(NamedTuple):
+    """What is signed for `signed_base` goes to `base`, both up to where a path of ingress begins; `url` is the signed one."""
+
+    url: str
+    signed_base: str
+    base: str
+
+
+def target_of(facts: Facts, url: str | None, path: str, via: str | None = None) -> Target:
+    """Give `url`, else the pair that runs here: signed for its public URL, and sent to this machine if that leads elsewhere.
+
+    What is signed for the public URL is sent to `via`, if that is given.
+
+    Raises:
+        NoUrlError: if it is not a URL.
+
+    """
+    if url is not None:
+        whole = _checked(url)
+        return Target(whole, whole, whole)
+    public = _checked(facts.public_url or os.environ.get("PUBLIC_URL", _NOWHERE).split(",")[0].strip()).rstrip("/")
+    local = facts.local_url if not is_loopback(public) else ""
+    base = _checked(via).rstrip("/") if via else local or public
+    return Target(f"{public}{path}", public, base)
+
+
+def _checked(url: str) -> str:
+    """Give `url` without its fragment, which is for Twilio."""
+    try:
+        parts = split_url(url)
+    except ValueError:
+        raise NoUrlError(url) from None
+    if parts.scheme not in ("http", "https") or not urlsplit(url).hostname:
+        raise NoUrlError(url)
+    return url.partition("#")[0]

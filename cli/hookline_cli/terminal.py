@@ -1,0 +1,84 @@
+"""What all commands that print and ask have in common."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, NoReturn
+
+import typer
+from rich.console import Console
+
+from hookline_cli.exit_codes import INTERRUPTED
+from hookline_shared.errors import HooklineError
+
+_WIDE: Final = 10_000
+
+
+class RefusedError(HooklineError):
+    """The command did nothing, since nobody said yes."""
+
+
+def output() -> Console:
+    """Give the console for results. Lines that go to a file or another program are not wrapped."""
+    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_WIDE)
+
+
+def printable(text: str) -> str:
+    """Give `text` without what could steer a terminal; lines and tabs stay."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else repr(sign)[1:-1] for sign in text)
+
+
+def one_line(text: str, most: int) -> str:
+    """Give the beginning of `text`, `most` characters at most, in one line that cannot steer a terminal."""
+    line = printable(text.replace("\n", " ").replace("\t", " "))
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def confirm(question: str, *, yes: bool, refusal: str) -> None:
+    """Ask, unless `yes` says that the answer is known. Ctrl-C ends the command.
+
+    Raises:
+        RefusedError: with `refusal`, if the answer is no, or there is nobody to ask.
+
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise RefusedError(f"{refusal} There is no terminal to ask at: add --yes if you mean it.")
+    try:
+        with _ending_at_once():
+            answer = typer.confirm(question, err=True)
+    except typer.Abort:  # Ctrl-D
+        answer = False
+        typer.echo(err=True)
+    except _InterruptedError:
+        typer.echo(err=True)
+        end(INTERRUPTED)
+    if not answer:
+        raise RefusedError(refusal)
+
+
+class _InterruptedError(BaseException):
+    """Ctrl-C came while a question was asked."""
+
+
+@contextmanager
+def _ending_at_once() -> Iterator[None]:
+    """Let Ctrl-C end the command while it waits for an answer: the event loop around it would only note it."""
+
+    def leave(*_: object) -> None:
+        raise _InterruptedError  # nothing is written here: the question itself may be half written
+
+    before = signal.signal(signal.SIGINT, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def end(code: int) -> NoReturn:
+    """End the command with exit code `code`."""
+    raise typer.Exit(code)

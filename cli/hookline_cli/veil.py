@@ -1,0 +1,76 @@
+"""What of an event may be shown, so that a terminal at night, a paste into a chat or a log does not spread personal data.
+
+Numbers keep their last two digits, so that two of them can be told apart; SIDs and states stay; everything else that somebody
+wrote is hidden. `--reveal` lifts the veil.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Final
+
+import typer
+
+from hookline_cli.sids import is_sid
+from hookline_processor.webhook_event import WebhookEvent, is_harmless
+from hookline_shared.event import Event
+from hookline_shared.logs import Redactor
+from hookline_shared.quotes import hide
+
+Reveal = Annotated[bool, typer.Option("--reveal", help="Show numbers, keys and texts as they are.")]
+
+_HASH: Final = re.compile(r"[0-9a-f]{32,64}", re.ASCII)
+_MASKED_NUMBER: Final = re.compile(r"\+\*{3}\d\d", re.ASCII)
+_SCHEMES: Final = frozenset({"whatsapp", "messenger", "client", "sip", "rcs"})
+_KEPT: Final = 2
+_LONG: Final = 6
+"""A shorter part of a key keeps none of its characters."""
+
+
+class Veil:
+    """Hides what is personal, or if `lifted` nothing."""
+
+    def __init__(self, *, lifted: bool) -> None:
+        self.lifted = lifted
+        self._redactor = Redactor()
+
+    def key(self, key: str) -> str:
+        """Give an ordering key: its SIDs and hashes as they are, the rest masked."""
+        return key if self.lifted else ":".join(map(self._part, self._redactor.text(key).split(":")))
+
+    def error(self, text: str, event: Event | None) -> str:
+        """Give an error message or a traceback without what it quotes of the `event`, if that can be read."""
+        if self.lifted:
+            return text
+        personal = WebhookEvent(event).personal if event else ()
+        return self._redactor.text(hide(text, personal))
+
+    def parameters(self, event: Event) -> Mapping[str, str]:
+        """Give all parameters of `event`; none if it cannot be parsed."""
+        try:
+            params = WebhookEvent(event).params
+        except ValueError:
+            return {}
+        return params if self.lifted else {name: self._value(name, value) for name, value in params.items()}
+
+    def target(self, target: str) -> str:
+        """Give path and query, of which the latter may hold the parameters of a GET."""
+        path, question, _ = target.partition("?")
+        return target if self.lifted or not question else f"{path}?..."
+
+    def raw(self, fields: Iterable[bytes]) -> list[str]:
+        """Give the names and values of an entry that is no event."""
+        return [repr(field)[2:-1] if self.lifted else f"[{len(field)} bytes]" for field in fields]
+
+    def _part(self, part: str) -> str:
+        if part in _SCHEMES or is_sid(part) or _HASH.fullmatch(part) or _MASKED_NUMBER.fullmatch(part) or not part:
+            return part
+        return f"***{part[-_KEPT:]}" if len(part) >= _LONG else "***"
+
+    def _value(self, name: str, value: str) -> str:
+        if not value or is_sid(value) or is_harmless(name):
+            return value
+        number = self._redactor.text(value)
+        scheme, _, rest = number.rpartition(":")
+        if _MASKED_NUMBER.fullmatch(rest) and scheme in {"", *_SCHEMES}:
+            return number
+        return f"[{len(value)} characters]"

@@ -1,0 +1,136 @@
+"""Sending webhooks: one, or many at a rate and some at once."""
+
+import asyncio
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from math import ceil
+from typing import Final, NamedTuple
+
+import aiohttp
+from yarl import URL
+
+from hookline_cli.signing import SignedRequest
+from hookline_shared.clock import Clock
+
+TIMEOUT_S: Final = 15.0
+"""As long as Twilio waits."""
+NO_ANSWER: Final = "no answer"
+NO_CONNECTION: Final = "no connection"
+_PERCENTILES: Final = {"p50": 0.50, "p95": 0.95, "p99": 0.99, "max": 1.0}
+
+
+class Plan(NamedTuple):
+    """How many, how many per second (0: as fast as answers come), and how many at once at most."""
+
+    times: int = 1
+    rate: float = 0.0
+    concurrency: int = 1
+
+
+class Outcome:
+    """What was answered so far: how often each status, or why there was none; `last` is the body of the last answer, or
+    the reason why there was no connection."""
+
+    def __init__(self) -> None:
+        self.answers: Counter[str] = Counter()
+        self.seconds = 0.0
+        self.last = ""
+        self._latencies = array("d")
+
+    @property
+    def sent(self) -> int:
+        """How many are through."""
+        return self.answers.total()
+
+    @property
+    def accepted(self) -> int:
+        """How many were answered with a 2xx."""
+        return sum(count for answer, count in self.answers.items() if answer.startswith("2"))
+
+    @property
+    def rate(self) -> float:
+        """How many were through per second."""
+        return self.sent / self.seconds if self.seconds else 0.0
+
+    def note(self, answer: str, latency_s: float) -> None:
+        """Count one; the latency counts if it was answered."""
+        self.answers[answer] += 1
+        if answer.isdecimal():
+            self._latencies.append(latency_s)
+
+    def latencies_ms(self) -> Mapping[str, float]:
+        """Give p50, p95, p99 and max, each a latency that was measured (nearest rank); empty if nothing was answered."""
+        ordered = sorted(self._latencies)
+        if not ordered:
+            return {}
+        return {name: 1000 * ordered[max(0, ceil(share * len(ordered)) - 1)] for name, share in _PERCENTILES.items()}
+
+
+class Volley:
+    """Sends what `make` gives for each number from 0 on, to `base` in the place of `signed_base`, for which it was signed."""
+
+    def __init__(
+        self, make: Callable[[int], SignedRequest], signed_base: str, base: str, clock: Clock, sent: Callable[[Outcome], None]
+    ) -> None:
+        self.outcome = Outcome()
+        self._make = make
+        self._signed_base = signed_base
+        self._base = base
+        self._clock = clock
+        self._sent = sent
+
+    async def run(self, plan: Plan) -> None:
+        """Send all of it; `outcome` grows meanwhile. If the very first cannot be sent, nothing else is tried.
+
+        At a rate, a webhook's latency counts from when it was due: one that had to wait for a free connection was late.
+        """
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+        connector = aiohttp.TCPConnector(limit=plan.concurrency)
+        began = self._clock.monotonic()
+        async with aiohttp.ClientSession(timeout=timeout, connector=connector, auto_decompress=False) as session:
+            due = self._due_times(plan, began)
+            try:
+                await self._send_next(session, due)
+                if self.outcome.answers[NO_CONNECTION]:
+                    return
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(min(plan.concurrency, plan.times)):
+                        group.create_task(self._send_all(session, due))
+            finally:
+                self.outcome.seconds = self._clock.monotonic() - began
+
+    def _due_times(self, plan: Plan, began: float) -> Iterator[tuple[int, float | None]]:
+        """Give each number and when it is due, None for at once."""
+        for number in range(plan.times):
+            yield number, began + number / plan.rate if plan.rate else None
+
+    async def _send_all(self, session: aiohttp.ClientSession, due: Iterator[tuple[int, float | None]]) -> None:
+        while await self._send_next(session, due):
+            pass
+
+    async def _send_next(self, session: aiohttp.ClientSession, due: Iterator[tuple[int, float | None]]) -> bool:
+        """Send the next one, when it is due; gives whether there was one."""
+        number, at = next(due, (-1, None))
+        if number < 0:
+            return False
+        request = self._make(number)
+        if at is not None and (early_s := at - self._clock.monotonic()) > 0:
+            await self._clock.sleep(early_s)
+        started = self._clock.monotonic() if at is None else at
+        answer = await self._post(session, request)
+        self.outcome.note(answer, self._clock.monotonic() - started)
+        self._sent(self.outcome)
+        return True
+
+    async def _post(self, session: aiohttp.ClientSession, request: SignedRequest) -> str:
+        url = URL(self._base + request.url.removeprefix(self._signed_base), encoded=True)
+        try:
+            async with session.post(url, data=request.body, headers=request.headers, allow_redirects=False) as response:
+                self.outcome.last = await response.text(errors="replace")
+                return str(response.status)
+        except (TimeoutError, aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError):
+            return NO_ANSWER
+        except (aiohttp.ClientError, OSError, UnicodeError) as error:
+            self.outcome.last = str(error)
+            return NO_CONNECTION

@@ -1,0 +1,137 @@
+"""The folder in which `hookline up` keeps what it needs on one machine, and what the other commands read from it."""
+
+import fcntl
+import os
+import secrets
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Final
+
+import msgspec
+
+from hookline_shared.errors import HooklineError
+
+_MAX_SOCKET_PATH: Final = 100
+"""A Unix socket's path may have 107 bytes; Redis needs a few for itself while it starts."""
+
+
+class AlreadyRunningError(HooklineError):
+    """Another `hookline up` uses the same folder."""
+
+    def __init__(self, folder: Path, processes: str) -> None:
+        super().__init__(
+            f"Hookline already runs with its data in {folder}/ (process ids: {processes or 'not known yet'}). "
+            "Stop it with Ctrl-C, or choose another folder with --data. If it was killed, end those processes first."
+        )
+
+
+class UnusableFolderError(HooklineError):
+    """The folder cannot be used."""
+
+    def __init__(self, folder: Path, error: OSError) -> None:
+        super().__init__(f"{folder} cannot be used as the data folder: {error.strerror}. Choose another one with --data.")
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What other commands need to know of the pair that runs. Secrets that a person made are not written down: then
+    `auth_token` or `redis_url` is empty."""
+
+    public_url: str = ""
+    auth_token: str = ""
+    redis_url: str = ""
+    admin_ports: dict[str, int] = {}
+    handlers: str = ""
+    local_url: str = ""
+
+
+class Workspace:
+    """The folder `path`, made if it is missing, readable by its owner only."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: IO[str] | None = None
+
+    @property
+    def redis_data(self) -> Path:
+        """Where the embedded Redis keeps its append-only file."""
+        return self.path / "redis"
+
+    @property
+    def redis_socket(self) -> Path:
+        """Where the embedded Redis listens: in the folder, unless its path is too long for a socket."""
+        inside = self.path.resolve() / "redis.sock"
+        if len(os.fsencode(inside)) <= _MAX_SOCKET_PATH:
+            return inside
+        return Path(tempfile.gettempdir()) / f"hookline-{os.getuid()}-{os.getpid()}.sock"
+
+    @property
+    def spool(self) -> Path:
+        """The spool of the first ingress."""
+        return self.path / "spool.db"
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger, unless DATABASE_URL names another database."""
+        return self.path / "ledger.db"
+
+    def lock(self) -> None:
+        """Make the folder and claim it for this process.
+
+        Raises:
+            AlreadyRunningError: if another process has it.
+            UnusableFolderError: if it cannot be made or written.
+
+        """
+        try:
+            self.redis_data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.chmod(0o700)
+            self._lock = (self.path / "lock").open("a+")
+        except OSError as error:
+            raise UnusableFolderError(self.path, error) from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.seek(0)
+            raise AlreadyRunningError(self.path, self._lock.read()) from None
+
+    @property
+    def lock_descriptor(self) -> int:
+        """The lock's file descriptor. A child that inherits it keeps the folder locked even if this process is killed."""
+        if self._lock is None:
+            raise RuntimeError("lock() was not called")
+        return self._lock.fileno()
+
+    def note_processes(self, pids: Iterable[int]) -> None:
+        """Write down who uses the folder, for the message to whoever tries to use it, too."""
+        if self._lock is not None:
+            self._lock.truncate(0)
+            self._lock.write(" ".join(map(str, pids)))
+            self._lock.flush()
+
+    def development_token(self) -> str:
+        """Give the auth token for trying things out, made at the first start and kept since."""
+        file = self.path / "auth-token"
+        if not file.exists():
+            file.touch(mode=0o600)
+            file.write_text(secrets.token_hex(16))
+        return file.read_text()
+
+    def announce(self, facts: Facts) -> None:
+        """Write down `facts`."""
+        self._announcement.write_bytes(msgspec.json.format(msgspec.json.encode(facts)))
+
+    def withdraw(self) -> None:
+        """Forget what `announce` wrote: nothing runs any more."""
+        self._announcement.unlink(missing_ok=True)
+
+    def announced(self) -> Facts:
+        """Read what `announce` wrote last, empty if nothing did."""
+        try:
+            return msgspec.json.decode(self._announcement.read_bytes(), type=Facts)
+        except (OSError, msgspec.DecodeError):
+            return Facts()
+
+    @property
+    def _announcement(self) -> Path:
+        return self.path / "up.json"

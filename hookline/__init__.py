@@ -1,0 +1,49 @@
+"""Hookline: declare a handler for each kind of Twilio webhook; each accepted webhook is handled, in order per conversation.
+
+Import from here and from `hookline.testing`; the other packages (`hookline_*`) are the inside and may change.
+"""
+
+from hookline_processor.events import (
+    CallReceived,
+    CallStatus,
+    ConversationEvent,
+    DebuggerEvent,
+    MessageReceived,
+    MessageStatus,
+    RecordingStatus,
+    SendGridEvent,
+    StreamEvent,
+    StudioEvent,
+    SyncEvent,
+    TaskRouterEvent,
+    Transcription,
+    VerifyEvent,
+)
+from hookline_processor.handlers import CallNext, Context, Handlers
+from hookline_processor.retry import RetryPolicy
+from hookline_processor.verdict import Reject, RetryLater
+from hookline_processor.webhook_event import WebhookEvent
+
+__all__ = [
+    "CallNext",
+    "CallReceived",
+    "CallStatus",
+    "Context",
+    "ConversationEvent",
+    "DebuggerEvent",
+    "Handlers",
+    "MessageReceived",
+    "MessageStatus",
+    "RecordingStatus",
+    "Reject",
+    "RetryLater",
+    "RetryPolicy",
+    "SendGridEvent",
+    "StreamEvent",
+    "StudioEvent",
+    "SyncEvent",
+    "TaskRouterEvent",
+    "Transcription",
+    "VerifyEvent",
+    "WebhookEvent",
+]

@@ -1,0 +1,25 @@
+"""Running ingress: its settings, its logs, and its exit code."""
+
+import sys
+
+from hookline_ingress.app import Ingress
+from hookline_ingress.settings import IngressSettings
+from hookline_shared.clock import SystemClock
+from hookline_shared.errors import SettingsError
+from hookline_shared.logs import configure_logs, get_logger
+from hookline_shared.service import EXIT_SETTINGS, run
+from hookline_shared.tracing import traced
+
+
+def main() -> int:
+    """Run ingress until a signal; gives the exit code."""
+    try:
+        settings = IngressSettings.load()
+    except SettingsError as error:
+        sys.stderr.write(f"ingress: {error}\n")
+        return EXIT_SETTINGS
+    configure_logs(settings.log_level, settings.log_format, secrets=settings.secrets(), tracing=settings.tracing == "on")
+    logger = get_logger("ingress")
+    clock = SystemClock()
+    with traced("hookline-ingress", settings.secrets(), on=settings.tracing == "on"):
+        return run(lambda: Ingress(settings, clock, logger), clock, logger)

@@ -1,0 +1,125 @@
+"""`[[routes]]` in the TOML file."""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+from typing import Annotated, Any, Final, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import NoDecode
+
+from hookline_ingress.catalogue import KINDS
+from hookline_ingress.rates import Rate
+from hookline_ingress.replies import NO_CONTENT
+from hookline_ingress.request import Reply
+
+_LARGEST_TWIML: Final = 64_000
+"""Bytes; Twilio refuses more with error 11750."""
+_PATH: Final = re.compile(r"/[!-~]*")
+
+
+def _path(path: str) -> str:
+    if not _PATH.fullmatch(path) or "?" in path or "#" in path:
+        raise ValueError("a path begins with / and has neither a query nor a fragment; write what Twilio sends, %-encoded")
+    return path
+
+
+def _kind(kind: str) -> str:
+    if kind not in KINDS:
+        raise ValueError(f"there is no kind {kind}; the kinds are {', '.join(KINDS)}")
+    return kind
+
+
+def _twiml(text: str) -> str:
+    if not text:
+        return text
+    if len(text.encode()) > _LARGEST_TWIML:
+        raise ValueError("Twilio takes no TwiML above 64 kB")
+    from xml.etree import ElementTree  # noqa: PLC0415 - half a megabyte, for those alone who have TwiML
+
+    try:
+        root = ElementTree.fromstring(text)  # noqa: S314 - the operator's own file
+    except ElementTree.ParseError as error:
+        raise ValueError(f"it is not XML: {error}") from None
+    if root.tag != "Response":
+        raise ValueError(f"TwiML is a <Response>, not a <{root.tag}>")
+    return text
+
+
+class RouteSettings(BaseModel):
+    """One path, new or one that exists. What is left out stays as it is there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Annotated[str, AfterValidator(_path)] = Field(description="As in the URL that Twilio calls, after PUBLIC_URL")
+    kind: Annotated[str, AfterValidator(_kind)] | None = Field(
+        None, description="What webhooks are taken for that do not tell their kind"
+    )
+    topic: str | None = Field(None, description="The topic of all that comes here")
+    reply: Annotated[str, AfterValidator(_twiml)] | None = Field(
+        None, description="TwiML to answer with; empty answers 204 and no body"
+    )
+    max_body: int | None = Field(None, description="Bytes; a larger body gets 413", ge=1, le=1 << 24)
+    sender_rate: float | None = Field(None, description="Events per second of one sender, instead of INGRESS_SENDER_RATE", ge=0)
+    sender_burst: int | None = Field(None, description="Events at once of one sender, instead of INGRESS_SENDER_BURST", ge=1)
+
+    @model_validator(mode="after")
+    def _check_rate(self) -> Self:
+        if self.sender_burst is not None and self.sender_rate is None:
+            raise ValueError("sender_burst needs a sender_rate beside it")
+        return self
+
+    def as_reply(self) -> Reply | None:
+        """Give the reply, None if the kind's own applies."""
+        if self.reply is None:
+            return None
+        return Reply(200, "text/xml", self.reply.encode()) if self.reply else NO_CONTENT
+
+    def rate(self) -> Rate | None:
+        """Give the rate of one sender, None if the settings' applies."""
+        if self.sender_rate is None:
+            return None
+        return Rate(self.sender_rate, self.sender_burst or max(1, round(10 * self.sender_rate)))
+
+
+def _read(value: Any) -> tuple[RouteSettings, ...]:
+    """Give the routes, or tell every mistake together with the route that it is in."""
+    if not isinstance(value, list | tuple):
+        raise ValueError("it is a list of tables, each headed [[routes]]")  # noqa: TRY004 - pydantic reports this one
+    routes, problems = [], []
+    for position, table in enumerate(value, start=1):
+        try:
+            routes.append(RouteSettings.model_validate(table))
+        except ValidationError as error:
+            path = table.get("path", "no path") if isinstance(table, dict) else "no table"
+            problems += [f"route {position} ({path}): {_explain(detail)}" for detail in error.errors()]
+    paths = Counter(route.path for route in routes)
+    problems += [f"there are {times} routes for {path}" for path, times in paths.items() if times > 1]
+    if problems:
+        raise ValueError("; ".join(problems))
+    return tuple(routes)
+
+
+def check_topics(routes: Sequence[RouteSettings], topics: Collection[str]) -> None:
+    """See that every route's topic is one of `topics`.
+
+    Raises:
+        ValueError: naming the routes whose topic is not.
+
+    """
+    strange = [route for route in routes if route.topic is not None and route.topic not in topics]
+    if strange:
+        problems = [f"route {route.path}: there is no topic {route.topic}" for route in strange]
+        raise ValueError(f"{'; '.join(problems)}; the topics are {', '.join(topics)}, and [topics.<name>] adds one")
+
+
+def _explain(detail: ErrorDetails) -> str:
+    key = "".join(f"{part}: " for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return f"{key}there is no such key; the keys are {', '.join(RouteSettings.model_fields)}"
+    return f"{key}{detail['msg'].removeprefix('Value error, ')}"
+
+
+RoutesSetting = Annotated[tuple[RouteSettings, ...], NoDecode, BeforeValidator(_read)]
+"""All of `[[routes]]`, no two of them for one path."""

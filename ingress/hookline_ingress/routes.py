@@ -1,0 +1,98 @@
+"""Which paths take webhooks, and what is special about each."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from hookline_ingress.catalogue import CALL_RECEIVED, EVENT_STREAM, KINDS, MESSAGE_RECEIVED, SENDGRID_EVENT, STUDIO, Kind
+from hookline_ingress.rates import Rate
+from hookline_ingress.replies import EMPTY_TWIML, NO_CONTENT
+from hookline_ingress.request import Reply
+from hookline_ingress.route_settings import RouteSettings
+from hookline_ingress.signature import Verifier
+from hookline_shared.bodies import is_form
+
+LARGEST_JSON: Final = 1 << 20
+"""Bytes: the largest body that is no form, unless the route or INGRESS_MAX_BODY says otherwise."""
+
+PATHS: Final[Mapping[str, Kind | None]] = {
+    "/twilio": None,
+    "/twilio/message": None,
+    "/twilio/status": None,
+    "/twilio/voice": None,
+    "/twilio/call-status": None,
+    "/twilio/recording": None,
+    "/twilio/transcription": None,
+    "/twilio/conversation": None,
+    "/twilio/taskrouter": None,
+    "/twilio/verify": None,
+    "/twilio/sync": None,
+    "/twilio/studio": STUDIO,
+    "/twilio/debugger": None,
+    "/twilio/events": EVENT_STREAM,
+}
+"""The paths for Twilio. All take any kind, told by its parameters; only what Studio and Event Streams send may not tell its
+own."""
+_SENDGRID: Final = "/sendgrid"
+
+
+class Route(NamedTuple):
+    """One path. `expected` is the kind of what comes there and does not tell its own; None: `unknown`.
+
+    `topic`, `reply` and `rate` are None where those of the kind, and the settings, apply. `largest_form` and `largest_json` are
+    the largest bodies in bytes.
+    """
+
+    path: str
+    expected: Kind | None
+    verifier: Verifier
+    largest_form: int
+    largest_json: int
+    topic: str | None = None
+    reply: Reply | None = None
+    rate: Rate | None = None
+
+    def reply_to(self, kind: Kind | None) -> Reply:
+        """Give the reply to an event of `kind` that is safe: empty TwiML where Twilio expects TwiML, else 204."""
+        if self.reply is not None:
+            return self.reply
+        return EMPTY_TWIML if kind is MESSAGE_RECEIVED or kind is CALL_RECEIVED else NO_CONTENT
+
+    def body_limit(self, content_type: str) -> int:
+        """Give the largest body in bytes."""
+        return self.largest_form if is_form(content_type) else self.largest_json
+
+
+class Routes:
+    """All paths: those that always exist, /sendgrid if there is a verifier for it, and the user's `added`, which come first."""
+
+    def __init__(self, twilio: Verifier, sendgrid: Verifier | None, max_body: int, added: Iterable[RouteSettings] = ()) -> None:
+        largest_json = max(max_body, LARGEST_JSON)
+        routes = [Route(path, kind, twilio, max_body, largest_json) for path, kind in PATHS.items()]
+        if sendgrid is not None:
+            routes.append(Route(_SENDGRID, SENDGRID_EVENT, sendgrid, max_body, largest_json))
+        self._by_path = {route.path: route for route in routes}
+        self._by_path |= {one.path: self._made(one) for one in added}
+        self.largest_body = max(max(route.largest_form, route.largest_json) for route in self._by_path.values())
+
+    def find(self, target: str) -> Route | None:
+        """Give the route of a raw path and query."""
+        return self._by_path.get(target.partition("?")[0])
+
+    def body_limit(self, target: str, headers: Mapping[str, str]) -> int:
+        """Give the largest body in bytes of a request to `target`."""
+        route = self.find(target)
+        return route.body_limit(headers.get("Content-Type", "")) if route else self.largest_body
+
+    def _made(self, settings: RouteSettings) -> Route:
+        """Give the route that `settings` describe: on a path that exists, they change what they name and leave the rest."""
+        known = self._by_path.get(settings.path) or self._by_path["/twilio"]._replace(path=settings.path)
+        largest = settings.max_body
+        reply, rate = settings.as_reply(), settings.rate()
+        return known._replace(
+            expected=KINDS[settings.kind] if settings.kind else known.expected,
+            topic=settings.topic or known.topic,
+            reply=known.reply if reply is None else reply,
+            rate=known.rate if rate is None else rate,
+            largest_form=largest or known.largest_form,
+            largest_json=largest or known.largest_json,
+        )

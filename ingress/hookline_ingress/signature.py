@@ -1,0 +1,213 @@
+"""Twilio's request signatures. Pure: no clock, no network.
+
+Source: https://www.twilio.com/docs/usage/security#validating-requests. For a form POST the signed text is the exact URL that
+Twilio called, followed by every parameter sorted by name, name and value written together; a repeated parameter
+contributes its distinct values, sorted. For a GET the query is already in the URL and nothing is appended. Any other body is
+covered by its SHA-256, which the URL carries as `bodySHA256`. The signature is the base64 of the HMAC of that text: SHA-1 under
+the account's auth token, or, where the request names a shared key, SHA-256 under that.
+"""
+
+import hashlib
+from binascii import b2a_base64
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from hmac import compare_digest
+from itertools import chain
+from operator import itemgetter
+from typing import Any, Final, NamedTuple, Protocol
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
+import msgspec
+
+from hookline_shared.forms import Form
+
+SIGNATURE: Final = "X-Twilio-Signature"
+SETTINGS: Final = "X-Twilio-Webhooks-Signature-Settings"
+"""Headers: the signature, and which key made it, written `key=<id>,algorithm=HMAC_SHA256`."""
+
+_ALGORITHMS: Final = {"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"}
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_BLOCK: Final = 64
+_INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
+_RECENT: Final = 512
+_LARGEST_RECENT: Final = 4096
+"""How many verdicts are remembered, and the length in characters of the longest text that is."""
+
+
+class Claim(msgspec.Struct, frozen=True, gc=False):
+    """A request as its signature may cover it.
+
+    `target` is the raw path and query as called, never decoded. `form` has the decoded parameters of a form body; `body` is the
+    body if it is not such a form, else None. `account` is the claimed AccountSid: it only decides which bound secrets are
+    tried, and is trustworthy once the claim is verified. `forwarded` is the base URL that a trusted proxy was called with, or
+    empty.
+    """
+
+    target: str
+    headers: Mapping[str, str]
+    form: Form
+    body: bytes | None
+    account: str = ""
+    forwarded: str = ""
+
+
+class Verifier(Protocol):
+    """What can tell whether a request is genuine."""
+
+    def verify(self, claim: Claim) -> str | None:
+        """Give the name of the secret under which the signature of `claim` is right, or None."""
+        ...
+
+    def signature_of(self, headers: Mapping[str, str]) -> str:
+        """Give the signature that a request carries, empty if none."""
+        ...
+
+
+class Secret(NamedTuple):
+    """An auth token or shared key. `name` is what logs and metrics call it; `account` is the SID it is bound to, or None."""
+
+    name: str
+    value: bytes
+    account: str | None = None
+
+
+def parse_secrets(tokens: Iterable[str]) -> tuple[Secret, ...]:
+    """Read `token` and `ACxxx=token` items, naming them token1, token2, … by position."""
+    secrets = []
+    for position, token in enumerate(tokens, start=1):
+        account, bound, value = token.rpartition("=")
+        secrets.append(Secret(f"token{position}", value.encode(), account if bound else None))
+    return tuple(secrets)
+
+
+def parse_shared_keys(keys: Iterable[str]) -> dict[str, Secret]:
+    """Read `id=secret` items; gives each by its id, named key1, key2, … by position."""
+    pairs = (key.partition("=") for key in keys)
+    return {id_: Secret(f"key{position}", value.encode()) for position, (id_, _, value) in enumerate(pairs, start=1)}
+
+
+def signed_params(form: Form) -> bytes:
+    """Give the part of the signed text that follows the URL, of the decoded parameters `form`."""
+    if form.repeats:
+        return "".join(chain.from_iterable(dict.fromkeys(sorted(form.pairs)))).encode()
+    if not form.params:
+        return b""
+    template, values = _sorted(tuple(form.params))
+    text: str = template % values(form.params)
+    return text.encode()
+
+
+@lru_cache(maxsize=64)
+def _sorted(names: tuple[str, ...]) -> tuple[str, Callable[[Mapping[str, str]], Any]]:
+    """Give what puts values behind their names, sorted. Twilio sends a kind of webhook with the same names again and again."""
+    ordered = sorted(names)
+    return "".join(name.replace("%", "%%") + "%s" for name in ordered), itemgetter(*ordered)
+
+
+def compute(secret: bytes, url: str, params: bytes = b"", algorithm: str = "sha1") -> bytes:
+    """Give the base64 HMAC of `url` and `params`, as the X-Twilio-Signature header carries it."""
+    inner, outer = _primed(secret, url, algorithm)
+    inner, outer = inner.copy(), outer.copy()
+    inner.update(params)
+    outer.update(inner.digest())
+    return b2a_base64(outer.digest(), newline=False)
+
+
+@lru_cache(maxsize=256)
+def _primed(secret: bytes, url: str, algorithm: str) -> tuple[Any, Any]:
+    """Give both hashes of the HMAC (RFC 2104) under `secret`, the inner one with `url` in it: most requests share them."""
+    key = hashlib.new(algorithm, secret).digest() if len(secret) > _BLOCK else secret
+    key = key.ljust(_BLOCK, b"\0")
+    inner, outer = (hashlib.new(algorithm, key.translate(pad)) for pad in (_INNER, _OUTER))
+    inner.update(url.encode())
+    return inner, outer
+
+
+def body_hash_matches(target: str, body: bytes) -> bool:
+    """Tell whether the query of `target` has the SHA-256 of `body`, whatever else is in it, of any encoding."""
+    query = parse_qsl(target.partition("?")[2], errors="replace")
+    claimed = next((value for name, value in query if name == "bodySHA256"), "")
+    return compare_digest(hashlib.sha256(body).hexdigest().encode(), claimed.encode())
+
+
+def parse_settings(header: str) -> tuple[str | None, str]:
+    """Read the header `SETTINGS`; gives the id of the shared key or None, and the algorithm."""
+    parts = (part.partition("=") for part in header.split(","))
+    named = {name.strip(): value.strip() for name, _, value in parts}
+    return named.get("key") or None, named.get("algorithm") or "HMAC_SHA1"
+
+
+def with_and_without_port(base: str) -> tuple[str, ...]:
+    """Give the forms of the base URL that Twilio may have signed: some products keep the port, others drop it."""
+    parts = urlsplit(base)
+    host, _, _ = parts.netloc.rpartition(":")
+    other = host if parts.port else f"{parts.netloc}:{_DEFAULT_PORTS[parts.scheme]}"
+    return base, urlunsplit(parts._replace(netloc=other))
+
+
+class Keyring:
+    """Verifies requests against several secrets and several public base URLs, as during a token's rotation.
+
+    What matched last is tried first, and nearly always right. All else is searched through, and the verdict remembered for a
+    while: so whoever repeats a request, genuine or not, costs one search.
+    """
+
+    def __init__(
+        self, secrets: Sequence[Secret], public_urls: Iterable[str], shared_keys: Mapping[str, Secret] | None = None
+    ) -> None:
+        self.public_urls = tuple(public_urls)
+        self._secrets = secrets
+        self._shared_keys = shared_keys or {}
+        self._bases = tuple(form for url in self.public_urls for form in with_and_without_port(url))
+        self._likely = (self._bases[0], secrets[0])
+        self._remembered = lru_cache(maxsize=_RECENT)(self._search)
+
+    def signature_of(self, headers: Mapping[str, str]) -> str:
+        """Give the signature that a request carries, empty if none."""
+        return headers.get(SIGNATURE, "")
+
+    def verify(self, claim: Claim) -> str | None:
+        """Give the name of the secret under which the signature of `claim` is right, or None."""
+        if claim.body is not None and not body_hash_matches(claim.target, claim.body):
+            return None
+        signature = claim.headers.get(SIGNATURE, "").encode(errors="replace")
+        settings = claim.headers.get(SETTINGS, "")
+        params = signed_params(claim.form)
+        if not settings and self._matches_again(claim, params, signature):
+            return self._likely[1].name
+        search = self._remembered if len(params) + len(claim.target) <= _LARGEST_RECENT else self._search
+        found = search(claim.target, params, claim.account, signature, settings, claim.forwarded)
+        if found is None:
+            return None
+        if not settings and not claim.forwarded:
+            self._likely = found
+        return found[1].name
+
+    def _matches_again(self, claim: Claim, params: bytes, signature: bytes) -> bool:
+        base, secret = self._likely
+        return _may_sign(secret, claim.account) and compare_digest(
+            compute(secret.value, base + claim.target, params), signature
+        )
+
+    def _search(
+        self, target: str, params: bytes, account: str, signature: bytes, settings: str, forwarded: str
+    ) -> tuple[str, Secret] | None:
+        """Give the base URL and secret with which `signature` is right."""
+        key, algorithm = parse_settings(settings)
+        secrets = [found] if key and (found := self._shared_keys.get(key)) else [] if key else self._secrets
+        hashing = _ALGORITHMS.get(algorithm.upper())
+        if hashing is None:
+            return None
+        bases = (*self._bases, *(with_and_without_port(forwarded) if forwarded else ()))
+        for base in bases:
+            for secret in secrets:
+                right = compute(secret.value, base + target, params, hashing)
+                if _may_sign(secret, account) and compare_digest(right, signature):
+                    return base, secret
+        return None
+
+
+def _may_sign(secret: Secret, account: str) -> bool:
+    """Tell whether `secret` may vouch for `account`; a request that names none, as JSON does, may be anybody's."""
+    return secret.account is None or not account or secret.account == account

@@ -1,0 +1,210 @@
+"""The way of one request: read, verify, translate, write, reply."""
+
+from asyncio import wait
+from collections.abc import Sequence
+from logging import DEBUG
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from hookline_ingress.catalogue import EVENT_STREAM
+from hookline_ingress.content import Content, TooManyElementsError, account_of, decode, is_encoded
+from hookline_ingress.forwarded import Proxies
+from hookline_ingress.limiter import AddressLimit, SenderLimit
+from hookline_ingress.metrics import REQUESTS, SIGNERS, STAGE_SECONDS
+from hookline_ingress.replies import refused
+from hookline_ingress.request import Reply, Request
+from hookline_ingress.routes import Route, Routes
+from hookline_ingress.signature import Claim
+from hookline_ingress.translate import Provenance, Translated, translate
+from hookline_ingress.writer import NotStoredError, Stored, Write
+from hookline_shared.clock import Clock
+from hookline_shared.event import Event
+from hookline_shared.kinds import label_of
+from hookline_shared.logs import Logger
+from hookline_shared.metrics import EVENTS
+from hookline_shared.topics import BULK
+from hookline_shared.traceparent import trace_fields
+
+if TYPE_CHECKING:
+    from hookline_ingress.spans import RequestSpans
+
+_WARN_INTERVAL_S: Final = 60.0
+_TIME_TO_READ, _TIME_TO_VERIFY, _TIME_TO_TRANSLATE, _TIME_TO_WRITE = (
+    STAGE_SECONDS[stage].observe for stage in ("read", "verify", "translate", "write")
+)
+
+
+class Refusal(Exception):
+    """A request that is not accepted. `status` is the HTTP status, `outcome` the reason for the metrics."""
+
+    def __init__(self, status: int, outcome: str) -> None:
+        super().__init__(outcome)
+        self.status = status
+        self.outcome = outcome
+
+
+class Guards(NamedTuple):
+    """What may keep a request out or send it elsewhere. `max_in_flight` counts requests."""
+
+    proxies: Proxies
+    senders: SenderLimit
+    addresses: AddressLimit
+    max_in_flight: int
+
+
+class Webhooks:
+    """Answers Twilio. A 2xx means that every event of the request is verified and safe, now or since an earlier delivery.
+
+    `write` makes events safe. `spans` are told of what becomes of requests, if these are traced.
+    """
+
+    def __init__(
+        self,
+        routes: Routes,
+        guards: Guards,
+        write: Write,
+        public_urls: Sequence[str],
+        clock: Clock,
+        logger: Logger,
+        spans: "RequestSpans | None" = None,
+    ) -> None:
+        self._routes = routes
+        self._proxies, self._senders, self._addresses, self._max_in_flight = guards
+        self._write_event = write
+        self._public_urls = public_urls
+        self._clock = clock
+        self._logger = logger
+        self._spans = spans
+        self._detailed = logger.is_enabled_for(DEBUG)
+        self._in_flight = 0
+        self._quiet_until = 0.0
+
+    async def handle(self, request: Request) -> Reply:
+        """Answer one request, whatever it is."""
+        route = self._routes.find(request.target)
+        if route is None:
+            REQUESTS.count("none", 404, "unknown_path")
+            return refused(404)
+        try:
+            reply, outcome = await self._accept(request, route)
+        except (Refusal, TooManyElementsError) as error:
+            refusal = error if isinstance(error, Refusal) else Refusal(413, "too_many_events")
+            reply, outcome = refused(_kept_by_twilio(refusal, request, route)), refusal.outcome
+            self._logger.debug("request refused", path=route.path, status=reply.status, outcome=outcome)
+        REQUESTS.count(route.path, reply.status, outcome)
+        if self._spans is not None:
+            self._spans.note(request.method, route.path, outcome)
+        return reply
+
+    async def _accept(self, request: Request, route: Route) -> tuple[Reply, str]:
+        """Give the reply to `request`, and what became of it, once all its events are safe."""
+        now = self._clock.monotonic
+        started = now()
+        _TIME_TO_READ(started - request.began)
+        if self._in_flight >= self._max_in_flight:
+            raise Refusal(503, "overloaded")
+        self._in_flight += 1
+        try:
+            address = self._proxies.client(request)
+            content = self._decode(request, route, address)
+            provenance = self._verify(request, content, route, address)
+            verified = now()
+            _TIME_TO_VERIFY(verified - started)
+            events = translate(request, content, route.expected, provenance)
+            translated = now()
+            _TIME_TO_TRANSLATE(translated - verified)
+            outcome = await self._write(events, route)
+            _TIME_TO_WRITE(now() - translated)
+        finally:
+            self._in_flight -= 1
+        return route.reply_to(events[0].kind if events else None), outcome
+
+    def _decode(self, request: Request, route: Route, address: str) -> Content:
+        headers = request.headers
+        if request.method not in ("POST", "GET"):
+            raise Refusal(405, "wrong_method")
+        if is_encoded(headers.get("Content-Encoding", "")):
+            raise Refusal(415, "compressed")
+        if len(request.body) > route.body_limit(headers.get("Content-Type", "")):
+            raise Refusal(413, "too_large")
+        if self._addresses.blocks(address):
+            raise Refusal(403, "flooding_signed" if route.verifier.signature_of(headers) else "flooding")
+        try:
+            request.target.encode()  # a target that is not UTF-8 could neither be signed nor stored
+            return decode(request)
+        except ValueError:
+            self._addresses.refused(address)
+            raise Refusal(400, "unparsable") from None
+
+    def _verify(self, request: Request, content: Content, route: Route, address: str) -> Provenance:
+        """Give who vouches for `request`."""
+        account = account_of(content.params)
+        forwarded = self._proxies.base(request)
+        verifier = route.verifier
+        signer = verifier.verify(Claim(request.target, request.headers, content.signed, content.body, account, forwarded))
+        signature = verifier.signature_of(request.headers)
+        if signer is None:
+            self._addresses.refused(address)
+            self._warn_of_refusal(route, signed=bool(signature))
+            raise Refusal(403, "bad_signature" if signature else "no_signature")
+        self._addresses.verified(address)
+        SIGNERS.count(signer)
+        return Provenance(self._clock.now_ms(), signature, signer)
+
+    def _warn_of_refusal(self, route: Route, *, signed: bool) -> None:
+        """Say at most once a minute that requests are refused: it is what a wrong PUBLIC_URL or token looks like."""
+        now = self._clock.monotonic()
+        if now < self._quiet_until:
+            return
+        self._quiet_until = now + _WARN_INTERVAL_S
+        self._logger.warning(
+            "a request was refused, its signature is missing or wrong",
+            path=route.path,
+            signed=signed,
+            tried=self._public_urls,
+            remedy="if Twilio sent it: PUBLIC_URL must be what Twilio calls, up to but without /twilio, and "
+            "TWILIO_AUTH_TOKEN the token of that account",
+        )
+
+    async def _write(self, events: Sequence[Translated], route: Route) -> str:
+        """Write all of `events`, in their order; gives what became of the least lucky one."""
+        writes = []
+        for one in events:
+            topic = self._topic(one, route)
+            writes.append((topic, one.event, self._write_event(topic, one.event)))
+        if len(writes) > 1:
+            await wait([write for _, _, write in writes])  # all of them, before the first failure is raised
+        outcome: Stored | str = Stored.DUPLICATE
+        failure: NotStoredError | None = None
+        for topic, event, write in writes:
+            try:
+                stored: Stored | str = await write
+            except NotStoredError as error:
+                failure, stored = error, error.outcome
+            EVENTS.count(topic, label_of(event.kind), stored)
+            if self._detailed:
+                self._note(topic, event, stored)
+            outcome = stored if outcome is Stored.DUPLICATE or stored is Stored.SPOOLED else outcome
+        if failure is not None:
+            raise Refusal(503, failure.outcome)
+        return outcome
+
+    def _note(self, topic: str, event: Event, outcome: str) -> None:
+        about = {"event_id": event.id, "kind": event.kind, "topic": topic, **trace_fields(event.traceparent)}
+        self._logger.debug("event received", **about, outcome=str(outcome))
+
+    def _topic(self, one: Translated, route: Route) -> str:
+        topic = route.topic or one.kind.topic
+        if one.kind.sender is None:
+            return topic
+        sender = one.kind.sender(one.params)
+        return BULK if self._senders.demotes(one.event.account, sender, route.rate) else topic
+
+
+def _kept_by_twilio(refusal: Refusal, request: Request, route: Route) -> int:
+    """Give the status of a refusal.
+
+    Twilio discards an Event Streams delivery for good after most 4xx, and repeats it for hours after a 5xx: time enough to mend
+    a wrong token, or a limit that was too low. So whatever may be our fault is a 5xx there.
+    """
+    signed = bool(route.verifier.signature_of(request.headers))
+    return 503 if route.expected is EVENT_STREAM and signed and refusal.status in (403, 413) else refusal.status

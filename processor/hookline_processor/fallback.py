@@ -1,0 +1,15 @@
+"""What the processor does without any handlers of the user's: it says what came, and settles it."""
+
+from hookline_processor.handlers import Context, Handlers
+from hookline_processor.webhook_event import WebhookEvent
+
+
+def log_only() -> Handlers:
+    """Give handlers that log every event."""
+    handlers = Handlers()
+
+    @handlers.on("*")
+    async def log(event: WebhookEvent, context: Context) -> None:
+        context.logger.info("event settled without a handler", parameters=len(event.params), remedy="set PROCESSOR_HANDLERS")
+
+    return handlers

@@ -1,0 +1,62 @@
+"""Removes what is older than LEDGER_RETENTION_DAYS, every hour. Whoever owns the first partition does it."""
+
+from collections.abc import Callable, Collection
+from typing import Final
+
+from aiojobs import Job
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from hookline_processor.ledger.metrics import LEDGER_REMOVED
+from hookline_processor.ledger.removal import purge
+from hookline_shared.clock import Clock
+from hookline_shared.errors import HooklineError
+from hookline_shared.logs import Logger
+from hookline_shared.service import Supervisor
+
+_INTERVAL_S: Final = 3600.0
+_SOON_S: Final = 10.0
+_FIRST: Final = 0
+DAY_MS: Final = 86_400_000
+
+
+class Retention:
+    """Keeps `days` days of the ledger."""
+
+    def __init__(
+        self, engine: AsyncEngine, days: float, owned: Callable[[], Collection[int]], clock: Clock, logger: Logger
+    ) -> None:
+        self._engine = engine
+        self._days = days
+        self._owned = owned
+        self._clock = clock
+        self._logger = logger
+        self._job: Job[None] | None = None
+
+    async def start(self, supervisor: Supervisor) -> None:
+        """Begin, soon."""
+        self._job = await supervisor.spawn("ledger retention", self._run())
+
+    async def stop(self) -> None:
+        """Remove nothing more."""
+        if self._job is not None:
+            await self._job.close()
+
+    async def pass_once(self) -> None:
+        """Remove what is too old now, if that is ours to do.
+
+        Raises:
+            HooklineError: if the database cannot be used now, or refuses to remove something that others refer to.
+
+        """
+        if _FIRST in self._owned():
+            before = self._clock.now_ms() - round(self._days * DAY_MS)
+            await purge(self._engine, before, lambda table, rows: LEDGER_REMOVED.labels(table).inc(rows))
+
+    async def _run(self) -> None:
+        await self._clock.sleep(_SOON_S)
+        while True:
+            try:
+                await self.pass_once()
+            except HooklineError as error:
+                self._logger.warning("old history could not be removed", error=str(error))
+            await self._clock.sleep(_INTERVAL_S)

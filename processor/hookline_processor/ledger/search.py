@@ -1,0 +1,112 @@
+"""Finding events, and the messages and calls between two parties, newest first.
+
+Each way in has an index, which also gives the order, so that a search ends after as many rows as it shows:
+
+    a number      ix_events_sender and ix_events_recipient    a kind         ix_events_kind
+    a SID         ix_events_sid and ix_events_parent_sid      none of these  ix_events_received_at
+    two parties   ix_messages_between and ix_calls_between
+"""
+
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import ColumnElement, Select, Table, and_, func, or_, select, true, union_all
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from hookline_processor.ledger.addresses import normalised
+from hookline_processor.ledger.engine import transaction
+from hookline_processor.ledger.schema import calls, events, messages
+
+Found = dict[str, Any]
+
+_FAMILY: Final = ".*"
+
+
+class Query(NamedTuple):
+    """What to look for; what is None does not matter. `since` is Unix time in milliseconds."""
+
+    number: str | None = None
+    sid: str | None = None
+    kind: str | None = None
+    status: str | None = None
+    since: int | None = None
+    limit: int = 100
+
+
+async def search(engine: AsyncEngine, query: Query) -> list[Found]:
+    """Give the events that `query` asks for, newest first.
+
+    Raises:
+        DatabaseUnavailableError: if the database cannot be used now.
+
+    """
+    async with transaction(engine) as connection:
+        return [dict(row) for row in (await connection.execute(search_statement(query))).mappings()]
+
+
+async def conversation(engine: AsyncEngine, one: str, other: str, limit: int) -> list[Found]:
+    """Give the last messages and calls between two parties, oldest first; `what` is "message" or "call".
+
+    Raises:
+        DatabaseUnavailableError: if the database cannot be used now.
+
+    """
+    found: list[Found] = []
+    async with transaction(engine) as connection:
+        for what, table in (("message", messages), ("call", calls)):
+            rows = await connection.execute(_between(table, normalised(one), normalised(other), limit))
+            found += [{"what": what, **row} for row in rows.mappings()]
+    return sorted(found, key=lambda row: (row["first_at"], row["sid"]))[-limit:]
+
+
+def search_statement(query: Query) -> Select[Any]:
+    """Give the statement for `query`."""
+    filters = _filters(query)
+    newest = (events.c.received_at.desc(), events.c.id.desc())
+    parts = [select(events.c.id).where(way, *filters).order_by(*newest).limit(query.limit) for way in _ways(query) or [true()]]
+    ids = union_all(*(select(part.subquery()) for part in parts))
+    return select(events).where(events.c.id.in_(ids)).order_by(*newest).limit(query.limit)
+
+
+def _ways(query: Query) -> list[ColumnElement[bool]]:
+    """Give the conditions of which an event must fulfil one, each served by an index; empty if any event will do."""
+    if query.sid is not None:
+        own, parent = events.c.sid == query.sid, events.c.parent_sid == query.sid
+        return [own, and_(parent, events.c.sid.is_distinct_from(query.sid))]
+    if query.number is not None:
+        number = normalised(query.number)
+        return [
+            events.c.sender == number,
+            and_(events.c.recipient == number, events.c.sender.is_distinct_from(number)),
+        ]
+    return []
+
+
+def _filters(query: Query) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if query.sid is not None and query.number is not None:
+        number = normalised(query.number)
+        found.append(or_(events.c.sender == number, events.c.recipient == number))
+    kind = func.coalesce(events.c.kind, "") if _ways(query) else events.c.kind  # or SQLite would go by the index of kinds alone
+    if query.kind is not None and query.kind.endswith(_FAMILY):
+        found.append(kind.startswith(query.kind[:-1], autoescape=True))
+    elif query.kind is not None:
+        found.append(kind == query.kind)
+    if query.status is not None:
+        found.append(or_(events.c.status == func.lower(query.status), events.c.outcome == func.lower(query.status)))
+    if query.since is not None:
+        found.append(events.c.received_at >= query.since)
+    return found
+
+
+def _between(table: Table, one: str, other: str, limit: int) -> Select[Any]:
+    columns = table.c
+    directions = {(one, other), (other, one)}  # once, if somebody writes to themselves
+    parts = [
+        select(columns.sid)
+        .where(columns.sender == sender, columns.recipient == recipient)
+        .order_by(columns.first_at.desc())
+        .limit(limit)
+        for sender, recipient in directions
+    ]
+    sids = union_all(*(select(part.subquery()) for part in parts))
+    return select(table).where(columns.sid.in_(sids)).order_by(columns.first_at.desc()).limit(limit)

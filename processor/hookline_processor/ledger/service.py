@@ -1,0 +1,86 @@
+"""The ledger of one processor, put together."""
+
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from typing import Final
+
+from hookline_processor.ledger.engine import close, database_of, make_engine, prepare_file
+from hookline_processor.ledger.errors import DatabaseUnavailableError
+from hookline_processor.ledger.pool_gauges import count_waiting, show_pool
+from hookline_processor.ledger.retention import Retention
+from hookline_processor.ledger.settings import LedgerSettings
+from hookline_processor.ledger.store import Store
+from hookline_processor.ledger.waiting import LedgerBacklog
+from hookline_processor.ledger.writer import Limits, Writer
+from hookline_shared.breaker import Breaker
+from hookline_shared.broker.connection import RedisConnectionManager
+from hookline_shared.broker.ledger import LedgerStreams
+from hookline_shared.clock import Clock
+from hookline_shared.logs import Logger
+from hookline_shared.service import Supervisor
+
+_FLUSH_S: Final = 2.0
+
+
+class Ledger:
+    """Keeps the history of the partitions that `owned` gives. It fails nothing: what it cannot write waits in Redis.
+
+    `file` is the path of SQLite's file, None if the database is a server.
+    """
+
+    def __init__(
+        self,
+        settings: LedgerSettings,
+        redis: RedisConnectionManager,
+        owned: Callable[[], Collection[int]],
+        clock: Clock,
+        logger: Logger,
+    ) -> None:
+        with suppress(DatabaseUnavailableError):  # the writer finds out, and goes on once it is mended
+            prepare_file(settings)
+        self._engine = make_engine(settings)
+        show_pool(self._engine)
+        streams = LedgerStreams(redis)
+        self._backlog = LedgerBacklog(streams, owned, settings.partitions, settings.ledger_backlog_limit, clock, logger)
+        breaker = Breaker(
+            "database",
+            clock,
+            logger,
+            fail_max=settings.database_breaker_failures,
+            counts=lambda error: isinstance(error, DatabaseUnavailableError),
+        )
+        limits = Limits(settings.ledger_batch, settings.command_timeout_s, settings.ledger_bodies)
+        self._writer = Writer(streams, Store(self._engine), breaker, owned, limits, clock, logger)
+        days = settings.ledger_retention_days
+        self._retention = None if days is None else Retention(self._engine, days, owned, clock, logger)
+        self.room = self._backlog.room
+        self.file = database_of(settings).file
+
+    async def start(self, supervisor: Supervisor) -> None:
+        """Begin to write."""
+        await self._backlog.start(supervisor)
+        await self._writer.start(supervisor)
+        if self._retention is not None:
+            await self._retention.start(supervisor)
+
+    async def stop(self, partitions: Collection[int]) -> None:
+        """Write what is left of `partitions` if that takes no time, then let go of the database."""
+        await self._backlog.stop()
+        if self._retention is not None:
+            await self._retention.stop()
+        await self._writer.stop()
+        await self._writer.flush(partitions, _FLUSH_S)
+        await close(self._engine)
+
+    @property
+    def fill(self) -> float:
+        """The events that wait for the database, as a share of how many may."""
+        return self._backlog.fill
+
+    def waiting_for_connection(self) -> float:
+        """Give how many calls wait for a connection to the database, since all are in use."""
+        return count_waiting()
+
+    def warnings(self) -> list[str]:
+        """Say what is not as it should be."""
+        return [*self._writer.warnings(), *self._backlog.warnings()]

@@ -1,0 +1,82 @@
+"""The settings of the ledger, for the processor and for `hookline ledger`."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from hookline_processor.ledger.bodies import Bodies
+from hookline_processor.ledger.url import parse_database_url
+from hookline_shared.settings import SharedSettings
+
+
+def _database(url: str) -> str:
+    parse_database_url(url)
+    return url
+
+
+class LedgerSettings(SharedSettings):
+    """Where the history is kept, and how."""
+
+    database_url: Annotated[str, AfterValidator(_database)] | None = Field(
+        None,
+        validation_alias="DATABASE_URL",
+        description="Where the ledger is kept: postgresql://user:password@host:port/database or sqlite:///path; without it, "
+        "nowhere",
+        repr=False,
+    )
+    pool_size: int = Field(
+        2, validation_alias="DATABASE_POOL_SIZE", description="Connections to the database that are kept open", ge=1
+    )
+    pool_overflow: int = Field(
+        1,
+        validation_alias="DATABASE_POOL_OVERFLOW",
+        description="More connections than that, for as long as they are used",
+        ge=0,
+    )
+    pool_timeout_s: float = Field(
+        5, validation_alias="DATABASE_POOL_TIMEOUT_S", description="Seconds to wait for a connection while all are busy", gt=0
+    )
+    pool_recycle_s: int = Field(
+        1800, validation_alias="DATABASE_RECYCLE_S", description="Age in seconds at which a connection is replaced", gt=0
+    )
+    connect_timeout_s: float = Field(
+        5,
+        validation_alias="DATABASE_CONNECT_TIMEOUT_S",
+        description="Seconds that connecting to the database may take, or waiting for SQLite's other writers",
+        gt=0,
+    )
+    command_timeout_s: float = Field(
+        10, validation_alias="DATABASE_COMMAND_TIMEOUT_S", description="Seconds that a batch may take in the database", gt=0
+    )
+    database_breaker_failures: int = Field(
+        3,
+        validation_alias="DATABASE_BREAKER_FAILURES",
+        description="Failures in a row after which the database is left alone until a probe succeeds",
+        ge=1,
+    )
+    ledger_batch: int = Field(
+        500, validation_alias="LEDGER_BATCH", description="Events written to the database in one transaction", ge=1, le=10_000
+    )
+    ledger_backlog_limit: int = Field(
+        1_000_000,
+        validation_alias="LEDGER_BACKLOG_LIMIT",
+        description="Settled events waiting for the database, over all partitions, above which no more are handled; a tenth "
+        "of it is a warning",
+        ge=1,
+    )
+    ledger_bodies: Bodies = Field(
+        Bodies.KEEP,
+        validation_alias="LEDGER_BODIES",
+        description="What the ledger keeps of message bodies and other content: keep, hash or drop",
+    )
+    ledger_retention_days: float | None = Field(
+        None,
+        validation_alias="LEDGER_RETENTION_DAYS",
+        description="Days after which the processor removes events, messages and calls from the ledger; none: never",
+        gt=0,
+    )
+
+    def secrets(self) -> tuple[str, ...]:
+        """Give what must never be logged."""
+        database = parse_database_url(self.database_url).secrets if self.database_url else ()
+        return (*super().secrets(), *database)

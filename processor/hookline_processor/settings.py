@@ -1,0 +1,87 @@
+"""The settings of the processor."""
+
+import re
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+
+from hookline_processor.ledger.settings import LedgerSettings
+from hookline_shared.settings import Port
+
+_WINDOW: Final = 500
+_EVENTS_OF_A_TOPIC: Final = 8000
+"""What all partitions together hold in memory of one topic: 2 kB for each event."""
+_LEAST_WINDOW: Final = 20
+_LOCATION = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
+
+
+def _location(location: str) -> str:
+    if not _LOCATION.match(location):
+        raise ValueError("it must be written module:attribute, for example bot:handlers")
+    return location
+
+
+class ProcessorSettings(LedgerSettings):
+    """Everything the processor can be told."""
+
+    handlers: Annotated[str, AfterValidator(_location)] | None = Field(
+        None,
+        validation_alias="PROCESSOR_HANDLERS",
+        description="Where your Handlers object is, as module:attribute; without it events are logged and settled",
+    )
+    concurrency: int = Field(100, validation_alias="PROCESSOR_CONCURRENCY", description="Handlers at once", ge=1)
+    window: int | None = Field(
+        None,
+        validation_alias="PROCESSOR_WINDOW",
+        description="Events of one topic and partition held in memory, and eight times as many ids; more wait in Redis. "
+        "By default 500, or with more than 16 partitions 8000 of a topic in all",
+        ge=1,
+    )
+    blocking_pool_size: int | None = Field(
+        None,
+        validation_alias="REDIS_BLOCKING_POOL_SIZE",
+        description="Connections for reads, to each Redis master; at least twice HOOKLINE_PARTITIONS, which is the default",
+        ge=1,
+    )
+    admin_host: str = Field(
+        "127.0.0.1", validation_alias="PROCESSOR_ADMIN_HOST", description="Address of health checks and metrics"
+    )
+    admin_port: Port = Field(9081, validation_alias="PROCESSOR_ADMIN_PORT", description="Port of health checks and metrics")
+    lease_s: float = Field(
+        10,
+        validation_alias="PROCESSOR_LEASE_S",
+        description="Seconds after which the partitions of a processor that has died or cannot reach Redis go to others",
+        ge=1,
+    )
+    shutdown_s: float = Field(
+        25, validation_alias="PROCESSOR_SHUTDOWN_S", description="Seconds that running handlers get at shutdown", ge=0
+    )
+    max_attempts: int = Field(
+        8, validation_alias="PROCESSOR_MAX_ATTEMPTS", description="Attempts before an event is a dead letter", ge=1
+    )
+    backoff_base_s: float = Field(
+        1, validation_alias="PROCESSOR_BACKOFF_BASE_S", description="Upper bound of the first retry's delay", gt=0
+    )
+    backoff_max_s: float = Field(
+        300, validation_alias="PROCESSOR_BACKOFF_MAX_S", description="Upper bound of any retry's delay", gt=0
+    )
+    breaker_failures: int = Field(
+        5,
+        validation_alias="PROCESSOR_BREAKER_FAILURES",
+        description="Failures in a row, of different events, that open the breaker which handlers name",
+        ge=1,
+    )
+    handler_timeout_s: float = Field(
+        30, validation_alias="PROCESSOR_HANDLER_TIMEOUT_S", description="Seconds a handler may take", gt=0
+    )
+
+    def window_size(self) -> int:
+        """Give how many events of one topic and partition are held in memory."""
+        return self.window or min(_WINDOW, max(_LEAST_WINDOW, _EVENTS_OF_A_TOPIC // self.partitions))
+
+    @field_validator("blocking_pool_size")
+    @classmethod
+    def _two_for_each_partition(cls, size: int | None, others: ValidationInfo) -> int | None:
+        if size is not None and size < 2 * others.data.get("partitions", 0):
+            raise ValueError("it is less than twice HOOKLINE_PARTITIONS, and each partition reads on one and waits on another")
+        return size

@@ -1,0 +1,99 @@
+"""Testing handlers without Redis and without a running processor: events as Twilio would send them, and what becomes of them.
+
+>>> async def test_greeting() -> None:
+...     assert await deliver(handlers, "message.received", Body="hi", From="+14155550123") == Done()
+"""
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import msgspec
+
+from hookline_processor.attempt import Attempts
+from hookline_processor.handlers import Handlers
+from hookline_processor.lanes import Held
+from hookline_processor.lifespan import HookError, Lifespan
+from hookline_processor.retry import Record, RetryPolicy
+from hookline_processor.threads import Threads
+from hookline_processor.verdict import Dead, Done, Failure, Reason, Retry, Verdict
+from hookline_shared.clock import SystemClock
+from hookline_shared.event import Event, new_event_id
+from hookline_shared.logs import get_logger
+from hookline_shared.samples.webhook import Webhook, sample
+
+__all__ = ["Dead", "Done", "Event", "Failure", "HookError", "Reason", "Retry", "Verdict", "deliver", "make_event", "started"]
+
+_TIMEOUT_S: Final = 30.0
+_TOPIC: Final = "messages"
+
+
+async def deliver(
+    handlers: Handlers, event: str | Event, /, *, json: object = None, attempt: int = 1, **params: object
+) -> Verdict:
+    """Run the handler of `event`, with its middleware and time-out, and give what becomes of the event.
+
+    `event` is a kind, of which one is made as by `make_event`, or one that was made before, to be delivered again. `attempt`
+    says the how-manyth attempt at it this is. Where the service's settings would apply, their defaults do. Start-up hooks are
+    not run: see `started`.
+
+    Raises:
+        ValueError: if there is no such kind.
+
+    """
+    raw = make_event(event, json=json, **params) if isinstance(event, str) else event
+    threads = Threads(1)
+    try:
+        attempts = Attempts(handlers, _TIMEOUT_S, RetryPolicy(), threads, SystemClock(), get_logger("test"))
+        return await attempts.make(Held(_TOPIC, "1-0", raw, Record(failures=attempt - 1)))
+    finally:
+        threads.close()
+
+
+def make_event(kind: str, /, *, json: object = None, **params: object) -> Event:
+    """Make an event of `kind`, which is realistic but for `params`, by Twilio's names; None leaves one out.
+
+    Each has SIDs of its own, so two are never the same event. With `json`, that is the whole body.
+
+    Raises:
+        ValueError: if there is no such kind.
+
+    """
+    webhook = sample(kind, params)
+    if json is not None:
+        webhook = Webhook({}, "application/json", msgspec.json.encode(json))
+    now_ms = SystemClock().now_ms()
+    account = str(webhook.params.get("AccountSid", ""))
+    return Event(
+        id=new_event_id(now_ms),
+        kind=kind,
+        key=f"{webhook.params.get('From', '')}:{webhook.params.get('To', '')}",
+        dedupe_key=f"{account}:{kind}:{hashlib.sha256(webhook.body).hexdigest()[:32]}",
+        received_at=now_ms,
+        account=account,
+        content_type=webhook.content_type,
+        target="/twilio",
+        body=webhook.body,
+    )
+
+
+@asynccontextmanager
+async def started(handlers: Handlers) -> AsyncIterator[dict[str, Any]]:
+    """Run the start-up hooks of `handlers` before, and the shut-down hooks after what is in the `async with`; gives `state`.
+
+    Afterwards `state` is what it was before. So a test can put a fake there, for hooks that make only what is missing.
+
+    Raises:
+        HookError: if a start-up hook fails.
+
+    """
+    before = dict(handlers.state)
+    lifespan = Lifespan(handlers, SystemClock(), get_logger("test"))
+    try:
+        await lifespan.start()
+        yield handlers.state
+    finally:
+        await lifespan.stop()
+        handlers.state.clear()
+        handlers.state.update(before)

@@ -1,0 +1,123 @@
+"""What the processor watches: what waits and for how long, what fails, and how far the ledger is behind.
+
+Everything is taken from what is counted anyway, so no event pays for it.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from hookline_processor.backlog import BacklogGauges, Look
+from hookline_processor.metrics import BODIES_GONE, FAILED_ATTEMPTS, GROUPS_RECREATED, HANDLER_SECONDS
+from hookline_processor.trend import Trend
+from hookline_shared.alerts.disk import Disk
+from hookline_shared.alerts.limits import Limit
+from hookline_shared.alerts.measures import Measure, common_measures, counted, redis_pools, redis_risks
+from hookline_shared.alerts.sliding import Sliding, SlidingEach, proportion
+from hookline_shared.clock import Clock
+from hookline_shared.metrics import EVENTS
+
+if TYPE_CHECKING:
+    from hookline_processor.ledger.service import Ledger
+
+_LEAST_ATTEMPTS: Final = 5
+
+
+class Watched(NamedTuple):
+    """What is looked at. `backlog_limit` is in events of one topic; the ledger is None if there is none.
+
+    `speaks` tells whether this processor speaks for all of them, of what each would say alike.
+    """
+
+    gauges: BacklogGauges
+    backlog_limit: int
+    ledger: "Ledger | None"
+    speaks: Callable[[], bool]
+
+
+def measures(limits: Mapping[str, Limit], watched: Watched, clock: Clock) -> dict[str, Measure]:
+    """Give what to watch, by the name of the alert; without a ledger, nothing of it."""
+    gauges, backlog_limit, ledger, speaks = watched
+    found = common_measures(limits) | {
+        "backlog_high": _of_all(speaks, _fill(gauges, backlog_limit)),
+        "backlog_growing": _of_all(speaks, _growth(gauges, backlog_limit, limits["backlog_growing"].window_s or 0.0)),
+        "oldest_event_old": _of_all(speaks, _ages(gauges, clock)),
+        "redis_at_risk": _of_all(speaks, lambda _now: redis_risks()),
+        "dead_letters_growing": _deaths(Sliding(limits["dead_letters_growing"].window_s or 0.0)),
+        "data_gone": _losses(Sliding(limits["data_gone"].window_s or 0.0)),
+        "handlers_failing": _failures(SlidingEach(limits["handlers_failing"].window_s or 0.0)),
+    }
+    if ledger is not None:
+        found |= {
+            "ledger_behind": lambda _now: {"": ledger.fill},
+            "pool_saturated": lambda _now: redis_pools() | {"database": ledger.waiting_for_connection()},
+        }
+        if ledger.file is not None:
+            found["disk_low"] = Disk("ledger", Path(ledger.file))
+    return found
+
+
+def _of_all(speaks: Callable[[], bool], measure: Measure) -> Measure:
+    """Give `measure` where it `speaks`, elsewhere what watches nothing."""
+    return lambda now: measure(now) if speaks() else {}
+
+
+def _fill(gauges: BacklogGauges, limit: int) -> Measure:
+    def measure(_now: float) -> dict[str, float] | None:
+        look = gauges.known()
+        return look and {topic: backlog.events / limit for topic, backlog in look.topics.items()}
+
+    return measure
+
+
+def _ages(gauges: BacklogGauges, clock: Clock) -> Measure:
+    def measure(_now: float) -> dict[str, float] | None:
+        look = gauges.known()
+        return look and {topic: backlog.age_s(clock.now_ms()) for topic, backlog in look.topics.items()}
+
+    return measure
+
+
+def _growth(gauges: BacklogGauges, limit: int, window_s: float) -> Measure:
+    trends: dict[str, Trend] = {}
+    seen: Look | None = None
+
+    def measure(_now: float) -> dict[str, float] | None:
+        nonlocal seen
+        look = gauges.known()
+        if look is None:
+            return None
+        if look is not seen:
+            for topic, backlog in look.topics.items():
+                trends.setdefault(topic, Trend(window_s)).add(look.at, backlog.events)
+            seen = look
+        return {topic: trend.seconds_to(limit) for topic, trend in trends.items()}
+
+    return measure
+
+
+def _deaths(window: Sliding) -> Measure:
+    def measure(now: float) -> dict[str, float]:
+        (died,) = window.grown((EVENTS.total(lambda labels: labels[2] == "dead"),), now)
+        return {"": died}
+
+    return measure
+
+
+def _losses(window: Sliding) -> Measure:
+    def measure(now: float) -> dict[str, float]:
+        (lost,) = window.grown((counted(GROUPS_RECREATED) + counted(BODIES_GONE),), now)
+        return {"": lost}
+
+    return measure
+
+
+def _failures(window: SlidingEach) -> Measure:
+    def measure(now: float) -> dict[str, float]:
+        counts = {kind: (FAILED_ATTEMPTS.of(kind), attempts) for kind, attempts in HANDLER_SECONDS.numbers().items()}
+        return {
+            kind: proportion(failed, attempts, _LEAST_ATTEMPTS)
+            for kind, (failed, attempts) in window.grown(counts, now).items()
+        }
+
+    return measure

@@ -1,0 +1,71 @@
+"""`[alerts.<name>]` of the TOML file: other thresholds than the usual ones, for both services alike."""
+
+from difflib import get_close_matches
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import NoDecode
+
+from hookline_shared.alerts.limits import Limit
+from hookline_shared.alerts.rules import RULES, Rule
+
+
+def _read(value: Any) -> dict[str, Limit]:
+    """Give the limits of every alert; or tell every mistake, with the alert that it is in."""
+    if not isinstance(value, dict):
+        raise ValueError("it is made of tables, each headed [alerts.<name>]")  # noqa: TRY004 - pydantic reports this one
+    limits, problems = {name: rule.limit for name, rule in RULES.items()}, []
+    for name, table in value.items():
+        rule = RULES.get(name)
+        if rule is None:
+            problems.append(_unknown(name))
+            continue
+        try:
+            limits[name] = Limit.model_validate(_whole(rule, table))
+        except ValidationError as error:
+            problems += [f"{name}: {_explain(detail)}" for detail in error.errors()]
+        else:
+            problems += [f"{name}: {problem}" for problem in _contradictions(rule, limits[name])]
+    if problems:
+        raise ValueError("; ".join(problems))
+    return limits
+
+
+def _whole(rule: Rule, table: Any) -> Any:
+    """Give `table` with the usual values where it has none. A threshold that is moved takes the one to clear along."""
+    if not isinstance(table, dict):
+        return table
+    usual = rule.limit.model_dump()
+    threshold = table.get("threshold")
+    if isinstance(threshold, int | float) and "clear" not in table:
+        usual["clear"] = threshold * rule.limit.clear / rule.limit.threshold
+    return usual | table
+
+
+def _contradictions(rule: Rule, limit: Limit) -> list[str]:
+    found = []
+    if (limit.clear < limit.threshold) if rule.falls else (limit.clear > limit.threshold):
+        side = "above" if rule.falls else "below"
+        found.append(f"clear is {limit.clear:g}, and must be {side} the threshold, {limit.threshold:g}, or equal to it")
+    if limit.threshold == 0 and not rule.falls:
+        found.append("threshold is 0, at which it would always be raised; enabled = false is how to do without it")
+    if limit.window_s is not None and rule.limit.window_s is None:
+        found.append("window_s has no meaning, since its value is that of the moment")
+    return found
+
+
+def _unknown(name: str) -> str:
+    meant = get_close_matches(name, RULES, n=1)
+    return f"there is no alert {name}; " + (f"{meant[0]} was meant, perhaps" if meant else f"there are {', '.join(RULES)}")
+
+
+def _explain(detail: ErrorDetails) -> str:
+    key = "".join(f"{part}: " for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return f"{key}there is no such key; the keys are {', '.join(Limit.model_fields)}"
+    return f"{key}{detail['msg'].removeprefix('Value error, ')}"
+
+
+AlertsSetting = Annotated[dict[str, Limit], NoDecode, BeforeValidator(_read)]
+"""The limits of all alerts by name."""

@@ -1,0 +1,127 @@
+"""Looks at what a service does, once a second, and tells when it is not as it should be, and when it is again.
+
+It is told in the log, in a metric, in `/readyz?verbose`, and to the ALERT_URL. Nothing of the service's own work waits for it.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from aiojobs import Job
+
+from hookline_shared.alerts.hysteresis import Alerts, Change
+from hookline_shared.alerts.limits import Level, Limit
+from hookline_shared.alerts.measures import Measure
+from hookline_shared.alerts.posts import AlertPosts
+from hookline_shared.alerts.rules import RULES
+from hookline_shared.alerts.words import facts, line
+from hookline_shared.clock import Clock
+from hookline_shared.logs import Logger
+from hookline_shared.metrics import ALERT
+from hookline_shared.service import Supervisor
+
+_TASK: Final = "alerts"
+
+
+class AlertWatch:
+    """Watches what `measures` give, by the name of the alert, every `interval_s` seconds.
+
+    `limits` say when each is raised; those that are not enabled are not watched. `posts` go out, if there are any.
+    """
+
+    def __init__(
+        self,
+        limits: Mapping[str, Limit],
+        measures: Mapping[str, Measure],
+        posts: AlertPosts | None,
+        interval_s: float,
+        clock: Clock,
+        logger: Logger,
+    ) -> None:
+        self._limits = limits
+        self._measures = {name: measure for name, measure in measures.items() if limits[name].enabled}
+        self._alerts = Alerts(limits)
+        self._posts = posts
+        self._interval_s = interval_s
+        self._clock = clock
+        self._logger = logger
+        self._broken: set[str] = set()
+        self._shown: set[tuple[str, str]] = set()
+        self._job: Job[None] | None = None
+
+    async def start(self, supervisor: Supervisor, admin_port: int) -> None:
+        """Begin to watch; `admin_port` tells people which process of a machine it is."""
+        if self._posts is not None:
+            await self._posts.start(supervisor, admin_port)
+        self._job = await supervisor.spawn(_TASK, self._run())
+
+    async def stop(self) -> None:
+        """Watch no more."""
+        if self._job is not None:
+            await self._job.close()
+        if self._posts is not None:
+            await self._posts.stop()
+
+    def warnings(self) -> list[str]:
+        """Give the alerts that are raised, a line each."""
+        return [line(change) for change in self._alerts.raised()]
+
+    def look(self) -> None:
+        """Look once."""
+        for name, measure in self._measures.items():
+            try:
+                self._look_at(name, measure)
+            except Exception as error:  # noqa: BLE001 - the others are watched on
+                self._note_mistake(name, error)
+                self._alerts.interrupt(name)
+            else:
+                self._broken.discard(name)
+        self._show()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                self.look()
+            except Exception as error:  # noqa: BLE001 - watching must not stop what is watched
+                self._note_mistake(_TASK, error)
+            await self._clock.sleep(self._interval_s)
+
+    def _look_at(self, name: str, measure: Measure) -> None:
+        now, now_ms = self._clock.monotonic(), self._clock.now_ms()
+        values = measure(now)
+        if values is None:
+            self._alerts.interrupt(name)
+            return
+        for change in self._alerts.observe(name, values, now, now_ms):
+            self._tell(change)
+
+    def _note_mistake(self, name: str, error: Exception) -> None:
+        """Log a mistake of ours, once until it is over."""
+        if name not in self._broken:
+            self._broken.add(name)
+            self._logger.error("an alert cannot be watched", alert=name, exc_info=error)
+
+    def _tell(self, change: Change) -> None:
+        told = facts(change)
+        if change.raised:
+            log = self._logger.error if change.limit.level is Level.CRITICAL else self._logger.warning
+            log("alert raised", **told)
+        else:
+            log = self._logger.info
+            log(
+                "alert cleared",
+                **{name: told[name] for name in ("alert", "subject", "severity", "value", "threshold", "since")},
+            )
+        if self._posts is not None:
+            self._posts.put(change)
+
+    def _show(self) -> None:
+        watched = set(self._alerts.subjects())
+        raised = {(change.rule.name, change.subject) for change in self._alerts.raised()}
+        for name, subject in watched:
+            ALERT.labels(name, self._level(name, subject), subject).set((name, subject) in raised)
+        for name, subject in self._shown - watched:
+            ALERT.remove(name, self._level(name, subject), subject)
+        self._shown = watched
+
+    def _level(self, name: str, subject: str) -> str:
+        return RULES[name].limit_of(subject, self._limits[name]).level.value

@@ -1,0 +1,208 @@
+"""A circuit breaker: after some failures in a row it stops traffic at once, until a probe shows that it may go on.
+
+    closed ── failures in a row ──> open ── the probe is due ──> half-open ── it succeeds ──> closed
+                                      ^───────────────────────────── it fails ──┘
+
+The counting and the states are aiobreaker's. Around it stands what we want otherwise: while half-open it would let every call
+through, and here only the one probe gets through, which a recovery task makes and never traffic; it mixes UTC with local time,
+and here the time of the next probe comes from our own clock; it takes excluded errors for successes, and here they, like a
+cancellation, say nothing.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import Final
+
+import hookline_shared.broker.driver  # noqa: F401 - before aiobreaker, which loads redis-py, too
+
+# isort: split
+from aiobreaker import CircuitBreaker, CircuitBreakerError, CircuitBreakerListener, CircuitBreakerState
+from aiobreaker.state import CircuitBreakerBaseState
+
+from hookline_shared.clock import Clock, utc
+from hookline_shared.errors import HooklineError
+from hookline_shared.logs import Logger
+from hookline_shared.metrics import BREAKER_STATE, BREAKER_TRANSITIONS
+
+_FIRST_DELAY_S: Final = 0.5
+_LONGEST_DELAY_S: Final = 2.0
+
+
+class State(IntEnum):
+    """The values are those of the gauge."""
+
+    CLOSED = 0
+    HALF_OPEN = 1
+    OPEN = 2
+
+
+_STATES: Final = {
+    CircuitBreakerState.CLOSED: State.CLOSED,
+    CircuitBreakerState.HALF_OPEN: State.HALF_OPEN,
+    CircuitBreakerState.OPEN: State.OPEN,
+}
+
+
+class BreakerOpenError(HooklineError):
+    """What stands behind the breaker has been failing, so nothing is sent there until a probe has succeeded."""
+
+    def __init__(self, name: str, reason: str, next_probe: str) -> None:
+        super().__init__(
+            f"{name} has been failing, so it is left alone until a probe succeeds; the next is due {next_probe}. {reason}"
+        )
+
+
+class Breaker:
+    """Guards one destination, `name`, which is a label of metrics. Opens after `fail_max` failures in a row.
+
+    `counts` tells which errors are failures; by default all are. `jitter` gives numbers from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        clock: Clock,
+        logger: Logger,
+        *,
+        fail_max: int = 5,
+        counts: Callable[[Exception], bool] = lambda _error: True,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._name = name
+        self._clock = clock
+        self._logger = logger
+        self._counts = counts
+        self._jitter = jitter
+        self._circuit = _Circuit(fail_max=fail_max, listeners=[_Listener(self._changed)], name=name)
+        self._state = State.CLOSED
+        self._changes = 0
+        self._failed_probes = 0
+        self._next_probe_at = 0.0  # monotonic, since the machine's clock may be set
+        self._next_probe = ""
+        self._reason = ""
+        self._gauge = BREAKER_STATE.labels(name)
+        self._gauge.set(State.CLOSED)
+
+    @property
+    def state(self) -> State:
+        """The present state."""
+        return self._state
+
+    def seconds_to_probe(self) -> float:
+        """How long until the next probe is due; 0 while the breaker is closed."""
+        if self._state is State.CLOSED:
+            return 0.0
+        return max(0.0, self._next_probe_at - self._clock.monotonic())
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        """Let the traffic inside the `with` block through while closed, and learn from its outcome.
+
+        Raises:
+            BreakerOpenError: at once, while open or half-open.
+
+        """
+        if self._state is not State.CLOSED:
+            raise BreakerOpenError(self._name, self._reason, self._next_probe)
+        with self._learning():
+            yield
+
+    @contextmanager
+    def probe(self) -> Iterator[None]:
+        """Let the one probe inside the `with` block through, whatever the state. Only a recovery task may use this."""
+        if self._state is State.OPEN:
+            self._circuit.half_open()
+        try:
+            with self._learning():
+                yield
+        finally:
+            if self._state is State.HALF_OPEN:  # cancelled, or failed in a way that does not count
+                self._circuit.open()
+
+    def close(self) -> None:
+        """Forget it: what it guarded is no longer in use. Its name may be an address, and there are ever new ones."""
+        BREAKER_STATE.remove(self._name)
+        for state in State:
+            BREAKER_TRANSITIONS.remove(self._name, state.name.lower())
+
+    @contextmanager
+    def _learning(self) -> Iterator[None]:
+        changes = self._changes
+        try:
+            yield
+        except Exception as error:
+            if changes == self._changes and self._counts(error):  # else it began before the last change, and tells nothing new
+                self._reason = str(error)
+                self._report(error)
+            raise
+        if changes == self._changes and (self._circuit.fail_counter or self._state is not State.CLOSED):
+            self._report(None)
+
+    def _report(self, error: Exception | None) -> None:
+        try:
+            self._circuit.call(_outcome, error)
+        except CircuitBreakerError:
+            pass  # it opened
+        except Exception as raised:
+            if raised is not error:
+                raise
+
+    def _changed(self, state: State) -> None:
+        previous, self._state = self._state, state
+        if state is previous:
+            return
+        self._changes += 1
+        self._gauge.set(state)
+        BREAKER_TRANSITIONS.labels(self._name, state.name.lower()).inc()
+        if state is State.OPEN:
+            self._schedule_probe(first=previous is State.CLOSED)
+        self._log(previous, state)
+
+    def _schedule_probe(self, *, first: bool) -> None:
+        self._failed_probes = 0 if first else self._failed_probes + 1
+        delay = probe_delay(self._failed_probes, self._jitter())
+        self._next_probe_at = self._clock.monotonic() + delay
+        self._next_probe = utc(self._clock.now_ms() + round(delay * 1000))
+
+    def _log(self, previous: State, state: State) -> None:
+        facts = {"breaker": self._name, "state": state.name.lower(), "was": previous.name.lower()}
+        if state is State.OPEN:
+            log = self._logger.warning if previous is State.CLOSED else self._logger.debug
+            log("breaker changed", **facts, reason=self._reason, next_probe=self._next_probe)
+        elif state is State.CLOSED:
+            self._logger.info("breaker changed", **facts, reason="the probe succeeded")
+        else:
+            self._logger.debug("breaker changed", **facts, reason="the probe is due")
+
+
+def probe_delay(failed_probes: int, jitter: float) -> float:
+    """Seconds until the next probe: doubling from 0.5 to 2, less up to a half at random (`jitter`, 0 to 1).
+
+    Two seconds at most, so that a failover which lasted long is noticed as fast as a short one.
+    """
+    delay = min(_FIRST_DELAY_S * 2.0 ** min(failed_probes, 16), _LONGEST_DELAY_S)
+    return delay * (1 - jitter / 2)
+
+
+class _Circuit(CircuitBreaker):  # type: ignore[misc]
+    """aiobreaker's breaker, without its clock: `open` there calls what Python 3.12 deprecates, and `opens_at` local time."""
+
+    opens_at = None
+
+    def open(self) -> None:
+        self.state = self._state_storage.state = CircuitBreakerState.OPEN
+
+
+class _Listener(CircuitBreakerListener):  # type: ignore[misc]
+    def __init__(self, changed: Callable[[State], None]) -> None:
+        self._changed = changed
+
+    def state_change(self, _breaker: CircuitBreaker, _old: CircuitBreakerBaseState, new: CircuitBreakerBaseState) -> None:
+        self._changed(_STATES[new.state])
+
+
+def _outcome(error: Exception | None) -> None:
+    if error is not None:
+        raise error

@@ -1,0 +1,83 @@
+-- Settle events of one partition: done, failed for now, or dead, all in one step.
+--
+-- KEYS      [1] lease, [2] retries hash, [3] dead-letter stream, then the topic streams, and last, with ARGV[5], the ledger stream
+-- ARGV      [1] consumer group
+--           [2] who settles, [3] under which term of the lease
+--           [4] MessagePack without its binary type, which the servers' library does not know: {done, recorded, failed, dead}
+--               done      list of {stream, entry ids}; with ARGV[5] {stream, entry ids, topic, entry id -> attempts if more than 1}
+--               recorded  list of names of retry records that go
+--               failed    list of {name, retry record}
+--               dead      list of {stream, entry id, extra names and values}
+--               where stream is an index into KEYS
+--           [5] nothing, or anything if the ledger is to have a copy of what leaves its topic
+-- Returns   the number of dead letters written, or the error FENCED, and nothing done, if the partition has another owner by now
+--
+-- Guarantees: an event is removed from its stream only together with its pending entry, and a dead letter is a copy of the
+-- entry, field by field, undecodable ones included, written before its entry goes. Running it again changes nothing that
+-- was done: an entry that is no longer pending writes no dead letter, and one that is gone no ledger entry. If Redis refuses a
+-- command, what came before it stays done, and running it again does the rest; the ledger may then have an event twice. It works
+-- while Redis has no memory left: settling is how memory comes free.
+--
+-- A ledger entry is a copy like a dead letter, too, followed by what processor/hookline_processor/ledger/entry.py describes.
+
+local retries, dead_letters, group = KEYS[2], KEYS[3], ARGV[1]
+local lease = redis.call('HMGET', KEYS[1], 'owner', 'term')
+if lease[1] ~= ARGV[2] or lease[2] ~= ARGV[3] then
+  return redis.error_reply('FENCED another processor has taken the partition')
+end
+redis.call('HDEL', retries, '') -- first: after a write that takes no memory, Redis lets the others through without any
+local done, recorded, failed, dead = unpack(cmsgpack.unpack(ARGV[4]))
+local ledger = ARGV[5] and KEYS[#KEYS]
+
+local function keep(fields, ...)
+  for _, word in ipairs({...}) do
+    fields[#fields + 1] = word
+  end
+  redis.call('XADD', ledger, '*', unpack(fields))
+end
+
+for _, item in ipairs(done) do
+  local stream, entries = KEYS[item[1]], item[2]
+  if ledger then
+    local topic, attempts = item[3], item[4]
+    for _, entry in ipairs(entries) do
+      local found = redis.call('XRANGE', stream, entry, entry)[1]
+      if found then
+        keep(found[2], 'ledger.outcome', 'done', 'ledger.topic', topic, 'ledger.attempts', attempts[entry] or 1)
+      end
+    end
+  end
+  redis.call('XACK', stream, group, unpack(entries))
+  redis.call('XDEL', stream, unpack(entries))
+end
+
+if #recorded > 0 then
+  redis.call('HDEL', retries, unpack(recorded))
+end
+
+for _, item in ipairs(failed) do
+  redis.call('HSET', retries, item[1], item[2])
+end
+
+local written = 0
+for _, item in ipairs(dead) do
+  local stream, entry, letter = KEYS[item[1]], item[2], item[3]
+  local pending = redis.pcall('XPENDING', stream, group, entry, entry, 1)
+  if pending.err and not string.find(pending.err, 'NOGROUP', 1, true) then
+    return pending
+  elseif #pending == 1 then -- an error, which a missing group is, has length 0
+    local found = redis.call('XRANGE', stream, entry, entry)[1]
+    local fields = found and found[2] or {}
+    for _, value in ipairs(letter) do
+      fields[#fields + 1] = value
+    end
+    redis.call('XADD', dead_letters, '*', unpack(fields)) -- before the XACK: if this fails, the event stays pending
+    if ledger then
+      keep(fields, 'ledger.outcome', 'dead')
+    end
+    redis.call('XACK', stream, group, entry)
+    redis.call('XDEL', stream, entry)
+    written = written + 1
+  end
+end
+return written

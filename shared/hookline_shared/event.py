@@ -1,0 +1,161 @@
+"""The envelope of one webhook, and how it lies in a Redis stream.
+
+Wire format, schema 1. A stream entry is a flat list of names and values, in this order:
+
+    v           schema version, "1"
+    id          event id: a UUIDv7 in 32 hexadecimal digits, made at ingress, so ids sort by time
+    kind        what happened, for example "message.received"
+    key         ordering key: events of one key are handled one at a time, in arrival order
+    dedupe      deduplication key: a second event with the same one is dropped inside the window
+    received    Unix time in milliseconds at which ingress had read the request
+    account     Twilio account SID, or empty
+    type        the request's Content-Type as sent; empty for a GET
+    target      path and query exactly as Twilio called them, never decoded
+    signature   the X-Twilio-Signature that was verified
+    signer      name of the secret that verified it (a name, not the secret)
+    trace       W3C traceparent of the request, or empty
+    body        the raw body bytes
+
+An event that was a dead letter and was replayed has these as well (`scripts/replay.lua` adds them); all else stays as it was:
+
+    lives         how many lives it had before this one, which is how often it was replayed
+    first.at      Unix time in milliseconds at which its first life ended
+    first.reason  why that ended: the `dead.reason` of its first dead letter
+    first.topic   the topic of its first life
+    first.entry   its entry id there
+
+All values but `body` are UTF-8 text. Nothing of the request that its signature covers is left out, so a replay can verify
+it again.
+"""
+
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Final, NamedTuple
+
+import msgspec
+
+from hookline_shared.errors import UndecodableError
+
+SCHEMA: Final = "1"
+_SCHEMA: Final = SCHEMA.encode()
+
+TEXT_FIELDS: Final = (
+    "v",
+    "id",
+    "kind",
+    "key",
+    "dedupe",
+    "received",
+    "account",
+    "type",
+    "target",
+    "signature",
+    "signer",
+    "trace",
+)
+BODY_FIELD: Final = "body"
+_PAST_FIELDS: Final = (b"lives", b"first.at", b"first.reason", b"first.topic", b"first.entry")
+
+_random: Final = Random()  # noqa: S311 - see new_event_id
+_VERSION: Final = 7 << 76
+_VARIANT: Final = 0b10 << 62
+_LOW_62: Final = (1 << 62) - 1
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One accepted webhook. `received_at` is Unix time in milliseconds; the module's docstring explains every field."""
+
+    id: str
+    kind: str
+    key: str
+    dedupe_key: str
+    received_at: int
+    account: str = ""
+    content_type: str = ""
+    target: str
+    body: bytes
+    signature: str = ""
+    signer: str = ""
+    traceparent: str = ""
+
+
+class Past(NamedTuple):
+    """What is known of the earlier lives of an event; `died_at` is Unix time in milliseconds. Without any, `lives` is 0."""
+
+    lives: int = 0
+    died_at: int = 0
+    reason: str = ""
+    topic: str = ""
+    entry: str = ""
+
+
+def new_event_id(now_ms: int, bits: int | None = None) -> str:
+    """Make a UUIDv7 (RFC 9562 section 5.7) as 32 hexadecimal digits, from `now_ms`, Unix time in milliseconds.
+
+    `bits` are its 74 random bits. An id must be unique, not secret, so by default they come from a generator that asks the
+    system for entropy only once.
+    """
+    if bits is None:
+        bits = _random.getrandbits(74)
+    return f"{now_ms << 80 | _VERSION | bits >> 62 << 64 | _VARIANT | bits & _LOW_62:032x}"
+
+
+def text_values(event: Event) -> tuple[str, ...]:
+    """Give the values of `event` in the order of `TEXT_FIELDS`."""
+    return (
+        SCHEMA,
+        event.id,
+        event.kind,
+        event.key,
+        event.dedupe_key,
+        str(event.received_at),
+        event.account,
+        event.content_type,
+        event.target,
+        event.signature,
+        event.signer,
+        event.traceparent,
+    )
+
+
+def decode(fields: Sequence[bytes]) -> Event:
+    """Read an event from the flat names and values of a stream entry, in any order, ignoring names it does not know.
+
+    Raises:
+        UndecodableError: if the schema is another one, or a field is missing or malformed.
+
+    """
+    named = dict(zip(fields[::2], fields[1::2], strict=False))
+    if named.get(b"v") != _SCHEMA:
+        raise UndecodableError(f"schema {named.get(b'v', b'(none)')!r} is not {_SCHEMA!r}")
+    try:
+        return Event(
+            id=named[b"id"].decode(),
+            kind=named[b"kind"].decode(),
+            key=named[b"key"].decode(),
+            dedupe_key=named[b"dedupe"].decode(),
+            received_at=int(named[b"received"]),
+            account=named[b"account"].decode(),
+            content_type=named[b"type"].decode(),
+            target=named[b"target"].decode(),
+            body=named[b"body"],
+            signature=named[b"signature"].decode(),
+            signer=named[b"signer"].decode(),
+            traceparent=named[b"trace"].decode(),
+        )
+    except KeyError as error:
+        raise UndecodableError(f"field {error.args[0].decode()} is missing") from error
+    except ValueError as error:
+        raise UndecodableError(f"a field is malformed: {type(error).__name__}") from error
+
+
+def past_of(named: Mapping[bytes, bytes]) -> Past:
+    """Give what the fields of an entry, by name, tell of earlier lives."""
+    if b"lives" not in named:
+        return Past()
+    lives, died_at, *words = (named.get(name, b"").decode(errors="replace") for name in _PAST_FIELDS)
+    return Past(_number(lives), _number(died_at), *words)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() else 0
