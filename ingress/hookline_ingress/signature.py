@@ -8,6 +8,7 @@ the account's auth token, or, where the request names a shared key, SHA-256 unde
 """
 
 import hashlib
+import hmac
 from binascii import b2a_base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -27,9 +28,6 @@ SETTINGS: Final = "X-Twilio-Webhooks-Signature-Settings"
 
 _ALGORITHMS: Final = {"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"}
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-_BLOCK: Final = 64
-_INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
-_OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
 _RECENT: Final = 512
 _LARGEST_RECENT: Final = 4096
 """How many verdicts are remembered, and the length in characters of the longest text that is."""
@@ -107,21 +105,15 @@ def _sorted(names: tuple[str, ...]) -> tuple[str, Callable[[Mapping[str, str]], 
 
 def compute(secret: bytes, url: str, params: bytes = b"", algorithm: str = "sha1") -> bytes:
     """Give the base64 HMAC of `url` and `params`, as the X-Twilio-Signature header carries it."""
-    inner, outer = _primed(secret, url, algorithm)
-    inner, outer = inner.copy(), outer.copy()
-    inner.update(params)
-    outer.update(inner.digest())
-    return b2a_base64(outer.digest(), newline=False)
+    mac = _keyed(secret, url, algorithm).copy()
+    mac.update(params)
+    return b2a_base64(mac.digest(), newline=False)
 
 
 @lru_cache(maxsize=256)
-def _primed(secret: bytes, url: str, algorithm: str) -> tuple[Any, Any]:
-    """Give both hashes of the HMAC (RFC 2104) under `secret`, the inner one with `url` in it: most requests share them."""
-    key = hashlib.new(algorithm, secret).digest() if len(secret) > _BLOCK else secret
-    key = key.ljust(_BLOCK, b"\0")
-    inner, outer = (hashlib.new(algorithm, key.translate(pad)) for pad in (_INNER, _OUTER))
-    inner.update(url.encode())
-    return inner, outer
+def _keyed(secret: bytes, url: str, algorithm: str) -> hmac.HMAC:
+    """Return the HMAC under `secret` with `url` in it: most requests share both, and copying costs less than a new one."""
+    return hmac.new(secret, url.encode(), algorithm)
 
 
 def body_hash_matches(target: str, body: bytes) -> bool:
