@@ -34,6 +34,11 @@ run: $(READY) ## start Redis, ingress and processor on this machine (Ctrl-C stop
 test: $(READY) ## run all tests against real Redis servers
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+.PHONY: test-unit
+test-unit: PYTEST_ARGS := -n $(shell getconf _NPROCESSORS_ONLN) --dist worksteal
+test-unit: $(READY) ## run the fast tests: no servers, no waiting
+	@$(BIN)/python -m pytest $(PYTEST_ARGS) tests/unit
+
 .PHONY: test-matrix
 test-matrix: $(READY) ## run all tests on Redis 6.2, Redis 7.0 and Valkey 8
 	@$(BIN)/python -m tests.matrix
