@@ -29,6 +29,8 @@ ELSEWHERE: Final = {
 }
 """Names that look like settings or metrics, and are somebody else's."""
 
+TEST: Final = re.compile(r"`(test_\w+\.py)(?:::(test_\w+))?`")
+
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
@@ -60,3 +62,20 @@ def test_metrics_exist(page: Path) -> None:
     fields = [*IngressSettings.model_fields.values(), *ProcessorSettings.model_fields.values()]
     in_the_file = {str(field.validation_alias).lower() for field in fields}
     assert named - known - in_the_file - ELSEWHERE == set()
+
+
+@each_page
+def test_tests_exist(page: Path) -> None:
+    """Every test that is named is there: docs/architecture.md says which test holds which promise."""
+    texts: dict[str, str] = {}
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        texts[path.name] = texts.get(path.name, "") + path.read_text()
+    named = TEST.findall(page.read_text())
+    assert [(file, name) for file, name in named if file not in texts or (name and f"def {name}(" not in texts[file])] == []
+
+
+def test_index_of_support_is_complete() -> None:
+    """tests/support/README.md has each file once, and no other."""
+    folder = ROOT / "tests" / "support"
+    listed = re.findall(r"^\| `(\w+\.py)` \|", (folder / "README.md").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(path.name for path in folder.glob("*.py") if path.name != "__init__.py")
