@@ -1,7 +1,6 @@
 """What was found out about Redis and the services, and what of it is not as it should be. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -10,6 +9,7 @@ from hookline_cli.service_alert import ServiceAlert
 from hookline_cli.service_report import ServiceReport
 from hookline_shared.broker.lease import Lease
 from hookline_shared.broker.presence import Presence
+from hookline_shared.partitions import ranges
 
 _NOT_RUNNING: Final = (
     "No service of Hookline's answers here, looked for on port {ports}. Start them with `hookline up`, "
@@ -102,7 +102,7 @@ class Situation(NamedTuple):
         free = [number for number, lease in enumerate(self.redis.leases) if not lease.left_ms]
         if not free:
             return []
-        which = f"partition{'s' * (len(free) > 1)} {spans(free)}"
+        which = f"partition{'s' * (len(free) > 1)} {ranges(free)}"
         return [(_UNOWNED if self.redis.processors else _NO_PROCESSOR).format(which=which)]
 
 
@@ -154,12 +154,6 @@ def _problems_of(service: ServiceReport) -> list[str]:
         return [f"{service.name} is not ready: {problem}" for problem in service.problems]
     remedy = "Start it, or say with --data, --admin or its _ADMIN_PORT where it is."
     return [f"{service.name}: {problem}. {remedy}" for problem in service.problems]
-
-
-def spans(numbers: Iterable[int]) -> str:
-    """Write sorted `numbers` as 0-3, 7."""
-    runs = [[number for _, number in run] for _, run in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0])]
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def counted(number: int, noun: str) -> str:

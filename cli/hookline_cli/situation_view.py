@@ -14,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from hookline_cli.service_report import ServiceReport
-from hookline_cli.situation import Owner, Situation, TopicState, counted, owners, spans
+from hookline_cli.situation import Owner, Situation, TopicState, counted, owners
+from hookline_shared.partitions import ranges
 
 _OLD_S: Final = 60.0
 """An event that has waited for longer is yellow."""
@@ -89,10 +90,10 @@ def _rates_note(found: Situation) -> Iterator[RenderableType]:
 def _processors(found: Situation) -> Table:
     table = _table("processor", "owns partitions", "lease runs", "last heard of")
     for owner in owners(found.redis):
-        table.add_row(escape(owner.name), spans(owner.partitions) or "[dim]none[/]", _lease(owner), _heard(owner))
+        table.add_row(escape(owner.name), ranges(owner.partitions) or "[dim]none[/]", _lease(owner), _heard(owner))
     free = [number for number, lease in enumerate(found.redis.leases) if not lease.left_ms]
     if free:
-        table.add_row("[bold red]nobody[/]", f"[bold red]{spans(free)}[/]", "", "")
+        table.add_row("[bold red]nobody[/]", f"[bold red]{ranges(free)}[/]", "", "")
     return table
 
 

@@ -24,6 +24,7 @@ from hookline_shared.broker.lease import Claim, Lease, Leases, Want
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.logs import Logger
+from hookline_shared.partitions import ranges
 from hookline_shared.service import Supervisor
 
 _TRUSTED: Final = 0.9
@@ -70,6 +71,8 @@ class Ownership:
         self._owned: dict[int, _Owned] = {}
         self._ending: dict[int, asyncio.Task[None]] = {}
         self._known: set[int] = set()
+        self._given_back: list[int] = []
+        self._lost: list[int] = []
         self._present: list[str] = []
         self._met_at = -inf
         self._answering_since = dict.fromkeys(range(partitions), inf)
@@ -95,6 +98,7 @@ class Ownership:
             await self._leases.leave()
         while ending := [task for task in self._ending.values() if not task.done()]:
             await asyncio.wait(ending)
+        self._report_gone()
         if self._job is not None:
             await self._job.close()  # not before: what drains is still kept
 
@@ -123,6 +127,7 @@ class Ownership:
                 self._note(number, lease, asked_at)
             if not self._leaving:
                 await self._share(leases)
+            self._report_gone()
             PARTITIONS_OWNED.set(len(self._owned))
 
     async def _run(self) -> None:
@@ -169,7 +174,7 @@ class Ownership:
             owned.partition.trust(asked_at + self._times.lease_s * _TRUSTED)
             return
         del self._owned[number]
-        self._logger.warning("lost a partition", partition=number, owner=lease.owner or "nobody", term=lease.term)
+        self._lost.append(number)
         self._end(number, self._abandon(owned))
 
     async def _share(self, leases: dict[int, Lease]) -> None:
@@ -196,9 +201,15 @@ class Ownership:
     async def _take(self, numbers: set[int]) -> None:
         asked_at = self._clock.monotonic()
         answers = await self._leases.ask(dict.fromkeys(sorted(numbers), (Want.TAKE, 0)))
-        for number, lease in answers.items():
-            if isinstance(lease, Lease) and lease.owner == self._leases.owner:
-                await self._begin(number, lease.term, asked_at)
+        taken = [
+            (number, lease)
+            for number, lease in answers.items()
+            if isinstance(lease, Lease) and lease.owner == self._leases.owner
+        ]
+        for number, lease in taken:
+            await self._begin(number, lease.term, asked_at)
+        if taken:
+            self._logger.info("took partitions", partitions=ranges(number for number, _ in taken), owned=len(self._owned))
 
     async def _begin(self, number: int, term: int, asked_at: float) -> None:
         assert self._supervisor is not None  # noqa: S101 - `start` comes first
@@ -207,7 +218,6 @@ class Ownership:
         partition.trust(asked_at + self._times.lease_s * _TRUSTED)
         await partition.start(self._supervisor, known=number in self._known)
         self._known.add(number)
-        self._logger.info("took a partition", partition=number, term=term)
 
     def _drain(self, numbers: Iterable[int], within_s: float) -> None:
         """Hand over partitions, within that time even if it has begun already."""
@@ -223,7 +233,16 @@ class Ownership:
         if self._owned.get(number) is owned:
             del self._owned[number]
             await self._leases.ask({number: (Want.GIVE, owned.term)})  # without an answer it runs out
-            self._logger.info("gave back a partition", partition=number, term=owned.term)
+            self._given_back.append(number)
+
+    def _report_gone(self) -> None:
+        """Log which partitions are no longer ours, in one line however many went since the last one."""
+        given_back, self._given_back = self._given_back, []
+        if given_back:
+            self._logger.info("gave back partitions", partitions=ranges(given_back), owned=len(self._owned))
+        lost, self._lost = self._lost, []
+        if lost:
+            self._logger.warning("lost partitions", partitions=ranges(lost), owned=len(self._owned))
 
     async def _abandon(self, owned: _Owned) -> None:
         await owned.partition.abandon()

@@ -1,8 +1,16 @@
-"""Which partition an event belongs to."""
+"""Which partition an event belongs to, and how several are named. Pure."""
 
+from collections.abc import Iterable
+from itertools import groupby
 from zlib import crc32
 
 
 def partition_of(key: str, partitions: int) -> int:
     """Give the partition of ordering key `key`, from 0 to `partitions` - 1: crc32 of its UTF-8 bytes modulo the count."""
     return crc32(key.encode()) % partitions
+
+
+def ranges(partitions: Iterable[int]) -> str:
+    """Return `partitions` as people read them: 0-3, 7."""
+    runs = [[number for _, number in run] for _, run in groupby(enumerate(sorted(partitions)), lambda pair: pair[1] - pair[0])]
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)

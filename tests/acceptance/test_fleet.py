@@ -147,7 +147,10 @@ class Run:
 
 
 def lost_by(member: ServiceProcess) -> set[int]:
-    return {line["partition"] for line in member.logs if line["event"] == "lost a partition"}
+    """Give the partitions that it has logged as lost."""
+    named = [line["partitions"].split(", ") for line in member.logs if line["event"] == "lost partitions"]
+    bounds = [part.split("-") for parts in named for part in parts]
+    return {number for first, *last in bounds for number in range(int(first), int(last[0] if last else first) + 1)}
 
 
 @asynccontextmanager

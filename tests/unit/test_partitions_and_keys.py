@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hookline_shared import keys
-from hookline_shared.partitions import partition_of
+from hookline_shared.partitions import partition_of, ranges
 
 KEYS_OF_A_PARTITION: list[tuple[Callable[..., str], tuple[str | int, ...]]] = [
     (keys.topic, ("messages",)),
@@ -75,3 +75,9 @@ def test_keys_do_not_collide() -> None:
     made = [make(0, *rest) for make, rest in KEYS_OF_A_PARTITION]
     assert len(set(made)) == len(made)
     assert keys.LAYOUT not in made
+
+
+def test_ranges() -> None:
+    """Neighbours are named by the first and the last, however they come."""
+    assert ranges([8, 0, 1, 2, 5, 7]) == "0-2, 5, 7-8"
+    assert ranges([]) == ""

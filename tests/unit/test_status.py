@@ -14,7 +14,7 @@ from hookline_cli.main import app
 from hookline_cli.rates import Rate, Rates, measure
 from hookline_cli.service_alert import ServiceAlert
 from hookline_cli.service_report import ServiceReport, parse
-from hookline_cli.situation import RedisState, Situation, TopicState, as_object, owners, spans
+from hookline_cli.situation import RedisState, Situation, TopicState, as_object, owners
 from hookline_cli.situation_view import duration, view
 from hookline_cli.status import StatusError
 from hookline_cli.workspace import Facts, Workspace
@@ -325,12 +325,6 @@ def test_view_fits_the_terminal(width: int) -> None:
 def test_durations(seconds: float, text: str) -> None:
     """A length of time is told in the largest unit that fits."""
     assert duration(seconds) == text
-
-
-def test_spans() -> None:
-    """Numbers that follow each other are written as one."""
-    assert spans([0, 1, 2, 5, 7, 8]) == "0-2, 5, 7-8"
-    assert spans([]) == ""
 
 
 @pytest.mark.parametrize("written", [b"", b"[]", b'{"admin_ports": 3}', b"\xff"])
