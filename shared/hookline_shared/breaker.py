@@ -15,9 +15,6 @@ from contextlib import contextmanager
 from enum import IntEnum
 from typing import Final
 
-import hookline_shared.broker.driver  # noqa: F401 - before aiobreaker, which loads redis-py, too
-
-# isort: split
 from aiobreaker import CircuitBreaker, CircuitBreakerError, CircuitBreakerListener, CircuitBreakerState
 from aiobreaker.state import CircuitBreakerBaseState
 

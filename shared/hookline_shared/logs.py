@@ -8,18 +8,15 @@ it quotes of the event that is being handled.
 import logging
 import re
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Final, Protocol
 
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
 from hookline_shared.quotes import HIDDEN, hide
-
-_rich: Any = sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
-import structlog  # noqa: E402 - without rich, which it would load for tracebacks that are text by the time they get there: 3 MB
-from structlog.typing import EventDict, Processor, WrappedLogger  # noqa: E402
-
-if _rich is None:
-    del sys.modules["rich"]
+from hookline_shared.tracebacks import for_people
 
 Logger = structlog.typing.FilteringBoundLogger
 
@@ -106,14 +103,10 @@ def configure_logs(level: str, style: str | None, secrets: Iterable[str] = (), *
         structlog.processors.format_exc_info,
         Redactor(secrets),
     ]
-    render: Processor = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), sort_keys=False)
-        if console
-        else structlog.processors.JSONRenderer()
-    )
+    render: Sequence[Processor] = _console_lines() if console else [structlog.processors.JSONRenderer()]
     severity = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
-        processors=[*before, render],
+        processors=[*before, *render],
         wrapper_class=structlog.make_filtering_bound_logger(severity),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
@@ -122,11 +115,27 @@ def configure_logs(level: str, style: str | None, secrets: Iterable[str] = (), *
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=before,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
         )
     )
     logging.captureWarnings(capture=True)  # they quote, too, and Python would write them as they are
     logging.basicConfig(handlers=[handler], level=max(severity, logging.WARNING), force=True)
+
+
+def _console_lines() -> Sequence[Processor]:
+    plain = structlog.dev.plain_traceback  # the exception is text by then, and rich would complain of that
+    return [
+        _show_traceback,
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), sort_keys=False, exception_formatter=plain),
+    ]
+
+
+def _show_traceback(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Move the traceback, if there is one, to where the renderer writes it on lines of its own."""
+    found = event.pop("traceback", None) or event.get("exception")
+    if found:
+        event["exception"] = for_people(str(found))
+    return event
 
 
 def _span_naming(*, on: bool) -> Iterable[Processor]:

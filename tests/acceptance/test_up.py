@@ -28,8 +28,12 @@ async def test_pending_events_survive_ctrl_c(machine: Machine) -> None:
     assert code == 0, answer
     assert answer.startswith("200 <Response/>  in ")
     await until(lambda: "attempt failed" in machine.read("first.log"), "the handler has failed")
+    await until(lambda: "\n  RuntimeError: not yet\n" in machine.read("first.log"), "its traceback has lines of its own")
+    assert f'\n    File "{machine.folder / "stubborn.py"}", line' in machine.read("first.log")
     first.send_signal(signal.SIGINT)
     assert await first.wait() == 0
+    assert machine.read("first.log").count("took partitions") == 1
+    assert "partitions=0-7" in machine.read("first.log")
 
     (machine.folder / "go").touch()
     second = await machine.up("second.log")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
+from hookline_processor.verdict import Failure
 from hookline_shared.logs import HANDLED, Redactor, configure_logs, get_logger
 
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -152,6 +153,40 @@ def test_console_style_is_redacted(stderr: pytest.CaptureFixture[str]) -> None:
     assert "signed" in output
     assert TOKEN not in output
     assert "4155550123" not in output
+
+
+def test_traceback_has_lines_of_its_own_on_a_terminal(stderr: pytest.CaptureFixture[str]) -> None:
+    """A failed attempt shows each frame on a line, and no more of secrets, numbers and the event than JSON does."""
+    configure_logs("info", "console", secrets=[TOKEN])
+    personal = ["what I wrote to you,\nin two lines", "Zoë"]
+    try:
+        fail(f"{TOKEN} by +14155550123: {personal[0]} ({personal[0]!r}), {personal[0][:20]}, yours, Zoë")
+    except ValueError as error:
+        failure = Failure.of(error).without(personal)
+        get_logger("processor").warning("attempt failed", error=failure.message, traceback=failure.traceback, attempt=1)
+        get_logger("processor").warning("event is dead", error=failure.message, traceback=failure.traceback, reason="rejected")
+    output = stderr.readouterr().err
+    lines = output.splitlines()
+    (first, second) = (number for number, line in enumerate(lines) if "[warning" in line)
+    assert lines[first + 1 : second] == lines[second + 1 :]
+    assert lines[first + 1] == "  Traceback (most recent call last):"
+    assert f'    File "{__file__}", line' in lines[first + 2]
+    assert lines[-1] == f"  ValueError: {HIDDEN} by +***23: {HIDDEN} ({HIDDEN!r}), {HIDDEN}, yours, {HIDDEN}"
+    assert "traceback=" not in output
+    for secret in (TOKEN, "4155550123", "what I", "two lines", "Zoë"):
+        assert secret not in output.replace(lines[first + 3], "").replace(lines[second + 3], "")
+
+
+def test_exception_on_a_terminal_is_redacted(stderr: pytest.CaptureFixture[str]) -> None:
+    """What a library logs with an error is as discreet, and nothing complains of how it is written."""
+    configure_logs("info", "console", secrets=[TOKEN])
+    try:
+        fail(f"{TOKEN} of +14155550123")
+    except ValueError:
+        logging.getLogger("a.library").exception("it failed")
+    *_, last = lines = stderr.readouterr().err.splitlines()
+    assert last == f"  ValueError: {HIDDEN} of +***23"
+    assert sum("[" in line and "]" in line for line in lines) == 2
 
 
 def test_lines_inside_of_a_handler_quote_nothing(stderr: pytest.CaptureFixture[str]) -> None:

@@ -8,9 +8,6 @@ from hashlib import sha1
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
-import hookline_shared.broker.driver  # noqa: F401 - before redis-py is loaded
-
-# isort: split
 from redis.exceptions import MovedError, NoScriptError, ResponseError
 
 from hookline_shared.breaker import Breaker, BreakerOpenError
