@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import aiohttp
+
 from hookline_shared.errors import HooklineError
 
+READY_TIMEOUT_S: Final = 20.0
 _STOP_TIMEOUT_S: Final = 40.0  # above the processor's own deadline
 
 
@@ -33,13 +36,18 @@ class Part:
         """Its process id."""
         return self._process.pid
 
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.returncode is None
+
     async def ended(self) -> int:
         """Wait until it has ended; gives its exit code, negative for a signal."""
         return await self._process.wait()
 
     def terminate(self) -> None:
         """Ask it to stop; a second time means at once."""
-        if self._process.returncode is None:
+        if self.running:
             self._process.terminate()
 
     async def stop(self) -> None:
@@ -50,3 +58,12 @@ class Part:
         except TimeoutError:
             self._process.kill()
             await self._process.wait()
+
+
+async def not_ready(session: aiohttp.ClientSession, port: int) -> str:
+    """Return what the service with that admin port says it lacks, empty if nothing."""
+    try:
+        async with session.get(f"http://127.0.0.1:{port}/readyz") as response:
+            return "" if response.ok else (await response.text()).strip()
+    except aiohttp.ClientError:
+        return "it does not answer on its admin port"

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -19,7 +19,8 @@ from hookline_cli import embedded_redis, ingresses
 from hookline_cli.admin_address import LOOPBACK, AdminAddress, reachable
 from hookline_cli.database import prepare_ledger
 from hookline_cli.ingresses import IngressProcess
-from hookline_cli.part import Part, UpError
+from hookline_cli.part import READY_TIMEOUT_S, Part, UpError, not_ready
+from hookline_cli.reload import FRESH, ReloadedPart, ensure_watchfiles
 from hookline_cli.setting_rows import secrets
 from hookline_cli.workspace import Facts, Workspace
 from hookline_ingress.settings import IngressSettings
@@ -29,7 +30,6 @@ from hookline_shared.errors import PortTakenError
 from hookline_shared.secret_files import names_file
 from hookline_shared.settings import read_config_file
 
-_READY_TIMEOUT_S: Final = 20.0
 _POLL_S: Final = 0.05
 _LEDGER_NEEDS: Final = ("sqlalchemy", "alembic", "aiosqlite")
 _EXAMPLE: Final = "examples.greeter"
@@ -40,11 +40,14 @@ def up(
     port: Annotated[int | None, typer.Option(help="Port for webhooks; 8080 unless INGRESS_PORT is set.")] = None,
     handlers: Annotated[str | None, typer.Option(help="Your handlers, as module:attribute.")] = None,
     ingress: Annotated[int, typer.Option(min=1, max=ingresses.MOST, help="Ingress processes that share the port.")] = 1,
+    reload: Annotated[bool, typer.Option("--reload", help="Restart the processor when a Python file here changes.")] = False,
 ) -> None:
     """Start Redis, ingress and processor on this machine; Ctrl-C stops them. What was accepted is kept for the next start.
 
     Example: hookline up --handlers bot:handlers
     """
+    if reload:
+        ensure_watchfiles()
     options = {"INGRESS_PORT": port and str(port), "PROCESSOR_HANDLERS": handlers}
     os.environ.update({name: value for name, value in options.items() if value})
     workspace = Workspace(data)
@@ -56,7 +59,7 @@ def up(
         ingresses.check_left_over(settings.spool_path, ingress)
     if processor.database_url is not None:
         prepare_ledger(processor)
-    asyncio.run(Pair(workspace, settings, planned, processor, own_redis=own_redis).run())
+    asyncio.run(Pair(workspace, settings, planned, processor, own_redis=own_redis, reload=reload).run())
 
 
 def _fill_in(workspace: Workspace) -> bool:
@@ -82,7 +85,10 @@ def _fill_in(workspace: Workspace) -> bool:
 
 
 class Pair:
-    """Both services, ingress in the processes `ingresses`, and, if `own_redis`, a Redis for them."""
+    """Both services, ingress in the processes `ingresses`, and, if `own_redis`, a Redis for them.
+
+    With `reload`, the processor is replaced when the code in the working folder changes.
+    """
 
     def __init__(
         self,
@@ -92,14 +98,16 @@ class Pair:
         processor: ProcessorSettings,
         *,
         own_redis: bool,
+        reload: bool,
     ) -> None:
         self._workspace = workspace
         self._ingress = ingress
         self._ingresses = ingresses
         self._processor = processor
         self._own_redis = own_redis
+        self._sources = Path.cwd() if reload else None
         self._console = Console(stderr=True)
-        self._parts: list[Part] = []
+        self._parts: list[Part | ReloadedPart] = []
         self._interrupted = asyncio.Event()
 
     async def run(self) -> None:
@@ -140,15 +148,34 @@ class Pair:
             embedded_redis.check_data(server, self._workspace.redis_data)
             command = embedded_redis.arguments(server, self._workspace.redis_data, self._workspace.redis_socket)
             self._parts.append(await Part.start("redis", command, environment, [self._workspace.lock_descriptor]))
-        self._parts.append(await Part.start("processor", [sys.executable, "-m", "hookline_processor"], environment))
+        self._parts.append(await self._start_processor(environment))
         for one in self._ingresses:
             own = environment | one.environment()
             self._parts.append(await Part.start(one.name, [sys.executable, "-m", "hookline_ingress"], own))
+        self._note_processes()
+
+    async def _start_processor(self, environment: Mapping[str, str]) -> Part | ReloadedPart:
+        def launch() -> Coroutine[object, object, Part]:
+            own = FRESH if self._sources else {}
+            return Part.start("processor", [sys.executable, "-m", "hookline_processor"], {**environment, **own})
+
+        if self._sources is None:
+            return await launch()
+        processor = ReloadedPart(self._processor.admin_port, launch, self._say, self._note_processes)
+        await processor.start(self._sources, self._workspace.path.resolve())
+        return processor
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, style="bold", markup=False, highlight=False, soft_wrap=True)
+
+    def _note_processes(self) -> None:
         self._workspace.note_processes(part.pid for part in self._parts)
 
-    async def _first_to_end(self, other: Coroutine[object, object, object]) -> Part | None:
+    async def _first_to_end(self, other: Coroutine[object, object, object]) -> Part | ReloadedPart | None:
         """Wait for `other` or the end of a part, whichever comes first; gives the part."""
-        waits: dict[asyncio.Future[Any], Part] = {asyncio.ensure_future(part.ended()): part for part in self._parts}
+        waits: dict[asyncio.Future[Any], Part | ReloadedPart] = {
+            asyncio.ensure_future(part.ended()): part for part in self._parts
+        }
         rest = asyncio.ensure_future(other)
         done, pending = await asyncio.wait([*waits, rest], return_when=asyncio.FIRST_COMPLETED)
         for task in pending:
@@ -159,7 +186,7 @@ class Pair:
         return next((waits[task] for task in done if task in waits), None)
 
     async def _ready(self) -> None:
-        """Wait until every process says that it can work, or Ctrl-C.
+        """Wait until every process says that it can work, or Ctrl-C; not for one whose code is so broken that it has ended.
 
         Raises:
             UpError: if one does not within the time it should take after the one before.
@@ -167,11 +194,16 @@ class Pair:
         """
         async with aiohttp.ClientSession() as session:
             for name, port in self._admin_ports().items():
-                until = asyncio.get_running_loop().time() + _READY_TIMEOUT_S
-                while (problem := await _not_ready(session, port)) and not self._interrupted.is_set():
+                until = asyncio.get_running_loop().time() + READY_TIMEOUT_S
+                while self._awaited(name) and (problem := await not_ready(session, port)):
                     if asyncio.get_running_loop().time() > until:
-                        raise UpError(f"The {name} is not ready after {_READY_TIMEOUT_S:.0f} s: {problem}")
+                        raise UpError(f"The {name} is not ready after {READY_TIMEOUT_S:.0f} s: {problem}")
                     await asyncio.sleep(_POLL_S)
+
+    def _awaited(self, name: str) -> bool:
+        if self._interrupted.is_set():
+            return False
+        return not any(isinstance(part, ReloadedPart) and not part.running for part in self._parts if part.name == name)
 
     def _admin_ports(self) -> dict[str, int]:
         return {one.name: one.admin_port for one in self._ingresses} | {"processor": self._processor.admin_port}
@@ -205,6 +237,9 @@ class Pair:
 
     async def _stop(self) -> None:
         self._interrupted.clear()
+        for part in self._parts:
+            if isinstance(part, ReloadedPart):
+                part.stop_watching()
         hurry = asyncio.ensure_future(self._hurry())
         doors = {one.name for one in self._ingresses}
         await asyncio.gather(*(part.stop() for part in self._parts if part.name in doors))
@@ -219,12 +254,3 @@ class Pair:
         await self._interrupted.wait()
         for part in self._parts:
             part.terminate()
-
-
-async def _not_ready(session: aiohttp.ClientSession, port: int) -> str:
-    """Give what a service says it lacks, empty if nothing."""
-    try:
-        async with session.get(f"http://127.0.0.1:{port}/readyz") as response:
-            return "" if response.ok else (await response.text()).strip()
-    except aiohttp.ClientError:
-        return "it does not answer on its admin port"

@@ -53,7 +53,7 @@ def test_image_has_what_is_needed_and_no_tools() -> None:
     wanted = names([*project["dependencies"], *extras["ledger"], *extras["postgres"], *extras["sendgrid"], *extras["otel"]])
     image = pins(_DEPLOY / "requirements.lock").keys()
     assert wanted <= image
-    assert not names([*extras["dev"], *extras["embedded"]]) & image
+    assert not names([*extras["dev"], *extras["embedded"], *extras["reload"]]) & image
 
 
 def test_nothing_but_what_is_named_gets_into_the_image() -> None:
