@@ -58,7 +58,7 @@ def metrics_tables() -> str:
     """Give the tables of docs/metrics.md."""
     lines: list[str] = []
     for title, part in PARTS.items():
-        lines += [f"## {title}", "", "| metric | type | labels | meaning | what to do when it moves |", "|---|---|---|---|---|"]
+        lines += [f"## {title}", "", "| Metric | Type | Labels | Meaning | What to do when it moves |", "|---|---|---|---|---|"]
         for row in metric_rows(part):
             labels = ", ".join(f"`{label}`" for label in row.labels)
             lines.append(f"| `{row.name}` | {row.type} | {labels} | {row.meaning} | {ADVICE[row.name]} |")
@@ -69,22 +69,22 @@ def metrics_tables() -> str:
 def alerts_tables() -> str:
     """Give the tables of docs/alerts.md."""
     lines: list[str] = []
-    for watcher, title in ((Watcher.INGRESS, "Ingress"), (Watcher.PROCESSOR, "The processor"), (Watcher.BOTH, "Both services")):
+    for watcher, title in ((Watcher.INGRESS, "Ingress"), (Watcher.PROCESSOR, "Processor"), (Watcher.BOTH, "Both services")):
         lines += [
             f"## {title}",
             "",
-            "| alert | level | value | threshold | clear | for_s | window_s |",
+            "| Alert | Level | Value | threshold | clear | for_s | window_s |",
             "|---|---|---|---|---|---|---|",
         ]
         for rule in RULES.values():
             if rule.watcher is watcher:
                 limit = rule.limit
-                name = f"[`{rule.name}`](runbook.md#{rule.runbook.partition('#')[2]})"
-                per = f", of each {rule.per}" if rule.per else ""
+                name = f"[`{rule.name}`]({rule.runbook('runbook.md')})"
+                per = f", for each {rule.per}" if rule.per else ""
                 unit = f" ({rule.unit})" if rule.unit is not Unit.COUNT else ""
                 window = "" if limit.window_s is None else f"{limit.window_s:g}"
                 numbers = f"{limit.threshold:g} | {limit.clear:g} | {limit.for_s:g} | {window}"
-                level = f"{limit.level}, of {rule.critical} critical" if rule.critical else limit.level
+                level = f"{limit.level}; critical for {rule.critical}" if rule.critical else limit.level
                 lines.append(f"| {name} | {level} | {rule.watches}{per}{unit} | {numbers} |")
         lines.append("")
     return "\n".join(lines[:-1]) + "\n"

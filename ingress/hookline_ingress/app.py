@@ -91,6 +91,7 @@ class Ingress:
             settings.alert_interval_s,
             clock,
             logger,
+            settings.runbook_url,
         )
         self._watch: Job[None] | None = None
 

@@ -90,7 +90,9 @@ class Processor:
         watched = Watched(self._gauges, settings.backlog_limit, self._ledger, self._speaks)
         posts = AlertPosts(settings.alert_url, "processor", self._clock, self._logger) if settings.alert_url else None
         found = measures(settings.alerts, watched, self._clock)
-        return AlertWatch(settings.alerts, found, posts, settings.alert_interval_s, self._clock, self._logger)
+        return AlertWatch(
+            settings.alerts, found, posts, settings.alert_interval_s, self._clock, self._logger, settings.runbook_url
+        )
 
     def _speaks(self) -> bool:
         """Tell whether it is this one of all processors that speaks of what all see; one that stops leaves that as it was."""

@@ -6,6 +6,7 @@ name, its description is what people read in documentation and errors.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -34,6 +35,8 @@ CONFIG_VARIABLE = "HOOKLINE_CONFIG"
 _TRACING_NEEDS = ("opentelemetry", "opentelemetry.sdk", "opentelemetry.exporter", "opentelemetry.exporter.otlp.proto.http")
 """Each is looked for once the one that it lies in is known to be there."""
 
+_LINKABLE = re.compile(r"[^#\s<>|]+")
+
 
 def _split(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -49,6 +52,12 @@ def _alert_url(url: str) -> str:
     parts = split_url(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("it is not of the form https://host/path")
+    return url
+
+
+def _runbook_url(url: str) -> str:
+    if not _LINKABLE.fullmatch(_alert_url(url)) or urlsplit(url).username is not None:
+        raise ValueError("it must be a plain address, without a # part, white space, user name or password: alerts quote it")
     return url
 
 
@@ -165,9 +174,16 @@ class SharedSettings(BaseSettings):
     alert_url: Annotated[str, AfterValidator(_alert_url)] | None = Field(
         None,
         validation_alias="ALERT_URL",
-        description="Where alerts are posted, in the form that Slack takes, for example https://hooks.slack.com/services/...; "
+        description="Where alerts are posted, in the format of Slack, for example https://hooks.slack.com/services/...; "
         "none: nowhere",
         repr=False,
+    )
+    runbook_url: Annotated[str, AfterValidator(_runbook_url)] | None = Field(
+        None,
+        validation_alias="RUNBOOK_URL",
+        description="Where docs/runbook.md can be read, for the links in alerts, for example "
+        "https://wiki.example.com/hookline/runbook: the name of a section follows it, as in #reply-slow; none: alerts name the "
+        "file and the section",
     )
     alert_interval_s: float = Field(
         1,

@@ -1,4 +1,4 @@
-"""Every alert, in a running pair: what it is about is made true, it is raised; that is undone, it is cleared."""
+"""Every alert, in a running pair: what it is about is made true, it fires; that is undone, it is resolved."""
 
 import asyncio
 import os
@@ -66,7 +66,7 @@ THRESHOLDS = {
 """Those that a test would not reach otherwise; all others are the usual ones."""
 
 OF_THREE = {"reply_slow", "write_slow", "signatures_failing"}
-"""What one or two of its kind do not raise."""
+"""What one or two of its kind do not make fire."""
 
 SURROUNDINGS = {
     "ingress": {"disk_low spool", "signatures_failing"},
@@ -88,7 +88,7 @@ REDIS_AWAY = {
     "processor": {"breaker_open redis"},
 }
 FLUSHED = {"processor": {"data_gone"}}
-"""What is raised, of which service."""
+"""What fires, of which service."""
 
 
 def tables(folder: Path) -> str:
@@ -202,23 +202,23 @@ def low_disk(folder: Path) -> Iterator[None]:
     (folder / "ballast").unlink()
 
 
-async def test_every_alert_is_raised_and_cleared(pair: Pair, proxy: FaultProxy, channel: AlertChannel, tmp_path: Path) -> None:
+async def test_every_alert_fires_and_is_resolved(pair: Pair, proxy: FaultProxy, channel: AlertChannel, tmp_path: Path) -> None:
     """What one is about is made true and undone, again and again, and the services stay ready, but where Redis is away."""
     await handlers_and_surroundings(pair, tmp_path)
     await slow_redis(pair, proxy)
     await redis_away(pair, proxy)
     await redis_flushed(pair)
-    seen = told(pair.ingress, "alert cleared") | told(pair.processor, "alert cleared")
+    seen = told(pair.ingress, "alert resolved") | told(pair.processor, "alert resolved")
     assert {name.partition(" ")[0] for name in seen} == {*RULES}
     for service in (pair.ingress, pair.processor):
-        await until_answer(partial(raised, service), lambda left: not left, "nothing is raised any more")
+        await until_answer(partial(raised, service), lambda left: not left, "nothing fires any more")
         assert PLANTED not in service.errors
     assert {body["service"].partition(" ")[0] for body in channel.bodies} == {"ingress", "processor"}  # the first goes at once
     assert all(alert["alert"] in RULES for alert in channel.alerts)
 
 
 async def raised(service: ServiceProcess) -> list[str]:
-    """Give the alerts that the metrics show."""
+    """Return the alerts that the metrics show as firing."""
     return [name for name, value in (await service.metrics()).items() if name.startswith("hookline_alert{") and value]
 
 
@@ -230,11 +230,11 @@ async def handlers_and_surroundings(pair: Pair, folder: Path) -> None:
             await send(pair, body, times)
         for _ in range(4):
             assert (await pair.client.post(Twilio("another-token-than-ours").webhook(message()))).status == 403
-        await both_say(pair, "alert raised", SURROUNDINGS)
+        await both_say(pair, "alert firing", SURROUNDINGS)
         await assert_shown(pair)
         pair.redis.config_set("maxmemory-policy", "noeviction")
     (folder / "go").touch()
-    await both_say(pair, "alert cleared", SURROUNDINGS)
+    await both_say(pair, "alert resolved", SURROUNDINGS)
 
 
 async def assert_shown(pair: Pair) -> None:
@@ -245,7 +245,7 @@ async def assert_shown(pair: Pair) -> None:
     assert report.problems == []
     disk = next(alert for alert in report.alerts if alert.name == "disk_low")
     assert (disk.subject, disk.level) == ("ledger", "critical")
-    assert "Make room on that disk" in disk.text
+    assert "Free up space on that disk" in disk.text
     assert "[!]alert warning: disk_low ledger (critical) since " in await pair.processor.probe("readyz?verbose", 200)
 
 
@@ -253,23 +253,23 @@ async def slow_redis(pair: Pair, proxy: FaultProxy) -> None:
     """Answers of Redis take 300 ms, and there is one connection for all."""
     proxy.delay(0.3)
     sending = asyncio.create_task(send(pair, "ok", 10))
-    await both_say(pair, "alert raised", SLOW_REDIS)
+    await both_say(pair, "alert firing", SLOW_REDIS)
     proxy.heal()
     assert await sending == 200
-    await both_say(pair, "alert cleared", SLOW_REDIS)
+    await both_say(pair, "alert resolved", SLOW_REDIS)
 
 
 async def redis_away(pair: Pair, proxy: FaultProxy) -> None:
     """Redis refuses connections until the spool is full, and longer."""
     proxy.refuse()
     await until_answer(lambda: send(pair, "x" * 60_000), lambda status: status == 503, "the spool is full")
-    await both_say(pair, "alert raised", REDIS_AWAY)
+    await both_say(pair, "alert firing", REDIS_AWAY)
     proxy.heal()
-    await both_say(pair, "alert cleared", REDIS_AWAY)
+    await both_say(pair, "alert resolved", REDIS_AWAY)
 
 
 async def redis_flushed(pair: Pair) -> None:
     """Everything in Redis is gone."""
     pair.redis.flushall()
-    await both_say(pair, "alert raised", FLUSHED)
-    await both_say(pair, "alert cleared", FLUSHED)
+    await both_say(pair, "alert firing", FLUSHED)
+    await both_say(pair, "alert resolved", FLUSHED)

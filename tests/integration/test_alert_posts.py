@@ -63,7 +63,7 @@ async def test_alert_arrives_and_what_gathers_goes_together(channel: AlertChanne
         await until(lambda: len(channel.bodies) == 2, "the others are posted")
     assert [len(body["alerts"]) for body in channel.bodies] == [1, 3]
     assert subjects(channel) == ["a", "b", "c", "d"]
-    assert channel.bodies[0]["text"].startswith(f"[warning] {channel.bodies[0]['service']}: breaker_open a: ")
+    assert channel.bodies[0]["text"].startswith(f"[firing, warning] {channel.bodies[0]['service']}: breaker_open a\n")
     assert channel.bodies[0]["service"].startswith("ingress ")
     assert channel.bodies[0]["service"].endswith(":9080")
     assert counted("sent") - before == 4
@@ -104,7 +104,7 @@ async def test_nobody_there(logbook: Logbook) -> None:
         async with late.opened():
             await until(lambda: len(late.alerts) == 100, "they are posted")
     assert subjects(late) == [str(number) for number in range(30, 130)]
-    assert late.bodies[0]["text"].endswith("30 more were left out.")
+    assert late.bodies[0]["text"].endswith("older alerts that were left out: 30.")
     assert [len(body["alerts"]) for body in late.bodies] == [20] * 5, "no more than Slack takes"
 
 
@@ -119,7 +119,7 @@ async def test_refused_is_not_sent_again(channel: AlertChannel, logbook: Logbook
     assert set(subjects(channel)) == {"b"}, "once, or again at the end if its answer had not come by then"
     line = logbook.find("alerts cannot be posted")
     assert line is not None
-    assert line["error"] == "the answer was 404"
+    assert line["error"] == "the response was 404"
 
 
 async def test_what_is_left_is_posted_at_the_end(channel: AlertChannel, logbook: Logbook) -> None:

@@ -1,4 +1,4 @@
-"""`[alerts.<name>]` in the TOML file, and ALERT_URL."""
+"""`[alerts.<name>]` in the TOML file, ALERT_URL and RUNBOOK_URL."""
 
 from pathlib import Path
 
@@ -99,21 +99,21 @@ def test_every_mistake_is_in_one_message(file: Path) -> None:
     alerts, lease = caught.value.problems
     assert lease.startswith("PROCESSOR_LEASE_S is wrong")
     for expected in (
-        "ALERTS is wrong: there is no alert repl_slow; reply_slow was meant, perhaps",
+        "ALERTS is wrong: there is no alert repl_slow; did you mean reply_slow?",
         "reply_slow: threshold: Input should be a valid number",
         "reply_slow: treshold: there is no such key; the keys are threshold, clear, for_s, window_s, level, enabled",
         "write_slow: clear is 0.2, and must be below the threshold, 0.1, or equal to it",
         "disk_low: clear is 10, and must be above the threshold, 1024, or equal to it",
         "backlog_high: level: Input should be 'warning' or 'critical'",
-        "spool_filling: window_s has no meaning, since its value is that of the moment",
-        "pool_saturated: threshold is 0, at which it would always be raised",
+        "spool_filling: window_s has no effect: its value is not computed over a window",
+        "pool_saturated: threshold is 0, at which the alert would always fire",
         "handlers_failing: for_s: Input should be greater than or equal to 0",
         "handlers_failing: threshold: Input should be a finite number",
         "handlers_failing: window_s: Input should be less than or equal to 3600",
     ):
         assert expected in alerts
     file.write_text("alerts = 3")
-    assert complaint().startswith("ALERTS is wrong: it is made of tables, each headed [alerts.<name>].")
+    assert complaint().startswith("ALERTS is wrong: it must consist of tables, each headed [alerts.<name>].")
     file.write_text("[alerts]\nreply_slow = 3")
     assert "reply_slow: Input should be a valid dictionary" in complaint()
 
@@ -135,4 +135,31 @@ def test_wrong_alert_url(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALERT_URL", url)
     problem = complaint()
     assert problem.startswith("ALERT_URL is wrong: ")
+    assert "planted" not in problem
+
+
+@pytest.mark.parametrize("url", ["https://wiki.example.com/hookline/runbook", "http://wiki:8090/x?page=7&b=c"])
+def test_runbook_url(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any address to which the name of a section can be added; by default there is none."""
+    assert ProcessorSettings.load().runbook_url is None
+    monkeypatch.setenv("RUNBOOK_URL", url)
+    assert ProcessorSettings.load().runbook_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "docs/runbook.md",
+        "ftp://wiki/runbook",
+        "https://wiki/runbook#top",
+        "https://wiki/run book",
+        "https://wiki/run>book",
+        "https://reader:planted@wiki/runbook",
+    ],
+)
+def test_wrong_runbook_url(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is no address, has a section already, or would break or betray something in a message, is refused."""
+    monkeypatch.setenv("RUNBOOK_URL", url)
+    problem = complaint()
+    assert problem.startswith("RUNBOOK_URL is wrong: ")
     assert "planted" not in problem

@@ -56,7 +56,7 @@ async def test_told_everywhere_once(watched: Watched, clock: ManualClock, logboo
     await clock.advance(29)
     assert (watch.warnings(), gauge("reply_slow", "warning")) == ([], 0)
     await clock.advance(20)
-    (line,) = [line for line in logbook.lines if line["event"] == "alert raised"]
+    (line,) = [line for line in logbook.lines if line["event"] == "alert firing"]
     assert line["level"] == "warning"
     assert (line["alert"], line["severity"], line["value"], line["threshold"]) == ("reply_slow", "warning", 0.6, 0.25)
     assert line["runbook"] == "docs/runbook.md#reply-slow"
@@ -68,7 +68,7 @@ async def test_told_everywhere_once(watched: Watched, clock: ManualClock, logboo
     assert found == ServiceAlert("reply_slow", "warning", "", "2025-06-15T15:06:40Z", found.text if found else "")
     watched.values["reply_slow"] = {"": 0.0}
     await clock.advance(40)
-    cleared = logbook.find("alert cleared")
+    cleared = logbook.find("alert resolved")
     assert cleared is not None
     assert (cleared["alert"], cleared["level"]) == ("reply_slow", "info")
     assert (watch.warnings(), gauge("reply_slow", "warning")) == ([], 0)
@@ -83,7 +83,7 @@ async def test_critical_is_an_error(watched: Watched, logbook: Logbook, clock: M
     watch.look()
     await clock.advance(10)
     watch.look()
-    line = logbook.find("alert raised")
+    line = logbook.find("alert firing")
     assert line is not None
     assert (line["level"], line["subject"]) == ("error", "redis 10.0.0.5:6379")
     found = parse_alert(watch.warnings()[0])
@@ -120,7 +120,7 @@ async def test_unknown_value_changes_nothing(watched: Watched, clock: ManualCloc
     await clock.advance(300)
     watch.look()
     assert len(watch.warnings()) == 1
-    assert logbook.find("alert cleared") is None
+    assert logbook.find("alert resolved") is None
 
 
 async def test_unknown_time_is_no_hold_time(watched: Watched, clock: ManualClock, logbook: Logbook) -> None:
@@ -135,7 +135,7 @@ async def test_unknown_time_is_no_hold_time(watched: Watched, clock: ManualClock
     await clock.advance(10)
     watch.look()
     (line,) = logbook.lines
-    assert (line["event"], line["since"]) == ("alert raised", "2025-06-15T15:12:00Z")
+    assert (line["event"], line["since"]) == ("alert firing", "2025-06-15T15:12:00Z")
 
 
 async def test_what_is_off_is_not_watched(clock: ManualClock, logbook: Logbook) -> None:
@@ -155,7 +155,7 @@ async def test_measure_that_fails_stops_nothing(watched: Watched, clock: ManualC
     watch = watched.watch("dead_letters_growing", loop_lagging=broken)
     watch.look()
     watch.look()
-    assert [line["event"] for line in logbook.lines] == ["an alert cannot be watched", "alert raised"]
+    assert [line["event"] for line in logbook.lines] == ["an alert cannot be evaluated", "alert firing"]
 
 
 async def test_mistake_is_logged_again_once_it_was_over(watched: Watched, logbook: Logbook) -> None:
@@ -184,6 +184,6 @@ async def test_mistake_in_telling_stops_nothing(
     assert [line["alert"] for line in logbook.lines] == ["dead_letters_growing", "data_gone"]
     watched.values["dead_letters_growing"] = {"": 3}
     await clock.advance(1)
-    assert [line["event"] for line in logbook.lines] == ["an alert cannot be watched", "alert raised", "alert raised"]
+    assert [line["event"] for line in logbook.lines] == ["an alert cannot be evaluated", "alert firing", "alert firing"]
     await watch.stop()
     assert supervisor.failure is None

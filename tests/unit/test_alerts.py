@@ -1,4 +1,4 @@
-"""When an alert is raised and cleared, and what it says."""
+"""When an alert fires and is resolved, and what it says."""
 
 import json
 from collections.abc import Iterable
@@ -13,6 +13,7 @@ from hookline_shared.alerts.values import Unit, told
 from hookline_shared.alerts.words import explained, facts, happened, line, message
 
 START_MS = 1_750_000_000_000
+RUNBOOK = "https://wiki.example.com/hookline/runbook"
 
 
 def limit(threshold: float, clear: float, for_s: float = 0, window_s: float | None = None) -> Limit:
@@ -20,7 +21,7 @@ def limit(threshold: float, clear: float, for_s: float = 0, window_s: float | No
 
 
 def states(alert: Alert, samples: Iterable[tuple[float, float]]) -> str:
-    """Observe `samples`, each a time and a value; gives a character for each, ^ where it is raised and v where cleared."""
+    """Observe `samples`, each a time and a value; gives a character for each, ^ where it fires and v where it is resolved."""
     found = ""
     for at, value in samples:
         changed = alert.observe(value, at) is not None
@@ -43,7 +44,7 @@ def every_second(*values: float) -> Iterable[tuple[float, float]]:
     ids=["crosses both", "swings past both", "never there", "wavers between"],
 )
 def test_two_thresholds(values: tuple[float, ...], expected: str) -> None:
-    """It is raised at one threshold and cleared at the other, and nothing in between changes anything."""
+    """It fires at one threshold and is resolved at the other, and nothing in between changes anything."""
     assert states(Alert(limit(10, 5), falls=False), every_second(*values)) == expected
 
 
@@ -61,7 +62,7 @@ def test_equal_thresholds_do_not_flap() -> None:
 
 
 def test_hold_time() -> None:
-    """It must be so for the whole hold time, both to be raised and to be cleared; a moment in between begins it anew."""
+    """It must be so for the whole hold time, both to fire and to be resolved; a moment in between begins it anew."""
     alert = Alert(limit(10, 5, for_s=3), falls=False)
     assert states(alert, every_second(10, 10, 10, 9, 10, 10, 10, 10)) == ".......^"
     assert states(alert, ((8 + at, value) for at, value in every_second(5, 5, 6, 5, 5, 5, 5))) == "......v"
@@ -74,7 +75,7 @@ def test_since_when() -> None:
 
 
 def test_each_subject_is_an_alert_of_its_own() -> None:
-    """One topic that is raised says nothing of the others; one that is gone is fine."""
+    """One topic that fires says nothing of the others; one that is gone is resolved."""
     alerts = Alerts({"backlog_high": limit(0.5, 0.4)})
 
     def changes(at: int, **values: float) -> list[tuple[str, bool]]:
@@ -92,7 +93,7 @@ def test_each_subject_is_an_alert_of_its_own() -> None:
     assert list(alerts.subjects()) == [("backlog_high", "bulk")]
 
 
-def test_cleared_knows_when_it_was_raised() -> None:
+def test_resolved_knows_when_it_fired() -> None:
     """So that people learn how long it lasted."""
     alerts = Alerts({"spool_waiting": limit(60, 0)})
     (raised,) = alerts.observe("spool_waiting", {"": 61}, 1.0, START_MS)
@@ -130,37 +131,55 @@ def test_words_say_what_happened_and_what_to_do() -> None:
     """One line has all that one person without Prometheus needs."""
     told_to = line(change("reply_slow", 0.61))
     assert told_to.startswith(
-        "reply_slow (warning) since 2025-06-15T15:06:40Z: 1 % of the requests of the last 5 min, and at least three, were "
-        "answered after 610 ms or later (alert at 250 ms). Twilio gives up after 15 s"
+        "reply_slow (warning) since 2025-06-15T15:06:40Z: The slowest 1 % of the requests in the last 5 min, and at least "
+        "three, took 610 ms or longer to answer (threshold: 250 ms). Impact: Twilio gives up after 15 s."
     )
-    assert told_to.endswith("See docs/runbook.md#reply-slow")
+    assert " Fix: Find the slow stage in hookline_ingress_stage_seconds" in told_to
+    assert told_to.endswith(" Runbook: docs/runbook.md, section reply-slow")
     assert happened(change("backlog_high", 0.5, subject="calls")) == (
-        "the backlog of topic calls is at 50 % of its limit (alert at 50 %)"
+        "The backlog of topic calls is at 50 % of INGRESS_BACKLOG_LIMIT (threshold: 50 %)."
     )
+
+
+def test_alert_links_to_the_runbook() -> None:
+    """With the address of the runbook, its section is a link in every text: Slack gets one that it cannot misread."""
+    (raised,) = Alerts({"spool_waiting": limit(60, 0)}, f"{RUNBOOK}?a=1&b=2").observe("spool_waiting", {"": 61}, 1.0, START_MS)
+    link = f"{RUNBOOK}?a=1&b=2#spool-waiting"
+    assert line(raised).endswith(f" Runbook: {link}")
+    body = message([raised], "ingress web-1:9080", 0)
+    assert body["text"].splitlines()[-1] == f"Runbook: <{RUNBOOK}?a=1&amp;b=2#spool-waiting>"
+    assert body["alerts"][0]["runbook"] == link
 
 
 @pytest.mark.parametrize("name", RULES)
 def test_every_rule_reads_well(name: str) -> None:
     """Whatever it is about, all placeholders are filled, and it is sentences."""
-    text = explained(change(name, RULES[name].limit.threshold, subject="it" if RULES[name].per else ""))
+    rule = RULES[name]
+    text = explained(change(name, rule.limit.threshold, subject="it" if rule.per else ""))
     assert "{" not in text
-    assert ". " in text
     assert ".." not in text
-    assert bool(RULES[name].per) == ("{subject}" in RULES[name].happened)
-    assert (RULES[name].limit.window_s is not None) >= ("{window}" in RULES[name].happened)
+    assert all(part[0].isupper() or part[0] == "{" for part in (rule.happened, rule.meaning, rule.remedy))
+    assert all(part.endswith(".") for part in (rule.happened, rule.meaning, rule.remedy))
+    assert ("{threshold}" in rule.happened) == ("{value}" in rule.happened) == (not rule.watches.startswith("1 while"))
+    assert bool(rule.per) == ("{subject}" in rule.happened)
+    assert (rule.limit.window_s is not None) >= ("{window}" in rule.happened)
 
 
 def test_message_for_a_channel() -> None:
     """Slack gets a text in which nothing is taken for markup of its own, programs get the same as fields, as valid JSON."""
     raised = change("breaker_open", 1, subject="<crm & co>")
     body = json.loads(json.dumps(message([raised, raised._replace(raised=False, value=inf)], "ingress web-1:9080", 3)))
-    first, second, third = body["text"].splitlines()
-    assert first.startswith("[warning] ingress web-1:9080: breaker_open &lt;crm &amp; co&gt;: &lt;crm")
-    assert second == "[cleared] ingress web-1:9080: breaker_open &lt;crm &amp; co&gt;, after 90 s."
-    assert third == "ingress web-1:9080: 3 more were left out."
+    heading, fired, impact, fix, runbook, resolved, left_out = body["text"].splitlines()
+    assert heading == "[firing, warning] ingress web-1:9080: breaker_open &lt;crm &amp; co&gt;"
+    assert fired.startswith("The circuit breaker &lt;crm &amp; co&gt; is open: ")
+    assert impact.startswith("Impact: ")
+    assert fix.startswith("Fix: ")
+    assert runbook == "Runbook: docs/runbook.md, section breaker-open"
+    assert resolved == "[resolved] ingress web-1:9080: breaker_open &lt;crm &amp; co&gt;, after 90 s."
+    assert left_out == "ingress web-1:9080: older alerts that were left out: 3."
     assert body["service"] == "ingress web-1:9080"
     assert [(one["alert"], one["subject"], one["state"], one["value"]) for one in body["alerts"]] == [
-        ("breaker_open", "<crm & co>", "raised", 1),
-        ("breaker_open", "<crm & co>", "cleared", None),
+        ("breaker_open", "<crm & co>", "firing", 1),
+        ("breaker_open", "<crm & co>", "resolved", None),
     ]
     assert facts(raised)["runbook"] == "docs/runbook.md#breaker-open"

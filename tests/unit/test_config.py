@@ -178,7 +178,7 @@ def test_topics_and_routes_are_readable(file: Path) -> None:
 
 
 def test_alerts_are_readable(file: Path) -> None:
-    """Each is a line, with when it is raised and cleared; as JSON they are what the file could say."""
+    """Each is a line, with when it fires and is resolved; as JSON they are what the file could say."""
     file.write_text("[alerts.disk_low]\nenabled = false\n[alerts.reply_slow]\nthreshold = 2")
     assert "reply_slow: warning at 2 for 30 s, clear at 0.8, over 300 s" in shown()
     assert "disk_low: off" in shown()

@@ -48,7 +48,7 @@ def volume(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowVolume]:
 
 def threads() -> list[threading.Thread]:
     """Give those that ask."""
-    return [thread for thread in threading.enumerate() if thread.name == "room on the disk of the spool"]
+    return [thread for thread in threading.enumerate() if thread.name == "free space on the disk of the spool"]
 
 
 def let_them_end() -> None:

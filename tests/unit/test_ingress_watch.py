@@ -33,7 +33,7 @@ class Shop:
         self._watch.look()
 
     async def goes_on(self, seconds: int, happens: Happening = lambda _second: None, *, sells: bool = True) -> set[str]:
-        """Let `seconds` pass, in each of which `happens`; gives the alerts that were raised meanwhile."""
+        """Let `seconds` pass, in each of which `happens`; gives the alerts that fired meanwhile."""
         told = len(self._logbook.lines)
         for second in range(seconds):
             if sells:
@@ -43,7 +43,7 @@ class Shop:
                 self._lag.note(0.0, self._clock.monotonic())
             happens(second)
             self._watch.look()
-        return {line["alert"] for line in self._logbook.lines[told:] if line["event"] == "alert raised"}
+        return {line["alert"] for line in self._logbook.lines[told:] if line["event"] == "alert firing"}
 
     def _sell(self, webhooks: int) -> None:
         for _ in range(webhooks):

@@ -55,7 +55,7 @@ class Shop:
             if self.backlog is not None and second % LOOK_S == 0:
                 self._gauges.note({MESSAGES: self.backlog})
             self._watch.look()
-        lines = [line for line in self._logbook.lines[told:] if line["event"] == "alert raised"]
+        lines = [line for line in self._logbook.lines[told:] if line["event"] == "alert firing"]
         return {f"{line['alert']} {line['subject'] or ''}".rstrip() for line in lines}
 
     def raised(self) -> list[str]:

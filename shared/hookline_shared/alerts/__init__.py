@@ -1,1 +1,1 @@
-"""Alerts: what is watched, when it is worth telling, and how it is told."""
+"""Alerts: the rules, when they fire, and how they are reported."""

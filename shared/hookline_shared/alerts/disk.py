@@ -1,7 +1,7 @@
-"""The room on the disk of a file, asked for where it may take as long as it likes.
+"""The free space on the disk of a file, read in a thread.
 
-The file may lie on a volume of the network. While that hangs, so does whoever asks it anything, and that must not be the event
-loop. So a thread asks, now and then, and at most one: it ends with the process, whether it ever had an answer or not.
+The file may be on a network volume. While that hangs, so does every call to it, and that must not block the event loop. So a
+daemon thread makes the call, one at a time; it ends with the process, whether the call has returned or not.
 """
 
 import shutil
@@ -12,13 +12,13 @@ from typing import Final
 
 _MIB: Final = 1 << 20
 _EVERY: Final = 10
-"""Looks from one question to the next."""
+"""The disk is read at every tenth evaluation."""
 _STALE: Final = 60
-"""Looks until an answer says nothing any more."""
+"""Evaluations after which a reading is too old to be used."""
 
 
 class Disk:
-    """The measure of the room on the disk of `file`, in MiB, as disk `name`."""
+    """The measure of the free space on the disk of `file`, in MiB, under the subject `name`."""
 
     def __init__(self, name: str, file: Path) -> None:
         self._name = name
@@ -28,9 +28,9 @@ class Disk:
         self._answer: tuple[int, float] | None = None
 
     def __call__(self, _now: float) -> dict[str, float] | None:
-        """Give the latest answer, None if there is none that is young enough."""
+        """Return the latest reading, None if there is none that is recent enough."""
         if self._looks % _EVERY == 0 and not (self._asking and self._asking.is_alive()):
-            name = f"room on the disk of the {self._name}"
+            name = f"free space on the disk of the {self._name}"
             self._asking = Thread(target=self._ask, args=(self._looks,), name=name, daemon=True)
             self._asking.start()
         self._looks += 1
@@ -38,5 +38,5 @@ class Disk:
         return {self._name: answer[1]} if answer and self._looks - answer[0] <= _STALE else None
 
     def _ask(self, look: int) -> None:
-        with suppress(OSError):  # whoever needs the file says so
+        with suppress(OSError):  # the owner of the file reports it
             self._answer = look, shutil.disk_usage(self._folder).free / _MIB

@@ -1,9 +1,9 @@
-"""When something that is watched becomes an alert, and when it is none any more. Pure.
+"""The states of an alert: when it fires, and when it is resolved. Pure.
 
-    fine     at the threshold or past it for as long as the hold time ──> raised
-    raised   at the clear threshold or past it for as long as the hold time ──> fine
+    ok       at or past the threshold for the hold time ────────────────> firing
+    firing   at or past the clear threshold for the hold time ──────────> ok (resolved)
 
-Between the two thresholds nothing changes, so a value that wavers around one of them is one alert and not many.
+Between the two thresholds the state stays as it is, so a value that wavers around one of them is one alert and not many.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,9 +14,11 @@ from hookline_shared.alerts.rules import RULES, Rule
 
 
 class Change(NamedTuple):
-    """An alert that was raised or cleared. `subject` says of what, empty if there is only one.
+    """An alert that is firing, or was resolved. `subject` is what it is about, empty if the rule has one value only.
 
-    `value` is the one that it was decided by. `since_ms` is when it began to be wrong, `at_ms` now, both in Unix time.
+    `raised` is true if it is firing, false if resolved. `value` is the one that decided it. `since_ms` is when the value first
+    was at the threshold, `at_ms` the time of the change, both Unix time in milliseconds. `runbook_url` is the address of the
+    rule's section in the runbook, None without RUNBOOK_URL.
     """
 
     rule: Rule
@@ -26,20 +28,21 @@ class Change(NamedTuple):
     value: float
     since_ms: int
     at_ms: int
+    runbook_url: str | None = None
 
 
 class Alert:
-    """One thing that is watched."""
+    """The state of one rule for one subject."""
 
     def __init__(self, limit: Limit, *, falls: bool) -> None:
-        """Begin fine. `falls` tells that low values are the bad ones."""
+        """Start in the state ok. `falls` is true if low values are the bad ones."""
         self._limit = limit
         self._sign = -1 if falls else 1
         self._turning_since: float | None = None
         self.raised = False
 
     def observe(self, value: float, now: float) -> float | None:
-        """Take note of `value` at monotonic time `now`; gives since when it has been so if that changes the state."""
+        """Process `value` at monotonic time `now`. Return since when it has been so if that changes the state, else None."""
         if not self._turns(value):
             self._turning_since = None
             return None
@@ -52,7 +55,7 @@ class Alert:
         return since
 
     def interrupt(self) -> None:
-        """Take note that the value is not known: what it was before does not count towards the hold time."""
+        """Note that the value is unknown: what came before no longer counts towards the hold time."""
         self._turning_since = None
 
     def _turns(self, value: float) -> bool:
@@ -62,17 +65,18 @@ class Alert:
 
 
 class Alerts:
-    """All that is watched, by rule and subject, as `limits` say."""
+    """The states of all rules and subjects, by `limits`. `runbook_url` is the address of the runbook."""
 
-    def __init__(self, limits: Mapping[str, Limit]) -> None:
+    def __init__(self, limits: Mapping[str, Limit], runbook_url: str | None = None) -> None:
         self._limits = limits
+        self._runbook_url = runbook_url
         self._alerts: dict[str, dict[str, Alert]] = {}
         self._raised: dict[tuple[str, str], Change] = {}
 
     def observe(self, name: str, values: Mapping[str, float], now: float, now_ms: int) -> Iterator[Change]:
-        """Take note of the values of rule `name` by subject; gives what changes by it. A subject that is gone is fine.
+        """Process the values of rule `name` by subject, and yield each change. A subject that is gone is resolved.
 
-        `now` is monotonic time in seconds, `now_ms` Unix time.
+        `now` is monotonic time in seconds, `now_ms` Unix time in milliseconds.
         """
         alerts = self._alerts.setdefault(name, {})
         for subject in [subject for subject in alerts if subject not in values]:
@@ -91,21 +95,23 @@ class Alerts:
                 self._raised[name, subject] = self._raised[name, subject]._replace(value=value)
 
     def interrupt(self, name: str) -> None:
-        """Take note that the values of rule `name` are not known: nothing changes, and hold times begin anew."""
+        """Note that the values of rule `name` are unknown: states stay as they are, and hold times start again."""
         for alert in self._alerts.get(name, {}).values():
             alert.interrupt()
 
     def subjects(self) -> Iterator[tuple[str, str]]:
-        """Give the rule and subject of everything that is watched."""
+        """Return the rule's name and the subject of every state."""
         return ((name, subject) for name, alerts in self._alerts.items() for subject in alerts)
 
     def raised(self) -> list[Change]:
-        """Give the alerts that are raised, each with its latest value, in the order in which they were."""
+        """Return the alerts that are firing, each with its latest value, in the order in which they started."""
         return list(self._raised.values())
 
     def _raise(self, name: str, subject: str, value: float, since_ms: int, now_ms: int) -> Change:
         rule = RULES[name]
-        change = Change(rule, rule.limit_of(subject, self._limits[name]), subject, True, value, since_ms, now_ms)
+        limit = rule.limit_of(subject, self._limits[name])
+        link = rule.runbook(self._runbook_url) if self._runbook_url else None
+        change = Change(rule, limit, subject, True, value, since_ms, now_ms, link)
         self._raised[name, subject] = change
         return change
 

@@ -1,4 +1,4 @@
-"""When an alert is raised and cleared: what `[alerts.<name>]` in the TOML file can say."""
+"""When an alert fires and when it is resolved: the keys of `[alerts.<name>]` in the TOML file."""
 
 from enum import StrEnum
 from typing import Final
@@ -6,26 +6,26 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 LONGEST_WINDOW_S: Final = 3600.0
-"""What is remembered of the past."""
+"""The longest `window_s`, in seconds."""
 
 
 class Level(StrEnum):
-    """How much an alert matters."""
+    """The severity of an alert."""
 
     WARNING = "warning"
-    """See to it soon."""
+    """Fix it soon."""
     CRITICAL = "critical"
-    """See to it now: webhooks are lost, or soon will be."""
+    """Fix it now: webhooks are being lost, or soon will be."""
 
 
 class Limit(BaseModel):
-    """The unit of the thresholds is the alert's own, see docs/alerts.md; times are in seconds."""
+    """The thresholds and times of one alert. Thresholds are in the unit of the rule (docs/alerts.md), times in seconds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    threshold: float = Field(description="The value at which it is raised", ge=0)
-    clear: float = Field(description="The value at which it is cleared", ge=0)
-    for_s: float = Field(description="Seconds for which it must be so", ge=0)
-    window_s: float | None = Field(None, description="Seconds over which the value is taken", gt=0, le=LONGEST_WINDOW_S)
+    threshold: float = Field(description="The value at which the alert fires", ge=0)
+    clear: float = Field(description="The value at which the alert is resolved", ge=0)
+    for_s: float = Field(description="Seconds for which the value must stay there", ge=0)
+    window_s: float | None = Field(None, description="Seconds over which the value is computed", gt=0, le=LONGEST_WINDOW_S)
     level: Level = Field(description="warning or critical", strict=False)
-    enabled: bool = Field(True, description="Whether it is watched at all")
+    enabled: bool = Field(True, description="Whether the alert is evaluated")

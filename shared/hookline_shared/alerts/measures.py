@@ -1,4 +1,4 @@
-"""What both services watch, taken from what they show in their metrics."""
+"""The values of the alerts of both services, read from their metrics."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,14 +10,14 @@ from hookline_shared.loop_lag import LOOP_LAG
 from hookline_shared.metrics import BREAKER_STATE, REDIS_DATA_AT_RISK, REDIS_POOL_CONNECTIONS
 
 Measure = Callable[[float], Mapping[str, float] | None]
-"""Gives the present values of one alert, by what they are of ("" if there is only one), at a monotonic time in seconds.
+"""Returns the present values of one alert by subject ("" if there is only one), at a monotonic time in seconds.
 
-None means that they are not known now. Must not wait for anything.
+None means that they are unknown at present. It must not block.
 """
 
 
 def common_measures(limits: Mapping[str, Limit]) -> dict[str, Measure]:
-    """Give the measures of the alerts that both services have, but for the disk, by name."""
+    """Return the measures of the alerts of both services by name, without the disk."""
     lag_window_s = limits["loop_lagging"].window_s or 0.0
     return {
         "breaker_open": lambda _now: _breakers(),
@@ -27,18 +27,18 @@ def common_measures(limits: Mapping[str, Limit]) -> dict[str, Measure]:
 
 
 def redis_pools() -> dict[str, float]:
-    """Give how many calls wait for a connection, by pool."""
+    """Return the number of calls that wait for a connection, by pool."""
     samples = [sample for metric in REDIS_POOL_CONNECTIONS.collect() for sample in metric.samples]
     return {sample.labels["pool"]: sample.value for sample in samples if sample.labels["state"] == "waiting"}
 
 
 def redis_risks() -> dict[str, float]:
-    """Give 1 for each way in which Redis is set up to lose events, 0 for those in which it is not."""
+    """Return 1 for each risk in the configuration of Redis that is present, 0 for each that is not."""
     return _by("reason", REDIS_DATA_AT_RISK)
 
 
 def counted(counter: Counter) -> float:
-    """Give how much `counter` counted so far, under whatever labels."""
+    """Return the sum of `counter` over all labels."""
     return sum(one.value for metric in counter.collect() for one in metric.samples if one.name.endswith("_total"))
 
 

@@ -1,7 +1,7 @@
-"""Posts alerts to the ALERT_URL, in the form that Slack, Mattermost and many others take.
+"""Posts alerts to ALERT_URL, in the format of Slack, Mattermost and many others.
 
-What gathers while one POST is on its way, or until the next may go, goes together. What cannot be posted now is posted later,
-but for what the other side refuses. It all happens in a task of its own, with a bounded queue, so nothing waits for it.
+Alerts that arrive during a POST, or in the pause after it, go into the next one together. A POST that fails is repeated later,
+unless the receiver rejects it for good. This runs in a task of its own with a bounded queue, so that nothing waits for it.
 """
 
 import asyncio
@@ -24,16 +24,16 @@ from hookline_shared.metrics import ALERT_POSTS
 from hookline_shared.service import Supervisor
 
 _MOST: Final = 100
-"""Alerts that wait; then the oldest are left out."""
+"""Alerts in the queue; beyond it the oldest are left out."""
 _MOST_TOGETHER: Final = 20
 """Alerts in one POST: each is up to a thousand characters, and Slack takes forty thousand."""
 _LATER: Final = frozenset({408, 425, 429})
-"""Answers that ask for the same again, later; the other 4xx mean that it will never be taken."""
+"""Status codes that ask for a retry; any other 4xx means that the receiver will never accept it."""
 
 
 class Patience(NamedTuple):
-    """How a POST is made: seconds for one try, tries in a row, seconds before the second of them, seconds between two POSTs,
-    and seconds for all that is left when the service ends."""
+    """The delivery policy: the time limit of one try, the tries in a row, the delay before the second, the pause between two
+    POSTs, and the time limit for what is left when the service stops. Times are in seconds."""
 
     timeout_s: float = 10.0
     tries: int = 4
@@ -43,7 +43,7 @@ class Patience(NamedTuple):
 
 
 class AlertPosts:
-    """Posts to `url` for `service`. No log line has the URL, which may be a secret."""
+    """Posts to `url` for `service`. The URL may be a secret, so no log line has it."""
 
     def __init__(self, url: str, service: str, clock: Clock, logger: Logger, patience: Patience = Patience()) -> None:  # noqa: B008 - a tuple
         self._url = url
@@ -59,12 +59,12 @@ class AlertPosts:
         self._job: Job[None] | None = None
 
     async def start(self, supervisor: Supervisor, admin_port: int) -> None:
-        """Begin to post; `admin_port` tells people which process of this machine it is."""
+        """Start posting. `admin_port` identifies this process among those of the machine."""
         self._place = f"{self._service} {gethostname()}:{admin_port}"
         self._job = await supervisor.spawn("alert posts", self._run())
 
     async def stop(self) -> None:
-        """Post what is left, if that is soon done, and nothing more."""
+        """Post what is left, within the time limit for it, then stop."""
         if self._job is None:
             return
         await self._job.close()
@@ -93,7 +93,7 @@ class AlertPosts:
             yield RetryClient(session, retry_options=_retries(self._patience))
 
     async def _post(self, client: RetryClient) -> bool:
-        """Post the first of those that wait, together; tells whether they were taken."""
+        """Post the first alerts of the queue together. Return whether the receiver accepted them."""
         batch, left_out = self._first(), self._left_out
         try:
             problem, lasting = await self._try(client, batch, left_out)
@@ -117,20 +117,20 @@ class AlertPosts:
         return batch
 
     async def _try(self, client: RetryClient, batch: list[Change], left_out: int) -> tuple[str | None, bool]:
-        """Give what went wrong, None if nothing did, and whether it would go wrong again."""
+        """Return what went wrong, None if nothing did, and whether a retry would fail in the same way."""
         headers = {"Content-Type": "application/json"}
         try:
             body = msgspec.json.encode(message(batch, self._place, left_out))
             async with client.post(self._url, data=body, headers=headers, allow_redirects=False) as answer:
                 status = answer.status
         except TimeoutError:
-            return f"no answer within {self._patience.timeout_s:g} s", False
+            return f"no response within {self._patience.timeout_s:g} s", False
         except (aiohttp.ClientError, OSError) as error:
-            return type(error).__name__, False  # its text may have the URL
-        except Exception as error:  # noqa: BLE001 - whatever it is, telling of trouble must not be the end of the service
+            return type(error).__name__, False  # its text may contain the URL
+        except Exception as error:  # noqa: BLE001 - reporting trouble must never stop the service
             return type(error).__name__, True
         taken = 200 <= status < 300  # noqa: PLR2004 - HTTP's own
-        return (None if taken else f"the answer was {status}"), status < 500 and status not in _LATER  # noqa: PLR2004
+        return (None if taken else f"the response was {status}"), status < 500 and status not in _LATER  # noqa: PLR2004
 
     def _put_back(self, batch: list[Change]) -> None:
         self._waiting.extendleft(reversed(batch))
@@ -148,7 +148,7 @@ class AlertPosts:
             self._logger.warning(
                 "alerts cannot be posted",
                 error=problem,
-                remedy="see that ALERT_URL is right and can be reached from here; until then alerts are only in the log",
+                remedy="check that ALERT_URL is right and can be reached from here; until then alerts are only in the log",
             )
         elif self._failing and not problem:
             self._logger.info("alerts can be posted again")
@@ -158,7 +158,7 @@ class AlertPosts:
 def _retries(patience: Patience) -> ExponentialRetry:
     return ExponentialRetry(
         attempts=patience.tries,
-        start_timeout=patience.first_delay_s / 2,  # it doubles before the first pause already
+        start_timeout=patience.first_delay_s / 2,  # the library doubles it before the first pause
         statuses=set(_LATER),
         exceptions={aiohttp.ClientError, TimeoutError, OSError},
     )

@@ -1,6 +1,6 @@
-"""Every alert there is: what it watches, when it is raised, what it means, and what to do.
+"""Every alert: what it measures, when it fires, what it means, and how to fix it.
 
-The one list that the services, their settings, the documentation and the tests go by. `docs/runbook.md` has a section for each.
+The services, their settings, the documentation and the tests all read this list. `docs/runbook.md` has a section for each one.
 """
 
 from enum import StrEnum
@@ -11,11 +11,12 @@ from hookline_shared.alerts.limits import Level, Limit
 from hookline_shared.alerts.values import Unit
 
 _WARNING, _CRITICAL = Level.WARNING, Level.CRITICAL
-_RUNBOOK: Final = "docs/runbook.md"
+RUNBOOK: Final = "docs/runbook.md"
+"""The runbook's path in the repository, for those who have no copy of it at an address of their own."""
 
 
 class Watcher(StrEnum):
-    """Which service watches."""
+    """The service that evaluates an alert."""
 
     INGRESS = "ingress"
     PROCESSOR = "processor"
@@ -23,11 +24,12 @@ class Watcher(StrEnum):
 
 
 class Rule(NamedTuple):
-    """One kind of alert.
+    """One alert.
 
-    `watches` says what its value is, `per` of what there may be several; `happened` is what it says once it is raised, with the
-    `{value}`, the `{threshold}`, the `{subject}` and the `{window}` in it. `falls` tells that low values are the bad ones;
-    `critical` is the one whose level is never lower, alone or with its address.
+    `watches` describes its value; `per` is what it has one value for each of, for example "topic", empty if there is one value
+    only. `happened`, `meaning` and `remedy` are sentences for people; `happened` is a format string with the fields `{value}`,
+    `{threshold}`, `{subject}` and `{window}`. `falls` is true if low values are the bad ones. `critical` is the subject that is
+    always critical, whatever the level of the others, also when an address follows its name.
     """
 
     name: str
@@ -43,12 +45,16 @@ class Rule(NamedTuple):
     critical: str = ""
 
     @property
-    def runbook(self) -> str:
-        """Where more is written about it."""
-        return f"{_RUNBOOK}#{self.name.replace('_', '-')}"
+    def section(self) -> str:
+        """Return the heading, and thereby the anchor, of its section in the runbook."""
+        return self.name.replace("_", "-")
+
+    def runbook(self, base: str = RUNBOOK) -> str:
+        """Return the address of its section, where `base` is the address or the path of the runbook."""
+        return f"{base}#{self.section}"
 
     def limit_of(self, subject: str, limit: Limit) -> Limit:
-        """Give `limit` as it is for `subject`."""
+        """Return `limit` as it applies to `subject`."""
         if self.critical and subject.partition(" ")[0] == self.critical:
             return limit.model_copy(update={"level": Level.CRITICAL})
         return limit
@@ -64,44 +70,48 @@ _INGRESS: Final = (
         Watcher.INGRESS,
         _limit(_WARNING, 0.25, 0.1, 30, 300),
         Unit.SECONDS,
-        "time within which 99 % of the requests, and all but two, were answered, from their first byte on",
-        "1 % of the requests of the last {window}, and at least three, were answered after {value} or later "
-        "(alert at {threshold})",
-        "Twilio gives up after 15 s, and a caller hears silence until then.",
-        "See which stage takes the time in hookline_ingress_stage_seconds: read is the sender's network, write is Redis or the "
-        "spool's disk, the others are this machine's CPU.",
+        "99th percentile of the response time, from a request's first byte; below 200 requests, the third-slowest",
+        "The slowest 1 % of the requests in the last {window}, and at least three, took {value} or longer to answer "
+        "(threshold: {threshold}).",
+        "Twilio gives up after 15 s. During a call, the caller hears silence until the response arrives.",
+        "Find the slow stage in hookline_ingress_stage_seconds (/metrics on the admin port): read is the sender's network, "
+        "write is Redis or the spool's disk, any other stage is this machine's CPU.",
     ),
     Rule(
         "write_slow",
         Watcher.INGRESS,
         _limit(_WARNING, 0.1, 0.05, 30, 300),
         Unit.SECONDS,
-        "time within which Redis took 99 % of the batches, and all but two",
-        "Redis took {value} or longer for 1 % of the writes of the last {window}, and at least three (alert at {threshold})",
-        "Replies wait for it; what takes longer than INGRESS_WRITE_BUDGET_MS goes through the spool.",
-        "Look at the load, the disk and the network of Redis: `redis-cli --latency`, `SLOWLOG GET`.",
+        "99th percentile of the time that Redis takes for a batch; below 200 batches, the third-slowest",
+        "The slowest 1 % of the writes to Redis in the last {window}, and at least three, took {value} or longer "
+        "(threshold: {threshold}).",
+        "Responses wait for these writes. After INGRESS_WRITE_BUDGET_MS, an event goes to the spool instead.",
+        "Check the load, the disk and the network of Redis: `redis-cli --latency`, `redis-cli slowlog get 10`, "
+        "`redis-cli info persistence`.",
     ),
     Rule(
         "refusals_high",
         Watcher.INGRESS,
         _limit(_CRITICAL, 0.01, 0.002, 10, 60),
         Unit.SHARE,
-        "share of the requests that were answered with a 5xx, of those and the accepted ones",
-        "{value} of the requests of the last {window} that should be accepted got a 5xx (alert at {threshold})",
-        "Twilio does not send most of them again, so customers' messages are being lost.",
-        "`outcome` in hookline_ingress_requests_total says why: overloaded wants more ingress processes, "
-        "redis_unavailable a spool, spool_full or backlog_full a Redis and processors that work.",
+        "5xx responses as a share of all 2xx and 5xx responses; a 5xx that the sender caused does not count",
+        "{value} of the valid requests in the last {window} got a 5xx response (threshold: {threshold}).",
+        "Twilio does not retry most of them, so webhooks are being lost.",
+        "Look at `outcome` in hookline_ingress_requests_total (/metrics on the admin port): for overloaded, start more ingress "
+        "processes; for redis_unavailable, restore Redis and configure a spool (INGRESS_SPOOL_PATH); for spool_full or "
+        "backlog_full, restore Redis and the processors (`hookline status`).",
     ),
     Rule(
         "signatures_failing",
         Watcher.INGRESS,
         _limit(_CRITICAL, 0.1, 0.02, 10, 300),
         Unit.SHARE,
-        "share of the signed requests whose signature was wrong, or whose address is turned away for that; at least three",
-        "the signatures of {value} of the signed requests of the last {window} were wrong (alert at {threshold})",
-        "They are refused. If Twilio sent them, its webhooks are being lost; else somebody forges some.",
-        "Compare PUBLIC_URL with the URL in the Twilio console, and TWILIO_AUTH_TOKEN with the account's token. "
-        "`hookline doctor` helps.",
+        "bad_signature and flooding_signed responses as a share of all signed requests; at least three",
+        "{value} of the signed requests in the last {window} were rejected because of invalid signatures "
+        "(threshold: {threshold}).",
+        "If Twilio sent them, its webhooks are being lost. Otherwise somebody sends forged requests.",
+        "Compare PUBLIC_URL with the webhook URL in the Twilio console, and TWILIO_AUTH_TOKEN with the account's auth token. "
+        "`hookline doctor --online` sends a signed webhook to PUBLIC_URL.",
     ),
     Rule(
         "spool_filling",
@@ -109,20 +119,20 @@ _INGRESS: Final = (
         _limit(_CRITICAL, 0.5, 0.3, 10),
         Unit.SHARE,
         "share of INGRESS_SPOOL_MAX_MB in use",
-        "the spool is {value} full (alert at {threshold})",
-        "Redis does not take what comes. When the spool is full, webhooks get a 503.",
-        "Bring Redis back, or if a backlog is full start processors; else raise INGRESS_SPOOL_MAX_MB. "
-        "`hookline status` says which.",
+        "The spool is {value} full (threshold: {threshold}).",
+        "Redis does not take the events. When the spool is full, webhooks get a 503.",
+        "Run `hookline status` for the reason. Restore Redis, or start more processors if a backlog is full. "
+        "If that takes too long, raise INGRESS_SPOOL_MAX_MB and restart ingress.",
     ),
     Rule(
         "spool_waiting",
         Watcher.INGRESS,
         _limit(_WARNING, 60, 0, 0),
         Unit.SECONDS,
-        "time for which there have been events in the spool",
-        "webhooks have gone through the spool for {value} (alert at {threshold})",
-        "They are safe on this machine's disk, and nobody handles them yet.",
-        "`hookline status` says what keeps them there: most likely Redis is away or a backlog is full.",
+        "time for which the spool has not been empty",
+        "The spool has held events for {value} (threshold: {threshold}).",
+        "They are safe on this machine's disk, but no handler gets them yet.",
+        "Run `hookline status` for the reason. Most often, Redis is down or a backlog is full.",
     ),
 )
 
@@ -132,10 +142,11 @@ _PROCESSOR: Final = (
         Watcher.PROCESSOR,
         _limit(_WARNING, 0.5, 0.4, 30),
         Unit.SHARE,
-        "unsettled events, as a share of INGRESS_BACKLOG_LIMIT",
-        "the backlog of topic {subject} is at {value} of its limit (alert at {threshold})",
-        "At the limit, webhooks go to the spool, and when that is full they get a 503.",
-        "Start more processors, raise PROCESSOR_CONCURRENCY, or mend the handlers that hold it up: `hookline status`.",
+        "unsettled events as a share of INGRESS_BACKLOG_LIMIT",
+        "The backlog of topic {subject} is at {value} of INGRESS_BACKLOG_LIMIT (threshold: {threshold}).",
+        "At the limit, webhooks go to the spool. When that is full, they get a 503.",
+        "Run `hookline status`. If most of the events are retrying, fix the handlers. Otherwise start more processors or raise "
+        "PROCESSOR_CONCURRENCY.",
         per="topic",
     ),
     Rule(
@@ -143,10 +154,12 @@ _PROCESSOR: Final = (
         Watcher.PROCESSOR,
         _limit(_WARNING, 3600, 7200, 60, 300),
         Unit.SECONDS,
-        "time until the backlog is at INGRESS_BACKLOG_LIMIT if it grows on as it does",
-        "the backlog of topic {subject} grows: at this pace it is full in {value} (alert at {threshold})",
-        "Events come faster than they are handled.",
-        "Start more processors or raise PROCESSOR_CONCURRENCY, unless the handlers fail or have become slow: mend those first.",
+        "time until the backlog reaches INGRESS_BACKLOG_LIMIT at its present growth",
+        "At its present growth, the backlog of topic {subject} reaches INGRESS_BACKLOG_LIMIT in {value} (threshold: "
+        "{threshold}).",
+        "Events arrive faster than they are processed.",
+        "Run `hookline status`. If handlers fail or have become slow, fix those first. Otherwise start more processors or "
+        "raise PROCESSOR_CONCURRENCY.",
         per="topic",
         falls=True,
     ),
@@ -155,11 +168,11 @@ _PROCESSOR: Final = (
         Watcher.PROCESSOR,
         _limit(_WARNING, 300, 60, 15),
         Unit.SECONDS,
-        "age of the oldest event that is not settled",
-        "the oldest event of topic {subject} has waited for {value} (alert at {threshold})",
-        "Somebody has had no answer for so long. Events that wait for a retry count, too.",
-        "`hookline status` tells whether there are too few workers (a backlog) or failing handlers (retrying); "
-        "the log says why.",
+        "age of the oldest unsettled event",
+        "The oldest event of topic {subject} has waited for {value} (threshold: {threshold}).",
+        "A customer has had no answer for that long. Events with a retry scheduled count, too.",
+        "Run `hookline status`. A large backlog needs more processors; retrying events have a failing handler, and `attempt "
+        "failed` in the processor's log says why it fails.",
         per="topic",
     ),
     Rule(
@@ -168,30 +181,33 @@ _PROCESSOR: Final = (
         _limit(_WARNING, 1, 0, 0, 300),
         Unit.COUNT,
         "events that became dead letters",
-        "{value} became dead letters within the last {window} (alert at {threshold})",
-        "Their handlers rejected them, or failed until the attempts were used up. They are kept, and nobody works on them.",
-        "`hookline dead list` shows them with the reason. Mend it, then `hookline dead replay`.",
+        "New dead letters in the last {window}: {value} (threshold: {threshold}).",
+        "Handlers rejected these events or failed on every attempt, or there is no handler for their kind. "
+        "The events are kept, and are not processed until somebody replays them.",
+        "Run `hookline dead list` for the reasons. Fix the cause, then run `hookline dead replay`.",
     ),
     Rule(
         "data_gone",
         Watcher.PROCESSOR,
         _limit(_CRITICAL, 1, 0, 0, 300),
         Unit.COUNT,
-        "partitions whose consumer groups were gone from Redis, and pending events whose body was",
-        "Redis has lost data: it was noticed {value} times within the last {window} (alert at {threshold})",
-        "Events that were accepted and not yet handled are gone.",
-        "Find out who flushed, trimmed or replaced it, or why it came back with less than it had (its log; `hookline doctor`), "
-        "before more is lost.",
+        "partitions whose consumer groups, and pending events whose bodies, were missing in Redis",
+        "Redis has lost data: {value} findings of missing consumer groups or event bodies in the last {window} "
+        "(threshold: {threshold}).",
+        "Events that were accepted and not yet processed are lost.",
+        "Find out what flushed, trimmed or replaced Redis, or why it restarted with less data, before more is lost: read its "
+        "log, and run `hookline doctor` and `redis-cli info commandstats`.",
     ),
     Rule(
         "redis_at_risk",
         Watcher.PROCESSOR,
         _limit(_WARNING, 1, 0, 10),
         Unit.COUNT,
-        "1 while Redis is set up in a way that can lose events",
-        "Redis is set up in a way that can lose events: {subject}",
-        "What was accepted may be gone after a restart (no_aof) or when memory runs short (eviction).",
-        "Set `appendonly yes` (no_aof) and `maxmemory-policy noeviction` (eviction) in Redis: see docs/redis.md.",
+        "1 while the configuration of Redis can lose events",
+        "The configuration of Redis can lose events: {subject}.",
+        "Accepted events can be lost by a restart (no_aof) or when memory runs out (eviction).",
+        "For no_aof, run `redis-cli config set appendonly yes`; for eviction, `redis-cli config set maxmemory-policy "
+        "noeviction`. Set the same in redis.conf.",
         per="risk",
     ),
     Rule(
@@ -199,10 +215,11 @@ _PROCESSOR: Final = (
         Watcher.PROCESSOR,
         _limit(_WARNING, 0.2, 0.05, 30, 300),
         Unit.SHARE,
-        "share of the attempts that raised or ran out of time, Reject and RetryLater aside; of at least five",
-        "{value} of the attempts at {subject} of the last {window} failed (alert at {threshold})",
-        "Their events are tried again with longer and longer pauses, and are dead letters after PROCESSOR_MAX_ATTEMPTS.",
-        "The log has a line `attempt failed` with the traceback for each.",
+        "share of the attempts that failed with an error or a time-out (not Reject or RetryLater), out of five or more",
+        "{value} of the attempts to handle {subject} in the last {window} failed (threshold: {threshold}).",
+        "Their events are retried with backoff, and become dead letters after PROCESSOR_MAX_ATTEMPTS attempts.",
+        "Look for `attempt failed` in the processor's log, which has the traceback. Fix the handler or what it calls, then "
+        "replay dead letters with `hookline dead replay`.",
         per="kind",
     ),
     Rule(
@@ -210,10 +227,12 @@ _PROCESSOR: Final = (
         Watcher.PROCESSOR,
         _limit(_WARNING, 0.1, 0.05, 30),
         Unit.SHARE,
-        "settled events that wait for the database, as a share of LEDGER_BACKLOG_LIMIT",
-        "as many settled events wait for the ledger's database as {value} of what may (alert at {threshold})",
-        "Events are handled; their history is late. At the limit nothing is handled any more.",
-        "See that the database is up, reachable and fast enough: /readyz?verbose of the processor says what it answered.",
+        "settled events that wait for the database, as a share of this processor's part of LEDGER_BACKLOG_LIMIT",
+        "The settled events that wait for the ledger's database are at {value} of LEDGER_BACKLOG_LIMIT (threshold: "
+        "{threshold}).",
+        "Events are still processed, and their history is late. At the limit, processing stops.",
+        "Check that the database is up, reachable and fast enough. /readyz?verbose on the processor's admin port has its last "
+        "error.",
     ),
 )
 
@@ -223,10 +242,11 @@ _BOTH: Final = (
         Watcher.BOTH,
         _limit(_WARNING, 1, 0, 10),
         Unit.COUNT,
-        "1 while a breaker is not closed",
-        "{subject} has been failing, and is left alone until a probe of it succeeds",
-        "What needs it waits: webhooks go to the spool without Redis, events wait without what their handlers talk to.",
-        "Mend or restart what the breaker is named after. It closes by itself within seconds.",
+        "1 while a circuit breaker is not closed",
+        "The circuit breaker {subject} is open: calls failed repeatedly, and only probes are sent until one succeeds.",
+        "Breaker redis: webhooks go to the spool, and nothing is processed. Breaker database: history waits in Redis. "
+        "Any other name: the events whose handlers need it wait.",
+        "Restore the service that the breaker is named after. The breaker closes by itself within seconds.",
         per="breaker",
         critical="redis",
     ),
@@ -235,21 +255,22 @@ _BOTH: Final = (
         Watcher.BOTH,
         _limit(_WARNING, 0.25, 0.1, 15, 5),
         Unit.SECONDS,
-        "the longest time for which the event loop was late",
-        "the event loop was late by up to {value} within the last {window} (alert at {threshold})",
-        "Everything in this process waits meanwhile: replies, handlers, leases.",
-        "A handler blocks it (`event loop blocked` in the log names it): await instead, or make it a plain def. "
-        "Or the machine has too little CPU.",
+        "longest delay of the event loop",
+        "The event loop was late by up to {value} in the last {window} (threshold: {threshold}).",
+        "Everything in this process waits meanwhile: responses, handlers, lease renewals.",
+        "Look for `event loop blocked` in the log: the handler that it names must await, or be a plain def. "
+        "Without such a line, the machine has too little CPU.",
     ),
     Rule(
         "pool_saturated",
         Watcher.BOTH,
         _limit(_WARNING, 1, 0, 10),
         Unit.COUNT,
-        "calls that wait for a connection since all are in use",
-        "all connections of pool {subject} are in use, and calls wait for one: {value} now",
-        "Work is held up, and fails if it waits for too long.",
-        "See why the server is slow; if it is not, raise REDIS_POOL_SIZE (for database: DATABASE_POOL_SIZE).",
+        "calls that wait for a connection because all are in use",
+        "All connections of pool {subject} are in use, and calls wait for one: {value} (threshold: {threshold}).",
+        "Work is delayed, and fails if it waits too long.",
+        "Find out why the server is slow (`redis-cli --latency`, `redis-cli slowlog get 10`). If it is not, raise "
+        "REDIS_POOL_SIZE (for pool database, DATABASE_POOL_SIZE).",
         per="pool",
     ),
     Rule(
@@ -258,13 +279,14 @@ _BOTH: Final = (
         _limit(_CRITICAL, 1024, 1536, 30),
         Unit.MIB,
         "free MiB on the disk of the spool, or of the ledger in SQLite",
-        "{value} are free on the disk of the {subject} (alert at {threshold})",
-        "Without room the spool takes nothing, so webhooks get a 503 while Redis is away, and the ledger waits.",
-        "Make room on that disk, or move the file: INGRESS_SPOOL_PATH, DATABASE_URL.",
+        "{value} are free on the disk of the {subject} (threshold: {threshold}).",
+        "On a full disk, the spool takes no events, so webhooks get a 503 while Redis is down; the ledger's history waits in "
+        "Redis.",
+        "Free up space on that disk (`du -xsh /var/lib/* | sort -h`), or move the file: INGRESS_SPOOL_PATH, DATABASE_URL.",
         per="disk",
         falls=True,
     ),
 )
 
 RULES: Final = MappingProxyType({rule.name: rule for rule in (*_INGRESS, *_PROCESSOR, *_BOTH)})
-"""By name."""
+"""All rules by name."""

@@ -1,4 +1,4 @@
-"""`[alerts.<name>]` of the TOML file: other thresholds than the usual ones, for both services alike."""
+"""`[alerts.<name>]` of the TOML file: thresholds that replace the defaults, for both services."""
 
 from difflib import get_close_matches
 from typing import Annotated, Any
@@ -12,9 +12,9 @@ from hookline_shared.alerts.rules import RULES, Rule
 
 
 def _read(value: Any) -> dict[str, Limit]:
-    """Give the limits of every alert; or tell every mistake, with the alert that it is in."""
+    """Return the limits of every alert, or raise one ValueError that names every mistake."""
     if not isinstance(value, dict):
-        raise ValueError("it is made of tables, each headed [alerts.<name>]")  # noqa: TRY004 - pydantic reports this one
+        raise ValueError("it must consist of tables, each headed [alerts.<name>]")  # noqa: TRY004 - pydantic reports this one
     limits, problems = {name: rule.limit for name, rule in RULES.items()}, []
     for name, table in value.items():
         rule = RULES.get(name)
@@ -33,7 +33,7 @@ def _read(value: Any) -> dict[str, Limit]:
 
 
 def _whole(rule: Rule, table: Any) -> Any:
-    """Give `table` with the usual values where it has none. A threshold that is moved takes the one to clear along."""
+    """Return `table` with defaults for missing keys. A new threshold without `clear` moves `clear` in proportion."""
     if not isinstance(table, dict):
         return table
     usual = rule.limit.model_dump()
@@ -49,15 +49,15 @@ def _contradictions(rule: Rule, limit: Limit) -> list[str]:
         side = "above" if rule.falls else "below"
         found.append(f"clear is {limit.clear:g}, and must be {side} the threshold, {limit.threshold:g}, or equal to it")
     if limit.threshold == 0 and not rule.falls:
-        found.append("threshold is 0, at which it would always be raised; enabled = false is how to do without it")
+        found.append("threshold is 0, at which the alert would always fire; to turn it off, set enabled = false")
     if limit.window_s is not None and rule.limit.window_s is None:
-        found.append("window_s has no meaning, since its value is that of the moment")
+        found.append("window_s has no effect: its value is not computed over a window")
     return found
 
 
 def _unknown(name: str) -> str:
     meant = get_close_matches(name, RULES, n=1)
-    return f"there is no alert {name}; " + (f"{meant[0]} was meant, perhaps" if meant else f"there are {', '.join(RULES)}")
+    return f"there is no alert {name}; " + (f"did you mean {meant[0]}?" if meant else f"the alerts are {', '.join(RULES)}")
 
 
 def _explain(detail: ErrorDetails) -> str:
@@ -68,4 +68,4 @@ def _explain(detail: ErrorDetails) -> str:
 
 
 AlertsSetting = Annotated[dict[str, Limit], NoDecode, BeforeValidator(_read)]
-"""The limits of all alerts by name."""
+"""The limits of all alerts, by name."""

@@ -1,4 +1,4 @@
-"""Looking at the latest part of what is only ever counted up. Pure."""
+"""The growth of counters within a sliding window. Pure."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -6,14 +6,14 @@ from itertools import accumulate
 
 
 class Sliding:
-    """By how much counts have grown within the last `window_s` seconds, to the precision of how often it is asked."""
+    """The growth of counters within the last `window_s` seconds, as precise as the interval between calls."""
 
     def __init__(self, window_s: float) -> None:
         self._window_s = window_s
         self._seen: deque[tuple[float, Sequence[float]]] = deque()
 
     def grown(self, counts: Sequence[float], now: float) -> list[float]:
-        """Take note of `counts` at monotonic time `now`; gives the growth of each since the window began."""
+        """Add `counts` at monotonic time `now`, and return the growth of each within the window."""
         self._seen.append((now, tuple(counts)))
         while len(self._seen) > 1 and self._seen[1][0] <= now - self._window_s:
             self._seen.popleft()
@@ -21,7 +21,7 @@ class Sliding:
 
 
 class SlidingEach:
-    """The same for each of several subjects. One that comes up later than the first look began with nothing."""
+    """The same for several subjects. A subject that appears after the first call started at zero."""
 
     def __init__(self, window_s: float) -> None:
         self._window_s = window_s
@@ -29,7 +29,7 @@ class SlidingEach:
         self._looked_at: float | None = None
 
     def grown(self, counts: Mapping[str, Sequence[float]], now: float) -> dict[str, list[float]]:
-        """Take note of the `counts` of each subject at monotonic time `now`; gives their growth since the window began."""
+        """Add the `counts` of each subject at monotonic time `now`, and return their growth within the window."""
         for subject in counts.keys() - self._windows.keys():
             window = self._windows[subject] = Sliding(self._window_s)
             if self._looked_at is not None:
@@ -39,11 +39,11 @@ class SlidingEach:
 
 
 def quantile(bounds: Sequence[float], counts: Sequence[float], share: float, spared: int = 0) -> float:
-    """Give the value that `share` of those in a histogram do not exceed, taking them to lie evenly in their bucket.
+    """Return the quantile `share`, from 0 to 1, of a histogram, by linear interpolation within the bucket.
 
-    `counts` has one for each of `bounds`, not cumulative, and one for what is above: that counts as the last bound. It is 0 if
-    there are none. This is how histogram_quantile() in Prometheus comes to its answers. At least `spared` may exceed it,
-    however few there are.
+    `counts` has one number for each of `bounds`, not cumulative, and one for larger values, which count as the last bound. The
+    result is 0 for an empty histogram. The algorithm is that of histogram_quantile() in Prometheus, except that the `spared`
+    largest values may always exceed the result, however few values there are.
     """
     total = sum(counts)
     rank = min(share * total, total - spared)
@@ -58,5 +58,5 @@ def quantile(bounds: Sequence[float], counts: Sequence[float], share: float, spa
 
 
 def proportion(part: float, whole: float, least: float = 1) -> float:
-    """Give the share that `part` is of `whole`; 0 if the whole is less than `least`, too little to tell."""
+    """Return `part` as a share of `whole`, or 0 if `whole` is below `least`, which is too few to judge."""
     return part / whole if whole >= least else 0.0

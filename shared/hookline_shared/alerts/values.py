@@ -1,4 +1,4 @@
-"""The values that alerts are about, and how they are told to people. Pure."""
+"""The units of alert values, and their format for people. Pure."""
 
 from enum import StrEnum
 from math import isfinite
@@ -6,12 +6,12 @@ from typing import Final
 
 _DAY_S, _HOUR_S, _MINUTE_S = 86_400, 3600, 60
 _SEVERAL: Final = 2
-"""From so many of a unit on it is used: "90 s" tells more than "2 min"."""
+"""A unit is used from this number of it on: "90 s" is more precise than "2 min"."""
 _TENTH: Final = 0.1
 
 
 class Unit(StrEnum):
-    """What a threshold is given in."""
+    """The unit of a threshold."""
 
     SECONDS = "seconds"
     SHARE = "share, from 0 to 1"
@@ -20,7 +20,7 @@ class Unit(StrEnum):
 
 
 def told(value: float, unit: Unit) -> str:
-    """Give `value` in words."""
+    """Return `value` with its unit."""
     if not isfinite(value):
         return "never"
     match unit:

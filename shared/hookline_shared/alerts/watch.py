@@ -1,6 +1,6 @@
-"""Looks at what a service does, once a second, and tells when it is not as it should be, and when it is again.
+"""Evaluates the alerts of a service, once a second, and reports the ones that start firing and the ones that are resolved.
 
-It is told in the log, in a metric, in `/readyz?verbose`, and to the ALERT_URL. Nothing of the service's own work waits for it.
+Reports go to the log, to a metric, to `/readyz?verbose` and to ALERT_URL. The service's own work never waits for them.
 """
 
 from collections.abc import Mapping
@@ -23,9 +23,10 @@ _TASK: Final = "alerts"
 
 
 class AlertWatch:
-    """Watches what `measures` give, by the name of the alert, every `interval_s` seconds.
+    """Evaluates `measures`, by the name of the alert, every `interval_s` seconds.
 
-    `limits` say when each is raised; those that are not enabled are not watched. `posts` go out, if there are any.
+    `limits` say when each fires; those that are not enabled are not evaluated. `posts` sends them to ALERT_URL, None if that is
+    not set. `runbook_url` is the address of the runbook, None if it is only in the repository.
     """
 
     def __init__(
@@ -36,10 +37,11 @@ class AlertWatch:
         interval_s: float,
         clock: Clock,
         logger: Logger,
+        runbook_url: str | None = None,
     ) -> None:
         self._limits = limits
         self._measures = {name: measure for name, measure in measures.items() if limits[name].enabled}
-        self._alerts = Alerts(limits)
+        self._alerts = Alerts(limits, runbook_url)
         self._posts = posts
         self._interval_s = interval_s
         self._clock = clock
@@ -49,28 +51,28 @@ class AlertWatch:
         self._job: Job[None] | None = None
 
     async def start(self, supervisor: Supervisor, admin_port: int) -> None:
-        """Begin to watch; `admin_port` tells people which process of a machine it is."""
+        """Start evaluating. `admin_port` identifies this process among those of the machine."""
         if self._posts is not None:
             await self._posts.start(supervisor, admin_port)
         self._job = await supervisor.spawn(_TASK, self._run())
 
     async def stop(self) -> None:
-        """Watch no more."""
+        """Stop evaluating, and send what is left to ALERT_URL."""
         if self._job is not None:
             await self._job.close()
         if self._posts is not None:
             await self._posts.stop()
 
     def warnings(self) -> list[str]:
-        """Give the alerts that are raised, a line each."""
+        """Return the alerts that are firing, one line each."""
         return [line(change) for change in self._alerts.raised()]
 
     def look(self) -> None:
-        """Look once."""
+        """Evaluate all alerts once."""
         for name, measure in self._measures.items():
             try:
                 self._look_at(name, measure)
-            except Exception as error:  # noqa: BLE001 - the others are watched on
+            except Exception as error:  # noqa: BLE001 - the others are still evaluated
                 self._note_mistake(name, error)
                 self._alerts.interrupt(name)
             else:
@@ -81,7 +83,7 @@ class AlertWatch:
         while True:
             try:
                 self.look()
-            except Exception as error:  # noqa: BLE001 - watching must not stop what is watched
+            except Exception as error:  # noqa: BLE001 - a mistake in the alerts must not stop the service
                 self._note_mistake(_TASK, error)
             await self._clock.sleep(self._interval_s)
 
@@ -95,20 +97,20 @@ class AlertWatch:
             self._tell(change)
 
     def _note_mistake(self, name: str, error: Exception) -> None:
-        """Log a mistake of ours, once until it is over."""
+        """Log a mistake of ours, once until it is gone."""
         if name not in self._broken:
             self._broken.add(name)
-            self._logger.error("an alert cannot be watched", alert=name, exc_info=error)
+            self._logger.error("an alert cannot be evaluated", alert=name, exc_info=error)
 
     def _tell(self, change: Change) -> None:
         told = facts(change)
         if change.raised:
             log = self._logger.error if change.limit.level is Level.CRITICAL else self._logger.warning
-            log("alert raised", **told)
+            log("alert firing", **told)
         else:
             log = self._logger.info
             log(
-                "alert cleared",
+                "alert resolved",
                 **{name: told[name] for name in ("alert", "subject", "severity", "value", "threshold", "since")},
             )
         if self._posts is not None:

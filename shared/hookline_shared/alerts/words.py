@@ -1,4 +1,4 @@
-"""What an alert says to people, to programs, and to a channel that many of them come to. Pure."""
+"""The wording of an alert: for people, for programs, and for a channel in Slack's form. Pure."""
 
 from collections.abc import Sequence
 from html import escape
@@ -6,6 +6,7 @@ from math import isfinite
 from typing import Any, Final
 
 from hookline_shared.alerts.hysteresis import Change
+from hookline_shared.alerts.rules import RUNBOOK
 from hookline_shared.alerts.values import Unit, told
 from hookline_shared.clock import utc
 
@@ -14,12 +15,12 @@ _PRECISION: Final = "seconds"
 
 
 def title(change: Change) -> str:
-    """Give its name, and what it is about."""
+    """Return the alert's name and its subject."""
     return f"{change.rule.name} {change.subject}".rstrip()
 
 
 def happened(change: Change) -> str:
-    """Say what happened, in one sentence."""
+    """Return what happened as one sentence, with the value and the threshold in their unit."""
     limit, unit = change.limit, change.rule.unit
     return change.rule.happened.format(
         value=told(change.value, unit),
@@ -30,21 +31,22 @@ def happened(change: Change) -> str:
 
 
 def line(change: Change) -> str:
-    """Give everything about a raised alert in one line, as `/readyz?verbose` shows it and `hookline status` reads it."""
+    """Return a firing alert as one line: `/readyz?verbose` shows it, and `hookline status` parses it."""
     return f"{title(change)} ({change.limit.level}) since {utc(change.since_ms, _PRECISION)}: {explained(change)}"
 
 
 def explained(change: Change) -> str:
-    """Say what happened, what it means, what to do, and where more is written about it."""
-    return f"{happened(change)}. {change.rule.meaning} {change.rule.remedy} See {change.rule.runbook}"
+    """Return what happened, what it means, what to do, and where the runbook says more, as one line."""
+    runbook = change.runbook_url or _place_in_repository(change)
+    return f"{happened(change)} Impact: {change.rule.meaning} Fix: {change.rule.remedy} Runbook: {runbook}"
 
 
 def facts(change: Change) -> dict[str, Any]:
-    """Give it for programs; a value that is without bound is None. Times are in UTC."""
+    """Return the alert as fields for programs. An infinite value is None; times are in UTC."""
     return {
         "alert": change.rule.name,
         "subject": change.subject or None,
-        "state": "raised" if change.raised else "cleared",
+        "state": "firing" if change.raised else "resolved",
         "severity": change.limit.level.value,
         "value": round(change.value, 4) if isfinite(change.value) else None,
         "threshold": change.limit.threshold,
@@ -53,23 +55,45 @@ def facts(change: Change) -> dict[str, Any]:
         "happened": happened(change) if change.raised else None,
         "meaning": change.rule.meaning,
         "remedy": change.rule.remedy,
-        "runbook": change.rule.runbook,
+        "runbook": change.runbook_url or change.rule.runbook(),
     }
 
 
 def message(changes: Sequence[Change], place: str, left_out: int) -> dict[str, Any]:
-    """Give the body of a POST about `changes` of the service at `place`: Slack and what is like it show `text`.
+    """Return the body of a POST about `changes` of the service at `place`, whose `text` is what Slack and its like display.
 
-    `left_out` are others that there was no room for.
+    `left_out` is the number of alerts that were dropped because too many waited.
     """
-    lines = [_text(change, place) for change in changes]
+    parts = [_text(change, place) for change in changes]
     if left_out:
-        lines.append(f"{place}: {left_out} more were left out.")
-    return {"text": escape("\n".join(lines), quote=False), "service": place, "alerts": [facts(change) for change in changes]}
+        parts.append(_escaped(f"{place}: older alerts that were left out: {left_out}."))
+    return {"text": "\n".join(parts), "service": place, "alerts": [facts(change) for change in changes]}
 
 
 def _text(change: Change, place: str) -> str:
-    if change.raised:
-        return f"[{change.limit.level}] {place}: {title(change)}: {explained(change)}"
-    lasted = told((change.at_ms - change.since_ms) / 1000, Unit.SECONDS)
-    return f"[cleared] {place}: {title(change)}, after {lasted}."
+    heading = f"{place}: {title(change)}"
+    if not change.raised:
+        lasted = told((change.at_ms - change.since_ms) / 1000, Unit.SECONDS)
+        return _escaped(f"[resolved] {heading}, after {lasted}.")
+    lines = (
+        f"[firing, {change.limit.level}] {heading}",
+        happened(change),
+        f"Impact: {change.rule.meaning}",
+        f"Fix: {change.rule.remedy}",
+    )
+    text = _escaped("\n".join(lines))
+    return f"{text}\nRunbook: {_link(change)}"
+
+
+def _link(change: Change) -> str:
+    """Return the runbook's section, as a link if there is one: Slack, Mattermost and Discord all read <URL> as a link."""
+    return f"<{_escaped(change.runbook_url)}>" if change.runbook_url else _place_in_repository(change)
+
+
+def _place_in_repository(change: Change) -> str:
+    return f"{RUNBOOK}, section {change.rule.section}"
+
+
+def _escaped(text: str) -> str:
+    """Return `text` with the three characters escaped that Slack takes for markup."""
+    return escape(text, quote=False)
