@@ -9,7 +9,7 @@ from hookline_shared.metrics import Tally
 from hookline_shared.timings import Timings
 
 REQUESTS = Tally("hookline_ingress_requests_total", "Requests, by route, status code and outcome", "route", "code", "outcome")
-_REQUESTS = Timings("hookline_ingress_request_seconds", "Time from a request's first byte to its answer")
+_REQUESTS = Timings("hookline_ingress_request_seconds", "Time from a request's first byte to its response")
 REQUEST_SECONDS: Final = _REQUESTS.of()
 _STAGES = Timings("hookline_ingress_stage_seconds", "Time of each stage of an accepted request", "stage")
 STAGE_SECONDS: Final = {stage: _STAGES.of(stage) for stage in ("read", "verify", "translate", "write", "reply")}
@@ -20,12 +20,12 @@ BATCH_EVENTS = Histogram(
     "hookline_ingress_batch_events", "Events written to Redis in one call", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 )
 SIGNERS = Tally("hookline_ingress_signed_total", "Verified requests, by the secret that verified them", "signer")
-CONNECTIONS = Gauge("hookline_ingress_connections", "Open connections, now")
-SPOOL_EVENTS = Gauge("hookline_spool_events", "Events in the spool, now")
-SPOOL_BYTES = Gauge("hookline_spool_bytes", "Bytes of the events in the spool, now")
-SPOOL_FILL = Gauge("hookline_spool_fill_ratio", "Share of the spool's room that is in use, from 0 to 1")
-LIMITS_SHARED = Gauge("hookline_limits_shared", "1 while rate limits are counted together with other processes, else 0")
-DRAINED = Counter("hookline_spool_drained_total", "Events moved from the spool to Redis, by what they were there", ["outcome"])
+CONNECTIONS = Gauge("hookline_ingress_connections", "Open connections")
+SPOOL_EVENTS = Gauge("hookline_spool_events", "Events in the spool")
+SPOOL_BYTES = Gauge("hookline_spool_bytes", "Size of the events in the spool")
+SPOOL_FILL = Gauge("hookline_spool_fill_ratio", "Share of INGRESS_SPOOL_MAX_MB in use, from 0 to 1")
+LIMITS_SHARED = Gauge("hookline_limits_shared", "1 while rate limits are shared with the other ingress processes, else 0")
+DRAINED = Counter("hookline_spool_drained_total", "Events moved from the spool to Redis, by outcome", ["outcome"])
 
 count_drained = cache(DRAINED.labels)
 """Gives the counter of an outcome: new or duplicate."""

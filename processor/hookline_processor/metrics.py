@@ -8,26 +8,26 @@ from hookline_shared.timings import Timings
 _HANDLER_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _WAIT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300, 1800, 3600, 21600)
 
-HANDLER_SECONDS = Timings("hookline_handler_seconds", "Time one attempt of a handler took", "kind", _HANDLER_BUCKETS)
+HANDLER_SECONDS = Timings("hookline_handler_seconds", "Duration of one attempt of a handler", "kind", _HANDLER_BUCKETS)
 WAIT_SECONDS = Timings(
-    "hookline_wait_seconds", "Time from receiving an event to starting its first attempt", "topic", _WAIT_BUCKETS
+    "hookline_wait_seconds", "Time from accepting an event to the start of its first attempt", "topic", _WAIT_BUCKETS
 )
 FAILED_ATTEMPTS = Tally(
-    "hookline_handler_failures_total", "Attempts whose handler raised or ran out of time, Reject and RetryLater aside", "kind"
+    "hookline_handler_failures_total", "Attempts that failed with an error or a time-out (not Reject or RetryLater)", "kind"
 )
 OVERDUE = Counter(
     "hookline_handler_overdue_total",
-    "Attempts whose handler ran on after its time-out: a plain function, or one that ignores its cancellation",
+    "Attempts whose handler kept running after its time-out: a plain function, or one that ignores its cancellation",
     ["kind"],
 )
-BLOCKED_LOOP = Counter("hookline_handler_blocked_loop_total", "Times a handler kept the event loop from turning", ["handler"])
-GROUPS_RECREATED = Counter("hookline_groups_recreated_total", "Times a partition's consumer groups were gone from Redis")
-BODIES_GONE = Counter("hookline_bodies_gone_total", "Pending events whose body was gone from Redis", ["topic"])
-FENCED = Counter("hookline_fenced_total", "Settlements refused since another processor had taken the partition")
+BLOCKED_LOOP = Counter("hookline_handler_blocked_loop_total", "Times a handler blocked the event loop", ["handler"])
+GROUPS_RECREATED = Counter("hookline_groups_recreated_total", "Times a partition's consumer groups were missing in Redis")
+BODIES_GONE = Counter("hookline_bodies_gone_total", "Pending events whose body was missing in Redis", ["topic"])
+FENCED = Counter("hookline_fenced_total", "Settlements refused because another processor had taken the partition")
 PARTITIONS = Gauge("hookline_partitions", "Partitions that the processors share")
 PARTITIONS_OWNED = Gauge("hookline_partitions_owned", "Partitions this processor owns")
-BACKLOG_EVENTS = Gauge("hookline_backlog_events", "Events not yet settled", ["topic"])
-OLDEST_EVENT_SECONDS = Gauge("hookline_oldest_event_seconds", "Age of the oldest event not yet settled", ["topic"])
-RETRYING_EVENTS = Gauge("hookline_retrying_events", "Events waiting for the time of a retry", ["topic"])
-PENDING_EVENTS = Gauge("hookline_pending_events", "Events that a processor has taken and not yet settled", ["topic"])
-DEAD_EVENTS = Gauge("hookline_dead_events", "Dead letters, now", ["topic"])
+BACKLOG_EVENTS = Gauge("hookline_backlog_events", "Unsettled events", ["topic"])
+OLDEST_EVENT_SECONDS = Gauge("hookline_oldest_event_seconds", "Age of the oldest unsettled event", ["topic"])
+RETRYING_EVENTS = Gauge("hookline_retrying_events", "Events with a retry scheduled", ["topic"])
+PENDING_EVENTS = Gauge("hookline_pending_events", "Unsettled events that a processor has read", ["topic"])
+DEAD_EVENTS = Gauge("hookline_dead_events", "Dead letters", ["topic"])

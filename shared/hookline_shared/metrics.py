@@ -50,31 +50,31 @@ class Tally(Collector):
         return [family]
 
 
-REDIS_OPERATION_SECONDS = Timings("hookline_redis_operation_seconds", "Time a Redis operation took", "operation")
+REDIS_OPERATION_SECONDS = Timings("hookline_redis_operation_seconds", "Duration of a Redis operation", "operation")
 REDIS_UP = Gauge("hookline_redis_up", "1 while Redis answers, else 0")
 REDIS_POOL_CONNECTIONS = Gauge(
-    "hookline_redis_pool_connections", "Connections to Redis, and calls waiting for one, now", ["pool", "state"]
+    "hookline_redis_pool_connections", "Connections to Redis, and calls that wait for one", ["pool", "state"]
 )
 REDIS_CONNECTIONS = Counter(
     "hookline_redis_connections_total",
-    "Connections to Redis that were created, recycled for their age, or failed",
+    "Connections to Redis that were created, recycled because of their age, or failed",
     ["pool", "event"],
 )
 REDIS_DATA_AT_RISK = Gauge(
-    "hookline_redis_data_at_risk", "1 where Redis is set up in a way that can lose events, by reason", ["reason"]
+    "hookline_redis_data_at_risk", "1 if the configuration of Redis can lose events, by reason", ["reason"]
 )
-REDIS_REPLICAS = Gauge("hookline_redis_replicas", "Replicas in step; of several masters, of the one that has fewest")
+REDIS_REPLICAS = Gauge("hookline_redis_replicas", "Replicas in sync; with several masters, of the one with the fewest")
 REDIS_REPLICA_LAG_BYTES = Gauge(
-    "hookline_redis_replica_lag_bytes", "How far the best replica is behind; of several masters, at worst"
+    "hookline_redis_replica_lag_bytes", "Lag of the best replica; with several masters, the largest"
 )
 BREAKER_STATE = Gauge("hookline_breaker_state", "0 closed, 1 half-open, 2 open", ["name"])
-BREAKER_TRANSITIONS = Counter("hookline_breaker_transitions_total", "Changes of a breaker, by the new state", ["name", "to"])
+BREAKER_TRANSITIONS = Counter("hookline_breaker_transitions_total", "Changes of a breaker, by its new state", ["name", "to"])
 TASKS = Gauge("hookline_tasks", "Tasks in the event loop")
-LOOP_LAG_SECONDS = Gauge("hookline_loop_lag_seconds", "By how much the event loop was late, at worst within the last 15 s")
+LOOP_LAG_SECONDS = Gauge("hookline_loop_lag_seconds", "Longest delay of the event loop in the last 15 s")
 EVENTS = Tally("hookline_events_total", "Events, by topic, kind and outcome", "topic", "kind", "outcome")
-ALERT = Gauge("hookline_alert", "1 while an alert is raised, else 0", ["name", "level", "subject"])
+ALERT = Gauge("hookline_alert", "1 while an alert is firing, else 0", ["name", "level", "subject"])
 ALERT_POSTS = Counter(
     "hookline_alert_posts_total",
-    "Alerts on their way to ALERT_URL, by what became of them: sent, failed or left_out",
+    "Alerts posted to ALERT_URL, by outcome: sent, failed or left_out",
     ["outcome"],
 )

@@ -6,7 +6,6 @@ name, its description is what people read in documentation and errors.
 """
 
 import os
-import re
 import tomllib
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -24,7 +23,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from hookline_shared.alerts.settings import AlertsSetting
+from hookline_shared.alerts.settings import AlertsSetting, RunbookUrl
 from hookline_shared.broker.options import RedisOptions
 from hookline_shared.broker.url import parse_redis_url
 from hookline_shared.errors import SettingsError
@@ -34,8 +33,6 @@ from hookline_shared.topics import TopicsSetting
 CONFIG_VARIABLE = "HOOKLINE_CONFIG"
 _TRACING_NEEDS = ("opentelemetry", "opentelemetry.sdk", "opentelemetry.exporter", "opentelemetry.exporter.otlp.proto.http")
 """Each is looked for once the one that it lies in is known to be there."""
-
-_LINKABLE = re.compile(r"[^#\s<>|]+")
 
 
 def _split(value: object) -> object:
@@ -52,12 +49,6 @@ def _alert_url(url: str) -> str:
     parts = split_url(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("it is not of the form https://host/path")
-    return url
-
-
-def _runbook_url(url: str) -> str:
-    if not _LINKABLE.fullmatch(_alert_url(url)) or urlsplit(url).username is not None:
-        raise ValueError("it must be a plain address, without a # part, white space, user name or password: alerts quote it")
     return url
 
 
@@ -178,12 +169,11 @@ class SharedSettings(BaseSettings):
         "none: nowhere",
         repr=False,
     )
-    runbook_url: Annotated[str, AfterValidator(_runbook_url)] | None = Field(
+    runbook_url: RunbookUrl | None = Field(
         None,
         validation_alias="RUNBOOK_URL",
-        description="Where docs/runbook.md can be read, for the links in alerts, for example "
-        "https://wiki.example.com/hookline/runbook: the name of a section follows it, as in #reply-slow; none: alerts name the "
-        "file and the section",
+        description="Address of your copy of docs/runbook.md, for example https://wiki.example.com/hookline/runbook; alerts "
+        "link to its sections (#reply-slow); none: alerts name the file and the section",
     )
     alert_interval_s: float = Field(
         1,

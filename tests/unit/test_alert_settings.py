@@ -138,7 +138,9 @@ def test_wrong_alert_url(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "planted" not in problem
 
 
-@pytest.mark.parametrize("url", ["https://wiki.example.com/hookline/runbook", "http://wiki:8090/x?page=7&b=c"])
+@pytest.mark.parametrize(
+    "url", ["https://wiki.example.com/hookline/runbook", "http://wiki:8090/x?page=7&b=c", "http://[::1]/runbook"]
+)
 def test_runbook_url(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Any address to which the name of a section can be added; by default there is none."""
     assert ProcessorSettings.load().runbook_url is None
@@ -151,6 +153,8 @@ def test_runbook_url(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         "docs/runbook.md",
         "ftp://wiki/runbook",
+        "https:///runbook",
+        "https://wiki:x/runbook",
         "https://wiki/runbook#top",
         "https://wiki/run book",
         "https://wiki/run>book",

@@ -6,17 +6,17 @@ _SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 LEDGER_EVENTS = Counter(
     "hookline_ledger_events_total",
-    "Settled events, by what became of them on their way to the database: written, stripped of what it refused, or set_aside",
+    "Settled events, by outcome in the database: written, stripped of what it refused, or set_aside",
     ["outcome"],
 )
 LEDGER_WAITING = Gauge(
-    "hookline_ledger_waiting_events", "Settled events of this processor's partitions not yet in the database"
+    "hookline_ledger_waiting_events", "Settled events of this processor's partitions that are not yet in the database"
 )
-LEDGER_BATCH_SECONDS = Histogram("hookline_ledger_batch_seconds", "Time a batch took in the database", buckets=_SECONDS)
-LEDGER_REMOVED = Counter("hookline_ledger_removed_total", "Rows that were older than the retention", ["table"])
+LEDGER_BATCH_SECONDS = Histogram("hookline_ledger_batch_seconds", "Duration of a batch in the database", buckets=_SECONDS)
+LEDGER_REMOVED = Counter("hookline_ledger_removed_total", "Rows removed because they were older than the retention", ["table"])
 DATABASE_POOL_CONNECTIONS = Gauge(
     "hookline_database_pool_connections",
-    "Connections to the database: the pool's size, those in use, idle, and beyond the size, and calls waiting for one",
+    "Connections to the database: the pool's size, those in use, idle, and beyond the size; and calls that wait for one",
     ["state"],
 )
 DATABASE_CONNECTIONS = Counter(

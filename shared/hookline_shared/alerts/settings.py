@@ -1,14 +1,18 @@
-"""`[alerts.<name>]` of the TOML file: thresholds that replace the defaults, for both services."""
+"""`[alerts.<name>]` of the TOML file: thresholds that replace the defaults, for both services. And the runbook's address."""
 
+import re
 from difflib import get_close_matches
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import NoDecode
 
 from hookline_shared.alerts.limits import Limit
 from hookline_shared.alerts.rules import RULES, Rule
+
+_ADDRESS: Final = re.compile(r"https?://(?:[^\s/?#<>|@:\[\]]+|\[[0-9a-fA-F:.]+\])(?::\d+)?(?:[/?][^\s#<>|]*)?")
+"""An http URL to which a # part can be added, with nothing that is markup in Slack, and without a user name or password."""
 
 
 def _read(value: Any) -> dict[str, Limit]:
@@ -69,3 +73,14 @@ def _explain(detail: ErrorDetails) -> str:
 
 AlertsSetting = Annotated[dict[str, Limit], NoDecode, BeforeValidator(_read)]
 """The limits of all alerts, by name."""
+
+
+def _runbook_url(url: str) -> str:
+    """Return `url` unchanged. Errors do not quote it, since it may contain a password."""
+    if not _ADDRESS.fullmatch(url):
+        raise ValueError("it must be of the form https://host/path, without a # part, white space, user name or password")
+    return url
+
+
+RunbookUrl = Annotated[str, AfterValidator(_runbook_url)]
+"""The address of the runbook, to which alerts add the name of a section."""
