@@ -10,7 +10,7 @@ _WAIT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.5, 1, 5,
 
 HANDLER_SECONDS = Timings("hookline_handler_seconds", "Duration of one attempt of a handler", "kind", _HANDLER_BUCKETS)
 WAIT_SECONDS = Timings(
-    "hookline_wait_seconds", "Time from accepting an event to the start of its first attempt", "topic", _WAIT_BUCKETS
+    "hookline_wait_seconds", "Time from receiving an event to the start of its first attempt", "topic", _WAIT_BUCKETS
 )
 FAILED_ATTEMPTS = Tally(
     "hookline_handler_failures_total", "Attempts that failed with an error or a time-out (not Reject or RetryLater)", "kind"
