@@ -58,7 +58,7 @@ def metrics_tables() -> str:
     """Give the tables of docs/metrics.md."""
     lines: list[str] = []
     for title, part in PARTS.items():
-        lines += [f"## {title}", "", "| Metric | Type | Labels | Meaning | What to do when it moves |", "|---|---|---|---|---|"]
+        lines += [f"## {title}", "", "| metric | type | labels | meaning | what to do |", "|---|---|---|---|---|"]
         for row in metric_rows(part):
             labels = ", ".join(f"`{label}`" for label in row.labels)
             lines.append(f"| `{row.name}` | {row.type} | {labels} | {row.meaning} | {ADVICE[row.name]} |")
@@ -73,7 +73,7 @@ def alerts_tables() -> str:
         lines += [
             f"## {title}",
             "",
-            "| Alert | Level | Value | threshold | clear | for_s | window_s |",
+            "| alert | level | value | threshold | clear | for_s | window_s |",
             "|---|---|---|---|---|---|---|",
         ]
         for rule in RULES.values():

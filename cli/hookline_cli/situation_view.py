@@ -88,7 +88,7 @@ def _rates_note(found: Situation) -> Iterator[RenderableType]:
 
 
 def _processors(found: Situation) -> Table:
-    table = _table("processor", "owns partitions", "lease runs", "last heard of")
+    table = _table("processor", "owns partitions", "expires in", "last heartbeat")
     for owner in owners(found.redis):
         table.add_row(escape(owner.name), ranges(owner.partitions) or "[dim]none[/]", _lease(owner), _heard(owner))
     free = [number for number, lease in enumerate(found.redis.leases) if not lease.left_ms]
@@ -159,7 +159,7 @@ def _lease(owner: Owner) -> str:
 
 def _heard(owner: Owner) -> str:
     if owner.silent_ms is None:
-        return "[yellow]not lately[/]"
+        return "[yellow]none lately[/]"
     return f"{owner.silent_ms / 1000:.1f} s ago"
 
 

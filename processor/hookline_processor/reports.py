@@ -13,15 +13,15 @@ from hookline_shared.traceparent import trace_fields
 
 _REPLAY: Final = "then `hookline dead replay`"
 _REMEDIES: Final = {
-    Reason.REJECTED: f"the handler refused it; if it should not have, mend the handler, {_REPLAY}",
-    Reason.EXHAUSTED: f"mend the handler or what it talks to, {_REPLAY}",
+    Reason.REJECTED: f"the handler refused it; if it should not have, fix the handler, {_REPLAY}",
+    Reason.EXHAUSTED: f"fix the handler or what it calls, {_REPLAY}",
     Reason.TIMED_OUT: f"make the handler faster, or give it a longer time-out, {_REPLAY}",
     Reason.UNHANDLED: f"register a handler or ignore the kind, {_REPLAY}",
 }
-_POISON: Final = f"the process died each time; see how in the log of what runs it, mend the handler, {_REPLAY}"
+_POISON: Final = f"the process died each time; see how in the log of what runs it, fix the handler, {_REPLAY}"
 _UNDECODABLE: Final = "it is a dead letter as it is; another version of ingress may have written it, or somebody by hand"
 _GONE: Final = "somebody deleted it from Redis, or a failover lost it, and nothing can be done for it"
-_WAIT: Final = "none, if the next attempt succeeds; else mend the handler or what it talks to before the attempts are used up"
+_WAIT: Final = "none, if the next attempt succeeds; else fix the handler or what it calls before the attempts are used up"
 _CANNOT_STOP: Final = "a plain function cannot be stopped, its conversation waits; use time-outs inside it, or async def"
 _LET_CANCEL: Final = "it ignores its cancellation, its conversation waits; let asyncio.CancelledError through"
 

@@ -30,6 +30,7 @@ from tests.support.waiting import until_answer
 from tests.support.webhooks import Twilio
 
 MIB = 1 << 20
+RUNBOOK = "https://wiki.example.com/hookline/runbook"
 ROOM, TAKEN = 200 * MIB, 400 * MIB
 """Bytes: less than so much more may be used on the disk until it is low, and so much is."""
 
@@ -137,6 +138,7 @@ async def pair(
         "HOOKLINE_CONFIG": str(tmp_path / "hookline.toml"),
         "ALERT_INTERVAL_S": "0.1",
         "ALERT_URL": channel.url,
+        "RUNBOOK_URL": RUNBOOK,
         "DATABASE_URL": url,
         "DATABASE_CONNECT_TIMEOUT_S": "0.2",
         "INGRESS_BACKLOG_LIMIT": "1000",
@@ -214,7 +216,8 @@ async def test_every_alert_fires_and_is_resolved(pair: Pair, proxy: FaultProxy, 
         await until_answer(partial(raised, service), lambda left: not left, "nothing fires any more")
         assert PLANTED not in service.errors
     assert {body["service"].partition(" ")[0] for body in channel.bodies} == {"ingress", "processor"}  # the first goes at once
-    assert all(alert["alert"] in RULES for alert in channel.alerts)
+    assert all(alert["runbook"] == RULES[alert["alert"]].runbook(RUNBOOK) for alert in channel.alerts)
+    assert all(f"Runbook: <{RUNBOOK}#" in body["text"] for body in channel.bodies if "[firing" in body["text"])
 
 
 async def raised(service: ServiceProcess) -> list[str]:
@@ -246,6 +249,7 @@ async def assert_shown(pair: Pair) -> None:
     disk = next(alert for alert in report.alerts if alert.name == "disk_low")
     assert (disk.subject, disk.level) == ("ledger", "critical")
     assert "Free up space on that disk" in disk.text
+    assert disk.text.endswith(f"Runbook: {RUNBOOK}#disk-low")
     assert "[!]alert warning: disk_low ledger (critical) since " in await pair.processor.probe("readyz?verbose", 200)
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from math import inf
+from pathlib import Path
 
 import pytest
 
@@ -183,3 +184,11 @@ def test_message_for_a_channel() -> None:
         ("breaker_open", "<crm & co>", "resolved", None),
     ]
     assert facts(raised)["runbook"] == "docs/runbook.md#breaker-open"
+
+
+def test_message_of_the_documentation() -> None:
+    """What docs/alerts.md shows is what a channel gets."""
+    page = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text()
+    firing = change("spool_filling", 0.62)._replace(runbook_url=RULES["spool_filling"].runbook(RUNBOOK))
+    text = message([firing, firing._replace(raised=False, value=0.1)], "ingress web-1:9080", 0)["text"]
+    assert page.partition("```\n")[2].partition("```")[0] == f"{text}\n".replace("<", "").replace(">", "")

@@ -131,7 +131,7 @@ def test_findings_for_programs() -> None:
     (redis,) = [finding for finding in found["findings"] if finding["level"] == "problem"]
     assert redis["check"] == "redis"
     assert "Is it running" in redis["found"]
-    assert redis["remedy"].startswith("Mend that, or REDIS_URL, which is redis://:****@127.0.0.1:")
+    assert redis["remedy"].startswith("Fix that, or REDIS_URL, which is redis://:****@127.0.0.1:")
     for secret in ("planted-password", TOKEN):
         assert secret not in result.output
 
@@ -142,7 +142,7 @@ def test_findings_for_people(width: str, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("COLUMNS", width)
     lines = CliRunner().invoke(app, ["doctor"]).stdout.splitlines()
     assert max(map(len, lines)) <= int(width)
-    assert any(line.lstrip().startswith("→ Mend that, or REDIS_URL") for line in lines)
+    assert any(line.lstrip().startswith("→ Fix that, or REDIS_URL") for line in lines)
     assert lines[-1].startswith("1 problem and ")
 
 

@@ -46,7 +46,7 @@ async def check_redis(subject: Subject, clock: Clock = _CLOCK_OF_OURS) -> list[F
         return [finding for one in found for finding in _server(one)] + [*layout]
     except HooklineError as error:
         reason = " ".join([str(error), *redis.monitor.warnings()])
-        return [problem(_CHECK, reason, _USELESS, f"Mend that, or REDIS_URL, which is {mask_url(settings.redis_url)}.")]
+        return [problem(_CHECK, reason, _USELESS, f"Fix that, or REDIS_URL, which is {mask_url(settings.redis_url)}.")]
     finally:
         await redis.close()
 
@@ -58,14 +58,14 @@ def _default_durability() -> str:
 def _server(one: Checkup) -> Iterator[Finding]:
     name = f"{describe(one.facts)}, {one.facts.mode}"
     if one.obstacle:
-        yield problem(_CHECK, one.obstacle, _USELESS, "Mend that, or REDIS_URL.")
+        yield problem(_CHECK, one.obstacle, _USELESS, "Fix that, or REDIS_URL.")
         return
     yield fine(_CHECK, f"{name}, answers in {one.answer_ms:.1f} ms")
     if one.refusal:
-        yield problem(_CHECK, one.refusal, _USELESS, "Mend that; both services go on by themselves then.")
+        yield problem(_CHECK, one.refusal, _USELESS, "Fix that; both services go on by themselves then.")
     if one.shortfall:
         yield problem(
-            _CHECK, one.shortfall, "Webhooks go to the spool, if there is one, until it is full.", "Mend that, or ask for less."
+            _CHECK, one.shortfall, "Webhooks go to the spool, if there is one, until it is full.", "Fix that, or ask for less."
         )
     yield from _keeping(one)
     yield from _memory(one)
