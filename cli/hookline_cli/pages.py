@@ -1,6 +1,6 @@
-"""The pages of the documentation that are made from the code. `make pages` writes them again.
+"""Generates the parts of the documentation that come from the code. Run it with `make pages`.
 
-What is written by hand stands first in each; the made part goes from the head of its first table to the end.
+Each page starts with text that is written by hand. The generated part reaches from its first heading to the end of the file.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -28,11 +28,11 @@ PARTS: Final[Mapping[str, ModuleType]] = {
     "Processor": hookline_processor.metrics,
     "The ledger, in the processor": hookline_processor.ledger.metrics,
 }
-"""The modules that make metrics."""
+"""The modules that define metrics, by the heading of their table."""
 
 
 class MetricRow(NamedTuple):
-    """One metric as /metrics shows it."""
+    """One metric, as in /metrics."""
 
     name: str
     type: str
@@ -41,7 +41,7 @@ class MetricRow(NamedTuple):
 
 
 def metric_rows(part: ModuleType) -> Iterator[MetricRow]:
-    """Give the metrics that module `part` makes."""
+    """Yield the metrics that module `part` defines."""
     for one in vars(part).values():
         if isinstance(one, Timings | Tally):
             yield from (_row(family, one.labels) for family in one.describe())
@@ -55,7 +55,7 @@ def _row(family: Metric, labels: tuple[str, ...]) -> MetricRow:
 
 
 def metrics_tables() -> str:
-    """Give the tables of docs/metrics.md."""
+    """Return the tables of docs/metrics.md."""
     lines: list[str] = []
     for title, part in PARTS.items():
         lines += [f"## {title}", "", "| metric | type | labels | meaning | what to do |", "|---|---|---|---|---|"]
@@ -67,7 +67,7 @@ def metrics_tables() -> str:
 
 
 def alerts_tables() -> str:
-    """Give the tables of docs/alerts.md."""
+    """Return the tables of docs/alerts.md."""
     lines: list[str] = []
     for watcher, title in ((Watcher.INGRESS, "Ingress"), (Watcher.PROCESSOR, "Processor"), (Watcher.BOTH, "Both services")):
         lines += [
@@ -96,11 +96,11 @@ PAGES: Final[dict[str, tuple[str, Callable[[], str]]]] = {
     "docs/alerts.md": ("## Ingress", alerts_tables),
     ".env.example": ("# --- both services", lambda: env_lines().lstrip()),
 }
-"""By file: how the made part begins, and what makes it."""
+"""By file: the first line of the generated part, and the function that renders it."""
 
 
 def write(repository: Path) -> None:
-    """Write the made part of every page in folder `repository` again."""
+    """Replace the generated part of every page in the folder `repository`."""
     for name, (head, render) in PAGES.items():
         text = (repository / name).read_text()
         (repository / name).write_text(text[: text.index(f"\n{head}") + 1] + render())

@@ -1,10 +1,10 @@
-"""An alert of a service, as its `/readyz?verbose` shows it. Pure."""
+"""An alert of a service, as in its `/readyz?verbose`. Pure."""
 
 import re
 from typing import Final, NamedTuple
 
 CHECK: Final = "alert"
-"""What the lines of alerts are headed with."""
+"""The name of the check with which the lines of alerts start."""
 
 _LINE: Final = re.compile(
     r"(?P<name>\w+)(?: (?P<subject>.+?))? \((?P<level>warning|critical)\) since (?P<since>\S+): (?P<text>.*)", re.DOTALL
@@ -12,7 +12,7 @@ _LINE: Final = re.compile(
 
 
 class ServiceAlert(NamedTuple):
-    """A raised alert. `subject` is empty if there is only one of its kind, `since` is in UTC."""
+    """A firing alert. `subject` is empty if the alert has one value only; `since` is in UTC."""
 
     name: str
     level: str
@@ -22,11 +22,11 @@ class ServiceAlert(NamedTuple):
 
     @property
     def title(self) -> str:
-        """What it is, and of what."""
+        """The alert's name and its subject."""
         return f"{self.name} {self.subject}".rstrip()
 
 
 def parse_alert(text: str) -> ServiceAlert | None:
-    """Read what follows the heading; None if that is no alert."""
+    """Return the alert in `text`, the line after the name of the check, or None if it is not one."""
     found = _LINE.fullmatch(text)
     return ServiceAlert(**{name: value or "" for name, value in found.groupdict().items()}) if found else None

@@ -30,7 +30,7 @@ class ServiceReport(NamedTuple):
 
     `spool_events` and `spool_bytes` are None in a service without a spool, `partitions_owned` in one that owns none; `breakers`
     are states by name. `accepted` and `settled` count events by topic since the process started. `role` is ingress or
-    processor, or empty if that is not known. `alerts` are those that are raised.
+    processor, or empty if that is not known. `alerts` are those that are firing.
     """
 
     name: str

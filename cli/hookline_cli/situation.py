@@ -70,7 +70,7 @@ class Situation(NamedTuple):
         return away + [problem for service in self.services for problem in _problems_of(service)] + self._unowned()
 
     def alerts(self) -> list[tuple[str, ServiceAlert]]:
-        """Give the alerts that are raised, the critical ones first, and before each the service that watches."""
+        """Return the alerts that are firing with the name of their service, the critical ones first."""
         found = [(service.name, alert) for service in self.services for alert in service.alerts]
         return sorted(found, key=lambda pair: pair[1].level)
 

@@ -13,8 +13,8 @@ _REQUESTS = Timings("hookline_ingress_request_seconds", "Time from a request's f
 REQUEST_SECONDS: Final = _REQUESTS.of()
 _STAGES = Timings("hookline_ingress_stage_seconds", "Time of each stage of an accepted request", "stage")
 STAGE_SECONDS: Final = {stage: _STAGES.of(stage) for stage in ("read", "verify", "translate", "write", "reply")}
-"""Time from the first byte of a request to its last; for decoding and the signature; for making events of it; until they are
-safe; until the reply was handed to the system."""
+"""read: from the first byte of a request to its last; verify: decoding and the signature; translate: making events; write:
+until the events are safe; reply: until the response was passed to the system."""
 
 BATCH_EVENTS = Histogram(
     "hookline_ingress_batch_events", "Events written to Redis in one call", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
@@ -28,4 +28,4 @@ LIMITS_SHARED = Gauge("hookline_limits_shared", "1 while rate limits are shared 
 DRAINED = Counter("hookline_spool_drained_total", "Events moved from the spool to Redis, by outcome", ["outcome"])
 
 count_drained = cache(DRAINED.labels)
-"""Gives the counter of an outcome: new or duplicate."""
+"""Returns the counter of an outcome: new or duplicate."""

@@ -1,6 +1,6 @@
-"""What ingress watches: how it answers, whom it refuses, how fast Redis and how full the spool is.
+"""The values of ingress' alerts: response times, rejected requests, the speed of Redis, and the spool.
 
-Everything is taken from what is counted anyway, so no request pays for it.
+They are computed from the metrics, so they cost no request anything.
 """
 
 from collections.abc import Mapping
@@ -17,21 +17,21 @@ from hookline_shared.metrics import REDIS_OPERATION_SECONDS
 from hookline_shared.timings import Timing
 
 _MOST: Final = 0.99
-"""The share of the requests whose slowest is looked at."""
+"""The quantile of the response times."""
 _SPARED: Final = 2
-"""Slow ones that say nothing yet: where little comes, they are more than one in a hundred."""
+"""Slow requests that are ignored: with little traffic, two are already more than 1 %."""
 _REDIRECTIONS: Final = 300
 _SERVER_ERRORS: Final = 500
 _WRONGLY_SIGNED: Final = ("bad_signature", "flooding_signed")
-"""Outcomes. An address whose signatures are wrong again and again is soon turned away as flooding, unread; requests without
-any signature are not of Twilio's, and tell nothing."""
+"""Outcomes of signed requests. An address that keeps sending invalid signatures is soon blocked as flooding, and its requests
+are not read. Requests without a signature are not from Twilio, so they do not count."""
 _LEAST_WRONG: Final = 3
 _OF_THE_SENDER: Final = (*_WRONGLY_SIGNED, "too_large", "too_many_events")
-"""Outcomes that anybody can bring about. Event Streams are answered with a 5xx then, but it is no fault of ours."""
+"""Outcomes that any sender can cause. Event Streams get a 5xx for them, which is no failure of ours."""
 
 
 def measures(limits: Mapping[str, Limit], spool: Spool | None, spool_path: Path | None) -> dict[str, Measure]:
-    """Give what to watch, by the name of the alert; without a spool, nothing of it."""
+    """Return the measures by the name of the alert. Without a spool, those of the spool are missing."""
     found = common_measures(limits) | {
         "reply_slow": _slowest(REQUEST_SECONDS, _window(limits, "reply_slow")),
         "write_slow": _slowest(REDIS_OPERATION_SECONDS.of("append"), _window(limits, "write_slow")),

@@ -1,6 +1,6 @@
-"""What the processor watches: what waits and for how long, what fails, and how far the ledger is behind.
+"""The values of the processor's alerts: the backlog and its age, failures, and the lag of the ledger.
 
-Everything is taken from what is counted anyway, so no event pays for it.
+They are computed from the metrics, so they cost no event anything.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,9 +24,9 @@ _LEAST_ATTEMPTS: Final = 5
 
 
 class Watched(NamedTuple):
-    """What is looked at. `backlog_limit` is in events of one topic; the ledger is None if there is none.
+    """The sources of the values. `backlog_limit` is in events of one topic; `ledger` is None if there is none.
 
-    `speaks` tells whether this processor speaks for all of them, of what each would say alike.
+    `speaks` returns whether this processor reports, for all processors, what each of them sees alike.
     """
 
     gauges: BacklogGauges
@@ -36,7 +36,7 @@ class Watched(NamedTuple):
 
 
 def measures(limits: Mapping[str, Limit], watched: Watched, clock: Clock) -> dict[str, Measure]:
-    """Give what to watch, by the name of the alert; without a ledger, nothing of it."""
+    """Return the measures by the name of the alert. Without a ledger, those of the ledger are missing."""
     gauges, backlog_limit, ledger, speaks = watched
     found = common_measures(limits) | {
         "backlog_high": _of_all(speaks, _fill(gauges, backlog_limit)),
@@ -58,7 +58,7 @@ def measures(limits: Mapping[str, Limit], watched: Watched, clock: Clock) -> dic
 
 
 def _of_all(speaks: Callable[[], bool], measure: Measure) -> Measure:
-    """Give `measure` where it `speaks`, elsewhere what watches nothing."""
+    """Return `measure` with no subjects while this processor does not speak for all."""
     return lambda now: measure(now) if speaks() else {}
 
 

@@ -1,6 +1,6 @@
-"""The metrics that both services have. Each service adds its own in its own `metrics.py`.
+"""The metrics of both services. Each service has its own in its own `metrics.py`.
 
-Labels never carry numbers, SIDs or anything else without bound.
+Labels never have phone numbers, SIDs or other unbounded values.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,10 +13,10 @@ from hookline_shared.timings import Timings
 
 
 class Tally(Collector):
-    """A counter with labels for the event loop alone, for what is counted with every event.
+    """A counter with labels, for use in the event loop only and for what is counted with every event.
 
-    prometheus_client's own takes a lock each time, which makes it five times as dear. Every value of a label must be one of a
-    small, fixed set.
+    The counter of prometheus_client takes a lock each time, which makes it five times as slow. Every label must have a small,
+    fixed set of values.
     """
 
     def __init__(self, name: str, documentation: str, *labels: str) -> None:
@@ -27,23 +27,23 @@ class Tally(Collector):
         REGISTRY.register(self)
 
     def count(self, *values: object) -> None:
-        """Count one, under the labels' `values`."""
+        """Add one under the labels' `values`."""
         self._counts[values] = self._counts.get(values, 0) + 1
 
     def of(self, *values: object) -> int:
-        """Tell how many were counted so far under `values`."""
+        """Return the count under `values`."""
         return self._counts.get(values, 0)
 
     def total(self, holds: Callable[[tuple[object, ...]], bool]) -> int:
-        """Tell how many were counted so far under values for which `holds` is true."""
+        """Return the count under all values for which `holds` is true."""
         return sum(count for values, count in self._counts.items() if holds(values))
 
     def describe(self) -> Iterable[CounterMetricFamily]:
-        """Give the metric's name to the registry."""
+        """Return the metric's name for the registry."""
         return [CounterMetricFamily(self.name, self.documentation, labels=self.labels)]
 
     def collect(self) -> Iterable[CounterMetricFamily]:
-        """Give the counts to whoever scrapes."""
+        """Return the counts for a scrape."""
         family = CounterMetricFamily(self.name, self.documentation, labels=self.labels)
         for values, count in self._counts.items():
             family.add_metric([str(value) for value in values], count)

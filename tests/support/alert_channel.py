@@ -1,4 +1,4 @@
-"""Where ALERT_URL may lead: a server that takes posts, and does what a test says."""
+"""A receiver for ALERT_URL: a server that accepts POSTs, and responds as a test says."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,9 +15,9 @@ Answer = Callable[[], Awaitable[int]]
 
 
 class AlertChannel:
-    """Takes posts once it is open. Each answer that it was told is used once, then all is well.
+    """Accepts POSTs once it is open. Each response set with `will` is used once; after them, every response is 200.
 
-    `bodies` are what was taken, `tries` counts what came. `port` is chosen by the system unless it is set before.
+    `bodies` are the accepted bodies, `tries` counts all requests. The system chooses `port` unless it is set before.
     """
 
     def __init__(self, port: int = 0) -> None:
@@ -33,16 +33,16 @@ class AlertChannel:
 
     @property
     def alerts(self) -> list[dict[str, Any]]:
-        """All alerts that were taken, in order."""
+        """All accepted alerts, in order."""
         return [alert for body in self.bodies for alert in body["alerts"]]
 
     def will(self, *answers: int | Answer) -> None:
-        """Answer with these in turn, each a status or what comes to one."""
+        """Respond with these in turn, each a status code or a coroutine function that returns one."""
         self._answers += [_at_once(answer) if isinstance(answer, int) else answer for answer in answers]
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator["AlertChannel"]:
-        """Be there inside of this."""
+        """Serve inside of this block."""
         app = web.Application()
         app.router.add_post("/services/{token}", self._take)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -66,7 +66,7 @@ class AlertChannel:
 
 
 async def hang() -> int:
-    """Give no answer for longer than anybody waits."""
+    """Respond later than anybody waits."""
     await asyncio.sleep(60)
     return 200
 

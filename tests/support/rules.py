@@ -11,15 +11,15 @@ RULE_TESTS: Final = sorted((PROMETHEUS / "tests").glob("*.yml"))
 
 
 def every_rule() -> list[dict[str, Any]]:
-    """Give all of them, as they stand in the files."""
+    """Return all rules, as in the files."""
     return [rule for path in RULE_FILES for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"]]
 
 
 def alerts() -> list[dict[str, Any]]:
-    """Give those that alert."""
+    """Return the rules that alert."""
     return [rule for rule in every_rule() if "alert" in rule]
 
 
 def recordings() -> dict[str, str]:
-    """Give the queries of those that record, by the name of what they make."""
+    """Return the queries of the rules that record, by the name of the series."""
     return {rule["record"]: rule["expr"] for rule in every_rule() if "record" in rule}

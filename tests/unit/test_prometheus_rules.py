@@ -1,4 +1,4 @@
-"""The rules for Prometheus ask for what the services show, and every alert leads to its section of the runbook."""
+"""The rules for Prometheus query metrics that exist, and every alert links to its section of the runbook."""
 
 import re
 from pathlib import Path
@@ -61,13 +61,13 @@ def test_alerts_lead_to_the_runbook(rule: dict[str, Any]) -> None:
 
 
 def test_every_section_has_its_alert() -> None:
-    """The runbook has no section for what no longer alerts."""
+    """The runbook has no section without an alert."""
     sections = {line.removeprefix("## ") for line in _RUNBOOK.read_text().splitlines() if re.fullmatch("## [a-z-]+", line)}
     assert sections == {_LINK.sub(r"\1", rule["annotations"]["runbook_url"]) for rule in ALERTS}
 
 
 def test_alerts_of_the_services_have_their_twins() -> None:
-    """Whatever the services tell by themselves, Prometheus tells under the same name."""
+    """Every alert of the services has a rule for Prometheus with the same name."""
     twins = {"Hookline" + name.title().replace("_", "") for name in RULES}
     assert twins <= set(NAMES)
 
