@@ -159,7 +159,7 @@ async def wait_for_the_file(event: WebhookEvent, context: Context, call_next: Ca
         raise
 
 
-@handlers.on("message.received", timeout=20, retry=RetryPolicy(max_attempts=12, max_s=600))
+@handlers.on("message.received", timeout=20, retry=RetryPolicy(max_attempts=12, max=600))
 async def take_order(event: MessageReceived, context: Context) -> None:
     """Take an order and say its number, or say what there is.
 

@@ -100,7 +100,7 @@ class Processor:
 
     def _make_workshop(self, handlers: Handlers) -> Workshop:
         settings = self._settings
-        retry = RetryPolicy(max_attempts=settings.max_attempts, base_s=settings.backoff_base_s, max_s=settings.backoff_max_s)
+        retry = RetryPolicy(max_attempts=settings.max_attempts, base=settings.backoff_base_s, max=settings.backoff_max_s)
         return Workshop(
             topics=settings.topics,
             window=settings.window_size(),
