@@ -175,7 +175,7 @@ class Processor:
         await self._gauges.start(supervisor)
         if self._ledger is not None:
             await self._ledger.start(supervisor)
-        await asyncio.Event().wait()  # a supervised task must not end
+        await self._lifespan.wait_failed()  # a supervised task must not end
 
 
 def _spans(settings: ProcessorSettings) -> "AttemptSpans | None":
