@@ -216,8 +216,10 @@ class Handlers:
         self._check_in_time(described(function))
         self.hooks.append(DeclaredHook(phase, function))
 
-    def _check_includable(self, other: "Handlers", source: str) -> None:
+    def _check_includable(self, other: object, source: str) -> None:
         self._check_in_time(source)
+        if not isinstance(other, Handlers):
+            raise HandlersError(f"{source} includes a {type(other).__name__}. Name a Handlers(), such as orders.handlers.")
         if other is self:
             raise HandlersError(f"{source} includes a registry in itself. Include another one.")
         twice = next((one for one in (other, *other._included) if one is self or one in self._included), None)

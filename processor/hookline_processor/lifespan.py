@@ -75,6 +75,10 @@ class Lifespan:
 
         """
         await self._has_failed.wait()
+        self.raise_failure()
+
+    def raise_failure(self) -> None:
+        """Raise `HookError` if a lifespan has ended though nobody stopped it."""
         if self._failed is not None:
             raise HookError(self._failed.hook, self._failed.error or asyncio.CancelledError(), _ENDED)
 

@@ -95,12 +95,14 @@ def make_event(kind: str, /, *, json: object = None, **params: object) -> Event:
 
 @asynccontextmanager
 async def started(handlers: Handlers) -> AsyncIterator[State]:
-    """Run the start-up hooks of `handlers` before, and the shut-down hooks after what is in the `async with`; gives `state`.
+    """Run start-up hooks and lifespans of `handlers` before, and what is to run at shut-down after what is in the `async with`.
+
+    It yields `state`.
 
     Afterwards `state` is what it was before. So a test can put a fake there, for hooks that make only what is missing.
 
     Raises:
-        HookError: if a start-up hook fails.
+        HookError: if a start-up hook or a lifespan fails, also one that ends meanwhile.
 
     """
     before = dict(handlers.state)
@@ -108,6 +110,7 @@ async def started(handlers: Handlers) -> AsyncIterator[State]:
     try:
         await lifespan.start()
         yield handlers.state
+        lifespan.raise_failure()
     finally:
         await lifespan.stop()
         handlers.state.clear()

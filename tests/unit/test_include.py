@@ -188,6 +188,12 @@ def test_registry_is_included_once() -> None:
     assert "includes what was included already" in refusal(lambda: outer.include(middle))
 
 
+def test_only_registries_are_included() -> None:
+    """Naming the module instead of its handlers is an easy mistake."""
+    message = refusal(lambda: Handlers().include(functools))  # type: ignore[arg-type]
+    assert "includes a module. Name a Handlers(), such as orders.handlers." in message
+
+
 def test_registry_may_be_included_in_two_others() -> None:
     """As when each test builds a registry of its own of the same parts."""
     inner = Handlers()

@@ -274,6 +274,31 @@ async def test_death_of_its_task_stops_the_service(
     assert logbook.lines == []
 
 
+async def test_death_of_its_task_fails_a_test(handlers: Handlers) -> None:
+    """What would stop the service does not go unnoticed in a test of the handlers."""
+
+    async def work() -> None:
+        raise ConnectionError("no route")
+
+    ended = asyncio.Event()
+
+    @handlers.lifespan
+    async def background(state: State) -> AsyncIterator[None]:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(work())
+                yield
+        finally:
+            ended.set()
+
+    async def use() -> None:
+        async with started(handlers):
+            await ended.wait()
+
+    with pytest.raises(HookError, match="background failed with ExceptionGroup"):
+        await use()
+
+
 async def without_yield(state: State) -> None: ...
 
 
