@@ -8,19 +8,19 @@ from hookline import CallReceived, CallStatus, Context, Handlers, MessageReceive
 handlers = Handlers()
 
 
-@handlers.on("message.received", timeout=10)
+@handlers.on(MessageReceived, timeout=10)
 async def greet(event: MessageReceived, context: Context) -> None:
     """Print the message. A real handler would answer it through Twilio's REST API here."""
     print(f"{event.from_} says: {event.body}  (attempt {context.attempt})", flush=True)
 
 
-@handlers.on("message.status")
+@handlers.on(MessageStatus)
 def follow(event: MessageStatus, context: Context) -> None:
     """Print a message's new status. A plain function works too; it runs in a thread."""
     print(f"{event.message_sid} is {event.message_status}", flush=True)
 
 
-@handlers.on("call.received", "call.status")
+@handlers.on(CallReceived, CallStatus)
 async def listen(event: CallReceived | CallStatus, context: Context) -> None:
     """Print what a call does."""
     print(f"{event.call_sid} from {event.from_} is {event.call_status}", flush=True)

@@ -13,9 +13,11 @@ import re
 import sqlite3
 import threading
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import closing
+from datetime import timedelta
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Protocol
 
 import aiohttp
 
@@ -28,6 +30,8 @@ from hookline import (
     Reject,
     RetryLater,
     RetryPolicy,
+    State,
+    StateKey,
     WebhookEvent,
 )
 
@@ -117,35 +121,33 @@ class TwilioMessenger:
             answer.raise_for_status()
 
 
-@handlers.on_startup
-def open_orders(state: dict[str, Any]) -> None:
-    """Open the file of orders."""
-    state["orders"] = Orders(os.environ.get("ORDERS_DB", "orders.db"))
+ORDERS = StateKey[Orders]("orders")
+MESSENGER = StateKey[Messenger]("messenger")
 
 
-@handlers.on_startup
-async def open_messenger(state: dict[str, Any]) -> None:
+@handlers.lifespan
+async def open_orders(state: State) -> AsyncIterator[None]:
+    """Open the file of orders, and close it in the end."""
+    with closing(Orders(os.environ.get("ORDERS_DB", "orders.db"))) as state[ORDERS]:
+        yield
+
+
+@handlers.lifespan
+async def open_messenger(state: State) -> AsyncIterator[None]:
     """Make what answers: one session, whose connections all answers share."""
     account = os.environ.get("TWILIO_ACCOUNT_SID")
     if account is None:
-        state["messenger"] = Printer()
+        state[MESSENGER] = Printer()
+        yield
         return
     key = b64encode(f"{os.environ['TWILIO_API_KEY']}:{os.environ['TWILIO_API_SECRET']}".encode()).decode()
-    state["session"] = aiohttp.ClientSession(
+    async with aiohttp.ClientSession(
         os.environ.get("TWILIO_API_URL", "https://api.twilio.com"),
         headers={"Authorization": f"Basic {key}"},
         timeout=aiohttp.ClientTimeout(total=10),
-    )
-    state["messenger"] = TwilioMessenger(state["session"], account)
-
-
-@handlers.on_shutdown
-async def close(state: dict[str, Any]) -> None:
-    """Close what was opened, which may not be all of it."""
-    if "session" in state:
-        await state["session"].close()
-    if "orders" in state:
-        state["orders"].close()
+    ) as session:
+        state[MESSENGER] = TwilioMessenger(session, account)
+        yield
 
 
 @handlers.middleware
@@ -159,18 +161,18 @@ async def wait_for_the_file(event: WebhookEvent, context: Context, call_next: Ca
         raise
 
 
-@handlers.on("message.received", timeout=20, retry=RetryPolicy(max_attempts=12, max_s=600))
+@handlers.on(MessageReceived, timeout=20, retry=RetryPolicy(max_attempts=12, max=timedelta(minutes=10)))
 async def take_order(event: MessageReceived, context: Context) -> None:
     """Take an order and say its number, or say what there is.
 
     The order is taken once, also if this is run again: for the answer that failed, or since the process died.
     """
     items = read(event.body)
-    messenger: Messenger = context.state["messenger"]
+    messenger = context.state[MESSENGER]
     if not items:
         await messenger.send(event.to, event.from_, f'Tell us what you like, such as "2 soup, 1 tea". {menu()}')
         return
-    orders: Orders = context.state["orders"]
+    orders = context.state[ORDERS]
     number, answered = await asyncio.to_thread(orders.take, context.idempotency_key, event.from_, items)
     if answered:
         return
@@ -179,7 +181,7 @@ async def take_order(event: MessageReceived, context: Context) -> None:
     await asyncio.to_thread(orders.answered, context.idempotency_key)
 
 
-@handlers.on("message.status")
+@handlers.on(MessageStatus)
 def note_trouble(event: MessageStatus, context: Context) -> None:
     """Tell of answers that did not arrive."""
     if event.message_status in {"failed", "undelivered"}:

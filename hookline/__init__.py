@@ -3,6 +3,9 @@
 Import from here and from `hookline.testing`; the other packages (`hookline_*`) are the inside and may change.
 """
 
+from hookline_processor.api.context import CallNext, Context
+from hookline_processor.api.errors import HandlersError
+from hookline_processor.api.state import State, StateKey
 from hookline_processor.events import (
     CallReceived,
     CallStatus,
@@ -19,7 +22,7 @@ from hookline_processor.events import (
     Transcription,
     VerifyEvent,
 )
-from hookline_processor.handlers import CallNext, Context, Handlers
+from hookline_processor.handlers import Handlers
 from hookline_processor.retry import RetryPolicy
 from hookline_processor.verdict import Reject, RetryLater
 from hookline_processor.webhook_event import WebhookEvent
@@ -32,6 +35,7 @@ __all__ = [
     "ConversationEvent",
     "DebuggerEvent",
     "Handlers",
+    "HandlersError",
     "MessageReceived",
     "MessageStatus",
     "RecordingStatus",
@@ -39,6 +43,8 @@ __all__ = [
     "RetryLater",
     "RetryPolicy",
     "SendGridEvent",
+    "State",
+    "StateKey",
     "StreamEvent",
     "StudioEvent",
     "SyncEvent",

@@ -7,11 +7,27 @@ from hookline_processor.testing import (
     Failure,
     HookError,
     Reason,
+    Record,
     Retry,
+    State,
     Verdict,
     deliver,
     make_event,
     started,
 )
 
-__all__ = ["Dead", "Done", "Event", "Failure", "HookError", "Reason", "Retry", "Verdict", "deliver", "make_event", "started"]
+__all__ = [
+    "Dead",
+    "Done",
+    "Event",
+    "Failure",
+    "HookError",
+    "Reason",
+    "Record",
+    "Retry",
+    "State",
+    "Verdict",
+    "deliver",
+    "make_event",
+    "started",
+]

@@ -102,7 +102,7 @@ class Processor:
 
     def _make_workshop(self, handlers: Handlers) -> Workshop:
         settings = self._settings
-        retry = RetryPolicy(max_attempts=settings.max_attempts, base_s=settings.backoff_base_s, max_s=settings.backoff_max_s)
+        retry = RetryPolicy(max_attempts=settings.max_attempts, base=settings.backoff_base_s, max=settings.backoff_max_s)
         return Workshop(
             topics=settings.topics,
             window=settings.window_size(),
@@ -177,7 +177,7 @@ class Processor:
         await self._gauges.start(supervisor)
         if self._ledger is not None:
             await self._ledger.start(supervisor)
-        await asyncio.Event().wait()  # a supervised task must not end
+        await self._lifespan.wait_failed()  # a supervised task must not end
 
 
 def _spans(settings: ProcessorSettings) -> "AttemptSpans | None":

@@ -8,9 +8,11 @@ from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from hookline_processor.api.context import CallNext, Context
+from hookline_processor.api.table import Handler
 from hookline_processor.deadlines import Deadline, Deadlines
 from hookline_processor.events import typed
-from hookline_processor.handlers import CallNext, Context, Handler, Handlers
+from hookline_processor.handlers import Handlers
 from hookline_processor.lanes import Held
 from hookline_processor.metrics import FAILED_ATTEMPTS, HANDLER_SECONDS, OVERDUE, WAIT_SECONDS
 from hookline_processor.reports import Reports
@@ -124,7 +126,7 @@ class Attempts:
     def _compose(self, handler: Handler) -> CallNext:
         """Give what runs `handler` with the middleware around it, made once."""
         call = handler.function if handler.is_async else partial(self._call_in_thread, handler.function)
-        self._calls[handler] = composed = self._handlers.compose(call)
+        self._calls[handler] = composed = self._handlers.compose(handler, call)
         return composed
 
     async def _call_in_thread(self, function: Callable[..., object], event: WebhookEvent, context: Context) -> None:

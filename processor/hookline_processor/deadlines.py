@@ -16,7 +16,7 @@ from math import inf
 from types import TracebackType
 from typing import Final, Self
 
-from hookline_processor.handlers import Handler
+from hookline_processor.api.table import Handler
 from hookline_processor.webhook_event import WebhookEvent
 from hookline_shared.clock import Cancellable, Clock
 

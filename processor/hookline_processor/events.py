@@ -4,11 +4,12 @@ Sources of the names: Twilio's references of the webhook parameters of each prod
 send more than is named here, and does: `params` has it all, `json` what is nested.
 """
 
+from itertools import count, takewhile
 from typing import Any, Final
 
 from hookline_processor.webhook_event import Number, Text, WebhookEvent
 from hookline_shared.event import Event
-from hookline_shared.kinds import label_of
+from hookline_shared.kinds import FAMILIES, SINGLE, label_of
 
 
 class MessageReceived(WebhookEvent):
@@ -30,10 +31,8 @@ class MessageReceived(WebhookEvent):
     @property
     def media(self) -> list[tuple[str, str]]:
         """URL and content type of each attachment."""
-        return [
-            (self.params.get(f"MediaUrl{number}", ""), self.params.get(f"MediaContentType{number}", ""))
-            for number in range(self.num_media)
-        ]
+        numbers = takewhile(lambda number: f"MediaUrl{number}" in self.params, count())
+        return [(self.params[f"MediaUrl{number}"], self.params.get(f"MediaContentType{number}", "")) for number in numbers]
 
 
 class MessageStatus(WebhookEvent):
@@ -274,6 +273,21 @@ class SendGridEvent(WebhookEvent):
 _TYPES: Final = {event.kind: event for event in WebhookEvent.__subclasses__()}
 
 
+EVENT_CLASSES: Final = frozenset((WebhookEvent, *_TYPES.values()))
+"""All classes that events come as. `WebhookEvent` itself is that of kinds without one of their own."""
+
+
 def typed(raw: Event) -> WebhookEvent:
-    """Give `raw` as the class for its kind or its family, or as a plain `WebhookEvent`."""
-    return _TYPES.get(label_of(raw.kind), WebhookEvent)(raw)
+    """Return `raw` as the class for its kind or its family, or as a plain `WebhookEvent`."""
+    return _class_of(raw.kind)(raw)
+
+
+def classes_for(pattern: str) -> list[type[WebhookEvent]]:
+    """Return the classes that events of `pattern` come as: a kind, all that begin with one, or "*"."""
+    if pattern.partition(".")[0] not in FAMILIES and pattern.endswith(".*"):
+        return [_class_of(kind) for kind in SINGLE if kind.startswith(pattern[:-1])]
+    return [_class_of(pattern)]
+
+
+def _class_of(kind: str) -> type[WebhookEvent]:
+    return _TYPES.get(label_of(kind), WebhookEvent)

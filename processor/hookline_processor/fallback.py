@@ -1,6 +1,7 @@
 """What the processor does without any handlers of the user's: it says what came, and settles it."""
 
-from hookline_processor.handlers import Context, Handlers
+from hookline_processor.api.context import Context
+from hookline_processor.handlers import Handlers
 from hookline_processor.webhook_event import WebhookEvent
 
 

@@ -1,39 +1,68 @@
-"""What can be told of a function that a user registers, in whatever guise: decorated, a `partial`, or a callable object."""
+"""Facts about a function that a user registers, in whatever guise: decorated, a `partial`, a method, or a callable object."""
 
 import inspect
+import sys
 from collections.abc import Callable
 from functools import partial
-from types import CodeType
-from typing import Any
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any, Final
+
+_PACKAGE: Final = str(Path(__file__).parent)
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """Give a name for logs: the module and the function's own."""
+    """Return a name for logs: the module and the function's own."""
     while isinstance(function, partial):
         function = function.func
     name = getattr(function, "__qualname__", None) or type(function).__qualname__
     return f"{getattr(function, '__module__', '?')}.{name}"
 
 
+def place_of(function: Callable[..., Any]) -> str:
+    """Return the file and line of `function`; where it is not Python's, those of the user's call that we are in."""
+    code = code_of(function)
+    return f"{code.co_filename}, line {code.co_firstlineno}" if code is not None else calling_place()
+
+
+def described(function: Callable[..., Any]) -> str:
+    """Return the name of `function` with its file and line."""
+    return f"{name_of(function)} ({place_of(function)})"
+
+
+def calling_place() -> str:
+    """Return the file and line of the user's code that called us."""
+    frame: FrameType = sys._getframe()  # what `inspect.currentframe` returns, without its None
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}, line {frame.f_lineno}"
+
+
 def is_async(function: Callable[..., Any]) -> bool:
-    """Tell whether calling `function` gives a coroutine."""
-    return inspect.iscoroutinefunction(_innermost(function))
+    """Whether calling `function` returns a coroutine."""
+    return inspect.iscoroutinefunction(innermost(function))
+
+
+def is_async_generator(function: Callable[..., Any]) -> bool:
+    """Whether `function` is an `async def` with a yield in it, also one made into an asynchronous context manager."""
+    return inspect.isasyncgenfunction(innermost(function))
 
 
 def has_yield(function: Callable[..., Any]) -> bool:
-    """Tell whether `function` is a generator, whose body does not run when it is called."""
-    target = _innermost(function)
+    """Whether `function` is a generator, whose body does not run when it is called."""
+    target = innermost(function)
     return inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target)
 
 
 def code_of(function: Callable[..., Any]) -> CodeType | None:
-    """Give the code that runs when `function` is called, None if it is not Python's."""
-    code = getattr(_innermost(function), "__code__", None)
+    """Return the code that runs when `function` is called, None if it is not Python's."""
+    code = getattr(innermost(function), "__code__", None)
     return code if isinstance(code, CodeType) else None
 
 
-def _innermost(function: Callable[..., Any]) -> Any:
+def innermost(function: Callable[..., Any]) -> Any:
+    """Return the function that does the work: without decorators that keep it as `__wrapped__`, and without `partial`."""
     target: Any = inspect.unwrap(function)
     while isinstance(target, partial):
         target = inspect.unwrap(target.func)
-    return target if inspect.isroutine(target) else type(target).__call__
+    return target if inspect.isroutine(target) else getattr(type(target), "__call__", None)  # noqa: B004 - it is read, not tested

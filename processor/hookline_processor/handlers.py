@@ -1,133 +1,137 @@
-"""The public API: which function handles which kind of event."""
+"""The public API: which function handles which kind of event, and what runs around it."""
 
 import importlib
-import re
 import traceback
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any, TypeVar, Unpack, overload
 
-from hookline_processor.functions import has_yield, is_async, name_of
-from hookline_processor.retry import RetryPolicy
-from hookline_shared.errors import HooklineError
-from hookline_shared.event import Event
-from hookline_shared.logs import Logger
-
-_PATTERN: Final = re.compile(r"\*|[^*]+(\.\*)?")
-"""A kind, all kinds that begin with one, or all kinds."""
-
-HandlerFunction = TypeVar("HandlerFunction", bound=Callable[..., Any])
-
-
-class HandlersError(HooklineError):
-    """The user's handlers cannot be loaded or are declared wrongly."""
-
-
-@dataclass(frozen=True, eq=False)
-class Handler:
-    """One registered function. `timeout_s` and `retry` are None where the service's settings apply."""
-
-    name: str
-    function: Callable[..., Any]
-    timeout_s: float | None
-    retry: RetryPolicy | None
-    is_async: bool
-    breaker: str | None = None
-
-
-class Context:
-    """What a handler may know about the attempt it is in.
-
-    `attempt` counts from 1. `deadline` is the Unix time in seconds after which the attempt counts as timed out.
-    `idempotency_key` is the same whenever this webhook is handled, in every attempt and should it become a second event: hand
-    it to whatever must not happen twice. `state` is what the start-up hooks made, the same for all.
-    """
-
-    def __init__(self, attempt: int, deadline: float, event: Event, state: dict[str, Any], logger: Logger) -> None:
-        self.attempt = attempt
-        self.deadline = deadline
-        self.state = state
-        self.idempotency_key = event.dedupe_key
-        self._event = event
-        self._logger = logger
-
-    @cached_property
-    def logger(self) -> Logger:
-        """A structlog logger that names the event; numbers, bodies and tokens are redacted."""
-        return self._logger.bind(event_id=self._event.id, kind=self._event.kind, attempt=self.attempt)
-
-
-CallNext = Callable[[Any, Context], Awaitable[None]]
-"""What runs a handler at an event, and what a middleware is given as `call_next`."""
-
-Middleware = Callable[[Any, Context, CallNext], Awaitable[None]]
-"""What runs around every handler."""
-
-Hook = Callable[[dict[str, Any]], object]
-"""What runs at start-up or shut-down; of an async one the object is a coroutine."""
+from hookline_processor.api.context import CallNext, Middleware, wrapped
+from hookline_processor.api.errors import HandlersError
+from hookline_processor.api.hooks import DeclaredHook, HookFunction, LifespanFunction, Phase, check_hook
+from hookline_processor.api.kinds import patterns_of
+from hookline_processor.api.registering import HandlerFunction, HandlerOptions, Register
+from hookline_processor.api.signatures import check_callable, check_event_type
+from hookline_processor.api.state import State
+from hookline_processor.api.table import Entry, Handler, HandlerTable
+from hookline_processor.events import classes_for
+from hookline_processor.functions import calling_place, described, has_yield, is_async, name_of
+from hookline_processor.retry import RetryPolicy, is_time_span, seconds
+from hookline_processor.webhook_event import WebhookEvent
 
 MiddlewareFunction = TypeVar("MiddlewareFunction", bound=Middleware)
-HookFunction = TypeVar("HookFunction", bound=Hook)
+E1 = TypeVar("E1", bound=WebhookEvent)
+E2 = TypeVar("E2", bound=WebhookEvent)
+E3 = TypeVar("E3", bound=WebhookEvent)
+E4 = TypeVar("E4", bound=WebhookEvent)
 
 
 class Handlers:
     """A registry of handlers, and of what runs around them. `state` is for what they share, such as a pool of connections.
 
     >>> handlers = Handlers()
-    >>> @handlers.on("message.received", timeout=10)
+    >>> @handlers.on(MessageReceived, timeout=10)
     ... async def greet(event: MessageReceived, context: Context) -> None: ...
     """
 
     def __init__(self) -> None:
-        self.state: dict[str, Any] = {}
-        self.startup_hooks: list[Hook] = []
-        self.shutdown_hooks: list[Hook] = []
-        self._by_kind: dict[str, Handler | None] = {}
+        self.state = State()
+        self.hooks: list[DeclaredHook] = []
+        self._table = HandlerTable()
         self._middleware: list[Middleware] = []
+        self._included: dict[Handlers, str] = {}
+        self._included_at: str | None = None
         self._composed = False
 
+    @overload
     def on(
-        self, *kinds: str, timeout: float | None = None, retry: RetryPolicy | None = None, breaker: str | None = None
-    ) -> Callable[[HandlerFunction], HandlerFunction]:
-        """Register the decorated function for `kinds`.
+        self, kind: str, /, *kinds: str, **options: Unpack[HandlerOptions]
+    ) -> Callable[[HandlerFunction], HandlerFunction]: ...
+    @overload
+    def on(self, first: type[E1] | str, /, **options: Unpack[HandlerOptions]) -> Register[E1]: ...
+    @overload
+    def on(self, first: type[E1] | str, second: type[E2] | str, /, **options: Unpack[HandlerOptions]) -> Register[E1 | E2]: ...
+    @overload
+    def on(
+        self, first: type[E1] | str, second: type[E2] | str, third: type[E3] | str, /, **options: Unpack[HandlerOptions]
+    ) -> Register[E1 | E2 | E3]: ...
+    @overload
+    def on(
+        self,
+        first: type[E1] | str,
+        second: type[E2] | str,
+        third: type[E3] | str,
+        fourth: type[E4] | str,
+        /,
+        *more: type[E4] | str,
+        **options: Unpack[HandlerOptions],
+    ) -> Register[E1 | E2 | E3 | E4]: ...
+    def on(
+        self,
+        *kinds: str | type[WebhookEvent],
+        timeout: float | timedelta | None = None,
+        retry: RetryPolicy | None = None,
+        breaker: str | None = None,
+    ) -> Callable[[Any], Any]:
+        """Register the decorated function for `kinds`: classes of events, such as `MessageReceived`, or strings.
 
         "conversation.*" stands for every kind that begins so and has no handler of its own, "*" for every kind without any; of
-        several the longest counts.
+        several the longest counts. `WebhookEvent` is "*".
 
-        The function takes the event and a `Context`. An `async def` is cancelled at its time-out, in seconds; a plain `def`
-        runs in a thread, which nothing can interrupt, so its conversation waits until it returns.
+        The function takes the event and a `Context`. An `async def` is cancelled at its `timeout`, seconds or a timedelta; a
+        plain `def` runs in a thread, which nothing can interrupt, so its conversation waits until it returns.
 
         `breaker` names what the function talks to, such as "crm". After some failures in a row of different events, all events
         of the handlers with that name wait, un-attempted, until one that is tried now and then succeeds.
 
         Raises:
-            HandlersError: if a kind has a handler already, or what is registered cannot be one.
+            HandlersError: if a kind is unknown or has a handler already, or the function cannot handle it.
 
         """
-        if not kinds or callable(kinds[0]):
-            raise HandlersError('Name the kind of event: @handlers.on("message.received").')
-        if timeout is not None and timeout <= 0:
-            raise HandlersError(f"A time-out of {timeout} s leaves no time; give more than 0, or leave it out.")
+        patterns = patterns_of(kinds)
+        if timeout is not None and not is_time_span(timeout):
+            raise HandlersError(
+                f"timeout={timeout!r} is no time-out ({calling_place()}). Give seconds or a timedelta above 0, or leave it out."
+            )
 
-        def register(function: HandlerFunction) -> HandlerFunction:
-            if has_yield(function):
-                raise HandlersError(f"{name_of(function)} has a yield in it; a handler is an ordinary or an async function.")
-            handler = Handler(name_of(function), function, timeout, retry, is_async(function), breaker)
-            for kind in kinds:
-                self._add(kind, handler)
+        def register(function: Callable[..., Any]) -> Callable[..., Any]:
+            self._check_not_included(described(function))
+            _check_handler(function, patterns)
+            timeout_s = None if timeout is None else seconds(timeout)
+            handler = Handler(name_of(function), function, timeout_s, retry, is_async(function), breaker)
+            self._table.add(patterns, Entry(handler, described(function)))
             return function
 
         return register
 
-    def ignore(self, *kinds: str) -> None:
+    def ignore(self, *kinds: str | type[WebhookEvent]) -> None:
         """Settle events of `kinds` without doing anything, instead of dead-lettering them as unhandled."""
-        for kind in kinds:
-            self._add(kind, None)
+        source = f"handlers.ignore ({calling_place()})"
+        self._check_not_included(source)
+        self._table.add(patterns_of(kinds), Entry(None, source))
+
+    def include(self, other: "Handlers") -> None:
+        """Take over all that is registered in `other`, which can register nothing more from now on.
+
+        Its middleware runs around its own handlers, inside of this registry's. Its hooks and lifespans run where those of this
+        registry that are declared here would, with the state of this one, which gets what is in `other.state` by now.
+
+        Raises:
+            HandlersError: if both have a handler for a kind or a value under a key of `state`, `other` is included already, or
+                it comes when events are being handled.
+
+        """
+        place = calling_place()
+        self._check_includable(other, f"handlers.include ({place})")
+        self._table.include(other._table, other._middleware)
+        self.state.update(other.state)
+        self.hooks += other.hooks
+        self._included |= {other: place} | other._included
+        other._included_at = other._included_at or place
 
     def longest_timeout(self, default_s: float) -> float:
-        """Give the longest time-out of any handler, in seconds; `default_s` is that of those that have none of their own."""
-        own = (handler.timeout_s for handler in self._by_kind.values() if handler is not None)
+        """Return the longest time-out of any handler, in seconds; `default_s` is that of those that have none of their own."""
+        own = (handler.timeout_s for handler in self._table.handlers())
         return max((default_s if timeout_s is None else timeout_s for timeout_s in own), default=0.0)
 
     def middleware(self, function: MiddlewareFunction) -> MiddlewareFunction:
@@ -140,10 +144,12 @@ class Handlers:
             HandlersError: if it is no async function, or comes when events are being handled already.
 
         """
-        if not callable(function) or not is_async(function):
-            raise HandlersError(f"{name_of(function)} cannot be a middleware; write async def ...(event, context, call_next).")
-        if self._composed:
-            raise HandlersError(f"{name_of(function)} comes too late: register middleware before the first event is handled.")
+        check_callable(function, ("event", "context", "call_next"))
+        if not is_async(function):
+            raise HandlersError(
+                f"{described(function)} cannot be a middleware; write async def ...(event, context, call_next)."
+            )
+        self._check_in_time(described(function))
         self._middleware.append(function)
         return function
 
@@ -153,10 +159,10 @@ class Handlers:
         It is given `state`, a dict that handlers see as `context.state`. If it fails, the service stops.
 
         Raises:
-            HandlersError: if it has a yield in it.
+            HandlersError: if it has a yield in it, or cannot take `state`.
 
         """
-        self.startup_hooks.append(_checked_hook(function))
+        self._declare(Phase.STARTUP, function)
         return function
 
     def on_shutdown(self, function: HookFunction) -> HookFunction:
@@ -165,72 +171,83 @@ class Handlers:
         It is given `state`, in which something may be missing if start-up failed.
 
         Raises:
-            HandlersError: if it has a yield in it.
+            HandlersError: if it has a yield in it, or cannot take `state`.
 
         """
-        self.shutdown_hooks.append(_checked_hook(function))
+        self._declare(Phase.SHUTDOWN, function)
         return function
 
-    def compose(self, call: CallNext) -> CallNext:
-        """Give `call` with all middleware around it, which is `call` itself if there is none."""
+    def lifespan(self, function: LifespanFunction) -> LifespanFunction:
+        """Run the decorated `async def` up to its one `yield` at start-up, and the rest at shut-down.
+
+        It is given `state`. Its place among the hooks is that of its registration: what is opened last is closed first. It runs
+        in a task of its own, so it may hold a `TaskGroup` open; if that fails meanwhile, the service stops.
+
+        Raises:
+            HandlersError: if it has no yield, or cannot take `state`.
+
+        """
+        self._declare(Phase.LIFESPAN, function)
+        return function
+
+    def compose(self, handler: Handler, call: CallNext) -> CallNext:
+        """Return `call`, which runs `handler`, with all middleware around it; `call` itself if there is none."""
         self._composed = True
-        for outer in reversed(self._middleware):
-            call = _around(outer, call)
-        return call
+        return wrapped(call, (*self._middleware, *handler.middleware))
 
     def functions(self) -> Iterator[tuple[str, Callable[..., Any]]]:
-        """Give every function that was registered, for whatever purpose, with its name."""
-        registered: list[Callable[..., Any]] = [handler.function for handler in self._by_kind.values() if handler is not None]
-        registered += [*self._middleware, *self.startup_hooks, *self.shutdown_hooks]
+        """Return every function that was registered, for whatever purpose, with its name."""
+        registered: list[Callable[..., Any]] = [*self._middleware, *(hook.function for hook in self.hooks)]
+        for handler in self._table.handlers():
+            registered += (handler.function, *handler.middleware)
         return ((name_of(function), function) for function in registered)
 
     def find(self, kind: str) -> Handler | None:
-        """Give the handler of `kind`, None if it is ignored.
+        """Return the handler of `kind`, None if it is ignored.
 
         Raises:
             LookupError: if nothing is registered for it.
 
         """
-        for pattern in _patterns(kind):
-            if pattern in self._by_kind:
-                return self._by_kind[pattern]
-        raise LookupError(
-            f'No handler is registered for "{kind}". Add one with @handlers.on("{kind}") and replay this dead letter, '
-            f'or say handlers.ignore("{kind}").'
-        )
+        return self._table.find(kind)
 
-    def _add(self, kind: str, handler: Handler | None) -> None:
-        if not _PATTERN.fullmatch(kind):
+    def _declare(self, phase: Phase, function: Callable[..., Any]) -> None:
+        check_hook(function, phase)
+        self._check_in_time(described(function))
+        self.hooks.append(DeclaredHook(phase, function))
+
+    def _check_includable(self, other: object, source: str) -> None:
+        self._check_in_time(source)
+        if not isinstance(other, Handlers):
+            raise HandlersError(f"{source} includes a {type(other).__name__}. Name a Handlers(), such as orders.handlers.")
+        if other is self:
+            raise HandlersError(f"{source} includes a registry in itself. Include another one.")
+        twice = next((one for one in (other, *other._included) if one is self or one in self._included), None)
+        if twice is not None:
+            where = self._included.get(twice) or other._included.get(twice)
+            raise HandlersError(f"{source} includes what was included already, at {where}. Include each registry once.")
+        clash = next((key for key in other.state if key in self.state and self.state[key] is not other.state[key]), None)
+        if clash is not None:
+            raise HandlersError(f"{source}: both registries have a state[{clash!r}]. Set it in one of them.")
+
+    def _check_in_time(self, source: str) -> None:
+        self._check_not_included(source)
+        if self._composed:
+            raise HandlersError(f"{source} comes too late: events are being handled. Register it when the module is imported.")
+
+    def _check_not_included(self, source: str) -> None:
+        if self._included_at is not None:
             raise HandlersError(
-                f'"{kind}" is no kind. Write all of it, such as "message.received"; a "*" stands alone, or for all that '
-                'follows a dot, such as "message.*" or "taskrouter.reservation.*".'
+                f"{source} comes too late: its registry was included at {self._included_at}. Include it after it is complete."
             )
-        if kind in self._by_kind:
-            raise HandlersError(f'"{kind}" has a handler already; an event has exactly one.')
-        self._by_kind[kind] = handler
 
 
-def _patterns(kind: str) -> Iterator[str]:
-    """Give what a handler of `kind` can be registered for, the most specific first."""
-    yield kind
-    family = kind
-    while "." in family:
-        family, _, _ = family.rpartition(".")
-        yield f"{family}.*"
-    yield "*"
-
-
-def _checked_hook(function: HookFunction) -> HookFunction:
-    if not callable(function) or has_yield(function):
-        raise HandlersError(
-            f"{name_of(function)} cannot be a hook; write an ordinary or an async function of state, without a yield: "
-            "what on_startup opens, another function closes on_shutdown."
-        )
-    return function
-
-
-def _around(outer: Middleware, call: CallNext) -> CallNext:
-    return lambda event, context: outer(event, context, call)
+def _check_handler(function: Callable[..., Any], patterns: list[str]) -> None:
+    check_callable(function, ("event", "context"))
+    if has_yield(function):
+        raise HandlersError(f"{described(function)} has a yield in it; a handler is an ordinary or an async function.")
+    for pattern in patterns:
+        check_event_type(function, pattern, classes_for(pattern))
 
 
 def load(location: str) -> Handlers:

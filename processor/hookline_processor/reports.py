@@ -4,7 +4,7 @@ error for what cannot even be attempted."""
 from logging import DEBUG
 from typing import Any, Final
 
-from hookline_processor.handlers import Handler
+from hookline_processor.api.table import Handler
 from hookline_processor.lanes import Held
 from hookline_processor.verdict import Dead, Done, Failure, Reason, Retry
 from hookline_shared.clock import utc

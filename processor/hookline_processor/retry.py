@@ -10,6 +10,8 @@ Exponential backoff with full jitter: the delay is drawn evenly between nothing 
 Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
 """
 
+import math
+from datetime import timedelta
 from typing import Final, NamedTuple
 
 import msgspec
@@ -20,17 +22,44 @@ the process has then died of it three times."""
 _MAX_DOUBLINGS: Final = 32  # beyond any sensible bound; keeps 2 ** n from overflowing a float
 
 
+def seconds(duration: float | timedelta) -> float:
+    """Return `duration` in seconds."""
+    return duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
+
+
+def is_time_span(duration: object) -> bool:
+    """Whether `duration` is a timedelta or a number of seconds, above 0 and finite."""
+    if not isinstance(duration, int | float | timedelta) or isinstance(duration, bool):
+        return False
+    return 0 < seconds(duration) < math.inf
+
+
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """How often, and how far apart. `base_s` bounds the first delay, `max_s` every delay, both in seconds."""
+    """How often, and how far apart. `base` bounds the first delay, `max` every delay; both are seconds or a timedelta.
+
+    An error of a class in `give_up_on` makes the event a dead letter at once.
+
+    Raises:
+        ValueError: if nothing could ever be attempted, no delay be drawn, or `give_up_on` has what is no class of exceptions.
+
+    """
 
     max_attempts: int = 8
-    base_s: float = 1.0
-    max_s: float = 300.0
+    base: float | timedelta = 1.0
+    max: float | timedelta = 300.0
+    give_up_on: tuple[type[Exception], ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a policy by which nothing could ever be attempted, or no delay be drawn."""
-        if self.max_attempts < 1 or self.base_s <= 0 or self.max_s <= 0:
-            raise ValueError("a RetryPolicy needs max_attempts of at least 1, and base_s and max_s above 0")
+        if self.max_attempts < 1 or not is_time_span(self.base) or not is_time_span(self.max):
+            raise ValueError(
+                "a RetryPolicy needs max_attempts of at least 1, and base and max above 0, in seconds or as a timedelta"
+            )
+        if not isinstance(self.give_up_on, tuple) or not all(map(_is_exception_class, self.give_up_on)):
+            raise ValueError("give_up_on of a RetryPolicy is a tuple of classes of exceptions, such as (ValueError,)")
+
+
+def _is_exception_class(found: object) -> bool:
+    return isinstance(found, type) and issubclass(found, Exception)
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,9 +109,9 @@ class Recovered(NamedTuple):
 
 
 def backoff_s(policy: RetryPolicy, failures: int, jitter: float) -> float:
-    """Give the seconds to wait after the `failures`-th failure, from 1 on; `jitter` is random, from 0 to 1."""
+    """Return the seconds to wait after the `failures`-th failure, from 1 on; `jitter` is random, from 0 to 1."""
     doublings = min(failures - 1, _MAX_DOUBLINGS)
-    return jitter * float(min(policy.max_s, policy.base_s * 2**doublings))
+    return jitter * min(seconds(policy.max), seconds(policy.base) * 2.0**doublings)
 
 
 def encode_record(record: Record) -> str:

@@ -15,7 +15,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, Tracer
 
-from hookline_processor.handlers import Handler
+from hookline_processor.api.table import Handler
 from hookline_processor.lanes import Held
 from hookline_processor.verdict import Dead, Failure, Retry, Verdict
 from hookline_shared.keys import GROUP

@@ -7,10 +7,11 @@
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from hookline_processor.api.state import State
 from hookline_processor.attempt import Attempts
 from hookline_processor.handlers import Handlers
 from hookline_processor.lanes import Held
@@ -23,7 +24,21 @@ from hookline_shared.event import Event, new_event_id
 from hookline_shared.logs import get_logger
 from hookline_shared.samples.webhook import Webhook, sample
 
-__all__ = ["Dead", "Done", "Event", "Failure", "HookError", "Reason", "Retry", "Verdict", "deliver", "make_event", "started"]
+__all__ = [
+    "Dead",
+    "Done",
+    "Event",
+    "Failure",
+    "HookError",
+    "Reason",
+    "Record",
+    "Retry",
+    "State",
+    "Verdict",
+    "deliver",
+    "make_event",
+    "started",
+]
 
 _TIMEOUT_S: Final = 30.0
 _TOPIC: Final = "messages"
@@ -79,13 +94,15 @@ def make_event(kind: str, /, *, json: object = None, **params: object) -> Event:
 
 
 @asynccontextmanager
-async def started(handlers: Handlers) -> AsyncIterator[dict[str, Any]]:
-    """Run the start-up hooks of `handlers` before, and the shut-down hooks after what is in the `async with`; gives `state`.
+async def started(handlers: Handlers) -> AsyncIterator[State]:
+    """Run start-up hooks and lifespans of `handlers` before, and what is to run at shut-down after what is in the `async with`.
+
+    It yields `state`.
 
     Afterwards `state` is what it was before. So a test can put a fake there, for hooks that make only what is missing.
 
     Raises:
-        HookError: if a start-up hook fails.
+        HookError: if a start-up hook or a lifespan fails, also one that ends meanwhile.
 
     """
     before = dict(handlers.state)
@@ -93,6 +110,7 @@ async def started(handlers: Handlers) -> AsyncIterator[dict[str, Any]]:
     try:
         await lifespan.start()
         yield handlers.state
+        lifespan.raise_failure()
     finally:
         await lifespan.stop()
         handlers.state.clear()

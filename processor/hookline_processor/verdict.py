@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple
 
-from hookline_processor.retry import Record, RetryPolicy, backoff_s
+from hookline_processor.retry import Record, RetryPolicy, backoff_s, seconds
 from hookline_shared.quotes import hide
 
 _PACKAGE: Final = str(Path(__file__).parent)
@@ -34,10 +34,10 @@ class RetryLater(Exception):
     """
 
     def __init__(self, delay: float | timedelta) -> None:
-        seconds = delay.total_seconds() if isinstance(delay, timedelta) else float(delay)
-        if math.isnan(seconds):
-            raise ValueError("RetryLater needs a number of seconds")
-        self.delay = min(max(seconds, _SHORTEST_DELAY_S), _LONGEST_DELAY_S)
+        delay_s = seconds(delay)
+        if math.isnan(delay_s):
+            raise ValueError("RetryLater needs a number of seconds or a timedelta")
+        self.delay = min(max(delay_s, _SHORTEST_DELAY_S), _LONGEST_DELAY_S)
         super().__init__(f"again in {self.delay} s")
 
 
@@ -126,11 +126,24 @@ def judge(error: BaseException, record: Record, policy: RetryPolicy, now_ms: int
     failure = Failure.of(error)
     attempts = record.failures + 1
     first = record.first_failed_at or now_ms
-    if isinstance(error, Reject):
-        return Dead(Reason.REJECTED, failure, attempts, first)
-    if attempts >= policy.max_attempts:
-        reason = Reason.TIMED_OUT if isinstance(error, TimeoutError) else Reason.EXHAUSTED
+    reason = _reason_to_give_up(error, attempts, policy)
+    if reason is not None:
         return Dead(reason, failure, attempts, first)
     next_at = now_ms + round(backoff_s(policy, attempts, jitter) * 1000)
     summary = f"{failure.type}: {failure.message}"[:500]
     return Retry(Record(failures=attempts, next_at=next_at, first_failed_at=first, error=summary), failure)
+
+
+def _reason_to_give_up(error: BaseException, attempts: int, policy: RetryPolicy) -> Reason | None:
+    """Return why there is no other attempt after `attempts`, None if there is one.
+
+    A time-out has its own reason also where the policy gives up on it: unlike a rejection it tells of the destination.
+    """
+    if isinstance(error, Reject):
+        return Reason.REJECTED
+    given_up = isinstance(error, policy.give_up_on)
+    if not given_up and attempts < policy.max_attempts:
+        return None
+    if isinstance(error, TimeoutError):
+        return Reason.TIMED_OUT
+    return Reason.REJECTED if given_up else Reason.EXHAUSTED

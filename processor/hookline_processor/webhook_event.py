@@ -17,6 +17,7 @@ _HARMLESS: Final = re.compile(
     r"|.*_sid|sg_event_id|specversion|Level|PayloadType|ResourceType|SequenceId|TranscriptionEvent"
 )
 """Names of parameters whose values may be logged; what Twilio adds tomorrow is personal until it is known not to be."""
+_WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
 
 
 class Text:
@@ -35,7 +36,7 @@ class Text:
 
 
 class Number:
-    """An attribute that is the whole number in parameter `name`, 0 where there is none."""
+    """An attribute that is the whole number in parameter `name`, None where Twilio sent none or something else."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -43,19 +44,19 @@ class Number:
     @overload
     def __get__(self, event: None, owner: type) -> "Number": ...
     @overload
-    def __get__(self, event: "WebhookEvent", owner: type) -> int: ...
-    def __get__(self, event: "WebhookEvent | None", owner: type) -> "int | Number":
+    def __get__(self, event: "WebhookEvent", owner: type) -> int | None: ...
+    def __get__(self, event: "WebhookEvent | None", owner: type) -> "int | Number | None":
         """Read the parameter."""
         if event is None:
             return self
         value = event.params.get(self._name, "")
-        return int(value) if value.isdecimal() else 0
+        return int(value) if _WHOLE_NUMBER.fullmatch(value) else None
 
 
 class WebhookEvent:
     """Any accepted webhook. `raw` is the envelope, with the body bytes as Twilio sent them."""
 
-    kind: ClassVar[str] = ""
+    kind: ClassVar[str] = "*"
 
     def __init__(self, raw: Event) -> None:
         self.raw = raw

@@ -7,9 +7,10 @@ from typing import Final
 import pytest
 import redis
 
+from hookline_processor.api.context import Context
 from hookline_processor.attempt import Attempts
 from hookline_processor.destinations import Destinations
-from hookline_processor.handlers import Context, Handlers
+from hookline_processor.handlers import Handlers
 from hookline_processor.lanes import BODIES
 from hookline_processor.partition import Partition, Workshop
 from hookline_processor.quarantine import Quarantine

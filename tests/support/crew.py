@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 from unittest.mock import patch
 
+from hookline_processor.api.context import Context
 from hookline_processor.app import Processor
-from hookline_processor.handlers import Context, Handlers
+from hookline_processor.handlers import Handlers
 from hookline_processor.settings import ProcessorSettings
 from hookline_processor.threads import Threads
 from hookline_processor.verdict import Reject, RetryLater

@@ -6,8 +6,8 @@ from contextlib import suppress
 
 import pytest
 
+from hookline_processor.api.table import Handler
 from hookline_processor.deadlines import GRACE_S, Deadline, Deadlines
-from hookline_processor.handlers import Handler
 from hookline_processor.webhook_event import WebhookEvent
 from tests.support.events import event
 from tests.support.manual_clock import ManualClock

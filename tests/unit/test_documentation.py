@@ -14,6 +14,8 @@ from hookline_processor.settings import ProcessorSettings
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+CODE: Final = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
+"""Code, in which `key[type]("name")` is no link."""
 SETTING: Final = re.compile(r"(?<![\w/])((?:HOOKLINE|INGRESS|PROCESSOR|REDIS|DATABASE|LEDGER|TWILIO)_[A-Z_]*[A-Z])\b(?!\.)")
 METRIC: Final = re.compile(r"\bhookline_(?!(?:cli|ingress|processor|shared)\b[./`])[a-z_]+[a-z]\b(?!:)")
 SERIES: Final = re.compile(r"_(total|bucket|sum|count)$")
@@ -38,7 +40,7 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     """Every link to a file of ours, and every file that is named by its path, is there."""
     text = page.read_text()
-    links = [target for target in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in target]
+    links = [target for target in re.findall(r"\]\(([^)#\s]+)", CODE.sub("", text)) if "://" not in target]
     assert [target for target in links if not (page.parent / target).exists()] == []
     named = re.findall(r"`((?:ingress|processor|shared|cli|tests|deploy|examples)/[\w./-]+)`", text)
     assert [target for target in named if not (ROOT / target).exists()] == []

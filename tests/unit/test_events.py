@@ -62,15 +62,19 @@ def test_fields_have_twilios_names_in_snake_case() -> None:
     assert (event.message_sid, event.from_, event.to, event.body) == ("SM1", "+1", "+2", "hi & bye ü")
     assert event.media == [("u0", "image/png"), ("u1", "text/vcard")]
     assert event.profile_name == ""
-    assert event.num_segments == 0
+    assert event.num_segments is None
     assert event.params == params | media
 
 
-def test_odd_numbers_are_zero() -> None:
-    """A number that Twilio sends in an unforeseen way does not break the handler."""
-    event = event_of("message.received", {"NumMedia": "many"})
+@pytest.mark.parametrize(
+    ("sent", "read"), [("0", 0), ("-1", -1), ("many", None), ("", None), ("1.5", None), (" 1", None), ("9" * 5000, None)]
+)
+def test_odd_numbers_are_none(sent: str, read: int | None) -> None:
+    """A number that Twilio sends in an unforeseen way does not break the handler, and is not taken for a number."""
+    event = event_of("message.received", {"NumMedia": sent, "MediaUrl0": "u0"})
     assert isinstance(event, MessageReceived)
-    assert event.num_media == 0
+    assert event.num_media == read
+    assert event.media == [("u0", "")]
 
 
 def test_unknown_kind_is_a_plain_event() -> None:
@@ -123,7 +127,10 @@ ROWS = [
         {"recording_status": "absent", "recording_duration": 61},
     ),
     Row(
-        "transcription", "Transcription", transcription(TranscriptionText="hi"), {"transcription_text": "hi", "sequence_id": 0}
+        "transcription",
+        "Transcription",
+        transcription(TranscriptionText="hi"),
+        {"transcription_text": "hi", "sequence_id": None},
     ),
     Row(
         "transcription",

@@ -1,20 +1,22 @@
 """Registering and loading handlers."""
 
 import functools
+import math
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from hookline import Context, Handlers, MessageReceived
-from hookline_processor.handlers import HandlersError, load
+from hookline import Context, Handlers, HandlersError, MessageReceived, WebhookEvent
+from hookline_processor.handlers import load
 
 
 async def on_message(event: MessageReceived, context: Context) -> None: ...
 
 
-def plain(event: MessageReceived, context: Context) -> None: ...
+def plain(event: WebhookEvent, context: Context) -> None: ...
 
 
 def test_handler_is_found_by_kind() -> None:
@@ -57,10 +59,10 @@ def test_second_handler_for_a_kind_is_refused() -> None:
 
 def test_decorator_without_a_kind_is_refused() -> None:
     """Forgetting the kind is told at once, not when the first event comes."""
-    with pytest.raises(HandlersError, match="Name the kind"):
-        Handlers().on()
-    with pytest.raises(HandlersError, match="Name the kind"):
-        Handlers().on(on_message)  # type: ignore[arg-type]
+    with pytest.raises(HandlersError, match=f"No kind of event is named.*{__file__}, line "):
+        Handlers().on()  # type: ignore[call-overload]
+    with pytest.raises(HandlersError, match="No kind of event is named"):
+        Handlers().on(on_message)  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize(
@@ -132,8 +134,18 @@ def test_generator_is_no_handler(function: Callable[..., object]) -> None:
 
 def test_timeout_must_leave_time() -> None:
     """A time-out of nothing is a mistake, not the default."""
-    with pytest.raises(HandlersError, match="leaves no time"):
-        Handlers().on("message.received", timeout=0)
+    for timeout in (0, -1, math.nan, math.inf, timedelta(0), "10", True):
+        with pytest.raises(HandlersError, match="is no time-out"):
+            Handlers().on("message.received", timeout=timeout)  # type: ignore[arg-type]
+
+
+def test_timeout_may_be_a_timedelta() -> None:
+    """Seconds and a timedelta say the same."""
+    handlers = Handlers()
+    handlers.on("message.received", timeout=timedelta(minutes=2))(on_message)
+    handler = handlers.find("message.received")
+    assert handler is not None
+    assert handler.timeout_s == handlers.longest_timeout(30) == 120
 
 
 def test_longest_pattern_counts() -> None:
@@ -160,7 +172,7 @@ def test_family_can_be_ignored_but_for_one() -> None:
     """What is ignored as a family is ignored, and its one kind with a handler is not."""
     handlers = Handlers()
     handlers.ignore("conversation.*")
-    handlers.on("conversation.onMessageAdded")(on_message)
+    handlers.on("conversation.onMessageAdded")(plain)
     assert handlers.find("conversation.onMessageAdded") is not None
     assert handlers.find("conversation.onTypingStarted") is None
     with pytest.raises(LookupError):

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from hookline import Handlers
-from hookline_processor.handlers import HandlersError
+from hookline import Handlers, HandlersError
 from hookline_processor.lifespan import HookError, Lifespan
 from hookline_shared.clock import SystemClock
 from tests.support.logbook import Logbook
@@ -163,5 +162,5 @@ def opens_and_closes(state: State) -> Any:
 
 def test_generator_is_no_hook(handlers: Handlers) -> None:
     """Its body would never run."""
-    with pytest.raises(HandlersError, match="another function closes on_shutdown"):
+    with pytest.raises(HandlersError, match=r"it has a yield; write a function without one, or @handlers.lifespan"):
         handlers.on_startup(opens_and_closes)

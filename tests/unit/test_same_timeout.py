@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
+from hookline_processor.api.table import Handler
 from hookline_processor.deadlines import Deadlines
-from hookline_processor.handlers import Handler
 from hookline_processor.webhook_event import WebhookEvent
 from tests.support.events import event
 from tests.support.manual_clock import ManualClock

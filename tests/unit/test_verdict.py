@@ -9,7 +9,7 @@ from hookline_processor.retry import NEVER_FAILED, Record, RetryPolicy, backoff_
 from hookline_processor.verdict import Dead, Reason, Reject, Retry, RetryLater, judge
 
 NOW = 1_000_000
-POLICY = RetryPolicy(max_attempts=3, base_s=2, max_s=10)
+POLICY = RetryPolicy(max_attempts=3, base=2, max=10)
 
 
 def test_error_is_retried_with_backoff_and_jitter() -> None:
@@ -44,6 +44,27 @@ def test_reject_is_dead_at_once() -> None:
     verdict = judge(Reject("not for us"), NEVER_FAILED, POLICY, NOW, jitter=1)
     assert isinstance(verdict, Dead)
     assert (verdict.reason, verdict.attempts, verdict.failure.message) == (Reason.REJECTED, 1, "not for us")
+
+
+class CardError(Exception): ...
+
+
+class ExpiredCardError(CardError): ...
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(CardError("no"), Reason.REJECTED), (ExpiredCardError("no"), Reason.REJECTED), (TimeoutError(), Reason.TIMED_OUT)],
+)
+def test_given_up_error_is_dead_at_once(error: Exception, reason: Reason) -> None:
+    """An error that no attempt can change needs no others, nor do its subclasses; the dead letter says what it was."""
+    policy = RetryPolicy(give_up_on=(CardError, TimeoutError))
+    verdict = judge(_raised(error), NEVER_FAILED, policy, NOW, jitter=1)
+    assert isinstance(verdict, Dead)
+    assert (verdict.reason, verdict.attempts, verdict.failure.type) == (reason, 1, type(error).__name__)
+    assert verdict.failure.traceback
+    assert isinstance(judge(ValueError("no"), NEVER_FAILED, policy, NOW, jitter=1), Retry)
+    assert isinstance(judge(RetryLater(1), NEVER_FAILED, RetryPolicy(give_up_on=(Exception,)), NOW, jitter=1), Retry)
 
 
 def test_retry_later_does_not_count() -> None:
@@ -99,10 +120,33 @@ def test_delay_must_be_a_number(delay: Any) -> None:
         RetryLater(delay)
 
 
-def test_odd_policy_is_refused() -> None:
-    """A policy without any attempt is told when it is written."""
-    with pytest.raises(ValueError, match="at least 1"):
-        RetryPolicy(max_attempts=0)
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"max_attempts": 0},
+        {"base": 0},
+        {"base": "5"},
+        {"max": timedelta(0)},
+        {"max": float("nan")},
+        {"max": float("inf")},
+        {"give_up_on": ValueError},
+        {"give_up_on": ["ValueError"]},
+        {"give_up_on": ("ValueError",)},
+        {"give_up_on": (int,)},
+        {"give_up_on": (BaseException,)},
+    ],
+    ids=str,
+)
+def test_odd_policy_is_refused(odd: dict[str, Any]) -> None:
+    """A policy without any attempt or delay, or that gives up on what is no exception, is refused when it is written."""
+    with pytest.raises(ValueError, match=r"a RetryPolicy needs max_attempts of at least 1|is a tuple of classes"):
+        RetryPolicy(**odd)
+
+
+def test_policy_takes_timedeltas() -> None:
+    """A timedelta and its seconds are the same delay."""
+    policy = RetryPolicy(base=timedelta(minutes=1), max=timedelta(minutes=3))
+    assert [backoff_s(policy, failures, 1) for failures in (1, 2, 3)] == [60, 120, 180]
 
 
 def _raised(error: Exception) -> Exception:

@@ -8,7 +8,8 @@ import sys
 
 import msgspec
 
-from hookline_processor.handlers import Handlers, HandlersError, load
+from hookline_processor.api.errors import HandlersError
+from hookline_processor.handlers import Handlers, load
 from hookline_shared.kinds import SINGLE
 
 

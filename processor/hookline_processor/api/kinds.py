@@ -1,0 +1,84 @@
+"""What a handler can be registered for: a kind, all kinds that begin with one, all kinds, or the class of an event."""
+
+import re
+from collections.abc import Collection, Iterator
+from difflib import get_close_matches
+from typing import Final
+
+from hookline_processor.api.errors import HandlersError
+from hookline_processor.events import EVENT_CLASSES
+from hookline_processor.functions import calling_place
+from hookline_processor.webhook_event import WebhookEvent
+from hookline_shared.kinds import FAMILIES, SINGLE
+
+_PATTERN: Final = re.compile(r"\*|[^*]+(\.\*)?")
+_PREFIXES: Final = sorted({f"{kind.partition('.')[0]}.*" for kind in SINGLE if "." in kind})
+_FAMILIES: Final = [f"{family}.*" for family in FAMILIES]
+_SAME_FAMILY: Final = 0.75
+"""How similar the name of a family must be to stand for it; the rest is Twilio's to choose, and proves nothing."""
+
+
+def patterns_of(kinds: Collection[str | type[WebhookEvent]]) -> list[str]:
+    """Return what `kinds` name, strings or classes of events: each once.
+
+    Raises:
+        HandlersError: if there is none, or one is no known kind and no class of one.
+
+    """
+    if not kinds or not all(isinstance(kind, str | type) for kind in kinds):
+        raise HandlersError(
+            f'No kind of event is named ({calling_place()}). Name it: @handlers.on(MessageReceived) or "message.received".'
+        )
+    patterns = dict.fromkeys(kind if isinstance(kind, str) else _checked_class(kind).kind for kind in kinds)
+    problem = next(filter(None, map(problem_with, patterns)), None)
+    if problem is not None:
+        raise HandlersError(f"{problem} ({calling_place()})")
+    return list(patterns)
+
+
+def problem_with(pattern: str) -> str | None:
+    """Return why nothing can be registered for `pattern`, and what to write instead; None if something can."""
+    if not _PATTERN.fullmatch(pattern):
+        return (
+            f'"{pattern}" is no kind. Write all of it, such as "message.received"; a "*" stands alone, or for all that '
+            'follows a dot, such as "message.*" or "taskrouter.reservation.*".'
+        )
+    if _is_known(pattern):
+        return None
+    near = _nearest(pattern)
+    remedy = f'Did you mean "{near}"?' if near else f"The kinds are {', '.join([*SINGLE, *_FAMILIES])}."
+    return f'There is no kind "{pattern}", so nothing would come of it. {remedy}'
+
+
+def patterns_for(kind: str) -> Iterator[str]:
+    """Yield what a handler of `kind` can be registered for, the most specific first."""
+    yield kind
+    family = kind
+    while "." in family:
+        family, _, _ = family.rpartition(".")
+        yield f"{family}.*"
+    yield "*"
+
+
+def _checked_class(named: type[WebhookEvent]) -> type[WebhookEvent]:
+    if named not in EVENT_CLASSES:
+        base = next((one.__name__ for one in named.__mro__ if one in EVENT_CLASSES), None)
+        remedy = f"Events come as {base}: name that." if base else 'Name one such as MessageReceived, or "message.received".'
+        raise HandlersError(f"{named.__qualname__} is not the class of any event ({calling_place()}). {remedy}")
+    return named
+
+
+def _is_known(pattern: str) -> bool:
+    family, _, what = pattern.partition(".")
+    if family in FAMILIES:
+        return bool(what)
+    return pattern in ("*", *SINGLE, *_PREFIXES)
+
+
+def _nearest(pattern: str) -> str | None:
+    family, _, what = pattern.partition(".")
+    families = get_close_matches(family.lower(), FAMILIES, 1, _SAME_FAMILY)
+    if families:
+        return f"{families[0]}.{what or '*'}"
+    known = get_close_matches(pattern.lower(), [*SINGLE, *_PREFIXES], 1)
+    return known[0] if known else None

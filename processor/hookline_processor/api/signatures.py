@@ -1,0 +1,119 @@
+"""Whether a function can be called as it will be, and with the events that will come: found out when it is registered."""
+
+import inspect
+import sys
+import types
+import typing
+from collections.abc import Callable, Collection, Iterator
+from typing import Annotated, Any, Final, TypeVar
+
+from hookline_processor.api.errors import HandlersError
+from hookline_processor.functions import described, innermost
+from hookline_processor.webhook_event import WebhookEvent
+
+_UNIONS: Final = (typing.Union, types.UnionType)
+
+
+def check_callable(function: Callable[..., Any], parameters: Collection[str]) -> None:
+    """Raise `HandlersError` unless `function` can be called with positional arguments for `parameters`."""
+    wanted = f"({', '.join(parameters)})"
+    if not callable(function):
+        raise HandlersError(f"{described(function)} cannot be called; register a function that takes {wanted}.")
+    if isinstance(function, type):
+        raise HandlersError(f"{described(function)} is a class; register a function or a method that takes {wanted}.")
+    signature = _signature(function, follow_wrapped=False)
+    if signature is None:
+        return
+    try:
+        signature.bind(*parameters)
+    except TypeError:
+        taken = list(signature.parameters)
+        hint = " Register the bound method of an object." if taken[:1] == ["self"] else ""
+        raise HandlersError(f"{described(function)} must take {wanted}, but takes ({', '.join(taken)}).{hint}") from None
+
+
+def check_event_type(function: Callable[..., Any], kind: str, classes: Collection[type[WebhookEvent]]) -> None:
+    """Raise `HandlersError` if by its annotation `function` does not take all `classes`, as which events of `kind` come.
+
+    What has no annotation, or one that cannot be resolved or is no class, is not judged.
+    """
+    accepted = _accepted(function)
+    missing = [event for event in classes if not any(issubclass(event, one) for one in accepted)] if accepted else []
+    if missing:
+        names = " | ".join(one.__name__ for one in accepted)
+        raise HandlersError(
+            f'{described(function)} takes {names}, but "{kind}" comes as {" and ".join(one.__name__ for one in missing)}. '
+            "Change the annotation, or what it is registered for."
+        )
+
+
+def _accepted(function: Callable[..., Any]) -> list[type]:
+    """Return the classes that the annotation of the first parameter allows; empty where any may be.
+
+    A decorator may make something else of the event, so of what it wraps only classes of events are counted.
+    """
+    direct = _first_annotation(function, follow_wrapped=False)
+    annotation = _first_annotation(function, follow_wrapped=True) if direct is inspect.Parameter.empty else direct
+    members = list(_members(_resolved(annotation, function)))
+    if not all(map(_is_plain_class, members)):
+        return []
+    if direct is inspect.Parameter.empty and not all(issubclass(member, WebhookEvent) for member in members):
+        return []
+    return members
+
+
+def _is_plain_class(member: Any) -> bool:
+    """Whether `issubclass` tells what is a `member`; since Python 3.11 `Any` is a class as well."""
+    return isinstance(member, type) and member is not Any and not getattr(member, "_is_protocol", False)
+
+
+def _first_annotation(function: Callable[..., Any], *, follow_wrapped: bool) -> Any:
+    signature = _signature(function, follow_wrapped=follow_wrapped)
+    first = next(iter(signature.parameters.values()), None) if signature is not None else None
+    return first.annotation if first is not None else inspect.Parameter.empty
+
+
+def _resolved(annotation: Any, function: Callable[..., Any]) -> Any:
+    """Return `annotation`, evaluated if it is text; `Any` where there is none or it names what only type checkers import."""
+    if annotation is inspect.Parameter.empty:
+        return Any
+
+    def bearer() -> None: ...
+
+    bearer.__annotations__ = {"event": annotation}
+    try:
+        return typing.get_type_hints(bearer, getattr(innermost(function), "__globals__", {}))["event"]
+    except Exception:  # noqa: BLE001 - an annotation may be any expression, and fail in any way
+        return Any
+
+
+def _members(annotation: Any) -> Iterator[Any]:
+    """Yield what `annotation` stands for: the members of a union, the bound of a type variable, the value of an alias."""
+    origin = typing.get_origin(annotation)
+    if origin in _UNIONS:
+        for member in typing.get_args(annotation):
+            yield from _members(member)
+    elif origin is Annotated:
+        yield from _members(typing.get_args(annotation)[0])
+    elif isinstance(annotation, TypeVar):
+        yield from map(_any_if_none, annotation.__constraints__ or (annotation.__bound__,))
+    elif hasattr(annotation, "__value__"):  # `type Alias = ...`
+        yield from _members(annotation.__value__)
+    else:
+        yield annotation if origin is None else origin
+
+
+def _any_if_none(bound: Any) -> Any:
+    return Any if bound is None else bound
+
+
+def _signature(function: Callable[..., Any], *, follow_wrapped: bool) -> inspect.Signature | None:
+    """Return the signature of `function`, None if it has none, as some functions that are not Python's."""
+    try:
+        if sys.version_info >= (3, 14):
+            from annotationlib import Format  # noqa: PLC0415 - older versions have none
+
+            return inspect.signature(function, follow_wrapped=follow_wrapped, annotation_format=Format.FORWARDREF)
+        return inspect.signature(function, follow_wrapped=follow_wrapped)
+    except (TypeError, ValueError):
+        return None

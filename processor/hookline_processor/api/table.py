@@ -1,0 +1,93 @@
+"""Which handler is registered for which kind."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from hookline_processor.api.context import Middleware
+from hookline_processor.api.errors import HandlersError
+from hookline_processor.api.kinds import patterns_for
+from hookline_processor.retry import RetryPolicy
+
+
+@dataclass(frozen=True, eq=False)
+class Handler:
+    """One registered function. `timeout_s` and `retry` are None where the service's settings apply.
+
+    `middleware` is that of the included registries it comes from, the outermost first.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    timeout_s: float | None
+    retry: RetryPolicy | None
+    is_async: bool
+    breaker: str | None = None
+    middleware: tuple[Middleware, ...] = ()
+
+
+class Entry(NamedTuple):
+    """What is registered for a kind: a handler, or None if it is ignored; and its name with file and line."""
+
+    handler: Handler | None
+    source: str
+
+
+class HandlerTable:
+    """The entry of each kind, of each group of kinds such as "conversation.*", and of all others: "*"."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+
+    def add(self, patterns: Iterable[str], entry: Entry) -> None:
+        """Register `entry` for all of `patterns`.
+
+        Raises:
+            HandlersError: if one of them has an entry already; none is registered then.
+
+        """
+        self._add_all(dict.fromkeys(patterns, entry))
+
+    def include(self, other: "HandlerTable", middleware: Iterable[Middleware]) -> None:
+        """Register everything in `other`, with `middleware` around its handlers.
+
+        Raises:
+            HandlersError: if both have an entry for something; nothing is registered then.
+
+        """
+        around = tuple(middleware)
+        handlers = {handler: replace(handler, middleware=around + handler.middleware) for handler in other.handlers()}
+        self._add_all(
+            {
+                pattern: entry._replace(handler=entry.handler and handlers[entry.handler])
+                for pattern, entry in other._entries.items()
+            }
+        )
+
+    def find(self, kind: str) -> Handler | None:
+        """Return the handler of `kind`, None if it is ignored.
+
+        Raises:
+            LookupError: if nothing is registered for it.
+
+        """
+        for pattern in patterns_for(kind):
+            if pattern in self._entries:
+                return self._entries[pattern].handler
+        raise LookupError(
+            f'No handler is registered for "{kind}". Add one with @handlers.on("{kind}") and replay this dead letter, '
+            f'or say handlers.ignore("{kind}").'
+        )
+
+    def handlers(self) -> Iterator[Handler]:
+        """Return every handler; one for several kinds as often."""
+        return (entry.handler for entry in self._entries.values() if entry.handler is not None)
+
+    def _add_all(self, entries: dict[str, Entry]) -> None:
+        for pattern, entry in entries.items():
+            if pattern in self._entries:
+                raise HandlersError(
+                    f'"{pattern}" is registered twice: by {self._entries[pattern].source} and by {entry.source}. '
+                    "An event has exactly one handler; remove one of the two."
+                )
+        self._entries.update(entries)
