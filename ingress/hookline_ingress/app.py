@@ -99,9 +99,10 @@ class Ingress:
         """Open the spool and both ports. Redis may come later: until then /readyz says why, and webhooks go to the spool.
 
         Raises:
-            HooklineError: if a port or the spool cannot be had.
+            HooklineError: if a port or the spool cannot be had, or aiohttp is of a version that this does not work with.
 
         """
+        self._server.check_connection()
         self._health.live["tasks"] = supervisor.check_tasks
         self._health.ready["redis"] = self._check_redis
         self._health.warnings["redis"] = self._redis_warnings

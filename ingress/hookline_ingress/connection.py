@@ -23,6 +23,7 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http import HttpRequestParser, HttpVersion11, RawRequestMessage
 from aiohttp.web import RequestPayloadError
 
+from hookline_ingress.compatibility import AiohttpMismatchError
 from hookline_ingress.metrics import REQUEST_SECONDS, STAGE_SECONDS
 from hookline_ingress.replies import refused, wire
 from hookline_ingress.request import Request
@@ -36,6 +37,7 @@ _LINGER_S: Final = 2.0
 _AT_ONCE: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 """Begin a task by running it, not by letting it wait for its turn."""
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_SAMPLE: Final = b"POST /sample HTTP/1.1\r\nHost: sample\r\nContent-Length: 4\r\n\r\nbody"
 
 
 class Connection(BaseProtocol):
@@ -79,6 +81,36 @@ class Connection(BaseProtocol):
         self._shut = False
         self.deadline = inf
         self.since = 0.0
+
+    @classmethod
+    def check(cls, server: "Server") -> None:
+        """Read a request that nobody sent, so that an aiohttp with other internals is found before a webhook comes.
+
+        Raises:
+            AiohttpMismatchError: if a connection cannot be built, or reads something else.
+
+        """
+        try:
+            request, keep_open = cls(server)._read_sample()
+            understood = (request.target, request.headers["Host"], request.body, keep_open) == (
+                "/sample",
+                "sample",
+                b"body",
+                True,
+            )
+        except Exception as error:
+            raise AiohttpMismatchError from error
+        if not understood:
+            raise AiohttpMismatchError
+
+    def _read_sample(self) -> tuple[Request, bool]:
+        assert self._parser is not None  # noqa: S101 - it was built with one
+        self._began = 0.0
+        self._requests.extend(self._parser.feed_data(_SAMPLE)[0])
+        _, payload = self._requests[0]
+        if payload.exception() is not None or not payload.is_eof() or not payload.total_bytes:
+            raise ValueError("the body was not read")
+        return self._take()
 
     @property
     def is_busy(self) -> bool:
@@ -163,16 +195,20 @@ class Connection(BaseProtocol):
             self.transport.write(_CONTINUE)
 
     def _answer_next(self) -> None:
+        request, keep_open = self._take()
+        self.deadline = inf
+        task = asyncio.Task(self._answer(request, keep_open=keep_open), loop=self._loop, **_AT_ONCE)
+        self._answering = None if task.done() else task
+
+    def _take(self) -> tuple[Request, bool]:
+        """Remove the oldest request, which has come as a whole; return it, and whether the client may send more after it."""
         message, payload = self._requests.popleft()
         assert self._parser is not None  # noqa: S101 - there is one as long as data comes
         assert self._began is not None  # noqa: S101 - a request has come
         self._parser.message_consumed()
         body = payload.read_nowait(-1)
         request = Request(message.method, message.path, message.headers, body, self._peer, self._began)
-        keep_open = not message.should_close and message.version == HttpVersion11
-        self.deadline = inf
-        task = asyncio.Task(self._answer(request, keep_open=keep_open), loop=self._loop, **_AT_ONCE)
-        self._answering = None if task.done() else task
+        return request, not message.should_close and message.version == HttpVersion11
 
     async def _answer(self, request: Request, *, keep_open: bool) -> None:
         reply = await self._server.answer(request)

@@ -2,12 +2,12 @@
 
 import sys
 
-from hookline_ingress.app import Ingress
+from hookline_ingress.compatibility import AiohttpMismatchError
 from hookline_ingress.settings import IngressSettings
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import SettingsError
 from hookline_shared.logs import configure_logs, get_logger
-from hookline_shared.service import EXIT_SETTINGS, run
+from hookline_shared.service import EXIT_FAILED, EXIT_SETTINGS, run
 from hookline_shared.tracing import traced
 
 
@@ -18,6 +18,13 @@ def main() -> int:
     except SettingsError as error:
         sys.stderr.write(f"ingress: {error}\n")
         return EXIT_SETTINGS
+    try:
+        from hookline_ingress.app import Ingress  # noqa: PLC0415 - an aiohttp without what it imports is one line, too
+    except ImportError as error:
+        if not (error.name or "").startswith("aiohttp"):
+            raise
+        sys.stderr.write(f"ingress: {AiohttpMismatchError()}\n")
+        return EXIT_FAILED
     configure_logs(settings.log_level, settings.log_format, secrets=settings.secrets(), tracing=settings.tracing == "on")
     logger = get_logger("ingress")
     clock = SystemClock()

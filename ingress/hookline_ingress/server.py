@@ -69,6 +69,10 @@ class Server:
         self._sweeper: Job[None] | None = None
         CONNECTIONS.set_function(lambda: len(self._connections))
 
+    def check_connection(self) -> None:
+        """Raise AiohttpMismatchError unless requests can be read with the aiohttp that is installed."""
+        Connection.check(self)
+
     async def start(self, host: str, port: int, supervisor: Supervisor) -> int:
         """Listen, beside other processes that do so on the same port; gives the port.
 

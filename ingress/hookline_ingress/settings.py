@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from hookline_ingress.forwarded import parse_networks
 from hookline_ingress.rates import Rate
 from hookline_ingress.route_settings import RouteSettings, RoutesSetting, check_topics
+from hookline_shared.requirements import install_command
 from hookline_shared.settings import CommaSeparated, Port, SharedSettings, split_url
 
 _TOKEN = re.compile(r"^(AC[0-9a-fA-F]{32}=)?[^\s=]{5,}$")
@@ -57,7 +58,7 @@ def _sendgrid_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
     if not keys:
         return keys
     if find_spec("cryptography") is None:
-        raise ValueError("it needs the package cryptography: pip install 'hookline[sendgrid]'")
+        raise ValueError(f"it needs the package cryptography: {install_command('sendgrid')}")
     from hookline_ingress.sendgrid import SendGridKeys  # noqa: PLC0415 - cryptography takes memory that only this needs
 
     SendGridKeys(keys)

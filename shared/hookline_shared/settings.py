@@ -27,6 +27,7 @@ from hookline_shared.alerts.settings import AlertsSetting, RunbookUrl
 from hookline_shared.broker.options import RedisOptions
 from hookline_shared.broker.url import parse_redis_url
 from hookline_shared.errors import SettingsError
+from hookline_shared.requirements import install_command
 from hookline_shared.secret_files import SUFFIX, names_file, read_secret_files
 from hookline_shared.topics import TopicsSetting
 
@@ -54,7 +55,7 @@ def _alert_url(url: str) -> str:
 
 def _tracing(switch: str) -> str:
     if switch == "on" and not all(map(find_spec, _TRACING_NEEDS)):
-        raise ValueError("it needs OpenTelemetry's SDK and exporter: pip install 'hookline[otel]'")
+        raise ValueError(f"it needs OpenTelemetry's SDK and exporter: {install_command('otel')}")
     return switch
 
 

@@ -11,7 +11,8 @@ from tests.support.ports import free_port, is_free
 from tests.support.waiting import PATIENCE_S, until
 from tests.support.webhooks import Params, Twilio
 
-_ROOT = Path(__file__).parents[2]
+HOOKLINE = Path(sys.executable).with_name("hookline")
+"""The command, as it is installed."""
 
 STUBBORN = """
 import pathlib
@@ -33,13 +34,13 @@ def _two_free_ports() -> int:
 
 
 class Machine:
-    """A folder in which `hookline` runs, with ports of its own."""
+    """A folder in which `hookline` runs, with ports of its own. `program` is the command, if it is another installation's."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, program: Path = HOOKLINE) -> None:
         self.folder = folder
+        self._program = program
         self._environment = {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(_ROOT),
             "INGRESS_PORT": str(free_port()),
             "INGRESS_ADMIN_PORT": str(_two_free_ports()),
             "PROCESSOR_ADMIN_PORT": str(free_port()),
@@ -58,9 +59,7 @@ class Machine:
         """Start `hookline` with `words`, its output going to the file `log`."""
         with (self.folder / log).open("wb") as output:
             process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-c",
-                "from hookline_cli.start import main; main()",
+                str(self._program),
                 *words,
                 cwd=self.folder,
                 env={**self._environment, **settings},

@@ -16,7 +16,7 @@ from tests.support.waiting import until
 
 _WANTED = "HOOKLINE_TEST_COMPOSE"
 RATE = int(os.environ.get("HOOKLINE_COMPOSE_RATE", "200"))
-INGRESS, PROCESSOR = (f"$(echo /opt/hookline/lib/python3.*/site-packages)/{name}" for name in ("ingress", "processor"))
+INGRESS, PROCESSOR = (f"$(echo /opt/hookline/lib/python3.*/site-packages)/hookline_{name}" for name in ("ingress", "processor"))
 CRASHING = f"echo 'raise RuntimeError(\"broken on purpose\")' > {INGRESS}/app.py"
 UNREADY = f"sed -i 's/= self._redis.monitor.check$/= lambda: \"never ready\"/' {PROCESSOR}/app.py"
 COMPILED = f"{INGRESS}/__pycache__ {PROCESSOR}/__pycache__"

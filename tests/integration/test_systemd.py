@@ -85,6 +85,17 @@ def test_command_exists(name: str) -> None:
     assert wait.endswith("http://127.0.0.1:%i/livez")
 
 
+def test_page_installs_what_the_units_start() -> None:
+    """The wheel and the locked versions, never compiled, into the environment that the units name; not that of a developer."""
+    text = PAGE.read_text()
+    folder = service("ingress")["WorkingDirectory"][0]
+    assert f"{folder}-$version/.venv/bin/pip install --require-hashes --only-binary :all: -r deploy/requirements.lock\n" in text
+    assert f"{folder}-$version/.venv/bin/pip install --no-deps --no-index dist/hookline-$version-py3-none-any.whl\n" in text
+    assert f"ln -sfn {folder}-$version {folder} " in text
+    assert "make setup" not in text
+    assert not re.search(r"apt-get install .*\b(make|gcc|build-essential|python3-dev)\b", text)
+
+
 def test_instances_share_a_port_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two ingresses have the same port, and each an admin port, a folder and a spool of its own."""
     found = []
@@ -160,7 +171,7 @@ def copied(folder: Path) -> list[str]:
     """Copy the units to `folder`, with programs that are here; gives an instance of each service, and the target."""
     for file in UNITS.glob("hookline*.*"):
         text = file.read_text().replace("/opt/hookline/.venv/bin/hookline", "/bin/true").replace("/usr/bin/curl", "/bin/true")
-        (folder / file.name).write_text(re.sub("^Documentation=.*$", "", text, flags=re.MULTILINE))
+        (folder / file.name).write_text(text)
     instances = [f"hookline-{name}@{port}.service" for name, port in (("ingress", 9080), ("processor", 9081))]
     return [f"{folder}/{name}" for name in (*instances, "hookline.target")]
 

@@ -292,7 +292,7 @@ def test_tracing_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     assert IngressSettings.load().tracing == "on"
     monkeypatch.setattr("hookline_shared.settings.find_spec", lambda name: None if name == "opentelemetry.sdk" else object())
     (complaint,) = complaints()
-    assert complaint.startswith("TRACING is wrong: it needs OpenTelemetry's SDK and exporter: pip install 'hookline[otel]'.")
+    assert complaint.startswith("TRACING is wrong: it needs OpenTelemetry's SDK and exporter: pip install 'opentelemetry-api>=")
 
 
 def test_headers_for_the_collector_are_secret(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,8 @@ from importlib.util import find_spec
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
+from hookline_shared.requirements import install_command
+
 _EXTRAS: Final = {"asyncpg": "postgres", "aiosqlite": "ledger", "sqlalchemy": "ledger", "alembic": "ledger"}
 _DIALECTS: Final = {
     "postgresql": ("postgresql+asyncpg", "asyncpg"),
@@ -73,4 +75,4 @@ def _postgresql(dialect: str, text: str) -> DatabaseUrl:
 
 def _require(*modules: str) -> None:
     if missing := [name for name in modules if find_spec(name) is None]:
-        raise ValueError(f"{' and '.join(missing)} is not installed: run pip install 'hookline[{_EXTRAS[missing[-1]]}]'")
+        raise ValueError(f"{' and '.join(missing)} is not installed: run {install_command(_EXTRAS[missing[-1]])}")
