@@ -1,8 +1,6 @@
 """The public API: which function handles which kind of event."""
 
-import importlib
 import re
-import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -231,32 +229,3 @@ def _checked_hook(function: HookFunction) -> HookFunction:
 
 def _around(outer: Middleware, call: CallNext) -> CallNext:
     return lambda event, context: outer(event, context, call)
-
-
-def load(location: str) -> Handlers:
-    """Import the `Handlers` object at `location`, written `module:attribute`.
-
-    Raises:
-        HandlersError: saying what is wrong with it.
-
-    """
-    module_name, _, attribute = location.partition(":")
-    try:
-        module = importlib.import_module(module_name)
-    except Exception as error:
-        raise HandlersError(_explain_import(location, module_name, error)) from error
-    found = getattr(module, attribute, None)
-    if not isinstance(found, Handlers):
-        what = "does not exist" if found is None else f"is a {type(found).__name__}"
-        raise HandlersError(f"PROCESSOR_HANDLERS={location}: {attribute} {what} in {module_name}; it must be a Handlers().")
-    return found
-
-
-def _explain_import(location: str, module_name: str, error: Exception) -> str:
-    if isinstance(error, ModuleNotFoundError) and error.name == module_name.partition(".")[0]:
-        return f"PROCESSOR_HANDLERS={location}: there is no module {module_name}. Start from its folder, or set PYTHONPATH."
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    return (
-        f"PROCESSOR_HANDLERS={location}: importing {module_name} failed with {type(error).__name__}: {error} "
-        f"({where.filename}, line {where.lineno}). Mend that, then start again."
-    )

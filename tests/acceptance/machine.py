@@ -11,7 +11,8 @@ from tests.support.ports import free_port, is_free
 from tests.support.waiting import PATIENCE_S, until
 from tests.support.webhooks import Params, Twilio
 
-_ROOT = Path(__file__).parents[2]
+HOOKLINE = Path(sys.executable).with_name("hookline")
+"""The command, as it is installed."""
 
 STUBBORN = """
 import pathlib
@@ -39,7 +40,6 @@ class Machine:
         self.folder = folder
         self._environment = {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(_ROOT),
             "INGRESS_PORT": str(free_port()),
             "INGRESS_ADMIN_PORT": str(_two_free_ports()),
             "PROCESSOR_ADMIN_PORT": str(free_port()),
@@ -56,12 +56,23 @@ class Machine:
 
     async def launch(self, *words: str, log: str, **settings: str) -> asyncio.subprocess.Process:
         """Start `hookline` with `words`, its output going to the file `log`."""
+        return await self._launch(str(HOOKLINE), *words, log=log, **settings)
+
+    async def execute(self, *command: str) -> tuple[int, str]:
+        """Run `command` until it ends; gives exit code and output."""
+        process = await self._launch(*command, log="run.log")
+        return await asyncio.wait_for(process.wait(), PATIENCE_S), self.read("run.log")
+
+    def within(self, folder: str) -> "Machine":
+        """Give the same machine, in a folder below this one; it is ended with this one."""
+        machine = Machine(self.folder / folder)
+        machine._environment, machine._running = self._environment, self._running
+        return machine
+
+    async def _launch(self, *command: str, log: str, **settings: str) -> asyncio.subprocess.Process:
         with (self.folder / log).open("wb") as output:
             process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-c",
-                "from hookline_cli.start import main; main()",
-                *words,
+                *command,
                 cwd=self.folder,
                 env={**self._environment, **settings},
                 stdin=asyncio.subprocess.DEVNULL,
