@@ -21,6 +21,7 @@ async def test_up_beside_modules_of_every_name(machine: Machine) -> None:
     async with collecting() as collector:
         settings = {"TRACING": "on", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint, "OTEL_BSP_SCHEDULE_DELAY": "50"}
         up = await machine.launch("up", "--handlers", "bot:handlers", log="up.log", **settings)
+        await until(lambda: "module hidden" in machine.read("up.log") or up.returncode is not None, "handlers are imported")
         await until(lambda: "Hookline is up" in machine.read("up.log") or up.returncode is not None, "hookline is up")
         assert up.returncode is None, machine.read("up.log")
         await machine.send(message(Body="hello"))
