@@ -4,7 +4,7 @@
 #   docker run hookline hookline processor
 #   docker run hookline hookline dead list
 #
-# Your own handlers: FROM this image, COPY them to /app, and set PROCESSOR_HANDLERS=module:handlers (docs/compose.md).
+# Your own handlers: FROM this image, COPY them to /app, where services start, and set PROCESSOR_HANDLERS=module:handlers (docs/compose.md).
 
 FROM python:3.13-slim-trixie AS build
 
@@ -40,7 +40,6 @@ RUN groupadd --gid 10001 hookline && \
 COPY --from=build /opt/hookline /opt/hookline
 
 ENV PATH=/opt/hookline/bin:$PATH \
-    PYTHONPATH=/app \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     LOG_FORMAT=json \

@@ -1,7 +1,7 @@
 """The `hookline` command: puts its subcommands together."""
 
 import sys
-from typing import ClassVar, Final
+from typing import Annotated, ClassVar, Final
 
 import typer
 
@@ -21,6 +21,7 @@ class Commands(LazyGroup):
     """Every subcommand, in the order of --help."""
 
     places: ClassVar = {
+        "new": Place("hookline_cli.new:new", _START, _codes("the project was written", "something is in the way; nothing was")),
         "up": Place(
             "hookline_cli.up:up", _START, _codes("it ran until it was stopped", "a part could not start, or ended by itself")
         ),
@@ -53,8 +54,19 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from hookline_shared.version import own_version  # noqa: PLC0415 - what reads metadata takes time that only this needs
+
+        typer.echo(f"hookline {own_version()}")
+        raise typer.Exit
+
+
+_Version = Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")]
+
+
 @app.callback()
-def hookline() -> None:
+def hookline(version: _Version = False) -> None:
     """Receives Twilio webhooks in milliseconds, loses none, and runs your handler for each.
 
     Example: `hookline up`, and in a second terminal `hookline send message --body hello`

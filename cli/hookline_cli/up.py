@@ -28,11 +28,12 @@ from hookline_processor.settings import ProcessorSettings
 from hookline_shared.broker.url import parse_redis_url
 from hookline_shared.errors import PortTakenError
 from hookline_shared.secret_files import names_file
-from hookline_shared.settings import read_config_file
+from hookline_shared.settings import CONFIG_VARIABLE, read_config_file
 
 _POLL_S: Final = 0.05
 _LEDGER_NEEDS: Final = ("sqlalchemy", "alembic", "aiosqlite")
 _EXAMPLE: Final = "examples.greeter"
+_CONFIG: Final = "hookline.toml"
 
 
 def up(
@@ -43,6 +44,8 @@ def up(
     reload: Annotated[bool, typer.Option("--reload", help="Restart the processor when a Python file here changes.")] = False,
 ) -> None:
     """Start Redis, ingress and processor on this machine; Ctrl-C stops them. What was accepted is kept for the next start.
+
+    Settings come from the environment, and from hookline.toml in this folder unless HOOKLINE_CONFIG names another file.
 
     Example: hookline up --handlers bot:handlers
     """
@@ -64,6 +67,8 @@ def up(
 
 def _fill_in(workspace: Workspace) -> bool:
     """Give every setting that nobody made a value that suits one machine; tells whether Redis is ours to start."""
+    if CONFIG_VARIABLE not in os.environ and Path(_CONFIG).exists():
+        os.environ[CONFIG_VARIABLE] = _CONFIG
     config = read_config_file()
     made = {name for name, value in os.environ.items() if value} | config.keys() | set(filter(names_file, secrets()))
     defaults = {
@@ -78,10 +83,19 @@ def _fill_in(workspace: Workspace) -> bool:
         defaults["DATABASE_URL"] = f"sqlite:///{workspace.ledger.resolve()}"
     if "TWILIO_AUTH_TOKEN" not in made:
         defaults["TWILIO_AUTH_TOKEN"] = workspace.development_token()
-    if importlib.util.find_spec("examples") and importlib.util.find_spec(_EXAMPLE):
+    if _has_example():
         defaults["PROCESSOR_HANDLERS"] = f"{_EXAMPLE}:handlers"
     os.environ.update({name: value for name, value in defaults.items() if name not in made})
     return "REDIS_URL" not in made
+
+
+def _has_example() -> bool:
+    """Whether this is a clone of Hookline with its examples, and no folder of the user's has their name."""
+    found = importlib.util.find_spec("examples")
+    if found is None or found.origin is None or importlib.util.find_spec(_EXAMPLE) is None:
+        return False
+    users = Path("examples")
+    return not users.exists() or users.samefile(Path(found.origin).parent)
 
 
 class Pair:
@@ -151,13 +165,13 @@ class Pair:
         self._parts.append(await self._start_processor(environment))
         for one in self._ingresses:
             own = environment | one.environment()
-            self._parts.append(await Part.start(one.name, [sys.executable, "-m", "hookline_ingress"], own))
+            self._parts.append(await Part.start(one.name, _python("hookline_ingress"), own))
         self._note_processes()
 
     async def _start_processor(self, environment: Mapping[str, str]) -> Part | ReloadedPart:
         def launch() -> Coroutine[object, object, Part]:
             own = FRESH if self._sources else {}
-            return Part.start("processor", [sys.executable, "-m", "hookline_processor"], {**environment, **own})
+            return Part.start("processor", _python("hookline_processor"), {**environment, **own})
 
         if self._sources is None:
             return await launch()
@@ -254,3 +268,8 @@ class Pair:
         await self._interrupted.wait()
         for part in self._parts:
             part.terminate()
+
+
+def _python(module: str) -> list[str]:
+    """Return the command that runs `module` of Hookline; the user's folder has no say in what that imports."""
+    return [sys.executable, "-P", "-m", module]

@@ -1,11 +1,16 @@
 """`python -m hookline_ingress`."""
 
+import os
 import sys
 
-from hookline_shared.early_signals import leave_at_once
-
 if __name__ == "__main__":
+    if sys.path[0] == os.getcwd():  # noqa: PTH109 - the user's folder may have modules of any name, a pathlib.py too
+        del sys.path[0]
+
+    from hookline_shared.early_signals import leave_at_once
+
     leave_at_once()
+
     from hookline_ingress.main import main
 
     sys.exit(main())

@@ -1,7 +1,5 @@
 """The public API: which function handles which kind of event, and what runs around it."""
 
-import importlib
-import traceback
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any, TypeVar, Unpack, overload
@@ -248,32 +246,3 @@ def _check_handler(function: Callable[..., Any], patterns: list[str]) -> None:
         raise HandlersError(f"{described(function)} has a yield in it; a handler is an ordinary or an async function.")
     for pattern in patterns:
         check_event_type(function, pattern, classes_for(pattern))
-
-
-def load(location: str) -> Handlers:
-    """Import the `Handlers` object at `location`, written `module:attribute`.
-
-    Raises:
-        HandlersError: saying what is wrong with it.
-
-    """
-    module_name, _, attribute = location.partition(":")
-    try:
-        module = importlib.import_module(module_name)
-    except Exception as error:
-        raise HandlersError(_explain_import(location, module_name, error)) from error
-    found = getattr(module, attribute, None)
-    if not isinstance(found, Handlers):
-        what = "does not exist" if found is None else f"is a {type(found).__name__}"
-        raise HandlersError(f"PROCESSOR_HANDLERS={location}: {attribute} {what} in {module_name}; it must be a Handlers().")
-    return found
-
-
-def _explain_import(location: str, module_name: str, error: Exception) -> str:
-    if isinstance(error, ModuleNotFoundError) and error.name == module_name.partition(".")[0]:
-        return f"PROCESSOR_HANDLERS={location}: there is no module {module_name}. Start from its folder, or set PYTHONPATH."
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    return (
-        f"PROCESSOR_HANDLERS={location}: importing {module_name} failed with {type(error).__name__}: {error} "
-        f"({where.filename}, line {where.lineno}). Mend that, then start again."
-    )

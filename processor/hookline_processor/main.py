@@ -5,12 +5,13 @@ import sys
 
 from hookline_processor.app import Processor
 from hookline_processor.fallback import log_only
-from hookline_processor.handlers import load
+from hookline_processor.handlers import Handlers
+from hookline_processor.loading import load, working_folder
 from hookline_processor.settings import ProcessorSettings
 from hookline_processor.threads import Threads
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import HooklineError, SettingsError
-from hookline_shared.logs import configure_logs, get_logger
+from hookline_shared.logs import Logger, configure_logs, get_logger
 from hookline_shared.service import EXIT_FAILED, EXIT_SETTINGS, run
 from hookline_shared.tracing import traced
 
@@ -20,11 +21,11 @@ def main() -> int:
     try:
         settings = ProcessorSettings.load()
         configure_logs(settings.log_level, settings.log_format, secrets=settings.secrets(), tracing=settings.tracing == "on")
-        handlers = load(settings.handlers) if settings.handlers else log_only()
+        logger = get_logger("processor")
+        handlers = _load(settings.handlers, logger) if settings.handlers else log_only()
     except HooklineError as error:
         sys.stderr.write(f"processor: {error}\n")
         return EXIT_SETTINGS if isinstance(error, SettingsError) else EXIT_FAILED
-    logger = get_logger("processor")
     clock = SystemClock()
     threads = Threads(settings.concurrency)
     with traced("hookline-processor", settings.secrets(), on=settings.tracing == "on"):
@@ -34,3 +35,11 @@ def main() -> int:
         sys.stderr.flush()
         os._exit(code)  # a function that nothing can stop would keep the interpreter from ending
     return code
+
+
+def _load(location: str, logger: Logger) -> Handlers:
+    folder = working_folder()
+    handlers = load(location, folder)
+    for module in folder.hidden():
+        logger.warning("module hidden", module=module.name, file=str(module.file), by=module.by, remedy="rename it")
+    return handlers

@@ -1,6 +1,7 @@
 """The settings of the processor."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
@@ -16,9 +17,20 @@ _LOCATION = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
 
 
 def _location(location: str) -> str:
+    path, _, attribute = location.partition(":")
+    if path.endswith(".py") or "/" in path:
+        raise ValueError(f"it names a file; write it as Python imports it, {_as_imported(Path(path), attribute or 'handlers')}")
     if not _LOCATION.match(location):
         raise ValueError("it must be written module:attribute, for example bot:handlers")
     return location
+
+
+def _as_imported(path: Path, attribute: str) -> str:
+    folders, name = path.parts[:-1], path.stem or "bot"
+    from_there = f"{name}:{attribute} when started in {path.parent}"
+    if path.is_absolute() or ".." in folders:
+        return from_there
+    return f"{'.'.join([*folders, name])}:{attribute}{f', or {from_there}' if folders else ''}"
 
 
 class ProcessorSettings(LedgerSettings):

@@ -5,7 +5,6 @@ OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER and the like.
 """
 
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from threading import Thread
 from typing import Final
 
@@ -23,6 +22,7 @@ from structlog.typing import EventDict, WrappedLogger
 
 from hookline_shared.logs import HANDLED
 from hookline_shared.quotes import hide
+from hookline_shared.version import own_version
 
 _LAST_SPANS_S: Final = 2.0
 """How long the end of the service waits for a collector that does not answer."""
@@ -51,7 +51,7 @@ class Telemetry:
 
 
 def _provider(service: str, redact: Callable[[str], str]) -> TracerProvider:
-    ours = Resource.create({"service.name": service, "service.namespace": "hookline", "service.version": version("hookline")})
+    ours = Resource.create({"service.name": service, "service.namespace": "hookline", "service.version": own_version()})
     resource = ours.merge(OTELResourceDetector().detect())  # what the user says counts
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     if isinstance(provider.sampler, ParentBased):
@@ -153,7 +153,7 @@ class LinkBased(Sampler):
 
 def get_tracer() -> Tracer:
     """Give what makes spans."""
-    return trace.get_tracer("hookline", version("hookline"))
+    return trace.get_tracer("hookline", own_version())
 
 
 def remote_context(traceparent: str) -> Context:

@@ -57,10 +57,23 @@ class Machine:
 
     async def launch(self, *words: str, log: str, **settings: str) -> asyncio.subprocess.Process:
         """Start `hookline` with `words`, its output going to the file `log`."""
+        return await self._launch(str(self._program), *words, log=log, **settings)
+
+    async def execute(self, *command: str) -> tuple[int, str]:
+        """Run `command` until it ends; gives exit code and output."""
+        process = await self._launch(*command, log="run.log")
+        return await asyncio.wait_for(process.wait(), PATIENCE_S), self.read("run.log")
+
+    def within(self, folder: str) -> "Machine":
+        """Give the same machine, in a folder below this one; it is ended with this one."""
+        machine = Machine(self.folder / folder, self._program)
+        machine._environment, machine._running = self._environment, self._running
+        return machine
+
+    async def _launch(self, *command: str, log: str, **settings: str) -> asyncio.subprocess.Process:
         with (self.folder / log).open("wb") as output:
             process = await asyncio.create_subprocess_exec(
-                str(self._program),
-                *words,
+                *command,
                 cwd=self.folder,
                 env={**self._environment, **settings},
                 stdin=asyncio.subprocess.DEVNULL,

@@ -2,15 +2,12 @@
 
 import functools
 import math
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from hookline import Context, Handlers, HandlersError, MessageReceived, WebhookEvent
-from hookline_processor.handlers import load
 
 
 async def on_message(event: MessageReceived, context: Context) -> None: ...
@@ -63,31 +60,6 @@ def test_decorator_without_a_kind_is_refused() -> None:
         Handlers().on()  # type: ignore[call-overload]
     with pytest.raises(HandlersError, match="No kind of event is named"):
         Handlers().on(on_message)  # type: ignore[call-overload]
-
-
-@pytest.mark.parametrize(
-    ("content", "location", "message"),
-    [
-        (None, "no_such_module_here:handlers", "there is no module no_such_module_here"),
-        ("", "user_bot:handlers", "handlers does not exist in user_bot"),
-        ("handlers = 5", "user_bot:handlers", "handlers is a int in user_bot"),
-        ("\nboom", "user_bot:handlers", "NameError.*user_bot.py, line 2"),
-        ("import no_such_dependency", "user_bot:handlers", "failed with ModuleNotFoundError.*no_such_dependency"),
-    ],
-    ids=["no module", "no attribute", "wrong type", "module fails", "dependency missing"],
-)
-def test_wrong_location_is_explained(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, location: str, message: str
-) -> None:
-    """Whatever is wrong with PROCESSOR_HANDLERS is said in one line that names it."""
-    if content is not None:
-        (tmp_path / "user_bot.py").write_text(content)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "user_bot", raising=False)
-    with pytest.raises(HandlersError, match=message) as caught:
-        load(location)
-    assert str(caught.value).startswith(f"PROCESSOR_HANDLERS={location}")
-    monkeypatch.delitem(sys.modules, "user_bot", raising=False)
 
 
 class CallableObject:

@@ -66,6 +66,14 @@ def test_nothing_but_what_is_named_gets_into_the_image() -> None:
     assert "deploy" not in added
 
 
+def test_handlers_are_where_services_start() -> None:
+    """A folder of handlers is mounted below the working folder; PYTHONPATH would come before the standard library."""
+    dockerfile = (_ROOT / "Dockerfile").read_text()
+    assert re.findall(r"^WORKDIR (\S+)", dockerfile, re.MULTILINE)[-1] == "/app"
+    assert "PYTHONPATH" not in dockerfile
+    assert "}:/app/${HANDLERS_PACKAGE" in (_ROOT / "compose.yaml").read_text()
+
+
 @pytest.mark.parametrize(
     ("command", "service"),
     [

@@ -30,14 +30,14 @@ async def check_handlers(subject: Subject, timeout_s: float = _TIMEOUT_S) -> lis
                 _CHECK, "PROCESSOR_HANDLERS is not set", meaning, "Set it to module:attribute, where your Handlers object is."
             )
         ]
-    return [await _load(location, timeout_s)]
+    return await _load(location, timeout_s)
 
 
-async def _load(location: str, timeout_s: float) -> Finding:
+async def _load(location: str, timeout_s: float) -> list[Finding]:
     reader, writer = os.pipe()
     os.set_blocking(reader, False)  # what the module started may hold the other end for ever
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "hookline_cli.checks.load_handlers", location, str(writer)),
+        *(sys.executable, "-P", "-m", "hookline_cli.checks.load_handlers", location, str(writer)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -51,9 +51,8 @@ async def _load(location: str, timeout_s: float) -> Finding:
         os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
         text = f"importing {location} takes longer than {timeout_s:g} s"
-        return problem(
-            _CHECK, text, _WILL_NOT, "Do not wait for anything while the module is imported; use @handlers.on_startup."
-        )
+        remedy = "Do not wait for anything while the module is imported; use @handlers.on_startup."
+        return [problem(_CHECK, text, _WILL_NOT, remedy)]
     else:
         return _judge(location, _read(reader), process.returncode, output.decode(errors="replace"))
     finally:
@@ -67,13 +66,14 @@ def _read(reader: int) -> bytes:
         return b""
 
 
-def _judge(location: str, answer: bytes, code: int | None, output: str) -> Finding:
+def _judge(location: str, answer: bytes, code: int | None, output: str) -> list[Finding]:
     if not answer:
         words = " ".join(output.split())[-_LAST_WORDS:]
         text = f"importing {location} ended the process with code {code}{f': {words}' if words else ''}"
-        return problem(_CHECK, text, _WILL_NOT, "Do not end the process while the module is imported.")
+        return [problem(_CHECK, text, _WILL_NOT, "Do not end the process while the module is imported.")]
     loaded = msgspec.json.decode(answer, type=Loaded)
     if loaded.problem:
-        return problem(_CHECK, loaded.problem, _WILL_NOT, "Mend that; hookline doctor imports it as the processor does.")
+        return [problem(_CHECK, loaded.problem, _WILL_NOT, "Fix that; hookline doctor imports it as the processor does.")]
     missing = f"; no handler, so dead letters: {', '.join(loaded.unhandled)}" if loaded.unhandled else ""
-    return fine(_CHECK, f"{location} is imported; handled: {', '.join(loaded.handled) or 'nothing'}{missing}")
+    hidden = [warning(_CHECK, text, "Your handlers get the other module.", "Rename it.") for text in loaded.hidden]
+    return [fine(_CHECK, f"{location} is imported; handled: {', '.join(loaded.handled) or 'nothing'}{missing}"), *hidden]

@@ -9,25 +9,33 @@ import sys
 import msgspec
 
 from hookline_processor.api.errors import HandlersError
-from hookline_processor.handlers import Handlers, load
+from hookline_processor.handlers import Handlers
+from hookline_processor.loading import load, working_folder
 from hookline_shared.kinds import SINGLE
 
 
 class Loaded(msgspec.Struct):
-    """How it went: a `problem`, or which of the kinds that have no family are handled, or ignored on purpose, and which not."""
+    """How it went.
+
+    There is a `problem`; or which of the kinds that have no family are handled, or ignored on purpose, and which not. `hidden`
+    are modules of the user that are imported by none.
+    """
 
     problem: str = ""
+    hidden: list[str] = []
     handled: list[str] = []
     unhandled: list[str] = []
 
 
 def _examine(location: str) -> Loaded:
     try:
-        handlers = load(location)
+        folder = working_folder()
+        handlers = load(location, folder)
     except HandlersError as error:
         return Loaded(problem=str(error))
     handled = [kind for kind in SINGLE if _handles(handlers, kind)]
-    return Loaded(handled=handled, unhandled=[kind for kind in SINGLE if kind not in handled])
+    hidden = [str(module) for module in folder.hidden()]
+    return Loaded(handled=handled, hidden=hidden, unhandled=[kind for kind in SINGLE if kind not in handled])
 
 
 def _handles(handlers: Handlers, kind: str) -> bool:
