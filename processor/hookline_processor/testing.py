@@ -19,6 +19,7 @@ from hookline_processor.lifespan import HookError, Lifespan
 from hookline_processor.retry import Record, RetryPolicy
 from hookline_processor.threads import Threads
 from hookline_processor.verdict import Dead, Done, Failure, Reason, Retry, Verdict
+from hookline_processor.webhook_event import WebhookEvent
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import Event, new_event_id
 from hookline_shared.logs import get_logger
@@ -45,19 +46,25 @@ _TOPIC: Final = "messages"
 
 
 async def deliver(
-    handlers: Handlers, event: str | Event, /, *, json: object = None, attempt: int = 1, **params: object
+    handlers: Handlers,
+    event: str | type[WebhookEvent] | Event,
+    /,
+    *,
+    json: object = None,
+    attempt: int = 1,
+    **params: object,
 ) -> Verdict:
-    """Run the handler of `event`, with its middleware and time-out, and give what becomes of the event.
+    """Run the handler of `event`, with its middleware and time-out, and return the verdict.
 
-    `event` is a kind, of which one is made as by `make_event`, or one that was made before, to be delivered again. `attempt`
-    says the how-manyth attempt at it this is. Where the service's settings would apply, their defaults do. Start-up hooks are
-    not run: see `started`.
+    `event` is a kind or the class of one, of which an event is made as by `make_event`, or an event that was made before, to be
+    delivered again. `attempt` is the number of this attempt, from 1. The defaults of the service's settings apply. Start-up
+    hooks are not run: see `started`.
 
     Raises:
-        ValueError: if there is no such kind.
+        ValueError: if there is no such kind, or the class stands for several.
 
     """
-    raw = make_event(event, json=json, **params) if isinstance(event, str) else event
+    raw = event if isinstance(event, Event) else make_event(event, json=json, **params)
     threads = Threads(1)
     try:
         attempts = Attempts(handlers, _TIMEOUT_S, RetryPolicy(), threads, SystemClock(), get_logger("test"))
@@ -66,15 +73,17 @@ async def deliver(
         threads.close()
 
 
-def make_event(kind: str, /, *, json: object = None, **params: object) -> Event:
-    """Make an event of `kind`, which is realistic but for `params`, by Twilio's names; None leaves one out.
+def make_event(kind: str | type[WebhookEvent], /, *, json: object = None, **params: object) -> Event:
+    """Return an event of `kind`, such as `MessageReceived` or "message.received": realistic but for `params`.
 
-    Each has SIDs of its own, so two are never the same event. With `json`, that is the whole body.
+    `params` have Twilio's names; None leaves one out. Each event has SIDs of its own, so two are never the same event. With
+    `json`, that is the whole body.
 
     Raises:
-        ValueError: if there is no such kind.
+        ValueError: if there is no such kind, or the class stands for several.
 
     """
+    kind = kind if isinstance(kind, str) else _kind_of(kind)
     webhook = sample(kind, params)
     if json is not None:
         webhook = Webhook({}, "application/json", msgspec.json.encode(json))
@@ -91,6 +100,12 @@ def make_event(kind: str, /, *, json: object = None, **params: object) -> Event:
         target="/twilio",
         body=webhook.body,
     )
+
+
+def _kind_of(event: type[WebhookEvent]) -> str:
+    if event.kind.endswith("*"):
+        raise ValueError(f'{event.__name__} stands for several kinds. Name one, such as "conversation.onMessageAdded".')
+    return event.kind
 
 
 @asynccontextmanager

@@ -22,6 +22,8 @@ OURS: Final = (
     "shared/hookline_shared",
     "cli/hookline_cli",
 )
+TEMPLATES: Final = "new_project"
+"""Files of a user's project, which `hookline new` writes."""
 NEWER: Final = {"annotationlib"}
 """Modules of the standard library of a Python that is newer than this one."""
 OF_OTHERS: Final = {"hiredis", "multidict", "pydantic_core", "yarl"}
@@ -36,7 +38,7 @@ def names(listed: list[str]) -> set[str]:
 def imported() -> set[str]:
     """Return the top-level modules that the packages import from elsewhere."""
     found = set()
-    for file in (file for folder in OURS for file in (ROOT / folder).rglob("*.py")):
+    for file in (file for folder in OURS for file in (ROOT / folder).rglob("*.py") if file.parent.name != TEMPLATES):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
                 found |= {alias.name.partition(".")[0] for alias in node.names}

@@ -143,6 +143,19 @@ async def test_json_bodies(handlers: Handlers) -> None:
     assert seen == [("bounce", ["a", "b"]), ("open", None)]
 
 
+async def test_class_names_its_kind(handlers: Handlers) -> None:
+    """A kind is named as it was for the handler, by its class too, unless that is of many kinds."""
+
+    @handlers.on(MessageReceived)
+    async def answer(event: MessageReceived, context: Context) -> None:
+        assert event.body == "hi"
+
+    assert await deliver(handlers, MessageReceived, Body="hi") == Done()
+    assert make_event(MessageReceived).kind == "message.received"
+    with pytest.raises(ValueError, match="ConversationEvent stands for several kinds"):
+        make_event(ConversationEvent)
+
+
 async def test_misspelt_kind_is_refused(handlers: Handlers) -> None:
     """A test with a kind that does not exist would prove nothing."""
     with pytest.raises(ValueError, match=r'"message.recieved" is no kind of event; there are message.received, '):

@@ -1,6 +1,7 @@
 """Tests of the handlers. They run as in the processor, without Redis and without Twilio."""
 
 import pytest
+from hookline import MessageReceived, MessageStatus
 from hookline.testing import Done, deliver
 
 from bot import handlers
@@ -8,10 +9,10 @@ from bot import handlers
 
 async def test_message_is_handled(capsys: pytest.CaptureFixture[str]) -> None:
     """The first attempt at a message succeeds."""
-    assert await deliver(handlers, "message.received", From="+14155550123", Body="hello") == Done()
+    assert await deliver(handlers, MessageReceived, From="+14155550123", Body="hello") == Done()
     assert "+14155550123 says: hello" in capsys.readouterr().out
 
 
 async def test_status_is_logged() -> None:
     """The first attempt at a message status succeeds."""
-    assert await deliver(handlers, "message.status", MessageStatus="delivered") == Done()
+    assert await deliver(handlers, MessageStatus, MessageStatus="delivered") == Done()
