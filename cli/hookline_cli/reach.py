@@ -64,7 +64,10 @@ async def reach(settings: SharedSettings, waiting_reads: int = 1) -> AsyncIterat
     try:
         partitions = await _find_partitions(redis)
         if partitions is None:
-            raise ReachError("No service of Hookline's has used this Redis yet. Is REDIS_URL the one that the services have?")
+            raise ReachError(
+                f"No service of Hookline's has used this Redis with the prefix {settings.prefix} yet. Are REDIS_URL and "
+                "HOOKLINE_PREFIX those that the services have?"
+            )
         yield Reach(redis, partitions)
     finally:
         await redis.close()

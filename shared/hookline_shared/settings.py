@@ -28,6 +28,7 @@ from hookline_shared.broker.options import RedisOptions
 from hookline_shared.broker.url import parse_redis_url
 from hookline_shared.errors import SettingsError
 from hookline_shared.requirements import install_command
+from hookline_shared.keys import DEFAULT_PREFIX, check_prefix
 from hookline_shared.secret_files import SUFFIX, names_file, read_secret_files
 from hookline_shared.topics import TopicsSetting
 
@@ -137,6 +138,11 @@ class SharedSettings(BaseSettings):
         description="Failures in a row after which Redis is left alone until a probe succeeds",
         ge=1,
     )
+    prefix: Annotated[str, AfterValidator(check_prefix)] = Field(
+        DEFAULT_PREFIX,
+        validation_alias="HOOKLINE_PREFIX",
+        description="What every Redis key begins with, so that several installations can share one Redis; see docs/redis.md",
+    )
     partitions: int = Field(
         8,
         validation_alias="HOOKLINE_PARTITIONS",
@@ -204,6 +210,7 @@ class SharedSettings(BaseSettings):
         """Give what the connections to Redis are told."""
         return RedisOptions(
             url=parse_redis_url(self.redis_url),
+            prefix=self.prefix,
             pool_size=self.redis_pool_size,
             blocking_pool_size=blocking_pool_size,
             acquire_timeout_s=self.redis_acquire_timeout_s,

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 import aiohttp
 import redis
 
-from hookline_shared import keys
 from hookline_shared.topics import DEFAULT_TOPICS
 from tests.support.ingress_client import IngressClient
+from tests.support.keys import keys
 from tests.support.local_ingress import ingress_settings
 from tests.support.service_process import ServiceProcess
 from tests.support.services import Services

@@ -13,9 +13,9 @@ import pytest
 
 from hookline_processor.ledger.engine import make_engine
 from hookline_processor.ledger.migrate import migrate
-from hookline_shared import keys
 from tests.acceptance.flood import SETTINGS, Flood
 from tests.acceptance.pair import Pair, started_pair
+from tests.support.keys import keys
 from tests.support.ledger import ledger_settings
 from tests.support.postgres_server import PostgresServer
 from tests.support.redis_server import RedisServer

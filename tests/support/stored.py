@@ -4,9 +4,10 @@ from typing import Any
 
 import redis
 
-from hookline_shared import keys
 from hookline_shared.event import Event, decode
+from hookline_shared.keys import GROUP
 from hookline_shared.topics import DEFAULT_TOPICS
+from tests.support.keys import keys
 
 PARTITIONS = 8
 
@@ -33,7 +34,7 @@ class Stored:
 
     def pending(self, partition: int, topic: str) -> list[str]:
         """Give the ids of the entries that were read and not settled."""
-        answer: list[list[Any]] = self._client.execute_command("EVAL", _PENDING, 2, keys.topic(partition, topic), keys.GROUP)
+        answer: list[list[Any]] = self._client.execute_command("EVAL", _PENDING, 2, keys.topic(partition, topic), GROUP)
         return [_text(row[0]) for row in answer]
 
     def retry_records(self, partition: int) -> dict[str, bytes]:
@@ -43,7 +44,7 @@ class Stored:
 
     def empty(self) -> bool:
         """Whether there is nothing but the layout."""
-        return {_text(key) for key in self._client.execute_command("KEYS", "*")} <= {keys.LAYOUT}
+        return {_text(key) for key in self._client.execute_command("KEYS", "*")} <= {keys.layout}
 
     def _range(self, stream: str) -> list[tuple[str, list[bytes]]]:
         answer: list[tuple[bytes, Any]] = self._client.execute_command("EVAL", _RANGE, 1, stream)
