@@ -58,7 +58,7 @@ class LedgerRounds:
             "PROCESSOR_HANDLERS": "bench.drain.handlers:noop",
             "PROCESSOR_ADMIN_PORT": str(admin_port),
             "LOG_LEVEL": "warning",
-            **({} if database_url is None else {"DATABASE_URL": database_url}),
+            **({} if database_url is None else {"HOOKLINE_LEDGER_URL": database_url}),
         }
         with running("processor", module("processor"), self._directory, self._cores.service, settings) as child:
             settled = _Drain(child, self._backlog.entries)

@@ -25,6 +25,8 @@ def main() -> int:
         sys.stderr.write(f"processor: {error}\n")
         return EXIT_SETTINGS if isinstance(error, SettingsError) else EXIT_FAILED
     logger = get_logger("processor")
+    for one in settings.ignored():
+        logger.warning("setting ignored", setting=one.fallback.variable, reason=str(one))
     clock = SystemClock()
     threads = Threads(settings.concurrency)
     with traced("hookline-processor", settings.secrets(), on=settings.tracing == "on"):
