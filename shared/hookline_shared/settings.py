@@ -7,11 +7,10 @@ name, its description is what people read in documentation and errors.
 
 import os
 import tomllib
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -33,6 +32,7 @@ from hookline_shared.requirements import install_command
 from hookline_shared.keys import DEFAULT_PREFIX, check_prefix
 from hookline_shared.secret_files import SUFFIX, names_file, read_secret_files
 from hookline_shared.topics import TopicsSetting
+from hookline_shared.tracing import collector_secrets
 
 CONFIG_VARIABLE = "HOOKLINE_CONFIG"
 _TRACING_NEEDS = ("opentelemetry", "opentelemetry.sdk", "opentelemetry.exporter", "opentelemetry.exporter.otlp.proto.http")
@@ -208,7 +208,7 @@ class SharedSettings(BaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """Give what must never be logged."""
         alert_url = (self.alert_url,) if self.alert_url else ()
-        return (*parse_redis_url(self.redis_url).secrets, *alert_url, *_collector_secrets())
+        return (*parse_redis_url(self.redis_url).secrets, *alert_url, *collector_secrets())
 
     def redis_options(self, blocking_pool_size: int = RedisOptions.blocking_pool_size) -> RedisOptions:
         """Give what the connections to Redis are told."""
@@ -257,14 +257,6 @@ class SharedSettings(BaseSettings):
     def ignored(cls) -> list[Found]:
         """Return the fallbacks that are set and ignored."""
         return [one for one in find_fallbacks(cls.fallbacks, read_config_file()) if one.obstacle]
-
-
-def _collector_secrets() -> Iterator[str]:
-    """Give what the headers for the collector of traces hold, which the SDK reads by itself."""
-    for name, headers in os.environ.items():
-        if name.startswith("OTEL_EXPORTER_OTLP_") and name.endswith("HEADERS"):
-            values = (pair.partition("=")[2].strip() for pair in headers.split(","))
-            yield from (form for value in values for form in (value, unquote(value)))
 
 
 def secret_variables(settings: type[BaseSettings]) -> list[str]:

@@ -51,7 +51,7 @@ async def test_commands_beside_it_read_what_it_runs_with(machine: Machine) -> No
 
 
 async def test_on_a_platform(machine: Machine) -> None:
-    """It listens on PORT on every address, where the platform calls it; a DATABASE_URL that is of no use is told and ignored."""
+    """It listens on PORT on every address, where the platform calls it, and ignores a DATABASE_URL that is of no use."""
     port = str(free_port())
     await machine.up("up.log", INGRESS_PORT="", PORT=port, DATABASE_URL="mysql://app:planted@db/app")
     async with aiohttp.request("POST", f"http://127.0.0.2:{port}/twilio") as response:

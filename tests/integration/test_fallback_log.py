@@ -9,7 +9,5 @@ async def test_database_of_the_app_is_ignored_with_a_line(redis_url: str, servic
     processor = await services.processor(settings).start()
     line = await processor.logged("setting ignored")
     assert (line["level"], line["setting"]) == ("warning", "DATABASE_URL")
-    assert line["reason"].startswith(
-        "DATABASE_URL is not used as HOOKLINE_LEDGER_URL: it is neither of PostgreSQL nor of SQLite"
-    )
+    assert line["reason"].startswith("DATABASE_URL is not used as HOOKLINE_LEDGER_URL: it is neither of PostgreSQL")
     assert "planted" not in processor.errors

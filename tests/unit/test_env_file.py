@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -39,7 +40,7 @@ def config(code: int = 0) -> dict[str, Any]:
     result = CliRunner().invoke(app, ["config", "--json"])
     assert result.exit_code == code, result.output
     found = json.loads(result.output)
-    return {"problems": found["problems"], "warnings": found["warnings"]} | {one["variable"]: one for one in found["settings"]}
+    return {one["variable"]: one for one in found["settings"]} | {name: found[name] for name in ("problems", "warnings")}
 
 
 def test_settings_are_read(env_file: Path) -> None:
@@ -141,6 +142,26 @@ def test_config_shows_the_rest_if_it_is_wrong(env_file: Path) -> None:
     env_file.write_text(f"{REQUIRED}oops\n")
     found = config(code=2)
     assert [problem for problem in found["problems"] if problem.startswith(".env, line 3: ")] == found["problems"]
+
+
+def test_example_is_true_for_a_plain_start(env_file: Path) -> None:
+    """A copy of .env.example with every line in force changes nothing, and what is Compose's alone disturbs nobody."""
+    before = config(code=2)
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    env_file.write_text("\n".join(re.sub(r"^#([A-Z][A-Z0-9_]*=)", r"\1", line) for line in lines))
+    shown = config(code=2)
+    assert shown["warnings"] == []
+    assert shown["problems"] == before["problems"]
+    assert {name: one["value"] for name, one in shown.items() if "value" in one} == {
+        name: one["value"] for name, one in before.items() if "value" in one
+    }
+
+
+def test_send_says_what_is_wrong(env_file: Path) -> None:
+    """A command that needs a token or a URL does not go on with others than `.env` was to give."""
+    env_file.write_text(f"{REQUIRED}oops\n")
+    with pytest.raises(SettingsError, match="line 3"):
+        CliRunner().invoke(app, ["send", "message"], catch_exceptions=False)
 
 
 @pytest.mark.parametrize("words", [["-m", "hookline_ingress"], ["-m", "hookline_processor"], ["-m", "hookline_cli", "ingress"]])
