@@ -155,7 +155,7 @@ class Pair:
                     raise PortTakenError(LOOPBACK, port, setting)
 
     async def _start(self) -> None:
-        environment = dict(os.environ)
+        environment = os.environ | {"HOOKLINE_PREFIX": self._ingress.prefix}  # a part that starts later reads .env again
         if self._own_redis:
             server = embedded_redis.find_server()
             embedded_redis.check_data(server, self._workspace.redis_data)
