@@ -28,8 +28,8 @@ from hookline_shared.broker.url import parse_redis_url
 from hookline_shared.env_file import apply_env_file
 from hookline_shared.errors import SettingsError
 from hookline_shared.fallbacks import Fallback, Found, find_fallbacks
-from hookline_shared.requirements import install_command
 from hookline_shared.keys import DEFAULT_PREFIX, check_prefix
+from hookline_shared.requirements import install_command
 from hookline_shared.secret_files import SUFFIX, names_file, read_secret_files
 from hookline_shared.topics import TopicsSetting
 from hookline_shared.tracing import collector_secrets
