@@ -4,15 +4,15 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import NoReturn
+from unittest.mock import patch
 
 import hypothesis
 import pytest
 import redis
 import structlog
 
-from hookline_ingress.settings import IngressSettings
-from hookline_processor.settings import ProcessorSettings
-from hookline_shared.settings import CONFIG_VARIABLE
+from hookline_cli.setting_rows import secrets, variables
+from hookline_shared.secret_files import SUFFIX
 from tests.support.cluster_set import ClusterSet
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
@@ -28,11 +28,13 @@ hypothesis.settings.load_profile("hookline")
 
 
 @pytest.fixture(autouse=True)
-def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide the settings of whoever runs the tests."""
-    fields = [*IngressSettings.model_fields.values(), *ProcessorSettings.model_fields.values()]
-    for name in {CONFIG_VARIABLE, *(str(field.validation_alias) for field in fields)}:
-        monkeypatch.delenv(name, raising=False)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hide the settings of whoever runs the tests, also those in a `.env`. Undo what the code under test sets."""
+    monkeypatch.setattr("hookline_shared.env_file.ENV_FILE", Path("/nonexistent/.env"))
+    with patch.dict(os.environ):
+        for name in [*variables(), *(name + SUFFIX for name in secrets())]:
+            os.environ.pop(name, None)
+        yield
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ from typing import Final
 from bench import webhooks
 from bench.errors import BenchError
 from bench.private_redis import PrivateRedis
-from hookline_shared import keys
 from hookline_shared.broker.append import Appended, Appender
 from hookline_shared.broker.connection import RedisConnectionManager
 from hookline_shared.broker.options import RedisOptions
 from hookline_shared.broker.url import parse_redis_url
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import Event, new_event_id
+from hookline_shared.keys import Keys
 from hookline_shared.logs import get_logger
 from hookline_shared.topics import MESSAGES
 
@@ -25,6 +25,7 @@ local entries = 0
 for _, stream in ipairs(KEYS) do entries = entries + redis.call('XLEN', stream) end
 return entries
 """
+_KEYS: Final = Keys()
 
 
 class Backlog:
@@ -33,8 +34,8 @@ class Backlog:
     def __init__(self, redis: PrivateRedis, partitions: int) -> None:
         self._redis = redis
         self._partitions = partitions
-        self._streams = [keys.topic(partition, MESSAGES) for partition in range(partitions)]
-        self._dead = [keys.dead(partition) for partition in range(partitions)]
+        self._streams = [_KEYS.topic(partition, MESSAGES) for partition in range(partitions)]
+        self._dead = [_KEYS.dead(partition) for partition in range(partitions)]
 
     def fill(self, events: int) -> None:
         """Forget everything, then append `events` inbound messages of many conversations in turn.
@@ -61,7 +62,7 @@ class Backlog:
         """Count the processors that own a partition."""
         pipe = self._redis.client.pipeline(transaction=False)
         for partition in range(self._partitions):
-            pipe.hget(keys.lease(partition), "owner")
+            pipe.hget(_KEYS.lease(partition), "owner")
         return len({owner for owner in pipe.execute() if owner})
 
     def is_settled(self) -> bool:

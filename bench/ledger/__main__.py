@@ -66,7 +66,7 @@ def _databases(stack: ExitStack, directory: Path, console: Console) -> dict[str,
 
 
 def _settings(url: str) -> LedgerSettings:
-    return LedgerSettings.model_validate({"DATABASE_URL": url, "DATABASE_COMMAND_TIMEOUT_S": 120})
+    return LedgerSettings.model_validate({"HOOKLINE_LEDGER_URL": url, "DATABASE_COMMAND_TIMEOUT_S": 120})
 
 
 def _measure_rounds(console: Console, bed: LedgerRounds, rounds: int, databases: dict[str, str]) -> None:

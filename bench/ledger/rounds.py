@@ -15,9 +15,10 @@ from bench.machine import Cores, cpu_seconds
 from bench.private_redis import PrivateRedis
 from bench.probes import is_ready
 from bench.processes import Child, free_port, module, running
-from hookline_shared import keys
+from hookline_shared.keys import Keys
 
 _PARTITIONS: Final = 8
+_KEYS: Final = Keys()
 _LOOK_S: Final = 0.02
 _STALLED_S: Final = 30.0
 
@@ -57,7 +58,7 @@ class LedgerRounds:
             "PROCESSOR_HANDLERS": "bench.drain.handlers:noop",
             "PROCESSOR_ADMIN_PORT": str(admin_port),
             "LOG_LEVEL": "warning",
-            **({} if database_url is None else {"DATABASE_URL": database_url}),
+            **({} if database_url is None else {"HOOKLINE_LEDGER_URL": database_url}),
         }
         with running("processor", module("processor"), self._directory, self._cores.service, settings) as child:
             settled = _Drain(child, self._backlog.entries)
@@ -68,7 +69,7 @@ class LedgerRounds:
         return Round(settled_rate, settled_cpu, written, written_cpu, left)
 
     def _waiting(self) -> int:
-        return sum(int(self._redis.client.xlen(keys.ledger(partition))) for partition in range(_PARTITIONS))
+        return sum(int(self._redis.client.xlen(_KEYS.ledger(partition))) for partition in range(_PARTITIONS))
 
 
 class _Drain:

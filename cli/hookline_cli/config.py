@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from enum import StrEnum
 from itertools import groupby
+from pathlib import Path
 from textwrap import wrap
 from typing import Annotated, Any, Final
 
@@ -13,11 +14,27 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hookline_cli.setting_rows import DEFAULT, ENVIRONMENT, FILE, IN_A_FILE, Row, Sources, problems, rows, secrets, variables
+from hookline_cli.reach import DataFolder
+from hookline_cli.running import adopt_running
+from hookline_cli.setting_rows import (
+    DEFAULT,
+    ENV,
+    ENVIRONMENT,
+    FILE,
+    IN_A_FILE,
+    UP,
+    Row,
+    Sources,
+    ignored,
+    problems,
+    rows,
+    secrets,
+    variables,
+)
 from hookline_shared.secret_files import SUFFIX
 from hookline_shared.service import EXIT_SETTINGS
 
-_COLOURS: Final = {ENVIRONMENT: "cyan", IN_A_FILE: "cyan", FILE: "magenta", DEFAULT: "dim"}
+_COLOURS: Final = {ENVIRONMENT: "cyan", UP: "green", ENV: "cyan", IN_A_FILE: "cyan", FILE: "magenta", DEFAULT: "dim"}
 _WIDTH: Final = 128
 _LONGEST: Final = 60
 """Characters of a route's TwiML that are shown."""
@@ -36,8 +53,11 @@ def config(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table of docs/settings.md instead.")] = False,
     env: Annotated[bool, typer.Option("--env", help="Print every setting as in .env.example instead.")] = False,
+    data: DataFolder = Path("var"),
 ) -> None:
     """Show every setting with its value, where that comes from, and what it means.
+
+    Beside a running `hookline up` these are the settings that it runs with, as far as nothing else is set here.
 
     Secrets, such as the password in REDIS_URL, are hidden. What is wrong is told at the end, and the rest shown all the same.
 
@@ -48,9 +68,9 @@ def config(
     if markdown or env:
         typer.echo(markdown_table() if markdown else env_lines(), nl=False)
         return
-    sources = Sources.now()
+    sources = Sources.now(adopt_running(data).adopted)
     shown = [row for row in rows(sources) if _wanted(row, service, changed=changed)]
-    mistakes, strangers = problems([service] if service else list(Service)), sources.strangers(variables())
+    mistakes, strangers = problems([service] if service else list(Service)), [*sources.strangers(variables()), *ignored()]
     if as_json:
         typer.echo(json.dumps(_as_object(shown, mistakes, strangers), indent=2))
     else:
@@ -61,9 +81,10 @@ def config(
 
 def markdown_table() -> str:
     """Give the table of docs/settings.md."""
-    lines = ["| setting | default | meaning |", "|---|---|---|"]
+    lines = ["| setting | read by | default | meaning |", "|---|---|---|---|"]
     lines += [
-        f"| `{row.variable}` | {row.default and f'`{row.default}`'} | {row.meaning} |" for row in rows(Sources({}, {}, {}))
+        f"| `{row.variable}` | {row.service or 'both'} | {row.default and f'`{row.default}`'} | {row.meaning} |"
+        for row in rows(Sources.none())
     ]
     return "\n".join(lines) + "\n"
 
@@ -71,7 +92,7 @@ def markdown_table() -> str:
 def env_lines() -> str:
     """Give every setting with its meaning and its default, commented out, as an .env file has it."""
     lines: list[str] = []
-    for service, settings in groupby(rows(Sources({}, {}, {})), key=lambda row: row.service):
+    for service, settings in groupby(rows(Sources.none()), key=lambda row: row.service):
         lines += ["", f"# --- {service or 'both services'} ".ljust(_WIDTH, "-"), ""]
         for row in settings:
             better = f". Better in a file, which {row.variable}{SUFFIX} names" if row.variable in secrets() else ""

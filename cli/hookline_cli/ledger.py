@@ -11,6 +11,7 @@ from rich.progress import Progress
 from hookline_cli.database import with_engine
 from hookline_cli.ledger_output import form_of, print_csv, print_events, print_json, print_thread
 from hookline_cli.moments import moment, shown
+from hookline_cli.running import adopt_running
 from hookline_cli.terminal import confirm
 from hookline_cli.workspace import Workspace
 from hookline_processor.ledger.addresses import normalised
@@ -31,13 +32,14 @@ _NOTHING: Final = "Nothing was removed."
 
 app = typer.Typer(no_args_is_help=True)
 
-Data = Annotated[Path, typer.Option(help="Folder of `hookline up`, whose ledger is used if DATABASE_URL is not set.")]
+Data = Annotated[Path, typer.Option(help="Folder of `hookline up`, whose ledger is used if HOOKLINE_LEDGER_URL is not set.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print it for programs, as one JSON document.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print it as CSV, with a heading.")]
 Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many, the newest.")]
 
 
 def _settings(data: Path) -> LedgerSettings:
+    adopt_running(data)
     settings, file = LedgerSettings.load().model_copy(update={"command_timeout_s": _PATIENCE_S}), Workspace(data).ledger
     if settings.database_url is None and file.exists():
         return settings.model_copy(update={"database_url": f"sqlite:///{file.resolve()}"})
@@ -67,7 +69,7 @@ def about() -> None:
 def migrate(data: Data = Path("var")) -> None:
     """Make the tables, or bring them to the form of this version. Running it again does no harm.
 
-    Example: DATABASE_URL=postgresql://hookline@db/ledger hookline ledger migrate
+    Example: HOOKLINE_LEDGER_URL=postgresql://hookline@db/ledger hookline ledger migrate
     """
     from hookline_processor.ledger.migrate import migrate as bring_up_to_date
     from hookline_processor.ledger.schema import REVISION

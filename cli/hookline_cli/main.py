@@ -1,12 +1,14 @@
 """The `hookline` command: puts its subcommands together."""
 
 import sys
+from contextlib import suppress
 from typing import Annotated, ClassVar, Final
 
 import typer
 
 from hookline_cli.lazy import LazyGroup, Place
-from hookline_shared.errors import HooklineError
+from hookline_shared.env_file import apply_env_file
+from hookline_shared.errors import HooklineError, SettingsError
 
 _START: Final = "Start and try"
 _LOOK: Final = "Look and mend"
@@ -71,6 +73,10 @@ def hookline(version: _Version = False) -> None:
 
     Example: `hookline up`, and in a second terminal `hookline send message --body hello`
     """
+    from hookline_cli.setting_rows import secrets  # noqa: PLC0415 - not for --help
+
+    with suppress(SettingsError):  # a command that needs settings loads them, and says what is wrong
+        apply_env_file(secrets())
 
 
 def run() -> None:

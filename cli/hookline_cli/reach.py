@@ -8,7 +8,7 @@ from typing import Annotated, Final, NamedTuple
 
 import typer
 
-from hookline_cli.workspace import Workspace
+from hookline_cli.running import adopt_running
 from hookline_shared.broker.connection import RedisConnectionManager
 from hookline_shared.broker.inspect import partitions_in_use
 from hookline_shared.clock import SystemClock
@@ -18,6 +18,8 @@ from hookline_shared.settings import SharedSettings
 
 _NEVER: Final = 1_000_000_000
 """Failures until the breaker opens: a command is too short for it, and nothing here would close it again."""
+
+HIDDEN_REDIS: Final = "The REDIS_URL of `hookline up` has a password, so it was not written down. Set it here, too."
 
 DataFolder = Annotated[Path, typer.Option("--data", help="Folder of `hookline up`.")]
 
@@ -34,19 +36,17 @@ class Reach(NamedTuple):
 
 
 def find_settings(data: Path) -> SharedSettings:
-    """Give the settings, with the Redis of the `hookline up` in folder `data` if one runs there. Readies the logs.
+    """Return the settings, those of the `hookline up` in folder `data` if one runs there. Readies the logs.
 
     Raises:
         SettingsError: if a setting is wrong.
         ReachError: if that Redis was not written down.
 
     """
-    facts = Workspace(data).announced()
+    running = adopt_running(data)
     settings = SharedSettings.load()
-    if facts.redis_url:
-        settings = settings.model_copy(update={"redis_url": facts.redis_url})
-    elif facts.admin_ports and "redis_url" not in settings.model_fields_set:
-        raise ReachError("The REDIS_URL of `hookline up` has a password, so it was not written down. Set it here, too.")
+    if running.hidden_redis:
+        raise ReachError(HIDDEN_REDIS)
     configure_logs("error", "console", settings.secrets())
     return settings
 
@@ -64,7 +64,10 @@ async def reach(settings: SharedSettings, waiting_reads: int = 1) -> AsyncIterat
     try:
         partitions = await _find_partitions(redis)
         if partitions is None:
-            raise ReachError("No service of Hookline's has used this Redis yet. Is REDIS_URL the one that the services have?")
+            raise ReachError(
+                f"No service of Hookline's has used this Redis with the prefix {settings.prefix} yet. Are REDIS_URL and "
+                "HOOKLINE_PREFIX those that the services have?"
+            )
         yield Reach(redis, partitions)
     finally:
         await redis.close()

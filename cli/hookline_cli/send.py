@@ -23,6 +23,7 @@ from hookline_cli.volley_view import progress, summary
 from hookline_cli.workspace import Workspace
 from hookline_ingress.signature import parse_secrets
 from hookline_shared.clock import SystemClock
+from hookline_shared.env_file import read_env_file
 from hookline_shared.errors import HooklineError
 from hookline_shared.samples.sids import RECIPIENT, SENDER
 from hookline_shared.samples.webhook import Webhook
@@ -89,6 +90,7 @@ def send(
 
     Example: `hookline send events --json-body '[{"specversion":"1.0","id":"EZ1","type":"com.example","source":"me"}]'`
     """
+    read_env_file()  # it was applied already; what is wrong in it is told
     facts, sendable = Workspace(data).announced(), find(what)
     if url and via:
         raise SendError("--url is what is signed, and --via is for what is signed for PUBLIC_URL: give one of them.")

@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel, ValidationError, create_model
@@ -13,27 +15,32 @@ from hookline_cli.masking import HIDDEN, mask_all_but_host, mask_credentials, ma
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
 from hookline_shared.alerts.limits import Limit
+from hookline_shared.env_file import ENV_FILE, own_environment
 from hookline_shared.errors import SettingsError
+from hookline_shared.fallbacks import Fallback
 from hookline_shared.secret_files import SUFFIX, read_secret_files
-from hookline_shared.settings import CONFIG_VARIABLE, SharedSettings, read_config_file, secret_variables
+from hookline_shared.settings import CONFIG_VARIABLE, SharedSettings, read_config_file, secrets_of
 from hookline_shared.topics import Topic
 
 ENVIRONMENT: Final = "environment"
+UP: Final = "hookline up"
+ENV: Final = str(ENV_FILE)
 FILE: Final = "file"
 IN_A_FILE: Final = "secret file"
 DEFAULT: Final = "default"
 _SERVICES: Final[Mapping[str, type[SharedSettings]]] = {"ingress": IngressSettings, "processor": ProcessorSettings}
-_EMPTY_COUNTS: Final = "INGRESS_SPOOL_PATH"
-"""The one variable that says something if it is empty."""
+EMPTY_COUNTS: Final = ("INGRESS_SPOOL_PATH", "HOOKLINE_LEDGER_URL")
+"""The variables that say something if they are empty."""
 _POST_TO: Final = "ALERT_URL"
 """Whoever knows its path may write there."""
-_CONFIG_MEANING: Final = "A TOML file with any of these settings; the environment wins"
+_CONFIG_MEANING: Final = "A TOML file with any of these settings; the environment and .env win"
 
 
 class Row(NamedTuple):
     """One setting, without what is secret in it. `value` is None if there is none; of a wrong one it is what was written.
 
-    `source` is one of the four above, empty for a setting that is missing. `service` is empty for those of both.
+    `source` is one of the above or the name of a fallback, empty for a setting that is missing. `service` is empty for those of
+    both.
     """
 
     variable: str
@@ -48,39 +55,46 @@ class Row(NamedTuple):
 class Sources:
     """What was set, and where."""
 
-    def __init__(self, environment: Mapping[str, str], file: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
-        self._environment = {
-            name.upper(): value for name, value in environment.items() if value or name.upper() == _EMPTY_COUNTS
-        }
-        self._file = file
-        self._secrets = secrets
+    def __init__(self, found: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take what each source sets, the first of them winning. The names of sources are those above."""
+        self._found = found
 
     @classmethod
-    def now(cls) -> "Sources":
-        """Look at the environment and the files; what cannot be read has nothing in it."""
-        return cls(os.environ, _or_empty(read_config_file), _or_empty(lambda: read_secret_files(secrets())))
+    def none(cls) -> "Sources":
+        """Return what there is where nothing is set."""
+        return cls({})
+
+    @classmethod
+    def now(cls, adopted: Mapping[str, str] = MappingProxyType({})) -> "Sources":
+        """Look at the environment, which has `adopted` from a running `hookline up`, and at the files, if they can be read."""
+        own = own_environment()
+        return cls(
+            {
+                ENVIRONMENT: _telling({name: value for name, value in own.items() if name not in adopted}),
+                UP: _telling(adopted),
+                ENV: _telling({name: value for name, value in os.environ.items() if name not in own and name not in adopted}),
+                IN_A_FILE: _or_empty(lambda: read_secret_files(secrets())),
+                FILE: _or_empty(read_config_file),
+            }
+        )
 
     def find(self, variable: str) -> tuple[str, Any]:
-        """Give where `variable` is set, and to what."""
-        if variable in self._environment:
-            return ENVIRONMENT, self._environment[variable]
-        if variable in self._secrets:
-            return IN_A_FILE, self._secrets[variable]
-        if variable in self._file:
-            return FILE, self._file[variable]
-        return DEFAULT, None
+        """Return where `variable` is set, and to what."""
+        return next(((source, own[variable]) for source, own in self._found.items() if variable in own), (DEFAULT, None))
 
     def strangers(self, known: Iterable[str]) -> list[str]:
         """Give what is set and no setting, in one line each: all keys of the file, and variables that look mistyped."""
         names = {*known, *(name + SUFFIX for name in secrets())}
-        found = [f"{name} in the file of {CONFIG_VARIABLE}" for name in self._file if name not in names]
+        in_file = [name for name in self._found.get(FILE, {}) if name not in names]
+        looking_mistyped = [
+            (name, f" in {ENV}" if source == ENV else "", meant)
+            for source in (ENVIRONMENT, ENV)
+            for name in self._found.get(source, {})
+            if name not in names and (meant := _meant(name, names))
+        ]
         return [
-            *(f"{what} is no setting{_meant(what.partition(' ')[0], names)}." for what in found),
-            *(
-                f"{name} is no setting{meant}."
-                for name in self._environment
-                if name not in names and (meant := _meant(name, names))
-            ),
+            *(f"{name} in the file of {CONFIG_VARIABLE} is no setting{_meant(name, names)}." for name in in_file),
+            *(f"{name}{where} is no setting{meant}." for name, where, meant in looking_mistyped),
         ]
 
 
@@ -93,7 +107,8 @@ def rows(sources: Sources) -> Iterator[Row]:
     )
     for service, field in _fields():
         variable = str(field.validation_alias)
-        source, written = sources.find(variable)
+        fallback = _fallback(variable)
+        source, written = _found(sources, variable, fallback)
         yield Row(
             variable,
             _value(field, source, written, right=variable not in wrong),
@@ -103,6 +118,24 @@ def rows(sources: Sources) -> Iterator[Row]:
             service,
             variable not in wrong,
         )
+        if fallback is not None:
+            yield _fallback_row(sources, fallback, field, service)
+
+
+def _found(sources: Sources, variable: str, fallback: Fallback | None) -> tuple[str, Any]:
+    """Return where `variable` gets its value from, and that; if it is not set and `fallback` is, that is the source."""
+    source, written = sources.find(variable)
+    if source == DEFAULT and fallback is not None:
+        instead = sources.find(fallback.variable)[1]
+        if instead and not fallback.obstacle(str(instead)):
+            return fallback.variable, instead
+    return source, written
+
+
+def _fallback_row(sources: Sources, fallback: Fallback, field: FieldInfo, service: str) -> Row:
+    source, written = sources.find(fallback.variable)
+    value = None if source == DEFAULT else _value(field, source, written, right=not fallback.obstacle(str(written)))
+    return Row(fallback.variable, value, source, "", fallback.meaning, service)
 
 
 def problems(services: Iterable[str] = _SERVICES) -> list[str]:
@@ -118,12 +151,29 @@ def problems(services: Iterable[str] = _SERVICES) -> list[str]:
 
 def variables() -> list[str]:
     """Give the name of every setting."""
-    return [CONFIG_VARIABLE, *(str(field.validation_alias) for _, field in _fields())]
+    names = (str(field.validation_alias) for _, field in _fields())
+    return [CONFIG_VARIABLE, *names, *(one.variable for settings in _SERVICES.values() for one in settings.fallbacks)]
 
 
 def secrets() -> list[str]:
-    """Give the name of every setting that is, or holds, a secret."""
-    return list(dict.fromkeys(name for settings in _SERVICES.values() for name in secret_variables(settings)))
+    """Return the name of every variable that is, or holds, a secret."""
+    return list(dict.fromkeys(name for settings in _SERVICES.values() for name in secrets_of(settings)))
+
+
+def ignored() -> list[str]:
+    """Say which fallbacks are set and ignored, and why."""
+    with suppress(SettingsError):  # which `problems` has
+        return [str(one) for settings in _SERVICES.values() for one in settings.ignored()]
+    return []
+
+
+def _fallback(variable: str) -> Fallback | None:
+    return next((one for settings in _SERVICES.values() for one in settings.fallbacks if one.setting == variable), None)
+
+
+def _telling(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return by upper-case name those that say something."""
+    return {name.upper(): value for name, value in variables.items() if value or name.upper() in EMPTY_COUNTS}
 
 
 def _or_empty(read: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -142,7 +192,7 @@ def _fields() -> Iterator[tuple[str, FieldInfo]]:
 
 
 def _value(field: FieldInfo, source: str, written: Any, *, right: bool) -> Any:
-    if source == DEFAULT and field.default is PydanticUndefined:
+    if written == "" or (source == DEFAULT and field.default is PydanticUndefined):
         return None
     try:
         value = _validated(field, source, written)

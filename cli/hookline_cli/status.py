@@ -12,10 +12,12 @@ from rich.console import Console
 from rich.live import Live
 
 from hookline_cli.admin_address import LOOPBACK, AdminAddress, parse_admin
+from hookline_cli.reach import HIDDEN_REDIS
+from hookline_cli.running import adopt_running
 from hookline_cli.situation import Situation, as_object
 from hookline_cli.situation_view import view
 from hookline_cli.survey import Survey, SurveySettings
-from hookline_cli.workspace import Facts, Workspace
+from hookline_cli.workspace import Facts
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import HooklineError
 from hookline_shared.logs import configure_logs
@@ -47,23 +49,16 @@ def status(
 
     Example: `hookline status --admin 10.0.0.5:9080 --admin 10.0.0.6:9081 --json`
     """
-    facts = Workspace(data).announced()
-    settings = _settings(facts)
+    running = adopt_running(data)
+    settings = SurveySettings.load()
+    if running.hidden_redis:
+        raise StatusError([HIDDEN_REDIS])
     configure_logs("error", "console", settings.secrets())
-    addresses = _addresses(admin, facts, settings)
+    addresses = _addresses(admin, running.facts, settings)
     if watch:
         _watch(settings, addresses, interval, as_json=as_json)
     else:
         _once(settings, addresses, interval, as_json=as_json)
-
-
-def _settings(facts: Facts) -> SurveySettings:
-    settings = SurveySettings.load()
-    if facts.redis_url:
-        return settings.model_copy(update={"redis_url": facts.redis_url})
-    if facts.admin_ports and "redis_url" not in settings.model_fields_set:
-        raise StatusError(["The REDIS_URL of `hookline up` has a password, so it was not written down. Set it here, too."])
-    return settings
 
 
 def _addresses(admin: Sequence[str] | None, facts: Facts, settings: SurveySettings) -> list[AdminAddress]:

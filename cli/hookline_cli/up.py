@@ -21,12 +21,14 @@ from hookline_cli.database import prepare_ledger
 from hookline_cli.ingresses import IngressProcess
 from hookline_cli.part import READY_TIMEOUT_S, Part, UpError, not_ready
 from hookline_cli.reload import FRESH, ReloadedPart, ensure_watchfiles
+from hookline_cli.running import public_settings
 from hookline_cli.setting_rows import secrets
 from hookline_cli.workspace import Facts, Workspace
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
 from hookline_shared.broker.url import parse_redis_url
 from hookline_shared.errors import PortTakenError
+from hookline_shared.fallbacks import find_fallbacks
 from hookline_shared.secret_files import names_file
 from hookline_shared.settings import CONFIG_VARIABLE, read_config_file
 
@@ -70,17 +72,18 @@ def _fill_in(workspace: Workspace) -> bool:
     if CONFIG_VARIABLE not in os.environ and Path(_CONFIG).exists():
         os.environ[CONFIG_VARIABLE] = _CONFIG
     config = read_config_file()
+    port = next((one.value for one in find_fallbacks(IngressSettings.fallbacks, config)), None)
     made = {name for name, value in os.environ.items() if value} | config.keys() | set(filter(names_file, secrets()))
     defaults = {
         "REDIS_URL": f"unix://{workspace.redis_socket}",
-        "PUBLIC_URL": f"http://127.0.0.1:{os.environ.get('INGRESS_PORT') or config.get('INGRESS_PORT', 8080)}",
-        "INGRESS_HOST": "127.0.0.1",
+        "PUBLIC_URL": f"http://127.0.0.1:{os.environ.get('INGRESS_PORT') or config.get('INGRESS_PORT') or port or 8080}",
+        "INGRESS_HOST": "0.0.0.0" if port else "127.0.0.1",  # noqa: S104 - a platform that sets PORT calls it from outside
         "LOG_FORMAT": "console",
     }
     if "INGRESS_SPOOL_PATH" not in os.environ:  # an empty one says that there is none
         defaults["INGRESS_SPOOL_PATH"] = str(workspace.spool)
-    if all(map(importlib.util.find_spec, _LEDGER_NEEDS)) and "DATABASE_URL" not in os.environ:  # empty: no ledger
-        defaults["DATABASE_URL"] = f"sqlite:///{workspace.ledger.resolve()}"
+    if _lacks_ledger(config):
+        defaults["HOOKLINE_LEDGER_URL"] = f"sqlite:///{workspace.ledger.resolve()}"
     if "TWILIO_AUTH_TOKEN" not in made:
         defaults["TWILIO_AUTH_TOKEN"] = workspace.development_token()
     if _has_example():
@@ -96,6 +99,16 @@ def _has_example() -> bool:
         return False
     users = Path("examples")
     return not users.exists() or users.samefile(Path(found.origin).parent)
+
+
+def _lacks_ledger(config: Mapping[str, Any]) -> bool:
+    """Whether there could be a ledger and no database is named for it. HOOKLINE_LEDGER_URL= (empty) says that there is none."""
+    found = list(find_fallbacks(ProcessorSettings.fallbacks, config))
+    for one in found:
+        if one.obstacle:
+            sys.stderr.write(f"hookline: {one}\n")
+    named = "HOOKLINE_LEDGER_URL" in os.environ or any(not one.obstacle for one in found)
+    return not named and all(map(importlib.util.find_spec, _LEDGER_NEEDS))
 
 
 class Pair:
@@ -156,7 +169,7 @@ class Pair:
                     raise PortTakenError(LOOPBACK, port, setting)
 
     async def _start(self) -> None:
-        environment = dict(os.environ)
+        environment = os.environ | {"HOOKLINE_PREFIX": self._ingress.prefix}  # a part that starts later reads .env again
         if self._own_redis:
             server = embedded_redis.find_server()
             embedded_redis.check_data(server, self._workspace.redis_data)
@@ -229,8 +242,8 @@ class Pair:
             auth_token=token if self._ingress.auth_tokens == (token,) else "",
             redis_url="" if parse_redis_url(self._ingress.redis_url).secrets else self._ingress.redis_url,
             admin_ports=self._admin_ports(),
-            handlers=self._processor.handlers or "",
             local_url=f"http://{AdminAddress('', reachable(self._ingress.host), self._ingress.port).place}",
+            settings=public_settings(self._ingress, self._processor),
         )
 
     def _say_how(self) -> None:

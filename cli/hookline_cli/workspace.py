@@ -35,14 +35,14 @@ class UnusableFolderError(HooklineError):
 
 class Facts(msgspec.Struct, frozen=True):
     """What other commands need to know of the pair that runs. Secrets that a person made are not written down: then
-    `auth_token` or `redis_url` is empty."""
+    `auth_token` or `redis_url` is empty. `settings` are those of its environment that are no secrets."""
 
     public_url: str = ""
     auth_token: str = ""
     redis_url: str = ""
     admin_ports: dict[str, int] = {}
-    handlers: str = ""
     local_url: str = ""
+    settings: dict[str, str] = {}
 
 
 class Workspace:
@@ -72,7 +72,7 @@ class Workspace:
 
     @property
     def ledger(self) -> Path:
-        """The ledger, unless DATABASE_URL names another database."""
+        """The ledger, unless HOOKLINE_LEDGER_URL names another database."""
         return self.path / "ledger.db"
 
     def lock(self) -> None:

@@ -44,6 +44,7 @@ class Ingress:
 
     def __init__(self, settings: IngressSettings, clock: Clock, logger: Logger) -> None:
         self._settings = settings
+        self._clock = clock
         self._logger = logger
         self._stopping = False
         self._health = Health()
@@ -51,7 +52,7 @@ class Ingress:
         self._redis = RedisConnectionManager(
             settings.redis_options(), settings.partitions, clock, logger, Durability(settings.durability)
         )
-        self._spool = Spool(settings.spool_path, settings.spool_max_mb, clock, logger) if settings.spool_path else None
+        self._spool = self._make_spool()
         appender = Appender(self._redis, settings.partitions, settings.dedupe_window_s, settings.backlog_limit)
         self._drain = Drain(self._spool, appender, self._redis, settings.partitions, clock, logger) if self._spool else None
         budget_s = settings.write_budget_ms / 1000
@@ -94,6 +95,12 @@ class Ingress:
             settings.runbook_url,
         )
         self._watch: Job[None] | None = None
+
+    def _make_spool(self) -> Spool | None:
+        settings = self._settings
+        if settings.spool_path is None:
+            return None
+        return Spool(settings.spool_path, settings.spool_max_mb, self._clock, self._logger, settings.prefix)
 
     async def start(self, supervisor: Supervisor) -> None:
         """Open the spool and both ports. Redis may come later: until then /readyz says why, and webhooks go to the spool.

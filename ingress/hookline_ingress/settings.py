@@ -4,7 +4,7 @@ import os
 import re
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 from urllib.parse import urlunsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from hookline_ingress.forwarded import parse_networks
 from hookline_ingress.rates import Rate
 from hookline_ingress.route_settings import RouteSettings, RoutesSetting, check_topics
+from hookline_shared.fallbacks import Fallback
 from hookline_shared.requirements import install_command
 from hookline_shared.settings import CommaSeparated, Port, SharedSettings, split_url
 
@@ -73,6 +74,10 @@ def _spool_path(path: object) -> object:
 
 class IngressSettings(SharedSettings):
     """Everything ingress can be told."""
+
+    fallbacks: ClassVar = (
+        Fallback("PORT", "INGRESS_PORT", "Counts as INGRESS_PORT where that is not set; platforms set it", lambda _port: ""),
+    )
 
     public_urls: Annotated[CommaSeparated, AfterValidator(_public_urls), Field(min_length=1)] = Field(
         validation_alias="PUBLIC_URL",

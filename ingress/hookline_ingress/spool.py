@@ -21,6 +21,7 @@ from hookline_ingress.metrics import SPOOL_BYTES, SPOOL_EVENTS, SPOOL_FILL
 from hookline_ingress.spool_file import MIB, Gone, Put, Spooled, SpoolError, SpoolFile
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event
+from hookline_shared.keys import DEFAULT_PREFIX
 from hookline_shared.logs import Logger
 
 __all__ = ["Spool", "SpoolError", "Spooled"]
@@ -42,14 +43,14 @@ class _Waiting(NamedTuple):
 
 
 class Spool:
-    """The file at `path`, of at most `max_mb` MiB. One process has it at a time.
+    """The file at `path`, of at most `max_mb` MiB, of the installation with `prefix`. One process has it at a time.
 
     `events` lie here or are on their way, `bytes` counts those that lie here, `unreadable` were set aside. `problem` says why
     the latest were not taken; it is None while all is well.
     """
 
-    def __init__(self, path: Path, max_mb: int, clock: Clock, logger: Logger) -> None:
-        self._file = SpoolFile(path, max_mb)
+    def __init__(self, path: Path, max_mb: int, clock: Clock, logger: Logger, prefix: str = DEFAULT_PREFIX) -> None:
+        self._file = SpoolFile(path, max_mb, prefix)
         self._clock = clock
         self._logger = logger
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")

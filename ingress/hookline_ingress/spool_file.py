@@ -6,6 +6,7 @@ A commit is on disk (WAL, synchronous=FULL) before it returns.
                 dedupe      UNIQUE: a webhook that comes again while it lies here is the same event
                 topic, lane, event (MessagePack of `hookline_shared.event.Event`)
     unreadable  rows of `events` that could not be decoded, with the reason: nobody drains them, and nobody deletes them
+    owner       prefix of the installation that the events are for, in one row
 """
 
 import fcntl
@@ -20,6 +21,7 @@ import msgspec
 
 from hookline_shared.errors import HooklineError
 from hookline_shared.event import Event
+from hookline_shared.keys import DEFAULT_PREFIX
 
 MIB: Final = 1 << 20
 
@@ -42,6 +44,7 @@ CREATE TABLE IF NOT EXISTS unreadable (
     event BLOB NOT NULL,
     reason TEXT NOT NULL
 )""",
+    "CREATE TABLE IF NOT EXISTS owner (prefix TEXT NOT NULL)",
 )
 _INSERT: Final = "INSERT INTO events (dedupe, topic, lane, event) VALUES (?, ?, ?, ?) ON CONFLICT (dedupe) DO NOTHING"
 _OLDEST: Final = "SELECT id, topic, CAST(event AS BLOB) FROM events WHERE id > ? ORDER BY id LIMIT ?"
@@ -98,11 +101,15 @@ class Lane(NamedTuple):
 
 
 class SpoolFile:
-    """The file at `path`, of at most `max_mb` MiB. `fill` is the share of that which is in use, after every call."""
+    """The file at `path`, of at most `max_mb` MiB, of the installation with `prefix`.
 
-    def __init__(self, path: Path, max_mb: int) -> None:
+    `fill` is the share of its room that is in use, after every call.
+    """
+
+    def __init__(self, path: Path, max_mb: int, prefix: str = DEFAULT_PREFIX) -> None:
         self.path = path
         self.max_mb = max_mb
+        self._prefix = prefix
         self.fill = 0.0
         self._most_pages = 0
         self._lock: IO[bytes] | None = None
@@ -133,6 +140,7 @@ class SpoolFile:
         with _transaction(database):
             for table in _CREATE:
                 database.execute(table)
+            _claim(database, self._prefix)
             database.execute(f"PRAGMA user_version = {_SCHEMA}")
         self._measure(database)
         return [Lane(*row) for row in database.execute(_LANES)]
@@ -231,6 +239,16 @@ def _ensure_ours(database: sqlite3.Connection) -> None:
         raise OSError(f"it was written by another version of Hookline (schema {version}, not {_SCHEMA})")
     if version == 0 and database.execute("SELECT 1 FROM sqlite_master").fetchone():
         raise OSError("it is another program's database")
+
+
+def _claim(database: sqlite3.Connection, prefix: str) -> None:
+    """Note that the events are for `prefix`. If some are for another, they would be delivered to the wrong installation."""
+    row = database.execute("SELECT prefix FROM owner").fetchone()
+    owner = row[0] if row else DEFAULT_PREFIX  # versions that had no other wrote none
+    if owner != prefix and database.execute("SELECT 1 FROM events LIMIT 1").fetchone():
+        raise OSError(f"it has events of the installation with HOOKLINE_PREFIX={owner}, which must deliver them first")
+    database.execute("DELETE FROM owner")
+    database.execute("INSERT INTO owner VALUES (?)", (prefix,))
 
 
 def _pragma(database: sqlite3.Connection, name: str) -> int:

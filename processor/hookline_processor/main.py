@@ -26,6 +26,8 @@ def main() -> int:
     except HooklineError as error:
         sys.stderr.write(f"processor: {error}\n")
         return EXIT_SETTINGS if isinstance(error, SettingsError) else EXIT_FAILED
+    for one in settings.ignored():
+        logger.warning("setting ignored", setting=one.fallback.variable, reason=str(one))
     clock = SystemClock()
     threads = Threads(settings.concurrency)
     with traced("hookline-processor", settings.secrets(), on=settings.tracing == "on"):

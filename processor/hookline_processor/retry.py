@@ -66,7 +66,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of an event's failed attempts; all times are Unix time in milliseconds, 0 for never.
 
     `begun` counts the attempts of recovered events that were begun and have not ended, since the last one that did.
-    Stored as JSON in `hookline:{p}:retries`, so that people can read it there.
+    Stored as JSON in `<prefix>:{p}:retries`, so that people can read it there.
     """
 
     failures: int = 0

@@ -1,5 +1,5 @@
-"""Settings come from the environment and, if `HOOKLINE_CONFIG` names one, a TOML file; the environment wins. What is secret may
-also be in a file that the environment names.
+"""Settings come from the environment, from `.env`, and from the TOML file that `HOOKLINE_CONFIG` names; the first of them wins.
+What is secret may also be in a file that the environment names.
 
 Each service has one frozen settings object, validated before a socket opens. A field's validation alias is the variable's
 name, its description is what people read in documentation and errors.
@@ -7,11 +7,10 @@ name, its description is what people read in documentation and errors.
 
 import os
 import tomllib
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-from urllib.parse import SplitResult, unquote, urlsplit
+from typing import Annotated, Any, ClassVar, Literal, Self
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -26,10 +25,14 @@ from pydantic_settings import (
 from hookline_shared.alerts.settings import AlertsSetting, RunbookUrl
 from hookline_shared.broker.options import RedisOptions
 from hookline_shared.broker.url import parse_redis_url
+from hookline_shared.env_file import apply_env_file
 from hookline_shared.errors import SettingsError
+from hookline_shared.fallbacks import Fallback, Found, find_fallbacks
+from hookline_shared.keys import DEFAULT_PREFIX, check_prefix
 from hookline_shared.requirements import install_command
 from hookline_shared.secret_files import SUFFIX, names_file, read_secret_files
 from hookline_shared.topics import TopicsSetting
+from hookline_shared.tracing import collector_secrets
 
 CONFIG_VARIABLE = "HOOKLINE_CONFIG"
 _TRACING_NEEDS = ("opentelemetry", "opentelemetry.sdk", "opentelemetry.exporter", "opentelemetry.exporter.otlp.proto.http")
@@ -86,6 +89,8 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 class SharedSettings(BaseSettings):
     """What both services need to know."""
 
+    fallbacks: ClassVar[tuple[Fallback, ...]] = ()
+
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
 
     redis_url: Annotated[str, AfterValidator(_redis_url)] = Field(
@@ -136,6 +141,11 @@ class SharedSettings(BaseSettings):
         validation_alias="REDIS_BREAKER_FAILURES",
         description="Failures in a row after which Redis is left alone until a probe succeeds",
         ge=1,
+    )
+    prefix: Annotated[str, AfterValidator(check_prefix)] = Field(
+        DEFAULT_PREFIX,
+        validation_alias="HOOKLINE_PREFIX",
+        description="What every Redis key begins with, so that several installations can share one Redis; see docs/redis.md",
     )
     partitions: int = Field(
         8,
@@ -198,12 +208,13 @@ class SharedSettings(BaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """Give what must never be logged."""
         alert_url = (self.alert_url,) if self.alert_url else ()
-        return (*parse_redis_url(self.redis_url).secrets, *alert_url, *_collector_secrets())
+        return (*parse_redis_url(self.redis_url).secrets, *alert_url, *collector_secrets())
 
     def redis_options(self, blocking_pool_size: int = RedisOptions.blocking_pool_size) -> RedisOptions:
         """Give what the connections to Redis are told."""
         return RedisOptions(
             url=parse_redis_url(self.redis_url),
+            prefix=self.prefix,
             pool_size=self.redis_pool_size,
             blocking_pool_size=blocking_pool_size,
             acquire_timeout_s=self.redis_acquire_timeout_s,
@@ -223,36 +234,40 @@ class SharedSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Look in the arguments, then in the environment, then in the files of secrets, then in the TOML file."""
-        secrets = InitSettingsSource(settings_cls, dict(read_secret_files(secret_variables(cls))))
-        file = InitSettingsSource(settings_cls, read_config_file())
-        return init_settings, env_settings, secrets, file
+        """Look in the arguments, the environment, the files of secrets, the TOML file, and then at the fallbacks."""
+        secrets, file = dict(read_secret_files(secret_variables(cls))), read_config_file()
+        found = {one.fallback.setting: one.value for one in find_fallbacks(cls.fallbacks, file) if not one.obstacle}
+        return init_settings, env_settings, *(InitSettingsSource(settings_cls, one) for one in (secrets, file, found))
 
     @classmethod
     def load(cls) -> Self:
-        """Read and validate every setting.
+        """Read and validate every setting. What `.env` has goes into the environment first.
 
         Raises:
             SettingsError: naming all settings that are missing or wrong, in one message.
 
         """
+        apply_env_file(secrets_of(cls))
         try:
             return cls()
         except ValidationError as error:
             raise SettingsError([_explain(cls, detail) for detail in error.errors()]) from None
 
-
-def _collector_secrets() -> Iterator[str]:
-    """Give what the headers for the collector of traces hold, which the SDK reads by itself."""
-    for name, headers in os.environ.items():
-        if name.startswith("OTEL_EXPORTER_OTLP_") and name.endswith("HEADERS"):
-            values = (pair.partition("=")[2].strip() for pair in headers.split(","))
-            yield from (form for value in values for form in (value, unquote(value)))
+    @classmethod
+    def ignored(cls) -> list[Found]:
+        """Return the fallbacks that are set and ignored."""
+        return [one for one in find_fallbacks(cls.fallbacks, read_config_file()) if one.obstacle]
 
 
 def secret_variables(settings: type[BaseSettings]) -> list[str]:
-    """Give the names of those settings that are, or hold, secrets."""
+    """Return the names of those settings that are, or hold, secrets."""
     return [str(field.validation_alias) for field in settings.model_fields.values() if not field.repr]
+
+
+def secrets_of(settings: type[SharedSettings]) -> list[str]:
+    """Return the names of all variables that may be in a file instead: the secret settings and their fallbacks."""
+    names = secret_variables(settings)
+    return [*names, *(one.variable for one in settings.fallbacks if one.setting in names)]
 
 
 def read_config_file() -> dict[str, Any]:
@@ -274,11 +289,13 @@ def read_config_file() -> dict[str, Any]:
     return {key.upper(): value for key, value in content.items()}
 
 
-def _explain(settings: type[BaseSettings], detail: ErrorDetails) -> str:
+def _explain(settings: type[SharedSettings], detail: ErrorDetails) -> str:
     variable = str(detail["loc"][0])
     meaning = next((field.description for field in settings.model_fields.values() if field.validation_alias == variable), "")
     if detail["type"] == "missing":
         why = f", and the file of {variable}{SUFFIX} is empty" if names_file(variable) else ""
         return f"{variable} is not set{why}. {meaning}."
     problem = detail["msg"].removeprefix("Value error, ")
-    return f"{variable} is wrong: {problem}. {meaning}."
+    found = find_fallbacks(settings.fallbacks, read_config_file())
+    origin = next((f", taken from {one.fallback.variable}," for one in found if one.fallback.setting == variable), "")
+    return f"{variable}{origin} is wrong: {problem}. {meaning}."

@@ -1,7 +1,9 @@
 """The switch of tracing. Off, which is the default, costs nothing: OpenTelemetry is not even imported."""
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from urllib.parse import unquote
 
 from hookline_shared.logs import Redactor
 
@@ -22,3 +24,11 @@ def traced(service: str, secrets: Iterable[str], *, on: bool) -> Iterator[None]:
         yield
     finally:
         telemetry.close()
+
+
+def collector_secrets() -> Iterator[str]:
+    """Return what the headers for the collector of traces hold, which the SDK reads by itself."""
+    for name, headers in os.environ.items():
+        if name.startswith("OTEL_EXPORTER_OTLP_") and name.endswith("HEADERS"):
+            values = (pair.partition("=")[2].strip() for pair in headers.split(","))
+            yield from (form for value in values for form in (value, unquote(value)))

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from hookline_shared import keys
 from tests.acceptance.pair import Backend, Line, Pair, processor_settings, started_pair
+from tests.support.keys import keys
 from tests.support.service_process import ServiceProcess
 from tests.support.services import Services
 from tests.support.stored import PARTITIONS

@@ -11,9 +11,10 @@ from typing import Any, Protocol
 import aiohttp
 import redis
 
-from hookline_shared import keys
+from hookline_shared.keys import DEFAULT_PREFIX, Keys
 from hookline_shared.topics import DEFAULT_TOPICS
 from tests.support.ingress_client import IngressClient
+from tests.support.keys import keys
 from tests.support.local_ingress import ingress_settings
 from tests.support.service_process import ServiceProcess
 from tests.support.services import Services
@@ -55,11 +56,12 @@ class Pair:
     redis: "redis.Redis"
     client: IngressClient
     refused: int = 0
+    keys: Keys = keys
 
     @property
     def stored(self) -> Stored:
         """What lies in Redis."""
-        return Stored(self.redis)
+        return Stored(self.redis, self.keys)
 
     def lines(self, what: str = "end") -> list[Line]:
         """Give what the handlers wrote down, in order: the begun attempts, or the ended ones."""
@@ -74,7 +76,7 @@ class Pair:
 
     def settled(self) -> bool:
         """Whether nothing is left in any topic, and nothing pending."""
-        streams = [keys.topic(partition, topic) for partition in range(PARTITIONS) for topic in DEFAULT_TOPICS]
+        streams = [self.keys.topic(partition, topic) for partition in range(PARTITIONS) for topic in DEFAULT_TOPICS]
         groups: list[Any] = [group for stream in streams for group in self._groups(stream)]
         return not any(map(self.redis.xlen, streams)) and not any(group["pending"] for group in groups)
 
@@ -135,4 +137,5 @@ async def started_pair(
     await asyncio.gather(ingress.start(), processor.start())
     async with aiohttp.ClientSession() as session:
         with backend.client as client:
-            yield Pair(ingress, processor, record, client, IngressClient(session, ingress.port))
+            made = Keys(own.get("HOOKLINE_PREFIX", DEFAULT_PREFIX))
+            yield Pair(ingress, processor, record, client, IngressClient(session, ingress.port), keys=made)

@@ -139,7 +139,7 @@ async def pair(
         "ALERT_INTERVAL_S": "0.1",
         "ALERT_URL": channel.url,
         "RUNBOOK_URL": RUNBOOK,
-        "DATABASE_URL": url,
+        "HOOKLINE_LEDGER_URL": url,
         "DATABASE_CONNECT_TIMEOUT_S": "0.2",
         "INGRESS_BACKLOG_LIMIT": "1000",
         "INGRESS_SPOOL_MAX_MB": "1",

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from hookline_shared import keys
 from hookline_shared.topics import MESSAGES
 from tests.acceptance.load import Load, assert_nothing_lost
 from tests.acceptance.pair import Pair, started_pair
 from tests.support.cluster_set import ClusterSet
+from tests.support.keys import keys
 from tests.support.redis_server import RedisServer
 from tests.support.sentinel_set import SentinelSet
 from tests.support.services import Services

@@ -127,8 +127,8 @@ def test_forget_tells_what_it_did_and_did_not(filled: Run, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        (None, "DATABASE_URL is not set"),
-        ("mysql://root@localhost/x", "DATABASE_URL is wrong: it is neither of PostgreSQL nor of SQLite"),
+        (None, "HOOKLINE_LEDGER_URL is not set"),
+        ("mysql://root@localhost/x", "HOOKLINE_LEDGER_URL is wrong: it is neither of PostgreSQL nor of SQLite"),
         ("sqlite:///no/such/folder/ledger.db", "cannot be opened"),
         ("sqlite:///new.db", "run `hookline ledger migrate`"),
         ("postgresql://u:s3cr3t@127.0.0.1:1/ledger", "does not answer"),
@@ -137,7 +137,7 @@ def test_forget_tells_what_it_did_and_did_not(filled: Run, tmp_path: Path) -> No
 def test_mistakes_are_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, url: str | None, told: str) -> None:
     """Whatever is wrong with the database is said with what to do, and without its password."""
     if url:
-        monkeypatch.setenv("DATABASE_URL", url)
+        monkeypatch.setenv("HOOKLINE_LEDGER_URL", url)
     error = run("search").exception
     assert isinstance(error, HooklineError)
     assert told in str(error)
@@ -147,7 +147,7 @@ def test_mistakes_are_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, url: s
 
 def test_command_takes_its_time(run: Run, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a batch may take in the database is no limit to who looks through years of history."""
-    monkeypatch.setenv("DATABASE_URL", postgres_server.new_database())
+    monkeypatch.setenv("HOOKLINE_LEDGER_URL", postgres_server.new_database())
     monkeypatch.setenv("DATABASE_COMMAND_TIMEOUT_S", "0.00001")
     assert "before: none" in run("migrate").output
     assert "Removed 0 events, 0 messages, 0 calls" in run("forget", PERSON, "--yes").output

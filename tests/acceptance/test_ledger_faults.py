@@ -13,9 +13,9 @@ import pytest
 
 from hookline_processor.ledger.engine import make_engine
 from hookline_processor.ledger.migrate import migrate
-from hookline_shared import keys
 from tests.acceptance.flood import SETTINGS, Flood
 from tests.acceptance.pair import Pair, started_pair
+from tests.support.keys import keys
 from tests.support.ledger import ledger_settings
 from tests.support.postgres_server import PostgresServer
 from tests.support.redis_server import RedisServer
@@ -41,7 +41,7 @@ async def database_url(own_postgres: PostgresServer) -> str:
 @pytest.fixture
 async def pair(own_redis: RedisServer, services: Services, tmp_path: Path, database_url: str) -> AsyncIterator[Pair]:
     """Give a pair that keeps a ledger."""
-    settings = {**SETTINGS, "DATABASE_URL": database_url, "LEDGER_BATCH": "100"}
+    settings = {**SETTINGS, "HOOKLINE_LEDGER_URL": database_url, "LEDGER_BATCH": "100"}
     async with started_pair(own_redis, services, tmp_path, settings=settings) as pair:
         yield pair
 
@@ -139,7 +139,7 @@ async def test_full_ledger_stops_the_handling(
     own_redis: RedisServer, own_postgres: PostgresServer, services: Services, tmp_path: Path, database_url: str
 ) -> None:
     """At its limit the ledger is a reason to wait: nothing is lost, and it goes on by itself once the database is back."""
-    settings = {**SETTINGS, "DATABASE_URL": database_url, "LEDGER_BACKLOG_LIMIT": "200"}
+    settings = {**SETTINGS, "HOOKLINE_LEDGER_URL": database_url, "LEDGER_BACKLOG_LIMIT": "200"}
     async with started_pair(own_redis, services, tmp_path, settings=settings) as pair:
         await asyncio.to_thread(own_postgres.kill)
         flood = Flood(pair.ingress.port, RATE, CONVERSATIONS)

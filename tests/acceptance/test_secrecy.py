@@ -67,7 +67,7 @@ async def careless_pair(
         "TWILIO_SHARED_KEYS": f"SKplanted={SHARED_KEY}",
         "SENDGRID_PUBLIC_KEY": sendgrid.public_key,
         "INGRESS_SPOOL_PATH": str(folder / "spool.db"),
-        "DATABASE_URL": f"postgresql://hookline:{DATABASE_PASSWORD}@{LOOPBACK}:{free_port()}/away",
+        "HOOKLINE_LEDGER_URL": f"postgresql://hookline:{DATABASE_PASSWORD}@{LOOPBACK}:{free_port()}/away",
         "TRACING": "on",
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint,
         "OTEL_EXPORTER_OTLP_HEADERS": f"x-key={COLLECTOR_KEY}",

@@ -212,6 +212,6 @@ async def test_history_is_kept_without_being_asked_for(machine: Machine) -> None
 
 
 async def test_no_database_means_no_ledger(machine: Machine) -> None:
-    """Whoever sets DATABASE_URL to nothing gets no ledger from `hookline up` either."""
-    await machine.up("first.log", DATABASE_URL="")
+    """Whoever sets HOOKLINE_LEDGER_URL to nothing gets no ledger from `hookline up` either."""
+    await machine.up("first.log", HOOKLINE_LEDGER_URL="")
     assert not (machine.folder / "var" / "ledger.db").exists()

@@ -80,7 +80,7 @@ async def feed(broker: RedisConnectionManager) -> Feed:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the DATABASE_URL of an empty database, once of each kind."""
+    """Give the HOOKLINE_LEDGER_URL of an empty database, once of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/ledger.db"
     server: PostgresServer = request.getfixturevalue("postgres_server")

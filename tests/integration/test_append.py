@@ -7,7 +7,6 @@ from contextlib import suppress
 import pytest
 import redis
 
-from hookline_shared import keys
 from hookline_shared.broker.append import Appended, Appender
 from hookline_shared.broker.connection import RedisConnectionManager
 from hookline_shared.errors import BrokerUnavailableError
@@ -16,6 +15,7 @@ from hookline_shared.partitions import partition_of
 from hookline_shared.topics import MESSAGES, STATUSES
 from tests.integration.conftest import Connect
 from tests.support.events import event, key_of
+from tests.support.keys import keys
 from tests.support.redis_server import RedisServer
 from tests.support.stored import PARTITIONS, Stored
 from tests.support.waiting import until_answer

@@ -5,9 +5,9 @@ from json import dumps, loads
 import pytest
 import redis
 
-from hookline_shared import keys
 from hookline_shared.topics import EVENTS
 from tests.support.events import key_of
+from tests.support.keys import keys
 from tests.support.kinds import ACCOUNT
 from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress
 from tests.support.products import email_event, stream_event

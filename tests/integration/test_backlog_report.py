@@ -5,9 +5,9 @@ import redis
 
 from hookline_processor.backlog import BacklogGauges
 from hookline_processor.slots import Slots
-from hookline_shared import keys
 from hookline_shared.broker.connection import RedisConnectionManager
 from hookline_shared.topics import CALLS, MESSAGES, Topic
+from tests.support.keys import keys
 from tests.support.manual_clock import ManualClock
 from tests.support.stored import PARTITIONS
 

@@ -4,7 +4,6 @@ from collections import Counter
 
 import redis
 
-from hookline_shared import keys
 from hookline_shared.broker import census, dead_topics
 from hookline_shared.broker.census import Census, take_census
 from hookline_shared.broker.connection import RedisConnectionManager
@@ -17,6 +16,7 @@ from hookline_shared.topics import BULK, CALLS, DEFAULT_TOPICS, MESSAGES
 from tests.integration.conftest import Connect
 from tests.support.cluster_set import ClusterSet
 from tests.support.feed import PARTITION, Feed, claim, read
+from tests.support.keys import keys
 from tests.support.manual_clock import ManualClock
 from tests.support.stored import PARTITIONS
 

@@ -8,7 +8,6 @@ from hashlib import sha1
 import pytest
 import redis
 
-from hookline_shared import keys
 from hookline_shared.broker.connection import Command, RedisConnectionManager, Script, ScriptCall
 from hookline_shared.broker.node import BLOCKING
 from hookline_shared.broker.options import RedisOptions
@@ -17,6 +16,7 @@ from hookline_shared.clock import SystemClock
 from hookline_shared.errors import BrokerUnavailableError, LayoutMismatchError
 from tests.integration.conftest import Connect
 from tests.support.fault_proxy import FaultProxy
+from tests.support.keys import keys
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
 from tests.support.ports import LOOPBACK, free_port
@@ -92,7 +92,7 @@ async def test_layout_is_written_once(connect: Connect, redis_url: str, redis_cl
         connection = connect(redis_url, partitions=4)
         async with watched(connection):
             await connection.monitor.wait_ready()
-    assert redis_client.hgetall(keys.LAYOUT) == {b"partitions": b"4", b"schema": b"1"}
+    assert redis_client.hgetall(keys.layout) == {b"partitions": b"4", b"schema": b"1"}
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ async def test_other_layout_ends_the_watch(
 ) -> None:
     """Data laid out otherwise is not touched: the service ends, and says what to do."""
     for name, value in found.items():
-        redis_client.hset(keys.LAYOUT, name, value)
+        redis_client.hset(keys.layout, name, value)
     with pytest.raises(LayoutMismatchError, match=message):
         await broker.monitor.run()
     assert not broker.monitor.ready
@@ -122,7 +122,7 @@ async def test_flushed_layout_is_written_again(
         await broker.monitor.wait_ready()
         redis_client.flushall()
         await clock.advance(LONGEST_PROBE_PAUSE_S)
-        await until(lambda: redis_client.exists(keys.LAYOUT), "the layout is back")
+        await until(lambda: redis_client.exists(keys.layout), "the layout is back")
 
 
 async def test_wrong_password_names_the_setting_and_recovers(connect: Connect, clock: ManualClock) -> None:

@@ -5,13 +5,14 @@ import asyncio
 import pytest
 import redis
 
-from hookline_shared import keys
 from hookline_shared.broker.connection import RedisConnectionManager
 from hookline_shared.broker.consume import CONSUMER, NEW, Consumer, DeadLetter, Entry, Settlements
 from hookline_shared.errors import FencedError, GroupMissingError
+from hookline_shared.keys import GROUP
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
 from tests.integration.conftest import Connect
 from tests.support.feed import PARTITION, PENDING, Feed, claim, events_of, read
+from tests.support.keys import keys
 from tests.support.stored import Stored
 from tests.support.waiting import until
 
@@ -146,12 +147,12 @@ async def test_lease_that_ran_out_and_was_not_taken(consumer: Consumer, feed: Fe
 async def test_what_others_have_read_is_adopted(consumer: Consumer, feed: Feed, redis_client: "redis.Redis") -> None:
     """Entries that somebody read by hand, with our group and another name, become ours, in their order, and the name goes."""
     events = await feed.put(3)
-    words = ["XREADGROUP", "GROUP", keys.GROUP, "curious", "COUNT", 2, "STREAMS", STREAM, ">"]
+    words = ["XREADGROUP", "GROUP", GROUP, "curious", "COUNT", 2, "STREAMS", STREAM, ">"]
     redis_client.execute_command(*words)
     assert events_of(await read(consumer)) == events[2:]
     assert await consumer.adopt() == 1
     assert events_of(await read(consumer, PENDING)) == events
-    assert [one["name"] for one in redis_client.xinfo_consumers(STREAM, keys.GROUP)] == [CONSUMER.encode()]
+    assert [one["name"] for one in redis_client.xinfo_consumers(STREAM, GROUP)] == [CONSUMER.encode()]
     assert await consumer.adopt() == 0
 
 
@@ -159,11 +160,11 @@ async def test_former_owner_adopts_nothing(
     consumer: Consumer, redis_client: "redis.Redis", broker: RedisConnectionManager
 ) -> None:
     """It would take entries over for a successor that does not know of them."""
-    redis_client.execute_command("XGROUP", "CREATECONSUMER", STREAM, keys.GROUP, "curious")
+    redis_client.execute_command("XGROUP", "CREATECONSUMER", STREAM, GROUP, "curious")
     await claim(broker, owner=OTHER, force=True)
     with pytest.raises(FencedError):
         await consumer.adopt()
-    assert len(redis_client.xinfo_consumers(STREAM, keys.GROUP)) == 1
+    assert len(redis_client.xinfo_consumers(STREAM, GROUP)) == 1
 
 
 async def test_bodies_are_read_again(consumer: Consumer, feed: Feed, redis_client: "redis.Redis") -> None:

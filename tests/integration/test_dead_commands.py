@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from hookline_shared import keys
 from hookline_shared.event import Event, decode
 from hookline_shared.topics import MESSAGES
 from tests.support.command import Command, Result, ended, interrupt
+from tests.support.keys import keys
 from tests.support.letters import SORTS, Buried, bury, deaths
 from tests.support.ports import free_port
 from tests.support.stored import PARTITIONS, Stored
@@ -52,7 +52,7 @@ def refused(result: Result) -> str:
 
 
 def put(client: "redis.Redis", *fields: bytes | str, partition: int = 0) -> str:
-    client.hset(keys.LAYOUT, mapping={"partitions": str(PARTITIONS)})
+    client.hset(keys.layout, mapping={"partitions": str(PARTITIONS)})
     return f"{partition}:{client.execute_command('XADD', keys.dead(partition), '*', *fields).decode()}"
 
 

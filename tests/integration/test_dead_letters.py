@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import redis
 
-from hookline_shared import keys
 from hookline_shared.broker.connection import RedisConnectionManager
 from hookline_shared.broker.dead import DeadLetters, Move, Replayed
 from hookline_shared.errors import BrokerUnavailableError
@@ -16,6 +15,7 @@ from hookline_shared.topics import MESSAGES
 from tests.integration.conftest import Connect
 from tests.support.cluster_set import ClusterSet
 from tests.support.feed import PARTITION
+from tests.support.keys import keys
 from tests.support.letters import SORTS, bury, deaths
 from tests.support.redis_server import RedisServer
 from tests.support.stored import PARTITIONS, Stored

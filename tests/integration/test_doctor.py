@@ -16,12 +16,12 @@ from hookline_cli.checks.ports import check_ports
 from hookline_cli.checks.redis_server import check_redis
 from hookline_cli.checks.spool_disk import check_spool
 from hookline_cli.checks.webhook import check_webhook
-from hookline_shared import keys
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import SCHEMA
 from tests.support.cluster_set import ClusterSet
 from tests.support.findings import module, subject, the_wrong, wrongs
 from tests.support.full_disk import full_disk
+from tests.support.keys import keys
 from tests.support.local_ingress import LocalIngress
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.redis_server import RedisServer
@@ -145,12 +145,12 @@ async def test_durability_that_is_not_to_be_had(own_redis: RedisServer) -> None:
 async def test_data_that_is_laid_out_otherwise(own_redis: RedisServer) -> None:
     """Another number of partitions, or another schema, keeps both services from starting."""
     with own_redis.client as client:
-        client.hset(keys.LAYOUT, mapping={"partitions": "3", "schema": SCHEMA})
+        client.hset(keys.layout, mapping={"partitions": "3", "schema": SCHEMA})
         ((level, text),) = await redis_wrongs(own_redis.url)
         assert level is Level.PROBLEM
         assert text == "Redis holds data in 3 partitions, and HOOKLINE_PARTITIONS is 8"
         assert await redis_wrongs(own_redis.url, HOOKLINE_PARTITIONS="3") == []
-        client.hset(keys.LAYOUT, "schema", "99")
+        client.hset(keys.layout, "schema", "99")
         ((_, text),) = await redis_wrongs(own_redis.url, HOOKLINE_PARTITIONS="3")
         assert "schema 99" in text
 

@@ -10,7 +10,6 @@ import pytest
 
 from hookline_ingress.drain import Drain
 from hookline_ingress.spool import Spool, SpoolError
-from hookline_shared import keys
 from hookline_shared.broker.append import Appender
 from hookline_shared.broker.connection import RedisConnectionManager
 from hookline_shared.event import Event
@@ -22,6 +21,7 @@ from tests.support.cluster_set import ClusterSet
 from tests.support.events import event, key_of
 from tests.support.fault_proxy import FaultProxy
 from tests.support.full_disk import full_disk
+from tests.support.keys import keys
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
 from tests.support.redis_server import RedisServer

@@ -12,30 +12,31 @@ import redis
 from hookline_processor.dead_letter import letter
 from hookline_processor.retry import Record, encode_record
 from hookline_processor.verdict import Dead, Failure, Reason
-from hookline_shared import keys
 from hookline_shared.broker.connection import RedisConnectionManager
 from hookline_shared.broker.consume import Consumer, record_name
 from hookline_shared.broker.follow import Follower
 from hookline_shared.event import SCHEMA, Event
+from hookline_shared.keys import GROUP
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
 from tests.integration.conftest import Connect
 from tests.support.cluster_set import ClusterSet
 from tests.support.command import Command
 from tests.support.events import event, key_of
 from tests.support.feed import PARTITION, Feed, read
+from tests.support.keys import keys
 from tests.support.letters import fields_of
 from tests.support.redis_server import RedisServer
 from tests.support.stored import PARTITIONS
 from tests.support.waiting import until_now
 
 SID = "SM" + "0123456789abcdef" * 2
-_GROUP = "XGROUP CREATE {} " + keys.GROUP + " 0 MKSTREAM"
+_GROUP = "XGROUP CREATE {} " + GROUP + " 0 MKSTREAM"
 
 
 @pytest.fixture
 def command(tmp_path: Path, redis_url: str, redis_client: "redis.Redis") -> Command:
     """Give `hookline` on a Redis that a service has used."""
-    redis_client.hset(keys.LAYOUT, mapping={"partitions": str(PARTITIONS), "schema": SCHEMA})
+    redis_client.hset(keys.layout, mapping={"partitions": str(PARTITIONS), "schema": SCHEMA})
     return Command(tmp_path, redis_url)
 
 
@@ -54,7 +55,7 @@ def take(client: "redis.Redis", topic: str = MESSAGES) -> None:
     stream = keys.topic(PARTITION, topic)
     if not client.exists(stream) or not client.xinfo_groups(stream):
         client.execute_command(*_GROUP.format(stream).split())
-    client.execute_command("XREADGROUP", "GROUP", keys.GROUP, "processor", "STREAMS", stream, ">")
+    client.execute_command("XREADGROUP", "GROUP", GROUP, "processor", "STREAMS", stream, ">")
 
 
 def test_show_tells_how_far_an_event_is(command: Command, redis_client: "redis.Redis") -> None:
@@ -150,7 +151,7 @@ def no_trace(redis_client: "redis.Redis") -> Iterator[None]:
     for partition in range(PARTITIONS):
         stream = keys.topic(partition, MESSAGES)
         if redis_client.exists(stream):
-            assert {group["name"] for group in redis_client.xinfo_groups(stream)} <= {keys.GROUP.encode()}
+            assert {group["name"] for group in redis_client.xinfo_groups(stream)} <= {GROUP.encode()}
 
 
 @pytest.mark.usefixtures("no_trace")
@@ -196,7 +197,7 @@ def test_tail_refuses_an_unknown_topic(command: Command) -> None:
 def test_tail_without_permission(tmp_path: Path, own_redis: RedisServer, forbidden: str) -> None:
     """What the user may not do will not pass, so it is not waited for."""
     with own_redis.client as client:
-        client.hset(keys.LAYOUT, mapping={"partitions": str(PARTITIONS), "schema": SCHEMA})
+        client.hset(keys.layout, mapping={"partitions": str(PARTITIONS), "schema": SCHEMA})
         client.execute_command("ACL", "SETUSER", "looker", "on", ">pw", "~*", "+@all", f"-{forbidden}")
     ended = Command(tmp_path, own_redis.url.replace("redis://", "redis://looker:pw@")).run("tail")
     assert ended.code == 1
@@ -219,7 +220,7 @@ def test_tail_of_a_pipe_that_closes(command: Command, redis_client: "redis.Redis
 def test_tail_outlasts_redis(tmp_path: Path, own_redis: Any) -> None:
     """Redis being away is said once, and the following goes on when it is back."""
     with own_redis.client as client:
-        client.hset(keys.LAYOUT, mapping={"partitions": str(PARTITIONS), "schema": SCHEMA})
+        client.hset(keys.layout, mapping={"partitions": str(PARTITIONS), "schema": SCHEMA})
     with Command(tmp_path, own_redis.url).started("tail", "--json") as process:
         assert process.stdout is not None
         assert process.stderr is not None

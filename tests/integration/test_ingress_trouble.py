@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from hookline_shared import keys
 from hookline_shared.errors import LayoutMismatchError
 from hookline_shared.event import Event
 from tests.support.ingress_client import Reply
+from tests.support.keys import keys
 from tests.support.kinds import message, message_status
 from tests.support.local_ingress import LocalIngress, ingress_settings, listening_ingress, running_ingress
 from tests.support.ports import LOOPBACK, free_port
@@ -144,7 +144,7 @@ async def test_flushed_redis(own_redis: RedisServer) -> None:
 async def test_other_layout_stops_the_service(own_redis: RedisServer) -> None:
     """Data laid out with other partitions is not written to: the service stops."""
     with own_redis.client as client:
-        client.hset(keys.LAYOUT, mapping={"partitions": "16", "schema": "1"})
+        client.hset(keys.layout, mapping={"partitions": "16", "schema": "1"})
     async with listening_ingress(ingress_settings(own_redis.url)) as ingress:
         await ingress.supervisor.wait_failed()
         assert isinstance(ingress.supervisor.failure, LayoutMismatchError)

@@ -2,10 +2,10 @@
 
 import redis
 
-from hookline_shared import keys
 from hookline_shared.broker.connection import RedisConnectionManager
 from hookline_shared.broker.inspect import Backlog, backlogs, partitions_in_use
 from hookline_shared.topics import CALLS, MESSAGES, STATUSES
+from tests.support.keys import keys
 
 
 async def test_backlog_is_summed_over_partitions(broker: RedisConnectionManager, redis_client: "redis.Redis") -> None:
@@ -23,5 +23,5 @@ async def test_backlog_is_summed_over_partitions(broker: RedisConnectionManager,
 async def test_partitions_are_those_of_the_data(broker: RedisConnectionManager, redis_client: "redis.Redis") -> None:
     """Whoever looks need not know HOOKLINE_PARTITIONS."""
     assert await partitions_in_use(broker) is None
-    redis_client.hset(keys.LAYOUT, "partitions", 3)
+    redis_client.hset(keys.layout, "partitions", 3)
     assert await partitions_in_use(broker) == 3

@@ -307,7 +307,7 @@ async def test_server_that_cannot_be_used(postgres_server: PostgresServer, chang
     ("options", "told"),
     [
         ("application_name=shop&sslmode=disable", None),
-        ("nosuch=1", r"does not know an option of DATABASE_URL \(.*nosuch"),
+        ("nosuch=1", r"does not know an option of HOOKLINE_LEDGER_URL \(.*nosuch"),
         ("sslmode=some", "`sslmode` parameter must be one of"),
         ("sslmode=require", "rejected SSL upgrade"),
     ],

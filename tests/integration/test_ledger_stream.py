@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import pytest
 import redis
 
-from hookline_shared import keys
 from hookline_shared.broker.connection import RedisConnectionManager
 from hookline_shared.broker.consume import Consumer, DeadLetter, Settlements
 from hookline_shared.broker.ledger import FRONT, LedgerEntry, LedgerStreams
@@ -13,6 +12,7 @@ from hookline_shared.errors import BrokerUnavailableError, FencedError
 from hookline_shared.event import decode
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
 from tests.support.feed import PARTITION, Feed, claim, read
+from tests.support.keys import keys
 from tests.support.stored import Stored
 
 LETTER = ["dead.reason", "rejected", "dead.error", "Reject", "dead.message", "ünsafe", "dead.attempts", "2"]

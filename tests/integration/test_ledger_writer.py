@@ -19,7 +19,6 @@ from hookline_processor.ledger.rows import Rows, rows_of
 from hookline_processor.ledger.store import Store
 from hookline_processor.ledger.waiting import LedgerBacklog
 from hookline_processor.ledger.writer import Limits, Writer
-from hookline_shared import keys
 from hookline_shared.breaker import Breaker, State
 from hookline_shared.broker.connection import RedisConnectionManager
 from hookline_shared.broker.ledger import LedgerStreams
@@ -27,6 +26,7 @@ from hookline_shared.clock import SystemClock
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, text_values
 from hookline_shared.service import Supervisor
+from tests.support.keys import keys
 from tests.support.ledger import content, ledger_settings, message
 from tests.support.logbook import Logbook
 from tests.support.postgres_server import PostgresServer

@@ -28,7 +28,7 @@ SECRETS: Final = {
     "TWILIO_AUTH_TOKEN": "0123456789abcdef0123456789abcdef",
     "TWILIO_SHARED_KEYS": "key=secret",
     "REDIS_URL": "redis://redis:6379/0",
-    "DATABASE_URL": "postgresql://ledger:secret@postgres/ledger",
+    "HOOKLINE_LEDGER_URL": "postgresql://ledger:secret@postgres/ledger",
     "ALERT_URL": "https://hooks.slack.com/services/secret",
 }
 SIZES: Final = {"Mi": 1, "Gi": 1024}

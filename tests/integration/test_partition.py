@@ -18,16 +18,17 @@ from hookline_processor.retry import RetryPolicy
 from hookline_processor.slots import Slots
 from hookline_processor.threads import Threads
 from hookline_processor.webhook_event import WebhookEvent
-from hookline_shared import keys
 from hookline_shared.broker.append import Appender
 from hookline_shared.broker.connection import RedisConnectionManager
 from hookline_shared.broker.consume import CONSUMER, Consumer
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, Event, text_values
+from hookline_shared.keys import GROUP
 from hookline_shared.service import Supervisor
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES, Topic
 from tests.support.events import event, key_of
 from tests.support.feed import PARTITION, claim
+from tests.support.keys import keys
 from tests.support.logbook import Logbook
 from tests.support.stored import PARTITIONS, Stored
 from tests.support.waiting import until
@@ -232,7 +233,7 @@ async def test_entries_pending_under_nobody_are_found(
     lost = event(key=key_of(PARTITION))
     fields = [word for pair in zip(TEXT_FIELDS, text_values(lost), strict=True) for word in pair]
     stream = keys.topic(PARTITION, MESSAGES)
-    redis_client.execute_command("EVAL", _ADD_AND_READ, 1, stream, keys.GROUP, CONSUMER, *fields, BODY_FIELD, lost.body)
+    redis_client.execute_command("EVAL", _ADD_AND_READ, 1, stream, GROUP, CONSUMER, *fields, BODY_FIELD, lost.body)
     await until(lambda: stored.events() == [], "all are settled")
     assert set(bench.begun) == {first.id, second.id, lost.id}
     await partition.drain(5)

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hookline_shared import keys
 from hookline_shared.broker.append import Appended, Appender
 from hookline_shared.broker.connection import RedisConnectionManager
 from hookline_shared.broker.durability import Durability
@@ -23,6 +22,7 @@ from hookline_shared.topics import MESSAGES, STATUSES
 from tests.support.command_log import CommandLog
 from tests.support.crew import LEASE_S, PARTITIONS, URL, Crew, Member
 from tests.support.events import event
+from tests.support.keys import keys
 from tests.support.logbook import Logbook
 from tests.support.own_loop import OwnClock, OwnLoop
 from tests.support.redis_pair import RedisPair

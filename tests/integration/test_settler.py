@@ -6,7 +6,6 @@ from hookline_processor.lanes import Held
 from hookline_processor.retry import Record
 from hookline_processor.settle import Settler
 from hookline_processor.verdict import Dead, Done, Failure, Reason, Retry
-from hookline_shared import keys
 from hookline_shared.broker.append import Appender
 from hookline_shared.broker.connection import RedisConnectionManager
 from hookline_shared.broker.consume import NEW, Consumer
@@ -16,6 +15,7 @@ from hookline_shared.service import Supervisor
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES
 from tests.support.events import event, key_of
 from tests.support.feed import claim
+from tests.support.keys import keys
 from tests.support.logbook import Logbook
 from tests.support.stored import PARTITIONS, Stored
 from tests.support.waiting import until

@@ -3,7 +3,6 @@
 import pytest
 import redis
 
-from hookline_shared import keys
 from hookline_shared.broker.connection import RedisConnectionManager
 from hookline_shared.broker.consume import Consumer, DeadLetter, Settlements
 from hookline_shared.errors import BrokerUnavailableError, FencedError, WritesRefusedError
@@ -11,6 +10,7 @@ from hookline_shared.event import decode
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
 from tests.integration.conftest import Connect
 from tests.support.feed import PARTITION, PENDING, Feed, claim, read
+from tests.support.keys import keys
 from tests.support.redis_server import RedisServer
 from tests.support.stored import Stored
 

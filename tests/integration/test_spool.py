@@ -37,8 +37,8 @@ async def opened(path: Path, clock: ManualClock, logbook: Logbook) -> AsyncItera
     """Give an opener of spools, which are closed after the test."""
     made: list[Spool] = []
 
-    async def open_spool(at: Path = path, max_mb: int = 64) -> Spool:
-        made.append(Spool(at, max_mb, clock, logbook.logger))
+    async def open_spool(at: Path = path, max_mb: int = 64, prefix: str = "hookline") -> Spool:
+        made.append(Spool(at, max_mb, clock, logbook.logger, prefix))
         await made[-1].open()
         return made[-1]
 
@@ -233,6 +233,23 @@ async def test_close_keeps_what_waits(opened: Opener, path: Path) -> None:
     with pytest.raises(SpoolError):
         await spool.put(MESSAGES, event())
     assert await contents(await opened()) == events
+
+
+async def test_events_of_another_installation_are_left_alone(opened: Opener, path: Path) -> None:
+    """What one installation accepted is not delivered to another that happens to use its file; an empty file is anybody's."""
+    first = await opened()
+    await first.put(MESSAGES, event())
+    await first.close()
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DELETE FROM owner")  # as versions that knew no prefix left it
+    stranger = Spool(path, 64, ManualClock(), Logbook().logger, "staging")
+    with pytest.raises(SpoolError, match="events of the installation with HOOKLINE_PREFIX=hookline, which must deliver them"):
+        await stranger.open()
+    await stranger.close()
+    again = await opened()
+    await emptied(again)
+    await again.close()
+    assert (await opened(prefix="staging")).events == 0
 
 
 async def test_unreadable_event_is_set_aside(opened: Opener, path: Path, logbook: Logbook) -> None:

@@ -14,7 +14,6 @@ from hookline_ingress.spool import Spool
 from hookline_ingress.spool_file import SpoolFile
 from hookline_ingress.writer import NotStoredError, Writer
 from hookline_ingress.writer import Stored as Outcome
-from hookline_shared import keys
 from hookline_shared.broker.append import Appender
 from hookline_shared.broker.connection import RedisConnectionManager
 from hookline_shared.clock import Clock, SystemClock
@@ -25,6 +24,7 @@ from hookline_shared.topics import MESSAGES
 from tests.integration.conftest import Connect
 from tests.support.events import event, key_of
 from tests.support.fault_proxy import FaultProxy
+from tests.support.keys import keys
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
 from tests.support.redis_server import RedisServer

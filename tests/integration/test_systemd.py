@@ -137,7 +137,7 @@ def test_secrets_are_apart() -> None:
     }
     for name in SERVICES:
         assert modes[f"/etc/hookline/{name}-secrets.env"] == "0600"
-    assert not {"TWILIO_AUTH_TOKEN", "REDIS_URL", "DATABASE_URL"} & variables("hookline.env").keys()
+    assert not {"TWILIO_AUTH_TOKEN", "REDIS_URL", "HOOKLINE_LEDGER_URL"} & variables("hookline.env").keys()
     assert "TWILIO_AUTH_TOKEN" not in environment("processor", 9081)
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import trustme
 
-from hookline_shared import keys
 from hookline_shared.broker.append import Appended, Appender
 from hookline_shared.broker.connection import RedisConnectionManager
 from hookline_shared.broker.limits import SharedLimits, Taken
@@ -19,6 +18,7 @@ from hookline_shared.topics import MESSAGES
 from tests.integration.conftest import Connect
 from tests.support.cluster_set import ClusterSet
 from tests.support.events import event, key_of
+from tests.support.keys import keys
 from tests.support.permissions import documented_permissions
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.redis_server import RedisServer

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -33,12 +33,13 @@ class Result(NamedTuple):
 
 
 class Command:
-    """Runs `hookline` in `folder`, against the Redis at `redis_url`."""
+    """Runs `hookline` in `folder`, against the Redis at `redis_url`. In a process of its own, it has `settings`, too."""
 
-    def __init__(self, folder: Path, redis_url: str) -> None:
+    def __init__(self, folder: Path, redis_url: str, settings: Mapping[str, str] | None = None) -> None:
         self._folder = folder
         self._redis_url = redis_url
         self._environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(_ROOT), "REDIS_URL": redis_url, "HOME": str(folder)}
+        self._environment |= settings or {}
 
     def run(self, *words: str) -> Result:
         """Run it to its end, without a terminal, and in this process, since starting one takes longer than most commands."""

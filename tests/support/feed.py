@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from hookline_shared import keys
 from hookline_shared.broker.append import Appender
 from hookline_shared.broker.connection import RedisConnectionManager
 from hookline_shared.broker.consume import NEW, Consumer, Entry
@@ -10,6 +9,7 @@ from hookline_shared.broker.lease import Claim, Lease, Leases, Want
 from hookline_shared.event import Event, decode
 from hookline_shared.topics import MESSAGES
 from tests.support.events import event, key_of
+from tests.support.keys import keys
 from tests.support.stored import PARTITIONS
 
 PARTITION: Final = 2

@@ -24,7 +24,7 @@ _TABLES = {"events": events, "messages": messages, "calls": calls}
 
 def ledger_settings(url: str, **others: Any) -> LedgerSettings:
     """Give the settings of a ledger in the database `url`."""
-    return LedgerSettings.model_validate({"DATABASE_URL": url, **others})
+    return LedgerSettings.model_validate({"HOOKLINE_LEDGER_URL": url, **others})
 
 
 def settled(

@@ -10,11 +10,11 @@ import redis
 
 from hookline_processor.dead_letter import letter
 from hookline_processor.verdict import Dead, Failure, Reason
-from hookline_shared import keys
 from hookline_shared.event import SCHEMA, TEXT_FIELDS, Event, text_values
 from hookline_shared.partitions import partition_of
 from hookline_shared.topics import CALLS, CONVERSATIONS, MESSAGES
 from tests.support.events import event
+from tests.support.keys import keys
 from tests.support.stored import PARTITIONS
 
 TRACEBACK: Final = "Traceback (most recent call last):\n" + '  File "bot.py", line 7, in answer\n' * 60
@@ -55,7 +55,7 @@ def bury(client: "redis.Redis | redis.RedisCluster", number: int, *, shuffled: b
     """Put `number` letters into Redis, which `deaths` makes, along with the layout; gives them in the order of their events."""
     made = deaths(number, **named)
     died = Random(number).sample(made, len(made)) if shuffled else made
-    client.hset(keys.LAYOUT, mapping={"partitions": str(PARTITIONS), "schema": SCHEMA})
+    client.hset(keys.layout, mapping={"partitions": str(PARTITIONS), "schema": SCHEMA})
     with client.pipeline(transaction=False) as pipeline:
         for buried, fields in died:
             pipeline.execute_command("XADD", keys.dead(buried.partition), "*", *fields)

@@ -4,11 +4,13 @@ import re
 from pathlib import Path
 from typing import Final
 
+from hookline_shared.keys import DEFAULT_PREFIX
+
 _PAGE: Final = Path(__file__).parents[2] / "docs" / "redis.md"
 
 
-def documented_permissions() -> list[str]:
-    """Give the words for ACL SETUSER."""
+def documented_permissions(prefix: str = DEFAULT_PREFIX) -> list[str]:
+    """Give the words for ACL SETUSER, of an installation with `prefix`."""
     found = re.search(r"^`(~hookline:[^`]*)`", _PAGE.read_text(), re.MULTILINE)
     assert found is not None
-    return found[1].split()
+    return found[1].replace(f"~{DEFAULT_PREFIX}:", f"~{prefix}:").split()

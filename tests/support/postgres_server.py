@@ -83,7 +83,7 @@ class PostgresServer:
             shutil.chown(self.folder, self._user)
 
     def url(self, database: str) -> str:
-        """Give the DATABASE_URL of `database`."""
+        """Give the HOOKLINE_LEDGER_URL of `database`."""
         return f"postgresql://{_USER}@{LOOPBACK}:{self.port}/{database}"
 
     def start(self) -> Self:
@@ -99,7 +99,7 @@ class PostgresServer:
         raise RuntimeError(f"postgres does not start:\n{self._log.read_text()[-2000:]}")
 
     def new_database(self) -> str:
-        """Make an empty database, and give its DATABASE_URL."""
+        """Make an empty database, and give its HOOKLINE_LEDGER_URL."""
         name = f"ledger{next(self._numbers)}"
         self.execute(f"CREATE DATABASE {name}")
         return self.url(name)

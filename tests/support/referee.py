@@ -11,12 +11,12 @@ from typing import Any, Final, NamedTuple
 import redis
 
 from hookline_processor.retry import NEVER_FAILED, decode_record
-from hookline_shared import keys
 from hookline_shared.broker.consume import record_name
 from hookline_shared.event import Event
 from hookline_shared.partitions import partition_of
 from tests.support.command_log import Call
 from tests.support.crew import PARTITIONS, Attempt, Member
+from tests.support.keys import keys
 from tests.support.stored import Stored
 
 Lease = tuple[str, str]

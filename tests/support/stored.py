@@ -4,26 +4,28 @@ from typing import Any
 
 import redis
 
-from hookline_shared import keys
 from hookline_shared.event import Event, decode
+from hookline_shared.keys import GROUP, Keys
 from hookline_shared.topics import DEFAULT_TOPICS
+from tests.support.keys import keys
 
 PARTITIONS = 8
 
 
 class Stored:
-    """What a Redis server holds of Hookline's. `client` speaks RESP2."""
+    """What a Redis server holds of the installation that has `keys`. `client` speaks RESP2."""
 
-    def __init__(self, client: "redis.Redis") -> None:
+    def __init__(self, client: "redis.Redis", keys: Keys = keys) -> None:
         self._client = client
+        self._keys = keys
 
     def entries(self, partition: int, topic: str) -> list[tuple[str, list[bytes]]]:
         """Give the entries of one stream, oldest first: id, and names and values in turn."""
-        return self._range(keys.topic(partition, topic))
+        return self._range(self._keys.topic(partition, topic))
 
     def dead_letters(self, partition: int) -> list[tuple[str, list[bytes]]]:
         """Give the dead letters of one partition, oldest first."""
-        return self._range(keys.dead(partition))
+        return self._range(self._keys.dead(partition))
 
     def events(self, topic: str | None = None) -> list[Event]:
         """Give the unsettled events of `topic`, or of all, partition by partition."""
@@ -33,17 +35,17 @@ class Stored:
 
     def pending(self, partition: int, topic: str) -> list[str]:
         """Give the ids of the entries that were read and not settled."""
-        answer: list[list[Any]] = self._client.execute_command("EVAL", _PENDING, 2, keys.topic(partition, topic), keys.GROUP)
+        answer: list[list[Any]] = self._client.execute_command("EVAL", _PENDING, 2, self._keys.topic(partition, topic), GROUP)
         return [_text(row[0]) for row in answer]
 
     def retry_records(self, partition: int) -> dict[str, bytes]:
         """Give the retry records of one partition, by event id."""
-        answer: dict[bytes, bytes] = self._client.execute_command("HGETALL", keys.retries(partition))
+        answer: dict[bytes, bytes] = self._client.execute_command("HGETALL", self._keys.retries(partition))
         return {name.decode(): value for name, value in answer.items()}
 
     def empty(self) -> bool:
         """Whether there is nothing but the layout."""
-        return {_text(key) for key in self._client.execute_command("KEYS", "*")} <= {keys.LAYOUT}
+        return {_text(key) for key in self._client.execute_command("KEYS", "*")} <= {self._keys.layout}
 
     def _range(self, stream: str) -> list[tuple[str, list[bytes]]]:
         answer: list[tuple[bytes, Any]] = self._client.execute_command("EVAL", _RANGE, 1, stream)

@@ -74,8 +74,8 @@ def test_compose_sets_what_is_a_setting(services: dict[str, Any]) -> None:
 def test_every_service_is_given_its_own_secrets(services: dict[str, Any]) -> None:
     """Whoever gets into a processor finds no token of Twilio, in ingress no database; every other secret has its file, too."""
     common = {"REDIS_URL_FILE", "ALERT_URL_FILE"}
-    twilio, ledger = {"TWILIO_AUTH_TOKEN_FILE", "TWILIO_SHARED_KEYS_FILE"}, {"DATABASE_URL_FILE"}
-    assert common | twilio | ledger == {f"{name}_FILE" for name in secrets()}
+    twilio, ledger = {"TWILIO_AUTH_TOKEN_FILE", "TWILIO_SHARED_KEYS_FILE"}, {"HOOKLINE_LEDGER_URL_FILE"}
+    assert common | twilio | ledger == {f"{name}_FILE" for name in secrets()} - {"DATABASE_URL_FILE"}  # a fallback
     wanted = {"ingress-1": common | twilio, "ingress-2": common | twilio, "caller": twilio}
     wanted |= {"processor": common | ledger, "migrate": common | ledger, "hookline": common | twilio | ledger}
     owners = dict(re.findall(r"^(?:keep|derive) (\w+) \"\$(\w+)\"", (_DEPLOY / "secrets.sh").read_text(), re.MULTILINE))
@@ -89,9 +89,11 @@ def test_every_service_is_given_its_own_secrets(services: dict[str, Any]) -> Non
 
 
 def test_every_secret_is_told_of() -> None:
-    """Who looks what can be put into deploy/secrets/ finds each of them."""
+    """Who looks what can be put into deploy/secrets/ finds each of them, and which setting it is."""
     readme = (_DEPLOY / "secrets" / "README.md").read_text()
-    assert all(f"`{name.lower()}`" in readme for name in secrets())
+    files = dict(re.findall(r"^  ([A-Z_]+)_FILE: /run/secrets/(\w+)$", _COMPOSE, re.MULTILINE))
+    assert files.keys() == {*secrets()} - {"DATABASE_URL"}
+    assert all(f"`{name}`" in readme and f"`{file}`" in readme for name, file in files.items())
 
 
 def test_addresses_are_not_up_to_the_example(services: dict[str, Any], example: dict[str, str]) -> None:
@@ -148,7 +150,7 @@ def test_user_of_redis_may_do_what_is_documented() -> None:
     documented = re.search(r"^`(~hookline:\* [^`]*)`", (_ROOT / "docs" / "redis.md").read_text(), re.MULTILINE)
     assert made is not None
     assert documented is not None
-    assert set(made[1].split()) == {*documented[1].split(), "+waitaof"}
+    assert {*made[1].replace("${HOOKLINE_PREFIX:-hookline}", "hookline").split()} == {*documented[1].split(), "+waitaof"}
 
 
 @pytest.mark.parametrize("script", ["deploy.sh", "secrets.sh", "k8s/components/redis/users.sh"])

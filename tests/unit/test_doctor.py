@@ -158,8 +158,16 @@ def test_running_pair_is_examined(monkeypatch: pytest.MonkeyPatch) -> None:
             "0" * 32,
             "unix:///run/r.sock",
             {"ingress-1": 9123, "processor": 9124},
-            "bot:handlers",
             "http://127.0.0.1:8123",
+            {
+                "PUBLIC_URL": PUBLIC_URL,
+                "INGRESS_PORT": "8123",
+                "INGRESS_ADMIN_PORT": "9123",
+                "PROCESSOR_ADMIN_PORT": "9124",
+                "PROCESSOR_HANDLERS": "bot:handlers",
+                "INGRESS_SPOOL_PATH": "var/spool.db",
+                "HOOKLINE_PREFIX": "staging",
+            },
         )
     )
     examined = Subject.now(Path("var"), online=False, send=False)
@@ -168,6 +176,7 @@ def test_running_pair_is_examined(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (examined.ingress.port, examined.ingress.admin_port, examined.ingress.auth_tokens) == (8123, 9123, ("0" * 32,))
     assert (examined.ingress.redis_url, examined.ingress.spool_path) == ("unix:///run/r.sock", Path("var/spool.db"))
     assert (examined.processor.handlers, examined.hidden_redis) == ("bot:handlers", False)
+    assert examined.processor.prefix == "staging"
     assert examined.processor.admin_port != 9124
 
 

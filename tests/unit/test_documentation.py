@@ -8,9 +8,7 @@ from typing import Final
 import pytest
 from prometheus_client import REGISTRY
 
-from hookline_cli.setting_rows import secrets
-from hookline_ingress.settings import IngressSettings
-from hookline_processor.settings import ProcessorSettings
+from hookline_cli.setting_rows import secrets, variables
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -21,7 +19,6 @@ METRIC: Final = re.compile(r"\bhookline_(?!(?:cli|ingress|processor|shared)\b[./
 SERIES: Final = re.compile(r"_(total|bucket|sum|count)$")
 """What a metric's series have behind its name."""
 ELSEWHERE: Final = {
-    "HOOKLINE_CONFIG",
     "REDIS_PASSWORD",
     "REDIS_ADMIN_PASSWORD",
     "REDIS_CONF",
@@ -49,8 +46,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 @each_page
 def test_settings_exist(page: Path) -> None:
     """Every setting that is named is one."""
-    fields = [*IngressSettings.model_fields.values(), *ProcessorSettings.model_fields.values()]
-    known = {str(field.validation_alias) for field in fields} | {f"{name}_FILE" for name in secrets()} | ELSEWHERE
+    known = {*variables(), *(f"{name}_FILE" for name in secrets())} | ELSEWHERE
     assert {name for name in SETTING.findall(page.read_text()) if name not in known} == set()
 
 
@@ -61,8 +57,7 @@ def test_metrics_exist(page: Path) -> None:
         import_module(module)  # its metrics come along
     known = {metric.name for metric in REGISTRY.collect()}
     named = {SERIES.sub("", name) for name in METRIC.findall(page.read_text())}
-    fields = [*IngressSettings.model_fields.values(), *ProcessorSettings.model_fields.values()]
-    in_the_file = {str(field.validation_alias).lower() for field in fields}
+    in_the_file = {name.lower() for name in variables()}
     assert named - known - in_the_file - ELSEWHERE == set()
 
 

@@ -72,7 +72,7 @@ def test_statuses_never_tie() -> None:
     ],
 )
 def test_wrong_url_is_told(url: str, told: str) -> None:
-    """What is wrong with DATABASE_URL is said without quoting its password."""
+    """What is wrong with HOOKLINE_LEDGER_URL is said without quoting its password."""
     with pytest.raises(ValueError, match=told) as caught:
         parse_database_url(url)
     assert "s3cr3t" not in str(caught.value)
@@ -197,7 +197,7 @@ def test_direction() -> None:
 
 
 def test_who_has_no_database_loads_nothing_of_it() -> None:
-    """Neither the processor nor the command line loads SQLAlchemy, a driver or Alembic before there is a DATABASE_URL."""
+    """Neither the processor nor the command line loads SQLAlchemy, a driver or Alembic before a database is named."""
     code = (
         "import sys, hookline_processor.app, hookline_processor.main, hookline_cli.main\n"
         "print([name for name in ('sqlalchemy', 'alembic', 'asyncpg', 'aiosqlite') if name in sys.modules])"

@@ -2,14 +2,18 @@
 
 import inspect
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from redis.crc import key_slot
 
-from hookline_shared import keys
+from hookline_shared.keys import DEFAULT_PREFIX, Keys, check_prefix
 from hookline_shared.partitions import partition_of, ranges
+from tests.support.keys import keys
 
+OTHERS = Keys("staging")
 KEYS_OF_A_PARTITION: list[tuple[Callable[..., str], tuple[str | int, ...]]] = [
     (keys.topic, ("messages",)),
     (keys.seen, ("AC1:message.received:SM1",)),
@@ -64,9 +68,57 @@ def test_braces_in_a_dedupe_key_do_not_move_it() -> None:
     assert keys.seen(3, "{evil}:{0}").startswith("hookline:{3}:seen:")
 
 
+def test_default_keys_are_what_they_always_were() -> None:
+    """Data that an older version wrote is found by a newer one that was told no prefix, byte for byte."""
+    assert (DEFAULT_PREFIX, keys.layout, keys.processors) == ("hookline", "hookline:layout", "hookline:processors")
+    assert [make(7, *rest) for make, rest in KEYS_OF_A_PARTITION] == [
+        "hookline:{7}:messages",
+        "hookline:{7}:seen:AC1:message.received:SM1",
+        "hookline:{7}:retries",
+        "hookline:{7}:lease",
+        "hookline:{7}:lease:host:1:abcd:5",
+        "hookline:{7}:dead",
+        "hookline:{7}:ledger",
+        "hookline:{7}:discarded",
+        "hookline:{7}:probe",
+        "hookline:{7}:limit:sender:00000000000000000000000000000000",
+    ]
+
+
+@pytest.mark.parametrize("make", [make for make, _ in KEYS_OF_A_PARTITION])
+def test_prefixes_differ_in_the_prefix_alone(make: Callable[..., str]) -> None:
+    """A prefix is what a key begins with and nothing more: a partition's keys have the slot that they have without."""
+    rest = next(rest for one, rest in KEYS_OF_A_PARTITION if one is make)
+    other: str = getattr(OTHERS, make.__name__)(7, *rest)
+    assert other == "staging" + make(7, *rest).removeprefix(DEFAULT_PREFIX)
+    assert key_slot(other.encode()) == key_slot(make(7, *rest).encode())
+
+
+PREFIXES = st.text("aZ0._-", min_size=1, max_size=64)
+
+
+@given(PREFIXES, PREFIXES)
+def test_no_prefix_reaches_into_another(one: str, other: str) -> None:
+    """The pattern of one installation's ACL matches no key of another, also if its prefix begins like that one's."""
+    assume(check_prefix(one) != check_prefix(other))
+    made = [Keys(other).layout, Keys(other).processors, Keys(other).topic(0, "messages")]
+    assert not any(fnmatchcase(key, f"{one}:*") for key in made)
+
+
+@pytest.mark.parametrize(
+    "prefix", ["", " ", "a b", "a:b", "{a}", "a{", "a}", "a*", "a?", "[a]", "a\\", "a\n", "a\x00", "ü", "a/b", "a" * 65]
+)
+def test_bad_prefix(prefix: str) -> None:
+    """Nothing moves the hash tag, matches others' keys, or makes every key long."""
+    with pytest.raises(
+        ValueError, match=r"it (may have letters, digits, '-', '_' and '.', and nothing else|has 65 characters)"
+    ):
+        check_prefix(prefix)
+
+
 def test_every_key_is_checked_here() -> None:
-    """A key that is added to shared.keys must be added to these tests."""
-    functions = {function for _, function in inspect.getmembers(keys, inspect.isfunction)}
+    """A key that is added to `Keys` must be added to these tests."""
+    functions = {method for name, method in inspect.getmembers(keys, inspect.ismethod) if not name.startswith("_")}
     assert functions == {make for make, _ in KEYS_OF_A_PARTITION}
 
 
@@ -74,7 +126,7 @@ def test_keys_do_not_collide() -> None:
     """No two keys of a partition are the same, even for awkward topics and dedupe keys."""
     made = [make(0, *rest) for make, rest in KEYS_OF_A_PARTITION]
     assert len(set(made)) == len(made)
-    assert keys.LAYOUT not in made
+    assert keys.layout not in made
 
 
 def test_ranges() -> None:

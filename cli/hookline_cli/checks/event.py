@@ -16,7 +16,6 @@ from hookline_cli.checks.subject import Subject
 from hookline_cli.checks.webhook import CHECK, TIMEOUT, deliver, local_base
 from hookline_cli.signing import SignedRequest, sign_form
 from hookline_ingress.settings import IngressSettings
-from hookline_shared import keys
 from hookline_shared.broker.connection import RedisConnectionManager
 from hookline_shared.broker.inspect import is_among_newest, partitions_in_use
 from hookline_shared.clock import SystemClock
@@ -84,9 +83,9 @@ async def _follow(settings: IngressSettings, sid: str, patience_s: float) -> _Fa
 
 async def _fate(redis: RedisConnectionManager, partition: int, topics: Iterable[str], sid: str) -> _Fate:
     for topic in topics:
-        if await is_among_newest(redis, keys.topic(partition, topic), sid, _ENTRIES):
+        if await is_among_newest(redis, redis.keys.topic(partition, topic), sid, _ENTRIES):
             return _Fate.WAITING
-    return _Fate.DEAD if await is_among_newest(redis, keys.dead(partition), sid, _ENTRIES) else _Fate.SETTLED
+    return _Fate.DEAD if await is_among_newest(redis, redis.keys.dead(partition), sid, _ENTRIES) else _Fate.SETTLED
 
 
 def _judge(sid: str, fate: _Fate) -> Finding:

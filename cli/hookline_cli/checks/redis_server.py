@@ -112,7 +112,8 @@ def _clock(ahead_ms: int) -> Finding:
 
 def _layout(layout: Layout, settings: SharedSettings) -> Iterator[Finding]:
     if not layout:
-        yield fine(_LAYOUT, f"no service has been in this Redis; the first will make {settings.partitions}")
+        unused = f"no service has been in this Redis with the prefix {settings.prefix}"
+        yield fine(_LAYOUT, f"{unused}; the first will make {settings.partitions}")
         return
     found, schema = layout.get("partitions"), layout.get("schema")
     if found != str(settings.partitions):

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from hookline_cli.addresses import is_public
 from hookline_cli.checks.finding import Finding, fine, problem, warning
 from hookline_cli.checks.subject import Subject
-from hookline_cli.setting_rows import Sources, problems, variables
+from hookline_cli.setting_rows import Sources, ignored, problems, variables
 
 _TOKEN: Final = re.compile(r"[0-9a-f]{32}")
 _SID: Final = re.compile(r"(AC|SK)[0-9a-fA-F]{32}")
@@ -36,6 +36,8 @@ def _mistakes() -> Iterator[Finding]:
 def _strangers() -> Iterator[Finding]:
     for stranger in Sources.now().strangers(variables()):
         yield warning(_CHECK, stranger, "Nobody reads it, so what it says has no effect.", "Mend its name, or take it out.")
+    for one in ignored():
+        yield warning(_CHECK, one, "Without HOOKLINE_LEDGER_URL there is no ledger.", "Set it, to nothing if none is wanted.")
 
 
 def _tokens(subject: Subject) -> Iterator[Finding]:

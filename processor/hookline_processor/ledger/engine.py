@@ -34,7 +34,10 @@ def database_of(settings: LedgerSettings) -> DatabaseUrl:
     """
     if settings.database_url is None:
         raise SettingsError(
-            ["DATABASE_URL is not set, so there is no ledger. Set it, or name the folder of `hookline up` with --data."]
+            [
+                "HOOKLINE_LEDGER_URL is not set, so there is no ledger. Set it, or give the folder of `hookline up` as --data.",
+                *map(str, settings.ignored()),
+            ]
         )
     return parse_database_url(settings.database_url)
 

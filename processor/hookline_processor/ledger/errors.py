@@ -26,14 +26,14 @@ class RowRefusedError(HooklineError):
 
 
 _MENDED_BY_PEOPLE: Final = {
-    "28": "The database refuses the user or the password: check DATABASE_URL",
-    "3D000": "There is no such database on the server: create it, or check DATABASE_URL",
+    "28": "The database refuses the user or the password: check HOOKLINE_LEDGER_URL",
+    "3D000": "There is no such database on the server: create it, or check HOOKLINE_LEDGER_URL",
     "42501": "The database user lacks a permission ({detail}): grant it, or let the tables' owner " + MIGRATE,
     "42P01": "The ledger's tables are missing: " + MIGRATE,
-    "42704": "The database does not know an option of DATABASE_URL ({detail}): leave it out",
+    "42704": "The database does not know an option of HOOKLINE_LEDGER_URL ({detail}): leave it out",
     "42P07": "The database has tables of the same names that are not the ledger's ({detail}): give the ledger one of its own",
     "42703": "The ledger's tables are not those of this version: " + MIGRATE,
-    "25006": "The database is read-only, a standby perhaps: let DATABASE_URL name the primary",
+    "25006": "The database is read-only, a standby perhaps: let HOOKLINE_LEDGER_URL name the primary",
 }
 """By the beginning of PostgreSQL's SQLSTATE."""
 
@@ -42,9 +42,9 @@ _SQLITE: Final = {
     "no such column": "The ledger's tables are not those of this version: " + MIGRATE,
     "has no column": "The ledger's tables are not those of this version: " + MIGRATE,
     "already exists": "The database has tables of the same names that are not the ledger's: give the ledger a file of its own",
-    "unable to open": "The database's file cannot be opened: its folder must be there and writable; check DATABASE_URL",
+    "unable to open": "The database's file cannot be opened: its folder must be there and writable; check HOOKLINE_LEDGER_URL",
     "readonly": "The database's file may not be written: check its owner and permissions",
-    "not a database": "The file that DATABASE_URL names is no SQLite database: name another one",
+    "not a database": "The file that HOOKLINE_LEDGER_URL names is no SQLite database: name another one",
     "disk is full": "The disk of the database is full: make room",
 }
 """By a part of SQLite's message."""

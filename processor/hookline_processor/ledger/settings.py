@@ -1,11 +1,12 @@
 """The settings of the ledger, for the processor and for `hookline ledger`."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
 from hookline_processor.ledger.bodies import Bodies
 from hookline_processor.ledger.url import parse_database_url
+from hookline_shared.fallbacks import Fallback
 from hookline_shared.settings import SharedSettings
 
 
@@ -14,12 +15,31 @@ def _database(url: str) -> str:
     return url
 
 
+def _obstacle(url: str) -> str:
+    try:
+        parse_database_url(url)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 class LedgerSettings(SharedSettings):
     """Where the history is kept, and how."""
 
+    fallbacks: ClassVar = (
+        Fallback(
+            "DATABASE_URL",
+            "HOOKLINE_LEDGER_URL",
+            "Counts as HOOKLINE_LEDGER_URL where that is not set, and is ignored, with a line in the log, if that cannot be: "
+            "platforms set it for the app. HOOKLINE_LEDGER_URL= (empty) ignores it in any case",
+            _obstacle,
+            empty_refuses=True,
+        ),
+    )
+
     database_url: Annotated[str, AfterValidator(_database)] | None = Field(
         None,
-        validation_alias="DATABASE_URL",
+        validation_alias="HOOKLINE_LEDGER_URL",
         description="Where the ledger is kept: postgresql://user:password@host:port/database or sqlite:///path; without it, "
         "nowhere",
         repr=False,

@@ -1,4 +1,4 @@
-"""DATABASE_URL: what people write, and what SQLAlchemy is told. Pure, and without SQLAlchemy."""
+"""HOOKLINE_LEDGER_URL: what people write, and what SQLAlchemy is told. Pure, and without SQLAlchemy."""
 
 from importlib.util import find_spec
 from typing import Final, NamedTuple
@@ -30,7 +30,7 @@ class DatabaseUrl(NamedTuple):
 
 
 def parse_database_url(text: str) -> DatabaseUrl:
-    """Read DATABASE_URL.
+    """Read HOOKLINE_LEDGER_URL.
 
     Raises:
         ValueError: saying what is wrong with it, or which package is missing; it does not quote the URL.

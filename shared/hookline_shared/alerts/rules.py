@@ -282,7 +282,8 @@ _BOTH: Final = (
         "{value} are free on the disk of the {subject} (threshold: {threshold}).",
         "On a full disk, the spool takes no events, so webhooks get a 503 while Redis is down; the ledger's history waits in "
         "Redis.",
-        "Free up space on that disk (`du -xsh /var/lib/* | sort -h`), or move the file: INGRESS_SPOOL_PATH, DATABASE_URL.",
+        "Free up space on that disk (`du -xsh /var/lib/* | sort -h`), or move the file: INGRESS_SPOOL_PATH, "
+        "HOOKLINE_LEDGER_URL.",
         per="disk",
         falls=True,
     ),

@@ -7,7 +7,6 @@ from typing import Final
 
 import msgspec
 
-from hookline_shared import keys
 from hookline_shared.broker.connection import RedisConnectionManager, Script, ScriptCall
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, Event, text_values
@@ -37,6 +36,7 @@ class Appender:
 
     def __init__(self, redis: RedisConnectionManager, partitions: int, dedupe_window_s: int, backlog_limit: int) -> None:
         self._redis = redis
+        self._keys = redis.keys
         self._partitions = partitions
         stream_limit = -(-backlog_limit // partitions)
         self._constants = (dedupe_window_s * 1000, stream_limit, BODY_FIELD)
@@ -69,7 +69,7 @@ class Appender:
         bodies = []
         for topic, event in group:
             partition = partition_of(event.key, self._partitions)
-            names += (keys.topic(partition, topic), keys.seen(partition, event.dedupe_key))
+            names += (self._keys.topic(partition, topic), self._keys.seen(partition, event.dedupe_key))
             texts.append(text_values(event))
             bodies.append(event.body)
         return ScriptCall(names, [*self._constants, _pack(texts), *bodies])

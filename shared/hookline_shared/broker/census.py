@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from hookline_shared import keys
 from hookline_shared.broker.connection import Command, RedisConnectionManager
 from hookline_shared.broker.dead_topics import FIRST, dead_topics
 from hookline_shared.errors import GroupMissingError, HooklineError
+from hookline_shared.keys import GROUP
 
 _PAGE: Final = 500
 """Records asked for at once: few enough that Redis is not kept from other work."""
@@ -49,8 +49,8 @@ async def count_pending(redis: RedisConnectionManager, partitions: int, topics: 
         BrokerUnavailableError: if Redis did not answer.
 
     """
-    places = [(topic, keys.topic(partition, topic)) for topic in topics for partition in range(partitions)]
-    asked = [Command(stream, ("XPENDING", stream, keys.GROUP)) for _, stream in places]
+    places = [(topic, redis.keys.topic(partition, topic)) for topic in topics for partition in range(partitions)]
+    asked = [Command(stream, ("XPENDING", stream, GROUP)) for _, stream in places]
     answers = await redis.pipeline("census", asked)
     found: Counter[str] = Counter()
     for (topic, _), answer in zip(places, answers, strict=True):
@@ -60,7 +60,7 @@ async def count_pending(redis: RedisConnectionManager, partitions: int, topics: 
 
 
 async def _retrying(redis: RedisConnectionManager, partition: int) -> Counter[str]:
-    key, cursor = keys.retries(partition), b"0"
+    key, cursor = redis.keys.retries(partition), b"0"
     names: set[bytes] = set()  # a scan may give one twice
     while True:
         cursor, found = await redis.execute("census", key, "HSCAN", key, cursor, "COUNT", _PAGE)

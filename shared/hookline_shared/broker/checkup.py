@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from hookline_shared import keys
 from hookline_shared.broker.connection import Command, RedisConnectionManager
 from hookline_shared.broker.durability import Durability
 from hookline_shared.broker.facts import Features, ServerFacts, obstacle, parse_info
@@ -40,7 +39,7 @@ async def examine(
         BrokerUnavailableError: if one does not answer, or is missing.
 
     """
-    some = redis.one_for_each_master([keys.probe(partition) for partition in range(partitions)])
+    some = redis.one_for_each_master([redis.keys.probe(partition) for partition in range(partitions)])
     return [await _examine(redis, key, topology, durability, clock) for key in some]
 
 
@@ -52,7 +51,7 @@ async def read_layout(redis: RedisConnectionManager) -> Layout:
 
     """
     names = ("partitions", "schema")
-    found = await redis.execute("layout", keys.LAYOUT, "HMGET", keys.LAYOUT, *names)
+    found = await redis.execute("layout", redis.keys.layout, "HMGET", redis.keys.layout, *names)
     return {name: value.decode() for name, value in zip(names, found, strict=True) if value is not None}
 
 

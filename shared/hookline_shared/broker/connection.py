@@ -22,6 +22,7 @@ from hookline_shared.broker.topology import locator
 from hookline_shared.broker.url import Address, Topology
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError
+from hookline_shared.keys import Keys
 from hookline_shared.logs import Logger
 from hookline_shared.metrics import REDIS_POOL_CONNECTIONS
 
@@ -69,6 +70,8 @@ class _Request(NamedTuple):
 class RedisConnectionManager:
     """Owns every connection to Redis, wherever its masters are. `monitor` tells how they are; its `run` must be running.
 
+    `keys` are those of the installation: whoever sends a command takes them from here.
+
     Nothing is sent twice, except what a server refused since it is not, or no longer, in charge. A write whose answer was
     lost may have happened, and only the caller knows whether it is safe to repeat.
     """
@@ -82,12 +85,13 @@ class RedisConnectionManager:
         durability: Durability = Durability.MEMORY,
     ) -> None:
         """Prepare, without connecting. `durability` is what `run` waits for, unless told otherwise."""
+        self.keys = Keys(options.prefix)
         self._clock = clock
         self._command_timeout_s = options.command_timeout_s
         self._durability = durability
         self._locator = locator(options, clock)
         self._nodes = Nodes(self._locator.known, options, lambda name: _breaker(name, options, clock, logger), clock, logger)
-        self.monitor = Monitor(self._nodes, self._locator, partitions, durability, clock, logger)
+        self.monitor = Monitor(self._nodes, self._locator, self.keys, partitions, durability, clock, logger)
         self._show_pools()
 
     @property

@@ -10,11 +10,11 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from hookline_shared import keys
 from hookline_shared.broker.connection import Command, RedisConnectionManager, Script, ScriptCall
 from hookline_shared.broker.lease import Claim
 from hookline_shared.broker.node import BLOCKING
 from hookline_shared.errors import HooklineError
+from hookline_shared.keys import GROUP
 
 NEW: Final = ">"
 """Read position: entries never delivered to anyone."""
@@ -84,16 +84,22 @@ class Consumer:
         self, redis: RedisConnectionManager, partition: int, topics: Sequence[str], claim: Claim, *, ledger: bool = False
     ) -> None:
         self._redis = redis
+        self._keys = redis.keys
         self._partition = partition
         self._claim = claim
-        self._token = keys.token(partition, *claim)
-        self._streams = {topic: keys.topic(partition, topic) for topic in topics}
+        self._token = self._keys.token(partition, *claim)
+        self._streams = {topic: self._keys.topic(partition, topic) for topic in topics}
         self._topics = {stream.encode(): topic for topic, stream in self._streams.items()}
-        self._retries = keys.retries(partition)
-        self._script_keys = [keys.lease(partition), self._retries, keys.dead(partition), *self._streams.values()]
+        self._retries = self._keys.retries(partition)
+        self._script_keys = [
+            self._keys.lease(partition),
+            self._retries,
+            self._keys.dead(partition),
+            *self._streams.values(),
+        ]
         self._ledger = ledger
         if ledger:
-            self._script_keys.append(keys.ledger(partition))
+            self._script_keys.append(self._keys.ledger(partition))
         self._key_index = {topic: number for number, topic in enumerate(topics, start=4)}
 
     @property
@@ -110,7 +116,7 @@ class Consumer:
             BrokerUnavailableError: if Redis did not do it.
 
         """
-        call = ScriptCall([keys.probe(self._partition), *self._streams.values()], [keys.GROUP])
+        call = ScriptCall([self._keys.probe(self._partition), *self._streams.values()], [GROUP])
         (missing,) = _checked(await self._redis.run("groups", _GROUPS, [call]))
         return int(missing)
 
@@ -137,7 +143,7 @@ class Consumer:
             BrokerUnavailableError: if Redis did not do it.
 
         """
-        call = ScriptCall([keys.lease(self._partition), *self._streams.values()], [keys.GROUP, CONSUMER, *self._claim])
+        call = ScriptCall([self._keys.lease(self._partition), *self._streams.values()], [GROUP, CONSUMER, *self._claim])
         (others,) = _checked(await self._redis.run("adopt", _ADOPT, [call]))
         return int(others)
 
@@ -150,7 +156,7 @@ class Consumer:
 
         """
         names = [*(self._streams[topic] for topic in positions), self._token]
-        words = ("XREADGROUP", "GROUP", keys.GROUP, CONSUMER, "COUNT", str(count), "STREAMS", *names, *positions.values(), NEW)
+        words = ("XREADGROUP", "GROUP", GROUP, CONSUMER, "COUNT", str(count), "STREAMS", *names, *positions.values(), NEW)
         # All reads share one pool, so that none that was given up can happen after a later one: see pool.py.
         reply: Reply | None = await self._redis.execute("xreadgroup", names[0], *words, timeout_s=_GRACE_S, pool=BLOCKING)
         return [
@@ -204,7 +210,7 @@ class Consumer:
             list(settlements.failed.items()),
             [(self._key_index[dead.topic], dead.entry_id, dead.letter) for dead in settlements.dead],
         )
-        arguments: list[str | bytes | int] = [keys.GROUP, *self._claim, msgspec.msgpack.encode(batch)]
+        arguments: list[str | bytes | int] = [GROUP, *self._claim, msgspec.msgpack.encode(batch)]
         if self._ledger:
             arguments.append("ledger")
         (written,) = _checked(await self._redis.run("settle", _SETTLE, [ScriptCall(self._script_keys, arguments)]))
@@ -228,6 +234,6 @@ def _checked(answers: list[Any]) -> list[Any]:
 def _our_group(groups: Sequence[Sequence[Any]]) -> Group:
     """Read it from XINFO GROUPS: of each group, names and values by turns."""
     for facts in (dict(zip(group[::2], group[1::2], strict=True)) for group in groups):
-        if facts[b"name"] == keys.GROUP.encode():
+        if facts[b"name"] == GROUP.encode():
             return Group(facts[b"last-delivered-id"].decode(), int(facts[b"pending"]))
     return Group(_BEGINNING, 0)

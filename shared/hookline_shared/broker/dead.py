@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Sequence
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from hookline_shared import keys
 from hookline_shared.broker.answers import checked
 from hookline_shared.broker.connection import Command, RedisConnectionManager, Script, ScriptCall
 from hookline_shared.broker.pages import FIRST, LAST, pages
@@ -44,6 +43,7 @@ class DeadLetters:
 
     def __init__(self, redis: RedisConnectionManager, partitions: int) -> None:
         self._redis = redis
+        self._keys = redis.keys
         self.partitions = partitions
 
     async def count(self) -> int:
@@ -53,7 +53,7 @@ class DeadLetters:
             BrokerUnavailableError: if Redis did not answer.
 
         """
-        streams = [keys.dead(partition) for partition in range(self.partitions)]
+        streams = [self._keys.dead(partition) for partition in range(self.partitions)]
         lengths = await self._redis.pipeline("xlen", [Command(stream, ("XLEN", stream)) for stream in streams])
         return sum(map(int, checked(lengths)))
 
@@ -64,7 +64,7 @@ class DeadLetters:
             BrokerUnavailableError: if Redis did not answer.
 
         """
-        async for page in pages(self._redis, keys.dead(partition), first, last):
+        async for page in pages(self._redis, self._keys.dead(partition), first, last):
             yield [Letter(partition, entry.id, entry.fields or ()) for entry in page]
 
     async def find(self, ids: Sequence[LetterId]) -> list[Letter | None]:
@@ -76,7 +76,7 @@ class DeadLetters:
         """
         if not ids:
             return []
-        ask = [Command(stream, ("XRANGE", stream, entry, entry)) for stream, entry in ((keys.dead(p), e) for p, e in ids)]
+        ask = [Command(stream, ("XRANGE", stream, entry, entry)) for stream, entry in ((self._keys.dead(p), e) for p, e in ids)]
         answers = checked(await self._redis.pipeline("xrange", ask))
         return [
             Letter(letter_id.partition, letter_id.entry, found[0][1]) if found else None
@@ -91,7 +91,7 @@ class DeadLetters:
 
         """
         topics = list(dict.fromkeys(move.topic for move in moves))
-        names = [keys.dead(partition), *(keys.topic(partition, topic) for topic in topics)]
+        names = [self._keys.dead(partition), *(self._keys.topic(partition, topic) for topic in topics)]
         arguments = [word for move in moves for word in (move.entry, topics.index(move.topic) + 2)]
         (results,) = checked(await self._redis.run("replay", _REPLAY, [ScriptCall(names, arguments)]))
         return [Replayed(result) for result in results]
@@ -103,7 +103,7 @@ class DeadLetters:
             BrokerUnavailableError: if Redis did not confirm. Those up to any of `entries` may be discarded.
 
         """
-        names = [keys.dead(partition), keys.discarded(partition)]
+        names = [self._keys.dead(partition), self._keys.discarded(partition)]
         (results,) = checked(
             await self._redis.run("discard", _DISCARD, [ScriptCall(names, [who, why, RECORDS_KEPT, *entries])])
         )
@@ -116,7 +116,7 @@ class DeadLetters:
             BrokerUnavailableError: if Redis did not answer.
 
         """
-        async for page in pages(self._redis, keys.discarded(partition)):
+        async for page in pages(self._redis, self._keys.discarded(partition)):
             yield [Discarded(int(entry.id.partition("-")[0]), _texts(entry.fields or ())) for entry in page]
 
 

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from hookline_shared import keys
 from hookline_shared.broker.answers import checked
 from hookline_shared.broker.connection import Command, RedisConnectionManager, Script, ScriptCall
 from hookline_shared.clock import Clock
@@ -34,7 +33,7 @@ async def dead_topics(redis: RedisConnectionManager, places: Sequence[tuple[int,
         BrokerUnavailableError: if Redis did not answer.
 
     """
-    calls = [ScriptCall([keys.dead(partition)], [start, _PAGE]) for partition, start in places]
+    calls = [ScriptCall([redis.keys.dead(partition)], [start, _PAGE]) for partition, start in places]
     answers = checked(await redis.run("census", _SCRIPT, calls))
     return [_page(answer, start) for answer, (_, start) in zip(answers, places, strict=True)]
 
@@ -85,6 +84,6 @@ class DeadTally:
 
     async def _shrunk(self) -> list[int]:
         """Give the partitions that have fewer letters than were counted."""
-        streams = [keys.dead(partition) for partition in range(len(self._counted))]
+        streams = [self._redis.keys.dead(partition) for partition in range(len(self._counted))]
         lengths = checked(await self._redis.pipeline("census", [Command(stream, ("XLEN", stream)) for stream in streams]))
         return [partition for partition, length in enumerate(lengths) if length < self._counted[partition].total()]

@@ -7,7 +7,6 @@ entries that are settled a moment later. Between two reads that is not so. What 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from hookline_shared import keys
 from hookline_shared.broker.answers import checked
 from hookline_shared.broker.connection import Command, RedisConnectionManager, Script, ScriptCall
 from hookline_shared.broker.consume import Entry
@@ -42,10 +41,13 @@ class Follower:
 
     def __init__(self, redis: RedisConnectionManager, partitions: int, topics: Sequence[str]) -> None:
         self._redis = redis
+        self._keys = redis.keys
         self._partitions = range(partitions)
         self._topics = topics
         self._streams = {
-            keys.topic(partition, topic).encode(): (partition, topic) for partition in self._partitions for topic in topics
+            self._keys.topic(partition, topic).encode(): (partition, topic)
+            for partition in self._partitions
+            for topic in topics
         }
         self._seen: dict[bytes, str] = {}
 
@@ -60,7 +62,7 @@ class Follower:
             BrokerUnavailableError: if Redis did not answer.
 
         """
-        streams = [*self._streams, *(keys.dead(partition).encode() for partition in self._partitions)]
+        streams = [*self._streams, *(self._keys.dead(partition).encode() for partition in self._partitions)]
         ask = [Command(stream.decode(), ("XINFO", "STREAM", stream)) for stream in streams]
         answers = await self._redis.pipeline("xinfo", ask)
         self._seen = dict(zip(streams, map(_last_id, answers), strict=True))
@@ -88,7 +90,7 @@ class Follower:
             BrokerUnavailableError: if Redis did not answer. They are given by the next call.
 
         """
-        streams = {keys.dead(partition).encode(): partition for partition in self._partitions}
+        streams = {self._keys.dead(partition).encode(): partition for partition in self._partitions}
         ask = [
             Command(stream.decode(), ("XREAD", "COUNT", _BATCH, "STREAMS", stream, self._seen[stream])) for stream in streams
         ]
@@ -114,7 +116,7 @@ class Follower:
 
     def _call(self, batch: Sequence[Place]) -> ScriptCall:
         numbers = {topic: number for number, topic in enumerate(self._topics, start=1)}
-        names = [keys.topic(batch[0].partition, topic) for topic in self._topics]
+        names = [self._keys.topic(batch[0].partition, topic) for topic in self._topics]
         return ScriptCall(names, [word for place in batch for word in (place.entry, numbers[place.topic])])
 
     def _advance(self, reply: Sequence[tuple[bytes, Sequence[tuple[bytes, Any]]]]) -> Iterator[tuple[bytes, Entry]]:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from hookline_shared import keys
 from hookline_shared.broker.connection import Command, RedisConnectionManager
 from hookline_shared.broker.facts import ServerFacts, parse_info
 from hookline_shared.errors import HooklineError
@@ -27,7 +26,7 @@ async def partitions_in_use(redis: RedisConnectionManager) -> int | None:
         BrokerUnavailableError: if Redis did not answer.
 
     """
-    found = await redis.execute("layout", keys.LAYOUT, "HGET", keys.LAYOUT, "partitions")
+    found = await redis.execute("layout", redis.keys.layout, "HGET", redis.keys.layout, "partitions")
     return int(found) if found and found.isdigit() else None
 
 
@@ -38,7 +37,7 @@ async def backlogs(redis: RedisConnectionManager, partitions: int, topics: Seque
         BrokerUnavailableError: if Redis did not answer.
 
     """
-    streams = [keys.topic(partition, topic) for topic in topics for partition in range(partitions)]
+    streams = [redis.keys.topic(partition, topic) for topic in topics for partition in range(partitions)]
     questions = [(("XLEN", stream), ("XRANGE", stream, "-", "+", "COUNT", 1)) for stream in streams]
     commands = [Command(words[1], words) for pair in questions for words in pair]
     answers = await redis.pipeline("backlog", commands)
@@ -56,7 +55,7 @@ async def servers(redis: RedisConnectionManager, partitions: int) -> list[Server
         BrokerUnavailableError: if one did not answer, or some partition has none.
 
     """
-    some = redis.one_for_each_master([keys.LAYOUT, *(keys.probe(partition) for partition in range(partitions))])
+    some = redis.one_for_each_master([redis.keys.layout, *(redis.keys.probe(partition) for partition in range(partitions))])
     answers = await redis.pipeline("info", [Command(key, ("INFO",)) for key in some])
     if failed := next((answer for answer in answers if isinstance(answer, HooklineError)), None):
         raise failed

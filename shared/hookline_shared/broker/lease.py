@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from hookline_shared import keys
 from hookline_shared.broker.connection import RedisConnectionManager, Script, ScriptCall
 from hookline_shared.errors import BrokerUnavailableError, HooklineError
+from hookline_shared.keys import GROUP
 
 _LEASE: Final = Script.load("lease")
 _PROCESSORS: Final = Script.load("processors")
@@ -52,7 +52,7 @@ class Leases:
         Gives each lease as it is then. An error in its place means that Redis did not answer: whether it was done is not known.
         """
         calls = [
-            ScriptCall([keys.lease(partition)], [want, self.owner, term, self._lease_ms, keys.GROUP])
+            ScriptCall([self._redis.keys.lease(partition)], [want, self.owner, term, self._lease_ms, GROUP])
             for partition, (want, term) in wants.items()
         ]
         answers = await self._redis.run("lease", _LEASE, calls, self._timeout_s) if calls else []
@@ -77,7 +77,7 @@ class Leases:
         await self._processors(_LEAVING)
 
     async def _processors(self, patience_ms: int) -> list[str]:
-        call = ScriptCall([keys.PROCESSORS], [self.owner, patience_ms])
+        call = ScriptCall([self._redis.keys.processors], [self.owner, patience_ms])
         (answer,) = await self._redis.run("processors", _PROCESSORS, [call], self._timeout_s)
         if isinstance(answer, HooklineError):
             raise answer

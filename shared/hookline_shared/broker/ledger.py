@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
-from hookline_shared import keys
 from hookline_shared.broker.connection import Command, RedisConnectionManager
 from hookline_shared.errors import HooklineError
 
@@ -29,6 +28,7 @@ class LedgerStreams:
 
     def __init__(self, redis: RedisConnectionManager) -> None:
         self._redis = redis
+        self._keys = redis.keys
 
     async def read(self, positions: Mapping[int, str], count: int) -> list[LedgerEntry]:
         """Give up to `count` entries of each partition, oldest first, after its position: `FRONT` or an entry id.
@@ -38,7 +38,14 @@ class LedgerStreams:
 
         """
         words = [
-            ("XRANGE", keys.ledger(partition), position if position == FRONT else f"({position}", "+", "COUNT", count)
+            (
+                "XRANGE",
+                self._keys.ledger(partition),
+                position if position == FRONT else f"({position}",
+                "+",
+                "COUNT",
+                count,
+            )
             for partition, position in positions.items()
         ]
         answers = await self._ask("ledger read", words)
@@ -57,7 +64,7 @@ class LedgerStreams:
         """
         groups = groupby(entries, lambda entry: entry.partition)
         await self._ask(
-            "ledger remove", [("XDEL", keys.ledger(number), *(entry.id for entry in own)) for number, own in groups]
+            "ledger remove", [("XDEL", self._keys.ledger(number), *(entry.id for entry in own)) for number, own in groups]
         )
 
     async def lengths(self, partitions: Iterable[int]) -> dict[int, int]:
@@ -68,7 +75,7 @@ class LedgerStreams:
 
         """
         asked = list(partitions)
-        answers = await self._ask("ledger length", [("XLEN", keys.ledger(partition)) for partition in asked])
+        answers = await self._ask("ledger length", [("XLEN", self._keys.ledger(partition)) for partition in asked])
         return dict(zip(asked, answers, strict=True))
 
     async def _ask(self, operation: str, commands: Sequence[tuple[Any, ...]]) -> list[Any]:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from hookline_shared import keys
 from hookline_shared.broker.connection import RedisConnectionManager, Script, ScriptCall
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.partitions import partition_of
@@ -40,5 +39,5 @@ class SharedLimits:
 
     def _call(self, one: Taken) -> ScriptCall:
         digest = sha256(one.key.encode()).hexdigest()[:32]
-        key = keys.limit(partition_of(digest, self._partitions), self._name, digest)
+        key = self._redis.keys.limit(partition_of(digest, self._partitions), self._name, digest)
         return ScriptCall([key], [f"{one.per_second:.6f}", f"{one.most:.3f}", str(one.events)])

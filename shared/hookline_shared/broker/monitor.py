@@ -7,18 +7,18 @@ import asyncio
 import random
 from typing import Final
 
-from hookline_shared import keys
 from hookline_shared.breaker import State, probe_delay
 from hookline_shared.broker.durability import Durability
 from hookline_shared.broker.facts import RISKS, risks
 from hookline_shared.broker.node import Node
 from hookline_shared.broker.nodes import Nodes
-from hookline_shared.broker.probe import claim_layout, describe, harmless_write, probe
+from hookline_shared.broker.probe import claim_layout, describe, harmless_claim, harmless_push, probe
 from hookline_shared.broker.topology import Locator
 from hookline_shared.broker.url import Topology
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.event import SCHEMA
+from hookline_shared.keys import Keys
 from hookline_shared.logs import Logger
 from hookline_shared.metrics import REDIS_DATA_AT_RISK, REDIS_REPLICA_LAG_BYTES, REDIS_REPLICAS, REDIS_UP
 
@@ -29,15 +29,23 @@ class Monitor:
     """Keeps `nodes` and the readiness check true."""
 
     def __init__(
-        self, nodes: Nodes, locator: Locator, partitions: int, durability: Durability, clock: Clock, logger: Logger
+        self,
+        nodes: Nodes,
+        locator: Locator,
+        keys: Keys,
+        partitions: int,
+        durability: Durability,
+        clock: Clock,
+        logger: Logger,
     ) -> None:
         self._nodes = nodes
         self._locator = locator
         self._durability = durability
         self._clock = clock
         self._logger = logger
+        self._layout_key = keys.layout
         self._layout = {"partitions": str(partitions), "schema": SCHEMA}
-        self._keys = [keys.LAYOUT, *(keys.probe(partition) for partition in range(partitions))]
+        self._keys = [keys.layout, *(keys.probe(partition) for partition in range(partitions))]
         self._locating = asyncio.Lock()
         self._lost: str | None = None
         self._problem: str | None = "not connected yet"
@@ -129,10 +137,11 @@ class Monitor:
             return  # it has just lost its slots
         try:
             with node.breaker.probe():
-                write = harmless_write(own[-1], self._layout)
+                key = own[-1]
+                write = harmless_claim(key, self._layout) if key == self._layout_key else harmless_push(key)
                 await probe(node, write, self._locator.topology, self._durability)
-                if keys.LAYOUT in own:
-                    await claim_layout(node, self._layout)
+                if self._layout_key in own:
+                    await claim_layout(node, self._layout_key, self._layout)
                     self._layout_held = True
             node.problem = None
         except BrokerUnavailableError as error:

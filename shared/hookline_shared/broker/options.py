@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from hookline_shared.broker.url import RedisUrl
+from hookline_shared.keys import DEFAULT_PREFIX
 
 
 class PoolLimits(NamedTuple):
@@ -17,9 +18,10 @@ class PoolLimits(NamedTuple):
 
 @dataclass(frozen=True)
 class RedisOptions:
-    """Times are in seconds, sizes in connections to one server."""
+    """Times are in seconds, sizes in connections to one server. Every key begins with `prefix`."""
 
     url: RedisUrl
+    prefix: str = DEFAULT_PREFIX
     pool_size: int = 16
     blocking_pool_size: int = 1
     acquire_timeout_s: float = 1.0

@@ -2,7 +2,6 @@
 
 from typing import Final, NamedTuple
 
-from hookline_shared import keys
 from hookline_shared.broker.connection import Command, RedisConnectionManager
 from hookline_shared.broker.lease import Lease, Leases, Want
 from hookline_shared.errors import HooklineError
@@ -25,7 +24,7 @@ async def processors(redis: RedisConnectionManager) -> list[Presence]:
         BrokerUnavailableError: if Redis did not answer.
 
     """
-    key = keys.PROCESSORS
+    key = redis.keys.processors
     words = [("TIME",), ("ZRANGE", key, 0, -1, "WITHSCORES")]
     time, found = await redis.pipeline("presence", [Command(key, asked) for asked in words])
     for answer in (time, found):

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from redis.exceptions import ResponseError
 
-from hookline_shared import keys
 from hookline_shared.broker.durability import Durability
 from hookline_shared.broker.facts import Features, ServerFacts, obstacle, parse_info
 from hookline_shared.broker.failures import translate
@@ -23,15 +22,20 @@ Layout = dict[str, str]
 """How the data is laid out: `partitions` and `schema`."""
 
 _REMEDIES: Final = {
-    "partitions": "Set HOOKLINE_PARTITIONS to what Redis holds: changing it would scatter conversations.",
+    "partitions": "Set HOOKLINE_PARTITIONS to what Redis holds: changing it would scatter conversations. If that data is of "
+    "another installation, set HOOKLINE_PREFIX.",
     "schema": "Run the version of Hookline that wrote it until its backlog is settled.",
 }
 
 
-def harmless_write(key: str, layout: Layout) -> Words:
-    """Give a command that writes to `key` and changes nothing: no such list is there, and of the layout nothing is replaced."""
-    name, value = next(iter(layout.items()))
-    return ("HSETNX", key, name, value) if key == keys.LAYOUT else ("LPUSHX", key, "")
+def harmless_push(key: str) -> Words:
+    """Return a command that writes to `key` and changes nothing, since there is no such list."""
+    return ("LPUSHX", key, "")
+
+
+def harmless_claim(key: str, layout: Layout) -> Words:
+    """Return a command that writes to `key`, where the layout is, and replaces nothing."""
+    return ("HSETNX", key, *next(iter(layout.items())))
 
 
 async def probe(node: Node, write: Words, topology: Topology, durability: Durability) -> None:
@@ -53,16 +57,16 @@ async def probe(node: Node, write: Words, topology: Topology, durability: Durabi
     node.refusal = _refusal(written) or durability.obstacle(facts, node.features, _appendfsync(config))
 
 
-async def claim_layout(node: Node, layout: Layout) -> None:
-    """Write `layout` where Redis has none, then compare.
+async def claim_layout(node: Node, key: str, layout: Layout) -> None:
+    """Write `layout` to `key` where Redis has none, then compare.
 
     Raises:
         LayoutMismatchError: if the data in Redis is laid out otherwise.
         BrokerUnavailableError: if it could neither be written nor read.
 
     """
-    writes: list[Words] = [("HSETNX", keys.LAYOUT, name, value) for name, value in layout.items()]
-    *written, found = await node.exchange_unguarded("probe", [*writes, ("HMGET", keys.LAYOUT, *layout)], _TIMEOUT_S)
+    writes: list[Words] = [("HSETNX", key, name, value) for name, value in layout.items()]
+    *written, found = await node.exchange_unguarded("probe", [*writes, ("HMGET", key, *layout)], _TIMEOUT_S)
     refused = next((translate(answer) for answer in written if isinstance(answer, ResponseError)), None)
     if isinstance(found, ResponseError) or None in found:
         raise BrokerUnavailableError(str(refused or translate(found)))

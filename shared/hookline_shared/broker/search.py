@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
-from hookline_shared import keys
 from hookline_shared.broker.answers import checked
 from hookline_shared.broker.connection import Command, RedisConnectionManager
 from hookline_shared.broker.consume import record_name
 from hookline_shared.broker.follow import Arrival, Place
 from hookline_shared.broker.pages import pages
 from hookline_shared.errors import GroupMissingError, HooklineError
+from hookline_shared.keys import GROUP
 
 
 class Stage(Enum):
@@ -36,7 +36,7 @@ async def events(redis: RedisConnectionManager, partition: int, topic: str) -> A
         BrokerUnavailableError: if Redis did not answer.
 
     """
-    async for page in pages(redis, keys.topic(partition, topic)):
+    async for page in pages(redis, redis.keys.topic(partition, topic)):
         yield [Arrival(Place(partition, topic, entry.id), entry.fields or ()) for entry in page]
 
 
@@ -47,9 +47,9 @@ async def whereabouts(redis: RedisConnectionManager, place: Place) -> Whereabout
         BrokerUnavailableError: if Redis did not answer.
 
     """
-    stream, retries, entry = keys.topic(place.partition, place.topic), keys.retries(place.partition), place.entry
+    stream, retries, entry = redis.keys.topic(place.partition, place.topic), redis.keys.retries(place.partition), place.entry
     questions = [
-        Command(stream, ("XPENDING", stream, keys.GROUP, entry, entry, 1)),
+        Command(stream, ("XPENDING", stream, GROUP, entry, entry, 1)),
         Command(retries, ("HGET", retries, record_name(place.topic, entry))),
         Command(stream, ("XRANGE", stream, entry, entry)),
     ]
@@ -66,7 +66,7 @@ async def server_time_ms(redis: RedisConnectionManager) -> int:
         BrokerUnavailableError: if Redis did not answer.
 
     """
-    seconds, microseconds = await redis.execute("time", keys.LAYOUT, "TIME")
+    seconds, microseconds = await redis.execute("time", redis.keys.layout, "TIME")
     return int(seconds) * 1000 + int(microseconds) // 1000
 
 
@@ -77,7 +77,7 @@ async def lengths(redis: RedisConnectionManager, partitions: int, topics: Sequen
         BrokerUnavailableError: if Redis did not answer.
 
     """
-    streams = [keys.topic(partition, topic) for partition in range(partitions) for topic in topics]
+    streams = [redis.keys.topic(partition, topic) for partition in range(partitions) for topic in topics]
     answers = await redis.pipeline("xlen", [Command(stream, ("XLEN", stream)) for stream in streams])
     return sum(map(int, checked(answers)))
 
