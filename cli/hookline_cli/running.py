@@ -10,10 +10,10 @@ from hookline_cli.workspace import Facts, Workspace
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.ledger.url import parse_database_url
 from hookline_processor.settings import ProcessorSettings
+from hookline_shared.config_file import CONFIG_VARIABLE, read_config_file
 from hookline_shared.env_file import own_environment
 from hookline_shared.errors import SettingsError
 from hookline_shared.secret_files import names_file
-from hookline_shared.settings import CONFIG_VARIABLE, read_config_file
 
 _PATHS: Final = (CONFIG_VARIABLE, "INGRESS_SPOOL_PATH")
 

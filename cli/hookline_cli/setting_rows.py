@@ -15,17 +15,19 @@ from hookline_cli.masking import HIDDEN, mask_all_but_host, mask_credentials, ma
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
 from hookline_shared.alerts.limits import Limit
+from hookline_shared.config_file import CONFIG_VARIABLE, DEFAULT_FILE, config_file, read_config_file
 from hookline_shared.env_file import ENV_FILE, own_environment
 from hookline_shared.errors import SettingsError
 from hookline_shared.fallbacks import Fallback
 from hookline_shared.secret_files import SUFFIX, read_secret_files
-from hookline_shared.settings import CONFIG_VARIABLE, SharedSettings, read_config_file, secrets_of
+from hookline_shared.settings import SharedSettings, secrets_of
 from hookline_shared.topics import Topic
 
 ENVIRONMENT: Final = "environment"
 UP: Final = "hookline up"
 ENV: Final = str(ENV_FILE)
 FILE: Final = "file"
+FOLDER: Final = "working folder"
 IN_A_FILE: Final = "secret file"
 DEFAULT: Final = "default"
 _SERVICES: Final[Mapping[str, type[SharedSettings]]] = {"ingress": IngressSettings, "processor": ProcessorSettings}
@@ -33,7 +35,9 @@ EMPTY_COUNTS: Final = ("INGRESS_SPOOL_PATH", "HOOKLINE_LEDGER_URL")
 """The variables that say something if they are empty."""
 _POST_TO: Final = "ALERT_URL"
 """Whoever knows its path may write there."""
-_CONFIG_MEANING: Final = "A TOML file with any of these settings; the environment and .env win"
+_CONFIG_MEANING: Final = (
+    "A TOML file with any of these settings, by default hookline.toml in the working folder; the environment and .env win"
+)
 
 
 class Row(NamedTuple):
@@ -75,6 +79,7 @@ class Sources:
                 ENV: _telling({name: value for name, value in os.environ.items() if name not in own and name not in adopted}),
                 IN_A_FILE: _or_empty(lambda: read_secret_files(secrets())),
                 FILE: _or_empty(read_config_file),
+                FOLDER: {CONFIG_VARIABLE: DEFAULT_FILE} if config_file() == DEFAULT_FILE else {},
             }
         )
 

@@ -27,15 +27,14 @@ from hookline_cli.workspace import Facts, Workspace
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
 from hookline_shared.broker.url import parse_redis_url
+from hookline_shared.config_file import read_config_file
 from hookline_shared.errors import PortTakenError
 from hookline_shared.fallbacks import find_fallbacks
 from hookline_shared.secret_files import names_file
-from hookline_shared.settings import CONFIG_VARIABLE, read_config_file
 
 _POLL_S: Final = 0.05
 _LEDGER_NEEDS: Final = ("sqlalchemy", "alembic", "aiosqlite")
 _EXAMPLE: Final = "examples.greeter"
-_CONFIG: Final = "hookline.toml"
 
 
 def up(
@@ -47,7 +46,7 @@ def up(
 ) -> None:
     """Start Redis, ingress and processor on this machine; Ctrl-C stops them. What was accepted is kept for the next start.
 
-    Settings come from the environment, and from hookline.toml in this folder unless HOOKLINE_CONFIG names another file.
+    Settings come from the environment, from .env, and from hookline.toml in this folder or the file of HOOKLINE_CONFIG.
 
     Example: hookline up --handlers bot:handlers
     """
@@ -69,8 +68,6 @@ def up(
 
 def _fill_in(workspace: Workspace) -> bool:
     """Give every setting that nobody made a value that suits one machine; tells whether Redis is ours to start."""
-    if CONFIG_VARIABLE not in os.environ and Path(_CONFIG).exists():
-        os.environ[CONFIG_VARIABLE] = _CONFIG
     config = read_config_file()
     port = next((one.value for one in find_fallbacks(IngressSettings.fallbacks, config)), None)
     made = {name for name, value in os.environ.items() if value} | config.keys() | set(filter(names_file, secrets()))

@@ -1,15 +1,12 @@
-"""Settings come from the environment, from `.env`, and from the TOML file that `HOOKLINE_CONFIG` names; the first of them wins.
+"""Settings come from the environment, from `.env`, and from a TOML file (`config_file.py`); the first of them wins.
 What is secret may also be in a file that the environment names.
 
 Each service has one frozen settings object, validated before a socket opens. A field's validation alias is the variable's
 name, its description is what people read in documentation and errors.
 """
 
-import os
-import tomllib
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
@@ -25,6 +22,7 @@ from pydantic_settings import (
 from hookline_shared.alerts.settings import AlertsSetting, RunbookUrl
 from hookline_shared.broker.options import RedisOptions
 from hookline_shared.broker.url import parse_redis_url
+from hookline_shared.config_file import read_config_file
 from hookline_shared.env_file import apply_env_file
 from hookline_shared.errors import SettingsError
 from hookline_shared.fallbacks import Fallback, Found, find_fallbacks
@@ -34,7 +32,6 @@ from hookline_shared.secret_files import SUFFIX, names_file, read_secret_files
 from hookline_shared.topics import TopicsSetting
 from hookline_shared.tracing import collector_secrets
 
-CONFIG_VARIABLE = "HOOKLINE_CONFIG"
 _TRACING_NEEDS = ("opentelemetry", "opentelemetry.sdk", "opentelemetry.exporter", "opentelemetry.exporter.otlp.proto.http")
 """Each is looked for once the one that it lies in is known to be there."""
 
@@ -268,25 +265,6 @@ def secrets_of(settings: type[SharedSettings]) -> list[str]:
     """Return the names of all variables that may be in a file instead: the secret settings and their fallbacks."""
     names = secret_variables(settings)
     return [*names, *(one.variable for one in settings.fallbacks if one.setting in names)]
-
-
-def read_config_file() -> dict[str, Any]:
-    """Read the TOML file that `HOOKLINE_CONFIG` names; gives its top level by upper-case names, empty if none is named.
-
-    Raises:
-        SettingsError: if it cannot be read.
-
-    """
-    name = os.environ.get(CONFIG_VARIABLE)
-    if not name:
-        return {}
-    try:
-        content = tomllib.loads(Path(name).read_text())
-    except OSError as error:
-        raise SettingsError([f"{CONFIG_VARIABLE}={name} cannot be read: {error.strerror}. Check the path."]) from None
-    except ValueError as error:
-        raise SettingsError([f"{CONFIG_VARIABLE}={name} is not valid TOML: {error}."]) from None
-    return {key.upper(): value for key, value in content.items()}
 
 
 def _explain(settings: type[SharedSettings], detail: ErrorDetails) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hookline_ingress.metrics import REQUESTS
-from hookline_shared.settings import CONFIG_VARIABLE
+from hookline_shared.config_file import CONFIG_VARIABLE
 from hookline_shared.topics import BULK, EVENTS, MESSAGES
 from tests.support.kinds import message, message_status, unknown
 from tests.support.local_ingress import ingress_settings, running_ingress

@@ -8,8 +8,8 @@ from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
 from hookline_shared.alerts.limits import Level, Limit
 from hookline_shared.alerts.rules import RULES
+from hookline_shared.config_file import CONFIG_VARIABLE
 from hookline_shared.errors import SettingsError
-from hookline_shared.settings import CONFIG_VARIABLE
 
 SECRET = "https://hooks.slack.com/services/T000/B000/planted"
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from hookline_cli.main import app
 from hookline_cli.masking import HIDDEN, mask_credentials, mask_pair, mask_url
 from hookline_shared.broker.url import parse_redis_url
-from hookline_shared.settings import CONFIG_VARIABLE
+from hookline_shared.config_file import CONFIG_VARIABLE
 
 ACCOUNT = "AC" + "1" * 32
 SECRET = "planted"

@@ -14,7 +14,7 @@ from hookline_cli.checks.spool_disk import file_system
 from hookline_cli.checks.subject import Subject
 from hookline_cli.main import app
 from hookline_cli.workspace import Facts, Workspace
-from hookline_shared.settings import CONFIG_VARIABLE
+from hookline_shared.config_file import CONFIG_VARIABLE
 from tests.support.findings import subject, the_wrong, wrongs
 from tests.support.ports import free_port
 from tests.support.webhooks import PUBLIC_URL, TOKEN

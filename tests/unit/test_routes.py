@@ -11,8 +11,8 @@ from hookline_ingress.request import Reply
 from hookline_ingress.routes import LARGEST_JSON, PATHS, Routes
 from hookline_ingress.settings import IngressSettings
 from hookline_ingress.signature import Keyring, parse_secrets
+from hookline_shared.config_file import CONFIG_VARIABLE
 from hookline_shared.errors import SettingsError
-from hookline_shared.settings import CONFIG_VARIABLE
 from hookline_shared.topics import BULK, CALLS
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

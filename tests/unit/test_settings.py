@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
+from hookline_shared.config_file import CONFIG_VARIABLE
 from hookline_shared.errors import SettingsError
-from hookline_shared.settings import CONFIG_VARIABLE
 
 TOKEN, OTHER_TOKEN = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
 ACCOUNT = "AC" + "1" * 32
