@@ -96,7 +96,7 @@ async def test_missing_settings_are_all_named(services: Services) -> None:
     settings = {"INGRESS_PORT": "http", "REDIS_URL": "redis.example.com"}
     service = await services.ingress(settings).launch()
     assert await service.ended() == EXIT_SETTINGS
-    assert service.stderr[0] == "ingress: 4 settings to mend before this can start:"
+    assert service.stderr[0] == "ingress: 4 settings to fix before this can start:"
     assert [line.split()[1] for line in service.stderr[1:]] == ["REDIS_URL", "PUBLIC_URL", "TWILIO_AUTH_TOKEN", "INGRESS_PORT"]
     assert service.stdout == []
 
