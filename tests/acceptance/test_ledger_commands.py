@@ -131,7 +131,7 @@ def test_forget_tells_what_it_did_and_did_not(filled: Run, tmp_path: Path) -> No
         ("mysql://root@localhost/x", "HOOKLINE_LEDGER_URL is wrong: it is neither of PostgreSQL nor of SQLite"),
         ("sqlite:///no/such/folder/ledger.db", "cannot be opened"),
         ("sqlite:///new.db", "run `hookline ledger migrate`"),
-        ("postgresql://u:s3cr3t@127.0.0.1:1/ledger", "does not answer"),
+        ("postgresql://u:s3cr3t@127.0.0.1:1/ledger", "database request failed"),
     ],
 )
 def test_mistakes_are_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, url: str | None, told: str) -> None:
