@@ -56,7 +56,7 @@ async def test_second_pair_needs_ports_of_its_own(machine: Machine) -> None:
     up = await machine.up("first.log")
     code, output = await machine.run("up", "--data", "other", "--port", str(free_port()))
     assert code == 1
-    assert output.startswith(f"hookline: Port {machine.admin_port()} on 127.0.0.1 is taken by another program")
+    assert output.startswith(f"hookline: Port {machine.admin_port()} on 127.0.0.1 is in use by another program")
     assert "choose another port with INGRESS_ADMIN_PORT" in output
     assert up.returncode is None
 

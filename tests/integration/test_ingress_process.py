@@ -108,7 +108,7 @@ async def test_taken_port_names_the_setting(services: Services, redis_url: str, 
         port = other.getsockname()[1]
         service = await services.ingress(ingress_settings(redis_url) | {setting: str(port)}).launch()
         assert await service.ended() == EXIT_FAILED
-    assert_one_clear_line(service, f"Port {port} on {LOOPBACK} is taken", setting)
+    assert_one_clear_line(service, f"Port {port} on {LOOPBACK} is in use", setting)
 
 
 @pytest.mark.parametrize(("setting", "host"), [("INGRESS_HOST", "192.0.2.1"), ("INGRESS_ADMIN_HOST", "192.0.2.1")])
