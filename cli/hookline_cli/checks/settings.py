@@ -35,7 +35,7 @@ def _mistakes() -> Iterator[Finding]:
 
 def _strangers() -> Iterator[Finding]:
     for stranger in Sources.now().strangers(variables()):
-        yield warning(_CHECK, stranger, "Nobody reads it, so what it says has no effect.", "Mend its name, or take it out.")
+        yield warning(_CHECK, stranger, "Nothing reads it, so it has no effect.", "Correct the name, or remove it.")
     for one in ignored():
         yield warning(_CHECK, one, "Without HOOKLINE_LEDGER_URL there is no ledger.", "Set it, to nothing if none is wanted.")
 
