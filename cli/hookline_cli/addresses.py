@@ -1,11 +1,11 @@
-"""Is it this machine, or one that the whole internet knows? Pure."""
+"""Whether a URL leads to this machine or to a public host. Pure."""
 
 import ipaddress
 from urllib.parse import urlsplit
 
 
 def is_loopback(url: str) -> bool:
-    """Tell whether `url` leads to this machine, without asking a name server."""
+    """Whether the host of `url` is this machine. No name server is asked."""
     host = host_of(url)
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -14,7 +14,7 @@ def is_loopback(url: str) -> bool:
 
 
 def is_public(url: str) -> bool:
-    """Tell whether the host of `url` may be one that the internet knows."""
+    """Whether the host of `url` can be a public one."""
     host = host_of(url)
     try:
         return ipaddress.ip_address(host).is_global
@@ -23,7 +23,7 @@ def is_public(url: str) -> bool:
 
 
 def host_of(url: str) -> str:
-    """Give the host of `url`, empty if there is none."""
+    """Return the host of `url`, or an empty string if it has none."""
     try:
         return urlsplit(url).hostname or ""
     except ValueError:

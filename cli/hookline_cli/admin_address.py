@@ -1,4 +1,4 @@
-"""Where the admin port of a service is."""
+"""The address of the admin port of a service."""
 
 import ipaddress
 from typing import Final, NamedTuple
@@ -11,7 +11,7 @@ _LARGEST_PORT: Final = 65535
 
 
 class AdminAddress(NamedTuple):
-    """`name` is what the service is called; empty if that is still to be told by what it does."""
+    """`name` is the name of the service, empty if only its metrics can show which service it is."""
 
     name: str
     host: str
@@ -23,15 +23,15 @@ class AdminAddress(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def url(self, path: str) -> str:
-        """Give the URL of `path`."""
+        """Return the URL of `path`."""
         return f"http://{self.place}{path}"
 
 
 def parse_admin(text: str) -> AdminAddress:
-    """Read HOST:PORT, or a port alone, which is one of this machine.
+    """Parse HOST:PORT, or a port alone, which means this machine.
 
     Raises:
-        typer.BadParameter: if it is neither.
+        typer.BadParameter: if `text` has neither form.
 
     """
     try:
@@ -40,12 +40,12 @@ def parse_admin(text: str) -> AdminAddress:
     except ValueError:
         host, port = None, None
     if not host or not port or parts.path:
-        raise typer.BadParameter(f"{text!r} is not of the form HOST:PORT, with a port up to {_LARGEST_PORT}.")
+        raise typer.BadParameter(f"{text!r} is not HOST:PORT with a port from 1 to {_LARGEST_PORT}.")
     return AdminAddress("", host, port)
 
 
 def reachable(host: str) -> str:
-    """Give where to ask a service that listens at `host`: one that listens everywhere listens on the loopback, too."""
+    """Return the address at which a service that listens on `host` is reached: the loopback address if it listens on all."""
     try:
         return LOOPBACK if ipaddress.ip_address(host).is_unspecified else host
     except ValueError:

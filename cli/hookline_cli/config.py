@@ -1,4 +1,4 @@
-"""`hookline config`: every setting, its value, where that comes from, and what it means."""
+"""`hookline config`: every setting with its value, source and meaning."""
 
 import json
 from collections.abc import Iterable
@@ -41,21 +41,21 @@ _LONGEST: Final = 60
 
 
 class Service(StrEnum):
-    """Whose settings."""
+    """The service that reads a setting."""
 
     INGRESS = "ingress"
     PROCESSOR = "processor"
 
 
 def config(
-    service: Annotated[Service | None, typer.Option(help="Only what this service reads.")] = None,
-    changed: Annotated[bool, typer.Option("--changed", help="Only what is not the default.")] = False,
+    service: Annotated[Service | None, typer.Option(help="Only settings that this service reads.")] = None,
+    changed: Annotated[bool, typer.Option("--changed", help="Only settings that differ from the default.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table of docs/settings.md instead.")] = False,
     env: Annotated[bool, typer.Option("--env", help="Print every setting as in .env.example instead.")] = False,
     data: DataFolder = Path("var"),
 ) -> None:
-    """Show every setting with its value, where that comes from, and what it means.
+    """Show every setting with its value, its source and its meaning.
 
     Beside a running `hookline up` these are the settings that it runs with, as far as nothing else is set here.
 
@@ -90,7 +90,7 @@ def markdown_table() -> str:
 
 
 def env_lines() -> str:
-    """Give every setting with its meaning and its default, commented out, as an .env file has it."""
+    """Return every setting with its meaning and its default, commented out, as an .env file has it."""
     lines: list[str] = []
     for service, settings in groupby(rows(Sources.none()), key=lambda row: row.service):
         lines += ["", f"# --- {service or 'both services'} ".ljust(_WIDTH, "-"), ""]
@@ -108,7 +108,7 @@ def _wanted(row: Row, service: Service | None, *, changed: bool) -> bool:
 
 
 def _as_object(shown: Iterable[Row], mistakes: list[str], strangers: list[str]) -> dict[str, Any]:
-    """Give what --json prints. `value` is as in the TOML file, null if there is none; `service` is null if both read it."""
+    """Return the output of --json. `value` is as in the TOML file, null if there is none; `service` is null if both read it."""
     settings = [row._asdict() | {"service": row.service or None, "source": row.source or None} for row in shown]
     return {"settings": settings, "problems": mistakes, "warnings": strangers}
 
@@ -116,7 +116,7 @@ def _as_object(shown: Iterable[Row], mistakes: list[str], strangers: list[str]) 
 def _show(shown: Iterable[Row], mistakes: list[str], strangers: list[str]) -> None:
     console = Console()
     table = Table(
-        "setting", "value, and what it means", "from", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False
+        "setting", "value and meaning", "source", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False
     )
     table.columns[0].no_wrap = True
     table.columns[1].overflow = "fold"
@@ -138,7 +138,7 @@ def _explained(row: Row) -> Text:
     value = as_text(row.value)
     shown = Text(value or "not set", "dim" if not value or row.source == DEFAULT else "bold")
     if not row.right:
-        shown.append("  wrong" if row.source else "  required", "red")
+        shown.append("  invalid" if row.source else "  required", "red")
     shown.append(f"\n{row.meaning}", "dim")
     if row.default and row.source not in (DEFAULT, "") and row.default != "required":
         shown.append(f". Default: {row.default}", "dim")
@@ -150,7 +150,7 @@ def _source(row: Row) -> Text:
 
 
 def as_text(value: Any) -> str:
-    """Give a value for people: lists as in the environment, topics, alerts and routes a line each."""
+    """Return a value as text: lists as in the environment; topics, alerts and routes on a line each."""
     if value is None:
         return ""
     if isinstance(value, dict):

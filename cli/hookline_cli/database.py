@@ -1,4 +1,4 @@
-"""Running something on the ledger's database, from a command."""
+"""Run work on the database of the ledger from a command."""
 
 import asyncio
 import sys
@@ -14,11 +14,11 @@ Result = TypeVar("Result")
 
 
 def with_engine(settings: LedgerSettings, work: "Callable[[AsyncEngine], Awaitable[Result]]") -> Result:
-    """Give what `work` gives for an engine of the database, which is closed afterwards.
+    """Return the result of `work`, called with an engine of the database that is closed afterwards.
 
     Raises:
         SettingsError: if no database is set.
-        DatabaseUnavailableError: if it is a file that cannot be made.
+        DatabaseUnavailableError: if it is a file that cannot be created.
 
     """
     from hookline_processor.ledger.engine import close, make_engine, prepare_file
@@ -35,10 +35,10 @@ def with_engine(settings: LedgerSettings, work: "Callable[[AsyncEngine], Awaitab
 
 
 def prepare_ledger(settings: LedgerSettings) -> None:
-    """Bring the tables to the form of this version, or say why that must wait: a database that is away stops nothing.
+    """Migrate the tables to this version, or say why that must wait: a database that is down stops nothing.
 
     Raises:
-        HooklineError: if only a person can mend it.
+        HooklineError: if an operator must fix it.
 
     """
     from hookline_processor.ledger.errors import DatabaseUnavailableError
@@ -49,4 +49,4 @@ def prepare_ledger(settings: LedgerSettings) -> None:
     except DatabaseUnavailableError as error:
         if error.waits:
             raise
-        sys.stderr.write(f"hookline: {error}. History waits in Redis until the database is back.\n")
+        sys.stderr.write(f"hookline: {error}. The history waits in Redis until the database is back.\n")

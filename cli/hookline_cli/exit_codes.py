@@ -1,9 +1,9 @@
-"""Exit codes beside those that the services share."""
+"""Exit codes of the command line, in addition to those of the services."""
 
 from typing import Final
 
 USAGE: Final = 2
-"""The command line is wrong."""
+"""Invalid command line."""
 
 INTERRUPTED: Final = 130
-"""After Ctrl-C, as shells have it."""
+"""Ended by Ctrl-C: 128 + SIGINT, the shells' convention."""

@@ -1,4 +1,4 @@
-"""What is told of an event to people: names and values, one below the other."""
+"""Print an event as a list of names and values."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from hookline_shared.event import Event
 
 
 def print_facts(facts: Mapping[str, str]) -> None:
-    """Print those of `facts` that have a value; values may have several lines."""
+    """Print the `facts` that have a value; a value may have several lines."""
     told = {printable(name): printable(value) for name, value in facts.items() if value}
     width = max(map(len, told), default=0)
     for name, value in told.items():
@@ -20,7 +20,7 @@ def print_facts(facts: Mapping[str, str]) -> None:
 
 
 def event_facts(event: Event, veil: Veil) -> dict[str, str]:
-    """Give what the envelope of `event` says."""
+    """Return the metadata of `event`."""
     return {
         "event": event.id,
         "kind": event.kind,
@@ -36,7 +36,7 @@ def event_facts(event: Event, veil: Veil) -> dict[str, str]:
 
 
 def event_object(event: Event, veil: Veil) -> dict[str, object]:
-    """Give the same for programs. Times are Unix time in milliseconds; the body is there only if nothing is hidden."""
+    """Return the same for --json. Times are Unix time in milliseconds; the body is included only if nothing is masked."""
     told: dict[str, object] = {
         "event_id": event.id,
         "kind": event.kind,

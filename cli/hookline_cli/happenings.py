@@ -1,4 +1,4 @@
-"""What happens to events, as one sees it from beside the services. Pure: it is told, and tells on."""
+"""The timeline of events, as seen in Redis from outside the services. Pure."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
@@ -9,14 +9,14 @@ from hookline_shared.event import Event, decode
 from hookline_shared.letter import Letter, LetterId
 
 MOST_FOLLOWED: Final = 10_000
-"""Events that are followed until they are settled; beyond that the oldest are let go."""
+"""The number of events followed until they are settled; above it, the oldest are dropped."""
 
 
 class Happening(NamedTuple):
-    """`what` is accepted, settled or dead. `at` is Unix time in milliseconds by the clock of Redis, of a settlement roughly.
+    """`what` is accepted, settled or dead. `at` is Unix time in milliseconds by the clock of Redis, approximate for settled.
 
-    `event` is None if it cannot be decoded. `lives` counts earlier lives. `took_ms` is the time since it was accepted, `letter`
-    its dead letter, where these are known.
+    `event` is None if it cannot be decoded. `lives` counts its replays. `took_ms` is the time since it was accepted and
+    `letter` its dead letter, if these are known.
     """
 
     what: str
@@ -29,16 +29,16 @@ class Happening(NamedTuple):
 
     @property
     def letter_id(self) -> LetterId | None:
-        """The id of its dead letter."""
+        """The id of its dead letter, None if it has none."""
         return self.letter.id if self.letter else None
 
 
 Wanted = Callable[[str, Event | None], bool]
-"""Tells whether the events of a topic, or one of them, are wanted."""
+"""Whether events of a topic, or one such event, are wanted."""
 
 
 class Happenings:
-    """Follows wanted events from when they are accepted to when they are settled or dead."""
+    """Follows wanted events from acceptance until they are settled or dead."""
 
     def __init__(self, wanted: Wanted, most: int = MOST_FOLLOWED) -> None:
         self._wanted = wanted
@@ -46,14 +46,14 @@ class Happenings:
         self._followed: dict[Place, Event | None] = {}
 
     def next_to_ask(self, most: int) -> list[Place]:
-        """Give the `most` events that have not been asked about for longest, and put them behind the others."""
+        """Return the `most` events least recently asked about, and move them to the end."""
         places = list(self._followed)[:most]
         for place in places:
             self._followed[place] = self._followed.pop(place)
         return places
 
     def accepted(self, arrivals: Iterable[Arrival]) -> list[Happening]:
-        """Take new entries."""
+        """Note new entries; return the wanted ones."""
         found = []
         for place, fields in arrivals:
             letter = Letter(place.partition, place.entry, fields)
@@ -64,7 +64,7 @@ class Happenings:
         return found
 
     def ended(self, gone: Sequence[Place], letters: Sequence[Letter], now_ms: int) -> list[Happening]:
-        """Take entries that have left their topics, and the dead letters that came until then and later."""
+        """Note the entries `gone` from their topics, and the dead letters read after that; return what happened."""
         dead = [happening for letter in letters if (happening := self._died(letter))]
         settled = [self._settled(place, now_ms) for place in gone if place in self._followed]
         return dead + settled

@@ -1,4 +1,4 @@
-"""Ctrl-C as a request to come to an end, rather than an end."""
+"""Let a command finish its current step after Ctrl-C."""
 
 import asyncio
 import signal
@@ -11,7 +11,7 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def until_interrupted() -> Iterator[asyncio.Event]:
-    """Give an event that the first SIGINT or SIGTERM sets. The second one ends the process as usual."""
+    """Yield an event that the first SIGINT or SIGTERM sets. The second one ends the process as usual."""
     loop = asyncio.get_running_loop()
     interrupted = asyncio.Event()
 

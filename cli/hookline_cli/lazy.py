@@ -1,4 +1,4 @@
-"""Importing only the command that is asked for: all of them together take longer than most of them run."""
+"""Import only the command that is called: importing all of them takes longer than most of them run."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -10,7 +10,7 @@ from typer.main import get_command
 
 
 class Place(NamedTuple):
-    """Where a command stands, as module:attribute; its panel in the list of commands; and the last words of its help."""
+    """The module:attribute of a command, its panel in the list of commands, and the epilog of its help."""
 
     where: str
     panel: str | None = None
@@ -18,21 +18,21 @@ class Place(NamedTuple):
 
 
 class LazyGroup(TyperGroup):
-    """A group whose commands stand in modules not yet imported."""
+    """A group that imports the module of a command when it is needed."""
 
     places: ClassVar[Mapping[str, Place]] = {}
-    """By their names, in the order of --help."""
+    """The commands by name, in the order of --help."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.commands.update(dict.fromkeys(self.places))  # type: ignore[arg-type] # only their names are looked at
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Give the names, in their order."""
+        """Return the names in order."""
         return list(self.places)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Import a command; None if there is none of that name."""
+        """Import and return a command, None if there is none of that name."""
         if cmd_name not in self.places:
             return None
         where, panel, epilog = self.places[cmd_name]

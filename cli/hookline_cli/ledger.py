@@ -1,4 +1,4 @@
-"""`hookline ledger`: the history of what was handled."""
+"""`hookline ledger`: the history of settled events."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _PATIENCE_S: Final = 3600.0
-"""How long a statement may take, DATABASE_COMMAND_TIMEOUT_S or not: a batch is small, but to find all who mention somebody, or
-to count what is old, means to read everything; and whoever waits can end it."""
+"""The time limit of a statement, instead of DATABASE_COMMAND_TIMEOUT_S: a search for every mention of a number, or a count of
+old rows, reads whole tables, and Ctrl-C can end it."""
 
-_CODES: Final = "Exit codes: 0 done, also if nothing was found. 1 not done, and why. 2 the command line is wrong. 130 Ctrl-C."
+_CODES: Final = "Exit codes: 0 done, or nothing found. 1 failed; the error says why. 2 invalid command line. 130 interrupted."
 _NOTHING: Final = "Nothing was removed."
 
 app = typer.Typer(no_args_is_help=True)
@@ -47,7 +47,7 @@ def _settings(data: Path) -> LedgerSettings:
 
 
 def _ask(settings: LedgerSettings, work: "Callable[[AsyncEngine], Awaitable[Result]]") -> Result:
-    """Give what `work` gives, once the tables are known to be ours."""
+    """Return the result of `work`, after checking the revision of the tables."""
     from hookline_processor.ledger.store import Store
 
     async def ask(engine: "AsyncEngine") -> Result:
@@ -59,7 +59,7 @@ def _ask(settings: LedgerSettings, work: "Callable[[AsyncEngine], Awaitable[Resu
 
 @app.callback()
 def about() -> None:
-    """Search the history of what was handled, and remove what should not be kept.
+    """Search the history of settled events, and remove what must not be kept.
 
     Example: hookline ledger search --status undelivered --since 1d
     """
@@ -67,7 +67,7 @@ def about() -> None:
 
 @app.command(epilog=_CODES)
 def migrate(data: Data = Path("var")) -> None:
-    """Make the tables, or bring them to the form of this version. Running it again does no harm.
+    """Create the tables, or migrate them to this version. It is safe to run again.
 
     Example: HOOKLINE_LEDGER_URL=postgresql://hookline@db/ledger hookline ledger migrate
     """
@@ -75,23 +75,23 @@ def migrate(data: Data = Path("var")) -> None:
     from hookline_processor.ledger.schema import REVISION
 
     before = with_engine(_settings(data), bring_up_to_date)
-    now = f"The ledger's tables are of revision {REVISION}"
-    typer.echo(f"{now}, as before." if before == REVISION else f"{now}; before: {before or 'none'}.")
+    now = f"The ledger's tables are at revision {REVISION}"
+    typer.echo(f"{now}, unchanged." if before == REVISION else f"{now}; before: {before or 'none'}.")
 
 
 @app.command("search", epilog=_CODES)
 def find(
-    number: Annotated[str | None, typer.Option(help="From or to this number or address, however it is written.")] = None,
-    sid: Annotated[str | None, typer.Option(help="About this message, call, recording, conversation ...")] = None,
-    kind: Annotated[str | None, typer.Option(help="Of this kind, such as message.status, or family, such as sync.*")] = None,
-    status: Annotated[str | None, typer.Option(help="With this status, such as undelivered, or outcome: done or dead.")] = None,
-    since: Annotated[str | None, typer.Option(help="Received since then: an age such as 2h or 7d, or a date.")] = None,
+    number: Annotated[str | None, typer.Option(help="From or to this number or address, in any notation.")] = None,
+    sid: Annotated[str | None, typer.Option(help="SID of a message, call, recording, conversation, ...")] = None,
+    kind: Annotated[str | None, typer.Option(help="Kind such as message.status, or family such as sync.*")] = None,
+    status: Annotated[str | None, typer.Option(help="Status such as undelivered, or outcome: done or dead.")] = None,
+    since: Annotated[str | None, typer.Option(help="Newer than an age such as 2h or 7d, or after a date.")] = None,
     limit: Limit = 100,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
     data: Data = Path("var"),
 ) -> None:
-    """Find events, newest first. What is given must all be true.
+    """Find events, newest first. An event must match all options.
 
     Example: hookline ledger search --number +14155550123 --since 7d
     """
@@ -112,7 +112,7 @@ def find(
 @app.command("conversation", epilog=_CODES)
 def thread(
     one: Annotated[str, typer.Argument(metavar="FROM", help="A number or address.")],
-    other: Annotated[str, typer.Argument(metavar="TO", help="Another one.")],
+    other: Annotated[str, typer.Argument(metavar="TO", help="The other number or address.")],
     limit: Limit = 100,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
@@ -136,12 +136,12 @@ def thread(
 
 @app.command(epilog=_CODES)
 def purge(
-    older_than: Annotated[str, typer.Option(help="An age such as 90d, or a date.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    older_than: Annotated[str, typer.Option(help="Older than an age such as 90d, or before a date.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: AsJson = False,
     data: Data = Path("var"),
 ) -> None:
-    """Remove events received, and messages and calls last heard of, before then. It cannot be undone.
+    """Remove old events, and messages and calls without newer events. It cannot be undone.
 
     Example: hookline ledger purge --older-than 90d
     """
@@ -150,7 +150,7 @@ def purge(
     settings, before = _settings(data), moment(older_than, SystemClock().now_ms())
     counts = _ask(settings, lambda engine: removal.count_older(engine, before))
     what = ", ".join(f"{rows} {name}" for name, rows in counts.items())
-    confirm(f"Remove {what} from before {shown(before)} UTC?", yes=yes, refusal=f"{_NOTHING} It would be {what}.")
+    confirm(f"Remove {what} from before {shown(before)} UTC?", yes=yes, refusal=f"{_NOTHING} Matching: {what}.")
     removed = dict.fromkeys(counts, 0)
     with Progress(console=Console(stderr=True)) as progress:
         bars = {name: progress.add_task(name, total=rows) for name, rows in counts.items()}
@@ -169,23 +169,25 @@ def purge(
 @app.command(epilog=_CODES)
 def forget(
     number: Annotated[str, typer.Argument(help="A number or address.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: AsJson = False,
     data: Data = Path("var"),
 ) -> None:
-    """Remove everything about a person from the ledger: messages, calls, and all events that are about or mention them.
+    """Remove all data about a person from the ledger: messages, calls, and every event that mentions them.
 
     Example: hookline ledger forget +14155550123
     """
     from hookline_processor.ledger import removal
 
     settings = _settings(data)
-    question = f"Remove everything about {normalised(number)} from the ledger? It cannot be undone"
+    question = f"Remove all data about {normalised(number)} from the ledger? This cannot be undone"
     confirm(question, yes=yes, refusal=_NOTHING)
     counts = _ask(settings, lambda engine: removal.forget(engine, number))
     if as_json:
         print_json({"removed": counts})
         return
     typer.echo(f"Removed {', '.join(f'{rows} {name}' for name, rows in counts.items())} from the ledger.")
-    typer.echo("Not touched: what is still in Redis (events not yet handled or not yet here, dead letters), backups, Twilio.")
-    typer.echo("Events that come here from now on are written as before; run this again once none of theirs is left in Redis.")
+    typer.echo(
+        "Not removed: data in Redis (events not yet settled or not yet in the ledger, dead letters), in backups and at Twilio."
+    )
+    typer.echo("New events are still written; run this again once Redis has no more events of this person.")

@@ -1,4 +1,4 @@
-"""How what was found in the ledger is shown: as a table, a thread, JSON or CSV."""
+"""Print the results of a ledger search: as a table, a thread, JSON or CSV."""
 
 import csv
 import json
@@ -19,13 +19,13 @@ Found = Mapping[str, Any]
 _COLUMNS: Final = ("received_at", "kind", "sender", "recipient", "sid", "status", "outcome", "attempts", "error")
 _ERROR_SHOWN: Final = 80
 _MARGIN: Final = "\n" + " " * len("2026-11-25 08:00:00 → ")
-"""Begins each further line of a message, which might pass for a message of its own otherwise."""
+"""Indents each further line of a message, which could pass for a separate message otherwise."""
 _FORMULA: Final = re.compile(r"[=@\t\r]|[+-](?!\d*$)")
-"""How a text begins that a spreadsheet takes for a formula; a phone number or another number is none."""
+"""The beginning of a text that a spreadsheet would read as a formula; a number is not one."""
 
 
 class Form(StrEnum):
-    """For people, or for programs."""
+    """The output format."""
 
     TEXT = "text"
     JSON = "json"
@@ -33,7 +33,7 @@ class Form(StrEnum):
 
 
 def form_of(*, as_json: bool, as_csv: bool) -> Form:
-    """Give the form that two options name; JSON, if both are given."""
+    """Return the format that the two options choose; JSON if both are given."""
     return Form.JSON if as_json else Form.CSV if as_csv else Form.TEXT
 
 
@@ -43,7 +43,7 @@ def print_json(found: object) -> None:
 
 
 def print_csv(rows: Sequence[Found]) -> None:
-    """Print a heading and a line for each row; values that are no plain ones are JSON."""
+    """Print a header and a line for each row; lists and objects are written as JSON."""
     if not rows:
         return
     writer = csv.DictWriter(sys.stdout, list(dict.fromkeys(name for row in rows for name in row)))
@@ -61,7 +61,7 @@ def print_events(events: Sequence[Found]) -> None:
 
 
 def print_thread(rows: Sequence[Found], one: str) -> None:
-    """Print messages and calls as a conversation; those of `one` point to the right."""
+    """Print messages and calls as a conversation; those from `one` have an arrow to the right."""
     console = output()
     for row in rows:
         arrow = "→" if row["sender"] == one else "←"
@@ -77,7 +77,7 @@ def _said(row: Found) -> str:
     if row["what"] == "call":
         return "(call)" if row["duration"] is None else f"(call, {row['duration']} s)"
     media = "".join(f" ({item['type']})" for item in row["media"] or ())
-    return (row["body"] or "(text not known)") + media if row["body"] or not media else media.strip()
+    return (row["body"] or "(text unknown)") + media if row["body"] or not media else media.strip()
 
 
 def _state(row: Found) -> str:
@@ -86,4 +86,4 @@ def _state(row: Found) -> str:
 
 def _plain(value: Any) -> Any:
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
-    return f"'{text}" if isinstance(text, str) and _FORMULA.match(text) else text  # anybody can send one
+    return f"'{text}" if isinstance(text, str) and _FORMULA.match(text) else text  # anyone can send one

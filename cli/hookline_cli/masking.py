@@ -1,4 +1,4 @@
-"""Showing settings without what is secret in them. Pure."""
+"""Mask the secrets in settings. Pure."""
 
 import re
 from typing import Final
@@ -11,13 +11,13 @@ _CREDENTIALS: Final = re.compile(r"(?<=://)[^/\s]*@")
 
 
 def mask_pair(text: str) -> str:
-    """Give `name=secret` without what follows the name, and a secret alone as nothing but hidden."""
+    """Return `name=secret` with the secret masked; a text without a name is masked completely."""
     name, equals, _ = text.partition("=")
     return f"{name}={HIDDEN}" if equals else HIDDEN
 
 
 def mask_url(url: str) -> str:
-    """Give `url`, which is well-formed, without the passwords in it."""
+    """Return `url`, which must be well-formed, with its passwords masked."""
     parts = urlsplit(url)
     credentials, at, hosts = parts.netloc.rpartition("@")
     user, colon, _ = credentials.partition(":")
@@ -27,11 +27,11 @@ def mask_url(url: str) -> str:
 
 
 def mask_all_but_host(url: str) -> str:
-    """Give `url`, which is well-formed, without all that may be secret: it ends with the host."""
+    """Return `url`, which must be well-formed, with everything after the host masked."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/{HIDDEN}"
 
 
 def mask_credentials(text: str) -> str:
-    """Give `text`, whatever it is, without the user and password of any URL in it."""
+    """Return any `text` with the user and password of every URL in it masked."""
     return _CREDENTIALS.sub(f"{HIDDEN}@", text)

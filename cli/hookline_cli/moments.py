@@ -1,4 +1,4 @@
-"""Moments as people write them: how long ago, or a date. Pure."""
+"""Parse and format timestamps: an age, or a date. Pure."""
 
 import re
 from datetime import UTC, datetime
@@ -11,9 +11,9 @@ _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def moment(text: str, now_ms: int) -> int:
-    """Give Unix time in milliseconds for an age such as 90d, 12h or 30m, or for a date such as 2026-11-25 or 2026-11-25T08:00Z.
+    """Return Unix time in milliseconds for an age such as 90d, 12h or 30m, or a date such as 2026-11-25 or 2026-11-25T08:00Z.
 
-    What is before 1970 is 0.
+    A time before 1970 is 0.
 
     Raises:
         typer.BadParameter: if it is neither.
@@ -24,10 +24,10 @@ def moment(text: str, now_ms: int) -> int:
     try:
         date = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is neither an age such as 90d, 12h, 30m nor a date such as 2026-11-25") from None
+        raise typer.BadParameter(f"{text!r} is neither an age such as 90d, 12h or 30m nor a date such as 2026-11-25") from None
     return max(0, round((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() * 1000))
 
 
 def shown(unix_ms: int) -> str:
-    """Give a moment for people, in UTC."""
+    """Return a timestamp as text, in UTC."""
     return datetime.fromtimestamp(unix_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -13,11 +13,11 @@ _STOP_TIMEOUT_S: Final = 40.0  # above the processor's own deadline
 
 
 class UpError(HooklineError):
-    """The parts could not be started, or one of them ended by itself."""
+    """The processes could not be started, or one of them ended by itself."""
 
 
 class Part:
-    """A child process in a process group of its own: Ctrl-C reaches `hookline up` alone, which stops all parts in order."""
+    """A child process in a process group of its own: Ctrl-C reaches `hookline up` alone, which stops all processes in order."""
 
     def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
         self.name = name
@@ -27,7 +27,7 @@ class Part:
     async def start(
         cls, name: str, command: Sequence[str], environment: Mapping[str, str], inherit: Sequence[int] = ()
     ) -> "Part":
-        """Start `command`; its output goes where ours goes. It inherits the file descriptors `inherit`."""
+        """Start `command`; it shares our output, and inherits the file descriptors `inherit`."""
         process = await asyncio.create_subprocess_exec(*command, env=environment, process_group=0, pass_fds=inherit)
         return cls(name, process)
 
@@ -42,16 +42,16 @@ class Part:
         return self._process.returncode is None
 
     async def ended(self) -> int:
-        """Wait until it has ended; gives its exit code, negative for a signal."""
+        """Wait until it has ended; return its exit code, negative for a signal."""
         return await self._process.wait()
 
     def terminate(self) -> None:
-        """Ask it to stop; a second time means at once."""
+        """Ask it to stop; the second time, it stops at once."""
         if self.running:
             self._process.terminate()
 
     async def stop(self) -> None:
-        """Ask it to stop, and make it if it does not."""
+        """Ask it to stop, and kill it if it does not."""
         self.terminate()
         try:
             await asyncio.wait_for(self._process.wait(), _STOP_TIMEOUT_S)

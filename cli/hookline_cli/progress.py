@@ -1,4 +1,4 @@
-"""How far a long command is: on a terminal a bar, elsewhere a line now and then, always on standard error."""
+"""Show the progress of a long command on standard error: a bar on a terminal, elsewhere a line every few seconds."""
 
 import sys
 import time
@@ -13,10 +13,10 @@ _LINE_EVERY_S: Final = 5.0
 
 
 class Meter(Protocol):
-    """Is told how far it is, within its context."""
+    """Shows progress within its context."""
 
     def advance(self, number: int) -> None:
-        """Note that `number` more are done."""
+        """Note that `number` more items are done."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -25,7 +25,7 @@ class Meter(Protocol):
 
 
 class Bar:
-    """Appears once it has taken half a second, and goes away at the end."""
+    """A progress bar that appears after half a second and disappears at the end."""
 
     def __init__(self, what: str, total: int) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -35,7 +35,7 @@ class Bar:
         self._shown = False
 
     def advance(self, number: int) -> None:
-        """Note that `number` more are done."""
+        """Note that `number` more items are done."""
         if not self._shown and time.monotonic() - self._begun > _PATIENCE_S:
             self._shown = True
             self._progress.start()
@@ -58,7 +58,7 @@ class Lines:
         self._told_at = time.monotonic()
 
     def advance(self, number: int) -> None:
-        """Note that `number` more are done."""
+        """Note that `number` more items are done."""
         self._done += number
         if time.monotonic() - self._told_at >= _LINE_EVERY_S:
             self._told_at = time.monotonic()
@@ -69,9 +69,9 @@ class Lines:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Leave the last word to the result."""
+        """Print nothing: the command prints its result."""
 
 
 def meter(what: str, total: int) -> Meter:
-    """Give what suits standard error."""
+    """Return the meter that suits standard error."""
     return Bar(what, total) if sys.stderr.isatty() else Lines(what, total)

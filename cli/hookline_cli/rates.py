@@ -1,4 +1,4 @@
-"""How many events come and go per second, from what the services counted at two looks. Pure."""
+"""Events accepted and settled per second, from two readings of the services' counters. Pure."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,28 +10,28 @@ Place = tuple[str, int]
 
 
 class Rate(NamedTuple):
-    """Events per second of one topic. None: nobody who counts that answered both times."""
+    """Events per second of one topic; None if no service that counts them answered both times."""
 
     accepted: float | None = None
     settled: float | None = None
 
 
 class Rates(NamedTuple):
-    """Rates by topic, measured over `seconds`; a topic that is missing stands still as `others` says."""
+    """Rates by topic, measured over `seconds`; `others` is the rate of a topic that is missing."""
 
     seconds: float
     others: Rate
     by_topic: Mapping[str, Rate]
 
     def of(self, topic: str) -> Rate:
-        """Give the rate of `topic`."""
+        """Return the rate of `topic`."""
         return self.by_topic.get(topic, self.others)
 
 
 def measure(before: Sequence[ServiceReport], after: Sequence[ServiceReport], seconds: float) -> Rates:
-    """Give the rates over the `seconds` between two looks.
+    """Return the rates over the `seconds` between two readings.
 
-    A service counts if it answered at both. One whose count went down was started anew, and has counted from 0 since.
+    A service is included if it answered both times. If its counter decreased, it has restarted and counted from 0.
     """
     earlier = {(report.host, report.port): report for report in before if report.answers}
     pairs = [(earlier[place], report) for report in after if report.answers and (place := _place(report)) in earlier]

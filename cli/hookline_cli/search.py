@@ -1,5 +1,4 @@
-"""Looking for an event, by its id or by a SID, wherever events lie: in topics, among the dead letters, on the record of those
-that were discarded."""
+"""Search for an event by its id or by a SID: in the topics, the dead letters and the record of discarded dead letters."""
 
 import asyncio
 import re
@@ -20,7 +19,7 @@ _AT_ONCE: Final = 8
 
 
 class Wanted:
-    """What is looked for: `text` is an event id, or a SID.
+    """What to search for: `text` is an event id or a SID.
 
     Raises:
         HooklineError: if it is neither.
@@ -32,24 +31,24 @@ class Wanted:
         self.is_sid = is_sid(text)
         if not self.is_sid and not _EVENT_ID.fullmatch(text):
             raise HooklineError(
-                f"{text!r} is neither an event id, which is 32 hexadecimal digits, nor a SID, such as SM and 32 of them."
+                f"{text!r} is neither an event id (32 hexadecimal digits) nor a SID (two capital letters and 32 such digits)."
             )
         self._value = text.encode()
 
     def fits(self, fields: Sequence[bytes]) -> bool:
-        """Tell whether an entry with these names and values is meant."""
+        """Whether an entry with these names and values matches."""
         return mentions(fields, self.text) if self.is_sid else _has(fields, b"id", self._value)
 
 
 class Unsettled(NamedTuple):
-    """An event that lies in a topic, and how far it is; `whereabouts` is None if it was settled while that was asked."""
+    """An event in a topic, and its state; `whereabouts` is None if it was settled during the search."""
 
     arrival: Arrival
     whereabouts: Whereabouts | None
 
 
 class Hits:
-    """What was found: `most` of each at most; `count` tells how many there are."""
+    """The results, at most `most` of each sort; `count` is the number of all matches."""
 
     def __init__(self, most: int) -> None:
         self.count = 0
@@ -60,7 +59,7 @@ class Hits:
 
 
 class Search:
-    """One search through `topics`. An event that dies meanwhile is found, since its topic is looked through before."""
+    """One search through `topics`. An event that dies meanwhile is found: its topic is searched before the dead letters."""
 
     def __init__(self, reach: Reach, topics: Sequence[str], wanted: Wanted, most: int) -> None:
         self.hits = Hits(most)
@@ -70,7 +69,7 @@ class Search:
         self._wanted = wanted
 
     async def run(self) -> Hits:
-        """Look through everything, or until an event id, of which there is one, is found.
+        """Search everything, or stop at the first match of an event id, which is unique.
 
         Raises:
             BrokerUnavailableError: if Redis did not answer.
@@ -78,7 +77,7 @@ class Search:
         """
         turns = asyncio.Semaphore(_AT_ONCE)
         total = await lengths(self._reach.redis, self._reach.partitions, self._topics) + await self._letters.count()
-        with meter("Looking", total) as progress:
+        with meter("Searching", total) as progress:
 
             async def look(partition: int) -> None:
                 async with turns:
@@ -125,11 +124,11 @@ class Search:
                     self.hits.discarded.append((partition, record))
 
     def _may_keep(self, kept: int) -> bool:
-        """Count a hit; tells whether there is room for it where so many are `kept`."""
+        """Count a match; return whether it may be added where `kept` are held already."""
         self.hits.count += 1
         return kept < self.hits.most
 
 
 def _has(fields: Sequence[bytes], name: bytes, value: bytes) -> bool:
-    """Tell whether the field `name` has `value`."""
+    """Whether the field `name` has the value `value`."""
     return value in fields and any(fields[at] == name and fields[at + 1] == value for at in range(0, len(fields) - 1, 2))

@@ -34,13 +34,13 @@ _AT_ONCE: Final = 10
 _GREETING: Final = "Hello from hookline send"
 _NOT_STORED: Final = "The webhook was not accepted, and nothing was stored."
 _UNVERIFIED: Final = (
-    "The signature was not accepted. Is the token the one ingress was started with, and PUBLIC_URL the one sent to?"
+    "The signature was rejected. Use the TWILIO_AUTH_TOKEN that ingress was started with, and send to its PUBLIC_URL."
 )
 _REMEDIES: Final[Mapping[str, str]] = {
     "404": "Ingress has no such route. Webhooks go to /twilio or /twilio/<kind>, and with SENDGRID_PUBLIC_KEY to /sendgrid.",
-    "503": "Ingress cannot take it now. Its /readyz?verbose, on the admin port, says why.",
-    NO_ANSWER: f"No answer within {TIMEOUT_S:.0f} s, which is when Twilio gives up, too; or the connection broke.",
-    NO_CONNECTION: "Ingress takes no more connections, or has ended.",
+    "503": "Ingress cannot accept it now. See /readyz?verbose on its admin port.",
+    NO_ANSWER: f"No answer within {TIMEOUT_S:.0f} s, after which Twilio gives up, too; or the connection was closed.",
+    NO_CONNECTION: "Ingress accepts no more connections, or has stopped.",
 }
 
 
@@ -56,33 +56,33 @@ def _complete(begun: str) -> list[str]:
 
 
 def send(
-    what: Annotated[
-        str, typer.Argument(help=f"What: {', '.join(SHORT)}; or a kind.", autocompletion=_complete, metavar="WHAT")
-    ],
+    what: Annotated[str, typer.Argument(help=f"{', '.join(SHORT)}; or a kind.", autocompletion=_complete, metavar="WHAT")],
     body: Annotated[str, typer.Option(help="Text of a message.")] = _GREETING,
-    sender: Annotated[str, typer.Option("--from", help="Number it comes from.")] = SENDER,
-    recipient: Annotated[str, typer.Option("--to", help="Number it goes to.")] = RECIPIENT,
-    senders: Annotated[int, typer.Option(min=1, max=1_000_000, help="Come from so many numbers in turn.")] = 1,
+    sender: Annotated[str, typer.Option("--from", help="Number of the sender.")] = SENDER,
+    recipient: Annotated[str, typer.Option("--to", help="Number of the recipient.")] = RECIPIENT,
+    senders: Annotated[int, typer.Option(min=1, max=1_000_000, help="Send from this many numbers in turn.")] = 1,
     param: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any parameter; may be repeated. NAME= makes it empty.")
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Set any parameter; may be repeated. NAME= makes it empty.")
     ] = None,
     json_body: Annotated[
         str | None, typer.Option(metavar="JSON", help="Send this JSON instead; - reads it from standard input.")
     ] = None,
-    times: Annotated[int, typer.Option(min=1, help="How many.")] = 1,
-    rate: Annotated[float, typer.Option(min=0, help="How many per second; 0 is as fast as answers come.")] = 0,
-    concurrency: Annotated[int, typer.Option(min=1, max=1000, help="How many at once, at most.")] = _AT_ONCE,
-    url: Annotated[str | None, typer.Option(help="Where to, if not to the pair that `hookline up` started.")] = None,
-    via: Annotated[str | None, typer.Option(help="Signed for PUBLIC_URL, but sent there, past what is in front.")] = None,
+    times: Annotated[int, typer.Option(min=1, help="Number of webhooks.")] = 1,
+    rate: Annotated[float, typer.Option(min=0, help="Webhooks per second; 0 sends the next as soon as an answer comes.")] = 0,
+    concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of concurrent requests.")] = _AT_ONCE,
+    url: Annotated[str | None, typer.Option(help="URL to send to, instead of the ingress of `hookline up`.")] = None,
+    via: Annotated[
+        str | None, typer.Option(help="Sign for PUBLIC_URL, but send to this URL, for example past a proxy.")
+    ] = None,
     token: Annotated[str | None, typer.Option(envvar=_VARIABLE, help="Auth token to sign with.")] = None,
     data: Annotated[Path, typer.Option(help="Folder of `hookline up`.")] = Path("var"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print what came of it as one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
     yes_really: Annotated[bool, typer.Option("--yes-really", help="Allow a target that is not this machine.")] = False,
 ) -> None:
-    """Send signed webhooks as Twilio would, and show the answers and how long they took.
+    """Send signed webhooks as Twilio would, and show the answers and latencies.
 
-    Of a family, any kind can be sent: `conversation.onParticipantAdded`, `taskrouter.reservation.created`. Parameters are
-    realistic, and each webhook has SIDs of its own. With `--rate`, latencies count from when a webhook was due.
+    Any kind of a family can be sent: `conversation.onParticipantAdded`, `taskrouter.reservation.created`. Parameters are
+    realistic, and each webhook has its own SIDs. With `--rate`, a latency is measured from when the webhook was due.
 
     Example: `hookline send message --body hello --from +14155550123`
 
@@ -93,10 +93,12 @@ def send(
     read_env_file()  # it was applied already; what is wrong in it is told
     facts, sendable = Workspace(data).announced(), find(what)
     if url and via:
-        raise SendError("--url is what is signed, and --via is for what is signed for PUBLIC_URL: give one of them.")
+        raise SendError(
+            "--url and --via exclude each other: --url is signed itself, --via receives what is signed for PUBLIC_URL."
+        )
     target = target_of(facts, url, sendable.path, via)
     if not yes_really and not is_loopback(target.base):
-        raise SendError(f"{target.base} is not on this machine. If you mean it, add --yes-really.")
+        raise SendError(f"{target.base} is not on this machine. Add --yes-really to send there.")
     changes = _changes(sendable, body, recipient) | dict(map(_split, param or ()))
     recipe = Recipe(sendable, changes, [sender] if senders == 1 else numbers(senders), _read(json_body, param))
     sign, remedies = _signer(sendable, target, token or _token_in_file() or facts.auth_token, data)
@@ -109,7 +111,7 @@ def send(
 
 
 def _token_in_file() -> str:
-    """Give what ingress is given if TWILIO_AUTH_TOKEN_FILE names a file, else nothing."""
+    """Return the token in the file that TWILIO_AUTH_TOKEN_FILE names, or an empty string."""
     return read_secret_files([_VARIABLE]).get(_VARIABLE, "") if not os.environ.get(_VARIABLE) else ""
 
 
@@ -121,7 +123,7 @@ def _changes(what: Sendable, body: str, recipient: str) -> dict[str, str]:
 def _split(item: str) -> tuple[str, str]:
     name, equals, value = item.partition("=")
     if not name or not equals:
-        raise SendError(f"--param {item!r} is not of the form Name=value.")
+        raise SendError(f"--param {item!r} is not of the form NAME=VALUE.")
     return name, value
 
 
@@ -129,30 +131,30 @@ def _read(json_body: str | None, param: Sequence[str] | None) -> bytes | None:
     if json_body is None:
         return None
     if param:
-        raise SendError("--json-body is the whole body, so --param has no place in it.")
+        raise SendError("--json-body and --param exclude each other: --json-body is the whole body.")
     given = sys.stdin.buffer.read() if json_body == "-" else json_body.encode()
     try:
         json.loads(given)
     except (ValueError, RecursionError) as error:
-        raise SendError(f"What --json-body gives is not JSON: {error}.") from None
+        raise SendError(f"The value of --json-body is not JSON: {error}.") from None
     return given
 
 
 def _signer(what: Sendable, target: Target, token: str, data: Path) -> tuple[Sign, Mapping[str, str]]:
-    """Give what signs, and what to do, by status, if that is not accepted."""
+    """Return the signing function, and the remedies by status if ingress does not accept the signature."""
     if what.kind == SENDGRID:
         key = SendGridKey(data)
         remedy = f"Ingress accepts it if it was started with SENDGRID_PUBLIC_KEY={key.public}"
         return lambda webhook: key.sign(target.url, webhook.body), {"403": remedy, "404": remedy}
     secrets = parse_secrets(filter(None, (part.strip() for part in token.split(","))))
     if not secrets:
-        raise SendError("No auth token to sign with. Start `hookline up` first, or set TWILIO_AUTH_TOKEN as ingress has it.")
+        raise SendError("No auth token to sign with. Start `hookline up` first, or set TWILIO_AUTH_TOKEN to that of ingress.")
     value = secrets[0].value.decode()
     return lambda webhook: sign_webhook(target.url, webhook, value), {"403": _UNVERIFIED}
 
 
 def _run(make: Callable[[int], SignedRequest], target: Target, plan: Plan, *, quiet: bool) -> tuple[Outcome, bool]:
-    """Send; gives what came of it, and whether Ctrl-C ended it early."""
+    """Send; return the outcome, and whether Ctrl-C interrupted it."""
     clock = SystemClock()
     with progress(plan, clock.monotonic, quiet=quiet) as show:
         volley = Volley(make, target.signed_base, target.base, clock, show)
@@ -174,7 +176,7 @@ def _report(outcome: Outcome, plan: Plan, *, as_json: bool) -> None:
 
 
 def _as_object(outcome: Outcome) -> dict[str, Any]:
-    """Give what --json prints. `answers` counts by status, or by why there was none."""
+    """Return the output of --json. `answers` counts by status, or by the reason why there was none."""
     return {
         "sent": outcome.sent,
         "accepted": outcome.accepted,
@@ -186,10 +188,10 @@ def _as_object(outcome: Outcome) -> dict[str, Any]:
 
 
 def _judge(outcome: Outcome, target: Target, remedies: Mapping[str, str]) -> None:
-    """See that all were accepted.
+    """Check that all were accepted.
 
     Raises:
-        SendError: if one was not, with what to do.
+        SendError: if one was not, with the remedy.
 
     """
     if outcome.accepted == outcome.sent:
@@ -199,5 +201,7 @@ def _judge(outcome: Outcome, target: Target, remedies: Mapping[str, str]) -> Non
         raise SendError(reason)
     failed = Counter({answer: count for answer, count in outcome.answers.items() if not answer.startswith("2")})
     ((worst, _),) = failed.most_common(1)
-    number = f"{failed.total():,} of {outcome.sent:,} were not accepted, most with {worst}. " if outcome.sent > 1 else ""
+    number = (
+        f"{failed.total():,} of {outcome.sent:,} were not accepted, most of them with {worst}. " if outcome.sent > 1 else ""
+    )
     raise SendError(number + {**_REMEDIES, **remedies}.get(worst, _NOT_STORED))

@@ -1,4 +1,4 @@
-"""Which webhooks `hookline send` makes, how they are called there, where they go, and what is in them. Pure."""
+"""The webhooks that `hookline send` can make: their names, paths and content. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
@@ -17,7 +17,7 @@ _FIRST_NUMBER: Final = 4_155_000_000
 
 
 class Sendable(NamedTuple):
-    """A kind, the path of ingress that is for it, and the parameter that says who it is from, empty if none does."""
+    """A kind, its path on ingress, and the parameter that names the sender, empty if there is none."""
 
     kind: str
     path: str
@@ -41,7 +41,7 @@ SHORT: Final[Mapping[str, Sendable]] = {
     "sendgrid": Sendable(SENDGRID, "/sendgrid"),
     "unknown": Sendable("unknown", "/twilio"),
 }
-"""By the short name, which stands for the usual one of a family."""
+"""By short name, which stands for the most common kind of a family."""
 
 
 class UnknownKindError(HooklineError):
@@ -49,16 +49,16 @@ class UnknownKindError(HooklineError):
 
     def __init__(self, name: str) -> None:
         family = ", ".join(f"{family}.…" for family in FAMILIES)
-        super().__init__(f"{name!r} is none of {', '.join(SHORT)}; nor of {', '.join(SINGLE)}, {family}.")
+        super().__init__(f"{name!r} is neither a short name ({', '.join(SHORT)}) nor a kind ({', '.join(SINGLE)}, {family}).")
 
 
 def names() -> list[str]:
-    """Give every short name, and the kinds that have no family."""
+    """Return every short name, and the kinds without a family."""
     return [*SHORT, *(kind for kind in SINGLE if kind not in SHORT)]
 
 
 def find(name: str) -> Sendable:
-    """Give what `name` is short for, or the kind that it is.
+    """Return the webhook with the short name or kind `name`.
 
     Raises:
         UnknownKindError: if there is none.
@@ -74,12 +74,12 @@ def find(name: str) -> Sendable:
 
 
 def numbers(count: int) -> Sequence[str]:
-    """Give `count` phone numbers, up to a million, all different."""
+    """Return `count` different phone numbers, a million at most."""
     return [f"+1{_FIRST_NUMBER + number}" for number in range(min(count, _MOST_SENDERS))]
 
 
 class Recipe(NamedTuple):
-    """How to make webhooks: with parameters changed, in turn from each of `senders`, or with a JSON body of one's own."""
+    """How to make webhooks: with changed parameters, from each of `senders` in turn, or with a given JSON body."""
 
     what: Sendable
     changes: Mapping[str, str]
@@ -87,7 +87,7 @@ class Recipe(NamedTuple):
     json_body: bytes | None = None
 
     def make(self, number: int) -> Webhook:
-        """Give the webhook of that number, counted from 0: it has SIDs of its own, unless the body is given."""
+        """Return webhook `number`, counted from 0. It has its own SIDs, unless the body is given."""
         if self.json_body is not None:
             return Webhook({}, _JSON, self.json_body)
         own = {self.what.sender: self.senders[number % len(self.senders)]} if self.what.sender and self.senders else {}

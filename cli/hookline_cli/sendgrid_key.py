@@ -1,4 +1,4 @@
-"""A key of our own that signs SendGrid's webhooks for trying out. It needs the package cryptography."""
+"""A local key that signs SendGrid webhooks for tests. It needs the package cryptography."""
 
 import secrets
 import time
@@ -21,15 +21,15 @@ class NoCryptographyError(HooklineError):
     """SendGrid's signatures cannot be made."""
 
     def __init__(self) -> None:
-        super().__init__(f"SendGrid's webhooks are signed with the package cryptography: {install_command('sendgrid')}.")
+        super().__init__(f"Signing SendGrid webhooks needs the package cryptography: {install_command('sendgrid')}.")
 
 
 class SendGridKey:
-    """The key in the folder `data`, made there if it is missing, readable by its owner only.
+    """The key in the folder `data`, created if it is missing, readable by its owner only.
 
     Raises:
         NoCryptographyError: if the package is missing.
-        HooklineError: if the key cannot be kept there.
+        HooklineError: if the key cannot be stored there.
 
     """
 
@@ -40,14 +40,14 @@ class SendGridKey:
 
     @property
     def public(self) -> str:
-        """What SENDGRID_PUBLIC_KEY must be for ingress to accept what this signs."""
-        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415 - not everybody has it
+        """The SENDGRID_PUBLIC_KEY with which ingress accepts these signatures."""
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415 - optional dependency
 
         der = self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         return b64encode(der).decode()
 
     def sign(self, url: str, body: bytes) -> SignedRequest:
-        """Give the request that carries `body` to `url`."""
+        """Return the request that carries `body` to `url`."""
         from cryptography.hazmat.primitives.asymmetric.ec import ECDSA  # noqa: PLC0415
         from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
 
@@ -79,6 +79,6 @@ def _kept(file: Path) -> "EllipticCurvePrivateKey":
         file.write_text(b64encode(der).decode())
     except (OSError, ValueError) as error:
         raise HooklineError(
-            f"The key in {file} can be neither read nor kept: {error}. Choose another folder with --data."
+            f"The key in {file} can be neither read nor written: {error}. Choose another folder with --data."
         ) from error
     return made

@@ -1,4 +1,4 @@
-"""What one running service says of itself on its admin port."""
+"""The state of one running service, read from its admin port."""
 
 import re
 from collections import Counter
@@ -22,7 +22,7 @@ _ROLES: Final = {"hookline_ingress_connections": "ingress", "hookline_partitions
 """Metrics that only one of the services has."""
 _ACCEPTED: Final = ("accepted", "spooled")
 _SETTLED: Final = ("done", "dead")
-"""Outcomes of `hookline_events_total`: when ingress said yes, and when the processor was through with an event."""
+"""Outcomes of `hookline_events_total` when ingress has accepted an event, and when the processor has settled it."""
 
 
 class ServiceReport(NamedTuple):
@@ -49,7 +49,7 @@ class ServiceReport(NamedTuple):
     alerts: Sequence[ServiceAlert] = ()
 
     def left_alone(self) -> list[str]:
-        """Give the destinations of handlers whose breaker is not closed. For Redis and the database, the checks speak."""
+        """Return the destinations of handlers whose breaker is not closed. Redis and the database have their own checks."""
         return [
             name
             for name, state in self.breakers.items()
@@ -57,13 +57,13 @@ class ServiceReport(NamedTuple):
         ]
 
     def as_object(self) -> dict[str, Any]:
-        """Give what --json prints of it."""
+        """Return the --json output for it."""
         shown = {name: value for name, value in self._asdict().items() if name not in ("accepted", "settled")}
         return {"ready": not self.problems, **shown, "alerts": [alert._asdict() for alert in self.alerts]}
 
 
 async def ask(session: aiohttp.ClientSession, address: AdminAddress) -> ServiceReport:
-    """Ask the service at `address`; that it does not answer is a report, too."""
+    """Ask the service at `address`; if it does not answer, the report says so."""
     where = f"on port {address.port}" if address.name else f"at {address.place}"
     try:
         health, metrics = [await _get(session, address.url(path)) for path in ("/readyz?verbose", "/metrics")]
@@ -73,14 +73,14 @@ async def ask(session: aiohttp.ClientSession, address: AdminAddress) -> ServiceR
     except TimeoutError:
         return _silent(address, f"no answer {where} within {_TIMEOUT.total} s")
     except (aiohttp.ClientError, ValueError):
-        return _silent(address, f"what answers {where} is no service of Hookline's")
+        return _silent(address, f"the program that answers {where} is not a Hookline service")
 
 
 def parse(address: AdminAddress, health: str, metrics: str) -> ServiceReport:
-    """Read what /readyz?verbose and /metrics gave.
+    """Parse the answers of /readyz?verbose and /metrics.
 
     Raises:
-        ValueError: if that is not from a service of Hookline's.
+        ValueError: if they do not come from a Hookline service.
 
     """
     if not _VERDICT.search(health):

@@ -1,4 +1,4 @@
-"""`hookline ingress` and `hookline processor`: the services themselves, each in this process."""
+"""`hookline ingress` and `hookline processor`: run a service in this process."""
 
 import typer
 
@@ -6,7 +6,7 @@ from hookline_cli.start import serve
 
 
 def ingress() -> None:
-    """Run ingress in the foreground until SIGTERM or Ctrl-C; it is set up by environment variables, see `hookline config`.
+    """Run ingress in the foreground until SIGTERM or Ctrl-C. For its settings, see `hookline config`.
 
     Example: TWILIO_AUTH_TOKEN=... PUBLIC_URL=https://hooks.example.com hookline ingress
     """
@@ -14,7 +14,7 @@ def ingress() -> None:
 
 
 def processor() -> None:
-    """Run a processor in the foreground until SIGTERM or Ctrl-C; it is set up by environment variables, see `hookline config`.
+    """Run a processor in the foreground until SIGTERM or Ctrl-C. For its settings, see `hookline config`.
 
     Example: PROCESSOR_HANDLERS=bot:handlers hookline processor
     """

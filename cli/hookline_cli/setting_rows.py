@@ -1,4 +1,4 @@
-"""Every setting with its value and where that comes from, also while others are wrong."""
+"""Every setting with its value and source, even if other settings are invalid."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -57,7 +57,7 @@ class Row(NamedTuple):
 
 
 class Sources:
-    """What was set, and where."""
+    """The values that are set, by source."""
 
     def __init__(self, found: Mapping[str, Mapping[str, Any]]) -> None:
         """Take what each source sets, the first of them winning. The names of sources are those above."""
@@ -88,7 +88,7 @@ class Sources:
         return next(((source, own[variable]) for source, own in self._found.items() if variable in own), (DEFAULT, None))
 
     def strangers(self, known: Iterable[str]) -> list[str]:
-        """Give what is set and no setting, in one line each: all keys of the file, and variables that look mistyped."""
+        """Return a line for each name that is set but is not a setting: keys of the file, and variables that look mistyped."""
         names = {*known, *(name + SUFFIX for name in secrets())}
         in_file = [name for name in self._found.get(FILE, {}) if name not in names]
         looking_mistyped = [
@@ -104,7 +104,7 @@ class Sources:
 
 
 def rows(sources: Sources) -> Iterator[Row]:
-    """Give every setting once, those of both services first."""
+    """Yield every setting once, those of both services first."""
     wrong = {problem.partition(" ")[0] for problem in problems()}
     source, name = sources.find(CONFIG_VARIABLE)
     yield Row(
@@ -144,7 +144,7 @@ def _fallback_row(sources: Sources, fallback: Fallback, field: FieldInfo, servic
 
 
 def problems(services: Iterable[str] = _SERVICES) -> list[str]:
-    """Give every mistake in the settings of `services`, once."""
+    """Return every problem in the settings of `services`, once."""
     found: dict[str, None] = {}
     for service in services:
         try:
@@ -189,7 +189,7 @@ def _or_empty(read: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
 
 
 def _fields() -> Iterator[tuple[str, FieldInfo]]:
-    """Give every field and the service that it is of, empty for those of both."""
+    """Yield every field and its service, which is empty if both read it."""
     shared = SharedSettings.model_fields
     yield from (("", field) for field in shared.values())
     for service, settings in _SERVICES.items():
@@ -215,13 +215,13 @@ def _value(field: FieldInfo, source: str, written: Any, *, right: bool) -> Any:
 
 
 def _validated(field: FieldInfo, source: str, written: Any) -> Any:
-    """Give the value of one setting, whatever the others are."""
+    """Return the validated value of one setting, independent of the others."""
     model: type[BaseModel] = create_model("One", one=(field.annotation, field))  # type: ignore[arg-type]
     return vars(model.model_validate({} if source == DEFAULT else {str(field.validation_alias): written}))["one"]
 
 
 def _plain(value: Any) -> Any:
-    """Give `value` as JSON has it."""
+    """Return `value` in JSON types."""
     if isinstance(value, BaseModel):
         return value.model_dump(exclude_none=not isinstance(value, Topic | Limit))
     if isinstance(value, dict):
@@ -239,4 +239,4 @@ def _default(field: FieldInfo) -> str:
 
 def _meant(name: str, known: Iterable[str]) -> str:
     close = get_close_matches(name, known, n=1, cutoff=0.85)
-    return f"; {close[0]} was meant, perhaps" if close else ""
+    return f" (did you mean {close[0]}?)" if close else ""

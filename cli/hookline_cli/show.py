@@ -1,4 +1,4 @@
-"""`hookline show`: everything that Redis knows of one event."""
+"""`hookline show`: everything that Redis has about one event."""
 
 import asyncio
 from pathlib import Path
@@ -21,35 +21,35 @@ from hookline_shared.errors import HooklineError, UndecodableError
 from hookline_shared.event import Event, Past, decode, past_of
 from hookline_shared.settings import SharedSettings
 
-_SETTLED: Final = "settled while this looked"
+_SETTLED: Final = "settled during this search"
 _STAGES: Final = {
     Stage.WAITING: "waiting: no processor has read it yet",
-    Stage.PENDING: "with the processor: being handled, or waiting behind an earlier event of its key",
+    Stage.PENDING: "with a processor: in its handler, or waiting for an earlier event of its key",
 }
 
 
 class NotFoundError(HooklineError):
-    """Nothing is known of an event."""
+    """An event was not found."""
 
     def __init__(self, wanted: Wanted, topics: list[str], partitions: int) -> None:
         super().__init__(
-            f"Nothing is known of {wanted.text}. Looked through topics {', '.join(topics)}, the dead letters and the record of "
-            f"discarded ones, in all {partitions} partitions. So it was either settled, and removed then, or never accepted. "
-            "If Redis was away lately, it may still be in the spool of an ingress: see `hookline status`. Where a ledger is "
-            "kept, `hookline ledger search` knows what was settled."
+            f"{wanted.text} not found. Searched topics {', '.join(topics)}, the dead letters and the record of discarded ones, "
+            f"in all {partitions} partitions. It was either settled, and then removed, or never accepted. If Redis was down "
+            "recently, it may still be in the spool of an ingress: see `hookline status`. If there is a ledger, settled events "
+            "are found with `hookline ledger search`."
         )
 
 
 def show(
-    wanted: Annotated[str, typer.Argument(metavar="EVENT_ID|SID", help="Id of an event, or a SID among its parameters.")],
-    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many events to show at most.")] = 20,
+    wanted: Annotated[str, typer.Argument(metavar="EVENT_ID|SID", help="Id of an event, or a SID in its parameters.")],
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="Show at most this many events.")] = 20,
     reveal: Reveal = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it for programs, as one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     data: DataFolder = Path("var"),
 ) -> None:
-    """Show where an event is and what became of it so far; with a SID, all events that name it, such as a message's statuses.
+    """Show the state of an event and its attempts; with a SID, of every event that contains it, such as a message's statuses.
 
-    The exit code is 1 if nothing is known of it.
+    The exit code is 1 if it is not found.
 
     Example: `hookline show SM0123456789abcdef0123456789abcdef`
     """
@@ -85,7 +85,7 @@ def _print(hits: Hits, veil: Veil, now_ms: int) -> None:
         print_facts(_discarded_facts(partition, record))
         between = "\n"
     if kept < hits.count:
-        typer.echo(f"\n{kept} of {hits.count} are shown (--limit).")
+        typer.echo(f"\n{kept} of {hits.count} are shown, see --limit.")
 
 
 def _facts(unsettled: Unsettled, veil: Veil, now_ms: int) -> dict[str, str]:
@@ -97,20 +97,20 @@ def _facts(unsettled: Unsettled, veil: Veil, now_ms: int) -> dict[str, str]:
         facts = {"state": _state(found.stage, record, now_ms)} | _attempts(record, event, veil)
     facts |= {"topic": place.topic, "partition": str(place.partition), "entry": place.entry}
     if past.lives:
-        facts["earlier lives"] = f"{past.lives}; the first ended {describe_moment(past.died_at)}: {past.reason}"
+        facts["replayed"] = f"{past.lives}x; first died {describe_moment(past.died_at)}: {past.reason}"
     return facts | (event_facts(event, veil) if event else {"event": "cannot be decoded"})
 
 
 def _state(stage: Stage, record: Record, now_ms: int) -> str:
     if record.next_at > now_ms and not record.suspect:
-        return f"waiting for its next attempt, in {describe_span(record.next_at - now_ms)}"
+        return f"retry scheduled in {describe_span(record.next_at - now_ms)}"
     return _STAGES[stage]
 
 
 def _attempts(record: Record, event: Event | None, veil: Veil) -> dict[str, str]:
     return {
-        "attempts failed": str(record.failures),
-        "attempts not ended": f"{record.begun}: the process died during them" if record.begun else "",
+        "failed attempts": str(record.failures),
+        "unfinished attempts": f"{record.begun}: the process died during them" if record.begun else "",
         "first failed": describe_moment(record.first_failed_at) if record.first_failed_at else "",
         "next attempt": describe_moment(record.next_at) if record.next_at else "",
         "last error": veil.error(record.error, event),

@@ -1,6 +1,6 @@
-"""Requests as Twilio makes them: headers, body and a right signature.
+"""Requests as Twilio makes them: headers, body and a valid signature.
 
-The signature comes from Twilio's own library, so that nothing of ours vouches for itself.
+The signature comes from Twilio's own library, so that the verification is tested against an independent implementation.
 """
 
 import secrets
@@ -20,7 +20,7 @@ _JSON: Final = "application/json"
 
 @dataclass(frozen=True)
 class SignedRequest:
-    """A POST. `url` is what was signed, which is not where it must go if something stands in front of ingress."""
+    """A POST. `url` is the signed URL. It may be sent to another one, for example past a proxy."""
 
     url: str
     headers: Mapping[str, str]
@@ -28,20 +28,20 @@ class SignedRequest:
 
 
 def sign_webhook(url: str, webhook: Webhook, token: str) -> SignedRequest:
-    """Give the request that carries `webhook` to `url`, signed with auth token `token`."""
+    """Return the request that carries `webhook` to `url`, signed with auth token `token`."""
     if webhook.content_type.startswith(FORM):
         return sign_form(url, webhook.params, token)
     return sign_json(url, webhook.body, token)
 
 
 def sign_form(url: str, params: Mapping[str, str], token: str) -> SignedRequest:
-    """Give the request that carries `params` as a form to `url`, signed with auth token `token`."""
+    """Return the request that carries `params` as a form to `url`, signed with auth token `token`."""
     signature = RequestValidator(token).compute_signature(url, dict(params))
     return SignedRequest(url, _headers(f"{FORM}; charset=UTF-8", signature), urlencode(params).encode())
 
 
 def sign_json(url: str, body: bytes, token: str) -> SignedRequest:
-    """Give the request that carries `body` as JSON: its hash is part of the URL, which alone is signed."""
+    """Return the request that carries `body` as JSON: its hash is part of the URL, which alone is signed."""
     hashed = f"{url}{'&' if '?' in url else '?'}bodySHA256={sha256(body).hexdigest()}"
     return SignedRequest(hashed, _headers(_JSON, RequestValidator(token).compute_signature(hashed, {})), body)
 

@@ -1,4 +1,4 @@
-"""What was found out about Redis and the services, and what of it is not as it should be. Pure."""
+"""The state of Redis and the services, and its problems, warnings and alerts. Pure."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -12,23 +12,23 @@ from hookline_shared.broker.presence import Presence
 from hookline_shared.partitions import ranges
 
 _NOT_RUNNING: Final = (
-    "No service of Hookline's answers here, looked for on port {ports}. Start them with `hookline up`, "
-    "or name the folder of the one that runs with --data."
+    "No Hookline service answers on this machine (checked port {ports}). Start the services with `hookline up`, or name the "
+    "data folder of a running one with --data."
 )
 _ELSEWHERE: Final = (
-    "No service of Hookline's answers here, looked for on port {ports}, but {count} in Redis, so they run elsewhere: "
+    "No Hookline service answers on this machine (checked port {ports}), but Redis knows {count}. The services run elsewhere: "
     "name their admin ports with --admin HOST:PORT."
 )
-_NO_PROCESSOR: Final = "Nobody owns {which}, and no processor is there, so their events wait. Start one: hookline processor."
+_NO_PROCESSOR: Final = "No processor is running: no owner for {which}, so their events wait. Start one: hookline processor."
 _UNOWNED: Final = (
-    "Nobody owns {which}, so their events wait. A processor should take them within the length of a lease "
-    "(PROCESSOR_LEASE_S); if none does, its log and /readyz?verbose say why."
+    "No owner for {which}, so their events wait. A processor should take them within the duration of a lease "
+    "(PROCESSOR_LEASE_S); if none does, see its log and /readyz?verbose."
 )
-_LEFT_ALONE: Final = "{name} keeps failing, so it is left alone but for probes; the events that need it wait."
+_LEFT_ALONE: Final = "{name} keeps failing, so its breaker is open: only probes call it, and the events that need it wait."
 
 
 class TopicState(NamedTuple):
-    """One topic over all partitions; `oldest_ms` is Unix time, None if nothing waits. `status.py` explains the rest."""
+    """One topic over all partitions; `oldest_ms` is Unix time, None if there is no backlog. `status.py` explains the others."""
 
     events: int
     oldest_ms: int | None
@@ -38,7 +38,7 @@ class TopicState(NamedTuple):
 
 
 class RedisState(NamedTuple):
-    """What Redis told. `partitions` is None while no service has been there, and `leases`, one for each, are empty then."""
+    """The state in Redis. `partitions` is None if no service has used it yet; `leases`, one per partition, is empty then."""
 
     servers: Sequence[str] = ()
     warnings: Sequence[str] = ()
@@ -49,9 +49,9 @@ class RedisState(NamedTuple):
 
 
 class Situation(NamedTuple):
-    """All of it, at Unix time `at_ms`. If Redis did not answer, `redis` is empty and `redis_problem` says why.
+    """The whole state at Unix time `at_ms`. If Redis did not answer, `redis` is empty and `redis_problem` says why.
 
-    `redis_named` tells that REDIS_URL was set.
+    `redis_named`: whether REDIS_URL is set.
     """
 
     at_ms: int
@@ -62,10 +62,10 @@ class Situation(NamedTuple):
     redis_named: bool = False
 
     def problems(self) -> list[str]:
-        """Give what is wrong, each with a remedy in one line."""
+        """Return the problems, each with its remedy in one line."""
         away = [self.redis_problem] if self.redis_problem else []
         if not any(service.answers for service in self.services):
-            own = away if self.redis_named else []  # else it is the one that `hookline up` brings along
+            own = away if self.redis_named else []  # else it is the one that `hookline up` starts
             return [self._nobody(), *(self._unowned() if self.redis.processors else []), *own]
         return away + [problem for service in self.services for problem in _problems_of(service)] + self._unowned()
 
@@ -75,7 +75,7 @@ class Situation(NamedTuple):
         return sorted(found, key=lambda pair: pair[1].level)
 
     def warnings(self) -> list[tuple[str, str]]:
-        """Give what should be seen to, and before each who says so."""
+        """Return the warnings, each with the service that reports it."""
         said: dict[str, list[str]] = {}
         for service in self.services:
             for warning in service.warnings:
@@ -89,7 +89,7 @@ class Situation(NamedTuple):
         return found
 
     def rate(self, topic: str) -> Rate:
-        """Give the rate of `topic`."""
+        """Return the rate of `topic`."""
         return self.rates.of(topic) if self.rates else Rate()
 
     def _nobody(self) -> str:
@@ -107,7 +107,7 @@ class Situation(NamedTuple):
 
 
 class Owner(NamedTuple):
-    """A processor and what it owns; `silent_ms` is None if it is not among those that are there."""
+    """A processor and its partitions; `silent_ms`, the time since its last heartbeat, is None if it has none."""
 
     name: str
     partitions: list[int]
@@ -116,7 +116,7 @@ class Owner(NamedTuple):
 
 
 def owners(redis: RedisState) -> list[Owner]:
-    """Give every processor that is there or owns something; `left_ms` is the least that one of its leases still runs."""
+    """Return every processor that is alive or owns a partition; `left_ms` is the least time left of its leases."""
     silent = {one.name: one.silent_ms for one in redis.processors}
     owned: dict[str, dict[int, int]] = {name: {} for name in silent}
     for number, lease in enumerate(redis.leases):
@@ -126,7 +126,7 @@ def owners(redis: RedisState) -> list[Owner]:
 
 
 def as_object(found: Situation) -> dict[str, Any]:
-    """Give what --json prints. `oldest_ms` is Unix time in milliseconds, null if nothing waits; a rate that is not known is
+    """Return the output of --json. `oldest_ms` is Unix time in milliseconds, null if there is no backlog; an unknown rate is
     null, too."""
     return {
         "topics": {name: _topic_object(state, found.rate(name)) for name, state in found.redis.topics.items()},
@@ -152,10 +152,10 @@ def _topic_object(state: TopicState, rate: Rate) -> dict[str, Any]:
 def _problems_of(service: ServiceReport) -> list[str]:
     if service.answers:
         return [f"{service.name} is not ready: {problem}" for problem in service.problems]
-    remedy = "Start it, or say with --data, --admin or its _ADMIN_PORT where it is."
+    remedy = "Start it, or name its address with --data, --admin or its _ADMIN_PORT."
     return [f"{service.name}: {problem}. {remedy}" for problem in service.problems]
 
 
 def counted(number: int, noun: str) -> str:
-    """Give "1 event", "2 events"."""
+    """Return a text such as "1 event" or "2 events"."""
     return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -1,6 +1,6 @@
-"""The situation as people read it in a terminal.
+"""The state of Redis and the services as text for a terminal.
 
-Green is as it should be, yellow should be seen to, red is wrong. What is 0 or usual is dim.
+Green is good, yellow is a warning, red is a problem. Zeros and usual values are dim.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,14 +18,14 @@ from hookline_cli.situation import Owner, Situation, TopicState, counted, owners
 from hookline_shared.partitions import ranges
 
 _OLD_S: Final = 60.0
-"""An event that has waited for longer is yellow."""
+"""The age of the oldest event is yellow from here on."""
 _UNITS: Final = (("d", 86400), ("h", 3600), ("min", 60))
 _LEVELS: Final = {"critical": "red", "warning": "yellow"}
 _UNKNOWN: Final = "[dim]?[/]"
 
 
 def view(found: Situation, *, problems: bool = False) -> Group:
-    """Give all of it; the problems only if asked for, where nobody prints them after it."""
+    """Return the whole view, with the problems only if `problems` is set: the command prints them afterwards otherwise."""
     parts: list[RenderableType] = [_headline(found)]
     if found.redis.topics:
         parts += ["", _topics(found), *_rates_note(found)]
@@ -52,7 +52,7 @@ def _headline(found: Situation) -> Text:
 
 
 def _verdict(found: Situation) -> tuple[str, str]:
-    """Give how it is in words, and their style. Nobody should read that all is well above a warning."""
+    """Return the overall state in words, and its style. It is never "all is well" above a warning."""
     problems, alerts, warnings = len(found.problems()), found.alerts(), len(found.warnings())
     if problems:
         return counted(problems, "problem"), "bold red"
@@ -93,7 +93,7 @@ def _processors(found: Situation) -> Table:
         table.add_row(escape(owner.name), ranges(owner.partitions) or "[dim]none[/]", _lease(owner), _heard(owner))
     free = [number for number, lease in enumerate(found.redis.leases) if not lease.left_ms]
     if free:
-        table.add_row("[bold red]nobody[/]", f"[bold red]{ranges(free)}[/]", "", "")
+        table.add_row("[bold red]no owner[/]", f"[bold red]{ranges(free)}[/]", "", "")
     return table
 
 
@@ -108,7 +108,7 @@ def _services(services: Iterable[ServiceReport]) -> Table:
 
 
 def _state(service: ServiceReport) -> str:
-    """Give the checks that fail by their names; what they say is among the problems, and would tear the table apart."""
+    """Return the names of the failing checks; their texts are listed with the problems, as they are too long for the table."""
     if not service.answers:
         return "[red]no answer[/]"
     failing = ", ".join(dict.fromkeys(problem.partition(":")[0] for problem in service.problems))
@@ -164,7 +164,7 @@ def _heard(owner: Owner) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Give a length of time in the largest unit of which it has one."""
+    """Return a duration in its largest unit."""
     for unit, length in _UNITS:
         if seconds >= length:
             return f"{seconds / length:.0f} {unit}"

@@ -1,4 +1,4 @@
-"""Spans of time and moments, as people read them. Pure."""
+"""Durations and timestamps as text. Pure."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ _UNITS_MS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000}
 
 
 def describe_span(milliseconds: int) -> str:
-    """Give a span in its largest unit, rounded down, and <1s for less than a second, or for one that is negative."""
+    """Return a duration in its largest unit, rounded down; "<1s" for less than a second, or for a negative one."""
     for unit, length in _UNITS_MS.items():
         if milliseconds >= length:
             return f"{milliseconds // length}{unit}"
@@ -16,7 +16,7 @@ def describe_span(milliseconds: int) -> str:
 
 
 def describe_moment(unix_ms: int) -> str:
-    """Give a moment in UTC, to the second; one that no calendar has as its number."""
+    """Return a timestamp in UTC, to the second; a number outside the calendar as it is."""
     try:
         return f"{shown(unix_ms)} UTC"
     except (OverflowError, ValueError, OSError):

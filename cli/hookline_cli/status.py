@@ -1,4 +1,4 @@
-"""`hookline status`: what waits in Redis and in the spools, who works on it, and how every service is."""
+"""`hookline status`: the backlog in Redis and in the spools, the owners of partitions, and the state of every service."""
 
 import asyncio
 import json
@@ -24,26 +24,26 @@ from hookline_shared.logs import configure_logs
 
 
 class StatusError(HooklineError):
-    """Something is not as it should be; one line for each `problems`."""
+    """There are `problems`, one line for each."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n  - ".join([f"{len(problems)} problems:", *problems] if len(problems) > 1 else problems))
 
 
 def status(
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again and again, until Ctrl-C.")] = False,
-    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks, and over which rates are taken.")] = 1.0,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh until Ctrl-C.")] = False,
+    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two readings; rates are measured over them.")] = 1.0,
     admin: Annotated[
         list[str] | None,
-        typer.Option(metavar="HOST:PORT", help="Admin port of a service, instead of those known here; may be repeated."),
+        typer.Option(metavar="HOST:PORT", help="Admin port of a service, instead of the configured ones; may be repeated."),
     ] = None,
     data: Annotated[Path, typer.Option(help="Folder of `hookline up`.")] = Path("var"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object; with --watch, one a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object; with --watch, one per line.")] = False,
 ) -> None:
-    """Show what waits, who works on it, and how each service is.
+    """Show the backlog, the owners of partitions, and the state of each service.
 
-    Of each topic: the backlog of events not yet settled and how long the oldest has waited; those of them that are pending with
-    a processor; those that have failed and are retrying; dead letters; and what comes and goes per second.
+    For each topic: the backlog, which is the events not yet settled, and the age of the oldest; how many of them are pending
+    with a processor, and how many are retrying after a failure; dead letters; and events accepted and settled per second.
 
     Example: `hookline status --watch`
 
@@ -97,7 +97,7 @@ def _watch(settings: SurveySettings, addresses: Sequence[AdminAddress], interval
 
 @contextmanager
 def _showing(*, as_json: bool) -> Iterator[Callable[[Situation], None]]:
-    """Give what shows a situation: in the place of the one before on a terminal, else below it."""
+    """Yield a function that shows a situation: on a terminal it replaces the previous one, elsewhere it follows it."""
     console = Console()
     if as_json:
         yield lambda found: typer.echo(json.dumps(as_object(found)))

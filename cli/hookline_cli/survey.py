@@ -1,4 +1,4 @@
-"""Looking at Redis and the services, again and again or once."""
+"""Read the state of Redis and the services, once or repeatedly."""
 
 import asyncio
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ _PROCESSOR: Final = ProcessorSettings.model_fields
 
 
 class SurveySettings(SharedSettings):
-    """Where to look, if no `hookline up` has said so."""
+    """Where the services are, if no `hookline up` runs here."""
 
     ingress_admin_host: str = Field(_INGRESS["admin_host"].default, validation_alias="INGRESS_ADMIN_HOST")
     ingress_admin_port: Port = Field(_INGRESS["admin_port"].default, validation_alias="INGRESS_ADMIN_PORT")
@@ -39,7 +39,7 @@ class SurveySettings(SharedSettings):
     lease_s: float = Field(_PROCESSOR["lease_s"].default, validation_alias="PROCESSOR_LEASE_S", ge=1)
 
     def admin_addresses(self) -> list[AdminAddress]:
-        """Give the admin port of each service."""
+        """Return the admin port of each service."""
         return [
             AdminAddress("ingress", reachable(self.ingress_admin_host), self.ingress_admin_port),
             AdminAddress("processor", reachable(self.processor_admin_host), self.processor_admin_port),
@@ -47,7 +47,7 @@ class SurveySettings(SharedSettings):
 
 
 class Survey:
-    """Looks at the Redis of `settings` and the services at `addresses`. It is an asynchronous context manager."""
+    """Reads the Redis of `settings` and the services at `addresses`. It is an asynchronous context manager."""
 
     def __init__(self, settings: SurveySettings, addresses: Sequence[AdminAddress], clock: Clock) -> None:
         self._settings = settings
@@ -67,13 +67,13 @@ class Survey:
         await self._redis.close()
 
     async def begin(self) -> bool:
-        """Note what the services have counted so far, so that the next look can tell rates; gives whether any answered."""
+        """Read the counters of the services, so that the next `look` can compute rates; return whether any answered."""
         at, services = self._clock.monotonic(), await self._ask_services()
         self._before = (at, services)
         return any(service.answers for service in services)
 
     async def look(self) -> Situation:
-        """Find out everything there is, with the rates since the last time."""
+        """Return the whole state, with the rates since the previous reading."""
         at = self._clock.monotonic()
         redis, services = await asyncio.gather(self._ask_redis(), self._ask_services())
         rates = self._rates(at, services)
@@ -92,7 +92,7 @@ class Survey:
         return await asyncio.gather(*(ask(self._session, address) for address in self._addresses))
 
     async def _ask_redis(self) -> RedisState | str:
-        """Give what Redis tells, or why it does not."""
+        """Return the state in Redis, or why it cannot be read."""
         try:
             await self._redis.monitor.locate()
             return await self._read()

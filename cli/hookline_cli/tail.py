@@ -1,4 +1,4 @@
-"""`hookline tail`: what happens to events, while it happens."""
+"""`hookline tail`: show events live as they are accepted, settled or dead."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -29,9 +29,9 @@ _WAIT_S: Final = 2.0
 _POLL_S: Final = 0.5
 _PAUSE_S: Final = 1.0
 _MOST_ASKED: Final = 2000
-"""Followed events that one poll asks about."""
+"""The number of followed events that one poll asks about."""
 _MOST_READS: Final = 1024
-"""In a cluster each partition has a read of its own that waits."""
+"""In a cluster each partition needs its own blocking read."""
 _LONGEST: Final = 200
 """Characters of an error, or of a body."""
 _COLOURS: Final = {"accepted": None, "settled": "green", "dead": "red"}
@@ -47,16 +47,16 @@ def tail(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
     data: DataFolder = Path("var"),
 ) -> None:
-    """Follow events as they are accepted, settled or dead, until Ctrl-C. It only reads; the services do not notice.
+    """Show events live as they are accepted, settled or dead, until Ctrl-C. It only reads and does not affect the services.
 
-    Events that were accepted before it began are told of only if they die. One that is accepted and settled within a
-    millisecond or so may go by unseen.
+    Events accepted before it started are shown only if they die. An event that is settled within about a millisecond may be
+    missed.
 
     Example: `hookline tail --topic messages`
     """
     settings = find_settings(data)
     if strange := next((topic for topic in topics if topic not in settings.topics), None):
-        raise HooklineError(f"There is no topic {strange}. There are: {', '.join(settings.topics)}.")
+        raise HooklineError(f"Topic {strange} not found. The topics are {', '.join(settings.topics)}.")
 
     def wanted(topic: str, event: Event | None) -> bool:
         if topics and topic not in topics:
@@ -77,13 +77,13 @@ async def _tail(settings: SharedSettings, topics: Sequence[str], happenings: Hap
         await follower.start()
         watch = _Watch(reached, follower, happenings, say)
         with until_interrupted() as interrupted:
-            typer.echo("Following. Ctrl-C ends it.", err=True)
+            typer.echo("Following events. Press Ctrl-C to stop.", err=True)
             loops = [watch.keep_on(partial(watch.accept, group)) for group in follower.groups()]
             await _first_to_end(interrupted.wait(), watch.keep_on(watch.poll), *loops)
 
 
 class _Watch:
-    """Puts what the follower sees in front of people."""
+    """Prints what the follower sees."""
 
     def __init__(self, reached: Reach, follower: Follower, happenings: Happenings, say: Say) -> None:
         self._reached = reached
@@ -93,13 +93,13 @@ class _Watch:
         self._troubled: set[object] = set()
 
     async def accept(self, partitions: Sequence[int]) -> None:
-        """Wait a while for new events of `partitions`, and tell of them."""
+        """Wait for new events of `partitions`, and print them."""
         self._say(self._happenings.accepted(await self._follower.wait(partitions, _WAIT_S)))
 
     async def poll(self) -> None:
-        """Tell which of the events have come to an end, then pause.
+        """Print the events that were settled or died, then pause.
 
-        Whoever has left a topic is looked for among the dead letters afterwards: dying is one step for Redis.
+        Dead letters are read after the topics: an event moves from one to the other in a single step of Redis.
         """
         gone = await self._follower.gone(self._happenings.next_to_ask(_MOST_ASKED))
         letters: list[Letter] = []
@@ -109,10 +109,10 @@ class _Watch:
         await asyncio.sleep(_POLL_S)
 
     async def keep_on(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do `work` for ever, also after Redis was away.
+        """Repeat `work` for ever, also after Redis was down.
 
         Raises:
-            BrokerUnavailableError: if the user in REDIS_URL may not do it, which does not pass.
+            BrokerUnavailableError: if the user in REDIS_URL lacks the permission, because waiting does not help.
 
         """
         while True:
@@ -123,14 +123,14 @@ class _Watch:
                 if error.code == "NOPERM":
                     raise
                 if not self._troubled:
-                    typer.echo(f"{error} Waiting for it.", err=True)
+                    typer.echo(f"{error} Waiting for Redis.", err=True)
                 self._troubled.add(work)
                 await asyncio.sleep(_PAUSE_S)
                 await self._reached.redis.monitor.locate()
 
 
 async def _first_to_end(*awaitables: Awaitable[object]) -> None:
-    """Run all until one ends, and end the others; raises what that one raised."""
+    """Run all until one ends, cancel the others, and raise what the first one raised."""
     tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -165,7 +165,7 @@ def _print_line(happening: Happening, veil: Veil) -> None:
     event, letter = happening.event, happening.letter
     words = [_clock(happening.at), f"{happening.what:<8}", f"{happening.place.topic:<13}"]
     words += [f"{event.kind:<16}", event.id, veil.key(event.key)] if event else ["(cannot be decoded)"]
-    words += [f"life {happening.lives + 1}"] if happening.lives else []
+    words += [f"replayed {happening.lives}x"] if happening.lives else []
     words += [f"after {describe_span(happening.took_ms)}"] if happening.took_ms is not None else []
     words += [str(letter.id), letter.reason, veil.error(letter.error, event)] if letter else []
     words += [event.body.decode(errors="replace")] if event and veil.lifted and happening.what == "accepted" else []

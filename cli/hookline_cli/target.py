@@ -1,4 +1,4 @@
-"""Where `hookline send` sends to."""
+"""The target of `hookline send`."""
 
 import os
 from typing import NamedTuple
@@ -13,14 +13,14 @@ _NOWHERE = "http://127.0.0.1:8080"
 
 
 class NoUrlError(HooklineError):
-    """What was given as a URL is none."""
+    """A given URL is not valid."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(f"{url!r} is not a URL. Write it like http://127.0.0.1:8080/twilio.")
+        super().__init__(f"{url!r} is not an http or https URL. Example: http://127.0.0.1:8080/twilio.")
 
 
 class Target(NamedTuple):
-    """What is signed for `signed_base` goes to `base`, both up to where a path of ingress begins; `url` is the signed one."""
+    """Requests signed for `signed_base` are sent to `base`; both end before the path on ingress. `url` is the signed URL."""
 
     url: str
     signed_base: str
@@ -28,9 +28,9 @@ class Target(NamedTuple):
 
 
 def target_of(facts: Facts, url: str | None, path: str, via: str | None = None) -> Target:
-    """Give `url`, else the pair that runs here: signed for its public URL, and sent to this machine if that leads elsewhere.
+    """Return `url`, else the ingress that runs here: signed for its public URL, and sent to this machine if that is elsewhere.
 
-    What is signed for the public URL is sent to `via`, if that is given.
+    Requests signed for the public URL are sent to `via`, if it is given.
 
     Raises:
         NoUrlError: if it is not a URL.
@@ -46,7 +46,7 @@ def target_of(facts: Facts, url: str | None, path: str, via: str | None = None) 
 
 
 def _checked(url: str) -> str:
-    """Give `url` without its fragment, which is for Twilio."""
+    """Return `url` without its fragment, which only Twilio reads."""
     try:
         parts = split_url(url)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What all commands that print and ask have in common."""
+"""Printing and asking in a terminal, shared by all commands."""
 
 import signal
 import sys
@@ -16,38 +16,38 @@ _WIDE: Final = 10_000
 
 
 class RefusedError(HooklineError):
-    """The command did nothing, since nobody said yes."""
+    """The command did nothing, because it was not confirmed."""
 
 
 def output() -> Console:
-    """Give the console for results. Lines that go to a file or another program are not wrapped."""
+    """Return the console for results. Lines are not wrapped if the output is not a terminal."""
     return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_WIDE)
 
 
 def printable(text: str) -> str:
-    """Give `text` without what could steer a terminal; lines and tabs stay."""
+    """Return `text` with control characters escaped, except newlines and tabs."""
     if text.isprintable():
         return text
     return "".join(sign if sign.isprintable() or sign in "\n\t" else repr(sign)[1:-1] for sign in text)
 
 
 def one_line(text: str, most: int) -> str:
-    """Give the beginning of `text`, `most` characters at most, in one line that cannot steer a terminal."""
+    """Return the first `most` characters of `text` at most, on one line and without control characters."""
     line = printable(text.replace("\n", " ").replace("\t", " "))
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def confirm(question: str, *, yes: bool, refusal: str) -> None:
-    """Ask, unless `yes` says that the answer is known. Ctrl-C ends the command.
+    """Ask for confirmation, unless `yes` is set. Ctrl-C ends the command.
 
     Raises:
-        RefusedError: with `refusal`, if the answer is no, or there is nobody to ask.
+        RefusedError: with `refusal`, if the answer is no, or if there is no terminal.
 
     """
     if yes:
         return
     if not sys.stdin.isatty():
-        raise RefusedError(f"{refusal} There is no terminal to ask at: add --yes if you mean it.")
+        raise RefusedError(f"{refusal} There is no terminal for the confirmation: add --yes to confirm.")
     try:
         with _ending_at_once():
             answer = typer.confirm(question, err=True)
@@ -62,12 +62,12 @@ def confirm(question: str, *, yes: bool, refusal: str) -> None:
 
 
 class _InterruptedError(BaseException):
-    """Ctrl-C came while a question was asked."""
+    """Ctrl-C came during a question."""
 
 
 @contextmanager
 def _ending_at_once() -> Iterator[None]:
-    """Let Ctrl-C end the command while it waits for an answer: the event loop around it would only note it."""
+    """Let Ctrl-C end the command while it waits for an answer: the event loop would only note the signal."""
 
     def leave(*_: object) -> None:
         raise _InterruptedError  # nothing is written here: the question itself may be half written

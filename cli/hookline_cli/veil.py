@@ -1,7 +1,7 @@
-"""What of an event may be shown, so that a terminal at night, a paste into a chat or a log does not spread personal data.
+"""Mask personal data in events, so that it does not spread through terminals, chats and logs.
 
-Numbers keep their last two digits, so that two of them can be told apart; SIDs and states stay; everything else that somebody
-wrote is hidden. `--reveal` lifts the veil.
+Numbers keep their last two digits, so that two of them can be told apart; SIDs and states stay; all other text is masked.
+`--reveal` shows everything.
 """
 
 import re
@@ -16,36 +16,36 @@ from hookline_shared.event import Event
 from hookline_shared.logs import Redactor
 from hookline_shared.quotes import hide
 
-Reveal = Annotated[bool, typer.Option("--reveal", help="Show numbers, keys and texts as they are.")]
+Reveal = Annotated[bool, typer.Option("--reveal", help="Show numbers, keys and texts unmasked.")]
 
 _HASH: Final = re.compile(r"[0-9a-f]{32,64}", re.ASCII)
 _MASKED_NUMBER: Final = re.compile(r"\+\*{3}\d\d", re.ASCII)
 _SCHEMES: Final = frozenset({"whatsapp", "messenger", "client", "sip", "rcs"})
 _KEPT: Final = 2
 _LONG: Final = 6
-"""A shorter part of a key keeps none of its characters."""
+"""A part of a key shorter than this is masked completely."""
 
 
 class Veil:
-    """Hides what is personal, or if `lifted` nothing."""
+    """Masks personal data, or nothing if `lifted`."""
 
     def __init__(self, *, lifted: bool) -> None:
         self.lifted = lifted
         self._redactor = Redactor()
 
     def key(self, key: str) -> str:
-        """Give an ordering key: its SIDs and hashes as they are, the rest masked."""
+        """Return an ordering key with its SIDs and hashes, the rest masked."""
         return key if self.lifted else ":".join(map(self._part, self._redactor.text(key).split(":")))
 
     def error(self, text: str, event: Event | None) -> str:
-        """Give an error message or a traceback without what it quotes of the `event`, if that can be read."""
+        """Return an error message or a traceback without values that it quotes from `event`, if that can be decoded."""
         if self.lifted:
             return text
         personal = WebhookEvent(event).personal if event else ()
         return self._redactor.text(hide(text, personal))
 
     def parameters(self, event: Event) -> Mapping[str, str]:
-        """Give all parameters of `event`; none if it cannot be parsed."""
+        """Return all parameters of `event`; none if it cannot be parsed."""
         try:
             params = WebhookEvent(event).params
         except ValueError:
@@ -53,12 +53,12 @@ class Veil:
         return params if self.lifted else {name: self._value(name, value) for name, value in params.items()}
 
     def target(self, target: str) -> str:
-        """Give path and query, of which the latter may hold the parameters of a GET."""
+        """Return the path, and a mark for the query, which can hold the parameters of a GET."""
         path, question, _ = target.partition("?")
         return target if self.lifted or not question else f"{path}?..."
 
     def raw(self, fields: Iterable[bytes]) -> list[str]:
-        """Give the names and values of an entry that is no event."""
+        """Return the names and values of an entry that is not an event."""
         return [repr(field)[2:-1] if self.lifted else f"[{len(field)} bytes]" for field in fields]
 
     def _part(self, part: str) -> str:

@@ -1,4 +1,4 @@
-"""Sending webhooks: one, or many at a rate and some at once."""
+"""Send webhooks: one, or many at a rate and concurrently."""
 
 import asyncio
 from array import array
@@ -14,14 +14,14 @@ from hookline_cli.signing import SignedRequest
 from hookline_shared.clock import Clock
 
 TIMEOUT_S: Final = 15.0
-"""As long as Twilio waits."""
+"""The time-out of Twilio."""
 NO_ANSWER: Final = "no answer"
 NO_CONNECTION: Final = "no connection"
 _PERCENTILES: Final = {"p50": 0.50, "p95": 0.95, "p99": 0.99, "max": 1.0}
 
 
 class Plan(NamedTuple):
-    """How many, how many per second (0: as fast as answers come), and how many at once at most."""
+    """The number of webhooks, the rate per second (0: no limit), and the maximum number of concurrent requests."""
 
     times: int = 1
     rate: float = 0.0
@@ -29,8 +29,8 @@ class Plan(NamedTuple):
 
 
 class Outcome:
-    """What was answered so far: how often each status, or why there was none; `last` is the body of the last answer, or
-    the reason why there was no connection."""
+    """The answers so far: the count of each status, or of each reason why there was none. `last` is the body of the last
+    answer, or the reason why there was no connection."""
 
     def __init__(self) -> None:
         self.answers: Counter[str] = Counter()
@@ -40,7 +40,7 @@ class Outcome:
 
     @property
     def sent(self) -> int:
-        """How many are through."""
+        """How many have been sent."""
         return self.answers.total()
 
     @property
@@ -50,17 +50,17 @@ class Outcome:
 
     @property
     def rate(self) -> float:
-        """How many were through per second."""
+        """How many were sent per second."""
         return self.sent / self.seconds if self.seconds else 0.0
 
     def note(self, answer: str, latency_s: float) -> None:
-        """Count one; the latency counts if it was answered."""
+        """Count one; the latency is included if there was an answer."""
         self.answers[answer] += 1
         if answer.isdecimal():
             self._latencies.append(latency_s)
 
     def latencies_ms(self) -> Mapping[str, float]:
-        """Give p50, p95, p99 and max, each a latency that was measured (nearest rank); empty if nothing was answered."""
+        """Return p50, p95, p99 and max, each a measured latency (nearest rank); empty without answers."""
         ordered = sorted(self._latencies)
         if not ordered:
             return {}
@@ -68,7 +68,7 @@ class Outcome:
 
 
 class Volley:
-    """Sends what `make` gives for each number from 0 on, to `base` in the place of `signed_base`, for which it was signed."""
+    """Sends the results of `make` for the numbers from 0 on, to `base` instead of `signed_base`, for which they are signed."""
 
     def __init__(
         self, make: Callable[[int], SignedRequest], signed_base: str, base: str, clock: Clock, sent: Callable[[Outcome], None]
@@ -81,9 +81,9 @@ class Volley:
         self._sent = sent
 
     async def run(self, plan: Plan) -> None:
-        """Send all of it; `outcome` grows meanwhile. If the very first cannot be sent, nothing else is tried.
+        """Send all; `outcome` is updated meanwhile. If there is no connection for the first one, stop.
 
-        At a rate, a webhook's latency counts from when it was due: one that had to wait for a free connection was late.
+        With a rate, the latency of a webhook is measured from when it was due, so that waiting for a connection counts.
         """
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
         connector = aiohttp.TCPConnector(limit=plan.concurrency)
@@ -101,7 +101,7 @@ class Volley:
                 self.outcome.seconds = self._clock.monotonic() - began
 
     def _due_times(self, plan: Plan, began: float) -> Iterator[tuple[int, float | None]]:
-        """Give each number and when it is due, None for at once."""
+        """Yield each number and when it is due, None for at once."""
         for number in range(plan.times):
             yield number, began + number / plan.rate if plan.rate else None
 
@@ -110,7 +110,7 @@ class Volley:
             pass
 
     async def _send_next(self, session: aiohttp.ClientSession, due: Iterator[tuple[int, float | None]]) -> bool:
-        """Send the next one, when it is due; gives whether there was one."""
+        """Send the next one when it is due; return whether there was one."""
         number, at = next(due, (-1, None))
         if number < 0:
             return False

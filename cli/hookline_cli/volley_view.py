@@ -1,4 +1,4 @@
-"""How sending many webhooks goes, and went, as people read it in a terminal."""
+"""The progress and the summary of sending webhooks, for a terminal."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ _COLUMNS = (BarColumn(), MofNCompleteColumn(), TaskProgressColumn(), TextColumn(
 
 @contextmanager
 def progress(plan: Plan, now: Callable[[], float], *, quiet: bool) -> Iterator[Callable[[Outcome], None]]:
-    """Give what shows how far it is: a bar on a terminal if there are many, else nothing."""
+    """Yield a function that shows the progress: a bar on a terminal if there are many, else nothing."""
     console = Console(stderr=True)
     if quiet or plan.times == 1 or not console.is_terminal:
         yield lambda _outcome: None
@@ -32,7 +32,7 @@ def progress(plan: Plan, now: Callable[[], float], *, quiet: bool) -> Iterator[C
 
 
 def summary(outcome: Outcome) -> Group:
-    """Give the number, the rate, the answers and the latencies."""
+    """Return the number, the rate, the answers and the latencies."""
     head = Text.assemble((f"{outcome.sent:,} sent", "bold"), f" in {outcome.seconds:.1f} s, {outcome.rate:,.1f}/s")
     answers = Text("answers  ")
     for answer, count in sorted(outcome.answers.items()):

@@ -1,4 +1,4 @@
-"""The folder in which `hookline up` keeps what it needs on one machine, and what the other commands read from it."""
+"""The data folder of `hookline up`, from which the other commands read what runs."""
 
 import fcntl
 import os
@@ -13,7 +13,7 @@ import msgspec
 from hookline_shared.errors import HooklineError
 
 _MAX_SOCKET_PATH: Final = 100
-"""A Unix socket's path may have 107 bytes; Redis needs a few for itself while it starts."""
+"""The path of a Unix socket may have 107 bytes; Redis needs some of them during its start."""
 
 
 class AlreadyRunningError(HooklineError):
@@ -21,7 +21,7 @@ class AlreadyRunningError(HooklineError):
 
     def __init__(self, folder: Path, processes: str) -> None:
         super().__init__(
-            f"Hookline already runs with its data in {folder}/ (process ids: {processes or 'not known yet'}). "
+            f"Hookline is already running with its data in {folder}/ (process ids: {processes or 'not known yet'}). "
             "Stop it with Ctrl-C, or choose another folder with --data. If it was killed, end those processes first."
         )
 
@@ -46,7 +46,7 @@ class Facts(msgspec.Struct, frozen=True):
 
 
 class Workspace:
-    """The folder `path`, made if it is missing, readable by its owner only."""
+    """The folder `path`, created if it is missing, readable by its owner only."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -76,11 +76,11 @@ class Workspace:
         return self.path / "ledger.db"
 
     def lock(self) -> None:
-        """Make the folder and claim it for this process.
+        """Create the folder and lock it for this process.
 
         Raises:
             AlreadyRunningError: if another process has it.
-            UnusableFolderError: if it cannot be made or written.
+            UnusableFolderError: if it cannot be created or written.
 
         """
         try:
@@ -103,14 +103,14 @@ class Workspace:
         return self._lock.fileno()
 
     def note_processes(self, pids: Iterable[int]) -> None:
-        """Write down who uses the folder, for the message to whoever tries to use it, too."""
+        """Write the process ids that use the folder, for the error message of another `hookline up`."""
         if self._lock is not None:
             self._lock.truncate(0)
             self._lock.write(" ".join(map(str, pids)))
             self._lock.flush()
 
     def development_token(self) -> str:
-        """Give the auth token for trying things out, made at the first start and kept since."""
+        """Return the auth token for tests, created at the first start and then kept."""
         file = self.path / "auth-token"
         if not file.exists():
             file.touch(mode=0o600)
@@ -118,15 +118,15 @@ class Workspace:
         return file.read_text()
 
     def announce(self, facts: Facts) -> None:
-        """Write down `facts`."""
+        """Save `facts` for the other commands."""
         self._announcement.write_bytes(msgspec.json.format(msgspec.json.encode(facts)))
 
     def withdraw(self) -> None:
-        """Forget what `announce` wrote: nothing runs any more."""
+        """Delete what `announce` saved: nothing is running any more."""
         self._announcement.unlink(missing_ok=True)
 
     def announced(self) -> Facts:
-        """Read what `announce` wrote last, empty if nothing did."""
+        """Return what `announce` saved last, empty if there is nothing."""
         try:
             return msgspec.json.decode(self._announcement.read_bytes(), type=Facts)
         except (OSError, msgspec.DecodeError):

@@ -162,14 +162,14 @@ class Ingress:
 
     def _spool_warnings(self) -> list[str]:
         if self._spool is None:
-            return ["There is none: while Redis is away, webhooks get a 503. Set INGRESS_SPOOL_PATH."]
-        found = [f"The spool takes no more events: {self._spool.problem}."] if self._spool.problem else []
+            return ["There is no spool: while Redis is down, webhooks get a 503. Set INGRESS_SPOOL_PATH."]
+        found = [f"The spool accepts no more events: {self._spool.problem}."] if self._spool.problem else []
         if self._spool.fill >= _NEARLY_FULL:
-            found.append(f"The spool is {self._spool.fill:.0%} full; after that, webhooks get a 503. See INGRESS_SPOOL_MAX_MB.")
-        if self._spool.unreadable:
             found.append(
-                f"{self._spool.unreadable} events were set aside in the spool, since they cannot be read: see the log."
+                f"The spool is {self._spool.fill:.0%} full; once it is full, webhooks get a 503. See INGRESS_SPOOL_MAX_MB."
             )
+        if self._spool.unreadable:
+            found.append(f"{self._spool.unreadable} unreadable events were set aside in the spool: see the log.")
         if self._spool.events:
             obstacle = self._redis.monitor.check() or (self._drain and self._drain.obstacle)
             found.append(f"{self._spool.events} events wait in the spool: {obstacle or 'being drained'}")

@@ -137,7 +137,7 @@ class Drain:
 
     def _note(self, obstacle: str | None) -> None:
         if obstacle and not self.obstacle:
-            self._logger.warning("events have to stay in the spool for now", events=self._spool.events, reason=obstacle)
+            self._logger.warning("events cannot leave the spool yet", events=self._spool.events, reason=obstacle)
         self.obstacle = obstacle
 
     def _stream(self, one: Spooled) -> _Stream:
@@ -145,7 +145,7 @@ class Drain:
 
 
 def _reason(one: Spooled, result: _Result) -> str:
-    return f"the topic {one.topic} has as many events as it may" if result is Appended.FULL else str(result)
+    return f"the backlog of topic {one.topic} is full" if result is Appended.FULL else str(result)
 
 
 def _is_silence(result: _Result) -> bool:

@@ -21,7 +21,7 @@ _PATH: Final = re.compile(r"/[!-~]*")
 
 def _path(path: str) -> str:
     if not _PATH.fullmatch(path) or "?" in path or "#" in path:
-        raise ValueError("a path begins with / and has neither a query nor a fragment; write what Twilio sends, %-encoded")
+        raise ValueError("a path must begin with / and have no query or fragment; write it %-encoded, as Twilio sends it")
     return path
 
 
@@ -35,7 +35,7 @@ def _twiml(text: str) -> str:
     if not text:
         return text
     if len(text.encode()) > _LARGEST_TWIML:
-        raise ValueError("Twilio takes no TwiML above 64 kB")
+        raise ValueError("Twilio accepts no TwiML above 64 kB")
     from xml.etree import ElementTree  # noqa: PLC0415 - half a megabyte, for those alone who have TwiML
 
     try:
@@ -67,7 +67,7 @@ class RouteSettings(BaseModel):
     @model_validator(mode="after")
     def _check_rate(self) -> Self:
         if self.sender_burst is not None and self.sender_rate is None:
-            raise ValueError("sender_burst needs a sender_rate beside it")
+            raise ValueError("sender_burst needs a sender_rate")
         return self
 
     def as_reply(self) -> Reply | None:
@@ -86,7 +86,7 @@ class RouteSettings(BaseModel):
 def _read(value: Any) -> tuple[RouteSettings, ...]:
     """Give the routes, or tell every mistake together with the route that it is in."""
     if not isinstance(value, list | tuple):
-        raise ValueError("it is a list of tables, each headed [[routes]]")  # noqa: TRY004 - pydantic reports this one
+        raise ValueError("it must be a list of tables, each with the header [[routes]]")  # noqa: TRY004 - pydantic reports this one
     routes, problems = [], []
     for position, table in enumerate(value, start=1):
         try:

@@ -91,8 +91,8 @@ class Spool:
             found = await self._in_thread(self._file.open)
         except SpoolError as error:
             raise SpoolError(
-                f"{error} It must be a file of Hookline's that this user may write, on a local disk. Mend that, move the file "
-                "away, or choose another one with INGRESS_SPOOL_PATH."
+                f"{error} It must be a spool of Hookline on a local disk that this user may write. Fix that, move it away, "
+                "or choose another one with INGRESS_SPOOL_PATH."
             ) from None
         for lane, events, size in found:
             self._mark(lane, events, size)
@@ -124,7 +124,7 @@ class Spool:
         done: asyncio.Future[None] = self._loop.create_future()
         size = len(event.body) + _OVERHEAD
         if self._unwritten + size > _MOST_UNWRITTEN:
-            error = SpoolError("The spool did not take an event: the disk is too slow for what comes.")
+            error = SpoolError("The spool did not accept an event: the disk is too slow for the load.")
             self._note(error)
             done.set_exception(error)
             return done
@@ -150,9 +150,9 @@ class Spool:
         events, unreadable = await self._in_thread(lambda: self._file.oldest(after, limit))
         if unreadable:
             self._logger.error(
-                "events in the spool cannot be read, and were set aside",
+                "unreadable events in the spool were set aside",
                 events=len(unreadable),
-                remedy=f"they are kept in the table `unreadable` of {self._file.path}, with the reason; report this",
+                remedy=f"they are kept with the reason in table `unreadable` of {self._file.path}; report this",
             )
             self.unreadable += len(unreadable)
             self._forget(unreadable)
@@ -198,7 +198,7 @@ class Spool:
             if isinstance(result, Exception):
                 self._mark(put.lane, -1, 0)
                 if not done.done():
-                    done.set_exception(SpoolError(f"The spool did not take an event: {result}."))
+                    done.set_exception(SpoolError(f"The spool did not accept an event: {result}."))
                 continue
             self._mark(put.lane, 0 if result else -1, result)
             if not done.done():
@@ -209,12 +209,12 @@ class Spool:
         problem = f"{failed}; {self._file.path} uses {self.fill:.0%} of {self._file.max_mb} MiB" if failed else None
         if problem and not self.problem:
             self._logger.error(
-                "the spool takes no more events",
+                "the spool accepts no more events",
                 error=problem,
-                remedy="bring Redis back, make room on the disk, or raise INGRESS_SPOOL_MAX_MB; until then webhooks get a 503",
+                remedy="restore Redis, free disk space, or raise INGRESS_SPOOL_MAX_MB; until then webhooks get a 503",
             )
         elif self.problem and not problem:
-            self._logger.info("the spool takes events again")
+            self._logger.info("the spool accepts events again")
         if problem:
             self._failed_at = self._clock.monotonic()
         self.problem = problem

@@ -157,12 +157,12 @@ class Webhooks:
             return
         self._quiet_until = now + _WARN_INTERVAL_S
         self._logger.warning(
-            "a request was refused, its signature is missing or wrong",
+            "request refused: its signature is missing or wrong",
             path=route.path,
             signed=signed,
             tried=self._public_urls,
-            remedy="if Twilio sent it: PUBLIC_URL must be what Twilio calls, up to but without /twilio, and "
-            "TWILIO_AUTH_TOKEN the token of that account",
+            remedy="if Twilio sent it: set PUBLIC_URL to the URL that Twilio calls, without /twilio, and TWILIO_AUTH_TOKEN "
+            "to the token of that account",
         )
 
     async def _write(self, events: Sequence[Translated], route: Route) -> str:

@@ -146,7 +146,7 @@ class Writer:
                 failed += 1
                 self._go_elsewhere([one], "redis_unavailable", str(result))
             elif result is Appended.FULL:
-                self._go_elsewhere([one], "backlog_full", "The topic has as many events as it may.")
+                self._go_elsewhere([one], "backlog_full", "The backlog of the topic is full.")
             else:
                 one.succeed(_STORED[result])
         if failed == len(batch):  # those that gathered behind it have waited as long, and would fare no better

@@ -93,7 +93,7 @@ class BacklogGauges:
         topics and of each. If that is too long ago, say why: an old number would be taken for the truth."""
         last = self.known()
         if last is None:
-            return "Redis has not told the backlog lately, see /readyz"
+            return "the backlog is unknown: Redis has not answered recently, see /readyz"
         now_ms = self._clock.now_ms()
         topics = {topic: _told(seen.events, seen.age_s(now_ms)) for topic, seen in last.topics.items()}
         oldest_s = max((seen.age_s(now_ms) for seen in last.topics.values()), default=0.0)

@@ -116,7 +116,9 @@ class Partition:
         while self._running and (left_s := self._drained_by - _SETTLE_RESERVE_S - self._clock.monotonic()) > 0:
             await asyncio.wait(self._running, timeout=min(left_s, _LOOK_S))
         if self._running:
-            self._logger.warning("handlers cancelled at the deadline, their events are handled anew", events=len(self._running))
+            self._logger.warning(
+                "handlers cancelled at the deadline; their events will be handled again", events=len(self._running)
+            )
         await self._withdraw()
         await self._settler.stop(max(_SETTLE_RESERVE_S, self._drained_by - self._clock.monotonic()))
         self._end()
@@ -152,8 +154,8 @@ class Partition:
         """Stop what can be: from now on another processor may have taken the partition."""
         self._trusted.clear()
         self._logger.warning(
-            "the lease could not be renewed in time, so the partition rests until it is",
-            remedy="Redis does not answer, or this process was stopped or too busy to ask",
+            "lease not renewed in time; the partition is paused until it is",
+            remedy="check whether Redis answers, and whether this process was stopped or too busy to renew the lease",
         )
         for task, held in self._running.items():
             if self._attempts.can_be_stopped(held):

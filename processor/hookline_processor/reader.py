@@ -98,7 +98,7 @@ class Reader:
         missing = await self._consumer.ensure_groups()
         if missing and known:
             GROUPS_RECREATED.inc()
-            self._logger.error("consumer groups were gone and are created anew; was Redis flushed?", groups=missing)
+            self._logger.error("consumer groups were missing and are created again; was Redis flushed?", groups=missing)
         await self._catch_up()
 
     async def _catch_up(self) -> None:
@@ -115,7 +115,9 @@ class Reader:
             return
         self._swept_at = now
         if others := await self._consumer.adopt():
-            self._logger.warning("took over what others have read with the group of the processor", consumers=others)
+            self._logger.warning(
+                "took over entries that other consumers read with the group of the processor", consumers=others
+            )
         for topic, group in (await self._consumer.groups()).items():
             if group.pending > self._window.known(topic):  # or one was settled just now: then a look for nothing does no harm
                 self._positions[topic] = _FROM_THE_START

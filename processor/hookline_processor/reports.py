@@ -19,11 +19,11 @@ _REMEDIES: Final = {
     Reason.UNHANDLED: f"register a handler or ignore the kind, {_REPLAY}",
 }
 _POISON: Final = f"the process died each time; see how in the log of what runs it, fix the handler, {_REPLAY}"
-_UNDECODABLE: Final = "it is a dead letter as it is; another version of ingress may have written it, or somebody by hand"
-_GONE: Final = "somebody deleted it from Redis, or a failover lost it, and nothing can be done for it"
+_UNDECODABLE: Final = "it is now a dead letter, unchanged; another version of ingress may have written it, or another program"
+_GONE: Final = "it was deleted from Redis, or lost in a failover, and cannot be recovered"
 _WAIT: Final = "none, if the next attempt succeeds; else fix the handler or what it calls before the attempts are used up"
-_CANNOT_STOP: Final = "a plain function cannot be stopped, its conversation waits; use time-outs inside it, or async def"
-_LET_CANCEL: Final = "it ignores its cancellation, its conversation waits; let asyncio.CancelledError through"
+_CANNOT_STOP: Final = "a plain function cannot be stopped, so its conversation waits; use time-outs inside it, or async def"
+_LET_CANCEL: Final = "it ignores its cancellation, so its conversation waits; do not catch asyncio.CancelledError"
 
 
 class Reports:
@@ -35,7 +35,7 @@ class Reports:
 
     def went_well(self, handler: Handler | None, held: Held, verdict: Done | Retry, seconds: float) -> None:
         """Note an attempt that raised nothing, or asked for another one. Without a handler, the kind is ignored."""
-        what = "event ignored" if handler is None else "event done" if isinstance(verdict, Done) else "event put off"
+        what = "event ignored" if handler is None else "event done" if isinstance(verdict, Done) else "event postponed"
         self._logger.debug(what, **_about(handler, held), seconds=round(seconds, 6), **_next(verdict))
 
     def failed(self, handler: Handler | None, held: Held, verdict: Retry | Dead, failure: Failure) -> None:

@@ -136,7 +136,7 @@ class Settler:
         written = await self._consumer.settle(settlements)
         if written < len(settlements.dead):
             self._logger.error(
-                "dead letters not written, their entries are gone from redis", missing=len(settlements.dead) - written
+                "dead letters not written: their entries are missing in redis", missing=len(settlements.dead) - written
             )
 
     def _forget(self, batch: dict[Held, Outcome]) -> None:

@@ -47,4 +47,4 @@ def _call(function: Callable[..., Any], *arguments: object) -> None:
         close = getattr(result, "close", None)
         if close is not None:
             close()
-        raise RuntimeError("the handler gave a coroutine or generator that nobody runs; declare it async def")
+        raise RuntimeError("the handler returned a coroutine or generator, which does not run; declare it async def")

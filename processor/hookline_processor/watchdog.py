@@ -99,7 +99,7 @@ class Watchdog:
             handler=name,
             blocked_s=round(blocked_s, 1),
             frames=[describe(frame) for frame in reversed(stack[:_SHOWN_FRAMES])],
-            remedy="everything else waits; make it a plain def, which runs in a thread, or await instead of blocking",
+            remedy="all other work waits; make it a plain def, which runs in a thread, or await instead of blocking",
         )
 
     def _names(self) -> dict[CodeType, str]:

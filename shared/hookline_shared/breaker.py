@@ -47,7 +47,7 @@ class BreakerOpenError(HooklineError):
 
     def __init__(self, name: str, reason: str, next_probe: str) -> None:
         super().__init__(
-            f"{name} has been failing, so it is left alone until a probe succeeds; the next is due {next_probe}. {reason}"
+            f"{name} has been failing, so it is not called until a probe succeeds; the next probe is due {next_probe}. {reason}"
         )
 
 

@@ -11,7 +11,7 @@ class SettingsError(HooklineError):
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
         lines = "".join(f"\n  - {problem}" for problem in problems)
-        super().__init__(f"{len(problems)} setting{'s' * (len(problems) != 1)} to mend before this can start:{lines}")
+        super().__init__(f"{len(problems)} setting{'s' * (len(problems) != 1)} to fix before this can start:{lines}")
 
 
 class PortTakenError(HooklineError):
@@ -19,7 +19,7 @@ class PortTakenError(HooklineError):
 
     def __init__(self, host: str, port: int, setting: str) -> None:
         super().__init__(
-            f"Port {port} on {host} is taken by another program, so nothing was started. "
+            f"Port {port} on {host} is in use by another program, so nothing was started. "
             f"Stop that program, or choose another port with {setting}_PORT."
         )
 
@@ -30,7 +30,7 @@ class AddressError(HooklineError):
     def __init__(self, host: str, port: int, setting: str, reason: str) -> None:
         super().__init__(
             f"Cannot listen on {host}, port {port}: {reason}. Nothing was started. "
-            f"Set {setting}_HOST to an address of this machine and {setting}_PORT to a port you may use."
+            f"Set {setting}_HOST to an address of this machine and {setting}_PORT to a port that you may use."
         )
 
 
@@ -38,7 +38,7 @@ class LayoutMismatchError(HooklineError):
     """The data in Redis was laid out with other partitions or another schema than this service would use."""
 
     def __init__(self, name: str, found: str, expected: str, remedy: str) -> None:
-        super().__init__(f"Redis holds data laid out with {name}={found}, this service has {name}={expected}. {remedy}")
+        super().__init__(f"Redis holds data with {name}={found}, but this service has {name}={expected}. {remedy}")
 
 
 class UndecodableError(HooklineError):
@@ -74,4 +74,6 @@ class TaskDiedError(HooklineError):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f"The background task {name!r} ended unexpectedly, so the service stops rather than run half.")
+        super().__init__(
+            f"The background task {name!r} ended unexpectedly, so the service stops instead of running without it."
+        )

@@ -50,7 +50,7 @@ class LetterId(NamedTuple):
         found = _ID.fullmatch(text)
         if found is None:
             raise HooklineError(
-                f"{text!r} is no id of a dead letter. `hookline dead list` shows them, such as 3:1718000000000-0."
+                f"{text!r} is not the id of a dead letter. Ids look like 3:1718000000000-0; `hookline dead list` shows them."
             )
         return cls(int(found[1]), found[2])
 

@@ -28,7 +28,9 @@ def read_secret_files(variables: Iterable[str]) -> dict[str, str]:
     for variable in filter(names_file, variables):
         name = os.environ[variable + SUFFIX]
         if os.environ.get(variable):
-            problems.append(f"{variable} and {variable}{SUFFIX} are both set, so which counts is not clear. Unset one of them.")
+            problems.append(
+                f"{variable} and {variable}{SUFFIX} are both set, so it is unclear which one counts. Unset one of them."
+            )
         try:
             found[variable] = Path(name).read_text().strip()
         except OSError as error:

@@ -133,7 +133,7 @@ async def _stop(service: Service, signals: "_Signals", logger: Logger) -> None:
     try:
         await _first(service.stop(), signals.wait())
     except Exception:
-        logger.exception("stopping failed half-way")
+        logger.exception("stopping failed")
 
 
 async def _leave_no_task(code: int, logger: Logger) -> None:

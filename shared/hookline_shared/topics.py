@@ -49,7 +49,7 @@ _DEFAULTS: Final = {
 def _read(value: Any) -> dict[str, Topic]:
     """Give every topic, those of the file over the default ones; or tell every mistake, with the topic that it is in."""
     if not isinstance(value, dict):
-        raise ValueError("it is made of tables, each headed [topics.<name>]")  # noqa: TRY004 - pydantic reports this one
+        raise ValueError("it must consist of tables, each with the header [topics.<name>]")  # noqa: TRY004 - pydantic reports this one
     topics, problems = dict(_DEFAULTS), []
     for name, table in value.items():
         if problem := _problem_with(name):
@@ -69,9 +69,9 @@ def _problem_with(name: str) -> str | None:
     if name in _DEFAULTS:
         return None
     if not _NAME.fullmatch(name) or name in _TAKEN:
-        return f"{name} cannot be a topic's name: use a-z, 0-9, - and _, and none of {', '.join(_TAKEN)}"
+        return f"{name} is not a valid topic name: use a-z, 0-9, - and _, and none of {', '.join(_TAKEN)}"
     meant = get_close_matches(name, _DEFAULTS, n=1, cutoff=0.8)
-    return f"{name} is easily taken for {meant[0]}: mend it, or choose another name" if meant else None
+    return f"{name} is too similar to {meant[0]}: correct it, or choose another name" if meant else None
 
 
 def _explain(detail: ErrorDetails) -> str:

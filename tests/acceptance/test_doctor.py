@@ -25,11 +25,11 @@ async def test_running_pair_is_well(machine: Machine) -> None:
     assert found["problems"] == 0
     texts = [finding["found"] for finding in found["findings"] if finding["level"] == "ok"]
     for words in (
-        "ingress runs",
-        "processor runs",
+        "ingress is running",
+        "processor is running",
         "appendonly yes",
-        "8, as in Redis",
-        "stubborn:handlers is imported",
+        "8, the same as in Redis",
+        "stubborn:handlers was imported",
         "was verified",
     ):
         assert any(words in text for text in texts), words
@@ -58,7 +58,7 @@ async def test_event_is_settled(single_pair: Pair, own_redis: RedisServer) -> No
     await single_pair.processor.stop()
     level, text = the_wrong(await check_event(examined, patience_s=0.1))
     assert level is Level.WARNING
-    assert "still waits" in text
+    assert "is still waiting" in text
 
     await single_pair.ingress.stop()
     level, text = the_wrong(await check_event(examined))

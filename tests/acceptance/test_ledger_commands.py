@@ -68,7 +68,7 @@ def test_conversation_is_a_thread(filled: Run) -> None:
     lines = filled("conversation", PERSON, SHOP).output.splitlines()
     assert [line[19:].strip() for line in lines] == [
         f"→ {PERSON}: is it [red]ready[/]?  received",
-        f"← {SHOP}: (text not known)  undelivered 30003",
+        f"← {SHOP}: (text unknown)  undelivered 30003",
         f"→ {PERSON}: (call, 31 s)  completed",
     ]
     assert [row["sid"] for row in json.loads(filled("conversation", SHOP, PERSON, "--json").output)] == ["SM1", "SM2", "CA1"]
@@ -104,7 +104,7 @@ def test_conversation_as_csv(filled: Run) -> None:
 def test_purge_asks_and_tells(filled: Run) -> None:
     """Nothing is removed without a yes; then it says how much was."""
     refused = str(filled("purge", "--older-than", "1d").exception)
-    assert "It would be 4 events, 2 messages, 1 calls. There is no terminal to ask at" in refused
+    assert "Matching: 4 events, 2 messages, 1 calls. There is no terminal for the confirmation" in refused
     assert "add --yes" in str(filled("forget", PERSON, "--json").exception)
     assert len(json.loads(filled("search", "--json").output)) == 4
     assert "Removed 4 events, 2 messages, 1 calls." in filled("purge", "--older-than", "1d", "--yes").output
@@ -131,7 +131,7 @@ def test_forget_tells_what_it_did_and_did_not(filled: Run, tmp_path: Path) -> No
         ("mysql://root@localhost/x", "HOOKLINE_LEDGER_URL is wrong: it is neither of PostgreSQL nor of SQLite"),
         ("sqlite:///no/such/folder/ledger.db", "cannot be opened"),
         ("sqlite:///new.db", "run `hookline ledger migrate`"),
-        ("postgresql://u:s3cr3t@127.0.0.1:1/ledger", "does not answer"),
+        ("postgresql://u:s3cr3t@127.0.0.1:1/ledger", "database request failed"),
     ],
 )
 def test_mistakes_are_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, url: str | None, told: str) -> None:

@@ -144,7 +144,7 @@ async def test_full_ledger_stops_the_handling(
         await asyncio.to_thread(own_postgres.kill)
         flood = Flood(pair.ingress.port, RATE, CONVERSATIONS)
         load = asyncio.create_task(flood.run())
-        await pair.processor.logged("the ledger is full, so nothing is handled until the database takes some")
+        await pair.processor.logged("the ledger is full; no events are handled until the database accepts some")
         await flood.more(RATE)
         flood.end()
         await load

@@ -109,5 +109,5 @@ async def test_flushed_redis_heals_by_itself(pair: Pair) -> None:
     pair.redis.flushall()
     await pair.deliver(texted("after the flush"))
     await until(lambda: [line["body"] for line in pair.lines()] == ["after the flush"], "it is handled")
-    await pair.processor.logged("consumer groups were gone and are created anew; was Redis flushed?")
+    await pair.processor.logged("consumer groups were missing and are created again; was Redis flushed?")
     await until(lambda: pair.redis.hget("hookline:layout", "partitions") == b"8", "the layout is back")

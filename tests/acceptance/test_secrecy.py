@@ -36,9 +36,9 @@ KEYS = (REDIS_PASSWORD, DATABASE_PASSWORD, SHARED_KEY, COLLECTOR_KEY, FORGED_TOK
 DIGITS = [number[-7:] for number in (*SENDERS.values(), RECIPIENT)]
 
 EXPECTED = (
-    *("event received", "event done", "event put off", "attempt failed", "event is dead", "webhooks go through the spool"),
+    *("event received", "event done", "event postponed", "attempt failed", "event is dead", "webhooks go through the spool"),
     *(
-        "the ledger waits for its database",
+        "the ledger is waiting for its database",
         "by another logger",
         "UserWarning",
         "[redacted]",

@@ -74,8 +74,8 @@ async def test_spool_finds_no_room(pair: Pair, own_redis: RedisServer) -> None:
         own_redis.pause()
         await load.reach(len(load.acknowledged) + int(RATE))
         with no_room(pair.ingress):
-            await pair.ingress.logged("the spool takes no more events")
-            assert "The spool takes no more events" in await pair.ingress.probe("readyz", 503)
+            await pair.ingress.logged("the spool accepts no more events")
+            assert "The spool accepts no more events" in await pair.ingress.probe("readyz", 503)
             before = len(load.acknowledged)
             refused = pair.refused
             while pair.refused < refused + int(RATE):

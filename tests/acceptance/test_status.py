@@ -41,17 +41,17 @@ async def test_processor_that_died_leaves_partitions_without_owner(
 
     await single_pair.processor.kill()
     async with asyncio.timeout(PATIENCE_S):
-        while "no processor is there" not in output:
+        while "No processor is running" not in output:
             code, output = await machine.run("status", *admin, REDIS_URL=own_redis.url, PROCESSOR_LEASE_S="2")
             assert code == 1
     assert "nothing answers at" in output
-    assert "Nobody owns partitions 0-7" in output
+    assert "no owner for partitions 0-7" in output
 
 
 async def test_watch_ends_well(machine: Machine) -> None:
     """--watch looks again and again, also where nothing runs, until Ctrl-C, which is no failure."""
     watching = await machine.launch("status", "--watch", "--interval", "0.1", log="watch.log")
-    await until(lambda: machine.read("watch.log").count("No service of Hookline's") >= 2, "it has looked twice")
+    await until(lambda: machine.read("watch.log").count("No Hookline service answers") >= 2, "it has looked twice")
     watching.send_signal(signal.SIGINT)
     assert await watching.wait() == 0
     assert "Traceback" not in machine.read("watch.log")

@@ -48,7 +48,7 @@ async def test_second_up_in_the_same_folder_is_refused(machine: Machine) -> None
     await machine.up("first.log")
     code, output = await machine.run("up")
     assert code == 1
-    assert "already runs with its data in var/" in output
+    assert "is already running with its data in var/" in output
 
 
 async def test_second_pair_needs_ports_of_its_own(machine: Machine) -> None:
@@ -56,7 +56,7 @@ async def test_second_pair_needs_ports_of_its_own(machine: Machine) -> None:
     up = await machine.up("first.log")
     code, output = await machine.run("up", "--data", "other", "--port", str(free_port()))
     assert code == 1
-    assert output.startswith(f"hookline: Port {machine.admin_port()} on 127.0.0.1 is taken by another program")
+    assert output.startswith(f"hookline: Port {machine.admin_port()} on 127.0.0.1 is in use by another program")
     assert "choose another port with INGRESS_ADMIN_PORT" in output
     assert up.returncode is None
 
@@ -108,7 +108,7 @@ async def test_events_left_in_a_spool_are_not_forgotten(machine: Machine) -> Non
     code, output = await machine.run("up", **own)
     assert code == 1
     assert f"1 in {spool}" in output
-    assert "Start with --ingress 2 once" in output
+    assert "Start once with --ingress 2" in output
 
     (machine.folder / "go").touch()
     up = await machine.up("second.log", "--ingress", "2", **own)
@@ -153,7 +153,7 @@ async def test_status_tells_of_everything_that_runs(machine: Machine) -> None:
     assert await up.wait() == 0
     code, output = await machine.run("status")
     assert code == 1
-    assert "Start them with `hookline up`" in output
+    assert "Start the services with `hookline up`" in output
 
 
 async def test_status_shows_warnings(machine: Machine) -> None:
@@ -161,7 +161,7 @@ async def test_status_shows_warnings(machine: Machine) -> None:
     await machine.up("first.log", INGRESS_SPOOL_PATH="")
     code, output = await machine.run("status")
     assert code == 0, output
-    assert "warning ingress: spool: There is none" in output
+    assert "warning ingress: spool: There is no spool" in output
 
 
 async def test_status_with_nothing_running(machine: Machine) -> None:
@@ -171,7 +171,7 @@ async def test_status_with_nothing_running(machine: Machine) -> None:
     assert code == 1
     first, service, broker = output.splitlines()
     assert first == "hookline: 2 problems:"
-    assert service.startswith("  - No service of Hookline's answers here")
+    assert service.startswith("  - No Hookline service answers on this machine")
     assert broker.startswith("  - Redis cannot be reached")
     code, output = await machine.run("status", "--json", **nowhere)
     assert code == 1

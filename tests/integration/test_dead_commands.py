@@ -66,7 +66,7 @@ def test_list_of_five_thousand(command: Command, redis_client: "redis.Redis") ->
     assert result.code == 0, result.err
     lines = result.out.splitlines()
     assert len(lines) == 1 + 20 + 2, result.out
-    assert lines[-1] == "1667 dead letters, of which the newest 20 are shown (--limit): exhausted 1667"
+    assert lines[-1] == "1667 dead letters (the newest 20 shown, see --limit): exhausted 1667"
     assert "TimeoutError: the shop did not answer +***23" in lines[1]
     assert _NUMBER not in result.out
     assert used.ru_utime - before.ru_utime < 1.5, "half a second of a processor is usual"
@@ -91,7 +91,7 @@ def test_list_selects_and_counts(command: Command, redis_client: "redis.Redis") 
     assert count("--sid", sid) == 1
     assert count("--older-than", "1h") == 0
     assert count("--newer-than", "1h") == 30
-    assert "No dead letters that fit." in command.run("dead", "list", "--account", "AC2").out
+    assert "No matching dead letters." in command.run("dead", "list", "--account", "AC2").out
 
 
 def test_show_masks_unless_told(command: Command, redis_client: "redis.Redis") -> None:
@@ -119,7 +119,7 @@ def test_undecodable_can_be_handled(command: Command, redis_client: "redis.Redis
     assert "\\xff\\x1b[31m" in shown
     result = command.run("dead", "replay", odd)
     assert (result.code, result.out) == (1, "0 replayed.\n")
-    assert "1 stays dead: this version cannot decode them" in result.err
+    assert "1 not replayed: this version cannot decode them" in result.err
     assert dead(stored) == 1
     assert command.run("dead", "replay", odd, "--force").out == "1 replayed.\n"
     assert len(stored.entries(0, MESSAGES)) == 1
@@ -165,8 +165,8 @@ def test_replay_asks_first(command: Command, redis_client: "redis.Redis", stored
     """Many letters are not replayed without a yes, nor any without saying which; a few are."""
     bury(redis_client, 90)
     assert "add --yes" in refused(command.run("dead", "replay", "--all"))
-    assert "Say which letters" in refused(command.run("dead", "replay"))
-    assert "Say which letters" in refused(command.run("dead", "replay", "--all", "--topic", MESSAGES))
+    assert "Choose the dead letters" in refused(command.run("dead", "replay"))
+    assert "Choose the dead letters" in refused(command.run("dead", "replay", "--all", "--topic", MESSAGES))
     preview = command.run("dead", "replay", "--all", "--dry-run")
     assert preview.code == 0
     assert preview.out.startswith("90 dead letters would be replayed.")
@@ -175,7 +175,7 @@ def test_replay_asks_first(command: Command, redis_client: "redis.Redis", stored
     some = [one["id"] for one in command.run("dead", "list", "--json", "--limit", "3").json["letters"]]
     assert command.run("dead", "replay", *some).out == "3 replayed.\n"
     again = command.run("dead", "replay", *some)
-    assert (again.code, again.out) == (0, "0 replayed. 3 were not there (any more).\n")
+    assert (again.code, again.out) == (0, "0 replayed. 3 not found: already replayed or discarded.\n")
 
 
 def test_unknown_topic_is_not_replayed(command: Command, redis_client: "redis.Redis", stored: Stored) -> None:
@@ -214,10 +214,10 @@ def test_discard_leaves_a_record(command: Command, redis_client: "redis.Redis", 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("show", "1718"), "is no id of a dead letter"),
-        (("show", "0:1-0"), "There is no dead letter 0:1-0 (any more)"),
-        (("show", "9:1-0"), "There is no partition 9"),
-        (("list", "--sid", "SM1"), "is no SID"),
+        (("show", "1718"), "is not the id of a dead letter"),
+        (("show", "0:1-0"), "Dead letter 0:1-0 not found"),
+        (("show", "9:1-0"), "Dead letter 9:1-0 not found"),
+        (("list", "--sid", "SM1"), "is not a SID"),
     ],
 )
 def test_mistakes_end_in_one_line(command: Command, redis_client: "redis.Redis", words: Sequence[str], message: str) -> None:
@@ -239,7 +239,7 @@ def test_without_redis_or_hookline(tmp_path: Path, command: Command) -> None:
     away = Command(tmp_path, f"redis://127.0.0.1:{free_port()}/0")
     assert "Redis cannot be reached" in refused(away.run("dead", "list"))
     nowhere = Command(tmp_path, f"redis+sentinel://127.0.0.1:{free_port()}/main/0")
-    assert "No Sentinel tells" in refused(nowhere.run("dead", "list"))
+    assert "No Sentinel knows" in refused(nowhere.run("dead", "list"))
 
 
 def test_lives_are_told(command: Command, redis_client: "redis.Redis", stored: Stored) -> None:
@@ -252,4 +252,4 @@ def test_lives_are_told(command: Command, redis_client: "redis.Redis", stored: S
     told = command.run("dead", "show", letter, "--json").json
     assert told["lives"] == 1
     assert told["first_life"]["reason"] == "exhausted"
-    assert "1 earlier life" in command.run("dead", "list").out
+    assert "replayed 1x" in command.run("dead", "list").out

@@ -70,7 +70,7 @@ async def test_redis_with_a_password(servers: ExitStack) -> None:
     """A password that is missing or wrong is told as such, and not shown."""
     server = servers.enter_context(RedisServer(SAFE | {"requirepass": "planted-right"}))
     assert await redis_wrongs(server.url) == []
-    for password, words in (("", "asks for a password"), (":planted-wrong@", "refused the user or password")):
+    for password, words in (("", "requires a password"), (":planted-wrong@", "refused the user or password")):
         found = await check_redis(subject({"REDIS_URL": f"redis://{password}{LOOPBACK}:{server.port}/0"}))
         level, text = the_wrong(found)
         assert level is Level.PROBLEM
@@ -84,7 +84,7 @@ async def test_redis_that_is_not_there(cluster_set: ClusterSet, sentinel_set: Se
         f"redis://{LOOPBACK}:{free_port()}/0": "cannot be reached",
         cluster_set.url.replace("redis+cluster://", "redis://").split(",")[0]: "node of a cluster",
         own_redis.url.replace("redis://", "redis+cluster://"): "redis://",
-        f"redis+sentinel://{LOOPBACK}:{free_port()}/main/0": "No Sentinel tells",
+        f"redis+sentinel://{LOOPBACK}:{free_port()}/main/0": "No Sentinel knows",
         sentinel_set.url.replace("redis+sentinel://", "redis://").split(",")[0]: "leads to a Sentinel",
     }
     for url, words in cases.items():
@@ -148,7 +148,7 @@ async def test_data_that_is_laid_out_otherwise(own_redis: RedisServer) -> None:
         client.hset(keys.layout, mapping={"partitions": "3", "schema": SCHEMA})
         ((level, text),) = await redis_wrongs(own_redis.url)
         assert level is Level.PROBLEM
-        assert text == "Redis holds data in 3 partitions, and HOOKLINE_PARTITIONS is 8"
+        assert text == "Redis holds data in 3 partitions, but HOOKLINE_PARTITIONS is 8"
         assert await redis_wrongs(own_redis.url, HOOKLINE_PARTITIONS="3") == []
         client.hset(keys.layout, "schema", "99")
         ((_, text),) = await redis_wrongs(own_redis.url, HOOKLINE_PARTITIONS="3")
@@ -171,7 +171,7 @@ async def test_clocks_that_differ(own_redis: RedisServer, slow_s: int, words: st
 async def spool_wrongs(path: Path | str, max_mb: int = 1) -> list[tuple[Level, str]]:
     """Give what is wrong, except that the tests may run in a container."""
     found = wrongs(await check_spool(subject({"INGRESS_SPOOL_PATH": path, "INGRESS_SPOOL_MAX_MB": max_mb})))
-    return [(level, text) for level, text in found if "belongs to a container" not in text]
+    return [(level, text) for level, text in found if "is inside a container" not in text]
 
 
 def files(folder: Path) -> list[Path]:
@@ -209,7 +209,7 @@ async def test_spool_that_would_not_fit(tmp_path: Path) -> None:
 async def test_no_spool() -> None:
     """Whoever wants none is told what that means."""
     ((level, text),) = await spool_wrongs("")
-    assert (level, text) == (Level.WARNING, "there is none")
+    assert (level, text) == (Level.WARNING, "there is no spool")
 
 
 @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="has no file system in memory")
@@ -217,12 +217,12 @@ async def test_spool_in_memory() -> None:
     """A file system in memory forgets what Twilio was told is safe."""
     ((level, text),) = await spool_wrongs(Path("/dev/shm/hookline-doctor/spool.db"))
     assert level is Level.PROBLEM
-    assert "is memory" in text
+    assert "is in memory" in text
 
 
 @pytest.mark.parametrize(
     ("kind", "level", "words"),
-    [("nfs4", Level.PROBLEM, "is on another machine"), ("overlay", Level.WARNING, "belongs to a container")],
+    [("nfs4", Level.PROBLEM, "is on a network file system"), ("overlay", Level.WARNING, "is inside a container")],
 )
 async def test_spool_that_does_not_last(
     kind: str, level: Level, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -258,7 +258,7 @@ async def test_good_handlers(folder: Path) -> None:
     """They are imported as the processor would; it is told what is handled, whatever the module prints."""
     found = await check_handlers(subject({"PROCESSOR_HANDLERS": module(folder, "good", _GOOD)}))
     assert wrongs(found) == []
-    assert "handled: message.received, call.received; no handler, so dead letters: message.status" in found[0].found
+    assert "handled: message.received, call.received; not handled, so dead letters: message.status" in found[0].found
 
 
 @pytest.mark.parametrize(
@@ -335,7 +335,7 @@ async def test_address_of_another_machine() -> None:
     """An address that is not ours cannot be listened on."""
     level, found = the_wrong(await check_ports(subject(ports(PROCESSOR_ADMIN_HOST="192.0.2.1"))))
     assert level is Level.PROBLEM
-    assert "nobody can listen on 192.0.2.1" in found
+    assert "cannot listen on 192.0.2.1" in found
 
 
 async def test_our_own_ingress(ingress: LocalIngress) -> None:
@@ -347,7 +347,7 @@ async def test_our_own_ingress(ingress: LocalIngress) -> None:
     assert "nothing listens on port" in found
     level, found = the_wrong(await check_ports(subject(ports(PROCESSOR_ADMIN_PORT=ingress.admin_port))))
     assert level is Level.PROBLEM
-    assert "the ingress of Hookline listens" in found
+    assert "another Hookline ingress listens" in found
 
 
 async def test_webhook_gets_through(ingress: LocalIngress, redis_client: "redis.Redis") -> None:
@@ -357,7 +357,7 @@ async def test_webhook_gets_through(ingress: LocalIngress, redis_client: "redis.
     found = await check_webhook(subject(settings))
     assert wrongs(found) == []
     assert "was verified" in found[0].found
-    assert f"{PUBLIC_URL} was not tried" in found[1].found
+    assert f"{PUBLIC_URL} was not tested" in found[1].found
     assert set(redis_client.keys()) == before
     bound = settings | {"TWILIO_AUTH_TOKEN": f"AC{'1' * 32}={TOKEN}"}
     assert wrongs(await check_webhook(subject(bound))) == []
@@ -390,4 +390,4 @@ async def test_no_ingress_is_a_warning() -> None:
     """Before the first start there is nobody to send to."""
     level, text = the_wrong(await check_webhook(subject(ports())))
     assert level is Level.WARNING
-    assert "does not run here" in text
+    assert "is not running here" in text

@@ -56,7 +56,7 @@ async def proxy(answer: Answer) -> AsyncIterator[str]:
 async def public_wrongs(url: str) -> list[tuple[Level, str]]:
     """Give what is wrong with `url`, beside that no ingress runs here."""
     found = await check_webhook(subject(ports(PUBLIC_URL=url), online=True))
-    return [(level, text) for level, text in wrongs(found) if "does not run here" not in text]
+    return [(level, text) for level, text in wrongs(found) if "is not running here" not in text]
 
 
 async def test_service_that_is_not_ready(stranded: LocalIngress) -> None:
@@ -70,7 +70,7 @@ async def test_event_whose_fate_is_not_known(stranded: LocalIngress) -> None:
     """An event that went to the spool was accepted, and nobody can see what became of it."""
     level, found = the_wrong(await check_event(subject(ports(stranded), send=True)))
     assert level is Level.WARNING
-    assert found.startswith("what became of message SMd0c7")
+    assert found.startswith("the result for message SMd0c7")
 
 
 @pytest.mark.usefixtures("elsewhere")
@@ -128,4 +128,4 @@ async def test_proxy_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None
     async with proxy(answer) as url:
         ((level, found),) = await public_wrongs(url)
     assert level is Level.PROBLEM
-    assert "gave no answer within" in found
+    assert "did not answer within" in found

@@ -180,7 +180,7 @@ async def test_full_disk_does_not_stop_the_service(
     await emptied(spool, redis, clock)
     assert events_in(own_redis) == events
     assert supervisor.failure is None
-    assert logbook.find("events have to stay in the spool for now")
+    assert logbook.find("events cannot leave the spool yet")
 
 
 async def test_dead_master_keeps_only_its_own(

@@ -68,14 +68,14 @@ def test_show_tells_how_far_an_event_is(command: Command, redis_client: "redis.R
     assert "hello" not in shown.out
     assert "+1415" not in shown.out
     take(redis_client)
-    assert "with the processor" in command.run("show", one.id).out
+    assert "with a processor" in command.run("show", one.id).out
 
     failed = Record(failures=3, next_at=4_000_000_000_000, first_failed_at=1_750_000_000_000, error="ValueError: 'hello'")
     redis_client.hset(keys.retries(PARTITION), record_name(MESSAGES, entry), encode_record(failed))
     told = command.run("show", SID).out
     for words in (
-        "waiting for its next attempt",
-        "attempts failed  3",
+        "retry scheduled in",
+        "failed attempts  3",
         "ValueError: '[redacted]'",
         f"entry            {entry}",
     ):
@@ -97,7 +97,7 @@ def test_show_gives_all_that_a_sid_names(command: Command, redis_client: "redis.
     assert (found["total"], len(found["unsettled"]), len(found["dead"])) == (5, 4, 1)
     assert found["dead"][0]["reason"] == "rejected"
     text = command.run("show", SID, "--limit", "1").out
-    assert "2 of 5 are shown (--limit)." in text
+    assert "2 of 5 are shown, see --limit." in text
     assert "Dead letter" in text
 
 
@@ -190,7 +190,7 @@ def test_tail_follows_events_to_their_end(command: Command, redis_client: "redis
 
 def test_tail_refuses_an_unknown_topic(command: Command) -> None:
     """A misspelt topic would stay silent for ever."""
-    assert "There is no topic massages. There are: messages," in command.run("tail", "--topic", "massages").err
+    assert "Topic massages not found. The topics are messages," in command.run("tail", "--topic", "massages").err
 
 
 @pytest.mark.parametrize("forbidden", ["xread", "time"])
@@ -227,7 +227,7 @@ def test_tail_outlasts_redis(tmp_path: Path, own_redis: Any) -> None:
         process.stderr.readline()
         watched = Watched(process.stdout)
         own_redis.kill()
-        assert "Waiting for it" in process.stderr.readline()
+        assert "Waiting for Redis" in process.stderr.readline()
         own_redis.start()
         one = one_event()
         with own_redis.client as client:

@@ -96,7 +96,7 @@ async def test_missing_settings_are_all_named(services: Services) -> None:
     settings = {"INGRESS_PORT": "http", "REDIS_URL": "redis.example.com"}
     service = await services.ingress(settings).launch()
     assert await service.ended() == EXIT_SETTINGS
-    assert service.stderr[0] == "ingress: 4 settings to mend before this can start:"
+    assert service.stderr[0] == "ingress: 4 settings to fix before this can start:"
     assert [line.split()[1] for line in service.stderr[1:]] == ["REDIS_URL", "PUBLIC_URL", "TWILIO_AUTH_TOKEN", "INGRESS_PORT"]
     assert service.stdout == []
 
@@ -108,7 +108,7 @@ async def test_taken_port_names_the_setting(services: Services, redis_url: str, 
         port = other.getsockname()[1]
         service = await services.ingress(ingress_settings(redis_url) | {setting: str(port)}).launch()
         assert await service.ended() == EXIT_FAILED
-    assert_one_clear_line(service, f"Port {port} on {LOOPBACK} is taken", setting)
+    assert_one_clear_line(service, f"Port {port} on {LOOPBACK} is in use", setting)
 
 
 @pytest.mark.parametrize(("setting", "host"), [("INGRESS_HOST", "192.0.2.1"), ("INGRESS_ADMIN_HOST", "192.0.2.1")])

@@ -94,7 +94,7 @@ async def test_full_spool_is_told_before_and_refuses(own_redis: RedisServer, tmp
         _, text = await until_answer(
             lambda: ask(ingress, "/readyz?verbose"), lambda answer: answer[0] == 503, "it is not ready"
         )
-        assert "The spool takes no more events: database or disk is full" in text
+        assert "The spool accepts no more events: database or disk is full" in text
         assert re.search(r"^hookline_spool_fill_ratio (0\.9\d*|1\.0)$", (await ask(ingress, "/metrics"))[1], re.MULTILINE)
         own_redis.start()
         await spool_empty(ingress)

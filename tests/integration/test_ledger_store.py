@@ -264,7 +264,7 @@ async def test_probe_tells_what_to_run(database_url: str) -> None:
         await store.probe()
     await migrate(engine)
     await store.probe()
-    for revision, told in (("0000", "of revision 0000, and this version needs .*migrate"), ("9999", "newer version")):
+    for revision, told in (("0000", "at revision 0000, but this version needs .*migrate"), ("9999", "newer version")):
         async with engine.begin() as connection:
             await connection.execute(text(f"UPDATE ledger_version SET version_num = '{revision}'"))
         with pytest.raises(DatabaseUnavailableError, match=told):
@@ -288,7 +288,7 @@ async def test_missing_table_waits_for_a_person(database: AsyncEngine) -> None:
     [
         (("/ledger", "/nosuch"), "There is no such database"),
         (("hookline:", "stranger:"), "refuses the user"),
-        (("127.0.0.1", "127.0.0.2"), "does not answer as it should"),
+        (("127.0.0.1", "127.0.0.2"), "request failed"),
     ],
     ids=["no database", "no user", "nobody there"],
 )

@@ -123,7 +123,7 @@ async def test_poison_is_isolated(
     assert await sids(database) == [f"SM{number}" for number in range(10) if number != 4]
     assert len(await content(database, "events")) == 10
     assert waiting(redis_client) == 0
-    line = logbook.find("the database takes an event only without its content")
+    line = logbook.find("the database accepted an event only without its content")
     assert line
     assert "poison" not in str(line)
 
@@ -145,7 +145,7 @@ async def test_event_of_which_no_rows_can_be_made(
     assert await sids(database) == ["SM0", "SM2"]
     assert len(await content(database, "events")) == 3
     assert waiting(redis_client) == 0
-    assert logbook.find("no rows can be made of an event")
+    assert logbook.find("an event could not be converted to rows")
 
 
 async def test_what_is_never_taken_is_set_aside(
@@ -221,7 +221,7 @@ async def test_without_tables_it_waits_for_somebody_to_migrate(
     writer, supervisor = make(engine), Supervisor(logbook.logger)
     put("SM1")
     await writer.start(supervisor)
-    await until(lambda: logbook.find("the ledger waits for its database"), "it waits")
+    await until(lambda: logbook.find("the ledger is waiting for its database"), "it waits")
     assert "hookline ledger migrate" in writer.warnings()[0]
     assert waiting(redis_client) == 1
     await migrate(engine)
@@ -281,7 +281,7 @@ async def test_database_too_slow_for_a_batch_gets_fewer(
     await until(lambda: not waiting(redis_client), "all is written")
     await writer.stop()
     await supervisor.close()
-    assert logbook.find("the ledger waits for its database")
+    assert logbook.find("the ledger is waiting for its database")
     assert len(await content(engine, "events")) == BATCH
     await engine.dispose()
 
@@ -290,7 +290,7 @@ async def test_unreachable_database_is_no_error_of_the_processor(put: Put, make:
     """Without a database the pass says why."""
     engine = make_engine(ledger_settings("postgresql://u@127.0.0.1:1/ledger"))
     put("SM1")
-    with pytest.raises(DatabaseUnavailableError, match="does not answer"):
+    with pytest.raises(DatabaseUnavailableError, match="request failed"):
         await make(engine).pass_once()
     await engine.dispose()
 
@@ -319,7 +319,7 @@ async def test_backlog_is_a_warning_then_a_stop(
     redis_client.xtrim(keys.ledger(OWNED[1]), maxlen=0, approximate=False)
     await backlog.look()
     assert backlog.room.is_set()
-    assert logbook.find("the ledger is full, so nothing is handled until the database takes some")
+    assert logbook.find("the ledger is full; no events are handled until the database accepts some")
 
 
 async def forbid(database: AsyncEngine, table: str, column: str) -> None:

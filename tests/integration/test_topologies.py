@@ -187,7 +187,7 @@ async def test_server_taken_for_a_sentinel(connect: Connect, redis_url: str) -> 
 async def test_unknown_service(connect: Connect, sentinel_set: SentinelSet) -> None:
     """The Sentinels are there, but watch something else."""
     problem = await check(connect(sentinel_set.url.replace("/hookline/", "/other/")))
-    assert "watches no service 'other'" in str(problem)
+    assert "does not monitor a service 'other'" in str(problem)
 
 
 async def test_read_only_replica(connect: Connect, sentinel_set: SentinelSet) -> None:

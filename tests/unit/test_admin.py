@@ -132,7 +132,7 @@ async def test_taken_port_names_the_setting() -> None:
         port = other.getsockname()[1]
         admin = Admin(Health(), LOOPBACK, port, "INGRESS_ADMIN_PORT")
         with pytest.raises(
-            PortTakenError, match=f"Port {port} on {LOOPBACK} is taken .* choose another port with INGRESS_ADMIN_PORT"
+            PortTakenError, match=f"Port {port} on {LOOPBACK} is in use .* choose another port with INGRESS_ADMIN_PORT"
         ):
             await admin.start()
         await admin.stop()

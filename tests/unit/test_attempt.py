@@ -326,7 +326,7 @@ async def test_lines_say_what_became_of_an_event(handlers: Handlers, threads: Th
     assert facts == [
         ("event done", "debug", False, False),
         ("event ignored", "debug", False, False),
-        ("event put off", "debug", True, False),
+        ("event postponed", "debug", True, False),
         ("attempt failed", "warning", True, True),
         ("event is dead", "warning", False, True),
     ]

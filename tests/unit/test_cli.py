@@ -68,13 +68,13 @@ def test_metrics_that_others_build_on() -> None:
     ("words", "message"),
     [
         (["--url", "https://hooks.example.com/twilio"], "is not on this machine.*--yes-really"),
-        (["--param", "Digits"], "not of the form Name=value"),
+        (["--param", "Digits"], "not of the form NAME=VALUE"),
         (["--url", "http://127.0.0.1:{port}/twilio"], "Nothing answers at .*hookline up"),
         (["--token", "", "--url", "http://127.0.0.1:1/twilio"], "No auth token"),
-        (["--url", "127.0.0.1:8080/twilio"], "is not a URL"),
-        (["--url", "http://127.0.0.1:0/twilio"], "is not a URL"),
+        (["--url", "127.0.0.1:8080/twilio"], "is not an http or https URL"),
+        (["--url", "http://127.0.0.1:0/twilio"], "is not an http or https URL"),
         (["--json-body", "["], "not JSON"),
-        (["--json-body", "[]", "--param", "A=b"], "--param has no place in it"),
+        (["--json-body", "[]", "--param", "A=b"], "--json-body and --param exclude each other"),
     ],
     ids=["not loopback", "bad param", "nobody there", "no token", "no scheme", "port 0", "no JSON", "two bodies"],
 )

@@ -57,7 +57,7 @@ async def test_what_is_no_setting_is_a_warning(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv(CONFIG_VARIABLE, "hookline.toml")
     level, found = the_wrong(await check_settings(Subject.now(Path("var"), online=False, send=False)))
     assert level is Level.WARNING
-    assert "INGRESS_PORT was meant" in found
+    assert "did you mean INGRESS_PORT?" in found
 
 
 @pytest.mark.parametrize(
@@ -80,11 +80,11 @@ async def test_tokens_that_cannot_be_right(tokens: str, level: Level, words: str
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("http://127.0.0.1:8080", "not an address of the internet"),
-        ("https://hooks.internal", "not an address of the internet"),
-        ("https://192.168.1.5", "not an address of the internet"),
+        ("http://127.0.0.1:8080", "not a public address"),
+        ("https://hooks.internal", "not a public address"),
+        ("https://192.168.1.5", "not a public address"),
         ("https://hooks.example.com/twilio", "ends with the path of a webhook"),
-        ("http://hooks.example.com", "is not encrypted"),
+        ("http://hooks.example.com", "does not use TLS"),
     ],
 )
 async def test_public_urls_that_twilio_cannot_use_well(url: str, words: str) -> None:
@@ -131,7 +131,7 @@ def test_findings_for_programs() -> None:
     (redis,) = [finding for finding in found["findings"] if finding["level"] == "problem"]
     assert redis["check"] == "redis"
     assert "Is it running" in redis["found"]
-    assert redis["remedy"].startswith("Fix that, or REDIS_URL, which is redis://:****@127.0.0.1:")
+    assert redis["remedy"].startswith("Fix that, or change REDIS_URL, which is redis://:****@127.0.0.1:")
     for secret in ("planted-password", TOKEN):
         assert secret not in result.output
 
@@ -142,7 +142,7 @@ def test_findings_for_people(width: str, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("COLUMNS", width)
     lines = CliRunner().invoke(app, ["doctor"]).stdout.splitlines()
     assert max(map(len, lines)) <= int(width)
-    assert any(line.lstrip().startswith("→ Fix that, or REDIS_URL") for line in lines)
+    assert any(line.lstrip().startswith("→ Fix that, or change REDIS_URL") for line in lines)
     assert lines[-1].startswith("1 problem and ")
 
 
@@ -187,4 +187,4 @@ def test_redis_that_was_not_written_down(monkeypatch: pytest.MonkeyPatch) -> Non
     workspace = Workspace(Path("var"))
     workspace.announce(Facts(admin_ports={"ingress": 9123}))
     result = CliRunner().invoke(app, ["doctor", "--json"])
-    assert "Set REDIS_URL here, too." in result.stdout
+    assert "Set REDIS_URL for this command, too." in result.stdout

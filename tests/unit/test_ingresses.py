@@ -69,7 +69,7 @@ def test_left_over_events_are_counted(tmp_path: Path) -> None:
     first = tmp_path / "a spool#1?.db"
     for number, events in ((1, 7), (2, 2), (3, 0), (4, 1)):
         keep(spool_of(first, number), events)
-    with pytest.raises(UpError, match=r": 2 in .*-2\.db and 1 in .*-4\.db\. Start with --ingress 4 once"):
+    with pytest.raises(UpError, match=r": 2 in .*-2\.db and 1 in .*-4\.db\. Start once with --ingress 4"):
         check_left_over(first, 1)
     check_left_over(first, 4)
 
@@ -95,5 +95,5 @@ def test_files_without_events_are_no_obstacle(tmp_path: Path) -> None:
 def test_damaged_file_is_named(tmp_path: Path) -> None:
     """A file that cannot be read might hold events, so it is not passed over."""
     (tmp_path / "spool-2.db").write_bytes(b"no database " * 100)
-    with pytest.raises(UpError, match=r"spool-2\.db, and it cannot be read"):
+    with pytest.raises(UpError, match=r"spool-2\.db, which cannot be read"):
         check_left_over(tmp_path / "spool.db", 1)

@@ -87,10 +87,10 @@ def test_route_that_exists_is_changed(config_file: Path) -> None:
 
 
 MISTAKES = {
-    "no slash": ('path = "in"', "route 1 (in): path: a path begins with /"),
-    "a query": ('path = "/in?a=1"', "route 1 (/in?a=1): path: a path begins with / and has neither a query nor"),
-    "a space": ('path = "/in and out"', "route 1 (/in and out): path: a path begins with /"),
-    "not ASCII": ('path = "/ü"', "route 1 (/ü): path: a path begins with / and has neither a query nor a fragment; write what"),
+    "no slash": ('path = "in"', "route 1 (in): path: a path must begin with /"),
+    "a query": ('path = "/in?a=1"', "route 1 (/in?a=1): path: a path must begin with / and have no query or"),
+    "a space": ('path = "/in and out"', "route 1 (/in and out): path: a path must begin with /"),
+    "not ASCII": ('path = "/ü"', "route 1 (/ü): path: a path must begin with / and have no query or fragment; write it"),
     "no path": ('topic = "calls"', "route 1 (no path): path: Field required"),
     "unknown kind": (
         'path = "/in"\nkind = "fax"',
@@ -103,11 +103,11 @@ MISTAKES = {
     "no TwiML": ('path = "/in"\nreply = "<html/>"', "route 1 (/in): reply: TwiML is a <Response>, not a <html>"),
     "long TwiML": (
         f'path = "/in"\nreply = "<Response>{"x" * 64_000}</Response>"',
-        "route 1 (/in): reply: Twilio takes no TwiML above 64 kB",
+        "route 1 (/in): reply: Twilio accepts no TwiML above 64 kB",
     ),
     "no size": ('path = "/in"\nmax_body = 0', "route 1 (/in): max_body: Input should be greater than or equal to 1"),
     "no number": ('path = "/in"\nsender_rate = "fast"', "route 1 (/in): sender_rate: Input should be a valid number"),
-    "burst alone": ('path = "/in"\nsender_burst = 5', "route 1 (/in): sender_burst needs a sender_rate beside it"),
+    "burst alone": ('path = "/in"\nsender_burst = 5', "route 1 (/in): sender_burst needs a sender_rate"),
     "twice": ('path = "/in"\n[[routes]]\npath = "/out"\n[[routes]]\npath = "/in"', "there are 2 routes for /in"),
     "several": ('path = "a"\n[[routes]]\npath = "/b"\nkind = "c"', "route 2 (/b): kind: there is no kind c;"),
 }
@@ -126,12 +126,14 @@ def test_mistake_in_a_route(config_file: Path, text: str, problem: str) -> None:
 def test_routes_in_the_environment(config_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable that happens to have that name is explained like any other mistake."""
     monkeypatch.setenv("ROUTES", "/in")
-    with pytest.raises(SettingsError, match="ROUTES is wrong: it is a list of tables"):
+    with pytest.raises(SettingsError, match="ROUTES is wrong: it must be a list of tables"):
         routes_of(config_file, "")
 
 
 @pytest.mark.parametrize("text", ["routes = 1", 'routes = "/in"', '[routes]\npath = "/in"'])
 def test_routes_that_are_none(config_file: Path, text: str) -> None:
     """A table instead of a list of them, the likeliest slip, is explained."""
-    with pytest.raises(SettingsError, match=r"ROUTES is wrong: it is a list of tables, each headed \[\[routes\]\]"):
+    with pytest.raises(
+        SettingsError, match=r"ROUTES is wrong: it must be a list of tables, each with the header \[\[routes\]\]"
+    ):
         routes_of(config_file, text)

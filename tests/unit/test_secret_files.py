@@ -66,7 +66,7 @@ def test_both_are_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file.write_text(TOKEN)
     monkeypatch.setenv("TWILIO_AUTH_TOKEN", TOKEN)
     assert complaints() == [
-        "TWILIO_AUTH_TOKEN and TWILIO_AUTH_TOKEN_FILE are both set, so which counts is not clear. Unset one of them."
+        "TWILIO_AUTH_TOKEN and TWILIO_AUTH_TOKEN_FILE are both set, so it is unclear which one counts. Unset one of them."
     ]
 
 

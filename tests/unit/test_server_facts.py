@@ -85,7 +85,7 @@ def test_silence_is_no_alarm() -> None:
         ({"redis_version": "5.0"}, ALL, "too old"),
         ({"redis_mode": "sentinel"}, ALL, "leads to a Sentinel"),
         ({"redis_mode": "cluster"}, ALL - {Topology.CLUSTER}, "redis+cluster://"),
-        ({}, {Topology.CLUSTER}, "asks for a cluster"),
+        ({}, {Topology.CLUSTER}, "names a cluster"),
         ({"role": "slave"}, {Topology.STANDALONE}, "read-only replica"),
         ({"role": "slave"}, {Topology.SENTINEL}, "a failover is under way"),
         ({"role": "slave", "redis_mode": "cluster"}, {Topology.CLUSTER}, "a failover is under way"),
@@ -152,7 +152,7 @@ def test_shortfall(durability: Durability, answer: object, words: str | None) ->
         (Durability.FSYNC, {"aof_enabled": "0"}, NEWER, "always", "Set appendonly yes"),
         (Durability.FSYNC, {}, PLAIN, "always", None),
         (Durability.FSYNC, {}, PLAIN, "everysec", "Set appendfsync always"),
-        (Durability.FSYNC, {}, PLAIN, None, "appendfsync is not told"),
+        (Durability.FSYNC, {}, PLAIN, None, "appendfsync is unknown"),
         (Durability.FSYNC, {}, NEWER, "everysec", None),
     ],
 )

@@ -64,7 +64,7 @@ def test_every_problem_is_in_one_message(monkeypatch: pytest.MonkeyPatch) -> Non
     assert {problem.split()[0] for problem in found} == {*wrong, "PUBLIC_URL", "TWILIO_AUTH_TOKEN"}
     assert len(found) == len(wrong) + 2
     message = str(SettingsError(found))
-    assert message.startswith("10 settings to mend before this can start:\n  - ")
+    assert message.startswith("10 settings to fix before this can start:\n  - ")
     assert all(problem in message for problem in found)
 
 

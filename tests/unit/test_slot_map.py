@@ -96,7 +96,7 @@ async def test_next_sentinel_is_asked() -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (None, "watches no service 'mine'"),
+        (None, "does not monitor a service 'mine'"),
         (ValueError("ERR unknown command 'SENTINEL'"), "is not a Sentinel, but a Redis server"),
         (ValueError("NOAUTH Authentication required."), "password"),
     ],

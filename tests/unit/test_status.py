@@ -188,7 +188,7 @@ def test_nothing_running_is_one_problem() -> None:
 def test_services_elsewhere_are_asked_for() -> None:
     """If none answers here and Redis knows of processors, what is missing is where their admin ports are."""
     (problem,) = situation(report("ingress", "nothing answers", answers=False), redis=owned("web-1:1:a")).problems()
-    assert "1 live processor in Redis" in problem
+    assert "Redis knows 1 live processor" in problem
     assert "--admin HOST:PORT" in problem
 
 
@@ -207,9 +207,9 @@ def test_partitions_without_an_owner_are_a_problem() -> None:
     """They are named, with what to do: start a processor, or see why none takes them."""
     assert situation(report("ingress"), redis=owned("a", "a", "b")).problems() == []
     (problem,) = situation(report("ingress"), redis=owned("a", "", "", "", "b", "")).problems()
-    assert problem.startswith("Nobody owns partitions 1-3, 5, so their events wait. A processor should take them")
+    assert problem.startswith("No owner for partitions 1-3, 5, so their events wait. A processor should take them")
     (problem,) = situation(report("ingress"), redis=owned("")).problems()
-    assert problem.startswith("Nobody owns partition 0, and no processor is there")
+    assert problem.startswith("No processor is running: no owner for partition 0")
 
 
 def test_owner_that_is_silent_is_told_from_one_that_is_there() -> None:
@@ -253,7 +253,8 @@ def test_destination_that_is_left_alone_is_a_warning() -> None:
     """A breaker of a handler's is told while it is not closed. Those of Redis and the database have checks that say more."""
     breakers = {"redis a:1": "open", "database": "open", "crm": "half-open", "mail": "closed"}
     found = situation(report("processor", breakers=breakers), redis=owned("a")).warnings()
-    assert found == [("processor", "crm keeps failing, so it is left alone but for probes; the events that need it wait.")]
+    text = "crm keeps failing, so its breaker is open: only probes call it, and the events that need it wait."
+    assert found == [("processor", text)]
 
 
 def test_table_of_services_names_what_fails() -> None:
@@ -312,9 +313,9 @@ def test_view_fits_the_terminal(width: int) -> None:
         " 1,000,000 ",
         "12,345.6",
         "web-1:4711:0a1b2c3d",
-        "nobody",
+        "no owner",
         "3 events, 4 MB",
-        "problem Nobody owns",
+        "problem No owner for",
     ):
         assert expected in text
 

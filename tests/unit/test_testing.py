@@ -158,7 +158,7 @@ async def test_class_names_its_kind(handlers: Handlers) -> None:
 
 async def test_misspelt_kind_is_refused(handlers: Handlers) -> None:
     """A test with a kind that does not exist would prove nothing."""
-    with pytest.raises(ValueError, match=r'"message.recieved" is no kind of event; there are message.received, '):
+    with pytest.raises(ValueError, match=r'"message.recieved" is not a kind of event. The kinds are message.received, '):
         await deliver(handlers, "message.recieved")
 
 

@@ -51,10 +51,10 @@ def test_file_changes_and_adds_topics(config_file: ConfigFile, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("topics = 3", "TOPICS is wrong: it is made of tables, each headed [topics.<name>]"),
-        ("[topics.mesages]", "mesages is easily taken for messages: mend it, or choose another name"),
-        ("[topics.dead]", "dead cannot be a topic's name"),
-        ('[topics."no name"]', "no name cannot be a topic's name"),
+        ("topics = 3", "TOPICS is wrong: it must consist of tables, each with the header [topics.<name>]"),
+        ("[topics.mesages]", "mesages is too similar to messages: correct it, or choose another name"),
+        ("[topics.dead]", "dead is not a valid topic name"),
+        ('[topics."no name"]', "no name is not a valid topic name"),
         ("[topics.calls]\nwait = 1", "calls: wait: there is no such key; the keys are weight, concurrency, ordered"),
         ("[topics.calls]\nweight = 0", "calls: weight: Input should be greater than or equal to 1"),
         ("[topics.calls]\nconcurrency = true", "calls: concurrency: Input should be a valid integer"),

@@ -1,1 +1,1 @@
-"""What `hookline doctor` looks at, each in a file of its own."""
+"""The checks of `hookline doctor`, one in each file."""

@@ -1,6 +1,6 @@
-"""With --send: does an event get from ingress through Redis to the processor, and is it settled?
+"""With --send: check that an event goes from ingress through Redis to the processor and is settled.
 
-It is a real one, so a handler sees it: the status of a message that does not exist, with a SID by which it is known.
+The event is real, so a handler receives it: the status of a message that does not exist, with a recognisable SID.
 """
 
 import asyncio
@@ -26,20 +26,20 @@ from hookline_shared.samples.webhook import sample
 from hookline_shared.topics import STATUSES
 
 SID_BEGINS: Final = "SM" + "d0c7" * 4
-"""Of the message that does not exist."""
+"""The beginning of the SID of the message that does not exist."""
 _PATIENCE_S: Final = 10.0
 _POLL_S: Final = 0.05
 _ENTRIES: Final = 200
 
 
 class _Fate(Enum):
-    WAITING = "still waits"
+    WAITING = "is still waiting"
     DEAD = "is a dead letter"
     SETTLED = "was settled"
 
 
 async def check_event(subject: Subject, patience_s: float = _PATIENCE_S) -> list[Finding]:
-    """Send it, and see what becomes of it."""
+    """Send the event and report whether it was settled."""
     if not subject.send or subject.ingress is None or subject.hidden_redis:
         return []
     sid = SID_BEGINS + secrets.token_hex(8)
@@ -48,13 +48,13 @@ async def check_event(subject: Subject, patience_s: float = _PATIENCE_S) -> list
         answer = await deliver(session, base, public, _status(subject.ingress, sid))
     if answer.trouble or answer.status not in (200, 204):
         text = f"the status of message {sid} was not accepted: {answer.trouble or answer.status}"
-        return [problem(CHECK, text, "Nothing was stored.", "See what is said above of the webhook without content.")]
+        return [problem(CHECK, text, "Nothing was stored.", "See the finding above about the empty webhook.")]
     try:
         return [_judge(sid, await _follow(subject.ingress, sid, patience_s))]
     except HooklineError as error:
-        meaning = "It was accepted, so it lies in the spool if not in Redis."
+        meaning = "It was accepted, so it is in Redis or in the spool."
         return [
-            warning(CHECK, f"what became of message {sid} is not known: {error}", meaning, "See what is said above of Redis.")
+            warning(CHECK, f"the result for message {sid} is unknown: {error}", meaning, "See the finding above about Redis.")
         ]
 
 
@@ -65,7 +65,7 @@ def _status(settings: IngressSettings, sid: str) -> SignedRequest:
 
 
 async def _follow(settings: IngressSettings, sid: str, patience_s: float) -> _Fate:
-    """Look until it is settled or dead, or for as long as patience lasts."""
+    """Poll until the event is settled or dead, for `patience_s` at most."""
     redis = RedisConnectionManager(settings.redis_options(), settings.partitions, SystemClock(), get_logger("doctor"))
     try:
         await redis.monitor.locate()
@@ -89,15 +89,15 @@ async def _fate(redis: RedisConnectionManager, partition: int, topics: Iterable[
 
 
 def _judge(sid: str, fate: _Fate) -> Finding:
-    text = f"the status of message {sid}, which is made up, {fate.value}"
+    text = f"the status of the made-up message {sid} {fate.value}"
     if fate is _Fate.SETTLED:
-        return fine(CHECK, f"{text}: it went through ingress, Redis and a handler, or lies in the spool")
+        return fine(CHECK, f"{text}: it passed ingress, Redis and a handler, or is in the spool")
     if fate is _Fate.DEAD:
-        meaning = "It went through ingress and Redis, and the handler of message.status failed, or there is none."
-        return warning(CHECK, text, meaning, "See hookline dead list; discard this one.")
+        meaning = "It passed ingress and Redis, but the handler of message.status failed, or there is none."
+        return warning(CHECK, text, meaning, "See hookline dead list, and discard this one.")
     return warning(
         CHECK,
-        f"{text}",
-        "It went into Redis, and no handler was through with it.",
+        text,
+        "It reached Redis, but no handler has finished with it.",
         "See hookline status.",
     )

@@ -1,11 +1,11 @@
-"""What a check found."""
+"""The findings of a check."""
 
 from enum import StrEnum
 from typing import NamedTuple
 
 
 class Level(StrEnum):
-    """How bad it is. A problem loses data or keeps Hookline from working, a warning may do so later or elsewhere."""
+    """Severity. A problem loses data or keeps Hookline from working; a warning may do so later or elsewhere."""
 
     OK = "ok"
     WARNING = "warning"
@@ -13,7 +13,7 @@ class Level(StrEnum):
 
 
 class Finding(NamedTuple):
-    """One thing that `check` found. `meaning` says what follows from it, `remedy` what to do; both are empty if all is well."""
+    """One finding of `check`. `meaning` is the consequence, `remedy` what to do; both are empty if all is well."""
 
     level: Level
     check: str
@@ -23,15 +23,15 @@ class Finding(NamedTuple):
 
 
 def fine(check: str, found: str) -> Finding:
-    """Give a finding that is as it should be."""
+    """Return a finding without a problem."""
     return Finding(Level.OK, check, found)
 
 
 def warning(check: str, found: str, meaning: str, remedy: str) -> Finding:
-    """Give a finding that should be seen to."""
+    """Return a finding that should be looked into."""
     return Finding(Level.WARNING, check, found, meaning, remedy)
 
 
 def problem(check: str, found: str, meaning: str, remedy: str) -> Finding:
-    """Give a finding that must be seen to."""
+    """Return a finding that must be fixed."""
     return Finding(Level.PROBLEM, check, found, meaning, remedy)

@@ -1,4 +1,4 @@
-"""Can the user's handlers be imported? In a process of its own: whatever the module does, doctor goes on."""
+"""Check that the user's handlers can be imported: in a separate process, so that nothing the module does can end doctor."""
 
 import asyncio
 import os
@@ -19,23 +19,21 @@ _LAST_WORDS: Final = 300
 
 
 async def check_handlers(subject: Subject, timeout_s: float = _TIMEOUT_S) -> list[Finding]:
-    """Import them, and see what they handle."""
+    """Import the handlers and report the kinds that they handle."""
     if subject.processor is None:
         return []
     location = subject.processor.handlers
     if location is None:
-        meaning = "Events are logged and settled, and that is all that becomes of them."
+        meaning = "Events are logged and settled, and nothing else happens to them."
         return [
-            warning(
-                _CHECK, "PROCESSOR_HANDLERS is not set", meaning, "Set it to module:attribute, where your Handlers object is."
-            )
+            warning(_CHECK, "PROCESSOR_HANDLERS is not set", meaning, "Set it to the module:attribute of your Handlers object.")
         ]
     return await _load(location, timeout_s)
 
 
 async def _load(location: str, timeout_s: float) -> list[Finding]:
     reader, writer = os.pipe()
-    os.set_blocking(reader, False)  # what the module started may hold the other end for ever
+    os.set_blocking(reader, False)  # a process that the module started may hold the other end open
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "hookline_cli.checks.load_handlers", location, str(writer)),
         stdin=asyncio.subprocess.DEVNULL,
@@ -74,6 +72,6 @@ def _judge(location: str, answer: bytes, code: int | None, output: str) -> list[
     loaded = msgspec.json.decode(answer, type=Loaded)
     if loaded.problem:
         return [problem(_CHECK, loaded.problem, _WILL_NOT, "Fix that; hookline doctor imports it as the processor does.")]
-    missing = f"; no handler, so dead letters: {', '.join(loaded.unhandled)}" if loaded.unhandled else ""
+    missing = f"; not handled, so dead letters: {', '.join(loaded.unhandled)}" if loaded.unhandled else ""
     hidden = [warning(_CHECK, text, "Your handlers get the other module.", "Rename it.") for text in loaded.hidden]
-    return [fine(_CHECK, f"{location} is imported; handled: {', '.join(loaded.handled) or 'nothing'}{missing}"), *hidden]
+    return [fine(_CHECK, f"{location} was imported; handled: {', '.join(loaded.handled) or 'nothing'}{missing}"), *hidden]

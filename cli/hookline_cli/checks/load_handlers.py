@@ -1,6 +1,6 @@
-"""`python -m hookline_cli.checks.load_handlers module:attribute DESCRIPTOR`: import handlers, and write the result there.
+"""`python -m hookline_cli.checks.load_handlers module:attribute DESCRIPTOR`: import handlers and write the result there.
 
-What the module prints goes elsewhere, and whatever else it does happens to this process alone.
+What the module prints goes elsewhere, and whatever else it does affects only this process.
 """
 
 import os
@@ -15,10 +15,10 @@ from hookline_shared.kinds import SINGLE
 
 
 class Loaded(msgspec.Struct):
-    """How it went.
+    """The result.
 
-    There is a `problem`; or which of the kinds that have no family are handled, or ignored on purpose, and which not. `hidden`
-    are modules of the user that are imported by none.
+    There is a `problem`; or the kinds without a family that are handled or ignored on purpose, and those that are not. `hidden`
+    are modules of the user that cannot be imported, because another module has the same name.
     """
 
     problem: str = ""

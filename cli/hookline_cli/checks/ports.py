@@ -1,4 +1,4 @@
-"""Are the ports free, or is it our own services that listen there?"""
+"""Check that the ports are free, or that Hookline's own services listen on them."""
 
 import asyncio
 import socket
@@ -17,7 +17,7 @@ _CONNECT_S: Final = 2.0
 
 
 class Door(NamedTuple):
-    """Where something of ours listens, and which settings say so."""
+    """An address on which a service listens, and the beginning of the names of its settings."""
 
     what: str
     host: str
@@ -26,7 +26,7 @@ class Door(NamedTuple):
 
 
 async def check_ports(subject: Subject) -> list[Finding]:
-    """Look at every port that the settings name, and at the services that run there."""
+    """Check every port in the settings, and the services that run there."""
     found: list[Finding] = []
     async with aiohttp.ClientSession() as session:
         if ingress := subject.ingress:
@@ -42,10 +42,10 @@ async def check_ports(subject: Subject) -> list[Finding]:
 
 async def _service(report: ServiceReport, door: Door) -> list[Finding]:
     if not report.answers:
-        return [await _free(door, f"{door.what} does not run here; its admin port {door.port} is free")]
+        return [await _free(door, f"{door.what} is not running here; its admin port {door.port} is free")]
     if report.role != door.what:
-        return [_taken(door, f"the {report.role or 'other service'} of Hookline listens on port {door.port}")]
-    return [fine(_CHECK, f"{door.what} runs, with its admin port {door.port}"), *_not_ready(report)]
+        return [_taken(door, f"another Hookline {report.role or 'service'} listens on port {door.port}")]
+    return [fine(_CHECK, f"{door.what} is running; its admin port is {door.port}"), *_not_ready(report)]
 
 
 def _not_ready(report: ServiceReport) -> Iterator[Finding]:
@@ -53,30 +53,30 @@ def _not_ready(report: ServiceReport) -> Iterator[Finding]:
         yield problem(
             _CHECK,
             f"{report.name} is not ready: {reason}",
-            "It cannot do its job now.",
-            "Mend that; it goes on by itself then.",
+            "It cannot work now.",
+            "Fix that; it then recovers by itself.",
         )
 
 
 async def _webhooks(door: Door, *, running: bool) -> list[Finding]:
     if not running:
-        return [await _free(door, f"port {door.port}, for webhooks, is free")]
+        return [await _free(door, f"webhook port {door.port} is free")]
     if not await _listens(door):
-        text = f"ingress runs, but nothing listens on port {door.port}"
-        remedy = "Give this command the INGRESS_PORT that ingress was started with, or restart ingress."
-        return [warning(_CHECK, text, "It was started with other settings than those here.", remedy)]
-    return [fine(_CHECK, f"ingress takes webhooks on port {door.port}")]
+        text = f"ingress is running, but nothing listens on port {door.port}"
+        remedy = "Set INGRESS_PORT to the port that ingress was started with, or restart ingress."
+        return [warning(_CHECK, text, "It was started with other settings than this command.", remedy)]
+    return [fine(_CHECK, f"ingress accepts webhooks on port {door.port}")]
 
 
 async def _free(door: Door, text: str) -> Finding:
     if not door.port:
-        return fine(_CHECK, f"the system chooses the port of {door.what}")
+        return fine(_CHECK, f"the operating system chooses the port of {door.what}")
     if await _listens(door):
         return _taken(door, f"another program listens on port {door.port}")
     if reason := _cannot_listen(door):
         meaning = f"{door.setting.partition('_')[0].lower()} will not start."
-        remedy = f"Set {door.setting}_HOST to an address of this machine and {door.setting}_PORT to a port you may use."
-        return problem(_CHECK, f"nobody can listen on {door.host}, port {door.port}: {reason}", meaning, remedy)
+        remedy = f"Set {door.setting}_HOST to an address of this machine and {door.setting}_PORT to a port that you may use."
+        return problem(_CHECK, f"cannot listen on {door.host}, port {door.port}: {reason}", meaning, remedy)
     return fine(_CHECK, text)
 
 

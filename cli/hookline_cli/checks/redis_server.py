@@ -1,4 +1,4 @@
-"""Does Redis answer, may we use it, does it keep what it is given, and is the data in it laid out as the settings say?"""
+"""Check that Redis answers, permits what is needed, persists what it stores, and has the layout that the settings name."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -24,15 +24,15 @@ _CLOCK: Final = "clock"
 _CLOCK_OF_OURS: Final = SystemClock()
 _NEARLY_FULL: Final = 0.8
 _SKEW_MS: Final = 2000
-_USELESS: Final = "Webhooks can only go to the spool, if there is one, and nothing is handled."
-_LOSES: Final = "Events that Twilio was told are safe can be lost."
+_USELESS: Final = "Webhooks go only to the spool, if there is one, and no event is handled."
+_LOSES: Final = "Events that were acknowledged to Twilio can be lost."
 
 
 async def check_redis(subject: Subject, clock: Clock = _CLOCK_OF_OURS) -> list[Finding]:
-    """Look at every master, without changing anything."""
+    """Check every master without changing anything."""
     if subject.hidden_redis:
-        kept = "the REDIS_URL of `hookline up` has a password, so it was not written down"
-        return [warning(_CHECK, kept, "Redis was not looked at.", "Set REDIS_URL here, too.")]
+        kept = "the REDIS_URL of `hookline up` has a password, so it was not saved"
+        return [warning(_CHECK, kept, "Redis was not checked.", "Set REDIS_URL for this command, too.")]
     if subject.shared is None:
         return []
     settings = subject.shared
@@ -46,7 +46,7 @@ async def check_redis(subject: Subject, clock: Clock = _CLOCK_OF_OURS) -> list[F
         return [finding for one in found for finding in _server(one)] + [*layout]
     except HooklineError as error:
         reason = " ".join([str(error), *redis.monitor.warnings()])
-        return [problem(_CHECK, reason, _USELESS, f"Fix that, or REDIS_URL, which is {mask_url(settings.redis_url)}.")]
+        return [problem(_CHECK, reason, _USELESS, f"Fix that, or change REDIS_URL, which is {mask_url(settings.redis_url)}.")]
     finally:
         await redis.close()
 
@@ -58,14 +58,17 @@ def _default_durability() -> str:
 def _server(one: Checkup) -> Iterator[Finding]:
     name = f"{describe(one.facts)}, {one.facts.mode}"
     if one.obstacle:
-        yield problem(_CHECK, one.obstacle, _USELESS, "Fix that, or REDIS_URL.")
+        yield problem(_CHECK, one.obstacle, _USELESS, "Fix that, or change REDIS_URL.")
         return
     yield fine(_CHECK, f"{name}, answers in {one.answer_ms:.1f} ms")
     if one.refusal:
-        yield problem(_CHECK, one.refusal, _USELESS, "Fix that; both services go on by themselves then.")
+        yield problem(_CHECK, one.refusal, _USELESS, "Fix that; both services then recover by themselves.")
     if one.shortfall:
         yield problem(
-            _CHECK, one.shortfall, "Webhooks go to the spool, if there is one, until it is full.", "Fix that, or ask for less."
+            _CHECK,
+            one.shortfall,
+            "Webhooks go to the spool, if there is one, until it is full.",
+            "Fix that, or lower INGRESS_DURABILITY.",
         )
     yield from _keeping(one)
     yield from _memory(one)
@@ -74,19 +77,19 @@ def _server(one: Checkup) -> Iterator[Finding]:
 
 def _keeping(one: Checkup) -> Iterator[Finding]:
     remedies = {
-        "eviction": "redis-cli CONFIG SET maxmemory-policy noeviction, and in redis.conf.",
-        "no_aof": "redis-cli CONFIG SET appendonly yes, and in redis.conf.",
+        "eviction": "Run redis-cli CONFIG SET maxmemory-policy noeviction, and set it in redis.conf, too.",
+        "no_aof": "Run redis-cli CONFIG SET appendonly yes, and set it in redis.conf, too.",
     }
     found = risks(one.facts)
     for reason, text in found.items():
         yield problem(_CHECK, text, _LOSES, remedies[reason])
     if "no_aof" not in found and one.appendfsync == "no":
-        text = "appendfsync is no, so the system decides when what was written reaches the disk, often half a minute later"
+        text = "appendfsync is no, so the operating system decides when writes reach the disk, often half a minute later"
         yield warning(
-            _CHECK, text, "A machine that crashes loses the events of that time.", "Set appendfsync everysec, or always."
+            _CHECK, text, "If the machine crashes, the events of that time are lost.", "Set appendfsync to everysec or always."
         )
     elif not found:
-        yield fine(_CHECK, f"keeps what it is given: appendonly yes (appendfsync {one.appendfsync or 'unknown'}), noeviction")
+        yield fine(_CHECK, f"is persistent: appendonly yes (appendfsync {one.appendfsync or 'unknown'}), noeviction")
 
 
 def _memory(one: Checkup) -> Iterator[Finding]:
@@ -96,18 +99,20 @@ def _memory(one: Checkup) -> Iterator[Finding]:
         yield warning(
             _CHECK,
             text,
-            "Above it Redis takes no events; they go to the spool.",
-            "Raise maxmemory, or see what waits: hookline status.",
+            "When memory is full, Redis accepts no events; they go to the spool.",
+            "Raise maxmemory, or see the backlog: hookline status.",
         )
 
 
 def _clock(ahead_ms: int) -> Finding:
     seconds = abs(ahead_ms) / 1000
     if abs(ahead_ms) < _SKEW_MS:
-        return fine(_CLOCK, f"the one of Redis differs by {seconds:.3f} s")
-    text = f"the one of Redis is {seconds:.1f} s {'ahead' if ahead_ms > 0 else 'behind'}"
-    meaning = "Retries come that much early or late after another processor takes over, and ages are shown wrong."
-    return warning(_CLOCK, text, meaning, "Let both machines keep time, for example with chrony or systemd-timesyncd.")
+        return fine(_CLOCK, f"clock skew between Redis and this machine: {seconds:.3f} s")
+    text = f"clock skew: Redis is {seconds:.1f} s {'ahead' if ahead_ms > 0 else 'behind'}"
+    meaning = "After another processor takes over, retries are that much too early or too late; ages are shown wrong."
+    return warning(
+        _CLOCK, text, meaning, "Synchronise the clocks of both machines, for example with chrony or systemd-timesyncd."
+    )
 
 
 def _layout(layout: Layout, settings: SharedSettings) -> Iterator[Finding]:
@@ -117,17 +122,20 @@ def _layout(layout: Layout, settings: SharedSettings) -> Iterator[Finding]:
         return
     found, schema = layout.get("partitions"), layout.get("schema")
     if found != str(settings.partitions):
-        text = f"Redis holds data in {found} partitions, and HOOKLINE_PARTITIONS is {settings.partitions}"
-        yield problem(
-            _LAYOUT, text, "A service stops rather than scatter conversations.", f"Set HOOKLINE_PARTITIONS to {found}."
-        )
-    elif schema != SCHEMA:
-        text = f"Redis holds data of schema {schema}, and this version of Hookline writes {SCHEMA}"
+        text = f"Redis holds data in {found} partitions, but HOOKLINE_PARTITIONS is {settings.partitions}"
         yield problem(
             _LAYOUT,
             text,
-            "A service stops rather than misread it.",
+            "Services do not start: conversations would change their partition.",
+            f"Set HOOKLINE_PARTITIONS to {found}.",
+        )
+    elif schema != SCHEMA:
+        text = f"Redis holds data of schema {schema}, but this version of Hookline writes {SCHEMA}"
+        yield problem(
+            _LAYOUT,
+            text,
+            "Services do not start: they would misread it.",
             "Run the version that wrote it until its backlog is settled.",
         )
     else:
-        yield fine(_LAYOUT, f"{found}, as in Redis")
+        yield fine(_LAYOUT, f"{found}, the same as in Redis")

@@ -1,4 +1,4 @@
-"""Are the settings right, and do the tokens and the public URL look like what they should be?"""
+"""Check the settings, and whether the tokens and the public URL look valid."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _URL: Final = "public url"
 
 
 async def check_settings(subject: Subject) -> list[Finding]:
-    """Look at all settings."""
+    """Check all settings."""
     return [*_mistakes(), *_strangers(), *_tokens(subject), *_public_urls(subject)]
 
 
@@ -27,15 +27,15 @@ def _mistakes() -> Iterator[Finding]:
     of = {service: problems([service]) for service in ("ingress", "processor")}
     for mistake in dict.fromkeys([*of["ingress"], *of["processor"]]):
         services = " and ".join(service for service, own in of.items() if mistake in own)
-        yield problem(_CHECK, mistake, f"{services} will not start.", "Mend it; hookline config shows what is set, and where.")
+        yield problem(_CHECK, mistake, f"{services} will not start.", "Fix it; hookline config shows what is set, and where.")
     for service, own in of.items():
         if not own:
-            yield fine(_CHECK, f"all that {service} reads are right")
+            yield fine(_CHECK, f"all settings of {service} are valid")
 
 
 def _strangers() -> Iterator[Finding]:
     for stranger in Sources.now().strangers(variables()):
-        yield warning(_CHECK, stranger, "Nobody reads it, so what it says has no effect.", "Mend its name, or take it out.")
+        yield warning(_CHECK, stranger, "Nothing reads it, so it has no effect.", "Correct the name, or remove it.")
     for one in ignored():
         yield warning(_CHECK, one, "Without HOOKLINE_LEDGER_URL there is no ledger.", "Set it, to nothing if none is wanted.")
 
@@ -45,7 +45,7 @@ def _tokens(subject: Subject) -> Iterator[Finding]:
     odd = list(_odd_tokens([token.rpartition("=")[2] for token in tokens]))
     yield from odd
     if tokens and not odd:
-        yield fine(_TOKENS, f"{len(tokens)} of 32 hexadecimal digits, as Twilio's are")
+        yield fine(_TOKENS, f"{len(tokens)} of 32 hexadecimal digits, the form of Twilio's tokens")
 
 
 def _odd_tokens(tokens: list[str]) -> Iterator[Finding]:
@@ -53,10 +53,10 @@ def _odd_tokens(tokens: list[str]) -> Iterator[Finding]:
     for position, token in enumerate(tokens, start=1):
         if _SID.fullmatch(token):
             found = f"number {position} in TWILIO_AUTH_TOKEN is {_SIDS[token[:2]]}, not a token"
-            yield problem(_TOKENS, found, "No webhook is signed with it, so all are refused.", remedy)
+            yield problem(_TOKENS, found, "No webhook is signed with it, so all are rejected.", remedy)
         elif not _TOKEN.fullmatch(token):
             found = f"number {position} in TWILIO_AUTH_TOKEN is not 32 hexadecimal digits in lower case"
-            yield warning(_TOKENS, found, "Twilio's tokens are; webhooks may all be refused.", remedy)
+            yield warning(_TOKENS, found, "Twilio's tokens are, so all webhooks may be rejected.", remedy)
 
 
 def _public_urls(subject: Subject) -> Iterator[Finding]:
@@ -67,14 +67,17 @@ def _public_urls(subject: Subject) -> Iterator[Finding]:
 def _public_url(url: str) -> Finding:
     parts = urlsplit(url)
     if not is_public(url):
-        meaning = "Twilio cannot reach it; it is good for trying out on this machine or network only."
-        return warning(_URL, f"{url} is not an address of the internet", meaning, "Set PUBLIC_URL to what Twilio is to call.")
+        meaning = "Twilio cannot reach it. It is only for tests on this machine or network."
+        return warning(_URL, f"{url} is not a public address", meaning, "Set PUBLIC_URL to the URL that Twilio calls.")
     if "twilio" in parts.path.rsplit("/", 1)[-1]:
-        meaning = f"Webhooks would have to be sent to {url}/twilio, and signatures are checked against that."
-        return warning(_URL, f"{url} ends with the path of a webhook", meaning, "Give only what comes before /twilio.")
+        meaning = f"Ingress expects webhooks at {url}/twilio, and checks signatures against that URL."
+        return warning(_URL, f"{url} ends with the path of a webhook", meaning, "Set PUBLIC_URL to the part before /twilio.")
     if parts.scheme == "http":
-        meaning = "Numbers, texts and signatures cross the internet readable for others."
+        meaning = "Numbers, texts and signatures cross the internet unencrypted."
         return warning(
-            _URL, f"{url} is not encrypted", meaning, "Serve https in front of ingress, and begin PUBLIC_URL with https."
+            _URL,
+            f"{url} does not use TLS",
+            meaning,
+            "Put a proxy with TLS in front of ingress, and set PUBLIC_URL to its https URL.",
         )
     return fine(_URL, url)

@@ -1,4 +1,4 @@
-"""Is there a place for what Redis does not take, and is it one that lasts?"""
+"""Check that the spool is on a local, permanent and writable disk with enough room."""
 
 import os
 import shutil
@@ -18,24 +18,24 @@ _MOUNTS: Final = Path("/proc/self/mounts")
 _REMOTE: Final = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "ceph", "glusterfs", "lustre", "9p", "afs", "fuse.sshfs", "fuse.s3fs")
 _FORGETFUL: Final = ("tmpfs", "ramfs")
 _LAYERED: Final = ("overlay", "aufs")
-_REFUSES: Final = "While Redis is away, webhooks get a 503, and Twilio may not send them again."
+_REFUSES: Final = "While Redis is down, webhooks get a 503, and Twilio may not send them again."
 
 
 async def check_spool(subject: Subject) -> list[Finding]:
-    """Look at the file of the spool and its disk; what is written to try is removed again."""
+    """Check the file of the spool and its disk. A test file is written and removed."""
     if subject.ingress is None:
         return []
     path = subject.ingress.spool_path
     if path is None:
-        return [warning(_CHECK, "there is none", _REFUSES, "Set INGRESS_SPOOL_PATH to a file on a local disk.")]
+        return [warning(_CHECK, "there is no spool", _REFUSES, "Set INGRESS_SPOOL_PATH to a file on a local disk.")]
     if (obstacle := _obstacle(path)) is not None:
-        meaning = "Ingress will not start, or has no place for what Redis does not take."
-        return [problem(_CHECK, f"{path}: {obstacle}", meaning, "Mend that, or set INGRESS_SPOOL_PATH to another file.")]
+        meaning = "Ingress will not start, or cannot store what Redis does not accept."
+        return [problem(_CHECK, f"{path}: {obstacle}", meaning, "Fix that, or set INGRESS_SPOOL_PATH to another file.")]
     return list(_described(path, subject.ingress.spool_max_mb))
 
 
 def _obstacle(path: Path) -> str | None:
-    """Give why `path` cannot be written."""
+    """Return why `path` cannot be used, None if it can."""
     if path.is_dir():
         return "it is a folder"
     try:
@@ -49,7 +49,7 @@ def _obstacle(path: Path) -> str | None:
     except sqlite3.OperationalError as error:
         return f"it cannot be read: {error}"
     except sqlite3.DatabaseError as error:
-        return f"it is no spool: {error}"
+        return f"it is not a spool: {error}"
     except OSError as error:
         return error.strerror or str(error)
     return None
@@ -67,34 +67,39 @@ def _described(path: Path, max_mb: int) -> Iterator[Finding]:
     held = path.stat().st_size if path.exists() else 0
     free = shutil.disk_usage(folder).free
     if free < max_mb * _MIB - held:
-        text = f"{free / _MIB:,.0f} MiB are free on its disk, and INGRESS_SPOOL_MAX_MB is {max_mb}"
+        text = f"{free / _MIB:,.0f} MiB are free on its disk, but INGRESS_SPOOL_MAX_MB is {max_mb}"
         yield warning(
-            _CHECK, text, f"The disk is full before the spool is. {_REFUSES}", "Make room, or lower INGRESS_SPOOL_MAX_MB."
+            _CHECK,
+            text,
+            f"The disk fills up before the spool does. {_REFUSES}",
+            "Free disk space, or lower INGRESS_SPOOL_MAX_MB.",
         )
     else:
         yield fine(_CHECK, f"{free / _MIB:,.0f} MiB are free, and it takes {max_mb} at most")
 
 
 def _lasting(path: Path, kind: str) -> Finding:
-    where = f"{path} on {kind}" if kind else str(path)
+    where = f"{path}, on {kind}," if kind else str(path)
     if kind in _REMOTE:
-        meaning = "Its locks are not to be relied on over a network: the file may be damaged, and is slow."
-        return problem(_CHECK, f"{where} is on another machine", meaning, "Set INGRESS_SPOOL_PATH to a file on a local disk.")
-    if kind in _FORGETFUL:
-        meaning = "What is spooled is lost when the machine restarts, though Twilio was told that it is safe."
-        return problem(_CHECK, f"{where} is memory", meaning, "Set INGRESS_SPOOL_PATH to a file on a disk.")
-    if kind in _LAYERED:
-        meaning = "What is spooled is lost with the container."
-        return warning(
-            _CHECK, f"{where} belongs to a container", meaning, "Put INGRESS_SPOOL_PATH on a volume that outlives it."
+        meaning = "File locks are not reliable over a network: the spool may be damaged, and is slow."
+        return problem(
+            _CHECK, f"{where} is on a network file system", meaning, "Set INGRESS_SPOOL_PATH to a file on a local disk."
         )
-    return fine(_CHECK, f"{where} can be written")
+    if kind in _FORGETFUL:
+        meaning = "Spooled events are lost when the machine restarts, although they were acknowledged to Twilio."
+        return problem(_CHECK, f"{where} is in memory", meaning, "Set INGRESS_SPOOL_PATH to a file on a disk.")
+    if kind in _LAYERED:
+        meaning = "Spooled events are lost with the container."
+        return warning(
+            _CHECK, f"{where} is inside a container", meaning, "Set INGRESS_SPOOL_PATH to a file on a persistent volume."
+        )
+    return fine(_CHECK, f"{where} is writable")
 
 
 def file_system(path: Path, mounts: list[tuple[Path, str]]) -> str:
-    """Give the kind of file system that the absolute `path` is on, empty if that cannot be told.
+    """Return the type of the file system of the absolute `path`, or an empty string if it is unknown.
 
-    Of `mounts`, in their order, a later one hides an earlier one at the same place.
+    A later one of `mounts` hides an earlier one at the same place.
     """
     found = [(len(at.parts), number, kind) for number, (at, kind) in enumerate(mounts) if path.is_relative_to(at)]
     return max(found, default=(0, 0, ""))[2]
@@ -109,7 +114,7 @@ def _mounts() -> list[tuple[Path, str]]:
 
 
 def _nearest(folder: Path) -> Path:
-    """Give the nearest folder that exists: the others would be made."""
+    """Return the nearest folder that exists. Ingress would make the others."""
     while not folder.exists():
         folder = folder.parent
     return folder

@@ -1,4 +1,4 @@
-"""What is examined: the settings of both services as they are here, or as `hookline up` made them."""
+"""The settings to check: those of both services as they are set here, or as `hookline up` chose them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,9 @@ Settings = TypeVar("Settings", bound=SharedSettings)
 
 @dataclass(frozen=True)
 class Subject:
-    """Settings are None where they are wrong. `hidden_redis` tells that `hookline up` has a Redis whose password it kept.
+    """Settings are None if they are invalid. `hidden_redis`: `hookline up` has a REDIS_URL with a password, which is not saved.
 
-    `online` allows connections to other machines than Redis', `send` an event that handlers see.
+    `online` allows connections to machines other than those of Redis, `send` an event that handlers receive.
     """
 
     shared: SharedSettings | None

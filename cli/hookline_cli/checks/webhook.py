@@ -1,7 +1,7 @@
-"""Does a signed webhook get through to the ingress that runs here, and by the public URL?
+"""Check that a signed webhook reaches the ingress that runs here, directly and through the public URL.
 
-What is sent is a signed JSON array without elements, as Event Streams would send it if there were nothing to tell. Ingress
-reads it, checks its signature and answers; no event comes of it, so nothing is stored and no handler sees anything.
+The webhook is a signed JSON array without elements, as Event Streams would send it without events. Ingress reads it, checks
+its signature and answers. It contains no event, so nothing is stored and no handler runs.
 """
 
 import time
@@ -24,9 +24,9 @@ _EMPTY: Final = b"[]"
 TIMEOUT: Final = aiohttp.ClientTimeout(total=15)
 """As long as Twilio waits."""
 _SLOW_S: Final = 0.5
-_TRIED: Final = "a signed webhook without content, sent to"
-_REFUSED: Final = "Ingress refuses webhooks that are signed with this token for this PUBLIC_URL, so all of Twilio's."
-_NOT_OURS: Final = "Twilio's webhooks do not get to ingress that way."
+_TRIED: Final = "an empty signed webhook, sent to"
+_REFUSED: Final = "Ingress rejects webhooks signed with this token for this PUBLIC_URL, so it rejects all of Twilio's."
+_NOT_OURS: Final = "Twilio's webhooks do not reach ingress this way."
 
 
 class Answer(NamedTuple):
@@ -38,7 +38,7 @@ class Answer(NamedTuple):
 
 
 async def check_webhook(subject: Subject) -> list[Finding]:
-    """Send one to the ingress that runs here, and to each public URL that is of this machine, or with `online` to all."""
+    """Send a webhook to the ingress that runs here and to the public URLs on this machine, with `online` to all."""
     settings = subject.ingress
     if settings is None:
         return []
@@ -56,9 +56,12 @@ async def _runs(session: aiohttp.ClientSession, settings: IngressSettings) -> bo
 
 
 def _not_running() -> Finding:
-    text = "ingress does not run here, so no webhook was sent to it"
+    text = "ingress is not running here, so no webhook was sent to it"
     return warning(
-        CHECK, text, "Whether one gets through is not known.", "Start it and run this again; to start all: hookline up."
+        CHECK,
+        text,
+        "It is unknown whether webhooks get through.",
+        "Start it and run this again. To start everything: hookline up.",
     )
 
 
@@ -72,9 +75,9 @@ async def _public(
     session: aiohttp.ClientSession, settings: IngressSettings, url: str, *, running: bool, allowed: bool
 ) -> list[Finding]:
     if not allowed:
-        return [fine(CHECK, f"{url} was not tried; with --online it is")]
+        return [fine(CHECK, f"{url} was not tested; add --online to test it")]
     if urlsplit(url).netloc == urlsplit(local_base(settings)).netloc or (is_loopback(url) and not running):
-        return []  # it was tried, or it is known that nobody is there
+        return []  # tested already, or known not to answer
     return list(_judge(url, await deliver(session, url, url, _empty_webhook(settings, url))))
 
 
@@ -83,12 +86,12 @@ def _empty_webhook(settings: IngressSettings, base: str) -> SignedRequest:
 
 
 def local_base(settings: IngressSettings) -> str:
-    """Give the URL by which ingress is reached on this machine, without a path."""
+    """Return the base URL of ingress on this machine, without a path."""
     return f"http://{AdminAddress('', reachable(settings.host), settings.port).place}"
 
 
 async def deliver(session: aiohttp.ClientSession, base: str, public_url: str, request: SignedRequest) -> Answer:
-    """Send `request`, which was signed for `public_url`, to `base` in its place."""
+    """Send `request`, which was signed for `public_url`, to `base` instead."""
     target = request.url.removeprefix(public_url)
     started = time.perf_counter()
     try:
@@ -96,21 +99,23 @@ async def deliver(session: aiohttp.ClientSession, base: str, public_url: str, re
             await answer.read()
             return Answer(answer.status, time.perf_counter() - started)
     except TimeoutError:
-        return Answer(0, time.perf_counter() - started, f"gave no answer within {TIMEOUT.total:.0f} s, when Twilio gives up")
+        return Answer(
+            0, time.perf_counter() - started, f"did not answer within {TIMEOUT.total:.0f} s, after which Twilio gives up"
+        )
     except (aiohttp.ClientError, OSError, UnicodeError) as error:
         return Answer(0, 0.0, f"cannot be reached: {error}")
 
 
 def _judge(base: str, answer: Answer) -> Iterator[Finding]:
     if answer.trouble:
-        yield problem(CHECK, f"{base} {answer.trouble}", _NOT_OURS, "See that it leads to ingress: name, TLS, proxy, firewall.")
+        yield problem(
+            CHECK, f"{base} {answer.trouble}", _NOT_OURS, "Check that it leads to ingress: DNS, TLS, proxy, firewall."
+        )
     elif answer.status in (200, 204):
         yield fine(CHECK, f"{_TRIED} {base}, was verified in {answer.seconds * 1000:.1f} ms; nothing was stored")
         if answer.seconds > _SLOW_S:
             text = f"{base} took {answer.seconds:.1f} s to answer"
-            yield warning(
-                CHECK, text, "Twilio gives up after 15 s, and waits that long with each.", "Look at the proxy, and at the load."
-            )
+            yield warning(CHECK, text, "Twilio gives up after 15 s.", "Check the proxy and the load.")
     else:
         yield problem(CHECK, f"{_TRIED} {base}, was answered with {answer.status}", *_explained(answer.status))
 
@@ -119,8 +124,8 @@ def _explained(status: int) -> tuple[str, str]:
     if status == 403:  # noqa: PLR2004 - HTTP's
         return (
             _REFUSED,
-            "Give ingress and this command the same TWILIO_AUTH_TOKEN and PUBLIC_URL; restart ingress if they changed.",
+            "Set the same TWILIO_AUTH_TOKEN and PUBLIC_URL for ingress and this command; restart ingress if they changed.",
         )
     if status == 503:  # noqa: PLR2004
-        return "Ingress cannot take anything now.", "Its /readyz?verbose, on the admin port, says why."
-    return _NOT_OURS, "See that it leads to ingress, with the path unchanged; another program may listen there."
+        return "Ingress cannot accept webhooks now.", "See /readyz?verbose on its admin port."
+    return _NOT_OURS, "Check that it leads to ingress with the path unchanged; another program may listen there."

@@ -1,1 +1,1 @@
-"""`hookline dead`: looking at dead letters, replaying them, and discarding them."""
+"""`hookline dead`: list, show, replay and discard dead letters."""

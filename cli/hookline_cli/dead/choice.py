@@ -1,4 +1,4 @@
-"""Telling letters that were chosen, by ids or by filters, from a command that was given neither."""
+"""Choose dead letters by ids or by filters; a command without either is refused."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated
@@ -11,27 +11,27 @@ from hookline_cli.reach import Reach
 from hookline_shared.errors import HooklineError
 from hookline_shared.letter import Letter, LetterId
 
-Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Ids, as `hookline dead list` shows them.")]
+Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Ids, as shown by `hookline dead list`.")]
 Everything = Annotated[bool, typer.Option("--all", help="All dead letters.")]
 
 
 class Choice:
-    """The letters with these `ids`, or those that fit `selection`, or with `everything` all.
+    """The letters with these `ids`, those that match `selection`, or with `everything` all.
 
     Raises:
-        HooklineError: if nothing, or two of them, were said.
+        HooklineError: if none of them is given, or more than one.
 
     """
 
     def __init__(self, ids: Sequence[str] | None, selection: Selection, *, everything: bool) -> None:
         said = [bool(ids), not selection.everything, everything]
         if sum(said) != 1:
-            raise HooklineError("Say which letters: their ids, or filters such as --topic, or --all. See --help.")
+            raise HooklineError("Choose the dead letters by id, or by filters such as --topic, or all with --all. See --help.")
         self._ids = list(dict.fromkeys(map(LetterId.parse, ids or ())))
         self._selection = selection
 
     async def find(self, reach: Reach, see: Callable[[Letter], None]) -> int:
-        """Show every letter that is chosen to `see`; gives how many that were named are not there."""
+        """Pass every chosen letter to `see`; return how many of the ids were not found."""
         if self._ids:
             return await find_named(reach, self._ids, see)
         await survey(reach, self._selection, see)

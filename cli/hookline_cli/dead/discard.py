@@ -1,4 +1,4 @@
-"""`hookline dead discard`: dead letters are thrown away, on the record."""
+"""`hookline dead discard`: delete dead letters, with a record."""
 
 import asyncio
 import getpass
@@ -29,7 +29,7 @@ _LONGEST_NOTE: Final = 500
 
 
 class _Wish(NamedTuple):
-    """What the options say beside which letters."""
+    """The options except those that choose letters."""
 
     who: str
     why: str
@@ -39,19 +39,19 @@ class _Wish(NamedTuple):
 
 
 class _Chosen:
-    """The letters that are to go, by partition."""
+    """The letters to discard, by partition."""
 
     def __init__(self) -> None:
         self.reasons: Counter[str] = Counter()
         self._entries: dict[int, list[str]] = {}
 
     def see(self, letter: Letter) -> None:
-        """Take a letter that is selected."""
+        """Add a chosen letter."""
         self.reasons[letter.reason] += 1
         self._entries.setdefault(letter.id.partition, []).append(letter.id.entry)
 
     def batches(self) -> Iterator[tuple[int, list[str]]]:
-        """Give them in batches, each of one partition."""
+        """Yield their entries in batches, each of one partition."""
         for partition, entries in self._entries.items():
             for at in range(0, len(entries), _BATCH):
                 yield partition, entries[at : at + _BATCH]
@@ -62,19 +62,19 @@ def discard(
     selection: Selection,
     ids: Ids = None,
     everything: Everything = False,
-    why: Annotated[str, typer.Option(help="Why they are discarded; it is kept. Without personal data, please.")] = "",
-    who: Annotated[str | None, typer.Option(help="Who discards them; by default user and machine. It is kept.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many it would be.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result for programs, as one JSON object.")] = False,
+    why: Annotated[str, typer.Option(help="The reason, kept in the record. Do not write personal data here.")] = "",
+    who: Annotated[str | None, typer.Option(help="Who discards them, kept in the record. Default: user@host.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print how many would be discarded.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
     data: DataFolder = Path("var"),
 ) -> None:
-    """Throw dead letters away for good. A record stays: who, when, why, and ids, but no bodies nor numbers.
+    """Delete dead letters permanently. A record keeps who, when, why and the ids, but no bodies and no numbers.
 
     Example: `hookline dead discard 3:1718000000000-0 --why 'test message'`
     """
     if not (why.strip() or dry_run):
-        raise HooklineError("Say with --why 'some words' why they are discarded: that is kept when they are gone.")
+        raise HooklineError("A reason is required, and kept in the record: add --why 'some words'.")
     wish = _Wish((who or _this_person())[:_LONGEST_NOTE], why.strip()[:_LONGEST_NOTE], dry_run, yes, as_json)
     choice = Choice(ids, selection, everything=everything)
     settings = find_settings(data)
@@ -94,8 +94,8 @@ async def _carry_out(reached: Reach, chosen: _Chosen, missing: int, wish: _Wish)
         _say(wish, {"would_discard": number, "reasons": dict(chosen.reasons)}, f"{number} dead letters would be discarded.")
         return
     if number:
-        question = f"Discard {number} dead letters for good ({rows.counts(chosen.reasons)})?"
-        confirm(question, yes=wish.yes, refusal=f"Nothing was discarded. It would be {number} dead letters.")
+        question = f"Discard {number} dead letters permanently ({rows.counts(chosen.reasons)})?"
+        confirm(question, yes=wish.yes, refusal=f"Nothing was discarded. Matching dead letters: {number}.")
     letters = DeadLetters(reached.redis, reached.partitions)
     done, seen = 0, 0
     with until_interrupted() as interrupted, meter("Discarding", number) as progress:
@@ -106,8 +106,8 @@ async def _carry_out(reached: Reach, chosen: _Chosen, missing: int, wish: _Wish)
                 done += await letters.discard(partition, entries, wish.who, wish.why)
             except BrokerUnavailableError as error:
                 raise HooklineError(
-                    f"{done} discarded. Redis did not confirm the next ones, so they may be or not. "
-                    f"The same command goes on with what is left. {error}"
+                    f"{done} discarded. Redis did not confirm the next ones, so they may be discarded or not. "
+                    f"Run the same command again to continue. {error}"
                 ) from error
             seen += len(entries)
             progress.advance(len(entries))
@@ -115,9 +115,9 @@ async def _carry_out(reached: Reach, chosen: _Chosen, missing: int, wish: _Wish)
 
 
 def _report(wish: _Wish, done: int, gone: int, left: int) -> None:
-    words = f"{done} discarded." + (f" {gone} were not there (any more)." if gone else "")
+    words = f"{done} discarded." + (f" {gone} not found: already replayed or discarded." if gone else "")
     if left:
-        words += f"\nStopped. {left} are left as they were; the same command goes on with them."
+        words += f"\nStopped. {left} are unchanged; run the same command again to continue."
     _say(wish, {"discarded": done, "gone": gone, "left": left, "interrupted": left > 0}, words)
     if left:
         end(INTERRUPTED)

@@ -1,4 +1,4 @@
-"""`hookline dead`: puts its subcommands together."""
+"""`hookline dead`: the group of its subcommands."""
 
 from typing import ClassVar, Final
 
@@ -6,8 +6,8 @@ import typer
 
 from hookline_cli.lazy import LazyGroup, Place
 
-_CODES: Final = "Exit codes: 0 done, also if there was nothing to do. 1 not done, and why. 2 the command line is wrong."
-_LONG: Final = f"{_CODES} 130 Ctrl-C: the same command goes on."
+_CODES: Final = "Exit codes: 0 done, or nothing to do. 1 failed; the error says why. 2 invalid command line."
+_LONG: Final = f"{_CODES} 130 interrupted; run the same command again to continue."
 
 
 class DeadCommands(LazyGroup):
@@ -26,7 +26,7 @@ dead = typer.Typer(cls=DeadCommands, no_args_is_help=True, add_completion=False,
 
 @dead.callback()
 def about() -> None:
-    """Look at dead letters, replay them, or discard them.
+    """List, show, replay or discard dead letters.
 
     Example: `hookline dead list --newer-than 2h`
     """

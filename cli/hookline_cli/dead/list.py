@@ -1,4 +1,4 @@
-"""`hookline dead list`: which dead letters there are."""
+"""`hookline dead list`: list dead letters."""
 
 import asyncio
 from collections import Counter, deque
@@ -21,7 +21,7 @@ from hookline_shared.settings import SharedSettings
 
 
 class Found(NamedTuple):
-    """The newest letters that fit, oldest first; how many fit, by reason; and the time by the clock of Redis."""
+    """The newest matching letters, oldest first; the number of all matches by reason; and the time by the clock of Redis."""
 
     newest: list[Letter]
     reasons: Counter[str]
@@ -29,7 +29,7 @@ class Found(NamedTuple):
 
 
 class Gathering:
-    """Keeps the newest letters of each partition, `limit` at most, and counts all."""
+    """Keeps the newest letters of each partition, at most `limit`, and counts all."""
 
     def __init__(self, limit: int) -> None:
         self.reasons: Counter[str] = Counter()
@@ -37,12 +37,12 @@ class Gathering:
         self._newest: dict[int, deque[Letter]] = {}
 
     def see(self, letter: Letter) -> None:
-        """Take the next letter of its partition."""
+        """Add the next letter of its partition."""
         self.reasons[letter.reason] += 1
         self._newest.setdefault(letter.id.partition, deque(maxlen=self._limit)).append(letter)
 
     def newest(self) -> list[Letter]:
-        """Give the newest of all, oldest first."""
+        """Return the newest letters of all partitions, oldest first."""
         everything = [letter for letters in self._newest.values() for letter in letters]
         return sorted(everything, key=lambda letter: letter.died_at)[-self._limit :]
 
@@ -50,12 +50,12 @@ class Gathering:
 @selecting
 def list_letters(
     selection: Selection,
-    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many to show, the newest ones.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="Show at most this many, the newest.")] = 50,
     reveal: Reveal = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print them for programs, as one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     data: DataFolder = Path("var"),
 ) -> None:
-    """Show dead letters, the newest last, and how many there are of each reason.
+    """List dead letters, newest last, with the number for each reason.
 
     Example: `hookline dead list --topic messages --error TimeoutError --newer-than 2h`
     """
@@ -66,7 +66,7 @@ def list_letters(
     elif found.newest:
         _show(found, veil)
     else:
-        typer.echo("No dead letters." if selection.everything else "No dead letters that fit.")
+        typer.echo("No dead letters." if selection.everything else "No matching dead letters.")
 
 
 async def _find(settings: SharedSettings, selection: Selection, limit: int) -> Found:
@@ -84,5 +84,5 @@ def _as_object(found: Found, veil: Veil) -> dict[str, object]:
 def _show(found: Found, veil: Veil) -> None:
     output().print(rows.table(found.newest, veil, found.now_ms))
     total = found.reasons.total()
-    more = f", of which the newest {len(found.newest)} are shown (--limit)" if total > len(found.newest) else ""
+    more = f" (the newest {len(found.newest)} shown, see --limit)" if total > len(found.newest) else ""
     typer.echo(f"\n{total} dead letter{'s' * (total != 1)}{more}: {rows.counts(found.reasons)}")

@@ -1,4 +1,4 @@
-"""The options by which `list`, `replay` and `discard` select letters, spelled once."""
+"""The options with which `list`, `replay` and `discard` select letters."""
 
 import functools
 import inspect
@@ -10,7 +10,7 @@ import typer
 from hookline_cli.dead.selection import Selection
 from hookline_cli.moments import moment
 
-_FILTERS: Final = "Which letters (all of these must fit)"
+_FILTERS: Final = "Filters (a letter must match all)"
 
 
 def _option(name: str, text: str, **more: Any) -> Any:
@@ -28,15 +28,15 @@ def _checked(text: str) -> str:
 
 
 def _select(
-    topics: Annotated[list[str], _option("--topic", "Topic they came from; may be repeated.")] = [],  # noqa: B006
+    topics: Annotated[list[str], _option("--topic", "Original topic; may be repeated.")] = [],  # noqa: B006
     kinds: Annotated[list[str], _option("--kind", "Kind, or a family such as 'conversation.*'; may be repeated.")] = [],  # noqa: B006
-    reasons: Annotated[list[str], _option("--reason", "Why they died, such as exhausted; may be repeated.")] = [],  # noqa: B006
-    error: Annotated[str, _option("--error", "Text in the error, in capitals or not.")] = "",
+    reasons: Annotated[list[str], _option("--reason", "Reason, such as exhausted; may be repeated.")] = [],  # noqa: B006
+    error: Annotated[str, _option("--error", "Text in the error; case does not matter.")] = "",
     account: Annotated[str, _option("--account", "Twilio account SID.")] = "",
     key: Annotated[str, _option("--key", "Ordering key, such as '+14155550123:+18005551212'.")] = "",
-    sid: Annotated[str, _option("--sid", "A SID among the parameters, such as a MessageSid.")] = "",
-    older_than: Annotated[str, _moment("--older-than", "Died before then: an age such as 2h, or a date.")] = "",
-    newer_than: Annotated[str, _moment("--newer-than", "Died since then: an age such as 30m, or a date.")] = "",
+    sid: Annotated[str, _option("--sid", "SID in the parameters, such as a MessageSid.")] = "",
+    older_than: Annotated[str, _moment("--older-than", "Older than an age such as 2h, or before a date.")] = "",
+    newer_than: Annotated[str, _moment("--newer-than", "Newer than an age such as 30m, or after a date.")] = "",
 ) -> Selection:
     return Selection(
         topics=tuple(topics),
@@ -52,7 +52,7 @@ def _select(
 
 
 def selecting(command: Callable[..., None]) -> Callable[..., None]:
-    """Give `command` the options above; its argument `selection` gets what they say."""
+    """Return `command` with the options above, which become its argument `selection`."""
     own = inspect.signature(command, eval_str=True).parameters
     offered = inspect.signature(_select, eval_str=True).parameters
 
@@ -62,7 +62,7 @@ def selecting(command: Callable[..., None]) -> Callable[..., None]:
 
     parameters = [parameter for name, parameter in own.items() if name != "selection"] + list(offered.values())
     keyword = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
-    del selected.__wrapped__  # whoever looks for the signature shall find ours
+    del selected.__wrapped__  # else inspect.signature would find that of the command
     selected.__signature__ = inspect.Signature(keyword)  # type: ignore[attr-defined]
     selected.__annotations__ = {parameter.name: parameter.annotation for parameter in keyword}
     return selected

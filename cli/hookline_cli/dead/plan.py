@@ -1,4 +1,4 @@
-"""Which dead letters are replayed, and in which order. Pure."""
+"""Decide which dead letters are replayed, and in which order. Pure."""
 
 from collections import Counter, deque
 from collections.abc import Collection, Iterator
@@ -8,16 +8,16 @@ from hookline_shared.broker.dead import Move
 from hookline_shared.letter import Letter
 
 _UNDECODABLE: Final = (
-    "this version cannot decode them, and its processor would let them die again at once: use the `hookline` of the version "
-    "that wrote them, or add --force"
+    "this version cannot decode them, so its processor would make them dead letters again at once: use the `hookline` of the "
+    "version that wrote them, or add --force"
 )
 
 
 class Order(NamedTuple):
-    """Where an event stands among those of its key: when it arrived, by its entry id in its first life, then its event id.
+    """The place of an event among those of its key: by its first entry id, then by its event id.
 
-    Event ids are made by the clocks of several ingresses, and within a millisecond by chance; entry ids by the one server that
-    has the partition, in the order of arrival.
+    Entry ids come from the one server that has the partition, in the order of arrival. Event ids come from the clocks of
+    several ingresses, and are random within a millisecond.
     """
 
     arrived_at: int
@@ -26,7 +26,7 @@ class Order(NamedTuple):
 
     @classmethod
     def of(cls, letter: Letter) -> Self:
-        """Give the order of the event in `letter`."""
+        """Return the order of the event in `letter`."""
         moment, _, sequence = (letter.past.entry or letter.entry).partition("-")
         if not (moment.isascii() and moment.isdecimal()):
             return cls(_moment_of(letter), 0, letter.event_id)
@@ -34,7 +34,7 @@ class Order(NamedTuple):
 
 
 def _moment_of(letter: Letter) -> int:
-    """Give when the event was made, going by its id, else when it died; both in Unix time in milliseconds."""
+    """Return when the event was created according to its id, else when it died, in Unix time in milliseconds."""
     try:
         return int(letter.event_id[:12], 16)
     except ValueError:
@@ -42,8 +42,8 @@ def _moment_of(letter: Letter) -> int:
 
 
 class Plan:
-    """Gathers letters to be replayed. Those that would be of no use stay, and are counted by why; with `force`, those that
-    cannot be decoded are no exception. `topics` are all that the processor handles."""
+    """Collects letters to replay. Letters whose replay cannot succeed are refused, and counted by reason; with `force`, those
+    that cannot be decoded are not refused. `topics` are all topics that the processor handles."""
 
     def __init__(self, topics: Collection[str], *, force: bool, sample: int = 5) -> None:
         self.kinds: Counter[tuple[str, str]] = Counter()
@@ -58,7 +58,7 @@ class Plan:
         return sum(map(len, self._moves.values()))
 
     def see(self, letter: Letter) -> None:
-        """Take a letter that is selected."""
+        """Add a chosen letter."""
         if why := self._objection(letter):
             self.refused[why] += 1
             return
@@ -68,15 +68,15 @@ class Plan:
             self.sample.append(letter)
 
     def queues(self) -> Iterator[tuple[int, deque[Move]]]:
-        """Give the letters of each partition in the order in which they shall be replayed."""
+        """Yield each partition with its letters in the order of replay."""
         for partition, moves in self._moves.items():
             yield partition, deque(move for _, move in sorted(moves))
 
     def _objection(self, letter: Letter) -> str | None:
         if not letter.own:
-            return "nothing of the event is left in them"
+            return "they contain no event"
         if letter.topic not in self._topics:
-            return f"topic {letter.topic or '(none)'} is not known here: set HOOKLINE_CONFIG as the services have it"
+            return f"topic {letter.topic or '(none)'} is not known here: set HOOKLINE_CONFIG to the file that the services use"
         if letter.event is None and not self._force:
             return _UNDECODABLE
         return None

@@ -1,4 +1,4 @@
-"""`hookline dead replay`: dead letters become events again."""
+"""`hookline dead replay`: put dead letters back into their topics."""
 
 import asyncio
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ _NOTHING: Final = "Nothing was replayed."
 
 
 class _Wish(NamedTuple):
-    """What the options say beside which letters."""
+    """The options except those that choose letters."""
 
     rate: float
     dry_run: bool
@@ -48,15 +48,15 @@ def replay(
     ids: Ids = None,
     everything: Everything = False,
     rate: Annotated[float, typer.Option(min=0.1, max=1_000_000, help="Letters per second.")] = 100.0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many it would be, with a sample.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Those that cannot be decoded, too.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result for programs, as one JSON object.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print how many would be replayed, with a sample.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also replay letters that cannot be decoded.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
     data: DataFolder = Path("var"),
 ) -> None:
-    """Put dead letters back into their topics, those of a conversation in the order in which they had come.
+    """Put dead letters back into their topics. The letters of a conversation keep their original order.
 
-    Ctrl-C stops it between two letters; the same command goes on with what is left.
+    Ctrl-C stops it between two letters; run the same command again to continue.
 
     Example: `hookline dead replay --topic messages --reason exhausted --dry-run`
     """
@@ -78,8 +78,8 @@ async def _carry_out(reached: Reach, plan: Plan, missing: int, wish: _Wish) -> N
         return
     if len(plan) > _ASK_ABOVE:
         _tell_kinds(plan)
-        question = f"Replay {len(plan)} dead letters, {wish.rate:g} per second?"
-        confirm(question, yes=wish.yes, refusal=f"{_NOTHING} It would be {len(plan)} dead letters.")
+        question = f"Replay {len(plan)} dead letters at {wish.rate:g} per second?"
+        confirm(question, yes=wish.yes, refusal=f"{_NOTHING} Matching dead letters: {len(plan)}.")
     with until_interrupted() as interrupted:
         replayer = Replayer(DeadLetters(reached.redis, reached.partitions), plan, wish.rate, SystemClock(), interrupted)
         try:
@@ -87,8 +87,8 @@ async def _carry_out(reached: Reach, plan: Plan, missing: int, wish: _Wish) -> N
                 await replayer.run(progress.advance)
         except BrokerUnavailableError as error:
             raise ReplayError(
-                f"{replayer.outcomes[Replayed.DONE]} replayed. Redis did not confirm the next ones, so they may be or not. "
-                f"The same command goes on with what is left. {error}"
+                f"{replayer.outcomes[Replayed.DONE]} replayed. Redis did not confirm the next ones, so they may be "
+                f"replayed or not. Run the same command again to continue. {error}"
             ) from error
     _report(replayer, plan, missing, wish)
     if replayer.left:
@@ -107,7 +107,7 @@ def _preview(plan: Plan, now_ms: int, wish: _Wish) -> None:
     _tell_kinds(plan, err=False)
     _tell_refused(plan.refused)
     if plan.sample:
-        typer.echo("\nSome of them:")
+        typer.echo("\nSample:")
         output().print(rows.table(plan.sample, veil, now_ms))
 
 
@@ -118,10 +118,10 @@ def _report(replayer: Replayer, plan: Plan, missing: int, wish: _Wish) -> None:
         found = {"replayed": done, "gone": gone, "left": left, "refused": dict(plan.refused), "interrupted": left > 0}
         typer.echo(msgspec.json.encode(found))
         return
-    typer.echo(f"{done} replayed." + (f" {gone} were not there (any more)." if gone else ""))
+    typer.echo(f"{done} replayed." + (f" {gone} not found: already replayed or discarded." if gone else ""))
     _tell_refused(plan.refused)
     if left:
-        typer.echo(f"Stopped. {left} are left as they were; the same command goes on with them.")
+        typer.echo(f"Stopped. {left} are unchanged; run the same command again to continue.")
 
 
 def _tell_kinds(plan: Plan, *, err: bool = True) -> None:
@@ -131,4 +131,4 @@ def _tell_kinds(plan: Plan, *, err: bool = True) -> None:
 
 def _tell_refused(refused: Mapping[str, int]) -> None:
     for why, number in refused.items():
-        typer.echo(f"{number} stay{'s' * (number == 1)} dead: {why}.", err=True)
+        typer.echo(f"{number} not replayed: {why}.", err=True)

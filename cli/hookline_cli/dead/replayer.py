@@ -1,7 +1,7 @@
-"""Replaying dead letters at a steady rate: those of one partition in their order, all partitions side by side.
+"""Replay dead letters at a steady rate: in order within a partition, all partitions concurrently.
 
-Each round takes a few letters of every partition and waits until Redis has confirmed them, so it can end after any round: what
-is left is dead as before, and a later run goes on with it.
+Each round takes a few letters of every partition and waits until Redis has confirmed them, so it can stop after any round: the
+rest are still dead letters, and a later run continues with them.
 """
 
 import asyncio
@@ -15,12 +15,12 @@ from hookline_shared.broker.dead import DeadLetters, Move, Replayed
 from hookline_shared.clock import Clock
 
 _ROUND_S: Final = 0.1
-"""About how long a round should last, so that a stop is obeyed soon and the rate is steady."""
+"""Approximate length of a round, short so that a stop takes effect soon and the rate is steady."""
 _MOST_OF_PARTITION: Final = 100
 
 
 class Replayer:
-    """Replays `plan` at `rate` letters per second, until done or `stop` is set. `outcomes` counts what became of them."""
+    """Replays `plan` at `rate` letters per second, until done or `stop` is set. `outcomes` counts the results."""
 
     def __init__(self, letters: DeadLetters, plan: Plan, rate: float, clock: Clock, stop: asyncio.Event) -> None:
         self.outcomes: Counter[Replayed] = Counter()
@@ -32,11 +32,11 @@ class Replayer:
 
     @property
     def left(self) -> int:
-        """How many letters have not been dealt with."""
+        """How many letters have not been processed."""
         return sum(len(queue) for _, queue in self._waiting)
 
     async def run(self, progress: Callable[[int], None]) -> None:
-        """Replay. `progress` is told after each round of how many letters that was.
+        """Replay. `progress` is called after each round with the number of letters in it.
 
         Raises:
             BrokerUnavailableError: if Redis did not confirm a round. Some of it may be replayed.
@@ -51,7 +51,7 @@ class Replayer:
                 await self._wait(begun + done / self._rate - self._clock.monotonic())
 
     async def step(self, most: int) -> int:
-        """Make one round of up to `most` letters; gives how many it was.
+        """Replay one round of up to `most` letters; return how many there were.
 
         Raises:
             BrokerUnavailableError: if Redis did not confirm all of it.
@@ -73,7 +73,7 @@ class Replayer:
         return sum(map(len, batches.values()))
 
     def _take(self, most: int) -> dict[int, list[Move]]:
-        """Take the next letters, of each partition by turns."""
+        """Take the next letters, from each partition in turn."""
         batches: dict[int, list[Move]] = {}
         for _ in range(min(most, _MOST_OF_PARTITION * len(self._waiting))):
             if not self._waiting or len(batches.get(self._waiting[0][0], ())) >= _MOST_OF_PARTITION:

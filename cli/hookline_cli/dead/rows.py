@@ -1,4 +1,4 @@
-"""How dead letters are printed: as rows of a table, or as objects for programs."""
+"""Dead letters as rows of a table, or as JSON objects."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -16,7 +16,7 @@ _LONGEST_ERROR: Final = 200
 
 
 def table(letters: Iterable[Letter], veil: Veil, now_ms: int) -> Table:
-    """Give the table of `letters`."""
+    """Return the table of `letters`."""
     made = Table("id", "age", "topic", "kind", "reason", "error", "attempts", box=None, pad_edge=False)
     made.columns[0].no_wrap = True
     made.columns[0].min_width = 17
@@ -28,7 +28,7 @@ def table(letters: Iterable[Letter], veil: Veil, now_ms: int) -> Table:
 
 
 def as_object(letter: Letter, veil: Veil) -> dict[str, object]:
-    """Give what --json prints of a letter. Times are Unix time in milliseconds."""
+    """Return the --json output for a letter. Times are Unix time in milliseconds."""
     return {
         "id": str(letter.id),
         "died_at": letter.died_at,
@@ -47,7 +47,7 @@ def as_object(letter: Letter, veil: Veil) -> dict[str, object]:
 
 
 def details(letter: Letter, veil: Veil) -> dict[str, object]:
-    """Give what `dead show --json` prints: the letter, and everything that is in it."""
+    """Return the output of `dead show --json`: the letter and its full content."""
     event, past = letter.event, letter.past
     told = as_object(letter, veil) | {"traceback": veil.error(letter.traceback, event), "entry": letter.entry}
     if past.lives:
@@ -58,7 +58,7 @@ def details(letter: Letter, veil: Veil) -> dict[str, object]:
 
 
 def counts(reasons: Mapping[str, int]) -> str:
-    """Give the number of letters of each reason, the most frequent first."""
+    """Return the number of letters for each reason, the most frequent first."""
     ordered = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{printable(reason) or 'no reason given'} {number}" for reason, number in ordered)
 
@@ -69,4 +69,4 @@ def _error(letter: Letter, veil: Veil) -> str:
 
 def _attempts(letter: Letter) -> str:
     lives = letter.past.lives
-    return f"{letter.attempts}, {lives} earlier li{'ves' if lives > 1 else 'fe'}" if lives else str(letter.attempts)
+    return f"{letter.attempts}, replayed {lives}x" if lives else str(letter.attempts)

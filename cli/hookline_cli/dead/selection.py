@@ -1,4 +1,4 @@
-"""Which dead letters a command is about. Pure."""
+"""The filters that select dead letters. Pure."""
 
 from collections.abc import Sequence
 
@@ -12,15 +12,15 @@ from hookline_shared.letter import Letter
 
 
 class NotASidError(HooklineError):
-    """What should be a SID is none."""
+    """A text that should be a SID is not one."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(f"{text!r} is no SID: those are two capital letters and 32 hexadecimal digits, such as SM0123...")
+        super().__init__(f"{text!r} is not a SID: a SID is two capital letters and 32 hexadecimal digits, such as SM0123...")
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """Letters that fit all that is said here. Of topics, kinds and reasons any one suffices; ages are
-    as `hookline_cli.moments` reads them."""
+    """A letter matches if it matches every filter that is set; of several topics, kinds or reasons, one is enough. Ages are
+    in the form that `hookline_cli.moments` parses."""
 
     topics: Sequence[str] = ()
     kinds: Sequence[str] = ()
@@ -33,23 +33,23 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     newer_than: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what could never fit."""
+        """Refuse a SID that cannot match."""
         if self.sid and not is_sid(self.sid):
             raise NotASidError(self.sid)
 
     @property
     def everything(self) -> bool:
-        """Whether every letter fits."""
+        """Whether every letter matches."""
         return self == Selection()
 
     def bounds(self, now_ms: int) -> tuple[str, str]:
-        """Give the first and the last entry id that may fit, by age at `now_ms`, Unix time by the clock of Redis."""
+        """Return the first and the last entry id that can match, by age at `now_ms`, Unix time by the clock of Redis."""
         first = str(moment(self.newer_than, now_ms)) if self.newer_than else FIRST
         last = str(moment(self.older_than, now_ms)) if self.older_than else LAST
         return first, last
 
     def fits(self, letter: Letter) -> bool:
-        """Tell whether `letter`, which is within `bounds`, fits."""
+        """Whether `letter`, which is within `bounds`, matches."""
         return (
             (not self.topics or letter.topic in self.topics)
             and (not self.reasons or letter.reason in self.reasons)
@@ -62,5 +62,5 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def fits_kind(pattern: str, kind: str) -> bool:
-    """Tell whether `kind` is `pattern`, or of its family if it ends with `.*`; `*` is every kind."""
+    """Whether `kind` is `pattern`, or belongs to its family if it ends with `.*`; `*` matches every kind."""
     return pattern in (kind, "*") or (pattern.endswith(".*") and kind.startswith(pattern[:-1]))

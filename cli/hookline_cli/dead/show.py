@@ -1,4 +1,4 @@
-"""`hookline dead show`: everything about one dead letter."""
+"""`hookline dead show`: show one dead letter."""
 
 import asyncio
 from pathlib import Path
@@ -20,12 +20,12 @@ from hookline_shared.settings import SharedSettings
 
 
 def show_letter(
-    letter_id: Annotated[str, typer.Argument(metavar="ID", help="As `hookline dead list` shows it.")],
+    letter_id: Annotated[str, typer.Argument(metavar="ID", help="Id, as shown by `hookline dead list`.")],
     reveal: Reveal = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it for programs, as one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     data: DataFolder = Path("var"),
 ) -> None:
-    """Show everything about one dead letter, its traceback too. Parameters are masked.
+    """Show one dead letter with its event and traceback. Parameters are masked.
 
     Example: `hookline dead show 3:1718000000000-0`
     """
@@ -42,17 +42,17 @@ async def _find(settings: SharedSettings, letter_id: LetterId) -> Letter:
     async with reach(settings) as reached:
         await find_named(reached, [letter_id], found.append)
     if not found:
-        raise HooklineError(f"There is no dead letter {letter_id} (any more): it may have been replayed or discarded.")
+        raise HooklineError(f"Dead letter {letter_id} not found: it may have been replayed or discarded.")
     return found[0]
 
 
 def print_letter(letter: Letter, veil: Veil) -> None:
-    """Print everything about `letter`, for people."""
+    """Print all of `letter` as text."""
     print_facts(_facts(letter, veil))
     if letter.event is None:
         words = veil.raw(letter.own)
         _section(
-            "Fields, as they came",
+            "Raw fields",
             dict(zip(words[::2], words[1::2], strict=True)) if veil.lifted else {"values": " ".join(words)},
         )
     else:
@@ -76,11 +76,11 @@ def _facts(letter: Letter, veil: Veil) -> dict[str, str]:
         "error": veil.error(letter.error, letter.event),
         "attempts": str(letter.attempts),
         "first failed": describe_moment(letter.first_failed_at) if letter.first_failed_at else "",
-        "topic": f"{letter.topic}, where it was entry {letter.entry}",
+        "topic": f"{letter.topic} (entry {letter.entry})",
     }
     past = letter.past
     if past.lives:
-        facts["earlier lives"] = f"{past.lives}; the first ended {describe_moment(past.died_at)}: {past.reason}"
+        facts["replayed"] = f"{past.lives}x; first died {describe_moment(past.died_at)}: {past.reason}"
     if letter.event is None:
         return facts | {"event": "cannot be decoded"}
     return facts | event_facts(letter.event, veil)

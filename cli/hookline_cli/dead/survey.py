@@ -1,4 +1,4 @@
-"""Looking through the dead letters of all partitions, or through those that somebody named."""
+"""Read the dead letters of all partitions, or those with given ids."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -14,11 +14,11 @@ from hookline_shared.letter import Letter, LetterId
 
 _AT_ONCE: Final = 8
 _MOST_NAMED: Final = 500
-"""Ids of one look, so that their letters are not too much at once."""
+"""Ids per read, which limits the memory for their letters."""
 
 
 async def survey(reach: Reach, selection: Selection, see: Callable[[Letter], None]) -> None:
-    """Show every letter that fits `selection` to `see`: those of one partition in the order in which they died.
+    """Pass every letter that matches `selection` to `see`: those of one partition in the order in which they died.
 
     Raises:
         BrokerUnavailableError: if Redis did not answer.
@@ -27,7 +27,7 @@ async def survey(reach: Reach, selection: Selection, see: Callable[[Letter], Non
     letters = DeadLetters(reach.redis, reach.partitions)
     first, last = selection.bounds(await server_time_ms(reach.redis))
     turns = asyncio.Semaphore(_AT_ONCE)
-    with meter("Looking through the dead letters", await letters.count()) as progress:
+    with meter("Reading dead letters", await letters.count()) as progress:
 
         async def look(partition: int) -> None:
             async with turns:
@@ -40,17 +40,15 @@ async def survey(reach: Reach, selection: Selection, see: Callable[[Letter], Non
 
 
 async def find_named(reach: Reach, ids: Sequence[LetterId], see: Callable[[Letter], None]) -> int:
-    """Show the letters of `ids` to `see`; gives how many are not there.
+    """Pass the letters with these `ids` to `see`; return how many were not found.
 
     Raises:
-        HooklineError: if a partition is named that does not exist.
+        HooklineError: if an id names a partition that does not exist.
         BrokerUnavailableError: if Redis did not answer.
 
     """
     if strange := next((letter_id for letter_id in ids if letter_id.partition >= reach.partitions), None):
-        raise HooklineError(
-            f"There is no partition {strange.partition}, so no dead letter {strange}. The last one is {reach.partitions - 1}."
-        )
+        raise HooklineError(f"Dead letter {strange} not found: partitions are numbered from 0 to {reach.partitions - 1}.")
     letters = DeadLetters(reach.redis, reach.partitions)
     missing = 0
     for at in range(0, len(ids), _MOST_NAMED):

@@ -68,7 +68,7 @@ def unusable(error: BaseException) -> DatabaseUnavailableError:
     cause, state = _cause_of(error)
     if message := _for_people(cause, state):
         return DatabaseUnavailableError(message, waits=True)
-    return DatabaseUnavailableError(f"The database does not answer as it should: {_what(error, cause)}")
+    return DatabaseUnavailableError(f"The database request failed: {_what(error, cause)}")
 
 
 def _cause_of(error: BaseException) -> tuple[BaseException, str]:
@@ -109,7 +109,7 @@ def _what(error: BaseException, cause: BaseException) -> str:
     if isinstance(error, PoolTimeoutError):
         return "all connections of the pool are busy"
     if isinstance(cause, TimeoutError):
-        return "it took too long"
+        return "it timed out"
     if isinstance(cause, OSError):
         return cause.strerror or _first_line(str(cause)) or type(cause).__name__
     return _first_line(str(cause)) or type(cause).__name__
@@ -126,7 +126,7 @@ def wrong_revision(found: str | None) -> DatabaseUnavailableError:
     if found is None:
         message = f"The ledger's tables are missing: {MIGRATE}"
     elif found < REVISION:
-        message = f"The ledger's tables are of revision {found}, and this version needs {REVISION}: {MIGRATE}"
+        message = f"The ledger's tables are at revision {found}, but this version needs {REVISION}: {MIGRATE}"
     else:
-        message = f"The ledger's tables are of revision {found}, made by a newer version of Hookline: update this one"
+        message = f"The ledger's tables are at revision {found}, from a newer version of Hookline: update this one"
     return DatabaseUnavailableError(message, waits=True)

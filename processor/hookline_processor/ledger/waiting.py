@@ -90,7 +90,7 @@ class LedgerBacklog:
     def _alarm(self, on: bool) -> None:
         if on and not self._alarmed:
             self._logger.warning(
-                "the ledger falls behind", events=self.events, remedy="see that the database is well, and fast enough"
+                "the ledger is falling behind", events=self.events, remedy="check that the database works and is fast enough"
             )
         elif self._alarmed and not on:
             self._logger.info("the ledger has caught up", events=self.events)
@@ -98,5 +98,5 @@ class LedgerBacklog:
 
     def _close(self) -> None:
         if self.room.is_set():
-            self._logger.error("the ledger is full, so nothing is handled until the database takes some", events=self.events)
+            self._logger.error("the ledger is full; no events are handled until the database accepts some", events=self.events)
         self.room.clear()

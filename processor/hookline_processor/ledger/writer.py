@@ -103,9 +103,9 @@ class Writer:
 
     def warnings(self) -> list[str]:
         """Say what keeps events from the database."""
-        found = [f"{self._problem}. Events are handled; their history waits in Redis"] if self._problem else []
+        found = [f"{self._problem}. Events are still handled; their history waits in Redis"] if self._problem else []
         if self._behind:
-            found.append("the database refuses some events for what is in them; they stay in Redis, see the log")
+            found.append("the database refuses some events because of their content; they stay in Redis, see the log")
         return found
 
     async def pass_once(self) -> int:
@@ -145,13 +145,13 @@ class Writer:
         except BrokerUnavailableError:
             return _LONGEST_PAUSE_S  # the readiness check says so already
         if self._problem:
-            self._logger.info("the ledger's database is well again")
+            self._logger.info("the ledger's database works again")
         self._problem, self._failures = None, 0
         return 0 if self._full else _IDLE_S
 
     def _note(self, error: DatabaseUnavailableError) -> float:
         if self._problem is None or (error.waits and str(error) != self._problem):
-            self._logger.warning("the ledger waits for its database", error=str(error))
+            self._logger.warning("the ledger is waiting for its database", error=str(error))
         self._problem = str(error)
         self._failures += 1
         self._verified = False  # whatever comes back may have other tables
@@ -193,7 +193,7 @@ class Writer:
         try:
             return rows_of(settled, self._limits.bodies)
         except Exception as error:  # noqa: BLE001 - whatever it is, neither the service nor the others must suffer from one event
-            self._logger.error("no rows can be made of an event", event_id=settled.event.id, error=type(error).__name__)
+            self._logger.error("an event could not be converted to rows", event_id=settled.event.id, error=type(error).__name__)
             LEDGER_EVENTS.labels("stripped").inc()
             return bare_rows_of(settled)
 
@@ -218,7 +218,7 @@ class Writer:
             self._logger.error("the database refuses an event, which stays in Redis", event_id=event_id, error=str(error))
             LEDGER_EVENTS.labels("set_aside").inc()
             return {item.name}
-        self._logger.error("the database takes an event only without its content", event_id=event_id, error=str(refused))
+        self._logger.error("the database accepted an event only without its content", event_id=event_id, error=str(refused))
         LEDGER_EVENTS.labels("stripped").inc()
         return set()
 

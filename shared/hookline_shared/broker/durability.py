@@ -58,7 +58,7 @@ class Durability(Enum):
             return "INGRESS_DURABILITY is fsync, but appendonly is off. Set appendonly yes."
         if self is Durability.FSYNC and not features.waitaof and appendfsync != "always":
             return (
-                f"INGRESS_DURABILITY is fsync, but appendfsync is {appendfsync or 'not told'}, and {facts.name} "
+                f"INGRESS_DURABILITY is fsync, but appendfsync is {appendfsync or 'unknown'}, and {facts.name} "
                 f"{facts.version} has no WAITAOF. Set appendfsync always."
             )
         return None

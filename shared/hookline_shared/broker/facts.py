@@ -75,7 +75,7 @@ def obstacle(facts: ServerFacts, topology: Topology) -> str | None:
     if clustered and topology is not Topology.CLUSTER:
         return "This server is a node of a cluster. Begin REDIS_URL with redis+cluster://."
     if not clustered and topology is Topology.CLUSTER:
-        return "REDIS_URL asks for a cluster, and this server is a single one. Begin it with redis://."
+        return "REDIS_URL names a cluster, but this server is not part of one. Begin REDIS_URL with redis://."
     if facts.role != "master":
         return _REPLICA[topology]
     return None
@@ -93,8 +93,7 @@ def risks(facts: ServerFacts) -> dict[str, str]:
     found: dict[str, str] = {}
     if facts.eviction != _KEEPS_ALL:
         found["eviction"] = (
-            f"maxmemory-policy is {facts.eviction}, so Redis may throw events away when memory runs short. "
-            f"Set it to {_KEEPS_ALL}."
+            f"maxmemory-policy is {facts.eviction}, so Redis may evict events when memory runs out. Set it to {_KEEPS_ALL}."
         )
     if not facts.keeps_file:
         found["no_aof"] = "appendonly is off, so Redis may lose events when it restarts. Set appendonly yes."

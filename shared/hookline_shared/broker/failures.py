@@ -18,22 +18,22 @@ from hookline_shared.errors import (
 _NO_WRITES: Final = {
     "OOM": "Redis has no memory left: raise maxmemory, or let the processor settle its backlog.",
     "READONLY": "This server is a read-only replica: REDIS_URL must lead to the master, or to the Sentinels.",
-    "MISCONF": "Redis cannot write to its disk, so it takes no writes: look at its log.",
+    "MISCONF": "Redis cannot write to its disk, so it accepts no writes: see its log.",
     "NOREPLICAS": "Redis has fewer replicas than its min-replicas-to-write asks for.",
     "NOPERM": "The user in REDIS_URL may not do this: grant it with ACL SETUSER.",
 }
 """The server answers, but takes no writes, or none of ours."""
 
 _PASSING: Final = {
-    "LOADING": "Redis is loading its data; this passes.",
+    "LOADING": "Redis is loading its data; this is temporary.",
     "MASTERDOWN": "This replica has lost its master; a failover should follow.",
-    "BUSY": "Redis is busy with somebody's script.",
+    "BUSY": "Redis is busy with a script.",
     "CLUSTERDOWN": "The cluster does not serve all its slots; a failover should follow.",
-    "TRYAGAIN": "The slot is being moved to another node; this passes.",
-    "ASK": "The slot is being moved to another node; this passes.",
+    "TRYAGAIN": "The slot is being moved to another node; this is temporary.",
+    "ASK": "The slot is being moved to another node; this is temporary.",
     "MOVED": "This server is a node of a cluster: REDIS_URL must begin with redis+cluster://.",
     "UNBLOCKED": "The server is no longer the master.",
-    "NOAUTH": "Redis asks for a password: put it into REDIS_URL.",
+    "NOAUTH": "Redis requires a password: add it to REDIS_URL.",
 }
 """The refusal has to do with the server's state, not with what is in the command."""
 

@@ -40,7 +40,7 @@ class Nodes:
         address = self._slots.master(key)
         if address is None:
             raise BrokerUnavailableError(
-                "No Redis server is known that could take this: none was reached yet, or its slot has no master."
+                "No Redis server is known for this command: none has been reached yet, or its slot has no master."
             )
         return self._nodes.get(address) or self._open(address)
 

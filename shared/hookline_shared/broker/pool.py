@@ -36,7 +36,7 @@ class PoolExhaustedError(BrokerUnavailableError):
 
     def __init__(self, name: str, size: int, waited_s: float) -> None:
         super().__init__(
-            f"All {size} connections for {name} were busy for {waited_s:g} s. Redis may be slow; else raise the pool's size."
+            f"All {size} connections for {name} were busy for {waited_s:g} s. Redis may be slow; if not, enlarge the pool."
         )
 
 

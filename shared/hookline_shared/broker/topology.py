@@ -123,8 +123,8 @@ class Sentinels:
                 self._prefer(sentinel)
                 host, port = answer
                 return everything_at(Address(host.decode(), int(port)))
-            errors.append(f"{sentinel} watches no service {self._service!r}; the end of REDIS_URL names it.")
-        raise BrokerUnavailableError(f"No Sentinel tells where the master is. {' '.join(errors)}")
+            errors.append(f"{sentinel} does not monitor a service {self._service!r}; the end of REDIS_URL must be its name.")
+        raise BrokerUnavailableError(f"No Sentinel knows where the master is. {' '.join(errors)}")
 
     async def close(self) -> None:
         """Close the connections to the Sentinels."""
@@ -160,8 +160,8 @@ class Cluster:
                 ranges = [_range(row, node) for row in answer]
                 self._remember(node, answer)
                 return SlotMap(ranges)
-            errors.append(f"{node} knows of no slots: has the cluster been created?")
-        raise BrokerUnavailableError(f"No node of the cluster tells where the slots are. {' '.join(errors)}")
+            errors.append(f"{node} knows no slots: has the cluster been created?")
+        raise BrokerUnavailableError(f"No node of the cluster knows where the slots are. {' '.join(errors)}")
 
     async def close(self) -> None:
         """Close the connections that were only for asking."""

@@ -66,4 +66,4 @@ def _defaults(kind: str, changes: Changes) -> Mapping[str, object]:
     if family in _FAMILIES and what:
         return _FAMILIES[family](what, changes)
     kinds = [*SINGLE, *(f"{family}.…" for family in FAMILIES)]
-    raise ValueError(f'"{kind}" is no kind of event; there are {", ".join(kinds)}.')
+    raise ValueError(f'"{kind}" is not a kind of event. The kinds are {", ".join(kinds)}.')
