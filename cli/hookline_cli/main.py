@@ -11,12 +11,12 @@ from hookline_shared.env_file import apply_env_file
 from hookline_shared.errors import HooklineError, SettingsError
 
 _START: Final = "Start and try"
-_LOOK: Final = "Look and mend"
-_SERVICE: Final = "Exit codes: 0 it was stopped. 1 it failed. 2 a setting or the command line is wrong."
+_LOOK: Final = "Inspect and fix"
+_SERVICE: Final = "Exit codes: 0 it was stopped. 1 it failed. 2 invalid settings or command line."
 
 
 def _codes(fine: str, wrong: str) -> str:
-    return f"Exit codes: 0 {fine}. 1 {wrong}. 2 the command line is wrong."
+    return f"Exit codes: 0 {fine}. 1 {wrong}. 2 invalid command line."
 
 
 class Commands(LazyGroup):
