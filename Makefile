@@ -109,7 +109,7 @@ fmt: $(READY) ## format and mend what can be mended by itself
 
 .PHONY: pages
 pages: $(READY) ## write the tables of docs/ that are made from the code again
-	@$(BIN)/python -m hookline_cli.pages
+	@$(BIN)/python -m hookline_cli.docs_generator.pages
 
 .PHONY: bench
 bench: $(READY) ## measure everything beside what people would use instead (within 20 minutes)

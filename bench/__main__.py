@@ -11,12 +11,12 @@ import typer
 from rich.console import Console
 
 from bench import baseline
-from bench.bed import Bed
-from bench.journal import journal
+from bench.environment import Environment
 from bench.machine import Cores, assign_cores, describe, pin
 from bench.parts import Options, Part, measure
 from bench.plots import draw
 from bench.private_redis import private_redis
+from bench.progress import progress
 from bench.report import Report, load, save, show, show_machine
 from bench.scale import FULL, QUICK
 from hookline_shared.errors import HooklineError
@@ -76,7 +76,7 @@ def _show_again(console: Console, file: Path) -> None:
 def _draw(console: Console, report: Report, file: Path) -> None:
     """Draw the pictures beside the figures; without them the figures still count."""
     try:
-        with journal(console) as lines:
+        with progress(console) as lines:
             draw(lines, file, file.with_suffix(""))
     except HooklineError as error:
         report.problems.append(str(error))
@@ -95,13 +95,13 @@ def _measure(console: Console, options: Options) -> Report:
     with (
         TemporaryDirectory(prefix="hookline-bench-", dir=_DISK if _DISK.is_dir() else None) as directory,
         private_redis(Path(directory), cores.rest) as redis,
-        journal(console) as lines,
+        progress(console) as lines,
     ):
         machine = describe(redis.version(), cores)
         show_machine(console, machine)
         report = Report(started_at=datetime.now(UTC), machine=machine, pinned=cores.service is not None)
         try:
-            measure(report, Bed(Path(directory), cores, redis, lines), options)
+            measure(report, Environment(Path(directory), cores, redis, lines), options)
         except KeyboardInterrupt:
             report.problems.append("Stopped by Ctrl-C: what was not measured until then is missing.")
     return report

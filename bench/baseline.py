@@ -41,7 +41,7 @@ class Fall(NamedTuple):
 
 
 def ratios_of(report: Report) -> dict[str, float]:
-    """Give the median of each ratio that the report has."""
+    """Return the median of each ratio that the report has."""
     ratios: dict[str, list[float]] = {}
     if report.ingress:
         ours = report.ingress.of(INGRESS)
@@ -64,7 +64,7 @@ def write(report: Report) -> None:
 
 
 def read() -> dict[str, float]:
-    """Give the ratios to compare with.
+    """Return the ratios to compare with.
 
     Raises:
         NoBaselineError: if there are none.
@@ -77,7 +77,7 @@ def read() -> dict[str, float]:
 
 
 def falls(report: Report, before: Mapping[str, float]) -> list[Fall]:
-    """Give the ratios that fell by more than 15 % since `before`; those that either side lacks are not compared."""
+    """Return the ratios that fell by more than 15 % since `before`; those that either side lacks are not compared."""
     now = ratios_of(report)
     common = [Fall(name, before[name], now[name]) for name in before if name in now]
     return [fall for fall in common if fall.now < (1 - _TOLERATED) * fall.before]

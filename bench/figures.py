@@ -45,7 +45,7 @@ class IngressFigures(msgspec.Struct, frozen=True, kw_only=True):
     failed: list[str] = []
 
     def of(self, name: str) -> list[Outcome]:
-        """Give the rounds of a receiver; none if it was left out."""
+        """Return the rounds of a receiver; none if it was left out."""
         return next((one.rounds for one in self.served if one.name == name), [])
 
     def failures(self) -> list[str]:
@@ -100,11 +100,11 @@ class DrainFigures(msgspec.Struct, frozen=True, kw_only=True):
     ready_s: list[float] = []
 
     def of(self, name: str) -> list[Drain]:
-        """Give the rounds of a contender; none if it was left out."""
+        """Return the rounds of a contender; none if it was left out."""
         return next((drains.rounds for drains in self.drains if drains.name == name), [])
 
     def problems(self) -> list[str]:
-        """Tell what failed, and of every event that became a dead letter."""
+        """Return what failed, and of every event that became a dead letter."""
         dead = [(one.name, sum(drain.dead for drain in one.rounds)) for one in self.drains]
         return [*self.failures, *(f"{name}: {count} dead letters" for name, count in dead if count)]
 
@@ -239,17 +239,17 @@ def rates(rounds: Sequence[Outcome | Drain]) -> Spread:
 
 
 def taken_by_others(one: Outcome | Drain) -> float | None:
-    """Give the share of the service's core that other programs or the hypervisor took; None where nothing is pinned."""
+    """Return the share of the service's core that other programs or the hypervisor took; None where nothing is pinned."""
     idle, used = one.idle.get("service core"), one.busy.get("service")
     return None if idle is None or used is None else max(0.0, 1 - idle - used)
 
 
 def ratios(ours: Sequence[Outcome | Drain], theirs: Sequence[Outcome | Drain]) -> list[float]:
-    """Give how many times as fast `ours` was as `theirs`, for each pair of rounds."""
+    """Return how many times as fast `ours` was as `theirs`, for each pair of rounds."""
     return [one.rate / other.rate for one, other in zip(ours, theirs, strict=False) if other.rate]
 
 
 def cpu_ratios(ours: Sequence[Outcome | Drain], theirs: Sequence[Outcome | Drain]) -> list[float]:
-    """Give the same per second of CPU time: what other programs take from the service's core does not count."""
+    """Return the same per second of CPU time: what other programs take from the service's core does not count."""
     pairs = [(one.cpu_us, other.cpu_us) for one, other in zip(ours, theirs, strict=False)]
     return [other / one for one, other in pairs if one and other]

@@ -14,12 +14,12 @@ _LENGTH: Final = b"\r\ncontent-length:"
 
 
 def status_of(reply: bytes) -> str:
-    """Give the status code of a reply, such as "204"."""
+    """Return the status code of a reply, such as "204"."""
     return reply[9:12].decode(errors="replace")
 
 
 def is_whole(reply: bytes) -> bool:
-    """Tell whether `reply` is there to its end."""
+    """Whether `reply` is there to its end."""
     head_end = reply.find(_HEAD_END)
     if head_end < 0:
         return False

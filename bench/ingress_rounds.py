@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from bench import machine, webhooks
-from bench.bed import Bed
+from bench.environment import Environment
 from bench.errors import BenchError, NoAnswerError
 from bench.figures import FSYNC, INGRESS, REPLICA, TWO, IngressFigures, Served
 from bench.peers.receivers import Receiver
@@ -52,12 +52,12 @@ class Target(msgspec.Struct):
             child.check()
 
     def watched(self) -> dict[str, int]:
-        """Give the processes whose CPU time counts."""
+        """Return the processes whose CPU time counts."""
         others = {child.name: child.pid for child in self.children[1:]}
         return {"service": self.children[0].pid, **others, "redis": self.redis.pid}
 
     def memory_mb(self) -> float | None:
-        """Give the resident memory of all its processes, where the system tells."""
+        """Return the resident memory of all its processes, where the system tells."""
         known = [found for child in self.children if (found := machine.memory_mb(child.pid)) is not None]
         return sum(known) if known else None
 
@@ -69,8 +69,8 @@ Pairs = list[tuple[Target, Served]]
 class IngressRounds:
     """Takes turns between ingress and the receivers beside it. `seconds` is how long one round is measured."""
 
-    def __init__(self, bed: Bed, receivers: Sequence[Receiver], connections: int, seconds: float) -> None:
-        self._bed = bed
+    def __init__(self, environment: Environment, receivers: Sequence[Receiver], connections: int, seconds: float) -> None:
+        self._environment = environment
         self._receivers = receivers
         self._connections = connections
         self._seconds = seconds
@@ -86,10 +86,10 @@ class IngressRounds:
         ready = self._starts()
         failed: list[str] = []
         with ExitStack() as stack:
-            disk = stack.enter_context(private_redis(self._bed.directory, self._bed.cores.rest, durable=True))
-            pair = stack.enter_context(replicated_redis(self._bed.directory, self._bed.cores.rest))
+            disk = stack.enter_context(private_redis(self._environment.directory, self._environment.cores.rest, durable=True))
+            pair = stack.enter_context(replicated_redis(self._environment.directory, self._environment.cores.rest))
             targets = [
-                stack.enter_context(self._ingress(ready, self._bed.redis)),
+                stack.enter_context(self._ingress(ready, self._environment.redis)),
                 stack.enter_context(self._ingress(ready, disk, "fsync")),
                 stack.enter_context(self._ingress(ready, pair, "replica")),
                 stack.enter_context(self._two_ingresses()),
@@ -97,7 +97,7 @@ class IngressRounds:
             for one in self._receivers:
                 with _told(failed, one.name):
                     targets.append(stack.enter_context(self._receiver(one)))
-            self._bed.journal.note(f"ingress ready after {ready[0]:.2f} s")
+            self._environment.progress.note(f"ingress ready after {ready[0]:.2f} s")
             figures = IngressFigures(
                 connections=self._connections,
                 served=[Served(name=one.name, rounds=[], memory_mb=[]) for one in targets],
@@ -112,16 +112,16 @@ class IngressRounds:
 
     def _starts(self) -> list[float]:
         """Start ingress a few times, only to see how long it takes until it is ready."""
-        self._bed.journal.doing("starting ingress")
+        self._environment.progress.doing("starting ingress")
         ready: list[float] = []
         for _ in range(STARTS - 1):
-            with self._ingress(ready, self._bed.redis):
+            with self._ingress(ready, self._environment.redis):
                 pass
         return ready
 
     def _warmed_up(self, pairs: Pairs, failed: list[str]) -> Pairs:
         """Run a short round of each, and give those that lasted."""
-        self._bed.journal.doing("warming up")
+        self._environment.progress.doing("warming up")
         fit = []
         for target, served in pairs:
             with _told(failed, target.name):
@@ -133,11 +133,11 @@ class IngressRounds:
         """Run a round of each, and give those that lasted."""
         fit = []
         for target, served in pairs:
-            self._bed.journal.doing(f"webhooks, round {turn}: {target.name}")
+            self._environment.progress.doing(f"webhooks, round {turn}: {target.name}")
             with _told(failed, target.name):
                 outcome = self._round(target, self._seconds)
                 served.rounds.append(outcome)
-                self._bed.journal.note(f"round {turn}: {_tell(target.name, outcome)}")
+                self._environment.progress.note(f"round {turn}: {_tell(target.name, outcome)}")
                 memory = target.memory_mb()
                 served.memory_mb.extend([memory] if memory is not None else [])
                 fit.append((target, served))
@@ -155,7 +155,9 @@ class IngressRounds:
         return outcome
 
     def _send(self, target: Target, plan: Plan) -> Outcome:
-        with running("load", module("bench.load"), self._bed.directory, self._bed.cores.rest, pipes=True) as load:
+        with running(
+            "load", module("bench.load"), self._environment.directory, self._environment.cores.rest, pipes=True
+        ) as load:
             answer = load.talk(msgspec.json.encode(plan), _LOAD_TIMEOUT_S + plan.seconds)
             outcome = msgspec.json.decode(answer, type=Outcome)
             if not outcome.answered:
@@ -172,12 +174,12 @@ class IngressRounds:
             first=self._sent,
             requests=ceil(target.fastest * _HEADROOM * (seconds + _LEAD_IN_S)) + self._connections,
             watched=target.watched(),
-            cores=self._bed.cores.named(),
+            cores=self._environment.cores.named(),
         )
 
     @contextmanager
     def _receiver(self, receiver: Receiver) -> Iterator[Target]:
-        port, redis = free_port(), self._bed.redis
+        port, redis = free_port(), self._environment.redis
         settings = {
             "REDIS_URL": redis.url,
             "BENCH_PUBLIC_URL": webhooks.PUBLIC_URL,
@@ -186,7 +188,7 @@ class IngressRounds:
             "NODE_ENV": "production",
         }
         command = receiver.command(port)
-        with running(receiver.name, command, self._bed.directory, self._bed.cores.service, settings) as child:
+        with running(receiver.name, command, self._environment.directory, self._environment.cores.service, settings) as child:
             child.wait_until(lambda: accepts(port))
             yield Target((child,), port, redis)
 
@@ -194,28 +196,28 @@ class IngressRounds:
     def _ingress(self, ready: list[float], redis: PrivateRedis, durability: str = "memory") -> Iterator[Target]:
         """Run ingress, noting in `ready` after how many seconds it was."""
         port, admin_port = free_port(), free_port()
-        settings = ingress_settings(redis.url, port, admin_port, self._bed.directory / f"spool-{durability}.db")
+        settings = ingress_settings(redis.url, port, admin_port, self._environment.directory / f"spool-{durability}.db")
         settings["INGRESS_DURABILITY"] = durability
         name = {"memory": INGRESS, "fsync": FSYNC, "replica": REPLICA}[durability]
-        with running(name, module("ingress"), self._bed.directory, self._bed.cores.service, settings) as child:
+        with running(name, module("ingress"), self._environment.directory, self._environment.cores.service, settings) as child:
             ready.append(child.wait_until(lambda: is_ready(admin_port)))
             yield Target((child,), port, redis)
 
     @contextmanager
     def _two_ingresses(self) -> Iterator[Target]:
         """Run two processes on one port; the second shares the core of Redis and the load, as two cores force it to."""
-        port, cores = free_port(), (self._bed.cores.service, self._bed.cores.rest)
+        port, cores = free_port(), (self._environment.cores.service, self._environment.cores.rest)
         with ExitStack() as stack:
             children = []
             for number, core in enumerate(cores, start=1):
                 admin_port = free_port()
-                spool = self._bed.directory / f"spool-{number}-of-2.db"
-                settings = ingress_settings(self._bed.redis.url, port, admin_port, spool)
+                spool = self._environment.directory / f"spool-{number}-of-2.db"
+                settings = ingress_settings(self._environment.redis.url, port, admin_port, spool)
                 name = TWO if number == 1 else f"{TWO}, the other"
-                child = stack.enter_context(running(name, module("ingress"), self._bed.directory, core, settings))
+                child = stack.enter_context(running(name, module("ingress"), self._environment.directory, core, settings))
                 child.wait_until(partial(is_ready, admin_port))
                 children.append(child)
-            yield Target(tuple(children), port, self._bed.redis)
+            yield Target(tuple(children), port, self._environment.redis)
 
 
 @contextmanager
@@ -228,7 +230,7 @@ def _told(failed: list[str], name: str) -> Iterator[None]:
 
 
 def ingress_settings(redis_url: str, port: int, admin_port: int, spool: Path) -> dict[str, str]:
-    """Give the environment variables of an ingress that believes the benchmark's webhooks."""
+    """Return the environment variables of an ingress that believes the benchmark's webhooks."""
     return {
         "REDIS_URL": redis_url,
         "PUBLIC_URL": webhooks.PUBLIC_URL,

@@ -56,7 +56,7 @@ class Load:
         loop.default_exception_handler(context)
 
     def next_request(self) -> bytes | None:
-        """Give what a connection shall send now, or None if it shall close."""
+        """Return what a connection shall send now, or None if it shall close."""
         if self.meter.over:
             return None
         request = next(self._requests, None)

@@ -41,7 +41,7 @@ class Cores(NamedTuple):
     usable: int
 
     def named(self) -> dict[str, int]:
-        """Give those that are told apart."""
+        """Return those that are told apart."""
         found = {"service core": self.service, "load core": self.rest}
         return {name: core for name, core in found.items() if core is not None}
 
@@ -75,19 +75,19 @@ def pin(pid: int, core: int | None) -> None:
 
 
 def memory_mb(pid: int, field: str = "VmRSS") -> float | None:
-    """Give the resident memory of a process and its children in megabytes (10^6), now or, with "VmHWM", at its highest."""
+    """Return the resident memory of a process and its children in megabytes (10^6), now or, with "VmHWM", at its highest."""
     kilobytes = [found for member in session(pid) if (found := _status(member, field)) is not None]
     return sum(kilobytes) * 1024 / 1e6 if kilobytes else None
 
 
 def cpu_seconds(pid: int) -> float | None:
-    """Give the CPU time that a process and its children have used, in seconds, to a hundredth."""
+    """Return the CPU time that a process and its children have used, in seconds, to a hundredth."""
     ticks = [found for member in session(pid) if (found := _ticks(member)) is not None]
     return sum(ticks) / os.sysconf("SC_CLK_TCK") if ticks else None
 
 
 def session(pid: int) -> list[int]:
-    """Give the processes of the session that `pid` leads, which is what the benchmark starts; or `pid` alone."""
+    """Return the processes of the session that `pid` leads, which is what the benchmark starts; or `pid` alone."""
     if not _stat(pid) or int(_stat(pid)[3]) != pid:
         return [pid]
     members = [int(folder.name) for folder in _PROC.iterdir() if folder.name.isdigit()]
@@ -95,7 +95,7 @@ def session(pid: int) -> list[int]:
 
 
 def idle_seconds(core: int) -> float | None:
-    """Give the time that `core` has had nothing to do, in seconds."""
+    """Return the time that `core` has had nothing to do, in seconds."""
     for line in _read(_PROC / "stat").splitlines():
         if line.startswith(f"cpu{core} "):
             _user, _nice, _system, idle, iowait = line.split()[1:6]

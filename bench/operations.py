@@ -4,10 +4,10 @@ import asyncio
 import time
 from typing import Final
 
-from bench.bed import Bed
 from bench.drain.backlog import append
 from bench.drain.hookline import HooklineDrain, Setting
 from bench.drain.stopwatch import Stopwatch
+from bench.environment import Environment
 from bench.figures import Depth, OperationFigures, Operations
 
 _EVENTS: Final = 8_000
@@ -17,7 +17,7 @@ _DEPTHS: Final = (1, 2, 4, 8)
 _USUAL_BATCH: Final = 64
 
 
-def operations(bed: Bed) -> OperationFigures:
+def operations(environment: Environment) -> OperationFigures:
     """Append events in batches of several sizes, then let the processor settle some.
 
     Raises:
@@ -26,58 +26,60 @@ def operations(bed: Bed) -> OperationFigures:
     """
     return OperationFigures(
         events=_EVENTS,
-        appended=[_append(bed, batch) for batch in _BATCHES],
-        settled_us=_settle(bed),
-        depths=[_depth(bed, calls) for calls in _DEPTHS],
+        appended=[_append(environment, batch) for batch in _BATCHES],
+        settled_us=_settle(environment),
+        depths=[_depth(environment, calls) for calls in _DEPTHS],
     )
 
 
-def _append(bed: Bed, batch: int) -> Operations:
-    bed.journal.doing(f"appending {_EVENTS:,} events, {batch} at a time")
-    bed.redis.empty()
-    before = _used_memory(bed)
-    bed.redis.client.config_resetstat()
-    asyncio.run(append(bed.redis.url, _PARTITIONS, _EVENTS, batch))
+def _append(environment: Environment, batch: int) -> Operations:
+    environment.progress.doing(f"appending {_EVENTS:,} events, {batch} at a time")
+    environment.redis.empty()
+    before = _used_memory(environment)
+    environment.redis.client.config_resetstat()
+    asyncio.run(append(environment.redis.url, _PARTITIONS, _EVENTS, batch))
     appended = Operations(
-        batch=batch, us_per_event=_script_us(bed) / _EVENTS, bytes_per_event=(_used_memory(bed) - before) / _EVENTS
+        batch=batch,
+        us_per_event=_script_us(environment) / _EVENTS,
+        bytes_per_event=(_used_memory(environment) - before) / _EVENTS,
     )
-    bed.journal.note(
+    environment.progress.note(
         f"batches of {batch:>3}: {appended.us_per_event:.1f} us of Redis, {appended.bytes_per_event:,.0f} bytes each"
     )
     return appended
 
 
-def _depth(bed: Bed, calls: int) -> Depth:
+def _depth(environment: Environment, calls: int) -> Depth:
     """Append with `calls` calls under way at a time, each over a connection of its own."""
-    bed.journal.doing(f"appending {_EVENTS:,} events, {calls} calls at a time")
-    bed.redis.empty()
+    environment.progress.doing(f"appending {_EVENTS:,} events, {calls} calls at a time")
+    environment.redis.empty()
     began = time.perf_counter()
-    asyncio.run(append(bed.redis.url, _PARTITIONS, _EVENTS, _USUAL_BATCH, calls))
+    asyncio.run(append(environment.redis.url, _PARTITIONS, _EVENTS, _USUAL_BATCH, calls))
     depth = Depth(calls=calls, per_second=_EVENTS / (time.perf_counter() - began))
-    bed.journal.note(f"{calls} calls at a time: {depth.per_second:,.0f} events/s")
+    environment.progress.note(f"{calls} calls at a time: {depth.per_second:,.0f} events/s")
     return depth
 
 
-def _settle(bed: Bed) -> float:
-    """Give the microseconds of Redis that an event takes from being read to being settled."""
-    drain = HooklineDrain(bed, Setting("settling", _EVENTS))
+def _settle(environment: Environment) -> float:
+    """Return the microseconds of Redis that an event takes from being read to being settled."""
+    drain = HooklineDrain(environment, Setting("settling", _EVENTS))
     drain.fill()
-    bed.redis.client.config_resetstat()
-    Stopwatch(bed).time(drain)
-    return _all_us(bed) / _EVENTS
+    environment.redis.client.config_resetstat()
+    Stopwatch(environment).time(drain)
+    return _all_us(environment) / _EVENTS
 
 
-def _script_us(bed: Bed) -> float:
-    """Give the microseconds that scripts took; what they call inside is counted by Redis twice, here once."""
-    stats = bed.redis.client.info("commandstats")
+def _script_us(environment: Environment) -> float:
+    """Return the microseconds that scripts took; what they call inside is counted by Redis twice, here once."""
+    stats = environment.redis.client.info("commandstats")
     return float(sum(one["usec"] for name, one in stats.items() if name in {"cmdstat_evalsha", "cmdstat_eval"}))
 
 
-def _all_us(bed: Bed) -> float:
-    """Give the microseconds that scripts and reads of streams took."""
-    stats = bed.redis.client.info("commandstats")
-    return _script_us(bed) + float(stats.get("cmdstat_xreadgroup", {}).get("usec", 0))
+def _all_us(environment: Environment) -> float:
+    """Return the microseconds that scripts and reads of streams took."""
+    stats = environment.redis.client.info("commandstats")
+    return _script_us(environment) + float(stats.get("cmdstat_xreadgroup", {}).get("usec", 0))
 
 
-def _used_memory(bed: Bed) -> int:
-    return int(bed.redis.client.info("memory")["used_memory"])
+def _used_memory(environment: Environment) -> int:
+    return int(environment.redis.client.info("memory")["used_memory"])

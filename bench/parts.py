@@ -7,8 +7,8 @@ from typing import Final, NamedTuple, TypeVar
 
 from redis.exceptions import RedisError
 
-from bench.bed import Bed
 from bench.drain.parts import beside_itself, beside_peers
+from bench.environment import Environment
 from bench.faults.trial import faults
 from bench.figures import INGRESS, rates
 from bench.ingress_rounds import IngressRounds
@@ -50,67 +50,67 @@ class Options(NamedTuple):
     connections: int
 
     def wants(self, part: Part) -> bool:
-        """Tell whether to measure `part`."""
+        """Whether to measure `part`."""
         return part in self.parts or (not self.parts and (self.scale.long or part not in _LONG))
 
 
-def measure(report: Report, bed: Bed, options: Options) -> None:
+def measure(report: Report, environment: Environment, options: Options) -> None:
     """Measure each part that `options` want into `report`; one that fails does not keep the others from being measured."""
     for part in Part:
         if options.wants(part):
-            _MEASURES[part](report, bed, options)
+            _MEASURES[part](report, environment, options)
 
 
-def _ingress(report: Report, bed: Bed, options: Options) -> None:
-    receivers, left_out = installed(bed.journal, RECEIVERS)
+def _ingress(report: Report, environment: Environment, options: Options) -> None:
+    receivers, left_out = installed(environment.progress, RECEIVERS)
     report.left_out += left_out
-    rounds = IngressRounds(bed, receivers, options.connections, options.scale.seconds)
+    rounds = IngressRounds(environment, receivers, options.connections, options.scale.seconds)
     report.ingress = _attempt(report, lambda: rounds.run(options.scale.ingress_rounds))
     report.problems += report.ingress.failures() if report.ingress else []
 
 
-def _peers(report: Report, bed: Bed, options: Options) -> None:
-    report.peers = _attempt(report, lambda: beside_peers(bed, options.scale))
+def _peers(report: Report, environment: Environment, options: Options) -> None:
+    report.peers = _attempt(report, lambda: beside_peers(environment, options.scale))
     report.problems += report.peers.problems() if report.peers else []
     report.left_out += report.peers.left_out if report.peers else []
 
 
-def _variants(report: Report, bed: Bed, options: Options) -> None:
-    report.variants = _attempt(report, lambda: beside_itself(bed, options.scale))
+def _variants(report: Report, environment: Environment, options: Options) -> None:
+    report.variants = _attempt(report, lambda: beside_itself(environment, options.scale))
     report.problems += report.variants.problems() if report.variants else []
 
 
-def _operations(report: Report, bed: Bed, _options: Options) -> None:
-    report.operations = _attempt(report, lambda: operations(bed))
+def _operations(report: Report, environment: Environment, _options: Options) -> None:
+    report.operations = _attempt(report, lambda: operations(environment))
 
 
-def _latency(report: Report, bed: Bed, options: Options) -> None:
-    report.latency = _attempt(report, LatencyRounds(bed, options.scale, _peak(report)).run)
+def _latency(report: Report, environment: Environment, options: Options) -> None:
+    report.latency = _attempt(report, LatencyRounds(environment, options.scale, _peak(report)).run)
     report.problems += report.latency.failures() if report.latency else []
 
 
-def _overload(report: Report, bed: Bed, options: Options) -> None:
+def _overload(report: Report, environment: Environment, options: Options) -> None:
     peak = _peak(report)
     if peak is None:
         report.problems.append(
             "What is too much for ingress is not known unless it is measured in the same run: --only ingress"
         )
         return
-    report.overload = _attempt(report, lambda: overloads(bed, peak, options.scale.seconds))
+    report.overload = _attempt(report, lambda: overloads(environment, peak, options.scale.seconds))
 
 
-def _faults(report: Report, bed: Bed, _options: Options) -> None:
-    report.faults = _attempt(report, lambda: faults(bed))
+def _faults(report: Report, environment: Environment, _options: Options) -> None:
+    report.faults = _attempt(report, lambda: faults(environment))
 
 
-def _losses(report: Report, bed: Bed, options: Options) -> None:
-    report.losses = _attempt(report, lambda: ordeals(bed, options.scale))
+def _losses(report: Report, environment: Environment, options: Options) -> None:
+    report.losses = _attempt(report, lambda: ordeals(environment, options.scale))
     report.problems += report.losses.failures if report.losses else []
     report.left_out += report.losses.left_out if report.losses else []
 
 
 def _peak(report: Report) -> float | None:
-    """Give what ingress could take, in requests per second, if that was measured."""
+    """Return what ingress could take, in requests per second, if that was measured."""
     rounds = report.ingress.of(INGRESS) if report.ingress else []
     return rates(rounds).median if rounds else None
 
@@ -127,7 +127,7 @@ def _attempt(report: Report, measured: Callable[[], Figures]) -> Figures | None:
     return None
 
 
-_MEASURES: Final[Mapping[Part, Callable[[Report, Bed, Options], None]]] = {
+_MEASURES: Final[Mapping[Part, Callable[[Report, Environment, Options], None]]] = {
     Part.INGRESS: _ingress,
     Part.PEERS: _peers,
     Part.VARIANTS: _variants,

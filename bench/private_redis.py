@@ -10,7 +10,7 @@ from redis import Redis
 
 from bench.probes import accepts
 from bench.processes import Child, free_port, running
-from hookline_cli.embedded_redis import find_server
+from hookline_cli.up.embedded_redis import find_server
 
 _POLL_S: Final = 0.05
 
@@ -25,7 +25,7 @@ class PrivateRedis:
         self.client = Redis(host="127.0.0.1", port=port, socket_timeout=10)
 
     def version(self) -> str:
-        """Give the server's version."""
+        """Return the server's version."""
         info: dict[str, Any] = self.client.execute_command("INFO", "server")
         return str(info["redis_version"])
 
@@ -72,7 +72,7 @@ def replicated_redis(directory: Path, core: int | None) -> Iterator[PrivateRedis
 
 
 def server_command(port: int, directory: Path, *, durable: bool) -> list[str]:
-    """Give the command that runs a server on loopback.
+    """Return the command that runs a server on loopback.
 
     Raises:
         NoRedisError: if there is no server to run.

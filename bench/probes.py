@@ -5,14 +5,14 @@ from http.client import HTTPConnection, HTTPException
 
 
 def accepts(port: int) -> bool:
-    """Tell whether something on loopback accepts connections on `port`."""
+    """Whether something on loopback accepts connections on `port`."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def is_ready(admin_port: int) -> bool:
-    """Tell whether the service with this admin port says that it is ready."""
+    """Whether the service with this admin port says that it is ready."""
     connection = HTTPConnection("127.0.0.1", admin_port, timeout=1)
     try:
         connection.request("GET", "/readyz")

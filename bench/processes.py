@@ -49,7 +49,7 @@ class Child:
             raise ChildDiedError(self.name, code, self.written())
 
     def wait_until(self, ready: Callable[[], bool]) -> float:
-        """Ask `ready` again and again until it holds; gives the seconds since the process was started.
+        """Ask `ready` again and again until it holds; return the seconds since the process was started.
 
         Raises:
             ChildDiedError: if the process ends before.
@@ -99,7 +99,7 @@ class Child:
             self._process.wait()
 
     def written(self) -> str:
-        """Give the end of what it wrote."""
+        """Return the end of what it wrote."""
         return self._log.read_bytes()[-_LOG_TAIL:].decode(errors="replace").strip()
 
 
@@ -135,12 +135,12 @@ def running(
 
 
 def module(name: str) -> list[str]:
-    """Give the command that runs Python module `name`."""
+    """Return the command that runs Python module `name`."""
     return [sys.executable, "-m", name]
 
 
 def free_port() -> int:
-    """Give a TCP port on loopback that nobody listens on now."""
+    """Return a TCP port on loopback that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -152,6 +152,6 @@ def _deadly() -> list[str]:
 
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """Give the caller's environment without any setting of Hookline's, then `settings`."""
+    """Return the caller's environment without any setting of Hookline's, then `settings`."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     return {**inherited, "PYTHONPATH": str(ROOT), **settings}

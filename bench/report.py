@@ -52,7 +52,7 @@ class Report(msgspec.Struct, kw_only=True):
     left_out: list[str] = []
 
     def rows(self) -> list[Row]:
-        """Give all that can be summed up."""
+        """Return all that can be summed up."""
         return [
             *(ingress_rows(self.ingress) if self.ingress else []),
             *(peer_rows(self.peers) if self.peers else []),
@@ -61,7 +61,7 @@ class Report(msgspec.Struct, kw_only=True):
         ]
 
     def targets(self) -> list[Row]:
-        """Give all that was promised and measured."""
+        """Return all that was promised and measured."""
         promised = [row for row in self.rows() if row.target is not None]
         return [*promised, *(latency_targets(self.latency) if self.latency else [])]
 
@@ -130,7 +130,7 @@ def load(file: Path) -> Report:
 
 
 def _further_tables(report: Report) -> Iterator[Table]:
-    """Give a table for whatever is no row of medians."""
+    """Yield a table for whatever is no row of medians."""
     if report.latency:
         yield _latency_table(report.latency)
     if report.overload:
@@ -187,7 +187,7 @@ def _loss_table(figures: LossFigures) -> Table:
 
 
 def _table(*headers: str, to_the_left: int) -> Table:
-    """Give an empty table that keeps every cell on one line, and all but its first columns to the right."""
+    """Return an empty table that keeps every cell on one line, and all but its first columns to the right."""
     table = Table(*headers, box=SIMPLE, pad_edge=False, show_edge=False, collapse_padding=True)
     for number, column in enumerate(table.columns):
         column.no_wrap = True
@@ -217,7 +217,7 @@ def _busy_lines(report: Report) -> list[str]:
 
 
 def _busy(name: str, rounds: Sequence[Outcome | Drain]) -> str:
-    """Give the median shares of one core over all rounds."""
+    """Return the median shares of one core over all rounds."""
     shares = [f"{who} {_median(one.busy[who] for one in rounds):.0%}" for who in rounds[-1].busy]
     shares += [f"{core} idle {_median(one.idle[core] for one in rounds):.0%}" for core in rounds[-1].idle]
     return f"CPU, {name}: {', '.join(shares) or 'unknown on this system'}{_disturbance(rounds)}"

@@ -20,5 +20,5 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """Give the value below which `share` (0 to 1) of `ordered` lies, the nearest rank; 0 if there are no values."""
+    """Return the value below which `share` (0 to 1) of `ordered` lies, the nearest rank; 0 if there are no values."""
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0

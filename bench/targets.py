@@ -145,7 +145,7 @@ def _memory_row(one: Drains) -> list[Row]:
 
 
 def operation_rows(figures: OperationFigures) -> list[Row]:
-    """Tell what an event costs Redis."""
+    """Return what an event costs Redis."""
     return [
         *(Row(f"Redis, append in {one.batch}, us each", spread([one.us_per_event]), 1) for one in figures.appended),
         Row("Redis, read and settle, us each", spread([figures.settled_us]), 1),
@@ -169,7 +169,7 @@ def _beside(ours: list[Drain], peer: Drains, version: str) -> list[Row]:
 
 
 def latency_targets(figures: LatencyFigures) -> list[Row]:
-    """Give what was promised of latencies; their table shows the rest."""
+    """Return what was promised of latencies; their table shows the rest."""
     return [
         *_p99_target(figures, INGRESS, _USUAL, 4, f"ingress: p99 of the reply at {_USUAL}/s, ms"),
         *_p99_target(
@@ -197,5 +197,5 @@ def _optional(
     at_most: bool = False,
     promise: str = "",
 ) -> list[Row]:
-    """Give a row, or none where this machine cannot tell the values."""
+    """Return a row, or none where this machine cannot tell the values."""
     return [Row(what, spread(values), decimals, target, at_most, promise)] if values else []

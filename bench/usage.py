@@ -14,7 +14,7 @@ class Usage(msgspec.Struct, frozen=True):
     idle: dict[str, float]
 
     def since(self, earlier: "Usage", seconds: float) -> "Usage":
-        """Give the shares of one core, 0 to 1, that were used or idle in the `seconds` since `earlier`."""
+        """Return the shares of one core, 0 to 1, that were used or idle in the `seconds` since `earlier`."""
         return Usage(_shares(earlier.busy, self.busy, seconds), _shares(earlier.idle, self.idle, seconds))
 
 

@@ -63,17 +63,17 @@ _HEAD: Final = "\r\n".join(
 
 
 def message_sid(number: int) -> str:
-    """Give the SID of the `number`-th message, unlike that of any other number."""
+    """Return the SID of the `number`-th message, unlike that of any other number."""
     return f"SM{number:032x}"
 
 
 def sender(number: int) -> str:
-    """Give the phone number that the `number`-th message comes from."""
+    """Return the phone number that the `number`-th message comes from."""
     return f"+1510{5550000 + number % CONVERSATIONS}"
 
 
 def body(number: int) -> bytes:
-    """Give the form of the `number`-th message."""
+    """Return the form of the `number`-th message."""
     return _BODY.format(sid=message_sid(number), sender=sender(number)[1:]).encode()
 
 
@@ -84,7 +84,7 @@ def signature(number: int) -> str:
 
 
 def request(number: int) -> bytes:
-    """Give the whole HTTP request that delivers the `number`-th message."""
+    """Return the whole HTTP request that delivers the `number`-th message."""
     form = body(number)
     token = f"{number:08x}-7a1c-4e5f-8b3d-{number:012x}"
     head = _HEAD.format(length=len(form), token=token, signature=signature(number))

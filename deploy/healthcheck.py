@@ -13,13 +13,13 @@ TIMEOUT_S = 2.0
 
 
 def service(command: bytes) -> str | None:
-    """Give which service `command`, as in /proc/1/cmdline, runs; None if it is none, such as a command of the image."""
+    """Return which service `command`, as in /proc/1/cmdline, runs; None if it is none, such as a command of the image."""
     words = command.decode(errors="replace").split("\0")
     return next((name for name in PORTS if name in words or f"hookline_{name}" in words), None)
 
 
 def ask(port: int) -> tuple[bool, str]:
-    """Ask the admin port at `port` of this container; gives whether the service is ready, and what it says."""
+    """Ask the admin port at `port` of this container; return whether the service is ready, and what it says."""
     try:
         with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as connection:
             connection.sendall(b"GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n")
@@ -31,7 +31,7 @@ def ask(port: int) -> tuple[bool, str]:
 
 
 def main() -> int:
-    """Give the exit code: 0 for ready, and for what is no service; 1 for not ready."""
+    """Return the exit code: 0 for ready, and for what is no service; 1 for not ready."""
     name = service(Path("/proc/1/cmdline").read_bytes())
     if name is None:
         return 0

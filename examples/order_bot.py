@@ -62,7 +62,7 @@ class Orders:
         self._connection.execute(_TABLE)
 
     def take(self, key: str, customer: str, items: Mapping[str, int]) -> tuple[int, bool]:
-        """Keep an order, unless it is there; gives its number, and whether it was answered."""
+        """Keep an order, unless it is there; return its number, and whether it was answered."""
         words = ", ".join(f"{count} {name}" for name, count in items.items())
         with self._lock, self._connection as connection:
             insert = "insert into orders (key, customer, items) values (?, ?, ?) on conflict do nothing"
@@ -192,7 +192,7 @@ handlers.ignore("call.*")
 
 
 def read(text: str) -> dict[str, int]:
-    """Give what is ordered and how many of each; nothing unless all of it is on the menu."""
+    """Return what is ordered and how many of each; nothing unless all of it is on the menu."""
     items: dict[str, int] = {}
     for part in re.split(r",|\band\b", text.lower()):
         match = _ITEM.fullmatch(part.strip())
@@ -203,7 +203,7 @@ def read(text: str) -> dict[str, int]:
 
 
 def total(items: Mapping[str, int]) -> int:
-    """Give what `items` cost, in cents."""
+    """Return what `items` cost, in cents."""
     return sum(MENU[name] * count for name, count in items.items())
 
 

@@ -5,8 +5,9 @@ Import from here and from `hookline.testing`; the other packages (`hookline_*`) 
 
 from hookline_processor.api.context import CallNext, Context
 from hookline_processor.api.errors import HandlersError
+from hookline_processor.api.handlers import Handlers
 from hookline_processor.api.state import State, StateKey
-from hookline_processor.events import (
+from hookline_processor.events.events import (
     CallReceived,
     CallStatus,
     ConversationEvent,
@@ -22,10 +23,9 @@ from hookline_processor.events import (
     Transcription,
     VerifyEvent,
 )
-from hookline_processor.handlers import Handlers
+from hookline_processor.events.webhook_event import WebhookEvent
 from hookline_processor.retry import RetryPolicy
-from hookline_processor.verdict import Reject, RetryLater
-from hookline_processor.webhook_event import WebhookEvent
+from hookline_processor.verdicts import Reject, RetryLater
 
 __all__ = [
     "CallNext",

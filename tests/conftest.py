@@ -11,8 +11,8 @@ import pytest
 import redis
 import structlog
 
-from hookline_cli.setting_rows import secrets, variables
-from hookline_shared.secret_files import SUFFIX
+from hookline_cli.settings.rows import secrets, variables
+from hookline_shared.settings.secret_files import SUFFIX
 from tests.support.cluster_set import ClusterSet
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
@@ -30,7 +30,7 @@ hypothesis.settings.load_profile("hookline")
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Hide the settings of whoever runs the tests, also those in a `.env`. Undo what the code under test sets."""
-    monkeypatch.setattr("hookline_shared.env_file.ENV_FILE", Path("/nonexistent/.env"))
+    monkeypatch.setattr("hookline_shared.settings.env_file.ENV_FILE", Path("/nonexistent/.env"))
     with patch.dict(os.environ):
         for name in [*variables(), *(name + SUFFIX for name in secrets())]:
             os.environ.pop(name, None)
@@ -39,26 +39,26 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 async def clock() -> ManualClock:
-    """Give a clock that a test turns by hand."""
+    """Return a clock that a test turns by hand."""
     return ManualClock()
 
 
 @pytest.fixture
 async def logbook() -> Logbook:
-    """Give a logger whose lines can be read."""
+    """Return a logger whose lines can be read."""
     return Logbook()
 
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
-    """Give a server shared by the tests of one xdist worker: leave it running. To break one, take `own_redis`."""
+    """Yield a server shared by the tests of one xdist worker: leave it running. To break one, take `own_redis`."""
     with RedisServer() as server:
         yield server
 
 
 @pytest.fixture
 def redis_client(redis_server: RedisServer) -> Iterator["redis.Redis"]:
-    """Give a blocking client, for assertions, on a server that is empty."""
+    """Yield a blocking client, for assertions, on a server that is empty."""
     with redis_server.client as client:
         client.flushall()
         yield client
@@ -66,14 +66,14 @@ def redis_client(redis_server: RedisServer) -> Iterator["redis.Redis"]:
 
 @pytest.fixture
 def redis_url(redis_server: RedisServer, redis_client: "redis.Redis") -> str:
-    """Give the REDIS_URL of a server that is empty."""
+    """Return the REDIS_URL of a server that is empty."""
     assert redis_client.dbsize() == 0
     return redis_server.url
 
 
 @pytest.fixture
 def stored(redis_client: "redis.Redis") -> Stored:
-    """Give a reader of what the services left in the shared server."""
+    """Return a reader of what the services left in the shared server."""
     return Stored(redis_client)
 
 
@@ -87,14 +87,14 @@ def logs_as_before() -> Iterator[None]:
 
 @pytest.fixture
 def own_redis() -> Iterator[RedisServer]:
-    """Give a running server of the test's own, to kill, pause and restart; what it took survives a crash."""
+    """Yield a running server of the test's own, to kill, pause and restart; what it took survives a crash."""
     with RedisServer({"appendonly": "yes", "appendfsync": "always"}) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """Give a PostgreSQL server shared by the tests of one xdist worker: leave it running. To break one, take `own_postgres`.
+    """Yield a PostgreSQL server shared by the tests of one xdist worker: leave it running. To break one, take `own_postgres`.
 
     Where there is none, its tests are skipped, but never in CI.
     """
@@ -108,7 +108,7 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def own_postgres() -> Iterator[PostgresServer]:
-    """Give a running PostgreSQL server of the test's own, to kill, pause and restart."""
+    """Yield a running PostgreSQL server of the test's own, to kill, pause and restart."""
     try:
         server = PostgresServer().start()
     except NoPostgresError as error:
@@ -125,33 +125,33 @@ def _without_postgres(error: NoPostgresError) -> NoReturn:
 
 @pytest.fixture(scope="session")
 def sentinels() -> Iterator[SentinelSet]:
-    """Give Sentinels and what they watch, once for a worker. Ask for `sentinel_set`."""
+    """Yield Sentinels and what they watch, once for a worker. Ask for `sentinel_set`."""
     with SentinelSet() as servers:
         yield servers
 
 
 @pytest.fixture
 def sentinel_set(sentinels: SentinelSet) -> SentinelSet:
-    """Give Sentinels with a master and replicas, well and empty, to do with as one likes."""
+    """Return Sentinels with a master and replicas, well and empty, to do with as one likes."""
     return sentinels.reset()
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[ClusterSet]:
-    """Give a cluster, once for a worker. Ask for `cluster_set`."""
+    """Yield a cluster, once for a worker. Ask for `cluster_set`."""
     with ClusterSet() as servers:
         yield servers
 
 
 @pytest.fixture
 def cluster_set(cluster: ClusterSet) -> ClusterSet:
-    """Give a cluster, well and empty, to do with as one likes."""
+    """Return a cluster, well and empty, to do with as one likes."""
     return cluster.reset()
 
 
 @pytest.fixture
 async def services(tmp_path: Path) -> AsyncIterator[Services]:
-    """Give a maker of service processes, which ends all that it made."""
+    """Yield a maker of service processes, which ends all that it made."""
     made = Services(tmp_path)
     yield made
     await made.close()

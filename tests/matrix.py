@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from hookline_cli.embedded_redis import embedded_server
+from hookline_cli.up.embedded_redis import embedded_server
 from tests.support.debian import NotFetchedError, fetch
 from tests.support.redis_server import BINARY_VARIABLE
 
@@ -126,7 +126,7 @@ def version_of(binary: Path) -> str:
 
 
 def summary(outcomes: list[Outcome]) -> Table:
-    """Give the outcomes as a table."""
+    """Return the outcomes as a table."""
     table = Table("server", "version", "found", "result", "seconds")
     for outcome in outcomes:
         version, how = (outcome.found.version, outcome.found.how) if outcome.found else ("", "")

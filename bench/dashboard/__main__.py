@@ -17,10 +17,10 @@ from rich.console import Console
 from bench.dashboard.handlers import BROKEN_VARIABLE
 from bench.dashboard.panels import Mark, Picture, ask_panels
 from bench.dashboard.private_prometheus import PrivatePrometheus, private_prometheus
-from bench.journal import Journal, journal
 from bench.plots import draw
 from bench.probes import is_ready
 from bench.processes import ROOT, free_port, running
+from bench.progress import ProgressLog, progress
 from hookline_shared.errors import HooklineError
 
 _RESULTS: Final = ROOT / "bench" / "results"
@@ -41,7 +41,7 @@ def main(
     """Run Hookline under load and faults with a Prometheus beside it, and draw what the dashboards show."""
     console = Console()
     try:
-        with journal(console) as lines:
+        with progress(console) as lines:
             figures = again or _run(lines)
             draw(lines, figures, into, "dashboard.py")
     except HooklineError as error:
@@ -50,7 +50,7 @@ def main(
     console.print(f"{into / 'dashboard.png'}, from {figures}", highlight=False)
 
 
-def _run(lines: Journal) -> Path:
+def _run(lines: ProgressLog) -> Path:
     with TemporaryDirectory(prefix="hookline-bench-") as directory, ExitStack() as stack:
         picture = _picture(lines, Path(directory), stack)
     _RESULTS.mkdir(exist_ok=True)
@@ -59,7 +59,7 @@ def _run(lines: Journal) -> Path:
     return figures
 
 
-def _picture(lines: Journal, directory: Path, stack: ExitStack) -> Picture:
+def _picture(lines: ProgressLog, directory: Path, stack: ExitStack) -> Picture:
     port, ingress, processor = free_port(), free_port(), free_port()
     broken = directory / "broken"
     settings = {
@@ -88,8 +88,8 @@ def _hookline(*words: str) -> list[str]:
     return [sys.executable, "-c", "from hookline_cli.start import main; main()", *words]
 
 
-def _play(lines: Journal, prometheus: PrivatePrometheus, redis_pid: int, broken: Path) -> Picture:
-    """Let everything run, with the faults at their times; gives what was seen of it."""
+def _play(lines: ProgressLog, prometheus: PrivatePrometheus, redis_pid: int, broken: Path) -> Picture:
+    """Let everything run, with the faults at their times; return what was seen of it."""
     time.sleep(_WARM_UP_S)
     started_s = time.time()
 

@@ -35,7 +35,7 @@ class PrivatePrometheus:
         self._step_s = step_s
 
     def ask(self, query: str, start_s: float, end_s: float) -> list[dict[str, Any]]:
-        """Give the series of `query` between two Unix times, as Prometheus' API does: `metric` and `values`."""
+        """Return the series of `query` between two Unix times, as Prometheus' API does: `metric` and `values`."""
         parameters = urlencode({"query": query, "start": start_s, "end": end_s, "step": self._step_s})
         with urlopen(f"{self._url}?{parameters}", timeout=_TIMEOUT_S) as answer:
             found: list[dict[str, Any]] = json.load(answer)["data"]["result"]

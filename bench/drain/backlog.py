@@ -7,14 +7,14 @@ from typing import Final
 from bench import webhooks
 from bench.errors import BenchError
 from bench.private_redis import PrivateRedis
-from hookline_shared.broker.append import Appended, Appender
-from hookline_shared.broker.connection import RedisConnectionManager
-from hookline_shared.broker.options import RedisOptions
-from hookline_shared.broker.url import parse_redis_url
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import Event, new_event_id
 from hookline_shared.keys import Keys
-from hookline_shared.logs import get_logger
+from hookline_shared.observability.logs import get_logger
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.redis.options import RedisOptions
+from hookline_shared.redis.url import parse_redis_url
+from hookline_shared.streams.append import Appended, Appender
 from hookline_shared.topics import MESSAGES
 
 _BATCH: Final = 200
@@ -66,7 +66,7 @@ class Backlog:
         return len({owner for owner in pipe.execute() if owner})
 
     def is_settled(self) -> bool:
-        """Tell whether no stream has any entry, not even a pending one."""
+        """Whether no stream has any entry, not even a pending one."""
         return not self.entries() and not any(self._pending(stream) for stream in self._streams)
 
     def _count(self, streams: Sequence[str]) -> int:

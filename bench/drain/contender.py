@@ -28,10 +28,10 @@ class Contender(Protocol):
         """Count, cheaply, the jobs that are not done."""
 
     def has_begun(self) -> bool:
-        """Tell whether all of its processes have a part in the work, once some job is done."""
+        """Whether all of its processes have a part in the work, once some job is done."""
 
     def is_settled(self) -> bool:
-        """Tell whether Redis has been told that all of them are done."""
+        """Whether Redis has been told that all of them are done."""
 
     def dead(self) -> int:
         """Count the jobs that were given up."""

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Final, NamedTuple
 
-from bench.bed import Bed
 from bench.drain.backlog import Backlog
+from bench.environment import Environment
 from bench.probes import is_ready
 from bench.processes import Child, free_port, module, running
 from bench.snapshot import Snapshot
@@ -28,27 +28,27 @@ class Setting(NamedTuple):
 class HooklineDrain:
     """The backlog of the processor."""
 
-    def __init__(self, bed: Bed, setting: Setting) -> None:
+    def __init__(self, environment: Environment, setting: Setting) -> None:
         self.name = setting.name
         self.jobs = setting.jobs
-        self._bed = bed
+        self._environment = environment
         self._setting = setting
-        self._backlog = Backlog(bed.redis, setting.partitions)
+        self._backlog = Backlog(environment.redis, setting.partitions)
         self._snapshot: Snapshot | None = None
 
     def fill(self) -> None:
         """Lay down the backlog."""
         if self._snapshot is not None:
-            self._snapshot.lay(self._bed.redis.client)
+            self._snapshot.lay(self._environment.redis.client)
             return
         self._backlog.fill(self.jobs)
         if self.jobs <= _KEPT_AT_MOST:
-            self._snapshot = Snapshot.take(self._bed.redis.client)
+            self._snapshot = Snapshot.take(self._environment.redis.client)
 
     @contextmanager
     def work(self) -> Iterator[Sequence[Child]]:
         """Run its processes; the second one shares the core of Redis, which is all that two cores allow."""
-        cores = self._bed.cores
+        cores = self._environment.cores
         with ExitStack() as stack:
             yield [
                 stack.enter_context(self._process(number, cores.rest if number else cores.service)).child
@@ -57,8 +57,8 @@ class HooklineDrain:
 
     def start(self) -> float:
         """Start one process with nothing to do, and give the seconds until it says that it is ready."""
-        self._bed.redis.empty()
-        with self._process(0, self._bed.cores.service) as (child, admin_port):
+        self._environment.redis.empty()
+        with self._process(0, self._environment.cores.service) as (child, admin_port):
             return child.wait_until(lambda: is_ready(admin_port))
 
     def left(self) -> int:
@@ -66,11 +66,11 @@ class HooklineDrain:
         return self._backlog.entries()
 
     def has_begun(self) -> bool:
-        """Tell whether each process owns partitions."""
+        """Whether each process owns partitions."""
         return self._backlog.owners() == self._setting.processes
 
     def is_settled(self) -> bool:
-        """Tell whether not even a pending entry is left."""
+        """Whether not even a pending entry is left."""
         return self._backlog.is_settled()
 
     def dead(self) -> int:
@@ -81,7 +81,7 @@ class HooklineDrain:
     def _process(self, number: int, core: int | None) -> Iterator["Running"]:
         admin_port = free_port()
         settings = {
-            "REDIS_URL": self._bed.redis.url,
+            "REDIS_URL": self._environment.redis.url,
             "HOOKLINE_CONFIG": self._config(),
             "HOOKLINE_PARTITIONS": str(self._setting.partitions),
             "PROCESSOR_HANDLERS": f"bench.drain.handlers:{self._setting.handlers}",
@@ -89,11 +89,11 @@ class HooklineDrain:
             "LOG_LEVEL": "error",
         }
         name = f"processor {number + 1}" if number else "processor"
-        with running(name, module("processor"), self._bed.directory, core, settings) as child:
+        with running(name, module("processor"), self._environment.directory, core, settings) as child:
             yield Running(child, admin_port)
 
     def _config(self) -> str:
-        file = self._bed.directory / f"ordered-{self._setting.ordered}.toml"
+        file = self._environment.directory / f"ordered-{self._setting.ordered}.toml"
         file.write_text(f"[topics.messages]\nordered = {str(self._setting.ordered).lower()}\n")
         return str(file)
 

@@ -5,11 +5,11 @@ from typing import Final
 
 import msgspec
 
-from bench.bed import Bed
 from bench.drain.contender import Contender
 from bench.drain.hookline import HooklineDrain, Setting
 from bench.drain.peer import PeerDrain
 from bench.drain.rounds import race
+from bench.environment import Environment
 from bench.figures import DrainFigures
 from bench.peers.usable import usable
 from bench.scale import Scale
@@ -20,22 +20,22 @@ _JOBS: Final = 100_000
 _STARTS: Final = 3
 
 
-def beside_peers(bed: Bed, scale: Scale) -> DrainFigures:
+def beside_peers(environment: Environment, scale: Scale) -> DrainFigures:
     """Race the processor against everything that can be installed."""
-    peers, left_out = usable(bed)
-    hookline = HooklineDrain(bed, Setting(HOOKLINE, int(_JOBS * scale.jobs)))
-    ready = _starts(bed, hookline)
-    contenders: list[Contender] = [hookline, *(PeerDrain(bed, peer, int(peer.drained * scale.jobs)) for peer in peers)]
-    figures = race(bed, contenders, scale.drain_rounds)
+    peers, left_out = usable(environment)
+    hookline = HooklineDrain(environment, Setting(HOOKLINE, int(_JOBS * scale.jobs)))
+    ready = _starts(environment, hookline)
+    contenders: list[Contender] = [hookline, *(PeerDrain(environment, peer, int(peer.drained * scale.jobs)) for peer in peers)]
+    figures = race(environment, contenders, scale.drain_rounds)
     versions = {peer.name: peer.environment.version(peer.package) for peer in peers}
     return msgspec.structs.replace(figures, left_out=left_out, versions=versions, ready_s=ready)
 
 
-def beside_itself(bed: Bed, scale: Scale) -> DrainFigures:
+def beside_itself(environment: Environment, scale: Scale) -> DrainFigures:
     """Race the processor in one setting against itself in others, each of which differs in one thing."""
-    million = [HooklineDrain(bed, Setting("8 partitions, 1M", 1_000_000))] if scale.long else []
-    once = race(bed, million, 1)  # right before the first round of the basis, with which it is compared
-    figures = race(bed, [HooklineDrain(bed, setting) for setting in _settings(scale)], scale.drain_rounds)
+    million = [HooklineDrain(environment, Setting("8 partitions, 1M", 1_000_000))] if scale.long else []
+    once = race(environment, million, 1)  # right before the first round of the basis, with which it is compared
+    figures = race(environment, [HooklineDrain(environment, setting) for setting in _settings(scale)], scale.drain_rounds)
     return DrainFigures(drains=[*figures.drains, *once.drains], failures=figures.failures + once.failures)
 
 
@@ -53,7 +53,7 @@ def _settings(scale: Scale) -> Sequence[Setting]:
     )
 
 
-def _starts(bed: Bed, hookline: HooklineDrain) -> list[float]:
+def _starts(environment: Environment, hookline: HooklineDrain) -> list[float]:
     """Start the processor a few times with nothing to do: how long until it is ready?"""
-    bed.journal.doing("starting the processor")
+    environment.progress.doing("starting the processor")
     return [hookline.start() for _ in range(_STARTS)]

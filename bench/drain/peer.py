@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from bench import webhooks
-from bench.bed import Bed
+from bench.environment import Environment
 from bench.peers.catalogue import Peer
 from bench.processes import Child, running
 from bench.snapshot import Snapshot
@@ -19,12 +19,12 @@ _FILL_TIMEOUT_S: Final = 120.0
 class PeerDrain:
     """The backlog of `peer`, filled by its own client once, then laid down again as often as needed."""
 
-    def __init__(self, bed: Bed, peer: Peer, jobs: int) -> None:
+    def __init__(self, environment: Environment, peer: Peer, jobs: int) -> None:
         self.name = peer.name
         self.jobs = jobs
-        self._bed = bed
+        self._environment = environment
         self._peer = peer
-        self._tally = bed.directory / f"tally-{peer.folder}"
+        self._tally = environment.directory / f"tally-{peer.folder}"
         self._snapshot: Snapshot | None = None
 
     def fill(self) -> None:
@@ -32,17 +32,21 @@ class PeerDrain:
         shutil.rmtree(self._tally, ignore_errors=True)
         self._tally.mkdir()
         if self._snapshot is None:
-            self._bed.redis.empty()
-            enqueue(self._bed, self._peer, self.jobs, self._settings())
-            self._snapshot = Snapshot.take(self._bed.redis.client)
+            self._environment.redis.empty()
+            enqueue(self._environment, self._peer, self.jobs, self._settings())
+            self._snapshot = Snapshot.take(self._environment.redis.client)
         else:
-            self._snapshot.lay(self._bed.redis.client)
+            self._snapshot.lay(self._environment.redis.client)
 
     @contextmanager
     def work(self) -> Iterator[Sequence[Child]]:
         """Run its worker."""
         with running(
-            self._peer.folder, self._peer.worker(), self._bed.directory, self._bed.cores.service, self._settings()
+            self._peer.folder,
+            self._peer.worker(),
+            self._environment.directory,
+            self._environment.cores.service,
+            self._settings(),
         ) as child:
             yield [child]
 
@@ -56,17 +60,17 @@ class PeerDrain:
 
     def is_settled(self) -> bool:
         """Ask Redis, in the way of this peer."""
-        return self._peer.at_rest(self._bed.redis.client)
+        return self._peer.at_rest(self._environment.redis.client)
 
     def dead(self) -> int:
         """Count none: nothing fails."""
         return 0
 
     def _settings(self) -> dict[str, str]:
-        return {"REDIS_URL": self._bed.redis.url, "BENCH_TALLY": str(self._tally), **self._peer.settings}
+        return {"REDIS_URL": self._environment.redis.url, "BENCH_TALLY": str(self._tally), **self._peer.settings}
 
 
-def enqueue(bed: Bed, peer: Peer, jobs: int, settings: dict[str, str]) -> None:
+def enqueue(environment: Environment, peer: Peer, jobs: int, settings: dict[str, str]) -> None:
     """Let the client of `peer` enqueue `jobs` forms of inbound messages.
 
     Raises:
@@ -74,7 +78,9 @@ def enqueue(bed: Bed, peer: Peer, jobs: int, settings: dict[str, str]) -> None:
 
     """
     forms = b"".join(webhooks.body(number) + b"\n" for number in range(jobs))
-    with running(f"{peer.folder}-fill", peer.filler(), bed.directory, bed.cores.rest, settings, pipes=True) as child:
+    with running(
+        f"{peer.folder}-fill", peer.filler(), environment.directory, environment.cores.rest, settings, pipes=True
+    ) as child:
         child.talk(forms, _FILL_TIMEOUT_S)
 
 

@@ -2,29 +2,29 @@
 
 from collections.abc import Sequence
 
-from bench.bed import Bed
 from bench.drain.contender import Contender
 from bench.drain.stopwatch import Stopwatch
+from bench.environment import Environment
 from bench.errors import BenchError
 from bench.figures import Drain, DrainFigures, Drains
 
 
-def race(bed: Bed, contenders: Sequence[Contender], rounds: int) -> DrainFigures:
+def race(environment: Environment, contenders: Sequence[Contender], rounds: int) -> DrainFigures:
     """Measure `rounds` rounds; one that fails is told, and does not run again."""
     figures = DrainFigures(drains=[Drains(name=one.name, jobs=one.jobs, rounds=[]) for one in contenders], failures=[])
-    stopwatch = Stopwatch(bed)
+    stopwatch = Stopwatch(environment)
     fit = list(zip(contenders, figures.drains, strict=True))
     for number in range(1, rounds + 1):
         for pair in list(fit):
             contender, drains = pair
-            bed.journal.doing(f"round {number}/{rounds}: {contender.name} works off {contender.jobs:,} jobs")
+            environment.progress.doing(f"round {number}/{rounds}: {contender.name} works off {contender.jobs:,} jobs")
             try:
                 drains.rounds.append(stopwatch.time(contender))
             except BenchError as error:
                 figures.failures.append(f"{contender.name}: {error}")
                 fit.remove(pair)
                 continue
-            bed.journal.note(f"round {number}/{rounds}: {_tell(contender.name, drains.rounds[-1])}")
+            environment.progress.note(f"round {number}/{rounds}: {_tell(contender.name, drains.rounds[-1])}")
     return figures
 
 

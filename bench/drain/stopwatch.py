@@ -4,8 +4,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from bench.bed import Bed
 from bench.drain.contender import Contender
+from bench.environment import Environment
 from bench.errors import TooSlowError
 from bench.figures import Drain
 from bench.machine import memory_mb
@@ -19,8 +19,8 @@ _STALLED_S: Final = 30.0
 class Stopwatch:
     """Watches one contender at a time; the clock runs from the first job that is done to the last that is settled."""
 
-    def __init__(self, bed: Bed) -> None:
-        self._bed = bed
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
 
     def time(self, contender: Contender) -> Drain:
         """Lay down the backlog, start the contender, and measure.
@@ -32,11 +32,11 @@ class Stopwatch:
         contender.fill()
         with contender.work() as children:
             left = self._wait_begun(contender, children)
-            processes = {**_by_name(children), "redis": self._bed.redis.pid}
-            began, before = time.perf_counter(), read_usage(processes, self._bed.cores.named())
+            processes = {**_by_name(children), "redis": self._environment.redis.pid}
+            began, before = time.perf_counter(), read_usage(processes, self._environment.cores.named())
             self._wait_settled(contender, left, children)
             seconds = time.perf_counter() - began
-            usage = read_usage(processes, self._bed.cores.named()).since(before, seconds)
+            usage = read_usage(processes, self._environment.cores.named()).since(before, seconds)
             memory = memory_mb(children[0].pid, "VmHWM")
         return Drain(events=left, seconds=seconds, busy=usage.busy, idle=usage.idle, memory_mb=memory, dead=contender.dead())
 

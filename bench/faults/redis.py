@@ -28,7 +28,7 @@ class FaultyRedis:
         self._child = self._start()
 
     def client(self) -> "Redis":
-        """Give a client of its own."""
+        """Return a client of its own."""
         return Redis(host="127.0.0.1", port=self.port, socket_timeout=10)
 
     def stall(self, seconds: float) -> None:

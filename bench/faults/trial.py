@@ -10,9 +10,9 @@ from typing import Final
 
 from hdrh.histogram import HdrHistogram
 
-from bench.bed import Bed
+from bench.environment import Environment
 from bench.faults.redis import FaultyRedis
-from bench.faults.stage import STAGES, Stage
+from bench.faults.subject import STAGES, Subject
 from bench.figures import Faulted, FaultFigures
 from bench.latency.plan import OpenOutcome, OpenPlan
 from bench.latency.sending import send
@@ -36,7 +36,7 @@ class Fault(StrEnum):
     WORKER = "handler killed"
 
 
-def faults(bed: Bed) -> FaultFigures:
+def faults(environment: Environment) -> FaultFigures:
     """Try both stages with every fault.
 
     Raises:
@@ -46,45 +46,45 @@ def faults(bed: Bed) -> FaultFigures:
     faulted = []
     for fault in Fault:
         for name in STAGES:
-            bed.journal.doing(f"fault: {fault}, {name}")
-            faulted.append(_try(bed, name, fault))
-            bed.journal.note(_tell(faulted[-1]))
+            environment.progress.doing(f"fault: {fault}, {name}")
+            faulted.append(_try(environment, name, fault))
+            environment.progress.note(_tell(faulted[-1]))
     return FaultFigures(rate=RATE, seconds=SECONDS, away_s=AWAY_S, faulted=faulted)
 
 
-def _try(bed: Bed, name: str, fault: Fault) -> Faulted:
-    with TemporaryDirectory(prefix="faults-", dir=bed.directory) as directory, ExitStack() as stack:
-        own = bed._replace(directory=Path(directory))
+def _try(environment: Environment, name: str, fault: Fault) -> Faulted:
+    with TemporaryDirectory(prefix="faults-", dir=environment.directory) as directory, ExitStack() as stack:
+        own = environment._replace(directory=Path(directory))
         redis = FaultyRedis(stack, own.directory, own.cores.rest)
         record = own.directory / "record"
-        stage = STAGES[name](own, stack, redis, record)
-        stage.open()
+        subject = STAGES[name](own, stack, redis, record)
+        subject.open()
         with ThreadPoolExecutor(1) as beside:  # what the fault starts must not end with a thread, as `setpriv` would have it
-            load = beside.submit(_load, own, stage.port)
+            load = beside.submit(_load, own, subject.port)
             time.sleep(FAULT_AT_S)
             acted_at = time.time()
-            _act(fault, redis, stage)
+            _act(fault, redis, subject)
             outcome = load.result()
         done = _done(record, outcome)
     return _sum_up(name, fault, outcome, acted_at, done)
 
 
-def _act(fault: Fault, redis: FaultyRedis, stage: Stage) -> None:
+def _act(fault: Fault, redis: FaultyRedis, subject: Subject) -> None:
     if fault is Fault.STALLED:
         redis.stall(AWAY_S)
     elif fault is Fault.KILLED:
         redis.kill(AWAY_S)
     elif fault is Fault.WORKER:
-        stage.kill_worker(AWAY_S)
+        subject.kill_worker(AWAY_S)
 
 
-def _load(bed: Bed, port: int) -> OpenOutcome:
+def _load(environment: Environment, port: int) -> OpenOutcome:
     plan = OpenPlan(port=port, connections=_CONNECTIONS, rate=RATE, lead_in_s=0.0, seconds=SECONDS, first=0)
-    return send(bed, plan)
+    return send(environment, plan)
 
 
 def _done(record: Path, outcome: OpenOutcome) -> set[int]:
-    """Give the messages that were handled, once all that were acknowledged are among them, or after a long time."""
+    """Return the messages that were handled, once all that were acknowledged are among them, or after a long time."""
     acknowledged, deadline = set(outcome.acknowledged), time.monotonic() + _DRAIN_S
     while not acknowledged <= (done := set(read(record).done)) and time.monotonic() < deadline:
         time.sleep(0.1)

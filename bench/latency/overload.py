@@ -4,7 +4,7 @@ from typing import Final
 
 from hdrh.histogram import HdrHistogram
 
-from bench.bed import Bed
+from bench.environment import Environment
 from bench.figures import Overload, OverloadFigures
 from bench.latency.plan import OpenPlan
 from bench.latency.sending import percentiles_ms, send
@@ -17,23 +17,23 @@ _CONNECTIONS: Final = 2000
 _LEAD_IN_S: Final = 1.0
 
 
-def overloads(bed: Bed, peak: float, seconds: float) -> OverloadFigures:
+def overloads(environment: Environment, peak: float, seconds: float) -> OverloadFigures:
     """Send several times `peak`, in requests per second, for `seconds` each.
 
     Raises:
         BenchError: if a process ends or hangs.
 
     """
-    measured = [_overload(bed, times, int(peak * times), seconds) for times in _TIMES]
+    measured = [_overload(environment, times, int(peak * times), seconds) for times in _TIMES]
     return OverloadFigures(peak=int(peak), seconds=seconds, connections=_CONNECTIONS, overloads=measured)
 
 
-def _overload(bed: Bed, times: float, rate: int, seconds: float) -> Overload:
-    bed.journal.doing(f"{times:g} times what ingress can take: {rate:,} webhooks/s for {seconds:g} s")
-    bed.redis.empty()
-    with ingress(bed) as server:
+def _overload(environment: Environment, times: float, rate: int, seconds: float) -> Overload:
+    environment.progress.doing(f"{times:g} times what ingress can take: {rate:,} webhooks/s for {seconds:g} s")
+    environment.redis.empty()
+    with ingress(environment) as server:
         plan = OpenPlan(port=server.port, connections=_CONNECTIONS, rate=rate, lead_in_s=_LEAD_IN_S, seconds=seconds, first=0)
-        outcome = send(bed, plan)
+        outcome = send(environment, plan)
         server.child.check()
         memory = memory_mb(server.child.pid, "VmHWM")
     overload = Overload(
@@ -46,7 +46,7 @@ def _overload(bed: Bed, times: float, rate: int, seconds: float) -> Overload:
         percentiles_ms=percentiles_ms(HdrHistogram.decode(outcome.histogram_from_sent)),
         memory_mb=memory,
     )
-    bed.journal.note(_tell(overload, seconds))
+    environment.progress.note(_tell(overload, seconds))
     return overload
 
 

@@ -7,8 +7,8 @@ from typing import Final
 
 from hdrh.histogram import HdrHistogram
 
-from bench.bed import Bed
 from bench.drain.backlog import Backlog
+from bench.environment import Environment
 from bench.errors import NoAnswerError
 from bench.figures import INGRESS, Latency, LatencyFigures
 from bench.latency.load import DIGITS, MOST_US
@@ -32,12 +32,12 @@ class LatencyRounds:
     """Every server at every rate, with a fresh process each time; ingress also at half of its `peak`, in requests per second,
     if that is known."""
 
-    def __init__(self, bed: Bed, scale: Scale, peak: float | None) -> None:
-        self._bed = bed
+    def __init__(self, environment: Environment, scale: Scale, peak: float | None) -> None:
+        self._environment = environment
         self._seconds = scale.open_s
         self._half_of_peak = int(round(peak / 2, -2)) if peak else None
         self._first = 0
-        self._servers: Sequence[tuple[str, Callable[[Bed], AbstractContextManager[Listening]]]] = (
+        self._servers: Sequence[tuple[str, Callable[[Environment], AbstractContextManager[Listening]]]] = (
             (BARE, bare),
             (INGRESS, ingress),
         )
@@ -55,16 +55,16 @@ class LatencyRounds:
         measured += [one for rate in _RATES for one in self._with_processor(rate)]
         return LatencyFigures(seconds=self._seconds, measured=measured, half_of_peak=self._half_of_peak)
 
-    def _measure(self, name: str, serve: Callable[[Bed], AbstractContextManager[Listening]], rate: int) -> Latency:
-        self._bed.redis.empty()
-        with serve(self._bed) as server:
+    def _measure(self, name: str, serve: Callable[[Environment], AbstractContextManager[Listening]], rate: int) -> Latency:
+        self._environment.redis.empty()
+        with serve(self._environment) as server:
             return self._noted(name, rate, self._load(server, rate))
 
     def _with_processor(self, rate: int) -> Iterator[Latency]:
         """Run both services; the processor shares the core of Redis and the load."""
-        self._bed.redis.empty()
-        waits = self._bed.directory / f"waits-{rate}.json"
-        with ingress(self._bed) as server, processor(self._bed, waits) as handling:
+        self._environment.redis.empty()
+        waits = self._environment.directory / f"waits-{rate}.json"
+        with ingress(self._environment) as server, processor(self._environment, waits) as handling:
             outcome = self._load(server, rate)
             self._wait_handled(handling)
         yield self._noted("ingress + processor", rate, outcome)
@@ -72,13 +72,13 @@ class LatencyRounds:
 
     def _wait_handled(self, handling: Child) -> None:
         """Wait for the last event: those that waited longest must not be missing."""
-        backlog, deadline = Backlog(self._bed.redis, _PARTITIONS), time.monotonic() + _HANDLED_S
+        backlog, deadline = Backlog(self._environment.redis, _PARTITIONS), time.monotonic() + _HANDLED_S
         while not backlog.is_settled() and time.monotonic() < deadline:
             handling.check()
             time.sleep(_LOOK_S)
 
     def _load(self, server: Listening, rate: int) -> OpenOutcome:
-        self._bed.journal.doing(f"{rate} webhooks/s for {self._seconds:g} s")
+        self._environment.progress.doing(f"{rate} webhooks/s for {self._seconds:g} s")
         plan = OpenPlan(
             port=server.port,
             connections=_CONNECTIONS,
@@ -89,7 +89,7 @@ class LatencyRounds:
         )
         self._first += int(rate * (_LEAD_IN_S + self._seconds)) + 1
         try:
-            outcome = send(self._bed, plan)
+            outcome = send(self._environment, plan)
         finally:
             server.child.check()  # its death explains whatever the load met
         if not outcome.answered:
@@ -110,7 +110,7 @@ class LatencyRounds:
 
     def _tell(self, latency: Latency) -> Latency:
         p50, p99 = latency.percentiles_ms["50.0"], latency.percentiles_ms["99.0"]
-        self._bed.journal.note(f"{latency.rate:>5}/s: {latency.name:<22} p50 {p50:.2f} ms, p99 {p99:.2f} ms")
+        self._environment.progress.note(f"{latency.rate:>5}/s: {latency.name:<22} p50 {p50:.2f} ms, p99 {p99:.2f} ms")
         return latency
 
 

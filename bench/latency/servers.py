@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from bench.bed import Bed
+from bench.environment import Environment
 from bench.errors import BenchError
 from bench.figures import INGRESS
 from bench.ingress_rounds import ingress_settings
@@ -24,37 +24,37 @@ class Listening(NamedTuple):
 
 
 @contextmanager
-def bare(bed: Bed) -> Iterator[Listening]:
+def bare(environment: Environment) -> Iterator[Listening]:
     """Run bare aiohttp on the service's core."""
     port = free_port()
     receiver = next(one for one in RECEIVERS if one.name == BARE)
-    with running(BARE, receiver.command(port), bed.directory, bed.cores.service) as child:
+    with running(BARE, receiver.command(port), environment.directory, environment.cores.service) as child:
         child.wait_until(lambda: accepts(port))
         yield Listening(child, port)
 
 
 @contextmanager
-def ingress(bed: Bed) -> Iterator[Listening]:
+def ingress(environment: Environment) -> Iterator[Listening]:
     """Run ingress on the service's core."""
     port, admin_port = free_port(), free_port()
-    settings = ingress_settings(bed.redis.url, port, admin_port, bed.directory / "spool-open.db")
-    with running(INGRESS, module("ingress"), bed.directory, bed.cores.service, settings) as child:
+    settings = ingress_settings(environment.redis.url, port, admin_port, environment.directory / "spool-open.db")
+    with running(INGRESS, module("ingress"), environment.directory, environment.cores.service, settings) as child:
         child.wait_until(lambda: is_ready(admin_port))
         yield Listening(child, port)
 
 
 @contextmanager
-def processor(bed: Bed, waits: Path) -> Iterator[Child]:
+def processor(environment: Environment, waits: Path) -> Iterator[Child]:
     """Run the processor on the core of Redis and the load; its handler writes to `waits` how long each event waited for it."""
     admin_port = free_port()
     settings = {
-        "REDIS_URL": bed.redis.url,
+        "REDIS_URL": environment.redis.url,
         "PROCESSOR_HANDLERS": "bench.latency.handlers:handlers",
         "PROCESSOR_ADMIN_PORT": str(admin_port),
         "BENCH_WAITS": str(waits),
         "LOG_LEVEL": "error",
     }
-    with running("processor", module("processor"), bed.directory, bed.cores.rest, settings) as child:
+    with running("processor", module("processor"), environment.directory, environment.cores.rest, settings) as child:
         child.wait_until(lambda: is_ready(admin_port))
         yield child
 

@@ -15,8 +15,8 @@ from bench.machine import assign_cores, describe, pin
 from bench.private_redis import private_redis
 from bench.report import show_machine
 from bench.spread import spread
-from hookline_cli.database import with_engine
-from hookline_processor.ledger.migrate import migrate
+from hookline_cli.ledger.database import with_engine
+from hookline_processor.ledger.database.migrate import migrate
 from hookline_processor.ledger.settings import LedgerSettings
 from hookline_shared.errors import HooklineError
 from tests.support.postgres_server import NoPostgresError, PostgresServer
@@ -53,7 +53,7 @@ def _measure(console: Console, rounds: int, events: int, history: int) -> None:
 
 
 def _databases(stack: ExitStack, directory: Path, console: Console) -> dict[str, str]:
-    """Give a database of each kind, with tables."""
+    """Return a database of each kind, with tables."""
     found = {"sqlite": f"sqlite:///{directory}/ledger.db"}
     try:
         server = stack.enter_context(PostgresServer())
@@ -69,11 +69,11 @@ def _settings(url: str) -> LedgerSettings:
     return LedgerSettings.model_validate({"HOOKLINE_LEDGER_URL": url, "DATABASE_COMMAND_TIMEOUT_S": 120})
 
 
-def _measure_rounds(console: Console, bed: LedgerRounds, rounds: int, databases: dict[str, str]) -> None:
+def _measure_rounds(console: Console, environment: LedgerRounds, rounds: int, databases: dict[str, str]) -> None:
     found: dict[str, list[Round]] = {name: [] for name in (_NONE, *databases)}
     for number in range(1, rounds + 1):
         for name, own in found.items():
-            own.append(one := bed.run(databases.get(name)))
+            own.append(one := environment.run(databases.get(name)))
             tail = "" if one.written is None else f", then {one.left:,} written at {one.written:,.0f}/s"
             console.print(f"round {number}/{rounds}, {name}: {one.settled:,.0f} events/s settled{tail}", highlight=False)
     table = Table("", "settled/s", "per CPU second", "ratio", "written/s", "per CPU second")

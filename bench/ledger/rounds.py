@@ -80,7 +80,7 @@ class _Drain:
         self._left = left
 
     def rate(self) -> tuple[float, float]:
-        """Give how much went per second, and per second of the process' CPU time, from the first that goes to the last."""
+        """Return how much went per second, and per second of the process' CPU time, from the first that goes to the last."""
         first = self._left()
         before = self._wait_below(first)
         began, used = time.perf_counter(), cpu_seconds(self._child.pid) or 0.0
@@ -101,5 +101,5 @@ class _Drain:
 
 
 def ratios(rounds: Mapping[str, list[Round]], of: str, to: str) -> list[float]:
-    """Give the settling rate of one way as a share of another's, round by round."""
+    """Return the settling rate of one way as a share of another's, round by round."""
     return [one.settled / other.settled for one, other in zip(rounds[of], rounds[to], strict=True)]

@@ -9,11 +9,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.webhooks import ACCOUNT
-from hookline_processor.ledger.bodies import Bodies
-from hookline_processor.ledger.entry import Settled
-from hookline_processor.ledger.rows import Rows, rows_of
+from hookline_processor.ledger.body_policy import BodyPolicy
+from hookline_processor.ledger.database.store import Store
+from hookline_processor.ledger.entry import SettledEvent
+from hookline_processor.ledger.rows.rows import Rows, rows_of
 from hookline_processor.ledger.search import Query, conversation, search, search_statement
-from hookline_processor.ledger.store import Store
 from hookline_shared.event import Event, new_event_id
 
 SHOP: Final = "+18005551212"
@@ -42,14 +42,14 @@ async def fill(engine: AsyncEngine, events: int) -> None:
 
 
 async def measure(engine: AsyncEngine) -> dict[str, float]:
-    """Give the milliseconds that each search takes, the median of several."""
+    """Return the milliseconds that each search takes, the median of several."""
     asked = {name: partial(search, engine, query) for name, query in QUERIES.items()}
     asked["a conversation"] = partial(conversation, engine, "+14150000123", SHOP, 100)
     return {name: await _median_ms(ask) for name, ask in asked.items()}
 
 
 async def plan(engine: AsyncEngine, query: Query) -> list[str]:
-    """Give the database's plan for `query`."""
+    """Return the database's plan for `query`."""
     statement = search_statement(query).compile(engine.sync_engine, compile_kwargs={"render_postcompile": True})
     values = tuple(statement.params[name] for name in statement.positiontup or ())
     explain = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN (ANALYZE, COSTS OFF)"
@@ -82,4 +82,6 @@ def _history(start: int, end: int) -> Iterator[Rows]:
             target="/twilio",
             body=body.encode(),
         )
-        yield rows_of(Settled(event=event, outcome="done", topic="messages", attempts=1, settled_at=at + 5), Bodies.KEEP)
+        yield rows_of(
+            SettledEvent(event=event, outcome="done", topic="messages", attempts=1, settled_at=at + 5), BodyPolicy.KEEP
+        )

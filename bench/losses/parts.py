@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from itertools import cycle
 from typing import Final
 
-from bench.bed import Bed
+from bench.environment import Environment
 from bench.errors import BenchError
 from bench.figures import Loss, LossFigures
 from bench.losses.scenario import Scenario
@@ -20,37 +20,37 @@ _AT_ONCE: Final = 10
 _MODES: Final = ("default", "careful")
 
 
-def ordeals(bed: Bed, scale: Scale) -> LossFigures:
+def ordeals(environment: Environment, scale: Scale) -> LossFigures:
     """Try everybody in every scenario."""
-    peers, left_out = usable(bed)
+    peers, left_out = usable(environment)
     failures: list[str] = []
     tried = [peer for peer in peers if peer is not RAW]
     subjects: list[Subject] = [HooklineSubject(mode) for mode in _MODES]
     subjects += [PeerSubject(peer, mode) for peer in tried for mode in _MODES]
-    cores = cycle((bed.cores.rest, bed.cores.service))
-    trials = [Trial(bed, one, scenario, scale.patience_s, next(cores)) for scenario in Scenario for one in subjects]
-    losses = _run(bed, trials, failures)
+    cores = cycle((environment.cores.rest, environment.cores.service))
+    trials = [Trial(environment, one, scenario, scale.patience_s, next(cores)) for scenario in Scenario for one in subjects]
+    losses = _run(environment, trials, failures)
     return LossFigures(patience_s=scale.patience_s, losses=losses, failures=failures, left_out=left_out)
 
 
-def _run(bed: Bed, trials: Sequence[Trial], failures: list[str]) -> list[Loss]:
+def _run(environment: Environment, trials: Sequence[Trial], failures: list[str]) -> list[Loss]:
     losses: list[Loss] = []
     with _pool(trials) as pool:
         futures = [pool.submit(trial.run) for trial in trials]
         for number, future in enumerate(as_completed(futures), start=1):
-            bed.journal.doing(f"what is lost: {number}/{len(trials)}")
+            environment.progress.doing(f"what is lost: {number}/{len(trials)}")
             try:
                 losses.append(future.result())
             except BenchError as error:
                 failures.append(str(error))
                 continue
-            bed.journal.note(_tell(losses[-1]))
+            environment.progress.note(_tell(losses[-1]))
     return sorted(losses, key=lambda loss: (list(Scenario).index(Scenario(loss.scenario)), loss.name.casefold()))
 
 
 @contextmanager
 def _pool(trials: Sequence[Trial]) -> Iterator[ThreadPoolExecutor]:
-    """Give threads for `trials`; whatever ends the context early, such as Ctrl-C, ends those under way and begins no others."""
+    """Yield threads for `trials`; if the context ends early, as with Ctrl-C, those under way end and no others begin."""
     pool = ThreadPoolExecutor(_AT_ONCE)
     try:
         yield pool

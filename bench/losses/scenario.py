@@ -20,5 +20,5 @@ class Scenario(StrEnum):
         return self is not Scenario.EARLY
 
     def settings(self) -> dict[str, str]:
-        """Give the environment variables that make jobs raise, or keep the consumer group from being made in advance."""
+        """Return the environment variables that make jobs raise, or keep the consumer group from being made in advance."""
         return {Scenario.RAISING: {"BENCH_RAISING": "1"}, Scenario.EARLY: {"BENCH_BEFORE_WORKER": "1"}}.get(self, {})

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from bench.bed import Bed
 from bench.drain.backlog import Backlog
 from bench.drain.peer import enqueue
+from bench.environment import Environment
 from bench.losses.scenario import JOBS
 from bench.peers.catalogue import Peer
 from bench.processes import free_port, module
@@ -19,14 +19,14 @@ class Subject(Protocol):
     def name(self) -> str:
         """What people see."""
 
-    def queue(self, bed: Bed, settings: Mapping[str, str]) -> None:
+    def queue(self, environment: Environment, settings: Mapping[str, str]) -> None:
         """Give Redis the jobs."""
 
     def worker(self) -> list[str]:
-        """Give the command that runs the worker."""
+        """Return the command that runs the worker."""
 
-    def settings(self, bed: Bed) -> Mapping[str, str]:
-        """Give the environment variables of the worker."""
+    def settings(self, environment: Environment) -> Mapping[str, str]:
+        """Return the environment variables of the worker."""
 
 
 class PeerSubject(NamedTuple):
@@ -40,17 +40,17 @@ class PeerSubject(NamedTuple):
         """What people see."""
         return f"{self.peer.name}, {self.mode}"
 
-    def queue(self, bed: Bed, settings: Mapping[str, str]) -> None:
+    def queue(self, environment: Environment, settings: Mapping[str, str]) -> None:
         """Give Redis the jobs."""
-        enqueue(bed, self.peer, JOBS, {**settings, **self.settings(bed)})
+        enqueue(environment, self.peer, JOBS, {**settings, **self.settings(environment)})
 
     def worker(self) -> list[str]:
-        """Give the command that runs the worker."""
+        """Return the command that runs the worker."""
         return self.peer.environment.command(*(self.peer.plain or self.peer.work))
 
-    def settings(self, bed: Bed) -> Mapping[str, str]:
-        """Give the environment variables of the worker."""
-        return {"REDIS_URL": bed.redis.url, "BENCH_MODE": self.mode}
+    def settings(self, environment: Environment) -> Mapping[str, str]:
+        """Return the environment variables of the worker."""
+        return {"REDIS_URL": environment.redis.url, "BENCH_MODE": self.mode}
 
 
 class HooklineSubject(NamedTuple):
@@ -63,19 +63,19 @@ class HooklineSubject(NamedTuple):
         """What people see."""
         return f"Hookline, {self.mode}"
 
-    def queue(self, bed: Bed, _settings: Mapping[str, str]) -> None:
+    def queue(self, environment: Environment, _settings: Mapping[str, str]) -> None:
         """Give Redis the jobs."""
-        Backlog(bed.redis, partitions=8).fill(JOBS)
+        Backlog(environment.redis, partitions=8).fill(JOBS)
 
     def worker(self) -> list[str]:
-        """Give the command that runs the worker."""
+        """Return the command that runs the worker."""
         return module("processor")
 
-    def settings(self, bed: Bed) -> Mapping[str, str]:
-        """Give the environment variables of the worker."""
+    def settings(self, environment: Environment) -> Mapping[str, str]:
+        """Return the environment variables of the worker."""
         careful = {"PROCESSOR_LEASE_S": "2"} if self.mode == "careful" else {}
         return {
-            "REDIS_URL": bed.redis.url,
+            "REDIS_URL": environment.redis.url,
             "PROCESSOR_HANDLERS": "bench.losses.handlers:handlers",
             "PROCESSOR_ADMIN_PORT": str(free_port()),
             "LOG_LEVEL": "error",
@@ -84,5 +84,5 @@ class HooklineSubject(NamedTuple):
 
 
 def record_of(directory: Path) -> Path:
-    """Give the file in which jobs are put on record."""
+    """Return the file in which jobs are put on record."""
     return directory / "record"

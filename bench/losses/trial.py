@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Final
 
-from bench.bed import Bed
+from bench.environment import Environment
 from bench.errors import BenchError, TooSlowError
 from bench.figures import Loss
 from bench.losses.record import read
@@ -29,12 +29,14 @@ class GivenUpError(BenchError):
 class Trial:
     """`patience_s` is after how many seconds without any job what has not been done counts as lost; all runs on `core`."""
 
-    def __init__(self, bed: Bed, subject: Subject, scenario: Scenario, patience_s: float, core: int | None) -> None:
+    def __init__(
+        self, environment: Environment, subject: Subject, scenario: Scenario, patience_s: float, core: int | None
+    ) -> None:
         self._subject = subject
         self._scenario = scenario
         self._patience_s = patience_s
-        self._journal = bed.journal
-        self._cores = bed.cores._replace(service=core, rest=core)
+        self._progress = environment.progress
+        self._cores = environment.cores._replace(service=core, rest=core)
         self._given_up = Event()
 
     def give_up(self) -> None:
@@ -52,38 +54,40 @@ class Trial:
             TemporaryDirectory(prefix="hookline-losses-") as directory,
             private_redis(Path(directory), self._cores.rest) as redis,
         ):
-            bed = Bed(Path(directory), self._cores, redis, self._journal)
-            self._subject.queue(bed, self._settings(bed))
+            environment = Environment(Path(directory), self._cores, redis, self._progress)
+            self._subject.queue(environment, self._settings(environment))
             began = time.time()
             with ExitStack() as workers:
-                worker = self._start(bed, workers)
+                worker = self._start(environment, workers)
                 if self._scenario.kills:
-                    self._wait_done(bed, KILLED_AFTER, worker)
+                    self._wait_done(environment, KILLED_AFTER, worker)
                     worker.kill()
-                    worker = self._start(bed, workers)
-                self._wait_quiet(bed)
-        return self._result(bed, began)
+                    worker = self._start(environment, workers)
+                self._wait_quiet(environment)
+        return self._result(environment, began)
 
-    def _start(self, bed: Bed, workers: ExitStack) -> Child:
-        settings = {**self._settings(bed), **self._subject.settings(bed)}
-        return workers.enter_context(running("worker", self._subject.worker(), bed.directory, bed.cores.service, settings))
+    def _start(self, environment: Environment, workers: ExitStack) -> Child:
+        settings = {**self._settings(environment), **self._subject.settings(environment)}
+        return workers.enter_context(
+            running("worker", self._subject.worker(), environment.directory, environment.cores.service, settings)
+        )
 
-    def _settings(self, bed: Bed) -> dict[str, str]:
-        return {"BENCH_RECORD": str(record_of(bed.directory)), **self._scenario.settings()}
+    def _settings(self, environment: Environment) -> dict[str, str]:
+        return {"BENCH_RECORD": str(record_of(environment.directory)), **self._scenario.settings()}
 
-    def _wait_done(self, bed: Bed, jobs: int, worker: Child) -> None:
+    def _wait_done(self, environment: Environment, jobs: int, worker: Child) -> None:
         deadline = time.monotonic() + _STALLED_S
-        while len(read(record_of(bed.directory)).done) < jobs:
+        while len(read(record_of(environment.directory)).done) < jobs:
             worker.check()
             if time.monotonic() > deadline:
                 raise TooSlowError(f"{self._subject.name} did not do {jobs} jobs", _STALLED_S, worker.written())
             self._pause(_LOOK_S)
 
-    def _wait_quiet(self, bed: Bed) -> None:
+    def _wait_quiet(self, environment: Environment) -> None:
         """Wait until nothing has been put on record for a while, a shorter one if all jobs are done."""
         lines, since = -1, time.monotonic()
         while True:
-            told = read(record_of(bed.directory))
+            told = read(record_of(environment.directory))
             if told.lines != lines:
                 lines, since = told.lines, time.monotonic()
             if time.monotonic() - since > (_AFTERWARDS_S if len(told.done) == JOBS else self._patience_s):
@@ -95,7 +99,7 @@ class Trial:
         if self._given_up.wait(seconds):
             raise GivenUpError(f"{self._subject.name}: not tried to the end")
 
-    def _result(self, bed: Bed, began: float) -> Loss:
+    def _result(self, environment: Environment, began: float) -> Loss:
         told = self._told
         return Loss(
             name=self._subject.name,

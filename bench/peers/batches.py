@@ -8,7 +8,7 @@ _SIZE: Final = 50
 
 
 def batches(lines: Iterable[str]) -> Iterator[list[tuple[int, str]]]:
-    """Give jobs, each a number and a form, as many at a time as may be under way at once."""
+    """Yield jobs, each a number and a form, as many at a time as may be under way at once."""
     jobs = ((number, line.rstrip()) for number, line in enumerate(lines))
     while batch := list(islice(jobs, _SIZE)):
         yield batch

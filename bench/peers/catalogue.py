@@ -30,11 +30,11 @@ class Peer(NamedTuple):
     plain: tuple[str, ...] = ()
 
     def filler(self) -> list[str]:
-        """Give the command that enqueues jobs."""
+        """Return the command that enqueues jobs."""
         return self.environment.command(*self.fill)
 
     def worker(self) -> list[str]:
-        """Give the command that runs them."""
+        """Return the command that runs them."""
         return self.environment.command(*self.work)
 
 

@@ -33,7 +33,7 @@ class PythonEnvironment:
         self._home = self._folder / ".venv"
 
     def is_ready(self) -> bool:
-        """Tell whether what is pinned is installed."""
+        """Whether what is pinned is installed."""
         return _is_stamped(self._home, self._wanted)
 
     def install(self) -> None:
@@ -49,11 +49,11 @@ class PythonEnvironment:
         _stamp(self._home, self._wanted)
 
     def command(self, program: str, *arguments: str) -> list[str]:
-        """Give the command that runs a program of the environment."""
+        """Return the command that runs a program of the environment."""
         return [self._bin(program), *arguments]
 
     def version(self, package: str) -> str:
-        """Give the pinned version of `package`."""
+        """Return the pinned version of `package`."""
         pins = (_PINNED.match(line) for line in self._wanted.read_text().splitlines())
         return next((pin[2] for pin in pins if pin and pin[1] == package), "?")
 
@@ -72,11 +72,11 @@ class OwnEnvironment:
         """Do nothing."""
 
     def command(self, program: str, *arguments: str) -> list[str]:
-        """Give the command that runs a program of the environment."""
+        """Return the command that runs a program of the environment."""
         return [str(Path(sys.executable).with_name(program)), *arguments]
 
     def version(self, package: str) -> str:
-        """Give the installed version of `package`."""
+        """Return the installed version of `package`."""
         from importlib.metadata import version  # noqa: PLC0415
 
         return version(package)
@@ -91,7 +91,7 @@ class NodeEnvironment:
         self._home = self._folder / "node_modules"
 
     def is_ready(self) -> bool:
-        """Tell whether what is locked is installed."""
+        """Whether what is locked is installed."""
         return shutil.which("node") is not None and _is_stamped(self._home, self._wanted)
 
     def install(self) -> None:
@@ -107,11 +107,11 @@ class NodeEnvironment:
         _stamp(self._home, self._wanted)
 
     def command(self, program: str, *arguments: str) -> list[str]:
-        """Give the command that runs a script of the folder."""
+        """Return the command that runs a script of the folder."""
         return ["node", str(self._folder / program), *arguments]
 
     def version(self, package: str) -> str:
-        """Give the locked version of `package`."""
+        """Return the locked version of `package`."""
         packages = json.loads(self._wanted.read_text())["packages"]
         return str(packages.get(f"node_modules/{package}", {}).get("version", "?"))
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
-from bench.journal import Journal
 from bench.peers.environment import Environment, NotInstalledError
+from bench.progress import ProgressLog
 
 
 class Installable(Protocol):
@@ -26,12 +26,12 @@ class Installable(Protocol):
 Wanted = TypeVar("Wanted", bound=Installable)
 
 
-def installed(journal: Journal, wanted: Iterable[Wanted]) -> tuple[list[Wanted], list[str]]:
-    """Give those of `wanted` that are, or could be, installed, and why others are not."""
+def installed(progress: ProgressLog, wanted: Iterable[Wanted]) -> tuple[list[Wanted], list[str]]:
+    """Return those of `wanted` that are, or could be, installed, and why others are not."""
     ready, failures = [], []
     for one in wanted:
         try:
-            _prepare(journal, one)
+            _prepare(progress, one)
         except NotInstalledError as error:
             failures.append(str(error))
         else:
@@ -39,8 +39,8 @@ def installed(journal: Journal, wanted: Iterable[Wanted]) -> tuple[list[Wanted],
     return ready, failures
 
 
-def _prepare(journal: Journal, one: Installable) -> None:
+def _prepare(progress: ProgressLog, one: Installable) -> None:
     if not one.environment.is_ready():
-        journal.doing(f"installing {one.name} (once)")
+        progress.doing(f"installing {one.name} (once)")
         one.environment.install()
-        journal.note(f"installed {one.name} {one.environment.version(one.package)}")
+        progress.note(f"installed {one.name} {one.environment.version(one.package)}")

@@ -17,7 +17,7 @@ class Receiver(NamedTuple):
     program: tuple[str, ...]
 
     def command(self, port: int) -> list[str]:
-        """Give the command that serves on `port`."""
+        """Return the command that serves on `port`."""
         return self.environment.command(*(word.replace("PORT", str(port)) for word in self.program))
 
 

@@ -1,6 +1,6 @@
 """Which peers can take part here."""
 
-from bench.bed import Bed
+from bench.environment import Environment
 from bench.errors import BenchError
 from bench.peers.catalogue import PEERS, Peer
 from bench.peers.installing import installed
@@ -14,10 +14,10 @@ class TooOldRedisError(BenchError):
         super().__init__(f"{peer.name} needs Redis {needed} and is left out: this one is {version} (see docs/benchmarks.md)")
 
 
-def usable(bed: Bed) -> tuple[list[Peer], list[str]]:
-    """Give the peers that are, or could be, installed and run on this Redis, and why others are not."""
-    version = bed.redis.version()
+def usable(environment: Environment) -> tuple[list[Peer], list[str]]:
+    """Return the peers that are, or could be, installed and run on this Redis, and why others are not."""
+    version = environment.redis.version()
     found = tuple(int(part) for part in version.split(".")[:2])
     fit = [peer for peer in PEERS if found >= peer.oldest]
-    peers, failures = installed(bed.journal, fit)
+    peers, failures = installed(environment.progress, fit)
     return peers, [str(TooOldRedisError(peer, version)) for peer in PEERS if peer not in fit] + failures

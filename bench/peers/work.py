@@ -51,7 +51,7 @@ class Record:
         self._refused.mkdir(exist_ok=True)
 
     def begin(self, number: int) -> float:
-        """Note an attempt; gives how long the job takes, in seconds.
+        """Note an attempt; return how long the job takes, in seconds.
 
         Raises:
             Refused: if this is the first attempt of a job that raises.

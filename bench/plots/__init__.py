@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from bench.errors import BenchError
-from bench.journal import Journal
 from bench.peers.environment import PythonEnvironment
+from bench.progress import ProgressLog
 
 _TIMEOUT_S: Final = 120
 _HERE: Final = Path(__file__).parent
@@ -16,7 +16,7 @@ class NoPlotsError(BenchError):
     """The pictures could not be drawn."""
 
 
-def draw(journal: Journal, results: Path, directory: Path, script: str = "draw.py") -> None:
+def draw(progress: ProgressLog, results: Path, directory: Path, script: str = "draw.py") -> None:
     """Draw SVGs of the figures in `results` into `directory`, with `script` of this folder.
 
     Raises:
@@ -25,9 +25,9 @@ def draw(journal: Journal, results: Path, directory: Path, script: str = "draw.p
     """
     environment = PythonEnvironment(_HERE)
     if not environment.is_ready():
-        journal.doing("installing matplotlib into bench/plots (once)")
+        progress.doing("installing matplotlib into bench/plots (once)")
         environment.install()
-    journal.doing("drawing")
+    progress.doing("drawing")
     directory.mkdir(parents=True, exist_ok=True)
     command = environment.command("python", str(_HERE / script), str(results), str(directory))
     try:

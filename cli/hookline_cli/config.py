@@ -14,9 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hookline_cli.reach import DataFolder
-from hookline_cli.running import adopt_running
-from hookline_cli.setting_rows import (
+from hookline_cli.redis_session import DataFolder
+from hookline_cli.settings.rows import (
     DEFAULT,
     ENV,
     ENVIRONMENT,
@@ -31,8 +30,9 @@ from hookline_cli.setting_rows import (
     secrets,
     variables,
 )
-from hookline_shared.secret_files import SUFFIX
-from hookline_shared.service import EXIT_SETTINGS
+from hookline_cli.settings.running import adopt_running
+from hookline_shared.lifecycle.service import EXIT_SETTINGS
+from hookline_shared.settings.secret_files import SUFFIX
 
 _COLOURS: Final = {ENVIRONMENT: "cyan", UP: "green", ENV: "cyan", IN_A_FILE: "cyan", FILE: "magenta", DEFAULT: "dim"}
 _WIDTH: Final = 128
@@ -80,7 +80,7 @@ def config(
 
 
 def markdown_table() -> str:
-    """Give the table of docs/settings.md."""
+    """Return the table of docs/settings.md."""
     lines = ["| setting | read by | default | meaning |", "|---|---|---|---|"]
     lines += [
         f"| `{row.variable}` | {row.service or 'both'} | {row.default and f'`{row.default}`'} | {row.meaning} |"

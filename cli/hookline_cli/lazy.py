@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 
-class Place(NamedTuple):
+class CommandSource(NamedTuple):
     """The module:attribute of a command, its panel in the list of commands, and the epilog of its help."""
 
     where: str
@@ -20,7 +20,7 @@ class Place(NamedTuple):
 class LazyGroup(TyperGroup):
     """A group that imports the module of a command when it is needed."""
 
-    places: ClassVar[Mapping[str, Place]] = {}
+    places: ClassVar[Mapping[str, CommandSource]] = {}
     """The commands by name, in the order of --help."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:

@@ -6,9 +6,9 @@ from typing import Annotated, ClassVar, Final
 
 import typer
 
-from hookline_cli.lazy import LazyGroup, Place
-from hookline_shared.env_file import apply_env_file
+from hookline_cli.lazy import CommandSource, LazyGroup
 from hookline_shared.errors import HooklineError, SettingsError
+from hookline_shared.settings.env_file import apply_env_file
 
 _START: Final = "Start and try"
 _LOOK: Final = "Inspect and fix"
@@ -23,22 +23,30 @@ class Commands(LazyGroup):
     """Every subcommand, in the order of --help."""
 
     places: ClassVar = {
-        "new": Place("hookline_cli.new:new", _START, _codes("the project was written", "something is in the way; nothing was")),
-        "up": Place(
-            "hookline_cli.up:up", _START, _codes("it ran until it was stopped", "a part could not start, or ended by itself")
+        "new": CommandSource(
+            "hookline_cli.new.new:new", _START, _codes("the project was written", "something is in the way; nothing was")
         ),
-        "ingress": Place("hookline_cli.services:ingress", _START, _SERVICE),
-        "processor": Place("hookline_cli.services:processor", _START, _SERVICE),
-        "send": Place("hookline_cli.send:send", _START, _codes("every answer was a 2xx", "one was not, or nothing was sent")),
-        "status": Place(
-            "hookline_cli.status:status", _LOOK, _codes("all is well, or --watch was ended", "something is not as it should be")
+        "up": CommandSource(
+            "hookline_cli.up.up:up", _START, _codes("it ran until it was stopped", "a part could not start, or ended by itself")
         ),
-        "doctor": Place("hookline_cli.doctor:doctor", _LOOK, _codes("nothing is wrong; there may be warnings", "something is")),
-        "show": Place("hookline_cli.show:show", _LOOK, _codes("something is known of it", "nothing is")),
-        "tail": Place("hookline_cli.tail:tail", _LOOK, _codes("it was ended with Ctrl-C", "it could not begin")),
-        "dead": Place("hookline_cli.dead.group:dead", _LOOK),
-        "ledger": Place("hookline_cli.ledger:app", _LOOK),
-        "config": Place(
+        "ingress": CommandSource("hookline_cli.services:ingress", _START, _SERVICE),
+        "processor": CommandSource("hookline_cli.services:processor", _START, _SERVICE),
+        "send": CommandSource(
+            "hookline_cli.send.send:send", _START, _codes("every answer was a 2xx", "one was not, or nothing was sent")
+        ),
+        "status": CommandSource(
+            "hookline_cli.status.status:status",
+            _LOOK,
+            _codes("all is well, or --watch was ended", "something is not as it should be"),
+        ),
+        "doctor": CommandSource(
+            "hookline_cli.doctor.doctor:doctor", _LOOK, _codes("nothing is wrong; there may be warnings", "something is")
+        ),
+        "show": CommandSource("hookline_cli.show.show:show", _LOOK, _codes("something is known of it", "nothing is")),
+        "tail": CommandSource("hookline_cli.tail.tail:tail", _LOOK, _codes("it was ended with Ctrl-C", "it could not begin")),
+        "dead": CommandSource("hookline_cli.dead.group:dead", _LOOK),
+        "ledger": CommandSource("hookline_cli.ledger.ledger:app", _LOOK),
+        "config": CommandSource(
             "hookline_cli.config:config",
             _LOOK,
             "Exit codes: 0 every setting is right. 2 some are wrong, or the command line is.",
@@ -58,7 +66,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from hookline_shared.version import own_version  # noqa: PLC0415 - what reads metadata takes time that only this needs
+        from hookline_shared.distribution import own_version  # noqa: PLC0415 - what reads metadata takes time that only this needs
 
         typer.echo(f"hookline {own_version()}")
         raise typer.Exit
@@ -73,7 +81,7 @@ def hookline(version: _Version = False) -> None:
 
     Example: `hookline up`, and in a second terminal `hookline send message --body hello`
     """
-    from hookline_cli.setting_rows import secrets  # noqa: PLC0415 - not for --help
+    from hookline_cli.settings.rows import secrets  # noqa: PLC0415 - not for --help
 
     with suppress(SettingsError):  # a command that needs settings loads them, and says what is wrong
         apply_env_file(secrets())

@@ -12,14 +12,14 @@ from urllib.parse import urlencode
 
 from twilio.request_validator import RequestValidator
 
+from hookline_processor.samples.webhook import Webhook
 from hookline_shared.forms import FORM
-from hookline_shared.samples.webhook import Webhook
 
 _JSON: Final = "application/json"
 
 
 @dataclass(frozen=True)
-class SignedRequest:
+class WebhookRequest:
     """A POST. `url` is the signed URL. It may be sent to another one, for example past a proxy."""
 
     url: str
@@ -27,23 +27,23 @@ class SignedRequest:
     body: bytes
 
 
-def sign_webhook(url: str, webhook: Webhook, token: str) -> SignedRequest:
+def sign_webhook(url: str, webhook: Webhook, token: str) -> WebhookRequest:
     """Return the request that carries `webhook` to `url`, signed with auth token `token`."""
     if webhook.content_type.startswith(FORM):
         return sign_form(url, webhook.params, token)
     return sign_json(url, webhook.body, token)
 
 
-def sign_form(url: str, params: Mapping[str, str], token: str) -> SignedRequest:
+def sign_form(url: str, params: Mapping[str, str], token: str) -> WebhookRequest:
     """Return the request that carries `params` as a form to `url`, signed with auth token `token`."""
     signature = RequestValidator(token).compute_signature(url, dict(params))
-    return SignedRequest(url, _headers(f"{FORM}; charset=UTF-8", signature), urlencode(params).encode())
+    return WebhookRequest(url, _headers(f"{FORM}; charset=UTF-8", signature), urlencode(params).encode())
 
 
-def sign_json(url: str, body: bytes, token: str) -> SignedRequest:
+def sign_json(url: str, body: bytes, token: str) -> WebhookRequest:
     """Return the request that carries `body` as JSON: its hash is part of the URL, which alone is signed."""
     hashed = f"{url}{'&' if '?' in url else '?'}bodySHA256={sha256(body).hexdigest()}"
-    return SignedRequest(hashed, _headers(_JSON, RequestValidator(token).compute_signature(hashed, {})), body)
+    return WebhookRequest(hashed, _headers(_JSON, RequestValidator(token).compute_signature(hashed, {})), body)
 
 
 def _headers(content_type: str, signature: str) -> dict[str, str]:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Final, cast
 
-from hookline_cli.exit_codes import INTERRUPTED, USAGE
-from hookline_shared.early_signals import leave_at_once
+from hookline_cli.output.exit_codes import INTERRUPTED, USAGE
+from hookline_shared.lifecycle.early_signals import leave_at_once
 
 SERVICES: Final = ("ingress", "processor")
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO)

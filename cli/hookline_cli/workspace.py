@@ -33,7 +33,7 @@ class UnusableFolderError(HooklineError):
         super().__init__(f"{folder} cannot be used as the data folder: {error.strerror}. Choose another one with --data.")
 
 
-class Facts(msgspec.Struct, frozen=True):
+class StackFacts(msgspec.Struct, frozen=True):
     """What other commands need to know of the pair that runs. Secrets that a person made are not written down: then
     `auth_token` or `redis_url` is empty. `settings` are those of its environment that are no secrets."""
 
@@ -117,7 +117,7 @@ class Workspace:
             file.write_text(secrets.token_hex(16))
         return file.read_text()
 
-    def announce(self, facts: Facts) -> None:
+    def announce(self, facts: StackFacts) -> None:
         """Save `facts` for the other commands."""
         self._announcement.write_bytes(msgspec.json.format(msgspec.json.encode(facts)))
 
@@ -125,12 +125,12 @@ class Workspace:
         """Delete what `announce` saved: nothing is running any more."""
         self._announcement.unlink(missing_ok=True)
 
-    def announced(self) -> Facts:
+    def announced(self) -> StackFacts:
         """Return what `announce` saved last, empty if there is nothing."""
         try:
-            return msgspec.json.decode(self._announcement.read_bytes(), type=Facts)
+            return msgspec.json.decode(self._announcement.read_bytes(), type=StackFacts)
         except (OSError, msgspec.DecodeError):
-            return Facts()
+            return StackFacts()
 
     @property
     def _announcement(self) -> Path:

@@ -9,7 +9,7 @@ _RATE = "[$__rate_interval]"
 
 
 def ingress() -> dict[str, Any]:
-    """Give it as Grafana reads it."""
+    """Return it as Grafana reads it."""
     accepted = f'sum(rate(hookline_ingress_requests_total{{code=~"2.."}}{_RATE}))'
     rows = [
         Row(

@@ -47,7 +47,7 @@ def heat(title: str, about: str, query: str) -> Panel:
 
 
 def dashboard(uid: str, title: str, about: str, rows: Sequence[Row]) -> dict[str, Any]:
-    """Give a dashboard as Grafana reads it."""
+    """Return a dashboard as Grafana reads it."""
     panels: list[dict[str, Any]] = []
     top = 0
     for row in rows:

@@ -9,7 +9,7 @@ _RATE = "[$__rate_interval]"
 
 
 def processor() -> dict[str, Any]:
-    """Give it as Grafana reads it."""
+    """Return it as Grafana reads it."""
     rows = [
         Row(
             4,

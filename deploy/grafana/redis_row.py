@@ -42,7 +42,7 @@ _ROW = Row(
 
 
 def redis_row(job: str) -> Row:
-    """Give the row of the service that Prometheus scrapes as `job`."""
+    """Return the row of the service that Prometheus scrapes as `job`."""
     panels = [
         panel._replace(queries={legend: query.replace("$job", job) for legend, query in panel.queries.items()})
         for panel in _ROW.panels

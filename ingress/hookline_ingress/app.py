@@ -4,32 +4,32 @@ from typing import TYPE_CHECKING, Final
 
 from aiojobs import Job
 
-from hookline_ingress.drain import Drain
-from hookline_ingress.files import allow_connections
-from hookline_ingress.forwarded import Proxies, parse_networks
-from hookline_ingress.limiter import AddressLimit, LimitExchange, SenderLimit
+from hookline_ingress.alert_sources import measures
+from hookline_ingress.http.file_limit import allow_connections
+from hookline_ingress.http.proxies import Proxies, parse_networks
+from hookline_ingress.http.server import ConnectionLimits, Server
+from hookline_ingress.limits.limiter import AddressLimit, LimitExchange, SenderLimit
 from hookline_ingress.routes import Routes
-from hookline_ingress.server import Limits, Server
 from hookline_ingress.settings import IngressSettings
 from hookline_ingress.signature import Keyring, Verifier, parse_secrets, parse_shared_keys
-from hookline_ingress.spool import Spool
-from hookline_ingress.watch import measures
+from hookline_ingress.spool.drain import Drain
+from hookline_ingress.spool.spool import Spool
 from hookline_ingress.webhooks import Guards, Webhooks
 from hookline_ingress.writer import Writer
-from hookline_shared.admin import Admin
-from hookline_shared.alerts.posts import AlertPosts
-from hookline_shared.alerts.watch import AlertWatch
-from hookline_shared.broker.append import Appender
-from hookline_shared.broker.connection import RedisConnectionManager
-from hookline_shared.broker.durability import Durability
-from hookline_shared.broker.limits import SharedLimits
+from hookline_shared.alerts.notifier import Notifier
+from hookline_shared.alerts.watcher import AlertWatcher
 from hookline_shared.clock import Clock
-from hookline_shared.health import Health
-from hookline_shared.logs import Logger
-from hookline_shared.service import Supervisor
+from hookline_shared.lifecycle.service import Supervisor
+from hookline_shared.observability.admin import Admin
+from hookline_shared.observability.health import Health
+from hookline_shared.observability.logs import Logger
+from hookline_shared.redis.durability import Durability
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.append import Appender
+from hookline_shared.streams.rate_limits import SharedLimits
 
 if TYPE_CHECKING:
-    from hookline_ingress.spans import RequestSpans
+    from hookline_ingress.tracing import RequestSpans
 
 _ANSWER_S: Final = 0.45
 """Seconds in which an event must be safe, in Redis or in the spool, for its request to be answered within half a second."""
@@ -76,7 +76,7 @@ class Ingress:
         spans = _spans(settings, proxies, clock)
         write = self._writer.write if spans is None else spans.writing(self._writer.write)
         webhooks = Webhooks(routes, guards, write, settings.public_urls, clock, logger, spans)
-        limits = Limits(
+        limits = ConnectionLimits(
             read_timeout_s=settings.read_timeout_s,
             keepalive_s=settings.keepalive_s,
             shutdown_s=settings.shutdown_s,
@@ -85,10 +85,10 @@ class Ingress:
         )
         handle = webhooks.handle if spans is None else spans.around(webhooks.handle)
         self._server = Server(handle, routes.body_limit, limits, clock, logger)
-        self._alerts = AlertWatch(
+        self._alerts = AlertWatcher(
             settings.alerts,
             measures(settings.alerts, self._spool, settings.spool_path),
-            AlertPosts(settings.alert_url, "ingress", clock, logger) if settings.alert_url else None,
+            Notifier(settings.alert_url, "ingress", clock, logger) if settings.alert_url else None,
             settings.alert_interval_s,
             clock,
             logger,
@@ -145,15 +145,15 @@ class Ingress:
         await self._admin.stop()
 
     def _check_redis(self) -> str | None:
-        """Give what keeps ingress from its job. Redis may be away as long as the spool has room, but must have been there once:
+        """Return why ingress is not ready. Redis may be away while the spool has room, but must have been there once:
 
         an ingress that was told a wrong REDIS_URL must not replace one that works.
         """
         return None if self._bridged() else self._redis.monitor.check()
 
     def _bridged(self) -> bool:
-        """Tell whether the spool can stand in for Redis."""
-        return self._redis.monitor.ready and self._spool is not None and self._spool.promising
+        """Whether the spool can stand in for Redis."""
+        return self._redis.monitor.ready and self._spool is not None and self._spool.accepting
 
     def _redis_warnings(self) -> list[str]:
         problem = self._redis.monitor.check() if self._bridged() else None
@@ -179,7 +179,7 @@ class Ingress:
 def _spans(settings: IngressSettings, proxies: Proxies, clock: Clock) -> "RequestSpans | None":
     if settings.tracing == "off":
         return None
-    from hookline_ingress.spans import RequestSpans  # noqa: PLC0415 - OpenTelemetry takes time and memory that only this needs
+    from hookline_ingress.tracing import RequestSpans  # noqa: PLC0415 - OpenTelemetry takes time and memory that only this needs
 
     return RequestSpans(settings.public_urls[0], settings.partitions, proxies, clock)
 
@@ -187,6 +187,6 @@ def _spans(settings: IngressSettings, proxies: Proxies, clock: Clock) -> "Reques
 def _sendgrid(settings: IngressSettings) -> Verifier | None:
     if not settings.sendgrid_keys:
         return None
-    from hookline_ingress.sendgrid import SendGridKeys  # noqa: PLC0415 - cryptography takes memory that only this needs
+    from hookline_ingress.sendgrid_signature import SendGridKeys  # noqa: PLC0415 - cryptography takes memory that only this needs
 
     return SendGridKeys(settings.sendgrid_keys)

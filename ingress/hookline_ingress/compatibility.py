@@ -2,8 +2,8 @@
 
 from importlib.metadata import version
 
+from hookline_shared.distribution import requirement
 from hookline_shared.errors import HooklineError
-from hookline_shared.requirements import requirement
 
 
 class AiohttpMismatchError(HooklineError):

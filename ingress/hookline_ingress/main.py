@@ -6,13 +6,13 @@ from hookline_ingress.compatibility import AiohttpMismatchError
 from hookline_ingress.settings import IngressSettings
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import SettingsError
-from hookline_shared.logs import configure_logs, get_logger
-from hookline_shared.service import EXIT_FAILED, EXIT_SETTINGS, run
-from hookline_shared.tracing import traced
+from hookline_shared.lifecycle.service import EXIT_FAILED, EXIT_SETTINGS, run
+from hookline_shared.observability.logs import configure_logs, get_logger
+from hookline_shared.observability.tracing import naming_spans, traced
 
 
 def main() -> int:
-    """Run ingress until a signal; gives the exit code."""
+    """Run ingress until a signal; return the exit code."""
     try:
         settings = IngressSettings.load()
     except SettingsError as error:
@@ -25,7 +25,7 @@ def main() -> int:
             raise
         sys.stderr.write(f"ingress: {AiohttpMismatchError()}\n")
         return EXIT_FAILED
-    configure_logs(settings.log_level, settings.log_format, secrets=settings.secrets(), tracing=settings.tracing == "on")
+    configure_logs(settings.log_level, settings.log_format, settings.secrets(), naming_spans(on=settings.tracing == "on"))
     logger = get_logger("ingress")
     clock = SystemClock()
     with traced("hookline-ingress", settings.secrets(), on=settings.tracing == "on"):

@@ -5,13 +5,15 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from hookline_shared.metrics import Tally
-from hookline_shared.timings import Timings
+from hookline_shared.observability.metrics import FastCounter
+from hookline_shared.observability.timings import FastHistograms
 
-REQUESTS = Tally("hookline_ingress_requests_total", "Requests, by route, status code and outcome", "route", "code", "outcome")
-_REQUESTS = Timings("hookline_ingress_request_seconds", "Time from a request's first byte to its response")
+REQUESTS = FastCounter(
+    "hookline_ingress_requests_total", "Requests, by route, status code and outcome", "route", "code", "outcome"
+)
+_REQUESTS = FastHistograms("hookline_ingress_request_seconds", "Time from a request's first byte to its response")
 REQUEST_SECONDS: Final = _REQUESTS.of()
-_STAGES = Timings("hookline_ingress_stage_seconds", "Time of each stage of an accepted request", "stage")
+_STAGES = FastHistograms("hookline_ingress_stage_seconds", "Time of each stage of an accepted request", "stage")
 STAGE_SECONDS: Final = {stage: _STAGES.of(stage) for stage in ("read", "verify", "translate", "write", "reply")}
 """read: from the first byte of a request to its last; verify: decoding and the signature; translate: making events; write:
 until the events are safe; reply: until the response was passed to the system."""
@@ -19,7 +21,7 @@ until the events are safe; reply: until the response was passed to the system.""
 BATCH_EVENTS = Histogram(
     "hookline_ingress_batch_events", "Events written to Redis in one call", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 )
-SIGNERS = Tally("hookline_ingress_signed_total", "Verified requests, by the secret that verified them", "signer")
+SIGNERS = FastCounter("hookline_ingress_signed_total", "Verified requests, by the secret that verified them", "signer")
 CONNECTIONS = Gauge("hookline_ingress_connections", "Open connections")
 SPOOL_EVENTS = Gauge("hookline_spool_events", "Events in the spool")
 SPOOL_BYTES = Gauge("hookline_spool_bytes", "Size of the events in the spool")

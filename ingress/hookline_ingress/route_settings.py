@@ -9,10 +9,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import ErrorDetails
 from pydantic_settings import NoDecode
 
-from hookline_ingress.catalogue import KINDS
-from hookline_ingress.rates import Rate
-from hookline_ingress.replies import NO_CONTENT
-from hookline_ingress.request import Reply
+from hookline_ingress.http.replies import NO_CONTENT
+from hookline_ingress.http.request import Reply
+from hookline_ingress.limits.rates import Rate
+from hookline_ingress.translation.catalogue import KINDS
 
 _LARGEST_TWIML: Final = 64_000
 """Bytes; Twilio refuses more with error 11750."""
@@ -71,20 +71,20 @@ class RouteSettings(BaseModel):
         return self
 
     def as_reply(self) -> Reply | None:
-        """Give the reply, None if the kind's own applies."""
+        """Return the reply, None if the kind's own applies."""
         if self.reply is None:
             return None
         return Reply(200, "text/xml", self.reply.encode()) if self.reply else NO_CONTENT
 
     def rate(self) -> Rate | None:
-        """Give the rate of one sender, None if the settings' applies."""
+        """Return the rate of one sender, None if the settings' applies."""
         if self.sender_rate is None:
             return None
         return Rate(self.sender_rate, self.sender_burst or max(1, round(10 * self.sender_rate)))
 
 
 def _read(value: Any) -> tuple[RouteSettings, ...]:
-    """Give the routes, or tell every mistake together with the route that it is in."""
+    """Return the routes, or tell every mistake together with the route that it is in."""
     if not isinstance(value, list | tuple):
         raise ValueError("it must be a list of tables, each with the header [[routes]]")  # noqa: TRY004 - pydantic reports this one
     routes, problems = [], []

@@ -3,13 +3,21 @@
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from hookline_ingress.catalogue import CALL_RECEIVED, EVENT_STREAM, KINDS, MESSAGE_RECEIVED, SENDGRID_EVENT, STUDIO, Kind
-from hookline_ingress.rates import Rate
-from hookline_ingress.replies import EMPTY_TWIML, NO_CONTENT
-from hookline_ingress.request import Reply
+from hookline_ingress.http.replies import EMPTY_TWIML, NO_CONTENT
+from hookline_ingress.http.request import Reply
+from hookline_ingress.limits.rates import Rate
 from hookline_ingress.route_settings import RouteSettings
 from hookline_ingress.signature import Verifier
-from hookline_shared.bodies import is_form
+from hookline_ingress.translation.catalogue import (
+    CALL_RECEIVED,
+    EVENT_STREAM,
+    KINDS,
+    MESSAGE_RECEIVED,
+    SENDGRID_EVENT,
+    STUDIO,
+    Kind,
+)
+from hookline_shared.json_body import is_form
 
 LARGEST_JSON: Final = 1 << 20
 """Bytes: the largest body that is no form, unless the route or INGRESS_MAX_BODY says otherwise."""
@@ -52,13 +60,13 @@ class Route(NamedTuple):
     rate: Rate | None = None
 
     def reply_to(self, kind: Kind | None) -> Reply:
-        """Give the reply to an event of `kind` that is safe: empty TwiML where Twilio expects TwiML, else 204."""
+        """Return the reply to an event of `kind` that is safe: empty TwiML where Twilio expects TwiML, else 204."""
         if self.reply is not None:
             return self.reply
         return EMPTY_TWIML if kind is MESSAGE_RECEIVED or kind is CALL_RECEIVED else NO_CONTENT
 
     def body_limit(self, content_type: str) -> int:
-        """Give the largest body in bytes."""
+        """Return the largest body in bytes."""
         return self.largest_form if is_form(content_type) else self.largest_json
 
 
@@ -75,16 +83,16 @@ class Routes:
         self.largest_body = max(max(route.largest_form, route.largest_json) for route in self._by_path.values())
 
     def find(self, target: str) -> Route | None:
-        """Give the route of a raw path and query."""
+        """Return the route of a raw path and query."""
         return self._by_path.get(target.partition("?")[0])
 
     def body_limit(self, target: str, headers: Mapping[str, str]) -> int:
-        """Give the largest body in bytes of a request to `target`."""
+        """Return the largest body in bytes of a request to `target`."""
         route = self.find(target)
         return route.body_limit(headers.get("Content-Type", "")) if route else self.largest_body
 
     def _made(self, settings: RouteSettings) -> Route:
-        """Give the route that `settings` describe: on a path that exists, they change what they name and leave the rest."""
+        """Return the route that `settings` describe: on a path that exists, they change what they name and leave the rest."""
         known = self._by_path.get(settings.path) or self._by_path["/twilio"]._replace(path=settings.path)
         largest = settings.max_body
         reply, rate = settings.as_reply(), settings.rate()

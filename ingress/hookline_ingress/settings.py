@@ -9,12 +9,12 @@ from urllib.parse import urlunsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
-from hookline_ingress.forwarded import parse_networks
-from hookline_ingress.rates import Rate
+from hookline_ingress.http.proxies import parse_networks
+from hookline_ingress.limits.rates import Rate
 from hookline_ingress.route_settings import RouteSettings, RoutesSetting, check_topics
-from hookline_shared.fallbacks import Fallback
-from hookline_shared.requirements import install_command
-from hookline_shared.settings import CommaSeparated, Port, SharedSettings, split_url
+from hookline_shared.distribution import install_command
+from hookline_shared.settings.base import CommaSeparated, Port, SharedSettings, split_url
+from hookline_shared.settings.fallbacks import Fallback
 
 _TOKEN = re.compile(r"^(AC[0-9a-fA-F]{32}=)?[^\s=]{5,}$")
 _SHARED_KEY = re.compile(r"^[^\s=]+=\S{5,}$")
@@ -26,7 +26,7 @@ def _public_urls(urls: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _public_url(position: int, url: str) -> str:
-    """Give `url` without credentials, which Twilio drops before it signs. Errors do not quote it: they may be in it."""
+    """Return `url` without credentials, which Twilio drops before it signs. Errors do not quote it: they may be in it."""
     parts = split_url(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"number {position} is not of the form https://host[:port][/prefix]")
@@ -60,14 +60,14 @@ def _sendgrid_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
         return keys
     if find_spec("cryptography") is None:
         raise ValueError(f"it needs the package cryptography: {install_command('sendgrid')}")
-    from hookline_ingress.sendgrid import SendGridKeys  # noqa: PLC0415 - cryptography takes memory that only this needs
+    from hookline_ingress.sendgrid_signature import SendGridKeys  # noqa: PLC0415 - cryptography takes memory that only this needs
 
     SendGridKeys(keys)
     return keys
 
 
 def _spool_path(path: object) -> object:
-    """Give None for an empty path. An empty variable, which otherwise means that there is none, says here that there is no
+    """Return None for an empty path. An empty variable, which otherwise means that there is none, says here that there is no
     spool."""
     return None if os.environ.get(_SPOOL_PATH) == "" else path or None
 
@@ -185,14 +185,14 @@ class IngressSettings(SharedSettings):
         return routes
 
     def secrets(self) -> tuple[str, ...]:
-        """Give what must never be logged."""
+        """Return what must never be logged."""
         tokens = (token.rpartition("=")[2] for token in self.auth_tokens)
         return (*super().secrets(), *tokens, *(key.partition("=")[2] for key in self.shared_keys))
 
     def sender_limit(self) -> Rate:
-        """Give the rate of one sender."""
+        """Return the rate of one sender."""
         return Rate(self.sender_rate, self.sender_burst)
 
     def address_limit(self) -> Rate:
-        """Give the rate of one address's requests that do not verify."""
+        """Return the rate of one address's requests that do not verify."""
         return Rate(self.address_rate, self.address_burst)

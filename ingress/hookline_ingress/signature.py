@@ -33,7 +33,7 @@ _LARGEST_RECENT: Final = 4096
 """How many verdicts are remembered, and the length in characters of the longest text that is."""
 
 
-class Claim(msgspec.Struct, frozen=True, gc=False):
+class SignedRequest(msgspec.Struct, frozen=True, gc=False):
     """A request as its signature may cover it.
 
     `target` is the raw path and query as called, never decoded. `form` has the decoded parameters of a form body; `body` is the
@@ -53,12 +53,12 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
 class Verifier(Protocol):
     """What can tell whether a request is genuine."""
 
-    def verify(self, claim: Claim) -> str | None:
-        """Give the name of the secret under which the signature of `claim` is right, or None."""
+    def verify(self, claim: SignedRequest) -> str | None:
+        """Return the name of the secret under which the signature of `claim` is right, or None."""
         ...
 
     def signature_of(self, headers: Mapping[str, str]) -> str:
-        """Give the signature that a request carries, empty if none."""
+        """Return the signature that a request carries, empty if none."""
         ...
 
 
@@ -80,13 +80,13 @@ def parse_secrets(tokens: Iterable[str]) -> tuple[Secret, ...]:
 
 
 def parse_shared_keys(keys: Iterable[str]) -> dict[str, Secret]:
-    """Read `id=secret` items; gives each by its id, named key1, key2, … by position."""
+    """Read `id=secret` items; return each by its id, named key1, key2, … by position."""
     pairs = (key.partition("=") for key in keys)
     return {id_: Secret(f"key{position}", value.encode()) for position, (id_, _, value) in enumerate(pairs, start=1)}
 
 
 def signed_params(form: Form) -> bytes:
-    """Give the part of the signed text that follows the URL, of the decoded parameters `form`."""
+    """Return the part of the signed text that follows the URL, of the decoded parameters `form`."""
     if form.repeats:
         return "".join(chain.from_iterable(dict.fromkeys(sorted(form.pairs)))).encode()
     if not form.params:
@@ -98,13 +98,13 @@ def signed_params(form: Form) -> bytes:
 
 @lru_cache(maxsize=64)
 def _sorted(names: tuple[str, ...]) -> tuple[str, Callable[[Mapping[str, str]], Any]]:
-    """Give what puts values behind their names, sorted. Twilio sends a kind of webhook with the same names again and again."""
+    """Return a template of the sorted names, and what picks the values for it. The same names come again and again."""
     ordered = sorted(names)
     return "".join(name.replace("%", "%%") + "%s" for name in ordered), itemgetter(*ordered)
 
 
 def compute(secret: bytes, url: str, params: bytes = b"", algorithm: str = "sha1") -> bytes:
-    """Give the base64 HMAC of `url` and `params`, as the X-Twilio-Signature header carries it."""
+    """Return the base64 HMAC of `url` and `params`, as the X-Twilio-Signature header carries it."""
     mac = _keyed(secret, url, algorithm).copy()
     mac.update(params)
     return b2a_base64(mac.digest(), newline=False)
@@ -117,21 +117,21 @@ def _keyed(secret: bytes, url: str, algorithm: str) -> hmac.HMAC:
 
 
 def body_hash_matches(target: str, body: bytes) -> bool:
-    """Tell whether the query of `target` has the SHA-256 of `body`, whatever else is in it, of any encoding."""
+    """Whether the query of `target` has the SHA-256 of `body`, whatever else is in it, of any encoding."""
     query = parse_qsl(target.partition("?")[2], errors="replace")
     claimed = next((value for name, value in query if name == "bodySHA256"), "")
     return compare_digest(hashlib.sha256(body).hexdigest().encode(), claimed.encode())
 
 
 def parse_settings(header: str) -> tuple[str | None, str]:
-    """Read the header `SETTINGS`; gives the id of the shared key or None, and the algorithm."""
+    """Read the header `SETTINGS`; return the id of the shared key or None, and the algorithm."""
     parts = (part.partition("=") for part in header.split(","))
     named = {name.strip(): value.strip() for name, _, value in parts}
     return named.get("key") or None, named.get("algorithm") or "HMAC_SHA1"
 
 
 def with_and_without_port(base: str) -> tuple[str, ...]:
-    """Give the forms of the base URL that Twilio may have signed: some products keep the port, others drop it."""
+    """Return the forms of the base URL that Twilio may have signed: some products keep the port, others drop it."""
     parts = urlsplit(base)
     host, _, _ = parts.netloc.rpartition(":")
     other = host if parts.port else f"{parts.netloc}:{_DEFAULT_PORTS[parts.scheme]}"
@@ -156,11 +156,11 @@ class Keyring:
         self._remembered = lru_cache(maxsize=_RECENT)(self._search)
 
     def signature_of(self, headers: Mapping[str, str]) -> str:
-        """Give the signature that a request carries, empty if none."""
+        """Return the signature that a request carries, empty if none."""
         return headers.get(SIGNATURE, "")
 
-    def verify(self, claim: Claim) -> str | None:
-        """Give the name of the secret under which the signature of `claim` is right, or None."""
+    def verify(self, claim: SignedRequest) -> str | None:
+        """Return the name of the secret under which the signature of `claim` is right, or None."""
         if claim.body is not None and not body_hash_matches(claim.target, claim.body):
             return None
         signature = claim.headers.get(SIGNATURE, "").encode(errors="replace")
@@ -176,7 +176,7 @@ class Keyring:
             self._likely = found
         return found[1].name
 
-    def _matches_again(self, claim: Claim, params: bytes, signature: bytes) -> bool:
+    def _matches_again(self, claim: SignedRequest, params: bytes, signature: bytes) -> bool:
         base, secret = self._likely
         return _may_sign(secret, claim.account) and compare_digest(
             compute(secret.value, base + claim.target, params), signature
@@ -185,7 +185,7 @@ class Keyring:
     def _search(
         self, target: str, params: bytes, account: str, signature: bytes, settings: str, forwarded: str
     ) -> tuple[str, Secret] | None:
-        """Give the base URL and secret with which `signature` is right."""
+        """Return the base URL and secret with which `signature` is right."""
         key, algorithm = parse_settings(settings)
         secrets = [found] if key and (found := self._shared_keys.get(key)) else [] if key else self._secrets
         hashing = _ALGORITHMS.get(algorithm.upper())
@@ -201,5 +201,5 @@ class Keyring:
 
 
 def _may_sign(secret: Secret, account: str) -> bool:
-    """Tell whether `secret` may vouch for `account`; a request that names none, as JSON does, may be anybody's."""
+    """Whether `secret` may vouch for `account`; a request that names none, as JSON does, may be anybody's."""
     return secret.account is None or not account or secret.account == account

@@ -5,27 +5,27 @@ from collections.abc import Sequence
 from logging import DEBUG
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from hookline_ingress.catalogue import EVENT_STREAM
-from hookline_ingress.content import Content, TooManyElementsError, account_of, decode, is_encoded
-from hookline_ingress.forwarded import Proxies
-from hookline_ingress.limiter import AddressLimit, SenderLimit
+from hookline_ingress.http.proxies import Proxies
+from hookline_ingress.http.replies import refused
+from hookline_ingress.http.request import Reply, Request
+from hookline_ingress.limits.limiter import AddressLimit, SenderLimit
 from hookline_ingress.metrics import REQUESTS, SIGNERS, STAGE_SECONDS
-from hookline_ingress.replies import refused
-from hookline_ingress.request import Reply, Request
 from hookline_ingress.routes import Route, Routes
-from hookline_ingress.signature import Claim
-from hookline_ingress.translate import Provenance, Translated, translate
+from hookline_ingress.signature import SignedRequest
+from hookline_ingress.translation.catalogue import EVENT_STREAM
+from hookline_ingress.translation.content import Content, TooManyElementsError, account_of, decode, is_encoded
+from hookline_ingress.translation.translate import RequestFields, TranslatedEvent, translate
 from hookline_ingress.writer import NotStoredError, Stored, Write
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event
 from hookline_shared.kinds import label_of
-from hookline_shared.logs import Logger
-from hookline_shared.metrics import EVENTS
+from hookline_shared.observability.logs import Logger
+from hookline_shared.observability.metrics import EVENTS
+from hookline_shared.observability.traceparent import trace_fields
 from hookline_shared.topics import BULK
-from hookline_shared.traceparent import trace_fields
 
 if TYPE_CHECKING:
-    from hookline_ingress.spans import RequestSpans
+    from hookline_ingress.tracing import RequestSpans
 
 _WARN_INTERVAL_S: Final = 60.0
 _TIME_TO_READ, _TIME_TO_VERIFY, _TIME_TO_TRANSLATE, _TIME_TO_WRITE = (
@@ -96,7 +96,7 @@ class Webhooks:
         return reply
 
     async def _accept(self, request: Request, route: Route) -> tuple[Reply, str]:
-        """Give the reply to `request`, and what became of it, once all its events are safe."""
+        """Return the reply to `request`, and what became of it, once all its events are safe."""
         now = self._clock.monotonic
         started = now()
         _TIME_TO_READ(started - request.began)
@@ -135,12 +135,14 @@ class Webhooks:
             self._addresses.refused(address)
             raise Refusal(400, "unparsable") from None
 
-    def _verify(self, request: Request, content: Content, route: Route, address: str) -> Provenance:
-        """Give who vouches for `request`."""
+    def _verify(self, request: Request, content: Content, route: Route, address: str) -> RequestFields:
+        """Return who vouches for `request`."""
         account = account_of(content.params)
         forwarded = self._proxies.base(request)
         verifier = route.verifier
-        signer = verifier.verify(Claim(request.target, request.headers, content.signed, content.body, account, forwarded))
+        signer = verifier.verify(
+            SignedRequest(request.target, request.headers, content.signed, content.body, account, forwarded)
+        )
         signature = verifier.signature_of(request.headers)
         if signer is None:
             self._addresses.refused(address)
@@ -148,7 +150,7 @@ class Webhooks:
             raise Refusal(403, "bad_signature" if signature else "no_signature")
         self._addresses.verified(address)
         SIGNERS.count(signer)
-        return Provenance(self._clock.now_ms(), signature, signer)
+        return RequestFields(self._clock.now_ms(), signature, signer)
 
     def _warn_of_refusal(self, route: Route, *, signed: bool) -> None:
         """Say at most once a minute that requests are refused: it is what a wrong PUBLIC_URL or token looks like."""
@@ -165,8 +167,8 @@ class Webhooks:
             "to the token of that account",
         )
 
-    async def _write(self, events: Sequence[Translated], route: Route) -> str:
-        """Write all of `events`, in their order; gives what became of the least lucky one."""
+    async def _write(self, events: Sequence[TranslatedEvent], route: Route) -> str:
+        """Write all of `events`, in their order; return what became of the least lucky one."""
         writes = []
         for one in events:
             topic = self._topic(one, route)
@@ -192,7 +194,7 @@ class Webhooks:
         about = {"event_id": event.id, "kind": event.kind, "topic": topic, **trace_fields(event.traceparent)}
         self._logger.debug("event received", **about, outcome=str(outcome))
 
-    def _topic(self, one: Translated, route: Route) -> str:
+    def _topic(self, one: TranslatedEvent, route: Route) -> str:
         topic = route.topic or one.kind.topic
         if one.kind.sender is None:
             return topic
@@ -201,7 +203,7 @@ class Webhooks:
 
 
 def _kept_by_twilio(refusal: Refusal, request: Request, route: Route) -> int:
-    """Give the status of a refusal.
+    """Return the status of a refusal.
 
     Twilio discards an Event Streams delivery for good after most 4xx, and repeats it for hours after a 5xx: time enough to mend
     a wrong token, or a limit that was too low. So whatever may be our fault is a 5xx there.

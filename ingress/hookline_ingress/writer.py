@@ -16,12 +16,12 @@ import msgspec
 from aiojobs import Job
 
 from hookline_ingress.metrics import BATCH_EVENTS
-from hookline_ingress.spool import Spool, SpoolError
-from hookline_shared.broker.append import Appended, Appender
+from hookline_ingress.spool.spool import Spool, SpoolError
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError, HooklineError
 from hookline_shared.event import Event
-from hookline_shared.service import Supervisor
+from hookline_shared.lifecycle.service import Supervisor
+from hookline_shared.streams.append import Appended, Appender
 
 _LARGEST_BATCH: Final = 500
 """Events; a longer script would hold up Redis for everybody else."""
@@ -49,7 +49,7 @@ Write = Callable[[str, Event], "asyncio.Future[Stored]"]
 """Makes an event of a topic safe; the future ends once it is, or with a `NotStoredError`."""
 
 
-class _Waiting(msgspec.Struct, frozen=True):
+class _PendingWrite(msgspec.Struct, frozen=True):
     topic: str
     event: Event
     since: float
@@ -79,7 +79,7 @@ class Writer:
         self._budget_s = budget_s
         self._limit_s = limit_s
         self._clock = clock
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[_PendingWrite] = []
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()  # kept: asking for it is a system call before Python 3.12
         self._job: Job[None] | None = None
@@ -96,7 +96,7 @@ class Writer:
     def write(self, topic: str, event: Event) -> "asyncio.Future[Stored]":
         """Write `event` to `topic`; the future ends once it is safe, or with a `NotStoredError` if that is not known."""
         stored: asyncio.Future[Stored] = self._loop.create_future()
-        self._waiting.append(_Waiting(topic, event, self._clock.monotonic(), stored))
+        self._waiting.append(_PendingWrite(topic, event, self._clock.monotonic(), stored))
         self._wake.set()
         return stored
 
@@ -111,7 +111,7 @@ class Writer:
         """Make what has gathered safe, up to one batch."""
         batch, self._waiting = self._waiting[:_LARGEST_BATCH], self._waiting[_LARGEST_BATCH:]
         if not self._ready():
-            self._go_elsewhere(batch, "redis_unavailable", "Redis has not been reached yet.")
+            self._spill(batch, "redis_unavailable", "Redis has not been reached yet.")
             return
         batch = self._let_queue(batch)
         if not batch:
@@ -124,36 +124,36 @@ class Writer:
         BATCH_EVENTS.observe(len(batch))
         self._settle(batch, results)
 
-    def _time_left(self, oldest: _Waiting) -> float:
+    def _time_left(self, oldest: _PendingWrite) -> float:
         return max(_LEAST_S, oldest.since + self._budget_s - self._clock.monotonic())
 
-    def _let_queue(self, batch: list[_Waiting]) -> list[_Waiting]:
-        """Send the events whose key has predecessors in the spool behind these; gives the others."""
+    def _let_queue(self, batch: list[_PendingWrite]) -> list[_PendingWrite]:
+        """Send the events whose key has predecessors in the spool behind these; return the others."""
         if self._spool is None or not self._spool.events:
             return batch
         free = []
         for one in batch:
             if self._spool.holds(one.topic, one.event.key):
-                self._go_elsewhere([one], "redis_unavailable", "The spool is being drained.")
+                self._spill([one], "redis_unavailable", "The spool is being drained.")
             else:
                 free.append(one)
         return free
 
-    def _settle(self, batch: Sequence[_Waiting], results: Sequence[Appended | BrokerUnavailableError]) -> None:
+    def _settle(self, batch: Sequence[_PendingWrite], results: Sequence[Appended | BrokerUnavailableError]) -> None:
         failed = 0
         for one, result in zip(batch, results, strict=True):
             if isinstance(result, BrokerUnavailableError):
                 failed += 1
-                self._go_elsewhere([one], "redis_unavailable", str(result))
+                self._spill([one], "redis_unavailable", str(result))
             elif result is Appended.FULL:
-                self._go_elsewhere([one], "backlog_full", "The backlog of the topic is full.")
+                self._spill([one], "backlog_full", "The backlog of the topic is full.")
             else:
                 one.succeed(_STORED[result])
         if failed == len(batch):  # those that gathered behind it have waited as long, and would fare no better
             waiting, self._waiting = self._waiting, []
-            self._go_elsewhere(waiting, "redis_unavailable", "Redis does not answer.")
+            self._spill(waiting, "redis_unavailable", "Redis does not answer.")
 
-    def _go_elsewhere(self, batch: Sequence[_Waiting], outcome: str, message: str) -> None:
+    def _spill(self, batch: Sequence[_PendingWrite], outcome: str, message: str) -> None:
         """Put events into the spool, in their order, or fail them where there is none."""
         if self._spool is None:
             self._fail(batch, outcome, message)
@@ -163,7 +163,7 @@ class Writer:
             left_s = one.since + self._limit_s - self._clock.monotonic()
             self._clock.call_later(max(_LEAST_S, left_s), partial(one.fail, "spool_slow", "The disk of the spool is too slow."))
 
-    def _fail(self, batch: Sequence[_Waiting], outcome: str, message: str) -> None:
+    def _fail(self, batch: Sequence[_PendingWrite], outcome: str, message: str) -> None:
         for one in batch:
             one.fail(outcome, message)
 
@@ -171,7 +171,7 @@ class Writer:
 _STORED: Final = {Appended.NEW: Stored.NEW, Appended.DUPLICATE: Stored.DUPLICATE}
 
 
-def _spooled(one: _Waiting, done: "asyncio.Future[None]") -> None:
+def _spooled(one: _PendingWrite, done: "asyncio.Future[None]") -> None:
     error = done.exception()
     if error is None:
         one.succeed(Stored.SPOOLED)

@@ -8,40 +8,40 @@ from typing import TYPE_CHECKING
 
 from aiojobs import Job
 
-from hookline_processor.attempt import Attempts
-from hookline_processor.backlog import BacklogGauges
-from hookline_processor.destinations import Destinations
-from hookline_processor.handlers import Handlers
-from hookline_processor.lifespan import Lifespan
-from hookline_processor.ownership import Ownership, Times
-from hookline_processor.partition import Partition, Workshop
-from hookline_processor.quarantine import Quarantine
+from hookline_processor.api.handlers import Handlers
+from hookline_processor.api.lifespan import Lifespan
+from hookline_processor.attempts.attempts import Attempts
+from hookline_processor.attempts.threads import Threads
+from hookline_processor.attempts.watchdog import Watchdog
+from hookline_processor.monitoring.alert_sources import AlertSources, measures
+from hookline_processor.monitoring.backlog import BacklogGauges
+from hookline_processor.ownership.ownership import Ownership, Times
+from hookline_processor.partition.destinations import Destinations
+from hookline_processor.partition.partition import Partition, PartitionContext
+from hookline_processor.partition.quarantine import Quarantine
+from hookline_processor.partition.slots import Slots
 from hookline_processor.retry import RetryPolicy
 from hookline_processor.settings import ProcessorSettings
-from hookline_processor.slots import Slots
-from hookline_processor.threads import Threads
-from hookline_processor.watch import Watched, measures
-from hookline_processor.watchdog import Watchdog
-from hookline_shared.admin import Admin
-from hookline_shared.alerts.posts import AlertPosts
-from hookline_shared.alerts.watch import AlertWatch
-from hookline_shared.broker.connection import RedisConnectionManager
-from hookline_shared.broker.consume import Consumer
-from hookline_shared.broker.lease import Claim, Leases
+from hookline_shared.alerts.notifier import Notifier
+from hookline_shared.alerts.watcher import AlertWatcher
 from hookline_shared.clock import Clock
-from hookline_shared.health import Health
-from hookline_shared.logs import Logger
-from hookline_shared.service import Supervisor
+from hookline_shared.lifecycle.service import Supervisor
+from hookline_shared.observability.admin import Admin
+from hookline_shared.observability.health import Health
+from hookline_shared.observability.logs import Logger
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.consume import Consumer
+from hookline_shared.streams.lease import Fence, Leases
 
 if TYPE_CHECKING:
+    from hookline_processor.attempts.tracing import AttemptSpans
     from hookline_processor.ledger.service import Ledger
-    from hookline_processor.spans import AttemptSpans
 
 _LEASE_QUESTIONS = 4
 """How many questions about leases, each unanswered, fit into one lease."""
 _LOOKS_PER_BACKLOG = 5
 """How often alerts are looked at before the backlog is, which asks Redis something."""
-_SPEAKERS = 0
+_LEADER_PARTITION = 0
 """The partition whose owner tells what all processors see alike."""
 _AFTER_TIMEOUT_S = 2.0
 """What is left, when a partition goes to another processor, after the longest time-out: to settle, and for a handler to end."""
@@ -55,14 +55,14 @@ class Processor:
         self._clock = clock
         self._logger = logger
         self._stopping = False
-        self._spoke = False
+        self._was_leader = False
         self._health = Health()
         options = settings.redis_options(blocking_pool_size=settings.blocking_pool_size or 2 * settings.partitions)
         self._redis = RedisConnectionManager(options, settings.partitions, clock, logger)
         self._threads = threads
         self._ledger = self._make_ledger()
-        self._workshop = self._make_workshop(handlers)
-        self._slots = self._workshop.slots
+        self._context = self._make_context(handlers)
+        self._slots = self._context.slots
         self._gauges = self._make_gauges()
         self._alerts = self._make_alerts()
         pages = {"/backlog": self._gauges.report}
@@ -85,25 +85,25 @@ class Processor:
         every_s = _LOOKS_PER_BACKLOG * settings.alert_interval_s
         return BacklogGauges(self._redis, settings.partitions, list(settings.topics), self._slots, every_s, self._clock)
 
-    def _make_alerts(self) -> AlertWatch:
+    def _make_alerts(self) -> AlertWatcher:
         settings = self._settings
-        watched = Watched(self._gauges, settings.backlog_limit, self._ledger, self._speaks)
-        posts = AlertPosts(settings.alert_url, "processor", self._clock, self._logger) if settings.alert_url else None
+        watched = AlertSources(self._gauges, settings.backlog_limit, self._ledger, self._is_leader)
+        posts = Notifier(settings.alert_url, "processor", self._clock, self._logger) if settings.alert_url else None
         found = measures(settings.alerts, watched, self._clock)
-        return AlertWatch(
+        return AlertWatcher(
             settings.alerts, found, posts, settings.alert_interval_s, self._clock, self._logger, settings.runbook_url
         )
 
-    def _speaks(self) -> bool:
-        """Tell whether it is this one of all processors that speaks of what all see; one that stops leaves that as it was."""
+    def _is_leader(self) -> bool:
+        """Whether it is this one of all processors that speaks of what all see; one that stops leaves that as it was."""
         if not self._stopping:
-            self._spoke = _SPEAKERS in self._ownership.numbers
-        return self._spoke
+            self._was_leader = _LEADER_PARTITION in self._ownership.numbers
+        return self._was_leader
 
-    def _make_workshop(self, handlers: Handlers) -> Workshop:
+    def _make_context(self, handlers: Handlers) -> PartitionContext:
         settings = self._settings
         retry = RetryPolicy(max_attempts=settings.max_attempts, base=settings.backoff_base_s, max=settings.backoff_max_s)
-        return Workshop(
+        return PartitionContext(
             topics=settings.topics,
             window=settings.window_size(),
             slots=Slots(settings.concurrency, settings.topics, self._clock),
@@ -125,9 +125,9 @@ class Processor:
         times = Times(settings.lease_s, hand_over_s=longest_s, shutdown_s=settings.shutdown_s)
         return Ownership(leases, settings.partitions, self._make_partition, times, self._clock, self._logger)
 
-    def _make_partition(self, number: int, claim: Claim) -> Partition:
+    def _make_partition(self, number: int, claim: Fence) -> Partition:
         topics, ledger = list(self._settings.topics), self._ledger is not None
-        return Partition(number, Consumer(self._redis, number, topics, claim, ledger=ledger), self._workshop)
+        return Partition(number, Consumer(self._redis, number, topics, claim, ledger=ledger), self._context)
 
     async def start(self, supervisor: Supervisor) -> None:
         """Open the admin port; reading begins as soon as Redis answers."""
@@ -183,7 +183,7 @@ class Processor:
 def _spans(settings: ProcessorSettings) -> "AttemptSpans | None":
     if settings.tracing == "off":
         return None
-    from hookline_processor.spans import AttemptSpans
+    from hookline_processor.attempts.tracing import AttemptSpans
 
     return AttemptSpans(settings.partitions)
 

@@ -3,24 +3,24 @@
 import os
 import sys
 
+from hookline_processor.api.handlers import Handlers
 from hookline_processor.app import Processor
-from hookline_processor.fallback import log_only
-from hookline_processor.handlers import Handlers
-from hookline_processor.loading import load, working_folder
+from hookline_processor.attempts.threads import Threads
+from hookline_processor.loading.loading import load, working_folder
+from hookline_processor.loading.log_only import log_only
 from hookline_processor.settings import ProcessorSettings
-from hookline_processor.threads import Threads
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import HooklineError, SettingsError
-from hookline_shared.logs import Logger, configure_logs, get_logger
-from hookline_shared.service import EXIT_FAILED, EXIT_SETTINGS, run
-from hookline_shared.tracing import traced
+from hookline_shared.lifecycle.service import EXIT_FAILED, EXIT_SETTINGS, run
+from hookline_shared.observability.logs import Logger, configure_logs, get_logger
+from hookline_shared.observability.tracing import naming_spans, traced
 
 
 def main() -> int:
-    """Run the processor until a signal; gives the exit code."""
+    """Run the processor until a signal; return the exit code."""
     try:
         settings = ProcessorSettings.load()
-        configure_logs(settings.log_level, settings.log_format, secrets=settings.secrets(), tracing=settings.tracing == "on")
+        configure_logs(settings.log_level, settings.log_format, settings.secrets(), naming_spans(on=settings.tracing == "on"))
         logger = get_logger("processor")
         handlers = _load(settings.handlers, logger) if settings.handlers else log_only()
     except HooklineError as error:

@@ -2,17 +2,17 @@
 
 from prometheus_client import Counter, Gauge
 
-from hookline_shared.metrics import Tally
-from hookline_shared.timings import Timings
+from hookline_shared.observability.metrics import FastCounter
+from hookline_shared.observability.timings import FastHistograms
 
 _HANDLER_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _WAIT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300, 1800, 3600, 21600)
 
-HANDLER_SECONDS = Timings("hookline_handler_seconds", "Duration of one attempt of a handler", "kind", _HANDLER_BUCKETS)
-WAIT_SECONDS = Timings(
+HANDLER_SECONDS = FastHistograms("hookline_handler_seconds", "Duration of one attempt of a handler", "kind", _HANDLER_BUCKETS)
+WAIT_SECONDS = FastHistograms(
     "hookline_wait_seconds", "Time from receiving an event to the start of its first attempt", "topic", _WAIT_BUCKETS
 )
-FAILED_ATTEMPTS = Tally(
+FAILED_ATTEMPTS = FastCounter(
     "hookline_handler_failures_total", "Attempts that failed with an error or a time-out (not Reject or RetryLater)", "kind"
 )
 OVERDUE = Counter(

@@ -86,15 +86,15 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return self.begun >= _POISON_AFTER
 
     def begin(self) -> "Record":
-        """Give the record to be kept while a recovered event is attempted."""
+        """Return the record to be kept while a recovered event is attempted."""
         return msgspec.structs.replace(self, begun=self.begun + 1)
 
     def end(self) -> "Record":
-        """Give the record after an attempt that ended, however it did, before that is noted."""
+        """Return the record after an attempt that ended, however it did, before that is noted."""
         return msgspec.structs.replace(self, begun=0)
 
     def postponed(self, next_at: int) -> "Record":
-        """Give the same record with another time for the next attempt, after one that ended."""
+        """Return the same record with another time for the next attempt, after one that ended."""
         return msgspec.structs.replace(self, next_at=next_at, begun=0)
 
 
@@ -115,7 +115,7 @@ def backoff_s(policy: RetryPolicy, failures: int, jitter: float) -> float:
 
 
 def encode_record(record: Record) -> str:
-    """Give the JSON of `record`."""
+    """Return the JSON of `record`."""
     return msgspec.json.encode(record).decode()
 
 

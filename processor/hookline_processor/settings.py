@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from hookline_processor.ledger.settings import LedgerSettings
-from hookline_shared.settings import Port
+from hookline_shared.settings.base import Port
 
 _WINDOW: Final = 500
 _EVENTS_OF_A_TOPIC: Final = 8000
@@ -88,7 +88,7 @@ class ProcessorSettings(LedgerSettings):
     )
 
     def window_size(self) -> int:
-        """Give how many events of one topic and partition are held in memory."""
+        """Return how many events of one topic and partition are held in memory."""
         return self.window or min(_WINDOW, max(_LEAST_WINDOW, _EVENTS_OF_A_TOPIC // self.partitions))
 
     @field_validator("blocking_pool_size")

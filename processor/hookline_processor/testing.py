@@ -11,19 +11,19 @@ from typing import Final
 
 import msgspec
 
+from hookline_processor.api.handlers import Handlers
+from hookline_processor.api.lifespan import HookError, Lifespan
 from hookline_processor.api.state import State
-from hookline_processor.attempt import Attempts
-from hookline_processor.handlers import Handlers
-from hookline_processor.lanes import Held
-from hookline_processor.lifespan import HookError, Lifespan
+from hookline_processor.attempts.attempts import Attempts
+from hookline_processor.attempts.threads import Threads
+from hookline_processor.events.webhook_event import WebhookEvent
+from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.retry import Record, RetryPolicy
-from hookline_processor.threads import Threads
-from hookline_processor.verdict import Dead, Done, Failure, Reason, Retry, Verdict
-from hookline_processor.webhook_event import WebhookEvent
+from hookline_processor.samples.webhook import Webhook, sample
+from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry, Verdict
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import Event, new_event_id
-from hookline_shared.logs import get_logger
-from hookline_shared.samples.webhook import Webhook, sample
+from hookline_shared.observability.logs import get_logger
 
 __all__ = [
     "Dead",
@@ -68,7 +68,7 @@ async def deliver(
     threads = Threads(1)
     try:
         attempts = Attempts(handlers, _TIMEOUT_S, RetryPolicy(), threads, SystemClock(), get_logger("test"))
-        return await attempts.make(Held(_TOPIC, "1-0", raw, Record(failures=attempt - 1)))
+        return await attempts.make(InFlightEvent(_TOPIC, "1-0", raw, Record(failures=attempt - 1)))
     finally:
         threads.close()
 

@@ -20,8 +20,8 @@ from aiobreaker.state import CircuitBreakerBaseState
 
 from hookline_shared.clock import Clock, utc
 from hookline_shared.errors import HooklineError
-from hookline_shared.logs import Logger
-from hookline_shared.metrics import BREAKER_STATE, BREAKER_TRANSITIONS
+from hookline_shared.observability.logs import Logger
+from hookline_shared.observability.metrics import BREAKER_STATE, BREAKER_TRANSITIONS
 
 _FIRST_DELAY_S: Final = 0.5
 _LONGEST_DELAY_S: Final = 2.0

@@ -79,7 +79,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     traceparent: str = ""
 
 
-class Past(NamedTuple):
+class ReplayHistory(NamedTuple):
     """What is known of the earlier lives of an event; `died_at` is Unix time in milliseconds. Without any, `lives` is 0."""
 
     lives: int = 0
@@ -101,7 +101,7 @@ def new_event_id(now_ms: int, bits: int | None = None) -> str:
 
 
 def text_values(event: Event) -> tuple[str, ...]:
-    """Give the values of `event` in the order of `TEXT_FIELDS`."""
+    """Return the values of `event` in the order of `TEXT_FIELDS`."""
     return (
         SCHEMA,
         event.id,
@@ -149,12 +149,12 @@ def decode(fields: Sequence[bytes]) -> Event:
         raise UndecodableError(f"a field is malformed: {type(error).__name__}") from error
 
 
-def past_of(named: Mapping[bytes, bytes]) -> Past:
-    """Give what the fields of an entry, by name, tell of earlier lives."""
+def replay_history_of(named: Mapping[bytes, bytes]) -> ReplayHistory:
+    """Return what the fields of an entry, by name, tell of earlier lives."""
     if b"lives" not in named:
-        return Past()
+        return ReplayHistory()
     lives, died_at, *words = (named.get(name, b"").decode(errors="replace") for name in _PAST_FIELDS)
-    return Past(_number(lives), _number(died_at), *words)
+    return ReplayHistory(_number(lives), _number(died_at), *words)
 
 
 def _number(text: str) -> int:

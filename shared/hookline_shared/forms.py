@@ -30,7 +30,7 @@ class Form(msgspec.Struct, frozen=True, gc=False):
 
 
 def form_of(pairs: Pairs) -> Form:
-    """Give the form of decoded `pairs`."""
+    """Return the form of decoded `pairs`."""
     return Form(dict(pairs), pairs)
 
 
@@ -40,7 +40,7 @@ EMPTY: Final = form_of(())
 def parse_form(body: bytes) -> Form:
     """Split and decode a form body or a query. A field without "=" has an empty value; empty fields are skipped.
 
-    Gives what `urllib.parse.parse_qsl(keep_blank_values=True)` gives for valid input, in a tenth of the time where no name is
+    Return what `urllib.parse.parse_qsl(keep_blank_values=True)` gives for valid input, in a tenth of the time where no name is
     repeated.
 
     Raises:

@@ -23,7 +23,7 @@ SINGLE: Final = (
 
 @lru_cache(maxsize=1024)
 def label_of(kind: str) -> str:
-    """Give the value of the metrics' label for `kind`, one of a small, fixed set: the family's name for all of a family."""
+    """Return the value of the metrics' label for `kind`, one of a small, fixed set: the family's name for all of a family."""
     family, _, _ = kind.partition(".")
     if family in FAMILIES:
         return f"{family}.*"

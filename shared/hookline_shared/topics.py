@@ -47,7 +47,7 @@ _DEFAULTS: Final = {
 
 
 def _read(value: Any) -> dict[str, Topic]:
-    """Give every topic, those of the file over the default ones; or tell every mistake, with the topic that it is in."""
+    """Return every topic, those of the file over the default ones; or tell every mistake, with the topic that it is in."""
     if not isinstance(value, dict):
         raise ValueError("it must consist of tables, each with the header [topics.<name>]")  # noqa: TRY004 - pydantic reports this one
     topics, problems = dict(_DEFAULTS), []

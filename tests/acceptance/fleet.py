@@ -32,12 +32,12 @@ class Fleet:
         return await member.start()
 
     def owners(self) -> dict[int, int]:
-        """Give the process that owns each partition; partitions whose lease has run out are left out."""
+        """Return the process that owns each partition; partitions whose lease has run out are left out."""
         found = {partition: self._owner(partition) for partition in range(PARTITIONS)}
         return {partition: pid for partition, pid in found.items() if pid is not None}
 
     def partitions_of(self, member: ServiceProcess) -> set[int]:
-        """Give the partitions that `member` owns."""
+        """Return the partitions that `member` owns."""
         return {partition for partition, pid in self.owners().items() if pid == member.pid}
 
     async def shared(self, members: Collection[ServiceProcess]) -> None:
@@ -50,7 +50,7 @@ class Fleet:
         await until(lambda: self._others_own(partitions, besides.pid), f"others own {sorted(partitions)}")
 
     def member(self, pid: int) -> ServiceProcess:
-        """Give the processor that runs as process `pid`."""
+        """Return the processor that runs as process `pid`."""
         return next(member for member in self.members if member.pid == pid)
 
     def open_gate(self, *members: ServiceProcess) -> None:
@@ -81,7 +81,7 @@ class Record:
         return self._path.stat().st_size if self._path.exists() else 0
 
     def lines(self, after: int = 0, word: str = "") -> list[Line]:
-        """Give the lines after so many bytes in which `word` occurs; the others cost little."""
+        """Return the lines after so many bytes in which `word` occurs; the others cost little."""
         if not self._path.exists():
             return []
         with self._path.open("rb") as file:
@@ -95,7 +95,7 @@ class Record:
         await until(lambda: end in {(line["what"], line["pid"]) for line in self.lines(after, sid)}, f"{sid} ends")
 
     async def begins(self, sid: str, *, after: int = 0, besides: int = 0) -> int:
-        """Wait until an attempt of message or call `sid` begins in another process than `besides`; gives that process."""
+        """Wait until an attempt of message or call `sid` begins in another process than `besides`; return that process."""
 
         def find() -> int | None:
             begun = (line["pid"] for line in self.lines(after, sid) if line["what"] == "begin")
@@ -110,7 +110,7 @@ class Record:
 async def started_fleet(
     backend: Backend, services: Services, folder: Path, size: int, settings: Mapping[str, str]
 ) -> AsyncIterator[Fleet]:
-    """Give an ingress and `size` processors with `settings`, which share all partitions."""
+    """Yield an ingress and `size` processors with `settings`, which share all partitions."""
     async with started_pair(backend, services, folder, settings=settings) as pair:
         fleet = Fleet(pair, services, processor_settings(backend.url, pair.record) | dict(settings))
         await asyncio.gather(*(fleet.join() for _ in range(size - 1)))

@@ -81,7 +81,7 @@ class Flood:
         await writer.wait_closed()
 
     def _numbers(self, connection: int) -> Iterator[int]:
-        """Give the numbers of a connection's messages, which `bench.webhooks` gives to its conversations in turn."""
+        """Yield the numbers of a connection's messages, which `bench.webhooks` gives to its conversations in turn."""
         for index in count(connection, CONNECTIONS):
             turn, conversation = divmod(index, self._conversations)
             yield turn * webhooks.CONVERSATIONS + conversation

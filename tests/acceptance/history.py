@@ -21,7 +21,7 @@ class Fault(NamedTuple):
     at: float
 
     def excuses(self, first: Line, second: Line) -> bool:
-        """Tell whether `second` may have begun though `first` had, because of this."""
+        """Whether `second` may have begun though `first` had, because of this."""
         pid, begun_at, again_at = int(first["pid"]), float(first["at"]), float(second["at"])
         return pid == self.pid and begun_at <= self.at + _DELIVERY_S and again_at >= self.at
 
@@ -39,22 +39,22 @@ class History:
         return {line["sid"] for line in self._lines if line["what"] == "end"}
 
     def again(self) -> Counter[str]:
-        """Give how many attempts were made of events that were being, or had been, attempted; by the name of the fault.
+        """Return how many attempts were made of events that were being, or had been, attempted; by the name of the fault.
 
         Those that no fault excuses are under "no fault".
         """
         return Counter(self._excuse(*pair) for begins in self._by_event("begin") for pair in pairwise(begins))
 
     def twice(self) -> int:
-        """Give how many events were handled to the end more than once."""
+        """Return how many events were handled to the end more than once."""
         return sum(len(ends) > 1 for ends in self._by_event("end"))
 
     def burnt(self) -> int:
-        """Give how many attempts were not the first, by their number."""
+        """Return how many attempts were not the first, by their number."""
         return sum(line["attempt"] != 1 for line in self._lines)
 
     def at_once(self) -> int:
-        """Give how often an attempt began while one of the same conversation was going on, and no fault excuses that."""
+        """Return how often an attempt began while one of the same conversation was going on, and no fault excuses that."""
         running: dict[str, Line] = {}
         found = 0
         for line in self._lines:
@@ -67,7 +67,7 @@ class History:
         return found
 
     def out_of_order(self, what: str) -> int:
-        """Give how many events had their first "begin", or "end", after a later one of their conversation."""
+        """Return how many events had their first "begin", or "end", after a later one of their conversation."""
         latest: dict[str, str] = {}
         seen: set[str] = set()
         found = 0

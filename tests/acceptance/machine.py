@@ -27,7 +27,7 @@ async def only_when_told(event, context):
 
 
 def _two_free_ports() -> int:
-    """Give a port that is free together with the one ten above it, where the second ingress has its own."""
+    """Return a port that is free together with the one ten above it, where the second ingress has its own."""
     while not is_free(10 + (port := free_port())):
         pass
     return port
@@ -60,12 +60,12 @@ class Machine:
         return await self._launch(str(self._program), *words, log=log, **settings)
 
     async def execute(self, *command: str) -> tuple[int, str]:
-        """Run `command` until it ends; gives exit code and output."""
+        """Run `command` until it ends; return exit code and output."""
         process = await self._launch(*command, log="run.log")
         return await asyncio.wait_for(process.wait(), PATIENCE_S), self.read("run.log")
 
     def within(self, folder: str) -> "Machine":
-        """Give the same machine, in a folder below this one; it is ended with this one."""
+        """Return the same machine, in a folder below this one; it is ended with this one."""
         machine = Machine(self.folder / folder, self._program)
         machine._environment, machine._running = self._environment, self._running
         return machine
@@ -84,7 +84,7 @@ class Machine:
         return process
 
     async def run(self, *words: str, **settings: str) -> tuple[int, str]:
-        """Run `hookline` with `words` until it ends; gives exit code and output."""
+        """Run `hookline` with `words` until it ends; return exit code and output."""
         process = await self.launch(*words, log="run.log", **settings)
         return await asyncio.wait_for(process.wait(), PATIENCE_S), self.read("run.log")
 
@@ -96,11 +96,11 @@ class Machine:
         return process
 
     def read(self, log: str) -> str:
-        """Give what was written to `log`."""
+        """Return what was written to `log`."""
         return (self.folder / log).read_text()
 
     def admin_port(self, number: int = 1) -> int:
-        """Give the admin port of ingress `number`."""
+        """Return the admin port of ingress `number`."""
         return int(self._environment["INGRESS_ADMIN_PORT"]) + 10 * (number - 1)
 
     async def send(self, params: Params) -> None:

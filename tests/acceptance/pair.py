@@ -39,7 +39,7 @@ class Backend(Protocol):
 
     @property
     def client(self) -> AbstractContextManager["redis.Redis"]:
-        """Give a client of its own."""
+        """Return a client of its own."""
         ...
 
 
@@ -64,14 +64,14 @@ class Pair:
         return Stored(self.redis, self.keys)
 
     def lines(self, what: str = "end") -> list[Line]:
-        """Give what the handlers wrote down, in order: the begun attempts, or the ended ones."""
+        """Return what the handlers wrote down, in order: the begun attempts, or the ended ones."""
         if not self.record.exists():
             return []
         lines = [json.loads(line) for line in self.record.read_text().splitlines()]
         return [line for line in lines if line["what"] == what]
 
     async def spooled(self) -> int:
-        """Give how many events wait in the spool."""
+        """Return how many events wait in the spool."""
         return int((await self.ingress.metrics())["hookline_spool_events"])
 
     def settled(self) -> bool:
@@ -81,7 +81,7 @@ class Pair:
         return not any(map(self.redis.xlen, streams)) and not any(group["pending"] for group in groups)
 
     def dead_letters(self) -> list[dict[str, str]]:
-        """Give the fields of every dead letter."""
+        """Return the fields of every dead letter."""
         letters = [fields for partition in range(PARTITIONS) for _, fields in self.stored.dead_letters(partition)]
         texts = [[word.decode(errors="replace") for word in fields] for fields in letters]
         return [dict(zip(words[::2], words[1::2], strict=True)) for words in texts]
@@ -93,7 +93,7 @@ class Pair:
         return f"{within:.0f} of {answers:.0f} requests answered within 500 ms"
 
     def retry_records(self) -> int:
-        """Give how many retry records there are."""
+        """Return how many retry records there are."""
         return sum(len(self.stored.retry_records(partition)) for partition in range(PARTITIONS))
 
     async def deliver(self, webhook: Webhook) -> None:
@@ -114,7 +114,7 @@ class Pair:
 
 
 def processor_settings(redis_url: str, record: Path) -> dict[str, str]:
-    """Give the settings of a processor whose handlers write to `record`, as environment variables."""
+    """Return the settings of a processor whose handlers write to `record`, as environment variables."""
     return {
         "REDIS_URL": redis_url,
         "PROCESSOR_HANDLERS": "tests.acceptance.recorder:handlers",
@@ -129,7 +129,7 @@ def processor_settings(redis_url: str, record: Path) -> dict[str, str]:
 async def started_pair(
     backend: Backend, services: Services, folder: Path, *, url: str | None = None, settings: Mapping[str, str] | None = None
 ) -> AsyncIterator[Pair]:
-    """Give a started pair whose retries come soon. It reaches `backend` by `url`, if there is a proxy between them."""
+    """Yield a started pair whose retries come soon. It reaches `backend` by `url`, if there is a proxy between them."""
     record = folder / RECORD
     own = dict(settings or {})
     ingress = services.ingress(ingress_settings(url or backend.url) | own)

@@ -62,7 +62,7 @@ async def take_time(body: str) -> None:
 
 
 def is_open() -> bool:
-    """Tell whether the gate is open."""
+    """Whether the gate is open."""
     return any(map(os.path.exists, _GATES))
 
 

@@ -18,7 +18,7 @@ _PUBLIC_URL: Final = "https://hooks.example.com"
 
 
 def missing_docker() -> str:
-    """Give why nothing can be started here, empty if it can."""
+    """Return why nothing can be started here, empty if it can."""
     if shutil.which("docker") is None:
         return "there is no docker"
     for words in (["docker", "info"], ["docker", "compose", "version"]):
@@ -63,7 +63,7 @@ class Stack:
         )
 
     def compose(self, *words: str) -> str:
-        """Run docker compose, which must succeed; gives what it prints."""
+        """Run docker compose, which must succeed; return what it prints."""
         done = self.run("docker", "compose", *words)
         assert done.returncode == 0, done.stdout
         return done.stdout
@@ -85,23 +85,23 @@ class Stack:
         )
 
     def containers(self, *services: str) -> dict[str, str]:
-        """Give the name of each container that runs, and the image it is made of."""
+        """Return the name of each container that runs, and the image it is made of."""
         lines = self.compose("ps", "--quiet", *services).split()
         form = "{{.Name}} {{.Image}}"
         found = subprocess.run(["docker", "inspect", "--format", form, *lines], capture_output=True, text=True, check=True)
         return dict(line.split() for line in found.stdout.splitlines())
 
     def ids(self, *services: str) -> set[str]:
-        """Give the id of each container that runs."""
+        """Return the id of each container that runs."""
         return set(self.compose("ps", "--quiet", *services).split())
 
     def memory(self, *services: str) -> list[int]:
-        """Give the bytes of memory that each container may have."""
+        """Return the bytes of memory that each container may have."""
         words = ["docker", "inspect", "--format", "{{.HostConfig.Memory}}", *sorted(self.ids(*services))]
         return [int(line) for line in subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()]
 
     def broken_image(self, name: str, command: str) -> str:
-        """Build what is in service with a change that `command` makes as root; gives its name."""
+        """Build what is in service with a change that `command` makes as root; return its name."""
         lines = [f"FROM {self.project}:current", "USER root", f"RUN {command}", "USER 10001:10001"]
         tag = f"{self.project}:{name}"
         words = ["docker", "build", "--quiet", "--tag", tag, "-"]
@@ -109,7 +109,7 @@ class Stack:
         return tag
 
     def rows(self) -> int:
-        """Give how many messages are in the ledger."""
+        """Return how many messages are in the ledger."""
         query = "SELECT count(*) FROM events WHERE kind = 'message.received'"
         return int(self.compose("exec", "-T", "postgres", "psql", "-U", "hookline", "-d", "hookline", "-Atc", query))
 
@@ -145,7 +145,7 @@ class Load:
         return self._process.poll() is None
 
     def outcome(self) -> dict[str, Any]:
-        """Wait for its end; gives what it reports."""
+        """Wait for its end; return what it reports."""
         output, _ = self._process.communicate(timeout=_UP_S)
         report = re.search(r"^\{.*\}", output, re.DOTALL | re.MULTILINE)
         assert report is not None, output

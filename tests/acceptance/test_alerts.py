@@ -13,9 +13,9 @@ import aiohttp
 import pytest
 
 from hookline_cli.admin_address import AdminAddress
-from hookline_cli.service_report import ask
-from hookline_processor.ledger.engine import make_engine
-from hookline_processor.ledger.migrate import migrate
+from hookline_cli.status.service_report import ask
+from hookline_processor.ledger.database.engine import make_engine
+from hookline_processor.ledger.database.migrate import migrate
 from hookline_shared.alerts.rules import RULES
 from tests.acceptance.pair import Pair, started_pair
 from tests.support.alert_channel import PLANTED, AlertChannel
@@ -93,7 +93,7 @@ FLUSHED = {"processor": {"data_gone"}}
 
 
 def tables(folder: Path) -> str:
-    """Give the TOML file: no hold times, and windows of a second, but where three of something must come within one."""
+    """Return the TOML file: no hold times, and windows of a second, but where three of something must come within one."""
     lines = []
     for name, rule in RULES.items():
         lines += [f"[alerts.{name}]", "for_s = 0"]
@@ -127,7 +127,7 @@ async def proxy(own_redis: RedisServer) -> AsyncIterator[FaultProxy]:
 async def pair(
     own_redis: RedisServer, services: Services, tmp_path: Path, proxy: FaultProxy, channel: AlertChannel
 ) -> AsyncIterator[Pair]:
-    """Give a pair with a spool of 1 MiB, a ledger, and one connection to Redis for commands; it looks ten times a second."""
+    """Yield a pair with a spool of 1 MiB, a ledger, and one connection to Redis for commands; it looks ten times a second."""
     (tmp_path / "bot.py").write_text(BOT)
     (tmp_path / "hookline.toml").write_text(tables(tmp_path))
     url = f"sqlite:///{tmp_path}/ledger.db"
@@ -157,7 +157,7 @@ async def pair(
 
 
 async def send(pair: Pair, body: str, times: int = 1) -> int:
-    """Deliver messages, each of another sender; gives the last status."""
+    """Deliver messages, each of another sender; return the last status."""
     status = 0
     for _ in range(times):
         webhook = Twilio().webhook(message(Body=body, From=f"+1415555{next(_NUMBER):04d}"))
@@ -166,13 +166,13 @@ async def send(pair: Pair, body: str, times: int = 1) -> int:
 
 
 def told(service: ServiceProcess, event: str) -> set[str]:
-    """Give the alerts of which `event` was logged, each with what it is of."""
+    """Return the alerts of which `event` was logged, each with what it is of."""
     lines = (line for line in service.logs if line["event"] == event)
     return {f"{line['alert']} {_server(line['subject'])}".rstrip() for line in lines}
 
 
 def _server(subject: str | None) -> str:
-    """Give what an alert is of, Redis without its address."""
+    """Return what an alert is of, Redis without its address."""
     return "redis" if subject and subject.startswith("redis") else subject or ""
 
 

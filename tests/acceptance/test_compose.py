@@ -29,7 +29,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Give a stack that was put into service by the script. It is the same for all, and serves at the end of each test."""
+    """Yield a stack that was put into service by the script. It is the same for all, and serves at the end of each test."""
     if reason := missing_docker():
         pytest.skip(f"NOTHING OF COMPOSE IS TESTED: {reason}")
     stack = Stack(tmp_path_factory.mktemp("clone") / "hookline")

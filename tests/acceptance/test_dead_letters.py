@@ -20,7 +20,7 @@ _EVENTS = 30
 
 @pytest.fixture
 def command(tmp_path: Path, backend: Backend) -> Command:
-    """Give `hookline` for the Redis of the pair."""
+    """Return `hookline` for the Redis of the pair."""
     return Command(tmp_path, backend.url)
 
 

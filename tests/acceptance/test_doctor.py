@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from hookline_cli.checks.event import SID_BEGINS, check_event
-from hookline_cli.checks.finding import Level
+from hookline_cli.doctor.event import SID_BEGINS, check_event
+from hookline_cli.doctor.finding import Level
 from tests.acceptance.machine import Machine
 from tests.acceptance.pair import Pair
 from tests.support.findings import subject, the_wrong, wrongs

@@ -147,7 +147,7 @@ class Run:
 
 
 def lost_by(member: ServiceProcess) -> set[int]:
-    """Give the partitions that it has logged as lost."""
+    """Return the partitions that it has logged as lost."""
     named = [line["partitions"].split(", ") for line in member.logs if line["event"] == "lost partitions"]
     bounds = [part.split("-") for parts in named for part in parts]
     return {number for first, *last in bounds for number in range(int(first), int(last[0] if last else first) + 1)}
@@ -155,7 +155,7 @@ def lost_by(member: ServiceProcess) -> set[int]:
 
 @asynccontextmanager
 async def loaded(fleet: Fleet) -> AsyncIterator[Run]:
-    """Give a run whose load ends with the block."""
+    """Yield a run whose load ends with the block."""
     flood = Flood(fleet.pair.ingress.port, RATE, CONVERSATIONS)
     running = asyncio.create_task(flood.run())
     try:

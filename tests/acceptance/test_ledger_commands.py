@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from hookline_cli.database import with_engine
+from hookline_cli.ledger.database import with_engine
 from hookline_cli.main import app
-from hookline_processor.ledger.store import Store
+from hookline_processor.ledger.database.store import Store
 from hookline_shared.errors import HooklineError, SettingsError
 from tests.support.ledger import PERSON, SHOP, call, ledger_settings, message, rows, settled, status
 from tests.support.postgres_server import PostgresServer
@@ -22,7 +22,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Give a caller of `hookline ledger` in a folder with nothing in it."""
+    """Return a caller of `hookline ledger` in a folder with nothing in it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "300")
     return lambda *words: CliRunner().invoke(app, ["ledger", *words])
@@ -30,7 +30,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 @pytest.fixture
 def filled(run: Run, tmp_path: Path) -> Run:
-    """Give the same, with a little history in the folder of `hookline up`."""
+    """Return the same, with a little history in the folder of `hookline up`."""
     (tmp_path / "var").mkdir()
     file = tmp_path / "var" / "ledger.db"
     file.touch()

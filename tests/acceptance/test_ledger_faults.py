@@ -11,8 +11,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from hookline_processor.ledger.engine import make_engine
-from hookline_processor.ledger.migrate import migrate
+from hookline_processor.ledger.database.engine import make_engine
+from hookline_processor.ledger.database.migrate import migrate
 from tests.acceptance.flood import SETTINGS, Flood
 from tests.acceptance.pair import Pair, started_pair
 from tests.support.keys import keys
@@ -30,7 +30,7 @@ _BREAKER = 'hookline_breaker_state{name="database"}'
 
 @pytest.fixture
 async def database_url(own_postgres: PostgresServer) -> str:
-    """Give a database with the ledger's tables."""
+    """Return a database with the ledger's tables."""
     url = own_postgres.new_database()
     engine = make_engine(ledger_settings(url))
     await migrate(engine)
@@ -40,7 +40,7 @@ async def database_url(own_postgres: PostgresServer) -> str:
 
 @pytest.fixture
 async def pair(own_redis: RedisServer, services: Services, tmp_path: Path, database_url: str) -> AsyncIterator[Pair]:
-    """Give a pair that keeps a ledger."""
+    """Yield a pair that keeps a ledger."""
     settings = {**SETTINGS, "HOOKLINE_LEDGER_URL": database_url, "LEDGER_BATCH": "100"}
     async with started_pair(own_redis, services, tmp_path, settings=settings) as pair:
         yield pair
@@ -55,7 +55,7 @@ def handled(pair: Pair) -> int:
 
 
 async def stored(database_url: str) -> tuple[list[str], list[str]]:
-    """Give the SIDs of all events and of all messages."""
+    """Return the SIDs of all events and of all messages."""
     connection = await asyncpg.connect(database_url)
     try:
         events = await connection.fetch("SELECT sid FROM events ORDER BY sid")

@@ -23,7 +23,7 @@ def texted(body: str, number: int) -> Webhook:
 
 @pytest.fixture
 async def pair(own_redis: RedisServer, services: Services, tmp_path: Path) -> AsyncIterator[Pair]:
-    """Give a pair whose processor soon takes over from one that has died."""
+    """Yield a pair whose processor soon takes over from one that has died."""
     async with started_pair(own_redis, services, tmp_path, settings={"PROCESSOR_LEASE_S": "1"}) as pair:
         yield pair
 
@@ -48,7 +48,7 @@ async def test_poison_is_set_aside_after_some_deaths(pair: Pair) -> None:
 
 
 async def is_over(pair: Pair) -> bool:
-    """Wait until the processor has died, or all is settled; tells whether it is the latter."""
+    """Wait until the processor has died, or all is settled; return whether it is the latter."""
     await until(lambda: has_died(pair.processor) or pair.settled(), "the processor dies or is done")
     return not has_died(pair.processor)
 

@@ -24,14 +24,14 @@ Fault = Callable[[Pair], Awaitable[None]]
 
 @pytest.fixture
 async def proxy(own_redis: RedisServer) -> AsyncIterator[FaultProxy]:
-    """Give the way to Redis, with which things can go wrong."""
+    """Yield the way to Redis, with which things can go wrong."""
     async with FaultProxy(own_redis.port) as proxy:
         yield proxy
 
 
 @pytest.fixture
 async def pair(own_redis: RedisServer, proxy: FaultProxy, services: Services, tmp_path: Path) -> AsyncIterator[Pair]:
-    """Give a pair that reaches Redis through the proxy, with the settings that people have."""
+    """Yield a pair that reaches Redis through the proxy, with the settings that people have."""
     settings = {"INGRESS_WRITE_BUDGET_MS": "250", "INGRESS_SPOOL_PATH": "spool.db"}
     async with started_pair(own_redis, services, tmp_path, url=proxy.url, settings=settings) as pair:
         yield pair

@@ -59,7 +59,7 @@ async def stopped(up: asyncio.subprocess.Process) -> None:
 
 
 def processor_pid(machine: Machine) -> int:
-    """Give the process id of the processor, which is the second part after Redis."""
+    """Return the process id of the processor, which is the second part after Redis."""
     return int((machine.folder / "var" / "lock").read_text().split()[1])
 
 

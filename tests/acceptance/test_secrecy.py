@@ -147,7 +147,7 @@ async def status(machine: Machine, pair: Pair, redis: RedisServer) -> str:
 
 
 def secrets_in(line: str, sent: list[Webhook]) -> list[str]:
-    """Give what of it all stands in `line`."""
+    """Return what of it all stands in `line`."""
     headers = ("X-Twilio-Signature", "I-Twilio-Idempotency-Token")
     digits = re.sub(r"(?<=\d)[\s().-]{1,2}(?=\d)", "", line)
     tokens = [webhook.headers[name] for webhook in sent for name in headers]

@@ -42,25 +42,25 @@ AT_THE_LAST: Final = next(sender for sender in SENDERS if partition(sender) == L
 
 
 async def texted(fleet: Fleet, body: str, sender: str) -> str:
-    """Deliver a message; gives its SID."""
+    """Deliver a message; return its SID."""
     message_sid = sid("SM")
     await fleet.pair.deliver(Twilio().webhook(message(Body=body, From=sender, MessageSid=message_sid)))
     return message_sid
 
 
 async def held_up(fleet: Fleet, sender: str) -> tuple[str, ServiceProcess]:
-    """Deliver a message whose handler waits at the gate; gives its SID, and the processor that handles it."""
+    """Deliver a message whose handler waits at the gate; return its SID, and the processor that handles it."""
     message_sid = await texted(fleet, "gate", sender)
     return message_sid, fleet.member(await fleet.record.begins(message_sid))
 
 
 def attempts(fleet: Fleet, what: str) -> list[tuple[str, int]]:
-    """Give the SID and number of each attempt, as often as it was made."""
+    """Return the SID and number of each attempt, as often as it was made."""
     return sorted((line["sid"], line["attempt"]) for line in fleet.pair.lines(what))
 
 
 def handlers_of(fleet: Fleet, message_sid: str) -> list[int]:
-    """Give the processes in which a message was handled."""
+    """Return the processes in which a message was handled."""
     return [line["pid"] for line in fleet.pair.lines() if line["sid"] == message_sid]
 
 
@@ -92,7 +92,7 @@ async def test_what_runs_is_finished_and_the_rest_is_taken_over_at_once(
 
 
 def pending(fleet: Fleet, member: ServiceProcess) -> int:
-    """Give how many messages were read and not settled in the partitions of `member`."""
+    """Return how many messages were read and not settled in the partitions of `member`."""
     return sum(len(fleet.pair.stored.pending(number, "messages")) for number in fleet.partitions_of(member))
 
 

@@ -24,7 +24,7 @@ OTHERS = 300
 
 @pytest.fixture
 def slow_clients() -> Iterator[int]:
-    """Give how many slow clients this process may play, having raised its limit of open files."""
+    """Yield how many slow clients this process may play, having raised its limit of open files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = SLOW + OTHERS if hard == resource.RLIM_INFINITY else min(SLOW + OTHERS, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
@@ -34,7 +34,7 @@ def slow_clients() -> Iterator[int]:
 
 @pytest.fixture
 async def pair(own_redis: RedisServer, services: Services, tmp_path: Path) -> AsyncIterator[Pair]:
-    """Give a pair that lets go of slow clients within the test."""
+    """Yield a pair that lets go of slow clients within the test."""
     async with started_pair(own_redis, services, tmp_path, settings={"INGRESS_READ_TIMEOUT_S": "5"}) as pair:
         yield pair
 
@@ -69,7 +69,7 @@ async def connected(port: int, half: bytes) -> asyncio.Transport:
 
 
 async def delivered(pair: Pair, due: float) -> float:
-    """Deliver one webhook when it is `due`; gives the seconds from then to its answer."""
+    """Deliver one webhook when it is `due`; return the seconds from then to its answer."""
     loop = asyncio.get_running_loop()
     await asyncio.sleep(due - loop.time())
     await pair.deliver(Twilio().webhook(message()))
@@ -77,5 +77,5 @@ async def delivered(pair: Pair, due: float) -> float:
 
 
 async def open_connections(pair: Pair) -> float:
-    """Give how many connections ingress has."""
+    """Return how many connections ingress has."""
     return (await pair.ingress.metrics())["hookline_ingress_connections"]

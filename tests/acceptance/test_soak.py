@@ -140,7 +140,7 @@ async def test_random_faults(own_redis: RedisServer, services: Services, tmp_pat
 
 
 async def trouble_under_load(pair: Pair, trouble: Trouble) -> Load:
-    """Deliver messages while faults happen; gives what was delivered, once both services are well again."""
+    """Deliver messages while faults happen; return what was delivered, once both services are well again."""
     load = Load(pair, SENDERS, each=10**9, rate=RATE)
     running = asyncio.create_task(load.run())
     for minute in range(math.ceil(DURATION_S / 60)):
@@ -155,10 +155,10 @@ async def trouble_under_load(pair: Pair, trouble: Trouble) -> Load:
 
 
 def as_few_tasks(now: dict[str, Held], before: dict[str, Held]) -> bool:
-    """Tell whether no service has more tasks than before; some come and go even at rest, so ask until it is so."""
+    """Whether no service has more tasks than before; some come and go even at rest, so ask until it is so."""
     return all(now[name].tasks <= first.tasks for name, first in before.items())
 
 
 async def held(pair: Pair) -> dict[str, Held]:
-    """Give what both services hold."""
+    """Return what both services hold."""
     return {"ingress": await Held.of(pair.ingress), "processor": await Held.of(pair.processor)}

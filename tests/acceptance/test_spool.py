@@ -21,7 +21,7 @@ SPOOLED = 'hookline_events_total{kind="message.received",outcome="spooled",topic
 
 @pytest.fixture
 async def pair(own_redis: RedisServer, services: Services, tmp_path: Path) -> AsyncIterator[Pair]:
-    """Give a pair whose ingress has a spool, with the budget that people have."""
+    """Yield a pair whose ingress has a spool, with the budget that people have."""
     settings = {"INGRESS_SPOOL_PATH": "spool.db", "INGRESS_WRITE_BUDGET_MS": "250"}
     async with started_pair(own_redis, services, tmp_path, settings=settings) as pair:
         yield pair

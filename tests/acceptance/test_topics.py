@@ -30,7 +30,7 @@ STATUSES = 300
 
 @pytest.fixture
 async def pair(own_redis: RedisServer, services: Services, tmp_path: Path) -> AsyncIterator[Pair]:
-    """Give a pair with topics of its own, whose handler of statuses always fails; few of them fit into memory."""
+    """Yield a pair with topics of its own, whose handler of statuses always fails; few of them fit into memory."""
     config = tmp_path / "hookline.toml"
     config.write_text(CONFIG)
     settings = {"HOOKLINE_CONFIG": str(config), "PROCESSOR_WINDOW": "20", "HOOKLINE_TEST_STATUSES": "fail"}

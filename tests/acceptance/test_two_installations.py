@@ -49,7 +49,7 @@ class Installation:
         return await asyncio.to_thread(wait)
 
     async def status(self) -> Any:
-        """Give what `hookline status` says, of this installation's services."""
+        """Return what `hookline status` says, of this installation's services."""
         ports = (self.pair.ingress.admin_port, self.pair.processor.admin_port)
         admin = [word for port in ports for word in ("--admin", f"127.0.0.1:{port}")]
         return await self.hookline("status", "--interval", "0.1", *admin)
@@ -76,13 +76,13 @@ class Installation:
         return self.pair.record.with_name(f"{self.pair.record.name}.open")
 
     def bodies(self) -> list[str]:
-        """Give the bodies that were handled so far."""
+        """Return the bodies that were handled so far."""
         return sorted(line["body"] for line in self.pair.lines())
 
 
 @pytest.fixture(params=["own_redis", "cluster_set"], ids=["standalone", "cluster"])
 def backend(request: pytest.FixtureRequest) -> Backend:
-    """Give one Redis server, and one cluster."""
+    """Return one Redis server, and one cluster."""
     found: Backend = request.getfixturevalue(request.param)
     return found
 
@@ -108,7 +108,7 @@ def users(backend: Backend) -> Iterator[None]:
 async def installations(
     backend: Backend, users: None, services: Services, tmp_path: Path
 ) -> AsyncIterator[tuple[Installation, Installation]]:
-    """Give the two, started."""
+    """Yield the two, started."""
     async with AsyncExitStack() as stack:
         made = []
         for prefix, partitions in PARTITIONS.items():
@@ -195,7 +195,7 @@ async def killed_ingress_is_no_ones_else(one: Installation, other: Installation)
 
 
 async def dead_and_owners(installation: Installation) -> tuple[int, set[int], int]:
-    """Give how many dead letters, which processes as owners, and how many partitions `hookline status` sees."""
+    """Return how many dead letters, which processes as owners, and how many partitions `hookline status` sees."""
     found = await installation.status()
     dead = sum(topic["dead"] for topic in found["topics"].values())
     pids = {int(one["name"].split(":")[-2]) for one in found["processors"]}

@@ -7,7 +7,7 @@ import socket
 import sqlite3
 from contextlib import closing
 
-from hookline_ingress.spool_file import Put, SpoolFile
+from hookline_ingress.spool.database import NewEntry, SpoolFile
 from tests.acceptance.machine import Machine
 from tests.support.events import event
 from tests.support.kinds import message
@@ -102,7 +102,7 @@ async def test_events_left_in_a_spool_are_not_forgotten(machine: Machine) -> Non
     spool = machine.folder / "kept" / "own-2.db"
     file = SpoolFile(spool, max_mb=1)
     file.open()
-    file.commit([Put("messages", 0, event())])
+    file.commit([NewEntry("messages", 0, event())])
     file.close()
     own = {"INGRESS_SPOOL_PATH": str(machine.folder / "kept" / "own.db")}
     code, output = await machine.run("up", **own)

@@ -13,7 +13,7 @@ from tests.support.waiting import until
 
 
 async def config(machine: Machine, **settings: str) -> dict[str, tuple[Any, str]]:
-    """Give value and source of each setting, as `hookline config` shows them."""
+    """Return value and source of each setting, as `hookline config` shows them."""
     code, output = await machine.run("config", "--json", **settings)
     assert code == 0, output
     return {one["variable"]: (one["value"], one["source"]) for one in json.loads(output)["settings"]}

@@ -9,13 +9,13 @@ import pytest
 import uvloop
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from hookline_processor.ledger.engine import make_engine
-from hookline_processor.ledger.migrate import migrate
-from hookline_shared.broker.connection import RedisConnectionManager
-from hookline_shared.broker.consume import Consumer
-from hookline_shared.broker.durability import Durability
-from hookline_shared.broker.options import RedisOptions
-from hookline_shared.broker.url import parse_redis_url
+from hookline_processor.ledger.database.engine import make_engine
+from hookline_processor.ledger.database.migrate import migrate
+from hookline_shared.redis.durability import Durability
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.redis.options import RedisOptions
+from hookline_shared.redis.url import parse_redis_url
+from hookline_shared.streams.consume import Consumer
 from hookline_shared.topics import DEFAULT_TOPICS
 from tests.support.feed import PARTITION, Feed, claim
 from tests.support.ledger import ledger_settings
@@ -29,14 +29,14 @@ Connect = Callable[..., RedisConnectionManager]
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Give the event loop of the services to modules that say `ON_UVLOOP`; asyncio's own tells more about a failure."""
+    """Return the event loop of the services to modules that say `ON_UVLOOP`; asyncio's own tells more about a failure."""
     module = getattr(item, "module", None)
     return {"uvloop": uvloop.new_event_loop} if hasattr(module, "ON_UVLOOP") else {"asyncio": asyncio.new_event_loop}
 
 
 @pytest.fixture
 async def connect(clock: ManualClock, logbook: Logbook) -> AsyncIterator[Connect]:
-    """Give a maker of connection managers for a URL, which are closed after the test."""
+    """Yield a maker of connection managers for a URL, which are closed after the test."""
     made: list[RedisConnectionManager] = []
 
     def make(
@@ -53,20 +53,20 @@ async def connect(clock: ManualClock, logbook: Logbook) -> AsyncIterator[Connect
 
 @pytest.fixture
 async def broker(connect: Connect, redis_url: str) -> RedisConnectionManager:
-    """Give a connection manager of the shared server, whose database is empty."""
+    """Return a connection manager of the shared server, whose database is empty."""
     return connect(redis_url)
 
 
 @pytest.fixture
 async def ingress(redis_url: str) -> AsyncIterator[LocalIngress]:
-    """Give an ingress that is ready, on an empty Redis."""
+    """Yield an ingress that is ready, on an empty Redis."""
     async with running_ingress(ingress_settings(redis_url)) as ingress:
         yield ingress
 
 
 @pytest.fixture
 async def consumer(broker: RedisConnectionManager) -> Consumer:
-    """Give a consumer of the partition that `feed` feeds; its groups exist."""
+    """Return a consumer of the partition that `feed` feeds; its groups exist."""
     consumer = Consumer(broker, PARTITION, DEFAULT_TOPICS, await claim(broker))
     await consumer.ensure_groups()
     return consumer
@@ -74,13 +74,13 @@ async def consumer(broker: RedisConnectionManager) -> Consumer:
 
 @pytest.fixture
 async def feed(broker: RedisConnectionManager) -> Feed:
-    """Give a writer of new events."""
+    """Return a writer of new events."""
     return Feed(broker)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the HOOKLINE_LEDGER_URL of an empty database, once of each kind."""
+    """Return the HOOKLINE_LEDGER_URL of an empty database, once of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/ledger.db"
     server: PostgresServer = request.getfixturevalue("postgres_server")
@@ -89,7 +89,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
-    """Give an engine of a database that has the ledger's tables."""
+    """Yield an engine of a database that has the ledger's tables."""
     engine = make_engine(ledger_settings(database_url))
     await migrate(engine)
     yield engine

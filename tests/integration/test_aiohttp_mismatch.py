@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hookline_shared.requirements import requirement
-from hookline_shared.service import EXIT_FAILED
+from hookline_shared.distribution import requirement
+from hookline_shared.lifecycle.service import EXIT_FAILED
 from tests.support.local_ingress import ingress_settings
 from tests.support.redis_server import RedisServer
 

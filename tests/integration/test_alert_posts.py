@@ -8,16 +8,16 @@ import pytest
 from prometheus_client import REGISTRY
 
 from hookline_shared.alerts.hysteresis import Change
-from hookline_shared.alerts.posts import AlertPosts, Patience
+from hookline_shared.alerts.notifier import DeliveryPolicy, Notifier
 from hookline_shared.alerts.rules import RULES
 from hookline_shared.clock import SystemClock
-from hookline_shared.service import Supervisor
+from hookline_shared.lifecycle.service import Supervisor
 from tests.support.alert_channel import PLANTED, AlertChannel, Answer, hang
 from tests.support.logbook import Logbook
 from tests.support.ports import free_port
 from tests.support.waiting import until
 
-QUICK = Patience(timeout_s=0.3, tries=3, first_delay_s=0.02, pause_s=0.05)
+QUICK = DeliveryPolicy(timeout_s=0.3, tries=3, first_delay_s=0.02, pause_s=0.05)
 
 
 @pytest.fixture
@@ -27,9 +27,9 @@ async def channel() -> AsyncIterator[AlertChannel]:
 
 
 @asynccontextmanager
-async def posting(url: str, logbook: Logbook, patience: Patience = QUICK) -> AsyncIterator[AlertPosts]:
+async def posting(url: str, logbook: Logbook, patience: DeliveryPolicy = QUICK) -> AsyncIterator[Notifier]:
     supervisor = Supervisor(logbook.logger)
-    posts = AlertPosts(url, "ingress", SystemClock(), logbook.logger, patience)
+    posts = Notifier(url, "ingress", SystemClock(), logbook.logger, patience)
     await posts.start(supervisor, 9080)
     yield posts
     await posts.stop()
@@ -44,7 +44,7 @@ def change(subject: str) -> Change:
 
 
 def subjects(channel: AlertChannel) -> list[str]:
-    """Give what the alerts are about that were taken, in order."""
+    """Return what the alerts are about that were taken, in order."""
     return [alert["subject"] for alert in channel.alerts]
 
 
@@ -137,7 +137,7 @@ async def test_what_is_left_is_posted_at_the_end(channel: AlertChannel, logbook:
 async def test_stop_does_not_wait_for_one_that_hangs(channel: AlertChannel, logbook: Logbook) -> None:
     """A service that stops is not kept by a channel for long."""
     channel.will(hang, hang)
-    async with posting(channel.url, logbook, Patience(last_s=0.1)) as posts:
+    async with posting(channel.url, logbook, DeliveryPolicy(last_s=0.1)) as posts:
         posts.put(change("a"))
         await until(lambda: channel.tries, "it is on its way")
         async with asyncio.timeout(5):

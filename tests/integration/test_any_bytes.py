@@ -29,7 +29,7 @@ on_one_ingress = settings(max_examples=150, suppress_health_check=[HealthCheck.f
 
 @pytest.fixture
 async def ingress(redis_url: str) -> AsyncIterator[LocalIngress]:
-    """Give an ingress that believes the test what it says of others, and see that nothing has harmed it in the end."""
+    """Yield an ingress that believes the test what it says of others, and see that nothing has harmed it in the end."""
     complaints: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context))
     changes = {
@@ -71,7 +71,7 @@ queries = st.sampled_from(b"|?|?%ff|?a=%00|?bodySHA256=x|?\xff|?#|?a=1&a=1|#x".s
 
 @st.composite
 def requests(draw: st.DrawFn) -> bytes:
-    """Give what looks like a request, any part of which may be anything."""
+    """Return what looks like a request, any part of which may be anything."""
     method = draw(
         st.sampled_from([b"POST", b"GET", b"PUT", b"HEAD", b"CONNECT", b"OPTIONS", b"post", b"M-SEARCH", b"PRI"]) | junk
     )

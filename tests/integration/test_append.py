@@ -7,11 +7,11 @@ from contextlib import suppress
 import pytest
 import redis
 
-from hookline_shared.broker.append import Appended, Appender
-from hookline_shared.broker.connection import RedisConnectionManager
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, decode
 from hookline_shared.partitions import partition_of
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.append import Appended, Appender
 from hookline_shared.topics import MESSAGES, STATUSES
 from tests.integration.conftest import Connect
 from tests.support.events import event, key_of
@@ -30,7 +30,7 @@ def appender_on(broker: RedisConnectionManager, window_s: int = 3600, limit: int
 
 
 async def refusal(appender: Appender) -> str:
-    """Append an event, which Redis must refuse; gives why."""
+    """Append an event, which Redis must refuse; return why."""
     (result,) = await appender.append([(MESSAGES, event("same"))], TIMEOUT_S)
     assert isinstance(result, BrokerUnavailableError)
     return str(result)
@@ -162,7 +162,7 @@ async def test_failed_append_leaves_no_trace(appender: Appender, stored: Stored,
 
 @pytest.fixture
 def acl_server() -> Iterator[RedisServer]:
-    """Give a server with a user whose permissions the test sets."""
+    """Yield a server with a user whose permissions the test sets."""
     with RedisServer() as server:
         yield server
 

@@ -3,9 +3,9 @@
 import pytest
 import redis
 
-from hookline_processor.backlog import BacklogGauges
-from hookline_processor.slots import Slots
-from hookline_shared.broker.connection import RedisConnectionManager
+from hookline_processor.monitoring.backlog import BacklogGauges
+from hookline_processor.partition.slots import Slots
+from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.topics import CALLS, MESSAGES, Topic
 from tests.support.keys import keys
 from tests.support.manual_clock import ManualClock
@@ -16,7 +16,7 @@ TOPICS = {MESSAGES: Topic(), CALLS: Topic()}
 
 @pytest.fixture
 async def gauges(broker: RedisConnectionManager, clock: ManualClock) -> BacklogGauges:
-    """Give gauges of a processor that owns nothing."""
+    """Return gauges of a processor that owns nothing."""
     return BacklogGauges(broker, PARTITIONS, list(TOPICS), Slots(1, TOPICS, clock), 5.0, clock)
 
 

@@ -4,14 +4,15 @@ from collections import Counter
 
 import redis
 
-from hookline_shared.broker import census, dead_topics
-from hookline_shared.broker.census import Census, take_census
-from hookline_shared.broker.connection import RedisConnectionManager
-from hookline_shared.broker.consume import Consumer, DeadLetter, Settlements, record_name
-from hookline_shared.broker.dead_topics import DeadTally
-from hookline_shared.broker.inspect import servers
-from hookline_shared.broker.lease import Leases
-from hookline_shared.broker.presence import leases, processors
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams import counts as census
+from hookline_shared.streams import dead_letter_counts as dead_topics
+from hookline_shared.streams.backlog import servers
+from hookline_shared.streams.consume import Consumer, DeadLetterRecord, Settlements, record_name
+from hookline_shared.streams.counts import EventCounts, count_events
+from hookline_shared.streams.dead_letter_counts import DeadLetterCounts
+from hookline_shared.streams.lease import Leases
+from hookline_shared.streams.membership import leases, members
 from hookline_shared.topics import BULK, CALLS, DEFAULT_TOPICS, MESSAGES
 from tests.integration.conftest import Connect
 from tests.support.cluster_set import ClusterSet
@@ -20,13 +21,13 @@ from tests.support.keys import keys
 from tests.support.manual_clock import ManualClock
 from tests.support.stored import PARTITIONS
 
-EMPTY = Census(Counter(), Counter(), Counter())
+EMPTY = EventCounts(Counter(), Counter(), Counter())
 
 
 async def test_nothing_is_counted_as_nothing(broker: RedisConnectionManager, redis_client: "redis.Redis") -> None:
     """In a Redis where no service has been, there is nothing, and looking leaves nothing behind."""
-    assert await take_census(broker, PARTITIONS, DEFAULT_TOPICS) == EMPTY
-    assert await processors(broker) == []
+    assert await count_events(broker, PARTITIONS, DEFAULT_TOPICS) == EMPTY
+    assert await members(broker) == []
     assert [lease.left_ms for lease in await leases(broker, PARTITIONS)] == [0] * PARTITIONS
     assert redis_client.dbsize() == 0
 
@@ -36,11 +37,11 @@ async def test_events_are_told_apart(broker: RedisConnectionManager, consumer: C
     for topic, number in ((MESSAGES, 5), (CALLS, 2), (BULK, 1)):
         await feed.put(number, topic)
     messages, calls = await read(consumer, topic=MESSAGES), await read(consumer, topic=CALLS)
-    letter = DeadLetter(MESSAGES, messages[0].id, ["dead.reason", "rejected", "dead.topic", MESSAGES])
+    letter = DeadLetterRecord(MESSAGES, messages[0].id, ["dead.reason", "rejected", "dead.topic", MESSAGES])
     record = record_name(CALLS, calls[0].id)
     await consumer.settle(Settlements(done={MESSAGES: [messages[1].id]}, failed={record: "{}"}, dead=[letter]))
-    found = await take_census(broker, PARTITIONS, DEFAULT_TOPICS)
-    assert found == Census(Counter({MESSAGES: 3, CALLS: 2}), Counter({CALLS: 1}), Counter({MESSAGES: 1}))
+    found = await count_events(broker, PARTITIONS, DEFAULT_TOPICS)
+    assert found == EventCounts(Counter({MESSAGES: 3, CALLS: 2}), Counter({CALLS: 1}), Counter({MESSAGES: 1}))
 
 
 async def test_long_lists_are_counted_page_by_page(broker: RedisConnectionManager, redis_client: "redis.Redis") -> None:
@@ -53,7 +54,7 @@ async def test_long_lists_are_counted_page_by_page(broker: RedisConnectionManage
             pipeline.hset(keys.retries(1), f"{topic}/{number}-0", "{}")
         pipeline.xadd(keys.dead(7), {"v": "1"})
         pipeline.execute()
-    found = await take_census(broker, PARTITIONS, DEFAULT_TOPICS)
+    found = await count_events(broker, PARTITIONS, DEFAULT_TOPICS)
     assert found.dead == {MESSAGES: pages // 2, CALLS: pages // 2, "": 1}
     assert found.retrying == {MESSAGES: pages // 2, CALLS: pages // 2}
 
@@ -62,7 +63,7 @@ async def test_dead_letters_are_counted_as_they_come_and_go(
     broker: RedisConnectionManager, redis_client: "redis.Redis", clock: ManualClock
 ) -> None:
     """New ones are added to what was counted; where some have gone, or all, it is counted anew."""
-    tally = DeadTally(broker, PARTITIONS, clock)
+    tally = DeadLetterCounts(broker, PARTITIONS, clock)
     assert await tally.update() == {}
     first = [redis_client.xadd(keys.dead(0), {"dead.topic": topic}) for topic in (MESSAGES, CALLS, MESSAGES)]
     redis_client.xadd(keys.dead(3), {"dead.topic": CALLS})
@@ -85,7 +86,7 @@ async def test_owners_are_found(broker: RedisConnectionManager) -> None:
     held = (await leases(broker, PARTITIONS))[PARTITION]
     assert held.owner == "web-1:1:a"
     assert 0 < held.left_ms <= 60_000
-    (present,) = await processors(broker)
+    (present,) = await members(broker)
     assert present.name == "web-2:1:b"
     assert 0 <= present.silent_ms < 10_000
 
@@ -96,5 +97,5 @@ async def test_every_master_of_a_cluster_is_asked_once(connect: Connect, cluster
     await connection.monitor.locate()
     found = await servers(connection, PARTITIONS)
     assert len({facts.run_id for facts in found}) == len(found) > 1
-    assert await take_census(connection, PARTITIONS, DEFAULT_TOPICS) == EMPTY
+    assert await count_events(connection, PARTITIONS, DEFAULT_TOPICS) == EMPTY
     assert len(await leases(connection, PARTITIONS)) == PARTITIONS

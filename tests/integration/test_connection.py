@@ -8,12 +8,12 @@ from hashlib import sha1
 import pytest
 import redis
 
-from hookline_shared.broker.connection import Command, RedisConnectionManager, Script, ScriptCall
-from hookline_shared.broker.node import BLOCKING
-from hookline_shared.broker.options import RedisOptions
-from hookline_shared.broker.url import parse_redis_url
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import BrokerUnavailableError, LayoutMismatchError
+from hookline_shared.redis.manager import Command, RedisConnectionManager, Script, ScriptCall
+from hookline_shared.redis.node import BLOCKING
+from hookline_shared.redis.options import RedisOptions
+from hookline_shared.redis.url import parse_redis_url
 from tests.integration.conftest import Connect
 from tests.support.fault_proxy import FaultProxy
 from tests.support.keys import keys
@@ -43,7 +43,7 @@ async def watched(connection: RedisConnectionManager) -> AsyncIterator[asyncio.T
 
 
 async def told(connection: RedisConnectionManager, clock: ManualClock, holds: Callable[[str | None], bool]) -> str:
-    """Let it probe until the readiness check `holds`; gives the check."""
+    """Let it probe until the readiness check `holds`; return the check."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
             await clock.wait_for_sleepers()  # the last probe is done

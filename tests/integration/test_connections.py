@@ -6,11 +6,11 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from hookline_ingress.connection import Connection
+from hookline_ingress.http.connection import Connection
+from hookline_ingress.http.request import Reply, Request
+from hookline_ingress.http.server import ConnectionLimits, Server
 from hookline_ingress.metrics import CONNECTIONS
-from hookline_ingress.request import Reply, Request
-from hookline_ingress.server import Limits, Server
-from hookline_shared.service import Supervisor
+from hookline_shared.lifecycle.service import Supervisor
 from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
@@ -21,13 +21,13 @@ from tests.support.wire import Wire, connected
 ON_UVLOOP = True
 pytestmark = pytest.mark.timeout(method="thread")  # uvloop takes the exception of the other method for a callback's
 
-LIMITS = Limits(read_timeout_s=10, keepalive_s=75, shutdown_s=5, connections=20, largest_body=1000, farewell_s=0)
+LIMITS = ConnectionLimits(read_timeout_s=10, keepalive_s=75, shutdown_s=5, connections=20, largest_body=1000, farewell_s=0)
 BODY_LIMIT = 500
 LARGE = b"x" * 50_000
 
 
 def request(target: str = "/", *headers: str, body: bytes = b"", version: str = "1.1") -> bytes:
-    """Give a POST on the wire. It says how long `body` is, unless `headers` do."""
+    """Return a POST on the wire. It says how long `body` is, unless `headers` do."""
     told = any(header.startswith(("Content-Length", "Transfer-Encoding")) for header in headers)
     length = () if told else (f"Content-Length: {len(body)}",)
     return "\r\n".join([f"POST {target} HTTP/{version}", "Host: h", *length, *headers, "", ""]).encode() + body
@@ -36,7 +36,7 @@ def request(target: str = "/", *headers: str, body: bytes = b"", version: str = 
 class Desk(Server):
     """The real server. It answers each request with its target and body, those to /held when told, and /large with much."""
 
-    def __init__(self, limits: Limits, clock: ManualClock, logbook: Logbook) -> None:
+    def __init__(self, limits: ConnectionLimits, clock: ManualClock, logbook: Logbook) -> None:
         super().__init__(self._serve, lambda _target, _headers: BODY_LIMIT, limits, clock, logbook.logger)
         self.port = 0
         self.admitted: list[Connection] = []
@@ -61,7 +61,7 @@ class Desk(Server):
 
 @pytest.fixture
 async def desk(clock: ManualClock, logbook: Logbook) -> AsyncIterator[Desk]:
-    """Give a server that listens, and see that it leaves neither a connection nor a word in the log."""
+    """Yield a server that listens, and see that it leaves neither a connection nor a word in the log."""
     desk, supervisor = Desk(LIMITS, clock, logbook), Supervisor(logbook.logger)
     complaints: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context))
@@ -78,7 +78,7 @@ async def desk(clock: ManualClock, logbook: Logbook) -> AsyncIterator[Desk]:
 
 
 def connections() -> float:
-    """Give the value of the gauge."""
+    """Return the value of the gauge."""
     (metric,) = CONNECTIONS.collect()
     return metric.samples[0].value
 
@@ -332,7 +332,7 @@ async def test_client_that_never_reads_is_got_rid_of(desk: Desk, clock: ManualCl
 
 @pytest.fixture
 async def impatient(redis_url: str) -> AsyncIterator[LocalIngress]:
-    """Give a whole ingress that waits for nobody."""
+    """Yield a whole ingress that waits for nobody."""
     times = {"INGRESS_READ_TIMEOUT_S": "0.5", "INGRESS_KEEPALIVE_S": "0.5", "INGRESS_MAX_CONNECTIONS": "10"}
     async with running_ingress(ingress_settings(redis_url) | times) as ingress:
         yield ingress

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 import redis
 
-from hookline_shared.broker.connection import RedisConnectionManager
-from hookline_shared.broker.consume import CONSUMER, NEW, Consumer, DeadLetter, Entry, Settlements
 from hookline_shared.errors import FencedError, GroupMissingError
 from hookline_shared.keys import GROUP
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.consume import CONSUMER, NEW, Consumer, DeadLetterRecord, Entry, Settlements
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
 from tests.integration.conftest import Connect
 from tests.support.feed import PARTITION, PENDING, Feed, claim, events_of, read
@@ -119,7 +119,7 @@ async def test_without_the_lease_nothing_is_settled(
     done, dead, failed = await feed.put(3)
     entries = await read(consumer)
     await claim(broker, owner=OTHER, force=True)
-    letter = DeadLetter(MESSAGES, entries[1].id, ["dead.reason", "rejected"])
+    letter = DeadLetterRecord(MESSAGES, entries[1].id, ["dead.reason", "rejected"])
     for late in (
         Settlements(done={MESSAGES: [entries[0].id]}),
         Settlements(dead=[letter]),

@@ -3,8 +3,8 @@
 import asyncio
 from pathlib import Path
 
-from hookline_processor.ledger.engine import make_engine, transaction
-from hookline_processor.ledger.pool_gauges import count_waiting
+from hookline_processor.ledger.database.engine import make_engine, transaction
+from hookline_processor.ledger.database.pool_gauges import count_waiting
 from tests.support.ledger import ledger_settings
 from tests.support.waiting import until
 

@@ -11,8 +11,8 @@ import redis
 from hookline_shared.event import Event, decode
 from hookline_shared.topics import MESSAGES
 from tests.support.command import Command, Result, ended, interrupt
+from tests.support.dead_letters import SORTS, Buried, bury, deaths
 from tests.support.keys import keys
-from tests.support.letters import SORTS, Buried, bury, deaths
 from tests.support.ports import free_port
 from tests.support.stored import PARTITIONS, Stored
 from tests.support.waiting import until_now
@@ -22,12 +22,12 @@ _NUMBER = "+14155550123"
 
 @pytest.fixture
 def command(tmp_path: Path, redis_url: str) -> Command:
-    """Give `hookline` on an empty Redis."""
+    """Return `hookline` on an empty Redis."""
     return Command(tmp_path, redis_url)
 
 
 def by_key(events: Iterable[Event]) -> dict[str, list[str]]:
-    """Give the ids of the events of each key, in their order."""
+    """Return the ids of the events of each key, in their order."""
     found: dict[str, list[str]] = defaultdict(list)
     for one in events:
         found[one.key].append(one.id)
@@ -43,7 +43,7 @@ def dead(stored: Stored) -> int:
 
 
 def refused(result: Result) -> str:
-    """Give the one line in which a command says why it did nothing."""
+    """Return the one line in which a command says why it did nothing."""
     assert result.code == 1, result
     assert "Traceback" not in result.err
     last = result.err.splitlines()[-1]

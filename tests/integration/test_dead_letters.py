@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 import redis
 
-from hookline_shared.broker.connection import RedisConnectionManager
-from hookline_shared.broker.dead import DeadLetters, Move, Replayed
+from hookline_shared.dead_letter import DeadLetter, DeadLetterId
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.event import decode
-from hookline_shared.letter import Letter, LetterId
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.dead_letters import DeadLetterStreams, Move, Replayed
 from hookline_shared.topics import MESSAGES
 from tests.integration.conftest import Connect
 from tests.support.cluster_set import ClusterSet
+from tests.support.dead_letters import SORTS, bury, deaths
 from tests.support.feed import PARTITION
 from tests.support.keys import keys
-from tests.support.letters import SORTS, bury, deaths
 from tests.support.redis_server import RedisServer
 from tests.support.stored import PARTITIONS, Stored
 
@@ -24,27 +24,27 @@ _RAW = [b"v", b"99", b"\xff\xfe", b"\x00binary\xff", b"again", b"1", b"again", b
 
 
 @pytest.fixture
-async def letters(broker: RedisConnectionManager) -> DeadLetters:
-    """Give the dead letters of the shared server."""
-    return DeadLetters(broker, PARTITIONS)
+async def letters(broker: RedisConnectionManager) -> DeadLetterStreams:
+    """Return the dead letters of the shared server."""
+    return DeadLetterStreams(broker, PARTITIONS)
 
 
 def put(client: "redis.Redis", *fields: bytes | str, partition: int = PARTITION) -> str:
-    """Put one entry among the dead letters of `partition`; gives its id."""
+    """Put one entry among the dead letters of `partition`; return its id."""
     return str(client.execute_command("XADD", keys.dead(partition), "*", *fields).decode())
 
 
-async def every(letters: DeadLetters) -> list[Letter]:
-    """Give all letters, partition by partition."""
+async def every(letters: DeadLetterStreams) -> list[DeadLetter]:
+    """Return all letters, partition by partition."""
     return [one for partition in range(PARTITIONS) async for page in letters.pages(partition) for one in page]
 
 
-def moves(found: list[Letter], topic: str | None = None) -> list[Move]:
+def moves(found: list[DeadLetter], topic: str | None = None) -> list[Move]:
     return [Move(one.id.entry, topic or one.topic) for one in found]
 
 
 async def test_replayed_entry_is_the_event_and_its_past(
-    letters: DeadLetters, stored: Stored, redis_client: "redis.Redis"
+    letters: DeadLetterStreams, stored: Stored, redis_client: "redis.Redis"
 ) -> None:
     """A replay puts back every byte of the event, and adds how many lives there were and how the first one ended."""
     ((buried, fields),) = deaths(1)
@@ -59,7 +59,7 @@ async def test_replayed_entry_is_the_event_and_its_past(
     assert stored.dead_letters(buried.partition) == []
 
 
-async def test_second_replay_counts_on(letters: DeadLetters, stored: Stored, redis_client: "redis.Redis") -> None:
+async def test_second_replay_counts_on(letters: DeadLetterStreams, stored: Stored, redis_client: "redis.Redis") -> None:
     """An event that dies again after a replay keeps what is known of its first life; only the count grows, in its place."""
     ((buried, fields),) = deaths(1)
     tail = ["first.at", "5", "first.reason", "poison", "first.topic", "calls", "first.entry", "1-2"]
@@ -73,7 +73,9 @@ async def test_second_replay_counts_on(letters: DeadLetters, stored: Stored, red
     assert entry[-9:] == [b"10", *(word.encode() for word in tail)]
 
 
-async def test_undecodable_is_put_back_byte_for_byte(letters: DeadLetters, stored: Stored, redis_client: "redis.Redis") -> None:
+async def test_undecodable_is_put_back_byte_for_byte(
+    letters: DeadLetterStreams, stored: Stored, redis_client: "redis.Redis"
+) -> None:
     """Of an entry that is no event every field comes back, repeated, binary and odd ones too."""
     entry_id = put(redis_client, *_RAW, "dead.reason", "undecodable", "dead.topic", MESSAGES)
     assert await letters.replay(PARTITION, [Move(entry_id, MESSAGES)]) == [Replayed.DONE]
@@ -82,7 +84,9 @@ async def test_undecodable_is_put_back_byte_for_byte(letters: DeadLetters, store
     assert entry[len(_RAW) : len(_RAW) + 2] == [b"lives", b"1"]
 
 
-async def test_what_is_gone_or_empty_is_skipped(letters: DeadLetters, stored: Stored, redis_client: "redis.Redis") -> None:
+async def test_what_is_gone_or_empty_is_skipped(
+    letters: DeadLetterStreams, stored: Stored, redis_client: "redis.Redis"
+) -> None:
     """A letter that somebody else has dealt with, and one in which nothing of the event is left, hold up nothing."""
     empty = put(redis_client, "dead.reason", "lost")
     last = put(redis_client, *_RAW, "dead.reason", "undecodable")
@@ -93,7 +97,7 @@ async def test_what_is_gone_or_empty_is_skipped(letters: DeadLetters, stored: St
     assert [entry for entry, _ in stored.dead_letters(PARTITION)] == [empty]
 
 
-async def test_seen_keys_are_left_alone(letters: DeadLetters, stored: Stored, redis_client: "redis.Redis") -> None:
+async def test_seen_keys_are_left_alone(letters: DeadLetterStreams, stored: Stored, redis_client: "redis.Redis") -> None:
     """A replay goes past deduplication: the event is a duplicate of itself."""
     ((buried, fields),) = deaths(1)
     seen = keys.seen(buried.partition, buried.event.dedupe_key)
@@ -104,7 +108,7 @@ async def test_seen_keys_are_left_alone(letters: DeadLetters, stored: Stored, re
     assert redis_client.get(seen) == buried.event.id.encode()
 
 
-async def test_replay_at_the_same_time(letters: DeadLetters, stored: Stored, redis_client: "redis.Redis") -> None:
+async def test_replay_at_the_same_time(letters: DeadLetterStreams, stored: Stored, redis_client: "redis.Redis") -> None:
     """However many replay the same letters at once, each event comes back once, and in the order that all asked for."""
     buried = bury(redis_client, 300, sorts=SORTS[:1], conversations=1)
     found = await every(letters)
@@ -120,7 +124,9 @@ async def test_replay_at_the_same_time(letters: DeadLetters, stored: Stored, red
     assert stored.dead_letters(partition) == []
 
 
-async def test_replay_stops_at_what_redis_refuses(letters: DeadLetters, stored: Stored, redis_client: "redis.Redis") -> None:
+async def test_replay_stops_at_what_redis_refuses(
+    letters: DeadLetterStreams, stored: Stored, redis_client: "redis.Redis"
+) -> None:
     """Letters before the refused one are replayed, that one and those behind it stay, so that order holds."""
     buried = bury(redis_client, 3, sorts=SORTS[:1], conversations=1)
     partition = buried[0].partition
@@ -138,7 +144,7 @@ async def test_missing_permission_moves_nothing(connect: Connect, command: str) 
     """Where the Redis user may not do a part of it, the event is in one place, where it was."""
     with RedisServer() as server, server.client as client:
         client.execute_command("ACL", "SETUSER", "operator", "on", ">s3cr3t", "~*", "+@all", f"-{command}")
-        letters = DeadLetters(connect(server.url.replace("redis://", "redis://operator:s3cr3t@")), PARTITIONS)
+        letters = DeadLetterStreams(connect(server.url.replace("redis://", "redis://operator:s3cr3t@")), PARTITIONS)
         (buried,) = bury(client, 1)
         ((entry, _),) = Stored(client).dead_letters(buried.partition)
         with pytest.raises(BrokerUnavailableError):
@@ -152,7 +158,7 @@ async def test_missing_permission_moves_nothing(connect: Connect, command: str) 
 
 async def test_without_memory(connect: Connect, own_redis: RedisServer) -> None:
     """A Redis without memory lets dead letters be replayed and discarded: that is what frees some."""
-    letters = DeadLetters(connect(own_redis.url), PARTITIONS)
+    letters = DeadLetterStreams(connect(own_redis.url), PARTITIONS)
     with own_redis.client as client:
         first, second = bury(client, 2, sorts=SORTS[:1], conversations=1)
         client.config_set("maxmemory", "1")
@@ -161,7 +167,7 @@ async def test_without_memory(connect: Connect, own_redis: RedisServer) -> None:
         assert await letters.discard(second.partition, [other], "me", "test") == 1
 
 
-async def test_discarding_keeps_a_record(letters: DeadLetters, stored: Stored, redis_client: "redis.Redis") -> None:
+async def test_discarding_keeps_a_record(letters: DeadLetterStreams, stored: Stored, redis_client: "redis.Redis") -> None:
     """Who, when, why and which event stays known; what people wrote and their numbers do not."""
     ((buried, fields),) = deaths(1)
     entry = put(redis_client, *fields, partition=buried.partition)
@@ -184,27 +190,29 @@ async def test_discarding_keeps_a_record(letters: DeadLetters, stored: Stored, r
     assert record.at >= int(entry.partition("-")[0])
 
 
-async def test_undecodable_can_be_discarded(letters: DeadLetters, stored: Stored, redis_client: "redis.Redis") -> None:
+async def test_undecodable_can_be_discarded(letters: DeadLetterStreams, stored: Stored, redis_client: "redis.Redis") -> None:
     """An entry that is no event can be looked at and discarded, and its bytes do not get into the record."""
     entry = put(redis_client, b"id", b"\xff" * 500, *_RAW, "dead.reason", "undecodable", "dead.topic", MESSAGES)
     (letter,) = await every(letters)
-    assert (letter.id, letter.reason, letter.event) == (LetterId(PARTITION, entry), "undecodable", None)
+    assert (letter.id, letter.reason, letter.event) == (DeadLetterId(PARTITION, entry), "undecodable", None)
     assert await letters.discard(PARTITION, [entry], "me", "it is none") == 1
     ((record,),) = [page async for page in letters.discarded(PARTITION)]
     assert len(record.fields["id"]) == 100
     assert stored.dead_letters(PARTITION) == []
 
 
-async def test_records_are_bounded(letters: DeadLetters, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_records_are_bounded(
+    letters: DeadLetterStreams, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The oldest records make room for new ones."""
-    monkeypatch.setattr("hookline_shared.broker.dead.RECORDS_KEPT", 100)
+    monkeypatch.setattr("hookline_shared.streams.dead_letters.RECORDS_KEPT", 100)
     entries = [put(redis_client, "dead.reason", "lost") for _ in range(1000)]
     for at in range(0, 1000, 100):
         await letters.discard(PARTITION, entries[at : at + 100], "me", "test")
     assert 100 <= redis_client.xlen(keys.discarded(PARTITION)) < 300
 
 
-async def test_pages_give_all(letters: DeadLetters, redis_client: "redis.Redis") -> None:
+async def test_pages_give_all(letters: DeadLetterStreams, redis_client: "redis.Redis") -> None:
     """However many and however large, every letter comes once, in order, and no page is larger than bearable."""
     body = b"x" * 100_000
     wanted = [put(redis_client, "body", body if number > 150 else b"", "dead.reason", "lost") for number in range(400)]
@@ -215,10 +223,10 @@ async def test_pages_give_all(letters: DeadLetters, redis_client: "redis.Redis")
     assert await letters.count() == 400
 
 
-async def test_finding_by_id(letters: DeadLetters, redis_client: "redis.Redis") -> None:
+async def test_finding_by_id(letters: DeadLetterStreams, redis_client: "redis.Redis") -> None:
     """Letters are found by their ids; those that are not there are None."""
     entry = put(redis_client, "dead.reason", "lost")
-    found, missing = await letters.find([LetterId(PARTITION, entry), LetterId(3, "1-0")])
+    found, missing = await letters.find([DeadLetterId(PARTITION, entry), DeadLetterId(3, "1-0")])
     assert found is not None
     assert found.reason == "lost"
     assert missing is None
@@ -229,7 +237,7 @@ async def test_replay_in_a_cluster(connect: Connect, cluster_set: ClusterSet) ->
     """Replaying and discarding work where partitions lie on different masters."""
     broker = connect(cluster_set.url)
     await broker.monitor.locate()
-    letters = DeadLetters(broker, PARTITIONS)
+    letters = DeadLetterStreams(broker, PARTITIONS)
     with cluster_set.client as client:
         bury(client, 60)
         found = await every(letters)

@@ -10,12 +10,12 @@ import aiohttp
 import pytest
 import redis
 
-from hookline_cli.checks.finding import Level
-from hookline_cli.checks.handlers_module import check_handlers
-from hookline_cli.checks.ports import check_ports
-from hookline_cli.checks.redis_server import check_redis
-from hookline_cli.checks.spool_disk import check_spool
-from hookline_cli.checks.webhook import check_webhook
+from hookline_cli.doctor.finding import Level
+from hookline_cli.doctor.handlers_module import check_handlers
+from hookline_cli.doctor.ports import check_ports
+from hookline_cli.doctor.redis_server import check_redis
+from hookline_cli.doctor.spool_disk import check_spool
+from hookline_cli.doctor.webhook import check_webhook
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import SCHEMA
 from tests.support.cluster_set import ClusterSet
@@ -34,7 +34,7 @@ SAFE = {"appendonly": "yes", "appendfsync": "always"}
 
 @pytest.fixture
 def servers() -> Iterator[ExitStack]:
-    """Give what closes the servers that are entered into it."""
+    """Yield what closes the servers that are entered into it."""
     with ExitStack() as stack:
         yield stack
 
@@ -169,7 +169,7 @@ async def test_clocks_that_differ(own_redis: RedisServer, slow_s: int, words: st
 
 
 async def spool_wrongs(path: Path | str, max_mb: int = 1) -> list[tuple[Level, str]]:
-    """Give what is wrong, except that the tests may run in a container."""
+    """Return what is wrong, except that the tests may run in a container."""
     found = wrongs(await check_spool(subject({"INGRESS_SPOOL_PATH": path, "INGRESS_SPOOL_MAX_MB": max_mb})))
     return [(level, text) for level, text in found if "is inside a container" not in text]
 
@@ -230,7 +230,7 @@ async def test_spool_that_does_not_last(
     """A disk over the network damages it, and one of a container goes with that."""
     mounts = tmp_path / "mounts"
     mounts.write_text(f"/dev/sda1 / ext4 rw 0 0\nserver:/exported {tmp_path} {kind} rw 0 0\n")
-    monkeypatch.setattr("hookline_cli.checks.spool_disk._MOUNTS", mounts)
+    monkeypatch.setattr("hookline_cli.doctor.spool_disk._MOUNTS", mounts)
     wrong = the_wrong(await check_spool(subject({"INGRESS_SPOOL_PATH": tmp_path / "spool.db", "INGRESS_SPOOL_MAX_MB": 1})))
     assert wrong[0] is level
     assert words in wrong[1]
@@ -238,7 +238,7 @@ async def test_spool_that_does_not_last(
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a folder from which a processor would start."""
+    """Return a folder from which a processor would start."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     return tmp_path
@@ -307,7 +307,7 @@ async def test_no_handlers() -> None:
 
 
 def ports(**settings: int | str) -> dict[str, int | str]:
-    """Give settings of ports on which nothing listens, but for `settings`."""
+    """Return settings of ports on which nothing listens, but for `settings`."""
     names = ("INGRESS_PORT", "INGRESS_ADMIN_PORT", "PROCESSOR_ADMIN_PORT")
     return {"INGRESS_HOST": LOOPBACK, **{name: free_port() for name in names}, **settings}
 
@@ -323,7 +323,7 @@ async def test_free_ports() -> None:
 async def test_port_of_another_program(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A port that is taken keeps a service from starting."""
     monkeypatch.setattr(
-        "hookline_cli.service_report._TIMEOUT", aiohttp.ClientTimeout(total=0.5)
+        "hookline_cli.status.service_report._TIMEOUT", aiohttp.ClientTimeout(total=0.5)
     )  # it takes connections, and is silent
     with socket.create_server((LOOPBACK, 0)) as other:
         level, found = the_wrong(await check_ports(subject(ports(**{name: other.getsockname()[1]}))))

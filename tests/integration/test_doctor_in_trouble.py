@@ -10,10 +10,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from hookline_cli.checks.event import check_event
-from hookline_cli.checks.finding import Level
-from hookline_cli.checks.ports import check_ports
-from hookline_cli.checks.webhook import check_webhook
+from hookline_cli.doctor.event import check_event
+from hookline_cli.doctor.finding import Level
+from hookline_cli.doctor.ports import check_ports
+from hookline_cli.doctor.webhook import check_webhook
 from tests.support.findings import subject, the_wrong, wrongs
 from tests.support.local_ingress import LocalIngress, ingress_settings, listening_ingress
 from tests.support.ports import LOOPBACK, free_port
@@ -24,7 +24,7 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @pytest.fixture
 async def stranded(tmp_path: Path) -> AsyncIterator[LocalIngress]:
-    """Give an ingress whose Redis is away."""
+    """Yield an ingress whose Redis is away."""
     settings = ingress_settings(f"redis://{LOOPBACK}:{free_port()}/0")
     async with listening_ingress(settings | {"INGRESS_SPOOL_PATH": str(tmp_path / "spool.db")}) as ingress:
         await until(lambda: ingress.logbook.find("redis unavailable"), "it has looked for Redis")
@@ -32,7 +32,7 @@ async def stranded(tmp_path: Path) -> AsyncIterator[LocalIngress]:
 
 
 def ports(ingress: LocalIngress | None = None, **settings: str) -> dict[str, int | str]:
-    """Give the ports of `ingress`, or some on which nothing listens."""
+    """Return the ports of `ingress`, or some on which nothing listens."""
     own = {"INGRESS_PORT": ingress.port, "INGRESS_ADMIN_PORT": ingress.admin_port} if ingress else {}
     free = {name: free_port() for name in ("INGRESS_PORT", "INGRESS_ADMIN_PORT", "PROCESSOR_ADMIN_PORT")}
     return {"INGRESS_HOST": LOOPBACK, "REDIS_URL": f"redis://{LOOPBACK}:{free_port()}/0", **free, **own, **settings}
@@ -41,12 +41,12 @@ def ports(ingress: LocalIngress | None = None, **settings: str) -> dict[str, int
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take every address for one of another machine."""
-    monkeypatch.setattr("hookline_cli.checks.webhook.is_loopback", lambda _: False)
+    monkeypatch.setattr("hookline_cli.doctor.webhook.is_loopback", lambda _: False)
 
 
 @asynccontextmanager
 async def proxy(answer: Answer) -> AsyncIterator[str]:
-    """Run what stands in front of ingress; gives its URL."""
+    """Run what stands in front of ingress; return its URL."""
     app = web.Application()
     app.router.add_post("/twilio", answer)
     async with TestServer(app) as server:
@@ -54,7 +54,7 @@ async def proxy(answer: Answer) -> AsyncIterator[str]:
 
 
 async def public_wrongs(url: str) -> list[tuple[Level, str]]:
-    """Give what is wrong with `url`, beside that no ingress runs here."""
+    """Return what is wrong with `url`, beside that no ingress runs here."""
     found = await check_webhook(subject(ports(PUBLIC_URL=url), online=True))
     return [(level, text) for level, text in wrongs(found) if "is not running here" not in text]
 
@@ -105,7 +105,7 @@ async def test_proxy_that_refuses() -> None:
 @pytest.mark.usefixtures("elsewhere")
 async def test_proxy_that_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that takes long is a warning."""
-    monkeypatch.setattr("hookline_cli.checks.webhook._SLOW_S", 0.0)
+    monkeypatch.setattr("hookline_cli.doctor.webhook._SLOW_S", 0.0)
 
     async def answer(_: web.Request) -> web.Response:
         return web.Response(status=204)
@@ -119,7 +119,7 @@ async def test_proxy_that_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("elsewhere")
 async def test_proxy_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever takes as long as Twilio waits lets webhooks get lost, which is a problem."""
-    monkeypatch.setattr("hookline_cli.checks.webhook.TIMEOUT", aiohttp.ClientTimeout(total=0.2))
+    monkeypatch.setattr("hookline_cli.doctor.webhook.TIMEOUT", aiohttp.ClientTimeout(total=0.2))
 
     async def answer(_: web.Request) -> web.Response:
         await asyncio.Event().wait()

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from hookline_ingress.drain import Drain
-from hookline_ingress.spool import Spool, SpoolError
-from hookline_shared.broker.append import Appender
-from hookline_shared.broker.connection import RedisConnectionManager
+from hookline_ingress.spool.drain import Drain
+from hookline_ingress.spool.spool import Spool, SpoolError
 from hookline_shared.event import Event
+from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.partitions import partition_of
-from hookline_shared.service import Supervisor
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.append import Appender
 from hookline_shared.topics import MESSAGES, STATUSES
 from tests.integration.conftest import Connect
 from tests.support.cluster_set import ClusterSet
@@ -74,7 +74,7 @@ async def spooled(spool: Spool, events: Sequence[Event], topic: str = MESSAGES) 
 
 
 def by_partition(events: Sequence[Event]) -> list[Event]:
-    """Give `events` as `Stored.events` does."""
+    """Return `events` as `Stored.events` does."""
     return sorted(events, key=lambda one: partition_of(one.key, PARTITIONS))
 
 

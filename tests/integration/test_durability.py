@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client import REGISTRY
 
-from hookline_shared.broker.append import Appended, Appender
-from hookline_shared.broker.connection import RedisConnectionManager
-from hookline_shared.broker.durability import Durability
 from hookline_shared.errors import BrokerUnavailableError
+from hookline_shared.redis.durability import Durability
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.append import Appended, Appender
 from hookline_shared.topics import MESSAGES
 from tests.integration.conftest import Connect
 from tests.support.events import event
@@ -23,7 +23,7 @@ FAST_SYNC = {"repl-diskless-sync-delay": "0"}
 
 @pytest.fixture
 def replica(own_redis: RedisServer) -> Iterator[RedisServer]:
-    """Give a replica of `own_redis` that is in step."""
+    """Yield a replica of `own_redis` that is in step."""
     with own_redis.client as client:
         client.config_set("repl-diskless-sync-delay", "0")
         with RedisServer(FAST_SYNC | {"replicaof": f"{LOOPBACK} {own_redis.port}"}) as server:
@@ -38,7 +38,7 @@ async def append(connection: RedisConnectionManager, dedupe_key: str, timeout_s:
 
 
 async def told(connection: RedisConnectionManager) -> str:
-    """Look once; gives the readiness check as text."""
+    """Look once; return the readiness check as text."""
     await connection.monitor.look()
     return str(connection.monitor.check())
 

@@ -26,7 +26,7 @@ Connect = Callable[[], "Redis"]
 
 @pytest.fixture
 async def proxy(redis_server: RedisServer, redis_client: "redis.Redis") -> AsyncIterator[FaultProxy]:
-    """Give a proxy before the shared server, whose database is empty."""
+    """Yield a proxy before the shared server, whose database is empty."""
     assert redis_client.dbsize() == 0
     async with FaultProxy(redis_server.port) as proxy:
         yield proxy
@@ -34,7 +34,7 @@ async def proxy(redis_server: RedisServer, redis_client: "redis.Redis") -> Async
 
 @pytest.fixture
 async def connect(proxy: FaultProxy) -> AsyncIterator[Connect]:
-    """Give a maker of clients, which never try anything twice."""
+    """Yield a maker of clients, which never try anything twice."""
     made: list[Redis] = []
 
     def make() -> "Redis":
@@ -48,7 +48,7 @@ async def connect(proxy: FaultProxy) -> AsyncIterator[Connect]:
 
 @pytest.fixture
 async def client(connect: Connect) -> "Redis":
-    """Give a client that is connected."""
+    """Return a client that is connected."""
     client = connect()
     await client.ping()
     return client

@@ -9,22 +9,22 @@ import msgspec
 import pytest
 import redis
 
-from hookline_processor.dead_letter import letter
+from hookline_processor.partition.dead_letter import letter
 from hookline_processor.retry import Record, encode_record
-from hookline_processor.verdict import Dead, Failure, Reason
-from hookline_shared.broker.connection import RedisConnectionManager
-from hookline_shared.broker.consume import Consumer, record_name
-from hookline_shared.broker.follow import Follower
+from hookline_processor.verdicts import Dead, Failure, Reason
 from hookline_shared.event import SCHEMA, Event
 from hookline_shared.keys import GROUP
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.consume import Consumer, record_name
+from hookline_shared.streams.follow import Follower
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
 from tests.integration.conftest import Connect
 from tests.support.cluster_set import ClusterSet
 from tests.support.command import Command
+from tests.support.dead_letters import fields_of
 from tests.support.events import event, key_of
 from tests.support.feed import PARTITION, Feed, read
 from tests.support.keys import keys
-from tests.support.letters import fields_of
 from tests.support.redis_server import RedisServer
 from tests.support.stored import PARTITIONS
 from tests.support.waiting import until_now
@@ -35,13 +35,13 @@ _GROUP = "XGROUP CREATE {} " + GROUP + " 0 MKSTREAM"
 
 @pytest.fixture
 def command(tmp_path: Path, redis_url: str, redis_client: "redis.Redis") -> Command:
-    """Give `hookline` on a Redis that a service has used."""
+    """Return `hookline` on a Redis that a service has used."""
     redis_client.hset(keys.layout, mapping={"partitions": str(PARTITIONS), "schema": SCHEMA})
     return Command(tmp_path, redis_url)
 
 
 def add(client: Any, one: Event, topic: str = MESSAGES, partition: int = PARTITION) -> str:
-    """Append `one`, as ingress does; gives its entry id."""
+    """Append `one`, as ingress does; return its entry id."""
     words = ("XADD", keys.topic(partition, topic), "*", *fields_of(one))
     return str(client.execute_command(*words).decode())
 
@@ -132,7 +132,7 @@ class Watched:
         self._thread.start()
 
     def find(self, what: str, event_id: str) -> Any:
-        """Give the line that says that `what` happened to an event, or None."""
+        """Return the line that says that `what` happened to an event, or None."""
         return next((line for line in self.lines if (line["what"], line.get("event_id")) == (what, event_id)), None)
 
     def _read(self) -> None:

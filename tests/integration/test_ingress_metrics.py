@@ -16,7 +16,7 @@ Sample = tuple[str, frozenset[tuple[str, str]]]
 
 
 async def scraped(ingress: LocalIngress) -> Counter[Sample]:
-    """Give every sample of ingress' metrics but those of durations: its name and labels, and how often it happened."""
+    """Return every sample of ingress' metrics but those of durations: its name and labels, and how often it happened."""
     text = (await ingress.admin.request("GET", "/metrics", {})).body.decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     return Counter(
@@ -29,7 +29,7 @@ async def scraped(ingress: LocalIngress) -> Counter[Sample]:
 
 
 def labelled(counts: Mapping[Sample, int], name: str, *labels: str) -> dict[tuple[str, ...], int]:
-    """Give the counts of one metric by the values of `labels`."""
+    """Return the counts of one metric by the values of `labels`."""
     found = ((dict(pairs), count) for (sample, pairs), count in counts.items() if sample == name)
     return {tuple(pairs[label] for label in labels): count for pairs, count in found}
 
@@ -80,7 +80,7 @@ async def test_requests_and_stages(ingress: LocalIngress) -> None:
 
 
 async def values_of_labels(ingress: LocalIngress) -> set[tuple[str, str]]:
-    """Give every value of every label, of all metrics."""
+    """Return every value of every label, of all metrics."""
     text = (await ingress.admin.request("GET", "/metrics", {})).body.decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     return {pair for sample in samples for pair in sample.labels.items()}

@@ -8,7 +8,7 @@ import socket
 import aiohttp
 import pytest
 
-from hookline_shared.service import EXIT_FAILED, EXIT_OK, EXIT_SETTINGS
+from hookline_shared.lifecycle.service import EXIT_FAILED, EXIT_OK, EXIT_SETTINGS
 from tests.support.ingress_client import IngressClient
 from tests.support.kinds import RECIPIENT, SENDER, message
 from tests.support.local_ingress import ingress_settings
@@ -24,7 +24,7 @@ TWILIO = Twilio()
 
 
 async def delivered(service: ServiceProcess, body: str = "hello") -> int:
-    """Deliver a message; gives the status."""
+    """Deliver a message; return the status."""
     async with aiohttp.ClientSession() as session:
         return (await IngressClient(session, service.port).post(TWILIO.webhook(message(Body=body)))).status
 

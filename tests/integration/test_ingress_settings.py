@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hookline_ingress.metrics import REQUESTS
-from hookline_shared.config_file import CONFIG_VARIABLE
+from hookline_shared.settings.config_file import CONFIG_VARIABLE
 from hookline_shared.topics import BULK, EVENTS, MESSAGES
 from tests.support.kinds import message, message_status, unknown
 from tests.support.local_ingress import ingress_settings, running_ingress
@@ -65,7 +65,7 @@ async def test_host_that_a_proxy_was_called_with(redis_url: str, proxies: str, s
 
 
 def turned_away() -> Counter[str]:
-    """Give how many requests were, by their outcome."""
+    """Return how many requests were, by their outcome."""
     return Counter(flooding=counted("flooding"), flooding_signed=counted("flooding_signed"))
 
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 import aiohttp
 import pytest
 
-from hookline_ingress.spool import SpoolError
+from hookline_ingress.spool.spool import SpoolError
 from tests.support.ingress_client import IngressClient
 from tests.support.kinds import message
 from tests.support.local_ingress import LocalIngress, ingress_settings, listening_ingress, running_ingress
@@ -23,23 +23,23 @@ TWILIO = Twilio()
 
 
 def settings(server: RedisServer, folder: Path, **changes: str) -> dict[str, str]:
-    """Give the settings of an ingress with a spool."""
+    """Return the settings of an ingress with a spool."""
     return ingress_settings(server.url) | {"INGRESS_SPOOL_PATH": str(folder / "spool.db")} | changes
 
 
 def numbered(*numbers: int) -> list[Webhook]:
-    """Give messages of one sender whose texts are `numbers`."""
+    """Return messages of one sender whose texts are `numbers`."""
     return [TWILIO.webhook(message(Body=str(number))) for number in numbers]
 
 
 def texts_in(server: RedisServer) -> list[int]:
-    """Give the texts of the messages in Redis, which are of one key, in their order."""
+    """Return the texts of the messages in Redis, which are of one key, in their order."""
     with server.client as client:
         return [int(parse_qs(event.body.decode())["Body"][0]) for event in Stored(client).events()]
 
 
 async def statuses(ingress: LocalIngress, *webhooks: Webhook) -> list[int]:
-    """Deliver `webhooks` one after the other; gives the answers."""
+    """Deliver `webhooks` one after the other; return the answers."""
     return [(await ingress.client.post(webhook)).status for webhook in webhooks]
 
 
@@ -49,7 +49,7 @@ async def ask(ingress: LocalIngress, path: str) -> tuple[int, str]:
 
 
 async def spool_empty(ingress: LocalIngress) -> str:
-    """Wait until nothing lies in the spool; gives the metrics."""
+    """Wait until nothing lies in the spool; return the metrics."""
     _, text = await until_answer(
         lambda: ask(ingress, "/metrics"), lambda answer: "hookline_spool_events 0.0" in answer[1], "the spool is empty"
     )

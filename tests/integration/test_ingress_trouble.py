@@ -170,7 +170,7 @@ async def test_too_many_requests_at_once(own_redis: RedisServer) -> None:
 
 
 async def unsigned_status(ingress: LocalIngress) -> int:
-    """Give the status of a request that waits for nothing: 403, or 503 while there is no room for another one."""
+    """Return the status of a request that waits for nothing: 403, or 503 while there is no room for another one."""
     return (await ingress.client.post(TWILIO.webhook(message()).without_header("X-Twilio-Signature"))).status
 
 

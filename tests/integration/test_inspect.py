@@ -2,8 +2,8 @@
 
 import redis
 
-from hookline_shared.broker.connection import RedisConnectionManager
-from hookline_shared.broker.inspect import Backlog, backlogs, partitions_in_use
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.backlog import Backlog, backlogs, partitions_in_use
 from hookline_shared.topics import CALLS, MESSAGES, STATUSES
 from tests.support.keys import keys
 

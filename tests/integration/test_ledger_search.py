@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from hookline_processor.ledger.engine import make_engine
+from hookline_processor.ledger.database.engine import make_engine
+from hookline_processor.ledger.database.store import Store
 from hookline_processor.ledger.removal import count_older, forget, purge
 from hookline_processor.ledger.retention import DAY_MS, Retention
 from hookline_processor.ledger.search import Query, conversation, search, search_statement
-from hookline_processor.ledger.store import Store
-from hookline_shared.service import Supervisor
+from hookline_shared.lifecycle.service import Supervisor
 from tests.support.ledger import PERSON, SHOP, START_MS, call, content, ledger_settings, message, rows, settled, status
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
@@ -30,7 +30,7 @@ INDEXES = {
 
 @pytest.fixture
 async def filled(database: AsyncEngine) -> AsyncEngine:
-    """Give a database with a little history."""
+    """Return a database with a little history."""
     await Store(database).write(
         rows(
             message("SM1", "is it ready?", at=1000),

@@ -12,13 +12,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from hookline_processor.ledger import schema
-from hookline_processor.ledger.bodies import Bodies
-from hookline_processor.ledger.engine import close, make_engine
-from hookline_processor.ledger.errors import DatabaseUnavailableError, RowRefusedError
-from hookline_processor.ledger.migrate import configuration, migrate
-from hookline_processor.ledger.rows import bare
-from hookline_processor.ledger.store import Store
+from hookline_processor.ledger.body_policy import BodyPolicy
+from hookline_processor.ledger.database import schema
+from hookline_processor.ledger.database.engine import close, make_engine
+from hookline_processor.ledger.database.errors import DatabaseUnavailableError, RowRefusedError
+from hookline_processor.ledger.database.migrate import configuration, migrate
+from hookline_processor.ledger.database.store import Store
+from hookline_processor.ledger.rows.rows import bare
 from tests.support.ledger import PERSON, SHOP, START_MS, call, content, ledger_settings, message, rows, settled, status
 from tests.support.postgres_server import PostgresServer
 
@@ -213,8 +213,8 @@ async def test_two_processors_write_the_same_rows(database: AsyncEngine, databas
     assert len(await content(database, "messages")) == 50
 
 
-@pytest.mark.parametrize("bodies", Bodies)
-async def test_what_does_not_fit_is_made_to_fit(database: AsyncEngine, bodies: Bodies) -> None:
+@pytest.mark.parametrize("bodies", BodyPolicy)
+async def test_what_does_not_fit_is_made_to_fit(database: AsyncEngine, bodies: BodyPolicy) -> None:
     """NUL, a body of 1 MiB, absurd numbers and endless names: each event is stored, and none holds up the others."""
     odd = [
         settled("message.received", body=NUL_FORM),
@@ -234,9 +234,9 @@ async def test_what_does_not_fit_is_made_to_fit(database: AsyncEngine, bodies: B
     await Store(database).write(rows(message("SM0"), *odd, bodies=bodies))
     assert len(await content(database, "events")) == 1 + len(odd)
     found = {row["sid"]: row["body"] for row in await content(database, "messages")}
-    if bodies is Bodies.KEEP:
+    if bodies is BodyPolicy.KEEP:
         assert (found["SM1"], len(found["SM2"])) == ("a\ufffdb", HUGE)
-    elif bodies is Bodies.HASH:
+    elif bodies is BodyPolicy.HASH:
         assert found["SM2"].startswith("sha256:")
     else:
         assert set(found.values()) == {None}

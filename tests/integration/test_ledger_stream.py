@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import pytest
 import redis
 
-from hookline_shared.broker.connection import RedisConnectionManager
-from hookline_shared.broker.consume import Consumer, DeadLetter, Settlements
-from hookline_shared.broker.ledger import FRONT, LedgerEntry, LedgerStreams
 from hookline_shared.errors import BrokerUnavailableError, FencedError
 from hookline_shared.event import decode
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.consume import Consumer, DeadLetterRecord, Settlements
+from hookline_shared.streams.ledger import FRONT, LedgerEntry, LedgerStreams
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
 from tests.support.feed import PARTITION, Feed, claim, read
 from tests.support.keys import keys
@@ -31,7 +31,7 @@ def streams(broker: RedisConnectionManager) -> LedgerStreams:
 
 
 def added(entry: LedgerEntry, fields: Sequence[bytes] | None) -> list[bytes]:
-    """Give what `entry` has behind the event's own `fields`."""
+    """Return what `entry` has behind the event's own `fields`."""
     assert fields is not None
     assert list(entry.fields[: len(fields)]) == list(fields)
     return list(entry.fields[len(fields) :])
@@ -63,7 +63,7 @@ async def test_dead_letters_go_to_the_ledger_too(
     """A dead letter stands in the ledger with all that the letter says; the letter itself is what it is without a ledger."""
     await feed.put(1)
     (entry,) = await read(consumer)
-    await consumer.settle(Settlements(dead=[DeadLetter(MESSAGES, entry.id, LETTER)]))
+    await consumer.settle(Settlements(dead=[DeadLetterRecord(MESSAGES, entry.id, LETTER)]))
     (kept,) = await entries_of(streams)
     letter = [word.encode() for word in LETTER]
     assert added(kept, entry.fields) == [*letter, b"ledger.outcome", b"dead"]
@@ -82,7 +82,7 @@ async def test_settling_again_writes_nothing_again(consumer: Consumer, feed: Fee
     """Settlements whose confirmation was lost are sent again, and leave nothing a second time."""
     await feed.put(2)
     entries = await read(consumer)
-    settlements = Settlements(done={MESSAGES: [entries[0].id]}, dead=[DeadLetter(MESSAGES, entries[1].id, LETTER)])
+    settlements = Settlements(done={MESSAGES: [entries[0].id]}, dead=[DeadLetterRecord(MESSAGES, entries[1].id, LETTER)])
     for _ in range(2):
         await consumer.settle(settlements)
         assert len(await entries_of(streams)) == 2
@@ -148,7 +148,9 @@ async def test_without_a_ledger_there_is_none(broker: RedisConnectionManager, fe
     await consumer.ensure_groups()
     await feed.put(2)
     entries = await read(consumer)
-    await consumer.settle(Settlements(done={MESSAGES: [entries[0].id]}, dead=[DeadLetter(MESSAGES, entries[1].id, LETTER)]))
+    await consumer.settle(
+        Settlements(done={MESSAGES: [entries[0].id]}, dead=[DeadLetterRecord(MESSAGES, entries[1].id, LETTER)])
+    )
     assert not redis_client.exists(keys.ledger(PARTITION))
 
 

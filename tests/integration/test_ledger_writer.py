@@ -9,23 +9,23 @@ import redis
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from hookline_processor.ledger.bodies import Bodies
-from hookline_processor.ledger.engine import make_engine
-from hookline_processor.ledger.entry import Settled
-from hookline_processor.ledger.errors import DatabaseUnavailableError
-from hookline_processor.ledger.migrate import migrate
-from hookline_processor.ledger.pool_gauges import show_pool
-from hookline_processor.ledger.rows import Rows, rows_of
-from hookline_processor.ledger.store import Store
-from hookline_processor.ledger.waiting import LedgerBacklog
-from hookline_processor.ledger.writer import Limits, Writer
+from hookline_processor.ledger.backlog import LedgerBacklog
+from hookline_processor.ledger.body_policy import BodyPolicy
+from hookline_processor.ledger.database.engine import make_engine
+from hookline_processor.ledger.database.errors import DatabaseUnavailableError
+from hookline_processor.ledger.database.migrate import migrate
+from hookline_processor.ledger.database.pool_gauges import show_pool
+from hookline_processor.ledger.database.store import Store
+from hookline_processor.ledger.entry import SettledEvent
+from hookline_processor.ledger.rows.rows import Rows, rows_of
+from hookline_processor.ledger.writer import LedgerWriter, WriterLimits
 from hookline_shared.breaker import Breaker, State
-from hookline_shared.broker.connection import RedisConnectionManager
-from hookline_shared.broker.ledger import LedgerStreams
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, text_values
-from hookline_shared.service import Supervisor
+from hookline_shared.lifecycle.service import Supervisor
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.ledger import LedgerStreams
 from tests.support.keys import keys
 from tests.support.ledger import content, ledger_settings, message
 from tests.support.logbook import Logbook
@@ -41,7 +41,7 @@ Put = Callable[..., None]
 
 @pytest.fixture
 def put(redis_client: "redis.Redis") -> Put:
-    """Give a writer of ledger entries, as the settling script writes them."""
+    """Return a writer of ledger entries, as the settling script writes them."""
 
     def put(sid: str, partition: int = OWNED[0], body: str = "hello") -> None:
         event = message(sid, body).event
@@ -53,14 +53,14 @@ def put(redis_client: "redis.Redis") -> Put:
 
 
 @pytest.fixture
-def make(broker: RedisConnectionManager, logbook: Logbook) -> Callable[[AsyncEngine], Writer]:
-    """Give a maker of writers for the owned partitions."""
+def make(broker: RedisConnectionManager, logbook: Logbook) -> Callable[[AsyncEngine], LedgerWriter]:
+    """Return a maker of writers for the owned partitions."""
 
-    def make(engine: AsyncEngine, timeout_s: float = 10, breaker: Breaker | None = None, batch: int = BATCH) -> Writer:
+    def make(engine: AsyncEngine, timeout_s: float = 10, breaker: Breaker | None = None, batch: int = BATCH) -> LedgerWriter:
         clock = SystemClock()
         guard = breaker or Breaker("database", clock, logbook.logger, fail_max=3, counts=is_outage)
-        limits = Limits(batch, timeout_s, Bodies.KEEP)
-        return Writer(LedgerStreams(broker), Store(engine), guard, lambda: OWNED, limits, clock, logbook.logger)
+        limits = WriterLimits(batch, timeout_s, BodyPolicy.KEEP)
+        return LedgerWriter(LedgerStreams(broker), Store(engine), guard, lambda: OWNED, limits, clock, logbook.logger)
 
     return make
 
@@ -133,7 +133,7 @@ async def test_event_of_which_no_rows_can_be_made(
 ) -> None:
     """A mistake of ours in reading one event neither stops the service nor holds up the others."""
 
-    def fail_once(settled: Settled, bodies: Bodies) -> Rows:
+    def fail_once(settled: SettledEvent, bodies: BodyPolicy) -> Rows:
         if b"trap" in settled.event.body:
             raise RuntimeError("trap")
         return rows_of(settled, bodies)
@@ -297,7 +297,7 @@ async def test_unreachable_database_is_no_error_of_the_processor(put: Put, make:
 
 @pytest.fixture
 async def backlog(broker: RedisConnectionManager, logbook: Logbook) -> LedgerBacklog:
-    """Give a watch with a limit of 40 events for the two owned partitions of eight."""
+    """Return a watch with a limit of 40 events for the two owned partitions of eight."""
     return LedgerBacklog(LedgerStreams(broker), lambda: OWNED, 8, 160, SystemClock(), logbook.logger)
 
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from hookline_ingress.limiter import LimitExchange, SenderLimit
+from hookline_ingress.limits.limiter import LimitExchange, SenderLimit
+from hookline_ingress.limits.rates import Rate
 from hookline_ingress.metrics import LIMITS_SHARED
-from hookline_ingress.rates import Rate
-from hookline_shared.broker.connection import RedisConnectionManager
-from hookline_shared.broker.limits import SharedLimits, Taken
 from hookline_shared.errors import BrokerUnavailableError
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.rate_limits import SharedLimits, Usage
 from tests.integration.conftest import Connect
 from tests.support.cluster_set import ClusterSet
 from tests.support.logbook import Logbook
@@ -31,11 +31,11 @@ class Process:
         self._exchange = LimitExchange([(self.limits, self.senders.meters)], clock, logbook.logger)
 
     def send(self, events: int) -> bool:
-        """Count `events` of the sender; tells whether the last one is demoted."""
+        """Count `events` of the sender; return whether the last one is demoted."""
         return [self.senders.demotes(ACCOUNT, SENDER) for _ in range(events)][-1]
 
     async def exchange(self) -> bool:
-        """Do a pass; tells whether limits are shared after it."""
+        """Do a pass; return whether limits are shared after it."""
         await self._exchange.exchange()
         return bool(LIMITS_SHARED._value.get())
 
@@ -82,7 +82,7 @@ async def test_bucket_leaks_on_the_servers_clock(broker: RedisConnectionManager)
     limits = SharedLimits(broker, "sender", PARTITIONS)
 
     async def take(events: int) -> float | BrokerUnavailableError:
-        (level,) = await limits.exchange([Taken("key", 100.0, 1000.0, events)])
+        (level,) = await limits.exchange([Usage("key", 100.0, 1000.0, events)])
         return level
 
     assert await take(30) == 30
@@ -94,7 +94,7 @@ async def test_bucket_leaks_on_the_servers_clock(broker: RedisConnectionManager)
 async def test_level_has_a_ceiling(broker: RedisConnectionManager) -> None:
     """A flood raises the level to the ceiling and no further."""
     limits = SharedLimits(broker, "sender", PARTITIONS)
-    assert await limits.exchange([Taken("key", 0.001, 40.0, 10_000)]) == [40.0]
+    assert await limits.exchange([Usage("key", 0.001, 40.0, 10_000)]) == [40.0]
 
 
 @pytest.mark.parametrize("fault", ["pause", "kill"])
@@ -124,5 +124,5 @@ async def test_limits_spread_over_a_cluster(connect: Connect, cluster_set: Clust
     connection = connect(cluster_set.url)
     await connection.monitor.look()
     limits = SharedLimits(connection, "sender", PARTITIONS)
-    taken = [Taken(f"key {number}", 0.001, 100.0, number) for number in range(1, 50)]
+    taken = [Usage(f"key {number}", 0.001, 100.0, number) for number in range(1, 50)]
     assert await limits.exchange(taken) == [float(one.events) for one in taken]

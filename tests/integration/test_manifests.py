@@ -20,7 +20,7 @@ CUSTOM: Final = {"ScaledObject": "keda.sh/v1alpha1", "ServiceMonitor": "monitori
 
 @pytest.fixture(scope="module", params=[*OVERLAYS, "processors-by-backlog"])
 def manifests(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Manifests:
-    """Give every installation, and one with the component that no overlay has."""
+    """Return every installation, and one with the component that no overlay has."""
     if request.param in OVERLAYS:
         return Manifests.of_overlay(request.param)
     return Manifests.of_components(tmp_path_factory.mktemp("overlay"), "ledger", "spool-volume", request.param)
@@ -154,7 +154,7 @@ def test_what_is_scaled_has_no_number(manifests: Manifests) -> None:
 
 
 def scraped() -> tuple[Object, list[Object]]:
-    """Give the ServiceMonitor, and the Services that it finds."""
+    """Return the ServiceMonitor, and the Services that it finds."""
     manifests = Manifests.of_overlay("production")
     (monitor,) = manifests.of("ServiceMonitor")
     return monitor["spec"], [

@@ -13,9 +13,9 @@ from prometheus_client import REGISTRY
 
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.app import Processor
-from hookline_processor.fallback import log_only
+from hookline_processor.attempts.threads import Threads
+from hookline_processor.loading.log_only import log_only
 from hookline_processor.settings import ProcessorSettings
-from hookline_processor.threads import Threads
 from hookline_shared.alerts.rules import RULES
 from tests.support.drain_times import ingress_drain_s, processor_drain_s
 from tests.support.flood_memory import flood_mib
@@ -36,12 +36,12 @@ SIZES: Final = {"Mi": 1, "Gi": 1024}
 
 @pytest.fixture(scope="module", params=["small", "production"])
 def manifests(request: pytest.FixtureRequest) -> Manifests:
-    """Give what the overlays make."""
+    """Return what the overlays make."""
     return Manifests.of_overlay(request.param)
 
 
 def container(manifests: Manifests, name: str) -> Object:
-    """Give the container of hookline-`name`."""
+    """Return the container of hookline-`name`."""
     (found,) = pod(manifests.workload(f"hookline-{name}"))["containers"]
     return dict(found)
 
@@ -57,25 +57,25 @@ def set_environment(manifests: Manifests, name: str, folder: Path, monkeypatch: 
 
 @pytest.fixture
 def ingress_settings(manifests: Manifests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> IngressSettings:
-    """Give the settings that ingress has there."""
+    """Return the settings that ingress has there."""
     set_environment(manifests, "ingress", tmp_path, monkeypatch)
     return IngressSettings.load()
 
 
 @pytest.fixture
 def processor_settings(manifests: Manifests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProcessorSettings:
-    """Give the settings that the processor has there."""
+    """Return the settings that the processor has there."""
     set_environment(manifests, "processor", tmp_path, monkeypatch)
     return ProcessorSettings.load()
 
 
 def mebi(size: str) -> int:
-    """Give the MiB of a size as Kubernetes writes it."""
+    """Return the MiB of a size as Kubernetes writes it."""
     return int(size[:-2]) * SIZES[size[-2:]]
 
 
 def grace_s(manifests: Manifests, name: str) -> float:
-    """Give the seconds from SIGTERM to SIGKILL, those of the preStop hook taken off."""
+    """Return the seconds from SIGTERM to SIGKILL, those of the preStop hook taken off."""
     hook = container(manifests, name).get("lifecycle", {}).get("preStop", {}).get("sleep", {"seconds": 0})
     return float(pod(manifests.workload(f"hookline-{name}"))["terminationGracePeriodSeconds"] - hook["seconds"])
 
@@ -194,7 +194,7 @@ def test_no_more_processors_than_partitions(component: str, tmp_path: Path, monk
 
 
 def trigger(component: str, folder: Path) -> tuple[Manifests, dict[str, Any]]:
-    """Give the one trigger by which a component scales."""
+    """Return the one trigger by which a component scales."""
     manifests = Manifests.of_components(folder, component)
     (scaler,) = manifests.of("ScaledObject")
     (found,) = scaler["spec"]["triggers"]

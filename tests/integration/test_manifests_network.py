@@ -23,12 +23,12 @@ METADATA: Final = ("169.254.169.254", "fe80::1", "10.1.2.3", "172.20.0.1", "192.
 
 @pytest.fixture(scope="module", params=["small", "production"])
 def manifests(request: pytest.FixtureRequest) -> Manifests:
-    """Give what the overlays make."""
+    """Return what the overlays make."""
     return Manifests.of_overlay(request.param)
 
 
 def ways_out(manifests: Manifests, name: str, port: int, *, without: str = "") -> Iterator[Object]:
-    """Give whom the pods of a workload may call on a port, by all policies but `without`."""
+    """Yield whom the pods of a workload may call on a port, by all policies but `without`."""
     for policy in manifests.of("NetworkPolicy"):
         spec = policy["spec"]
         if policy["metadata"]["name"] != without and selects(spec["podSelector"], labels(manifests.workload(name))):
@@ -38,7 +38,7 @@ def ways_out(manifests: Manifests, name: str, port: int, *, without: str = "") -
 
 
 def reaches_address(ways: Iterator[Object], address: str) -> bool:
-    """Tell whether one of the ways leads to an address outside the cluster."""
+    """Whether one of the ways leads to an address outside the cluster."""
     blocks = [one["ipBlock"] for one in ways if "ipBlock" in one]
     return any(
         ip_address(address) in ip_network(block["cidr"])
@@ -48,7 +48,7 @@ def reaches_address(ways: Iterator[Object], address: str) -> bool:
 
 
 def reaches_namespace(ways: Iterator[Object], namespace: str) -> bool:
-    """Tell whether one of the ways leads to all pods of a namespace."""
+    """Whether one of the ways leads to all pods of a namespace."""
     chosen = [one["namespaceSelector"] for one in ways if one.keys() == {"namespaceSelector"}]
     return any(selects(one, {NAMESPACE: namespace}) for one in chosen)
 

@@ -11,8 +11,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from hookline_cli.embedded_redis import _version
-from hookline_shared.broker.facts import parse_info, risks
+from hookline_cli.up.embedded_redis import _version
+from hookline_shared.redis.server_info import parse_info, risks
 from tests.support.manifests import K8S, Manifests, Object, pod
 from tests.support.ports import LOOPBACK
 from tests.support.redis_server import RedisServer, server_binary
@@ -27,13 +27,13 @@ ONCE: Final = Retry(NoBackoff(), 0)
 
 
 def container() -> Object:
-    """Give the container of the small overlay's Redis."""
+    """Return the container of the small overlay's Redis."""
     (found,) = pod(Manifests.of_overlay("small").workload("hookline-redis"))["containers"]
     return dict(found)
 
 
 def size(text: str) -> int:
-    """Give the bytes of a size as Redis or Kubernetes write it."""
+    """Return the bytes of a size as Redis or Kubernetes write it."""
     return int(text[:-2]) * UNITS[text[-2:]]
 
 
@@ -44,13 +44,13 @@ def write_users(folder: Path, **passwords: str) -> subprocess.CompletedProcess[s
 
 
 def users(text: str) -> list[str]:
-    """Give the lines for users without the digests in them."""
+    """Return the lines for users without the digests in them."""
     return [re.sub(r"#(\$\(.*?\)|[0-9a-f]{64}) ", "", line) for line in re.findall(r"^user .*$", text, re.MULTILINE)]
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RedisServer]:
-    """Give the server as its container has it, with files of `tmp_path` for those of its volumes."""
+    """Yield the server as its container has it, with files of `tmp_path` for those of its volumes."""
     assert write_users(tmp_path, REDIS_PASSWORD=PASSWORD, REDIS_ADMIN_PASSWORD=ADMIN_PASSWORD).returncode == 0
     if _version(server_binary()) < WAITAOF:
         acl = tmp_path / "users.acl"

@@ -8,23 +8,23 @@ import pytest
 import redis
 
 from hookline_processor.api.context import Context
-from hookline_processor.attempt import Attempts
-from hookline_processor.destinations import Destinations
-from hookline_processor.handlers import Handlers
-from hookline_processor.lanes import BODIES
-from hookline_processor.partition import Partition, Workshop
-from hookline_processor.quarantine import Quarantine
+from hookline_processor.api.handlers import Handlers
+from hookline_processor.attempts.attempts import Attempts
+from hookline_processor.attempts.threads import Threads
+from hookline_processor.events.webhook_event import WebhookEvent
+from hookline_processor.partition.destinations import Destinations
+from hookline_processor.partition.lanes import BODIES
+from hookline_processor.partition.partition import Partition, PartitionContext
+from hookline_processor.partition.quarantine import Quarantine
+from hookline_processor.partition.slots import Slots
 from hookline_processor.retry import RetryPolicy
-from hookline_processor.slots import Slots
-from hookline_processor.threads import Threads
-from hookline_processor.webhook_event import WebhookEvent
-from hookline_shared.broker.append import Appender
-from hookline_shared.broker.connection import RedisConnectionManager
-from hookline_shared.broker.consume import CONSUMER, Consumer
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, Event, text_values
 from hookline_shared.keys import GROUP
-from hookline_shared.service import Supervisor
+from hookline_shared.lifecycle.service import Supervisor
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.append import Appender
+from hookline_shared.streams.consume import CONSUMER, Consumer
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES, Topic
 from tests.support.events import event, key_of
 from tests.support.feed import PARTITION, claim
@@ -78,9 +78,9 @@ class Bench:
         room = asyncio.Event()
         room.set()
         destinations, quarantine = Destinations(5, clock, logger), Quarantine(clock)
-        workshop = Workshop(TOPICS, WINDOW, slots, attempts, destinations, quarantine, clock, logger, room)
+        context = PartitionContext(TOPICS, WINDOW, slots, attempts, destinations, quarantine, clock, logger, room)
         consumer = Consumer(self._broker, PARTITION, list(TOPICS), await claim(self._broker))
-        partition = Partition(PARTITION, consumer, workshop)
+        partition = Partition(PARTITION, consumer, context)
         partition.trust(clock.monotonic() + 60)
         await partition.start(self._supervisor, known=False)
         return partition
@@ -98,7 +98,7 @@ class Bench:
 
 @pytest.fixture
 async def bench(broker: RedisConnectionManager, logbook: Logbook) -> AsyncIterator[Bench]:
-    """Give a partition, not yet started."""
+    """Yield a partition, not yet started."""
     bench = Bench(broker, logbook)
     yield bench
     await bench.close()
@@ -190,7 +190,7 @@ async def test_handler_that_outlives_the_shutdown_is_not_suspected(
     bench: Bench, stored: Stored, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though it ignores its cancellation: a graceful stop, time and again, makes no event poison."""
-    monkeypatch.setattr("hookline_processor.partition._CANCELLATION_S", 0.01)
+    monkeypatch.setattr("hookline_processor.partition.partition._CANCELLATION_S", 0.01)
     bench.stubborn = True
     bench.open.clear()
     (pending,) = await bench.put(1)
@@ -224,7 +224,7 @@ async def test_entries_pending_under_nobody_are_found(
     bench: Bench, stored: Stored, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after a failover to a replica that lacked something: what is pending and not known here is read now and then."""
-    monkeypatch.setattr("hookline_processor.reader._SWEEP_INTERVAL_S", 0)
+    monkeypatch.setattr("hookline_processor.partition.reader._SWEEP_INTERVAL_S", 0)
     partition = await bench.start()
     (first,) = await bench.put(1)
     await until(lambda: bench.begun == [first.id], "it reads")

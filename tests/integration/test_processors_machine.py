@@ -13,20 +13,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hookline_shared.broker.append import Appended, Appender
-from hookline_shared.broker.connection import RedisConnectionManager
-from hookline_shared.broker.durability import Durability
-from hookline_shared.broker.options import RedisOptions
-from hookline_shared.broker.url import parse_redis_url
+from hookline_shared.redis.durability import Durability
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.redis.options import RedisOptions
+from hookline_shared.redis.url import parse_redis_url
+from hookline_shared.streams.append import Appended, Appender
 from hookline_shared.topics import MESSAGES, STATUSES
 from tests.support.command_log import CommandLog
-from tests.support.crew import LEASE_S, PARTITIONS, URL, Crew, Member
 from tests.support.events import event
+from tests.support.harness import LEASE_S, PARTITIONS, URL, Harness, Member
+from tests.support.invariants import Invariants
 from tests.support.keys import keys
 from tests.support.logbook import Logbook
 from tests.support.own_loop import OwnClock, OwnLoop
 from tests.support.redis_pair import RedisPair
-from tests.support.referee import Referee
 
 EXAMPLES: Final = int(os.environ.get("HOOKLINE_TEST_EXAMPLES", "0"))
 MOST_MEMBERS: Final = 3
@@ -42,11 +42,11 @@ class World:
     def __init__(self, pair: RedisPair, durability: Durability) -> None:
         pair.reset()
         self.pair = pair
-        self.referee = Referee(pair.master)
+        self.invariants = Invariants(pair.master)
         self.log = CommandLog(pair.master)
-        self.referee.begin_timeline(pair.master)
+        self.invariants.begin_timeline(pair.master)
         self._ingress = OwnLoop(lambda: pair.port)
-        self.crew = Crew(lambda: pair.port, self.referee, self.referee.check, self._ingress)
+        self.harness = Harness(lambda: pair.port, self.invariants, self.invariants.check, self._ingress)
         self._durability = durability
         self._redis = self._ingress.run_until_complete(self._connect())
         self._appender = Appender(self._redis, PARTITIONS, dedupe_window_s=3600, backlog_limit=NEVER)
@@ -58,49 +58,49 @@ class World:
     def deliver(self, topic: str, key: str, script: str) -> None:
         """Append an event as ingress does, and note whether it counts as accepted."""
         one = event(key=key)
-        delivery = self.referee.offered(topic, one, script)
+        delivery = self.invariants.offered(topic, one, script)
         timeout_s = 0.2 if self._durability is Durability.REPLICA else 5.0
         appending = self._ingress.create_task(self._appender.append([(topic, one)], timeout_s))
-        self.crew.until(appending.done, "an event is delivered")
+        self.harness.until(appending.done, "an event is delivered")
         delivery.accepted = appending.result() == [Appended.NEW]
 
     def member(self, number: int, suits: Callable[[Member], bool] = lambda _member: True) -> Member | None:
-        """Give one of those that suit, if there are any."""
-        suitable = [member for member in self.crew.members if suits(member)]
+        """Return one of those that suit, if there are any."""
+        suitable = [member for member in self.harness.members if suits(member)]
         return suitable[number % len(suitable)] if suitable else None
 
     def fail_over(self) -> None:
         """Make the replica the master."""
-        self.referee.review(self.log.calls())
+        self.invariants.review(self.log.calls())
         self.log.close()
         self.pair.fail_over()
         self.log = CommandLog(self.pair.master)
-        self.referee.begin_timeline(self.pair.master)
-        self.crew.cut()
-        for member in self.crew.members:
+        self.invariants.begin_timeline(self.pair.master)
+        self.harness.cut()
+        for member in self.harness.members:
             member.misled(LEASE_S)
 
     def finish(self) -> None:
         """Let everything come to its end, and look whether all is as it should be."""
-        self.referee.hurry = True
+        self.invariants.hurry = True
         self.pair.catch_up()
-        for member in self.crew.members:
+        for member in self.harness.members:
             member.loop.linked = True
             member.wake(stood_still=False)
-        if not any(not member.leaving for member in self.crew.members):
-            self.crew.join()
-        for attempt in self.referee.parked():
+        if not any(not member.leaving for member in self.harness.members):
+            self.harness.join()
+        for attempt in self.invariants.parked():
             attempt.said.set_result("d")
-        self.crew.until(self.settled, "every event is settled")
-        for member in self.crew.members:
+        self.harness.until(self.settled, "every event is settled")
+        for member in self.harness.members:
             member.leave()
-        self.crew.until(lambda: not self.crew.members, "all have left")
-        self.referee.review(self.log.calls())
-        self.referee.conclude()
+        self.harness.until(lambda: not self.harness.members, "all have left")
+        self.invariants.review(self.log.calls())
+        self.invariants.conclude()
 
     def settled(self) -> bool:
         """Whether nothing is running, and nothing left in Redis."""
-        if self.referee.running:
+        if self.invariants.running:
             return False
         streams = [keys.topic(partition, topic) for partition in range(PARTITIONS) for topic in TOPICS]
         return not any(self.pair.master.xlen(stream) for stream in streams)
@@ -108,7 +108,7 @@ class World:
     def close(self) -> None:
         """End all."""
         self._ingress.run_until_complete(self._redis.close())
-        self.crew.close()
+        self.harness.close()
         self.log.close()
 
 
@@ -132,7 +132,7 @@ class End:
     letter: str
 
     def take(self, world: World) -> None:
-        if parked := world.referee.parked():
+        if parked := world.invariants.parked():
             parked[self.number % len(parked)].said.set_result(self.letter)
 
 
@@ -143,7 +143,7 @@ class EndAll:
     letter: str
 
     def take(self, world: World) -> None:
-        for attempt in world.referee.parked():
+        for attempt in world.invariants.parked():
             attempt.said.set_result(self.letter)
 
 
@@ -152,8 +152,8 @@ class Join:
     """Another processor starts."""
 
     def take(self, world: World) -> None:
-        if len(world.crew.members) < MOST_MEMBERS:
-            world.crew.join()
+        if len(world.harness.members) < MOST_MEMBERS:
+            world.harness.join()
 
 
 @dataclass(frozen=True)
@@ -175,8 +175,8 @@ class Crash:
 
     def take(self, world: World) -> None:
         if member := world.member(self.number):
-            world.referee.out_of_touch(member)
-            world.crew.crash(member)
+            world.invariants.out_of_touch(member)
+            world.harness.crash(member)
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ class Stall:
 
     def take(self, world: World) -> None:
         if member := world.member(self.number, lambda member: not member.loop.stopped):
-            world.referee.out_of_touch(member)
+            world.invariants.out_of_touch(member)
             member.loop.halt()
 
 
@@ -211,7 +211,7 @@ class CutOff:
 
     def take(self, world: World) -> None:
         if member := world.member(self.number, lambda member: member.loop.linked):
-            world.referee.out_of_touch(member)
+            world.invariants.out_of_touch(member)
             member.loop.linked = False
             member.loop.cut()
 
@@ -234,7 +234,7 @@ class Pass:
     seconds: float
 
     def take(self, world: World) -> None:
-        world.crew.run(self.seconds)
+        world.harness.run(self.seconds)
 
 
 @dataclass(frozen=True)
@@ -245,7 +245,7 @@ class Turn:
 
     def take(self, world: World) -> None:
         for _ in range(self.times):
-            world.crew.turn()
+            world.harness.turn()
 
 
 @dataclass(frozen=True)
@@ -289,7 +289,7 @@ common = deliver | deliver | deliver | end | join | leave | crash | passing
 
 
 def chapters(single: st.SearchStrategy[Step]) -> st.SearchStrategy[list[Step]]:
-    """Give sequences of single steps, and of longer ones that hang together and chance would seldom put so."""
+    """Return sequences of single steps, and of longer ones that hang together and chance would seldom put so."""
     some = st.lists(single, max_size=3).map(tuple)
     busy = st.lists(deliver, min_size=1, max_size=3).map(lambda delivered: (*delivered, Pass(0.02)))
     after = st.tuples(join, some, st.just(Pass(LONG_S)), st.builds(EndAll, st.sampled_from("dder")) | end, some)
@@ -330,19 +330,19 @@ KNOWN_FAIL_OVERS: Final[dict[str, Sequence[Step]]] = {
 
 @pytest.fixture(scope="module")
 def pair() -> Iterator[RedisPair]:
-    """Give a master and a replica."""
+    """Yield a master and a replica."""
     with RedisPair() as pair:
         yield pair
 
 
 @contextmanager
 def world(pair: RedisPair, durability: Durability) -> Iterator[World]:
-    """Give a world with one processor that is at work."""
+    """Yield a world with one processor that is at work."""
     made = World(pair, durability)
     try:
-        made.crew.join()
+        made.harness.join()
         made.deliver(MESSAGES, "a", "")
-        made.crew.until(made.settled, "the first processor is at work")
+        made.harness.until(made.settled, "the first processor is at work")
         pair.wait_in_step()
         yield made
     finally:
@@ -353,7 +353,7 @@ def play(pair: RedisPair, durability: Durability, taken: Sequence[Step]) -> None
     with world(pair, durability) as made:
         for step in taken:
             step.take(made)
-            made.crew.turn()
+            made.harness.turn()
         made.finish()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from hookline_cli.embedded_redis import _version
+from hookline_cli.up.embedded_redis import _version
 from tests.support.ports import LOOPBACK
 from tests.support.redis_server import RedisServer, server_binary
 
@@ -19,14 +19,14 @@ TWO_WRITES = "redis.call('SET', KEYS[1], 'a') return redis.call('SET', KEYS[2], 
 
 
 def users() -> str:
-    """Give the users as deploy/secrets.sh makes them, the password of each being the name of its secret."""
+    """Return the users as deploy/secrets.sh makes them, the password of each being the name of its secret."""
     lines = re.findall(r"^user .*$", (_DEPLOY / "secrets.sh").read_text(), re.MULTILINE)
     text = _DIGEST.sub(lambda match: sha256(match[1].encode()).hexdigest(), "\n".join(lines)) + "\n"
     return text if _version(server_binary()) >= _WAITAOF else text.replace(" +waitaof", "")
 
 
 def configured(variant: str, folder: Path) -> RedisServer:
-    """Give a server with a configuration of `deploy/`, which is told where its other files are here."""
+    """Return a server with a configuration of `deploy/`, which is told where its other files are here."""
     (folder / "users.acl").write_text(users())
     for name in ("redis.conf", "redis-always.conf"):
         text = (_DEPLOY / name).read_text().replace("/run/secrets/", f"{folder}/").replace("/etc/redis/", f"{folder}/")

@@ -74,7 +74,7 @@ async def test_unparsable_body(ingress: LocalIngress, stored: Stored, body: byte
 
 
 def padded(size: int) -> Webhook:
-    """Give a message whose body is `size` bytes long."""
+    """Return a message whose body is `size` bytes long."""
     params = message(Body="")
     missing = size - len(TWILIO.webhook(params).body)
     return TWILIO.webhook(tuple((name, "x" * missing if name == "Body" else value) for name, value in params))

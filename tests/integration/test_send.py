@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from hookline_cli.sendable import SHORT
-from hookline_cli.sendgrid_key import SendGridKey
+from hookline_cli.send.sendgrid_key import SendGridKey
+from hookline_cli.send.templates import SHORT
 from hookline_shared.topics import MESSAGES
 from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress
 from tests.support.stored import Stored
@@ -26,7 +26,7 @@ _COMMAND = "from hookline_cli.start import main; main()"
 
 
 async def send(folder: Path, ingress: LocalIngress | None, *words: str, given: str | bytes = "") -> tuple[int, str, str]:
-    """Run `hookline send` beside `ingress`, as if `hookline up` had started that; gives exit code, output and errors."""
+    """Run `hookline send` beside `ingress`, as if `hookline up` had started that; return exit code, output and errors."""
     if ingress is not None:
         facts = {"public_url": PUBLIC_URL, "auth_token": TOKEN, "local_url": f"http://127.0.0.1:{ingress.port}"}
         (folder / "up.json").write_text(json.dumps(facts))

@@ -2,16 +2,16 @@
 
 import pytest
 
-from hookline_processor.lanes import Held
+from hookline_processor.in_flight import InFlightEvent
+from hookline_processor.partition.settler import Settler
 from hookline_processor.retry import Record
-from hookline_processor.settle import Settler
-from hookline_processor.verdict import Dead, Done, Failure, Reason, Retry
-from hookline_shared.broker.append import Appender
-from hookline_shared.broker.connection import RedisConnectionManager
-from hookline_shared.broker.consume import NEW, Consumer
+from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import decode
-from hookline_shared.service import Supervisor
+from hookline_shared.lifecycle.service import Supervisor
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.append import Appender
+from hookline_shared.streams.consume import NEW, Consumer
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES
 from tests.support.events import event, key_of
 from tests.support.feed import claim
@@ -31,19 +31,19 @@ async def consumer(broker: RedisConnectionManager) -> Consumer:
     return consumer
 
 
-async def pending(broker: RedisConnectionManager, consumer: Consumer, number: int) -> list[Held]:
-    """Give events that were read and not settled."""
+async def pending(broker: RedisConnectionManager, consumer: Consumer, number: int) -> list[InFlightEvent]:
+    """Return events that were read and not settled."""
     appender = Appender(broker, PARTITIONS, 3600, 1_000_000)
     await appender.append([(MESSAGES, event(key=key_of(PARTITION))) for _ in range(number)], 5)
     ((_, entries),) = await consumer.read({MESSAGES: NEW}, number)
-    return [Held(MESSAGES, entry.id, decode(entry.fields or ())) for entry in entries]
+    return [InFlightEvent(MESSAGES, entry.id, decode(entry.fields or ())) for entry in entries]
 
 
 async def test_newest_verdict_counts(
     broker: RedisConnectionManager, consumer: Consumer, stored: Stored, logbook: Logbook
 ) -> None:
     """However often an event failed while Redis was away, one settlement waits for it, and the last one counts."""
-    gone: list[Held] = []
+    gone: list[InFlightEvent] = []
     settler = Settler(consumer, gone.append, SystemClock(), logbook.logger)
     (held,) = await pending(broker, consumer, 1)
     for failures in range(1, 1000):
@@ -64,7 +64,7 @@ async def test_refused_settlement_holds_up_no_other(
 ) -> None:
     """A dead letter that Redis refuses is set aside loudly; the others are settled, and it too once Redis takes it."""
     await broker.execute("set", keys.dead(PARTITION), "SET", keys.dead(PARTITION), "no stream")
-    gone: list[Held] = []
+    gone: list[InFlightEvent] = []
     settler = Settler(consumer, gone.append, SystemClock(), logbook.logger)
     held = await pending(broker, consumer, 5)
     for one in held:

@@ -3,10 +3,10 @@
 import pytest
 import redis
 
-from hookline_shared.broker.connection import RedisConnectionManager
-from hookline_shared.broker.consume import Consumer, DeadLetter, Settlements
 from hookline_shared.errors import BrokerUnavailableError, FencedError, WritesRefusedError
 from hookline_shared.event import decode
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.consume import Consumer, DeadLetterRecord, Settlements
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
 from tests.integration.conftest import Connect
 from tests.support.feed import PARTITION, PENDING, Feed, claim, read
@@ -50,7 +50,7 @@ async def test_dead_letter_is_the_whole_event(consumer: Consumer, feed: Feed, st
     (entry,) = await read(consumer)
     letter = ["dead.reason", "exhausted", "dead.error", "ValueError: ünsafe"]
     await consumer.settle(Settlements(failed={dead.id: "record"}))
-    await consumer.settle(Settlements(recorded=[dead.id], dead=[DeadLetter(MESSAGES, entry.id, letter)]))
+    await consumer.settle(Settlements(recorded=[dead.id], dead=[DeadLetterRecord(MESSAGES, entry.id, letter)]))
     ((_, fields),) = stored.dead_letters(PARTITION)
     assert entry.fields is not None
     assert fields == [*entry.fields, *(word.encode() for word in letter)]
@@ -68,7 +68,7 @@ async def test_dead_letter_copies_an_undecodable_entry_raw(
     redis_client.execute_command("XADD", STREAM, "*", *raw)
     (entry,) = await read(consumer)
     assert entry.fields == raw
-    await consumer.settle(Settlements(dead=[DeadLetter(MESSAGES, entry.id, ["dead.reason", "undecodable"])]))
+    await consumer.settle(Settlements(dead=[DeadLetterRecord(MESSAGES, entry.id, ["dead.reason", "undecodable"])]))
     ((_, fields),) = stored.dead_letters(PARTITION)
     assert fields == [*raw, b"dead.reason", b"undecodable"]
 
@@ -78,7 +78,7 @@ async def test_dead_letter_without_a_body(consumer: Consumer, feed: Feed, stored
     await feed.put(1)
     (entry,) = await read(consumer)
     redis_client.xdel(STREAM, entry.id)
-    await consumer.settle(Settlements(dead=[DeadLetter(MESSAGES, entry.id, ["dead.reason", "lost"])]))
+    await consumer.settle(Settlements(dead=[DeadLetterRecord(MESSAGES, entry.id, ["dead.reason", "lost"])]))
     assert [fields for _, fields in stored.dead_letters(PARTITION)] == [[b"dead.reason", b"lost"]]
     assert stored.pending(PARTITION, MESSAGES) == []
 
@@ -91,7 +91,7 @@ async def test_settling_twice_is_settling_once(consumer: Consumer, feed: Feed, s
         done={MESSAGES: [entries[0].id]},
         recorded=[done.id, dead.id],
         failed={failed.id: "record"},
-        dead=[DeadLetter(MESSAGES, entries[2].id, ["dead.reason", "rejected"])],
+        dead=[DeadLetterRecord(MESSAGES, entries[2].id, ["dead.reason", "rejected"])],
     )
     for _ in range(2):
         await consumer.settle(settlements)
@@ -111,7 +111,7 @@ async def test_settling_many(consumer: Consumer, feed: Feed, stored: Stored) -> 
     """A batch of the largest size is settled in one call."""
     events = await feed.put(1000)
     entries = await read(consumer, count=1000)
-    dead = [DeadLetter(MESSAGES, entry.id, ["dead.reason", "x"]) for entry in entries[500:]]
+    dead = [DeadLetterRecord(MESSAGES, entry.id, ["dead.reason", "x"]) for entry in entries[500:]]
     done = {MESSAGES: [entry.id for entry in entries[:500]]}
     await consumer.settle(Settlements(done=done, recorded=[one.id for one in events], dead=dead))
     assert stored.events() == []
@@ -125,7 +125,7 @@ async def test_settling_after_a_flush(
     await feed.put(2)
     entries = await read(consumer)
     settlements = Settlements(
-        done={MESSAGES: [entries[0].id]}, dead=[DeadLetter(MESSAGES, entries[1].id, ["dead.reason", "rejected"])]
+        done={MESSAGES: [entries[0].id]}, dead=[DeadLetterRecord(MESSAGES, entries[1].id, ["dead.reason", "rejected"])]
     )
     redis_client.flushall()
     with pytest.raises(FencedError):
@@ -161,7 +161,7 @@ async def test_settling_without_memory(
         successor = Consumer(broker, PARTITION, DEFAULT_TOPICS, await claim(broker))
         await successor.ensure_groups()
         await successor.settle(Settlements(failed={failed.id: "record"}))
-        await successor.settle(Settlements(dead=[DeadLetter(MESSAGES, dead.id, ["dead.reason", "rejected"])]))
+        await successor.settle(Settlements(dead=[DeadLetterRecord(MESSAGES, dead.id, ["dead.reason", "rejected"])]))
         await successor.settle(Settlements(done={MESSAGES: [done.id]}))
     finally:
         redis_client.config_set("maxmemory", "0")
@@ -180,7 +180,7 @@ async def test_missing_permission_loses_no_dead_letter(connect: Connect, command
         await consumer.ensure_groups()
         (dead,) = await Feed(broker).put(1)
         (entry,) = await read(consumer)
-        settlements = Settlements(dead=[DeadLetter(MESSAGES, entry.id, ["dead.reason", "rejected"])])
+        settlements = Settlements(dead=[DeadLetterRecord(MESSAGES, entry.id, ["dead.reason", "rejected"])])
         client.execute_command("ACL", "SETUSER", "processor", f"-{command}")
         with pytest.raises(BrokerUnavailableError):
             await consumer.settle(settlements)

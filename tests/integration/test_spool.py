@@ -12,8 +12,8 @@ from typing import Final
 
 import pytest
 
-from hookline_ingress.spool import Spool, SpoolError
-from hookline_ingress.spool_file import Put, SpoolFile
+from hookline_ingress.spool.database import NewEntry, SpoolFile
+from hookline_ingress.spool.spool import Spool, SpoolError
 from hookline_shared.event import Event
 from hookline_shared.topics import MESSAGES, STATUSES
 from tests.support.events import event
@@ -34,7 +34,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def opened(path: Path, clock: ManualClock, logbook: Logbook) -> AsyncIterator[Opener]:
-    """Give an opener of spools, which are closed after the test."""
+    """Yield an opener of spools, which are closed after the test."""
     made: list[Spool] = []
 
     async def open_spool(at: Path = path, max_mb: int = 64, prefix: str = "hookline") -> Spool:
@@ -63,11 +63,11 @@ async def emptied(spool: Spool) -> None:
 
 
 def tell_commits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Give a list that the size of every group commit is added to."""
+    """Return a list that the size of every group commit is added to."""
     sizes: list[int] = []
     commit = SpoolFile.commit
 
-    def noted(self: SpoolFile, puts: Sequence[Put]) -> list[int | Exception]:
+    def noted(self: SpoolFile, puts: Sequence[NewEntry]) -> list[int | Exception]:
         sizes.append(len(puts))
         return commit(self, puts)
 
@@ -161,15 +161,15 @@ async def test_large_event_costs_the_small_ones_nothing(opened: Opener, clock: M
     results = await asyncio.gather(*(spool.put(MESSAGES, one) for one in mixed), return_exceptions=True)
     assert [type(result) for result in results] == [*[type(None)] * 10, SpoolError, SpoolError, *[type(None)] * 10]
     assert await contents(spool) == small
-    assert (spool.events, spool.promising) == (20, False)
+    assert (spool.events, spool.accepting) == (20, False)
     await clock.advance(5)
-    assert (spool.problem is None, spool.promising) == (False, True), "nobody sent another one, so only a try can tell"
+    assert (spool.problem is None, spool.accepting) == (False, True), "nobody sent another one, so only a try can tell"
     await spool.put(MESSAGES, event())
     assert not spool.problem
 
 
 def impossible_event() -> Event:
-    """Give an event that has no UTF-8 form."""
+    """Return an event that has no UTF-8 form."""
     return Event(id="1", kind="k", key="k", dedupe_key="d", received_at=1, target="/", body=b"", signer="\udcff")
 
 
@@ -196,7 +196,7 @@ async def test_slow_disk_does_not_fill_the_memory(opened: Opener, monkeypatch: p
     goes_on = threading.Event()
     commit = SpoolFile.commit
     monkeypatch.setattr(SpoolFile, "commit", lambda self, puts: goes_on.wait() and commit(self, puts))
-    monkeypatch.setattr("hookline_ingress.spool._MOST_UNWRITTEN", MIB)
+    monkeypatch.setattr("hookline_ingress.spool.spool._MOST_UNWRITTEN", MIB)
     puts = [spool.put(MESSAGES, event(key="k", body=b"x" * 100 * KIB)) for _ in range(20)]
     refused = [put for put in puts if put.done()]
     assert len(refused) == 10

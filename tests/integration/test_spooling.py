@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from hookline_ingress.drain import Drain
-from hookline_ingress.spool import Spool
-from hookline_ingress.spool_file import SpoolFile
+from hookline_ingress.spool.database import SpoolFile
+from hookline_ingress.spool.drain import Drain
+from hookline_ingress.spool.spool import Spool
 from hookline_ingress.writer import NotStoredError, Writer
 from hookline_ingress.writer import Stored as Outcome
-from hookline_shared.broker.append import Appender
-from hookline_shared.broker.connection import RedisConnectionManager
 from hookline_shared.clock import Clock, SystemClock
 from hookline_shared.event import Event
+from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.partitions import partition_of
-from hookline_shared.service import Supervisor
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.append import Appender
 from hookline_shared.topics import MESSAGES
 from tests.integration.conftest import Connect
 from tests.support.events import event, key_of
@@ -50,7 +50,7 @@ class Desk:
     server: RedisServer
 
     async def write(self, *events: Event) -> Outcomes:
-        """Write `events` at once; gives what became of each."""
+        """Write `events` at once; return what became of each."""
         writes = [self.writer.write(MESSAGES, one) for one in events]
         results = await asyncio.wait_for(asyncio.gather(*writes, return_exceptions=True), PATIENCE_S)
         return [result.outcome if isinstance(result, NotStoredError) else Outcome(str(result)) for result in results]
@@ -65,7 +65,7 @@ class Desk:
 
 @pytest.fixture
 async def desk(own_redis: RedisServer, connect: Connect, logbook: Logbook, tmp_path: Path) -> AsyncIterator[Maker]:
-    """Give a maker of one desk, open."""
+    """Yield a maker of one desk, open."""
     proxy, supervisor = FaultProxy(own_redis.port), Supervisor(logbook.logger)
     spools: list[Spool] = []
 

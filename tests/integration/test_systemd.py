@@ -9,11 +9,11 @@ from typing import Final
 
 import pytest
 
-from hookline_cli.setting_rows import secrets
+from hookline_cli.settings.rows import secrets
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
-from hookline_shared.service import EXIT_SETTINGS
-from hookline_shared.settings import SharedSettings
+from hookline_shared.lifecycle.service import EXIT_SETTINGS
+from hookline_shared.settings.base import SharedSettings
 from tests.support.drain_times import ingress_drain_s, processor_drain_s
 from tests.support.flood_memory import flood_mib
 from tests.support.redis_server import RedisServer
@@ -32,7 +32,7 @@ Unit = dict[str, list[str]]
 
 
 def unit(name: str) -> Unit:
-    """Give what a unit says: each key with its values, in their order."""
+    """Return what a unit says: each key with its values, in their order."""
     found: Unit = {}
     for line in (UNITS / name).read_text().splitlines():
         if "=" in line and not line.startswith("#"):
@@ -46,13 +46,13 @@ def service(name: str) -> Unit:
 
 
 def variables(file: str) -> dict[str, str]:
-    """Give what an environment file sets."""
+    """Return what an environment file sets."""
     pairs = (line.partition("=") for line in (UNITS / file).read_text().splitlines() if line and not line.startswith("#"))
     return {name: value for name, _, value in pairs}
 
 
 def environment(name: str, admin_port: int) -> dict[str, str]:
-    """Give the environment of one instance."""
+    """Return the environment of one instance."""
     own = dict(one.replace("%i", str(admin_port)).split("=", 1) for one in service(name)["Environment"])
     files = [variables(Path(file).name) for file in service(name)["EnvironmentFile"]]
     return own | {variable: value for file in files for variable, value in file.items() if value}
@@ -160,7 +160,7 @@ analysed = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="t
 
 
 def analyse(*words: str, path: Path) -> str:
-    """Give what systemd-analyze says; fails if it is not content."""
+    """Return what systemd-analyze says; fails if it is not content."""
     told = {**os.environ, "SYSTEMD_UNIT_PATH": f"{path}:", "SYSTEMD_LOG_LEVEL": "warning"}
     made = subprocess.run(["systemd-analyze", *words], check=False, capture_output=True, text=True, env=told)
     assert made.returncode == 0, made.stderr
@@ -168,7 +168,7 @@ def analyse(*words: str, path: Path) -> str:
 
 
 def copied(folder: Path) -> list[str]:
-    """Copy the units to `folder`, with programs that are here; gives an instance of each service, and the target."""
+    """Copy the units to `folder`, with programs that are here; return an instance of each service, and the target."""
     for file in UNITS.glob("hookline*.*"):
         text = file.read_text().replace("/opt/hookline/.venv/bin/hookline", "/bin/true").replace("/usr/bin/curl", "/bin/true")
         (folder / file.name).write_text(text)

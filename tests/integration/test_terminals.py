@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from hookline_cli.exit_codes import INTERRUPTED, USAGE
-from tests.support.letters import bury
+from hookline_cli.output.exit_codes import INTERRUPTED, USAGE
+from tests.support.dead_letters import bury
 from tests.support.ports import free_port
 from tests.support.stored import Stored
 from tests.support.waiting import PATIENCE_S

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import trustme
 
-from hookline_shared.broker.append import Appended, Appender
-from hookline_shared.broker.connection import RedisConnectionManager
-from hookline_shared.broker.limits import SharedLimits, Taken
 from hookline_shared.errors import BrokerUnavailableError
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.append import Appended, Appender
+from hookline_shared.streams.rate_limits import SharedLimits, Usage
 from hookline_shared.topics import MESSAGES
 from tests.integration.conftest import Connect
 from tests.support.cluster_set import ClusterSet
@@ -38,7 +38,7 @@ async def appended_everywhere(connection: RedisConnectionManager) -> None:
 
 
 async def check(connection: RedisConnectionManager) -> str | None:
-    """Look once; gives the readiness check."""
+    """Look once; return the readiness check."""
     await connection.monitor.look()
     return connection.monitor.check()
 
@@ -116,7 +116,7 @@ async def test_user_with_few_rights(connect: Connect) -> None:
         assert await check(connection) is None
         await appended_everywhere(connection)
         limits = SharedLimits(connection, "sender", PARTITIONS)
-        assert await limits.exchange([Taken("key", 0.001, 100.0, 7)]) == [7.0]
+        assert await limits.exchange([Usage("key", 0.001, 100.0, 7)]) == [7.0]
 
 
 async def test_tls(connect: Connect, tmp_path: Path, redis_url: str) -> None:
@@ -134,7 +134,7 @@ async def test_tls(connect: Connect, tmp_path: Path, redis_url: str) -> None:
 
 @asynccontextmanager
 async def tls_before(redis_url: str, authority: trustme.CA) -> AsyncIterator[int]:
-    """Give the port of a TLS server that passes everything on to Redis, as stunnel would."""
+    """Yield the port of a TLS server that passes everything on to Redis, as stunnel would."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("localhost").configure_cert(context)
     redis_port = int(redis_url.rpartition(":")[2].partition("/")[0])

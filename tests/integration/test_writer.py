@@ -7,12 +7,12 @@ import pytest
 
 from hookline_ingress.writer import NotStoredError, Writer
 from hookline_ingress.writer import Stored as Outcome
-from hookline_shared.broker.append import Appended, Appender
-from hookline_shared.broker.connection import RedisConnectionManager
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.event import Event
-from hookline_shared.service import Supervisor
+from hookline_shared.lifecycle.service import Supervisor
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.append import Appended, Appender
 from hookline_shared.topics import MESSAGES
 from tests.integration.conftest import Connect
 from tests.support.events import event

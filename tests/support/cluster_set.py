@@ -72,11 +72,11 @@ class ClusterSet:
         return well and sum(map(self._replicas_in_step, self.masters())) == MASTERS
 
     def masters(self) -> list[RedisServer]:
-        """Give the servers that have slots, as a node that runs sees it."""
+        """Return the servers that have slots, as a node that runs sees it."""
         return [self._server(member) for member in self._view() if "master" in member.flags and member.slots]
 
     def master_of(self, key: str) -> RedisServer:
-        """Give the server that has `key` now."""
+        """Return the server that has `key` now."""
         slot = key_slot(key.encode())
         return next(self._server(member) for member in self._view() if "fail" not in member.flags and _has(member, slot))
 
@@ -85,7 +85,7 @@ class ClusterSet:
         server.start()
 
     def wait_new_master(self, key: str, old: RedisServer) -> RedisServer:
-        """Wait until another server than `old` has `key`, in the eyes of all; gives it."""
+        """Wait until another server than `old` has `key`, in the eyes of all; return it."""
         slot = key_slot(key.encode())
 
         def replaced() -> bool:
@@ -139,7 +139,7 @@ class ClusterSet:
             self._command(self.servers[0], "CLUSTER MEET", LOOPBACK, server.port)
 
     def _views(self, *, strict: bool = True) -> Iterator[list[Member]]:
-        """Give what each server knows of the cluster; of those that do not run nothing, or if not `strict`, leave them out."""
+        """Yield what each server knows of the cluster; of those that do not run nothing, or if not `strict`, leave them out."""
         for server in self.servers:
             if strict or server.running:
                 yield self._members(server)

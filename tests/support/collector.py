@@ -42,7 +42,7 @@ class Collector:
     raw: list[bytes] = field(default_factory=list)
 
     def named(self, name: str) -> list[Span]:
-        """Give the spans of that name, in the order in which they began."""
+        """Return the spans of that name, in the order in which they began."""
         return sorted((span for span in self.spans if span.name == name), key=lambda span: span.started)
 
     async def take(self, request: web.Request) -> web.Response:

@@ -51,7 +51,7 @@ class Command:
 
     @contextmanager
     def started(self, *words: str) -> Iterator["subprocess.Popen[str]"]:
-        """Give the running process; it is killed if it still runs in the end."""
+        """Yield the running process; it is killed if it still runs in the end."""
         process = subprocess.Popen(
             [sys.executable, "-c", "from hookline_cli.start import main; main()", *words],
             cwd=self._folder,

@@ -32,7 +32,7 @@ class CommandLog:
         assert self._file.readline() == b"+OK\r\n"
 
     def calls(self) -> Iterator[Call]:
-        """Give the calls since the last time this was asked."""
+        """Yield the calls since the last time this was asked."""
         call: Call | None = None
         for source, words in self._lines():
             if source != _LUA:

@@ -11,12 +11,12 @@ _INTERVALS: Final = {"$__rate_interval": "1m", "$__range": "1h", "$__interval": 
 
 
 def panels() -> list[tuple[str, dict[str, Any]]]:
-    """Give the panels of all, each with the name of its dashboard."""
+    """Return the panels of all, each with the name of its dashboard."""
     return [(name, panel) for name, dashboard in DASHBOARDS.items() for panel in dashboard["panels"]]
 
 
 def queries(panel: dict[str, Any]) -> list[str]:
-    """Give the queries of `panel`, as Prometheus gets them from Grafana."""
+    """Return the queries of `panel`, as Prometheus gets them from Grafana."""
     found = [target["expr"] for target in panel["targets"]]
     for variable, value in _INTERVALS.items():
         found = [query.replace(variable, value) for query in found]

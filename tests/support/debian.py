@@ -23,7 +23,7 @@ class NotFetchedError(HooklineError):
 
 
 def fetch(package: str, command: str, suite: str, folder: Path) -> Path:
-    """Give the program `command` of `package` in `suite`, unpacked in `folder`, where it is kept.
+    """Return the program `command` of `package` in `suite`, unpacked in `folder`, where it is kept.
 
     Raises:
         NotFetchedError: saying why not.
@@ -44,7 +44,7 @@ def fetch(package: str, command: str, suite: str, folder: Path) -> Path:
 
 
 def _private_apt(folder: Path, suite: str) -> Mapping[str, str]:
-    """Prepare a state for apt in `folder`; gives the environment in which apt uses it."""
+    """Prepare a state for apt in `folder`; return the environment in which apt uses it."""
     for name in ("lists/partial", "cache/archives/partial", "sources"):
         (folder / name).mkdir(parents=True)
     (folder / "status").touch()
@@ -63,7 +63,7 @@ def _private_apt(folder: Path, suite: str) -> Mapping[str, str]:
 
 
 def _source(suite: str) -> str:
-    """Give the first of the machine's own sources that is Debian's main archive, with `suite` beside its own."""
+    """Return the first of the machine's own sources that is Debian's main archive, with `suite` beside its own."""
     for file in sorted(_SOURCES.glob("*.sources")):
         for stanza in file.read_text().split("\n\n"):
             suites = re.search(r"^Suites: (\S+)", stanza, re.MULTILINE)

@@ -4,23 +4,24 @@ from typing import Final
 
 from hookline_ingress.settings import IngressSettings
 from hookline_processor import app as processor_app
-from hookline_processor import lifespan, partition
+from hookline_processor.api import lifespan
 from hookline_processor.ledger import service as ledger
+from hookline_processor.partition import partition
 from hookline_processor.settings import ProcessorSettings
-from hookline_shared import service
+from hookline_shared.lifecycle import service
 
 _LEASE_QUESTIONS_AT_STOP: Final = 3
 """A round that is under way, leaving, and giving back; each may wait for its answer."""
 
 
 def ingress_drain_s(settings: IngressSettings) -> float:
-    """Give the seconds that ingress may take, but for its disk: requests under way, and tasks that do not end."""
+    """Return the seconds that ingress may take, but for its disk: requests under way, and tasks that do not end."""
     return settings.shutdown_s + service._LAST_CHANCE_S
 
 
 def processor_drain_s(settings: ProcessorSettings) -> float:
-    """Give the seconds that a processor may take: handlers, their cancellation and settlement, leases, the ledger, the hooks of
-    handlers, and tasks that do not end."""
+    """Return the seconds that a processor may take: handlers, their cancellation and settlement, leases, the ledger, hooks,
+    and tasks that do not end."""
     handlers_s = settings.shutdown_s + partition._CANCELLATION_S + partition._SETTLE_RESERVE_S
     leases_s = _LEASE_QUESTIONS_AT_STOP * settings.lease_s / processor_app._LEASE_QUESTIONS
     return handlers_s + leases_s + ledger._FLUSH_S + lifespan._SHUTDOWN_S + service._LAST_CHANCE_S

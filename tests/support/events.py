@@ -10,7 +10,7 @@ _number = count(1)
 
 
 def event(dedupe_key: str | None = None, *, key: str = "+14155550123:+18005551212", body: bytes = b"Body=hello") -> Event:
-    """Give an event with an id of its own, and unless `dedupe_key` is given, one that is no duplicate of any other."""
+    """Return an event with an id of its own, and unless `dedupe_key` is given, one that is no duplicate of any other."""
     number = next(_number)
     return Event(
         id=new_event_id(1_750_000_000_000 + number),
@@ -28,6 +28,6 @@ def event(dedupe_key: str | None = None, *, key: str = "+14155550123:+1800555121
 
 
 def key_of(partition: int, nth: int = 0) -> str:
-    """Give an ordering key of `partition`, another one for each `nth`."""
+    """Return an ordering key of `partition`, another one for each `nth`."""
     keys = (f"key{number}" for number in count() if partition_of(f"key{number}", PARTITIONS) == partition)
     return next(islice(keys, nth, None))

@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from hookline_shared.broker.append import Appender
-from hookline_shared.broker.connection import RedisConnectionManager
-from hookline_shared.broker.consume import NEW, Consumer, Entry
-from hookline_shared.broker.lease import Claim, Lease, Leases, Want
 from hookline_shared.event import Event, decode
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.append import Appender
+from hookline_shared.streams.consume import NEW, Consumer, Entry
+from hookline_shared.streams.lease import Fence, Lease, LeaseRequest, Leases
 from hookline_shared.topics import MESSAGES
 from tests.support.events import event, key_of
 from tests.support.keys import keys
@@ -34,16 +34,16 @@ class Feed:
 
 async def claim(
     broker: RedisConnectionManager, partition: int = PARTITION, owner: str = "owner", *, force: bool = False
-) -> Claim:
+) -> Fence:
     """Take the lease of `partition`, for a minute; with `force`, let the one that runs run out first."""
     if force:
         holder, term = await broker.execute("hmget", keys.lease(partition), "HMGET", keys.lease(partition), "owner", "term")
         token = keys.token(partition, holder.decode(), int(term))
         await broker.execute("del", token, "DEL", token)
-    (lease,) = (await Leases(broker, owner, 60, _TIMEOUT_S).ask({partition: (Want.TAKE, 0)})).values()
+    (lease,) = (await Leases(broker, owner, 60, _TIMEOUT_S).ask({partition: (LeaseRequest.TAKE, 0)})).values()
     assert isinstance(lease, Lease)
     assert lease.owner == owner
-    return Claim(owner, lease.term)
+    return Fence(owner, lease.term)
 
 
 async def read(consumer: Consumer, position: str = NEW, topic: str = MESSAGES, count: int = 100) -> list[Entry]:

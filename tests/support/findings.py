@@ -3,18 +3,18 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hookline_cli.checks.finding import Finding, Level
-from hookline_cli.checks.subject import Subject
+from hookline_cli.doctor.finding import Finding, Level
+from hookline_cli.doctor.subject import Subject
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
-from hookline_shared.settings import SharedSettings
+from hookline_shared.settings.base import SharedSettings
 from tests.support.webhooks import PUBLIC_URL, TOKEN
 
 _REQUIRED = {"PUBLIC_URL": PUBLIC_URL, "TWILIO_AUTH_TOKEN": TOKEN}
 
 
 def subject(settings: Mapping[str, object], *, online: bool = False, send: bool = False) -> Subject:
-    """Give what is examined if all that is set are `settings` and what is required."""
+    """Return what is examined if all that is set are `settings` and what is required."""
     whole = _REQUIRED | dict(settings)
     shared, ingress, processor = (one.model_validate(whole) for one in (SharedSettings, IngressSettings, ProcessorSettings))
     assert isinstance(ingress, IngressSettings)
@@ -23,7 +23,7 @@ def subject(settings: Mapping[str, object], *, online: bool = False, send: bool 
 
 
 def wrongs(found: Sequence[Finding]) -> list[tuple[Level, str]]:
-    """Give what is not as it should be: how bad, and what. Each says what it means and what to do."""
+    """Return what is not as it should be: how bad, and what. Each says what it means and what to do."""
     bad = [finding for finding in found if finding.level is not Level.OK]
     assert all(finding.meaning and finding.remedy for finding in bad)
     assert not any(finding.meaning or finding.remedy for finding in found if finding not in bad)
@@ -31,12 +31,12 @@ def wrongs(found: Sequence[Finding]) -> list[tuple[Level, str]]:
 
 
 def the_wrong(found: Sequence[Finding]) -> tuple[Level, str]:
-    """Give the one thing that is not as it should be."""
+    """Return the one thing that is not as it should be."""
     (wrong,) = wrongs(found)
     return wrong
 
 
 def module(folder: Path, name: str, text: str) -> str:
-    """Write a module of handlers; gives where its Handlers are."""
+    """Write a module of handlers; return where its Handlers are."""
     (folder / f"{name}.py").write_text(text)
     return f"{name}:handlers"

@@ -42,7 +42,7 @@ class IngressClient:
 
 
 def raw_request(webhook: Webhook, port: int) -> bytes:
-    """Give the bytes of `webhook` on the wire, for targets and headers that a client library would mend."""
+    """Return the bytes of `webhook` on the wire, for targets and headers that a client library would mend."""
     lines = [
         f"POST {webhook.target} HTTP/1.1",
         f"Host: {LOOPBACK}:{port}",
@@ -53,7 +53,7 @@ def raw_request(webhook: Webhook, port: int) -> bytes:
 
 
 async def raw_exchange(port: int, request: bytes) -> bytes:
-    """Send `request` on a connection of its own; gives the head of the answer."""
+    """Send `request` on a connection of its own; return the head of the answer."""
     reader, writer = await asyncio.open_connection(LOOPBACK, port)
     try:
         writer.write(request)

@@ -16,12 +16,12 @@ RECIPIENT: Final = "+18005551212"
 
 
 def sid(prefix: str) -> str:
-    """Give a fresh SID, such as SM0f1e…"""
+    """Return a fresh SID, such as SM0f1e…"""
     return prefix + secrets.token_hex(16)
 
 
 def message(**changes: str | None) -> Params:
-    """Give an inbound SMS."""
+    """Return an inbound SMS."""
     message_sid = changes.get("MessageSid") or sid("SM")
     return changed(
         {
@@ -51,7 +51,7 @@ def message(**changes: str | None) -> Params:
 
 
 def picture_message(**changes: str | None) -> Params:
-    """Give an inbound MMS with two pictures."""
+    """Return an inbound MMS with two pictures."""
     media = {
         "NumMedia": "2",
         "MediaUrl0": f"https://api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/Messages/MM1/Media/ME1",
@@ -63,7 +63,7 @@ def picture_message(**changes: str | None) -> Params:
 
 
 def whatsapp_message(**changes: str | None) -> Params:
-    """Give an inbound WhatsApp message: a button was pressed."""
+    """Return an inbound WhatsApp message: a button was pressed."""
     whatsapp = {
         "From": f"whatsapp:{SENDER}",
         "To": f"whatsapp:{RECIPIENT}",
@@ -79,7 +79,7 @@ def whatsapp_message(**changes: str | None) -> Params:
 
 
 def message_status(status: str = "delivered", **changes: str | None) -> Params:
-    """Give the status callback of an outbound SMS."""
+    """Return the status callback of an outbound SMS."""
     message_sid = changes.get("MessageSid") or sid("SM")
     return changed(
         {
@@ -98,7 +98,7 @@ def message_status(status: str = "delivered", **changes: str | None) -> Params:
 
 
 def whatsapp_status(status: str, event_type: str, **changes: str | None) -> Params:
-    """Give the status callback of an outbound WhatsApp message; `event_type` is READ for the read receipt."""
+    """Return the status callback of an outbound WhatsApp message; `event_type` is READ for the read receipt."""
     whatsapp = {
         "EventType": event_type,
         "ChannelPrefix": "whatsapp",
@@ -112,7 +112,7 @@ def whatsapp_status(status: str, event_type: str, **changes: str | None) -> Para
 
 
 def call(**changes: str | None) -> Params:
-    """Give an inbound call, or with `Digits` and the like a later step of it."""
+    """Return an inbound call, or with `Digits` and the like a later step of it."""
     return changed(
         {
             "AccountSid": ACCOUNT,
@@ -145,7 +145,7 @@ def call(**changes: str | None) -> Params:
 
 
 def call_status(status: str = "completed", **changes: str | None) -> Params:
-    """Give a call's progress callback."""
+    """Return a call's progress callback."""
     progress = {
         "CallStatus": status,
         "CallDuration": "12",
@@ -158,7 +158,7 @@ def call_status(status: str = "completed", **changes: str | None) -> Params:
 
 
 def unknown(**changes: str | None) -> Params:
-    """Give something of a product that Hookline has not heard of."""
+    """Return something of a product that Hookline has not heard of."""
     return changed({"AccountSid": ACCOUNT, "FaxSid": sid("FX"), "FaxStatus": "delivered"}, changes)
 
 
@@ -167,7 +167,7 @@ def changed(params: Mapping[str, str], changes: Mapping[str, str | None]) -> Par
 
 
 def recording_status(status: str = "completed", **changes: str | None) -> Params:
-    """Give the status callback of a call's recording."""
+    """Return the status callback of a call's recording."""
     recording_sid = changes.get("RecordingSid") or sid("RE")
     return changed(
         {
@@ -188,7 +188,7 @@ def recording_status(status: str = "completed", **changes: str | None) -> Params
 
 
 def transcription(status: str = "completed", **changes: str | None) -> Params:
-    """Give the callback of a recording's transcription: it has the parameters of the call, too."""
+    """Return the callback of a recording's transcription: it has the parameters of the call, too."""
     recording_sid = changes.get("RecordingSid") or sid("RE")
     transcribed = {
         "TranscriptionSid": sid("TR"),
@@ -204,7 +204,7 @@ def transcription(status: str = "completed", **changes: str | None) -> Params:
 
 
 def live_transcription(event: str = "transcription-content", **changes: str | None) -> Params:
-    """Give what was just said in a call."""
+    """Return what was just said in a call."""
     return changed(
         {
             "LanguageCode": "en-US",

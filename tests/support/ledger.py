@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from hookline_processor.ledger.bodies import Bodies
-from hookline_processor.ledger.entry import Settled
-from hookline_processor.ledger.rows import Rows, rows_of
-from hookline_processor.ledger.schema import calls, events, messages
+from hookline_processor.ledger.body_policy import BodyPolicy
+from hookline_processor.ledger.database.schema import calls, events, messages
+from hookline_processor.ledger.entry import SettledEvent
+from hookline_processor.ledger.rows.rows import Rows, rows_of
 from hookline_processor.ledger.settings import LedgerSettings
 from hookline_shared.event import Event, new_event_id
 
@@ -23,7 +23,7 @@ _TABLES = {"events": events, "messages": messages, "calls": calls}
 
 
 def ledger_settings(url: str, **others: Any) -> LedgerSettings:
-    """Give the settings of a ledger in the database `url`."""
+    """Return the settings of a ledger in the database `url`."""
     return LedgerSettings.model_validate({"HOOKLINE_LEDGER_URL": url, **others})
 
 
@@ -40,8 +40,8 @@ def settled(
     attempts: int = 1,
     reason: str = "",
     error: str = "",
-) -> Settled:
-    """Give an event with an id of its own that was received `at` ms after the start, and settled later."""
+) -> SettledEvent:
+    """Return an event with an id of its own that was received `at` ms after the start, and settled later."""
     received_at = START_MS + at
     made_at = min(received_at, START_MS)
     event = Event(
@@ -55,7 +55,7 @@ def settled(
         target="/twilio",
         body=urlencode(params or {}).encode() if body is None else body,
     )
-    return Settled(
+    return SettledEvent(
         event=event,
         outcome=outcome,
         topic="messages",
@@ -66,31 +66,33 @@ def settled(
     )
 
 
-def message(sid: str, body: str = "hello", *, sender: str = PERSON, recipient: str = SHOP, at: int = 0, **more: str) -> Settled:
-    """Give an inbound message."""
+def message(
+    sid: str, body: str = "hello", *, sender: str = PERSON, recipient: str = SHOP, at: int = 0, **more: str
+) -> SettledEvent:
+    """Return an inbound message."""
     params = {"MessageSid": sid, "SmsStatus": "received", "From": sender, "To": recipient, "Body": body, "NumMedia": "0"}
     return settled("message.received", params | more, at=at)
 
 
-def status(sid: str, name: str, *, at: int = 0, sender: str = SHOP, recipient: str = PERSON, **more: str) -> Settled:
-    """Give a status callback of an outbound message."""
+def status(sid: str, name: str, *, at: int = 0, sender: str = SHOP, recipient: str = PERSON, **more: str) -> SettledEvent:
+    """Return a status callback of an outbound message."""
     params = {"MessageSid": sid, "MessageStatus": name, "From": sender, "To": recipient}
     return settled("message.status", params | more, at=at)
 
 
-def call(sid: str, name: str, *, at: int = 0, sender: str = PERSON, recipient: str = SHOP, **more: str) -> Settled:
-    """Give a step of a call."""
+def call(sid: str, name: str, *, at: int = 0, sender: str = PERSON, recipient: str = SHOP, **more: str) -> SettledEvent:
+    """Return a step of a call."""
     params = {"CallSid": sid, "CallStatus": name, "From": sender, "To": recipient, "Direction": "inbound"}
     return settled("call.status", params | more, at=at)
 
 
-def rows(*events_settled: Settled, bodies: Bodies = Bodies.KEEP) -> list[Rows]:
-    """Give the rows of events."""
+def rows(*events_settled: SettledEvent, bodies: BodyPolicy = BodyPolicy.KEEP) -> list[Rows]:
+    """Return the rows of events."""
     return [rows_of(one, bodies) for one in events_settled]
 
 
 async def content(engine: AsyncEngine, table: str) -> list[dict[str, Any]]:
-    """Give all rows of a table, by their keys."""
+    """Return all rows of a table, by their keys."""
     own = _TABLES[table]
     async with engine.connect() as connection:
         found = await connection.execute(select(own).order_by(*own.primary_key.columns))

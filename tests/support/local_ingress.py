@@ -9,7 +9,7 @@ import aiohttp
 from hookline_ingress.app import Ingress
 from hookline_ingress.settings import IngressSettings
 from hookline_shared.clock import SystemClock
-from hookline_shared.service import Supervisor
+from hookline_shared.lifecycle.service import Supervisor
 from tests.support.ingress_client import IngressClient
 from tests.support.logbook import Logbook
 from tests.support.ports import LOOPBACK
@@ -30,7 +30,7 @@ class LocalIngress:
 
 
 def ingress_settings(redis_url: str) -> dict[str, str]:
-    """Give the settings of an ingress for tests, as environment variables. Ports are chosen by the system."""
+    """Return the settings of an ingress for tests, as environment variables. Ports are chosen by the system."""
     return {
         "REDIS_URL": redis_url,
         "PUBLIC_URL": PUBLIC_URL,

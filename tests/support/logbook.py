@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from hookline_shared.logs import Logger
+from hookline_shared.observability.logs import Logger
 
 
 class Logbook:
@@ -22,7 +22,7 @@ class Logbook:
         )
 
     def find(self, event: str) -> Mapping[str, Any] | None:
-        """Give the last line of `event`, or None."""
+        """Return the last line of `event`, or None."""
         return next((line for line in reversed(self.lines) if line["event"] == event), None)
 
     def _write(self, _logger: WrappedLogger, method: str, line: EventDict) -> EventDict:

@@ -45,11 +45,11 @@ class Manifests:
         return cls(tuple(yaml.safe_load_all(made.stdout)))
 
     def of(self, *kinds: str) -> list[Object]:
-        """Give the objects of some kinds."""
+        """Return the objects of some kinds."""
         return [one for one in self.objects if one["kind"] in kinds]
 
     def get(self, kind: str, name: str) -> Object:
-        """Give one object."""
+        """Return one object."""
         (found,) = [one for one in self.of(kind) if one["metadata"]["name"] == name]
         return found
 
@@ -58,12 +58,12 @@ class Manifests:
         return [one for one in self.objects if "template" in one.get("spec", {})]
 
     def workload(self, name: str) -> Object:
-        """Give what makes the pods of that name."""
+        """Return what makes the pods of that name."""
         (found,) = [one for one in self.workloads() if one["metadata"]["name"] == name]
         return found
 
     def environment(self, container: Object) -> Iterator[tuple[str, str]]:
-        """Give the variables of a container, those from Secrets by the name of the Secret."""
+        """Yield the variables of a container, those from Secrets by the name of the Secret."""
         for source in container.get("envFrom", ()):
             yield from self.get("ConfigMap", source["configMapRef"]["name"])["data"].items()
         for one in container.get("env", ()):
@@ -71,29 +71,29 @@ class Manifests:
 
 
 def pod(workload: Object) -> Object:
-    """Give the spec of its pods."""
+    """Return the spec of its pods."""
     found: Object = workload["spec"]["template"]["spec"]
     return found
 
 
 def containers(workload: Object) -> list[Object]:
-    """Give the containers of its pods, those that run before the others included."""
+    """Return the containers of its pods, those that run before the others included."""
     return [*pod(workload).get("initContainers", ()), *pod(workload)["containers"]]
 
 
 def labels(workload: Object) -> dict[str, str]:
-    """Give the labels of its pods."""
+    """Return the labels of its pods."""
     found: dict[str, str] = workload["spec"]["template"]["metadata"]["labels"]
     return found
 
 
 def selects(selector: Mapping[str, Any], pod_labels: Mapping[str, str]) -> bool:
-    """Tell whether a selector, of the form that has `matchLabels`, selects such pods."""
+    """Whether a selector, of the form that has `matchLabels`, selects such pods."""
     equal = selector.get("matchLabels", {}).items() <= pod_labels.items()
     return equal and all(pod_labels.get(one["key"]) in one["values"] for one in selector.get("matchExpressions", ()))
 
 
 def port_number(container: Object, port: str | int) -> int:
-    """Give the number of a port that may be given by name."""
+    """Return the number of a port that may be given by name."""
     (number,) = {one["containerPort"] for one in container["ports"] if port in (one["name"], one["containerPort"])}
     return int(number)

@@ -10,7 +10,7 @@ _PAGE: Final = Path(__file__).parents[2] / "docs" / "redis.md"
 
 
 def documented_permissions(prefix: str = DEFAULT_PREFIX) -> list[str]:
-    """Give the words for ACL SETUSER, of an installation with `prefix`."""
+    """Return the words for ACL SETUSER, of an installation with `prefix`."""
     found = re.search(r"^`(~hookline:[^`]*)`", _PAGE.read_text(), re.MULTILINE)
     assert found is not None
     return found[1].replace(f"~{DEFAULT_PREFIX}:", f"~{prefix}:").split()

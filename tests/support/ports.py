@@ -20,14 +20,14 @@ _BUS: Final = 10_000
 
 
 def free_port() -> int:
-    """Give a port on which nothing listens now. Somebody else may take it first: be ready to ask again."""
+    """Return a port on which nothing listens now. Somebody else may take it first: be ready to ask again."""
     while not is_free(port := _CHANCE.randrange(_LOWEST, _bound())):
         pass
     return port
 
 
 def free_cluster_port() -> int:
-    """Give a port for a node of a Redis Cluster, whose second port is free and below the bound, too."""
+    """Return a port for a node of a Redis Cluster, whose second port is free and below the bound, too."""
     while not (is_free(port := _CHANCE.randrange(_LOWEST, _bound() - _BUS)) and is_free(port + _BUS)):
         pass
     return port

@@ -49,7 +49,7 @@ class NoPostgresError(RuntimeError):
 
 @cache
 def postgres_folder() -> Path:
-    """Give the folder of initdb and postgres: the one that was named, the one on the PATH, or Debian's newest.
+    """Return the folder of initdb and postgres: the one that was named, the one on the PATH, or Debian's newest.
 
     Raises:
         NoPostgresError: if there is none.
@@ -83,7 +83,7 @@ class PostgresServer:
             shutil.chown(self.folder, self._user)
 
     def url(self, database: str) -> str:
-        """Give the HOOKLINE_LEDGER_URL of `database`."""
+        """Return the HOOKLINE_LEDGER_URL of `database`."""
         return f"postgresql://{_USER}@{LOOPBACK}:{self.port}/{database}"
 
     def start(self) -> Self:

@@ -15,7 +15,7 @@ WORKSPACE: Final = "WS" + "4" * 32
 
 
 def message_add(**changes: str | None) -> Params:
-    """Give the question whether a message may be added to a conversation: it has neither a SID nor a date yet."""
+    """Return the question whether a message may be added to a conversation: it has neither a SID nor a date yet."""
     return changed(
         {
             "MessagingServiceSid": SERVICE,
@@ -34,7 +34,7 @@ def message_add(**changes: str | None) -> Params:
 
 
 def message_added(**changes: str | None) -> Params:
-    """Give the message that was added to a conversation."""
+    """Return the message that was added to a conversation."""
     added = {
         "EventType": "onMessageAdded",
         "RetryCount": "0",
@@ -47,7 +47,7 @@ def message_added(**changes: str | None) -> Params:
 
 
 def participant_added(**changes: str | None) -> Params:
-    """Give who joined a conversation, by SMS."""
+    """Return who joined a conversation, by SMS."""
     return changed(
         {
             "EventType": "onParticipantAdded",
@@ -69,7 +69,7 @@ def participant_added(**changes: str | None) -> Params:
 
 
 def delivery_updated(status: str = "delivered", **changes: str | None) -> Params:
-    """Give how far a conversation's message has come, to one participant."""
+    """Return how far a conversation's message has come, to one participant."""
     return changed(
         {
             "EventType": "onDeliveryUpdated",
@@ -92,7 +92,7 @@ def delivery_updated(status: str = "delivered", **changes: str | None) -> Params
 
 
 def reservation(event_type: str = "reservation.created", **changes: str | None) -> Params:
-    """Give what became of a worker's reservation for a task."""
+    """Return what became of a worker's reservation for a task."""
     reservation_sid = changes.get("ResourceSid") or sid("WR")
     return changed(
         {
@@ -128,7 +128,7 @@ def reservation(event_type: str = "reservation.created", **changes: str | None) 
 
 
 def task(event_type: str = "task.created", **changes: str | None) -> Params:
-    """Give what became of a task: unlike a reservation, it has no worker yet."""
+    """Return what became of a task: unlike a reservation, it has no worker yet."""
     task_sid = changes.get("ResourceSid") or sid("WT")
     without = dict.fromkeys(name for name, _ in reservation() if name.startswith(("Reservation", "Worker")))
     of_task = {
@@ -142,7 +142,7 @@ def task(event_type: str = "task.created", **changes: str | None) -> Params:
 
 
 def verify(event_type: str = "factor.created", **changes: str | None) -> Params:
-    """Give what happened to a factor of Verify: these names are not those of all other products."""
+    """Return what happened to a factor of Verify: these names are not those of all other products."""
     return changed(
         {
             "uuid": str(uuid4()),
@@ -159,7 +159,7 @@ def verify(event_type: str = "factor.created", **changes: str | None) -> Params:
 
 
 def document_updated(**changes: str | None) -> Params:
-    """Give the change of a document of Sync."""
+    """Return the change of a document of Sync."""
     return changed(
         {
             "AccountSid": ACCOUNT,
@@ -177,7 +177,7 @@ def document_updated(**changes: str | None) -> Params:
 
 
 def list_item(event_type: str = "list_item_added", **changes: str | None) -> Params:
-    """Give the change of an item in a list of Sync."""
+    """Return the change of an item in a list of Sync."""
     return changed(
         {
             "AccountSid": ACCOUNT,
@@ -196,7 +196,7 @@ def list_item(event_type: str = "list_item_added", **changes: str | None) -> Par
 
 
 def map_item(event_type: str = "map_item_added", **changes: str | None) -> Params:
-    """Give the change of an item in a map of Sync, made by way of its API."""
+    """Return the change of an item in a map of Sync, made by way of its API."""
     return changed(
         {
             "AccountSid": ACCOUNT,
@@ -215,7 +215,7 @@ def map_item(event_type: str = "map_item_added", **changes: str | None) -> Param
 
 
 def stream_message(**changes: str | None) -> Params:
-    """Give a message that was published to a stream of Sync."""
+    """Return a message that was published to a stream of Sync."""
     return changed(
         {
             "AccountSid": ACCOUNT,
@@ -231,13 +231,13 @@ def stream_message(**changes: str | None) -> Params:
 
 
 def studio(**changes: str | None) -> Params:
-    """Give what the widget of a flow was told to send."""
+    """Return what the widget of a flow was told to send."""
     flow = {"FlowSid": "FW" + "9" * 32, "ExecutionSid": sid("FN"), "ContactChannelAddress": SENDER, "choice": "menu"}
     return changed(flow, changes)
 
 
 def debugger(level: str = "ERROR", **changes: str | None) -> Params:
-    """Give an error that Twilio logged."""
+    """Return an error that Twilio logged."""
     return changed(
         {
             "ParentAccountSid": "",
@@ -253,7 +253,7 @@ def debugger(level: str = "ERROR", **changes: str | None) -> Params:
 
 
 def stream_event(**changes: Any) -> dict[str, Any]:
-    """Give one element of an Event Streams delivery, a CloudEvent."""
+    """Return one element of an Event Streams delivery, a CloudEvent."""
     message_sid = sid("SM")
     event = {
         "specversion": "1.0",
@@ -269,7 +269,7 @@ def stream_event(**changes: Any) -> dict[str, Any]:
 
 
 def email_event(event: str = "delivered", **changes: Any) -> dict[str, Any]:
-    """Give one element of a SendGrid delivery."""
+    """Return one element of a SendGrid delivery."""
     happened = {
         "email": "zoe@example.com",
         "timestamp": 1750345200,

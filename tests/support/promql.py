@@ -30,7 +30,7 @@ class Asked(NamedTuple):
 
 
 def shown_by_services() -> dict[str, frozenset[str]]:
-    """Give every series that ingress or the processor shows at `/metrics`, with its labels."""
+    """Return every series that ingress or the processor shows at `/metrics`, with its labels."""
     return {
         family.name + suffix: frozenset([*_labels(collector, family), *(["le"] if suffix == "_bucket" else [])])
         for collector, names in REGISTRY._collector_to_names.items()
@@ -41,18 +41,18 @@ def shown_by_services() -> dict[str, frozenset[str]]:
 
 
 def asked(query: str) -> list[Asked]:
-    """Give what `query` asks for."""
+    """Return what `query` asks for."""
     found = [(match[1], frozenset(_MATCHER.findall(match[2] or ""))) for match in _SELECTOR.finditer(query)]
     return [Asked(name, labels) for name, labels in found]
 
 
 def groups_by(query: str) -> frozenset[str]:
-    """Give the labels by which `query` groups or joins."""
+    """Return the labels by which `query` groups or joins."""
     return frozenset(label.strip() for listed in _GROUPING.findall(query) for label in listed.split(",") if label.strip())
 
 
 def mistakes(query: str, series: Labels) -> list[str]:
-    """Tell what `query` asks for that is not among `series`."""
+    """Return what `query` asks for that is not among `series`."""
     found = [f"nothing shows {one.name}" for one in asked(query) if one.name not in series]
     known = [(one, series[one.name] | FROM_SCRAPING) for one in asked(query) if one.name in series]
     found += [f"{one.name} has no label {label}" for one, labels in known for label in sorted(one.labels - labels)]
@@ -61,7 +61,7 @@ def mistakes(query: str, series: Labels) -> list[str]:
 
 
 def recorded(rules: Mapping[str, str]) -> dict[str, frozenset[str]]:
-    """Give the series that recording `rules`, queries by name, make: they have the labels by which they group."""
+    """Return the series that recording `rules`, queries by name, make: they have the labels by which they group."""
     return {name: groups_by(query) - {"le"} for name, query in rules.items()}
 
 

@@ -15,7 +15,7 @@ from typing import Final, Self
 
 import redis
 
-from hookline_cli.embedded_redis import find_server
+from hookline_cli.up.embedded_redis import find_server
 from tests.support.ports import LOOPBACK, free_cluster_port, free_port
 from tests.support.waiting import PATIENCE_S
 
@@ -29,7 +29,7 @@ _STARTS: Final = 20
 
 @cache
 def server_binary() -> Path:
-    """Give the redis-server that tests use."""
+    """Return the redis-server that tests use."""
     chosen = os.environ.get(BINARY_VARIABLE)
     return Path(chosen) if chosen else find_server()
 

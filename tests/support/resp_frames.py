@@ -22,7 +22,7 @@ class Frames:
         self._missing = 1
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """Give the values that `chunk` completes; the start of another one is kept for later."""
+        """Return the values that `chunk` completes; the start of another one is kept for later."""
         self._buffer += chunk
         return list(iter(self._next, b""))
 
@@ -61,7 +61,7 @@ class ReplyOrder:
         self._turns.append(reply)
 
     def merge(self, replies: Iterable[bytes]) -> bytes:
-        """Give what the client may have now that the server sent `replies`, with the replies from here in between."""
+        """Return what the client may have now that the server sent `replies`, with the replies from here in between."""
         return b"".join(self._in_turn(replies))
 
     def _in_turn(self, replies: Iterable[bytes]) -> Iterator[bytes]:
@@ -79,6 +79,6 @@ class ReplyOrder:
 
 
 def command_word(command: bytes) -> bytes:
-    """Give the first word of `command`, as a client sends it (`*1\\r\\n$4\\r\\nping\\r\\n`), in upper case."""
+    """Return the first word of `command`, as a client sends it (`*1\\r\\n$4\\r\\nping\\r\\n`), in upper case."""
     words = command.split(maxsplit=3)
     return words[2 if command.startswith(b"*") else 0].upper()

@@ -119,13 +119,13 @@ class ScriptedRedis:
 
 
 def bulk(text: str | bytes) -> bytes:
-    """Give a bulk string, on the wire."""
+    """Return a bulk string, on the wire."""
     body = text if isinstance(text, bytes) else text.encode(errors="surrogateescape")
     return b"$%d\r\n%b\r\n" % (len(body), body)
 
 
 def encode(reply: Reply) -> bytes:
-    """Give `reply` on the wire."""
+    """Return `reply` on the wire."""
     match reply:
         case None:
             return b"$-1\r\n"

@@ -25,7 +25,7 @@ class SendGrid:
         self.public_key = b64encode(public).decode()
 
     def webhook(self, events: Sequence[dict[str, Any]], target: str = "/sendgrid", timestamp: str = "1750345200") -> Webhook:
-        """Give the delivery of `events`. A line break follows the JSON, and is signed, too."""
+        """Return the delivery of `events`. A line break follows the JSON, and is signed, too."""
         body = json.dumps(events).encode() + b"\r\n"
         signature = self._key.sign(timestamp.encode() + body, ECDSA(SHA256()))
         headers = {"Content-Type": JSON, SIGNATURE: b64encode(signature).decode(), TIMESTAMP: timestamp}

@@ -96,7 +96,7 @@ class SentinelSet:
         server.start()
 
     def wait_new_master(self, old: RedisServer) -> RedisServer:
-        """Wait until the Sentinels all name another master than `old`, and it takes writes; gives it."""
+        """Wait until the Sentinels all name another master than `old`, and it takes writes; return it."""
         until_now(lambda: self._replaced(old), "there is another master")
         return self.master
 

@@ -51,12 +51,12 @@ class ServiceProcess:
 
     @classmethod
     def ingress(cls, settings: Mapping[str, str], folder: Path) -> Self:
-        """Give an ingress, not yet started."""
+        """Return an ingress, not yet started."""
         return cls(["-m", "hookline_ingress"], INGRESS_PORTS, {"INGRESS_HOST": LOOPBACK} | dict(settings), folder)
 
     @classmethod
     def processor(cls, settings: Mapping[str, str], folder: Path) -> Self:
-        """Give a processor, not yet started."""
+        """Return a processor, not yet started."""
         return cls(["-m", "hookline_processor"], PROCESSOR_PORTS, settings, folder)
 
     @property
@@ -90,7 +90,7 @@ class ServiceProcess:
         return [json.loads(line) for line in self.stderr if line.startswith("{")]
 
     def find(self, event: str) -> dict[str, Any] | None:
-        """Give the first log line of `event`, None if there is none yet."""
+        """Return the first log line of `event`, None if there is none yet."""
         return next((line for line in self.logs if line.get("event") == event), None)
 
     async def launch(self) -> Self:
@@ -127,7 +127,7 @@ class ServiceProcess:
         return self
 
     async def probe(self, name: str, status: int) -> str:
-        """Ask `/livez`, `/readyz` or `/startupz` until it answers with `status`; gives its text."""
+        """Ask `/livez`, `/readyz` or `/startupz` until it answers with `status`; return its text."""
         async with aiohttp.ClientSession() as session, asyncio.timeout(PATIENCE_S):
             while True:
                 self._ensure_running(f"/{name} said {status}")
@@ -138,14 +138,14 @@ class ServiceProcess:
                 await asyncio.sleep(0.02)
 
     async def metrics(self) -> Mapping[str, float]:
-        """Read the page of metrics; gives each sample by its name and labels, as they stand there."""
+        """Read the page of metrics; return each sample by its name and labels, as they stand there."""
         samples = (line.rsplit(" ", 1) for line in (await self.probe("metrics", 200)).splitlines() if line[:1] != "#")
         return {name: float(value) for name, value in samples}
 
     async def logged(
         self, event: str, holds: Callable[[dict[str, Any]], bool] = lambda _line: True, *, after: int = 0
     ) -> dict[str, Any]:
-        """Wait until a line with `event` was logged for which `holds` is true, past the first `after` lines; gives it."""
+        """Wait until a line with `event` was logged for which `holds` is true, past the first `after` lines; return it."""
 
         def find() -> dict[str, Any] | None:
             found = next((line for line in self.logs[after:] if line.get("event") == event and holds(line)), None)
@@ -170,12 +170,12 @@ class ServiceProcess:
         self.signal(signal.SIGCONT)
 
     async def kill(self) -> int:
-        """End it at once, as a crash would; gives the exit code."""
+        """End it at once, as a crash would; return the exit code."""
         self.signal(signal.SIGKILL)
         return await self.ended()
 
     async def stop(self) -> int:
-        """Ask it to stop, and wait; gives the exit code."""
+        """Ask it to stop, and wait; return the exit code."""
         self.terminate()
         return await self.ended()
 
@@ -185,7 +185,7 @@ class ServiceProcess:
         return await self.start()
 
     async def ended(self) -> int:
-        """Wait until it has ended and all that it wrote was read; gives the exit code."""
+        """Wait until it has ended and all that it wrote was read; return the exit code."""
         async with asyncio.timeout(PATIENCE_S):
             code = await self._started.wait()
             await asyncio.gather(*self._readers)
@@ -197,7 +197,7 @@ class ServiceProcess:
             await self.kill()
 
     def _ports_told(self, after: int) -> dict[str, int]:
-        """Give the ports in the line `listening`, in whatever format, past the first `after` lines."""
+        """Return the ports in the line `listening`, in whatever format, past the first `after` lines."""
         if not self._readers_busy():
             self._ensure_running("it listened")
         line = next((line for line in self.stderr[after:] if "listening" in line), "")

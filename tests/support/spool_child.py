@@ -5,7 +5,7 @@ import sys
 from itertools import count
 from pathlib import Path
 
-from hookline_ingress.spool import Spool
+from hookline_ingress.spool.spool import Spool
 from hookline_shared.clock import SystemClock
 from hookline_shared.topics import MESSAGES
 from tests.support.events import event

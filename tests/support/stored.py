@@ -20,26 +20,26 @@ class Stored:
         self._keys = keys
 
     def entries(self, partition: int, topic: str) -> list[tuple[str, list[bytes]]]:
-        """Give the entries of one stream, oldest first: id, and names and values in turn."""
+        """Return the entries of one stream, oldest first: id, and names and values in turn."""
         return self._range(self._keys.topic(partition, topic))
 
     def dead_letters(self, partition: int) -> list[tuple[str, list[bytes]]]:
-        """Give the dead letters of one partition, oldest first."""
+        """Return the dead letters of one partition, oldest first."""
         return self._range(self._keys.dead(partition))
 
     def events(self, topic: str | None = None) -> list[Event]:
-        """Give the unsettled events of `topic`, or of all, partition by partition."""
+        """Return the unsettled events of `topic`, or of all, partition by partition."""
         topics = DEFAULT_TOPICS if topic is None else (topic,)
         found = (self.entries(partition, name) for name in topics for partition in range(PARTITIONS))
         return [decode(fields) for entries in found for _, fields in entries]
 
     def pending(self, partition: int, topic: str) -> list[str]:
-        """Give the ids of the entries that were read and not settled."""
+        """Return the ids of the entries that were read and not settled."""
         answer: list[list[Any]] = self._client.execute_command("EVAL", _PENDING, 2, self._keys.topic(partition, topic), GROUP)
         return [_text(row[0]) for row in answer]
 
     def retry_records(self, partition: int) -> dict[str, bytes]:
-        """Give the retry records of one partition, by event id."""
+        """Return the retry records of one partition, by event id."""
         answer: dict[bytes, bytes] = self._client.execute_command("HGETALL", self._keys.retries(partition))
         return {name.decode(): value for name, value in answer.items()}
 

@@ -5,8 +5,8 @@ import sys
 
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import HooklineError
-from hookline_shared.logs import configure_logs, get_logger
-from hookline_shared.service import Supervisor, run
+from hookline_shared.lifecycle.service import Supervisor, run
+from hookline_shared.observability.logs import configure_logs, get_logger
 
 logger = get_logger("tiny")
 

@@ -33,15 +33,15 @@ class Webhook:
     method: str = "POST"
 
     def with_header(self, name: str, value: str) -> "Webhook":
-        """Give this with another value of one header."""
+        """Return this with another value of one header."""
         return replace(self, headers={**self.headers, name: value})
 
     def without_header(self, name: str) -> "Webhook":
-        """Give this without one header."""
+        """Return this without one header."""
         return replace(self, headers={other: value for other, value in self.headers.items() if other != name})
 
     def with_body(self, body: bytes) -> "Webhook":
-        """Give this with another body under the same signature."""
+        """Return this with another body under the same signature."""
         return replace(self, body=body)
 
 
@@ -57,25 +57,25 @@ class Twilio:
     key_id: str = ""
 
     def webhook(self, params: Iterable[tuple[str, str]], target: str = "/twilio") -> Webhook:
-        """Give the delivery of `params` to `target`."""
+        """Return the delivery of `params` to `target`."""
         pairs = tuple(params)
         return Webhook(target, pairs, self._headers(FORM, self.signature(target, pairs)), urlencode(pairs).encode())
 
     def get(self, params: Iterable[tuple[str, str]], path: str = "/twilio") -> Webhook:
-        """Give the delivery of `params` by GET: they are the query, which the signature covers with the URL."""
+        """Return the delivery of `params` by GET: they are the query, which the signature covers with the URL."""
         pairs = tuple(params)
         target = f"{path}?{urlencode(pairs)}"
         headers = self._headers("", self.signature(target, ()))
         return Webhook(target, pairs, headers, b"", "GET")
 
     def json(self, body: bytes, target: str = "/twilio", *, hashed: bool = True) -> Webhook:
-        """Give the delivery of `body`, which is no form. The signature covers it only if it is `hashed` into the URL."""
+        """Return the delivery of `body`, which is no form. The signature covers it only if it is `hashed` into the URL."""
         if hashed:
             target += f"{'&' if '?' in target else '?'}bodySHA256={sha256(body).hexdigest()}"
         return Webhook(target, (), self._headers(JSON, self.signature(target, ())), body)
 
     def signature(self, target: str, params: Params) -> str:
-        """Give the X-Twilio-Signature of a form POST, or without parameters of any other request."""
+        """Return the X-Twilio-Signature of a form POST, or without parameters of any other request."""
         return sign(self.token, self.public_url + target, params, "HMAC_SHA256" if self.key_id else "HMAC_SHA1")
 
     def _headers(self, content_type: str, signature: str) -> dict[str, str]:
@@ -93,6 +93,6 @@ class Twilio:
 
 
 def sign(token: str, url: str, params: Params, algorithm: str = "HMAC_SHA1") -> str:
-    """Give what Twilio's library computes for a form POST to `url`."""
+    """Return what Twilio's library computes for a form POST to `url`."""
     signature: str = RequestValidator(token).compute_signature(url, MultiDict(params), algorithm)
     return signature

@@ -43,7 +43,7 @@ class Wire:
         self._writer.transport.abort()
 
     async def answer(self) -> Answer:
-        """Give the next answer. Raises EOFError if the connection ends before it."""
+        """Return the next answer. Raises EOFError if the connection ends before it."""
         async with asyncio.timeout(PATIENCE_S):
             head = (await self._reader.readuntil(b"\r\n\r\n")).decode().splitlines()
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:-1])}
@@ -51,7 +51,7 @@ class Wire:
         return Answer(int(head[0].split()[1]), headers, body)
 
     async def rest(self) -> bytes:
-        """Give all that comes until the other side ends the connection; a reset is an end as well."""
+        """Return all that comes until the other side ends the connection; a reset is an end as well."""
         async with asyncio.timeout(PATIENCE_S):
             try:
                 return await self._reader.read()

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from hookline_shared.admin import Admin
 from hookline_shared.errors import PortTakenError
-from hookline_shared.health import Health
+from hookline_shared.observability.admin import Admin
+from hookline_shared.observability.health import Health
 from tests.support.ports import LOOPBACK
 
 

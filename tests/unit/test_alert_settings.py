@@ -6,17 +6,17 @@ import pytest
 
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
-from hookline_shared.alerts.limits import Level, Limit
 from hookline_shared.alerts.rules import RULES
-from hookline_shared.config_file import CONFIG_VARIABLE
+from hookline_shared.alerts.thresholds import Level, Threshold
 from hookline_shared.errors import SettingsError
+from hookline_shared.settings.config_file import CONFIG_VARIABLE
 
 SECRET = "https://hooks.slack.com/services/T000/B000/planted"
 
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a TOML file that is named already."""
+    """Return a TOML file that is named already."""
     made = tmp_path / "hookline.toml"
     monkeypatch.setenv(CONFIG_VARIABLE, str(made))
     return made
@@ -51,8 +51,8 @@ def test_what_is_said_changes_and_the_rest_stays(file: Path) -> None:
         """
     )
     alerts = ProcessorSettings.load().alerts
-    assert alerts["oldest_event_old"] == Limit(threshold=1800, clear=360, for_s=15, level=Level.CRITICAL)
-    assert alerts["reply_slow"] == Limit(threshold=1, clear=0.9, for_s=0, window_s=10, level=Level.WARNING)
+    assert alerts["oldest_event_old"] == Threshold(threshold=1800, clear=360, for_s=15, level=Level.CRITICAL)
+    assert alerts["reply_slow"] == Threshold(threshold=1, clear=0.9, for_s=0, window_s=10, level=Level.WARNING)
     assert (alerts["disk_low"].enabled, alerts["disk_low"].threshold) == (False, 1024)
     assert alerts["write_slow"] == RULES["write_slow"].limit
 

@@ -6,12 +6,12 @@ from typing import cast
 import pytest
 from prometheus_client import REGISTRY
 
-from hookline_cli.service_alert import ServiceAlert, parse_alert
-from hookline_shared.alerts.limits import Limit
+from hookline_cli.status.service_alert import ServiceAlert, parse_alert
 from hookline_shared.alerts.measures import Measure
 from hookline_shared.alerts.rules import RULES
-from hookline_shared.alerts.watch import AlertWatch
-from hookline_shared.service import Supervisor
+from hookline_shared.alerts.thresholds import Threshold
+from hookline_shared.alerts.watcher import AlertWatcher
+from hookline_shared.lifecycle.service import Supervisor
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
 
@@ -21,15 +21,15 @@ LIMITS = {name: rule.limit for name, rule in RULES.items()}
 class Watched:
     """A watch over values that a test sets; `limits` stand in place of the usual ones."""
 
-    def __init__(self, clock: ManualClock, logbook: Logbook, **limits: Limit) -> None:
+    def __init__(self, clock: ManualClock, logbook: Logbook, **limits: Threshold) -> None:
         self.values: dict[str, Mapping[str, float] | None] = {}
         self._clock = clock
         self._logbook = logbook
         self._limits = LIMITS | limits
 
-    def watch(self, *names: str, **measures: Measure) -> AlertWatch:
+    def watch(self, *names: str, **measures: Measure) -> AlertWatcher:
         found = measures | {name: lambda _now, name=name: self.values[name] for name in names}
-        return AlertWatch(self._limits, found, None, 1.0, self._clock, self._logbook.logger)
+        return AlertWatcher(self._limits, found, None, 1.0, self._clock, self._logbook.logger)
 
 
 @pytest.fixture

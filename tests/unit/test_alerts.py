@@ -8,21 +8,21 @@ from pathlib import Path
 import pytest
 
 from hookline_shared.alerts.hysteresis import Alert, Alerts, Change
-from hookline_shared.alerts.limits import Level, Limit
 from hookline_shared.alerts.rules import RULES
-from hookline_shared.alerts.values import Unit, told
-from hookline_shared.alerts.words import explained, facts, happened, line, message
+from hookline_shared.alerts.thresholds import Level, Threshold
+from hookline_shared.alerts.units import Unit, format_value
+from hookline_shared.alerts.wording import as_fields, explanation, one_line, slack_message, summary
 
 START_MS = 1_750_000_000_000
 RUNBOOK = "https://wiki.example.com/hookline/runbook"
 
 
-def limit(threshold: float, clear: float, for_s: float = 0, window_s: float | None = None) -> Limit:
-    return Limit(threshold=threshold, clear=clear, for_s=for_s, window_s=window_s, level=Level.WARNING)
+def limit(threshold: float, clear: float, for_s: float = 0, window_s: float | None = None) -> Threshold:
+    return Threshold(threshold=threshold, clear=clear, for_s=for_s, window_s=window_s, level=Level.WARNING)
 
 
 def states(alert: Alert, samples: Iterable[tuple[float, float]]) -> str:
-    """Observe `samples`, each a time and a value; gives a character for each, ^ where it fires and v where it is resolved."""
+    """Observe `samples`, each a time and a value; return a character for each, ^ where it fires and v where it is resolved."""
     found = ""
     for at, value in samples:
         changed = alert.observe(value, at) is not None
@@ -120,7 +120,7 @@ def test_resolved_knows_when_it_fired() -> None:
 )
 def test_values_in_words(value: float, unit: Unit, text: str) -> None:
     """Numbers have their unit, and as many digits as people read."""
-    assert told(value, unit) == text
+    assert format_value(value, unit) == text
 
 
 def change(name: str, value: float, *, subject: str = "", raised: bool = True) -> Change:
@@ -130,14 +130,14 @@ def change(name: str, value: float, *, subject: str = "", raised: bool = True) -
 
 def test_words_say_what_happened_and_what_to_do() -> None:
     """One line has all that one person without Prometheus needs."""
-    told_to = line(change("reply_slow", 0.61))
+    told_to = one_line(change("reply_slow", 0.61))
     assert told_to.startswith(
         "reply_slow (warning) since 2025-06-15T15:06:40Z: The slowest 1 % of the requests in the last 5 min, and at least "
         "three, took 610 ms or longer to answer (threshold: 250 ms). Impact: Twilio gives up after 15 s."
     )
     assert " Fix: Find the slow stage in hookline_ingress_stage_seconds" in told_to
     assert told_to.endswith(" Runbook: docs/runbook.md, section reply-slow")
-    assert happened(change("backlog_high", 0.5, subject="calls")) == (
+    assert summary(change("backlog_high", 0.5, subject="calls")) == (
         "The backlog of topic calls is at 50 % of INGRESS_BACKLOG_LIMIT (threshold: 50 %)."
     )
 
@@ -146,8 +146,8 @@ def test_alert_links_to_the_runbook() -> None:
     """With the address of the runbook, its section is a link in every text: Slack gets one that it cannot misread."""
     (raised,) = Alerts({"spool_waiting": limit(60, 0)}, f"{RUNBOOK}?a=1&b=2").observe("spool_waiting", {"": 61}, 1.0, START_MS)
     link = f"{RUNBOOK}?a=1&b=2#spool-waiting"
-    assert line(raised).endswith(f" Runbook: {link}")
-    body = message([raised], "ingress web-1:9080", 0)
+    assert one_line(raised).endswith(f" Runbook: {link}")
+    body = slack_message([raised], "ingress web-1:9080", 0)
     assert body["text"].splitlines()[-1] == f"Runbook: <{RUNBOOK}?a=1&amp;b=2#spool-waiting>"
     assert body["alerts"][0]["runbook"] == link
 
@@ -156,7 +156,7 @@ def test_alert_links_to_the_runbook() -> None:
 def test_every_rule_reads_well(name: str) -> None:
     """Whatever it is about, all placeholders are filled, and it is sentences."""
     rule = RULES[name]
-    text = explained(change(name, rule.limit.threshold, subject="it" if rule.per else ""))
+    text = explanation(change(name, rule.limit.threshold, subject="it" if rule.per else ""))
     assert "{" not in text
     assert ".." not in text
     assert all(part[0].isupper() or part[0] == "{" for part in (rule.happened, rule.meaning, rule.remedy))
@@ -169,7 +169,7 @@ def test_every_rule_reads_well(name: str) -> None:
 def test_message_for_a_channel() -> None:
     """Slack gets a text in which nothing is taken for markup of its own, programs get the same as fields, as valid JSON."""
     raised = change("breaker_open", 1, subject="<crm & co>")
-    body = json.loads(json.dumps(message([raised, raised._replace(raised=False, value=inf)], "ingress web-1:9080", 3)))
+    body = json.loads(json.dumps(slack_message([raised, raised._replace(raised=False, value=inf)], "ingress web-1:9080", 3)))
     heading, fired, impact, fix, runbook, resolved, left_out = body["text"].splitlines()
     assert heading == "[firing, warning] ingress web-1:9080: breaker_open &lt;crm &amp; co&gt;"
     assert fired.startswith("The circuit breaker &lt;crm &amp; co&gt; is open: ")
@@ -183,12 +183,12 @@ def test_message_for_a_channel() -> None:
         ("breaker_open", "<crm & co>", "firing", 1),
         ("breaker_open", "<crm & co>", "resolved", None),
     ]
-    assert facts(raised)["runbook"] == "docs/runbook.md#breaker-open"
+    assert as_fields(raised)["runbook"] == "docs/runbook.md#breaker-open"
 
 
 def test_message_of_the_documentation() -> None:
     """What docs/alerts.md shows is what a channel gets."""
     page = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text()
     firing = change("spool_filling", 0.62)._replace(runbook_url=RULES["spool_filling"].runbook(RUNBOOK))
-    text = message([firing, firing._replace(raised=False, value=0.1)], "ingress web-1:9080", 0)["text"]
+    text = slack_message([firing, firing._replace(raised=False, value=0.1)], "ingress web-1:9080", 0)["text"]
     assert page.partition("```\n")[2].partition("```")[0] == f"{text}\n".replace("<", "").replace(">", "")

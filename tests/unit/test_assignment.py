@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hookline_processor.assignment import assign
+from hookline_processor.ownership.assignment import assign
 
 NAMES = st.sampled_from(["a", "b", "c", "d", "e"])
 PRESENT = st.lists(NAMES, unique=True, min_size=1)
@@ -14,7 +14,7 @@ OWNERS = st.dictionaries(st.integers(0, 19), NAMES)
 
 
 def kept(before: dict[int, str], after: dict[int, str]) -> int:
-    """Give how many partitions stay where they are."""
+    """Return how many partitions stay where they are."""
     return sum(after.get(number) == owner for number, owner in before.items())
 
 

@@ -12,19 +12,19 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from hookline import Context, Handlers, MessageReceived, Reject, RetryLater, RetryPolicy, WebhookEvent
-from hookline_processor.attempt import Attempts
-from hookline_processor.lanes import Held
+from hookline_processor.attempts.attempts import Attempts
+from hookline_processor.attempts.threads import Threads
+from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.retry import Record
-from hookline_processor.threads import Threads
-from hookline_processor.verdict import Dead, Done, Failure, Reason, Retry, Verdict
+from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry, Verdict
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import Event
 from hookline_shared.forms import FORM
-from hookline_shared.logs import HANDLED, get_logger
+from hookline_shared.observability.logs import CURRENT_EVENT, get_logger
 from tests.support.manual_clock import ManualClock
 
 if TYPE_CHECKING:
-    from hookline_processor.spans import AttemptSpans
+    from hookline_processor.attempts.tracing import AttemptSpans
 
 
 @pytest.fixture
@@ -39,10 +39,10 @@ def handlers() -> Handlers:
     return Handlers()
 
 
-def held(record: Record | None = None, kind: str = "message.received") -> Held:
+def held(record: Record | None = None, kind: str = "message.received") -> InFlightEvent:
     body = b"MessageSid=SM1&From=%2B14155550123&Body=my+secret"
     event = Event(id="e1", kind=kind, key="k", dedupe_key="d", received_at=0, content_type=FORM, target="/twilio", body=body)
-    return Held("messages", "1-0", event, record or Record())
+    return InFlightEvent("messages", "1-0", event, record or Record())
 
 
 def attempts_of(handlers: Handlers, threads: Threads) -> Attempts:
@@ -300,7 +300,7 @@ async def test_undecodable_body_is_no_reason_to_die(handlers: Handlers, threads:
     async def look(event: MessageReceived, context: Context) -> None:
         assert event.body
 
-    broken = Held("messages", "1-0", msgspec.structs.replace(held().event, body=b"Body=%E9"))
+    broken = InFlightEvent("messages", "1-0", msgspec.structs.replace(held().event, body=b"Body=%E9"))
     assert isinstance(await attempts_of(handlers, threads).make(broken), Retry)
 
 
@@ -346,13 +346,13 @@ async def test_what_is_said_after_an_attempt_quotes_nothing(
 
     @handlers.on("message.received")
     async def handle(event: MessageReceived, context: Context) -> None:
-        during.append(HANDLED.get())
+        during.append(CURRENT_EVENT.get())
         if failure is not None:
             raise failure
 
     await attempt(handlers, threads)
     assert isinstance(during[0], MessageReceived)
-    assert HANDLED.get() is None
+    assert CURRENT_EVENT.get() is None
 
 
 async def test_end_of_a_span_still_knows_its_event(handlers: Handlers, threads: Threads) -> None:
@@ -362,7 +362,7 @@ async def test_end_of_a_span_still_knows_its_event(handlers: Handlers, threads: 
     class Spans:
         async def around(self, run: Callable[..., Awaitable[Verdict]], *about: object) -> Verdict:
             verdict = await run(*about)
-            at_the_end.append(HANDLED.get())
+            at_the_end.append(CURRENT_EVENT.get())
             return verdict
 
         def failed(self, failure: Failure) -> None:

@@ -18,7 +18,7 @@ _MACHINE = Machine(cpu="", cores=2, system="", python="", aiohttp="", uvloop="",
 
 
 def served(name: str, rate: int, busy: float = 1.0) -> Served:
-    """Give one round of one second in which `rate` webhooks were answered."""
+    """Return one round of one second in which `rate` webhooks were answered."""
     outcome = Outcome(answered=rate, seconds=1, failures={}, p50_ms=1, p99_ms=2, busy={"service": busy}, idle={}, ran_out=False)
     return Served(name=name, rounds=[outcome], memory_mb=[69.0])
 
@@ -33,7 +33,7 @@ def latency(name: str, rate: int, p99_ms: float) -> Latency:
 
 
 def report(fastify: int = 10_000) -> Report:
-    """Give a run in which ingress takes 16 000 webhooks per second, and the processor 30 000 events."""
+    """Return a run in which ingress takes 16 000 webhooks per second, and the processor 30 000 events."""
     receivers = {INGRESS: 16_000, FSYNC: 8_000, "bare aiohttp": 20_000, "Fastify": fastify}
     return Report(
         started_at=datetime.now(UTC),

@@ -7,22 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hookline_ingress import catalogue
-from hookline_ingress.catalogue import (
+from hookline_ingress.translation import catalogue
+from hookline_ingress.translation.catalogue import (
     CALL_RECEIVED,
     CALL_STATUS,
+    CLASSIFIED,
     EVENT_STREAM,
     KINDS,
     MESSAGE_RECEIVED,
     SENDGRID_EVENT,
     STUDIO,
-    TOLD,
     UNKNOWN,
-    Facts,
+    KeyFields,
     Kind,
-    tell,
+    classify,
 )
-from hookline_ingress.content import members
+from hookline_ingress.translation.content import members
 from hookline_shared import topics
 from hookline_shared.forms import EMPTY, form_of
 from hookline_shared.kinds import FAMILIES, SINGLE
@@ -63,27 +63,31 @@ cases = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 
 def dedupe(params: Params, target: str = "/twilio", expected: Kind | None = None) -> str:
     told, (path, _, query) = dict(params), target.partition("?")
-    kind = tell(told, expected)
-    return catalogue.dedupe_key(kind, kind.name_of(told), Facts(path, told, form_of(params), query.encode()))
+    kind = classify(told, expected)
+    return catalogue.dedupe_key(kind, kind.name_of(told), KeyFields(path, told, form_of(params), query.encode()))
 
 
 def ordering(params: Params) -> str:
     told = dict(params)
-    return catalogue.ordering_key(tell(told), Facts("/twilio", told, form_of(params), b""))
+    return catalogue.ordering_key(classify(told), KeyFields("/twilio", told, form_of(params), b""))
 
 
 @cases
 def test_kind_and_topic(case: Case) -> None:
     """Every webhook is told by its parameters alone."""
-    kind = tell(dict(case.params))
+    kind = classify(dict(case.params))
     assert (kind.name_of(dict(case.params)), kind.topic) == (case.kind, case.topic)
 
 
 def test_every_kind_has_a_case() -> None:
     """The table above says of each kind that parameters can tell, and of no other, what becomes of it."""
     told = {family if family in FAMILIES else case.kind for case in CASES.values() for family in [case.kind.partition(".")[0]]}
-    assert told == {kind.name for kind in TOLD} | {"unknown"}
-    assert {kind.name for kind in TOLD} | {"event.stream", "sendgrid.event", "unknown"} == KINDS.keys() == {*FAMILIES, *SINGLE}
+    assert told == {kind.name for kind in CLASSIFIED} | {"unknown"}
+    assert (
+        {kind.name for kind in CLASSIFIED} | {"event.stream", "sendgrid.event", "unknown"}
+        == KINDS.keys()
+        == {*FAMILIES, *SINGLE}
+    )
 
 
 @pytest.mark.parametrize(
@@ -96,7 +100,7 @@ def test_every_kind_has_a_case() -> None:
 )
 def test_elements_of_an_array(kind: Kind, element: dict[str, Any], ordering_key: str, dedupe_key: str) -> None:
     """What comes in arrays is known by its route; its own id makes its dedupe key, without an account."""
-    facts = Facts("/", members(dumps(element).encode()), EMPTY, b"")
+    facts = KeyFields("/", members(dumps(element).encode()), EMPTY, b"")
     assert kind.topic == topics.EVENTS
     assert catalogue.ordering_key(kind, facts) == ordering_key
     assert catalogue.dedupe_key(kind, kind.name_of(facts.params), facts) == dedupe_key
@@ -104,7 +108,7 @@ def test_elements_of_an_array(kind: Kind, element: dict[str, Any], ordering_key:
 
 def keys_of_json(body: dict[str, Any]) -> tuple[str, str, str]:
     params = members(dumps(body).encode())
-    facts, kind = Facts("/twilio", params, EMPTY, dumps(body).encode()), tell(params)
+    facts, kind = KeyFields("/twilio", params, EMPTY, dumps(body).encode()), classify(params)
     name = kind.name_of(params)
     return name, catalogue.ordering_key(kind, facts), catalogue.dedupe_key(kind, name, facts)
 
@@ -278,11 +282,11 @@ def test_overlong_conversation_is_bounded() -> None:
 
 def test_route_decides_only_what_is_not_told() -> None:
     """A webhook sent to the wrong route is still taken for what it is; one that does not tell is taken for the route's kind."""
-    assert tell(dict(message()), CALL_STATUS) is MESSAGE_RECEIVED
-    assert tell(dict(call_status()), CALL_RECEIVED) is CALL_STATUS
-    assert tell(dict(message()), MESSAGE_RECEIVED) is MESSAGE_RECEIVED
-    assert tell(dict(unknown()), STUDIO) is STUDIO
-    assert tell(dict(unknown())) is UNKNOWN
+    assert classify(dict(message()), CALL_STATUS) is MESSAGE_RECEIVED
+    assert classify(dict(call_status()), CALL_RECEIVED) is CALL_STATUS
+    assert classify(dict(message()), MESSAGE_RECEIVED) is MESSAGE_RECEIVED
+    assert classify(dict(unknown()), STUDIO) is STUDIO
+    assert classify(dict(unknown())) is UNKNOWN
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
@@ -294,8 +298,8 @@ names = st.sampled_from(
 @given(st.dictionaries(names | texts, texts | st.just("call-progress-events") | st.just("received"), max_size=12))
 def test_any_parameters_have_a_kind_and_keys(params: dict[str, str]) -> None:
     """No verified webhook, however odd, is without a kind or breaks the making of keys."""
-    kind = tell(params)
-    facts = Facts("/twilio", params, form_of(params.items()), b"")
+    kind = classify(params)
+    facts = KeyFields("/twilio", params, form_of(params.items()), b"")
     assert kind.topic in topics.DEFAULT_TOPICS
     assert 0 < len(catalogue.dedupe_key(kind, kind.name_of(params), facts)) <= 200
     assert len(catalogue.ordering_key(kind, facts)) <= 200

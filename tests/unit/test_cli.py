@@ -6,9 +6,9 @@ import pytest
 from prometheus_client import REGISTRY
 from typer.testing import CliRunner
 
+from hookline_cli.docs_generator.metric_advice import ADVICE
+from hookline_cli.docs_generator.pages import PAGES, PARTS, metric_rows
 from hookline_cli.main import app
-from hookline_cli.metric_advice import ADVICE
-from hookline_cli.pages import PAGES, PARTS, metric_rows
 from hookline_shared.errors import HooklineError
 from tests.support.ports import free_port
 

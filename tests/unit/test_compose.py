@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from hookline_cli.config import env_lines
-from hookline_cli.setting_rows import secrets, variables
+from hookline_cli.settings.rows import secrets, variables
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
 from tests.support.drain_times import ingress_drain_s, processor_drain_s
@@ -32,7 +32,7 @@ def services() -> dict[str, Any]:
 
 @pytest.fixture
 def example(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Give .env.example with every line in force."""
+    """Return .env.example with every line in force."""
     for name in variables():
         monkeypatch.delenv(name, raising=False)
     return dict(_LINE.findall((_ROOT / ".env.example").read_text()))

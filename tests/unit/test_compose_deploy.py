@@ -22,7 +22,7 @@ docker() { [ "$1" != inspect ] || echo 'running healthy 0'; [ "$1" != stop ] || 
 
 @pytest.fixture
 def path(tmp_path: Path) -> str:
-    """Give a PATH on which there is no docker, and what the script needs else."""
+    """Return a PATH on which there is no docker, and what the script needs else."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for tool in _TOOLS:

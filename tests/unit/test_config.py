@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from hookline_cli.main import app
-from hookline_cli.masking import HIDDEN, mask_credentials, mask_pair, mask_url
-from hookline_shared.broker.url import parse_redis_url
-from hookline_shared.config_file import CONFIG_VARIABLE
+from hookline_cli.settings.masking import HIDDEN, mask_credentials, mask_pair, mask_url
+from hookline_shared.redis.url import parse_redis_url
+from hookline_shared.settings.config_file import CONFIG_VARIABLE
 
 ACCOUNT = "AC" + "1" * 32
 SECRET = "planted"
@@ -29,7 +29,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a TOML file that is named already."""
+    """Return a TOML file that is named already."""
     made = tmp_path / "hookline.toml"
     monkeypatch.setenv(CONFIG_VARIABLE, str(made))
     return made

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hookline_shared.config_file import CONFIG_VARIABLE, config_file, read_config_file
+from hookline_shared.settings.config_file import CONFIG_VARIABLE, config_file, read_config_file
 
 
 @pytest.fixture(autouse=True)

@@ -4,17 +4,17 @@ import pytest
 
 from hookline_cli.dead.plan import Order, Plan
 from hookline_cli.dead.selection import NotASidError, Selection
-from hookline_cli.sids import is_sid, mentions
-from hookline_shared.letter import Letter
-from tests.support.letters import SORTS, deaths
+from hookline_cli.output.sids import is_sid, mentions
+from hookline_shared.dead_letter import DeadLetter
+from tests.support.dead_letters import SORTS, deaths
 
 SID = "SM" + "0123456789abcdef" * 2
 
 
-def letter(entry: str = "1000-0", partition: int = 0, **fields: str) -> Letter:
-    """Give a letter with these fields; `__` in a name stands for a dot."""
+def letter(entry: str = "1000-0", partition: int = 0, **fields: str) -> DeadLetter:
+    """Return a letter with these fields; `__` in a name stands for a dot."""
     words = [word.replace("__", ".") if at % 2 == 0 else word for at, word in enumerate(w for f in fields.items() for w in f)]
-    return Letter(partition, entry, [word.encode() for word in words])
+    return DeadLetter(partition, entry, [word.encode() for word in words])
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def entries(plan: Plan) -> dict[int, list[str]]:
     return {partition: [move.entry for move in queue] for partition, queue in plan.queues()}
 
 
-def planned(*letters: Letter, force: bool = False) -> Plan:
+def planned(*letters: DeadLetter, force: bool = False) -> Plan:
     plan = Plan(["calls", "messages"], force=force)
     for one in letters:
         plan.see(one)
@@ -106,7 +106,7 @@ def planned(*letters: Letter, force: bool = False) -> Plan:
 def test_order_is_that_of_arrival() -> None:
     """Letters are replayed in the order in which their events came, whenever they died, and each partition by itself."""
     died = enumerate(deaths(60, sorts=SORTS[:2]))
-    made = [Letter(one.partition, f"{9000 - at}-0", [_bytes(word) for word in fields]) for at, (one, fields) in died]
+    made = [DeadLetter(one.partition, f"{9000 - at}-0", [_bytes(word) for word in fields]) for at, (one, fields) in died]
     plan = planned(*made)
     for partition, found in entries(plan).items():
         own = [one for one in made if one.id.partition == partition]

@@ -7,8 +7,8 @@ from contextlib import suppress
 import pytest
 
 from hookline_processor.api.table import Handler
-from hookline_processor.deadlines import GRACE_S, Deadline, Deadlines
-from hookline_processor.webhook_event import WebhookEvent
+from hookline_processor.attempts.deadlines import GRACE_S, Deadline, Deadlines
+from hookline_processor.events.webhook_event import WebhookEvent
 from tests.support.events import event
 from tests.support.manual_clock import ManualClock
 
@@ -24,7 +24,7 @@ class Room:
     async def attempt(
         self, name: str, timeout_s: float, work: Callable[[], Awaitable[object]], *, is_async: bool = True
     ) -> "asyncio.Task[None]":
-        """Start an attempt; gives its task once `work` is waiting."""
+        """Start an attempt; return its task once `work` is waiting."""
         task = asyncio.create_task(self._run(Handler(name, work, None, None, is_async), timeout_s, work))
         await asyncio.sleep(0)
         return task

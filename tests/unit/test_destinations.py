@@ -4,10 +4,11 @@ import asyncio
 
 import pytest
 
-from hookline_processor.destinations import Destinations
-from hookline_processor.lanes import Held, Lane
+from hookline_processor.in_flight import InFlightEvent
+from hookline_processor.partition.destinations import Destinations
+from hookline_processor.partition.lanes import Lane
 from hookline_processor.retry import NEVER_FAILED, Record
-from hookline_processor.verdict import Dead, Done, Failure, Reason, Retry, Verdict
+from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry, Verdict
 from hookline_shared.event import Event
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
@@ -51,14 +52,14 @@ class Visits:
 
 @pytest.fixture
 def visits(logbook: Logbook) -> Visits:
-    """Give a destination that nobody has been to."""
+    """Return a destination that nobody has been to."""
     return Visits(logbook)
 
 
 def lane(name: str) -> Lane:
     event = Event(id=name, kind="k", key=name, dedupe_key="", received_at=0, target="/", body=b"")
     only = Lane("messages", name)
-    only.events.append(Held("messages", name, event))
+    only.events.append(InFlightEvent("messages", name, event))
     return only
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from hookline_shared.alerts.disk import Disk
+from hookline_shared.alerts.disk_space import DiskSpace
 
 _PATIENCE_S = 10.0
 
@@ -47,7 +47,7 @@ def volume(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowVolume]:
 
 
 def threads() -> list[threading.Thread]:
-    """Give those that ask."""
+    """Return those that ask."""
     return [thread for thread in threading.enumerate() if thread.name == "free space on the disk of the spool"]
 
 
@@ -58,7 +58,7 @@ def let_them_end() -> None:
 
 def test_room_is_known_at_the_second_look(tmp_path: Path) -> None:
     """The first asks."""
-    disk = Disk("spool", tmp_path / "spool.db")
+    disk = DiskSpace("spool", tmp_path / "spool.db")
     disk(0)
     let_them_end()
     found = disk(1)
@@ -68,7 +68,7 @@ def test_room_is_known_at_the_second_look(tmp_path: Path) -> None:
 
 def test_volume_that_hangs_holds_nobody_up(volume: SlowVolume, tmp_path: Path) -> None:
     """One thread waits for it, for as long as that takes; until then nothing is known."""
-    disk = Disk("spool", tmp_path / "spool.db")
+    disk = DiskSpace("spool", tmp_path / "spool.db")
     assert [disk(look) for look in range(100)] == [None] * 100
     (thread,) = threads()
     assert thread.daemon
@@ -81,7 +81,7 @@ def test_volume_that_hangs_holds_nobody_up(volume: SlowVolume, tmp_path: Path) -
 
 def test_old_answer_tells_nothing(volume: SlowVolume, tmp_path: Path) -> None:
     """It is asked for every tenth look; when there has been no new one for sixty, it is not known any more."""
-    disk = Disk("spool", tmp_path / "spool.db")
+    disk = DiskSpace("spool", tmp_path / "spool.db")
     volume.answers()
     for look in range(20):
         disk(look)
@@ -94,7 +94,7 @@ def test_old_answer_tells_nothing(volume: SlowVolume, tmp_path: Path) -> None:
 
 def test_folder_that_is_gone(tmp_path: Path) -> None:
     """The spool says so; this says nothing."""
-    disk = Disk("spool", tmp_path / "away" / "spool.db")
+    disk = DiskSpace("spool", tmp_path / "away" / "spool.db")
     disk(0)
     let_them_end()
     assert disk(1) is None

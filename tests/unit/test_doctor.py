@@ -8,13 +8,13 @@ import pytest
 from typer.testing import CliRunner
 
 from hookline_cli.addresses import is_loopback, is_public
-from hookline_cli.checks.finding import Level
-from hookline_cli.checks.settings import check_settings
-from hookline_cli.checks.spool_disk import file_system
-from hookline_cli.checks.subject import Subject
+from hookline_cli.doctor.finding import Level
+from hookline_cli.doctor.settings import check_settings
+from hookline_cli.doctor.spool_disk import file_system
+from hookline_cli.doctor.subject import Subject
 from hookline_cli.main import app
-from hookline_cli.workspace import Facts, Workspace
-from hookline_shared.config_file import CONFIG_VARIABLE
+from hookline_cli.workspace import StackFacts, Workspace
+from hookline_shared.settings.config_file import CONFIG_VARIABLE
 from tests.support.findings import subject, the_wrong, wrongs
 from tests.support.ports import free_port
 from tests.support.webhooks import PUBLIC_URL, TOKEN
@@ -153,7 +153,7 @@ def test_running_pair_is_examined(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("var").mkdir()
     workspace = Workspace(Path("var"))
     workspace.announce(
-        Facts(
+        StackFacts(
             PUBLIC_URL,
             "0" * 32,
             "unix:///run/r.sock",
@@ -185,6 +185,6 @@ def test_redis_that_was_not_written_down(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("REDIS_URL", "")
     Path("var").mkdir()
     workspace = Workspace(Path("var"))
-    workspace.announce(Facts(admin_ports={"ingress": 9123}))
+    workspace.announce(StackFacts(admin_ports={"ingress": 9123}))
     result = CliRunner().invoke(app, ["doctor", "--json"])
     assert "Set REDIS_URL for this command, too." in result.stdout

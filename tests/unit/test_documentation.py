@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 from prometheus_client import REGISTRY
 
-from hookline_cli.setting_rows import secrets, variables
+from hookline_cli.settings.rows import secrets, variables
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -41,6 +41,9 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [target for target in links if not (page.parent / target).exists()] == []
     named = re.findall(r"`((?:ingress|processor|shared|cli|tests|deploy|examples)/[\w./-]+)`", text)
     assert [target for target in named if not (ROOT / target).exists()] == []
+    in_packages = re.findall(r"`hookline_((?:ingress|processor|shared|cli)/[\w./-]+)`", text)
+    folders = {target: ROOT / target.partition("/")[0] / f"hookline_{target}" for target in in_packages}
+    assert [target for target, path in folders.items() if not path.exists()] == []
 
 
 @each_page

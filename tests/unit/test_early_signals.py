@@ -10,7 +10,7 @@ from tests.support.waiting import PATIENCE_S
 
 _STARTING = """
 import signal
-from hookline_shared.early_signals import leave_at_once
+from hookline_shared.lifecycle.early_signals import leave_at_once
 leave_at_once()
 print("importing", flush=True)
 signal.pause()

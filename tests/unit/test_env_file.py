@@ -23,9 +23,9 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(autouse=True)
 def env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the `.env` of an otherwise empty working folder; it is not there yet."""
+    """Return the `.env` of an otherwise empty working folder; it is not there yet."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("hookline_shared.env_file.ENV_FILE", Path(".env"))
+    monkeypatch.setattr("hookline_shared.settings.env_file.ENV_FILE", Path(".env"))
     return tmp_path / ".env"
 
 

@@ -31,7 +31,7 @@ EVENT = Event(id="1", kind="k", key="key", dedupe_key="d", received_at=1, target
 
 
 def wire(event: Event) -> list[bytes]:
-    """Give `event` as Redis gives it back: names and values in turn, all bytes."""
+    """Return `event` as Redis gives it back: names and values in turn, all bytes."""
     texts = chain.from_iterable(zip(TEXT_FIELDS, text_values(event), strict=True))
     return [*(text.encode() for text in texts), BODY_FIELD.encode(), event.body]
 

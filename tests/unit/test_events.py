@@ -11,8 +11,8 @@ import pytest
 
 import hookline
 from hookline import MessageReceived, WebhookEvent
-from hookline_processor.events import StreamEvent, typed
-from hookline_processor.webhook_event import Number, Text
+from hookline_processor.events.events import StreamEvent, typed
+from hookline_processor.events.webhook_event import Number, Text
 from hookline_shared.event import Event
 from hookline_shared.forms import FORM
 from hookline_shared.kinds import FAMILIES, SINGLE

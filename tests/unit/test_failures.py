@@ -5,7 +5,6 @@ from redis._parsers.base import BaseParser
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from hookline_shared.broker.failures import code_of, is_elsewhere, translate
 from hookline_shared.errors import (
     BrokerUnavailableError,
     CommandRefusedError,
@@ -13,12 +12,13 @@ from hookline_shared.errors import (
     HooklineError,
     WritesRefusedError,
 )
+from hookline_shared.redis.failures import code_of, is_elsewhere, translate
 
 SCRIPT = "ERR Error running script (call to f_a): @user_script:31: @user_script: 31: "
 
 
 def answered(text: str) -> Exception:
-    """Give the error that the client makes of a refusal."""
+    """Return the error that the client makes of a refusal."""
     error: Exception = BaseParser.parse_error(text)
     return error
 

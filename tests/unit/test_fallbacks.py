@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from hookline_cli.main import app
 from hookline_ingress.settings import IngressSettings
-from hookline_processor.ledger.engine import database_of
+from hookline_processor.ledger.database.engine import database_of
 from hookline_processor.settings import ProcessorSettings
 from hookline_shared.errors import SettingsError
 

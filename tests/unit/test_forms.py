@@ -15,7 +15,7 @@ wire = st.text("ab0126=&%+;#? üC3dDBcZ🙂\x00\n")  # rich in separators, and i
 
 
 def by_the_book(text: str) -> Pairs | None:
-    """Give what the standard library reads, None if it finds something that is not UTF-8."""
+    """Return what the standard library reads, None if it finds something that is not UTF-8."""
     try:
         return parse_qsl(text, keep_blank_values=True, errors="strict")
     except UnicodeDecodeError:

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from hookline_ingress.forwarded import Proxies, parse_networks
-from hookline_ingress.request import Request
-from hookline_ingress.signature import SIGNATURE, Claim, Keyring, parse_secrets
+from hookline_ingress.http.proxies import Proxies, parse_networks
+from hookline_ingress.http.request import Request
+from hookline_ingress.signature import SIGNATURE, Keyring, SignedRequest, parse_secrets
 from hookline_shared.forms import EMPTY
 from tests.support.webhooks import TOKEN, sign
 
@@ -94,4 +94,6 @@ def test_any_headers(told: list[tuple[str, str]]) -> None:
     assert PROXIES.client(request).isascii()
     base = PROXIES.base(request)
     signature = sign(TOKEN, f"{base}/twilio", ())
-    assert (KEYRING.verify(Claim("/twilio", {SIGNATURE: signature}, EMPTY, None, forwarded=base)) is not None) is bool(base)
+    assert (KEYRING.verify(SignedRequest("/twilio", {SIGNATURE: signature}, EMPTY, None, forwarded=base)) is not None) is bool(
+        base
+    )

@@ -1,10 +1,10 @@
 """What `hookline tail` makes of what it sees."""
 
-from hookline_cli.happenings import Happening, Happenings
-from hookline_shared.broker.follow import Arrival, Place
+from hookline_cli.tail.timeline import Timeline, TimelineEntry
+from hookline_shared.dead_letter import DeadLetter
 from hookline_shared.event import Event
-from hookline_shared.letter import Letter
-from tests.support.letters import deaths
+from hookline_shared.streams.follow import Arrival, StreamPosition
+from tests.support.dead_letters import deaths
 
 
 def _bytes(words: list[str | bytes]) -> list[bytes]:
@@ -13,12 +13,12 @@ def _bytes(words: list[str | bytes]) -> list[bytes]:
 
 def arrival(number: int, topic: str = "messages") -> Arrival:
     (_, fields) = deaths(1)[0]
-    return Arrival(Place(0, topic, f"{number}-0"), _bytes(fields[:-18]))
+    return Arrival(StreamPosition(0, topic, f"{number}-0"), _bytes(fields[:-18]))
 
 
-def letter_of(one: Arrival, died_at: int) -> Letter:
+def letter_of(one: Arrival, died_at: int) -> DeadLetter:
     words = ["dead.reason", "exhausted", "dead.topic", one.place.topic, "dead.entry", one.place.entry]
-    return Letter(one.place.partition, f"{died_at}-0", [*one.fields, *_bytes([*words])])
+    return DeadLetter(one.place.partition, f"{died_at}-0", [*one.fields, *_bytes([*words])])
 
 
 def everything(_topic: str, _event: Event | None) -> bool:
@@ -27,24 +27,24 @@ def everything(_topic: str, _event: Event | None) -> bool:
 
 def test_from_accepted_to_settled() -> None:
     """An event is told of when it comes, and once when it has left its topic."""
-    happenings = Happenings(everything)
+    timeline = Timeline(everything)
     one = arrival(1000)
-    (accepted,) = happenings.accepted([one])
+    (accepted,) = timeline.accepted([one])
     assert (accepted.what, accepted.at, accepted.place, accepted.lives) == ("accepted", 1000, one.place, 0)
-    assert happenings.next_to_ask(10) == [one.place]
-    assert happenings.ended([], [], 1500) == []
-    (settled,) = happenings.ended([one.place], [], 3500)
-    assert settled == Happening("settled", 3500, one.place, accepted.event, took_ms=2500)
-    assert happenings.ended([one.place], [], 4000) == []
-    assert happenings.next_to_ask(10) == []
+    assert timeline.next_to_ask(10) == [one.place]
+    assert timeline.ended([], [], 1500) == []
+    (settled,) = timeline.ended([one.place], [], 3500)
+    assert settled == TimelineEntry("settled", 3500, one.place, accepted.event, took_ms=2500)
+    assert timeline.ended([one.place], [], 4000) == []
+    assert timeline.next_to_ask(10) == []
 
 
 def test_what_dies_is_not_settled() -> None:
     """An event that has left its topic for the dead letters is told of as dead, and only so."""
-    happenings = Happenings(everything)
+    timeline = Timeline(everything)
     one = arrival(1000)
-    happenings.accepted([one])
-    (dead,) = happenings.ended([one.place], [letter_of(one, 1700)], 2000)
+    timeline.accepted([one])
+    (dead,) = timeline.ended([one.place], [letter_of(one, 1700)], 2000)
     assert (dead.what, dead.at, dead.took_ms) == ("dead", 1700, 700)
     assert dead.letter is not None
     assert dead.letter.reason == "exhausted"
@@ -54,34 +54,34 @@ def test_what_dies_is_not_settled() -> None:
 def test_death_of_an_event_from_before() -> None:
     """Events that came before one began to look are told of if they die."""
     one = arrival(1000)
-    (dead,) = Happenings(everything).ended([], [letter_of(one, 1700)], 2000)
+    (dead,) = Timeline(everything).ended([], [letter_of(one, 1700)], 2000)
     assert dead.what == "dead"
     assert dead.event is not None
 
 
 def test_only_what_is_wanted() -> None:
     """Other events are neither told of nor followed."""
-    happenings = Happenings(lambda topic, event: topic == "calls" and event is not None)
+    timeline = Timeline(lambda topic, event: topic == "calls" and event is not None)
     other, wanted = arrival(1), arrival(2, "calls")
-    undecodable = Arrival(Place(0, "calls", "3-0"), [b"v", b"9"])
-    assert [found.place for found in happenings.accepted([other, wanted, undecodable])] == [wanted.place]
-    assert happenings.next_to_ask(10) == [wanted.place]
-    assert happenings.ended([other.place], [letter_of(other, 5)], 6) == []
+    undecodable = Arrival(StreamPosition(0, "calls", "3-0"), [b"v", b"9"])
+    assert [found.place for found in timeline.accepted([other, wanted, undecodable])] == [wanted.place]
+    assert timeline.next_to_ask(10) == [wanted.place]
+    assert timeline.ended([other.place], [letter_of(other, 5)], 6) == []
 
 
 def test_undecodable_events_are_followed() -> None:
     """An entry that is no event comes, and dies, as others do."""
-    happenings = Happenings(everything)
-    odd = Arrival(Place(0, "calls", "3-0"), [b"v", b"9"])
-    assert [found.event for found in happenings.accepted([odd])] == [None]
-    assert [found.what for found in happenings.ended([odd.place], [letter_of(odd, 5)], 6)] == ["dead"]
+    timeline = Timeline(everything)
+    odd = Arrival(StreamPosition(0, "calls", "3-0"), [b"v", b"9"])
+    assert [found.event for found in timeline.accepted([odd])] == [None]
+    assert [found.what for found in timeline.ended([odd.place], [letter_of(odd, 5)], 6)] == ["dead"]
 
 
 def test_following_is_bounded_and_fair() -> None:
     """The oldest are let go when there are too many, and all are asked about by turns."""
-    happenings = Happenings(everything, most=3)
-    happenings.accepted([arrival(number) for number in range(1, 6)])
-    asked = [place.entry for _ in range(3) for place in happenings.next_to_ask(2)]
+    timeline = Timeline(everything, most=3)
+    timeline.accepted([arrival(number) for number in range(1, 6)])
+    asked = [place.entry for _ in range(3) for place in timeline.next_to_ask(2)]
     assert asked == ["3-0", "4-0", "5-0", "3-0", "4-0", "5-0"]
 
 
@@ -89,4 +89,4 @@ def test_lives_are_told() -> None:
     """An event that was replayed says so when it comes again."""
     one = arrival(1)
     again = Arrival(one.place, [*one.fields, b"lives", b"2"])
-    assert [found.lives for found in Happenings(everything).accepted([again])] == [2]
+    assert [found.lives for found in Timeline(everything).accepted([again])] == [2]

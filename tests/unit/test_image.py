@@ -11,8 +11,8 @@ import pytest
 
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
-from hookline_shared.admin import Admin
-from hookline_shared.health import Health
+from hookline_shared.observability.admin import Admin
+from hookline_shared.observability.health import Health
 
 _ROOT = Path(__file__).parents[2]
 _DEPLOY = _ROOT / "deploy"

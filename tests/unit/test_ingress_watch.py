@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
+from hookline_ingress.alert_sources import measures
 from hookline_ingress.metrics import REQUEST_SECONDS, REQUESTS, SIGNERS
-from hookline_ingress.watch import measures
 from hookline_shared.alerts.rules import RULES
-from hookline_shared.alerts.watch import AlertWatch
-from hookline_shared.loop_lag import LoopLag
-from hookline_shared.metrics import REDIS_OPERATION_SECONDS
+from hookline_shared.alerts.watcher import AlertWatcher
+from hookline_shared.observability.loop_lag import LoopLag
+from hookline_shared.observability.metrics import REDIS_OPERATION_SECONDS
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
 from tests.support.own_gauges import own_gauges
@@ -29,11 +29,11 @@ class Shop:
         self._lag = lag
         self._clock = clock
         self._logbook = logbook
-        self._watch = AlertWatch(LIMITS, measures(LIMITS, None, None), None, 1.0, clock, logbook.logger)
+        self._watch = AlertWatcher(LIMITS, measures(LIMITS, None, None), None, 1.0, clock, logbook.logger)
         self._watch.look()
 
     async def goes_on(self, seconds: int, happens: Happening = lambda _second: None, *, sells: bool = True) -> set[str]:
-        """Let `seconds` pass, in each of which `happens`; gives the alerts that fired meanwhile."""
+        """Let `seconds` pass, in each of which `happens`; return the alerts that fired meanwhile."""
         told = len(self._logbook.lines)
         for second in range(seconds):
             if sells:
@@ -88,13 +88,13 @@ def slow_write() -> None:
 
 @pytest.fixture
 def lag(monkeypatch: pytest.MonkeyPatch) -> LoopLag:
-    """Give what the heartbeat tells; it begins with each test, as the clock does."""
+    """Return what the heartbeat tells; it begins with each test, as the clock does."""
     return own_gauges(monkeypatch)
 
 
 @pytest.fixture(params=[2, 30_000], ids=["2 a minute", "500 a second"])
 async def shop(request: pytest.FixtureRequest, clock: ManualClock, lag: LoopLag, logbook: Logbook) -> Shop:
-    """Give a small shop, and a big one."""
+    """Return a small shop, and a big one."""
     return Shop(request.param, clock, lag, logbook)
 
 

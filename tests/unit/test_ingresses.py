@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from hookline_cli.ingresses import check_left_over, plan, spool_of
-from hookline_cli.part import UpError
+from hookline_cli.up.child_process import UpError
+from hookline_cli.up.ingress_processes import check_left_over, plan, spool_of
 from hookline_ingress.settings import IngressSettings
-from hookline_ingress.spool_file import Put, SpoolFile
+from hookline_ingress.spool.database import NewEntry, SpoolFile
 from tests.support.events import event
 
 _PROCESSOR = 9081
@@ -23,7 +23,7 @@ def required(monkeypatch: pytest.MonkeyPatch) -> None:
 def keep(spool: Path, events: int) -> None:
     file = SpoolFile(spool, max_mb=1)
     file.open()
-    file.commit([Put("messages", 0, event()) for _ in range(events)])
+    file.commit([NewEntry("messages", 0, event()) for _ in range(events)])
     file.close()
 
 
@@ -79,7 +79,7 @@ def test_unsettled_wal_is_counted(tmp_path: Path) -> None:
     first = tmp_path / "spool.db"
     file = SpoolFile(spool_of(first, 2), max_mb=1)
     file.open()
-    file.commit([Put("messages", 0, event())])
+    file.commit([NewEntry("messages", 0, event())])
     with pytest.raises(UpError, match=": 1 in "):
         check_left_over(first, 1)
     file.close()

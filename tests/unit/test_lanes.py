@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hookline_processor.lanes import BODIES, Held, Lane, Lanes
+from hookline_processor.in_flight import InFlightEvent
+from hookline_processor.partition.lanes import BODIES, Lane, Lanes
 from hookline_processor.retry import Record
 from hookline_shared.event import Event
 from hookline_shared.topics import MESSAGES, STATUSES
@@ -33,7 +34,7 @@ class Desk:
 
 @pytest.fixture
 def desk() -> Desk:
-    """Give lanes without any event."""
+    """Return lanes without any event."""
     return Desk()
 
 
@@ -154,6 +155,6 @@ def test_any_interleaving_keeps_the_order_of_each_key(keys: list[str], chance: R
     assert len(desk.lanes) == 0
 
 
-def held(key: str, number: int, record: Record | None = None, topic: str = MESSAGES) -> Held:
+def held(key: str, number: int, record: Record | None = None, topic: str = MESSAGES) -> InFlightEvent:
     event = Event(id=f"{number}", kind="k", key=key, dedupe_key="", received_at=0, target="/", body=b"")
-    return Held(topic, str(number), event, record or Record())
+    return InFlightEvent(topic, str(number), event, record or Record())

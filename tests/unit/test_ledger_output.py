@@ -2,7 +2,7 @@
 
 import pytest
 
-from hookline_cli.ledger_output import print_events, print_thread
+from hookline_cli.ledger.output import print_events, print_thread
 
 _EVIL = "\x1b]0;owned\x07hi [red]\n2025-06-15 15:06:40 ← +1: forged"
 

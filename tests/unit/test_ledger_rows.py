@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hookline_processor.dead_letter import letter
-from hookline_processor.ledger.addresses import normalised
-from hookline_processor.ledger.bodies import Bodies
+from hookline_processor.ledger.body_policy import BodyPolicy
 from hookline_processor.ledger.entry import UNDECODABLE, read_entry
-from hookline_processor.ledger.ranks import call_rank, message_rank
-from hookline_processor.ledger.rows import rows_of
+from hookline_processor.ledger.rows.addresses import normalised
+from hookline_processor.ledger.rows.rows import rows_of
+from hookline_processor.ledger.rows.status_order import call_rank, message_rank
 from hookline_processor.ledger.url import parse_database_url
-from hookline_processor.verdict import Dead, Failure, Reason
-from hookline_shared.broker.ledger import LedgerEntry
+from hookline_processor.partition.dead_letter import letter
+from hookline_processor.verdicts import Dead, Failure, Reason
 from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, text_values
+from hookline_shared.streams.ledger import LedgerEntry
 from tests.support.ledger import PERSON, SHOP, message, settled, status
 
 JSON = "application/json"
@@ -128,15 +128,15 @@ def test_any_entry_can_be_read(fields: list[bytes]) -> None:
     """What is no event has a row, too, under a name of its own."""
     found = read_entry(entry(fields, ledger_outcome="dead"))
     assert found.event.kind == UNDECODABLE
-    assert rows_of(found, Bodies.KEEP).event["id"]
+    assert rows_of(found, BodyPolicy.KEEP).event["id"]
 
 
 @given(
     st.binary(max_size=200),
     st.sampled_from(["message.received", "call.status", "sync.document_updated", "unknown"]),
-    st.sampled_from(Bodies),
+    st.sampled_from(BodyPolicy),
 )
-def test_any_body_makes_rows(body: bytes, kind: str, bodies: Bodies) -> None:
+def test_any_body_makes_rows(body: bytes, kind: str, bodies: BodyPolicy) -> None:
     """Whatever was sent, there are rows, and no NUL in them."""
     for content_type in ("application/x-www-form-urlencoded", JSON, ""):
         found = rows_of(settled(kind, body=body, content_type=content_type), bodies)
@@ -146,7 +146,7 @@ def test_any_body_makes_rows(body: bytes, kind: str, bodies: Bodies) -> None:
 def test_json_is_kept_as_json() -> None:
     """Parameters that are JSON can be searched as such."""
     body = {"id": "EV1", "data": {"to": PERSON, "n": [1, None, True]}}
-    found = rows_of(settled("event.stream", body=json.dumps(body).encode(), content_type=JSON), Bodies.KEEP)
+    found = rows_of(settled("event.stream", body=json.dumps(body).encode(), content_type=JSON), BodyPolicy.KEEP)
     assert found.event["params"] == body
     assert found.event["sid"] == "EV1"
 
@@ -167,7 +167,7 @@ def test_dropped_bodies_are_nowhere() -> None:
         outcome="dead",
         error="ValueError: cannot handle 'my secret' of Zoë",
     )
-    found = rows_of(event, Bodies.DROP)
+    found = rows_of(event, BodyPolicy.DROP)
     shown = json.dumps(found)
     assert "secret" not in shown
     assert "Zo" not in shown
@@ -176,7 +176,7 @@ def test_dropped_bodies_are_nowhere() -> None:
 
 def test_hashed_bodies_can_be_compared() -> None:
     """With LEDGER_BODIES=hash equal texts have equal hashes, and the texts are gone."""
-    same, other, different = (rows_of(message("SM1", body), Bodies.HASH) for body in ("my secret", "my secret", "another"))
+    same, other, different = (rows_of(message("SM1", body), BodyPolicy.HASH) for body in ("my secret", "my secret", "another"))
     bodies = [(row.message or {})["body"] for row in (same, other, different)]
     assert bodies[0] == bodies[1] != bodies[2]
     assert same.event["params"]["Body"] == bodies[0]
@@ -186,13 +186,13 @@ def test_hashed_bodies_can_be_compared() -> None:
 def test_nested_content_is_not_kept() -> None:
     """Content inside JSON is content, too."""
     body = json.dumps({"type": "x", "data": {"messageSid": "SM1", "body": ["my secret"]}}).encode()
-    for bodies in (Bodies.HASH, Bodies.DROP):
+    for bodies in (BodyPolicy.HASH, BodyPolicy.DROP):
         assert "secret" not in json.dumps(rows_of(settled("event.stream", body=body, content_type=JSON), bodies).event)
 
 
 def test_direction() -> None:
     """What came in is told from what was sent."""
-    received, sent = rows_of(message("SM1"), Bodies.KEEP).message, rows_of(status("SM2", "queued"), Bodies.KEEP).message
+    received, sent = rows_of(message("SM1"), BodyPolicy.KEEP).message, rows_of(status("SM2", "queued"), BodyPolicy.KEEP).message
     assert [(row or {})["direction"] for row in (received, sent)] == ["inbound", "outbound"]
 
 

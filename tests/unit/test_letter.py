@@ -2,13 +2,13 @@
 
 import pytest
 
-from hookline_processor.dead_letter import letter
-from hookline_processor.verdict import Dead, Failure, Reason
+from hookline_processor.partition.dead_letter import letter
+from hookline_processor.verdicts import Dead, Failure, Reason
+from hookline_shared.dead_letter import DeadLetter, DeadLetterId
 from hookline_shared.errors import HooklineError
-from hookline_shared.event import Past, past_of
-from hookline_shared.letter import Letter, LetterId
+from hookline_shared.event import ReplayHistory, replay_history_of
+from tests.support.dead_letters import fields_of
 from tests.support.events import event
-from tests.support.letters import fields_of
 
 
 def words(texts: list[str]) -> list[bytes]:
@@ -24,7 +24,7 @@ def test_letter_tells_what_the_processor_wrote() -> None:
     """Everything that a processor writes into a letter can be read from it, beside the whole event."""
     one = event()
     own = [word if isinstance(word, bytes) else word.encode() for word in fields_of(one)]
-    found = Letter(3, "1718000000000-5", [*own, *told()])
+    found = DeadLetter(3, "1718000000000-5", [*own, *told()])
     assert str(found.id) == "3:1718000000000-5"
     assert (found.died_at, found.reason, found.topic, found.entry) == (1718000000000, "exhausted", "messages", "1718-0")
     assert (found.error, found.traceback) == ("ValueError: no such thing", "Traceback")
@@ -32,7 +32,7 @@ def test_letter_tells_what_the_processor_wrote() -> None:
     assert found.event == one
     assert (found.event_id, found.kind, found.key, found.account) == (one.id, one.kind, one.key, one.account)
     assert found.own == own
-    assert found.past == Past()
+    assert found.past == ReplayHistory()
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_letter_tells_what_the_processor_wrote() -> None:
 )
 def test_own_fields_end_where_the_letter_begins(own: list[bytes]) -> None:
     """Whatever names an entry has itself, only what the processor added is taken for the letter."""
-    found = Letter(0, "1-0", [*own, *told()])
+    found = DeadLetter(0, "1-0", [*own, *told()])
     assert found.own == own
     assert found.reason == "exhausted"
     assert found.event is None
@@ -56,26 +56,26 @@ def test_own_fields_end_where_the_letter_begins(own: list[bytes]) -> None:
 @pytest.mark.parametrize("fields", [[], [b"dead.attempts", b"many"], [b"dead.topic", b"\xff"], [b"v", b"1"]])
 def test_any_entry_is_a_letter(fields: list[bytes]) -> None:
     """An entry that somebody else put there can be looked at, too."""
-    found = Letter(0, "1-0", fields)
+    found = DeadLetter(0, "1-0", fields)
     assert (found.reason, found.error, found.attempts, found.event) == ("", "", 0, None)
 
 
 def test_past_lives() -> None:
     """An event without a past has none, and one that says something odd of it has at least lived."""
-    assert past_of({}) == Past()
+    assert replay_history_of({}) == ReplayHistory()
     fields = {b"lives": b"2", b"first.at": b"5", b"first.reason": b"poison", b"first.topic": b"calls", b"first.entry": b"1-2"}
-    assert past_of(fields) == Past(2, 5, "poison", "calls", "1-2")
-    assert past_of({b"lives": b"\xff"}) == Past()
+    assert replay_history_of(fields) == ReplayHistory(2, 5, "poison", "calls", "1-2")
+    assert replay_history_of({b"lives": b"\xff"}) == ReplayHistory()
 
 
 def test_ids_are_read_as_they_are_written() -> None:
     """What `list` shows is what `show` takes."""
-    assert LetterId.parse("12:1718000000000-3") == LetterId(12, "1718000000000-3")
-    assert str(LetterId.parse("0:1-0")) == "0:1-0"
+    assert DeadLetterId.parse("12:1718000000000-3") == DeadLetterId(12, "1718000000000-3")
+    assert str(DeadLetterId.parse("0:1-0")) == "0:1-0"
 
 
 @pytest.mark.parametrize("text", ["", "1718-0", "a:1-0", "1:1", "1:1-0 ", "1:-", "-1:1-0", "٣:1-0", "99999:1-0"])
 def test_ids_that_are_none(text: str) -> None:
     """Anything else is refused with an example."""
     with pytest.raises(HooklineError, match="dead list"):
-        LetterId.parse(text)
+        DeadLetterId.parse(text)

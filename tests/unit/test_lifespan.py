@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hookline import Handlers, HandlersError
-from hookline_processor.lifespan import HookError, Lifespan
+from hookline_processor.api.lifespan import HookError, Lifespan
 from hookline_shared.clock import SystemClock
 from tests.support.logbook import Logbook
 

@@ -10,7 +10,7 @@ import pytest
 
 from hookline import Handlers, HandlersError, State
 from hookline.testing import started
-from hookline_processor.lifespan import HookError, Lifespan
+from hookline_processor.api.lifespan import HookError, Lifespan
 from hookline_shared.clock import SystemClock
 from tests.support.logbook import Logbook
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from hookline_ingress.limiter import MOST_KEYS, AddressLimit, LimitExchange, SenderLimit
+from hookline_ingress.limits.limiter import MOST_KEYS, AddressLimit, LimitExchange, SenderLimit
+from hookline_ingress.limits.rates import Meters, Rate
 from hookline_ingress.metrics import LIMITS_SHARED
-from hookline_ingress.rates import Meters, Rate
-from hookline_shared.broker.limits import SharedLimits, Taken
 from hookline_shared.errors import BrokerUnavailableError, CommandRefusedError
-from hookline_shared.service import Supervisor
+from hookline_shared.lifecycle.service import Supervisor
+from hookline_shared.streams.rate_limits import SharedLimits, Usage
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
 
@@ -21,15 +21,15 @@ class FakeLimits(SharedLimits):
 
     def __init__(self) -> None:
         self.problem: BrokerUnavailableError | None = None
-        self.told: list[Taken] = []
+        self.told: list[Usage] = []
         self._levels: dict[str, float] = {}
 
-    async def exchange(self, taken: list[Taken]) -> list[float | BrokerUnavailableError]:  # type: ignore[override]
+    async def exchange(self, taken: list[Usage]) -> list[float | BrokerUnavailableError]:  # type: ignore[override]
         """Count without leaking."""
         self.told += taken
         return [self.problem or self._count(one) for one in taken]
 
-    def _count(self, one: Taken) -> float:
+    def _count(self, one: Usage) -> float:
         self._levels[one.key] = min(one.most, self._levels.get(one.key, 0.0) + one.events)
         return self._levels[one.key]
 

@@ -9,16 +9,16 @@ import pytest
 from pydantic import ValidationError
 
 from hookline_processor.api.errors import HandlersError
-from hookline_processor.loading import load, working_folder
+from hookline_processor.loading.loading import load, working_folder
+from hookline_processor.loading.user_folder import UserFolder
 from hookline_processor.settings import ProcessorSettings
-from hookline_processor.user_folder import UserFolder
 
 HANDLERS = "from hookline import Handlers\nhandlers = Handlers()\n"
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give the working folder of a user, which leaves no trace in the modules and the path of the tests."""
+    """Yield the working folder of a user, which leaves no trace in the modules and the path of the tests."""
     before = dict(sys.modules)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.chdir(tmp_path)

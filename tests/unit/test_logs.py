@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import structlog
 
-from hookline_processor.verdict import Failure
-from hookline_shared.logs import HANDLED, Redactor, configure_logs, get_logger
+from hookline_processor.verdicts import Failure
+from hookline_shared.observability.logs import CURRENT_EVENT, Redactor, configure_logs, get_logger
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 PASSWORD = "pa55word"
@@ -97,7 +97,7 @@ def test_without_secrets_nothing_is_replaced() -> None:
 
 @pytest.fixture
 def stderr(capsys: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
-    """Give what is written to standard error, and undo the test's `configure_logs`, which holds on to it."""
+    """Yield what is written to standard error, and undo the test's `configure_logs`, which holds on to it."""
     root = logging.getLogger()
     before = root.handlers[:], root.level
     yield capsys
@@ -192,10 +192,10 @@ def test_exception_on_a_terminal_is_redacted(stderr: pytest.CaptureFixture[str])
 def test_lines_inside_of_a_handler_quote_nothing(stderr: pytest.CaptureFixture[str]) -> None:
     """While an event is handled, no line quotes it, whoever logs; what tells which event it is stays."""
     configure_logs("info", "json")
-    token = HANDLED.set(SimpleNamespace(personal=["my own words", "info", "message"]))
+    token = CURRENT_EVENT.set(SimpleNamespace(personal=["my own words", "info", "message"]))
     get_logger("processor").info("said 'my own words'", kind="message.received", attempt=1, nested={"x": ["my+own+words"]})
     logging.getLogger("a.library").warning("message: %s", b"my own words")
-    HANDLED.reset(token)
+    CURRENT_EVENT.reset(token)
     get_logger("processor").info("my own words")
     inside, library, outside = map(json.loads, stderr.readouterr().err.splitlines())
     assert (inside["event"], inside["kind"], inside["level"]) == (f"said '{HIDDEN}'", "message.received", "info")
@@ -208,10 +208,10 @@ def test_lines_inside_of_a_handler_quote_nothing(stderr: pytest.CaptureFixture[s
 def test_lines_are_written_whatever_a_customer_writes(personal: list[str], stderr: pytest.CaptureFixture[str]) -> None:
     """Neither words that are names of fields, nor so many that nothing is looked for any more, keep a line from being one."""
     configure_logs("info", "json")
-    token = HANDLED.set(SimpleNamespace(personal=personal))
+    token = CURRENT_EVENT.set(SimpleNamespace(personal=personal))
     get_logger("processor").info("this event", kind="message.received")
     logging.getLogger("a.library").warning("that event")
-    HANDLED.reset(token)
+    CURRENT_EVENT.reset(token)
     ours, library = map(json.loads, stderr.readouterr().err.splitlines())
     assert (ours["kind"], ours["service"]) == ("message.received", "processor")
     assert [HIDDEN in line["event"] for line in (ours, library)] == [True, True]

@@ -9,12 +9,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from hookline import CallNext, Context, Handlers, HandlersError, MessageReceived, Reject, RetryPolicy, WebhookEvent
-from hookline_processor.attempt import Attempts
-from hookline_processor.lanes import Held
-from hookline_processor.threads import Threads
-from hookline_processor.verdict import Dead, Done, Reason, Retry, Verdict
+from hookline_processor.attempts.attempts import Attempts
+from hookline_processor.attempts.threads import Threads
+from hookline_processor.in_flight import InFlightEvent
+from hookline_processor.verdicts import Dead, Done, Reason, Retry, Verdict
 from hookline_shared.clock import Clock, SystemClock
-from hookline_shared.logs import get_logger
+from hookline_shared.observability.logs import get_logger
 from tests.support.events import event as new_event
 from tests.support.manual_clock import ManualClock
 
@@ -38,8 +38,8 @@ def steps() -> Steps:
     return []
 
 
-def held() -> Held:
-    return Held("messages", "1-0", new_event())
+def held() -> InFlightEvent:
+    return InFlightEvent("messages", "1-0", new_event())
 
 
 def attempts_of(handlers: Handlers, threads: Threads, clock: Clock | None = None) -> Attempts:

@@ -3,7 +3,7 @@
 import pytest
 import typer
 
-from hookline_cli.moments import moment
+from hookline_cli.output.timestamps import parse_timestamp
 
 _NOW = 1_750_000_000_000
 
@@ -20,7 +20,7 @@ _NOW = 1_750_000_000_000
 )
 def test_ages(text: str, ago_ms: int) -> None:
     """An age is counted back from now, to 1970 at most."""
-    assert moment(text, _NOW) == _NOW - ago_ms
+    assert parse_timestamp(text, _NOW) == _NOW - ago_ms
 
 
 @pytest.mark.parametrize(
@@ -34,11 +34,11 @@ def test_ages(text: str, ago_ms: int) -> None:
 )
 def test_dates(text: str, unix_ms: int) -> None:
     """A date without a zone is in UTC; before 1970 there is nothing."""
-    assert moment(text, _NOW) == unix_ms
+    assert parse_timestamp(text, _NOW) == unix_ms
 
 
 @pytest.mark.parametrize("text", ["soon", "", "-2h", "2 years", "9" * 400 + "d", "2025-13-01", "nan"])
 def test_what_is_neither(text: str) -> None:
     """It is a mistake in the use of the command."""
     with pytest.raises(typer.BadParameter, match="neither an age such as"):
-        moment(text, _NOW)
+        parse_timestamp(text, _NOW)

@@ -40,7 +40,7 @@ def orders_db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 async def twilio(orders_db: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Twilio]:
-    """Give a running bot's Twilio."""
+    """Yield a running bot's Twilio."""
     made = Twilio()
     app = web.Application()
     app.router.add_post("/2010-04-01/Accounts/AC1/Messages.json", made.take)

@@ -10,10 +10,10 @@ from prometheus_client import REGISTRY
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from hookline_shared.broker.connector import connector
-from hookline_shared.broker.options import RedisOptions
-from hookline_shared.broker.pool import Pool, PoolExhaustedError
-from hookline_shared.broker.url import parse_redis_url
+from hookline_shared.redis.connector import connector
+from hookline_shared.redis.options import RedisOptions
+from hookline_shared.redis.pool import Pool, PoolExhaustedError
+from hookline_shared.redis.url import parse_redis_url
 from tests.support.manual_clock import ManualClock
 from tests.support.scripted_redis import ScriptedRedis, bulk
 from tests.support.waiting import until

@@ -5,14 +5,14 @@ from typing import Any, cast
 
 import pytest
 
-from hookline_processor.backlog import BacklogGauges
 from hookline_processor.metrics import BODIES_GONE, FAILED_ATTEMPTS, GROUPS_RECREATED, HANDLER_SECONDS
-from hookline_processor.slots import Slots
-from hookline_processor.watch import Watched, measures
+from hookline_processor.monitoring.alert_sources import AlertSources, measures
+from hookline_processor.monitoring.backlog import BacklogGauges
+from hookline_processor.partition.slots import Slots
 from hookline_shared.alerts.rules import RULES
-from hookline_shared.alerts.watch import AlertWatch
-from hookline_shared.broker.inspect import Backlog
-from hookline_shared.metrics import EVENTS
+from hookline_shared.alerts.watcher import AlertWatcher
+from hookline_shared.observability.metrics import EVENTS
+from hookline_shared.streams.backlog import Backlog
 from hookline_shared.topics import MESSAGES, Topic
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
@@ -38,14 +38,14 @@ class Shop:
         self._logbook = logbook
         slots = Slots(1, {MESSAGES: Topic()}, clock)
         self._gauges = BacklogGauges(cast(Any, None), 8, [MESSAGES], slots, LOOK_S, clock)
-        self.speaks = True
-        found = measures(LIMITS, Watched(self._gauges, BACKLOG_LIMIT, None, lambda: self.speaks), clock)
-        self._watch = AlertWatch(LIMITS, found, None, 1.0, clock, logbook.logger)
+        self.is_leader = True
+        found = measures(LIMITS, AlertSources(self._gauges, BACKLOG_LIMIT, None, lambda: self.is_leader), clock)
+        self._watch = AlertWatcher(LIMITS, found, None, 1.0, clock, logbook.logger)
         self.backlog: Backlog | None = Backlog(0, None)
         self._watch.look()
 
     async def goes_on(self, seconds: int, happens: Happening = lambda _second: None) -> set[str]:
-        """Let `seconds` pass, in each of which `happens`; gives the alerts that were raised meanwhile."""
+        """Let `seconds` pass, in each of which `happens`; return the alerts that were raised meanwhile."""
         told = len(self._logbook.lines)
         for second in range(seconds):
             for _ in range(self._per_minute * (second + 1) // 60 - self._per_minute * second // 60):
@@ -59,7 +59,7 @@ class Shop:
         return {f"{line['alert']} {line['subject'] or ''}".rstrip() for line in lines}
 
     def raised(self) -> list[str]:
-        """Give the alerts that are raised now."""
+        """Return the alerts that are raised now."""
         return self._watch.warnings()
 
 
@@ -89,7 +89,7 @@ def nothing_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=[2, 30_000], ids=["2 a minute", "500 a second"])
 async def shop(request: pytest.FixtureRequest, clock: ManualClock, logbook: Logbook) -> Shop:
-    """Give a small shop, and a big one."""
+    """Return a small shop, and a big one."""
     return Shop(request.param, clock, logbook)
 
 
@@ -118,11 +118,11 @@ async def test_lost_data_is_told_at_once(notices: Callable[[], None], shop: Shop
 async def test_backlog_is_told_by_one_of_many(small: Shop, clock: ManualClock) -> None:
     """All processors see the same of it, and the channel should hear it once. Whoever no longer speaks leaves it to another."""
     small.backlog = Backlog(600_000, clock.now_ms() - 400_000)
-    small.speaks = False
+    small.is_leader = False
     assert await small.goes_on(100) == set()
-    small.speaks = True
+    small.is_leader = True
     assert await small.goes_on(100) == {"backlog_high messages", "oldest_event_old messages"}
-    small.speaks = False
+    small.is_leader = False
     assert await small.goes_on(100) == set()
     assert small.raised() == []
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from hookline_processor.lanes import Lane
-from hookline_processor.quarantine import Quarantine
+from hookline_processor.partition.lanes import Lane
+from hookline_processor.partition.quarantine import Quarantine
 from tests.support.manual_clock import ManualClock
 
 
 @pytest.fixture
 def quarantine() -> Quarantine:
-    """Give one that nobody is in."""
+    """Return one that nobody is in."""
     return Quarantine(ManualClock())
 
 

@@ -5,7 +5,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from hookline_shared.quotes import HIDDEN, hide
+from hookline_shared.observability.redaction import HIDDEN, redact_quotes
 
 BODY = 'Könnten Sie mir bitte "zwei" Karten schicken?\nIt\'s for Zoë & me 🙂'
 NUMBER = "+14155550123"
@@ -27,7 +27,7 @@ NUMBER = "+14155550123"
 )
 def test_whole_values(text: str, values: list[str], clean: str) -> None:
     """All that is quoted goes, also where quotes overlap; a short value only where it stands alone."""
-    assert hide(text, values) == clean
+    assert redact_quotes(text, values) == clean
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_whole_values(text: str, values: list[str], clean: str) -> None:
 )
 def test_spellings(spelling: str) -> None:
     """However Python, JSON, a URL or a form write a value, no word of it is left."""
-    clean = hide(f"cannot take {spelling}, sorry", [BODY])
+    clean = redact_quotes(f"cannot take {spelling}, sorry", [BODY])
     assert clean.startswith("cannot take ")
     assert clean.endswith(", sorry")
     assert not {"bitte", "Karten", "schicken"} & set(clean.replace("%20", " ").replace("+", " ").split())
@@ -55,15 +55,15 @@ def test_spellings(spelling: str) -> None:
 @pytest.mark.parametrize("part", [BODY[:20], BODY[5:40], BODY[-24:], json.dumps(BODY)[3:40], quote(BODY)[:60]])
 def test_parts(part: str) -> None:
     """A value that somebody cut short is hidden, too, if enough is left of it to know it again."""
-    assert len(hide(f"<{part}>", [BODY]).replace(HIDDEN, "")) <= 6
+    assert len(redact_quotes(f"<{part}>", [BODY]).replace(HIDDEN, "")) <= 6
 
 
 def test_what_is_the_same_for_everybody_stays() -> None:
     """A few letters in common are no quote, and neither is the host of a URL."""
     media = "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages/MM1/Media/ME1"
     text = "cannot connect to https://api.twilio.com/2010-09-09 after 3 tries"
-    assert hide(text, [media, "I cannot connect"]) == text
-    assert hide(f"GET {media[8:]}", [media]) == f"GET api.twilio.com/{HIDDEN}"
+    assert redact_quotes(text, [media, "I cannot connect"]) == text
+    assert redact_quotes(f"GET {media[8:]}", [media]) == f"GET api.twilio.com/{HIDDEN}"
 
 
 @pytest.mark.parametrize(
@@ -85,26 +85,26 @@ def test_what_is_the_same_for_everybody_stays() -> None:
 @pytest.mark.parametrize("value", [NUMBER, f"whatsapp:{NUMBER}", "14155550123", "+1 415 555 0123"])
 def test_phone_numbers(value: str, spelling: str) -> None:
     """A number is hidden whatever stands between its digits, with or without its country."""
-    clean = hide(f"nobody at {spelling}!", [value])
+    clean = redact_quotes(f"nobody at {spelling}!", [value])
     assert clean.removeprefix("nobody at ").removeprefix("whatsapp:") == f"{HIDDEN}!"
 
 
 def test_other_numbers_stay() -> None:
     """Ids and times are no phone numbers, even if they share some digits with one."""
     for text in ("event 01a2120103d475a3bc1a627c2250ed6b", "at 1795598386151", "55501234567"):
-        assert hide(text, [NUMBER]) == text
+        assert redact_quotes(text, [NUMBER]) == text
 
 
 def test_a_long_text_takes_no_time() -> None:
     """What is compared grows with the sum of the sizes, not with their product."""
     body = "".join(chr(ord("a") + number * number % 26) for number in range(60_000))
-    assert hide("x" * 5000, [body]) == "x" * 5000
-    assert hide(f"<{body}>", [body]) == f"<{HIDDEN}>"
+    assert redact_quotes("x" * 5000, [body]) == "x" * 5000
+    assert redact_quotes(f"<{body}>", [body]) == f"<{HIDDEN}>"
 
 
 def test_too_many_values_hide_all() -> None:
     """Looking for tens of thousands would take a second, so nothing is looked for, and nothing of the text is shown."""
     values = [f"value {number}" for number in range(20_000)]
-    assert hide("line 7: value 20001, perhaps", values[:400]) == "line 7: [redacted]01, perhaps"
-    assert hide("line 7: something", values) == HIDDEN
-    assert hide("", values) == ""
+    assert redact_quotes("line 7: value 20001, perhaps", values[:400]) == "line 7: [redacted]01, perhaps"
+    assert redact_quotes("line 7: something", values) == HIDDEN
+    assert redact_quotes("", values) == ""

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hookline_ingress.rates import Meter, Meters, Rate
+from hookline_ingress.limits.rates import Meter, Meters, Rate
 
 RATE = Rate(4.0, 8)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hookline_shared.broker.url import Address, Topology, parse_redis_url
+from hookline_shared.redis.url import Address, Topology, parse_redis_url
 
 PASSWORD = "s3cr3t-pa55word"
 

@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from hookline_cli.main import app
-from hookline_cli.part import UpError
-from hookline_cli.reload import changes, is_source, named
+from hookline_cli.up.child_process import UpError
+from hookline_cli.up.reload import changes, is_source, named
 
 _FOLDER = Path("/home/me/.local/var/shop")
 _DATA = _FOLDER / "kept"
@@ -47,7 +47,7 @@ def test_many_changes_are_one_name_and_a_number() -> None:
 
 def test_without_watchfiles_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is started, and the message has the command that helps."""
-    monkeypatch.setattr("hookline_cli.reload.find_spec", lambda _name: None)
+    monkeypatch.setattr("hookline_cli.up.reload.find_spec", lambda _name: None)
     error = CliRunner().invoke(app, ["up", "--reload"]).exception
     assert isinstance(error, UpError)
     assert str(error).endswith("is not installed: pip install watchfiles.")

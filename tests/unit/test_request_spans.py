@@ -10,10 +10,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler
 from opentelemetry.trace import format_trace_id
 
-from hookline_ingress.forwarded import Proxies, parse_networks
-from hookline_ingress.request import Reply, Request
-from hookline_ingress.spans import RequestSpans
-from hookline_shared.telemetry import LinkBased
+from hookline_ingress.http.proxies import Proxies, parse_networks
+from hookline_ingress.http.request import Reply, Request
+from hookline_ingress.tracing import RequestSpans
+from hookline_shared.observability.telemetry import LinkBased
 from tests.support.manual_clock import ManualClock
 
 PROXY, STRANGER = "10.0.0.7", "203.0.113.9"
@@ -23,17 +23,17 @@ SAMPLED, UNSAMPLED = (f"00-{TRACE_ID}-00f067aa0ba902b7-{flags}" for flags in ("0
 
 @pytest.fixture(params=[ALWAYS_ON, ALWAYS_OFF], ids=["all", "none"])
 def sampler(request: pytest.FixtureRequest) -> Sampler:
-    """Give what decides on traces that begin here."""
+    """Return what decides on traces that begin here."""
     return LinkBased(ParentBased(request.param))
 
 
 @pytest.fixture
 def kept(sampler: Sampler, monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
-    """Give what is recorded by the spans that are made meanwhile."""
+    """Yield what is recorded by the spans that are made meanwhile."""
     kept = InMemorySpanExporter()
     provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(kept))
-    monkeypatch.setattr("hookline_ingress.spans.get_tracer", lambda: provider.get_tracer("test"))
+    monkeypatch.setattr("hookline_ingress.tracing.get_tracer", lambda: provider.get_tracer("test"))
     yield kept
     provider.shutdown()
 

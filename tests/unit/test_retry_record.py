@@ -3,7 +3,7 @@
 import msgspec
 
 from hookline_processor.retry import NEVER_FAILED, Record, RetryPolicy, decode_record, encode_record
-from hookline_processor.verdict import Dead, Reason, Retry, RetryLater, judge, poisoned
+from hookline_processor.verdicts import Dead, Reason, Retry, RetryLater, poisoned, verdict_on_error
 
 NOW = 1_000_000
 
@@ -22,7 +22,7 @@ def test_attempt_that_ends_clears_the_suspicion() -> None:
     begun = Record(failures=1, first_failed_at=5, begun=1)
     assert begun.end() == Record(failures=1, first_failed_at=5)
     for error in (ValueError("no"), RetryLater(1)):
-        verdict = judge(error, begun, RetryPolicy(), NOW, jitter=1)
+        verdict = verdict_on_error(error, begun, RetryPolicy(), NOW, jitter=1)
         assert isinstance(verdict, Retry)
         assert not verdict.record.suspect
 

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from hookline_ingress.catalogue import CALL_RECEIVED, EVENT_STREAM, MESSAGE_RECEIVED, MESSAGE_STATUS, STUDIO
-from hookline_ingress.rates import Rate
-from hookline_ingress.replies import EMPTY_TWIML, NO_CONTENT
-from hookline_ingress.request import Reply
+from hookline_ingress.http.replies import EMPTY_TWIML, NO_CONTENT
+from hookline_ingress.http.request import Reply
+from hookline_ingress.limits.rates import Rate
 from hookline_ingress.routes import LARGEST_JSON, PATHS, Routes
 from hookline_ingress.settings import IngressSettings
 from hookline_ingress.signature import Keyring, parse_secrets
-from hookline_shared.config_file import CONFIG_VARIABLE
+from hookline_ingress.translation.catalogue import CALL_RECEIVED, EVENT_STREAM, MESSAGE_RECEIVED, MESSAGE_STATUS, STUDIO
 from hookline_shared.errors import SettingsError
+from hookline_shared.settings.config_file import CONFIG_VARIABLE
 from hookline_shared.topics import BULK, CALLS
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -29,7 +29,7 @@ def config_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def routes_of(config_file: Path, text: str) -> Routes:
-    """Give the routes of an ingress whose configuration is `text`."""
+    """Return the routes of an ingress whose configuration is `text`."""
     config_file.write_text(text)
     settings = IngressSettings.load()
     keyring = Keyring(parse_secrets(settings.auth_tokens), settings.public_urls)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import pytest
 
 from hookline_processor.api.table import Handler
-from hookline_processor.deadlines import Deadlines
-from hookline_processor.webhook_event import WebhookEvent
+from hookline_processor.attempts.deadlines import Deadlines
+from hookline_processor.events.webhook_event import WebhookEvent
 from tests.support.events import event
 from tests.support.manual_clock import ManualClock
 
@@ -44,57 +44,57 @@ class Outcome(NamedTuple):
     cancelling: int
 
 
-async def lets_through(stage: Stage) -> str:
-    await stage.wait()
+async def lets_through(subject: Stage) -> str:
+    await subject.wait()
     return "finished"
 
 
-async def converts(stage: Stage) -> None:
+async def converts(subject: Stage) -> None:
     try:
-        await stage.wait()
+        await subject.wait()
     except asyncio.CancelledError:
         raise RuntimeError from None
 
 
-async def swallows(stage: Stage) -> str:
+async def swallows(subject: Stage) -> str:
     try:
-        await stage.wait()
+        await subject.wait()
     except asyncio.CancelledError:
         await asyncio.sleep(0)
     return "finished"
 
 
-async def cleans_up_slowly(stage: Stage) -> None:
+async def cleans_up_slowly(subject: Stage) -> None:
     try:
-        await stage.wait()
+        await subject.wait()
     finally:
         await asyncio.sleep(0)
         await asyncio.sleep(0)
 
 
-async def cancels_itself(stage: Stage) -> None:
+async def cancels_itself(subject: Stage) -> None:
     task = asyncio.current_task()
     assert task is not None
     task.cancel()
-    await stage.wait()
+    await subject.wait()
 
 
-async def has_a_timeout_of_its_own(stage: Stage) -> str:
+async def has_a_timeout_of_its_own(subject: Stage) -> str:
     try:
         async with asyncio.timeout(0):
-            await stage.wait()
+            await subject.wait()
     except TimeoutError:
-        stage.seen.append("timed out inside")
+        subject.seen.append("timed out inside")
     return "finished"
 
 
-async def lets_a_timeout_through(stage: Stage) -> None:
+async def lets_a_timeout_through(subject: Stage) -> None:
     async with asyncio.timeout(0):
-        await stage.wait()
+        await subject.wait()
 
 
-async def waits_for_a_task(stage: Stage) -> None:
-    await asyncio.create_task(stage.wait())
+async def waits_for_a_task(subject: Stage) -> None:
+    await asyncio.create_task(subject.wait())
 
 
 SCENARIOS = [
@@ -146,46 +146,46 @@ async def of_ours(ways: list[Callable[[], object]]) -> AsyncIterator[None]:
         yield
 
 
-async def play(guard: Guard, scenario: Scenario, happenings: tuple[str, ...]) -> Outcome:
-    """Let `happenings` come in one turn of the event loop, while `scenario` waits under `guard`."""
-    stage = Stage()
+async def play(guard: Guard, scenario: Scenario, timeline: tuple[str, ...]) -> Outcome:
+    """Let `timeline` come in one turn of the event loop, while `scenario` waits under `guard`."""
+    subject = Stage()
     ways: list[Callable[[], object]] = []
-    task = asyncio.create_task(attempt(guard(ways), scenario, stage))
+    task = asyncio.create_task(attempt(guard(ways), scenario, subject))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     if not task.done():
-        for what in happenings:
-            let(what, task, stage, ways[0])
+        for what in timeline:
+            let(what, task, subject, ways[0])
     (result,) = await asyncio.gather(task, return_exceptions=True)
     cause = result.__cause__ if isinstance(result, BaseException) else None
     shown = type(result) if isinstance(result, BaseException) else result
-    return Outcome(stage.seen, shown, type(cause), stage.cancelling)
+    return Outcome(subject.seen, shown, type(cause), subject.cancelling)
 
 
-async def attempt(guard: AbstractAsyncContextManager[None], scenario: Scenario, stage: Stage) -> object:
+async def attempt(guard: AbstractAsyncContextManager[None], scenario: Scenario, subject: Stage) -> object:
     task = asyncio.current_task()
     assert task is not None
     try:
         async with guard:
-            return await scenario(stage)
+            return await scenario(subject)
     finally:
-        stage.cancelling = task.cancelling()
+        subject.cancelling = task.cancelling()
 
 
-def let(what: str, task: "asyncio.Task[object]", stage: Stage, expire: Callable[[], object]) -> None:
+def let(what: str, task: "asyncio.Task[object]", subject: Stage, expire: Callable[[], object]) -> None:
     if what == EXPIRE:
         expire()
     elif what == WITHDRAW:
         task.cancel()
-    elif not stage.woken.done():
-        stage.woken.set_result(None)
+    elif not subject.woken.done():
+        subject.woken.set_result(None)
 
 
 @pytest.mark.parametrize("happenings", HAPPENINGS, ids="+".join)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
-async def test_same_as_asyncio_timeout(scenario: Scenario, happenings: tuple[str, ...]) -> None:
+async def test_same_as_asyncio_timeout(scenario: Scenario, timeline: tuple[str, ...]) -> None:
     """Whatever a handler does, and whatever comes together with its time-out, ends as under `asyncio.timeout`."""
-    assert await play(of_ours, scenario, happenings) == await play(of_asyncio, scenario, happenings)
+    assert await play(of_ours, scenario, timeline) == await play(of_asyncio, scenario, timeline)
 
 
 async def test_letting_the_cancellation_through_is_a_timeout() -> None:

@@ -18,7 +18,7 @@ Connect = Callable[[ScriptedRedis], "Redis"]
 
 @pytest.fixture
 async def connect() -> AsyncIterator[Connect]:
-    """Give a maker of clients, which never try anything twice."""
+    """Yield a maker of clients, which never try anything twice."""
     made: list[Redis] = []
 
     def make(server: ScriptedRedis) -> "Redis":
@@ -31,7 +31,7 @@ async def connect() -> AsyncIterator[Connect]:
 
 
 async def ask(answers: Mapping[str, Answer], *words: str) -> object:
-    """Give what a client is answered, or the error."""
+    """Return what a client is answered, or the error."""
     async with ScriptedRedis(answers) as server:
         client = Redis.from_url(server.url, protocol=2, retry=Retry(NoBackoff(), 0))
         try:

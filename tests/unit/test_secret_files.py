@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hookline_cli.main import app
-from hookline_cli.setting_rows import secrets
+from hookline_cli.settings.rows import secrets
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
 from hookline_shared.errors import SettingsError
@@ -17,7 +17,7 @@ TOKEN = "0123456789abcdef0123456789abcdef"
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the file that is named for the token; nothing is in it yet."""
+    """Return the file that is named for the token; nothing is in it yet."""
     monkeypatch.setenv("PUBLIC_URL", "https://hooks.example.com")
     monkeypatch.delenv("TWILIO_AUTH_TOKEN", raising=False)
     made = tmp_path / "token"

@@ -7,15 +7,15 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from hookline_cli.dead.group import DeadCommands
-from hookline_cli.ledger import app as ledger
+from hookline_cli.ledger.ledger import app as ledger
 from hookline_cli.main import Commands, app
-from hookline_cli.sendable import SHORT, Recipe, UnknownKindError, find, names, numbers
-from hookline_cli.target import target_of
-from hookline_cli.volley import NO_ANSWER, Outcome
-from hookline_cli.volley_view import summary
-from hookline_cli.workspace import Facts
-from hookline_ingress import catalogue
+from hookline_cli.send.load_generator import NO_ANSWER, LoadOutcome
+from hookline_cli.send.load_report import summary
+from hookline_cli.send.target import send_target
+from hookline_cli.send.templates import SHORT, UnknownKindError, WebhookFactory, find, names, numbers
+from hookline_cli.workspace import StackFacts
 from hookline_ingress.routes import PATHS
+from hookline_ingress.translation import catalogue
 from hookline_shared.kinds import SINGLE
 
 PUBLIC = "https://hooks.example.com/prefix"
@@ -28,7 +28,7 @@ LOCAL = "http://127.0.0.1:8080"
 def test_webhooks_are_of_their_kind(name: str) -> None:
     """What is made is told as the kind that it is named after, on a path that ingress has, and no two are the same."""
     what = find(name)
-    recipe = Recipe(what, {})
+    recipe = WebhookFactory(what, {})
     first, second = recipe.make(0), recipe.make(1)
     expected = next(
         kind for kind in catalogue.KINDS.values() if what.kind == kind.name or what.kind.startswith(f"{kind.name}.")
@@ -36,7 +36,7 @@ def test_webhooks_are_of_their_kind(name: str) -> None:
     if what.kind in ("event.stream", "sendgrid.event"):
         assert first.body.startswith(b"[{")
     else:
-        assert catalogue.tell({str(key): str(value) for key, value in first.params.items()}) is expected
+        assert catalogue.classify({str(key): str(value) for key, value in first.params.items()}) is expected
     assert what.path in {*PATHS, "/sendgrid"}
     assert first.body != second.body
 
@@ -67,38 +67,38 @@ def test_kinds_that_are_none(name: str) -> None:
 def test_senders_take_turns() -> None:
     """Webhooks come from so many different numbers; a parameter that was given counts more."""
     assert len(set(numbers(1000))) == 1000
-    recipe = Recipe(find("message"), {}, numbers(2))
+    recipe = WebhookFactory(find("message"), {}, numbers(2))
     assert [recipe.make(number).params["From"] for number in range(3)] == ["+14155000000", "+14155000001", "+14155000000"]
     assert recipe._replace(changes={"From": "+1"}).make(1).params["From"] == "+1"
-    assert "From" not in Recipe(find("verify"), {}, numbers(2)).make(1).params
+    assert "From" not in WebhookFactory(find("verify"), {}, numbers(2)).make(1).params
     assert recipe._replace(json_body=b"[]").make(7).body == b"[]"
 
 
 @pytest.mark.parametrize(
     ("facts", "url", "target"),
     [
-        (Facts(), "http://[::1]:1/twilio?a=b#rc=3", ("http://[::1]:1/twilio?a=b",) * 3),
-        (Facts(), None, (f"{LOCAL}/twilio/message", LOCAL, LOCAL)),
-        (Facts(public_url=LOCAL, local_url=f"{LOCAL}1"), None, (f"{LOCAL}/twilio/message", LOCAL, LOCAL)),
-        (Facts(public_url=PUBLIC, local_url=LOCAL), None, (f"{PUBLIC}/twilio/message", PUBLIC, LOCAL)),
-        (Facts(public_url=PUBLIC), None, (f"{PUBLIC}/twilio/message", PUBLIC, PUBLIC)),
+        (StackFacts(), "http://[::1]:1/twilio?a=b#rc=3", ("http://[::1]:1/twilio?a=b",) * 3),
+        (StackFacts(), None, (f"{LOCAL}/twilio/message", LOCAL, LOCAL)),
+        (StackFacts(public_url=LOCAL, local_url=f"{LOCAL}1"), None, (f"{LOCAL}/twilio/message", LOCAL, LOCAL)),
+        (StackFacts(public_url=PUBLIC, local_url=LOCAL), None, (f"{PUBLIC}/twilio/message", PUBLIC, LOCAL)),
+        (StackFacts(public_url=PUBLIC), None, (f"{PUBLIC}/twilio/message", PUBLIC, PUBLIC)),
     ],
 )
-def test_where_it_goes(facts: Facts, url: str | None, target: tuple[str, str, str]) -> None:
+def test_where_it_goes(facts: StackFacts, url: str | None, target: tuple[str, str, str]) -> None:
     """A pair that runs here is reached on this machine, with signatures for the URL that Twilio calls."""
-    assert tuple(target_of(facts, url, "/twilio/message")) == target
+    assert tuple(send_target(facts, url, "/twilio/message")) == target
 
 
 def test_what_is_in_front_can_be_passed_by() -> None:
     """`--via` sends to a place of its own what is signed for the URL that Twilio calls."""
-    target = target_of(Facts(public_url=f"{PUBLIC}/in"), None, "/twilio/message", f"{LOCAL}/")
+    target = send_target(StackFacts(public_url=f"{PUBLIC}/in"), None, "/twilio/message", f"{LOCAL}/")
     assert tuple(target) == (f"{PUBLIC}/in/twilio/message", f"{PUBLIC}/in", LOCAL)
-    assert tuple(target_of(Facts(), "http://[::1]:1/twilio", "/twilio", LOCAL)) == ("http://[::1]:1/twilio",) * 3
+    assert tuple(send_target(StackFacts(), "http://[::1]:1/twilio", "/twilio", LOCAL)) == ("http://[::1]:1/twilio",) * 3
 
 
 def test_latencies_are_measured_ones() -> None:
     """Percentiles are by nearest rank; what was not answered has no latency."""
-    outcome = Outcome()
+    outcome = LoadOutcome()
     assert outcome.latencies_ms() == {}
     for number in range(1, 101):
         outcome.note("200", number / 1000)
@@ -111,7 +111,7 @@ def test_latencies_are_measured_ones() -> None:
 
 def test_summary_for_people() -> None:
     """It has the rate, the answers by status, and the latencies."""
-    outcome = Outcome()
+    outcome = LoadOutcome()
     for answer in ("200", "200", "503", NO_ANSWER):
         outcome.note(answer, 0.002)
     outcome.seconds = 2.0

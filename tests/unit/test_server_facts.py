@@ -3,10 +3,10 @@
 import pytest
 from redis.exceptions import ResponseError
 
-from hookline_shared.broker.durability import Durability
-from hookline_shared.broker.facts import Features, ServerFacts, obstacle, parse_info, risks
-from hookline_shared.broker.url import Topology
 from hookline_shared.errors import BrokerUnavailableError
+from hookline_shared.redis.durability import Durability
+from hookline_shared.redis.server_info import Features, ServerInfo, obstacle, parse_info, risks
+from hookline_shared.redis.url import Topology
 
 PLAIN, NEWER = Features(waitaof=False), Features(waitaof=True)
 ALL = set(Topology)
@@ -28,7 +28,7 @@ def info(**changed: str) -> bytes:
     return ("# Server\r\n" + "".join(f"{name}:{value}\r\n" for name, value in lines.items())).encode()
 
 
-def facts(**changed: str) -> ServerFacts:
+def facts(**changed: str) -> ServerInfo:
     return parse_info(info(**changed))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hookline_shared.errors import HooklineError, TaskDiedError
-from hookline_shared.service import EXIT_FAILED, EXIT_OK, Supervisor
+from hookline_shared.lifecycle.service import EXIT_FAILED, EXIT_OK, Supervisor
 from tests.support.logbook import Logbook
 from tests.support.service_process import ServiceProcess
 
@@ -18,7 +18,7 @@ Run = Callable[[str], Awaitable[ServiceProcess]]
 
 @pytest.fixture
 async def tiny(tmp_path: Path) -> AsyncIterator[Run]:
-    """Give a starter of tiny services; see tests.support.tiny_service for what each does."""
+    """Yield a starter of tiny services; see tests.support.tiny_service for what each does."""
     made: list[ServiceProcess] = []
 
     async def launch(name: str) -> ServiceProcess:

@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
-from hookline_shared.config_file import CONFIG_VARIABLE
 from hookline_shared.errors import SettingsError
+from hookline_shared.settings.config_file import CONFIG_VARIABLE
 
 TOKEN, OTHER_TOKEN = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
 ACCOUNT = "AC" + "1" * 32
@@ -290,7 +290,9 @@ def test_tracing_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever switches tracing on without OpenTelemetry is told in one line what to install."""
     monkeypatch.setenv("TRACING", "on")
     assert IngressSettings.load().tracing == "on"
-    monkeypatch.setattr("hookline_shared.settings.find_spec", lambda name: None if name == "opentelemetry.sdk" else object())
+    monkeypatch.setattr(
+        "hookline_shared.settings.base.find_spec", lambda name: None if name == "opentelemetry.sdk" else object()
+    )
     (complaint,) = complaints()
     assert complaint.startswith("TRACING is wrong: it needs OpenTelemetry's SDK and exporter: pip install 'opentelemetry-api>=")
 

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from multidict import MultiDict
 from twilio.request_validator import RequestValidator
 
-from hookline_ingress.signature import SIGNATURE, Claim, Keyring, compute, parse_secrets, signed_params, with_and_without_port
+from hookline_ingress.signature import (
+    SIGNATURE,
+    Keyring,
+    SignedRequest,
+    compute,
+    parse_secrets,
+    signed_params,
+    with_and_without_port,
+)
 from hookline_shared.forms import form_of
 
 Pairs = list[tuple[str, str]]
@@ -48,7 +56,8 @@ tokens = st.text("0123456789abcdef", min_size=5, max_size=32)
 
 def verified(base: str, target: str, form: Pairs, signature: str, token: str = TOKEN) -> bool:
     return (
-        Keyring(parse_secrets([token]), [base]).verify(Claim(target, {SIGNATURE: signature}, form_of(form), None)) is not None
+        Keyring(parse_secrets([token]), [base]).verify(SignedRequest(target, {SIGNATURE: signature}, form_of(form), None))
+        is not None
     )
 
 
@@ -118,7 +127,7 @@ def test_signature_with_or_without_port_is_accepted_by_both(base: str, target: s
 
 @st.composite
 def tampered(draw: st.DrawFn) -> tuple[str, str, Pairs, str, str, Pairs]:
-    """Give a base, target and form, and the same with one thing changed."""
+    """Return a base, target and form, and the same with one thing changed."""
     base, target, form = draw(bases), draw(targets), draw(forms)
     what = draw(st.sampled_from(["base", "target", "more", *(["name", "value", "less"] if form else [])]))
     at = draw(st.integers(0, max(0, len(form) - 1)))

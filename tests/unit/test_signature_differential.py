@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict, MultiDict
 from twilio.request_validator import RequestValidator, get_signature_algorithm
 
-from hookline_ingress.content import decode
-from hookline_ingress.request import Request
+from hookline_ingress.http.request import Request
 from hookline_ingress.settings import IngressSettings
-from hookline_ingress.signature import SETTINGS, SIGNATURE, Claim, Keyring, parse_secrets, parse_shared_keys
-from hookline_ingress.translate import Provenance, translate
+from hookline_ingress.signature import SETTINGS, SIGNATURE, Keyring, SignedRequest, parse_secrets, parse_shared_keys
+from hookline_ingress.translation.content import decode
+from hookline_ingress.translation.translate import RequestFields, translate
 from tests.support.kinds import call, call_status, message, message_status, picture_message, unknown, whatsapp_status
 
 Pairs = list[tuple[str, str]]
@@ -27,7 +27,7 @@ Pairs = list[tuple[str, str]]
 TOKEN, SHARED, KEY_ID = "12345", "a-shared-secret", "webhooks_sharedkey_1"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 JSON = {"Content-Type": "application/json"}
-PROVENANCE = Provenance(1_750_000_000_000, "", "")
+PROVENANCE = RequestFields(1_750_000_000_000, "", "")
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 telling = st.text("ab=&%+; ü🙂\0", max_size=4)  # a small alphabet, so that names repeat and signed texts nearly collide
@@ -37,7 +37,7 @@ bodies = st.binary(max_size=40) | st.sampled_from([b'{"a": 1}', b"[]", "ü".enco
 
 
 def spelled(ingredients: list[str]) -> st.SearchStrategy[str]:
-    """Give targets: a path, and a query made of `ingredients`, which may be a bare question mark or none at all."""
+    """Return targets: a path, and a query made of `ingredients`, which may be a bare question mark or none at all."""
     text = st.lists(st.sampled_from(ingredients), max_size=6).map("".join)
     return st.builds(
         "/twilio{}{}".format, st.sampled_from(["", "/", "/%7Euser", "//x;y=1"]), st.just("") | text.map("?{}".format)
@@ -49,7 +49,7 @@ targets = spelled([*pieces, "%ff"])
 
 @st.composite
 def public_urls(draw: st.DrawFn) -> tuple[str, str]:
-    """Give a base URL as an operator may write it, and as Twilio signs it: without credentials and trailing slash."""
+    """Return a base URL as an operator may write it, and as Twilio signs it: without credentials and trailing slash."""
     scheme, host = (
         draw(st.sampled_from(["http", "https"])),
         draw(st.sampled_from(["h.example.com", "Hooks.Example.com", "[::1]"])),
@@ -67,12 +67,12 @@ KEYRING = keyring("https://h.example.com")
 
 
 def accepts(method: str, target: str, headers: Mapping[str, str], body: bytes, keys: Keyring = KEYRING) -> bool:
-    """Tell whether ingress would accept this request."""
+    """Whether ingress would accept this request."""
     try:
         content = decode(Request(method, target, CIMultiDict(headers), body, "", 0.0))
     except ValueError:
         return False
-    return keys.verify(Claim(target, headers, content.signed, content.body)) is not None
+    return keys.verify(SignedRequest(target, headers, content.signed, content.body)) is not None
 
 
 def signed(url: str, form: Pairs, token: str = TOKEN, algorithm: str = "HMAC_SHA1") -> str:
@@ -81,18 +81,18 @@ def signed(url: str, form: Pairs, token: str = TOKEN, algorithm: str = "HMAC_SHA
 
 
 def approves(url: str, params: MultiDict[str] | str, signature: str, token: str = TOKEN, algorithm: str = "HMAC_SHA1") -> bool:
-    """Tell whether Twilio's library would."""
+    """Whether Twilio's library would."""
     approved: bool = RequestValidator(token).validate(url, params, signature, algorithm)
     return approved
 
 
 def is_understood(url: str) -> bool:
-    """Tell whether Twilio's library validates `url` as it is."""
+    """Whether Twilio's library validates `url` as it is."""
     return urlparse(url).geturl() == url and "[" not in url
 
 
 def by_the_book(body: bytes) -> MultiDict[str] | None:
-    """Give the form as the standard library reads it, None if it is not UTF-8."""
+    """Return the form as the standard library reads it, None if it is not UTF-8."""
     try:
         return MultiDict(parse_qsl(body.decode(), keep_blank_values=True, errors="strict"))
     except UnicodeDecodeError:

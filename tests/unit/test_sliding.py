@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hookline_processor.trend import Trend
-from hookline_shared.alerts.sliding import Sliding, SlidingEach, proportion, quantile
-from hookline_shared.loop_lag import LoopLag
-from hookline_shared.timings import FAST_SECONDS, Timing
+from hookline_processor.monitoring.trend import Trend
+from hookline_shared.alerts.sliding_window import SlidingWindow, SlidingWindows, proportion, quantile
+from hookline_shared.observability.loop_lag import LoopLag
+from hookline_shared.observability.timings import FAST_SECONDS, FastHistogram
 
 
 def test_window_slides() -> None:
     """Only what was counted within the window counts; what was there before the first look does not."""
-    window = Sliding(10)
+    window = SlidingWindow(10)
     grown = [
         window.grown((total, 2 * total), at) for at, total in ((0, 100), (5, 103), (10, 103), (12, 104), (15, 104), (30, 104))
     ]
@@ -24,7 +24,7 @@ def test_window_slides() -> None:
 
 def test_long_pause_leaves_the_last_look() -> None:
     """After a time in which nobody looked, what came since the last look counts: it may have come just now."""
-    window = Sliding(10)
+    window = SlidingWindow(10)
     window.grown((1,), 0)
     assert window.grown((5,), 100) == [4]
     assert window.grown((5,), 111) == [0]
@@ -32,7 +32,7 @@ def test_long_pause_leaves_the_last_look() -> None:
 
 def test_windows_of_several() -> None:
     """Each slides by itself; what comes up after the first look was nothing until then."""
-    window = SlidingEach(10)
+    window = SlidingWindows(10)
     assert window.grown({"a": (100, 1)}, 0) == {"a": [0, 0]}
     assert window.grown({"a": (103, 1), "b": (5, 2)}, 5) == {"a": [3, 0], "b": [5, 2]}
     assert window.grown({"a": (103, 1), "b": (6, 2)}, 15) == {"a": [0, 0], "b": [1, 0]}
@@ -60,7 +60,7 @@ def test_quantile_spares_some(counts: tuple[int, ...], found: float) -> None:
 @given(st.lists(st.floats(0, 14.9), min_size=1, max_size=200))
 def test_quantile_is_in_the_bucket_of_the_true_one(durations: list[float]) -> None:
     """However durations are spread, the estimate is in the bucket in which the true percentile lies."""
-    timing = Timing()
+    timing = FastHistogram()
     for seconds in durations:
         timing.observe(seconds)
     true = sorted(durations)[max(0, -(-99 * len(durations) // 100) - 1)]

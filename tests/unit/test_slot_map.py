@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from hookline_shared.broker.options import RedisOptions
-from hookline_shared.broker.topology import Locator, SlotMap, SlotRange, everything_at, locator
-from hookline_shared.broker.url import Address, parse_redis_url
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import BrokerUnavailableError
+from hookline_shared.redis.options import RedisOptions
+from hookline_shared.redis.topology import Locator, SlotMap, SlotRange, everything_at, locator
+from hookline_shared.redis.url import Address, parse_redis_url
 from tests.support.keys import keys
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.scripted_redis import ScriptedRedis, bulk

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hookline_processor.lanes import Lane
-from hookline_processor.slots import Slots
+from hookline_processor.partition.lanes import Lane
+from hookline_processor.partition.slots import Slots
 from hookline_shared.topics import BULK, CALLS, MESSAGES, STATUSES, Topic
 from tests.support.manual_clock import ManualClock
 

@@ -11,15 +11,15 @@ from typer.testing import CliRunner
 
 from hookline_cli.admin_address import AdminAddress, parse_admin, reachable
 from hookline_cli.main import app
-from hookline_cli.rates import Rate, Rates, measure
-from hookline_cli.service_alert import ServiceAlert
-from hookline_cli.service_report import ServiceReport, parse
-from hookline_cli.situation import RedisState, Situation, TopicState, as_object, owners
-from hookline_cli.situation_view import duration, view
-from hookline_cli.status import StatusError
-from hookline_cli.workspace import Facts, Workspace
-from hookline_shared.broker.lease import Lease
-from hookline_shared.broker.presence import Presence
+from hookline_cli.status.rates import TopicRate, TopicRates, measure
+from hookline_cli.status.service_alert import ServiceAlert
+from hookline_cli.status.service_report import ServiceReport, parse
+from hookline_cli.status.snapshot import RedisState, Snapshot, TopicState, as_object, owners
+from hookline_cli.status.status import StatusError
+from hookline_cli.status.view import duration, view
+from hookline_cli.workspace import StackFacts, Workspace
+from hookline_shared.streams.lease import Lease
+from hookline_shared.streams.membership import Member
 
 _SINCE = "2025-06-15T15:06:40Z"
 HERE = AdminAddress("ingress", "127.0.0.1", 9080)
@@ -58,19 +58,19 @@ def report(name: str, *problems: str, answers: bool = True, **changes: Any) -> S
 
 
 def situation(
-    *services: ServiceReport, redis: RedisState | None = None, problem: str | None = None, rates: Rates | None = None
-) -> Situation:
-    return Situation(1_750_000_000_000, redis or RedisState(), problem, services, rates)
+    *services: ServiceReport, redis: RedisState | None = None, problem: str | None = None, rates: TopicRates | None = None
+) -> Snapshot:
+    return Snapshot(1_750_000_000_000, redis or RedisState(), problem, services, rates)
 
 
 def owned(*owners_: str) -> RedisState:
-    """Give a Redis in which each partition has its owner in `owners_`, and every owner is there."""
+    """Return a Redis in which each partition has its owner in `owners_`, and every owner is there."""
     leases = [Lease(owner, 7, 9000) if owner else FREE for owner in owners_]
-    present = [Presence(owner, 100) for owner in dict.fromkeys(owners_) if owner]
+    present = [Member(owner, 100) for owner in dict.fromkeys(owners_) if owner]
     return RedisState(["Redis 7.4.0, standalone"], (), len(leases), {}, present, leases)
 
 
-def shown(found: Situation, width: int) -> list[str]:
+def shown(found: Snapshot, width: int) -> list[str]:
     console = Console(width=width, record=True, force_terminal=False, legacy_windows=False)
     with console.capture() as capture:
         console.print(view(found, problems=True), highlight=False)
@@ -167,13 +167,13 @@ def test_rates_are_what_was_counted_between_two_looks() -> None:
         report("ingress-3", role="ingress", port=9099, accepted={"messages": 1000}),
     ]
     rates = measure(before, after, 2.0)
-    assert (rates.of("messages"), rates.of("calls"), rates.of("bulk")) == (Rate(3, 0.5), Rate(0, 0), Rate(0, 0))
+    assert (rates.of("messages"), rates.of("calls"), rates.of("bulk")) == (TopicRate(3, 0.5), TopicRate(0, 0), TopicRate(0, 0))
 
 
 def test_rates_that_nobody_counts_are_not_known() -> None:
     """Without an ingress that answers, nothing is said of what comes in, not even that it is nothing."""
     services = [report("processor", role="processor"), report("ingress", "gone", answers=False, port=1)]
-    assert measure(services, services, 1.0).of("messages") == Rate(None, 0)
+    assert measure(services, services, 1.0).of("messages") == TopicRate(None, 0)
 
 
 def test_nothing_running_is_one_problem() -> None:
@@ -215,7 +215,7 @@ def test_partitions_without_an_owner_are_a_problem() -> None:
 def test_owner_that_is_silent_is_told_from_one_that_is_there() -> None:
     """A processor that died is seen while its leases run, and one that owns nothing is, too."""
     leases = [Lease("dead", 1, 4000), Lease("alive", 2, 9000), Lease("alive", 2, 8000), FREE]
-    redis = RedisState(partitions=4, processors=[Presence("alive", 10), Presence("new", 20)], leases=leases)
+    redis = RedisState(partitions=4, processors=[Member("alive", 10), Member("new", 20)], leases=leases)
     found = [tuple(owner) for owner in owners(redis)]
     assert found == [("alive", [1, 2], 8000, 10), ("dead", [0], 4000, None), ("new", [], 0, 20)]
 
@@ -279,7 +279,9 @@ def test_headline_says_the_worst(dead: int, owner: str, told: str) -> None:
 def test_object_for_programs() -> None:
     """--json has the topics, the services and the problems, and who owns what; it can be written as JSON."""
     redis = owned("a", "")._replace(topics={"messages": TopicState(2, 1000, 1, 1, 3)})
-    found = json.loads(json.dumps(as_object(situation(report("ingress"), redis=redis, rates=Rates(1, Rate(None, 2.5), {})))))
+    found = json.loads(
+        json.dumps(as_object(situation(report("ingress"), redis=redis, rates=TopicRates(1, TopicRate(None, 2.5), {}))))
+    )
     assert found["topics"]["messages"] == {
         "events": 2,
         "oldest_ms": 1000,
@@ -304,7 +306,7 @@ def test_view_fits_the_terminal(width: int) -> None:
     """No line is wider than the terminal, and no number is cut."""
     topics = {name: TopicState(1_000_000, 1_749_000_000_000, 4000, 123, 45) for name in ("messages", "conversations", "bulk")}
     redis = owned("web-1:4711:0a1b2c3d", "web-2:4711:0a1b2c3d", "")._replace(topics=topics)
-    rates = Rates(1.0, Rate(12_345.6, 12_345.6), {})
+    rates = TopicRates(1.0, TopicRate(12_345.6, 12_345.6), {})
     lines = shown(situation(report("ingress-1", spool_events=3, spool_bytes=4_200_000), redis=redis, rates=rates), width)
     text = "\n".join(lines)
     assert max(map(len, lines)) <= width
@@ -332,23 +334,23 @@ def test_durations(seconds: float, text: str) -> None:
 def test_damaged_facts_are_none(written: bytes, tmp_path: Path) -> None:
     """A file that cannot be read is as good as none."""
     (tmp_path / "up.json").write_bytes(written)
-    assert Workspace(tmp_path).announced() == Facts()
+    assert Workspace(tmp_path).announced() == StackFacts()
 
 
 def test_facts_are_kept_until_withdrawn(tmp_path: Path) -> None:
     """What `hookline up` wrote is read by others, until it stops."""
-    facts = Facts(public_url="http://127.0.0.1:8080", admin_ports={"ingress": 9080})
+    facts = StackFacts(public_url="http://127.0.0.1:8080", admin_ports={"ingress": 9080})
     workspace = Workspace(tmp_path)
     workspace.announce(facts)
     assert workspace.announced() == facts
     workspace.withdraw()
-    assert workspace.announced() == Facts()
+    assert workspace.announced() == StackFacts()
 
 
 def test_redis_that_was_not_written_down_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A REDIS_URL with a password is not kept in a file, and another Redis is not looked at in its place."""
     monkeypatch.delenv("REDIS_URL", raising=False)
-    Workspace(tmp_path).announce(Facts(admin_ports={"ingress": 9080}))
+    Workspace(tmp_path).announce(StackFacts(admin_ports={"ingress": 9080}))
     error = CliRunner().invoke(app, ["status", "--data", str(tmp_path)]).exception
     with pytest.raises(StatusError, match="Set it here, too"):
         raise error or AssertionError("it did not fail")

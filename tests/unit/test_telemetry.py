@@ -13,9 +13,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 
-from hookline_shared.logs import HANDLED, Redactor
-from hookline_shared.telemetry import Discreet, LinkBased, links_to, remote_context, traceparent_of
-from hookline_shared.traceparent import trace_fields
+from hookline_shared.observability.logs import CURRENT_EVENT, Redactor
+from hookline_shared.observability.telemetry import Discreet, LinkBased, links_to, remote_context, traceparent_of
+from hookline_shared.observability.traceparent import trace_fields
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 SAMPLED, UNSAMPLED = (f"00-{TRACE_ID}-00f067aa0ba902b7-{flags}" for flags in ("01", "00"))
@@ -88,10 +88,10 @@ def fail_inside_of_a_span(tracer: trace.Tracer) -> None:
 
 def test_spans_are_redacted(provider: TracerProvider, kept: InMemorySpanExporter) -> None:
     """Attributes lose numbers and secrets, errors whatever they quote of the event; the rest stays as it was."""
-    token = HANDLED.set(SimpleNamespace(personal=["my body", "Zoë"]))
+    token = CURRENT_EVENT.set(SimpleNamespace(personal=["my body", "Zoë"]))
     with pytest.raises(ValueError, match="my body"):
         fail_inside_of_a_span(provider.get_tracer("test"))
-    HANDLED.reset(token)
+    CURRENT_EVENT.reset(token)
     (found,) = kept.get_finished_spans()
     assert isinstance(found, ReadableSpan)
     assert found.attributes == {"url.full": "https://x/?To=%2B***23&key=[redacted]", "count": 3, "names": ("a", "+***23")}
@@ -107,7 +107,7 @@ def test_spans_are_redacted(provider: TracerProvider, kept: InMemorySpanExporter
 def test_off_loads_nothing() -> None:
     """Without tracing, what makes and sends spans is not even imported. redis-py loads what metrics need, where that is."""
     loads = "import sys, hookline_ingress.__main__, hookline_processor.__main__, hookline_processor.app, hookline_ingress.app; "
-    makers = ("opentelemetry.sdk.trace", "opentelemetry.exporter", "hookline_shared.telemetry")
+    makers = ("opentelemetry.sdk.trace", "opentelemetry.exporter", "hookline_shared.observability.telemetry")
     check = f"print([name for name in sys.modules if name.startswith({makers})])"
     found = subprocess.run([sys.executable, "-c", loads + check], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

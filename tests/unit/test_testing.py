@@ -17,8 +17,8 @@ from hookline import (
     WebhookEvent,
 )
 from hookline.testing import Dead, Done, HookError, Reason, Retry, deliver, make_event, started
-from hookline_ingress import catalogue
-from hookline_processor.events import typed
+from hookline_ingress.translation import catalogue
+from hookline_processor.events.events import typed
 from hookline_shared.forms import parse_form
 from hookline_shared.kinds import FAMILIES, SINGLE
 
@@ -61,7 +61,7 @@ async def test_default_event_is_realistic(handlers: Handlers) -> None:
 def test_every_kind_has_a_sample(kind: str) -> None:
     """There is a sample of each kind and each family, which ingress would take for just that."""
     event = typed(make_event(kind))
-    told = catalogue.EVENT_STREAM if kind == "event.stream" else catalogue.tell(event.params, catalogue.KINDS.get(kind))
+    told = catalogue.EVENT_STREAM if kind == "event.stream" else catalogue.classify(event.params, catalogue.KINDS.get(kind))
     assert told.name_of(event.params) == kind
     assert {name.partition(".")[0] for name in KINDS if name not in SINGLE} == set(FAMILIES)
 

@@ -15,7 +15,7 @@ ConfigFile = Callable[[str], Path]
 
 @pytest.fixture
 def config_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ConfigFile:
-    """Give a function that makes a text the TOML file."""
+    """Return a function that makes a text the TOML file."""
 
     def write(text: str) -> Path:
         path = tmp_path / "hookline.toml"

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
-from hookline_processor.verdict import Failure
-from hookline_shared.tracebacks import for_people
+from hookline_processor.verdicts import Failure
+from hookline_shared.observability.tracebacks import for_people
 
 _BOT = """
 import asyncio, json
@@ -43,7 +43,7 @@ def code_of_the_user() -> dict[str, Any]:
 
 
 def shown(function: str | Callable[[str], object], text: str = "{") -> list[str]:
-    """Give the lines for a handler that fails like this."""
+    """Return the lines for a handler that fails like this."""
     run = code_of_the_user()[function] if isinstance(function, str) else function
     try:
         run(text)
@@ -96,7 +96,7 @@ def test_message_cannot_forge_lines() -> None:
 def test_frames_of_hookline_are_folded() -> None:
     """In a clone, the packages of Hookline are no folders of site-packages."""
     frames = [
-        '  File "/srv/hookline/processor/hookline_processor/handlers.py", line 1, in compose',
+        '  File "/srv/hookline/processor/hookline_processor/api/handlers.py", line 1, in compose',
         '  File "/srv/hookline/bot.py", line 2, in answer',
         '  File "/srv/.venv/lib/python3.13/site-packages/requests/api.py", line 3, in get',
         '  File "<frozen importlib._bootstrap>", line 4, in _load',

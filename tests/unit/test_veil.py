@@ -3,13 +3,13 @@
 import msgspec
 import pytest
 
-from hookline_cli.spans import describe_moment, describe_span
-from hookline_cli.terminal import one_line, printable
-from hookline_cli.veil import Veil
+from hookline_cli.output.durations import describe_timestamp, format_duration
+from hookline_cli.output.redaction import Redaction
+from hookline_cli.output.terminal import one_line, printable
 from tests.support.events import event
 
 SID = "SM" + "0" * 32
-HIDING, LIFTED = Veil(lifted=False), Veil(lifted=True)
+HIDING, LIFTED = Redaction(reveal=False), Redaction(reveal=True)
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,9 @@ def test_nothing_steers_the_terminal() -> None:
 def test_spans_are_told_in_one_unit() -> None:
     """A glance is enough."""
     spans = [-5, 999, 1000, 119_999, 7_200_000, 200_000_000]
-    assert [describe_span(span) for span in spans] == ["<1s", "<1s", "1s", "1m", "2h", "2d"]
-    assert describe_moment(0) == "1970-01-01 00:00:00 UTC"
-    assert describe_moment(10**18) == f"{10**18} ms"
+    assert [format_duration(span) for span in spans] == ["<1s", "<1s", "1s", "1m", "2h", "2d"]
+    assert describe_timestamp(0) == "1970-01-01 00:00:00 UTC"
+    assert describe_timestamp(10**18) == f"{10**18} ms"
 
 
 def test_json_bodies_are_masked() -> None:

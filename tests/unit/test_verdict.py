@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hookline_processor.retry import NEVER_FAILED, Record, RetryPolicy, backoff_s, decode_record, encode_record
-from hookline_processor.verdict import Dead, Reason, Reject, Retry, RetryLater, judge
+from hookline_processor.verdicts import Dead, Reason, Reject, Retry, RetryLater, verdict_on_error
 
 NOW = 1_000_000
 POLICY = RetryPolicy(max_attempts=3, base=2, max=10)
@@ -14,18 +14,18 @@ POLICY = RetryPolicy(max_attempts=3, base=2, max=10)
 
 def test_error_is_retried_with_backoff_and_jitter() -> None:
     """A failure is tried again after a random part of a bound that doubles."""
-    first = judge(ValueError("no"), NEVER_FAILED, POLICY, NOW, jitter=1)
+    first = verdict_on_error(ValueError("no"), NEVER_FAILED, POLICY, NOW, jitter=1)
     assert isinstance(first, Retry)
     assert first.record == Record(failures=1, next_at=NOW + 2000, first_failed_at=NOW, error="ValueError: no")
 
-    second = judge(ValueError("no"), first.record, POLICY, NOW + 5000, jitter=0.5)
+    second = verdict_on_error(ValueError("no"), first.record, POLICY, NOW + 5000, jitter=0.5)
     assert isinstance(second, Retry)
     assert second.record == Record(failures=2, next_at=NOW + 7000, first_failed_at=NOW, error="ValueError: no")
 
 
 def test_last_attempt_is_dead() -> None:
     """When the attempts are used up the event is dead, with the traceback and the time of its first failure."""
-    verdict = judge(_raised(ValueError("no")), Record(failures=2, first_failed_at=7), POLICY, NOW, jitter=1)
+    verdict = verdict_on_error(_raised(ValueError("no")), Record(failures=2, first_failed_at=7), POLICY, NOW, jitter=1)
     assert isinstance(verdict, Dead)
     assert (verdict.reason, verdict.attempts, verdict.first_failed_at) == (Reason.EXHAUSTED, 3, 7)
     assert verdict.failure.type == "ValueError"
@@ -34,14 +34,14 @@ def test_last_attempt_is_dead() -> None:
 
 def test_last_timeout_says_so() -> None:
     """An event whose last attempt timed out has that as its reason."""
-    verdict = judge(TimeoutError(), Record(failures=2), POLICY, NOW, jitter=1)
+    verdict = verdict_on_error(TimeoutError(), Record(failures=2), POLICY, NOW, jitter=1)
     assert isinstance(verdict, Dead)
     assert verdict.reason is Reason.TIMED_OUT
 
 
 def test_reject_is_dead_at_once() -> None:
     """Reject needs no attempts to be used up."""
-    verdict = judge(Reject("not for us"), NEVER_FAILED, POLICY, NOW, jitter=1)
+    verdict = verdict_on_error(Reject("not for us"), NEVER_FAILED, POLICY, NOW, jitter=1)
     assert isinstance(verdict, Dead)
     assert (verdict.reason, verdict.attempts, verdict.failure.message) == (Reason.REJECTED, 1, "not for us")
 
@@ -59,18 +59,18 @@ class ExpiredCardError(CardError): ...
 def test_given_up_error_is_dead_at_once(error: Exception, reason: Reason) -> None:
     """An error that no attempt can change needs no others, nor do its subclasses; the dead letter says what it was."""
     policy = RetryPolicy(give_up_on=(CardError, TimeoutError))
-    verdict = judge(_raised(error), NEVER_FAILED, policy, NOW, jitter=1)
+    verdict = verdict_on_error(_raised(error), NEVER_FAILED, policy, NOW, jitter=1)
     assert isinstance(verdict, Dead)
     assert (verdict.reason, verdict.attempts, verdict.failure.type) == (reason, 1, type(error).__name__)
     assert verdict.failure.traceback
-    assert isinstance(judge(ValueError("no"), NEVER_FAILED, policy, NOW, jitter=1), Retry)
-    assert isinstance(judge(RetryLater(1), NEVER_FAILED, RetryPolicy(give_up_on=(Exception,)), NOW, jitter=1), Retry)
+    assert isinstance(verdict_on_error(ValueError("no"), NEVER_FAILED, policy, NOW, jitter=1), Retry)
+    assert isinstance(verdict_on_error(RetryLater(1), NEVER_FAILED, RetryPolicy(give_up_on=(Exception,)), NOW, jitter=1), Retry)
 
 
 def test_retry_later_does_not_count() -> None:
     """RetryLater sets the time and burns no attempt, not even the last one."""
     before = Record(failures=2, first_failed_at=5, error="x")
-    verdict = judge(RetryLater(60), before, POLICY, NOW, jitter=0)
+    verdict = verdict_on_error(RetryLater(60), before, POLICY, NOW, jitter=0)
     assert verdict == Retry(Record(failures=2, next_at=NOW + 60_000, first_failed_at=5, error="x"))
 
 
@@ -91,7 +91,7 @@ class Unprintable(Exception):
 def test_any_error_can_be_stored(error: Exception) -> None:
     """An error whose text is not UTF-8, or that has none, becomes a retry record and a dead letter all the same."""
     for policy in (POLICY, RetryPolicy(max_attempts=1)):
-        verdict = judge(error, NEVER_FAILED, policy, NOW, jitter=1)
+        verdict = verdict_on_error(error, NEVER_FAILED, policy, NOW, jitter=1)
         assert verdict.failure is not None
         assert "".join(verdict.failure).encode()
 

@@ -16,7 +16,7 @@ import uvloop
 from prometheus_client import REGISTRY
 
 from hookline import CallNext, Context, Handlers, MessageReceived, WebhookEvent
-from hookline_processor.watchdog import Watchdog, find_culprit, is_blocked
+from hookline_processor.attempts.watchdog import Watchdog, find_culprit, is_blocked
 from tests.support.logbook import Logbook
 from tests.support.waiting import PATIENCE_S, until_now
 
@@ -39,7 +39,7 @@ class Den:
     rest = staticmethod(time.sleep)
 
     def watched(self, work: Callable[[], Any]) -> list[Any]:
-        """Run `work()` in an event loop that is watched; gives what was logged."""
+        """Run `work()` in an event loop that is watched; return what was logged."""
 
         async def run() -> None:
             self.watchdog.start()

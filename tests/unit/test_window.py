@@ -2,7 +2,7 @@
 
 import asyncio
 
-from hookline_processor.window import Window
+from hookline_processor.partition.window import Window
 
 
 def fill(window: Window, topic: str, *entries: str) -> None:

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
+from hookline_cli.dead.scan import find_named, scan
 from hookline_cli.dead.selection import Selection
-from hookline_cli.dead.survey import find_named, survey
-from hookline_cli.reach import Reach
+from hookline_cli.redis_session import RedisSession
+from hookline_shared.dead_letter import DeadLetter, DeadLetterId
 from hookline_shared.errors import HooklineError
-from hookline_shared.letter import Letter, LetterId
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Ids, as shown by `hookline dead list`.")]
 Everything = Annotated[bool, typer.Option("--all", help="All dead letters.")]
@@ -27,12 +27,12 @@ class Choice:
         said = [bool(ids), not selection.everything, everything]
         if sum(said) != 1:
             raise HooklineError("Choose the dead letters by id, or by filters such as --topic, or all with --all. See --help.")
-        self._ids = list(dict.fromkeys(map(LetterId.parse, ids or ())))
+        self._ids = list(dict.fromkeys(map(DeadLetterId.parse, ids or ())))
         self._selection = selection
 
-    async def find(self, reach: Reach, see: Callable[[Letter], None]) -> int:
+    async def find(self, reach: RedisSession, see: Callable[[DeadLetter], None]) -> int:
         """Pass every chosen letter to `see`; return how many of the ids were not found."""
         if self._ids:
             return await find_named(reach, self._ids, see)
-        await survey(reach, self._selection, see)
+        await scan(reach, self._selection, see)
         return 0

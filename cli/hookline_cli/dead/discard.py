@@ -15,14 +15,14 @@ from hookline_cli.dead import rows
 from hookline_cli.dead.choice import Choice, Everything, Ids
 from hookline_cli.dead.options import selecting
 from hookline_cli.dead.selection import Selection
-from hookline_cli.exit_codes import INTERRUPTED
-from hookline_cli.interrupts import until_interrupted
-from hookline_cli.progress import meter
-from hookline_cli.reach import DataFolder, Reach, find_settings, reach
-from hookline_cli.terminal import confirm, end
-from hookline_shared.broker.dead import DeadLetters
+from hookline_cli.output.exit_codes import INTERRUPTED
+from hookline_cli.output.interrupts import until_interrupted
+from hookline_cli.output.progress import progress_reporter
+from hookline_cli.output.terminal import confirm, end
+from hookline_cli.redis_session import DataFolder, RedisSession, find_settings, open_redis_session
+from hookline_shared.dead_letter import DeadLetter
 from hookline_shared.errors import BrokerUnavailableError, HooklineError
-from hookline_shared.letter import Letter
+from hookline_shared.streams.dead_letters import DeadLetterStreams
 
 _BATCH: Final = 100
 _LONGEST_NOTE: Final = 500
@@ -45,7 +45,7 @@ class _Chosen:
         self.reasons: Counter[str] = Counter()
         self._entries: dict[int, list[str]] = {}
 
-    def see(self, letter: Letter) -> None:
+    def see(self, letter: DeadLetter) -> None:
         """Add a chosen letter."""
         self.reasons[letter.reason] += 1
         self._entries.setdefault(letter.id.partition, []).append(letter.id.entry)
@@ -80,15 +80,15 @@ def discard(
     settings = find_settings(data)
 
     async def run() -> None:
-        async with reach(settings) as reached:
+        async with open_redis_session(settings) as redis_session:
             chosen = _Chosen()
-            missing = await choice.find(reached, chosen.see)
-            await _carry_out(reached, chosen, missing, wish)
+            missing = await choice.find(redis_session, chosen.see)
+            await _carry_out(redis_session, chosen, missing, wish)
 
     asyncio.run(run())
 
 
-async def _carry_out(reached: Reach, chosen: _Chosen, missing: int, wish: _Wish) -> None:
+async def _carry_out(redis_session: RedisSession, chosen: _Chosen, missing: int, wish: _Wish) -> None:
     number = chosen.reasons.total()
     if wish.dry_run:
         _say(wish, {"would_discard": number, "reasons": dict(chosen.reasons)}, f"{number} dead letters would be discarded.")
@@ -96,9 +96,9 @@ async def _carry_out(reached: Reach, chosen: _Chosen, missing: int, wish: _Wish)
     if number:
         question = f"Discard {number} dead letters permanently ({rows.counts(chosen.reasons)})?"
         confirm(question, yes=wish.yes, refusal=f"Nothing was discarded. Matching dead letters: {number}.")
-    letters = DeadLetters(reached.redis, reached.partitions)
+    letters = DeadLetterStreams(redis_session.redis, redis_session.partitions)
     done, seen = 0, 0
-    with until_interrupted() as interrupted, meter("Discarding", number) as progress:
+    with until_interrupted() as interrupted, progress_reporter("Discarding", number) as progress:
         for partition, entries in chosen.batches():
             if interrupted.is_set():
                 break

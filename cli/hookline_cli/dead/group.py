@@ -4,7 +4,7 @@ from typing import ClassVar, Final
 
 import typer
 
-from hookline_cli.lazy import LazyGroup, Place
+from hookline_cli.lazy import CommandSource, LazyGroup
 
 _CODES: Final = "Exit codes: 0 done, or nothing to do. 1 failed; the error says why. 2 invalid command line."
 _LONG: Final = f"{_CODES} 130 interrupted; run the same command again to continue."
@@ -14,10 +14,10 @@ class DeadCommands(LazyGroup):
     """Every subcommand, in the order of --help."""
 
     places: ClassVar = {
-        "list": Place("hookline_cli.dead.list:list_letters", epilog=_CODES),
-        "show": Place("hookline_cli.dead.show:show_letter", epilog=_CODES),
-        "replay": Place("hookline_cli.dead.replay:replay", epilog=_LONG),
-        "discard": Place("hookline_cli.dead.discard:discard", epilog=_LONG),
+        "list": CommandSource("hookline_cli.dead.list:list_letters", epilog=_CODES),
+        "show": CommandSource("hookline_cli.dead.show:show_letter", epilog=_CODES),
+        "replay": CommandSource("hookline_cli.dead.replay:replay", epilog=_LONG),
+        "discard": CommandSource("hookline_cli.dead.discard:discard", epilog=_LONG),
     }
 
 

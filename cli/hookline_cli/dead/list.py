@@ -10,20 +10,20 @@ import typer
 
 from hookline_cli.dead import rows
 from hookline_cli.dead.options import selecting
+from hookline_cli.dead.scan import scan
 from hookline_cli.dead.selection import Selection
-from hookline_cli.dead.survey import survey
-from hookline_cli.reach import DataFolder, find_settings, reach
-from hookline_cli.terminal import output
-from hookline_cli.veil import Reveal, Veil
-from hookline_shared.broker.search import server_time_ms
-from hookline_shared.letter import Letter
-from hookline_shared.settings import SharedSettings
+from hookline_cli.output.redaction import Redaction, Reveal
+from hookline_cli.output.terminal import output
+from hookline_cli.redis_session import DataFolder, find_settings, open_redis_session
+from hookline_shared.dead_letter import DeadLetter
+from hookline_shared.settings.base import SharedSettings
+from hookline_shared.streams.locate import server_time_ms
 
 
 class Found(NamedTuple):
     """The newest matching letters, oldest first; the number of all matches by reason; and the time by the clock of Redis."""
 
-    newest: list[Letter]
+    newest: list[DeadLetter]
     reasons: Counter[str]
     now_ms: int
 
@@ -34,14 +34,14 @@ class Gathering:
     def __init__(self, limit: int) -> None:
         self.reasons: Counter[str] = Counter()
         self._limit = limit
-        self._newest: dict[int, deque[Letter]] = {}
+        self._newest: dict[int, deque[DeadLetter]] = {}
 
-    def see(self, letter: Letter) -> None:
+    def see(self, letter: DeadLetter) -> None:
         """Add the next letter of its partition."""
         self.reasons[letter.reason] += 1
         self._newest.setdefault(letter.id.partition, deque(maxlen=self._limit)).append(letter)
 
-    def newest(self) -> list[Letter]:
+    def newest(self) -> list[DeadLetter]:
         """Return the newest letters of all partitions, oldest first."""
         everything = [letter for letters in self._newest.values() for letter in letters]
         return sorted(everything, key=lambda letter: letter.died_at)[-self._limit :]
@@ -60,29 +60,29 @@ def list_letters(
     Example: `hookline dead list --topic messages --error TimeoutError --newer-than 2h`
     """
     found = asyncio.run(_find(find_settings(data), selection, limit))
-    veil = Veil(lifted=reveal)
+    redaction = Redaction(reveal=reveal)
     if as_json:
-        typer.echo(msgspec.json.encode(_as_object(found, veil)))
+        typer.echo(msgspec.json.encode(_as_object(found, redaction)))
     elif found.newest:
-        _show(found, veil)
+        _show(found, redaction)
     else:
         typer.echo("No dead letters." if selection.everything else "No matching dead letters.")
 
 
 async def _find(settings: SharedSettings, selection: Selection, limit: int) -> Found:
     gathering = Gathering(limit)
-    async with reach(settings) as reached:
-        await survey(reached, selection, gathering.see)
-        return Found(gathering.newest(), gathering.reasons, await server_time_ms(reached.redis))
+    async with open_redis_session(settings) as redis_session:
+        await scan(redis_session, selection, gathering.see)
+        return Found(gathering.newest(), gathering.reasons, await server_time_ms(redis_session.redis))
 
 
-def _as_object(found: Found, veil: Veil) -> dict[str, object]:
-    letters = [rows.as_object(letter, veil) for letter in found.newest]
+def _as_object(found: Found, redaction: Redaction) -> dict[str, object]:
+    letters = [rows.as_object(letter, redaction) for letter in found.newest]
     return {"letters": letters, "total": found.reasons.total(), "reasons": dict(found.reasons)}
 
 
-def _show(found: Found, veil: Veil) -> None:
-    output().print(rows.table(found.newest, veil, found.now_ms))
+def _show(found: Found, redaction: Redaction) -> None:
+    output().print(rows.table(found.newest, redaction, found.now_ms))
     total = found.reasons.total()
     more = f" (the newest {len(found.newest)} shown, see --limit)" if total > len(found.newest) else ""
     typer.echo(f"\n{total} dead letter{'s' * (total != 1)}{more}: {rows.counts(found.reasons)}")

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from hookline_cli.dead.selection import Selection
-from hookline_cli.moments import moment
+from hookline_cli.output.timestamps import parse_timestamp
 
 _FILTERS: Final = "Filters (a letter must match all)"
 
@@ -23,7 +23,7 @@ def _moment(name: str, text: str) -> Any:
 
 def _checked(text: str) -> str:
     if text:
-        moment(text, 0)
+        parse_timestamp(text, 0)
     return text
 
 

@@ -4,8 +4,8 @@ from collections import Counter, deque
 from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple, Self
 
-from hookline_shared.broker.dead import Move
-from hookline_shared.letter import Letter
+from hookline_shared.dead_letter import DeadLetter
+from hookline_shared.streams.dead_letters import Move
 
 _UNDECODABLE: Final = (
     "this version cannot decode them, so its processor would make them dead letters again at once: use the `hookline` of the "
@@ -25,7 +25,7 @@ class Order(NamedTuple):
     event_id: str
 
     @classmethod
-    def of(cls, letter: Letter) -> Self:
+    def of(cls, letter: DeadLetter) -> Self:
         """Return the order of the event in `letter`."""
         moment, _, sequence = (letter.past.entry or letter.entry).partition("-")
         if not (moment.isascii() and moment.isdecimal()):
@@ -33,7 +33,7 @@ class Order(NamedTuple):
         return cls(int(moment), int(sequence) if sequence.isdecimal() else 0, letter.event_id)
 
 
-def _moment_of(letter: Letter) -> int:
+def _moment_of(letter: DeadLetter) -> int:
     """Return when the event was created according to its id, else when it died, in Unix time in milliseconds."""
     try:
         return int(letter.event_id[:12], 16)
@@ -48,7 +48,7 @@ class Plan:
     def __init__(self, topics: Collection[str], *, force: bool, sample: int = 5) -> None:
         self.kinds: Counter[tuple[str, str]] = Counter()
         self.refused: Counter[str] = Counter()
-        self.sample: list[Letter] = []
+        self.sample: list[DeadLetter] = []
         self._topics = topics
         self._force = force
         self._most_in_sample = sample
@@ -57,7 +57,7 @@ class Plan:
     def __len__(self) -> int:
         return sum(map(len, self._moves.values()))
 
-    def see(self, letter: Letter) -> None:
+    def see(self, letter: DeadLetter) -> None:
         """Add a chosen letter."""
         if why := self._objection(letter):
             self.refused[why] += 1
@@ -72,7 +72,7 @@ class Plan:
         for partition, moves in self._moves.items():
             yield partition, deque(move for _, move in sorted(moves))
 
-    def _objection(self, letter: Letter) -> str | None:
+    def _objection(self, letter: DeadLetter) -> str | None:
         if not letter.own:
             return "they contain no event"
         if letter.topic not in self._topics:

@@ -14,16 +14,16 @@ from hookline_cli.dead.options import selecting
 from hookline_cli.dead.plan import Plan
 from hookline_cli.dead.replayer import Replayer
 from hookline_cli.dead.selection import Selection
-from hookline_cli.exit_codes import INTERRUPTED
-from hookline_cli.interrupts import until_interrupted
-from hookline_cli.progress import meter
-from hookline_cli.reach import DataFolder, Reach, find_settings, reach
-from hookline_cli.terminal import confirm, end, output
-from hookline_cli.veil import Veil
-from hookline_shared.broker.dead import DeadLetters, Replayed
-from hookline_shared.broker.search import server_time_ms
+from hookline_cli.output.exit_codes import INTERRUPTED
+from hookline_cli.output.interrupts import until_interrupted
+from hookline_cli.output.progress import progress_reporter
+from hookline_cli.output.redaction import Redaction
+from hookline_cli.output.terminal import confirm, end, output
+from hookline_cli.redis_session import DataFolder, RedisSession, find_settings, open_redis_session
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import BrokerUnavailableError, HooklineError
+from hookline_shared.streams.dead_letters import DeadLetterStreams, Replayed
+from hookline_shared.streams.locate import server_time_ms
 
 _ASK_ABOVE: Final = 20
 _NOTHING: Final = "Nothing was replayed."
@@ -65,25 +65,27 @@ def replay(
     plan = Plan(settings.topics, force=force)
 
     async def run() -> None:
-        async with reach(settings) as reached:
-            missing = await choice.find(reached, plan.see)
-            await _carry_out(reached, plan, missing, _Wish(rate, dry_run, yes, as_json))
+        async with open_redis_session(settings) as redis_session:
+            missing = await choice.find(redis_session, plan.see)
+            await _carry_out(redis_session, plan, missing, _Wish(rate, dry_run, yes, as_json))
 
     asyncio.run(run())
 
 
-async def _carry_out(reached: Reach, plan: Plan, missing: int, wish: _Wish) -> None:
+async def _carry_out(redis_session: RedisSession, plan: Plan, missing: int, wish: _Wish) -> None:
     if wish.dry_run:
-        _preview(plan, await server_time_ms(reached.redis), wish)
+        _preview(plan, await server_time_ms(redis_session.redis), wish)
         return
     if len(plan) > _ASK_ABOVE:
         _tell_kinds(plan)
         question = f"Replay {len(plan)} dead letters at {wish.rate:g} per second?"
         confirm(question, yes=wish.yes, refusal=f"{_NOTHING} Matching dead letters: {len(plan)}.")
     with until_interrupted() as interrupted:
-        replayer = Replayer(DeadLetters(reached.redis, reached.partitions), plan, wish.rate, SystemClock(), interrupted)
+        replayer = Replayer(
+            DeadLetterStreams(redis_session.redis, redis_session.partitions), plan, wish.rate, SystemClock(), interrupted
+        )
         try:
-            with meter("Replaying", len(plan)) as progress:
+            with progress_reporter("Replaying", len(plan)) as progress:
                 await replayer.run(progress.advance)
         except BrokerUnavailableError as error:
             raise ReplayError(
@@ -98,9 +100,9 @@ async def _carry_out(reached: Reach, plan: Plan, missing: int, wish: _Wish) -> N
 
 
 def _preview(plan: Plan, now_ms: int, wish: _Wish) -> None:
-    veil = Veil(lifted=False)
+    redaction = Redaction(reveal=False)
     if wish.as_json:
-        sample = [rows.as_object(letter, veil) for letter in plan.sample]
+        sample = [rows.as_object(letter, redaction) for letter in plan.sample]
         typer.echo(msgspec.json.encode({"would_replay": len(plan), "refused": dict(plan.refused), "sample": sample}))
         return
     typer.echo(f"{len(plan)} dead letters would be replayed.")
@@ -108,7 +110,7 @@ def _preview(plan: Plan, now_ms: int, wish: _Wish) -> None:
     _tell_refused(plan.refused)
     if plan.sample:
         typer.echo("\nSample:")
-        output().print(rows.table(plan.sample, veil, now_ms))
+        output().print(rows.table(plan.sample, redaction, now_ms))
 
 
 def _report(replayer: Replayer, plan: Plan, missing: int, wish: _Wish) -> None:

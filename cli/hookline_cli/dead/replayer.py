@@ -11,8 +11,8 @@ from contextlib import suppress
 from typing import Final
 
 from hookline_cli.dead.plan import Plan
-from hookline_shared.broker.dead import DeadLetters, Move, Replayed
 from hookline_shared.clock import Clock
+from hookline_shared.streams.dead_letters import DeadLetterStreams, Move, Replayed
 
 _ROUND_S: Final = 0.1
 """Approximate length of a round, short so that a stop takes effect soon and the rate is steady."""
@@ -22,7 +22,7 @@ _MOST_OF_PARTITION: Final = 100
 class Replayer:
     """Replays `plan` at `rate` letters per second, until done or `stop` is set. `outcomes` counts the results."""
 
-    def __init__(self, letters: DeadLetters, plan: Plan, rate: float, clock: Clock, stop: asyncio.Event) -> None:
+    def __init__(self, letters: DeadLetterStreams, plan: Plan, rate: float, clock: Clock, stop: asyncio.Event) -> None:
         self.outcomes: Counter[Replayed] = Counter()
         self._letters = letters
         self._waiting = deque(plan.queues())

@@ -6,28 +6,28 @@ from typing import Final
 from rich.table import Table
 from rich.text import Text
 
-from hookline_cli.facts import event_object
-from hookline_cli.spans import describe_span
-from hookline_cli.terminal import one_line, printable
-from hookline_cli.veil import Veil
-from hookline_shared.letter import Letter
+from hookline_cli.output.durations import format_duration
+from hookline_cli.output.event_fields import event_object
+from hookline_cli.output.redaction import Redaction
+from hookline_cli.output.terminal import one_line, printable
+from hookline_shared.dead_letter import DeadLetter
 
 _LONGEST_ERROR: Final = 200
 
 
-def table(letters: Iterable[Letter], veil: Veil, now_ms: int) -> Table:
+def table(letters: Iterable[DeadLetter], redaction: Redaction, now_ms: int) -> Table:
     """Return the table of `letters`."""
     made = Table("id", "age", "topic", "kind", "reason", "error", "attempts", box=None, pad_edge=False)
     made.columns[0].no_wrap = True
     made.columns[0].min_width = 17
     for letter in letters:
-        words = (letter.id, describe_span(now_ms - letter.died_at), letter.topic, letter.kind, letter.reason)
+        words = (letter.id, format_duration(now_ms - letter.died_at), letter.topic, letter.kind, letter.reason)
         cells = [Text(printable(str(word))) for word in words]
-        made.add_row(*cells, Text(one_line(_error(letter, veil), _LONGEST_ERROR)), _attempts(letter))
+        made.add_row(*cells, Text(one_line(_error(letter, redaction), _LONGEST_ERROR)), _attempts(letter))
     return made
 
 
-def as_object(letter: Letter, veil: Veil) -> dict[str, object]:
+def as_object(letter: DeadLetter, redaction: Redaction) -> dict[str, object]:
     """Return the --json output for a letter. Times are Unix time in milliseconds."""
     return {
         "id": str(letter.id),
@@ -36,25 +36,25 @@ def as_object(letter: Letter, veil: Veil) -> dict[str, object]:
         "topic": letter.topic,
         "kind": letter.kind,
         "reason": letter.reason,
-        "error": _error(letter, veil),
+        "error": _error(letter, redaction),
         "attempts": letter.attempts,
         "event_id": letter.event_id,
         "account": letter.account,
-        "key": veil.key(letter.key),
+        "key": redaction.key(letter.key),
         "decodable": letter.event is not None,
         "lives": letter.past.lives,
     }
 
 
-def details(letter: Letter, veil: Veil) -> dict[str, object]:
+def details(letter: DeadLetter, redaction: Redaction) -> dict[str, object]:
     """Return the output of `dead show --json`: the letter and its full content."""
     event, past = letter.event, letter.past
-    told = as_object(letter, veil) | {"traceback": veil.error(letter.traceback, event), "entry": letter.entry}
+    told = as_object(letter, redaction) | {"traceback": redaction.error(letter.traceback, event), "entry": letter.entry}
     if past.lives:
         told["first_life"] = {"died_at": past.died_at, "reason": past.reason, "topic": past.topic, "entry": past.entry}
     if event is None:
-        return told | {"fields": veil.raw(letter.own)}
-    return told | event_object(event, veil)
+        return told | {"fields": redaction.raw(letter.own)}
+    return told | event_object(event, redaction)
 
 
 def counts(reasons: Mapping[str, int]) -> str:
@@ -63,10 +63,10 @@ def counts(reasons: Mapping[str, int]) -> str:
     return ", ".join(f"{printable(reason) or 'no reason given'} {number}" for reason, number in ordered)
 
 
-def _error(letter: Letter, veil: Veil) -> str:
-    return veil.error(letter.error, letter.event)
+def _error(letter: DeadLetter, redaction: Redaction) -> str:
+    return redaction.error(letter.error, letter.event)
 
 
-def _attempts(letter: Letter) -> str:
+def _attempts(letter: DeadLetter) -> str:
     lives = letter.past.lives
     return f"{letter.attempts}, replayed {lives}x" if lives else str(letter.attempts)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hookline_cli.moments import moment
-from hookline_cli.sids import is_sid, mentions
-from hookline_shared.broker.pages import FIRST, LAST
+from hookline_cli.output.sids import is_sid, mentions
+from hookline_cli.output.timestamps import parse_timestamp
+from hookline_shared.dead_letter import DeadLetter
 from hookline_shared.errors import HooklineError
-from hookline_shared.letter import Letter
+from hookline_shared.streams.paging import FIRST, LAST
 
 
 class NotASidError(HooklineError):
@@ -20,7 +20,7 @@ class NotASidError(HooklineError):
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """A letter matches if it matches every filter that is set; of several topics, kinds or reasons, one is enough. Ages are
-    in the form that `hookline_cli.moments` parses."""
+    in the form that `hookline_cli.output.timestamps` parses."""
 
     topics: Sequence[str] = ()
     kinds: Sequence[str] = ()
@@ -44,11 +44,11 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
     def bounds(self, now_ms: int) -> tuple[str, str]:
         """Return the first and the last entry id that can match, by age at `now_ms`, Unix time by the clock of Redis."""
-        first = str(moment(self.newer_than, now_ms)) if self.newer_than else FIRST
-        last = str(moment(self.older_than, now_ms)) if self.older_than else LAST
+        first = str(parse_timestamp(self.newer_than, now_ms)) if self.newer_than else FIRST
+        last = str(parse_timestamp(self.older_than, now_ms)) if self.older_than else LAST
         return first, last
 
-    def fits(self, letter: Letter) -> bool:
+    def fits(self, letter: DeadLetter) -> bool:
         """Whether `letter`, which is within `bounds`, matches."""
         return (
             (not self.topics or letter.topic in self.topics)

@@ -8,15 +8,15 @@ import msgspec
 import typer
 
 from hookline_cli.dead import rows
-from hookline_cli.dead.survey import find_named
-from hookline_cli.facts import event_facts, print_facts
-from hookline_cli.reach import DataFolder, find_settings, reach
-from hookline_cli.spans import describe_moment
-from hookline_cli.terminal import printable
-from hookline_cli.veil import Reveal, Veil
+from hookline_cli.dead.scan import find_named
+from hookline_cli.output.durations import describe_timestamp
+from hookline_cli.output.event_fields import event_facts, print_facts
+from hookline_cli.output.redaction import Redaction, Reveal
+from hookline_cli.output.terminal import printable
+from hookline_cli.redis_session import DataFolder, find_settings, open_redis_session
+from hookline_shared.dead_letter import DeadLetter, DeadLetterId
 from hookline_shared.errors import HooklineError
-from hookline_shared.letter import Letter, LetterId
-from hookline_shared.settings import SharedSettings
+from hookline_shared.settings.base import SharedSettings
 
 
 def show_letter(
@@ -29,37 +29,37 @@ def show_letter(
 
     Example: `hookline dead show 3:1718000000000-0`
     """
-    letter = asyncio.run(_find(find_settings(data), LetterId.parse(letter_id)))
-    veil = Veil(lifted=reveal)
+    letter = asyncio.run(_find(find_settings(data), DeadLetterId.parse(letter_id)))
+    redaction = Redaction(reveal=reveal)
     if as_json:
-        typer.echo(msgspec.json.encode(rows.details(letter, veil)))
+        typer.echo(msgspec.json.encode(rows.details(letter, redaction)))
     else:
-        print_letter(letter, veil)
+        print_letter(letter, redaction)
 
 
-async def _find(settings: SharedSettings, letter_id: LetterId) -> Letter:
-    found: list[Letter] = []
-    async with reach(settings) as reached:
-        await find_named(reached, [letter_id], found.append)
+async def _find(settings: SharedSettings, letter_id: DeadLetterId) -> DeadLetter:
+    found: list[DeadLetter] = []
+    async with open_redis_session(settings) as redis_session:
+        await find_named(redis_session, [letter_id], found.append)
     if not found:
         raise HooklineError(f"Dead letter {letter_id} not found: it may have been replayed or discarded.")
     return found[0]
 
 
-def print_letter(letter: Letter, veil: Veil) -> None:
+def print_letter(letter: DeadLetter, redaction: Redaction) -> None:
     """Print all of `letter` as text."""
-    print_facts(_facts(letter, veil))
+    print_facts(_facts(letter, redaction))
     if letter.event is None:
-        words = veil.raw(letter.own)
+        words = redaction.raw(letter.own)
         _section(
             "Raw fields",
-            dict(zip(words[::2], words[1::2], strict=True)) if veil.lifted else {"values": " ".join(words)},
+            dict(zip(words[::2], words[1::2], strict=True)) if redaction.reveal else {"values": " ".join(words)},
         )
     else:
-        _section("Parameters", dict(veil.parameters(letter.event)))
+        _section("Parameters", dict(redaction.parameters(letter.event)))
     if letter.traceback:
         _section("Traceback", {})
-        typer.echo(printable(veil.error(letter.traceback, letter.event)).rstrip())
+        typer.echo(printable(redaction.error(letter.traceback, letter.event)).rstrip())
 
 
 def _section(title: str, facts: dict[str, str]) -> None:
@@ -68,19 +68,19 @@ def _section(title: str, facts: dict[str, str]) -> None:
         print_facts(facts)
 
 
-def _facts(letter: Letter, veil: Veil) -> dict[str, str]:
+def _facts(letter: DeadLetter, redaction: Redaction) -> dict[str, str]:
     facts = {
         "id": str(letter.id),
-        "died": describe_moment(letter.died_at),
+        "died": describe_timestamp(letter.died_at),
         "reason": letter.reason,
-        "error": veil.error(letter.error, letter.event),
+        "error": redaction.error(letter.error, letter.event),
         "attempts": str(letter.attempts),
-        "first failed": describe_moment(letter.first_failed_at) if letter.first_failed_at else "",
+        "first failed": describe_timestamp(letter.first_failed_at) if letter.first_failed_at else "",
         "topic": f"{letter.topic} (entry {letter.entry})",
     }
     past = letter.past
     if past.lives:
-        facts["replayed"] = f"{past.lives}x; first died {describe_moment(past.died_at)}: {past.reason}"
+        facts["replayed"] = f"{past.lives}x; first died {describe_timestamp(past.died_at)}: {past.reason}"
     if letter.event is None:
         return facts | {"event": "cannot be decoded"}
-    return facts | event_facts(letter.event, veil)
+    return facts | event_facts(letter.event, redaction)

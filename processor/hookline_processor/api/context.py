@@ -6,7 +6,7 @@ from typing import Any
 
 from hookline_processor.api.state import State
 from hookline_shared.event import Event
-from hookline_shared.logs import Logger
+from hookline_shared.observability.logs import Logger
 
 
 class Context:

@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from hookline_processor.api.errors import HandlersError
+from hookline_processor.api.functions import described, has_yield, is_async_generator
 from hookline_processor.api.signatures import check_callable
 from hookline_processor.api.state import State
-from hookline_processor.functions import described, has_yield, is_async_generator
 
 Hook = Callable[[State], object]
 """What runs at start-up or shut-down; of an async one the object is a coroutine."""

@@ -6,9 +6,9 @@ from difflib import get_close_matches
 from typing import Final
 
 from hookline_processor.api.errors import HandlersError
-from hookline_processor.events import EVENT_CLASSES
-from hookline_processor.functions import calling_place
-from hookline_processor.webhook_event import WebhookEvent
+from hookline_processor.api.functions import calling_place
+from hookline_processor.events.events import EVENT_CLASSES
+from hookline_processor.events.webhook_event import WebhookEvent
 from hookline_shared.kinds import FAMILIES, SINGLE
 
 _PATTERN: Final = re.compile(r"\*|[^*]+(\.\*)?")

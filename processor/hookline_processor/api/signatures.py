@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Annotated, Any, Final, TypeVar
 
 from hookline_processor.api.errors import HandlersError
-from hookline_processor.functions import described, innermost
-from hookline_processor.webhook_event import WebhookEvent
+from hookline_processor.api.functions import described, innermost
+from hookline_processor.events.webhook_event import WebhookEvent
 
 _UNIONS: Final = (typing.Union, types.UnionType)
 

@@ -12,14 +12,14 @@ rise, and an event stays in its partition, so of two entries about one event the
 
 import msgspec
 
-from hookline_shared.broker.ledger import LedgerEntry
 from hookline_shared.errors import UndecodableError
 from hookline_shared.event import Event, decode
+from hookline_shared.streams.ledger import LedgerEntry
 
 UNDECODABLE = "undecodable"
 
 
-class Settled(msgspec.Struct, frozen=True, kw_only=True):
+class SettledEvent(msgspec.Struct, frozen=True, kw_only=True):
     """An event and what became of it. `settled_at` is Unix time in milliseconds; `reason` and `error` tell of dead ones."""
 
     event: Event
@@ -31,7 +31,7 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
-def read_entry(entry: LedgerEntry) -> Settled:
+def read_entry(entry: LedgerEntry) -> SettledEvent:
     """Read an entry, whatever is in it: what is no event becomes one of kind "undecodable", named after where it lay."""
     named = dict(zip(entry.fields[::2], entry.fields[1::2], strict=False))
 
@@ -45,7 +45,7 @@ def read_entry(entry: LedgerEntry) -> Settled:
         event = decode(entry.fields)
     except UndecodableError:
         event = _stand_in(f"{entry.partition}-{topic}-{text(b'dead.entry') or entry.id}", settled_at)
-    return Settled(
+    return SettledEvent(
         event=event,
         outcome=text(b"ledger.outcome"),
         topic=topic,

@@ -6,9 +6,9 @@ from typing import Any, Final
 from sqlalchemy import Column, ColumnElement, Table, Text, cast, delete, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from hookline_processor.ledger.addresses import normalised
-from hookline_processor.ledger.engine import transaction
-from hookline_processor.ledger.schema import calls, events, messages
+from hookline_processor.ledger.database.engine import transaction
+from hookline_processor.ledger.database.schema import calls, events, messages
+from hookline_processor.ledger.rows.addresses import normalised
 
 Progress = Callable[[str, int], None]
 """Told of a table and how many of its rows were removed just now."""
@@ -27,7 +27,7 @@ _TELLING: Final = 7
 
 
 async def count_older(engine: AsyncEngine, before: int) -> dict[str, int]:
-    """Give how many rows of each table are older than `before`, Unix time in milliseconds.
+    """Return how many rows of each table are older than `before`, Unix time in milliseconds.
 
     Raises:
         DatabaseUnavailableError: if the database cannot be used now.
@@ -57,7 +57,7 @@ async def purge(engine: AsyncEngine, before: int, progress: Progress) -> None:
 
 
 async def forget(engine: AsyncEngine, address: str) -> dict[str, int]:
-    """Remove every row that is about `address`, or mentions it; gives how many of each table.
+    """Remove every row that is about `address`, or mentions it; return how many of each table.
 
     Those are messages and calls from and to it, or that mention it, all events about these, such as recordings, and events that
     have it anywhere in their parameters.

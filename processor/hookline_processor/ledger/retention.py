@@ -10,8 +10,8 @@ from hookline_processor.ledger.metrics import LEDGER_REMOVED
 from hookline_processor.ledger.removal import purge
 from hookline_shared.clock import Clock
 from hookline_shared.errors import HooklineError
-from hookline_shared.logs import Logger
-from hookline_shared.service import Supervisor
+from hookline_shared.lifecycle.service import Supervisor
+from hookline_shared.observability.logs import Logger
 
 _INTERVAL_S: Final = 3600.0
 _SOON_S: Final = 10.0

@@ -12,9 +12,9 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Select, Table, and_, func, or_, select, true, union_all
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from hookline_processor.ledger.addresses import normalised
-from hookline_processor.ledger.engine import transaction
-from hookline_processor.ledger.schema import calls, events, messages
+from hookline_processor.ledger.database.engine import transaction
+from hookline_processor.ledger.database.schema import calls, events, messages
+from hookline_processor.ledger.rows.addresses import normalised
 
 Found = dict[str, Any]
 
@@ -33,7 +33,7 @@ class Query(NamedTuple):
 
 
 async def search(engine: AsyncEngine, query: Query) -> list[Found]:
-    """Give the events that `query` asks for, newest first.
+    """Return the events that `query` asks for, newest first.
 
     Raises:
         DatabaseUnavailableError: if the database cannot be used now.
@@ -44,7 +44,7 @@ async def search(engine: AsyncEngine, query: Query) -> list[Found]:
 
 
 async def conversation(engine: AsyncEngine, one: str, other: str, limit: int) -> list[Found]:
-    """Give the last messages and calls between two parties, oldest first; `what` is "message" or "call".
+    """Return the last messages and calls between two parties, oldest first; `what` is "message" or "call".
 
     Raises:
         DatabaseUnavailableError: if the database cannot be used now.
@@ -59,7 +59,7 @@ async def conversation(engine: AsyncEngine, one: str, other: str, limit: int) ->
 
 
 def search_statement(query: Query) -> Select[Any]:
-    """Give the statement for `query`."""
+    """Return the statement for `query`."""
     filters = _filters(query)
     newest = (events.c.received_at.desc(), events.c.id.desc())
     parts = [select(events.c.id).where(way, *filters).order_by(*newest).limit(query.limit) for way in _ways(query) or [true()]]
@@ -68,7 +68,7 @@ def search_statement(query: Query) -> Select[Any]:
 
 
 def _ways(query: Query) -> list[ColumnElement[bool]]:
-    """Give the conditions of which an event must fulfil one, each served by an index; empty if any event will do."""
+    """Return the conditions of which an event must fulfil one, each served by an index; empty if any event will do."""
     if query.sid is not None:
         own, parent = events.c.sid == query.sid, events.c.parent_sid == query.sid
         return [own, and_(parent, events.c.sid.is_distinct_from(query.sid))]

@@ -4,20 +4,20 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Final
 
-from hookline_processor.ledger.engine import close, database_of, make_engine, prepare_file
-from hookline_processor.ledger.errors import DatabaseUnavailableError
-from hookline_processor.ledger.pool_gauges import count_waiting, show_pool
+from hookline_processor.ledger.backlog import LedgerBacklog
+from hookline_processor.ledger.database.engine import close, database_of, make_engine, prepare_file
+from hookline_processor.ledger.database.errors import DatabaseUnavailableError
+from hookline_processor.ledger.database.pool_gauges import count_waiting, show_pool
+from hookline_processor.ledger.database.store import Store
 from hookline_processor.ledger.retention import Retention
 from hookline_processor.ledger.settings import LedgerSettings
-from hookline_processor.ledger.store import Store
-from hookline_processor.ledger.waiting import LedgerBacklog
-from hookline_processor.ledger.writer import Limits, Writer
+from hookline_processor.ledger.writer import LedgerWriter, WriterLimits
 from hookline_shared.breaker import Breaker
-from hookline_shared.broker.connection import RedisConnectionManager
-from hookline_shared.broker.ledger import LedgerStreams
 from hookline_shared.clock import Clock
-from hookline_shared.logs import Logger
-from hookline_shared.service import Supervisor
+from hookline_shared.lifecycle.service import Supervisor
+from hookline_shared.observability.logs import Logger
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.ledger import LedgerStreams
 
 _FLUSH_S: Final = 2.0
 
@@ -49,8 +49,8 @@ class Ledger:
             fail_max=settings.database_breaker_failures,
             counts=lambda error: isinstance(error, DatabaseUnavailableError),
         )
-        limits = Limits(settings.ledger_batch, settings.command_timeout_s, settings.ledger_bodies)
-        self._writer = Writer(streams, Store(self._engine), breaker, owned, limits, clock, logger)
+        limits = WriterLimits(settings.ledger_batch, settings.command_timeout_s, settings.ledger_bodies)
+        self._writer = LedgerWriter(streams, Store(self._engine), breaker, owned, limits, clock, logger)
         days = settings.ledger_retention_days
         self._retention = None if days is None else Retention(self._engine, days, owned, clock, logger)
         self.room = self._backlog.room
@@ -78,7 +78,7 @@ class Ledger:
         return self._backlog.fill
 
     def waiting_for_connection(self) -> float:
-        """Give how many calls wait for a connection to the database, since all are in use."""
+        """Return how many calls wait for a connection to the database, since all are in use."""
         return count_waiting()
 
     def warnings(self) -> list[str]:

@@ -4,10 +4,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
-from hookline_processor.ledger.bodies import Bodies
+from hookline_processor.ledger.body_policy import BodyPolicy
 from hookline_processor.ledger.url import parse_database_url
-from hookline_shared.fallbacks import Fallback
-from hookline_shared.settings import SharedSettings
+from hookline_shared.settings.base import SharedSettings
+from hookline_shared.settings.fallbacks import Fallback
 
 
 def _database(url: str) -> str:
@@ -84,8 +84,8 @@ class LedgerSettings(SharedSettings):
         "of it is a warning",
         ge=1,
     )
-    ledger_bodies: Bodies = Field(
-        Bodies.KEEP,
+    ledger_bodies: BodyPolicy = Field(
+        BodyPolicy.KEEP,
         validation_alias="LEDGER_BODIES",
         description="What the ledger keeps of message bodies and other content: keep, hash or drop",
     )
@@ -97,6 +97,6 @@ class LedgerSettings(SharedSettings):
     )
 
     def secrets(self) -> tuple[str, ...]:
-        """Give what must never be logged."""
+        """Return what must never be logged."""
         database = parse_database_url(self.database_url).secrets if self.database_url else ()
         return (*super().secrets(), *database)

@@ -4,7 +4,7 @@ from importlib.util import find_spec
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
-from hookline_shared.requirements import install_command
+from hookline_shared.distribution import install_command
 
 _EXTRAS: Final = {"asyncpg": "postgres", "aiosqlite": "ledger", "sqlalchemy": "ledger", "alembic": "ledger"}
 _DIALECTS: Final = {

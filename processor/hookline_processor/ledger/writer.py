@@ -13,19 +13,19 @@ from typing import Final, NamedTuple
 
 from aiojobs import Job
 
-from hookline_processor.ledger.bodies import Bodies
-from hookline_processor.ledger.entry import Settled, read_entry
-from hookline_processor.ledger.errors import DatabaseUnavailableError, RowRefusedError
-from hookline_processor.ledger.giving_way import give_way
+from hookline_processor.ledger.body_policy import BodyPolicy
+from hookline_processor.ledger.database.errors import DatabaseUnavailableError, RowRefusedError
+from hookline_processor.ledger.database.store import Store
+from hookline_processor.ledger.entry import SettledEvent, read_entry
 from hookline_processor.ledger.metrics import LEDGER_BATCH_SECONDS, LEDGER_EVENTS
-from hookline_processor.ledger.rows import Rows, bare, bare_rows_of, rows_of
-from hookline_processor.ledger.store import Store
+from hookline_processor.ledger.rows.rows import Rows, bare, bare_rows_of, rows_of
+from hookline_processor.ledger.yielding import give_way
 from hookline_shared.breaker import Breaker, BreakerOpenError, State
-from hookline_shared.broker.ledger import FRONT, LedgerEntry, LedgerStreams
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError
-from hookline_shared.logs import Logger
-from hookline_shared.service import Supervisor
+from hookline_shared.lifecycle.service import Supervisor
+from hookline_shared.observability.logs import Logger
+from hookline_shared.streams.ledger import FRONT, LedgerEntry, LedgerStreams
 
 _IDLE_S: Final = 0.25
 """How long it waits for more: at a steady trickle, so much goes into one transaction."""
@@ -37,12 +37,12 @@ _FIRST: Final = 32
 _BUILT_AT_ONCE: Final = 50
 
 
-class Limits(NamedTuple):
+class WriterLimits(NamedTuple):
     """How a writer works: events in a transaction, seconds for one, and what is kept of content."""
 
     batch: int
     timeout_s: float
-    bodies: Bodies
+    bodies: BodyPolicy
 
 
 class _Item(NamedTuple):
@@ -54,7 +54,7 @@ class _Item(NamedTuple):
         return self.entry.partition, self.entry.id
 
 
-class Writer:
+class LedgerWriter:
     """Moves what lies in the ledger streams of the partitions that `owned` gives, one batch after the other."""
 
     def __init__(
@@ -63,7 +63,7 @@ class Writer:
         store: Store,
         breaker: Breaker,
         owned: Callable[[], Collection[int]],
-        limits: Limits,
+        limits: WriterLimits,
         clock: Clock,
         logger: Logger,
     ) -> None:
@@ -109,7 +109,7 @@ class Writer:
         return found
 
     async def pass_once(self) -> int:
-        """Move one batch; gives how many events it had.
+        """Move one batch; return how many events it had.
 
         Raises:
             DatabaseUnavailableError: if the database cannot be used now.
@@ -135,7 +135,7 @@ class Writer:
             await self._clock.sleep(await self._step())
 
     async def _step(self) -> float:
-        """Move one batch; gives the seconds to wait until the next."""
+        """Move one batch; return the seconds to wait until the next."""
         try:
             await self.pass_once()
         except BreakerOpenError:
@@ -189,7 +189,7 @@ class Writer:
                 await asyncio.sleep(0)
         return items
 
-    def _rows(self, settled: Settled) -> Rows:
+    def _rows(self, settled: SettledEvent) -> Rows:
         try:
             return rows_of(settled, self._limits.bodies)
         except Exception as error:  # noqa: BLE001 - whatever it is, neither the service nor the others must suffer from one event
@@ -198,7 +198,7 @@ class Writer:
             return bare_rows_of(settled)
 
     async def _write(self, items: list[_Item]) -> set[tuple[int, str]]:
-        """Write `items`, and those that the database refuses one by one; gives those that it does not take at all."""
+        """Write `items`, and those that the database refuses one by one; return those that it does not take at all."""
         try:
             await self._commit([item.rows for item in items])
         except RowRefusedError as error:

@@ -9,8 +9,8 @@ Between the two thresholds the state stays as it is, so a value that wavers arou
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from hookline_shared.alerts.limits import Limit
 from hookline_shared.alerts.rules import RULES, Rule
+from hookline_shared.alerts.thresholds import Threshold
 
 
 class Change(NamedTuple):
@@ -22,7 +22,7 @@ class Change(NamedTuple):
     """
 
     rule: Rule
-    limit: Limit
+    limit: Threshold
     subject: str
     raised: bool
     value: float
@@ -34,7 +34,7 @@ class Change(NamedTuple):
 class Alert:
     """The state of one rule for one subject."""
 
-    def __init__(self, limit: Limit, *, falls: bool) -> None:
+    def __init__(self, limit: Threshold, *, falls: bool) -> None:
         """Start in the state ok. `falls` is true if low values are the bad ones."""
         self._limit = limit
         self._sign = -1 if falls else 1
@@ -67,7 +67,7 @@ class Alert:
 class Alerts:
     """The states of all rules and subjects, by `limits`. `runbook_url` is the address of the runbook."""
 
-    def __init__(self, limits: Mapping[str, Limit], runbook_url: str | None = None) -> None:
+    def __init__(self, limits: Mapping[str, Threshold], runbook_url: str | None = None) -> None:
         self._limits = limits
         self._runbook_url = runbook_url
         self._alerts: dict[str, dict[str, Alert]] = {}

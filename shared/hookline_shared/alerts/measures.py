@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 
 from prometheus_client import Counter, Gauge
 
-from hookline_shared.alerts.limits import Limit
+from hookline_shared.alerts.thresholds import Threshold
 from hookline_shared.breaker import State
-from hookline_shared.loop_lag import LOOP_LAG
-from hookline_shared.metrics import BREAKER_STATE, REDIS_DATA_AT_RISK, REDIS_POOL_CONNECTIONS
+from hookline_shared.observability.loop_lag import LOOP_LAG
+from hookline_shared.observability.metrics import BREAKER_STATE, REDIS_DATA_AT_RISK, REDIS_POOL_CONNECTIONS
 
 Measure = Callable[[float], Mapping[str, float] | None]
 """Returns the present values of one alert by subject ("" if there is only one), at a monotonic time in seconds.
@@ -16,7 +16,7 @@ None means that they are unknown at present. It must not block.
 """
 
 
-def common_measures(limits: Mapping[str, Limit]) -> dict[str, Measure]:
+def common_measures(limits: Mapping[str, Threshold]) -> dict[str, Measure]:
     """Return the measures of the alerts of both services by name, without the disk."""
     lag_window_s = limits["loop_lagging"].window_s or 0.0
     return {

@@ -7,8 +7,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from hookline_shared.alerts.limits import Level, Limit
-from hookline_shared.alerts.values import Unit
+from hookline_shared.alerts.thresholds import Level, Threshold
+from hookline_shared.alerts.units import Unit
 
 _WARNING, _CRITICAL = Level.WARNING, Level.CRITICAL
 RUNBOOK: Final = "docs/runbook.md"
@@ -34,7 +34,7 @@ class Rule(NamedTuple):
 
     name: str
     watcher: Watcher
-    limit: Limit
+    limit: Threshold
     unit: Unit
     watches: str
     happened: str
@@ -53,15 +53,15 @@ class Rule(NamedTuple):
         """Return the address of its section, where `base` is the address or the path of the runbook."""
         return f"{base}#{self.section}"
 
-    def limit_of(self, subject: str, limit: Limit) -> Limit:
+    def limit_of(self, subject: str, limit: Threshold) -> Threshold:
         """Return `limit` as it applies to `subject`."""
         if self.critical and subject.partition(" ")[0] == self.critical:
             return limit.model_copy(update={"level": Level.CRITICAL})
         return limit
 
 
-def _limit(level: Level, threshold: float, clear: float, for_s: float, window_s: float | None = None) -> Limit:
-    return Limit(threshold=threshold, clear=clear, for_s=for_s, window_s=window_s, level=level)
+def _limit(level: Level, threshold: float, clear: float, for_s: float, window_s: float | None = None) -> Threshold:
+    return Threshold(threshold=threshold, clear=clear, for_s=for_s, window_s=window_s, level=level)
 
 
 _INGRESS: Final = (

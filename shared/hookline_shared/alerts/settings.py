@@ -8,14 +8,14 @@ from pydantic import AfterValidator, BeforeValidator, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import NoDecode
 
-from hookline_shared.alerts.limits import Limit
 from hookline_shared.alerts.rules import RULES, Rule
+from hookline_shared.alerts.thresholds import Threshold
 
 _ADDRESS: Final = re.compile(r"https?://(?:[^\s/?#<>|@:\[\]]+|\[[0-9a-fA-F:.]+\])(?::\d+)?(?:[/?][^\s#<>|]*)?")
 """An http URL to which a # part can be added, with nothing that is markup in Slack, and without a user name or password."""
 
 
-def _read(value: Any) -> dict[str, Limit]:
+def _read(value: Any) -> dict[str, Threshold]:
     """Return the limits of every alert, or raise one ValueError that names every mistake."""
     if not isinstance(value, dict):
         raise ValueError("it must consist of tables, each headed [alerts.<name>]")  # noqa: TRY004 - pydantic reports this one
@@ -26,7 +26,7 @@ def _read(value: Any) -> dict[str, Limit]:
             problems.append(_unknown(name))
             continue
         try:
-            limits[name] = Limit.model_validate(_whole(rule, table))
+            limits[name] = Threshold.model_validate(_whole(rule, table))
         except ValidationError as error:
             problems += [f"{name}: {_explain(detail)}" for detail in error.errors()]
         else:
@@ -47,7 +47,7 @@ def _whole(rule: Rule, table: Any) -> Any:
     return usual | table
 
 
-def _contradictions(rule: Rule, limit: Limit) -> list[str]:
+def _contradictions(rule: Rule, limit: Threshold) -> list[str]:
     found = []
     if (limit.clear < limit.threshold) if rule.falls else (limit.clear > limit.threshold):
         side = "above" if rule.falls else "below"
@@ -67,11 +67,11 @@ def _unknown(name: str) -> str:
 def _explain(detail: ErrorDetails) -> str:
     key = "".join(f"{part}: " for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
-        return f"{key}there is no such key; the keys are {', '.join(Limit.model_fields)}"
+        return f"{key}there is no such key; the keys are {', '.join(Threshold.model_fields)}"
     return f"{key}{detail['msg'].removeprefix('Value error, ')}"
 
 
-AlertsSetting = Annotated[dict[str, Limit], NoDecode, BeforeValidator(_read)]
+AlertsSetting = Annotated[dict[str, Threshold], NoDecode, BeforeValidator(_read)]
 """The limits of all alerts, by name."""
 
 

@@ -1,0 +1,93 @@
+"""Who meets the faults: Hookline, ingress and processor, or one service that works inside the request."""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from bench import webhooks
+from bench.environment import Environment
+from bench.faults.redis import FaultyRedis
+from bench.ingress_rounds import ingress_settings
+from bench.probes import accepts, is_ready
+from bench.processes import Child, free_port, module, running
+
+HOOKLINE: Final = "Hookline"
+INLINE: Final = "in the request"
+
+
+class Subject:
+    """The services of one trial. `port` takes webhooks; `kill_worker` ends whoever runs the handler, and starts it again."""
+
+    def __init__(self, environment: Environment, stack: ExitStack, redis: FaultyRedis, record: Path) -> None:
+        self.port = free_port()
+        self._environment = environment
+        self._stack = stack
+        self._redis = redis
+        self._record = record
+        self._worker: Child | None = None
+
+    def kill_worker(self, away_s: float) -> None:
+        """Kill whoever runs the handler; start it again after a while."""
+        if self._worker is not None:
+            self._worker.kill()
+        time.sleep(away_s)
+        self._worker = self.start_worker()
+
+    def open(self) -> None:
+        """Start everything."""
+        self._worker = self.start_worker()
+
+    def start_worker(self) -> Child:
+        """Start whoever runs the handler."""
+        raise NotImplementedError
+
+    def _run(self, name: str, command: Sequence[str], settings: Mapping[str, str], core: int | None) -> Child:
+        record = {"BENCH_RECORD": str(self._record)}
+        return self._stack.enter_context(running(name, command, self._environment.directory, core, {**record, **settings}))
+
+
+class HooklineSubject(Subject):
+    """Both services; the processor shares the core of Redis and the load."""
+
+    def open(self) -> None:
+        """Start ingress, then the processor."""
+        admin_port = free_port()
+        settings = ingress_settings(self._redis.url, self.port, admin_port, self._environment.directory / "spool-faults.db")
+        ingress = self._run("ingress", module("ingress"), settings, self._environment.cores.service)
+        ingress.wait_until(lambda: is_ready(admin_port))
+        super().open()
+
+    def start_worker(self) -> Child:
+        """Start the processor."""
+        admin_port = free_port()
+        settings = {
+            "REDIS_URL": self._redis.url,
+            "PROCESSOR_HANDLERS": "bench.losses.handlers:handlers",
+            "PROCESSOR_ADMIN_PORT": str(admin_port),
+            "LOG_LEVEL": "error",
+        }
+        child = self._run("processor", module("processor"), settings, self._environment.cores.rest)
+        child.wait_until(lambda: is_ready(admin_port))
+        return child
+
+
+class InlineSubject(Subject):
+    """One service."""
+
+    def start_worker(self) -> Child:
+        """Start the service."""
+        settings = {
+            "REDIS_URL": self._redis.url,
+            "BENCH_PUBLIC_URL": webhooks.PUBLIC_URL,
+            "BENCH_TARGET": webhooks.TARGET,
+            "BENCH_TOKEN": webhooks.TOKEN,
+        }
+        command = [*module("bench.peers.inline.app"), str(self.port)]
+        child = self._run("inline", command, settings, self._environment.cores.service)
+        child.wait_until(lambda: accepts(self.port))
+        return child
+
+
+STAGES: Final = {HOOKLINE: HooklineSubject, INLINE: InlineSubject}

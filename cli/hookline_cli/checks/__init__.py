@@ -1,1 +1,0 @@
-"""The checks of `hookline doctor`, one in each file."""

@@ -1,0 +1,1 @@
+"""`hookline doctor`: the checks, each in a file of its own."""

@@ -1,0 +1,103 @@
+"""With --send: check that an event goes from ingress through Redis to the processor and is settled.
+
+The event is real, so a handler receives it: the status of a message that does not exist, with a recognisable SID.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Iterable
+from enum import Enum
+from typing import Final
+
+import aiohttp
+
+from hookline_cli.doctor.finding import Finding, fine, problem, warning
+from hookline_cli.doctor.subject import Subject
+from hookline_cli.doctor.webhook import CHECK, TIMEOUT, deliver, local_base
+from hookline_cli.signing import WebhookRequest, sign_form
+from hookline_ingress.settings import IngressSettings
+from hookline_processor.samples.webhook import sample
+from hookline_shared.clock import SystemClock
+from hookline_shared.errors import HooklineError
+from hookline_shared.observability.logs import get_logger
+from hookline_shared.partitions import partition_of
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.backlog import is_among_newest, partitions_in_use
+from hookline_shared.topics import STATUSES
+
+SID_BEGINS: Final = "SM" + "d0c7" * 4
+"""The beginning of the SID of the message that does not exist."""
+_PATIENCE_S: Final = 10.0
+_POLL_S: Final = 0.05
+_ENTRIES: Final = 200
+
+
+class _Fate(Enum):
+    WAITING = "is still waiting"
+    DEAD = "is a dead letter"
+    SETTLED = "was settled"
+
+
+async def check_event(subject: Subject, patience_s: float = _PATIENCE_S) -> list[Finding]:
+    """Send the event and report whether it was settled."""
+    if not subject.send or subject.ingress is None or subject.hidden_redis:
+        return []
+    sid = SID_BEGINS + secrets.token_hex(8)
+    async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
+        base, public = local_base(subject.ingress), subject.ingress.public_urls[0]
+        answer = await deliver(session, base, public, _status(subject.ingress, sid))
+    if answer.trouble or answer.status not in (200, 204):
+        text = f"the status of message {sid} was not accepted: {answer.trouble or answer.status}"
+        return [problem(CHECK, text, "Nothing was stored.", "See the finding above about the empty webhook.")]
+    try:
+        return [_judge(sid, await _follow(subject.ingress, sid, patience_s))]
+    except HooklineError as error:
+        meaning = "It was accepted, so it is in Redis or in the spool."
+        return [
+            warning(CHECK, f"the result for message {sid} is unknown: {error}", meaning, "See the finding above about Redis.")
+        ]
+
+
+def _status(settings: IngressSettings, sid: str) -> WebhookRequest:
+    account, _, token = settings.auth_tokens[0].rpartition("=")
+    params = sample("message.status", {"MessageSid": sid, **({"AccountSid": account} if account else {})}).params
+    return sign_form(f"{settings.public_urls[0]}/twilio", params, token)
+
+
+async def _follow(settings: IngressSettings, sid: str, patience_s: float) -> _Fate:
+    """Poll until the event is settled or dead, for `patience_s` at most."""
+    redis = RedisConnectionManager(settings.redis_options(), settings.partitions, SystemClock(), get_logger("doctor"))
+    try:
+        await redis.monitor.locate()
+        partition = partition_of(sid, await partitions_in_use(redis) or settings.partitions)
+        topics = {route.topic for route in settings.routes if route.path == "/twilio" and route.topic} or {STATUSES}
+        deadline = asyncio.get_running_loop().time() + patience_s
+        while (fate := await _fate(redis, partition, topics, sid)) is _Fate.WAITING:
+            if asyncio.get_running_loop().time() > deadline:
+                break
+            await asyncio.sleep(_POLL_S)
+        return fate
+    finally:
+        await redis.close()
+
+
+async def _fate(redis: RedisConnectionManager, partition: int, topics: Iterable[str], sid: str) -> _Fate:
+    for topic in topics:
+        if await is_among_newest(redis, redis.keys.topic(partition, topic), sid, _ENTRIES):
+            return _Fate.WAITING
+    return _Fate.DEAD if await is_among_newest(redis, redis.keys.dead(partition), sid, _ENTRIES) else _Fate.SETTLED
+
+
+def _judge(sid: str, fate: _Fate) -> Finding:
+    text = f"the status of the made-up message {sid} {fate.value}"
+    if fate is _Fate.SETTLED:
+        return fine(CHECK, f"{text}: it passed ingress, Redis and a handler, or is in the spool")
+    if fate is _Fate.DEAD:
+        meaning = "It passed ingress and Redis, but the handler of message.status failed, or there is none."
+        return warning(CHECK, text, meaning, "See hookline dead list, and discard this one.")
+    return warning(
+        CHECK,
+        text,
+        "It reached Redis, but no handler has finished with it.",
+        "See hookline status.",
+    )

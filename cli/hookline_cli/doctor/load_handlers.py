@@ -1,0 +1,50 @@
+"""`python -m hookline_cli.doctor.load_handlers module:attribute DESCRIPTOR`: import handlers and write the result there.
+
+What the module prints goes elsewhere, and whatever else it does affects only this process.
+"""
+
+import os
+import sys
+
+import msgspec
+
+from hookline_processor.api.errors import HandlersError
+from hookline_processor.api.handlers import Handlers
+from hookline_processor.loading.loading import load, working_folder
+from hookline_shared.kinds import SINGLE
+
+
+class Loaded(msgspec.Struct):
+    """The result.
+
+    There is a `problem`; or the kinds without a family that are handled or ignored on purpose, and those that are not. `hidden`
+    are modules of the user that cannot be imported, because another module has the same name.
+    """
+
+    problem: str = ""
+    hidden: list[str] = []
+    handled: list[str] = []
+    unhandled: list[str] = []
+
+
+def _examine(location: str) -> Loaded:
+    try:
+        folder = working_folder()
+        handlers = load(location, folder)
+    except HandlersError as error:
+        return Loaded(problem=str(error))
+    handled = [kind for kind in SINGLE if _handles(handlers, kind)]
+    hidden = [str(module) for module in folder.hidden()]
+    return Loaded(handled=handled, hidden=hidden, unhandled=[kind for kind in SINGLE if kind not in handled])
+
+
+def _handles(handlers: Handlers, kind: str) -> bool:
+    try:
+        handlers.find(kind)
+    except LookupError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    os.write(int(sys.argv[2]), msgspec.json.encode(_examine(sys.argv[1])))

@@ -1,0 +1,1 @@
+"""`hookline ledger`: the history of what was handled."""

@@ -1,0 +1,52 @@
+"""Run work on the database of the ledger from a command."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from hookline_processor.ledger.settings import LedgerSettings
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+Result = TypeVar("Result")
+
+
+def with_engine(settings: LedgerSettings, work: "Callable[[AsyncEngine], Awaitable[Result]]") -> Result:
+    """Return the result of `work`, called with an engine of the database that is closed afterwards.
+
+    Raises:
+        SettingsError: if no database is set.
+        DatabaseUnavailableError: if it is a file that cannot be created.
+
+    """
+    from hookline_processor.ledger.database.engine import close, make_engine, prepare_file
+
+    async def run() -> Result:
+        engine = make_engine(settings)
+        try:
+            return await work(engine)
+        finally:
+            await close(engine)
+
+    prepare_file(settings)
+    return asyncio.run(run())
+
+
+def prepare_ledger(settings: LedgerSettings) -> None:
+    """Migrate the tables to this version, or say why that must wait: a database that is down stops nothing.
+
+    Raises:
+        HooklineError: if an operator must fix it.
+
+    """
+    from hookline_processor.ledger.database.errors import DatabaseUnavailableError
+    from hookline_processor.ledger.database.migrate import migrate
+
+    try:
+        with_engine(settings, migrate)
+    except DatabaseUnavailableError as error:
+        if error.waits:
+            raise
+        sys.stderr.write(f"hookline: {error}. The history waits in Redis until the database is back.\n")

@@ -1,0 +1,1 @@
+"""`hookline new`: a small project to start from."""

@@ -1,0 +1,1 @@
+"""What the commands share for printing: terminal, progress, redaction, times and durations."""

@@ -1,0 +1,81 @@
+"""Reaching the Redis that the services use."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Final, NamedTuple
+
+import typer
+
+from hookline_cli.settings.running import adopt_running
+from hookline_shared.clock import SystemClock
+from hookline_shared.errors import BrokerUnavailableError, HooklineError
+from hookline_shared.observability.logs import configure_logs, get_logger
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.settings.base import SharedSettings
+from hookline_shared.streams.backlog import partitions_in_use
+
+_NEVER: Final = 1_000_000_000
+"""Failures until the breaker opens: a command is too short for it, and nothing here would close it again."""
+
+HIDDEN_REDIS: Final = "The REDIS_URL of `hookline up` has a password, so it was not written down. Set it here, too."
+
+DataFolder = Annotated[Path, typer.Option("--data", help="Folder of `hookline up`.")]
+
+
+class RedisSessionError(HooklineError):
+    """The Redis of the services cannot be found, or has nothing of theirs."""
+
+
+class RedisSession(NamedTuple):
+    """A Redis, and into how many partitions its data is divided."""
+
+    redis: RedisConnectionManager
+    partitions: int
+
+
+def find_settings(data: Path) -> SharedSettings:
+    """Return the settings, those of the `hookline up` in folder `data` if one runs there. Readies the logs.
+
+    Raises:
+        SettingsError: if a setting is wrong.
+        ReachError: if that Redis was not written down.
+
+    """
+    running = adopt_running(data)
+    settings = SharedSettings.load()
+    if running.hidden_redis:
+        raise RedisSessionError(HIDDEN_REDIS)
+    configure_logs("error", "console", settings.secrets())
+    return settings
+
+
+@asynccontextmanager
+async def open_redis_session(settings: SharedSettings, waiting_reads: int = 1) -> AsyncIterator[RedisSession]:
+    """Connect, for as long as the context lasts, with connections for `waiting_reads` reads that wait.
+
+    Raises:
+        ReachError: if Redis does not answer, or no service has ever used it.
+
+    """
+    options = replace(settings.redis_options(waiting_reads), breaker_failures=_NEVER)
+    redis = RedisConnectionManager(options, settings.partitions, SystemClock(), get_logger("hookline"))
+    try:
+        partitions = await _find_partitions(redis)
+        if partitions is None:
+            raise RedisSessionError(
+                f"No service of Hookline's has used this Redis with the prefix {settings.prefix} yet. Are REDIS_URL and "
+                "HOOKLINE_PREFIX those that the services have?"
+            )
+        yield RedisSession(redis, partitions)
+    finally:
+        await redis.close()
+
+
+async def _find_partitions(redis: RedisConnectionManager) -> int | None:
+    await redis.monitor.locate()
+    try:
+        return await partitions_in_use(redis)
+    except BrokerUnavailableError as error:  # the monitor knows what Sentinels or a cluster's nodes said
+        raise RedisSessionError(" ".join([str(error), *redis.monitor.warnings()])) from error

@@ -1,0 +1,1 @@
+"""`hookline send`: signed webhooks, one or many at a rate."""

@@ -1,0 +1,242 @@
+"""Every setting with its value and source, even if other settings are invalid."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from pydantic import BaseModel, ValidationError, create_model
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from hookline_cli.settings.masking import HIDDEN, mask_all_but_host, mask_credentials, mask_pair, mask_url
+from hookline_ingress.settings import IngressSettings
+from hookline_processor.settings import ProcessorSettings
+from hookline_shared.alerts.thresholds import Threshold
+from hookline_shared.errors import SettingsError
+from hookline_shared.settings.base import SharedSettings, secrets_of
+from hookline_shared.settings.config_file import CONFIG_VARIABLE, DEFAULT_FILE, config_file, read_config_file
+from hookline_shared.settings.env_file import ENV_FILE, own_environment
+from hookline_shared.settings.fallbacks import Fallback
+from hookline_shared.settings.secret_files import SUFFIX, read_secret_files
+from hookline_shared.topics import Topic
+
+ENVIRONMENT: Final = "environment"
+UP: Final = "hookline up"
+ENV: Final = str(ENV_FILE)
+FILE: Final = "file"
+FOLDER: Final = "working folder"
+IN_A_FILE: Final = "secret file"
+DEFAULT: Final = "default"
+_SERVICES: Final[Mapping[str, type[SharedSettings]]] = {"ingress": IngressSettings, "processor": ProcessorSettings}
+EMPTY_COUNTS: Final = ("INGRESS_SPOOL_PATH", "HOOKLINE_LEDGER_URL")
+"""The variables that say something if they are empty."""
+_POST_TO: Final = "ALERT_URL"
+"""Whoever knows its path may write there."""
+_CONFIG_MEANING: Final = (
+    "A TOML file with any of these settings, by default hookline.toml in the working folder; the environment and .env win"
+)
+
+
+class Row(NamedTuple):
+    """One setting, without what is secret in it. `value` is None if there is none; of a wrong one it is what was written.
+
+    `source` is one of the above or the name of a fallback, empty for a setting that is missing. `service` is empty for those of
+    both.
+    """
+
+    variable: str
+    value: Any
+    source: str
+    default: str
+    meaning: str
+    service: str = ""
+    right: bool = True
+
+
+class Sources:
+    """The values that are set, by source."""
+
+    def __init__(self, found: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take what each source sets, the first of them winning. The names of sources are those above."""
+        self._found = found
+
+    @classmethod
+    def none(cls) -> "Sources":
+        """Return what there is where nothing is set."""
+        return cls({})
+
+    @classmethod
+    def now(cls, adopted: Mapping[str, str] = MappingProxyType({})) -> "Sources":
+        """Look at the environment, which has `adopted` from a running `hookline up`, and at the files, if they can be read."""
+        own = own_environment()
+        return cls(
+            {
+                ENVIRONMENT: _telling({name: value for name, value in own.items() if name not in adopted}),
+                UP: _telling(adopted),
+                ENV: _telling({name: value for name, value in os.environ.items() if name not in own and name not in adopted}),
+                IN_A_FILE: _or_empty(lambda: read_secret_files(secrets())),
+                FILE: _or_empty(read_config_file),
+                FOLDER: {CONFIG_VARIABLE: DEFAULT_FILE} if config_file() == DEFAULT_FILE else {},
+            }
+        )
+
+    def find(self, variable: str) -> tuple[str, Any]:
+        """Return where `variable` is set, and to what."""
+        return next(((source, own[variable]) for source, own in self._found.items() if variable in own), (DEFAULT, None))
+
+    def strangers(self, known: Iterable[str]) -> list[str]:
+        """Return a line for each name that is set but is not a setting: keys of the file, and variables that look mistyped."""
+        names = {*known, *(name + SUFFIX for name in secrets())}
+        in_file = [name for name in self._found.get(FILE, {}) if name not in names]
+        looking_mistyped = [
+            (name, f" in {ENV}" if source == ENV else "", meant)
+            for source in (ENVIRONMENT, ENV)
+            for name in self._found.get(source, {})
+            if name not in names and (meant := _meant(name, names))
+        ]
+        return [
+            *(f"{name} in the file of {CONFIG_VARIABLE} is no setting{_meant(name, names)}." for name in in_file),
+            *(f"{name}{where} is no setting{meant}." for name, where, meant in looking_mistyped),
+        ]
+
+
+def rows(sources: Sources) -> Iterator[Row]:
+    """Yield every setting once, those of both services first."""
+    wrong = {problem.partition(" ")[0] for problem in problems()}
+    source, name = sources.find(CONFIG_VARIABLE)
+    yield Row(
+        CONFIG_VARIABLE, name, source, "", _CONFIG_MEANING, right=not any(CONFIG_VARIABLE in problem for problem in wrong)
+    )
+    for service, field in _fields():
+        variable = str(field.validation_alias)
+        fallback = _fallback(variable)
+        source, written = _found(sources, variable, fallback)
+        yield Row(
+            variable,
+            _value(field, source, written, right=variable not in wrong),
+            "" if source == DEFAULT and field.default is PydanticUndefined else source,
+            _default(field),
+            field.description or "",
+            service,
+            variable not in wrong,
+        )
+        if fallback is not None:
+            yield _fallback_row(sources, fallback, field, service)
+
+
+def _found(sources: Sources, variable: str, fallback: Fallback | None) -> tuple[str, Any]:
+    """Return where `variable` gets its value from, and that; if it is not set and `fallback` is, that is the source."""
+    source, written = sources.find(variable)
+    if source == DEFAULT and fallback is not None:
+        instead = sources.find(fallback.variable)[1]
+        if instead and not fallback.obstacle(str(instead)):
+            return fallback.variable, instead
+    return source, written
+
+
+def _fallback_row(sources: Sources, fallback: Fallback, field: FieldInfo, service: str) -> Row:
+    source, written = sources.find(fallback.variable)
+    value = None if source == DEFAULT else _value(field, source, written, right=not fallback.obstacle(str(written)))
+    return Row(fallback.variable, value, source, "", fallback.meaning, service)
+
+
+def problems(services: Iterable[str] = _SERVICES) -> list[str]:
+    """Return every problem in the settings of `services`, once."""
+    found: dict[str, None] = {}
+    for service in services:
+        try:
+            _SERVICES[service].load()
+        except SettingsError as error:
+            found |= dict.fromkeys(error.problems)
+    return list(found)
+
+
+def variables() -> list[str]:
+    """Return the name of every setting."""
+    names = (str(field.validation_alias) for _, field in _fields())
+    return [CONFIG_VARIABLE, *names, *(one.variable for settings in _SERVICES.values() for one in settings.fallbacks)]
+
+
+def secrets() -> list[str]:
+    """Return the name of every variable that is, or holds, a secret."""
+    return list(dict.fromkeys(name for settings in _SERVICES.values() for name in secrets_of(settings)))
+
+
+def ignored() -> list[str]:
+    """Say which fallbacks are set and ignored, and why."""
+    with suppress(SettingsError):  # which `problems` has
+        return [str(one) for settings in _SERVICES.values() for one in settings.ignored()]
+    return []
+
+
+def _fallback(variable: str) -> Fallback | None:
+    return next((one for settings in _SERVICES.values() for one in settings.fallbacks if one.setting == variable), None)
+
+
+def _telling(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return by upper-case name those that say something."""
+    return {name.upper(): value for name, value in variables.items() if value or name.upper() in EMPTY_COUNTS}
+
+
+def _or_empty(read: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+    try:
+        return read()
+    except SettingsError:
+        return {}
+
+
+def _fields() -> Iterator[tuple[str, FieldInfo]]:
+    """Yield every field and its service, which is empty if both read it."""
+    shared = SharedSettings.model_fields
+    yield from (("", field) for field in shared.values())
+    for service, settings in _SERVICES.items():
+        yield from ((service, field) for name, field in settings.model_fields.items() if name not in shared)
+
+
+def _value(field: FieldInfo, source: str, written: Any, *, right: bool) -> Any:
+    if written == "" or (source == DEFAULT and field.default is PydanticUndefined):
+        return None
+    try:
+        value = _validated(field, source, written)
+    except ValidationError:
+        right, value = False, written
+    if value is None:
+        return None
+    if field.repr:
+        return _plain(value) if right else mask_credentials(str(_plain(value)))
+    if not right:
+        return HIDDEN
+    if isinstance(value, tuple):
+        return [mask_pair(item) for item in value]
+    return (mask_all_but_host if field.validation_alias == _POST_TO else mask_url)(str(value))
+
+
+def _validated(field: FieldInfo, source: str, written: Any) -> Any:
+    """Return the validated value of one setting, independent of the others."""
+    model: type[BaseModel] = create_model("One", one=(field.annotation, field))  # type: ignore[arg-type]
+    return vars(model.model_validate({} if source == DEFAULT else {str(field.validation_alias): written}))["one"]
+
+
+def _plain(value: Any) -> Any:
+    """Return `value` in JSON types."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(exclude_none=not isinstance(value, Topic | Threshold))
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default is PydanticUndefined:
+        return "required"
+    return "" if field.default in (None, (), {}) else str(field.default)
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    close = get_close_matches(name, known, n=1, cutoff=0.85)
+    return f" (did you mean {close[0]}?)" if close else ""

@@ -1,0 +1,73 @@
+"""What a running `hookline up` runs with, for the commands beside it: it writes that down, and they adopt it."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from hookline_cli.settings.rows import EMPTY_COUNTS, secrets, variables
+from hookline_cli.workspace import StackFacts, Workspace
+from hookline_ingress.settings import IngressSettings
+from hookline_processor.ledger.url import parse_database_url
+from hookline_processor.settings import ProcessorSettings
+from hookline_shared.errors import SettingsError
+from hookline_shared.settings.config_file import CONFIG_VARIABLE, read_config_file
+from hookline_shared.settings.env_file import own_environment
+from hookline_shared.settings.secret_files import names_file
+
+_PATHS: Final = (CONFIG_VARIABLE, "INGRESS_SPOOL_PATH")
+
+
+class Running(NamedTuple):
+    """The `hookline up` of a folder; nothing in `facts` if none runs. `adopted` is what this process now has from it, and
+    `hidden_redis` whether it has a Redis that it did not write down and that nothing names here."""
+
+    facts: StackFacts
+    adopted: Mapping[str, str]
+    hidden_redis: bool
+
+
+def public_settings(ingress: IngressSettings, processor: ProcessorSettings) -> dict[str, str]:
+    """Return what is no secret of the settings of this process, from which `ingress` and `processor` were made."""
+    environment = {name.upper(): value for name, value in os.environ.items()}
+    found = {name: environment[name] for name in variables() if name in environment and name not in secrets()}
+    ports = {
+        "INGRESS_PORT": ingress.port,
+        "INGRESS_ADMIN_PORT": ingress.admin_port,
+        "PROCESSOR_ADMIN_PORT": processor.admin_port,
+    }
+    paths = {name: str(Path(found[name]).resolve()) for name in _PATHS if found.get(name)}
+    return found | {name: str(port) for name, port in ports.items()} | paths | _ledger(processor.database_url)
+
+
+def adopt_running(data: Path) -> Running:
+    """Put what the `hookline up` of folder `data` runs with into the environment, if one does.
+
+    What this process was started with wins over it, and it over `.env` and the TOML file.
+    """
+    facts = Workspace(data).announced()
+    if not facts.admin_ports:
+        return Running(facts, {}, hidden_redis=False)
+    own = {name.upper() for name, value in own_environment().items() if value or name.upper() in EMPTY_COUNTS}
+    own |= set(filter(names_file, secrets()))
+    found = facts.settings | {"REDIS_URL": facts.redis_url, "TWILIO_AUTH_TOKEN": facts.auth_token}
+    adopted = {name: value for name, value in found.items() if name not in own and (value or name in EMPTY_COUNTS)}
+    os.environ.update(adopted)
+    return Running(facts, adopted, hidden_redis=not _names_redis())
+
+
+def _ledger(url: str | None) -> dict[str, str]:
+    if url is not None and parse_database_url(url).secrets:
+        return {}
+    return {"HOOKLINE_LEDGER_URL": url or ""}
+
+
+def _names_redis() -> bool:
+    return bool(os.environ.get("REDIS_URL")) or names_file("REDIS_URL") or "REDIS_URL" in _in_file()
+
+
+def _in_file() -> set[str]:
+    try:
+        return set(read_config_file())
+    except SettingsError:
+        return set()

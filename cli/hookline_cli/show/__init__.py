@@ -1,0 +1,1 @@
+"""`hookline show`: where an event is and what happened to it."""

@@ -1,0 +1,134 @@
+"""Search for an event by its id or by a SID: in the topics, the dead letters and the record of discarded dead letters."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from hookline_cli.output.progress import progress_reporter
+from hookline_cli.output.sids import is_sid, mentions
+from hookline_cli.redis_session import RedisSession
+from hookline_shared.dead_letter import DeadLetter
+from hookline_shared.errors import HooklineError
+from hookline_shared.streams.dead_letters import DeadLetterStreams, Discarded
+from hookline_shared.streams.follow import Arrival
+from hookline_shared.streams.locate import Location, lengths, locate, unsettled_events
+
+_EVENT_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_AT_ONCE: Final = 8
+
+
+class Wanted:
+    """What to search for: `text` is an event id or a SID.
+
+    Raises:
+        HooklineError: if it is neither.
+
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.is_sid = is_sid(text)
+        if not self.is_sid and not _EVENT_ID.fullmatch(text):
+            raise HooklineError(
+                f"{text!r} is neither an event id (32 hexadecimal digits) nor a SID (two capital letters and 32 such digits)."
+            )
+        self._value = text.encode()
+
+    def fits(self, fields: Sequence[bytes]) -> bool:
+        """Whether an entry with these names and values matches."""
+        return mentions(fields, self.text) if self.is_sid else _has(fields, b"id", self._value)
+
+
+class Unsettled(NamedTuple):
+    """An event in a topic, and its state; `location` is None if it was settled during the search."""
+
+    arrival: Arrival
+    location: Location | None
+
+
+class Hits:
+    """The results, at most `most` of each sort; `count` is the number of all matches."""
+
+    def __init__(self, most: int) -> None:
+        self.count = 0
+        self.unsettled: list[Unsettled] = []
+        self.letters: list[DeadLetter] = []
+        self.discarded: list[tuple[int, Discarded]] = []
+        self.most = most
+
+
+class Search:
+    """One search through `topics`. An event that dies meanwhile is found: its topic is searched before the dead letters."""
+
+    def __init__(self, reach: RedisSession, topics: Sequence[str], wanted: Wanted, most: int) -> None:
+        self.hits = Hits(most)
+        self._reach = reach
+        self._letters = DeadLetterStreams(reach.redis, reach.partitions)
+        self._topics = topics
+        self._wanted = wanted
+
+    async def run(self) -> Hits:
+        """Search everything, or stop at the first match of an event id, which is unique.
+
+        Raises:
+            BrokerUnavailableError: if Redis did not answer.
+
+        """
+        turns = asyncio.Semaphore(_AT_ONCE)
+        total = await lengths(self._reach.redis, self._reach.partitions, self._topics) + await self._letters.count()
+        with progress_reporter("Searching", total) as progress:
+
+            async def look(partition: int) -> None:
+                async with turns:
+                    for topic in self._topics:
+                        progress.advance(await self._look_at_topic(partition, topic))
+                    progress.advance(await self._look_at_letters(partition))
+                    await self._look_at_discarded(partition)
+
+            await asyncio.gather(*map(look, range(self._reach.partitions)))
+        return self.hits
+
+    @property
+    def _done(self) -> bool:
+        return bool(self.hits.count) and not self._wanted.is_sid
+
+    async def _look_at_topic(self, partition: int, topic: str) -> int:
+        seen = 0
+        async for page in unsettled_events(self._reach.redis, partition, topic):
+            for arrival in page:
+                if self._wanted.fits(arrival.fields) and self._may_keep(len(self.hits.unsettled)):
+                    found = await locate(self._reach.redis, arrival.place)
+                    self.hits.unsettled.append(Unsettled(arrival, found))
+            seen += len(page)
+            if self._done:
+                break
+        return seen
+
+    async def _look_at_letters(self, partition: int) -> int:
+        seen = 0
+        async for page in self._letters.pages(partition):
+            fitting = [letter for letter in page if self._wanted.fits(letter.own)]
+            self.hits.letters += [letter for letter in fitting if self._may_keep(len(self.hits.letters))]
+            seen += len(page)
+            if self._done:
+                break
+        return seen
+
+    async def _look_at_discarded(self, partition: int) -> None:
+        if self._done:
+            return
+        async for page in self._letters.discarded(partition):
+            for record in page:
+                if record.fields.get("id") == self._wanted.text and self._may_keep(len(self.hits.discarded)):
+                    self.hits.discarded.append((partition, record))
+
+    def _may_keep(self, kept: int) -> bool:
+        """Count a match; return whether it may be added where `kept` are held already."""
+        self.hits.count += 1
+        return kept < self.hits.most
+
+
+def _has(fields: Sequence[bytes], name: bytes, value: bytes) -> bool:
+    """Whether the field `name` has the value `value`."""
+    return value in fields and any(fields[at] == name and fields[at + 1] == value for at in range(0, len(fields) - 1, 2))

@@ -1,0 +1,157 @@
+"""`hookline show`: everything that Redis has about one event."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+import typer
+
+from hookline_cli.dead import rows
+from hookline_cli.dead.show import print_letter
+from hookline_cli.output.durations import describe_timestamp, format_duration
+from hookline_cli.output.event_fields import event_facts, event_object, print_facts
+from hookline_cli.output.redaction import Redaction, Reveal
+from hookline_cli.redis_session import DataFolder, find_settings, open_redis_session
+from hookline_cli.show.search import Hits, Search, Unsettled, Wanted
+from hookline_processor.retry import Record, decode_record
+from hookline_shared.errors import HooklineError, UndecodableError
+from hookline_shared.event import Event, ReplayHistory, decode, replay_history_of
+from hookline_shared.settings.base import SharedSettings
+from hookline_shared.streams.dead_letters import Discarded
+from hookline_shared.streams.locate import Stage, server_time_ms
+
+_SETTLED: Final = "settled during this search"
+_STAGES: Final = {
+    Stage.WAITING: "waiting: no processor has read it yet",
+    Stage.PENDING: "with a processor: in its handler, or waiting for an earlier event of its key",
+}
+
+
+class NotFoundError(HooklineError):
+    """An event was not found."""
+
+    def __init__(self, wanted: Wanted, topics: list[str], partitions: int) -> None:
+        super().__init__(
+            f"{wanted.text} not found. Searched topics {', '.join(topics)}, the dead letters and the record of discarded ones, "
+            f"in all {partitions} partitions. It was either settled, and then removed, or never accepted. If Redis was down "
+            "recently, it may still be in the spool of an ingress: see `hookline status`. If there is a ledger, settled events "
+            "are found with `hookline ledger search`."
+        )
+
+
+def show(
+    wanted: Annotated[str, typer.Argument(metavar="EVENT_ID|SID", help="Id of an event, or a SID in its parameters.")],
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="Show at most this many events.")] = 20,
+    reveal: Reveal = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    data: DataFolder = Path("var"),
+) -> None:
+    """Show the state of an event and its attempts; with a SID, of every event that contains it, such as a message's statuses.
+
+    The exit code is 1 if it is not found.
+
+    Example: `hookline show SM0123456789abcdef0123456789abcdef`
+    """
+    looked_for, redaction = Wanted(wanted), Redaction(reveal=reveal)
+    asyncio.run(_show(find_settings(data), looked_for, limit, redaction, as_json=as_json))
+
+
+async def _show(settings: SharedSettings, wanted: Wanted, limit: int, redaction: Redaction, *, as_json: bool) -> None:
+    async with open_redis_session(settings) as redis_session:
+        hits = await Search(redis_session, list(settings.topics), wanted, limit).run()
+        now_ms = await server_time_ms(redis_session.redis)
+    if as_json:
+        typer.echo(msgspec.json.encode(_as_object(hits, redaction, now_ms)))
+    else:
+        _print(hits, redaction, now_ms)
+    if not hits.count:
+        raise NotFoundError(wanted, list(settings.topics), redis_session.partitions)
+
+
+def _print(hits: Hits, redaction: Redaction, now_ms: int) -> None:
+    kept = len(hits.unsettled) + len(hits.letters) + len(hits.discarded)
+    between = ""
+    for unsettled in hits.unsettled:
+        typer.echo(between, nl=False)
+        print_facts(_facts(unsettled, redaction, now_ms))
+        between = "\n"
+    for letter in hits.letters:
+        typer.echo(f"{between}Dead letter")
+        print_letter(letter, redaction)
+        between = "\n"
+    for partition, record in hits.discarded:
+        typer.echo(f"{between}Discarded dead letter")
+        print_facts(_discarded_facts(partition, record))
+        between = "\n"
+    if kept < hits.count:
+        typer.echo(f"\n{kept} of {hits.count} are shown, see --limit.")
+
+
+def _facts(unsettled: Unsettled, redaction: Redaction, now_ms: int) -> dict[str, str]:
+    place, found = unsettled.arrival.place, unsettled.location
+    event, past = _read(unsettled)
+    facts = {"state": _SETTLED}
+    if found is not None:
+        record = decode_record(found.record)
+        facts = {"state": _state(found.stage, record, now_ms)} | _attempts(record, event, redaction)
+    facts |= {"topic": place.topic, "partition": str(place.partition), "entry": place.entry}
+    if past.lives:
+        facts["replayed"] = f"{past.lives}x; first died {describe_timestamp(past.died_at)}: {past.reason}"
+    return facts | (event_facts(event, redaction) if event else {"event": "cannot be decoded"})
+
+
+def _state(stage: Stage, record: Record, now_ms: int) -> str:
+    if record.next_at > now_ms and not record.suspect:
+        return f"retry scheduled in {format_duration(record.next_at - now_ms)}"
+    return _STAGES[stage]
+
+
+def _attempts(record: Record, event: Event | None, redaction: Redaction) -> dict[str, str]:
+    return {
+        "failed attempts": str(record.failures),
+        "unfinished attempts": f"{record.begun}: the process died during them" if record.begun else "",
+        "first failed": describe_timestamp(record.first_failed_at) if record.first_failed_at else "",
+        "next attempt": describe_timestamp(record.next_at) if record.next_at else "",
+        "last error": redaction.error(record.error, event),
+    }
+
+
+def _discarded_facts(partition: int, record: Discarded) -> dict[str, str]:
+    return {"discarded": describe_timestamp(record.at), "partition": str(partition), **record.fields}
+
+
+def _as_object(hits: Hits, redaction: Redaction, now_ms: int) -> dict[str, object]:
+    return {
+        "total": hits.count,
+        "unsettled": [_unsettled_object(unsettled, redaction, now_ms) for unsettled in hits.unsettled],
+        "dead": [rows.details(letter, redaction) for letter in hits.letters],
+        "discarded": [{"at": record.at, "partition": partition, **record.fields} for partition, record in hits.discarded],
+    }
+
+
+def _unsettled_object(unsettled: Unsettled, redaction: Redaction, now_ms: int) -> dict[str, object]:
+    place, found = unsettled.arrival.place, unsettled.location
+    event, past = _read(unsettled)
+    record = decode_record(found.record if found else None)
+    state = found.stage.value if found else "settled"
+    return {
+        **place._asdict(),
+        "state": "retrying" if found and record.next_at > now_ms and not record.suspect else state,
+        "attempts_failed": record.failures,
+        "attempts_not_ended": record.begun,
+        "first_failed_at": record.first_failed_at,
+        "next_at": record.next_at,
+        "last_error": redaction.error(record.error, event),
+        "lives": past.lives,
+        **(event_object(event, redaction) if event else {"fields": redaction.raw(unsettled.arrival.fields)}),
+    }
+
+
+def _read(unsettled: Unsettled) -> tuple[Event | None, ReplayHistory]:
+    fields = unsettled.arrival.fields
+    past = replay_history_of(dict(zip(fields[::2], fields[1::2], strict=False)))
+    try:
+        return decode(fields), past
+    except UndecodableError:
+        return None, past

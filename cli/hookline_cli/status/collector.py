@@ -1,0 +1,129 @@
+"""Read the state of Redis and the services, once or repeatedly."""
+
+import asyncio
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Final, Self
+
+import aiohttp
+from pydantic import Field
+
+from hookline_cli.admin_address import AdminAddress, reachable
+from hookline_cli.status.rates import TopicRates, measure
+from hookline_cli.status.service_report import ServiceReport, ask
+from hookline_cli.status.snapshot import RedisState, Snapshot, TopicState
+from hookline_ingress.settings import IngressSettings
+from hookline_processor.settings import ProcessorSettings
+from hookline_shared.clock import Clock
+from hookline_shared.errors import HooklineError
+from hookline_shared.observability.logs import get_logger
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.redis.probe import describe
+from hookline_shared.redis.server_info import ServerInfo, risks
+from hookline_shared.settings.base import Port, SharedSettings
+from hookline_shared.streams.backlog import backlogs, partitions_in_use, servers
+from hookline_shared.streams.counts import count_events
+from hookline_shared.streams.membership import leases, members
+
+_INGRESS: Final = IngressSettings.model_fields
+_PROCESSOR: Final = ProcessorSettings.model_fields
+
+
+class CollectorSettings(SharedSettings):
+    """Where the services are, if no `hookline up` runs here."""
+
+    ingress_admin_host: str = Field(_INGRESS["admin_host"].default, validation_alias="INGRESS_ADMIN_HOST")
+    ingress_admin_port: Port = Field(_INGRESS["admin_port"].default, validation_alias="INGRESS_ADMIN_PORT")
+    processor_admin_host: str = Field(_PROCESSOR["admin_host"].default, validation_alias="PROCESSOR_ADMIN_HOST")
+    processor_admin_port: Port = Field(_PROCESSOR["admin_port"].default, validation_alias="PROCESSOR_ADMIN_PORT")
+    lease_s: float = Field(_PROCESSOR["lease_s"].default, validation_alias="PROCESSOR_LEASE_S", ge=1)
+
+    def admin_addresses(self) -> list[AdminAddress]:
+        """Return the admin port of each service."""
+        return [
+            AdminAddress("ingress", reachable(self.ingress_admin_host), self.ingress_admin_port),
+            AdminAddress("processor", reachable(self.processor_admin_host), self.processor_admin_port),
+        ]
+
+
+class Collector:
+    """Reads the Redis of `settings` and the services at `addresses`. It is an asynchronous context manager."""
+
+    def __init__(self, settings: CollectorSettings, addresses: Sequence[AdminAddress], clock: Clock) -> None:
+        self._settings = settings
+        self._addresses = addresses
+        self._clock = clock
+        self._redis = RedisConnectionManager(settings.redis_options(), settings.partitions, clock, get_logger("status"))
+        self._session = aiohttp.ClientSession()
+        self._before: tuple[float, Sequence[ServiceReport]] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+        await self._redis.close()
+
+    async def begin(self) -> bool:
+        """Read the counters of the services, so that the next `look` can compute rates; return whether any answered."""
+        at, services = self._clock.monotonic(), await self._ask_services()
+        self._before = (at, services)
+        return any(service.answers for service in services)
+
+    async def look(self) -> Snapshot:
+        """Return the whole state, with the rates since the previous reading."""
+        at = self._clock.monotonic()
+        redis, services = await asyncio.gather(self._ask_redis(), self._ask_services())
+        rates = self._rates(at, services)
+        self._before = (at, services)
+        if isinstance(redis, str):
+            named = "redis_url" in self._settings.model_fields_set
+            return Snapshot(self._clock.now_ms(), RedisState(), redis, services, rates, named)
+        return Snapshot(self._clock.now_ms(), redis, None, services, rates)
+
+    def _rates(self, at: float, services: Sequence[ServiceReport]) -> TopicRates | None:
+        if self._before is None or at <= self._before[0]:
+            return None
+        return measure(self._before[1], services, at - self._before[0])
+
+    async def _ask_services(self) -> list[ServiceReport]:
+        return await asyncio.gather(*(ask(self._session, address) for address in self._addresses))
+
+    async def _ask_redis(self) -> RedisState | str:
+        """Return the state in Redis, or why it cannot be read."""
+        try:
+            await self._redis.monitor.locate()
+            return await self._read()
+        except HooklineError as error:
+            return " ".join([str(error), *self._redis.monitor.warnings()])
+
+    async def _read(self) -> RedisState:
+        partitions = await partitions_in_use(self._redis)
+        number = partitions or self._settings.partitions
+        topics = list(self._settings.topics)
+        found, waiting, census, present, owned = await asyncio.gather(
+            servers(self._redis, number),
+            backlogs(self._redis, number, topics),
+            count_events(self._redis, number, topics),
+            members(self._redis),
+            leases(self._redis, partitions or 0),
+        )
+        return RedisState(
+            servers=[_describe(facts) for facts in found],
+            warnings=list(dict.fromkeys(risk for facts in found for risk in risks(facts).values())),
+            partitions=partitions,
+            topics={
+                name: TopicState(*waiting[name], census.pending[name], census.retrying[name], census.dead[name])
+                if name in waiting
+                else TopicState(0, None, 0, census.retrying[name], census.dead[name])
+                for name in dict.fromkeys([*topics, *sorted(census.retrying.keys() | census.dead.keys())])
+            },
+            processors=[one for one in present if one.silent_ms <= self._settings.lease_s * 1000],
+            leases=owned,
+        )
+
+
+def _describe(facts: ServerInfo) -> str:
+    return f"{describe(facts)}, {facts.mode}"

@@ -1,0 +1,108 @@
+"""`hookline status`: the backlog in Redis and in the spools, the owners of partitions, and the state of every service."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from hookline_cli.admin_address import LOOPBACK, AdminAddress, parse_admin
+from hookline_cli.redis_session import HIDDEN_REDIS
+from hookline_cli.settings.running import adopt_running
+from hookline_cli.status.collector import Collector, CollectorSettings
+from hookline_cli.status.snapshot import Snapshot, as_object
+from hookline_cli.status.view import view
+from hookline_cli.workspace import StackFacts
+from hookline_shared.clock import SystemClock
+from hookline_shared.errors import HooklineError
+from hookline_shared.observability.logs import configure_logs
+
+
+class StatusError(HooklineError):
+    """There are `problems`, one line for each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n  - ".join([f"{len(problems)} problems:", *problems] if len(problems) > 1 else problems))
+
+
+def status(
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh until Ctrl-C.")] = False,
+    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two readings; rates are measured over them.")] = 1.0,
+    admin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST:PORT", help="Admin port of a service, instead of the configured ones; may be repeated."),
+    ] = None,
+    data: Annotated[Path, typer.Option(help="Folder of `hookline up`.")] = Path("var"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object; with --watch, one per line.")] = False,
+) -> None:
+    """Show the backlog, the owners of partitions, and the state of each service.
+
+    For each topic: the backlog, which is the events not yet settled, and the age of the oldest; how many of them are pending
+    with a processor, and how many are retrying after a failure; dead letters; and events accepted and settled per second.
+
+    Example: `hookline status --watch`
+
+    Example: `hookline status --admin 10.0.0.5:9080 --admin 10.0.0.6:9081 --json`
+    """
+    running = adopt_running(data)
+    settings = CollectorSettings.load()
+    if running.hidden_redis:
+        raise StatusError([HIDDEN_REDIS])
+    configure_logs("error", "console", settings.secrets())
+    addresses = _addresses(admin, running.facts, settings)
+    if watch:
+        _watch(settings, addresses, interval, as_json=as_json)
+    else:
+        _once(settings, addresses, interval, as_json=as_json)
+
+
+def _addresses(admin: Sequence[str] | None, facts: StackFacts, settings: CollectorSettings) -> list[AdminAddress]:
+    if admin:
+        return [parse_admin(text) for text in admin]
+    announced = [AdminAddress(name, LOOPBACK, port) for name, port in facts.admin_ports.items()]
+    return announced or settings.admin_addresses()
+
+
+def _once(settings: CollectorSettings, addresses: Sequence[AdminAddress], interval: float, *, as_json: bool) -> None:
+    async def look() -> Snapshot:
+        async with Collector(settings, addresses, SystemClock()) as survey:
+            if await survey.begin():
+                await asyncio.sleep(interval)
+            return await survey.look()
+
+    found = asyncio.run(look())
+    if as_json:
+        typer.echo(json.dumps(as_object(found), indent=2))
+    elif found.redis.topics or any(service.answers for service in found.services):
+        Console().print(view(found), highlight=False)
+    if problems := found.problems():
+        raise StatusError(problems)
+
+
+def _watch(settings: CollectorSettings, addresses: Sequence[AdminAddress], interval: float, *, as_json: bool) -> None:
+    async def repeat(show: Callable[[Snapshot], None]) -> None:
+        async with Collector(settings, addresses, SystemClock()) as survey:
+            while True:
+                show(await survey.look())
+                await asyncio.sleep(interval)
+
+    with suppress(KeyboardInterrupt), _showing(as_json=as_json) as show:
+        asyncio.run(repeat(show))
+
+
+@contextmanager
+def _showing(*, as_json: bool) -> Iterator[Callable[[Snapshot], None]]:
+    """Yield a function that shows a situation: on a terminal it replaces the previous one, elsewhere it follows it."""
+    console = Console()
+    if as_json:
+        yield lambda found: typer.echo(json.dumps(as_object(found)))
+    elif console.is_terminal:
+        with Live(console=console, auto_refresh=False, vertical_overflow="ellipsis") as live:
+            yield lambda found: live.update(view(found, problems=True), refresh=True)
+    else:
+        yield lambda found: console.print(view(found, problems=True), "", highlight=False)

@@ -1,0 +1,1 @@
+"""`hookline tail`: events as they are accepted, settled or dead-lettered."""

@@ -1,0 +1,100 @@
+"""The timeline of events, as seen in Redis from outside the services. Pure."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, NamedTuple
+
+from hookline_shared.dead_letter import DeadLetter, DeadLetterId
+from hookline_shared.errors import UndecodableError
+from hookline_shared.event import Event, decode
+from hookline_shared.streams.follow import Arrival, StreamPosition
+
+MOST_FOLLOWED: Final = 10_000
+"""The number of events followed until they are settled; above it, the oldest are dropped."""
+
+
+class TimelineEntry(NamedTuple):
+    """`what` is accepted, settled or dead. `at` is Unix time in milliseconds by the clock of Redis, approximate for settled.
+
+    `event` is None if it cannot be decoded. `lives` counts its replays. `took_ms` is the time since it was accepted and
+    `letter` its dead letter, if these are known.
+    """
+
+    what: str
+    at: int
+    place: StreamPosition
+    event: Event | None
+    lives: int = 0
+    took_ms: int | None = None
+    letter: DeadLetter | None = None
+
+    @property
+    def letter_id(self) -> DeadLetterId | None:
+        """The id of its dead letter, None if it has none."""
+        return self.letter.id if self.letter else None
+
+
+Wanted = Callable[[str, Event | None], bool]
+"""Whether events of a topic, or one such event, are wanted."""
+
+
+class Timeline:
+    """Follows wanted events from acceptance until they are settled or dead."""
+
+    def __init__(self, wanted: Wanted, most: int = MOST_FOLLOWED) -> None:
+        self._wanted = wanted
+        self._most = most
+        self._followed: dict[StreamPosition, Event | None] = {}
+
+    def next_to_ask(self, most: int) -> list[StreamPosition]:
+        """Return the `most` events least recently asked about, and move them to the end."""
+        places = list(self._followed)[:most]
+        for place in places:
+            self._followed[place] = self._followed.pop(place)
+        return places
+
+    def accepted(self, arrivals: Iterable[Arrival]) -> list[TimelineEntry]:
+        """Note new entries; return the wanted ones."""
+        found = []
+        for place, fields in arrivals:
+            letter = DeadLetter(place.partition, place.entry, fields)
+            event = _decoded(fields)
+            if self._wanted(place.topic, event):
+                self._follow(place, event)
+                found.append(TimelineEntry("accepted", _moment(place.entry), place, event, letter.past.lives))
+        return found
+
+    def ended(self, gone: Sequence[StreamPosition], letters: Sequence[DeadLetter], now_ms: int) -> list[TimelineEntry]:
+        """Note the entries `gone` from their topics, and the dead letters read after that; return what happened."""
+        dead = [entry for letter in letters if (entry := self._died(letter))]
+        settled = [self._settled(place, now_ms) for place in gone if place in self._followed]
+        return dead + settled
+
+    def _follow(self, place: StreamPosition, event: Event | None) -> None:
+        self._followed[place] = event
+        if len(self._followed) > self._most:
+            del self._followed[next(iter(self._followed))]
+
+    def _died(self, letter: DeadLetter) -> TimelineEntry | None:
+        place = StreamPosition(letter.id.partition, letter.topic, letter.entry)
+        known = self._followed.pop(place, None)
+        event = known or letter.event
+        if not self._wanted(letter.topic, event):
+            return None
+        took_ms = letter.died_at - _moment(letter.entry) if letter.entry else None
+        return TimelineEntry("dead", letter.died_at, place, event, letter.past.lives, took_ms, letter)
+
+    def _settled(self, place: StreamPosition, now_ms: int) -> TimelineEntry:
+        event = self._followed.pop(place)
+        return TimelineEntry("settled", now_ms, place, event, took_ms=max(0, now_ms - _moment(place.entry)))
+
+
+def _decoded(fields: Sequence[bytes]) -> Event | None:
+    try:
+        return decode(fields)
+    except UndecodableError:
+        return None
+
+
+def _moment(entry: str) -> int:
+    moment = entry.partition("-")[0]
+    return int(moment) if moment.isascii() and moment.isdecimal() else 0

@@ -1,0 +1,1 @@
+"""`hookline up`: Redis, ingress and processor on one machine."""

@@ -1,0 +1,69 @@
+"""One child process of `hookline up`."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import aiohttp
+
+from hookline_shared.errors import HooklineError
+
+READY_TIMEOUT_S: Final = 20.0
+_STOP_TIMEOUT_S: Final = 40.0  # above the processor's own deadline
+
+
+class UpError(HooklineError):
+    """The processes could not be started, or one of them ended by itself."""
+
+
+class ChildProcess:
+    """A child process in a process group of its own: Ctrl-C reaches `hookline up` alone, which stops all processes in order."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
+        self.name = name
+        self._process = process
+
+    @classmethod
+    async def start(
+        cls, name: str, command: Sequence[str], environment: Mapping[str, str], inherit: Sequence[int] = ()
+    ) -> "ChildProcess":
+        """Start `command`; it shares our output, and inherits the file descriptors `inherit`."""
+        process = await asyncio.create_subprocess_exec(*command, env=environment, process_group=0, pass_fds=inherit)
+        return cls(name, process)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.returncode is None
+
+    async def ended(self) -> int:
+        """Wait until it has ended; return its exit code, negative for a signal."""
+        return await self._process.wait()
+
+    def terminate(self) -> None:
+        """Ask it to stop; the second time, it stops at once."""
+        if self.running:
+            self._process.terminate()
+
+    async def stop(self) -> None:
+        """Ask it to stop, and kill it if it does not."""
+        self.terminate()
+        try:
+            await asyncio.wait_for(self._process.wait(), _STOP_TIMEOUT_S)
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+
+
+async def not_ready(session: aiohttp.ClientSession, port: int) -> str:
+    """Return what the service with that admin port says it lacks, empty if nothing."""
+    try:
+        async with session.get(f"http://127.0.0.1:{port}/readyz") as response:
+            return "" if response.ok else (await response.text()).strip()
+    except aiohttp.ClientError:
+        return "it does not answer on its admin port"

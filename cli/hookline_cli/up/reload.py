@@ -1,0 +1,222 @@
+"""`hookline up --reload`: the processor is replaced whenever a Python file of the project changes.
+
+    runs      until a change, or until it ends by itself
+    down      it ended by itself, or could not start, because a change broke it: the next change starts it again
+    replaced  the old one drains and ends, as at any SIGTERM, before the new one starts: two would share the partitions, and the
+              old code would still handle half of the events
+
+Ingress goes on meanwhile, and what it accepts waits in Redis. A change that comes while the old processor drains belongs to the
+same replacement; one that comes later to the next.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+
+from hookline_cli.up.child_process import READY_TIMEOUT_S, ChildProcess, UpError, not_ready
+
+if TYPE_CHECKING:
+    from watchfiles import Change
+
+_IGNORED: Final = frozenset({"__pycache__", "node_modules", "site-packages", "var", "venv"})
+_QUIET_MS: Final = 200
+"""Changes belong together until none came for so long: a checkout writes many files, and some editors rename and write anew."""
+_LONGEST_MS: Final = 5000
+_POLL_S: Final = 0.05
+
+FRESH: Final = {"PYTHONDONTWRITEBYTECODE": "1"}
+"""For the environment of what is reloaded. Python takes a compiled file for that of a source with the same size and second."""
+
+
+def ensure_watchfiles() -> None:
+    """Raise UpError if changes cannot be noticed."""
+    if find_spec("watchfiles") is None:
+        raise UpError("--reload needs the package watchfiles, which is not installed: pip install watchfiles.")
+
+
+def is_source(folder: Path, data: Path, path: Path) -> bool:
+    """Whether `path` is Python code of the project in `folder`, and not in `data` or where tools keep theirs."""
+    if path.suffix != ".py" or path.is_relative_to(data) or not path.is_relative_to(folder):
+        return False
+    return not any(part in _IGNORED or part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+async def changes(folder: Path, data: Path, stopping: asyncio.Event) -> AsyncIterator[set[str]]:
+    """Yield the names of the source files that changed, several at a time, until `stopping` is set.
+
+    Raises:
+        UpError: if `folder` cannot be watched.
+
+    """
+    from watchfiles import awatch  # noqa: PLC0415 - only who reloads has it
+
+    def wanted(_change: "Change", path: str) -> bool:
+        return is_source(folder, data, Path(path))
+
+    watch = awatch(folder, watch_filter=wanted, step=_QUIET_MS, debounce=_LONGEST_MS, stop_event=stopping)
+    try:
+        async for found in watch:
+            yield {str(Path(path).relative_to(folder)) for _, path in found}
+    except OSError as error:
+        raise UpError(
+            f"{folder} cannot be watched for changes: {str(error).rstrip('.')}. Start without --reload, "
+            "or, if it has too many folders, raise fs.inotify.max_user_watches."
+        ) from error
+
+
+class ReloadedPart:
+    """A `ChildProcess` that is replaced when its code changes.
+
+    `launch` starts one, `say` shows a line to people, `noted` is called when another process has taken the place of the last.
+    """
+
+    def __init__(
+        self,
+        admin_port: int,
+        launch: Callable[[], Awaitable[ChildProcess]],
+        say: Callable[[str], None],
+        noted: Callable[[], None],
+    ) -> None:
+        self._admin_port = admin_port
+        self._launch = launch
+        self._say = say
+        self._noted = noted
+        self._stopping = asyncio.Event()
+        self._part: ChildProcess
+        self._changes: AsyncIterator[set[str]]
+        self._changed: asyncio.Future[set[str]]
+        self._supervision: asyncio.Task[None]
+
+    async def start(self, folder: Path, data: Path) -> None:
+        """Start it, and from then on replace it when something in `folder` changes, except for `data`. Both are absolute.
+
+        Raises:
+            UpError: if `folder` cannot be watched.
+
+        """
+        self._changes = changes(folder, data, self._stopping)
+        self._expect_changes()
+        await asyncio.sleep(0)  # the watch begins in the first step of that task: before the code is read
+        if self._changed.done():
+            self._changed.result()
+        self._part = await self._launch()
+        self._supervision = asyncio.create_task(self._supervise(), name="reload")
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self._part.name
+
+    @property
+    def pid(self) -> int:
+        """The process id of the present one."""
+        return self._part.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a process now."""
+        return self._part.running
+
+    async def ended(self) -> int:
+        """Wait in vain, unless changes cannot be noticed any more: one that ends by itself is started again.
+
+        Raises:
+            UpError: if the folder cannot be watched any more.
+
+        """
+        await asyncio.shield(self._supervision)
+        return await self._part.ended()
+
+    def terminate(self) -> None:
+        """Ask it to stop; a second time means at once."""
+        self._part.terminate()
+
+    def stop_watching(self) -> None:
+        """Replace it no more."""
+        self._stopping.set()
+
+    async def stop(self) -> None:
+        """Stop it, and replace it no more."""
+        self.stop_watching()
+        await asyncio.wait({self._supervision})  # cancelled, it might leave a process behind that nobody knows
+        await self._part.stop()
+        await asyncio.wait({self._changed})
+
+    def _expect_changes(self) -> None:
+        self._changed = asyncio.ensure_future(anext(self._changes, set()))
+
+    async def _supervise(self) -> None:
+        down = False
+        while True:
+            await self._wait(for_end=not down)
+            if self._stopping.is_set():
+                return
+            if self._changed.done():
+                down = not await self._replace(self._take_changes())
+            else:
+                down = True
+                self._say(
+                    f"{self.name} ended by itself with code {await self._part.ended()}; it starts again at the next change"
+                )
+
+    async def _wait(self, *, for_end: bool) -> None:
+        """Wait for a change, for the end of everything, and if `for_end` for that of the process."""
+        waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._stopping.wait())]
+        if for_end:
+            waits.append(asyncio.ensure_future(self._part.ended()))
+        await asyncio.wait([self._changed, *waits], return_when=asyncio.FIRST_COMPLETED)
+        for task in waits:
+            task.cancel()
+
+    def _take_changes(self) -> set[str]:
+        found = self._changed.result()
+        self._expect_changes()
+        return found
+
+    async def _replace(self, changed: set[str]) -> bool:
+        """Stop the process and start another; False if that one ended at once."""
+        changed |= await self._stop_present()
+        if self._stopping.is_set():
+            return True
+        self._part = await self._launch()
+        self._noted()
+        problem = await self._settle()
+        if self._part.running:
+            self._say(f"{named(changed)} changed: {self.name} restarted{problem and f', but it is not ready: {problem}'}")
+        else:
+            self._say(f"{named(changed)} changed: {self.name} could not start, see above; it starts again at the next change")
+        return self._part.running
+
+    async def _stop_present(self) -> set[str]:
+        """Stop the process; return what changes until it has ended."""
+        changed: set[str] = set()
+        end = asyncio.ensure_future(self._part.stop())
+        while not end.done() and not self._stopping.is_set():
+            waits: list[asyncio.Future[Any]] = [end, self._changed]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            if self._changed.done() and not self._stopping.is_set():
+                changed |= self._take_changes()
+        await end
+        return changed
+
+    async def _settle(self) -> str:
+        """Wait until the process is ready, or need not be waited for; return what it lacks, empty if nothing."""
+        until = asyncio.get_running_loop().time() + READY_TIMEOUT_S
+        async with aiohttp.ClientSession() as session:
+            while problem := await not_ready(session, self._admin_port):
+                if not self._part.running or self._changed.done() or self._stopping.is_set():
+                    return ""
+                if asyncio.get_running_loop().time() > until:
+                    break
+                await asyncio.sleep(_POLL_S)
+        return problem
+
+
+def named(changed: Collection[str]) -> str:
+    """Return the first of the file names `changed`, and how many more there are."""
+    first, *more = sorted(changed)
+    return f"{first} and {len(more)} more" if more else first

@@ -1,0 +1,286 @@
+"""`hookline up`: Redis, ingress and processor on one machine, started and stopped together."""
+
+import asyncio
+import importlib.util
+import os
+import signal
+import socket
+import sys
+from collections.abc import Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import aiohttp
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from hookline_cli.admin_address import LOOPBACK, AdminAddress, reachable
+from hookline_cli.ledger.database import prepare_ledger
+from hookline_cli.settings.rows import secrets
+from hookline_cli.settings.running import public_settings
+from hookline_cli.up import embedded_redis
+from hookline_cli.up import ingress_processes as ingresses
+from hookline_cli.up.child_process import READY_TIMEOUT_S, ChildProcess, UpError, not_ready
+from hookline_cli.up.ingress_processes import IngressProcess
+from hookline_cli.up.reload import FRESH, ReloadedPart, ensure_watchfiles
+from hookline_cli.workspace import StackFacts, Workspace
+from hookline_ingress.settings import IngressSettings
+from hookline_processor.settings import ProcessorSettings
+from hookline_shared.errors import PortTakenError
+from hookline_shared.redis.url import parse_redis_url
+from hookline_shared.settings.config_file import read_config_file
+from hookline_shared.settings.fallbacks import find_fallbacks
+from hookline_shared.settings.secret_files import names_file
+
+_POLL_S: Final = 0.05
+_LEDGER_NEEDS: Final = ("sqlalchemy", "alembic", "aiosqlite")
+_EXAMPLE: Final = "examples.greeter"
+
+
+def up(
+    data: Annotated[Path, typer.Option(help="Folder for everything that is kept.")] = Path("var"),
+    port: Annotated[int | None, typer.Option(help="Port for webhooks; 8080 unless INGRESS_PORT is set.")] = None,
+    handlers: Annotated[str | None, typer.Option(help="Your handlers, as module:attribute.")] = None,
+    ingress: Annotated[int, typer.Option(min=1, max=ingresses.MOST, help="Ingress processes that share the port.")] = 1,
+    reload: Annotated[bool, typer.Option("--reload", help="Restart the processor when a Python file here changes.")] = False,
+) -> None:
+    """Start Redis, ingress and processor on this machine; Ctrl-C stops them. What was accepted is kept for the next start.
+
+    Settings come from the environment, from .env, and from hookline.toml in this folder or the file of HOOKLINE_CONFIG.
+
+    Example: hookline up --handlers bot:handlers
+    """
+    if reload:
+        ensure_watchfiles()
+    options = {"INGRESS_PORT": port and str(port), "PROCESSOR_HANDLERS": handlers}
+    os.environ.update({name: value for name, value in options.items() if value})
+    workspace = Workspace(data)
+    workspace.lock()
+    own_redis = _fill_in(workspace)
+    settings, processor = IngressSettings.load(), ProcessorSettings.load()
+    planned = ingresses.plan(settings, ingress, processor.admin_port)
+    if settings.spool_path is not None:
+        ingresses.check_left_over(settings.spool_path, ingress)
+    if processor.database_url is not None:
+        prepare_ledger(processor)
+    asyncio.run(LocalStack(workspace, settings, planned, processor, own_redis=own_redis, reload=reload).run())
+
+
+def _fill_in(workspace: Workspace) -> bool:
+    """Return every setting that nobody made a value that suits one machine; return whether Redis is ours to start."""
+    config = read_config_file()
+    port = next((one.value for one in find_fallbacks(IngressSettings.fallbacks, config)), None)
+    made = {name for name, value in os.environ.items() if value} | config.keys() | set(filter(names_file, secrets()))
+    defaults = {
+        "REDIS_URL": f"unix://{workspace.redis_socket}",
+        "PUBLIC_URL": f"http://127.0.0.1:{os.environ.get('INGRESS_PORT') or config.get('INGRESS_PORT') or port or 8080}",
+        "INGRESS_HOST": "0.0.0.0" if port else "127.0.0.1",  # noqa: S104 - a platform that sets PORT calls it from outside
+        "LOG_FORMAT": "console",
+    }
+    if "INGRESS_SPOOL_PATH" not in os.environ:  # an empty one says that there is none
+        defaults["INGRESS_SPOOL_PATH"] = str(workspace.spool)
+    if _lacks_ledger(config):
+        defaults["HOOKLINE_LEDGER_URL"] = f"sqlite:///{workspace.ledger.resolve()}"
+    if "TWILIO_AUTH_TOKEN" not in made:
+        defaults["TWILIO_AUTH_TOKEN"] = workspace.development_token()
+    if _has_example():
+        defaults["PROCESSOR_HANDLERS"] = f"{_EXAMPLE}:handlers"
+    os.environ.update({name: value for name, value in defaults.items() if name not in made})
+    return "REDIS_URL" not in made
+
+
+def _has_example() -> bool:
+    """Whether this is a clone of Hookline with its examples, and no folder of the user's has their name."""
+    found = importlib.util.find_spec("examples")
+    if found is None or found.origin is None or importlib.util.find_spec(_EXAMPLE) is None:
+        return False
+    users = Path("examples")
+    return not users.exists() or users.samefile(Path(found.origin).parent)
+
+
+def _lacks_ledger(config: Mapping[str, Any]) -> bool:
+    """Whether there could be a ledger and no database is named for it. HOOKLINE_LEDGER_URL= (empty) says that there is none."""
+    found = list(find_fallbacks(ProcessorSettings.fallbacks, config))
+    for one in found:
+        if one.obstacle:
+            sys.stderr.write(f"hookline: {one}\n")
+    named = "HOOKLINE_LEDGER_URL" in os.environ or any(not one.obstacle for one in found)
+    return not named and all(map(importlib.util.find_spec, _LEDGER_NEEDS))
+
+
+class LocalStack:
+    """Both services, ingress in the processes `ingresses`, and, if `own_redis`, a Redis for them.
+
+    With `reload`, the processor is replaced when the code in the working folder changes.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        ingress: IngressSettings,
+        ingresses: Sequence[IngressProcess],
+        processor: ProcessorSettings,
+        *,
+        own_redis: bool,
+        reload: bool,
+    ) -> None:
+        self._workspace = workspace
+        self._ingress = ingress
+        self._ingresses = ingresses
+        self._processor = processor
+        self._own_redis = own_redis
+        self._sources = Path.cwd() if reload else None
+        self._console = Console(stderr=True)
+        self._parts: list[ChildProcess | ReloadedPart] = []
+        self._interrupted = asyncio.Event()
+
+    async def run(self) -> None:
+        """Start everything, stay until Ctrl-C, stop everything.
+
+        Raises:
+            PortTakenError: if another program, or another pair, has the admin port of a part.
+            UpError: if a part did not become ready or ended by itself.
+
+        """
+        self._check_ports()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, self._interrupted.set)
+        try:
+            await self._start()
+            died = await self._first_to_end(self._ready())
+            if died is None and not self._interrupted.is_set():
+                self._say_how()
+                died = await self._first_to_end(self._interrupted.wait())
+        finally:
+            await self._stop()
+        if died is not None:
+            where = f"in {self._workspace.redis_data}/redis.log" if died.name == "redis" else "above"
+            raise UpError(f"The {died.name} ended by itself with code {await died.ended()}; its last lines are {where}.")
+
+    def _check_ports(self) -> None:
+        """See that nobody answers in the place of a part: that would be taken for a sign that it is ready."""
+        for name, port in self._admin_ports().items():
+            with socket.socket() as probe:
+                if probe.connect_ex((LOOPBACK, port)) == 0:
+                    setting = "PROCESSOR_ADMIN" if name == "processor" else "INGRESS_ADMIN"
+                    raise PortTakenError(LOOPBACK, port, setting)
+
+    async def _start(self) -> None:
+        environment = os.environ | {"HOOKLINE_PREFIX": self._ingress.prefix}  # a part that starts later reads .env again
+        if self._own_redis:
+            server = embedded_redis.find_server()
+            embedded_redis.check_data(server, self._workspace.redis_data)
+            command = embedded_redis.arguments(server, self._workspace.redis_data, self._workspace.redis_socket)
+            self._parts.append(await ChildProcess.start("redis", command, environment, [self._workspace.lock_descriptor]))
+        self._parts.append(await self._start_processor(environment))
+        for one in self._ingresses:
+            own = environment | one.environment()
+            self._parts.append(await ChildProcess.start(one.name, _python("hookline_ingress"), own))
+        self._note_processes()
+
+    async def _start_processor(self, environment: Mapping[str, str]) -> ChildProcess | ReloadedPart:
+        def launch() -> Coroutine[object, object, ChildProcess]:
+            own = FRESH if self._sources else {}
+            return ChildProcess.start("processor", _python("hookline_processor"), {**environment, **own})
+
+        if self._sources is None:
+            return await launch()
+        processor = ReloadedPart(self._processor.admin_port, launch, self._say, self._note_processes)
+        await processor.start(self._sources, self._workspace.path.resolve())
+        return processor
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, style="bold", markup=False, highlight=False, soft_wrap=True)
+
+    def _note_processes(self) -> None:
+        self._workspace.note_processes(part.pid for part in self._parts)
+
+    async def _first_to_end(self, other: Coroutine[object, object, object]) -> ChildProcess | ReloadedPart | None:
+        """Wait for `other` or the end of a part, whichever comes first; return the part."""
+        waits: dict[asyncio.Future[Any], ChildProcess | ReloadedPart] = {
+            asyncio.ensure_future(part.ended()): part for part in self._parts
+        }
+        rest = asyncio.ensure_future(other)
+        done, pending = await asyncio.wait([*waits, rest], return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        if rest in done:
+            rest.result()
+        return next((waits[task] for task in done if task in waits), None)
+
+    async def _ready(self) -> None:
+        """Wait until every process says that it can work, or Ctrl-C; not for one whose code is so broken that it has ended.
+
+        Raises:
+            UpError: if one does not within the time it should take after the one before.
+
+        """
+        async with aiohttp.ClientSession() as session:
+            for name, port in self._admin_ports().items():
+                until = asyncio.get_running_loop().time() + READY_TIMEOUT_S
+                while self._awaited(name) and (problem := await not_ready(session, port)):
+                    if asyncio.get_running_loop().time() > until:
+                        raise UpError(f"The {name} is not ready after {READY_TIMEOUT_S:.0f} s: {problem}")
+                    await asyncio.sleep(_POLL_S)
+
+    def _awaited(self, name: str) -> bool:
+        if self._interrupted.is_set():
+            return False
+        return not any(isinstance(part, ReloadedPart) and not part.running for part in self._parts if part.name == name)
+
+    def _admin_ports(self) -> dict[str, int]:
+        return {one.name: one.admin_port for one in self._ingresses} | {"processor": self._processor.admin_port}
+
+    def _facts(self) -> StackFacts:
+        token = self._workspace.development_token()
+        return StackFacts(
+            public_url=self._ingress.public_urls[0],
+            auth_token=token if self._ingress.auth_tokens == (token,) else "",
+            redis_url="" if parse_redis_url(self._ingress.redis_url).secrets else self._ingress.redis_url,
+            admin_ports=self._admin_ports(),
+            local_url=f"http://{AdminAddress('', reachable(self._ingress.host), self._ingress.port).place}",
+            settings=public_settings(self._ingress, self._processor),
+        )
+
+    def _say_how(self) -> None:
+        base = self._ingress.public_urls[0]
+        self._workspace.announce(self._facts())
+        lines = {
+            "webhooks": f"{base}/twilio",
+            "handlers": self._processor.handlers or "none: events are logged and settled",
+            "health": " and ".join(f"http://127.0.0.1:{port}/readyz?verbose" for port in self._admin_ports().values()),
+            "data": f"{self._workspace.path}/" if self._own_redis else "in the Redis of REDIS_URL",
+            "try": "hookline send message --body hello   (in a second terminal)",
+            "stop": "Ctrl-C; what was accepted is kept for the next start",
+        }
+        self._console.print("\n[bold green]Hookline is up.[/]")
+        for name, text in lines.items():
+            self._console.print(f"  [dim]{name:9}[/] {escape(text)}", highlight=False, soft_wrap=True)
+        self._console.print()
+
+    async def _stop(self) -> None:
+        self._interrupted.clear()
+        for part in self._parts:
+            if isinstance(part, ReloadedPart):
+                part.stop_watching()
+        hurry = asyncio.ensure_future(self._hurry())
+        doors = {one.name for one in self._ingresses}
+        await asyncio.gather(*(part.stop() for part in self._parts if part.name in doors))
+        for part in reversed([part for part in self._parts if part.name not in doors]):
+            await part.stop()
+        hurry.cancel()
+        self._workspace.withdraw()
+        self._workspace.note_processes([])
+
+    async def _hurry(self) -> None:
+        """On a second Ctrl-C, stop at once; what is unfinished is pending in Redis."""
+        await self._interrupted.wait()
+        for part in self._parts:
+            part.terminate()
+
+
+def _python(module: str) -> list[str]:
+    """Return the command that runs `module` of Hookline; the user's folder has no say in what that imports."""
+    return [sys.executable, "-P", "-m", module]

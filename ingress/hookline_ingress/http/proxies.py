@@ -1,0 +1,103 @@
+"""What a proxy in front of ingress says of the client: believed only if the proxy is one of those that were named. Pure."""
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Final
+
+from hookline_ingress.http.request import Request
+from hookline_shared.settings.base import split_url
+
+Network = IPv4Network | IPv6Network
+
+_SCHEMES: Final = ("http", "https")
+_HOST: Final = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?")
+
+
+def parse_networks(networks: Iterable[str]) -> tuple[Network, ...]:
+    """Read CIDRs and single addresses. Raises ValueError naming the one that is wrong."""
+    return tuple(_parse_network(network) for network in networks)
+
+
+def _parse_network(network: str) -> Network:
+    try:
+        return ip_network(network)
+    except ValueError as error:
+        raise ValueError(f"{network} is no address or network such as 10.0.0.0/8: {error}") from None
+
+
+class Proxies:
+    """The proxies in `networks`. Without any, nothing that a request says of itself is believed."""
+
+    def __init__(self, networks: tuple[Network, ...]) -> None:
+        self._networks = networks
+        self._trusts = lru_cache(maxsize=1024)(self._is_in_networks)
+
+    def sent(self, request: Request) -> bool:
+        """Whether the other end is a trusted proxy."""
+        return bool(self._networks) and self._trusts(request.peer)
+
+    def client(self, request: Request) -> str:
+        """Return the address that the request comes from: the last one that is not a trusted proxy's.
+
+        Each proxy adds who called it, to the last header of that name or as one more. What is no address is not believed,
+        nor is anything before it; then the request comes from the last proxy that is known.
+        """
+        if not self._networks or not self._trusts(request.peer):
+            return request.peer
+        nearest = request.peer
+        for hop in reversed(",".join(request.headers.getall("X-Forwarded-For", ())).split(",")):
+            address = _address_in(hop.strip())
+            if not address or not self._trusts(address):
+                return address or nearest
+            nearest = address
+        return nearest
+
+    def base(self, request: Request) -> str:
+        """Return the base URL that a trusted proxy was called with, empty if no trusted one says so."""
+        if not self._networks or not self._trusts(request.peer):
+            return ""
+        scheme, host = (_first(request.headers, name) for name in ("X-Forwarded-Proto", "X-Forwarded-Host"))
+        return _base(scheme.lower(), host)
+
+    def _is_in_networks(self, address: str) -> bool:
+        try:
+            parsed = ip_address(address)
+        except ValueError:
+            return False
+        mapped = getattr(parsed, "ipv4_mapped", None) or parsed
+        return any(mapped in network for network in self._networks)
+
+
+def _first(headers: Mapping[str, str], name: str) -> str:
+    """Return the first of a header's values: the one that the outermost proxy was called with."""
+    return headers.get(name, "").partition(",")[0].strip()
+
+
+@lru_cache(maxsize=1024)
+def _address_in(hop: str) -> str:
+    """Return the address in `hop`, normalised and without the port that some proxies add; empty if it has none."""
+    host = hop
+    if hop.startswith("["):
+        host = hop[1:].partition("]")[0]
+    elif hop.count(":") == 1:
+        host = hop.partition(":")[0]
+    try:
+        parsed = ip_address(host.partition("%")[0])
+    except ValueError:
+        return ""
+    return str(getattr(parsed, "ipv4_mapped", None) or parsed)
+
+
+@lru_cache(maxsize=256)
+def _base(scheme: str, host: str) -> str:
+    """Return the base URL of `host`, its case as it came, since Twilio signs it as it was called; empty if it is no host."""
+    if scheme not in _SCHEMES or not _HOST.fullmatch(host):
+        return ""
+    base = f"{scheme}://{host}"
+    try:
+        split_url(base)
+    except ValueError:
+        return ""
+    return base

@@ -1,0 +1,159 @@
+"""The port that Twilio calls: its connections, how many there may be, how long they may take, and how they end."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from math import inf
+from typing import Final, NamedTuple
+
+from aiojobs import Job
+
+from hookline_ingress.http.connection import Connection
+from hookline_ingress.http.replies import refused
+from hookline_ingress.http.request import Reply, Request
+from hookline_ingress.metrics import CONNECTIONS, REQUESTS
+from hookline_shared.clock import Clock
+from hookline_shared.lifecycle.service import Supervisor
+from hookline_shared.listening import explain_os_error
+from hookline_shared.observability.logs import Logger
+
+_SWEEP_INTERVAL_S: Final = 0.5
+_BACKLOG: Final = 4096
+"""Connections that the kernel accepts ahead; a burst of slow clients must not keep Twilio from connecting."""
+_ENDED_AT_ONCE: Final = 50
+"""Connections; then requests have their turn."""
+_GIVEN_UP: Final = 0.1
+"""Share of the connections that end when there are too many."""
+
+
+class ConnectionLimits(NamedTuple):
+    """Times in seconds: `read_timeout_s` for a request to come, `keepalive_s` for the next one to begin, `shutdown_s` for those
+    under way when the service stops. `connections` is how many there may be at once, `largest_body` in bytes of any route.
+
+    `farewell_s` is how long a connection that waits is kept when the service stops, as part of `shutdown_s`. If it were closed
+    at once, that might be just as a request comes, and the client could not tell what became of it; so one that comes is
+    answered, with the word to close.
+    """
+
+    read_timeout_s: float
+    keepalive_s: float
+    shutdown_s: float
+    connections: int
+    largest_body: int
+    farewell_s: float = 0.5
+
+
+class Server:
+    """Takes each request to `handle`. `body_limit` gives the largest body in bytes for a target and headers."""
+
+    def __init__(
+        self,
+        handle: Callable[[Request], Awaitable[Reply]],
+        body_limit: Callable[[str, Mapping[str, str]], int],
+        limits: ConnectionLimits,
+        clock: Clock,
+        logger: Logger,
+    ) -> None:
+        self.loop = asyncio.get_running_loop()  # kept: asking for it is a system call before Python 3.12
+        self.clock = clock
+        self.body_limit = body_limit
+        self.read_timeout_s = limits.read_timeout_s
+        self.keepalive_s = limits.keepalive_s
+        self.largest_body = limits.largest_body
+        self._limits = limits
+        self._handle = handle
+        self._logger = logger
+        self._connections: set[Connection] = set()
+        self._none_left = asyncio.Event()
+        self._listener: asyncio.Server | None = None
+        self._sweeper: Job[None] | None = None
+        CONNECTIONS.set_function(lambda: len(self._connections))
+
+    def check_connection(self) -> None:
+        """Raise AiohttpMismatchError unless requests can be read with the aiohttp that is installed."""
+        Connection.check(self)
+
+    async def start(self, host: str, port: int, supervisor: Supervisor) -> int:
+        """Listen, beside other processes that do so on the same port; return the port.
+
+        Raises:
+            PortTakenError: if another program listens there.
+            AddressError: if this machine cannot listen there.
+
+        """
+        with explain_os_error(host, port, setting="INGRESS"):
+            self._listener = await self.loop.create_server(
+                lambda: Connection(self), host, port, backlog=_BACKLOG, reuse_port=True
+            )
+        self._sweeper = await supervisor.spawn("sweep of connections", self._sweep())
+        return int(self._listener.sockets[-1].getsockname()[1])
+
+    async def stop(self) -> None:
+        """Take no more connections, and answer the requests under way, as far as the time for it reaches."""
+        if self._listener is not None:
+            self._listener.close()
+        for connection in self._connections:
+            connection.close_after_response()
+        farewell_s = min(self._limits.farewell_s, self._limits.shutdown_s)
+        await self._wait_for_the_last(farewell_s)
+        for connection in list(self._connections):
+            connection.close_if_idle()
+        await self._wait_for_the_last(self._limits.shutdown_s - farewell_s)
+        for connection in list(self._connections):
+            connection.abort()
+        if self._sweeper is not None:
+            await self._sweeper.close()
+
+    async def _wait_for_the_last(self, timeout_s: float) -> None:
+        """Wait until no connection is left, but not longer than that."""
+        if self._connections:
+            self._none_left.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._none_left.wait(), timeout_s)
+
+    def admit(self, connection: Connection) -> None:
+        """Take note of a new connection, and make room if there are too many.
+
+        Those go that have waited longest for a request, or for the rest of one. None goes that is answering; if all others are,
+        the new one does.
+        """
+        self._connections.add(connection)
+        if len(self._connections) > self._limits.connections:
+            waiting = sorted(self._waiting() - {connection}, key=lambda one: one.since)
+            for oldest in waiting[: max(1, int(len(self._connections) * _GIVEN_UP))] or [connection]:
+                oldest.expire()
+
+    def _waiting(self) -> set[Connection]:
+        """Return the connections that are not answering."""
+        return {one for one in self._connections if one.deadline < inf}
+
+    def dismiss(self, connection: Connection) -> None:
+        """Take note of the end of a connection."""
+        self._connections.discard(connection)
+        if not self._connections:
+            self._none_left.set()
+
+    async def answer(self, request: Request) -> Reply:
+        """Return the reply to `request`, whatever happens."""
+        try:
+            return await self._handle(request)
+        except Exception:
+            self._logger.exception("a request failed inside ingress")
+            self.count_refusal(500, "failed")
+            return refused(500)
+
+    def count_refusal(self, status: int, outcome: str) -> None:
+        """Count an answer to what never became a request that somebody could handle."""
+        REQUESTS.count("none", int(status), outcome)
+
+    async def _sweep(self) -> None:
+        """End every connection whose deadline has passed, a few at a time: thousands may have begun together."""
+        while True:
+            await self.clock.sleep(_SWEEP_INTERVAL_S)
+            now = self.clock.monotonic()
+            late = [one for one in self._connections if one.deadline < now]
+            for at, connection in enumerate(late, start=1):
+                if connection.deadline < now:
+                    connection.expire()
+                if at % _ENDED_AT_ONCE == 0:
+                    await asyncio.sleep(0)

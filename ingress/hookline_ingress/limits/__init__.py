@@ -1,0 +1,1 @@
+"""Rate limits of senders and of addresses."""

@@ -1,0 +1,147 @@
+"""Who sends too much: verified senders, who are demoted to the bulk topic, and addresses whose requests do not verify.
+
+Decisions are made from what this process knows, since nobody waits for Redis on the way of a request; twice a second, what was
+counted is exchanged with the other processes through Redis. Without Redis each goes on with its own counts.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final
+
+from aiojobs import Job
+
+from hookline_ingress.limits.rates import Meter, Meters, Rate
+from hookline_ingress.metrics import LIMITS_SHARED
+from hookline_shared.clock import Clock
+from hookline_shared.errors import BrokerUnavailableError
+from hookline_shared.lifecycle.service import Supervisor
+from hookline_shared.observability.logs import Logger
+from hookline_shared.streams.rate_limits import Answers, SharedLimits, Usage
+
+MOST_KEYS: Final = 4096
+"""Who sends so much that it matters is among those of whom so many came last; each takes 300 bytes."""
+_EXCHANGE_INTERVAL_S: Final = 0.5
+_EXCHANGES_PER_TIDYING: Final = 20
+_GENUINE_S: Final = 600.0
+_MOST_BURSTS: Final = 2.0
+
+
+class SenderLimit:
+    """Counts the events of verified senders. `rate` is what one may send unless its route says otherwise."""
+
+    def __init__(self, rate: Rate, clock: Clock) -> None:
+        self._rate = rate
+        self._clock = clock
+        self.meters = Meters(MOST_KEYS)
+
+    def demotes(self, account: str, sender: str, rate: Rate | None = None) -> bool:
+        """Count one event of `sender`; return whether it is to wait behind those of others.
+
+        A `rate` of a route's own has a bucket of its own: in one that two rates share, the first to come would decide.
+        """
+        applied = rate or self._rate
+        if not applied.per_second or not sender:
+            return False
+        key = f"{account}:{sender}" if rate is None else f"{account}:{sender}:{rate.per_second:g}:{rate.burst}"
+        return self.meters.take(key, applied, self._clock.monotonic())
+
+
+class AddressLimit:
+    """Counts the requests of addresses that do not verify.
+
+    An address that lately sent one that does is never blocked: it is Twilio's, or that of a proxy in front of ingress, and
+    blocking it would block Twilio.
+    """
+
+    def __init__(self, rate: Rate, clock: Clock) -> None:
+        self._rate = rate
+        self._clock = clock
+        self._genuine: OrderedDict[str, float] = OrderedDict()
+        self.meters = Meters(MOST_KEYS)
+
+    def blocks(self, address: str) -> bool:
+        """Whether requests from `address` are turned away unread."""
+        meter = self.meters.get(address)
+        if meter is None or not meter.above:
+            return False
+        now = self._clock.monotonic()
+        return meter.level(now) > 0 and not self._is_genuine(address, now)
+
+    def refused(self, address: str) -> None:
+        """Count a request from `address` that did not verify."""
+        if self._rate.per_second and address:
+            self.meters.take(address, self._rate, self._clock.monotonic())
+
+    def verified(self, address: str) -> None:
+        """Take note that a request from `address` verified."""
+        genuine = self._genuine
+        genuine[address] = self._clock.monotonic()
+        genuine.move_to_end(address)
+        if len(genuine) > MOST_KEYS:
+            genuine.popitem(last=False)
+
+    def _is_genuine(self, address: str, now: float) -> bool:
+        return now - self._genuine.get(address, -_GENUINE_S) < _GENUINE_S
+
+
+class LimitExchange:
+    """Exchanges what `meters` counted with the other processes."""
+
+    def __init__(self, meters: Sequence[tuple[SharedLimits, Meters]], clock: Clock, logger: Logger) -> None:
+        self._meters = meters
+        self._clock = clock
+        self._logger = logger
+        self._shared = True
+        self._job: Job[None] | None = None
+
+    async def start(self, supervisor: Supervisor) -> None:
+        """Begin to exchange."""
+        LIMITS_SHARED.set(self._shared)  # who has nothing to tell for a while is not alone
+        self._job = await supervisor.spawn("exchange of limits", self._run())
+
+    async def stop(self) -> None:
+        """Stop."""
+        if self._job is not None:
+            await self._job.close()
+
+    async def _run(self) -> None:
+        while True:
+            for _ in range(_EXCHANGES_PER_TIDYING):
+                await self._clock.sleep(_EXCHANGE_INTERVAL_S)
+                await self.exchange()
+            for _, meters in self._meters:
+                meters.forget_idle(self._clock.monotonic())
+
+    async def exchange(self) -> None:
+        """Send what was counted since the last time, and adopt the levels that all processes make together."""
+        answers = [answer for limits, meters in self._meters for answer in await self._exchange(limits, meters)]
+        if answers:  # else there was nothing to tell, which says nothing about Redis
+            self._note(next((answer for answer in answers if isinstance(answer, BrokerUnavailableError)), None))
+
+    async def _exchange(self, limits: SharedLimits, meters: Meters) -> Answers:
+        """Exchange one kind of limits; return the answers, none if there was nothing to tell."""
+        due = meters.due()
+        if not due:
+            return []
+        told = [_told(key, meter) for key, meter in due.items()]
+        answers = await limits.exchange(told)
+        now = self._clock.monotonic()
+        for one, meter, answer in zip(told, due.values(), answers, strict=True):
+            if isinstance(answer, BrokerUnavailableError):
+                meters.still_due(one.key, meter, now)
+            else:
+                meter.taken -= one.events
+                meter.adopt(answer + meter.taken, now)
+        return answers
+
+    def _note(self, problem: BrokerUnavailableError | None) -> None:
+        if self._shared and problem:
+            self._logger.warning("rate limits are counted by this process alone", error=str(problem))
+        elif not self._shared and not problem:
+            self._logger.info("rate limits are shared again")
+        self._shared = problem is None
+        LIMITS_SHARED.set(self._shared)
+
+
+def _told(key: str, meter: Meter) -> Usage:
+    return Usage(key, meter.rate.per_second, _MOST_BURSTS * meter.rate.burst, meter.taken)

@@ -1,0 +1,1 @@
+"""The spool: events that Redis did not take, on the local disk until they are drained into Redis."""

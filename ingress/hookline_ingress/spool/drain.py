@@ -1,0 +1,152 @@
+"""Moving events from the spool to Redis once Redis takes them again, oldest first."""
+
+from collections.abc import Sequence
+from random import random
+from typing import Final
+
+from aiojobs import Job
+
+from hookline_ingress.metrics import count_drained
+from hookline_ingress.spool.spool import Spool, SpooledEvent, SpoolError
+from hookline_shared.clock import Clock
+from hookline_shared.errors import BrokerUnavailableError, CommandRefusedError
+from hookline_shared.lifecycle.service import Supervisor
+from hookline_shared.observability.logs import Logger
+from hookline_shared.partitions import partition_of
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.append import Appended, Appender
+
+_Stream = tuple[str, int]
+"""Topic and partition."""
+_Result = Appended | BrokerUnavailableError
+
+_TAKEN: Final = (Appended.NEW, Appended.DUPLICATE)
+_BATCH: Final = 200
+_TIMEOUT_S: Final = 2.0
+_PAUSE_S: Final = 0.01
+"""Between passes that left nothing: for more events to gather."""
+_LEAST_DELAY_S: Final = 0.1
+_MOST_DELAY_S: Final = 2.0
+
+
+class Drain:
+    """Empties `spool` through `appender`.
+
+    Events that Redis does not take stay, and with them all later ones of the same stream, so that none overtakes another; those
+    of other streams go on. Then it waits, longer each time, and begins anew. `obstacle` says why the latest stayed, None while
+    all goes well.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        appender: Appender,
+        redis: RedisConnectionManager,
+        partitions: int,
+        clock: Clock,
+        logger: Logger,
+    ) -> None:
+        self._spool = spool
+        self._appender = appender
+        self._redis = redis
+        self._partitions = partitions
+        self._clock = clock
+        self._logger = logger
+        self._job: Job[None] | None = None
+        self.obstacle: str | None = None
+
+    async def start(self, supervisor: Supervisor) -> None:
+        """Begin to drain, now and whenever something lies in the spool."""
+        self._job = await supervisor.spawn("drain of the spool", self._run())
+
+    async def stop(self) -> None:
+        """Stop; what is left stays for the next start."""
+        if self._job is not None:
+            await self._job.close()
+        if self._spool.events:
+            self._logger.warning(
+                "events stay in the spool", events=self._spool.events, remedy="they are drained at the next start"
+            )
+
+    async def _run(self) -> None:
+        await self._redis.monitor.wait_ready()
+        while True:
+            await self._spool.wait_filled()
+            self._logger.warning("webhooks go through the spool", events=self._spool.events)
+            await self._empty()
+            self._logger.info("the spool is empty again")
+
+    async def _empty(self) -> None:
+        delay_s = 0.0
+        while self._spool.bytes:
+            self._note(await self._try_to_move())
+            delay_s = min(_MOST_DELAY_S, max(2 * delay_s, _LEAST_DELAY_S)) if self.obstacle else _PAUSE_S
+            await self._clock.sleep(delay_s * (0.5 + random() / 2))  # noqa: S311 - jitter, not a secret
+
+    async def _try_to_move(self) -> str | None:
+        try:
+            return await self.move()
+        except SpoolError as error:  # a full disk must not stop the service: it would only come back to the same disk
+            return str(error)
+
+    async def move(self) -> str | None:
+        """Offer every event that lies there to Redis once, unless Redis is away altogether; return what kept some from leaving.
+
+        Raises:
+            SpoolError: if the spool cannot be read or written. What Redis took by then is offered again, and is one event.
+
+        """
+        stuck: dict[_Stream, str] = {}
+        last = 0
+        while found := await self._spool.oldest(last, _BATCH):
+            last = found[-1].id
+            offered = [one for one in found if self._stream(one) not in stuck]
+            results = await self._offer(offered)
+            for one, result in zip(offered, results, strict=True):
+                if result not in _TAKEN:
+                    stuck.setdefault(self._stream(one), _reason(one, result))
+            await self._spool.remove([one.id for one, result in zip(offered, results, strict=True) if result in _TAKEN])
+            if self._is_away(results):
+                break
+        return next(iter(stuck.values()), None)
+
+    async def _offer(self, offered: Sequence[SpooledEvent]) -> list[_Result]:
+        """Offer events together; if Redis refuses that for what is in it, stream by stream: one must not hold up the others."""
+        results = await self._append(offered)
+        streams = set(map(self._stream, offered))
+        if len(streams) == 1 or not any(isinstance(result, CommandRefusedError) for result in results):
+            return results
+        found: dict[int, _Result] = {}
+        for stream in streams:
+            own = [one for one in offered if self._stream(one) == stream]
+            found.update(zip((one.id for one in own), await self._append(own), strict=True))
+        return [found[one.id] for one in offered]
+
+    async def _append(self, offered: Sequence[SpooledEvent]) -> list[_Result]:
+        if not offered:
+            return []
+        results = await self._appender.append([(one.topic, one.event) for one in offered], _TIMEOUT_S)
+        for result in results:
+            if result in _TAKEN:
+                count_drained("new" if result is Appended.NEW else "duplicate").inc()
+        return results
+
+    def _is_away(self, results: Sequence[_Result]) -> bool:
+        """Whether trying the rest is of no use; in a cluster, other masters may still be there."""
+        return not self._redis.clustered and any(map(_is_silence, results))
+
+    def _note(self, obstacle: str | None) -> None:
+        if obstacle and not self.obstacle:
+            self._logger.warning("events cannot leave the spool yet", events=self._spool.events, reason=obstacle)
+        self.obstacle = obstacle
+
+    def _stream(self, one: SpooledEvent) -> _Stream:
+        return one.topic, partition_of(one.event.key, self._partitions)
+
+
+def _reason(one: SpooledEvent, result: _Result) -> str:
+    return f"the backlog of topic {one.topic} is full" if result is Appended.FULL else str(result)
+
+
+def _is_silence(result: _Result) -> bool:
+    return isinstance(result, BrokerUnavailableError) and not isinstance(result, CommandRefusedError)

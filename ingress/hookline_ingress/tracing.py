@@ -1,0 +1,150 @@
+"""The spans of ingress: one for each request, and in it one for each topic that its events are sent to.
+
+Names and attributes are those of OpenTelemetry's semantic conventions for HTTP servers and for messaging, where there are any.
+No span tells what a webhook says, who sent it, or from which address it came.
+Sources: https://opentelemetry.io/docs/specs/semconv/http/http-spans/,
+https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from http import HTTPStatus
+from time import time_ns
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+
+from hookline_ingress.http.proxies import Proxies
+from hookline_ingress.http.request import Reply, Request
+from hookline_ingress.writer import NotStoredError, Stored, Write
+from hookline_shared.clock import Clock
+from hookline_shared.event import Event
+from hookline_shared.observability.telemetry import get_tracer, links_to, remote_context, traceparent_of
+from hookline_shared.partitions import partition_of
+
+Handle = Callable[[Request], Awaitable[Reply]]
+
+_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT"})
+_OTHER: Final = "_OTHER"
+
+_SENDS: Final[ContextVar[dict[str, "_Send"]]] = ContextVar("sends")
+"""By topic, what the current request sends."""
+
+
+class RequestSpans:
+    """Makes the spans of requests. `public_url` is what Twilio calls.
+
+    A request joins the trace that one of `proxies` names. One that anybody else names is only linked to: whoever could join a
+    recorded trace would decide what is recorded here.
+    """
+
+    def __init__(self, public_url: str, partitions: int, proxies: Proxies, clock: Clock) -> None:
+        url = urlsplit(public_url)
+        self._url = {"url.scheme": url.scheme, "server.address": url.hostname or ""}
+        self._partitions = partitions
+        self._proxies = proxies
+        self._clock = clock
+        self._tracer = get_tracer()
+
+    def around(self, handle: Handle) -> Handle:
+        """Return `handle` with a span around each request, which begins with the request's first byte."""
+
+        async def handle_traced(request: Request) -> Reply:
+            method = request.method if request.method in _METHODS else _OTHER
+            traceparent = request.headers.get("traceparent", "")
+            joined = self._proxies.sent(request)
+            with self._tracer.start_as_current_span(
+                "HTTP" if method is _OTHER else method,
+                remote_context(traceparent if joined else ""),
+                SpanKind.SERVER,
+                {**self._url, "http.request.method": method},
+                start_time=time_ns() - round((self._clock.monotonic() - request.began) * 1e9),
+                record_exception=False,
+            ) as span:
+                for link in () if joined else links_to(traceparent):
+                    span.add_link(link.context)  # not before: the sampler goes by links that it sees
+                span.add_event("received", {"http.request.body.size": len(request.body)})
+                _SENDS.set({})
+                reply = await handle(request)
+                _finish(span, reply)
+                return reply
+
+        return handle_traced
+
+    def note(self, method: str, path: str, outcome: str) -> None:
+        """Note in the current span which route's request it is, and what became of that."""
+        span = trace.get_current_span()
+        span.update_name(f"{method} {path}" if method in _METHODS else f"HTTP {path}")
+        span.set_attributes({"http.route": path, "url.path": path, "hookline.outcome": outcome})
+
+    def writing(self, write: Write) -> Write:
+        """Return `write` with a span around what the current request sends to a topic, which the events then name."""
+
+        def write_traced(topic: str, event: Event) -> "asyncio.Future[Stored]":
+            sends = _SENDS.get()
+            if topic not in sends:
+                sends[topic] = _Send(self._tracer.start_span(f"send {topic}", kind=SpanKind.PRODUCER), topic)
+            send = sends[topic]
+            stored = write(topic, msgspec.structs.replace(event, traceparent=send.traceparent))
+            send.expect(event, partition_of(event.key, self._partitions), stored)
+            return stored
+
+        return write_traced
+
+
+def _finish(span: Span, reply: Reply) -> None:
+    span.set_attribute("http.response.status_code", reply.status)
+    if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        span.set_attribute("error.type", str(reply.status))
+        span.set_status(Status(StatusCode.ERROR))
+
+
+class _Send:
+    """The events that one request sends to one topic; `span` ends when all are safe, or known not to be."""
+
+    def __init__(self, span: Span, topic: str) -> None:
+        self._span = span
+        self._count = 0
+        self._left = 0
+        self.traceparent = traceparent_of(span.get_span_context())
+        span.set_attributes(
+            {
+                "messaging.system": "redis",
+                "messaging.operation.name": "send",
+                "messaging.operation.type": "send",
+                "messaging.destination.name": topic,
+            }
+        )
+
+    def expect(self, event: Event, partition: int, stored: "asyncio.Future[Stored]") -> None:
+        """Wait for one more event, which goes to `partition`."""
+        self._count += 1
+        self._left += 1
+        if self._count == 1:
+            self._span.set_attributes(
+                {
+                    "messaging.message.id": event.id,
+                    "messaging.message.body.size": len(event.body),
+                    "messaging.destination.partition.id": str(partition),
+                    "hookline.kind": event.kind,
+                }
+            )
+        stored.add_done_callback(self._done)
+
+    def _done(self, stored: "asyncio.Future[Stored]") -> None:
+        error = None if stored.cancelled() else stored.exception()
+        if error is not None:
+            outcome = error.outcome if isinstance(error, NotStoredError) else type(error).__name__
+            self._span.set_attribute("error.type", outcome)
+            self._span.set_status(Status(StatusCode.ERROR))
+        elif not stored.cancelled():
+            self._span.set_attribute("hookline.outcome", str(stored.result()))
+        self._left -= 1
+        if not self._left:
+            if self._count > 1:
+                self._span.set_attribute("messaging.batch.message_count", self._count)
+            self._span.end()

@@ -1,0 +1,163 @@
+"""The start-up and shut-down hooks: what the user's handlers need before the first event, and leave behind after the last."""
+
+import asyncio
+import inspect
+import traceback
+from typing import Final
+
+from hookline_processor.api.functions import code_of, name_of, place_of
+from hookline_processor.api.handlers import Handlers
+from hookline_processor.api.hooks import DeclaredHook, Phase
+from hookline_processor.api.running_lifespan import RunningLifespan, YieldError
+from hookline_processor.verdicts import Failure
+from hookline_shared.clock import Clock
+from hookline_shared.errors import HooklineError
+from hookline_shared.observability.logs import Logger
+
+_SHUTDOWN_S: Final = 5.0
+"""How long all shut-down hooks together may take: with the 25 s of the handlers, what Kubernetes waits before it kills."""
+_LEAST_SHARE: Final = 0.1
+"""The part of that which each hook gets, even if those before it took all of it."""
+_MESSAGE_LIMIT: Final = 500
+_NOT_STARTED: Final = "so no event was read"
+_ENDED: Final = "while events were handled, so the service stops"
+
+
+class HookError(HooklineError):
+    """A start-up hook or a lifespan failed, so the service cannot do its job. `consequence` says when that was."""
+
+    def __init__(self, hook: DeclaredHook, error: BaseException, consequence: str) -> None:
+        self.name = name_of(hook.function)
+        what = f"{error}" if isinstance(error, YieldError) else f"failed with {_summary(error)}"
+        super().__init__(
+            f"The {hook.phase} {self.name} {what} ({_place(hook, error)}), {consequence}. Fix that, then start again."
+        )
+
+
+class Lifespan:
+    """Runs the hooks of `handlers` in the event loop, one after the other. The shut-down hooks get `shutdown_s` together."""
+
+    def __init__(self, handlers: Handlers, clock: Clock, logger: Logger, shutdown_s: float = _SHUTDOWN_S) -> None:
+        self._handlers = handlers
+        self._clock = clock
+        self._logger = logger
+        self._shutdown_s = shutdown_s
+        self._begun = False
+        self._started = False
+        self._running: dict[DeclaredHook, RunningLifespan] = {}
+        self._failed: RunningLifespan | None = None
+        self._has_failed = asyncio.Event()
+
+    def check(self) -> str | None:
+        """Return the readiness check."""
+        return None if self._started else "handlers are starting up"
+
+    async def start(self) -> None:
+        """Run the start-up hooks, and the lifespans up to their yield, in the order of their registration.
+
+        Raises:
+            HookError: if one fails; those after it are not run.
+
+        """
+        self._begun = True
+        for hook in self._handlers.hooks:
+            if hook.phase is Phase.LIFESPAN:
+                await self._enter(hook)
+            elif hook.phase is Phase.STARTUP:
+                await self._start(hook)
+        self._started = True
+
+    async def wait_failed(self) -> None:
+        """Wait until a lifespan ends though the service goes on, which is forever if none does.
+
+        Raises:
+            HookError: then.
+
+        """
+        await self._has_failed.wait()
+        self.raise_failure()
+
+    def raise_failure(self) -> None:
+        """Raise `HookError` if a lifespan has ended though nobody stopped it."""
+        if self._failed is not None:
+            raise HookError(self._failed.hook, self._failed.error or asyncio.CancelledError(), _ENDED)
+
+    async def stop(self) -> None:
+        """Run the shut-down hooks, and the rest of the lifespans, in reverse order, also if start-up was broken off."""
+        deadline, least_s = self._clock.monotonic() + self._shutdown_s, self._shutdown_s * _LEAST_SHARE
+        for hook in reversed(self._handlers.hooks) if self._begun else ():
+            if hook.phase is Phase.SHUTDOWN or hook in self._running:
+                await self._stop(hook, max(least_s, deadline - self._clock.monotonic()))
+
+    async def _enter(self, hook: DeclaredHook) -> None:
+        running = self._running[hook] = RunningLifespan(hook, self._handlers.state, self._note_failure)
+        if not await running.enter():
+            raise self._start_error(hook, running.error or asyncio.CancelledError()) from running.error
+
+    async def _start(self, hook: DeclaredHook) -> None:
+        try:
+            await self._call(hook)
+        except (Exception, asyncio.CancelledError, SystemExit) as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise
+            raise self._start_error(hook, error) from error
+
+    def _start_error(self, hook: DeclaredHook, error: BaseException) -> HookError:
+        what = f"{hook.phase} failed"
+        self._logger.debug(what, hook=name_of(hook.function), traceback=Failure.of(error).traceback)
+        return HookError(hook, error, _NOT_STARTED)
+
+    def _note_failure(self, running: RunningLifespan) -> None:
+        self._failed = self._failed or running
+        self._has_failed.set()
+
+    async def _stop(self, hook: DeclaredHook, timeout_s: float) -> None:
+        """Run `hook`, and report it if it fails. One that ignores its cancellation is left behind."""
+        stopping = asyncio.ensure_future(self._leave(hook) if hook.phase is Phase.LIFESPAN else self._try(hook))
+        done, _ = await asyncio.wait({stopping}, timeout=timeout_s)
+        if not done:
+            stopping.cancel()
+            what = f"{hook.phase} takes too long, so it is cancelled"
+            self._logger.warning(what, hook=name_of(hook.function), timeout_s=timeout_s)
+
+    async def _leave(self, hook: DeclaredHook) -> None:
+        error = await self._running[hook].leave()
+        task = asyncio.current_task()
+        if error is not None and not (task is not None and task.cancelling()):
+            self._report(hook, error)
+
+    async def _try(self, hook: DeclaredHook) -> None:
+        try:
+            await self._call(hook)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises, the others must run
+            self._report(hook, error)
+
+    def _report(self, hook: DeclaredHook, error: BaseException) -> None:
+        told = {"error": f"{error} ({_place(hook, error)})"} if isinstance(error, YieldError) else _described(error)
+        what = f"{hook.phase} failed"
+        self._logger.warning(what, hook=name_of(hook.function), **told)
+
+    async def _call(self, hook: DeclaredHook) -> None:
+        result = hook.function(self._handlers.state)
+        if inspect.isawaitable(result):
+            await result
+
+
+def _described(error: BaseException) -> dict[str, str]:
+    failure = Failure.of(error)
+    return {"error": f"{failure.type}: {failure.message}", "traceback": failure.traceback}
+
+
+def _summary(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:_MESSAGE_LIMIT]}"
+
+
+def _place(hook: DeclaredHook, error: BaseException) -> str:
+    """Return where the error came from: the last line that it passed in the file of `hook`, else the very last."""
+    frames, code = traceback.extract_tb(error.__traceback__), code_of(hook.function)
+    if not frames or isinstance(error, YieldError):
+        return place_of(hook.function)
+    own = [frame for frame in frames if code is not None and frame.filename == code.co_filename]
+    where = (own or frames)[-1]
+    return f"{where.filename}, line {where.lineno}"

@@ -1,0 +1,130 @@
+"""The time-outs of all running attempts, on one timer.
+
+A timer for each would cost as much as the rest of an attempt. Attempts with the same time-out expire in the order in which they
+began, so the first one of each queue tells when something is due next. An attempt that ends in time leaves its queue and no
+more: the timer is not touched, may ring for nobody, and is then set for the earliest of those that run.
+
+A handler sees what it would see of `asyncio.timeout`: its task is cancelled at the deadline, and if the handler lets that
+cancellation through, and nobody else has asked for one, it becomes a TimeoutError. What the handler returns or raises instead
+stands.
+"""
+
+import asyncio
+from collections.abc import Callable
+from itertools import takewhile
+from math import inf
+from types import TracebackType
+from typing import Final, Self
+
+from hookline_processor.api.table import Handler
+from hookline_processor.events.webhook_event import WebhookEvent
+from hookline_shared.clock import Cancellable, Clock
+
+GRACE_S: Final = 1.0
+"""How long a cancelled handler may take to end before it is reported."""
+_SHORTEST_TIMER_S: Final = 0.001  # the event loop counts in milliseconds; a shorter one would ring at once, and too early
+
+_Queue = dict["Deadline", None]
+"""Deadlines in the order in which they are due. Any of them can leave at once, which a deque could not do."""
+
+
+class Deadline:
+    """The time-out of the attempt that `handler` makes at `event`, in a `with` around it; `timeout_s` is in seconds."""
+
+    __slots__ = ("_cancelled", "_cancelling_before", "_task", "at", "event", "handler", "queue", "timeout_s")
+
+    def __init__(
+        self, handler: Handler, event: WebhookEvent, timeout_s: float, at: float, queue: _Queue, task: "asyncio.Task[object]"
+    ) -> None:
+        self.handler = handler
+        self.event = event
+        self.timeout_s = timeout_s
+        self.at = at
+        self.queue = queue
+        self._task = task
+        self._cancelling_before = task.cancelling()
+        self._cancelled = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Leave the queue; raises TimeoutError if the attempt ended by our cancellation."""
+        self.queue.pop(self, None)
+        if not self._cancelled:
+            return
+        others = self._task.uncancel() > self._cancelling_before
+        if isinstance(error, asyncio.CancelledError) and not others:
+            raise TimeoutError from error
+
+    def cancel(self) -> None:
+        """Ask the handler to end."""
+        self._cancelled = True
+        self._task.cancel()
+
+
+class Deadlines:
+    """Cancels async handlers at their time-out, and tells `overdue` of those that run on.
+
+    That is a plain function at its time-out, which nothing can stop, and an async one that still runs `GRACE_S` after its
+    cancellation.
+    """
+
+    def __init__(self, clock: Clock, overdue: Callable[[Deadline], None]) -> None:
+        self._clock = clock
+        self._overdue = overdue
+        self._running: dict[float, _Queue] = {}
+        self._cancelled: _Queue = {}
+        self._rings_at = inf
+        self._timer: Cancellable | None = None
+
+    def begin(self, handler: Handler, event: WebhookEvent, timeout_s: float, now: float) -> Deadline:
+        """Return the deadline of the current task's attempt, which began `now`, in monotonic seconds."""
+        queue = self._running.get(timeout_s)
+        if queue is None:
+            queue = self._running[timeout_s] = {}
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine runs in a task
+        deadline = Deadline(handler, event, timeout_s, now + timeout_s, queue, task)
+        queue[deadline] = None
+        if deadline.at < self._rings_at:
+            self._set_timer(deadline.at, now)
+        return deadline
+
+    def _set_timer(self, at: float, now: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._rings_at = at
+        self._timer = self._clock.call_later(max(_SHORTEST_TIMER_S, at - now), self._ring)
+
+    def _ring(self) -> None:
+        now = self._clock.monotonic()
+        self._timer, self._rings_at = None, inf
+        try:
+            for queue in self._running.values():
+                for deadline in _due(queue, now):
+                    self._expire(deadline, now)
+            for deadline in _due(self._cancelled, now):
+                del self._cancelled[deadline]
+                self._overdue(deadline)
+        finally:
+            self._set_timer_again(now)
+
+    def _expire(self, deadline: Deadline, now: float) -> None:
+        del deadline.queue[deadline]
+        if not deadline.handler.is_async:
+            self._overdue(deadline)
+            return
+        deadline.cancel()
+        deadline.at = now + GRACE_S
+        deadline.queue = self._cancelled
+        self._cancelled[deadline] = None
+
+    def _set_timer_again(self, now: float) -> None:
+        earliest = min((next(iter(queue)).at for queue in (*self._running.values(), self._cancelled) if queue), default=inf)
+        if earliest < inf:
+            self._set_timer(earliest, now)
+
+
+def _due(queue: _Queue, now: float) -> list[Deadline]:
+    return list(takewhile(lambda deadline: deadline.at <= now, queue))

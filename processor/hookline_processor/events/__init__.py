@@ -1,0 +1,1 @@
+"""The typed events that handlers get."""

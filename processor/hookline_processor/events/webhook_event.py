@@ -1,0 +1,124 @@
+"""What all events that handlers get have in common: Twilio's parameters as attributes, decoded when first looked at."""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property, lru_cache
+from typing import Any, ClassVar, Final, overload
+from urllib.parse import urlsplit
+
+import msgspec
+
+from hookline_shared.event import Event
+from hookline_shared.forms import parse_form
+from hookline_shared.json_body import decode_json, is_form, members_of
+
+_HARMLESS: Final = re.compile(
+    r".*(Sid|Status|Country|Version)|Num.*|Direction|SequenceNumber|Timestamp|.*Duration|CallbackSource|EventType|MessageType"
+    r"|.*_sid|sg_event_id|specversion|Level|PayloadType|ResourceType|SequenceId|TranscriptionEvent"
+)
+"""Names of parameters whose values may be logged; what Twilio adds tomorrow is personal until it is known not to be."""
+_WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
+
+
+class Text:
+    """An attribute that is the text of parameter `name`, empty where Twilio did not send it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, event: None, owner: type) -> "Text": ...
+    @overload
+    def __get__(self, event: "WebhookEvent", owner: type) -> str: ...
+    def __get__(self, event: "WebhookEvent | None", owner: type) -> "str | Text":
+        """Read the parameter."""
+        return self if event is None else event.params.get(self._name, "")
+
+
+class Number:
+    """An attribute that is the whole number in parameter `name`, None where Twilio sent none or something else."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, event: None, owner: type) -> "Number": ...
+    @overload
+    def __get__(self, event: "WebhookEvent", owner: type) -> int | None: ...
+    def __get__(self, event: "WebhookEvent | None", owner: type) -> "int | Number | None":
+        """Read the parameter."""
+        if event is None:
+            return self
+        value = event.params.get(self._name, "")
+        return int(value) if _WHOLE_NUMBER.fullmatch(value) else None
+
+
+class WebhookEvent:
+    """Any accepted webhook. `raw` is the envelope, with the body bytes as Twilio sent them."""
+
+    kind: ClassVar[str] = "*"
+
+    def __init__(self, raw: Event) -> None:
+        self.raw = raw
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.raw.kind} {self.raw.id}>"
+
+    @property
+    def id(self) -> str:
+        """The event id, the same in every attempt."""
+        return self.raw.id
+
+    @cached_property
+    def json(self) -> Any:
+        """The body's JSON, decoded; None for a form, for a GET and for what is no JSON."""
+        return None if is_form(self.raw.content_type) else decode_json(self.raw.body)
+
+    @cached_property
+    def params(self) -> Mapping[str, str]:
+        """All parameters by Twilio's names, known or not; of a repeated one, the last.
+
+        Those of a form body; of the query if there is no body, as in a GET; of a JSON object its members, text as it is and all
+        else as its JSON.
+        """
+        if not self.raw.body:
+            return parse_form(urlsplit(self.raw.target).query.encode()).params
+        return parse_form(self.raw.body).params if is_form(self.raw.content_type) else members_of(self.json)
+
+    @cached_property
+    def personal(self) -> list[str]:
+        """What of it must stay out of logs, each once: all texts that are not known to be harmless, unless it cannot even be
+        parsed, and the signature, which opens our door for what it signs."""
+        try:
+            sent = self.params if self.json is None else self.json
+            found = (value for name, value in _texts(sent) if not is_harmless(name))
+            return list(dict.fromkeys((self.raw.signature, *found)))
+        except ValueError:
+            return [self.raw.signature]
+
+    account_sid = Text("AccountSid")
+
+
+@lru_cache(maxsize=1024)
+def is_harmless(name: str) -> bool:
+    """Whether the values of a parameter of that name are never personal."""
+    return _HARMLESS.fullmatch(name) is not None
+
+
+def _texts(sent: Any) -> Iterator[tuple[str, str]]:
+    """Yield all texts in parameters or decoded JSON with their names, also as they stand in JSON, which a message may quote.
+
+    Twilio's parameters may be JSON themselves, such as TaskAttributes and Payload: the texts in them are given, too.
+    """
+    left = [("", sent)]
+    while left:
+        name, value = left.pop()
+        if isinstance(value, str):
+            yield name, value
+            yield name, msgspec.json.encode(value).decode()[1:-1]
+            if value.lstrip()[:1] in ("{", "["):
+                left.append((name, decode_json(value.encode())))
+        elif isinstance(value, Mapping):
+            left += value.items()
+        elif isinstance(value, list):
+            left += ((name, item) for item in value)

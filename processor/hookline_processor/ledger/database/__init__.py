@@ -1,0 +1,1 @@
+"""The ledger's database: engine, schema, migrations, statements and errors."""

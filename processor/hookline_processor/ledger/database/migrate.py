@@ -1,0 +1,54 @@
+"""Making the tables, or bringing them to the form of this version."""
+
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from hookline_processor.ledger.database import schema
+from hookline_processor.ledger.database.engine import transaction
+from hookline_processor.ledger.database.errors import wrong_revision
+
+_SCRIPTS: Final = Path(__file__).parent / "migrations"
+_LOCKS: Final = {"postgresql": "SELECT pg_advisory_xact_lock(1752133483)", "sqlite": "BEGIN IMMEDIATE"}
+"""What lets one wait for the other, if two migrate at the same time. The number is any that nobody else locks."""
+
+
+async def migrate(engine: AsyncEngine) -> str | None:
+    """Bring the tables to the form of this version, in one transaction; return the revision that they had, None if none.
+
+    Raises:
+        DatabaseUnavailableError: if the database cannot be used, or was migrated by a newer version.
+
+    """
+    async with transaction(engine) as connection:
+        await connection.execute(text(_LOCKS[connection.dialect.name]))
+        before = await connection.run_sync(_revision)
+        if before is not None and before > schema.REVISION:
+            raise wrong_revision(before)
+        if before != schema.REVISION:
+            await connection.run_sync(_upgrade)
+        return before
+
+
+def configuration() -> Config:
+    """Return Alembic's configuration."""
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    return config
+
+
+def _upgrade(connection: Connection) -> None:
+    config = configuration()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(schema.version.name):
+        return None
+    found: str | None = connection.scalar(select(schema.version.c.version_num))
+    return found

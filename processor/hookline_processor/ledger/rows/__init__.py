@@ -1,0 +1,1 @@
+"""From a settled event to rows of the ledger. Pure."""

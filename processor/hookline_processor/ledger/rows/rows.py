@@ -1,0 +1,247 @@
+"""From an event and its outcome to rows of the tables. Pure.
+
+Every text is made to fit: without NUL, which PostgreSQL does not take, and no longer than its column.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any, Final, NamedTuple
+
+from hookline_processor.events.events import typed
+from hookline_processor.events.webhook_event import WebhookEvent
+from hookline_processor.ledger.body_policy import BodyPolicy
+from hookline_processor.ledger.entry import SettledEvent
+from hookline_processor.ledger.rows.addresses import normalised
+from hookline_processor.ledger.rows.privacy import kept, kept_text
+from hookline_processor.ledger.rows.status_order import call_rank, message_rank
+from hookline_shared.observability.redaction import redact_quotes
+
+Row = dict[str, Any]
+
+_ID, _KIND, _TOPIC, _KEY, _SID, _STATUS, _REASON, _ERROR, _ERROR_CODE = 128, 100, 64, 512, 64, 40, 20, 2000, 20
+_LATEST: Final = 2**63 - 1
+_LONGEST_CALL: Final = 2**31 - 1
+_MOST_MEDIA: Final = 10  # of one message, says Twilio
+_DEEPEST: Final = 100
+_NULS: Final = (b"\0", b"%00")
+_TOO_DEEP: Final = "(nested too deeply to be kept)"
+
+_OWN_SIDS: Final = (
+    "RecordingSid",
+    "TranscriptionSid",
+    "MessageSid",
+    "SmsSid",
+    "CallSid",
+    "ReservationSid",
+    "ResourceSid",
+    "ExecutionSid",
+    "ParticipantSid",
+    "ConversationSid",
+    "DocumentSid",
+    "ListSid",
+    "MapSid",
+    "StreamSid",
+    "Sid",
+    "challenge_sid",
+    "factor_sid",
+    "sg_message_id",
+    "id",
+)
+"""Where the SID of what an event is about is found, the most special one first."""
+_PARENT_SIDS: Final = ("CallSid", "ConferenceSid", "ConversationSid", "TaskSid", "FlowSid")
+_STATUSES: Final = (
+    "MessageStatus",
+    "SmsStatus",
+    "RecordingStatus",
+    "TranscriptionStatus",
+    "CallStatus",
+    "DeliveryStatus",
+    "Status",
+    "event",
+)
+_SENDERS: Final = ("From", "Caller", "Author", "MessagingBinding.Address")
+_RECIPIENTS: Final = ("To", "Called", "MessagingBinding.ProxyAddress", "email")
+
+_MESSAGES: Final = frozenset(
+    {
+        "message.received",
+        "message.status",
+        "conversation.onMessageAdded",
+        "conversation.onMessageUpdated",
+        "conversation.onDeliveryUpdated",
+    }
+)
+_CALLS: Final = frozenset({"call.received", "call.status"})
+_INBOUND: Final = frozenset({"received", "receiving"})
+_INBOUND_SOURCES: Final = frozenset({"sms", "whatsapp", "messenger"})
+
+
+class Rows(NamedTuple):
+    """What one event adds to the tables. `message` and `call` say what this event knows of them, which is merged."""
+
+    event: Row
+    message: Row | None = None
+    call: Row | None = None
+
+
+def rows_of(settled: SettledEvent, bodies: BodyPolicy) -> Rows:
+    """Return the rows for an event and its outcome."""
+    event = typed(settled.event)
+    params = _parameters(event)
+    about = _about(params)
+    row = _event_row(settled, about) | {"error": _error(settled, event, bodies), "params": kept(_sent(event), bodies)}
+    kind, seen_at = settled.event.kind, row["received_at"]
+    if kind in _MESSAGES and (sid := _first(params, ("MessageSid", "SmsSid"))):
+        return Rows(row, message=_message_row(sid, about, params, row["account"], seen_at, bodies))
+    if kind in _CALLS and (sid := params.get("CallSid", "")):
+        return Rows(row, call=_call_row(sid, about, params, row["account"], seen_at))
+    return Rows(row)
+
+
+def bare_rows_of(settled: SettledEvent) -> Rows:
+    """Return the rows for an event from which none can be made otherwise."""
+    return Rows(bare(_event_row(settled, _About(None, None, None, None, None))))
+
+
+def bare(row: Row) -> Row:
+    """Return the row of an event without anything that somebody else chose, for one that cannot be stored as it is."""
+    return {name: None if name in _CHOSEN else value for name, value in row.items()} | {
+        "key": "",
+        "params": None,
+        "error": "the rest of this event could not be stored",
+    }
+
+
+_CHOSEN: Final = frozenset({"sid", "parent_sid", "sender", "recipient", "status", "params"})
+
+
+class _About(NamedTuple):
+    """Who and what an event is about, made to fit."""
+
+    sid: str | None
+    parent_sid: str | None
+    sender: str | None
+    recipient: str | None
+    status: str | None
+
+
+def _about(params: Mapping[str, str]) -> _About:
+    sid = _first(params, _OWN_SIDS)
+    parent = next((params[name] for name in _PARENT_SIDS if params.get(name) not in (None, "", sid)), "")
+    return _About(
+        sid=_fit(sid, _SID),
+        parent_sid=_fit(parent, _SID),
+        sender=_fit(normalised(_first(params, _SENDERS)), None),
+        recipient=_fit(normalised(_first(params, _RECIPIENTS)), None),
+        status=_fit(_first(params, _STATUSES).lower(), _STATUS),
+    )
+
+
+def _event_row(settled: SettledEvent, about: _About) -> Row:
+    event = settled.event
+    return {
+        "id": _fit(event.id, _ID) or "",
+        "kind": _fit(event.kind, _KIND) or "",
+        "topic": _fit(settled.topic, _TOPIC) or "",
+        "key": _fit(event.key, _KEY) or "",
+        "account": _fit(event.account, _SID) or "",
+        "received_at": min(max(event.received_at, 0), _LATEST),
+        "settled_at": settled.settled_at,
+        "outcome": settled.outcome,
+        "attempts": settled.attempts,
+        "reason": _fit(settled.reason, _REASON),
+        **about._asdict(),
+    }
+
+
+def _error(settled: SettledEvent, event: WebhookEvent, bodies: BodyPolicy) -> str | None:
+    """Return the error; where bodies are not kept, without what it quotes of them."""
+    text = settled.error if bodies is BodyPolicy.KEEP or not settled.error else redact_quotes(settled.error, event.personal)
+    return _fit(text, _ERROR)
+
+
+def _message_row(sid: str, about: _About, params: Mapping[str, str], account: str, seen_at: int, bodies: BodyPolicy) -> Row:
+    inbound = about.status in _INBOUND or params.get("Source", "").lower() in _INBOUND_SOURCES
+    return _status_row(sid, about, params, account, seen_at, message_rank(about.status or "")) | {
+        "direction": "inbound" if inbound else "outbound",
+        "body": kept_text(_cleaned(params.get("Body") or None), bodies),
+        "media": kept(_media(params), bodies),
+    }
+
+
+def _call_row(sid: str, about: _About, params: Mapping[str, str], account: str, seen_at: int) -> Row:
+    status = params.get("CallStatus", "").lower()
+    duration = params.get("CallDuration", "")
+    about = about._replace(status=_fit(status, _STATUS))
+    return _status_row(sid, about, params, account, seen_at, call_rank(status)) | {
+        "direction": _fit(params.get("Direction", ""), _STATUS),
+        "duration": min(int(duration), _LONGEST_CALL) if duration.isdecimal() else None,
+    }
+
+
+def _status_row(sid: str, about: _About, params: Mapping[str, str], account: str, seen_at: int, rank: int) -> Row:
+    return {
+        "sid": _fit(sid, _SID),
+        "account": account or None,
+        "sender": about.sender,
+        "recipient": about.recipient,
+        "status": about.status,
+        "status_rank": rank,
+        "status_at": seen_at,
+        "error_code": _fit(params.get("ErrorCode", ""), _ERROR_CODE),
+        "timeline": {about.status: seen_at} if about.status else {},
+        "first_at": seen_at,
+        "last_at": seen_at,
+    }
+
+
+def _media(params: Mapping[str, str]) -> list[dict[str, str]] | None:
+    number = params.get("NumMedia", "")
+    numbers = range(min(int(number), _MOST_MEDIA)) if number.isdecimal() else range(0)
+    found = ((params.get(f"MediaUrl{at}", ""), params.get(f"MediaContentType{at}", "")) for at in numbers)
+    media: list[dict[str, str]] = _cleaned([{"url": url, "type": content_type} for url, content_type in found])
+    return media or None
+
+
+def _parameters(event: WebhookEvent) -> Mapping[str, str]:
+    try:
+        return event.params
+    except ValueError:
+        return {}  # it is dead for that reason; the dead letter has the bytes
+
+
+def _sent(event: WebhookEvent) -> Any:
+    """Return all that was sent as a JSON value: JSON as it is, else the parameters; both without NUL."""
+    if event.json is not None:
+        return _cleaned(event.json)
+    params = dict(_parameters(event))
+    suspect = any(nul in event.raw.body or nul in event.raw.target.encode() for nul in _NULS)
+    return _cleaned(params) if suspect else params
+
+
+def _first(params: Mapping[str, str], names: Sequence[str]) -> str:
+    return next((value for name in names if (value := params.get(name))), "")
+
+
+def _fit(text: str, limit: int | None) -> str | None:
+    """Return `text` as a column takes it, None if it is empty."""
+    return text[:limit].replace("\0", "\ufffd") or None
+
+
+def _cleaned(value: Any, depth: int = 0) -> Any:
+    """Return a JSON value without NUL, and without what is nested so deeply that a database would not take it."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd") if "\0" in value else value
+    if depth > _DEEPEST and isinstance(value, dict | list):
+        return _TOO_DEEP
+    if isinstance(value, dict):
+        return {_cleaned(name): _cleaned(member, depth + 1) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(item, depth + 1) for item in value]
+    return value
+
+
+def chunks(rows: Sequence[Row], size: int) -> list[list[Row]]:
+    """Cut `rows` into pieces of at most `size`."""
+    left = iter(rows)
+    return list(iter(lambda: list(islice(left, size)), []))

@@ -1,0 +1,1 @@
+"""Importing the user's handlers from the working folder."""

@@ -1,0 +1,124 @@
+"""Importing the user's handlers: whatever is wrong with them is told in one line."""
+
+import importlib
+import traceback
+from difflib import get_close_matches
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+from hookline_processor.api.errors import HandlersError
+from hookline_processor.api.handlers import Handlers
+from hookline_processor.loading.user_folder import HiddenModule, UserFolder, modules_in
+
+_IMPORT_SYSTEM: Final = (__file__, importlib.__file__ or "", "<frozen importlib")
+
+
+def working_folder() -> UserFolder:
+    """Return the folder in which this process was started.
+
+    Raises:
+        HandlersError: if it no longer exists.
+
+    """
+    try:
+        return UserFolder(Path.cwd())
+    except OSError as error:
+        raise HandlersError(f"The working folder cannot be used: {error.strerror}. Start from a folder that exists.") from None
+
+
+def load(location: str, folder: UserFolder) -> Handlers:
+    """Import the `Handlers` object at `location`, written `module:attribute`, from `folder` or what else is on the path.
+
+    Raises:
+        HandlersError: saying what is wrong with it.
+
+    """
+    name, _, attribute = location.partition(":")
+    folder.put_on_path()
+    try:
+        module = importlib.import_module(name)
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # no signal raises the last: `leave_at_once` has those
+        raise _Failure(location, folder, error).explained() from error
+    found = getattr(module, attribute, None)
+    if not isinstance(found, Handlers):
+        raise HandlersError(f"PROCESSOR_HANDLERS={location}: {_explain_attribute(module, attribute, folder)}")
+    return found
+
+
+class _Failure:
+    """Why importing the module of `location` failed with `error`."""
+
+    def __init__(self, location: str, folder: UserFolder, error: BaseException) -> None:
+        self._location = location
+        self._name = location.partition(":")[0]
+        self._folder = folder
+        self._error = error
+        frames = traceback.extract_tb(error.__traceback__)
+        self._frames = [frame for frame in frames if not frame.filename.startswith(_IMPORT_SYSTEM)]
+
+    def explained(self) -> HandlersError:
+        hidden = self._folder.hidden(frame.filename for frame in self._frames)
+        text = f"PROCESSOR_HANDLERS={self._location}: {self._what()}{''.join(f' {one}' for one in hidden)}"
+        return HandlersError(" ".join(text.split()))
+
+    def _what(self) -> str:
+        match self._error:
+            case HandlersError() as error:  # it names file and line of what is declared wrongly
+                return str(error)
+            case ModuleNotFoundError() if not self._frames:
+                return self._no_module()
+            case ModuleNotFoundError(name=str(name)):
+                return (
+                    f"importing {self._name} needs the module {name}, which is not there ({self._where()}). "
+                    "Install it where Hookline is installed, or put it into the folder that you start from."
+                )
+            case SystemExit() | KeyboardInterrupt():
+                return (
+                    f"importing {self._name} ends the process with {self._error!r} ({self._where()}). "
+                    'Put what is not to run then below `if __name__ == "__main__":`.'
+                )
+            case error:
+                what = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
+                return f"importing {self._name} failed with {what} ({self._where()}). Fix that, then start again."
+
+    def _no_module(self) -> str:
+        parent, _, last = self._name.rpartition(".")
+        folder = self._folder.path.joinpath(*parent.split(".")) if parent else self._folder.path
+        near = get_close_matches(last, modules_in(folder), n=1)
+        meant = f" Did you mean {parent}{'.' if parent else ''}{near[0]}:{self._location.partition(':')[2]}?" if near else ""
+        return f"there is no module {self._name} in {self._folder.path}.{meant} Start from its folder, or set PYTHONPATH."
+
+    def _where(self) -> str:
+        """Return file and line: of the mistake in the syntax, else the last of the user's modules, else the last of all."""
+        if isinstance(self._error, SyntaxError) and self._error.filename:
+            return f"{self._error.filename}, line {self._error.lineno}"
+        own = [frame for frame in self._frames if self._folder.owns(frame.filename)]
+        for frame in (own or self._frames)[-1:]:
+            return f"{frame.filename}, line {frame.lineno}"
+        return "before its first line"
+
+
+def _explain_attribute(module: ModuleType, attribute: str, folder: UserFolder) -> str:
+    name, top = module.__name__, module.__name__.partition(".")[0]
+    file = module.__file__ or next(iter(getattr(module, "__path__", ())), "")
+    if top in folder.modules and not folder.owns(file):
+        return str(HiddenModule(top, folder.modules[top]))
+    if top == "hookline" or top.startswith("hookline_"):
+        return f"{name} is a module of Hookline. Name the module of yours that has the Handlers(), for example bot:handlers."
+    found = getattr(module, attribute, None)
+    what = "does not exist" if found is None else f"is a {type(found).__name__}"
+    return f"{attribute} {what} in {name}; it must be a Handlers().{_suggest(module)}"
+
+
+def _suggest(module: ModuleType) -> str:
+    """Return where the handlers may be meant to be, as a sentence; empty if nothing looks like it."""
+    there = [f"{module.__name__}:{name}" for name, value in vars(module).items() if isinstance(value, Handlers)]
+    if there:
+        return f" Did you mean {' or '.join(there)}?"
+    inside = sorted(name for folder in getattr(module, "__path__", ()) for name in modules_in(Path(folder)))
+    inside = [f"{module.__name__}.{name}" for name in inside if not name.startswith("_")]
+    if not inside:
+        return ""
+    kind = "a package" if module.__file__ else "a folder without __init__.py"
+    return f" {module.__name__} is {kind}; name the module in it that has them: {', '.join(inside[:5])}."

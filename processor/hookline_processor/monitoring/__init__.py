@@ -1,0 +1,1 @@
+"""What the processor reports about the backlog, and what its alerts look at."""

@@ -1,0 +1,1 @@
+"""Which processor owns which partition."""

@@ -1,0 +1,1 @@
+"""One partition: reading it, its lanes and window, the worker slots, and settlement."""

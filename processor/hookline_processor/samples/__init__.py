@@ -1,0 +1,1 @@
+"""Realistic webhooks of every kind: what Twilio and SendGrid send, with fresh SIDs each time."""

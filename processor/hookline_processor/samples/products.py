@@ -1,0 +1,152 @@
+"""What Twilio's other products send. Those that send many kinds take Twilio's name of the one that is wanted."""
+
+from uuid import uuid4
+
+from hookline_processor.samples.sids import ACCOUNT_SID, RECIPIENT, SENDER, Changes, given_sid, new_sid
+
+_HAPPENED_AT = "2025-06-19T15:00:00.611Z"
+_SERVICE = "IS00000000000000000000000000000001"
+
+
+def conversation(what: str, _changes: Changes) -> dict[str, str]:
+    """Return what happened in a conversation; whatever it is, the parameters are those of a message that was added."""
+    return {
+        "MessagingServiceSid": "MG00000000000000000000000000000001",
+        "EventType": what,
+        "RetryCount": "0",
+        "Attributes": "{}",
+        "DateCreated": _HAPPENED_AT,
+        "Index": "7",
+        "MessageSid": new_sid("IM"),
+        "Body": "Hello",
+        "Author": SENDER,
+        "ChatServiceSid": _SERVICE,
+        "AccountSid": ACCOUNT_SID,
+        "Source": "SMS",
+        "ConversationSid": new_sid("CH"),
+        "ParticipantSid": new_sid("MB"),
+    }
+
+
+def taskrouter(what: str, changes: Changes) -> dict[str, str]:
+    """Return what happened in a workspace, with a worker where a reservation has one."""
+    kind = what.partition(".")[0]
+    sid = given_sid(changes, "ResourceSid", "WR" if kind == "reservation" else "WT")
+    reserved = {
+        "ReservationSid": sid,
+        "ReservationVersion": "0",
+        "WorkerSid": new_sid("WK"),
+        "WorkerName": "zoe",
+        "WorkerAttributes": '{"languages":["en","fr"]}',
+        "WorkerActivityName": "Idle",
+    }
+    return {
+        "EventType": what,
+        "AccountSid": ACCOUNT_SID,
+        "WorkspaceSid": "WS00000000000000000000000000000001",
+        "WorkspaceName": "Support",
+        "EventDescription": f"{kind.capitalize()} {sid} {what}",
+        "ResourceType": kind,
+        "ResourceSid": sid,
+        "Timestamp": "1750345200",
+        "TimestampMs": "1750345200611",
+        "Sid": new_sid("EV"),
+        "TaskSid": sid if kind == "task" else new_sid("WT"),
+        "TaskAttributes": f'{{"from":"{SENDER}"}}',
+        "TaskAge": "3",
+        "TaskPriority": "0",
+        "TaskAssignmentStatus": "reserved" if kind == "reservation" else "pending",
+        "TaskChannelUniqueName": "voice",
+        "TaskQueueSid": new_sid("WQ"),
+        "TaskQueueName": "English",
+        "WorkflowSid": new_sid("WW"),
+        "WorkflowName": "Calls",
+    } | (reserved if kind == "reservation" else {})
+
+
+def verify(what: str, _changes: Changes) -> dict[str, str]:
+    """Return what happened to a factor of Verify, whose names are not those of all other products."""
+    return {
+        "uuid": str(uuid4()),
+        "type": what,
+        "account_sid": ACCOUNT_SID,
+        "service_sid": "VA00000000000000000000000000000001",
+        "entity_identity": "ff483d1ff591898a9942916050d2ca3f",
+        "factor_sid": new_sid("YF"),
+        "factor_type": "push",
+        "factor_friendly_name": "Zoe's phone",
+    }
+
+
+def sync(what: str, _changes: Changes) -> dict[str, str]:
+    """Return the change of a document of Sync, of an item in a list, or of one in a map."""
+    common = {
+        "AccountSid": ACCOUNT_SID,
+        "ServiceSid": _SERVICE,
+        "EventType": what,
+        "EndpointId": "endpoint1",
+        "Identity": "zoe",
+    }
+    item = {"ItemRevision": "0", "ItemData": '{"table":12}'}
+    if what.startswith("list"):
+        return common | {"ListSid": new_sid("ES"), "ListUniqueName": "orders", "ItemIndex": "4"} | item
+    if what.startswith("map"):
+        return common | {"MapSid": new_sid("MP"), "MapUniqueName": "tables", "ItemKey": "terrace"} | item
+    return common | {
+        "DocumentSid": new_sid("ET"),
+        "DocumentUniqueName": "menu",
+        "DocumentRevision": "1a",
+        "DocumentData": '{"soup":"tomato"}',
+    }
+
+
+def debugger(what: str, _changes: Changes) -> dict[str, str]:
+    """Return an error or a warning that Twilio logged."""
+    return {
+        "ParentAccountSid": "",
+        "Payload": '{"resource_sid":"CA1","service_sid":null,"error_code":"11200","more_info":{"msg":"Bad Gateway"}}',
+        "Level": what.upper(),
+        "Timestamp": "2025-06-19T15:00:00Z",
+        "PayloadType": "application/json",
+        "AccountSid": ACCOUNT_SID,
+        "Sid": new_sid("NO"),
+    }
+
+
+def studio(_changes: Changes) -> dict[str, str]:
+    """Return what the widget of a flow was told to send."""
+    return {
+        "FlowSid": "FW00000000000000000000000000000001",
+        "ExecutionSid": new_sid("FN"),
+        "ContactChannelAddress": SENDER,
+        "choice": "menu",
+    }
+
+
+def event_stream(_changes: Changes) -> dict[str, object]:
+    """Return one event of Event Streams, a CloudEvent."""
+    sid = new_sid("SM")
+    return {
+        "specversion": "1.0",
+        "type": "com.twilio.messaging.inbound-message.received",
+        "source": f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages/{sid}.json",
+        "id": new_sid("EZ"),
+        "dataschema": "https://events-schemas.twilio.com/Messaging.InboundMessageV1/5",
+        "datacontenttype": "application/json",
+        "time": _HAPPENED_AT,
+        "data": {"messageSid": sid, "from": SENDER, "to": RECIPIENT, "body": "Hello", "numMedia": 0},
+    }
+
+
+def sendgrid_event(_changes: Changes) -> dict[str, object]:
+    """Return what became of an e-mail."""
+    return {
+        "email": "zoe@example.com",
+        "timestamp": 1750345200,
+        "smtp-id": "<14c5d75ce93.dfd.64b469@ismtpd-555>",
+        "event": "delivered",
+        "category": ["newsletter"],
+        "sg_event_id": new_sid("ZGVsaXZlcmVk"),
+        "sg_message_id": new_sid("14c5d75ce93.dfd.64b469."),
+        "response": "250 OK",
+    }

@@ -1,1 +1,0 @@
-"""Everything that talks to Redis; no other package imports the client."""

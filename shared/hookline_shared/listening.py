@@ -1,0 +1,39 @@
+"""Opening a TCP port, with an error that a person can act on."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aiohttp import web
+
+from hookline_shared.errors import AddressError, PortTakenError
+
+
+@contextmanager
+def explain_os_error(host: str, port: int, *, setting: str) -> Iterator[None]:
+    """Listen on `host`:`port` inside of this.
+
+    Raises:
+        PortTakenError: naming the settings that begin with `setting`, if another program listens there.
+        AddressError: likewise, if that cannot be listened on for another reason.
+
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortTakenError(host, port, setting) from error
+        raise AddressError(host, port, setting, error.strerror or str(error)) from error
+
+
+async def listen(runner: web.BaseRunner, host: str, port: int, *, setting: str) -> int:
+    """Listen on `host`:`port` for `runner`, which must be set up; return the port, chosen by the system if `port` is 0.
+
+    Raises:
+        PortTakenError: as `explain_os_error` does.
+        AddressError: likewise.
+
+    """
+    with explain_os_error(host, port, setting=setting):
+        await web.TCPSite(runner, host, port, backlog=1024).start()
+    return int(runner.addresses[-1][1])

@@ -1,0 +1,84 @@
+"""The admin port: /livez, /readyz, /startupz in Kubernetes' style, /metrics for Prometheus, and a service's own JSON pages."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from aiohttp import web
+from prometheus_async.aio.web import server_stats
+from prometheus_client import disable_created_metrics
+
+from hookline_shared.listening import listen
+from hookline_shared.observability.health import Check, Health, Warnings
+
+Page = Callable[[], Mapping[str, object] | str]
+"""Gives what is to be shown as JSON, or in one line why nothing can be told now. Must not wait for anything."""
+
+_NO_WARNINGS: Final[Mapping[str, Warnings]] = {}
+_NO_PAGES: Final[Mapping[str, Page]] = {}
+
+
+class Admin:
+    """Serves the health checks, the metrics and the `pages`, by path, of one service on `host`:`port`; `setting`
+    is what the names of its settings begin with."""
+
+    def __init__(self, health: Health, host: str, port: int, setting: str, pages: Mapping[str, Page] = _NO_PAGES) -> None:
+        disable_created_metrics()  # they double the page, and nobody asks when a counter was born
+        self._health = health
+        self._address = (host, port)
+        self._setting = setting
+        self._pages = pages
+        self._runner = web.AppRunner(self._application(), access_log=None, handle_signals=False)
+
+    def _application(self) -> web.Application:
+        app = web.Application()
+        app.router.add_get("/livez", self._livez)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/startupz", self._startupz)
+        app.router.add_get("/metrics", server_stats)
+        for path, page in self._pages.items():
+            app.router.add_get(path, _shown(page))
+        return app
+
+    async def start(self) -> int:
+        """Start listening; return the port.
+
+        Raises:
+            PortTakenError: if another program listens there.
+            AddressError: if this machine cannot listen there.
+
+        """
+        await self._runner.setup()
+        return await listen(self._runner, *self._address, setting=self._setting)
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        await self._runner.cleanup()
+
+    async def _livez(self, request: web.Request) -> web.Response:
+        return _report("livez", self._health.live, request)
+
+    async def _readyz(self, request: web.Request) -> web.Response:
+        return _report("readyz", self._health.ready, request, self._health.warnings)
+
+    async def _startupz(self, request: web.Request) -> web.Response:
+        return _report("startupz", {"started": self._health.startup}, request)
+
+
+def _shown(page: Page) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def show(_: web.Request) -> web.Response:
+        found = page()
+        return web.json_response({"error": found}, status=503) if isinstance(found, str) else web.json_response(found)
+
+    return show
+
+
+def _report(
+    probe: str, checks: dict[str, Check], request: web.Request, warnings: Mapping[str, Warnings] = _NO_WARNINGS
+) -> web.Response:
+    results = {name: check() for name, check in checks.items()}
+    failed = any(problem is not None for problem in results.values())
+    lines = [f"[-]{name} failed: {problem}" if problem else f"[+]{name} ok" for name, problem in results.items()]
+    lines += [f"[!]{name} warning: {warning}" for name, warn in warnings.items() for warning in warn()]
+    verdict = f"{probe} check {'failed' if failed else 'passed'}"
+    text = "\n".join([*lines, verdict]) if failed or "verbose" in request.query else "ok"
+    return web.Response(text=f"{text}\n", status=503 if failed else 200)

@@ -1,0 +1,144 @@
+"""Structured logs: one line per event, JSON or for people, with secrets and personal data taken out.
+
+Redaction happens in one place, on the finished event, so that no caller can forget it. Numbers keep their last two digits,
+so that two of them can be told apart. What the user's handlers log, and the libraries that they call, is also rid of whatever
+it quotes of the event that is being handled.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextvars import ContextVar
+from typing import Any, Final, Protocol
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from hookline_shared.observability.redaction import HIDDEN, redact_quotes
+from hookline_shared.observability.tracebacks import for_people
+
+Logger = structlog.typing.FilteringBoundLogger
+
+
+class CurrentEvent(Protocol):
+    """What is being handled. `personal` is what of it must not be logged."""
+
+    @property
+    def personal(self) -> Collection[str]:
+        """Its texts, each once."""
+        ...
+
+
+CURRENT_EVENT: Final[ContextVar[CurrentEvent | None]] = ContextVar("handled", default=None)
+"""The event whose handler runs."""
+
+_WHAT_IT_SAYS = frozenset({"body", "params", "profilename", "mediaurl"})
+_WHOSE_IT_IS = frozenset({"from", "to", "caller", "called", "phone", "phonenumber", "waid", "address", "email"})
+_KEYS = frozenset({"token", "authtoken", "idempotencytoken", "authorization", "signature", "password", "secret", "apikey"})
+_PERSONAL_FIELDS = _WHAT_IT_SAYS | _WHOSE_IT_IS | _KEYS
+"""Names of fields, in lower case and without underscores, that show nothing of what they hold."""
+_OURS = frozenset({"timestamp", "level", "service", "event_id", "kind", "attempt", "trace_id", "span_id"})
+"""Fields that never quote an event, though they may look as if they did: a customer can write "info" or "message"."""
+_OUR_NAMES = _OURS | {"event", "error", "exception", "traceback", "_record", "_from_structlog"}
+"""Names of fields, whose values may quote; without the last two a library's line could not be written."""
+_PHONE_NUMBER = re.compile(r"(\+|%2B)\d(?:[ ().-]{0,2}\d){3,12}(?=[ ().-]{0,2}\d[ ().-]?\d)", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(?<=://)[^/\s]*@")
+
+
+class Redactor:
+    """A structlog processor that hides `secrets`, phone numbers, URL credentials and the fields that hold them."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._secrets = sorted(filter(None, secrets), key=len, reverse=True)  # one may contain another
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        """Return `event` as it may be written."""
+        handled = CURRENT_EVENT.get()
+        if handled is None:
+            return _redact_items(event, self.text)
+        redacted = _redact_items(event, lambda text: self.text(redact_quotes(text, handled.personal)), _OUR_NAMES)
+        return redacted | {name: _redact(event[name], self.text) for name in _OURS & event.keys()}
+
+    def text(self, text: str) -> str:
+        """Return `text` without secrets, URL credentials, and all but the last two digits of phone numbers."""
+        for secret in self._secrets:
+            text = text.replace(secret, HIDDEN)
+        if "://" in text:
+            text = _URL_PASSWORD.sub(f"{HIDDEN}@", text)
+        return _PHONE_NUMBER.sub(r"\1***", text) if "+" in text or "%2" in text else text
+
+
+def _redact_items(items: Mapping[Any, Any], clean: Callable[[str], str], kept: Collection[str] = frozenset()) -> dict[Any, Any]:
+    named = [(name if name in kept else _redact(name, clean), _plain(name), value) for name, value in items.items()]
+    return {name: HIDDEN if plain in _PERSONAL_FIELDS else _redact(value, clean) for name, plain, value in named}
+
+
+def _plain(name: object) -> str:
+    return str(name).lower().replace("_", "")
+
+
+def _redact(value: object, clean: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return _redact_items(value, clean)
+    if isinstance(value, list | tuple):
+        return [_redact(item, clean) for item in value]
+    return value if isinstance(value, int | float | None) else clean(str(value))
+
+
+def configure_logs(level: str, style: str | None, secrets: Iterable[str] = (), spans: Iterable[Processor] = ()) -> None:
+    """Send all logs, those of libraries and Python's warnings too, to standard error.
+
+    `style` is "json" or "console"; None means "console" on a terminal, else "json". `secrets` never appear in any line.
+    `spans` add to each line the span in which it is written: see `tracing.naming_spans`.
+    """
+    console = style == "console" or (style is None and sys.stderr.isatty())
+    before: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        *spans,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S.%f" if console else "iso", utc=not console),
+        structlog.processors.format_exc_info,
+        Redactor(secrets),
+    ]
+    render: Sequence[Processor] = _console_lines() if console else [structlog.processors.JSONRenderer()]
+    severity = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[*before, *render],
+        wrapper_class=structlog.make_filtering_bound_logger(severity),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=before,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+        )
+    )
+    logging.captureWarnings(capture=True)  # they quote, too, and Python would write them as they are
+    logging.basicConfig(handlers=[handler], level=max(severity, logging.WARNING), force=True)
+
+
+def _console_lines() -> Sequence[Processor]:
+    plain = structlog.dev.plain_traceback  # the exception is text by then, and rich would complain of that
+    return [
+        _show_traceback,
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), sort_keys=False, exception_formatter=plain),
+    ]
+
+
+def _show_traceback(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Move the traceback, if there is one, to where the renderer writes it on lines of its own."""
+    found = event.pop("traceback", None) or event.get("exception")
+    if found:
+        event["exception"] = for_people(str(found))
+    return event
+
+
+def get_logger(service: str) -> Logger:
+    """Return the logger of `service`; every line names it."""
+    logger: Logger = structlog.get_logger(service=service)
+    return logger

@@ -1,0 +1,172 @@
+"""Taking out of a text whatever it quotes of values that are personal. Pure.
+
+An error's message may quote a value as it is, as Python or JSON write it, or as it was sent in a URL or a form; only a part of
+it, because somebody cut it short; and a phone number with other separators, or without its country. All of that is found.
+"""
+
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Final
+from urllib.parse import quote, quote_plus
+
+HIDDEN: Final = "[redacted]"
+
+_LONG: Final = 4
+"""A shorter value is hidden only where it stands alone, or a message "1" would blot out every line number."""
+_BLOCK: Final = 8
+_PART: Final = 2 * _BLOCK - 1
+"""Characters that a text must have in common with a longer value for them to be a quote: so many that at least one of the
+blocks into which the value is divided lies in the text as a whole, and nothing else need be looked for."""
+_ALIKE: Final = 4
+"""Of blocks that are the same, so many are tried."""
+_FEW_BLOCKS: Final = 64
+"""Up to so many, it is faster to look for one after the other."""
+_NUMBER: Final = re.compile(r"(?:[a-z]+:)?\+?[\d\s().-]{7,24}")
+_NO_DIGITS: Final = re.compile(r"\D+", re.ASCII)
+_LEAST_DIGITS: Final = 7
+_MOST_DIGITS: Final = 15
+_BETWEEN: Final = r"[\s().-]{0,2}"
+_FIRST_DIGITS: Final = re.compile(rf"(?:\+|%2B)?\(?(?:[0-9]{_BETWEEN}){{1,8}}$", re.IGNORECASE)
+_LONGEST_COUNTRY: Final = 30
+_ORIGIN: Final = re.compile(r"[a-z]+://[^/]*/")
+
+_MOST_VALUES: Final = 500
+"""With so many, looking for them in a traceback takes some hundredths of a second, in which the event loop stands still."""
+
+_Span = tuple[int, int]
+
+
+def redact_quotes(text: str, values: Collection[str]) -> str:
+    """Return `text` with `[redacted]` in place of what it quotes of `values`, or in place of all if these are too many."""
+    if len(values) > _MOST_VALUES:
+        return HIDDEN if text else text
+    stripped = {value.strip() for value in values} - {""}
+    digits = _NO_DIGITS.sub("", text)
+    spans = sorted(span for value in stripped for span in _quotes(text, digits, value))
+    if not spans:
+        return text
+    parts: list[str] = []
+    end = 0
+    for first, last in _merged(spans):
+        parts += (text[end:first], HIDDEN)
+        end = last
+    return "".join([*parts, text[end:]])
+
+
+def _quotes(text: str, digits: str, value: str) -> Iterator[_Span]:
+    """Find `value` in `text`, all digits of which are `digits`."""
+    for spelling in _spellings(text, value):
+        yield from _whole(text, spelling)
+        yield from _parts(text, spelling)
+    if len(digits) >= _LEAST_DIGITS and _NUMBER.fullmatch(value):
+        number = _NO_DIGITS.sub("", value)
+        if _LEAST_DIGITS <= len(number) <= _MOST_DIGITS and number[-_LEAST_DIGITS:] in digits:
+            for found in _last_digits(number[-_LEAST_DIGITS:]).finditer(text):
+                yield found.start() - _length_of_country(text[: found.start()]), found.end()
+
+
+def _spellings(text: str, value: str) -> set[str]:
+    """Return how `value` may be written; those alone that `text` has the characters for."""
+    found = {value}
+    if "\\" in text:
+        found |= {repr(value)[1:-1], ascii(value)[1:-1], json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+    if "%" in text or ("+" in text and " " in value):
+        found |= {quote(value, errors="replace"), quote(value, "", errors="replace"), quote_plus(value, errors="replace")}
+    return found
+
+
+def _whole(text: str, value: str) -> Iterator[_Span]:
+    at = text.find(value)
+    while at >= 0:
+        end = at + len(value)
+        if len(value) >= _LONG or not (_is_word(text[at - 1 : at]) or _is_word(text[end : end + 1])):
+            yield at, end
+        at = text.find(value, end)
+
+
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
+
+
+def _parts(text: str, value: str) -> Iterator[_Span]:
+    """Find parts of `value`, but not of the scheme and host of a URL, which are the same for everybody.
+
+    The time for it grows with the sum of both lengths, whatever anybody may have written to make it longer.
+    """
+    if origin := _ORIGIN.match(value):
+        value = value[origin.end() :]
+    if len(value) <= _PART or len(text) < _PART:
+        return
+    blocks: dict[str, list[int]] = {}
+    for start in range(0, len(value) - _BLOCK + 1, _BLOCK):
+        starts = blocks.setdefault(value[start : start + _BLOCK], [])
+        if len(starts) < _ALIKE:
+            starts.append(start)
+    yield from _runs(text, value, blocks)
+
+
+def _runs(text: str, value: str, blocks: Mapping[str, Sequence[int]]) -> Iterator[_Span]:
+    """Find what `text` has in common with `value`, each of whose `blocks` begins where it says."""
+    end = 0
+    for at in _places(text, blocks):
+        if at >= end:
+            first, last = max((_grown(text, end, at, value, start) for start in blocks[text[at : at + _BLOCK]]), key=_length)
+            if last - first >= _PART:
+                yield first, last
+                end = last
+
+
+def _places(text: str, blocks: Collection[str]) -> list[int]:
+    """Return where in `text` one of `blocks` begins, in order; in no place more than one can."""
+    if len(blocks) > _FEW_BLOCKS:
+        return [at for at in range(len(text) - _BLOCK + 1) if text[at : at + _BLOCK] in blocks]
+    found = []
+    for block in blocks:
+        at = text.find(block)
+        while at >= 0:
+            found.append(at)
+            at = text.find(block, at + 1)
+    return sorted(found)
+
+
+def _grown(text: str, end: int, at: int, value: str, start: int) -> _Span:
+    """Return the run around `at`, but not before `end`, that `text` has in common with `value` around `start`."""
+    before = 0
+    while before < min(at - end, start) and text[at - before - 1] == value[start - before - 1]:
+        before += 1
+    after = _BLOCK
+    while after < min(len(text) - at, len(value) - start) and text[at + after] == value[start + after]:
+        after += 1
+    return at - before, at + after
+
+
+def _length(span: _Span) -> int:
+    return span[1] - span[0]
+
+
+@lru_cache(maxsize=256)
+def _last_digits(digits: str) -> re.Pattern[str]:
+    """Return what finds the end of a phone number, whatever stands between its `digits`."""
+    return re.compile(rf"{_BETWEEN.join(digits)}(?![0-9])")
+
+
+def _length_of_country(before: str) -> int:
+    """Return how much of the end of `before` may be the first digits of a phone number, with what leads up to them."""
+    found = _FIRST_DIGITS.search(before[-_LONGEST_COUNTRY:])
+    return len(found[0]) if found else 0
+
+
+def _merged(spans: Iterable[_Span]) -> Iterator[_Span]:
+    """Yield `spans`, which are sorted, as ones that do not overlap."""
+    first = last = 0
+    for start, end in spans:
+        if start > last:
+            if last:
+                yield first, last
+            first = start
+        elif not last:
+            first = start
+        last = max(last, end)
+    yield first, last

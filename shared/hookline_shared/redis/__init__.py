@@ -1,0 +1,1 @@
+"""Redis itself: connections, pools, topology, probing and what its servers say. Only here and in `streams` is it spoken."""

@@ -1,0 +1,251 @@
+"""The one way to Redis: every command of both services goes through here, to the right server."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import partial
+from hashlib import sha1
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Self
+
+from redis.exceptions import MovedError, NoScriptError, ResponseError
+
+from hookline_shared.breaker import Breaker, BreakerOpenError
+from hookline_shared.clock import Clock
+from hookline_shared.errors import BrokerUnavailableError
+from hookline_shared.keys import Keys
+from hookline_shared.observability.logs import Logger
+from hookline_shared.observability.metrics import REDIS_POOL_CONNECTIONS
+from hookline_shared.redis.durability import Durability
+from hookline_shared.redis.failures import is_elsewhere, translate
+from hookline_shared.redis.monitor import Monitor
+from hookline_shared.redis.node import BLOCKING, COMMANDS, Node
+from hookline_shared.redis.nodes import Nodes
+from hookline_shared.redis.options import RedisOptions
+from hookline_shared.redis.pool import PoolExhaustedError, Words
+from hookline_shared.redis.topology import locator
+from hookline_shared.redis.url import Address, Topology
+
+_SCRIPTS: Final = Path(__file__).parent / "scripts"
+_LEAST_S: Final = 0.01
+"""What sending a script as a whole gets, even if the rest of the time went into learning that Redis does not know it."""
+
+
+class Command(NamedTuple):
+    """A command and a key of its, which decides where it goes."""
+
+    key: str
+    words: Words
+
+
+class Script(NamedTuple):
+    """A Lua script and the hash by which Redis knows it."""
+
+    text: str
+    sha: str
+
+    @classmethod
+    def load(cls, name: str) -> Self:
+        """Read `scripts/<name>.lua`."""
+        text = (_SCRIPTS / f"{name}.lua").read_text()
+        return cls(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+class ScriptCall(NamedTuple):
+    """A call of a script; all `keys` are of one slot, unless Redis is a single server."""
+
+    keys: Sequence[str]
+    arguments: Sequence[str | bytes | int]
+
+
+class _Request(NamedTuple):
+    """What is common to the commands of one call."""
+
+    operation: str
+    timeout_s: float
+    pool: str
+    durability: Durability
+
+
+class RedisConnectionManager:
+    """Owns every connection to Redis, wherever its masters are. `monitor` tells how they are; its `run` must be running.
+
+    `keys` are those of the installation: whoever sends a command takes them from here.
+
+    Nothing is sent twice, except what a server refused since it is not, or no longer, in charge. A write whose answer was
+    lost may have happened, and only the caller knows whether it is safe to repeat.
+    """
+
+    def __init__(
+        self,
+        options: RedisOptions,
+        partitions: int,
+        clock: Clock,
+        logger: Logger,
+        durability: Durability = Durability.MEMORY,
+    ) -> None:
+        """Prepare, without connecting. `durability` is what `run` waits for, unless told otherwise."""
+        self.keys = Keys(options.prefix)
+        self._clock = clock
+        self._command_timeout_s = options.command_timeout_s
+        self._durability = durability
+        self._locator = locator(options, clock)
+        self._nodes = Nodes(self._locator.known, options, lambda name: _breaker(name, options, clock, logger), clock, logger)
+        self.monitor = Monitor(self._nodes, self._locator, self.keys, partitions, durability, clock, logger)
+        self._show_pools()
+
+    @property
+    def clustered(self) -> bool:
+        """Whether a script may only touch keys of one partition."""
+        return self._locator.topology is Topology.CLUSTER
+
+    async def execute(
+        self, operation: str, key: str, *words: str | bytes | int, timeout_s: float | None = None, pool: str = COMMANDS
+    ) -> Any:
+        """Send a command to the master of `key`, timed as `operation`; return the answer as the server sent it.
+
+        Raises:
+            GroupMissingError: if Redis answered NOGROUP.
+            CommandRefusedError: if it refused the command for what is in it.
+            BrokerUnavailableError: on anything else that kept Redis from doing it. Whether a write happened is not known.
+
+        """
+        request = self._request(operation, timeout_s, pool=pool)
+        (answer,) = await self._ask(request, [Command(key, words)])
+        if isinstance(answer, Exception):
+            raise translate(answer) from answer
+        return answer
+
+    async def pipeline(self, operation: str, commands: Sequence[Command], timeout_s: float | None = None) -> list[Any]:
+        """Send `commands` together; return their answers, each as `execute` would give it, errors as values."""
+        return _translated(await self._ask(self._request(operation, timeout_s), commands))
+
+    async def run(
+        self,
+        operation: str,
+        script: Script,
+        calls: Sequence[ScriptCall],
+        timeout_s: float | None = None,
+        *,
+        durable: bool = False,
+    ) -> list[Any]:
+        """Run `script` once for each of `calls`; return the answers, errors as values. If `durable`, waits until they are."""
+        request = self._request(operation, timeout_s, durability=self._durability if durable else Durability.MEMORY)
+        started = self._clock.monotonic()
+        answers = await self._ask(request, [_evaluate("EVALSHA", script.sha, call) for call in calls])
+        unknown = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        if unknown:
+            whole = [_evaluate("EVAL", script.text, calls[at]) for at in unknown]
+            left_s = max(_LEAST_S, request.timeout_s - (self._clock.monotonic() - started))
+            _put(answers, unknown, await self._ask(request._replace(timeout_s=left_s), whole))
+        return _translated(answers)
+
+    def one_for_each_master(self, keys: Iterable[str]) -> list[str]:
+        """Return one of `keys` for each master that has any of them.
+
+        Raises:
+            BrokerUnavailableError: if there is one that has no master now.
+
+        """
+        return list({self._nodes.of(key): key for key in keys}.values())
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._nodes.close()
+        await self._locator.close()
+
+    def _request(
+        self,
+        operation: str,
+        timeout_s: float | None = None,
+        pool: str = COMMANDS,
+        durability: Durability = Durability.MEMORY,
+    ) -> _Request:
+        return _Request(operation, timeout_s or self._command_timeout_s, pool, durability)
+
+    async def _ask(self, request: _Request, commands: Sequence[Command]) -> list[Any]:
+        """Send each command to its master, and to another one if the first says that it is not in charge."""
+        started = self._clock.monotonic()
+        answers = await self._ask_masters(request, commands)
+        elsewhere = [at for at, answer in enumerate(answers) if isinstance(answer, ResponseError) and is_elsewhere(answer)]
+        if elsewhere and self._locator.topology is not Topology.STANDALONE:
+            left_s = request.timeout_s - (self._clock.monotonic() - started)
+            with suppress(TimeoutError):  # then the refusal is the answer
+                async with asyncio.timeout(left_s):
+                    await self._look_elsewhere([(commands[at].key, answers[at]) for at in elsewhere])
+                    _put(answers, elsewhere, await self._ask_masters(request, [commands[at] for at in elsewhere]))
+        return answers
+
+    async def _look_elsewhere(self, refused: Sequence[tuple[str, ResponseError]]) -> None:
+        """Find out who is in charge: a cluster's node says it along with its refusal, of others the Sentinels know."""
+        if not self.clustered:
+            await self.monitor.locate()
+        for key, answer in refused:
+            if isinstance(answer, MovedError):
+                self._nodes.moved(key, Address(answer.host, answer.port))
+        self.monitor.wake()
+
+    async def _ask_masters(self, request: _Request, commands: Sequence[Command]) -> list[Any]:
+        groups = self._by_master(commands)
+        if len(groups) == 1:
+            return list(await self._ask_master(next(iter(groups)), request, [command.words for command in commands]))
+        answers: list[Any] = [None] * len(commands)
+        asked = (self._ask_master(node, request, [commands[at].words for at in places]) for node, places in groups.items())
+        for places, own in zip(groups.values(), await asyncio.gather(*asked), strict=True):
+            _put(answers, places, own)
+        return answers
+
+    def _by_master(self, commands: Sequence[Command]) -> dict[Node | BrokerUnavailableError, list[int]]:
+        """Return the places of the commands of each master; those that have none stand under the error that says so."""
+        groups: dict[Node | BrokerUnavailableError, list[int]] = {}
+        for at, command in enumerate(commands):
+            try:
+                groups.setdefault(self._nodes.of(command.key), []).append(at)
+            except BrokerUnavailableError as error:
+                groups[error] = [at]
+        return groups
+
+    async def _ask_master(self, node: Node | BrokerUnavailableError, request: _Request, commands: list[Words]) -> Sequence[Any]:
+        """Return the answers of one master, or the same error for all commands."""
+        if isinstance(node, BrokerUnavailableError):
+            return [node] * len(commands)
+        closing = request.durability.closing(node.features, request.timeout_s)
+        whole = [*commands, closing] if closing else commands
+        try:
+            answers = await node.exchange(request.operation, whole, request.timeout_s, request.pool)
+        except BreakerOpenError as error:
+            return [BrokerUnavailableError(str(error))] * len(commands)
+        except BrokerUnavailableError as error:
+            self.monitor.wake()
+            return [error] * len(commands)
+        if closing and (shortfall := request.durability.shortfall(answers.pop())):
+            return [answer if isinstance(answer, Exception) else shortfall for answer in answers]
+        return answers
+
+    def _show_pools(self) -> None:
+        for pool in (COMMANDS, BLOCKING):
+            for state in ("in_use", "idle", "waiting"):
+                REDIS_POOL_CONNECTIONS.labels(pool, state).set_function(partial(self._count, pool, state))
+
+    def _count(self, pool: str, state: str) -> float:
+        return float(sum(getattr(node.pools[pool], state) for node in self._nodes))
+
+
+def _breaker(name: str, options: RedisOptions, clock: Clock, logger: Logger) -> Breaker:
+    """Make the breaker of a server. That all connections are busy says nothing about the server."""
+    return Breaker(
+        name, clock, logger, fail_max=options.breaker_failures, counts=lambda error: not isinstance(error, PoolExhaustedError)
+    )
+
+
+def _evaluate(command: str, script: str, call: ScriptCall) -> Command:
+    return Command(call.keys[0], (command, script, len(call.keys), *call.keys, *call.arguments))
+
+
+def _put(answers: list[Any], places: Sequence[int], found: Sequence[Any]) -> None:
+    for at, answer in zip(places, found, strict=True):
+        answers[at] = answer
+
+
+def _translated(answers: Sequence[Any]) -> list[Any]:
+    return [translate(answer) if isinstance(answer, Exception) else answer for answer in answers]

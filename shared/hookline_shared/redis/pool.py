@@ -1,0 +1,244 @@
+"""A bounded pool of connections to one server.
+
+A connection is given back only once every answer on it has been read. A call that fails, times out or is cancelled closes the
+one it used, so no later call can read its answer. Nothing is ever sent twice.
+
+Closing a connection does not take back a command that is still on its way, or lies unread in the server's buffers. It might be
+carried out after later ones: a read that nobody waits for would take events out of turn and leave them pending under nobody, a
+settlement would put an old state over a newer one. So the first exchange after an abandoned one begins by having the server end
+that connection. Whatever was sent over it has either happened by then, or never will.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import hiredis
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
+
+from hookline_shared.clock import Clock
+from hookline_shared.errors import BrokerUnavailableError
+from hookline_shared.observability.metrics import REDIS_CONNECTIONS
+from hookline_shared.redis.options import PoolLimits
+
+Words = Sequence[str | bytes | int]
+"""A command as it goes over the wire."""
+
+_PING: Final[Words] = ("PING",)
+_WHO: Final[Words] = ("CLIENT", "INFO")
+_PING_TIMEOUT_S: Final = 1.0
+
+
+class PoolExhaustedError(BrokerUnavailableError):
+    """Every connection stayed busy for as long as a call may wait for one."""
+
+    def __init__(self, name: str, size: int, waited_s: float) -> None:
+        super().__init__(
+            f"All {size} connections for {name} were busy for {waited_s:g} s. Redis may be slow; if not, enlarge the pool."
+        )
+
+
+class _Link:
+    """A connection, what ends it on the server's side, when it was made and when it last answered, in monotonic seconds."""
+
+    __slots__ = ("connection", "ending", "made_at", "used_at")
+
+    def __init__(self, connection: AbstractConnection, ending: Words | None, now: float) -> None:
+        self.connection = connection
+        self.ending = ending
+        self.made_at = now
+        self.used_at = now
+
+
+class Pool:
+    """Connections that `connect` makes, for one purpose, which `name` says in metrics."""
+
+    def __init__(self, name: str, connect: Callable[[], AbstractConnection], limits: PoolLimits, clock: Clock) -> None:
+        self._name = name
+        self._connect = connect
+        self._limits = limits
+        self._clock = clock
+        self._turns = asyncio.Semaphore(limits.size)
+        self._idle: list[_Link] = []
+        self._busy: set[_Link] = set()
+        self._abandoned: set[Words] = set()
+        self._created = REDIS_CONNECTIONS.labels(name, "created")
+        self._recycled = REDIS_CONNECTIONS.labels(name, "recycled")
+        self._failed = REDIS_CONNECTIONS.labels(name, "failed")
+        self._closed = False
+        self.waiting = 0
+
+    @property
+    def idle(self) -> int:
+        """How many connections nobody uses now."""
+        return len(self._idle)
+
+    @property
+    def in_use(self) -> int:
+        """How many connections are used now."""
+        return len(self._busy)
+
+    async def exchange(self, commands: Sequence[Words]) -> list[Any]:
+        """Send `commands` together on one connection and give their answers, refusals as `ResponseError` values.
+
+        Raises:
+            PoolExhaustedError: if no connection came free in time.
+            RedisError, OSError: if the answers did not come. Whether the commands were carried out is not known.
+
+        """
+        await self._take_turn()
+        try:
+            link = await self._usable_link()
+            endings = list(self._abandoned)
+            answers = await self._use(link, [*endings, *commands])
+        finally:
+            self._turns.release()
+        self._abandoned.difference_update(endings)
+        return answers[len(endings) :]
+
+    async def tend(self) -> None:
+        """Replace idle connections past their age, and close those that have been idle for long and no longer answer."""
+        now = self._clock.monotonic()
+        for link in list(self._idle):
+            if self._expired(link, now):
+                self._idle.remove(link)
+                await self._recycle(link)
+        for link in list(self._idle):
+            if now - link.used_at >= self._limits.idle_check_s:
+                await self._ping(link)
+
+    async def drop_idle(self) -> None:
+        """Close the idle connections: what broke one has likely broken them all."""
+        idle, self._idle = self._idle, []
+        for link in idle:
+            await link.connection.disconnect(nowait=True)
+
+    async def close(self) -> None:
+        """Close every connection; calls under way fail, and later ones keep none."""
+        self._closed = True
+        await self.drop_idle()
+        for link in list(self._busy):
+            await link.connection.disconnect(nowait=True)
+
+    async def _take_turn(self) -> None:
+        if not self._turns.locked():
+            await self._turns.acquire()  # does not wait
+            return
+        self.waiting += 1
+        try:
+            async with asyncio.timeout(self._limits.acquire_timeout_s):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise PoolExhaustedError(self._name, self._limits.size, self._limits.acquire_timeout_s) from None
+        finally:
+            self.waiting -= 1
+
+    async def _usable_link(self) -> _Link:
+        now = self._clock.monotonic()
+        while self._idle:
+            link = self._idle.pop()
+            if self._expired(link, now):
+                await self._recycle(link)
+            elif await _is_usable(link.connection):
+                return link
+            else:
+                await self._fail(link)
+        return await self._new_link()
+
+    async def _new_link(self) -> _Link:
+        connection = self._connect()
+        try:
+            await connection.connect()
+            ending = await _ending(connection)
+        except BaseException as error:
+            if isinstance(error, Exception):
+                self._failed.inc()
+            await connection.disconnect(nowait=True)
+            raise
+        self._created.inc()
+        return _Link(connection, ending, self._clock.monotonic())
+
+    async def _use(self, link: _Link, commands: Sequence[Words]) -> list[Any]:
+        connection = link.connection
+        self._busy.add(link)
+        try:
+            await _send(connection, commands)
+            found = [await _answer(connection) for _ in commands]
+        except BaseException:
+            if link.ending is not None:
+                self._abandoned.add(link.ending)
+            await self._fail(link)
+            raise
+        finally:
+            self._busy.discard(link)
+        link.used_at = self._clock.monotonic()
+        if self._closed:
+            await connection.disconnect(nowait=True)
+        else:
+            self._idle.append(link)
+        return found
+
+    def _expired(self, link: _Link, now: float) -> bool:
+        return now - link.made_at >= self._limits.max_age_s
+
+    async def _ping(self, link: _Link) -> None:
+        if link not in self._idle or self._turns.locked():
+            return  # traffic has taken it, or all: that is a check, too
+        self._idle.remove(link)
+        async with self._turns:
+            try:
+                async with asyncio.timeout(_PING_TIMEOUT_S):
+                    await self._use(link, [_PING])
+            except (RedisError, OSError, TimeoutError):
+                pass  # closed and counted; the next call makes a new one
+
+    async def _recycle(self, link: _Link) -> None:
+        self._recycled.inc()
+        await link.connection.disconnect(nowait=True)
+
+    async def _fail(self, link: _Link) -> None:
+        self._failed.inc()
+        await link.connection.disconnect(nowait=True)
+
+
+def _pack(words: Words) -> bytes:
+    packed: bytes = hiredis.pack_command(tuple(words))  # type: ignore[arg-type]
+    return packed
+
+
+async def _ending(connection: AbstractConnection) -> Words | None:
+    """Return the command that ends `connection` on the server's side; None where the user may not ask for what it takes.
+
+    It names the client's address beside its id, since ids begin anew when the server restarts.
+    """
+    await _send(connection, [_WHO])
+    answer = await _answer(connection)
+    if isinstance(answer, ResponseError):
+        return None
+    facts = dict(fact.partition("=")[::2] for fact in answer.decode(errors="replace").split())
+    return ("CLIENT", "KILL", "ID", facts["id"], "ADDR", facts["addr"]) if facts.keys() >= {"id", "addr"} else None
+
+
+async def _send(connection: AbstractConnection, commands: Sequence[Words]) -> None:
+    try:
+        await connection.send_packed_command(b"".join(map(_pack, commands)), check_health=False)
+    except RuntimeError as error:  # from uvloop, if the connection was reset before this
+        raise RedisConnectionError("the connection was reset") from error
+
+
+async def _answer(connection: AbstractConnection) -> Any:
+    try:
+        return await connection.read_response()
+    except ResponseError as error:
+        return error
+
+
+async def _is_usable(connection: AbstractConnection) -> bool:
+    """Whether it is open, and nothing waits to be read: neither an answer nobody asked for nor the connection's end."""
+    try:
+        reset = connection._writer is None or connection._writer.is_closing()
+        return not reset and not await connection.can_read()
+    except (RedisError, OSError):
+        return False

@@ -1,0 +1,49 @@
+"""Variables that platforms set for whatever they run, and that count where the setting of our own is not set."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from hookline_shared.settings.secret_files import names_file, read_secret_files
+
+
+class Fallback(NamedTuple):
+    """`variable` counts as `setting` if nothing sets that. `obstacle` says why a value cannot be used, empty if it can.
+
+    With `empty_refuses`, a `setting` that is set to nothing keeps `variable` from counting.
+    """
+
+    variable: str
+    setting: str
+    meaning: str
+    obstacle: Callable[[str], str]
+    empty_refuses: bool = False
+
+
+class Found(NamedTuple):
+    """A fallback whose setting is not set, its value, and why that is ignored, empty if it is not."""
+
+    fallback: Fallback
+    value: Any
+    obstacle: str
+
+    def __str__(self) -> str:
+        """Say that it is ignored, and why, without its value, which may be a secret."""
+        return f"{self.fallback.variable} is not used as {self.fallback.setting}: {self.obstacle}."
+
+
+def find_fallbacks(fallbacks: Iterable[Fallback], file: Mapping[str, Any]) -> Iterator[Found]:
+    """Yield those that are set, in the environment or in `file`, and whose setting is not.
+
+    Raises:
+        SettingsError: if a secret file cannot be read.
+
+    """
+    environment = {name.upper(): value for name, value in os.environ.items()}
+    for one in fallbacks:
+        own = environment.get(one.setting)
+        if own or (own == "" and one.empty_refuses) or one.setting in file or names_file(one.setting):
+            continue
+        value = environment.get(one.variable) or read_secret_files([one.variable]).get(one.variable) or file.get(one.variable)
+        if value:
+            yield Found(one, value, one.obstacle(str(value)))

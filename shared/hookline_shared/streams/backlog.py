@@ -1,0 +1,78 @@
+"""Looking at what lies in Redis without touching it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from hookline_shared.errors import HooklineError
+from hookline_shared.redis.manager import Command, RedisConnectionManager
+from hookline_shared.redis.server_info import ServerInfo, parse_info
+
+
+class Backlog(NamedTuple):
+    """What is not yet settled of one topic, over all partitions. `oldest_ms` is Unix time, None if there is nothing."""
+
+    events: int
+    oldest_ms: int | None
+
+    def age_s(self, now_ms: int) -> float:
+        """Return for how many seconds the oldest has waited, 0 if there is none."""
+        return 0.0 if self.oldest_ms is None else max(0, now_ms - self.oldest_ms) / 1000
+
+
+async def partitions_in_use(redis: RedisConnectionManager) -> int | None:
+    """Return the number of partitions of the data in Redis, None while no service has been there.
+
+    Raises:
+        BrokerUnavailableError: if Redis did not answer.
+
+    """
+    found = await redis.execute("layout", redis.keys.layout, "HGET", redis.keys.layout, "partitions")
+    return int(found) if found and found.isdigit() else None
+
+
+async def backlogs(redis: RedisConnectionManager, partitions: int, topics: Sequence[str]) -> dict[str, Backlog]:
+    """Return the backlog of each topic.
+
+    Raises:
+        BrokerUnavailableError: if Redis did not answer.
+
+    """
+    streams = [redis.keys.topic(partition, topic) for topic in topics for partition in range(partitions)]
+    questions = [(("XLEN", stream), ("XRANGE", stream, "-", "+", "COUNT", 1)) for stream in streams]
+    commands = [Command(words[1], words) for pair in questions for words in pair]
+    answers = await redis.pipeline("backlog", commands)
+    if failed := next((answer for answer in answers if isinstance(answer, HooklineError)), None):
+        raise failed
+    width = 2 * partitions
+    per_topic = {topic: answers[at * width : (at + 1) * width] for at, topic in enumerate(topics)}
+    return {topic: _sum(own[::2], own[1::2]) for topic, own in per_topic.items()}
+
+
+async def servers(redis: RedisConnectionManager, partitions: int) -> list[ServerInfo]:
+    """Return what each master says of itself.
+
+    Raises:
+        BrokerUnavailableError: if one did not answer, or some partition has none.
+
+    """
+    some = redis.one_for_each_master([redis.keys.layout, *(redis.keys.probe(partition) for partition in range(partitions))])
+    answers = await redis.pipeline("info", [Command(key, ("INFO",)) for key in some])
+    if failed := next((answer for answer in answers if isinstance(answer, HooklineError)), None):
+        raise failed
+    return [parse_info(answer) for answer in answers]
+
+
+async def is_among_newest(redis: RedisConnectionManager, stream: str, word: str, count: int) -> bool:
+    """Whether `word` stands in one of the newest `count` entries of `stream`.
+
+    Raises:
+        BrokerUnavailableError: if Redis did not answer.
+
+    """
+    found = await redis.execute("look", stream, "XREVRANGE", stream, "+", "-", "COUNT", count)
+    return any(word.encode() in value for _, fields in found for value in fields)
+
+
+def _sum(lengths: Sequence[int], firsts: Sequence[list[tuple[bytes, object]]]) -> Backlog:
+    oldest = [int(entries[0][0].partition(b"-")[0]) for entries in firsts if entries]
+    return Backlog(sum(lengths), min(oldest, default=None))

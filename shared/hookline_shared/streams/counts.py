@@ -1,0 +1,89 @@
+"""Counting what became of the events that are not settled, and of the dead letters, without touching any."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from hookline_shared.errors import GroupMissingError, HooklineError
+from hookline_shared.keys import GROUP
+from hookline_shared.redis.manager import Command, RedisConnectionManager
+from hookline_shared.streams.dead_letter_counts import FIRST, count_by_topic
+
+_PAGE: Final = 500
+"""Records asked for at once: few enough that Redis is not kept from other work."""
+
+
+class EventCounts(NamedTuple):
+    """Counts by topic, over all partitions; a topic without any is missing.
+
+    `pending` events were given to a processor and are not settled, those that wait for a retry included. `retrying` ones have
+    attempts on record that failed, or did not end. `dead` counts the dead letters.
+    """
+
+    pending: Counter[str]
+    retrying: Counter[str]
+    dead: Counter[str]
+
+
+async def count_events(redis: RedisConnectionManager, partitions: int, topics: Sequence[str]) -> EventCounts:
+    """Count.
+
+    Raises:
+        BrokerUnavailableError: if Redis did not answer.
+
+    """
+    places = range(partitions)
+    pending, retrying, dead = await asyncio.gather(
+        count_pending(redis, partitions, topics),
+        asyncio.gather(*(_retrying(redis, partition) for partition in places)),
+        asyncio.gather(*(_dead(redis, partition) for partition in places)),
+    )
+    return EventCounts(pending, _sum(retrying), _sum(dead))
+
+
+async def count_pending(redis: RedisConnectionManager, partitions: int, topics: Sequence[str]) -> Counter[str]:
+    """Count the events that were given to a processor and are not settled, by topic.
+
+    Raises:
+        BrokerUnavailableError: if Redis did not answer.
+
+    """
+    places = [(topic, redis.keys.topic(partition, topic)) for topic in topics for partition in range(partitions)]
+    asked = [Command(stream, ("XPENDING", stream, GROUP)) for _, stream in places]
+    answers = await redis.pipeline("census", asked)
+    found: Counter[str] = Counter()
+    for (topic, _), answer in zip(places, answers, strict=True):
+        if not isinstance(answer, GroupMissingError):  # nothing was ever read there
+            found[topic] += int(_checked(answer)[0])
+    return +found
+
+
+async def _retrying(redis: RedisConnectionManager, partition: int) -> Counter[str]:
+    key, cursor = redis.keys.retries(partition), b"0"
+    names: set[bytes] = set()  # a scan may give one twice
+    while True:
+        cursor, found = await redis.execute("census", key, "HSCAN", key, cursor, "COUNT", _PAGE)
+        names.update(found[::2])
+        if cursor == b"0":
+            return Counter(name.decode(errors="replace").partition("/")[0] for name in names)
+
+
+async def _dead(redis: RedisConnectionManager, partition: int) -> Counter[str]:
+    start, found = FIRST, Counter[str]()
+    while True:
+        (page,) = await count_by_topic(redis, [(partition, start)])
+        found += page.topics
+        if not page.full:
+            return found
+        start = page.next
+
+
+def _checked(answer: Any) -> Any:
+    if isinstance(answer, HooklineError):
+        raise answer
+    return answer
+
+
+def _sum(counters: Sequence[Counter[str]]) -> Counter[str]:
+    return sum(counters, Counter())

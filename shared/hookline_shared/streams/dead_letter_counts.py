@@ -1,0 +1,91 @@
+"""Which topics the dead letters came from, counted without handing out the letters."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from hookline_shared.clock import Clock
+from hookline_shared.redis.manager import Command, RedisConnectionManager, Script, ScriptCall
+from hookline_shared.streams.replies import raise_first_error
+
+FIRST: Final = "-"
+"""Where the letters of a partition begin."""
+
+_SCRIPT: Final = Script.load("dead_topics")
+_PAGE: Final = 500
+"""Letters counted at once: few enough that Redis is not kept from other work."""
+_SHARE: Final = 0.01
+"""The most of the time that may go into counting anew what was counted before."""
+
+
+class Page(NamedTuple):
+    """The letters of one page by topic, where the next begins, and whether this one was full, so that there may be more."""
+
+    topics: Counter[str]
+    next: str
+    full: bool
+
+
+async def count_by_topic(redis: RedisConnectionManager, places: Sequence[tuple[int, str]]) -> list[Page]:
+    """Count one page for each of `places`, a partition and where its page begins; a letter without a topic counts under "".
+
+    Raises:
+        BrokerUnavailableError: if Redis did not answer.
+
+    """
+    calls = [ScriptCall([redis.keys.dead(partition)], [start, _PAGE]) for partition, start in places]
+    answers = raise_first_error(await redis.run("census", _SCRIPT, calls))
+    return [_page(answer, start) for answer, (_, start) in zip(answers, places, strict=True)]
+
+
+def _page(answer: Sequence[bytes], start: str) -> Page:
+    last, *counts = answer
+    topics = Counter({name.decode(errors="replace"): int(count) for name, count in zip(counts[::2], counts[1::2], strict=True)})
+    return Page(topics, f"({last.decode()}" if last else start, topics.total() >= _PAGE)
+
+
+class DeadLetterCounts:
+    """Keeps count of the dead letters of `partitions` partitions by topic, at the cost of the new ones.
+
+    Where some were replayed or discarded, the partition is counted anew, but not so often that this would be felt.
+    """
+
+    def __init__(self, redis: RedisConnectionManager, partitions: int, clock: Clock) -> None:
+        self._redis = redis
+        self._clock = clock
+        self._counted = [Counter[str]() for _ in range(partitions)]
+        self._next = [FIRST] * partitions
+        self._anew_at = 0.0
+
+    async def update(self) -> Counter[str]:
+        """Look once; return the counts.
+
+        Raises:
+            BrokerUnavailableError: if Redis did not answer.
+
+        """
+        await self._advance(range(len(self._counted)))
+        began = self._clock.monotonic()
+        if began >= self._anew_at and (shrunk := await self._shrunk()):
+            for partition in shrunk:
+                self._counted[partition], self._next[partition] = Counter(), FIRST
+            await self._advance(shrunk)
+            now = self._clock.monotonic()
+            self._anew_at = now + (now - began) / _SHARE
+        return sum(self._counted, Counter())
+
+    async def _advance(self, partitions: Sequence[int]) -> None:
+        while partitions:
+            pages = await count_by_topic(self._redis, [(partition, self._next[partition]) for partition in partitions])
+            for partition, page in zip(partitions, pages, strict=True):
+                self._counted[partition] += page.topics
+                self._next[partition] = page.next
+            partitions = [partition for partition, page in zip(partitions, pages, strict=True) if page.full]
+
+    async def _shrunk(self) -> list[int]:
+        """Return the partitions that have fewer letters than were counted."""
+        streams = [self._redis.keys.dead(partition) for partition in range(len(self._counted))]
+        lengths = raise_first_error(
+            await self._redis.pipeline("census", [Command(stream, ("XLEN", stream)) for stream in streams])
+        )
+        return [partition for partition, length in enumerate(lengths) if length < self._counted[partition].total()]

@@ -1,0 +1,125 @@
+"""The dead letters: looking at them, replaying them and discarding them."""
+
+from collections.abc import AsyncIterator, Sequence
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+from hookline_shared.dead_letter import DeadLetter, DeadLetterId
+from hookline_shared.redis.manager import Command, RedisConnectionManager, Script, ScriptCall
+from hookline_shared.streams.paging import FIRST, LAST, pages
+from hookline_shared.streams.replies import raise_first_error
+
+RECORDS_KEPT: Final = 10_000
+"""About how many records of discarded letters each partition keeps."""
+
+_REPLAY: Final = Script.load("replay")
+_DISCARD: Final = Script.load("discard")
+
+
+class Replayed(IntEnum):
+    """What became of one letter; the values are the script's."""
+
+    DONE = 1
+    GONE = 0
+    EMPTY = -1
+
+
+class Move(NamedTuple):
+    """A letter that shall be replayed: its entry id, and the topic that it goes to."""
+
+    entry: str
+    topic: str
+
+
+class Discarded(NamedTuple):
+    """The record of a letter that was discarded: when, in Unix time in milliseconds by the clock of Redis, and what it says."""
+
+    at: int
+    fields: dict[str, str]
+
+
+class DeadLetterStreams:
+    """The dead letters of `partitions` partitions."""
+
+    def __init__(self, redis: RedisConnectionManager, partitions: int) -> None:
+        self._redis = redis
+        self._keys = redis.keys
+        self.partitions = partitions
+
+    async def count(self) -> int:
+        """Return how many there are.
+
+        Raises:
+            BrokerUnavailableError: if Redis did not answer.
+
+        """
+        streams = [self._keys.dead(partition) for partition in range(self.partitions)]
+        lengths = await self._redis.pipeline("xlen", [Command(stream, ("XLEN", stream)) for stream in streams])
+        return sum(map(int, raise_first_error(lengths)))
+
+    async def pages(self, partition: int, first: str = FIRST, last: str = LAST) -> AsyncIterator[list[DeadLetter]]:
+        """Yield the letters of `partition` whose entry ids are from `first` to `last`, oldest first, page by page.
+
+        Raises:
+            BrokerUnavailableError: if Redis did not answer.
+
+        """
+        async for page in pages(self._redis, self._keys.dead(partition), first, last):
+            yield [DeadLetter(partition, entry.id, entry.fields or ()) for entry in page]
+
+    async def find(self, ids: Sequence[DeadLetterId]) -> list[DeadLetter | None]:
+        """Return the letter of each id, None for those that are not there.
+
+        Raises:
+            BrokerUnavailableError: if Redis did not answer.
+
+        """
+        if not ids:
+            return []
+        ask = [Command(stream, ("XRANGE", stream, entry, entry)) for stream, entry in ((self._keys.dead(p), e) for p, e in ids)]
+        answers = raise_first_error(await self._redis.pipeline("xrange", ask))
+        return [
+            DeadLetter(letter_id.partition, letter_id.entry, found[0][1]) if found else None
+            for letter_id, found in zip(ids, answers, strict=True)
+        ]
+
+    async def replay(self, partition: int, moves: Sequence[Move]) -> list[Replayed]:
+        """Move letters of `partition` to their topics, in this order. Safe to repeat. `moves` should be a hundred at most.
+
+        Raises:
+            BrokerUnavailableError: if Redis did not confirm. Those up to any of `moves` may be replayed.
+
+        """
+        topics = list(dict.fromkeys(move.topic for move in moves))
+        names = [self._keys.dead(partition), *(self._keys.topic(partition, topic) for topic in topics)]
+        arguments = [word for move in moves for word in (move.entry, topics.index(move.topic) + 2)]
+        (results,) = raise_first_error(await self._redis.run("replay", _REPLAY, [ScriptCall(names, arguments)]))
+        return [Replayed(result) for result in results]
+
+    async def discard(self, partition: int, entries: Sequence[str], who: str, why: str) -> int:
+        """Throw letters of `partition` away, keeping a record of each; return how many were still there. Safe to repeat.
+
+        Raises:
+            BrokerUnavailableError: if Redis did not confirm. Those up to any of `entries` may be discarded.
+
+        """
+        names = [self._keys.dead(partition), self._keys.discarded(partition)]
+        (results,) = raise_first_error(
+            await self._redis.run("discard", _DISCARD, [ScriptCall(names, [who, why, RECORDS_KEPT, *entries])])
+        )
+        return sum(results)
+
+    async def discarded(self, partition: int) -> AsyncIterator[list[Discarded]]:
+        """Yield the records of the letters of `partition` that were discarded, oldest first, page by page.
+
+        Raises:
+            BrokerUnavailableError: if Redis did not answer.
+
+        """
+        async for page in pages(self._redis, self._keys.discarded(partition)):
+            yield [Discarded(int(entry.id.partition("-")[0]), _texts(entry.fields or ())) for entry in page]
+
+
+def _texts(fields: Sequence[bytes]) -> dict[str, str]:
+    words = [word.decode(errors="replace") for word in fields]
+    return dict(zip(words[::2], words[1::2], strict=True))

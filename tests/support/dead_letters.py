@@ -1,0 +1,81 @@
+"""Dead letters as a processor writes them, put straight into a Redis."""
+
+from collections.abc import Iterator, Sequence
+from itertools import count, islice
+from random import Random
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import redis
+
+from hookline_processor.partition.dead_letter import letter
+from hookline_processor.verdicts import Dead, Failure, Reason
+from hookline_shared.event import SCHEMA, TEXT_FIELDS, Event, text_values
+from hookline_shared.partitions import partition_of
+from hookline_shared.topics import CALLS, CONVERSATIONS, MESSAGES
+from tests.support.events import event
+from tests.support.keys import keys
+from tests.support.stored import PARTITIONS
+
+TRACEBACK: Final = "Traceback (most recent call last):\n" + '  File "bot.py", line 7, in answer\n' * 60
+_numbers = count(1)
+
+
+class Sort(NamedTuple):
+    """One sort of letters."""
+
+    kind: str
+    topic: str
+    reason: Reason
+    error: str
+    message: str
+
+
+SORTS: Final = (
+    Sort("message.received", MESSAGES, Reason.EXHAUSTED, "TimeoutError", "the shop did not answer +14155550123"),
+    Sort("call.received", CALLS, Reason.REJECTED, "Reject", "not a customer"),
+    Sort("conversation.onMessageAdded", CONVERSATIONS, Reason.UNHANDLED, "UnhandledError", "no handler"),
+)
+
+
+class Buried(NamedTuple):
+    """A letter that was put into the stream of `partition`, and the event in it."""
+
+    partition: int
+    topic: str
+    event: Event
+
+
+def deaths(number: int, *, sorts: Sequence[Sort] = SORTS, conversations: int = 40) -> list[tuple[Buried, list[Any]]]:
+    """Return `number` letters, of each sort by turns and of several conversations, and the fields of each."""
+    return list(islice(_deaths(sorts, conversations), number))
+
+
+def bury(client: "redis.Redis | redis.RedisCluster", number: int, *, shuffled: bool = False, **named: Any) -> list[Buried]:
+    """Put `number` letters into Redis, which `deaths` makes, with the layout; return them in the order of their events."""
+    made = deaths(number, **named)
+    died = Random(number).sample(made, len(made)) if shuffled else made
+    client.hset(keys.layout, mapping={"partitions": str(PARTITIONS), "schema": SCHEMA})
+    with client.pipeline(transaction=False) as pipeline:
+        for buried, fields in died:
+            pipeline.execute_command("XADD", keys.dead(buried.partition), "*", *fields)
+        pipeline.execute()
+    return [buried for buried, _ in made]
+
+
+def _deaths(sorts: Sequence[Sort], conversations: int) -> Iterator[tuple[Buried, list[Any]]]:
+    for number in count():
+        sort = sorts[number % len(sorts)]
+        key = f"+1415555{number % conversations:04}:+18005551212"
+        body = f"MessageSid=SM{number:032x}&From=%2B1415555{number % conversations:04}&Body=hello+{number}"
+        one = msgspec.structs.replace(event(key=key, body=body.encode()), kind=sort.kind)
+        entry = f"{one.received_at}-0"
+        verdict = Dead(sort.reason, Failure(sort.error, sort.message, TRACEBACK), 8, one.received_at + 1000)
+        extra = letter(verdict, sort.topic, entry, one.received_at + 2000)
+        yield Buried(partition_of(key, PARTITIONS), sort.topic, one), [*fields_of(one), *extra]
+
+
+def fields_of(one: Event) -> list[Any]:
+    """Return names and values of the entry of an event."""
+    named = zip(TEXT_FIELDS, text_values(one), strict=True)
+    return [word for pair in named for word in pair] + ["body", one.body]
