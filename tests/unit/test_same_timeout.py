@@ -181,7 +181,7 @@ def let(what: str, task: "asyncio.Task[object]", subject: Stage, expire: Callabl
         subject.woken.set_result(None)
 
 
-@pytest.mark.parametrize("happenings", HAPPENINGS, ids="+".join)
+@pytest.mark.parametrize("timeline", HAPPENINGS, ids="+".join)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
 async def test_same_as_asyncio_timeout(scenario: Scenario, timeline: tuple[str, ...]) -> None:
     """Whatever a handler does, and whatever comes together with its time-out, ends as under `asyncio.timeout`."""

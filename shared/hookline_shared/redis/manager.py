@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from hashlib import sha1
-from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
 from redis.exceptions import MovedError, NoScriptError, ResponseError
@@ -26,7 +25,6 @@ from hookline_shared.redis.pool import PoolExhaustedError, Words
 from hookline_shared.redis.topology import locator
 from hookline_shared.redis.url import Address, Topology
 
-_SCRIPTS: Final = Path(__file__).parent / "scripts"
 _LEAST_S: Final = 0.01
 """What sending a script as a whole gets, even if the rest of the time went into learning that Redis does not know it."""
 
@@ -45,9 +43,8 @@ class Script(NamedTuple):
     sha: str
 
     @classmethod
-    def load(cls, name: str) -> Self:
-        """Read `scripts/<name>.lua`."""
-        text = (_SCRIPTS / f"{name}.lua").read_text()
+    def of(cls, text: str) -> Self:
+        """Return the script with this source."""
         return cls(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 

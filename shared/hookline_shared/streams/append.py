@@ -10,7 +10,8 @@ import msgspec
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, Event, text_values
 from hookline_shared.partitions import partition_of
-from hookline_shared.redis.manager import RedisConnectionManager, Script, ScriptCall
+from hookline_shared.redis.manager import RedisConnectionManager, ScriptCall
+from hookline_shared.streams.scripts import load_script
 
 
 class Appended(IntEnum):
@@ -22,7 +23,7 @@ class Appended(IntEnum):
 
 
 _APPENDED: Final = {appended.value: appended for appended in Appended}
-_SCRIPT: Final = Script.load("append")
+_SCRIPT: Final = load_script("append")
 _pack: Final = msgspec.msgpack.Encoder().encode
 """Packs all that is text: a dozen arguments for each event would take as long to send as all else takes here."""
 

@@ -12,9 +12,10 @@ import msgspec
 
 from hookline_shared.errors import HooklineError
 from hookline_shared.keys import GROUP
-from hookline_shared.redis.manager import Command, RedisConnectionManager, Script, ScriptCall
+from hookline_shared.redis.manager import Command, RedisConnectionManager, ScriptCall
 from hookline_shared.redis.node import BLOCKING
 from hookline_shared.streams.lease import Fence
+from hookline_shared.streams.scripts import load_script
 
 NEW: Final = ">"
 """Read position: entries never delivered to anyone."""
@@ -25,9 +26,9 @@ under its own name, without claiming them."""
 
 _BEGINNING: Final = "0-0"
 _GRACE_S: Final = 3.0
-_GROUPS: Final = Script.load("groups")
-_SETTLE: Final = Script.load("settle")
-_ADOPT: Final = Script.load("adopt")
+_GROUPS: Final = load_script("groups")
+_SETTLE: Final = load_script("settle")
+_ADOPT: Final = load_script("adopt")
 
 Reply = list[tuple[bytes, list[tuple[bytes, list[bytes] | None]]]]
 """XREADGROUP's answer as the server sends it: for each stream, its entries."""

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from hookline_shared.clock import Clock
-from hookline_shared.redis.manager import Command, RedisConnectionManager, Script, ScriptCall
+from hookline_shared.redis.manager import Command, RedisConnectionManager, ScriptCall
 from hookline_shared.streams.replies import raise_first_error
+from hookline_shared.streams.scripts import load_script
 
 FIRST: Final = "-"
 """Where the letters of a partition begin."""
 
-_SCRIPT: Final = Script.load("dead_topics")
+_SCRIPT: Final = load_script("dead_topics")
 _PAGE: Final = 500
 """Letters counted at once: few enough that Redis is not kept from other work."""
 _SHARE: Final = 0.01

@@ -5,15 +5,16 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from hookline_shared.dead_letter import DeadLetter, DeadLetterId
-from hookline_shared.redis.manager import Command, RedisConnectionManager, Script, ScriptCall
+from hookline_shared.redis.manager import Command, RedisConnectionManager, ScriptCall
 from hookline_shared.streams.paging import FIRST, LAST, pages
 from hookline_shared.streams.replies import raise_first_error
+from hookline_shared.streams.scripts import load_script
 
 RECORDS_KEPT: Final = 10_000
 """About how many records of discarded letters each partition keeps."""
 
-_REPLAY: Final = Script.load("replay")
-_DISCARD: Final = Script.load("discard")
+_REPLAY: Final = load_script("replay")
+_DISCARD: Final = load_script("discard")
 
 
 class Replayed(IntEnum):

@@ -9,13 +9,14 @@ from typing import Any, Final, NamedTuple
 
 from hookline_shared.dead_letter import DeadLetter
 from hookline_shared.errors import CommandRefusedError, HooklineError
-from hookline_shared.redis.manager import Command, RedisConnectionManager, Script, ScriptCall
+from hookline_shared.redis.manager import Command, RedisConnectionManager, ScriptCall
 from hookline_shared.redis.node import BLOCKING
 from hookline_shared.redis.pool import Words
 from hookline_shared.streams.consume import Entry
 from hookline_shared.streams.replies import raise_first_error
+from hookline_shared.streams.scripts import load_script
 
-_PRESENT: Final = Script.load("present")
+_PRESENT: Final = load_script("present")
 _BEGINNING: Final = "0-0"
 _BATCH: Final = 500
 _GRACE_S: Final = 3.0

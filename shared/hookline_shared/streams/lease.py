@@ -6,10 +6,11 @@ from typing import Final, NamedTuple
 
 from hookline_shared.errors import BrokerUnavailableError, HooklineError
 from hookline_shared.keys import GROUP
-from hookline_shared.redis.manager import RedisConnectionManager, Script, ScriptCall
+from hookline_shared.redis.manager import RedisConnectionManager, ScriptCall
+from hookline_shared.streams.scripts import load_script
 
-_LEASE: Final = Script.load("lease")
-_PROCESSORS: Final = Script.load("processors")
+_LEASE: Final = load_script("lease")
+_PROCESSORS: Final = load_script("processors")
 _LEAVING: Final = -1
 
 

@@ -6,9 +6,10 @@ from typing import Final, NamedTuple
 
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.partitions import partition_of
-from hookline_shared.redis.manager import RedisConnectionManager, Script, ScriptCall
+from hookline_shared.redis.manager import RedisConnectionManager, ScriptCall
+from hookline_shared.streams.scripts import load_script
 
-_SCRIPT: Final = Script.load("limit")
+_SCRIPT: Final = load_script("limit")
 _TIMEOUT_S: Final = 1.0
 
 Answers = list[float | BrokerUnavailableError]
