@@ -9,7 +9,7 @@ import typer
 
 from hookline_shared.errors import HooklineError
 
-_TEMPLATES: Final = files("hookline_cli") / "project"
+_TEMPLATES: Final = files("hookline_cli.new") / "project"
 _DOT: Final = "dot-"
 """What file names begin with here that begin with a dot there: tools would take the others for this folder's own."""
 
