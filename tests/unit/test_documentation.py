@@ -74,6 +74,17 @@ def test_tests_exist(page: Path) -> None:
     assert [(file, name) for file, name in named if file not in texts or (name and f"def {name}(" not in texts[file])] == []
 
 
+@pytest.mark.parametrize("room", ["shared", "ingress", "processor", "cli"])
+def test_tables_of_packages_are_complete(room: str) -> None:
+    """docs/architecture.md names every file and folder of a package, and no other."""
+    package = ROOT / room / f"hookline_{room}"
+    (_, section) = (ROOT / "docs" / "architecture.md").read_text().split(f"### `{package.name}`\n")
+    first_cells = re.findall(r"^\| (`[^|]*) \|", re.split(r"^##", section, maxsplit=1, flags=re.MULTILINE)[0], re.MULTILINE)
+    named = [name for cell in first_cells for name in re.findall(r"`([\w.]+)/?`", cell)]
+    there = [path.name for path in package.iterdir() if not path.name.startswith("__") and path.name != "py.typed"]
+    assert sorted(named) == sorted(there)
+
+
 def test_index_of_support_is_complete() -> None:
     """tests/support/README.md has each file once, and no other."""
     folder = ROOT / "tests" / "support"

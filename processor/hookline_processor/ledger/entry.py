@@ -4,7 +4,7 @@ An entry is the event's own entry, field by field, followed by
 
     ledger.outcome    done or dead
     ledger.topic      the topic it came from   } of those that are done; those that are dead have the fields of their
-    ledger.attempts   how often it was tried   } dead letter instead (letter.py)
+    ledger.attempts   how often it was tried   } dead letter instead (dead_letter.py)
 
 `settle.lua` writes it. The entry's id tells when that was, by the server's clock; a partition's ids only
 rise, and an event stays in its partition, so of two entries about one event the one with the later id counts.

@@ -1,4 +1,4 @@
-"""What a dead letter says beside the event. `hookline_shared/letter.py` draws the wire format, beside its decoder. Pure."""
+"""What a dead letter says beside the event. `hookline_shared/dead_letter.py` draws the wire format. Pure."""
 
 from hookline_processor.verdicts import Dead
 
