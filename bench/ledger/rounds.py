@@ -11,10 +11,10 @@ from typing import Final, NamedTuple
 
 from bench.drain.backlog import Backlog
 from bench.errors import TooSlowError
-from bench.machine import Cores, cpu_seconds
-from bench.private_redis import PrivateRedis
-from bench.probes import is_ready
-from bench.processes import Child, free_port, module, running
+from bench.system.machine import Cores, cpu_seconds
+from bench.system.private_redis import PrivateRedis
+from bench.system.probes import is_ready
+from bench.system.processes import Child, free_port, module, running
 from hookline_shared.keys import Keys
 
 _PARTITIONS: Final = 8
@@ -60,7 +60,7 @@ class LedgerRounds:
             "LOG_LEVEL": "warning",
             **({} if database_url is None else {"HOOKLINE_LEDGER_URL": database_url}),
         }
-        with running("processor", module("processor"), self._directory, self._cores.service, settings) as child:
+        with running("processor", module("hookline_processor"), self._directory, self._cores.service, settings) as child:
             settled = _Drain(child, self._backlog.entries)
             settled_rate, settled_cpu = settled.rate()
             left = self._waiting()
@@ -73,7 +73,7 @@ class LedgerRounds:
 
 
 class _Drain:
-    """Watches what `left` counts become nothing."""
+    """Times how the number that `left` returns falls to 0."""
 
     def __init__(self, child: Child, left: Callable[[], int]) -> None:
         self._child = child
