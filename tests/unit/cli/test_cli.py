@@ -85,3 +85,10 @@ def test_send_says_what_to_do(words: list[str], message: str, tmp_path: Path) ->
     error = run("send", "message", "--data", str(tmp_path), *token, *words)
     with pytest.raises(HooklineError, match=message):
         raise error or AssertionError("it did not fail")
+
+
+def test_new_writes_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its files are found in the package that has the command."""
+    monkeypatch.chdir(tmp_path)
+    assert run("new", "demo") is None
+    assert {"bot.py", "test_bot.py", ".env.example", "hookline.toml"} <= {file.name for file in (tmp_path / "demo").iterdir()}
