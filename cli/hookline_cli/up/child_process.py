@@ -10,6 +10,8 @@ from hookline_shared.errors import HooklineError
 
 READY_TIMEOUT_S: Final = 20.0
 _STOP_TIMEOUT_S: Final = 40.0  # above the processor's own deadline
+_ANSWER_TIMEOUT: Final = aiohttp.ClientTimeout(total=2)
+"""In seconds. Short, since whoever waits for readiness looks for Ctrl-C and changes only between two questions."""
 
 
 class UpError(HooklineError):
@@ -63,7 +65,7 @@ class ChildProcess:
 async def not_ready(session: aiohttp.ClientSession, port: int) -> str:
     """Return the failing checks of the service with that admin port, empty if it is ready."""
     try:
-        async with session.get(f"http://127.0.0.1:{port}/readyz") as response:
+        async with session.get(f"http://127.0.0.1:{port}/readyz", timeout=_ANSWER_TIMEOUT) as response:
             return "" if response.ok else (await response.text()).strip()
-    except aiohttp.ClientError:
+    except (aiohttp.ClientError, TimeoutError):  # its event loop may be blocked by the user's code
         return "it does not answer on its admin port"

@@ -1,13 +1,16 @@
 """Which changes `hookline up --reload` looks at, and what it says where it cannot."""
 
 import asyncio
+import socket
 from pathlib import Path
 
+import aiohttp
 import pytest
 from typer.testing import CliRunner
 
+from hookline_cli.admin_address import LOOPBACK
 from hookline_cli.main import app
-from hookline_cli.up.child_process import UpError
+from hookline_cli.up.child_process import UpError, not_ready
 from hookline_cli.up.reload import changes, is_source, named
 
 _FOLDER = Path("/home/me/.local/var/shop")
@@ -57,3 +60,10 @@ async def test_folder_that_cannot_be_watched(tmp_path: Path) -> None:
     """It is named, with a way out."""
     with pytest.raises(UpError, match=r"/gone cannot be watched for changes: .* Start without --reload"):
         await anext(changes(tmp_path / "gone", tmp_path, asyncio.Event()))
+
+
+async def test_blocked_event_loop_is_not_waited_for() -> None:
+    """A service whose loop is blocked takes connections and answers none: Ctrl-C and changes must be noticed meanwhile."""
+    with socket.create_server((LOOPBACK, 0)) as listening:
+        async with aiohttp.ClientSession() as session:
+            assert await not_ready(session, listening.getsockname()[1]) == "it does not answer on its admin port"
