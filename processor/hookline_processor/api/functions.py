@@ -39,8 +39,8 @@ def calling_place() -> str:
 
 
 def is_async(function: Callable[..., Any]) -> bool:
-    """Whether calling `function` returns a coroutine."""
-    return inspect.iscoroutinefunction(innermost(function))
+    """Whether calling `function` returns a coroutine: it is an `async def`, or passes on the coroutine of one it decorates."""
+    return any(map(inspect.iscoroutinefunction, (_routine(function), innermost(function))))
 
 
 def is_async_generator(function: Callable[..., Any]) -> bool:
@@ -60,9 +60,21 @@ def code_of(function: Callable[..., Any]) -> CodeType | None:
     return code if isinstance(code, CodeType) else None
 
 
+def is_decorated(function: Callable[..., Any]) -> bool:
+    """Whether `function` keeps another one as `__wrapped__`, whose name and annotations it then has as well."""
+    return innermost(function) is not _routine(function)
+
+
 def innermost(function: Callable[..., Any]) -> Any:
     """Return the function that does the work: without decorators that keep it as `__wrapped__`, and without `partial`."""
     target: Any = inspect.unwrap(function)
     while isinstance(target, partial):
         target = inspect.unwrap(target.func)
-    return target if inspect.isroutine(target) else getattr(type(target), "__call__", None)  # noqa: B004 - it is read, not tested
+    return _routine(target)
+
+
+def _routine(function: Callable[..., Any]) -> Any:
+    """Return what is called for `function`: itself, what a `partial` is of, or the method of a callable object."""
+    while isinstance(function, partial):
+        function = function.func
+    return function if inspect.isroutine(function) else getattr(type(function), "__call__", None)  # noqa: B004 - it is read, not tested

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Annotated, Any, Final, TypeVar
 
 from hookline_processor.api.errors import HandlersError
-from hookline_processor.api.functions import described, innermost
+from hookline_processor.api.functions import described, innermost, is_decorated
 from hookline_processor.events.webhook_event import WebhookEvent
 
 _UNIONS: Final = (typing.Union, types.UnionType)
@@ -50,21 +50,24 @@ def check_event_type(function: Callable[..., Any], kind: str, classes: Collectio
 def _accepted(function: Callable[..., Any]) -> list[type]:
     """Return the classes that the annotation of the first parameter allows; empty where any may be.
 
-    A decorator may make something else of the event, so of what it wraps only classes of events are counted.
+    A decorator may make something else of the event, so of what it wraps only classes of events are counted. Its own
+    annotations tell no more: `functools.wraps` replaces them by those of what it wraps.
     """
     direct = _first_annotation(function, follow_wrapped=False)
     annotation = _first_annotation(function, follow_wrapped=True) if direct is inspect.Parameter.empty else direct
     members = list(_members(_resolved(annotation, function)))
     if not all(map(_is_plain_class, members)):
         return []
-    if direct is inspect.Parameter.empty and not all(issubclass(member, WebhookEvent) for member in members):
+    if is_decorated(function) and not all(issubclass(member, WebhookEvent) for member in members):
         return []
     return members
 
 
 def _is_plain_class(member: Any) -> bool:
     """Whether `issubclass` tells what is a `member`; since Python 3.11 `Any` is a class as well."""
-    return isinstance(member, type) and member is not Any and not getattr(member, "_is_protocol", False)
+    if not isinstance(member, type) or member is Any:
+        return False
+    return not getattr(member, "_is_protocol", False) and not typing.is_typeddict(member)
 
 
 def _first_annotation(function: Callable[..., Any], *, follow_wrapped: bool) -> Any:

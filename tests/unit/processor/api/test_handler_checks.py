@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar, Union
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypedDict, TypeVar, Union
 
 import pytest
 
@@ -209,8 +209,32 @@ def test_guises_with_another_class_are_refused() -> None:
         assert 'takes MessageReceived, but "call.status" comes as CallStatus. Change the annotation' in message
 
 
+class Order: ...
+
+
+def parsed(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    async def wrapper(event: WebhookEvent, context: Context) -> None:
+        await function(Order(), context)
+
+    return wrapper
+
+
+async def of_order(event: Order, context: Context) -> None: ...
+
+
+@pytest.mark.parametrize("function", [parsed(of_order), functools.partial(parsed(of_order))])
+def test_decorator_may_make_something_else_of_the_event(function: Callable[..., Any]) -> None:
+    """`functools.wraps` gives the decorated function the annotations of the inner one, which says nothing of the event."""
+    Handlers().on(MessageReceived)(function)
+
+
 class HasParams(Protocol):
     params: Any
+
+
+class HasBody(TypedDict):
+    body: str
 
 
 def of_union(event: MessageStatus | CallStatus, context: Context) -> None: ...
@@ -248,12 +272,15 @@ def test_class_of_another_kind_is_refused(function: Any, kinds: tuple[Any, ...],
 def of_object(event: object, context: Context) -> None: ...
 def of_bound(event: AnyEvent, context: Context) -> None: ...
 def of_protocol(event: HasParams, context: Context) -> None: ...
+def of_typed_dict(event: HasBody, context: Context) -> None: ...
 def of_unresolved(event: OnlyForCheckers, context: Context) -> None: ...
 def unannotated(event, context):  # type: ignore[no-untyped-def]
     ...
 
 
-@pytest.mark.parametrize("function", [of_any, of_object, of_bound, of_protocol, of_unresolved, unannotated, anything])
+@pytest.mark.parametrize(
+    "function", [of_any, of_object, of_bound, of_protocol, of_typed_dict, of_unresolved, unannotated, anything]
+)
 def test_what_may_take_everything_is_taken(function: Callable[..., Any]) -> None:
     """Only what is plainly another class is refused."""
     Handlers().on("*")(function)

@@ -1,8 +1,9 @@
 """Registering and loading handlers."""
 
+import asyncio
 import functools
 import math
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -74,10 +75,26 @@ def undecorated(function: Callable[..., object]) -> Callable[..., object]:
     return wrapper
 
 
+def in_a_thread(function: Callable[..., object]) -> Callable[..., Awaitable[object]]:
+    @functools.wraps(function)
+    async def wrapper(*words: object) -> object:
+        return await asyncio.to_thread(function, *words)
+
+    return wrapper
+
+
 @pytest.mark.parametrize(
     "function",
-    [on_message, functools.partial(on_message), CallableObject(), undecorated(on_message), CallableObject().__call__],
-    ids=["function", "partial", "object", "decorated", "method"],
+    [
+        on_message,
+        functools.partial(on_message),
+        CallableObject(),
+        undecorated(on_message),
+        CallableObject().__call__,
+        in_a_thread(plain),
+        functools.partial(in_a_thread(plain)),
+    ],
+    ids=["function", "partial", "object", "decorated", "method", "async decorator", "partial of that"],
 )
 def test_async_handlers_are_told_in_every_guise(function: Callable[..., object]) -> None:
     """Whatever gives a coroutine is awaited, and has a name for the logs."""
