@@ -38,7 +38,7 @@ def load(location: str, folder: UserFolder) -> Handlers:
     folder.put_on_path()
     try:
         module = importlib.import_module(name)
-    except (Exception, SystemExit, KeyboardInterrupt) as error:  # no signal raises the last: `leave_at_once` has those
+    except BaseException as error:  # no signal raises KeyboardInterrupt: `leave_at_once` has those
         raise _Failure(location, folder, error).explained() from error
     found = getattr(module, attribute, None)
     if not isinstance(found, Handlers):
@@ -58,7 +58,7 @@ class _Failure:
         self._frames = [frame for frame in frames if not frame.filename.startswith(_IMPORT_SYSTEM)]
 
     def explained(self) -> HandlersError:
-        hidden = self._folder.hidden(frame.filename for frame in self._frames)
+        hidden = self._folder.hidden((frame.filename for frame in self._frames), self._name)
         text = f"PROCESSOR_HANDLERS={self._location}: {self._what()}{''.join(f' {one}' for one in hidden)}"
         return HandlersError(" ".join(text.split()))
 
@@ -85,7 +85,7 @@ class _Failure:
     def _no_module(self) -> str:
         parent, _, last = self._name.rpartition(".")
         folder = self._folder.path.joinpath(*parent.split(".")) if parent else self._folder.path
-        near = get_close_matches(last, modules_in(folder), n=1)
+        near = get_close_matches(last, modules_in(folder).keys() - {last}, n=1)
         meant = f" Did you mean {parent}{'.' if parent else ''}{near[0]}:{self._location.partition(':')[2]}?" if near else ""
         return f"there is no module {self._name} in {self._folder.path}.{meant} Start from its folder, or set PYTHONPATH."
 
@@ -116,7 +116,7 @@ def _suggest(module: ModuleType) -> str:
     there = [f"{module.__name__}:{name}" for name, value in vars(module).items() if isinstance(value, Handlers)]
     if there:
         return f" Did you mean {' or '.join(there)}?"
-    inside = sorted(name for folder in getattr(module, "__path__", ()) for name in modules_in(Path(folder)))
+    inside = sorted({name for folder in getattr(module, "__path__", ()) for name in modules_in(Path(folder))})
     inside = [f"{module.__name__}.{name}" for name in inside if not name.startswith("_")]
     if not inside:
         return ""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 _LATER: Final = (
+    "hookline",
     "hookline_processor.app",
     "hookline_processor.attempts.tracing",
     "hookline_processor.ledger.service",
@@ -24,7 +25,7 @@ _LATER: Final = (
     "asyncpg",
     "requests",
 )
-"""What a processor imports after the handlers, or not at all: it depends on its settings."""
+"""What a processor imports with the handlers, after them, or not at all: it depends on its settings."""
 
 
 class HiddenModule(NamedTuple):
@@ -64,13 +65,17 @@ class UserFolder:
             return any(first == (module.name,) for module in self.modules.values())
         return False
 
-    def hidden(self, files: Iterable[str] = ()) -> list[HiddenModule]:
-        """Return the modules that `files`, or the user's modules that are loaded, import in vain: others have their names."""
+    def hidden(self, files: Iterable[str] = (), wanted: str = "") -> list[HiddenModule]:
+        """Return the modules that are imported in vain, since others have their names.
+
+        It is `wanted` that is imported, and what `files` and the user's modules that are loaded import.
+        """
         hidden = {name: file for name, file in self.modules.items() if self._hidden(name)}
         if not hidden:
             return []
         loaded = (place for module in list(sys.modules.values()) for place in _places(module))
         imported = {name for file in {*files, *loaded} if self.owns(file) for name in _imports(Path(file))}
+        imported.add(wanted.partition(".")[0])
         return [HiddenModule(name, hidden[name]) for name in sorted(imported & hidden.keys())]
 
     def _hidden(self, name: str) -> bool:

@@ -88,6 +88,17 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
             ["queue.py in /", "queue is a module of the standard library. Rename yours"],
         ),
         ({"redis.py": HANDLERS}, "redis:handlers", ["redis.py in /", "a package that Hookline needs. Rename yours"]),
+        ({"hookline.py": HANDLERS}, "hookline:handlers", ["hookline.py in /", "a package that Hookline needs. Rename yours"]),
+        (
+            {"hookline/my_bot.py": HANDLERS},
+            "hookline.my_bot:handlers",
+            ["no module hookline.my_bot in /", ". Start from", "hookline is a module of a package that Hookline needs."],
+        ),
+        (
+            {"my_bot.py": "class Odd(BaseException): ...\nraise Odd('x')"},
+            "my_bot:handlers",
+            ["failed with Odd: x (", "line 2)"],
+        ),
         (
             {"my_bot.py": "from queue import Mine", "queue.py": "class Mine: ..."},
             "my_bot:handlers",
@@ -122,6 +133,15 @@ def test_users_module_wins_over_an_installed_one(folder: Path) -> None:
     load("my_bot:handlers", working_folder())
     assert (sys.modules["iniconfig"].__file__ or "").startswith(str(folder))
     assert sys.path.index(os.__file__.rpartition("/")[0]) < sys.path.index(str(folder))
+
+
+def test_users_hookline_does_not_hide_hookline(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `hookline.py` beside the bot is what is hidden, since the bot imports ours."""
+    write(folder, {"my_bot.py": HANDLERS, "hookline.py": "mine = 1"})
+    monkeypatch.delitem(sys.modules, "hookline", raising=False)
+    users = working_folder()
+    load("my_bot:handlers", users)
+    assert [module.name for module in users.hidden()] == ["hookline"]
 
 
 def test_hidden_modules_that_matter_are_named(folder: Path) -> None:
