@@ -14,7 +14,7 @@ DEFAULT_FILE: Final = "hookline.toml"
 def config_file() -> str | None:
     """Return the path of the file; None if there is none. An empty `HOOKLINE_CONFIG` means that none is read."""
     named = os.environ.get(CONFIG_VARIABLE)
-    if named is None and Path(DEFAULT_FILE).is_file():
+    if named is None and os.path.isfile(DEFAULT_FILE):  # noqa: PTH113 - Path.is_file() fails in a folder that is out of bounds
         return DEFAULT_FILE
     return named or None
 

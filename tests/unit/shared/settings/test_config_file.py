@@ -1,10 +1,14 @@
 """Which TOML file is read."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from hookline_shared.settings.config_file import CONFIG_VARIABLE, config_file, read_config_file
+
+_NOBODY = 65534
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +22,24 @@ def test_no_file_is_no_mistake() -> None:
     """Nothing has to be written in TOML."""
     assert config_file() is None
     assert read_config_file() == {}
+
+
+@pytest.fixture
+def out_of_bounds(folder: Path) -> Iterator[None]:
+    """Run in a folder that this user may not look into."""
+    user = os.geteuid()
+    folder.chmod(0)
+    if user == 0:
+        os.seteuid(_NOBODY)
+    yield
+    os.seteuid(user)
+    folder.chmod(0o700)
+
+
+@pytest.mark.usefixtures("out_of_bounds")
+def test_folder_that_is_out_of_bounds_has_none() -> None:
+    """A service may be started as another user than the one whose folder it is in."""
+    assert config_file() is None
 
 
 def test_file_of_the_working_folder_is_read(folder: Path) -> None:
