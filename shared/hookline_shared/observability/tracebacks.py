@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 _STANDARD_LIBRARY: Final = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")})
 _PACKAGES: Final = frozenset({"site-packages", "dist-packages"})
-_OURS: Final = "hookline_"
-"""How the packages of ours begin; in a clone they lie outside of those folders."""
+_OURS: Final = frozenset({"hookline_cli", "hookline_ingress", "hookline_processor", "hookline_shared"})
+"""Our packages, which in a clone lie outside of those folders. A user's folder may begin like them, such as `hookline_bot`."""
 _FRAME: Final = re.compile(r'(?P<margin>[ |]*)  File "(?P<path>.*)", line \d+, in ')
 _MARGIN: Final = "  "
 """Before each line, so that none can be taken for another log line, whatever an error's message contains."""
@@ -61,7 +61,7 @@ def _owner(path: str) -> str:
     """Return the package to which the file belongs, empty for one of the user."""
     parts = Path(path).parts
     for before, name in pairwise(parts):
-        if before in _PACKAGES or name.startswith(_OURS):
+        if before in _PACKAGES or name in _OURS:
             return name.removesuffix(".py")
     if path.startswith("<frozen "):
         return "importlib"
@@ -77,7 +77,7 @@ def _folded(parts: Iterable[_Frame]) -> Iterator[_Frame]:
             continue
         frames = list(run)
         owners = dict.fromkeys(frame.owner for frame in frames)
-        names = ", ".join("hookline" if owner and owner.startswith(_OURS) else str(owner) for owner in owners)
+        names = ", ".join("hookline" if owner in _OURS else str(owner) for owner in owners)
         counted = "1 frame" if len(frames) == 1 else f"{len(frames)} frames"
         yield _Frame(None, "", (f"{frames[0].margin}  ... {counted} in {names}",))
 

@@ -111,3 +111,13 @@ def test_frames_of_hookline_are_folded() -> None:
 def test_traceback_that_is_cut_off_is_still_shown() -> None:
     """Only the end of a long one is kept, so it may begin anywhere."""
     assert for_people('ot.py", line 3\n    x()\nValueError: x\n') == '  ot.py", line 3\n      x()\n  ValueError: x'
+
+
+def test_folder_of_the_user_may_be_named_like_ours() -> None:
+    """A project is often named after what it is built on."""
+    frames = [
+        '  File "/srv/hookline_bot/bot.py", line 7, in answer',
+        '  File "/srv/shop/prices.py", line 2, in price',
+    ]
+    text = "\n".join(["Traceback (most recent call last):", *frames, "KeyError: 'x'"])
+    assert [line for line in frames if line not in for_people(text)] == []
