@@ -100,10 +100,18 @@ def _members(annotation: Any) -> Iterator[Any]:
         yield from _members(typing.get_args(annotation)[0])
     elif isinstance(annotation, TypeVar):
         yield from map(_any_if_none, annotation.__constraints__ or (annotation.__bound__,))
-    elif hasattr(annotation, "__value__"):  # `type Alias = ...`
-        yield from _members(annotation.__value__)
+    elif (value := _alias_value(annotation)) is not None:
+        yield from _members(value)
     else:
         yield annotation if origin is None else origin
+
+
+def _alias_value(annotation: Any) -> Any:
+    """Return what `type Alias = ...` stands for, `Any` if that cannot be evaluated, None if `annotation` is no alias."""
+    try:
+        return getattr(annotation, "__value__", None)
+    except Exception:  # noqa: BLE001 - it is evaluated now, and may name what only type checkers import
+        return Any
 
 
 def _any_if_none(bound: Any) -> Any:

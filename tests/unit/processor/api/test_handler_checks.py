@@ -233,6 +233,17 @@ class HasParams(Protocol):
     params: Any
 
 
+class UnresolvedAlias:
+    """What `type LazyAlias = OnlyForCheckers` makes since Python 3.12."""
+
+    @property
+    def __value__(self) -> object:
+        return OnlyForCheckers
+
+
+LazyAlias = UnresolvedAlias()
+
+
 class HasBody(TypedDict):
     body: str
 
@@ -272,6 +283,7 @@ def test_class_of_another_kind_is_refused(function: Any, kinds: tuple[Any, ...],
 def of_object(event: object, context: Context) -> None: ...
 def of_bound(event: AnyEvent, context: Context) -> None: ...
 def of_protocol(event: HasParams, context: Context) -> None: ...
+def of_unresolved_alias(event: LazyAlias, context: Context) -> None: ...  # type: ignore[valid-type]
 def of_typed_dict(event: HasBody, context: Context) -> None: ...
 def of_unresolved(event: OnlyForCheckers, context: Context) -> None: ...
 def unannotated(event, context):  # type: ignore[no-untyped-def]
@@ -279,7 +291,8 @@ def unannotated(event, context):  # type: ignore[no-untyped-def]
 
 
 @pytest.mark.parametrize(
-    "function", [of_any, of_object, of_bound, of_protocol, of_typed_dict, of_unresolved, unannotated, anything]
+    "function",
+    [of_any, of_object, of_bound, of_protocol, of_typed_dict, of_unresolved, of_unresolved_alias, unannotated, anything],
 )
 def test_what_may_take_everything_is_taken(function: Callable[..., Any]) -> None:
     """Only what is plainly another class is refused."""
