@@ -36,6 +36,8 @@ def public_settings(ingress: IngressSettings, processor: ProcessorSettings) -> d
         "INGRESS_ADMIN_PORT": ingress.admin_port,
         "PROCESSOR_ADMIN_PORT": processor.admin_port,
     }
+    if "PUBLIC_URL" in found:  # as it is signed: without credentials, which Twilio leaves out
+        found["PUBLIC_URL"] = ",".join(ingress.public_urls)
     paths = {name: str(Path(found[name]).resolve()) for name in _PATHS if found.get(name)}
     return found | {name: str(port) for name, port in ports.items()} | paths | _ledger(processor.database_url)
 

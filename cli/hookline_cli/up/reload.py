@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 
 from hookline_cli.up.child_process import READY_TIMEOUT_S, ChildProcess, UpError, not_ready
+from hookline_shared.distribution import install_command
 
 if TYPE_CHECKING:
     from watchfiles import Change
@@ -35,7 +36,7 @@ FRESH: Final = {"PYTHONDONTWRITEBYTECODE": "1"}
 def ensure_watchfiles() -> None:
     """Raise UpError if changes cannot be noticed."""
     if find_spec("watchfiles") is None:
-        raise UpError("--reload needs the package watchfiles, which is not installed: pip install watchfiles.")
+        raise UpError(f"--reload needs the package watchfiles, which is not installed. Install it: {install_command('reload')}")
 
 
 def is_source(folder: Path, data: Path, path: Path) -> bool:

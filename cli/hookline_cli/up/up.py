@@ -93,10 +93,10 @@ def _set_defaults(workspace: Workspace) -> bool:
 def _has_example() -> bool:
     """Whether this is a clone of Hookline with its examples, not hidden by an `examples` folder of the user."""
     found = importlib.util.find_spec("examples")
-    if found is None or found.origin is None or importlib.util.find_spec(_EXAMPLE) is None:
+    if found is None or found.origin is None:
         return False
-    users = Path("examples")
-    return not users.exists() or users.samefile(Path(found.origin).parent)
+    ours, users = Path(found.origin).parent, Path("examples")
+    return (ours / f"{_EXAMPLE.rpartition('.')[2]}.py").exists() and (not users.exists() or users.samefile(ours))
 
 
 def _lacks_ledger(config: Mapping[str, Any]) -> bool:

@@ -1,6 +1,9 @@
 """The settings of the ledger, for the processor and for `hookline ledger`."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Annotated, ClassVar
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, Field
 
@@ -99,4 +102,12 @@ class LedgerSettings(SharedSettings):
     def secrets(self) -> tuple[str, ...]:
         """Return what must never be logged."""
         database = parse_database_url(self.database_url).secrets if self.database_url else ()
-        return (*super().secrets(), *database)
+        return (*super().secrets(), *database, *self._ignored_passwords())
+
+    def _ignored_passwords(self) -> Iterator[str]:
+        """Yield the passwords in URLs that are for somebody else: the user's own library may log them."""
+        for one in self.ignored():
+            with suppress(ValueError):
+                password = urlsplit(str(one.value)).password
+                if password:
+                    yield from (password, unquote(password))

@@ -12,6 +12,7 @@ from hookline_cli.admin_address import LOOPBACK
 from hookline_cli.main import app
 from hookline_cli.up.child_process import UpError, not_ready
 from hookline_cli.up.reload import changes, is_source, named
+from hookline_shared.distribution import install_command
 
 _FOLDER = Path("/home/me/.local/var/shop")
 _DATA = _FOLDER / "kept"
@@ -53,7 +54,8 @@ def test_without_watchfiles_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("hookline_cli.up.reload.find_spec", lambda _name: None)
     error = CliRunner().invoke(app, ["up", "--reload"]).exception
     assert isinstance(error, UpError)
-    assert str(error).endswith("is not installed: pip install watchfiles.")
+    assert str(error).endswith(f"is not installed. Install it: {install_command('reload')}")
+    assert "pip install 'watchfiles" in str(error)
 
 
 async def test_folder_that_cannot_be_watched(tmp_path: Path) -> None:

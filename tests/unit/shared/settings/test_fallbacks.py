@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hookline_cli.main import app
+from hookline_cli.settings.running import public_settings
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.ledger.database.engine import database_of
 from hookline_processor.settings import ProcessorSettings
@@ -38,6 +39,21 @@ def test_port_of_the_platform(own: str | None, port: int, monkeypatch: pytest.Mo
     settings = IngressSettings.load()
     assert (settings.host, settings.port) == ("0.0.0.0", port)
     assert config()["INGRESS_PORT"]["source"] == ("environment" if own else "PORT")
+
+
+def test_password_of_another_database_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A URL that is not for us is for the user's own code, whose libraries may log it."""
+    monkeypatch.setenv("DATABASE_URL", "mysql://app:plan%40ted@db/app")
+    settings = ProcessorSettings.load()
+    assert settings.database_url is None
+    assert {"plan%40ted", "plan@ted"} <= set(settings.secrets())
+
+
+def test_credentials_of_the_public_url_are_not_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `hookline up` announces to the commands beside it has the URL as it is signed."""
+    monkeypatch.setenv("PUBLIC_URL", "https://app:planted@hooks.example.com")
+    announced = public_settings(IngressSettings.load(), ProcessorSettings.load())
+    assert announced["PUBLIC_URL"] == "https://hooks.example.com"
 
 
 def test_port_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
