@@ -1,0 +1,393 @@
+"""Each thing that `hookline doctor` looks at, broken for real."""
+
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import aiohttp
+import pytest
+import redis
+
+from hookline_cli.doctor.finding import Level
+from hookline_cli.doctor.handlers_module import check_handlers
+from hookline_cli.doctor.ports import check_ports
+from hookline_cli.doctor.redis_server import check_redis
+from hookline_cli.doctor.spool_disk import check_spool
+from hookline_cli.doctor.webhook import check_webhook
+from hookline_shared.clock import SystemClock
+from hookline_shared.event import SCHEMA
+from tests.support.cluster_set import ClusterSet
+from tests.support.findings import module, subject, the_wrong, wrongs
+from tests.support.full_disk import full_disk
+from tests.support.keys import keys
+from tests.support.local_ingress import LocalIngress
+from tests.support.ports import LOOPBACK, free_port
+from tests.support.redis_server import RedisServer
+from tests.support.sentinel_set import SentinelSet
+from tests.support.waiting import until
+from tests.support.webhooks import PUBLIC_URL, TOKEN
+
+SAFE = {"appendonly": "yes", "appendfsync": "always"}
+
+
+@pytest.fixture
+def servers() -> Iterator[ExitStack]:
+    """Yield what closes the servers that are entered into it."""
+    with ExitStack() as stack:
+        yield stack
+
+
+async def redis_wrongs(url: str, **settings: str) -> list[tuple[Level, str]]:
+    return wrongs(await check_redis(subject({"REDIS_URL": url, **settings})))
+
+
+async def test_good_redis(own_redis: RedisServer) -> None:
+    """Nothing is wrong with one that keeps what it is given, and looking leaves nothing behind."""
+    assert await redis_wrongs(own_redis.url) == []
+    with own_redis.client as client:
+        assert client.dbsize() == 0
+
+
+@pytest.mark.parametrize(
+    ("broken", "level", "words"),
+    [
+        ({"maxmemory-policy": "allkeys-lru"}, Level.PROBLEM, "maxmemory-policy is allkeys-lru"),
+        ({"appendonly": "no"}, Level.PROBLEM, "appendonly is off"),
+        ({"appendfsync": "no"}, Level.WARNING, "appendfsync is no"),
+    ],
+)
+async def test_redis_that_loses_data(servers: ExitStack, broken: Mapping[str, str], level: Level, words: str) -> None:
+    """Settings that lose what was accepted are problems, those that may lose half a minute of it are warnings."""
+    server = servers.enter_context(RedisServer(SAFE | dict(broken)))
+    ((found, text),) = await redis_wrongs(server.url)
+    assert found is level
+    assert text.startswith(words)
+
+
+async def test_redis_with_a_password(servers: ExitStack) -> None:
+    """A password that is missing or wrong is told as such, and not shown."""
+    server = servers.enter_context(RedisServer(SAFE | {"requirepass": "planted-right"}))
+    assert await redis_wrongs(server.url) == []
+    for password, words in (("", "requires a password"), (":planted-wrong@", "refused the user or password")):
+        found = await check_redis(subject({"REDIS_URL": f"redis://{password}{LOOPBACK}:{server.port}/0"}))
+        level, text = the_wrong(found)
+        assert level is Level.PROBLEM
+        assert words in text
+        assert "planted" not in str(found)
+
+
+async def test_redis_that_is_not_there(cluster_set: ClusterSet, sentinel_set: SentinelSet, own_redis: RedisServer) -> None:
+    """Nobody who listens, a node of a cluster, a Sentinel, and a single server in the place of a cluster are told apart."""
+    cases = {
+        f"redis://{LOOPBACK}:{free_port()}/0": "cannot be reached",
+        cluster_set.url.replace("redis+cluster://", "redis://").split(",")[0]: "node of a cluster",
+        own_redis.url.replace("redis://", "redis+cluster://"): "redis://",
+        f"redis+sentinel://{LOOPBACK}:{free_port()}/main/0": "No Sentinel knows",
+        sentinel_set.url.replace("redis+sentinel://", "redis://").split(",")[0]: "leads to a Sentinel",
+    }
+    for url, words in cases.items():
+        ((level, text),) = await redis_wrongs(url)
+        assert level is Level.PROBLEM, url
+        assert words in text
+
+
+async def test_other_topologies(cluster_set: ClusterSet, sentinel_set: SentinelSet) -> None:
+    """The masters of a cluster, and the one that the Sentinels name, are found; what is wrong with each is told."""
+    for url in (cluster_set.url, sentinel_set.url):
+        found = await check_redis(subject({"REDIS_URL": url}))
+        assert {text for _, text in wrongs(found)} <= {
+            "appendonly is off, so Redis may lose events when it restarts. Set appendonly yes."
+        }
+        assert any(finding.check == "partitions" for finding in found)
+
+
+async def test_read_only_replica(servers: ExitStack, own_redis: RedisServer) -> None:
+    """A replica takes no writes."""
+    replica = servers.enter_context(RedisServer(SAFE | {"replicaof": f"{LOOPBACK} {own_redis.port}"}))
+    ((level, text),) = await redis_wrongs(replica.url)
+    assert level is Level.PROBLEM
+    assert "read-only replica" in text
+
+
+async def test_redis_without_memory(servers: ExitStack) -> None:
+    """One that takes no more events is a problem, and one that soon will not is a warning."""
+    server = servers.enter_context(RedisServer(SAFE))
+    with server.client as client:
+        used = int(client.info("memory")["used_memory"])
+        client.config_set("maxmemory", used + used // 10)
+        ((level, text),) = await redis_wrongs(server.url)
+        assert level is Level.WARNING
+        assert "of maxmemory is in use" in text
+        client.config_set("maxmemory", 1)
+        (level, text), _ = await redis_wrongs(server.url)
+        assert level is Level.PROBLEM
+        assert "no memory left" in text
+
+
+async def test_user_who_may_not(own_redis: RedisServer) -> None:
+    """A user in REDIS_URL who lacks a right is told which."""
+    with own_redis.client as client:
+        client.execute_command("ACL", "SETUSER", "looker", "on", ">pw", "~*", "+@all", "-lpushx")
+    ((level, text),) = await redis_wrongs(own_redis.url.replace("redis://", "redis://looker:pw@"))
+    assert level is Level.PROBLEM
+    assert "lpushx" in text
+
+
+async def test_durability_that_is_not_to_be_had(own_redis: RedisServer) -> None:
+    """INGRESS_DURABILITY=replica needs a replica."""
+    ((level, text),) = await redis_wrongs(own_redis.url, INGRESS_DURABILITY="replica")
+    assert level is Level.PROBLEM
+    assert "no replica is connected" in text
+
+
+async def test_data_that_is_laid_out_otherwise(own_redis: RedisServer) -> None:
+    """Another number of partitions, or another schema, keeps both services from starting."""
+    with own_redis.client as client:
+        client.hset(keys.layout, mapping={"partitions": "3", "schema": SCHEMA})
+        ((level, text),) = await redis_wrongs(own_redis.url)
+        assert level is Level.PROBLEM
+        assert text == "Redis holds data in 3 partitions, but HOOKLINE_PARTITIONS is 8"
+        assert await redis_wrongs(own_redis.url, HOOKLINE_PARTITIONS="3") == []
+        client.hset(keys.layout, "schema", "99")
+        ((_, text),) = await redis_wrongs(own_redis.url, HOOKLINE_PARTITIONS="3")
+        assert "schema 99" in text
+
+
+@pytest.mark.parametrize(("slow_s", "words"), [(7, "7.0 s ahead"), (-7, "7.0 s behind")])
+async def test_clocks_that_differ(own_redis: RedisServer, slow_s: int, words: str) -> None:
+    """Ours is `slow_s` seconds behind the one of Redis."""
+
+    class Clock(SystemClock):
+        def now_ms(self) -> int:
+            return time.time_ns() // 1_000_000 - 1000 * slow_s
+
+    level, text = the_wrong(await check_redis(subject({"REDIS_URL": own_redis.url}), Clock()))
+    assert level is Level.WARNING
+    assert words in text
+
+
+async def spool_wrongs(path: Path | str, max_mb: int = 1) -> list[tuple[Level, str]]:
+    """Return what is wrong, except that the tests may run in a container."""
+    found = wrongs(await check_spool(subject({"INGRESS_SPOOL_PATH": path, "INGRESS_SPOOL_MAX_MB": max_mb})))
+    return [(level, text) for level, text in found if "is inside a container" not in text]
+
+
+def files(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+async def test_good_spool(tmp_path: Path) -> None:
+    """A file in a folder that can be made is fine, and neither is made by looking."""
+    assert await spool_wrongs(tmp_path / "new" / "spool.db") == []
+    assert files(tmp_path) == []
+
+
+async def test_spool_that_cannot_be_written(tmp_path: Path) -> None:
+    """A file where a folder should be, a folder where a file should be, another file, and a full disk are problems."""
+    (tmp_path / "file").touch()
+    (tmp_path / "other.db").write_bytes(b"not a database, but long enough to be read as one" * 100)
+    cases = {"file/spool.db": "Not a directory", ".": "it is a folder", "other.db": "file is not a database"}
+    for name, words in cases.items():
+        ((level, text),) = await spool_wrongs(tmp_path / name)
+        assert level is Level.PROBLEM
+        assert words in text
+    with full_disk():
+        ((level, text),) = await spool_wrongs(tmp_path / "spool.db")
+    assert level is Level.PROBLEM
+    assert "too large" in text
+
+
+async def test_spool_that_would_not_fit(tmp_path: Path) -> None:
+    """If the disk would be full before the spool, that is a warning."""
+    ((level, text),) = await spool_wrongs(tmp_path / "spool.db", max_mb=10**9)
+    assert level is Level.WARNING
+    assert "INGRESS_SPOOL_MAX_MB is 1000000000" in text
+
+
+async def test_no_spool() -> None:
+    """Whoever wants none is told what that means."""
+    ((level, text),) = await spool_wrongs("")
+    assert (level, text) == (Level.WARNING, "there is no spool")
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="has no file system in memory")
+async def test_spool_in_memory() -> None:
+    """A file system in memory forgets what Twilio was told is safe."""
+    ((level, text),) = await spool_wrongs(Path("/dev/shm/hookline-doctor/spool.db"))
+    assert level is Level.PROBLEM
+    assert "is in memory" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "level", "words"),
+    [("nfs4", Level.PROBLEM, "is on a network file system"), ("overlay", Level.WARNING, "is inside a container")],
+)
+async def test_spool_that_does_not_last(
+    kind: str, level: Level, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk over the network damages it, and one of a container goes with that."""
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"/dev/sda1 / ext4 rw 0 0\nserver:/exported {tmp_path} {kind} rw 0 0\n")
+    monkeypatch.setattr("hookline_cli.doctor.spool_disk._MOUNTS", mounts)
+    wrong = the_wrong(await check_spool(subject({"INGRESS_SPOOL_PATH": tmp_path / "spool.db", "INGRESS_SPOOL_MAX_MB": 1})))
+    assert wrong[0] is level
+    assert words in wrong[1]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder from which a processor would start."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+    return tmp_path
+
+
+_GOOD = """
+from hookline import Handlers
+print("noise")
+handlers = Handlers()
+handlers.ignore("call.received")
+@handlers.on("message.received")
+async def answer(event, context): ...
+"""
+
+
+async def test_good_handlers(folder: Path) -> None:
+    """They are imported as the processor would; it is told what is handled, whatever the module prints."""
+    found = await check_handlers(subject({"PROCESSOR_HANDLERS": module(folder, "good", _GOOD)}))
+    assert wrongs(found) == []
+    assert "handled: message.received, call.received; not handled, so dead letters: message.status" in found[0].found
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "there is no module bad"),
+        ("import nowhere", "importing bad needs the module nowhere, which is not there"),
+        ("handlers = 1 / 0", "failed with ZeroDivisionError"),
+        ("def (", "failed with SyntaxError"),
+        ("handlers = 3", "handlers is a int in bad"),
+        ("import sys; sys.exit('gave up')", "ends the process with SystemExit('gave up')"),
+        ("import os; os._exit(7)", "ended the process with code 7"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "ended the process with code -11"),
+    ],
+)
+async def test_broken_handlers(folder: Path, text: str | None, words: str) -> None:
+    """Whatever the module does, it is told, and doctor goes on."""
+    location = "bad:handlers" if text is None else module(folder, "bad", text)
+    level, found = the_wrong(await check_handlers(subject({"PROCESSOR_HANDLERS": location})))
+    assert level is Level.PROBLEM
+    assert words in found
+
+
+async def test_handlers_that_hang(folder: Path) -> None:
+    """A module that never ends being imported is given up, together with what it started."""
+    text = "import os, subprocess, time\nopen('pid', 'w').write(str(subprocess.Popen(['sleep', '600']).pid))\ntime.sleep(600)"
+    level, found = the_wrong(await check_handlers(subject({"PROCESSOR_HANDLERS": module(folder, "bad", text)}), timeout_s=3))
+    assert level is Level.PROBLEM
+    assert "takes longer than 3 s" in found
+    await until(lambda: not _runs((folder / "pid").read_text()), "what it started has ended")
+
+
+def _runs(pid: str) -> bool:
+    """Whether a process runs; one that nobody has buried yet does not."""
+    file = Path(f"/proc/{pid}/stat")
+    try:
+        return file.read_text().split()[2] != "Z"
+    except OSError:
+        return False
+
+
+async def test_no_handlers() -> None:
+    """Events that are only logged are a warning."""
+    level, found = the_wrong(await check_handlers(subject({})))
+    assert (level, found) == (Level.WARNING, "PROCESSOR_HANDLERS is not set")
+
+
+def ports(**settings: int | str) -> dict[str, int | str]:
+    """Return settings of ports on which nothing listens, but for `settings`."""
+    names = ("INGRESS_PORT", "INGRESS_ADMIN_PORT", "PROCESSOR_ADMIN_PORT")
+    return {"INGRESS_HOST": LOOPBACK, **{name: free_port() for name in names}, **settings}
+
+
+async def test_free_ports() -> None:
+    """Where nothing runs, nothing is wrong."""
+    found = await check_ports(subject(ports()))
+    assert wrongs(found) == []
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize("name", ["INGRESS_PORT", "INGRESS_ADMIN_PORT", "PROCESSOR_ADMIN_PORT"])
+async def test_port_of_another_program(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port that is taken keeps a service from starting."""
+    monkeypatch.setattr(
+        "hookline_cli.status.service_report._TIMEOUT", aiohttp.ClientTimeout(total=0.5)
+    )  # it takes connections, and is silent
+    with socket.create_server((LOOPBACK, 0)) as other:
+        level, found = the_wrong(await check_ports(subject(ports(**{name: other.getsockname()[1]}))))
+    assert level is Level.PROBLEM
+    assert "another program listens" in found
+
+
+async def test_address_of_another_machine() -> None:
+    """An address that is not ours cannot be listened on."""
+    level, found = the_wrong(await check_ports(subject(ports(PROCESSOR_ADMIN_HOST="192.0.2.1"))))
+    assert level is Level.PROBLEM
+    assert "cannot listen on 192.0.2.1" in found
+
+
+async def test_our_own_ingress(ingress: LocalIngress) -> None:
+    """Ports on which our own service listens are fine; it is no processor, and may have another port for webhooks."""
+    own = ports(INGRESS_PORT=ingress.port, INGRESS_ADMIN_PORT=ingress.admin_port)
+    assert wrongs(await check_ports(subject(own))) == []
+    level, found = the_wrong(await check_ports(subject(own | {"INGRESS_PORT": free_port()})))
+    assert level is Level.WARNING
+    assert "nothing listens on port" in found
+    level, found = the_wrong(await check_ports(subject(ports(PROCESSOR_ADMIN_PORT=ingress.admin_port))))
+    assert level is Level.PROBLEM
+    assert "another Hookline ingress listens" in found
+
+
+async def test_webhook_gets_through(ingress: LocalIngress, redis_client: "redis.Redis") -> None:
+    """It is verified with the token and the public URL, and nothing is stored."""
+    before = set(redis_client.keys())
+    settings = ports(INGRESS_PORT=ingress.port, INGRESS_ADMIN_PORT=ingress.admin_port)
+    found = await check_webhook(subject(settings))
+    assert wrongs(found) == []
+    assert "was verified" in found[0].found
+    assert f"{PUBLIC_URL} was not tested" in found[1].found
+    assert set(redis_client.keys()) == before
+    bound = settings | {"TWILIO_AUTH_TOKEN": f"AC{'1' * 32}={TOKEN}"}
+    assert wrongs(await check_webhook(subject(bound))) == []
+
+
+@pytest.mark.parametrize("wrong", [{"TWILIO_AUTH_TOKEN": "f" * 32}, {"PUBLIC_URL": "https://other.example.com"}])
+async def test_webhook_that_is_refused(ingress: LocalIngress, wrong: Mapping[str, str]) -> None:
+    """An ingress that was started with another token or public URL refuses it, as it refuses Twilio's."""
+    settings = ports(INGRESS_PORT=ingress.port, INGRESS_ADMIN_PORT=ingress.admin_port) | dict(wrong)
+    level, found = the_wrong(await check_webhook(subject(settings)))
+    assert level is Level.PROBLEM
+    assert found.endswith("was answered with 403")
+
+
+async def test_public_url_that_leads_elsewhere(ingress: LocalIngress) -> None:
+    """A public URL of this machine is tried, too: what answers there may not be ingress, or nobody may."""
+    own = ports(INGRESS_PORT=ingress.port, INGRESS_ADMIN_PORT=ingress.admin_port)
+    there = f"http://localhost:{ingress.admin_port}"
+    found = await check_webhook(subject(own | {"PUBLIC_URL": f"{PUBLIC_URL},{there}"}))
+    level, text = the_wrong(found)
+    assert level is Level.PROBLEM
+    assert f"{there}, was answered with 404" in text
+    nowhere = f"http://localhost:{free_port()}"
+    level, text = the_wrong(await check_webhook(subject(own | {"PUBLIC_URL": f"{PUBLIC_URL},{nowhere}"})))
+    assert level is Level.PROBLEM
+    assert f"{nowhere} cannot be reached" in text
+
+
+async def test_no_ingress_is_a_warning() -> None:
+    """Before the first start there is nobody to send to."""
+    level, text = the_wrong(await check_webhook(subject(ports())))
+    assert level is Level.WARNING
+    assert "is not running here" in text

@@ -1,0 +1,161 @@
+"""compose.yaml, its .env and its scripts: what they name is there, and what they set is what the code knows."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from hookline_cli.config import env_lines
+from hookline_cli.settings.rows import secrets, variables
+from hookline_ingress.settings import IngressSettings
+from hookline_processor.settings import ProcessorSettings
+from tests.support.drain_times import ingress_drain_s, processor_drain_s
+
+_ROOT = Path(__file__).parents[3]
+_DEPLOY = _ROOT / "deploy"
+_COMPOSE = (_ROOT / "compose.yaml").read_text()
+_USED = dict(re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", _COMPOSE))
+"""Each variable of compose.yaml with the default that it gives."""
+_OF_THE_SCRIPT = {"HOOKLINE_TAG", "HOOKLINE_VERSION", "HOOKLINE_REVISION", "HOOKLINE_SOURCE"}
+_LINE = re.compile(r"^#?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(_COMPOSE)["services"]
+    return found
+
+
+@pytest.fixture
+def example(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Return .env.example with every line in force."""
+    for name in variables():
+        monkeypatch.delenv(name, raising=False)
+    return dict(_LINE.findall((_ROOT / ".env.example").read_text()))
+
+
+def test_example_has_every_setting_and_no_other(example: dict[str, str]) -> None:
+    """Nobody has to look elsewhere for what can be tuned, and nothing in it is without effect."""
+    assert (_ROOT / ".env.example").read_text().endswith("\n" + env_lines()), "run: hookline config --env"
+    assert example.keys() == {*variables(), *_USED} - _OF_THE_SCRIPT
+
+
+def test_example_says_what_is_the_case_without_it(example: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With every line in force, the settings are what they are without any: the defaults are told rightly."""
+    required = {"PUBLIC_URL": "https://hooks.example.com", "TWILIO_AUTH_TOKEN": "0123456789"}
+    for name, value in required.items():
+        monkeypatch.setenv(name, value)
+    without = IngressSettings.load(), ProcessorSettings.load()
+    for name, value in {**example, **required}.items():
+        monkeypatch.setenv(name, value)
+    assert (IngressSettings.load(), ProcessorSettings.load()) == without
+
+
+def test_example_has_the_defaults_of_compose(example: dict[str, str]) -> None:
+    """What compose.yaml does without a variable is what the example shows."""
+    of_compose = {name: default for name, default in _USED.items() if name not in {*_OF_THE_SCRIPT, "PUBLIC_URL"}}
+    assert {name: example[name] for name in of_compose} == of_compose
+
+
+def test_compose_sets_what_is_a_setting(services: dict[str, Any]) -> None:
+    """No service of Hookline is given a variable that nobody reads."""
+    known = {*variables(), *(f"{name}_FILE" for name in secrets())}
+    given = {
+        name for service in services.values() if "HOOKLINE_TAG" in service["image"] for name in service.get("environment", {})
+    }
+    assert given
+    assert given <= known
+
+
+def test_every_service_is_given_its_own_secrets(services: dict[str, Any]) -> None:
+    """Whoever gets into a processor finds no token of Twilio, in ingress no database; every other secret has its file, too."""
+    common = {"REDIS_URL_FILE", "ALERT_URL_FILE"}
+    twilio, ledger = {"TWILIO_AUTH_TOKEN_FILE", "TWILIO_SHARED_KEYS_FILE"}, {"HOOKLINE_LEDGER_URL_FILE"}
+    assert common | twilio | ledger == {f"{name}_FILE" for name in secrets()} - {"DATABASE_URL_FILE"}  # a fallback
+    wanted = {"ingress-1": common | twilio, "ingress-2": common | twilio, "caller": twilio}
+    wanted |= {"processor": common | ledger, "migrate": common | ledger, "hookline": common | twilio | ledger}
+    owners = dict(re.findall(r"^(?:keep|derive) (\w+) \"\$(\w+)\"", (_DEPLOY / "secrets.sh").read_text(), re.MULTILINE))
+    groups = dict(re.findall(r"^(\w+)=0:(\d+)$", (_DEPLOY / "secrets.sh").read_text(), re.MULTILINE))
+    for name, expected in wanted.items():
+        given = {key: value for key, value in services[name]["environment"].items() if key.endswith("_FILE")}
+        assert given.keys() == expected
+        needed = {groups[owners[Path(value).name]] for value in given.values()}
+        assert needed <= {*services[name]["group_add"], groups["all"]}
+        assert set(services[name]["group_add"]) <= needed
+
+
+def test_every_secret_is_told_of() -> None:
+    """Who looks what can be put into deploy/secrets/ finds each of them, and which setting it is."""
+    readme = (_DEPLOY / "secrets" / "README.md").read_text()
+    files = dict(re.findall(r"^  ([A-Z_]+)_FILE: /run/secrets/(\w+)$", _COMPOSE, re.MULTILINE))
+    assert files.keys() == {*secrets()} - {"DATABASE_URL"}
+    assert all(f"`{name}`" in readme and f"`{file}`" in readme for name, file in files.items())
+
+
+def test_addresses_are_not_up_to_the_example(services: dict[str, Any], example: dict[str, str]) -> None:
+    """Where services listen and keep their spool is what containers are made for: a copy of the example must not undo it."""
+    fixed = {name for name in example if re.fullmatch(r"(INGRESS|PROCESSOR)_(ADMIN_)?(HOST|PORT)|INGRESS_SPOOL_PATH", name)}
+    assert len(fixed) == 7
+    assert fixed == {name for name in fixed for service in services.values() if name in service.get("environment", {})}
+
+
+def test_files_that_compose_mounts_are_there() -> None:
+    """A bind mount of what does not exist makes an empty folder, and the service a puzzle."""
+    named = re.findall(r"(?:^|[\s\"{-])(\./[A-Za-z0-9_./-]+)", _COMPOSE)
+    grafana = [name for name in named if "grafana" in name]
+    assert len(named) > len(grafana)
+    missing = [name for name in named if not (_ROOT / name).exists()]
+    assert set(missing) <= set(grafana)
+
+
+def test_containers_stop_later_than_the_services_in_them(services: dict[str, Any]) -> None:
+    """Whatever a service finishes when it stops, it gets the time for it."""
+    settings = IngressSettings.model_validate({"TWILIO_AUTH_TOKEN": "0123456789", "PUBLIC_URL": "https://hooks.example.com"})
+    drains_s = {"ingress-1": ingress_drain_s(settings), "ingress-2": ingress_drain_s(settings)}
+    drains_s["processor"] = processor_drain_s(ProcessorSettings())
+    for name, drain_s in drains_s.items():
+        assert int(services[name]["stop_grace_period"].removesuffix("s")) > drain_s
+
+
+def test_containers_may_do_nothing_that_they_need_not(services: dict[str, Any]) -> None:
+    """Hookline's containers write nowhere but to the spool and /tmp, and have no privilege."""
+    of_hookline = [service for service in services.values() if "HOOKLINE_TAG" in service["image"]]
+    assert len(of_hookline) == 6
+    for service in of_hookline:
+        assert service["read_only"]
+        assert service["cap_drop"] == ["ALL"]
+        assert "privileged" not in service
+        writable = [volume for volume in service["volumes"] if not volume.endswith(":ro")]
+        assert all(volume.startswith("spool-") for volume in writable)
+
+
+def test_every_ingress_has_its_own_spool_and_admin_port(services: dict[str, Any]) -> None:
+    """They share an address, and a spool file has room for one."""
+    ingresses = [service for name, service in services.items() if name.startswith("ingress-")]
+    ports = {service["environment"]["INGRESS_ADMIN_PORT"] for service in ingresses}
+    spools = {volume for service in ingresses for volume in service["volumes"] if volume.startswith("spool-")}
+    assert len(ports) == len(spools) == len(ingresses) == 2
+    scraped = yaml.safe_load((_DEPLOY / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
+    asked = {entry["port"] for job in scraped if job["job_name"] == "hookline-ingress" for entry in job["dns_sd_configs"]}
+    assert asked == ports
+
+
+def test_user_of_redis_may_do_what_is_documented() -> None:
+    """The user that deploy/secrets.sh makes has the permissions of docs/redis.md, with which both services are tested."""
+    made = re.search(r"^user hookline on \S+ \w+\) (.*)$", (_DEPLOY / "secrets.sh").read_text(), re.MULTILINE)
+    documented = re.search(r"^`(~hookline:\* [^`]*)`", (_ROOT / "docs" / "redis.md").read_text(), re.MULTILINE)
+    assert made is not None
+    assert documented is not None
+    assert {*made[1].replace("${HOOKLINE_PREFIX:-hookline}", "hookline").split()} == {*documented[1].split(), "+waitaof"}
+
+
+@pytest.mark.parametrize("script", ["deploy.sh", "secrets.sh", "k8s/components/redis/users.sh"])
+def test_scripts_are_clean(script: str) -> None:
+    """shellcheck finds nothing, in what they source neither: no unquoted word, no lost exit code."""
+    shellcheck = Path(sys.executable).with_name("shellcheck")
+    done = subprocess.run([shellcheck, "-x", "-a", _DEPLOY / script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout

@@ -1,0 +1,142 @@
+"""deploy/deploy.sh, as far as it goes without containers: real bash, and functions that answer in the place of Docker."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+_SCRIPT = Path(__file__).parents[3] / "deploy" / "deploy.sh"
+_TOOLS = ("bash", "sed", "dirname", "tail", "wc", "flock", "awk", "comm", "rm", "cat", "setsid", "mv", "sleep")
+_TWO_PROCESSORS = """
+compose() {
+  case "$1 $2" in
+    "ps --all") echo old-1; echo old-2 ;;
+    "config processor") echo '    scale: 2' ;;
+    "up --detach") $up ;;
+  esac
+}
+docker() { [ "$1" != inspect ] || echo 'running healthy 0'; [ "$1" != stop ] || echo "stopped $2" >&2; }
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    """Return a PATH on which there is no docker, and what the script needs else."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for tool in _TOOLS:
+        found = shutil.which(tool)
+        assert found is not None, tool
+        (folder / tool).symlink_to(found)
+    return str(folder)
+
+
+def run(path: str, *words: str, complaints: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+    """Run bash with `words`; complaints go where they are told."""
+    return subprocess.run(
+        ["bash", *words], env={"PATH": path}, stdout=subprocess.PIPE, stderr=complaints, text=True, check=False
+    )
+
+
+def steps(path: str, text: str, complaints: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+    """Run `text` with everything that the script defines."""
+    return run(path, "-c", f". {_SCRIPT}\n{text}", complaints=complaints)
+
+
+@pytest.mark.parametrize("command", ["deploy", "rollback", "smoke"])
+def test_says_that_docker_is_missing(command: str, path: str) -> None:
+    """Without docker it names what is needed."""
+    done = run(path, str(_SCRIPT), command)
+    assert done.returncode == 1
+    assert "docker compose is needed" in done.stderr
+
+
+def test_help_needs_nothing(path: str) -> None:
+    """What there is can be asked without Docker, too."""
+    done = run(path, str(_SCRIPT), "--help")
+    assert done.returncode == 0
+    assert "deploy/deploy.sh rollback" in done.stdout
+    assert "shellcheck" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("deploi",), ("deploy", "--image"), ("deploy", "bot:7"), ("rollback", "--image", "bot:7"), ("smoke", "hard")]
+)
+def test_wrong_command_line_is_told_apart(words: tuple[str, ...], path: str) -> None:
+    """It ends with 2 before it looks at anything, and shows what there is."""
+    done = run(path, str(_SCRIPT), *words)
+    assert done.returncode == 2
+    assert "deploy/deploy.sh deploy --image NAME" in done.stderr
+
+
+@pytest.mark.parametrize("up", ["false", "true"])
+def test_no_processor_goes_before_others_are_there(up: str, path: str) -> None:
+    """Whether Docker says that it could make none or says nothing: the ones that serve stay."""
+    done = steps(path, f"up={up}; {_TWO_PROCESSORS} replace_processors old-1 old-2")
+    assert done.returncode == 1
+    assert "stopped" not in done.stderr
+    assert "processors" in done.stderr
+
+
+def test_processors_go_when_others_are_healthy(path: str) -> None:
+    """Those that are meant end, and no other."""
+    both = _TWO_PROCESSORS.replace("echo old-2", "echo old-2; echo new-1; echo new-2")
+    done = steps(path, f"up=true; {both} replace_processors old-1 old-2")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines() == ["stopped old-1", "stopped old-2"]
+
+
+@pytest.mark.parametrize(
+    ("direction", "order"), [("forward", ["ledger", "processors", "ingress"]), ("back", ["ingress", "processors"])]
+)
+def test_order_is_the_one_of_upgrading(direction: str, order: list[str], path: str) -> None:
+    """What is new is understood before it is written, and written no more before it is not understood."""
+    named = "migrate() { echo ledger; }; replace_all_processors() { echo processors; }; replace_ingresses() { echo ingress; }"
+    done = steps(path, f"{named}; {direction}")
+    assert done.stdout.split() == order
+
+
+@pytest.mark.parametrize(("before", "code"), [("", 1), ("DiskLow", 1), ("BreakerOpen", 0), ("BreakerOpen\nDiskLow", 0)])
+def test_alerts_from_before_do_not_count(before: str, code: int, path: str) -> None:
+    """A deployment may be what ends an incident; only a critical alert that was not firing before is held against it."""
+    done = steps(path, f"critical_alerts() {{ echo BreakerOpen; }}; look_at_alerts '{before}'")
+    assert done.returncode == code
+    assert "BreakerOpen" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("direction", "code"), [("forward", 1), ("back", 0)])
+def test_ledger_may_wait_on_the_way_back(direction: str, code: int, path: str) -> None:
+    """An older version leaves newer tables alone, so what is not in them does not take a rollback back."""
+    well = "() { :; }; ".join(("send_webhooks", "look_at_metrics", "look_at_alerts", "compose", ""))
+    answers = f"{well} eventually() {{ return 1; }}"
+    done = steps(path, f"{answers}; smoke {direction}")
+    assert done.returncode == code
+    assert "not all of them are in the ledger" in done.stderr
+
+
+def test_what_served_comes_back_whatever_happens_meanwhile(path: str, tmp_path: Path) -> None:
+    """A closed terminal takes no more words and sends a signal, a second Ctrl-C another. All is put back first."""
+    witness = tmp_path / "back"
+    put_back = f"put_back() {{ complain going back; kill -INT $$; kill -HUP $$; kill -TERM $$; echo done >{witness}; }}"
+    with Path("/dev/full").open("w") as full:
+        done = steps(
+            path,
+            f"{put_back}; say_what_serves() {{ complain as before; }}; undo=yes; old_image=sha256:1; trap leave EXIT; exit 7",
+            complaints=full.fileno(),
+        )
+    assert done.returncode == 7
+    assert witness.read_text() == "done\n"
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [("", "serves as before"), ("ingress-1", "and so did going back"), ("processor", "processor is not as before")],
+)
+def test_says_what_really_serves(missing: str, said: str, path: str) -> None:
+    """That all is as before is said only if it is."""
+    done = steps(
+        path, f"not_serving() {{ echo {missing}; }}; version_of() {{ echo 1.2; }}; old_image=sha256:1; say_what_serves"
+    )
+    assert said in done.stderr
+    assert done.returncode == 0

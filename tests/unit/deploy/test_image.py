@@ -1,0 +1,111 @@
+"""What is in the image: what was tested, nothing that only developers need, and a health check that knows both services."""
+
+import asyncio
+import re
+import tomllib
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from hookline_ingress.settings import IngressSettings
+from hookline_processor.settings import ProcessorSettings
+from hookline_shared.observability.admin import Admin
+from hookline_shared.observability.health import Health
+
+_ROOT = Path(__file__).parents[3]
+_DEPLOY = _ROOT / "deploy"
+_PIN = re.compile(r"^([a-z0-9-]+)(?:\[[^\]]*\])?==(\S+)", re.MULTILINE)
+_NAME = re.compile(r"^[A-Za-z0-9_.-]+")
+
+
+def pins(lock: Path) -> dict[str, str]:
+    return dict(_PIN.findall(lock.read_text()))
+
+
+@pytest.fixture
+def healthcheck() -> ModuleType:
+    spec = spec_from_file_location("healthcheck", _DEPLOY / "healthcheck.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "build.lock"])
+def test_image_has_the_versions_that_were_tested(lock: str) -> None:
+    """Every pin is one of requirements.lock, which the tests ran with."""
+    assert pins(_DEPLOY / lock).items() <= pins(_ROOT / "requirements.lock").items()
+    assert pins(_DEPLOY / lock)
+
+
+def test_image_has_what_is_needed_and_no_tools() -> None:
+    """All that the project and the extras of the image depend on is there; linters, tests and the embedded Redis are not."""
+    project = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+
+    def names(dependencies: list[str]) -> set[str]:
+        found = (_NAME.match(one) for one in dependencies)
+        return {match[0].lower() for match in found if match} - {"hookline"}
+
+    wanted = names([*project["dependencies"], *extras["ledger"], *extras["postgres"], *extras["sendgrid"], *extras["otel"]])
+    image = pins(_DEPLOY / "requirements.lock").keys()
+    assert wanted <= image
+    assert not names([*extras["dev"], *extras["embedded"], *extras["reload"]]) & image
+
+
+def test_nothing_but_what_is_named_gets_into_the_image() -> None:
+    """The build's context begins empty, so that no .env, secret or data lies in a layer by mistake."""
+    rules = [line for line in (_ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    added = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
+    assert all((_ROOT / name).exists() for name in added)
+    assert "deploy/secrets" not in added
+    assert "deploy" not in added
+
+
+def test_handlers_are_where_services_start() -> None:
+    """A folder of handlers is mounted below the working folder; PYTHONPATH would come before the standard library."""
+    dockerfile = (_ROOT / "Dockerfile").read_text()
+    assert re.findall(r"^WORKDIR (\S+)", dockerfile, re.MULTILINE)[-1] == "/app"
+    assert "PYTHONPATH" not in dockerfile
+    assert "}:/app/${HANDLERS_PACKAGE" in (_ROOT / "compose.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("command", "service"),
+    [
+        (b"/opt/hookline/bin/python\0/opt/hookline/bin/hookline\0ingress\0", "ingress"),
+        (b"/opt/hookline/bin/python\0-m\0hookline_processor\0", "processor"),
+        (b"hookline\0ledger\0migrate\0", None),
+    ],
+)
+def test_health_check_tells_the_service(command: bytes, service: str | None, healthcheck: ModuleType) -> None:
+    """One image, two services: the command line of process 1 says whose port is asked."""
+    assert healthcheck.service(command) == service
+
+
+def test_health_check_knows_the_ports(healthcheck: ModuleType) -> None:
+    """Its variables and defaults are those of the settings."""
+    for name, settings in (("ingress", IngressSettings), ("processor", ProcessorSettings)):
+        port = settings.model_fields["admin_port"]
+        assert healthcheck.PORTS[name] == (port.validation_alias, port.default)
+
+
+async def test_health_check_says_what_is_wrong(healthcheck: ModuleType) -> None:
+    """Ready, not ready with the reason, and nobody there are told apart."""
+    health, problem = Health(), ["Redis cannot be reached."]
+    health.ready["redis"] = lambda: problem[0] if problem else None
+    admin = Admin(health, "127.0.0.1", 0, "INGRESS_ADMIN")
+    port = await admin.start()
+    ready, text = await asyncio.to_thread(healthcheck.ask, port)
+    assert not ready
+    assert "Redis cannot be reached." in text
+    problem.clear()
+    assert await asyncio.to_thread(healthcheck.ask, port) == (True, "ok")
+    await admin.stop()
+    ready, text = await asyncio.to_thread(healthcheck.ask, port)
+    assert not ready
+    assert f"nothing answers on the admin port {port}" in text

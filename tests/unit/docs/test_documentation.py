@@ -1,0 +1,92 @@
+"""What the documents name is there: files, settings, metrics."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+import pytest
+from prometheus_client import REGISTRY
+
+from hookline_cli.settings.rows import secrets, variables
+
+ROOT: Final = Path(__file__).parents[3]
+PAGES: Final = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+CODE: Final = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
+"""Code, in which `key[type]("name")` is no link."""
+SETTING: Final = re.compile(r"(?<![\w/])((?:HOOKLINE|INGRESS|PROCESSOR|REDIS|DATABASE|LEDGER|TWILIO)_[A-Z_]*[A-Z])\b(?!\.)")
+METRIC: Final = re.compile(r"\bhookline_(?!(?:cli|ingress|processor|shared)\b[./`])[a-z_]+[a-z]\b(?!:)")
+SERIES: Final = re.compile(r"_(total|bucket|sum|count)$")
+"""What a metric's series have behind its name."""
+ELSEWHERE: Final = {
+    "REDIS_PASSWORD",
+    "REDIS_ADMIN_PASSWORD",
+    "REDIS_CONF",
+    "INGRESS_MEMORY",
+    "HOOKLINE_WAIT_S",
+    "hookline_outside",
+}
+"""Names that look like settings or metrics, and are somebody else's."""
+
+TEST: Final = re.compile(r"`(test_\w+\.py)(?:::(test_\w+))?`")
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+@each_page
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every link to a file of ours, and every file that is named by its path, is there."""
+    text = page.read_text()
+    links = [target for target in re.findall(r"\]\(([^)#\s]+)", CODE.sub("", text)) if "://" not in target]
+    assert [target for target in links if not (page.parent / target).exists()] == []
+    named = re.findall(r"`((?:ingress|processor|shared|cli|tests|deploy|examples)/[\w./-]+)`", text)
+    assert [target for target in named if not (ROOT / target).exists()] == []
+    in_packages = re.findall(r"`hookline_((?:ingress|processor|shared|cli)/[\w./-]+)`", text)
+    folders = {target: ROOT / target.partition("/")[0] / f"hookline_{target}" for target in in_packages}
+    assert [target for target, path in folders.items() if not path.exists()] == []
+
+
+@each_page
+def test_settings_exist(page: Path) -> None:
+    """Every setting that is named is one."""
+    known = {*variables(), *(f"{name}_FILE" for name in secrets())} | ELSEWHERE
+    assert {name for name in SETTING.findall(page.read_text()) if name not in known} == set()
+
+
+@each_page
+def test_metrics_exist(page: Path) -> None:
+    """Every metric that is named is one."""
+    for module in ("hookline_ingress.app", "hookline_processor.app", "hookline_processor.ledger.service"):
+        import_module(module)  # its metrics come along
+    known = {metric.name for metric in REGISTRY.collect()}
+    named = {SERIES.sub("", name) for name in METRIC.findall(page.read_text())}
+    in_the_file = {name.lower() for name in variables()}
+    assert named - known - in_the_file - ELSEWHERE == set()
+
+
+@each_page
+def test_tests_exist(page: Path) -> None:
+    """Every test that is named is there: docs/architecture.md says which test holds which promise."""
+    texts: dict[str, str] = {}
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        texts[path.name] = texts.get(path.name, "") + path.read_text()
+    named = TEST.findall(page.read_text())
+    assert [(file, name) for file, name in named if file not in texts or (name and f"def {name}(" not in texts[file])] == []
+
+
+@pytest.mark.parametrize("room", ["shared", "ingress", "processor", "cli"])
+def test_tables_of_packages_are_complete(room: str) -> None:
+    """docs/architecture.md names every file and folder of a package, and no other."""
+    package = ROOT / room / f"hookline_{room}"
+    (_, section) = (ROOT / "docs" / "architecture.md").read_text().split(f"### `{package.name}`\n")
+    first_cells = re.findall(r"^\| (`[^|]*) \|", re.split(r"^##", section, maxsplit=1, flags=re.MULTILINE)[0], re.MULTILINE)
+    named = [name for cell in first_cells for name in re.findall(r"`([\w.]+)/?`", cell)]
+    there = [path.name for path in package.iterdir() if not path.name.startswith("__") and path.name != "py.typed"]
+    assert sorted(named) == sorted(there)
+
+
+def test_index_of_support_is_complete() -> None:
+    """tests/support/README.md has each file once, and no other."""
+    folder = ROOT / "tests" / "support"
+    listed = re.findall(r"^\| `(\w+\.py)` \|", (folder / "README.md").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(path.name for path in folder.glob("*.py") if path.name != "__init__.py")

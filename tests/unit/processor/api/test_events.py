@@ -1,0 +1,280 @@
+"""The events that handlers get."""
+
+import re
+from collections.abc import Callable
+from json import dumps
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+import pytest
+
+import hookline
+from hookline import MessageReceived, WebhookEvent
+from hookline_processor.events.events import StreamEvent, typed
+from hookline_processor.events.webhook_event import Number, Text
+from hookline_shared.event import Event
+from hookline_shared.forms import FORM
+from hookline_shared.kinds import FAMILIES, SINGLE
+from tests.support.kinds import (
+    call,
+    call_status,
+    live_transcription,
+    message_status,
+    picture_message,
+    recording_status,
+    transcription,
+    whatsapp_message,
+)
+from tests.support.products import (
+    debugger,
+    delivery_updated,
+    document_updated,
+    email_event,
+    list_item,
+    map_item,
+    message_added,
+    participant_added,
+    reservation,
+    stream_event,
+    stream_message,
+    studio,
+    task,
+    verify,
+)
+from tests.support.webhooks import Params
+
+JSON = "application/json; charset=utf-8"
+
+
+def event_of(kind: str, params: dict[str, str]) -> WebhookEvent:
+    body = urlencode(params).encode()
+    event = Event(id="1", kind=kind, key="", dedupe_key="", received_at=0, content_type=FORM, target="/twilio", body=body)
+    return typed(event)
+
+
+def test_fields_have_twilios_names_in_snake_case() -> None:
+    """Known parameters are attributes, all of them are in params, and what Twilio did not send is empty."""
+    params = {"MessageSid": "SM1", "From": "+1", "To": "+2", "Body": "hi & bye ü", "NumMedia": "2", "New": "x"}
+    media = {"MediaUrl0": "u0", "MediaContentType0": "image/png", "MediaUrl1": "u1", "MediaContentType1": "text/vcard"}
+    event = event_of("message.received", params | media)
+    assert isinstance(event, MessageReceived)
+    assert (event.message_sid, event.from_, event.to, event.body) == ("SM1", "+1", "+2", "hi & bye ü")
+    assert event.media == [("u0", "image/png"), ("u1", "text/vcard")]
+    assert event.profile_name == ""
+    assert event.num_segments is None
+    assert event.params == params | media
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"), [("0", 0), ("-1", -1), ("many", None), ("", None), ("1.5", None), (" 1", None), ("9" * 5000, None)]
+)
+def test_odd_numbers_are_none(sent: str, read: int | None) -> None:
+    """A number that Twilio sends in an unforeseen way does not break the handler, and is not taken for a number."""
+    event = event_of("message.received", {"NumMedia": sent, "MediaUrl0": "u0"})
+    assert isinstance(event, MessageReceived)
+    assert event.num_media == read
+    assert event.media == [("u0", "")]
+
+
+def test_unknown_kind_is_a_plain_event() -> None:
+    """A kind without a class still has its parameters."""
+    event = event_of("something.new", {"A": "1"})
+    assert type(event) is WebhookEvent
+    assert event.params == {"A": "1"}
+
+
+def test_get_webhook_has_its_query_as_parameters() -> None:
+    """Without a body the parameters are those of the query."""
+    raw = Event(id="1", kind="x", key="", dedupe_key="", received_at=0, target="/twilio?A=1&B=%2B2", body=b"")
+    assert typed(raw).params == {"A": "1", "B": "+2"}
+
+
+def test_repr_shows_no_personal_data() -> None:
+    """An event in a log line or traceback gives nothing away."""
+    event = event_of("message.received", {"Body": "secret", "From": "+14155550123"})
+    assert repr(event) == "<MessageReceived message.received 1>"
+
+
+def json_event(kind: str, body: bytes, target: str = "/twilio") -> WebhookEvent:
+    return typed(Event(id="1", kind=kind, key="", dedupe_key="", received_at=0, content_type=JSON, target=target, body=body))
+
+
+class Row(NamedTuple):
+    """The kind of an event, the name of its class, what Twilio sends, and what handlers read."""
+
+    kind: str
+    name: str
+    sent: Params | dict[str, Any]
+    read: dict[str, object]
+
+
+ROWS = [
+    Row("message.received", "MessageReceived", picture_message(MessageSid="MM1"), {"message_sid": "MM1", "num_media": 2}),
+    Row("message.received", "MessageReceived", whatsapp_message(), {"button_payload": "confirm", "profile_name": "Zoë"}),
+    Row(
+        "message.status",
+        "MessageStatus",
+        message_status("failed", ErrorCode="30003"),
+        {"message_status": "failed", "error_code": "30003"},
+    ),
+    Row("call.received", "CallReceived", call(CallSid="CA1", Digits="5"), {"call_sid": "CA1", "digits": "5"}),
+    Row("call.status", "CallStatus", call_status("busy"), {"call_status": "busy", "sequence_number": 3, "call_duration": 12}),
+    Row(
+        "recording.status",
+        "RecordingStatus",
+        recording_status("absent"),
+        {"recording_status": "absent", "recording_duration": 61},
+    ),
+    Row(
+        "transcription",
+        "Transcription",
+        transcription(TranscriptionText="hi"),
+        {"transcription_text": "hi", "sequence_id": None},
+    ),
+    Row(
+        "transcription",
+        "Transcription",
+        live_transcription(),
+        {"transcription_event": "transcription-content", "sequence_id": 2},
+    ),
+    Row("conversation.onMessageAdded", "ConversationEvent", message_added(Author="zoe"), {"author": "zoe", "index": 7}),
+    Row(
+        "conversation.onDeliveryUpdated",
+        "ConversationEvent",
+        delivery_updated("read"),
+        {"status": "read", "event_type": "onDeliveryUpdated"},
+    ),
+    Row(
+        "conversation.onParticipantAdded",
+        "ConversationEvent",
+        participant_added(ParticipantSid="MB1"),
+        {"participant_sid": "MB1", "source": "API"},
+    ),
+    Row("taskrouter.task.created", "TaskRouterEvent", task(ResourceSid="WT1"), {"task_sid": "WT1", "worker_sid": ""}),
+    Row(
+        "taskrouter.reservation.created",
+        "TaskRouterEvent",
+        reservation(ResourceSid="WR1"),
+        {"reservation_sid": "WR1", "worker_name": "zoe"},
+    ),
+    Row(
+        "verify.factor.created",
+        "VerifyEvent",
+        verify(uuid="u1"),
+        {"uuid": "u1", "type": "factor.created", "factor_type": "push"},
+    ),
+    Row(
+        "sync.document_updated",
+        "SyncEvent",
+        document_updated(),
+        {"document_revision": "1a", "document_data": '{"soup":"tomato"}'},
+    ),
+    Row("sync.list_item_added", "SyncEvent", list_item(), {"list_unique_name": "orders", "item_index": "4"}),
+    Row("sync.map_item_added", "SyncEvent", map_item(), {"item_key": "terrace", "event_id": "12"}),
+    Row("sync.stream_message_published", "SyncEvent", stream_message(), {"stream_sid": "TO" + "b" * 32, "identity": "zoe"}),
+    Row("studio", "StudioEvent", studio(ExecutionSid="FN1"), {"execution_sid": "FN1"}),
+    Row("debugger.error", "DebuggerEvent", debugger(Sid="NO1"), {"sid": "NO1", "level": "ERROR"}),
+    Row(
+        "event.stream",
+        "StreamEvent",
+        stream_event(id="EZ1", data={"n": [1]}),
+        {"event_id": "EZ1", "id": "1", "data": {"n": [1]}},
+    ),
+    Row(
+        "sendgrid.event",
+        "SendGridEvent",
+        email_event("bounce"),
+        {"event": "bounce", "timestamp": 1750345200, "email": "zoe@example.com"},
+    ),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.kind}-{next(iter(row.read))}")
+def test_attributes(row: Row) -> None:
+    """Handlers read what was sent, under Twilio's names in snake_case, whether it came as a form, by GET or as JSON."""
+    events = [json_event(row.kind, dumps(dict(row.sent)).encode())]
+    if isinstance(row.sent, tuple):
+        get = Event(id="1", kind=row.kind, key="", dedupe_key="", received_at=0, target=f"/t?{urlencode(row.sent)}", body=b"")
+        events += [event_of(row.kind, dict(row.sent)), typed(get)]
+    for event in events:
+        assert type(event).__name__ == row.name
+        assert {name: getattr(event, name) for name in row.read} == row.read
+
+
+def test_every_class_has_a_row() -> None:
+    """Every kind but `unknown` has a class of its own, and the table above says what it reads."""
+    classes = {event.kind: event.__name__ for event in WebhookEvent.__subclasses__()}
+    assert classes.keys() == {*SINGLE, *(f"{family}.*" for family in FAMILIES)} - {"unknown"}
+    assert {row.name for row in ROWS} == set(classes.values())
+
+
+def test_attributes_have_twilios_names_in_snake_case() -> None:
+    """No attribute reads a parameter of another name, but for a CloudEvent's `id`, which `event_id` is."""
+    for event in (WebhookEvent, *WebhookEvent.__subclasses__()):
+        read = {name: field._name for name, field in vars(event).items() if isinstance(field, Text | Number)}
+        spelled = {name: re.sub("(?<=[a-z])(?=[A-Z])", "_", parameter).lower() for name, parameter in read.items()}
+        odd = {name: spelling for name, spelling in spelled.items() if spelling != name.rstrip("_")}
+        assert odd == ({"event_id": "id"} if event is StreamEvent else {})
+
+
+@pytest.mark.parametrize(
+    ("body", "json", "params"),
+    [
+        (
+            b'{"a":"x","b":1,"c":{"d":null},"e":null}',
+            {"a": "x", "b": 1, "c": {"d": None}, "e": None},
+            {"a": "x", "b": "1", "c": '{"d":null}'},
+        ),
+        (b'[{"a":"x"}]', [{"a": "x"}], {}),
+        (b"no JSON", None, {}),
+        (b"\xff", None, {}),
+    ],
+)
+def test_json(body: bytes, json: object, params: dict[str, str]) -> None:
+    """`json` is the body, decoded; `params` are the members of an object, text as it is and else as JSON, without nulls."""
+    event = json_event("unknown", body, "/twilio?bodySHA256=0")
+    assert (event.json, event.params) == (json, params)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"1", b"{}", b"no JSON"])
+def test_stream_event_without_data(body: bytes) -> None:
+    """Whatever an element of Event Streams is, it can be read."""
+    event = json_event("event.stream", body)
+    assert isinstance(event, StreamEvent)
+    assert (event.data, event.event_id) == (None, "")
+
+
+def test_form_has_no_json() -> None:
+    """A form is not taken for JSON, although it may be some."""
+    assert event_of("unknown", {"1": ""}).json is None
+
+
+def test_personal_values_of_json() -> None:
+    """Texts at any depth stay out of logs, as they are and as JSON spells them; identifiers do not."""
+    nested = {"sg_event_id": "e1", "email": "zoe@example.com", "data": [{"body": 'say "hi"', "messageSid": "SM1", "n": 5}]}
+    values = json_event("event.stream", dumps(nested).encode()).personal
+    assert {"zoe@example.com", 'say "hi"', 'say \\"hi\\"'} <= set(values)
+    assert {"e1", "SM1"}.isdisjoint(values)
+
+
+@pytest.mark.parametrize(
+    "made", [event_of, lambda kind, params: json_event(kind, dumps(params).encode())], ids=["form", "JSON"]
+)
+def test_personal_values_in_a_parameter_that_is_json(made: Callable[[str, dict[str, str]], WebhookEvent]) -> None:
+    """A handler that decodes a parameter and fails does not give away what was in it, at whatever depth of JSON in JSON."""
+    attributes = dumps({"name": "Zoë", "call_sid": "CA1", "languages": ["Français"], "more": dumps({"street": "High Street"})})
+    values = made("taskrouter.task.created", {"TaskAttributes": attributes, "Body": "[not JSON"}).personal
+    assert {"Zoë", "Français", "High Street", "[not JSON", attributes} <= set(values)
+    assert "CA1" not in values
+
+
+def test_documented_attributes_exist() -> None:
+    """docs/handlers.md names every class, and no attribute that there is not."""
+    rows = re.findall(
+        r"^\| `.*\| `(\w+)` \|(.*)\|$", (Path(__file__).parents[4] / "docs/handlers.md").read_text(), re.MULTILINE
+    )
+    assert {name for name, _ in rows} == {row.name for row in ROWS} | {"WebhookEvent"}
+    for name, described in rows:
+        attributes = re.findall(r"`([a-z_]+)`", described)
+        assert [attribute for attribute in attributes if not hasattr(getattr(hookline, name), attribute)] == []
