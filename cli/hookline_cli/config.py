@@ -70,11 +70,11 @@ def config(
         return
     sources = Sources.now(adopt_running(data).adopted)
     shown = [row for row in rows(sources) if _wanted(row, service, changed=changed)]
-    mistakes, strangers = problems([service] if service else list(Service)), [*sources.strangers(variables()), *ignored()]
+    mistakes, warnings = problems([service] if service else list(Service)), [*sources.unknown_names(variables()), *ignored()]
     if as_json:
-        typer.echo(json.dumps(_as_object(shown, mistakes, strangers), indent=2))
+        typer.echo(json.dumps(_as_object(shown, mistakes, warnings), indent=2))
     else:
-        _show(shown, mistakes, strangers)
+        _show(shown, mistakes, warnings)
     if mistakes:
         raise typer.Exit(EXIT_SETTINGS)
 
@@ -107,13 +107,13 @@ def _wanted(row: Row, service: Service | None, *, changed: bool) -> bool:
     return not service or row.service in ("", service)
 
 
-def _as_object(shown: Iterable[Row], mistakes: list[str], strangers: list[str]) -> dict[str, Any]:
+def _as_object(shown: Iterable[Row], mistakes: list[str], warnings: list[str]) -> dict[str, Any]:
     """Return the output of --json. `value` is as in the TOML file, null if there is none; `service` is null if both read it."""
     settings = [row._asdict() | {"service": row.service or None, "source": row.source or None} for row in shown]
-    return {"settings": settings, "problems": mistakes, "warnings": strangers}
+    return {"settings": settings, "problems": mistakes, "warnings": warnings}
 
 
-def _show(shown: Iterable[Row], mistakes: list[str], strangers: list[str]) -> None:
+def _show(shown: Iterable[Row], mistakes: list[str], warnings: list[str]) -> None:
     console = Console()
     table = Table(
         "setting", "value and meaning", "source", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False
@@ -123,7 +123,7 @@ def _show(shown: Iterable[Row], mistakes: list[str], strangers: list[str]) -> No
     for row in shown:
         table.add_row(_name(row), _explained(row), _source(row))
     console.print(table, highlight=False)
-    for label, colour, lines in (("warning", "yellow", strangers), ("problem", "red", mistakes)):
+    for label, colour, lines in (("warning", "yellow", warnings), ("problem", "red", mistakes)):
         for line in lines:
             console.print(Text.assemble((label, colour), " ", line), soft_wrap=not console.is_terminal)
 

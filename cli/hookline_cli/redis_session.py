@@ -1,4 +1,4 @@
-"""Reaching the Redis that the services use."""
+"""A connection to the Redis that the services use."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,30 +17,30 @@ from hookline_shared.settings.base import SharedSettings
 from hookline_shared.streams.backlog import partitions_in_use
 
 _NEVER: Final = 1_000_000_000
-"""Failures until the breaker opens: a command is too short for it, and nothing here would close it again."""
+"""Failures until the breaker opens: a command is too short for it, and nothing here closes it again."""
 
-HIDDEN_REDIS: Final = "The REDIS_URL of `hookline up` has a password, so it was not written down. Set it here, too."
+HIDDEN_REDIS: Final = "The REDIS_URL of `hookline up` has a password, so it was not saved. Set REDIS_URL here, too."
 
 DataFolder = Annotated[Path, typer.Option("--data", help="Folder of `hookline up`.")]
 
 
 class RedisSessionError(HooklineError):
-    """The Redis of the services cannot be found, or has nothing of theirs."""
+    """The Redis of the services cannot be found, or no service has used it."""
 
 
 class RedisSession(NamedTuple):
-    """A Redis, and into how many partitions its data is divided."""
+    """A connection manager, and the number of partitions in its data."""
 
     redis: RedisConnectionManager
     partitions: int
 
 
 def find_settings(data: Path) -> SharedSettings:
-    """Return the settings, those of the `hookline up` in folder `data` if one runs there. Readies the logs.
+    """Return the settings, with those of the `hookline up` that runs in folder `data`, if one does. Configures the logs.
 
     Raises:
-        SettingsError: if a setting is wrong.
-        ReachError: if that Redis was not written down.
+        SettingsError: if a setting is invalid.
+        RedisSessionError: if its REDIS_URL was not saved.
 
     """
     running = adopt_running(data)
@@ -53,10 +53,10 @@ def find_settings(data: Path) -> SharedSettings:
 
 @asynccontextmanager
 async def open_redis_session(settings: SharedSettings, waiting_reads: int = 1) -> AsyncIterator[RedisSession]:
-    """Connect, for as long as the context lasts, with connections for `waiting_reads` reads that wait.
+    """Yield a session with connections for `waiting_reads` blocking reads; close it at the end.
 
     Raises:
-        ReachError: if Redis does not answer, or no service has ever used it.
+        RedisSessionError: if Redis does not answer, or no service has ever used it.
 
     """
     options = replace(settings.redis_options(waiting_reads), breaker_failures=_NEVER)
@@ -65,8 +65,8 @@ async def open_redis_session(settings: SharedSettings, waiting_reads: int = 1) -
         partitions = await _find_partitions(redis)
         if partitions is None:
             raise RedisSessionError(
-                f"No service of Hookline's has used this Redis with the prefix {settings.prefix} yet. Are REDIS_URL and "
-                "HOOKLINE_PREFIX those that the services have?"
+                f"No Hookline service has used this Redis with the prefix {settings.prefix} yet. Set REDIS_URL and "
+                "HOOKLINE_PREFIX to the values that the services have."
             )
         yield RedisSession(redis, partitions)
     finally:
@@ -77,5 +77,5 @@ async def _find_partitions(redis: RedisConnectionManager) -> int | None:
     await redis.monitor.locate()
     try:
         return await partitions_in_use(redis)
-    except BrokerUnavailableError as error:  # the monitor knows what Sentinels or a cluster's nodes said
+    except BrokerUnavailableError as error:  # the monitor has the answers of Sentinels and cluster nodes
         raise RedisSessionError(" ".join([str(error), *redis.monitor.warnings()])) from error

@@ -1,6 +1,6 @@
-"""Where the `hookline` command begins: nothing that a person or a terminal does ends in a traceback.
+"""The entry point of the `hookline` command. No input and no terminal causes a traceback.
 
-It imports what it runs as late as it can, since Ctrl-C may come while that takes its time.
+Modules are imported as late as possible, because Ctrl-C may come during the import.
 """
 
 import errno
@@ -21,9 +21,9 @@ def main() -> None:
     """Run the command line."""
     try:
         _open_closed_streams()
-        _write_any_letter()
-        _refuse_what_is_no_text(sys.argv[1:])
-        if sys.argv[1:] in ([name] for name in SERVICES):  # without what reads command lines, which takes time and memory
+        _escape_unencodable_output()
+        _require_utf8(sys.argv[1:])
+        if sys.argv[1:] in ([name] for name in SERVICES):  # without the command-line parser, which takes time and memory
             sys.exit(serve(sys.argv[1]))
         from hookline_cli.main import run  # noqa: PLC0415
 
@@ -37,36 +37,36 @@ def main() -> None:
 
 
 def serve(name: str) -> int:
-    """Run the service `name` of `SERVICES` until a signal; return its exit code."""
+    """Run service `name`, one of `SERVICES`, until a signal; return its exit code."""
     leave_at_once()
     return cast(int, import_module(f"hookline_{name}.main").main())
 
 
 def _open_closed_streams() -> None:
-    """Give standard streams that were closed something in their place; Python has None there."""
+    """Replace closed standard streams, for which Python has None, by the null device."""
     if sys.stdin is None:
-        sys.stdin = open(os.devnull)  # noqa: SIM115, PTH123 - for as long as the process lasts
+        sys.stdin = open(os.devnull)  # noqa: SIM115, PTH123 - open until the process ends
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123
 
 
-def _write_any_letter() -> None:
-    """Write letters that the terminal's encoding lacks as escapes, rather than fail."""
+def _escape_unencodable_output() -> None:
+    """Write characters that the terminal's encoding lacks as escapes."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
-def _refuse_what_is_no_text(words: Sequence[str]) -> None:
-    """End if one of `words` cannot be sent to Redis or ingress, nor be signed."""
-    for word in words:
+def _require_utf8(arguments: Sequence[str]) -> None:
+    """End if one of `arguments` is not valid UTF-8: it could not be signed or sent."""
+    for argument in arguments:
         try:
-            word.encode()
+            argument.encode()
         except UnicodeEncodeError:
-            _end(f"{os.fsencode(word)!r} is not text in UTF-8.", USAGE)
+            _end(f"{os.fsencode(argument)!r} is not text in UTF-8.", USAGE)
 
 
 def _end(why: str, code: int) -> None:
     sys.stderr.write(f"hookline: {why}\n")
     sys.stderr.flush()
-    os._exit(code)  # what could not be written would only fail again
+    os._exit(code)  # flushing the output again would only fail again

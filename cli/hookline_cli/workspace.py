@@ -34,7 +34,7 @@ class UnusableFolderError(HooklineError):
 
 
 class StackFacts(msgspec.Struct, frozen=True):
-    """What other commands need to know of the pair that runs. Secrets that a person made are not written down: then
+    """What other commands need to know of the local stack that runs. Secrets that the user set are not saved: then
     `auth_token` or `redis_url` is empty. `settings` are those of its environment that are no secrets."""
 
     public_url: str = ""

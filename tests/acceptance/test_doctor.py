@@ -56,7 +56,7 @@ async def test_event_is_settled(single_pair: Pair, own_redis: RedisServer) -> No
     assert [line for line in single_pair.lines() if SID_BEGINS in json.dumps(line)] != []
 
     await single_pair.processor.stop()
-    level, text = the_wrong(await check_event(examined, patience_s=0.1))
+    level, text = the_wrong(await check_event(examined, timeout_s=0.1))
     assert level is Level.WARNING
     assert "is still waiting" in text
 

@@ -70,6 +70,6 @@ async def test_mistake_in_env_file(machine: Machine) -> None:
     code, output = await machine.run("up")
     assert code == 1
     assert output == (
-        "hookline: 1 setting to mend before this can start:\n  - .env, line 2: this is no assignment. "
+        "hookline: 1 setting to fix before this can start:\n  - .env, line 2: this is no assignment. "
         "Write NAME=value, close every quote, and begin a comment with #.\n"
     )

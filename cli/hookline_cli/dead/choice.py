@@ -24,15 +24,15 @@ class Choice:
     """
 
     def __init__(self, ids: Sequence[str] | None, selection: Selection, *, everything: bool) -> None:
-        said = [bool(ids), not selection.everything, everything]
-        if sum(said) != 1:
+        given = [bool(ids), not selection.everything, everything]
+        if sum(given) != 1:
             raise HooklineError("Choose the dead letters by id, or by filters such as --topic, or all with --all. See --help.")
         self._ids = list(dict.fromkeys(map(DeadLetterId.parse, ids or ())))
         self._selection = selection
 
-    async def find(self, reach: RedisSession, see: Callable[[DeadLetter], None]) -> int:
-        """Pass every chosen letter to `see`; return how many of the ids were not found."""
+    async def find(self, redis_session: RedisSession, add: Callable[[DeadLetter], None]) -> int:
+        """Call `add` with every chosen letter; return how many of the ids were not found."""
         if self._ids:
-            return await find_named(reach, self._ids, see)
-        await scan(reach, self._selection, see)
+            return await find_named(redis_session, self._ids, add)
+        await scan(redis_session, self._selection, add)
         return 0

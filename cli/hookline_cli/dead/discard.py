@@ -25,10 +25,10 @@ from hookline_shared.errors import BrokerUnavailableError, HooklineError
 from hookline_shared.streams.dead_letters import DeadLetterStreams
 
 _BATCH: Final = 100
-_LONGEST_NOTE: Final = 500
+_MAX_NOTE_LENGTH: Final = 500
 
 
-class _Wish(NamedTuple):
+class _Options(NamedTuple):
     """The options except those that choose letters."""
 
     who: str
@@ -38,14 +38,14 @@ class _Wish(NamedTuple):
     as_json: bool
 
 
-class _Chosen:
+class _ChosenLetters:
     """The letters to discard, by partition."""
 
     def __init__(self) -> None:
         self.reasons: Counter[str] = Counter()
         self._entries: dict[int, list[str]] = {}
 
-    def see(self, letter: DeadLetter) -> None:
+    def add(self, letter: DeadLetter) -> None:
         """Add a chosen letter."""
         self.reasons[letter.reason] += 1
         self._entries.setdefault(letter.id.partition, []).append(letter.id.entry)
@@ -74,28 +74,30 @@ def discard(
     Example: `hookline dead discard 3:1718000000000-0 --why 'test message'`
     """
     if not (why.strip() or dry_run):
-        raise HooklineError("A reason is required, and kept in the record: add --why 'some words'.")
-    wish = _Wish((who or _this_person())[:_LONGEST_NOTE], why.strip()[:_LONGEST_NOTE], dry_run, yes, as_json)
+        raise HooklineError("A reason is required, and kept in the record: add --why 'some text'.")
+    options = _Options((who or _user_at_host())[:_MAX_NOTE_LENGTH], why.strip()[:_MAX_NOTE_LENGTH], dry_run, yes, as_json)
     choice = Choice(ids, selection, everything=everything)
     settings = find_settings(data)
 
     async def run() -> None:
         async with open_redis_session(settings) as redis_session:
-            chosen = _Chosen()
-            missing = await choice.find(redis_session, chosen.see)
-            await _carry_out(redis_session, chosen, missing, wish)
+            chosen = _ChosenLetters()
+            missing = await choice.find(redis_session, chosen.add)
+            await _discard(redis_session, chosen, missing, options)
 
     asyncio.run(run())
 
 
-async def _carry_out(redis_session: RedisSession, chosen: _Chosen, missing: int, wish: _Wish) -> None:
+async def _discard(redis_session: RedisSession, chosen: _ChosenLetters, missing: int, options: _Options) -> None:
     number = chosen.reasons.total()
-    if wish.dry_run:
-        _say(wish, {"would_discard": number, "reasons": dict(chosen.reasons)}, f"{number} dead letters would be discarded.")
+    if options.dry_run:
+        _print(
+            options, {"would_discard": number, "reasons": dict(chosen.reasons)}, f"{number} dead letters would be discarded."
+        )
         return
     if number:
         question = f"Discard {number} dead letters permanently ({rows.counts(chosen.reasons)})?"
-        confirm(question, yes=wish.yes, refusal=f"Nothing was discarded. Matching dead letters: {number}.")
+        confirm(question, yes=options.yes, refusal=f"Nothing was discarded. Matching dead letters: {number}.")
     letters = DeadLetterStreams(redis_session.redis, redis_session.partitions)
     done, seen = 0, 0
     with until_interrupted() as interrupted, progress_reporter("Discarding", number) as progress:
@@ -103,7 +105,7 @@ async def _carry_out(redis_session: RedisSession, chosen: _Chosen, missing: int,
             if interrupted.is_set():
                 break
             try:
-                done += await letters.discard(partition, entries, wish.who, wish.why)
+                done += await letters.discard(partition, entries, options.who, options.why)
             except BrokerUnavailableError as error:
                 raise HooklineError(
                     f"{done} discarded. Redis did not confirm the next ones, so they may be discarded or not. "
@@ -111,23 +113,23 @@ async def _carry_out(redis_session: RedisSession, chosen: _Chosen, missing: int,
                 ) from error
             seen += len(entries)
             progress.advance(len(entries))
-    _report(wish, done, missing + seen - done, number - seen)
+    _report(options, done, missing + seen - done, number - seen)
 
 
-def _report(wish: _Wish, done: int, gone: int, left: int) -> None:
-    words = f"{done} discarded." + (f" {gone} not found: already replayed or discarded." if gone else "")
+def _report(options: _Options, done: int, gone: int, left: int) -> None:
+    text = f"{done} discarded." + (f" {gone} not found: already replayed or discarded." if gone else "")
     if left:
-        words += f"\nStopped. {left} are unchanged; run the same command again to continue."
-    _say(wish, {"discarded": done, "gone": gone, "left": left, "interrupted": left > 0}, words)
+        text += f"\nStopped. {left} are unchanged; run the same command again to continue."
+    _print(options, {"discarded": done, "gone": gone, "left": left, "interrupted": left > 0}, text)
     if left:
         end(INTERRUPTED)
 
 
-def _say(wish: _Wish, found: dict[str, object], words: str) -> None:
-    typer.echo(msgspec.json.encode(found) if wish.as_json else words)
+def _print(options: _Options, found: dict[str, object], text: str) -> None:
+    typer.echo(msgspec.json.encode(found) if options.as_json else text)
 
 
-def _this_person() -> str:
+def _user_at_host() -> str:
     try:
         return f"{getpass.getuser()}@{socket.gethostname()}"
     except (KeyError, OSError):  # a container's user may have no name

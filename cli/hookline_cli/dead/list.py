@@ -28,7 +28,7 @@ class Found(NamedTuple):
     now_ms: int
 
 
-class Gathering:
+class NewestLetters:
     """Keeps the newest letters of each partition, at most `limit`, and counts all."""
 
     def __init__(self, limit: int) -> None:
@@ -36,7 +36,7 @@ class Gathering:
         self._limit = limit
         self._newest: dict[int, deque[DeadLetter]] = {}
 
-    def see(self, letter: DeadLetter) -> None:
+    def add(self, letter: DeadLetter) -> None:
         """Add the next letter of its partition."""
         self.reasons[letter.reason] += 1
         self._newest.setdefault(letter.id.partition, deque(maxlen=self._limit)).append(letter)
@@ -70,10 +70,10 @@ def list_letters(
 
 
 async def _find(settings: SharedSettings, selection: Selection, limit: int) -> Found:
-    gathering = Gathering(limit)
+    collected = NewestLetters(limit)
     async with open_redis_session(settings) as redis_session:
-        await scan(redis_session, selection, gathering.see)
-        return Found(gathering.newest(), gathering.reasons, await server_time_ms(redis_session.redis))
+        await scan(redis_session, selection, collected.add)
+        return Found(collected.newest(), collected.reasons, await server_time_ms(redis_session.redis))
 
 
 def _as_object(found: Found, redaction: Redaction) -> dict[str, object]:
@@ -84,5 +84,5 @@ def _as_object(found: Found, redaction: Redaction) -> dict[str, object]:
 def _show(found: Found, redaction: Redaction) -> None:
     output().print(rows.table(found.newest, redaction, found.now_ms))
     total = found.reasons.total()
-    more = f" (the newest {len(found.newest)} shown, see --limit)" if total > len(found.newest) else ""
+    more = f" (the newest {len(found.newest)} shown, add --limit)" if total > len(found.newest) else ""
     typer.echo(f"\n{total} dead letter{'s' * (total != 1)}{more}: {rows.counts(found.reasons)}")

@@ -29,11 +29,11 @@ class Order(NamedTuple):
         """Return the order of the event in `letter`."""
         moment, _, sequence = (letter.past.entry or letter.entry).partition("-")
         if not (moment.isascii() and moment.isdecimal()):
-            return cls(_moment_of(letter), 0, letter.event_id)
+            return cls(_created_ms(letter), 0, letter.event_id)
         return cls(int(moment), int(sequence) if sequence.isdecimal() else 0, letter.event_id)
 
 
-def _moment_of(letter: DeadLetter) -> int:
+def _created_ms(letter: DeadLetter) -> int:
     """Return when the event was created according to its id, else when it died, in Unix time in milliseconds."""
     try:
         return int(letter.event_id[:12], 16)
@@ -57,7 +57,7 @@ class Plan:
     def __len__(self) -> int:
         return sum(map(len, self._moves.values()))
 
-    def see(self, letter: DeadLetter) -> None:
+    def add(self, letter: DeadLetter) -> None:
         """Add a chosen letter."""
         if why := self._objection(letter):
             self.refused[why] += 1

@@ -25,11 +25,11 @@ from hookline_shared.errors import BrokerUnavailableError, HooklineError
 from hookline_shared.streams.dead_letters import DeadLetterStreams, Replayed
 from hookline_shared.streams.locate import server_time_ms
 
-_ASK_ABOVE: Final = 20
-_NOTHING: Final = "Nothing was replayed."
+_CONFIRM_ABOVE: Final = 20
+_NOTHING_REPLAYED: Final = "Nothing was replayed."
 
 
-class _Wish(NamedTuple):
+class _Options(NamedTuple):
     """The options except those that choose letters."""
 
     rate: float
@@ -66,23 +66,23 @@ def replay(
 
     async def run() -> None:
         async with open_redis_session(settings) as redis_session:
-            missing = await choice.find(redis_session, plan.see)
-            await _carry_out(redis_session, plan, missing, _Wish(rate, dry_run, yes, as_json))
+            missing = await choice.find(redis_session, plan.add)
+            await _replay(redis_session, plan, missing, _Options(rate, dry_run, yes, as_json))
 
     asyncio.run(run())
 
 
-async def _carry_out(redis_session: RedisSession, plan: Plan, missing: int, wish: _Wish) -> None:
-    if wish.dry_run:
-        _preview(plan, await server_time_ms(redis_session.redis), wish)
+async def _replay(redis_session: RedisSession, plan: Plan, missing: int, options: _Options) -> None:
+    if options.dry_run:
+        _preview(plan, await server_time_ms(redis_session.redis), options)
         return
-    if len(plan) > _ASK_ABOVE:
-        _tell_kinds(plan)
-        question = f"Replay {len(plan)} dead letters at {wish.rate:g} per second?"
-        confirm(question, yes=wish.yes, refusal=f"{_NOTHING} Matching dead letters: {len(plan)}.")
+    if len(plan) > _CONFIRM_ABOVE:
+        _print_kinds(plan)
+        question = f"Replay {len(plan)} dead letters at {options.rate:g} per second?"
+        confirm(question, yes=options.yes, refusal=f"{_NOTHING_REPLAYED} Matching dead letters: {len(plan)}.")
     with until_interrupted() as interrupted:
         replayer = Replayer(
-            DeadLetterStreams(redis_session.redis, redis_session.partitions), plan, wish.rate, SystemClock(), interrupted
+            DeadLetterStreams(redis_session.redis, redis_session.partitions), plan, options.rate, SystemClock(), interrupted
         )
         try:
             with progress_reporter("Replaying", len(plan)) as progress:
@@ -92,45 +92,45 @@ async def _carry_out(redis_session: RedisSession, plan: Plan, missing: int, wish
                 f"{replayer.outcomes[Replayed.DONE]} replayed. Redis did not confirm the next ones, so they may be "
                 f"replayed or not. Run the same command again to continue. {error}"
             ) from error
-    _report(replayer, plan, missing, wish)
+    _report(replayer, plan, missing, options)
     if replayer.left:
         end(INTERRUPTED)
     if plan.refused and not replayer.outcomes:
         end(1)
 
 
-def _preview(plan: Plan, now_ms: int, wish: _Wish) -> None:
+def _preview(plan: Plan, now_ms: int, options: _Options) -> None:
     redaction = Redaction(reveal=False)
-    if wish.as_json:
+    if options.as_json:
         sample = [rows.as_object(letter, redaction) for letter in plan.sample]
         typer.echo(msgspec.json.encode({"would_replay": len(plan), "refused": dict(plan.refused), "sample": sample}))
         return
     typer.echo(f"{len(plan)} dead letters would be replayed.")
-    _tell_kinds(plan, err=False)
-    _tell_refused(plan.refused)
+    _print_kinds(plan, err=False)
+    _print_refused(plan.refused)
     if plan.sample:
         typer.echo("\nSample:")
         output().print(rows.table(plan.sample, redaction, now_ms))
 
 
-def _report(replayer: Replayer, plan: Plan, missing: int, wish: _Wish) -> None:
+def _report(replayer: Replayer, plan: Plan, missing: int, options: _Options) -> None:
     gone = missing + replayer.outcomes[Replayed.GONE]
     done, left = replayer.outcomes[Replayed.DONE], replayer.left
-    if wish.as_json:
+    if options.as_json:
         found = {"replayed": done, "gone": gone, "left": left, "refused": dict(plan.refused), "interrupted": left > 0}
         typer.echo(msgspec.json.encode(found))
         return
     typer.echo(f"{done} replayed." + (f" {gone} not found: already replayed or discarded." if gone else ""))
-    _tell_refused(plan.refused)
+    _print_refused(plan.refused)
     if left:
         typer.echo(f"Stopped. {left} are unchanged; run the same command again to continue.")
 
 
-def _tell_kinds(plan: Plan, *, err: bool = True) -> None:
+def _print_kinds(plan: Plan, *, err: bool = True) -> None:
     for (topic, kind), number in plan.kinds.most_common():
         typer.echo(f"  {number:>7}  {kind or 'no event'}, to topic {topic}", err=err)
 
 
-def _tell_refused(refused: Mapping[str, int]) -> None:
+def _print_refused(refused: Mapping[str, int]) -> None:
     for why, number in refused.items():
         typer.echo(f"{number} not replayed: {why}.", err=True)

@@ -12,49 +12,51 @@ from hookline_shared.errors import HooklineError
 from hookline_shared.streams.dead_letters import DeadLetterStreams
 from hookline_shared.streams.locate import server_time_ms
 
-_AT_ONCE: Final = 8
-_MOST_NAMED: Final = 500
+_CONCURRENT_PARTITIONS: Final = 8
+_IDS_PER_READ: Final = 500
 """Ids per read, which limits the memory for their letters."""
 
 
-async def scan(reach: RedisSession, selection: Selection, see: Callable[[DeadLetter], None]) -> None:
-    """Pass every letter that matches `selection` to `see`: those of one partition in the order in which they died.
+async def scan(redis_session: RedisSession, selection: Selection, add: Callable[[DeadLetter], None]) -> None:
+    """Call `add` with every letter that matches `selection`: those of one partition in the order in which they died.
 
     Raises:
         BrokerUnavailableError: if Redis did not answer.
 
     """
-    letters = DeadLetterStreams(reach.redis, reach.partitions)
-    first, last = selection.bounds(await server_time_ms(reach.redis))
-    turns = asyncio.Semaphore(_AT_ONCE)
+    letters = DeadLetterStreams(redis_session.redis, redis_session.partitions)
+    first, last = selection.bounds(await server_time_ms(redis_session.redis))
+    limit = asyncio.Semaphore(_CONCURRENT_PARTITIONS)
     with progress_reporter("Reading dead letters", await letters.count()) as progress:
 
-        async def look(partition: int) -> None:
-            async with turns:
+        async def scan_partition(partition: int) -> None:
+            async with limit:
                 async for page in letters.pages(partition, first, last):
                     for letter in filter(selection.fits, page):
-                        see(letter)
+                        add(letter)
                     progress.advance(len(page))
 
-        await asyncio.gather(*map(look, range(reach.partitions)))
+        await asyncio.gather(*map(scan_partition, range(redis_session.partitions)))
 
 
-async def find_named(reach: RedisSession, ids: Sequence[DeadLetterId], see: Callable[[DeadLetter], None]) -> int:
-    """Pass the letters with these `ids` to `see`; return how many were not found.
+async def find_named(redis_session: RedisSession, ids: Sequence[DeadLetterId], add: Callable[[DeadLetter], None]) -> int:
+    """Call `add` with each letter that has one of `ids`; return how many were not found.
 
     Raises:
         HooklineError: if an id names a partition that does not exist.
         BrokerUnavailableError: if Redis did not answer.
 
     """
-    if strange := next((letter_id for letter_id in ids if letter_id.partition >= reach.partitions), None):
-        raise HooklineError(f"Dead letter {strange} not found: partitions are numbered from 0 to {reach.partitions - 1}.")
-    letters = DeadLetterStreams(reach.redis, reach.partitions)
+    if out_of_range := next((letter_id for letter_id in ids if letter_id.partition >= redis_session.partitions), None):
+        raise HooklineError(
+            f"Dead letter {out_of_range} not found: partitions are numbered from 0 to {redis_session.partitions - 1}."
+        )
+    letters = DeadLetterStreams(redis_session.redis, redis_session.partitions)
     missing = 0
-    for at in range(0, len(ids), _MOST_NAMED):
-        for letter in await letters.find(ids[at : at + _MOST_NAMED]):
+    for at in range(0, len(ids), _IDS_PER_READ):
+        for letter in await letters.find(ids[at : at + _IDS_PER_READ]):
             if letter is None:
                 missing += 1
             else:
-                see(letter)
+                add(letter)
     return missing

@@ -27,30 +27,30 @@ from hookline_shared.topics import STATUSES
 
 SID_BEGINS: Final = "SM" + "d0c7" * 4
 """The beginning of the SID of the message that does not exist."""
-_PATIENCE_S: Final = 10.0
+_TIMEOUT_S: Final = 10.0
 _POLL_S: Final = 0.05
 _ENTRIES: Final = 200
 
 
-class _Fate(Enum):
+class _EventState(Enum):
     WAITING = "is still waiting"
     DEAD = "is a dead letter"
     SETTLED = "was settled"
 
 
-async def check_event(subject: Subject, patience_s: float = _PATIENCE_S) -> list[Finding]:
+async def check_event(subject: Subject, timeout_s: float = _TIMEOUT_S) -> list[Finding]:
     """Send the event and report whether it was settled."""
     if not subject.send or subject.ingress is None or subject.hidden_redis:
         return []
     sid = SID_BEGINS + secrets.token_hex(8)
     async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
         base, public = local_base(subject.ingress), subject.ingress.public_urls[0]
-        answer = await deliver(session, base, public, _status(subject.ingress, sid))
+        answer = await deliver(session, base, public, _status_request(subject.ingress, sid))
     if answer.trouble or answer.status not in (200, 204):
         text = f"the status of message {sid} was not accepted: {answer.trouble or answer.status}"
         return [problem(CHECK, text, "Nothing was stored.", "See the finding above about the empty webhook.")]
     try:
-        return [_judge(sid, await _follow(subject.ingress, sid, patience_s))]
+        return [_judge(sid, await _wait_until_settled(subject.ingress, sid, timeout_s))]
     except HooklineError as error:
         meaning = "It was accepted, so it is in Redis or in the spool."
         return [
@@ -58,41 +58,41 @@ async def check_event(subject: Subject, patience_s: float = _PATIENCE_S) -> list
         ]
 
 
-def _status(settings: IngressSettings, sid: str) -> WebhookRequest:
+def _status_request(settings: IngressSettings, sid: str) -> WebhookRequest:
     account, _, token = settings.auth_tokens[0].rpartition("=")
     params = sample("message.status", {"MessageSid": sid, **({"AccountSid": account} if account else {})}).params
     return sign_form(f"{settings.public_urls[0]}/twilio", params, token)
 
 
-async def _follow(settings: IngressSettings, sid: str, patience_s: float) -> _Fate:
-    """Poll until the event is settled or dead, for `patience_s` at most."""
+async def _wait_until_settled(settings: IngressSettings, sid: str, timeout_s: float) -> _EventState:
+    """Poll until the event is settled or dead, for `timeout_s` at most."""
     redis = RedisConnectionManager(settings.redis_options(), settings.partitions, SystemClock(), get_logger("doctor"))
     try:
         await redis.monitor.locate()
         partition = partition_of(sid, await partitions_in_use(redis) or settings.partitions)
         topics = {route.topic for route in settings.routes if route.path == "/twilio" and route.topic} or {STATUSES}
-        deadline = asyncio.get_running_loop().time() + patience_s
-        while (fate := await _fate(redis, partition, topics, sid)) is _Fate.WAITING:
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while (state := await _read_state(redis, partition, topics, sid)) is _EventState.WAITING:
             if asyncio.get_running_loop().time() > deadline:
                 break
             await asyncio.sleep(_POLL_S)
-        return fate
+        return state
     finally:
         await redis.close()
 
 
-async def _fate(redis: RedisConnectionManager, partition: int, topics: Iterable[str], sid: str) -> _Fate:
+async def _read_state(redis: RedisConnectionManager, partition: int, topics: Iterable[str], sid: str) -> _EventState:
     for topic in topics:
         if await is_among_newest(redis, redis.keys.topic(partition, topic), sid, _ENTRIES):
-            return _Fate.WAITING
-    return _Fate.DEAD if await is_among_newest(redis, redis.keys.dead(partition), sid, _ENTRIES) else _Fate.SETTLED
+            return _EventState.WAITING
+    return _EventState.DEAD if await is_among_newest(redis, redis.keys.dead(partition), sid, _ENTRIES) else _EventState.SETTLED
 
 
-def _judge(sid: str, fate: _Fate) -> Finding:
-    text = f"the status of the made-up message {sid} {fate.value}"
-    if fate is _Fate.SETTLED:
+def _judge(sid: str, state: _EventState) -> Finding:
+    text = f"the status of the test message {sid} {state.value}"
+    if state is _EventState.SETTLED:
         return fine(CHECK, f"{text}: it passed ingress, Redis and a handler, or is in the spool")
-    if fate is _Fate.DEAD:
+    if state is _EventState.DEAD:
         meaning = "It passed ingress and Redis, but the handler of message.status failed, or there is none."
         return warning(CHECK, text, meaning, "See hookline dead list, and discard this one.")
     return warning(

@@ -20,7 +20,7 @@ _URL: Final = "public url"
 
 async def check_settings(subject: Subject) -> list[Finding]:
     """Check all settings."""
-    return [*_mistakes(), *_strangers(), *_tokens(subject), *_public_urls(subject)]
+    return [*_mistakes(), *_unknown_names(), *_tokens(subject), *_public_urls(subject)]
 
 
 def _mistakes() -> Iterator[Finding]:
@@ -33,9 +33,9 @@ def _mistakes() -> Iterator[Finding]:
             yield fine(_CHECK, f"all settings of {service} are valid")
 
 
-def _strangers() -> Iterator[Finding]:
-    for stranger in Sources.now().strangers(variables()):
-        yield warning(_CHECK, stranger, "Nothing reads it, so it has no effect.", "Correct the name, or remove it.")
+def _unknown_names() -> Iterator[Finding]:
+    for line in Sources.now().unknown_names(variables()):
+        yield warning(_CHECK, line, "Nothing reads it, so it has no effect.", "Correct the name, or remove it.")
     for one in ignored():
         yield warning(_CHECK, one, "Without HOOKLINE_LEDGER_URL there is no ledger.", "Set it, to nothing if none is wanted.")
 

@@ -31,7 +31,7 @@ async def check_spool(subject: Subject) -> list[Finding]:
     if (obstacle := _obstacle(path)) is not None:
         meaning = "Ingress will not start, or cannot store what Redis does not accept."
         return [problem(_CHECK, f"{path}: {obstacle}", meaning, "Fix that, or set INGRESS_SPOOL_PATH to another file.")]
-    return list(_described(path, subject.ingress.spool_max_mb))
+    return list(_describe(path, subject.ingress.spool_max_mb))
 
 
 def _obstacle(path: Path) -> str | None:
@@ -60,10 +60,10 @@ def _read_schema(path: Path) -> None:
         database.execute("SELECT 1 FROM sqlite_master").fetchone()
 
 
-def _described(path: Path, max_mb: int) -> Iterator[Finding]:
+def _describe(path: Path, max_mb: int) -> Iterator[Finding]:
     folder = _nearest(path.parent)
     kind = file_system(folder.resolve(), _mounts())
-    yield _lasting(path, kind)
+    yield _check_persistence(path, kind)
     held = path.stat().st_size if path.exists() else 0
     free = shutil.disk_usage(folder).free
     if free < max_mb * _MIB - held:
@@ -78,7 +78,7 @@ def _described(path: Path, max_mb: int) -> Iterator[Finding]:
         yield fine(_CHECK, f"{free / _MIB:,.0f} MiB are free, and it takes {max_mb} at most")
 
 
-def _lasting(path: Path, kind: str) -> Finding:
+def _check_persistence(path: Path, kind: str) -> Finding:
     where = f"{path}, on {kind}," if kind else str(path)
     if kind in _REMOTE:
         meaning = "File locks are not reliable over a network: the spool may be damaged, and is slow."

@@ -29,7 +29,7 @@ class Subject:
 
     @classmethod
     def now(cls, data: Path, *, online: bool, send: bool) -> Self:
-        """Look at the environment, the files of settings, and the pair that runs in the folder `data`, if one does."""
+        """Look at the environment, the files of settings, and the local stack that runs in the folder `data`, if one does."""
         hidden = adopt_running(data).hidden_redis
         found = [_load(settings) for settings in (SharedSettings, IngressSettings, ProcessorSettings)]
         shared, ingress, processor = found

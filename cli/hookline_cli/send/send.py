@@ -157,12 +157,12 @@ def _run(make: Callable[[int], WebhookRequest], target: SendTarget, plan: LoadPl
     """Send; return the outcome, and whether Ctrl-C interrupted it."""
     clock = SystemClock()
     with progress(plan, clock.monotonic, quiet=quiet) as show:
-        volley = LoadGenerator(make, target.signed_base, target.base, clock, show)
+        generator = LoadGenerator(make, target.signed_base, target.base, clock, show)
         try:
-            asyncio.run(volley.run(plan))
+            asyncio.run(generator.run(plan))
         except KeyboardInterrupt:
-            return volley.outcome, True
-    return volley.outcome, False
+            return generator.outcome, True
+    return generator.outcome, False
 
 
 def _report(outcome: LoadOutcome, plan: LoadPlan, *, as_json: bool) -> None:

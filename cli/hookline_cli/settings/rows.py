@@ -32,19 +32,19 @@ IN_A_FILE: Final = "secret file"
 DEFAULT: Final = "default"
 _SERVICES: Final[Mapping[str, type[SharedSettings]]] = {"ingress": IngressSettings, "processor": ProcessorSettings}
 EMPTY_COUNTS: Final = ("INGRESS_SPOOL_PATH", "HOOKLINE_LEDGER_URL")
-"""The variables that say something if they are empty."""
+"""The variables for which an empty value has a meaning."""
 _POST_TO: Final = "ALERT_URL"
-"""Whoever knows its path may write there."""
+"""Its path is a secret: it permits posting."""
 _CONFIG_MEANING: Final = (
     "A TOML file with any of these settings, by default hookline.toml in the working folder; the environment and .env win"
 )
 
 
 class Row(NamedTuple):
-    """One setting, without what is secret in it. `value` is None if there is none; of a wrong one it is what was written.
+    """One setting, without secrets. `value` is None if there is none, and the text as written if it is invalid.
 
-    `source` is one of the above or the name of a fallback, empty for a setting that is missing. `service` is empty for those of
-    both.
+    `source` is one of the above or the name of a fallback, empty for a setting that is missing. `service` is empty if both
+    read it.
     """
 
     variable: str
@@ -60,23 +60,23 @@ class Sources:
     """The values that are set, by source."""
 
     def __init__(self, found: Mapping[str, Mapping[str, Any]]) -> None:
-        """Take what each source sets, the first of them winning. The names of sources are those above."""
+        """Take the values that each source sets; the first source wins. The names of the sources are those above."""
         self._found = found
 
     @classmethod
     def none(cls) -> "Sources":
-        """Return what there is where nothing is set."""
+        """Return the sources of an installation in which nothing is set."""
         return cls({})
 
     @classmethod
     def now(cls, adopted: Mapping[str, str] = MappingProxyType({})) -> "Sources":
-        """Look at the environment, which has `adopted` from a running `hookline up`, and at the files, if they can be read."""
+        """Read the environment, which has `adopted` from a running `hookline up`, and the files that can be read."""
         own = own_environment()
         return cls(
             {
-                ENVIRONMENT: _telling({name: value for name, value in own.items() if name not in adopted}),
-                UP: _telling(adopted),
-                ENV: _telling({name: value for name, value in os.environ.items() if name not in own and name not in adopted}),
+                ENVIRONMENT: _effective({name: value for name, value in own.items() if name not in adopted}),
+                UP: _effective(adopted),
+                ENV: _effective({name: value for name, value in os.environ.items() if name not in own and name not in adopted}),
                 IN_A_FILE: _or_empty(lambda: read_secret_files(secrets())),
                 FILE: _or_empty(read_config_file),
                 FOLDER: {CONFIG_VARIABLE: DEFAULT_FILE} if config_file() == DEFAULT_FILE else {},
@@ -87,19 +87,19 @@ class Sources:
         """Return where `variable` is set, and to what."""
         return next(((source, own[variable]) for source, own in self._found.items() if variable in own), (DEFAULT, None))
 
-    def strangers(self, known: Iterable[str]) -> list[str]:
+    def unknown_names(self, known: Iterable[str]) -> list[str]:
         """Return a line for each name that is set but is not a setting: keys of the file, and variables that look mistyped."""
         names = {*known, *(name + SUFFIX for name in secrets())}
         in_file = [name for name in self._found.get(FILE, {}) if name not in names]
-        looking_mistyped = [
-            (name, f" in {ENV}" if source == ENV else "", meant)
+        likely_typos = [
+            (name, f" in {ENV}" if source == ENV else "", suggestion)
             for source in (ENVIRONMENT, ENV)
             for name in self._found.get(source, {})
-            if name not in names and (meant := _meant(name, names))
+            if name not in names and (suggestion := _suggestion(name, names))
         ]
         return [
-            *(f"{name} in the file of {CONFIG_VARIABLE} is no setting{_meant(name, names)}." for name in in_file),
-            *(f"{name}{where} is no setting{meant}." for name, where, meant in looking_mistyped),
+            *(f"{name} in the file of {CONFIG_VARIABLE} is not a setting{_suggestion(name, names)}." for name in in_file),
+            *(f"{name}{where} is not a setting{suggestion}." for name, where, suggestion in likely_typos),
         ]
 
 
@@ -166,7 +166,7 @@ def secrets() -> list[str]:
 
 
 def ignored() -> list[str]:
-    """Say which fallbacks are set and ignored, and why."""
+    """Return a line for each fallback that is set and ignored, with the reason."""
     with suppress(SettingsError):  # which `problems` has
         return [str(one) for settings in _SERVICES.values() for one in settings.ignored()]
     return []
@@ -176,8 +176,8 @@ def _fallback(variable: str) -> Fallback | None:
     return next((one for settings in _SERVICES.values() for one in settings.fallbacks if one.setting == variable), None)
 
 
-def _telling(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return by upper-case name those that say something."""
+def _effective(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return those that have an effect, by upper-case name."""
     return {name.upper(): value for name, value in variables.items() if value or name.upper() in EMPTY_COUNTS}
 
 
@@ -237,6 +237,6 @@ def _default(field: FieldInfo) -> str:
     return "" if field.default in (None, (), {}) else str(field.default)
 
 
-def _meant(name: str, known: Iterable[str]) -> str:
+def _suggestion(name: str, known: Iterable[str]) -> str:
     close = get_close_matches(name, known, n=1, cutoff=0.85)
     return f" (did you mean {close[0]}?)" if close else ""

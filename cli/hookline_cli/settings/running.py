@@ -1,4 +1,4 @@
-"""What a running `hookline up` runs with, for the commands beside it: it writes that down, and they adopt it."""
+"""The settings of a running `hookline up`: it saves them, and the other commands adopt them."""
 
 import os
 from collections.abc import Mapping
@@ -19,8 +19,8 @@ _PATHS: Final = (CONFIG_VARIABLE, "INGRESS_SPOOL_PATH")
 
 
 class Running(NamedTuple):
-    """The `hookline up` of a folder; nothing in `facts` if none runs. `adopted` is what this process now has from it, and
-    `hidden_redis` whether it has a Redis that it did not write down and that nothing names here."""
+    """The `hookline up` of a folder; `facts` is empty if none runs. `adopted` are the settings that this process took from
+    it, and `hidden_redis` is whether its REDIS_URL was not saved and is not set here either."""
 
     facts: StackFacts
     adopted: Mapping[str, str]
@@ -28,7 +28,7 @@ class Running(NamedTuple):
 
 
 def public_settings(ingress: IngressSettings, processor: ProcessorSettings) -> dict[str, str]:
-    """Return what is no secret of the settings of this process, from which `ingress` and `processor` were made."""
+    """Return the settings of this process without the secrets; `ingress` and `processor` were made from them."""
     environment = {name.upper(): value for name, value in os.environ.items()}
     found = {name: environment[name] for name in variables() if name in environment and name not in secrets()}
     ports = {
@@ -41,9 +41,9 @@ def public_settings(ingress: IngressSettings, processor: ProcessorSettings) -> d
 
 
 def adopt_running(data: Path) -> Running:
-    """Put what the `hookline up` of folder `data` runs with into the environment, if one does.
+    """Put the settings of the `hookline up` that runs in folder `data`, if one does, into the environment.
 
-    What this process was started with wins over it, and it over `.env` and the TOML file.
+    The variables of this process win over them, and they win over `.env` and the TOML file.
     """
     facts = Workspace(data).announced()
     if not facts.admin_ports:

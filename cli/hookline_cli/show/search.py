@@ -15,10 +15,10 @@ from hookline_shared.streams.follow import Arrival
 from hookline_shared.streams.locate import Location, lengths, locate, unsettled_events
 
 _EVENT_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
-_AT_ONCE: Final = 8
+_CONCURRENT_PARTITIONS: Final = 8
 
 
-class Wanted:
+class SearchTerm:
     """What to search for: `text` is an event id or a SID.
 
     Raises:
@@ -61,12 +61,12 @@ class Hits:
 class Search:
     """One search through `topics`. An event that dies meanwhile is found: its topic is searched before the dead letters."""
 
-    def __init__(self, reach: RedisSession, topics: Sequence[str], wanted: Wanted, most: int) -> None:
+    def __init__(self, redis_session: RedisSession, topics: Sequence[str], term: SearchTerm, most: int) -> None:
         self.hits = Hits(most)
-        self._reach = reach
-        self._letters = DeadLetterStreams(reach.redis, reach.partitions)
+        self._redis_session = redis_session
+        self._letters = DeadLetterStreams(redis_session.redis, redis_session.partitions)
         self._topics = topics
-        self._wanted = wanted
+        self._term = term
 
     async def run(self) -> Hits:
         """Search everything, or stop at the first match of an event id, which is unique.
@@ -75,55 +75,57 @@ class Search:
             BrokerUnavailableError: if Redis did not answer.
 
         """
-        turns = asyncio.Semaphore(_AT_ONCE)
-        total = await lengths(self._reach.redis, self._reach.partitions, self._topics) + await self._letters.count()
+        limit = asyncio.Semaphore(_CONCURRENT_PARTITIONS)
+        total = (
+            await lengths(self._redis_session.redis, self._redis_session.partitions, self._topics) + await self._letters.count()
+        )
         with progress_reporter("Searching", total) as progress:
 
-            async def look(partition: int) -> None:
-                async with turns:
+            async def search_partition(partition: int) -> None:
+                async with limit:
                     for topic in self._topics:
-                        progress.advance(await self._look_at_topic(partition, topic))
-                    progress.advance(await self._look_at_letters(partition))
-                    await self._look_at_discarded(partition)
+                        progress.advance(await self._search_topic(partition, topic))
+                    progress.advance(await self._search_dead_letters(partition))
+                    await self._search_discarded(partition)
 
-            await asyncio.gather(*map(look, range(self._reach.partitions)))
+            await asyncio.gather(*map(search_partition, range(self._redis_session.partitions)))
         return self.hits
 
     @property
     def _done(self) -> bool:
-        return bool(self.hits.count) and not self._wanted.is_sid
+        return bool(self.hits.count) and not self._term.is_sid
 
-    async def _look_at_topic(self, partition: int, topic: str) -> int:
+    async def _search_topic(self, partition: int, topic: str) -> int:
         seen = 0
-        async for page in unsettled_events(self._reach.redis, partition, topic):
+        async for page in unsettled_events(self._redis_session.redis, partition, topic):
             for arrival in page:
-                if self._wanted.fits(arrival.fields) and self._may_keep(len(self.hits.unsettled)):
-                    found = await locate(self._reach.redis, arrival.place)
+                if self._term.fits(arrival.fields) and self._count(len(self.hits.unsettled)):
+                    found = await locate(self._redis_session.redis, arrival.place)
                     self.hits.unsettled.append(Unsettled(arrival, found))
             seen += len(page)
             if self._done:
                 break
         return seen
 
-    async def _look_at_letters(self, partition: int) -> int:
+    async def _search_dead_letters(self, partition: int) -> int:
         seen = 0
         async for page in self._letters.pages(partition):
-            fitting = [letter for letter in page if self._wanted.fits(letter.own)]
-            self.hits.letters += [letter for letter in fitting if self._may_keep(len(self.hits.letters))]
+            matching = [letter for letter in page if self._term.fits(letter.own)]
+            self.hits.letters += [letter for letter in matching if self._count(len(self.hits.letters))]
             seen += len(page)
             if self._done:
                 break
         return seen
 
-    async def _look_at_discarded(self, partition: int) -> None:
+    async def _search_discarded(self, partition: int) -> None:
         if self._done:
             return
         async for page in self._letters.discarded(partition):
             for record in page:
-                if record.fields.get("id") == self._wanted.text and self._may_keep(len(self.hits.discarded)):
+                if record.fields.get("id") == self._term.text and self._count(len(self.hits.discarded)):
                     self.hits.discarded.append((partition, record))
 
-    def _may_keep(self, kept: int) -> bool:
+    def _count(self, kept: int) -> bool:
         """Count a match; return whether it may be added where `kept` are held already."""
         self.hits.count += 1
         return kept < self.hits.most

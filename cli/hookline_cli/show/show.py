@@ -13,7 +13,7 @@ from hookline_cli.output.durations import describe_timestamp, format_duration
 from hookline_cli.output.event_fields import event_facts, event_object, print_facts
 from hookline_cli.output.redaction import Redaction, Reveal
 from hookline_cli.redis_session import DataFolder, find_settings, open_redis_session
-from hookline_cli.show.search import Hits, Search, Unsettled, Wanted
+from hookline_cli.show.search import Hits, Search, SearchTerm, Unsettled
 from hookline_processor.retry import Record, decode_record
 from hookline_shared.errors import HooklineError, UndecodableError
 from hookline_shared.event import Event, ReplayHistory, decode, replay_history_of
@@ -31,7 +31,7 @@ _STAGES: Final = {
 class NotFoundError(HooklineError):
     """An event was not found."""
 
-    def __init__(self, wanted: Wanted, topics: list[str], partitions: int) -> None:
+    def __init__(self, wanted: SearchTerm, topics: list[str], partitions: int) -> None:
         super().__init__(
             f"{wanted.text} not found. Searched topics {', '.join(topics)}, the dead letters and the record of discarded ones, "
             f"in all {partitions} partitions. It was either settled, and then removed, or never accepted. If Redis was down "
@@ -53,11 +53,11 @@ def show(
 
     Example: `hookline show SM0123456789abcdef0123456789abcdef`
     """
-    looked_for, redaction = Wanted(wanted), Redaction(reveal=reveal)
-    asyncio.run(_show(find_settings(data), looked_for, limit, redaction, as_json=as_json))
+    term, redaction = SearchTerm(wanted), Redaction(reveal=reveal)
+    asyncio.run(_show(find_settings(data), term, limit, redaction, as_json=as_json))
 
 
-async def _show(settings: SharedSettings, wanted: Wanted, limit: int, redaction: Redaction, *, as_json: bool) -> None:
+async def _show(settings: SharedSettings, wanted: SearchTerm, limit: int, redaction: Redaction, *, as_json: bool) -> None:
     async with open_redis_session(settings) as redis_session:
         hits = await Search(redis_session, list(settings.topics), wanted, limit).run()
         now_ms = await server_time_ms(redis_session.redis)

@@ -1,1 +1,1 @@
-"""`hookline status`: what waits, who works on it, and how each service is."""
+"""`hookline status`: the backlog, the owners of partitions, and the state of each service."""

@@ -103,7 +103,7 @@ class Collector:
         partitions = await partitions_in_use(self._redis)
         number = partitions or self._settings.partitions
         topics = list(self._settings.topics)
-        found, waiting, census, present, owned = await asyncio.gather(
+        found, waiting, counts, present, owned = await asyncio.gather(
             servers(self._redis, number),
             backlogs(self._redis, number, topics),
             count_events(self._redis, number, topics),
@@ -115,10 +115,10 @@ class Collector:
             warnings=list(dict.fromkeys(risk for facts in found for risk in risks(facts).values())),
             partitions=partitions,
             topics={
-                name: TopicState(*waiting[name], census.pending[name], census.retrying[name], census.dead[name])
+                name: TopicState(*waiting[name], counts.pending[name], counts.retrying[name], counts.dead[name])
                 if name in waiting
-                else TopicState(0, None, 0, census.retrying[name], census.dead[name])
-                for name in dict.fromkeys([*topics, *sorted(census.retrying.keys() | census.dead.keys())])
+                else TopicState(0, None, 0, counts.retrying[name], counts.dead[name])
+                for name in dict.fromkeys([*topics, *sorted(counts.retrying.keys() | counts.dead.keys())])
             },
             processors=[one for one in present if one.silent_ms <= self._settings.lease_s * 1000],
             leases=owned,

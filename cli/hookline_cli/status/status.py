@@ -97,7 +97,7 @@ def _watch(settings: CollectorSettings, addresses: Sequence[AdminAddress], inter
 
 @contextmanager
 def _showing(*, as_json: bool) -> Iterator[Callable[[Snapshot], None]]:
-    """Yield a function that shows a situation: on a terminal it replaces the previous one, elsewhere it follows it."""
+    """Yield a function that shows a snapshot: on a terminal it replaces the previous one, elsewhere it is printed below it."""
     console = Console()
     if as_json:
         yield lambda found: typer.echo(json.dumps(as_object(found)))

@@ -68,33 +68,33 @@ def tail(
     asyncio.run(_tail(settings, topics or list(settings.topics), Timeline(wanted), _printer(Redaction(reveal=reveal), as_json)))
 
 
-Say = Callable[[Sequence[TimelineEntry]], None]
+Print = Callable[[Sequence[TimelineEntry]], None]
 
 
-async def _tail(settings: SharedSettings, topics: Sequence[str], timeline: Timeline, say: Say) -> None:
+async def _tail(settings: SharedSettings, topics: Sequence[str], timeline: Timeline, print_entries: Print) -> None:
     async with open_redis_session(settings, _MOST_READS) as redis_session:
         follower = Follower(redis_session.redis, redis_session.partitions, topics)
         await follower.start()
-        watch = _Watch(redis_session, follower, timeline, say)
+        tail_loop = _TailLoop(redis_session, follower, timeline, print_entries)
         with until_interrupted() as interrupted:
             typer.echo("Following events. Press Ctrl-C to stop.", err=True)
-            loops = [watch.keep_on(partial(watch.accept, group)) for group in follower.groups()]
-            await _first_to_end(interrupted.wait(), watch.keep_on(watch.poll), *loops)
+            loops = [tail_loop.repeat(partial(tail_loop.accept, group)) for group in follower.groups()]
+            await _first_to_end(interrupted.wait(), tail_loop.repeat(tail_loop.poll), *loops)
 
 
-class _Watch:
+class _TailLoop:
     """Prints what the follower sees."""
 
-    def __init__(self, redis_session: RedisSession, follower: Follower, timeline: Timeline, say: Say) -> None:
-        self._reached = redis_session
+    def __init__(self, redis_session: RedisSession, follower: Follower, timeline: Timeline, print_entries: Print) -> None:
+        self._redis_session = redis_session
         self._follower = follower
         self._timeline = timeline
-        self._say = say
-        self._troubled: set[object] = set()
+        self._print_entries = print_entries
+        self._failing: set[object] = set()
 
     async def accept(self, partitions: Sequence[int]) -> None:
         """Wait for new events of `partitions`, and print them."""
-        self._say(self._timeline.accepted(await self._follower.wait(partitions, _WAIT_S)))
+        self._print_entries(self._timeline.accepted(await self._follower.wait(partitions, _WAIT_S)))
 
     async def poll(self) -> None:
         """Print the events that were settled or died, then pause.
@@ -105,10 +105,10 @@ class _Watch:
         letters: list[DeadLetter] = []
         while more := await self._follower.died():
             letters += more
-        self._say(self._timeline.ended(gone, letters, await server_time_ms(self._reached.redis)))
+        self._print_entries(self._timeline.ended(gone, letters, await server_time_ms(self._redis_session.redis)))
         await asyncio.sleep(_POLL_S)
 
-    async def keep_on(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def repeat(self, work: Callable[[], Awaitable[None]]) -> None:
         """Repeat `work` for ever, also after Redis was down.
 
         Raises:
@@ -118,19 +118,19 @@ class _Watch:
         while True:
             try:
                 await work()
-                self._troubled.discard(work)
+                self._failing.discard(work)
             except BrokerUnavailableError as error:
                 if error.code == "NOPERM":
                     raise
-                if not self._troubled:
+                if not self._failing:
                     typer.echo(f"{error} Waiting for Redis.", err=True)
-                self._troubled.add(work)
+                self._failing.add(work)
                 await asyncio.sleep(_PAUSE_S)
-                await self._reached.redis.monitor.locate()
+                await self._redis_session.redis.monitor.locate()
 
 
 async def _first_to_end(*awaitables: Awaitable[object]) -> None:
-    """Run all until one ends, cancel the others, and raise what the first one raised."""
+    """Run all until one ends, cancel the others, and raise the error of the first."""
     tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -142,23 +142,23 @@ async def _first_to_end(*awaitables: Awaitable[object]) -> None:
         task.result()
 
 
-def _printer(redaction: Redaction, as_json: bool) -> Say:
+def _printer(redaction: Redaction, as_json: bool) -> Print:
     show = _print_object if as_json else _print_line
 
-    def say(timeline: Sequence[TimelineEntry]) -> None:
+    def print_entries(timeline: Sequence[TimelineEntry]) -> None:
         for entry in timeline:
             show(entry, redaction)
 
-    return say
+    return print_entries
 
 
 def _print_object(entry: TimelineEntry, redaction: Redaction) -> None:
     event, letter = entry.event, entry.letter
-    told: dict[str, object] = {"what": entry.what, "at": entry.at, **entry.place._asdict()}
-    told |= {"lives": entry.lives, "took_ms": entry.took_ms}
+    fields: dict[str, object] = {"what": entry.what, "at": entry.at, **entry.place._asdict()}
+    fields |= {"lives": entry.lives, "took_ms": entry.took_ms}
     if letter:
-        told |= {"letter": str(letter.id), "reason": letter.reason, "error": redaction.error(letter.error, event)}
-    typer.echo(msgspec.json.encode(told | (event_object(event, redaction) if event else {})))
+        fields |= {"letter": str(letter.id), "reason": letter.reason, "error": redaction.error(letter.error, event)}
+    typer.echo(msgspec.json.encode(fields | (event_object(event, redaction) if event else {})))
 
 
 def _print_line(entry: TimelineEntry, redaction: Redaction) -> None:

@@ -33,15 +33,15 @@ class TimelineEntry(NamedTuple):
         return self.letter.id if self.letter else None
 
 
-Wanted = Callable[[str, Event | None], bool]
+EventFilter = Callable[[str, Event | None], bool]
 """Whether events of a topic, or one such event, are wanted."""
 
 
 class Timeline:
-    """Follows wanted events from acceptance until they are settled or dead."""
+    """Follows the wanted events from acceptance until they are settled or dead."""
 
-    def __init__(self, wanted: Wanted, most: int = MOST_FOLLOWED) -> None:
-        self._wanted = wanted
+    def __init__(self, wanted: EventFilter, most: int = MOST_FOLLOWED) -> None:
+        self._filter = wanted
         self._most = most
         self._followed: dict[StreamPosition, Event | None] = {}
 
@@ -58,9 +58,9 @@ class Timeline:
         for place, fields in arrivals:
             letter = DeadLetter(place.partition, place.entry, fields)
             event = _decoded(fields)
-            if self._wanted(place.topic, event):
+            if self._filter(place.topic, event):
                 self._follow(place, event)
-                found.append(TimelineEntry("accepted", _moment(place.entry), place, event, letter.past.lives))
+                found.append(TimelineEntry("accepted", _entry_ms(place.entry), place, event, letter.past.lives))
         return found
 
     def ended(self, gone: Sequence[StreamPosition], letters: Sequence[DeadLetter], now_ms: int) -> list[TimelineEntry]:
@@ -78,14 +78,14 @@ class Timeline:
         place = StreamPosition(letter.id.partition, letter.topic, letter.entry)
         known = self._followed.pop(place, None)
         event = known or letter.event
-        if not self._wanted(letter.topic, event):
+        if not self._filter(letter.topic, event):
             return None
-        took_ms = letter.died_at - _moment(letter.entry) if letter.entry else None
+        took_ms = letter.died_at - _entry_ms(letter.entry) if letter.entry else None
         return TimelineEntry("dead", letter.died_at, place, event, letter.past.lives, took_ms, letter)
 
     def _settled(self, place: StreamPosition, now_ms: int) -> TimelineEntry:
         event = self._followed.pop(place)
-        return TimelineEntry("settled", now_ms, place, event, took_ms=max(0, now_ms - _moment(place.entry)))
+        return TimelineEntry("settled", now_ms, place, event, took_ms=max(0, now_ms - _entry_ms(place.entry)))
 
 
 def _decoded(fields: Sequence[bytes]) -> Event | None:
@@ -95,6 +95,6 @@ def _decoded(fields: Sequence[bytes]) -> Event | None:
         return None
 
 
-def _moment(entry: str) -> int:
+def _entry_ms(entry: str) -> int:
     moment = entry.partition("-")[0]
     return int(moment) if moment.isascii() and moment.isdecimal() else 0

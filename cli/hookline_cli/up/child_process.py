@@ -33,25 +33,25 @@ class ChildProcess:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         return self._process.pid
 
     @property
     def running(self) -> bool:
-        """Whether it has not ended."""
+        """Whether the process is running."""
         return self._process.returncode is None
 
     async def ended(self) -> int:
-        """Wait until it has ended; return its exit code, negative for a signal."""
+        """Wait until the process has ended; return its exit code, negative for a signal."""
         return await self._process.wait()
 
     def terminate(self) -> None:
-        """Ask it to stop; the second time, it stops at once."""
+        """Ask the process to stop; the second time, it stops at once."""
         if self.running:
             self._process.terminate()
 
     async def stop(self) -> None:
-        """Ask it to stop, and kill it if it does not."""
+        """Ask the process to stop, and kill it if it does not."""
         self.terminate()
         try:
             await asyncio.wait_for(self._process.wait(), _STOP_TIMEOUT_S)
@@ -61,7 +61,7 @@ class ChildProcess:
 
 
 async def not_ready(session: aiohttp.ClientSession, port: int) -> str:
-    """Return what the service with that admin port says it lacks, empty if nothing."""
+    """Return the failing checks of the service with that admin port, empty if it is ready."""
     try:
         async with session.get(f"http://127.0.0.1:{port}/readyz") as response:
             return "" if response.ok else (await response.text()).strip()

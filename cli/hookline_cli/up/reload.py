@@ -68,31 +68,31 @@ async def changes(folder: Path, data: Path, stopping: asyncio.Event) -> AsyncIte
         ) from error
 
 
-class ReloadedPart:
+class ReloadedProcess:
     """A `ChildProcess` that is replaced when its code changes.
 
-    `launch` starts one, `say` shows a line to people, `noted` is called when another process has taken the place of the last.
+    `launch` starts one, `print_line` prints a line for the user, `on_replaced` is called after the process was replaced.
     """
 
     def __init__(
         self,
         admin_port: int,
         launch: Callable[[], Awaitable[ChildProcess]],
-        say: Callable[[str], None],
-        noted: Callable[[], None],
+        print_line: Callable[[str], None],
+        on_replaced: Callable[[], None],
     ) -> None:
         self._admin_port = admin_port
         self._launch = launch
-        self._say = say
-        self._noted = noted
+        self._print_line = print_line
+        self._on_replaced = on_replaced
         self._stopping = asyncio.Event()
-        self._part: ChildProcess
+        self._process: ChildProcess
         self._changes: AsyncIterator[set[str]]
         self._changed: asyncio.Future[set[str]]
         self._supervision: asyncio.Task[None]
 
     async def start(self, folder: Path, data: Path) -> None:
-        """Start it, and from then on replace it when something in `folder` changes, except for `data`. Both are absolute.
+        """Start the process, and replace it whenever a source in `folder` changes, except below `data`. Both are absolute.
 
         Raises:
             UpError: if `folder` cannot be watched.
@@ -103,47 +103,47 @@ class ReloadedPart:
         await asyncio.sleep(0)  # the watch begins in the first step of that task: before the code is read
         if self._changed.done():
             self._changed.result()
-        self._part = await self._launch()
+        self._process = await self._launch()
         self._supervision = asyncio.create_task(self._supervise(), name="reload")
 
     @property
     def name(self) -> str:
-        """What it is called."""
-        return self._part.name
+        """The name of the process."""
+        return self._process.name
 
     @property
     def pid(self) -> int:
-        """The process id of the present one."""
-        return self._part.pid
+        """The id of the current process."""
+        return self._process.pid
 
     @property
     def running(self) -> bool:
-        """Whether there is a process now."""
-        return self._part.running
+        """Whether the process is running."""
+        return self._process.running
 
     async def ended(self) -> int:
-        """Wait in vain, unless changes cannot be noticed any more: one that ends by itself is started again.
+        """Wait until watching fails. A process that ends by itself does not end the wait: the next change restarts it.
 
         Raises:
             UpError: if the folder cannot be watched any more.
 
         """
         await asyncio.shield(self._supervision)
-        return await self._part.ended()
+        return await self._process.ended()
 
     def terminate(self) -> None:
-        """Ask it to stop; a second time means at once."""
-        self._part.terminate()
+        """Ask the process to stop; the second time, at once."""
+        self._process.terminate()
 
     def stop_watching(self) -> None:
-        """Replace it no more."""
+        """Stop replacing the process."""
         self._stopping.set()
 
     async def stop(self) -> None:
-        """Stop it, and replace it no more."""
+        """Stop the process and the replacing."""
         self.stop_watching()
         await asyncio.wait({self._supervision})  # cancelled, it might leave a process behind that nobody knows
-        await self._part.stop()
+        await self._process.stop()
         await asyncio.wait({self._changed})
 
     def _expect_changes(self) -> None:
@@ -159,15 +159,15 @@ class ReloadedPart:
                 down = not await self._replace(self._take_changes())
             else:
                 down = True
-                self._say(
-                    f"{self.name} ended by itself with code {await self._part.ended()}; it starts again at the next change"
+                self._print_line(
+                    f"{self.name} ended by itself with code {await self._process.ended()}; it starts again at the next change"
                 )
 
     async def _wait(self, *, for_end: bool) -> None:
-        """Wait for a change, for the end of everything, and if `for_end` for that of the process."""
+        """Wait for a change, for the stop, and with `for_end` for the end of the process."""
         waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._stopping.wait())]
         if for_end:
-            waits.append(asyncio.ensure_future(self._part.ended()))
+            waits.append(asyncio.ensure_future(self._process.ended()))
         await asyncio.wait([self._changed, *waits], return_when=asyncio.FIRST_COMPLETED)
         for task in waits:
             task.cancel()
@@ -178,23 +178,27 @@ class ReloadedPart:
         return found
 
     async def _replace(self, changed: set[str]) -> bool:
-        """Stop the process and start another; False if that one ended at once."""
-        changed |= await self._stop_present()
+        """Stop the process and start another; return False if that one ended at once."""
+        changed |= await self._stop_current()
         if self._stopping.is_set():
             return True
-        self._part = await self._launch()
-        self._noted()
+        self._process = await self._launch()
+        self._on_replaced()
         problem = await self._settle()
-        if self._part.running:
-            self._say(f"{named(changed)} changed: {self.name} restarted{problem and f', but it is not ready: {problem}'}")
+        if self._process.running:
+            self._print_line(
+                f"{named(changed)} changed: {self.name} restarted{problem and f', but it is not ready: {problem}'}"
+            )
         else:
-            self._say(f"{named(changed)} changed: {self.name} could not start, see above; it starts again at the next change")
-        return self._part.running
+            self._print_line(
+                f"{named(changed)} changed: {self.name} could not start, see above; it starts again at the next change"
+            )
+        return self._process.running
 
-    async def _stop_present(self) -> set[str]:
-        """Stop the process; return what changes until it has ended."""
+    async def _stop_current(self) -> set[str]:
+        """Stop the process; return the changes until it has ended."""
         changed: set[str] = set()
-        end = asyncio.ensure_future(self._part.stop())
+        end = asyncio.ensure_future(self._process.stop())
         while not end.done() and not self._stopping.is_set():
             waits: list[asyncio.Future[Any]] = [end, self._changed]
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -204,11 +208,11 @@ class ReloadedPart:
         return changed
 
     async def _settle(self) -> str:
-        """Wait until the process is ready, or need not be waited for; return what it lacks, empty if nothing."""
+        """Wait until the process is ready, has ended or is to be replaced; return what is not ready, empty if all is."""
         until = asyncio.get_running_loop().time() + READY_TIMEOUT_S
         async with aiohttp.ClientSession() as session:
             while problem := await not_ready(session, self._admin_port):
-                if not self._part.running or self._changed.done() or self._stopping.is_set():
+                if not self._process.running or self._changed.done() or self._stopping.is_set():
                     return ""
                 if asyncio.get_running_loop().time() > until:
                     break

@@ -23,7 +23,7 @@ from hookline_cli.up import embedded_redis
 from hookline_cli.up import ingress_processes as ingresses
 from hookline_cli.up.child_process import READY_TIMEOUT_S, ChildProcess, UpError, not_ready
 from hookline_cli.up.ingress_processes import IngressProcess
-from hookline_cli.up.reload import FRESH, ReloadedPart, ensure_watchfiles
+from hookline_cli.up.reload import FRESH, ReloadedProcess, ensure_watchfiles
 from hookline_cli.workspace import StackFacts, Workspace
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
@@ -39,7 +39,7 @@ _EXAMPLE: Final = "examples.greeter"
 
 
 def up(
-    data: Annotated[Path, typer.Option(help="Folder for everything that is kept.")] = Path("var"),
+    data: Annotated[Path, typer.Option(help="Folder for all data.")] = Path("var"),
     port: Annotated[int | None, typer.Option(help="Port for webhooks; 8080 unless INGRESS_PORT is set.")] = None,
     handlers: Annotated[str | None, typer.Option(help="Your handlers, as module:attribute.")] = None,
     ingress: Annotated[int, typer.Option(min=1, max=ingresses.MOST, help="Ingress processes that share the port.")] = 1,
@@ -57,41 +57,41 @@ def up(
     os.environ.update({name: value for name, value in options.items() if value})
     workspace = Workspace(data)
     workspace.lock()
-    own_redis = _fill_in(workspace)
+    start_redis = _set_defaults(workspace)
     settings, processor = IngressSettings.load(), ProcessorSettings.load()
     planned = ingresses.plan(settings, ingress, processor.admin_port)
     if settings.spool_path is not None:
         ingresses.check_left_over(settings.spool_path, ingress)
     if processor.database_url is not None:
         prepare_ledger(processor)
-    asyncio.run(LocalStack(workspace, settings, planned, processor, own_redis=own_redis, reload=reload).run())
+    asyncio.run(LocalStack(workspace, settings, planned, processor, start_redis=start_redis, reload=reload).run())
 
 
-def _fill_in(workspace: Workspace) -> bool:
-    """Return every setting that nobody made a value that suits one machine; return whether Redis is ours to start."""
+def _set_defaults(workspace: Workspace) -> bool:
+    """Set defaults for one machine where no value is set; return whether to start an embedded Redis."""
     config = read_config_file()
     port = next((one.value for one in find_fallbacks(IngressSettings.fallbacks, config)), None)
-    made = {name for name, value in os.environ.items() if value} | config.keys() | set(filter(names_file, secrets()))
+    already_set = {name for name, value in os.environ.items() if value} | config.keys() | set(filter(names_file, secrets()))
     defaults = {
         "REDIS_URL": f"unix://{workspace.redis_socket}",
         "PUBLIC_URL": f"http://127.0.0.1:{os.environ.get('INGRESS_PORT') or config.get('INGRESS_PORT') or port or 8080}",
         "INGRESS_HOST": "0.0.0.0" if port else "127.0.0.1",  # noqa: S104 - a platform that sets PORT calls it from outside
         "LOG_FORMAT": "console",
     }
-    if "INGRESS_SPOOL_PATH" not in os.environ:  # an empty one says that there is none
+    if "INGRESS_SPOOL_PATH" not in os.environ:  # an empty one disables the spool
         defaults["INGRESS_SPOOL_PATH"] = str(workspace.spool)
     if _lacks_ledger(config):
         defaults["HOOKLINE_LEDGER_URL"] = f"sqlite:///{workspace.ledger.resolve()}"
-    if "TWILIO_AUTH_TOKEN" not in made:
+    if "TWILIO_AUTH_TOKEN" not in already_set:
         defaults["TWILIO_AUTH_TOKEN"] = workspace.development_token()
     if _has_example():
         defaults["PROCESSOR_HANDLERS"] = f"{_EXAMPLE}:handlers"
-    os.environ.update({name: value for name, value in defaults.items() if name not in made})
-    return "REDIS_URL" not in made
+    os.environ.update({name: value for name, value in defaults.items() if name not in already_set})
+    return "REDIS_URL" not in already_set
 
 
 def _has_example() -> bool:
-    """Whether this is a clone of Hookline with its examples, and no folder of the user's has their name."""
+    """Whether this is a clone of Hookline with its examples, not hidden by an `examples` folder of the user."""
     found = importlib.util.find_spec("examples")
     if found is None or found.origin is None or importlib.util.find_spec(_EXAMPLE) is None:
         return False
@@ -100,7 +100,7 @@ def _has_example() -> bool:
 
 
 def _lacks_ledger(config: Mapping[str, Any]) -> bool:
-    """Whether there could be a ledger and no database is named for it. HOOKLINE_LEDGER_URL= (empty) says that there is none."""
+    """Whether the ledger is installed and no database is set. HOOKLINE_LEDGER_URL= (empty) disables the ledger."""
     found = list(find_fallbacks(ProcessorSettings.fallbacks, config))
     for one in found:
         if one.obstacle:
@@ -110,7 +110,7 @@ def _lacks_ledger(config: Mapping[str, Any]) -> bool:
 
 
 class LocalStack:
-    """Both services, ingress in the processes `ingresses`, and, if `own_redis`, a Redis for them.
+    """Both services, with ingress in the processes `ingresses`, and a Redis server if `start_redis` is set.
 
     With `reload`, the processor is replaced when the code in the working folder changes.
     """
@@ -122,25 +122,25 @@ class LocalStack:
         ingresses: Sequence[IngressProcess],
         processor: ProcessorSettings,
         *,
-        own_redis: bool,
+        start_redis: bool,
         reload: bool,
     ) -> None:
         self._workspace = workspace
         self._ingress = ingress
         self._ingresses = ingresses
         self._processor = processor
-        self._own_redis = own_redis
+        self._starts_redis = start_redis
         self._sources = Path.cwd() if reload else None
         self._console = Console(stderr=True)
-        self._parts: list[ChildProcess | ReloadedPart] = []
+        self._processes: list[ChildProcess | ReloadedProcess] = []
         self._interrupted = asyncio.Event()
 
     async def run(self) -> None:
-        """Start everything, stay until Ctrl-C, stop everything.
+        """Start all processes, wait for Ctrl-C, stop them.
 
         Raises:
-            PortTakenError: if another program, or another pair, has the admin port of a part.
-            UpError: if a part did not become ready or ended by itself.
+            PortTakenError: if another program, or another stack, has the admin port of a process.
+            UpError: if a process did not become ready, or ended by itself.
 
         """
         self._check_ports()
@@ -148,9 +148,9 @@ class LocalStack:
             asyncio.get_running_loop().add_signal_handler(number, self._interrupted.set)
         try:
             await self._start()
-            died = await self._first_to_end(self._ready())
+            died = await self._first_to_end(self._wait_until_ready())
             if died is None and not self._interrupted.is_set():
-                self._say_how()
+                self._print_instructions()
                 died = await self._first_to_end(self._interrupted.wait())
         finally:
             await self._stop()
@@ -159,7 +159,7 @@ class LocalStack:
             raise UpError(f"The {died.name} ended by itself with code {await died.ended()}; its last lines are {where}.")
 
     def _check_ports(self) -> None:
-        """See that nobody answers in the place of a part: that would be taken for a sign that it is ready."""
+        """Check that no other program answers on an admin port: its answers would be taken for those of our process."""
         for name, port in self._admin_ports().items():
             with socket.socket() as probe:
                 if probe.connect_ex((LOOPBACK, port)) == 0:
@@ -167,39 +167,39 @@ class LocalStack:
                     raise PortTakenError(LOOPBACK, port, setting)
 
     async def _start(self) -> None:
-        environment = os.environ | {"HOOKLINE_PREFIX": self._ingress.prefix}  # a part that starts later reads .env again
-        if self._own_redis:
+        environment = os.environ | {"HOOKLINE_PREFIX": self._ingress.prefix}  # a process that is started later reads .env again
+        if self._starts_redis:
             server = embedded_redis.find_server()
             embedded_redis.check_data(server, self._workspace.redis_data)
             command = embedded_redis.arguments(server, self._workspace.redis_data, self._workspace.redis_socket)
-            self._parts.append(await ChildProcess.start("redis", command, environment, [self._workspace.lock_descriptor]))
-        self._parts.append(await self._start_processor(environment))
+            self._processes.append(await ChildProcess.start("redis", command, environment, [self._workspace.lock_descriptor]))
+        self._processes.append(await self._start_processor(environment))
         for one in self._ingresses:
             own = environment | one.environment()
-            self._parts.append(await ChildProcess.start(one.name, _python("hookline_ingress"), own))
+            self._processes.append(await ChildProcess.start(one.name, _python("hookline_ingress"), own))
         self._note_processes()
 
-    async def _start_processor(self, environment: Mapping[str, str]) -> ChildProcess | ReloadedPart:
+    async def _start_processor(self, environment: Mapping[str, str]) -> ChildProcess | ReloadedProcess:
         def launch() -> Coroutine[object, object, ChildProcess]:
             own = FRESH if self._sources else {}
             return ChildProcess.start("processor", _python("hookline_processor"), {**environment, **own})
 
         if self._sources is None:
             return await launch()
-        processor = ReloadedPart(self._processor.admin_port, launch, self._say, self._note_processes)
+        processor = ReloadedProcess(self._processor.admin_port, launch, self._print, self._note_processes)
         await processor.start(self._sources, self._workspace.path.resolve())
         return processor
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         self._console.print(text, style="bold", markup=False, highlight=False, soft_wrap=True)
 
     def _note_processes(self) -> None:
-        self._workspace.note_processes(part.pid for part in self._parts)
+        self._workspace.note_processes(process.pid for process in self._processes)
 
-    async def _first_to_end(self, other: Coroutine[object, object, object]) -> ChildProcess | ReloadedPart | None:
-        """Wait for `other` or the end of a part, whichever comes first; return the part."""
-        waits: dict[asyncio.Future[Any], ChildProcess | ReloadedPart] = {
-            asyncio.ensure_future(part.ended()): part for part in self._parts
+    async def _first_to_end(self, other: Coroutine[object, object, object]) -> ChildProcess | ReloadedProcess | None:
+        """Wait for `other` or until a process ends; return that process."""
+        waits: dict[asyncio.Future[Any], ChildProcess | ReloadedProcess] = {
+            asyncio.ensure_future(process.ended()): process for process in self._processes
         }
         rest = asyncio.ensure_future(other)
         done, pending = await asyncio.wait([*waits, rest], return_when=asyncio.FIRST_COMPLETED)
@@ -210,30 +210,32 @@ class LocalStack:
             rest.result()
         return next((waits[task] for task in done if task in waits), None)
 
-    async def _ready(self) -> None:
-        """Wait until every process says that it can work, or Ctrl-C; not for one whose code is so broken that it has ended.
+    async def _wait_until_ready(self) -> None:
+        """Wait until every process is ready or Ctrl-C is pressed. A process with --reload that has ended is not waited for.
 
         Raises:
-            UpError: if one does not within the time it should take after the one before.
+            UpError: if a process is not ready in time, counted from the one before.
 
         """
         async with aiohttp.ClientSession() as session:
             for name, port in self._admin_ports().items():
-                until = asyncio.get_running_loop().time() + READY_TIMEOUT_S
-                while self._awaited(name) and (problem := await not_ready(session, port)):
-                    if asyncio.get_running_loop().time() > until:
+                deadline = asyncio.get_running_loop().time() + READY_TIMEOUT_S
+                while self._is_awaited(name) and (problem := await not_ready(session, port)):
+                    if asyncio.get_running_loop().time() > deadline:
                         raise UpError(f"The {name} is not ready after {READY_TIMEOUT_S:.0f} s: {problem}")
                     await asyncio.sleep(_POLL_S)
 
-    def _awaited(self, name: str) -> bool:
+    def _is_awaited(self, name: str) -> bool:
         if self._interrupted.is_set():
             return False
-        return not any(isinstance(part, ReloadedPart) and not part.running for part in self._parts if part.name == name)
+        return not any(
+            isinstance(process, ReloadedProcess) and not process.running for process in self._processes if process.name == name
+        )
 
     def _admin_ports(self) -> dict[str, int]:
         return {one.name: one.admin_port for one in self._ingresses} | {"processor": self._processor.admin_port}
 
-    def _facts(self) -> StackFacts:
+    def _stack_facts(self) -> StackFacts:
         token = self._workspace.development_token()
         return StackFacts(
             public_url=self._ingress.public_urls[0],
@@ -244,14 +246,14 @@ class LocalStack:
             settings=public_settings(self._ingress, self._processor),
         )
 
-    def _say_how(self) -> None:
+    def _print_instructions(self) -> None:
         base = self._ingress.public_urls[0]
-        self._workspace.announce(self._facts())
+        self._workspace.announce(self._stack_facts())
         lines = {
             "webhooks": f"{base}/twilio",
             "handlers": self._processor.handlers or "none: events are logged and settled",
             "health": " and ".join(f"http://127.0.0.1:{port}/readyz?verbose" for port in self._admin_ports().values()),
-            "data": f"{self._workspace.path}/" if self._own_redis else "in the Redis of REDIS_URL",
+            "data": f"{self._workspace.path}/" if self._starts_redis else "in the Redis of REDIS_URL",
             "try": "hookline send message --body hello   (in a second terminal)",
             "stop": "Ctrl-C; what was accepted is kept for the next start",
         }
@@ -262,25 +264,25 @@ class LocalStack:
 
     async def _stop(self) -> None:
         self._interrupted.clear()
-        for part in self._parts:
-            if isinstance(part, ReloadedPart):
-                part.stop_watching()
-        hurry = asyncio.ensure_future(self._hurry())
-        doors = {one.name for one in self._ingresses}
-        await asyncio.gather(*(part.stop() for part in self._parts if part.name in doors))
-        for part in reversed([part for part in self._parts if part.name not in doors]):
-            await part.stop()
-        hurry.cancel()
+        for process in self._processes:
+            if isinstance(process, ReloadedProcess):
+                process.stop_watching()
+        second_signal = asyncio.ensure_future(self._stop_at_once_on_signal())
+        ingress_names = {one.name for one in self._ingresses}
+        await asyncio.gather(*(process.stop() for process in self._processes if process.name in ingress_names))
+        for process in reversed([process for process in self._processes if process.name not in ingress_names]):
+            await process.stop()
+        second_signal.cancel()
         self._workspace.withdraw()
         self._workspace.note_processes([])
 
-    async def _hurry(self) -> None:
-        """On a second Ctrl-C, stop at once; what is unfinished is pending in Redis."""
+    async def _stop_at_once_on_signal(self) -> None:
+        """On a second Ctrl-C, stop at once; unfinished events stay pending in Redis."""
         await self._interrupted.wait()
-        for part in self._parts:
-            part.terminate()
+        for process in self._processes:
+            process.terminate()
 
 
 def _python(module: str) -> list[str]:
-    """Return the command that runs `module` of Hookline; the user's folder has no say in what that imports."""
+    """Return the command that runs `module` of Hookline; -P keeps the user's folder from shadowing its imports."""
     return [sys.executable, "-P", "-m", module]

@@ -235,7 +235,7 @@ def test_odd_spans_are_refused(command: Command) -> None:
 
 def test_without_redis_or_hookline(tmp_path: Path, command: Command) -> None:
     """A Redis that is away, and one in which nothing of Hookline's ever was, are told from an empty list."""
-    assert "No service of Hookline's has used this Redis" in refused(command.run("dead", "list"))
+    assert "No Hookline service has used this Redis" in refused(command.run("dead", "list"))
     away = Command(tmp_path, f"redis://127.0.0.1:{free_port()}/0")
     assert "Redis cannot be reached" in refused(away.run("dead", "list"))
     nowhere = Command(tmp_path, f"redis+sentinel://127.0.0.1:{free_port()}/main/0")

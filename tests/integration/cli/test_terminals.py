@@ -70,7 +70,7 @@ def test_terminal_that_lacks_letters(tmp_path: Path) -> None:
     """What it cannot show comes as an escape."""
     ended = hookline(tmp_path, "doctor", PYTHONIOENCODING="latin-1", REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
     assert ended.returncode == 1
-    assert rb"\u2192 Mend it; hookline config shows what is set" in ended.stdout
+    assert rb"\u2192 Fix it; hookline config shows what is set" in ended.stdout
 
 
 def test_argument_that_is_no_text(tmp_path: Path) -> None:

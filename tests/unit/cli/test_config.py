@@ -198,9 +198,9 @@ def test_what_is_no_setting_is_told(file: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PROCESOR_LEASE_S", "4")
     monkeypatch.setenv("TWILIO_ACCOUNT_SID", ACCOUNT)
     assert objects()["warnings"] == [
-        f"INGRESS_PROT in the file of {CONFIG_VARIABLE} is no setting (did you mean INGRESS_PORT?).",
-        f"WIDTH in the file of {CONFIG_VARIABLE} is no setting.",
-        "PROCESOR_LEASE_S is no setting (did you mean PROCESSOR_LEASE_S?).",
+        f"INGRESS_PROT in the file of {CONFIG_VARIABLE} is not a setting (did you mean INGRESS_PORT?).",
+        f"WIDTH in the file of {CONFIG_VARIABLE} is not a setting.",
+        "PROCESOR_LEASE_S is not a setting (did you mean PROCESSOR_LEASE_S?).",
     ]
 
 

@@ -99,7 +99,7 @@ def entries(plan: Plan) -> dict[int, list[str]]:
 def planned(*letters: DeadLetter, force: bool = False) -> Plan:
     plan = Plan(["calls", "messages"], force=force)
     for one in letters:
-        plan.see(one)
+        plan.add(one)
     return plan
 
 

@@ -347,12 +347,12 @@ def test_facts_are_kept_until_withdrawn(tmp_path: Path) -> None:
     assert workspace.announced() == StackFacts()
 
 
-def test_redis_that_was_not_written_down_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_redis_url_that_was_not_saved_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A REDIS_URL with a password is not kept in a file, and another Redis is not looked at in its place."""
     monkeypatch.delenv("REDIS_URL", raising=False)
     Workspace(tmp_path).announce(StackFacts(admin_ports={"ingress": 9080}))
     error = CliRunner().invoke(app, ["status", "--data", str(tmp_path)]).exception
-    with pytest.raises(StatusError, match="Set it here, too"):
+    with pytest.raises(StatusError, match="Set REDIS_URL here, too"):
         raise error or AssertionError("it did not fail")
 
 

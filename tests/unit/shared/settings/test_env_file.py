@@ -134,7 +134,7 @@ def test_config_names_the_source(env_file: Path, monkeypatch: pytest.MonkeyPatch
     sources = {name: found[name]["source"] for name in ("PUBLIC_URL", "LOG_LEVEL", "INGRESS_PORT", "REDIS_URL")}
     assert sources == {"PUBLIC_URL": ".env", "LOG_LEVEL": ".env", "INGRESS_PORT": "environment", "REDIS_URL": "default"}
     assert (found["TWILIO_AUTH_TOKEN"]["value"], found["INGRESS_PORT"]["value"]) == (["****"], 82)
-    assert found["warnings"] == ["PROCESSOR_CONCURENCY in .env is no setting (did you mean PROCESSOR_CONCURRENCY?)."]
+    assert found["warnings"] == ["PROCESSOR_CONCURENCY in .env is not a setting (did you mean PROCESSOR_CONCURRENCY?)."]
 
 
 def test_config_shows_the_rest_if_it_is_wrong(env_file: Path) -> None:
