@@ -1,4 +1,4 @@
-"""`make bench`: how fast Hookline is on this machine, each figure beside its target.
+"""`make bench`: the throughput and latency of Hookline on this machine, beside their targets.
 
 Ratios matter more than absolute figures: ingress and a bare aiohttp server take turns on the same core, so that whatever else
 the machine does meets both. One core belongs to the service under test; the load, Redis and the benchmark itself share another.

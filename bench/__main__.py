@@ -1,4 +1,4 @@
-"""`python -m bench`: measure, show, keep the figures. Exit code 1 tells that something failed, not that it was slow."""
+"""`python -m bench`: measure, print and save the figures. Exit code 1 means that a measurement failed, not that it was slow."""
 
 import signal
 from datetime import UTC, datetime
@@ -12,13 +12,13 @@ from rich.console import Console
 
 from bench import baseline
 from bench.environment import Environment
-from bench.machine import Cores, assign_cores, describe, pin
 from bench.parts import Options, Part, measure
 from bench.plots import draw
-from bench.private_redis import private_redis
-from bench.progress import progress
-from bench.report import Report, load, save, show, show_machine
+from bench.report.progress import progress
+from bench.report.report import Report, load, save, show, show_machine
 from bench.scale import FULL, QUICK
+from bench.system.machine import Cores, assign_cores, describe, pin
+from bench.system.private_redis import private_redis
 from hookline_shared.errors import HooklineError
 
 _RESULTS: Final = Path(__file__).parent / "results"
@@ -36,10 +36,10 @@ def main(
     keep: Annotated[bool, typer.Option("--keep", help="Make the ratios of this run the baseline.")] = False,
     again: Annotated[Path | None, typer.Option(help="Measure nothing; show this file of bench/results.", exists=True)] = None,
 ) -> None:
-    """Measure Hookline on this machine, beside what people would use instead."""
+    """Measure Hookline and its alternatives on this machine."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` wants it
-            signal.signal(number, _leave)
+            signal.signal(number, _exit_on_signal)
     console = Console()
     if again is not None:
         _show_again(console, again)
@@ -74,7 +74,7 @@ def _show_again(console: Console, file: Path) -> None:
 
 
 def _draw(console: Console, report: Report, file: Path) -> None:
-    """Draw the pictures beside the figures; without them the figures still count."""
+    """Draw the charts beside the figures. If that fails, the figures are still valid."""
     try:
         with progress(console) as lines:
             draw(lines, file, file.with_suffix(""))
@@ -83,8 +83,8 @@ def _draw(console: Console, report: Report, file: Path) -> None:
         console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
 
 
-def _leave(number: int, _frame: FrameType | None) -> None:
-    """End by an exception, so that every process is stopped on the way out."""
+def _exit_on_signal(number: int, _frame: FrameType | None) -> None:
+    """Raise SystemExit, so that every process is stopped by its context manager."""
     raise SystemExit(128 + number)
 
 

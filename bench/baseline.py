@@ -1,4 +1,4 @@
-"""Comparing ratios with those of an earlier run, so that a fall is seen. Absolute figures tell of the machine.
+"""Compare ratios with those of an earlier run to detect regressions. Absolute figures depend on the machine.
 
 The ratios are per second of CPU time, which other programs on the same cores disturb least.
 """
@@ -12,15 +12,15 @@ import msgspec
 
 from bench.drain.parts import HOOKLINE
 from bench.errors import BenchError
-from bench.figures import INGRESS, cpu_ratios
-from bench.report import Report
+from bench.report.figures import INGRESS, cpu_ratios
+from bench.report.report import Report
 
 BASELINE: Final = Path(__file__).with_name("baseline.json")
 _TOLERATED: Final = 0.15
 
 
 class NoBaselineError(BenchError):
-    """There is nothing to compare with."""
+    """There is no baseline."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -30,7 +30,7 @@ class NoBaselineError(BenchError):
 
 
 class Fall(NamedTuple):
-    """A ratio that is lower than it was."""
+    """A ratio that is lower than in the baseline."""
 
     name: str
     before: float
@@ -59,12 +59,12 @@ def ratios_of(report: Report) -> dict[str, float]:
 
 
 def write(report: Report) -> None:
-    """Make the ratios of `report` those to compare with."""
+    """Save the ratios of `report` as the baseline."""
     BASELINE.write_bytes(msgspec.json.format(msgspec.json.encode(ratios_of(report))) + b"\n")
 
 
 def read() -> dict[str, float]:
-    """Return the ratios to compare with.
+    """Return the ratios of the baseline.
 
     Raises:
         NoBaselineError: if there are none.
@@ -77,7 +77,7 @@ def read() -> dict[str, float]:
 
 
 def falls(report: Report, before: Mapping[str, float]) -> list[Fall]:
-    """Return the ratios that fell by more than 15 % since `before`; those that either side lacks are not compared."""
+    """Return the ratios that fell by more than 15 % since `before`; ratios that are missing on one side are not compared."""
     now = ratios_of(report)
     common = [Fall(name, before[name], now[name]) for name in before if name in now]
     return [fall for fall in common if fall.now < (1 - _TOLERATED) * fall.before]

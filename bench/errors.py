@@ -1,4 +1,4 @@
-"""What can keep the benchmark from measuring."""
+"""The errors of the benchmark."""
 
 from hookline_shared.errors import HooklineError
 
@@ -8,7 +8,7 @@ class BenchError(HooklineError):
 
 
 class ChildDiedError(BenchError):
-    """A process that the benchmark had started ended by itself. `log` is the end of what it wrote."""
+    """A process of the benchmark ended by itself. `log` is the end of what it wrote."""
 
     def __init__(self, name: str, code: int, log: str) -> None:
         self.code = code
@@ -16,7 +16,7 @@ class ChildDiedError(BenchError):
 
 
 class TooSlowError(BenchError):
-    """Something did not come about in time. `log` is the end of what the process wrote."""
+    """A condition was not met in time. `log` is the end of what the process wrote."""
 
     def __init__(self, what: str, seconds: float, log: str) -> None:
         super().__init__(f"{what} within {seconds:g} s. The end of its output:\n{log or '(nothing)'}")

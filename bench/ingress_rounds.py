@@ -1,4 +1,4 @@
-"""How many webhooks per second ingress takes, beside other receivers on the same core."""
+"""The webhooks per second that ingress accepts, beside other receivers on the same core."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -9,15 +9,16 @@ from typing import Final
 
 import msgspec
 
-from bench import machine, webhooks
 from bench.environment import Environment
 from bench.errors import BenchError, NoAnswerError
-from bench.figures import FSYNC, INGRESS, REPLICA, TWO, IngressFigures, Served
+from bench.load import webhooks
+from bench.load.plan import Outcome, Plan
 from bench.peers.receivers import Receiver
-from bench.plan import Outcome, Plan
-from bench.private_redis import PrivateRedis, private_redis, replicated_redis
-from bench.probes import accepts, is_ready
-from bench.processes import Child, free_port, module, running
+from bench.report.figures import FSYNC, INGRESS, REPLICA, TWO, IngressFigures, Served
+from bench.system import machine
+from bench.system.private_redis import PrivateRedis, private_redis, replicated_redis
+from bench.system.probes import accepts, is_ready
+from bench.system.processes import Child, free_port, module, running
 
 STARTS: Final = 3
 _LEAD_IN_S: Final = 0.3
@@ -38,11 +39,11 @@ class Target(msgspec.Struct):
 
     @property
     def name(self) -> str:
-        """What people see."""
+        """The name in the tables."""
         return self.children[0].name
 
     def check(self) -> None:
-        """Make sure that all of its processes still run.
+        """Raise an error if one of its processes has ended.
 
         Raises:
             ChildDiedError: if one does not.
@@ -95,7 +96,7 @@ class IngressRounds:
                 stack.enter_context(self._two_ingresses()),
             ]
             for one in self._receivers:
-                with _told(failed, one.name):
+                with _recorded_failure(failed, one.name):
                     targets.append(stack.enter_context(self._receiver(one)))
             self._environment.progress.note(f"ingress ready after {ready[0]:.2f} s")
             figures = IngressFigures(
@@ -107,11 +108,11 @@ class IngressRounds:
             )
             fit = self._warmed_up(list(zip(targets, figures.served, strict=True)), failed)
             for number in range(1, rounds + 1):
-                fit = self._turn(f"{number}/{rounds}", fit, failed)
+                fit = self._run_round(f"{number}/{rounds}", fit, failed)
         return figures
 
     def _starts(self) -> list[float]:
-        """Start ingress a few times, only to see how long it takes until it is ready."""
+        """Measure the time until ingress is ready, for a few starts."""
         self._environment.progress.doing("starting ingress")
         ready: list[float] = []
         for _ in range(STARTS - 1):
@@ -120,21 +121,21 @@ class IngressRounds:
         return ready
 
     def _warmed_up(self, pairs: Pairs, failed: list[str]) -> Pairs:
-        """Run a short round of each, and give those that lasted."""
+        """Run a short round of each; return those that did not fail."""
         self._environment.progress.doing("warming up")
         fit = []
         for target, served in pairs:
-            with _told(failed, target.name):
+            with _recorded_failure(failed, target.name):
                 target.fastest = max(_LEAST_RATE, self._round(target, _WARM_UP_S).rate)
                 fit.append((target, served))
         return fit
 
-    def _turn(self, turn: str, pairs: Pairs, failed: list[str]) -> Pairs:
-        """Run a round of each, and give those that lasted."""
+    def _run_round(self, turn: str, pairs: Pairs, failed: list[str]) -> Pairs:
+        """Run a round of each; return those that did not fail."""
         fit = []
         for target, served in pairs:
             self._environment.progress.doing(f"webhooks, round {turn}: {target.name}")
-            with _told(failed, target.name):
+            with _recorded_failure(failed, target.name):
                 outcome = self._round(target, self._seconds)
                 served.rounds.append(outcome)
                 self._environment.progress.note(f"round {turn}: {_tell(target.name, outcome)}")
@@ -156,7 +157,7 @@ class IngressRounds:
 
     def _send(self, target: Target, plan: Plan) -> Outcome:
         with running(
-            "load", module("bench.load"), self._environment.directory, self._environment.cores.rest, pipes=True
+            "load", module("bench.load.closed_loop"), self._environment.directory, self._environment.cores.rest, pipes=True
         ) as load:
             answer = load.talk(msgspec.json.encode(plan), _LOAD_TIMEOUT_S + plan.seconds)
             outcome = msgspec.json.decode(answer, type=Outcome)
@@ -194,18 +195,20 @@ class IngressRounds:
 
     @contextmanager
     def _ingress(self, ready: list[float], redis: PrivateRedis, durability: str = "memory") -> Iterator[Target]:
-        """Run ingress, noting in `ready` after how many seconds it was."""
+        """Run ingress; append the seconds until it was ready to `ready`."""
         port, admin_port = free_port(), free_port()
         settings = ingress_settings(redis.url, port, admin_port, self._environment.directory / f"spool-{durability}.db")
         settings["INGRESS_DURABILITY"] = durability
         name = {"memory": INGRESS, "fsync": FSYNC, "replica": REPLICA}[durability]
-        with running(name, module("ingress"), self._environment.directory, self._environment.cores.service, settings) as child:
+        with running(
+            name, module("ingress"), self._environment.directory, self._environment.cores.service, settings
+        ) as child:
             ready.append(child.wait_until(lambda: is_ready(admin_port)))
             yield Target((child,), port, redis)
 
     @contextmanager
     def _two_ingresses(self) -> Iterator[Target]:
-        """Run two processes on one port; the second shares the core of Redis and the load, as two cores force it to."""
+        """Run two processes on one port; the second shares the core of Redis and the load, because there are two cores."""
         port, cores = free_port(), (self._environment.cores.service, self._environment.cores.rest)
         with ExitStack() as stack:
             children = []
@@ -214,15 +217,17 @@ class IngressRounds:
                 spool = self._environment.directory / f"spool-{number}-of-2.db"
                 settings = ingress_settings(self._environment.redis.url, port, admin_port, spool)
                 name = TWO if number == 1 else f"{TWO}, the other"
-                child = stack.enter_context(running(name, module("ingress"), self._environment.directory, core, settings))
+                child = stack.enter_context(
+                    running(name, module("ingress"), self._environment.directory, core, settings)
+                )
                 child.wait_until(partial(is_ready, admin_port))
                 children.append(child)
             yield Target(tuple(children), port, self._environment.redis)
 
 
 @contextmanager
-def _told(failed: list[str], name: str) -> Iterator[None]:
-    """Let one that fails be told of, rather than end all."""
+def _recorded_failure(failed: list[str], name: str) -> Iterator[None]:
+    """Record the failure of one server instead of ending the run."""
     try:
         yield
     except BenchError as error:
@@ -230,7 +235,7 @@ def _told(failed: list[str], name: str) -> Iterator[None]:
 
 
 def ingress_settings(redis_url: str, port: int, admin_port: int, spool: Path) -> dict[str, str]:
-    """Return the environment variables of an ingress that believes the benchmark's webhooks."""
+    """Return the environment variables of an ingress that accepts the benchmark's signatures."""
     return {
         "REDIS_URL": redis_url,
         "PUBLIC_URL": webhooks.PUBLIC_URL,

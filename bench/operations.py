@@ -1,4 +1,4 @@
-"""What one event costs Redis: time of its one thread, and memory, by how many events a script call carries."""
+"""The cost of one event in Redis, in CPU time and memory, by the number of events per script call."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from bench.drain.backlog import append
 from bench.drain.hookline import HooklineDrain, Setting
 from bench.drain.stopwatch import Stopwatch
 from bench.environment import Environment
-from bench.figures import Depth, OperationFigures, Operations
+from bench.report.figures import Depth, OperationFigures, Operations
 
 _EVENTS: Final = 8_000
 _PARTITIONS: Final = 1

@@ -1,4 +1,4 @@
-"""What can be measured alone, and measuring it."""
+"""The parts of the benchmark, and how they are run."""
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -10,15 +10,15 @@ from redis.exceptions import RedisError
 from bench.drain.parts import beside_itself, beside_peers
 from bench.environment import Environment
 from bench.faults.trial import faults
-from bench.figures import INGRESS, rates
 from bench.ingress_rounds import IngressRounds
 from bench.latency.overload import overloads
 from bench.latency.rounds import LatencyRounds
-from bench.losses.parts import ordeals
+from bench.losses.parts import measure_losses
 from bench.operations import operations
 from bench.peers.installing import installed
 from bench.peers.receivers import RECEIVERS
-from bench.report import Report
+from bench.report.figures import INGRESS, rates
+from bench.report.report import Report
 from bench.scale import Scale
 from hookline_shared.errors import HooklineError
 
@@ -26,7 +26,7 @@ Figures = TypeVar("Figures")
 
 
 class Part(StrEnum):
-    """What can be measured alone, in the order in which it is."""
+    """A part that can be measured alone, in the order of the run."""
 
     INGRESS = "ingress"
     PEERS = "peers"
@@ -43,7 +43,7 @@ _LONG: Final = (Part.OVERLOAD, Part.FAULTS, Part.LOSSES)
 
 
 class Options(NamedTuple):
-    """What to measure, how much of it, and with how many connections to ingress. No part is all of them."""
+    """What to measure, how much of it, and with how many connections to ingress. No part means all."""
 
     parts: frozenset[Part]
     scale: Scale
@@ -55,7 +55,7 @@ class Options(NamedTuple):
 
 
 def measure(report: Report, environment: Environment, options: Options) -> None:
-    """Measure each part that `options` want into `report`; one that fails does not keep the others from being measured."""
+    """Measure each part that `options` want into `report`; the others are measured even if one fails."""
     for part in Part:
         if options.wants(part):
             _MEASURES[part](report, environment, options)
@@ -104,13 +104,13 @@ def _faults(report: Report, environment: Environment, _options: Options) -> None
 
 
 def _losses(report: Report, environment: Environment, options: Options) -> None:
-    report.losses = _attempt(report, lambda: ordeals(environment, options.scale))
+    report.losses = _attempt(report, lambda: measure_losses(environment, options.scale))
     report.problems += report.losses.failures if report.losses else []
     report.left_out += report.losses.left_out if report.losses else []
 
 
 def _peak(report: Report) -> float | None:
-    """Return what ingress could take, in requests per second, if that was measured."""
+    """Return the peak rate of ingress in requests per second, if it was measured."""
     rounds = report.ingress.of(INGRESS) if report.ingress else []
     return rates(rounds).median if rounds else None
 

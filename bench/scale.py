@@ -1,10 +1,10 @@
-"""How much is measured: everything, or enough for a first look."""
+"""The extent of the measurements: everything, or enough for a first look."""
 
 from typing import Final, NamedTuple
 
 
 class Scale(NamedTuple):
-    """How much of everything.
+    """The extent of each part.
 
     `seconds` is the length of a round of ingress, `jobs` the share of each peer's full backlog; `long` tells whether to measure
     what takes minutes, too. `open_s` is how long each rate of the open load is held, and `patience_s` after how many quiet

@@ -18,9 +18,9 @@ from bench.dashboard.handlers import BROKEN_VARIABLE
 from bench.dashboard.panels import Mark, Picture, ask_panels
 from bench.dashboard.private_prometheus import PrivatePrometheus, private_prometheus
 from bench.plots import draw
-from bench.probes import is_ready
-from bench.processes import ROOT, free_port, running
-from bench.progress import ProgressLog, progress
+from bench.report.progress import ProgressLog, progress
+from bench.system.probes import is_ready
+from bench.system.processes import ROOT, free_port, running
 from hookline_shared.errors import HooklineError
 
 _RESULTS: Final = ROOT / "bench" / "results"
@@ -81,15 +81,15 @@ def _picture(lines: ProgressLog, directory: Path, stack: ExitStack) -> Picture:
         stack.enter_context(running(f"send-{what}", _hookline("send", what, *words), directory, None))
     with closing(Redis(unix_socket_path=str(directory / "data" / "redis.sock"))) as redis:
         redis_pid = int(redis.info("server")["process_id"])
-    return _play(lines, prometheus, redis_pid, broken)
+    return _run_with_faults(lines, prometheus, redis_pid, broken)
 
 
 def _hookline(*words: str) -> list[str]:
     return [sys.executable, "-c", "from hookline_cli.start import main; main()", *words]
 
 
-def _play(lines: ProgressLog, prometheus: PrivatePrometheus, redis_pid: int, broken: Path) -> Picture:
-    """Let everything run, with the faults at their times; return what was seen of it."""
+def _run_with_faults(lines: ProgressLog, prometheus: PrivatePrometheus, redis_pid: int, broken: Path) -> Picture:
+    """Run the load with the faults at their times; return the panels."""
     time.sleep(_WARM_UP_S)
     started_s = time.time()
 

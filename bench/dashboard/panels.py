@@ -1,4 +1,4 @@
-"""Which panels the picture has, and what they showed: asked of Prometheus in the words of the dashboards."""
+"""The panels of the picture and their values, read from Prometheus with the queries of the dashboards."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from bench.dashboard.private_prometheus import PrivatePrometheus
-from bench.processes import ROOT
+from bench.system.processes import ROOT
 
 _DASHBOARDS: Final = ROOT / "deploy" / "grafana" / "dashboards"
 _SHOWN: Final = {
@@ -41,7 +41,7 @@ class Series(msgspec.Struct):
 
 
 class Shown(msgspec.Struct):
-    """What a panel showed."""
+    """The values of a panel."""
 
     dashboard: str
     title: str
@@ -52,7 +52,7 @@ class Shown(msgspec.Struct):
 
 
 class Mark(msgspec.Struct):
-    """What was wrong, and when, in seconds since the start of the run."""
+    """A fault and its time, in seconds since the start of the run."""
 
     what: str
     from_s: float
@@ -68,7 +68,7 @@ class Picture(msgspec.Struct):
 
 
 def ask_panels(prometheus: PrivatePrometheus, started_s: float, seconds: float, rate_s: int) -> list[Shown]:
-    """Ask for what the panels showed from Unix time `started_s` on; rates are over `rate_s` seconds."""
+    """Return the values of the panels from Unix time `started_s` on; rates are over `rate_s` seconds."""
     shown = []
     for name, titles in _SHOWN.items():
         panels = {panel["title"]: panel for panel in json.loads((_DASHBOARDS / f"{name}.json").read_text())["panels"]}

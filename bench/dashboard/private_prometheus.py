@@ -1,4 +1,4 @@
-"""A Prometheus of the benchmark's own, with the rules of deploy/prometheus."""
+"""A Prometheus server for the benchmark, with the rules of deploy/prometheus."""
 
 import json
 import shutil
@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 from bench.errors import BenchError
-from bench.probes import accepts
-from bench.processes import ROOT, free_port, running
+from bench.system.probes import accepts
+from bench.system.processes import ROOT, free_port, running
 
 _RULES: Final = ROOT / "deploy" / "prometheus" / "rules"
 _TIMEOUT_S: Final = 30
@@ -28,7 +28,7 @@ class NoPrometheusError(BenchError):
 
 
 class PrivatePrometheus:
-    """The running server, which looks at the services every `step_s` seconds."""
+    """The running server, which scrapes the services every `step_s` seconds."""
 
     def __init__(self, port: int, step_s: int) -> None:
         self._url = f"http://127.0.0.1:{port}/api/v1/query_range"
@@ -44,7 +44,7 @@ class PrivatePrometheus:
 
 @contextmanager
 def private_prometheus(directory: Path, jobs: Mapping[str, int], step_s: int, core: int | None) -> Iterator[PrivatePrometheus]:
-    """Run a server that scrapes the admin ports in `jobs`, by their names, for as long as the context lasts.
+    """Run a server that scrapes the admin ports in `jobs`, by their names, within the context.
 
     Raises:
         NoPrometheusError: if there is none to run.

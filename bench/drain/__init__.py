@@ -1,1 +1,1 @@
-"""How fast a backlog is worked off: by the processor, and by what people would use instead."""
+"""The throughput at which a backlog is processed, by the processor and by its alternatives."""

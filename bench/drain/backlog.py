@@ -1,12 +1,12 @@
-"""Filling the streams with events, the way ingress does, and watching them get empty."""
+"""Fill the streams with events as ingress does, and count those that are left."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from bench import webhooks
 from bench.errors import BenchError
-from bench.private_redis import PrivateRedis
+from bench.load import webhooks
+from bench.system.private_redis import PrivateRedis
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import Event, new_event_id
 from hookline_shared.keys import Keys
@@ -38,7 +38,7 @@ class Backlog:
         self._dead = [_KEYS.dead(partition) for partition in range(partitions)]
 
     def fill(self, events: int) -> None:
-        """Forget everything, then append `events` inbound messages of many conversations in turn.
+        """Empty Redis, then append `events` inbound messages of many conversations in turn.
 
         Raises:
             BenchError: if they are not all there then.
@@ -51,15 +51,15 @@ class Backlog:
             raise BenchError(f"The streams hold {self.entries()} events after {events} were appended.")
 
     def entries(self) -> int:
-        """Count what is in the streams, in one cheap call."""
+        """Return the number of entries in the streams, in one call."""
         return self._count(self._streams)
 
     def dead(self) -> int:
-        """Count the dead letters."""
+        """Return the number of dead letters."""
         return self._count(self._dead)
 
     def owners(self) -> int:
-        """Count the processors that own a partition."""
+        """Return the number of processors that own a partition."""
         pipe = self._redis.client.pipeline(transaction=False)
         for partition in range(self._partitions):
             pipe.hget(_KEYS.lease(partition), "owner")
@@ -98,7 +98,7 @@ async def append(url: str, partitions: int, events: int, batch: int = _BATCH, ca
 
 
 async def _append_all(appender: Appender, batches: Iterator[range], clock: SystemClock) -> None:
-    """Append what `batches` has left, one after the other."""
+    """Append the rest of `batches`, one after the other."""
     for batch in batches:
         messages = [(MESSAGES, _event(number, clock.now_ms())) for number in batch]
         if set(await appender.append(messages, _TIMEOUT_S)) != {Appended.NEW}:
@@ -106,7 +106,7 @@ async def _append_all(appender: Appender, batches: Iterator[range], clock: Syste
 
 
 def _event(number: int, now_ms: int) -> Event:
-    """Make the event that ingress would make of the `number`-th message."""
+    """Return the event that ingress makes of message `number`."""
     sid = webhooks.message_sid(number)
     return Event(
         id=new_event_id(now_ms),

@@ -1,40 +1,40 @@
-"""What can be timed while it works off a backlog."""
+"""The interface of a system whose backlog processing is timed."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from bench.processes import Child
+from bench.system.processes import Child
 
 
 class Contender(Protocol):
-    """Hookline's processor in some setting, or a peer. `jobs` is how many it is given at a time."""
+    """Hookline's processor in some setting, or a peer. `jobs` is the size of its backlog."""
 
     @property
     def name(self) -> str:
-        """What people see."""
+        """The name in the tables."""
 
     @property
     def jobs(self) -> int:
-        """How many it is given at a time."""
+        """The size of its backlog."""
 
     def fill(self) -> None:
-        """Forget what Redis holds, and lay down the backlog."""
+        """Empty Redis and write the backlog."""
 
     def work(self) -> AbstractContextManager[Sequence[Child]]:
-        """Run its processes for as long as the context lasts."""
+        """Run its processes within the context."""
 
     def left(self) -> int:
-        """Count, cheaply, the jobs that are not done."""
+        """Return the number of unfinished jobs, at a low cost."""
 
     def has_begun(self) -> bool:
-        """Whether all of its processes have a part in the work, once some job is done."""
+        """Whether all of its processes take part, once a job is done."""
 
     def is_settled(self) -> bool:
-        """Whether Redis has been told that all of them are done."""
+        """Whether all of them are acknowledged in Redis."""
 
     def dead(self) -> int:
-        """Count the jobs that were given up."""
+        """Return the number of jobs that were given up."""
 
 
 Contenders = Iterator[Contender]

@@ -19,17 +19,17 @@ class NotYet(Exception):
 
 @noop.on("message.received")
 async def do_nothing(_event: MessageReceived, _context: Context) -> None:
-    """Be done at once."""
+    """Return at once."""
 
 
 @five_ms.on("message.received")
 async def wait_five_ms(_event: MessageReceived, _context: Context) -> None:
-    """Be done after 5 ms."""
+    """Return after 5 ms."""
     await asyncio.sleep(_WORK_S)
 
 
 @failing.on("message.received")
 async def fail_sometimes(event: MessageReceived, context: Context) -> None:
-    """Fail at the first attempt of one event in a hundred, else be done at once."""
+    """Fail at the first attempt of one event in a hundred, else return at once."""
     if context.attempt == 1 and int(event.message_sid[-8:], base=16) % _ONE_IN == 0:
         raise NotYet

@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 
 from bench.drain.backlog import Backlog
 from bench.environment import Environment
-from bench.probes import is_ready
-from bench.processes import Child, free_port, module, running
-from bench.snapshot import Snapshot
+from bench.system.probes import is_ready
+from bench.system.processes import Child, free_port, module, running
+from bench.system.snapshot import Snapshot
 
 _KEPT_AT_MOST: Final = 200_000
 """So many events are kept in the benchmark's memory, to be laid down again; more are appended anew."""
@@ -37,7 +37,7 @@ class HooklineDrain:
         self._snapshot: Snapshot | None = None
 
     def fill(self) -> None:
-        """Lay down the backlog."""
+        """Write the backlog."""
         if self._snapshot is not None:
             self._snapshot.lay(self._environment.redis.client)
             return
@@ -56,13 +56,13 @@ class HooklineDrain:
             ]
 
     def start(self) -> float:
-        """Start one process with nothing to do, and give the seconds until it says that it is ready."""
+        """Start an idle process; return the seconds until it is ready."""
         self._environment.redis.empty()
         with self._process(0, self._environment.cores.service) as (child, admin_port):
             return child.wait_until(lambda: is_ready(admin_port))
 
     def left(self) -> int:
-        """Count what is in the streams."""
+        """Return the number of entries in the streams."""
         return self._backlog.entries()
 
     def has_begun(self) -> bool:
@@ -70,11 +70,11 @@ class HooklineDrain:
         return self._backlog.owners() == self._setting.processes
 
     def is_settled(self) -> bool:
-        """Whether not even a pending entry is left."""
+        """Whether no entry is left, not even a pending one."""
         return self._backlog.is_settled()
 
     def dead(self) -> int:
-        """Count the dead letters."""
+        """Return the number of dead letters."""
         return self._backlog.dead()
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""What is raced: the processor beside its peers, and the processor beside itself in other settings."""
+"""The comparisons: the processor with its peers, and with itself in other settings."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,8 +10,8 @@ from bench.drain.hookline import HooklineDrain, Setting
 from bench.drain.peer import PeerDrain
 from bench.drain.rounds import race
 from bench.environment import Environment
-from bench.figures import DrainFigures
 from bench.peers.usable import usable
+from bench.report.figures import DrainFigures
 from bench.scale import Scale
 
 HOOKLINE: Final = "Hookline"
@@ -21,7 +21,7 @@ _STARTS: Final = 3
 
 
 def beside_peers(environment: Environment, scale: Scale) -> DrainFigures:
-    """Race the processor against everything that can be installed."""
+    """Compare the processor with every peer that can be installed."""
     peers, left_out = usable(environment)
     hookline = HooklineDrain(environment, Setting(HOOKLINE, int(_JOBS * scale.jobs)))
     ready = _starts(environment, hookline)
@@ -32,7 +32,7 @@ def beside_peers(environment: Environment, scale: Scale) -> DrainFigures:
 
 
 def beside_itself(environment: Environment, scale: Scale) -> DrainFigures:
-    """Race the processor in one setting against itself in others, each of which differs in one thing."""
+    """Compare the processor with itself; each setting differs in one point from the first."""
     million = [HooklineDrain(environment, Setting("8 partitions, 1M", 1_000_000))] if scale.long else []
     once = race(environment, million, 1)  # right before the first round of the basis, with which it is compared
     figures = race(environment, [HooklineDrain(environment, setting) for setting in _settings(scale)], scale.drain_rounds)
@@ -54,6 +54,6 @@ def _settings(scale: Scale) -> Sequence[Setting]:
 
 
 def _starts(environment: Environment, hookline: HooklineDrain) -> list[float]:
-    """Start the processor a few times with nothing to do: how long until it is ready?"""
+    """Return the seconds until an idle processor is ready, for a few starts."""
     environment.progress.doing("starting the processor")
     return [hookline.start() for _ in range(_STARTS)]

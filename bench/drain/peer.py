@@ -7,17 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from bench import webhooks
 from bench.environment import Environment
+from bench.load import webhooks
 from bench.peers.catalogue import Peer
-from bench.processes import Child, running
-from bench.snapshot import Snapshot
+from bench.system.processes import Child, running
+from bench.system.snapshot import Snapshot
 
 _FILL_TIMEOUT_S: Final = 120.0
 
 
 class PeerDrain:
-    """The backlog of `peer`, filled by its own client once, then laid down again as often as needed."""
+    """The backlog of `peer`, filled by its own client once, then restored for each round."""
 
     def __init__(self, environment: Environment, peer: Peer, jobs: int) -> None:
         self.name = peer.name
@@ -28,7 +28,7 @@ class PeerDrain:
         self._snapshot: Snapshot | None = None
 
     def fill(self) -> None:
-        """Lay down the backlog, and count from nothing."""
+        """Write the backlog and reset the counter."""
         shutil.rmtree(self._tally, ignore_errors=True)
         self._tally.mkdir()
         if self._snapshot is None:
@@ -51,19 +51,19 @@ class PeerDrain:
             yield [child]
 
     def left(self) -> int:
-        """Count by what the jobs themselves tell."""
+        """Return the number of jobs that have not reported."""
         return self.jobs - sum(map(_read, self._tally.iterdir()))
 
     def has_begun(self) -> bool:
-        """Tell that the one process works."""
+        """Return True: there is one process."""
         return True
 
     def is_settled(self) -> bool:
-        """Ask Redis, in the way of this peer."""
+        """Whether Redis has no job of this peer left."""
         return self._peer.at_rest(self._environment.redis.client)
 
     def dead(self) -> int:
-        """Count none: nothing fails."""
+        """Return 0: no job fails."""
         return 0
 
     def _settings(self) -> dict[str, str]:
@@ -71,7 +71,7 @@ class PeerDrain:
 
 
 def enqueue(environment: Environment, peer: Peer, jobs: int, settings: dict[str, str]) -> None:
-    """Let the client of `peer` enqueue `jobs` forms of inbound messages.
+    """Enqueue `jobs` forms of inbound messages with the client of `peer`.
 
     Raises:
         BenchError: if it fails.

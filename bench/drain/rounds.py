@@ -1,4 +1,4 @@
-"""Contenders in turns: everyone once, then everyone again, so that whatever else the machine does meets all of them."""
+"""Rounds in which each contender runs once, so that other load on the machine affects all alike."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,11 @@ from bench.drain.contender import Contender
 from bench.drain.stopwatch import Stopwatch
 from bench.environment import Environment
 from bench.errors import BenchError
-from bench.figures import Drain, DrainFigures, Drains
+from bench.report.figures import Drain, DrainFigures, Drains
 
 
 def race(environment: Environment, contenders: Sequence[Contender], rounds: int) -> DrainFigures:
-    """Measure `rounds` rounds; one that fails is told, and does not run again."""
+    """Measure `rounds` rounds; a contender that fails is reported and does not run again."""
     figures = DrainFigures(drains=[Drains(name=one.name, jobs=one.jobs, rounds=[]) for one in contenders], failures=[])
     stopwatch = Stopwatch(environment)
     fit = list(zip(contenders, figures.drains, strict=True))

@@ -1,4 +1,4 @@
-"""Timing how a contender works off its backlog."""
+"""Time how a contender processes its backlog."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -7,10 +7,10 @@ from typing import Final
 from bench.drain.contender import Contender
 from bench.environment import Environment
 from bench.errors import TooSlowError
-from bench.figures import Drain
-from bench.machine import memory_mb
-from bench.processes import Child
-from bench.usage import read_usage
+from bench.load.usage import read_usage
+from bench.report.figures import Drain
+from bench.system.machine import memory_mb
+from bench.system.processes import Child
 
 _LOOK_S: Final = 0.02
 _STALLED_S: Final = 30.0
@@ -23,7 +23,7 @@ class Stopwatch:
         self._environment = environment
 
     def time(self, contender: Contender) -> Drain:
-        """Lay down the backlog, start the contender, and measure.
+        """Write the backlog, start the contender, and measure.
 
         Raises:
             BenchError: if a process ends, or nothing is done for 30 s.
@@ -54,7 +54,7 @@ class Stopwatch:
             _pause(children, deadline)
 
     def _wait_below(self, contender: Contender, jobs: int, children: Sequence[Child]) -> int:
-        """Wait until fewer than `jobs` are left, and give how many."""
+        """Wait until fewer than `jobs` are left; return the number."""
         deadline = time.perf_counter() + _STALLED_S
         while (left := contender.left()) >= jobs:
             _pause(children, deadline)

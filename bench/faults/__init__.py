@@ -1,1 +1,1 @@
-"""What senders and handlers notice of a fault: Hookline beside a handler that does its work inside the request."""
+"""The effect of faults on senders and handlers: Hookline, and a service that does the work inside the request."""

@@ -9,9 +9,9 @@ from typing import Final
 
 from redis import Redis
 
-from bench.private_redis import server_command
-from bench.probes import accepts
-from bench.processes import Child, free_port, running
+from bench.system.private_redis import server_command
+from bench.system.probes import accepts
+from bench.system.processes import Child, free_port, running
 
 _RESTART_S: Final = 0.05
 
@@ -28,17 +28,17 @@ class FaultyRedis:
         self._child = self._start()
 
     def client(self) -> "Redis":
-        """Return a client of its own."""
+        """Return a new client."""
         return Redis(host="127.0.0.1", port=self.port, socket_timeout=10)
 
     def stall(self, seconds: float) -> None:
-        """Answer nothing for a while, with all connections open."""
+        """Stop answering for a while, with all connections open."""
         os.kill(self._child.pid, signal.SIGSTOP)
         time.sleep(seconds)
         os.kill(self._child.pid, signal.SIGCONT)
 
     def kill(self, seconds: float) -> None:
-        """Be away for a while, as after a crash."""
+        """Kill the server, and start it again after a while."""
         self._child.kill()
         time.sleep(seconds)
         self._child = self._start()

@@ -1,4 +1,4 @@
-"""Who meets the faults: Hookline, ingress and processor, or one service that works inside the request."""
+"""The systems under fault: Hookline, or one service that does the work inside the request."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -6,19 +6,19 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from bench import webhooks
 from bench.environment import Environment
 from bench.faults.redis import FaultyRedis
 from bench.ingress_rounds import ingress_settings
-from bench.probes import accepts, is_ready
-from bench.processes import Child, free_port, module, running
+from bench.load import webhooks
+from bench.system.probes import accepts, is_ready
+from bench.system.processes import Child, free_port, module, running
 
 HOOKLINE: Final = "Hookline"
 INLINE: Final = "in the request"
 
 
 class Subject:
-    """The services of one trial. `port` takes webhooks; `kill_worker` ends whoever runs the handler, and starts it again."""
+    """The services of one trial. `port` takes webhooks; `kill_worker` kills and restarts the process with the handler."""
 
     def __init__(self, environment: Environment, stack: ExitStack, redis: FaultyRedis, record: Path) -> None:
         self.port = free_port()
@@ -29,7 +29,7 @@ class Subject:
         self._worker: Child | None = None
 
     def kill_worker(self, away_s: float) -> None:
-        """Kill whoever runs the handler; start it again after a while."""
+        """Kill the process that runs the handler; restart it after a while."""
         if self._worker is not None:
             self._worker.kill()
         time.sleep(away_s)
@@ -40,7 +40,7 @@ class Subject:
         self._worker = self.start_worker()
 
     def start_worker(self) -> Child:
-        """Start whoever runs the handler."""
+        """Start the process that runs the handler."""
         raise NotImplementedError
 
     def _run(self, name: str, command: Sequence[str], settings: Mapping[str, str], core: int | None) -> Child:

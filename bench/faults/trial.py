@@ -1,4 +1,4 @@
-"""One stage, one fault, a constant rate of webhooks before, during and after it."""
+"""One system, one fault, and a constant rate of webhooks before, during and after it."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +13,10 @@ from hdrh.histogram import HdrHistogram
 from bench.environment import Environment
 from bench.faults.redis import FaultyRedis
 from bench.faults.subject import STAGES, Subject
-from bench.figures import Faulted, FaultFigures
 from bench.latency.plan import OpenOutcome, OpenPlan
 from bench.latency.sending import send
 from bench.losses.record import read
+from bench.report.figures import Faulted, FaultFigures
 
 RATE: Final = 200
 SECONDS: Final = 12.0
@@ -37,7 +37,7 @@ class Fault(StrEnum):
 
 
 def faults(environment: Environment) -> FaultFigures:
-    """Try both stages with every fault.
+    """Run both systems with every fault.
 
     Raises:
         BenchError: if a process ends or hangs.

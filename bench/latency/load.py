@@ -15,9 +15,9 @@ import msgspec
 import uvloop
 from hdrh.histogram import HdrHistogram
 
-from bench import webhooks
-from bench.http_reply import is_whole, status_of
 from bench.latency.plan import Beat, OpenOutcome, OpenPlan
+from bench.load import webhooks
+from bench.load.http_reply import is_whole, status_of
 
 MOST_US: Final = 60_000_000
 DIGITS: Final = 3
@@ -203,7 +203,7 @@ class Lane(asyncio.Protocol):
 
 
 def main() -> None:
-    """Do as standard input says."""
+    """Run the plan on standard input."""
     plan = msgspec.json.decode(sys.stdin.buffer.read(), type=OpenPlan)
     sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(_run(plan))))
 

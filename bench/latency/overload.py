@@ -1,15 +1,15 @@
-"""Ingress given more than it can take: how much of it is accepted, how the rest is refused, and what that costs."""
+"""Ingress under overload: how much is accepted, how the rest is refused, and the cost of that."""
 
 from typing import Final
 
 from hdrh.histogram import HdrHistogram
 
 from bench.environment import Environment
-from bench.figures import Overload, OverloadFigures
 from bench.latency.plan import OpenPlan
 from bench.latency.sending import percentiles_ms, send
 from bench.latency.servers import ingress
-from bench.machine import memory_mb
+from bench.report.figures import Overload, OverloadFigures
+from bench.system.machine import memory_mb
 
 _TIMES: Final = (0.8, 1.5, 3.0)
 _CONNECTIONS: Final = 2000

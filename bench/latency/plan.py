@@ -1,4 +1,4 @@
-"""What the open load is told, and what it tells: JSON over its standard input and output."""
+"""The input and output of the open load: JSON over standard input and output."""
 
 import msgspec
 

@@ -10,14 +10,14 @@ from hdrh.histogram import HdrHistogram
 from bench.drain.backlog import Backlog
 from bench.environment import Environment
 from bench.errors import NoAnswerError
-from bench.figures import INGRESS, Latency, LatencyFigures
 from bench.latency.load import DIGITS, MOST_US
 from bench.latency.plan import OpenOutcome, OpenPlan
 from bench.latency.sending import percentiles_ms, send
 from bench.latency.servers import Listening, bare, ingress, processor, read_waits
 from bench.peers.receivers import BARE
-from bench.processes import Child
+from bench.report.figures import INGRESS, Latency, LatencyFigures
 from bench.scale import Scale
+from bench.system.processes import Child
 
 STARTED: Final = "until handler started"
 _RATES: Final = (100, 500, 1000, 2000)

@@ -7,14 +7,14 @@ from hdrh.histogram import HdrHistogram
 
 from bench.environment import Environment
 from bench.latency.plan import OpenOutcome, OpenPlan
-from bench.processes import module, running
+from bench.system.processes import module, running
 
 _PERCENTILES: Final = (50.0, 90.0, 99.0, 99.9, 99.99, 100.0)
 _TIMEOUT_S: Final = 60.0
 
 
 def send(environment: Environment, plan: OpenPlan) -> OpenOutcome:
-    """Send what `plan` says, from the core of Redis.
+    """Run `plan` from the core of Redis.
 
     Raises:
         BenchError: if the load fails or hangs.

@@ -1,4 +1,4 @@
-"""Who is asked under an open load: bare aiohttp, ingress, and the processor behind it."""
+"""The servers under an open load: bare aiohttp, ingress, and ingress with the processor."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +9,11 @@ import msgspec
 
 from bench.environment import Environment
 from bench.errors import BenchError
-from bench.figures import INGRESS
 from bench.ingress_rounds import ingress_settings
 from bench.peers.receivers import BARE, RECEIVERS
-from bench.probes import accepts, is_ready
-from bench.processes import Child, free_port, module, running
+from bench.report.figures import INGRESS
+from bench.system.probes import accepts, is_ready
+from bench.system.processes import Child, free_port, module, running
 
 
 class Listening(NamedTuple):

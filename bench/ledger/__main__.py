@@ -11,10 +11,10 @@ from rich.table import Table
 
 from bench.ledger.rounds import LedgerRounds, Round, ratios
 from bench.ledger.searches import QUERIES, fill, measure, plan
-from bench.machine import assign_cores, describe, pin
-from bench.private_redis import private_redis
-from bench.report import show_machine
-from bench.spread import spread
+from bench.report.report import show_machine
+from bench.report.spread import spread
+from bench.system.machine import assign_cores, describe, pin
+from bench.system.private_redis import private_redis
 from hookline_cli.ledger.database import with_engine
 from hookline_processor.ledger.database.migrate import migrate
 from hookline_processor.ledger.settings import LedgerSettings

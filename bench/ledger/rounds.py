@@ -11,10 +11,10 @@ from typing import Final, NamedTuple
 
 from bench.drain.backlog import Backlog
 from bench.errors import TooSlowError
-from bench.machine import Cores, cpu_seconds
-from bench.private_redis import PrivateRedis
-from bench.probes import is_ready
-from bench.processes import Child, free_port, module, running
+from bench.system.machine import Cores, cpu_seconds
+from bench.system.private_redis import PrivateRedis
+from bench.system.probes import is_ready
+from bench.system.processes import Child, free_port, module, running
 from hookline_shared.keys import Keys
 
 _PARTITIONS: Final = 8
@@ -73,7 +73,7 @@ class LedgerRounds:
 
 
 class _Drain:
-    """Watches what `left` counts become nothing."""
+    """Times how the number that `left` returns falls to 0."""
 
     def __init__(self, child: Child, left: Callable[[], int]) -> None:
         self._child = child

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bench.webhooks import ACCOUNT
+from bench.load.webhooks import ACCOUNT
 from hookline_processor.ledger.body_policy import BodyPolicy
 from hookline_processor.ledger.database.store import Store
 from hookline_processor.ledger.entry import SettledEvent

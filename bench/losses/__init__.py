@@ -1,1 +1,1 @@
-"""What becomes of jobs when their worker is killed, when they raise, and when they are queued before there is a worker."""
+"""Which jobs are lost when a worker is killed, when jobs raise, and when they are queued before there is a worker."""

@@ -8,20 +8,20 @@ from typing import Final
 
 from bench.environment import Environment
 from bench.errors import BenchError
-from bench.figures import Loss, LossFigures
 from bench.losses.scenario import Scenario
 from bench.losses.subject import HooklineSubject, PeerSubject, Subject
 from bench.losses.trial import Trial
 from bench.peers.catalogue import RAW
 from bench.peers.usable import usable
+from bench.report.figures import Loss, LossFigures
 from bench.scale import Scale
 
 _AT_ONCE: Final = 10
 _MODES: Final = ("default", "careful")
 
 
-def ordeals(environment: Environment, scale: Scale) -> LossFigures:
-    """Try everybody in every scenario."""
+def measure_losses(environment: Environment, scale: Scale) -> LossFigures:
+    """Run every subject in every scenario."""
     peers, left_out = usable(environment)
     failures: list[str] = []
     tried = [peer for peer in peers if peer is not RAW]

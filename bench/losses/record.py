@@ -1,4 +1,4 @@
-"""Reading what the jobs put on record. Pure, but for the file.
+"""Read the record of the jobs. Pure, except for the file.
 
 begun 17 1764053100.123456
 done 17 1764053100.151234

@@ -1,4 +1,4 @@
-"""What is done to the workers. Pure."""
+"""The fault scenarios for the workers. Pure."""
 
 from enum import StrEnum
 from typing import Final
@@ -8,7 +8,7 @@ KILLED_AFTER: Final = 200
 
 
 class Scenario(StrEnum):
-    """One ordeal of a worker and its 600 jobs of 10 to 50 ms."""
+    """A fault scenario for a worker with 600 jobs of 10 to 50 ms."""
 
     KILLED = "killed"
     RAISING = "killed, 1 in 10 raises once"

@@ -1,4 +1,4 @@
-"""Who is put to the test: Hookline or a peer, as it comes or as its documentation tells who must lose nothing."""
+"""The systems under test: Hookline or a peer, with defaults, or as its documentation advises against losses."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from bench.drain.peer import enqueue
 from bench.environment import Environment
 from bench.losses.scenario import JOBS
 from bench.peers.catalogue import Peer
-from bench.processes import free_port, module
+from bench.system.processes import free_port, module
 
 
 class Subject(Protocol):
@@ -17,10 +17,10 @@ class Subject(Protocol):
 
     @property
     def name(self) -> str:
-        """What people see."""
+        """The name in the tables."""
 
     def queue(self, environment: Environment, settings: Mapping[str, str]) -> None:
-        """Give Redis the jobs."""
+        """Put the jobs into Redis."""
 
     def worker(self) -> list[str]:
         """Return the command that runs the worker."""
@@ -37,11 +37,11 @@ class PeerSubject(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What people see."""
+        """The name in the tables."""
         return f"{self.peer.name}, {self.mode}"
 
     def queue(self, environment: Environment, settings: Mapping[str, str]) -> None:
-        """Give Redis the jobs."""
+        """Put the jobs into Redis."""
         enqueue(environment, self.peer, JOBS, {**settings, **self.settings(environment)})
 
     def worker(self) -> list[str]:
@@ -60,11 +60,11 @@ class HooklineSubject(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What people see."""
+        """The name in the tables."""
         return f"Hookline, {self.mode}"
 
     def queue(self, environment: Environment, _settings: Mapping[str, str]) -> None:
-        """Give Redis the jobs."""
+        """Put the jobs into Redis."""
         Backlog(environment.redis, partitions=8).fill(JOBS)
 
     def worker(self) -> list[str]:
@@ -84,5 +84,5 @@ class HooklineSubject(NamedTuple):
 
 
 def record_of(directory: Path) -> Path:
-    """Return the file in which jobs are put on record."""
+    """Return the file in which jobs are recorded."""
     return directory / "record"

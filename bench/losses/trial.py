@@ -9,12 +9,12 @@ from typing import Final
 
 from bench.environment import Environment
 from bench.errors import BenchError, TooSlowError
-from bench.figures import Loss
 from bench.losses.record import read
 from bench.losses.scenario import JOBS, KILLED_AFTER, Scenario
 from bench.losses.subject import Subject, record_of
-from bench.private_redis import private_redis
-from bench.processes import Child, running
+from bench.report.figures import Loss
+from bench.system.private_redis import private_redis
+from bench.system.processes import Child, running
 
 _LOOK_S: Final = 0.02
 _AFTERWARDS_S: Final = 3.0
@@ -23,7 +23,7 @@ _STALLED_S: Final = 30.0
 
 
 class GivenUpError(BenchError):
-    """Somebody ended the benchmark while this was under way."""
+    """The benchmark was interrupted during the trial."""
 
 
 class Trial:
@@ -40,7 +40,7 @@ class Trial:
         self._given_up = Event()
 
     def give_up(self) -> None:
-        """Wait for nothing any more; from any thread."""
+        """Stop all waits; may be called from any thread."""
         self._given_up.set()
 
     def run(self) -> Loss:
@@ -84,7 +84,7 @@ class Trial:
             self._pause(_LOOK_S)
 
     def _wait_quiet(self, environment: Environment) -> None:
-        """Wait until nothing has been put on record for a while, a shorter one if all jobs are done."""
+        """Wait until nothing has been recorded for a while, a shorter one if all jobs are done."""
         lines, since = -1, time.monotonic()
         while True:
             told = read(record_of(environment.directory))

@@ -1,4 +1,4 @@
-"""The least that aiohttp can do with a webhook: read the body, answer 204. `python -m bench.peers.bare_aiohttp PORT PATH`."""
+"""The minimum that aiohttp can do with a webhook: read the body, answer 204. `python -m bench.peers.bare_aiohttp PORT PATH`."""
 
 import sys
 
@@ -7,7 +7,7 @@ from aiohttp import web
 
 
 async def accept(request: web.Request) -> web.Response:
-    """Read the webhook and forget it."""
+    """Read the webhook and discard it."""
     await request.read()
     return web.Response(status=204)
 

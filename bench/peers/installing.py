@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
 from bench.peers.environment import Environment, NotInstalledError
-from bench.progress import ProgressLog
+from bench.report.progress import ProgressLog
 
 
 class Installable(Protocol):
@@ -12,7 +12,7 @@ class Installable(Protocol):
 
     @property
     def name(self) -> str:
-        """What people see."""
+        """The name in the tables."""
 
     @property
     def package(self) -> str:

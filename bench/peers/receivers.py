@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from bench import webhooks
+from bench.load import webhooks
 from bench.peers.environment import Environment, NodeEnvironment, OwnEnvironment, PythonEnvironment
 
 BARE: Final = "bare aiohttp"

@@ -1,4 +1,4 @@
-"""Pictures of a run, drawn by a process in an environment of its own: matplotlib is nothing that Hookline needs."""
+"""Charts of a run, drawn by a process in its own environment, because Hookline does not depend on matplotlib."""
 
 import subprocess
 from pathlib import Path
@@ -6,14 +6,14 @@ from typing import Final
 
 from bench.errors import BenchError
 from bench.peers.environment import PythonEnvironment
-from bench.progress import ProgressLog
+from bench.report.progress import ProgressLog
 
 _TIMEOUT_S: Final = 120
 _HERE: Final = Path(__file__).parent
 
 
 class NoPlotsError(BenchError):
-    """The pictures could not be drawn."""
+    """The charts could not be drawn."""
 
 
 def draw(progress: ProgressLog, results: Path, directory: Path, script: str = "draw.py") -> None:

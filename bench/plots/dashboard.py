@@ -85,7 +85,7 @@ def _label(at: int, series: dict[str, Any]) -> str:
 
 
 def _stack(axes: Any, series: list[dict[str, Any]]) -> None:
-    """Pile the series up; where one has no value it is 0."""
+    """Draw stacked series; a missing value is 0."""
     times = sorted({at for one in series for at, _ in one["points"]})
     values = [[dict(map(tuple, one["points"])).get(at, 0.0) for at in times] for one in series]
     axes.stackplot(times, values, labels=[_label(at, one) for at, one in enumerate(series)], linewidth=0)

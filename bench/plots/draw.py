@@ -25,7 +25,7 @@ _CEILINGS: Final = {"raw loop", "bare aiohttp"}
 
 
 def main() -> None:
-    """Draw whatever was measured."""
+    """Draw a chart for each measured part."""
     results, directory = Path(sys.argv[1]), Path(sys.argv[2])
     report = json.loads(results.read_text())
     mpl.rcParams.update(_SETTINGS)
@@ -96,7 +96,7 @@ def _latencies(latency: dict[str, Any], file: Path) -> None:
 
 
 def _overload(figures: dict[str, Any], file: Path) -> None:
-    """Draw what became of each load, a bar for each: accepted, then whatever was refused."""
+    """Draw a bar for each load: accepted, then refused by status."""
     shown = figures["overloads"]
     names = [f"{one['times']:g} x: {one['rate']:,}/s" for one in shown][::-1]
     accepted = [one["accepted"] / figures["seconds"] for one in shown][::-1]

@@ -1,7 +1,7 @@
 """A steady stream of numbered messages over a few connections, cheap enough to leave the machine to the services.
 
-The messages are the benchmark's (`bench.webhooks`), signed as they are sent. A conversation belongs to one connection, which
-sends a message once the one before is acknowledged: so a conversation's order is that of its numbers.
+The messages come from the benchmark (`bench.load.webhooks`) and are signed when they are sent. A conversation belongs to one
+connection, which sends a message once the one before is acknowledged: so a conversation's order is that of its numbers.
 """
 
 import asyncio
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Final
 
-from bench import webhooks
-from bench.http_reply import is_whole, status_of
+from bench.load import webhooks
+from bench.load.http_reply import is_whole, status_of
 from tests.support.ports import LOOPBACK
 from tests.support.waiting import until
 
@@ -81,7 +81,7 @@ class Flood:
         await writer.wait_closed()
 
     def _numbers(self, connection: int) -> Iterator[int]:
-        """Yield the numbers of a connection's messages, which `bench.webhooks` gives to its conversations in turn."""
+        """Yield the numbers of a connection's messages, which `bench.load.webhooks` gives to its conversations in turn."""
         for index in count(connection, CONNECTIONS):
             turn, conversation = divmod(index, self._conversations)
             yield turn * webhooks.CONVERSATIONS + conversation

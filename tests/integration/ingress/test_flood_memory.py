@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from bench.machine import memory_mb
+from bench.system.machine import memory_mb
 from hookline_ingress.routes import LARGEST_JSON
 from tests.support.flood_memory import OVERHEAD
 from tests.support.local_ingress import ingress_settings

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from bench import baseline
-from bench.figures import FSYNC, INGRESS, Drain, DrainFigures, Drains, IngressFigures, Latency, LatencyFigures, Served
 from bench.latency.rounds import STARTED
-from bench.machine import Machine
+from bench.load.plan import Outcome
 from bench.parts import Options, Part
-from bench.plan import Outcome
-from bench.report import Report
+from bench.report.figures import FSYNC, INGRESS, Drain, DrainFigures, Drains, IngressFigures, Latency, LatencyFigures, Served
+from bench.report.report import Report
 from bench.scale import FULL, QUICK
+from bench.system.machine import Machine
 
 _MACHINE = Machine(cpu="", cores=2, system="", python="", aiohttp="", uvloop="", redis="")
 

@@ -1,4 +1,4 @@
-"""All that a Redis server holds, to be laid down again: appending a backlog anew for each round takes too long."""
+"""A dump of a Redis server that can be restored: appending a backlog for each round takes too long."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -18,7 +18,7 @@ class Dumped(NamedTuple):
 
 
 class Snapshot:
-    """What `take` found."""
+    """The dumped keys."""
 
     def __init__(self, dumped: list[Dumped]) -> None:
         self._dumped = dumped
@@ -38,7 +38,7 @@ class Snapshot:
         return cls(dumped)
 
     def lay(self, client: "Redis") -> None:
-        """Make the server hold this, and nothing else."""
+        """Replace the content of the server with this."""
         client.execute_command("FLUSHALL")
         for batch in _batches(iter(self._dumped)):
             pipe = client.pipeline(transaction=False)

@@ -1,8 +1,8 @@
-"""The load: webhooks over keep-alive connections, each sending its next one when the last is answered (a closed loop).
+"""The closed-loop load generator: webhooks over keep-alive connections, each sending its next one when the last is answered.
 
-`python -m bench.load` is a process of its own. It reads a `Plan` from standard input, makes all requests, proves the first and
-the last to Twilio's own library, sends them, and writes an `Outcome` to standard output. Raw asyncio protocols over uvloop keep
-it cheap; what it costs, the outcome tells.
+`python -m bench.load.closed_loop` is a separate process. It reads a `Plan` from standard input, builds all requests, checks the
+first and the last with Twilio's own library, sends them, and writes an `Outcome` to standard output. Raw asyncio protocols over
+uvloop keep its own cost low; the outcome includes that cost.
 """
 
 import asyncio
@@ -13,10 +13,10 @@ from typing import Any, Final, cast
 import msgspec
 import uvloop
 
-from bench import webhooks
-from bench.http_reply import is_whole, status_of
-from bench.meter import Meter
-from bench.plan import Outcome, Plan
+from bench.load import webhooks
+from bench.load.http_reply import is_whole, status_of
+from bench.load.meter import Meter
+from bench.load.plan import Outcome, Plan
 
 _GRACE_S: Final = 2.0
 _LOST: Final = "connection lost"
@@ -51,12 +51,12 @@ class Load:
         return self.meter.outcome()
 
     def _broken(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Let an error in a callback of ours be seen in the figures, too."""
+        """Count an error in one of our callbacks as a failure."""
         self.meter.failures[_BROKEN] += 1
         loop.default_exception_handler(context)
 
     def next_request(self) -> bytes | None:
-        """Return what a connection shall send now, or None if it shall close."""
+        """Return the next request for a connection, or None if it should close."""
         if self.meter.over:
             return None
         request = next(self._requests, None)
@@ -65,11 +65,11 @@ class Load:
         return request
 
     def opened(self, connection: "Connection") -> None:
-        """Note one more connection."""
+        """Count an open connection."""
         self._open.add(connection)
 
     def closed(self, connection: "Connection") -> None:
-        """Note one connection less; without any, the run is over."""
+        """Count a closed connection; after the last one, the run is over."""
         self._open.discard(connection)
         if not self._open:
             self.meter.end()
@@ -125,7 +125,7 @@ class Connection(asyncio.Protocol):
 
 
 def main() -> None:
-    """Do as standard input says."""
+    """Run the plan on standard input."""
     plan = msgspec.json.decode(sys.stdin.buffer.read(), type=Plan)
     for number in (plan.first, plan.first + plan.requests - 1):
         if not webhooks.is_as_twilio_signs(number):

@@ -1,4 +1,4 @@
-"""A Redis server of the benchmark's own: empty, in memory only, on a free loopback port."""
+"""A Redis server for the benchmark: empty, in memory only, on a free loopback port."""
 
 import time
 from collections.abc import Iterator
@@ -8,15 +8,15 @@ from typing import Any, Final
 
 from redis import Redis
 
-from bench.probes import accepts
-from bench.processes import Child, free_port, running
+from bench.system.probes import accepts
+from bench.system.processes import Child, free_port, running
 from hookline_cli.up.embedded_redis import find_server
 
 _POLL_S: Final = 0.05
 
 
 class PrivateRedis:
-    """The running server. `url` is what services are told; `client` is for the benchmark itself."""
+    """The running server. `url` is for the services, `client` for the benchmark itself."""
 
     def __init__(self, child: Child, port: int) -> None:
         self.pid = child.pid
@@ -30,13 +30,13 @@ class PrivateRedis:
         return str(info["redis_version"])
 
     def empty(self) -> None:
-        """Forget everything, so that memory stays bounded and every round begins alike."""
+        """Delete everything, so that memory stays bounded and every round starts equal."""
         self.client.execute_command("FLUSHALL")
 
 
 @contextmanager
 def private_redis(directory: Path, core: int | None, *, durable: bool = False) -> Iterator[PrivateRedis]:
-    """Run a server on `core` for as long as the context lasts; a durable one has every write on disk before it answers.
+    """Run a server on `core` within the context; a durable one has every write on disk before it answers.
 
     Raises:
         NoRedisError: if there is no server to run.
@@ -55,7 +55,7 @@ def private_redis(directory: Path, core: int | None, *, durable: bool = False) -
 
 @contextmanager
 def replicated_redis(directory: Path, core: int | None) -> Iterator[PrivateRedis]:
-    """Run a server with one replica, both on `core`, for as long as the context lasts.
+    """Run a server with one replica, both on `core`, within the context.
 
     Raises:
         NoRedisError: if there is no server to run.

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.errors import BenchError
-from bench.figures import (
+from bench.load.plan import Outcome
+from bench.report.figures import (
     Drain,
     DrainFigures,
     FaultFigures,
@@ -23,16 +24,15 @@ from bench.figures import (
     OverloadFigures,
     taken_by_others,
 )
-from bench.machine import Machine
-from bench.plan import Outcome
-from bench.targets import Row, ingress_rows, latency_targets, operation_rows, peer_rows, variant_rows
+from bench.report.targets import Row, ingress_rows, latency_targets, operation_rows, peer_rows, variant_rows
+from bench.system.machine import Machine
 
 _CALM: Final = 0.05
 """Up to this share of the service's core taken by others, a measurement counts as undisturbed."""
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """Everything of one run. A part that was not asked for, or failed, is None; `problems` tells of every failure.
+    """Everything of one run. A part that was not asked for, or failed, is None; `problems` has a line for every failure.
 
     `left_out` tells who could not take part on this machine, which is no failure.
     """
@@ -52,7 +52,7 @@ class Report(msgspec.Struct, kw_only=True):
     left_out: list[str] = []
 
     def rows(self) -> list[Row]:
-        """Return all that can be summed up."""
+        """Return all rows of medians."""
         return [
             *(ingress_rows(self.ingress) if self.ingress else []),
             *(peer_rows(self.peers) if self.peers else []),
@@ -61,13 +61,13 @@ class Report(msgspec.Struct, kw_only=True):
         ]
 
     def targets(self) -> list[Row]:
-        """Return all that was promised and measured."""
+        """Return all targets that were measured."""
         promised = [row for row in self.rows() if row.target is not None]
         return [*promised, *(latency_targets(self.latency) if self.latency else [])]
 
 
 def show_machine(console: Console, machine: Machine) -> None:
-    """Print what the figures are measured on."""
+    """Print the machine."""
     console.print(f"{machine.cpu}, {machine.cores} core{'s' * (machine.cores != 1)}, {machine.system}", highlight=False)
     node = f", Node.js {machine.node}" if machine.node else ""
     console.print(
@@ -77,7 +77,7 @@ def show_machine(console: Console, machine: Machine) -> None:
 
 
 def show(console: Console, report: Report) -> None:
-    """Print the tables, who was busy, what was promised, and the problems."""
+    """Print the tables, the CPU use, the targets, and the problems."""
     _show_rows(console, report.rows())
     for further in _further_tables(report):
         console.print(further)
@@ -109,7 +109,7 @@ def _show_targets(console: Console, rows: Sequence[Row]) -> None:
 
 
 def save(report: Report, directory: Path) -> Path:
-    """Write the raw figures into `directory`, and give the file."""
+    """Write the raw figures into `directory`; return the file."""
     directory.mkdir(exist_ok=True)
     file = directory / f"{report.started_at:%Y%m%dT%H%M%SZ}.json"
     file.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
@@ -130,7 +130,7 @@ def load(file: Path) -> Report:
 
 
 def _further_tables(report: Report) -> Iterator[Table]:
-    """Yield a table for whatever is no row of medians."""
+    """Yield the tables that are not rows of medians."""
     if report.latency:
         yield _latency_table(report.latency)
     if report.overload:
@@ -142,7 +142,7 @@ def _further_tables(report: Report) -> Iterator[Table]:
 
 
 def _latency_table(figures: LatencyFigures) -> Table:
-    """Lay out the percentiles, a line for each server and rate."""
+    """Return the percentiles, a line for each server and rate."""
     shares = list(figures.measured[0].percentiles_ms)
     names = ["max" if share == "100.0" else f"p{float(share):g}" for share in shares]
     table = _table("per s", "ms since it was due", *names, "late", to_the_left=2)
@@ -153,7 +153,7 @@ def _latency_table(figures: LatencyFigures) -> Table:
 
 
 def _overload_table(figures: OverloadFigures) -> Table:
-    """Lay out what became of more than ingress can take, a line for each."""
+    """Return the results under overload, a line for each load."""
     table = _table(
         f"x {figures.peak:,}/s", "refused as", "2xx/s", "others/s", "p50, ms", "p99, ms", "MB", "late, ms", to_the_left=2
     )
@@ -167,7 +167,7 @@ def _overload_table(figures: OverloadFigures) -> Table:
 
 
 def _fault_table(figures: FaultFigures) -> Table:
-    """Lay out what the faults did, a line for each."""
+    """Return the effect of the faults, a line for each."""
     title = f"of {figures.faulted[0].sent:,}"
     table = _table(title, "", "2xx", "lost", "of 2xx", "p99, ms", "max, ms", to_the_left=2)
     for one in figures.faulted:
@@ -177,7 +177,7 @@ def _fault_table(figures: FaultFigures) -> Table:
 
 
 def _loss_table(figures: LossFigures) -> Table:
-    """Lay out what was lost, a line for each subject and scenario."""
+    """Return the losses, a line for each subject and scenario."""
     table = _table("600 jobs", "", "not done", "twice", "seconds", to_the_left=2)
     table.caption = f"not done: waited for until nothing was done for {figures.patience_s:g} s; seconds: until all were done"
     for loss in figures.losses:
@@ -207,7 +207,7 @@ def _target(row: Row) -> str:
 
 
 def _busy_lines(report: Report) -> list[str]:
-    """Tell, for each kind of round, who used the cores: a service below 100 % was held up by something else."""
+    """Return a line for each kind of round with the CPU use: a service below 100 % was held up by something else."""
     lines = []
     if report.ingress:
         lines += [_busy(one.name, one.rounds) for one in report.ingress.served if one.rounds]

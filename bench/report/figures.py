@@ -1,4 +1,4 @@
-"""What is measured: the raw figures as they go into the JSON, and what follows from them."""
+"""The raw figures as they are saved in the JSON, and what is computed from them."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -6,8 +6,8 @@ from typing import Final
 import msgspec
 
 from bench.latency.plan import Beat
-from bench.plan import Outcome
-from bench.spread import Spread, spread
+from bench.load.plan import Outcome
+from bench.report.spread import Spread, spread
 
 INGRESS: Final = "ingress"
 """What ingress is called among the receivers, at its default durability."""
@@ -24,7 +24,7 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     memory_mb: list[float]
 
     def failures(self) -> list[str]:
-        """Tell of every answer that was not 2xx."""
+        """Return a line for each answer that was not 2xx."""
         return [
             f"{self.name}, round {number}: {count} times {status}"
             for number, outcome in enumerate(self.rounds, start=1)
@@ -49,7 +49,7 @@ class IngressFigures(msgspec.Struct, frozen=True, kw_only=True):
         return next((one.rounds for one in self.served if one.name == name), [])
 
     def failures(self) -> list[str]:
-        """Tell of every answer that was not 2xx, and of who died or hung."""
+        """Return a line for each answer that was not 2xx, and for each process that died or hung."""
         return [*self.failed, *(failure for one in self.served for failure in one.failures())]
 
 
@@ -104,7 +104,7 @@ class DrainFigures(msgspec.Struct, frozen=True, kw_only=True):
         return next((drains.rounds for drains in self.drains if drains.name == name), [])
 
     def problems(self) -> list[str]:
-        """Return what failed, and of every event that became a dead letter."""
+        """Return the failures, and the number of dead letters."""
         dead = [(one.name, sum(drain.dead for drain in one.rounds)) for one in self.drains]
         return [*self.failures, *(f"{name}: {count} dead letters" for name, count in dead if count)]
 
@@ -128,7 +128,7 @@ class LatencyFigures(msgspec.Struct, frozen=True, kw_only=True):
     half_of_peak: int | None = None
 
     def failures(self) -> list[str]:
-        """Tell of every answer that was not 2xx."""
+        """Return a line for each answer that was not 2xx."""
         return [
             f"{one.name} at {one.rate}/s: {count} times {what}" for one in self.measured for what, count in one.failures.items()
         ]
@@ -234,7 +234,7 @@ class LossFigures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def rates(rounds: Sequence[Outcome | Drain]) -> Spread:
-    """Sum up how fast the rounds were, per second."""
+    """Return the rates of the rounds, per second."""
     return spread([one.rate for one in rounds])
 
 
@@ -245,11 +245,11 @@ def taken_by_others(one: Outcome | Drain) -> float | None:
 
 
 def ratios(ours: Sequence[Outcome | Drain], theirs: Sequence[Outcome | Drain]) -> list[float]:
-    """Return how many times as fast `ours` was as `theirs`, for each pair of rounds."""
+    """Return the ratio of the rate of `ours` to that of `theirs`, for each pair of rounds."""
     return [one.rate / other.rate for one, other in zip(ours, theirs, strict=False) if other.rate]
 
 
 def cpu_ratios(ours: Sequence[Outcome | Drain], theirs: Sequence[Outcome | Drain]) -> list[float]:
-    """Return the same per second of CPU time: what other programs take from the service's core does not count."""
+    """Return the same per second of CPU time: CPU time of other programs is excluded."""
     pairs = [(one.cpu_us, other.cpu_us) for one, other in zip(ours, theirs, strict=False)]
     return [other / one for one, other in pairs if one and other]

@@ -1,11 +1,14 @@
-"""What is to be reached. Pure."""
+"""The targets. Pure."""
 
 from typing import Final
 
 import msgspec
 
 from bench.drain.parts import HOOKLINE
-from bench.figures import (
+from bench.latency.rounds import STARTED
+from bench.load.plan import Outcome
+from bench.peers.receivers import BARE
+from bench.report.figures import (
     FSYNC,
     INGRESS,
     Drain,
@@ -19,10 +22,7 @@ from bench.figures import (
     rates,
     ratios,
 )
-from bench.latency.rounds import STARTED
-from bench.peers.receivers import BARE
-from bench.plan import Outcome
-from bench.spread import Spread, spread
+from bench.report.spread import Spread, spread
 
 _TIMES: Final = {"FastStream": 6.0, "taskiq-redis": 6.0, "streaq": 6.0, "arq": 6.0, "BullMQ": 1.5}
 """How many times as fast as each peer the processor is to be."""
@@ -35,7 +35,7 @@ _STEADY: Final = dict.fromkeys(("8 partitions, 10k", "8 partitions, 1M", "1 part
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One line of the table. `decimals` is how many to show; `at_most` tells that less is better.
+    """One line of the table. `decimals` is how many to show; with `at_most`, less is better.
 
     `promise` names what `target` is about, where it stands alone.
     """
@@ -56,7 +56,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 def ingress_rows(figures: IngressFigures) -> list[Row]:
-    """Put ingress beside other receivers: requests per second, p99, memory, then how many times as fast ingress is."""
+    """Return ingress beside other receivers: requests per second, p99, memory, then the ratios."""
     ours = figures.of(INGRESS)
     return [
         *_optional("ingress start, s", figures.ready_s, 2, target=1, at_most=True, promise="ingress: ready after start, s"),
@@ -80,7 +80,7 @@ def _served_rows(ours: list[Outcome], one: Served, version: str) -> list[Row]:
 
 
 def _own_rows(ours: list[Outcome], one: Served) -> list[Row]:
-    """Put another durability, or number of processes, beside the default one."""
+    """Return another durability, or number of processes, beside the default one."""
     if one.name == INGRESS:
         return []
     target = 0.7 if one.name == FSYNC else None
@@ -101,7 +101,7 @@ def _times_rows(ours: list[Outcome], one: Served) -> list[Row]:
 
 
 def peer_rows(figures: DrainFigures) -> list[Row]:
-    """Put the processor beside its peers: jobs per second, then how many times as fast it is."""
+    """Return the processor beside its peers: jobs per second, then the ratios."""
     ours = figures.of(HOOKLINE)
     memory = [drain.memory_mb for drain in ours if drain.memory_mb is not None]
     theirs = [one for one in figures.drains if one.name != HOOKLINE and one.rounds]
@@ -116,7 +116,7 @@ def peer_rows(figures: DrainFigures) -> list[Row]:
 
 
 def variant_rows(figures: DrainFigures) -> list[Row]:
-    """Put each setting of the processor beside the first."""
+    """Return each setting of the processor beside the first."""
     basis = figures.drains[0]
     return [
         row
@@ -137,7 +137,7 @@ def variant_rows(figures: DrainFigures) -> list[Row]:
 
 
 def _memory_row(one: Drains) -> list[Row]:
-    """Show the memory where it must not grow: with the backlog, and with the partitions."""
+    """Return the memory where it must not grow: with the backlog, and with the partitions."""
     if one.name not in _STEADY:
         return []
     memory = [drain.memory_mb for drain in one.rounds if drain.memory_mb is not None]
@@ -145,7 +145,7 @@ def _memory_row(one: Drains) -> list[Row]:
 
 
 def operation_rows(figures: OperationFigures) -> list[Row]:
-    """Return what an event costs Redis."""
+    """Return the cost of an event in Redis."""
     return [
         *(Row(f"Redis, append in {one.batch}, us each", spread([one.us_per_event]), 1) for one in figures.appended),
         Row("Redis, read and settle, us each", spread([figures.settled_us]), 1),
@@ -169,7 +169,7 @@ def _beside(ours: list[Drain], peer: Drains, version: str) -> list[Row]:
 
 
 def latency_targets(figures: LatencyFigures) -> list[Row]:
-    """Return what was promised of latencies; their table shows the rest."""
+    """Return the targets for latencies; their table shows the rest."""
     return [
         *_p99_target(figures, INGRESS, _USUAL, 4, f"ingress: p99 of the reply at {_USUAL}/s, ms"),
         *_p99_target(
@@ -197,5 +197,5 @@ def _optional(
     at_most: bool = False,
     promise: str = "",
 ) -> list[Row]:
-    """Return a row, or none where this machine cannot tell the values."""
+    """Return a row, or none where this machine does not report the values."""
     return [Row(what, spread(values), decimals, target, at_most, promise)] if values else []

@@ -1,4 +1,4 @@
-"""Inbound SMS webhooks as Twilio sends them: 20 parameters, its headers, a right signature. Pure.
+"""Inbound SMS webhooks as Twilio sends them: 20 parameters, its headers, a valid signature. Pure.
 
 Only what differs between two webhooks is made anew: the message's SID, the sender, and the signature over all. Source of the
 signature: https://www.twilio.com/docs/usage/security#validating-requests.
@@ -63,28 +63,28 @@ _HEAD: Final = "\r\n".join(
 
 
 def message_sid(number: int) -> str:
-    """Return the SID of the `number`-th message, unlike that of any other number."""
+    """Return the SID of message `number`; it is unique."""
     return f"SM{number:032x}"
 
 
 def sender(number: int) -> str:
-    """Return the phone number that the `number`-th message comes from."""
+    """Return the phone number of the sender of message `number`."""
     return f"+1510{5550000 + number % CONVERSATIONS}"
 
 
 def body(number: int) -> bytes:
-    """Return the form of the `number`-th message."""
+    """Return the form of message `number`."""
     return _BODY.format(sid=message_sid(number), sender=sender(number)[1:]).encode()
 
 
 def signature(number: int) -> str:
-    """Sign the `number`-th message."""
+    """Return the signature of message `number`."""
     text = _SIGNED_TEXT.format(sid=message_sid(number), sender=sender(number)[1:])
     return b64encode(hmac.digest(TOKEN.encode(), text.encode(), "sha1")).decode()
 
 
 def request(number: int) -> bytes:
-    """Return the whole HTTP request that delivers the `number`-th message."""
+    """Return the whole HTTP request that delivers message `number`."""
     form = body(number)
     token = f"{number:08x}-7a1c-4e5f-8b3d-{number:012x}"
     head = _HEAD.format(length=len(form), token=token, signature=signature(number))
@@ -92,6 +92,6 @@ def request(number: int) -> bytes:
 
 
 def is_as_twilio_signs(number: int) -> bool:
-    """Ask Twilio's own library whether the signature of the `number`-th message is right."""
+    """Whether Twilio's own library accepts the signature of message `number`."""
     form = dict(parse_qsl(body(number).decode(), keep_blank_values=True))
     return bool(RequestValidator(TOKEN).validate(PUBLIC_URL + TARGET, form, signature(number)))

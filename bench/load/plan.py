@@ -1,4 +1,4 @@
-"""What the load generator is told, and what it tells: JSON over its standard input and output."""
+"""The input and output of the load generator: JSON over standard input and output."""
 
 import msgspec
 
@@ -20,7 +20,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it. `answered` counts 2xx within `seconds`; `failures` counts anything else, at any time, by its status.
+    """The result. `answered` counts 2xx within `seconds`; `failures` counts anything else, at any time, by its status.
 
     `busy` is the share of one core that each watched process used, the load itself included; `idle` the share of each core
     that nobody used. `ran_out` tells that the requests ended before the time did.

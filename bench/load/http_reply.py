@@ -1,4 +1,4 @@
-"""Reading just enough of an HTTP/1.1 reply to know where it ends. Pure.
+"""Parse an HTTP/1.1 reply as far as needed to find its end. Pure.
 
 HTTP/1.1 204 No Content\\r\\n
 ...: ...\\r\\n              Content-Length tells the length of the body; without it there is none
@@ -19,7 +19,7 @@ def status_of(reply: bytes) -> str:
 
 
 def is_whole(reply: bytes) -> bool:
-    """Whether `reply` is there to its end."""
+    """Whether `reply` is complete."""
     head_end = reply.find(_HEAD_END)
     if head_end < 0:
         return False

@@ -1,14 +1,14 @@
-"""Who used the cores over a stretch of time: what tells a slow service from one that had to wait."""
+"""The CPU use of processes and cores over a period, which distinguishes a slow service from one that had to wait."""
 
 from collections.abc import Mapping
 
 import msgspec
 
-from bench.machine import cpu_seconds, idle_seconds
+from bench.system.machine import cpu_seconds, idle_seconds
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """Seconds so far: `busy` of each process, `idle` of each core, by name. What the system does not tell is left out."""
+    """Seconds so far: `busy` of each process, `idle` of each core, by name. What the system does not report is left out."""
 
     busy: dict[str, float]
     idle: dict[str, float]
@@ -19,7 +19,7 @@ class Usage(msgspec.Struct, frozen=True):
 
 
 def read_usage(processes: Mapping[str, int], cores: Mapping[str, int]) -> Usage:
-    """Ask the system about processes, by id, and cores, by number."""
+    """Return the usage of processes, by id, and cores, by number."""
     busy = {name: cpu_seconds(pid) for name, pid in processes.items()}
     idle = {name: idle_seconds(core) for name, core in cores.items()}
     return Usage(_known(busy), _known(idle))

@@ -1,4 +1,4 @@
-"""Asking a process of ours whether it is ready."""
+"""Readiness probes for the processes of the benchmark."""
 
 import socket
 from http.client import HTTPConnection, HTTPException
@@ -12,7 +12,7 @@ def accepts(port: int) -> bool:
 
 
 def is_ready(admin_port: int) -> bool:
-    """Whether the service with this admin port says that it is ready."""
+    """Whether the service with this admin port is ready."""
     connection = HTTPConnection("127.0.0.1", admin_port, timeout=1)
     try:
         connection.request("GET", "/readyz")

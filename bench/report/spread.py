@@ -1,4 +1,4 @@
-"""Statistics small enough to trust. Pure."""
+"""Statistics. Pure."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -7,7 +7,7 @@ import msgspec
 
 
 class Spread(msgspec.Struct, frozen=True):
-    """What repeated measurements say: the middle, the least and the greatest."""
+    """Median, minimum and maximum of repeated measurements."""
 
     median: float
     least: float
@@ -15,10 +15,10 @@ class Spread(msgspec.Struct, frozen=True):
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Sum up `values`, of which there must be at least one."""
+    """Return the spread of `values`, at least one."""
     return Spread(median(values), min(values), max(values))
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """Return the value below which `share` (0 to 1) of `ordered` lies, the nearest rank; 0 if there are no values."""
+    """Return the percentile `share` (0 to 1) of `ordered` by nearest rank; 0 if there are no values."""
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0

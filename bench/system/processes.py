@@ -1,4 +1,4 @@
-"""The processes that the benchmark starts, and stops again whatever happens.
+"""The child processes of the benchmark, which are stopped in every case.
 
 Each runs in a session of its own, so that Ctrl-C reaches only the benchmark, which then stops them in order. Where the machine
 has `setpriv`, the kernel kills them too should the benchmark itself be killed.
@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Final
 
 from bench.errors import ChildDiedError, TooSlowError
-from bench.machine import pin, session
+from bench.system.machine import pin, session
 
-ROOT: Final = Path(__file__).parent.parent
+ROOT: Final = Path(__file__).parents[2]
 _STOP_S: Final = 5.0
 _READY_S: Final = 20.0
 _POLL_S: Final = 0.005
@@ -28,7 +28,7 @@ _OURS: Final = ("HOOKLINE_", "INGRESS_", "PROCESSOR_", "REDIS_", "DATABASE_", "T
 
 
 class Child:
-    """A running process. `name` is what messages call it; what it writes goes to `log`."""
+    """A running process. `name` is for messages; its output goes to `log`."""
 
     def __init__(self, name: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
         self.name = name
@@ -38,7 +38,7 @@ class Child:
         self._started = time.perf_counter()
 
     def check(self) -> None:
-        """Make sure that it still runs.
+        """Raise an error if the process has ended.
 
         Raises:
             ChildDiedError: if it does not.
@@ -49,7 +49,7 @@ class Child:
             raise ChildDiedError(self.name, code, self.written())
 
     def wait_until(self, ready: Callable[[], bool]) -> float:
-        """Ask `ready` again and again until it holds; return the seconds since the process was started.
+        """Poll `ready` until it is true; return the seconds since the process was started.
 
         Raises:
             ChildDiedError: if the process ends before.
@@ -64,7 +64,7 @@ class Child:
         return time.perf_counter() - self._started
 
     def talk(self, said: bytes, timeout_s: float) -> bytes:
-        """Write `said` to its standard input, wait for its end, and give what it wrote to its standard output.
+        """Write `said` to its standard input, wait for its end, and return its standard output.
 
         Raises:
             ChildDiedError: if it ended with an error.
@@ -80,14 +80,14 @@ class Child:
         return answer
 
     def kill(self) -> None:
-        """End it and its children at once, as a crash of the machine would."""
+        """Kill the process and its children at once, as a crash of the machine would."""
         for member in session(self.pid):
             with suppress(ProcessLookupError):
                 os.kill(member, signal.SIGKILL)
         self._process.wait()
 
     def stop(self) -> None:
-        """End it: politely, and after 5 s or a second Ctrl-C at once, together with children that it left behind."""
+        """Stop the process with SIGTERM; after 5 s or a second Ctrl-C, kill it and its children."""
         try:
             self._process.terminate()
             self._process.wait(_STOP_S)
@@ -99,7 +99,7 @@ class Child:
             self._process.wait()
 
     def written(self) -> str:
-        """Return the end of what it wrote."""
+        """Return the end of its output."""
         return self._log.read_bytes()[-_LOG_TAIL:].decode(errors="replace").strip()
 
 
@@ -113,7 +113,7 @@ def running(
     *,
     pipes: bool = False,
 ) -> Iterator[Child]:
-    """Run `command` in `directory`, on `core`, for as long as the context lasts; `pipes` makes `Child.talk` possible."""
+    """Run `command` in `directory`, on `core`, within the context; `pipes` makes `Child.talk` possible."""
     pipe = subprocess.PIPE if pipes else None
     log = directory / f"{name}.log"
     with log.open("wb") as sink:
@@ -140,7 +140,7 @@ def module(name: str) -> list[str]:
 
 
 def free_port() -> int:
-    """Return a TCP port on loopback that nobody listens on now."""
+    """Return a free TCP port on loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,16 +1,16 @@
-"""Counting replies, and what they cost, over the measured time."""
+"""Count replies and their cost during the measured time."""
 
 import os
 import time
 from collections import Counter
 
-from bench.plan import Outcome, Plan
-from bench.spread import percentile
-from bench.usage import Usage, read_usage
+from bench.load.plan import Outcome, Plan
+from bench.load.usage import Usage, read_usage
+from bench.report.spread import percentile
 
 
 class Meter:
-    """Gathers latencies, in seconds, between `begin` and `end`, and failures at any time."""
+    """Collects latencies, in seconds, between `begin` and `end`, and failures at any time."""
 
     def __init__(self, plan: Plan) -> None:
         self.latencies: list[float] = []
@@ -23,13 +23,13 @@ class Meter:
         self._before = self._after = Usage({}, {})
 
     def begin(self) -> None:
-        """Forget the lead-in."""
+        """Discard the lead-in."""
         self._before = read_usage(self._processes, self._cores)
         self.latencies = []
         self._begun = time.perf_counter()
 
     def end(self, *, ran_out: bool = False) -> None:
-        """Count no more, from the first call on."""
+        """Stop counting, from the first call on."""
         if not self.over:
             self._ended = time.perf_counter()
             self._after = read_usage(self._processes, self._cores)

@@ -1,0 +1,1 @@
+"""The figures, their targets, and how they are shown and saved."""

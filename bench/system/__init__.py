@@ -1,0 +1,1 @@
+"""The machine, the processes that the benchmark starts, and its Redis servers."""
