@@ -201,7 +201,7 @@ class IngressRounds:
         settings["INGRESS_DURABILITY"] = durability
         name = {"memory": INGRESS, "fsync": FSYNC, "replica": REPLICA}[durability]
         with running(
-            name, module("ingress"), self._environment.directory, self._environment.cores.service, settings
+            name, module("hookline_ingress"), self._environment.directory, self._environment.cores.service, settings
         ) as child:
             ready.append(child.wait_until(lambda: is_ready(admin_port)))
             yield Target((child,), port, redis)
@@ -218,7 +218,7 @@ class IngressRounds:
                 settings = ingress_settings(self._environment.redis.url, port, admin_port, spool)
                 name = TWO if number == 1 else f"{TWO}, the other"
                 child = stack.enter_context(
-                    running(name, module("ingress"), self._environment.directory, core, settings)
+                    running(name, module("hookline_ingress"), self._environment.directory, core, settings)
                 )
                 child.wait_until(partial(is_ready, admin_port))
                 children.append(child)

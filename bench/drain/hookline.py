@@ -89,7 +89,7 @@ class HooklineDrain:
             "LOG_LEVEL": "error",
         }
         name = f"processor {number + 1}" if number else "processor"
-        with running(name, module("processor"), self._environment.directory, core, settings) as child:
+        with running(name, module("hookline_processor"), self._environment.directory, core, settings) as child:
             yield Running(child, admin_port)
 
     def _config(self) -> str:

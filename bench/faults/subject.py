@@ -55,7 +55,7 @@ class HooklineSubject(Subject):
         """Start ingress, then the processor."""
         admin_port = free_port()
         settings = ingress_settings(self._redis.url, self.port, admin_port, self._environment.directory / "spool-faults.db")
-        ingress = self._run("ingress", module("ingress"), settings, self._environment.cores.service)
+        ingress = self._run("ingress", module("hookline_ingress"), settings, self._environment.cores.service)
         ingress.wait_until(lambda: is_ready(admin_port))
         super().open()
 
@@ -68,7 +68,7 @@ class HooklineSubject(Subject):
             "PROCESSOR_ADMIN_PORT": str(admin_port),
             "LOG_LEVEL": "error",
         }
-        child = self._run("processor", module("processor"), settings, self._environment.cores.rest)
+        child = self._run("processor", module("hookline_processor"), settings, self._environment.cores.rest)
         child.wait_until(lambda: is_ready(admin_port))
         return child
 

@@ -38,7 +38,7 @@ def ingress(environment: Environment) -> Iterator[Listening]:
     """Run ingress on the service's core."""
     port, admin_port = free_port(), free_port()
     settings = ingress_settings(environment.redis.url, port, admin_port, environment.directory / "spool-open.db")
-    with running(INGRESS, module("ingress"), environment.directory, environment.cores.service, settings) as child:
+    with running(INGRESS, module("hookline_ingress"), environment.directory, environment.cores.service, settings) as child:
         child.wait_until(lambda: is_ready(admin_port))
         yield Listening(child, port)
 
@@ -54,7 +54,7 @@ def processor(environment: Environment, waits: Path) -> Iterator[Child]:
         "BENCH_WAITS": str(waits),
         "LOG_LEVEL": "error",
     }
-    with running("processor", module("processor"), environment.directory, environment.cores.rest, settings) as child:
+    with running("processor", module("hookline_processor"), environment.directory, environment.cores.rest, settings) as child:
         child.wait_until(lambda: is_ready(admin_port))
         yield child
 

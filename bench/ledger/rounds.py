@@ -60,7 +60,7 @@ class LedgerRounds:
             "LOG_LEVEL": "warning",
             **({} if database_url is None else {"HOOKLINE_LEDGER_URL": database_url}),
         }
-        with running("processor", module("processor"), self._directory, self._cores.service, settings) as child:
+        with running("processor", module("hookline_processor"), self._directory, self._cores.service, settings) as child:
             settled = _Drain(child, self._backlog.entries)
             settled_rate, settled_cpu = settled.rate()
             left = self._waiting()

@@ -69,7 +69,7 @@ class HooklineSubject(NamedTuple):
 
     def worker(self) -> list[str]:
         """Return the command that runs the worker."""
-        return module("processor")
+        return module("hookline_processor")
 
     def settings(self, environment: Environment) -> Mapping[str, str]:
         """Return the environment variables of the worker."""
