@@ -15,7 +15,7 @@ library = logging.getLogger("a.library")
 
 @handlers.on("message.received")
 async def chatter(event: MessageReceived, context: Context) -> None:
-    """Tell everything, then do as the body's first word says."""
+    """Log all data, then do what the first word of the body says."""
     tell(event, context)
     await handle_somehow(event, context)
 
@@ -40,14 +40,14 @@ async def handle_somehow(event: MessageReceived, context: Context) -> None:
 
 @handlers.on("message.status")
 def in_a_thread(event: MessageStatus, context: Context) -> None:
-    """Tell everything from a thread, then fail."""
+    """Log all data from a thread, then fail."""
     tell(event, context)
     raise RuntimeError(f"{event.raw} {spellings(event.params['To'])}" + "x" * 5000 + event.raw.target)
 
 
 @handlers.on("*")
 async def other(event: WebhookEvent, context: Context) -> None:
-    """Tell everything of any other kind, then fail."""
+    """Log all data of any other kind, then fail."""
     tell(event, context)
     raise RuntimeError(f"{event.json} {event.raw.body!r} {event.raw.signature}")
 

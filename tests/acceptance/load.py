@@ -1,4 +1,4 @@
-"""Senders that deliver numbered messages until each is acknowledged, and the count of what became of them."""
+"""Senders that deliver numbered messages until each is acknowledged, and the count of their outcomes."""
 
 import asyncio
 import random

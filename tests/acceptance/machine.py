@@ -1,4 +1,4 @@
-"""A folder in which `hookline` runs, as whoever types its commands sees it."""
+"""A folder in which `hookline` runs, as its user sees it."""
 
 import asyncio
 import os

@@ -45,7 +45,7 @@ class Backend(Protocol):
 
 @dataclass
 class Pair:
-    """Ingress and processor, what the handlers wrote down, and what lies in Redis.
+    """Ingress and processor, the records of the handlers, and the content of Redis.
 
     `refused` is how often a delivery was not acknowledged.
     """
@@ -60,7 +60,7 @@ class Pair:
 
     @property
     def stored(self) -> Stored:
-        """What lies in Redis."""
+        """The content of Redis."""
         return Stored(self.redis, self.keys)
 
     def lines(self, what: str = "end") -> list[Line]:
@@ -87,7 +87,7 @@ class Pair:
         return [dict(zip(words[::2], words[1::2], strict=True)) for words in texts]
 
     async def answer_times(self) -> str:
-        """Say how many requests ingress answered within 500 ms since it started."""
+        """Return how many requests ingress answered within 500 ms since it started."""
         found = await self.ingress.metrics()
         within, answers = (found[f"hookline_ingress_request_seconds_{name}"] for name in ('bucket{le="0.5"}', "count"))
         return f"{within:.0f} of {answers:.0f} requests answered within 500 ms"

@@ -165,8 +165,8 @@ async def send(pair: Pair, body: str, times: int = 1) -> int:
     return status
 
 
-def told(service: ServiceProcess, event: str) -> set[str]:
-    """Return the alerts of which `event` was logged, each with what it is of."""
+def logged_alerts(service: ServiceProcess, event: str) -> set[str]:
+    """Return the alerts for which `event` was logged, each with its subject."""
     lines = (line for line in service.logs if line["event"] == event)
     return {f"{line['alert']} {_server(line['subject'])}".rstrip() for line in lines}
 
@@ -181,14 +181,14 @@ async def both_say(pair: Pair, event: str, expected: dict[str, set[str]]) -> Non
 
     async def missing() -> list[str]:
         services = {"ingress": pair.ingress, "processor": pair.processor}
-        return [name for which, names in expected.items() for name in names - told(services[which], event)]
+        return [name for which, names in expected.items() for name in names - logged_alerts(services[which], event)]
 
     await until_answer(missing, lambda left: not left, f"all have said: {event}")
 
 
 @contextmanager
 def locked(database: Path) -> Iterator[None]:
-    """Let nobody else write to an SQLite database."""
+    """Lock an SQLite database against writes."""
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
         yield
@@ -210,7 +210,7 @@ async def test_every_alert_fires_and_is_resolved(pair: Pair, proxy: FaultProxy, 
     await slow_redis(pair, proxy)
     await redis_away(pair, proxy)
     await redis_flushed(pair)
-    seen = told(pair.ingress, "alert resolved") | told(pair.processor, "alert resolved")
+    seen = logged_alerts(pair.ingress, "alert resolved") | logged_alerts(pair.processor, "alert resolved")
     assert {name.partition(" ")[0] for name in seen} == {*RULES}
     for service in (pair.ingress, pair.processor):
         await until_answer(partial(raised, service), lambda left: not left, "nothing fires any more")
@@ -241,7 +241,7 @@ async def handlers_and_surroundings(pair: Pair, folder: Path) -> None:
 
 
 async def assert_shown(pair: Pair) -> None:
-    """Ask for it where people and Prometheus do."""
+    """Check that readiness, status and metrics show it."""
     assert 'hookline_alert{level="critical",name="disk_low",subject="spool"} 1.0' in await pair.ingress.probe("metrics", 200)
     async with aiohttp.ClientSession() as session:
         report = await ask(session, AdminAddress("", LOOPBACK, pair.processor.admin_port))

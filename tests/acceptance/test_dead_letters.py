@@ -1,4 +1,4 @@
-"""A handler breaks, and its events die; it is mended, and they are replayed: services and command as processes."""
+"""A handler breaks, and its events die; it is fixed, and they are replayed: services and command as processes."""
 
 import asyncio
 from collections import defaultdict
@@ -37,7 +37,7 @@ async def run(command: Command, *words: str) -> Result:
 
 
 async def test_replay_after_the_handler_is_mended(pair: Pair, command: Command) -> None:
-    """All that died is handled after a replay, once each and in order per sender; if not mended, it dies again, and says so."""
+    """All that died is handled after a replay, once each and in order per sender; if not fixed, it dies again, and says so."""
     for number in range(_EVENTS):
         sender = _SENDERS[number % len(_SENDERS)]
         await pair.deliver(_TWILIO.webhook(message(Body=f"broken:{number}", From=sender)))

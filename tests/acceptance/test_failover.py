@@ -35,7 +35,7 @@ class Timeline:
         return time.monotonic() - self._start
 
 
-async def through_the_death_of_a_master(
+async def deliver_during_failover(
     pair: Pair,
     kill: Callable[[], RedisServer],
     wait_new_master: Callable[[RedisServer], object],
@@ -64,7 +64,7 @@ async def through_the_death_of_a_master(
 async def test_master_behind_sentinels_dies(sentinel_set: SentinelSet, services: Services, tmp_path: Path) -> None:
     """With `replica` durability an acknowledged webhook survives the death of the master that took it."""
     async with started_pair(sentinel_set, services, tmp_path, settings=REPLICATED) as pair:
-        await through_the_death_of_a_master(
+        await deliver_during_failover(
             pair, lambda: killed(sentinel_set.master), sentinel_set.wait_new_master, sentinel_set.revive
         )
 
@@ -72,7 +72,7 @@ async def test_master_behind_sentinels_dies(sentinel_set: SentinelSet, services:
 async def test_master_in_a_cluster_dies(cluster_set: ClusterSet, services: Services, tmp_path: Path) -> None:
     """The same in a cluster, where the other masters go on meanwhile."""
     async with started_pair(cluster_set, services, tmp_path, settings=REPLICATED) as pair:
-        await through_the_death_of_a_master(
+        await deliver_during_failover(
             pair,
             lambda: killed(cluster_set.master_of(KEY)),
             lambda old: cluster_set.wait_new_master(KEY, old),
@@ -96,6 +96,6 @@ async def test_planned_failover(request: pytest.FixtureRequest, topology: str, s
 
 
 def killed(server: RedisServer) -> RedisServer:
-    """Kill `server`, and give it."""
+    """Kill `server`; return it."""
     server.kill()
     return server

@@ -107,7 +107,7 @@ class Run:
         await self._shared()
 
     async def last(self, seconds: float) -> None:
-        """Let the load go on until it has lasted for `seconds`."""
+        """Continue the load until it has lasted for `seconds`."""
         while self.flood.seconds < seconds:
             await self.flood.more(RATE // 10)
 

@@ -1,4 +1,4 @@
-"""An event that takes the process with it, whenever it is attempted."""
+"""An event that kills the process at every attempt."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

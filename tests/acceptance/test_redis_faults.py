@@ -1,4 +1,4 @@
-"""What goes wrong between the services and Redis: nobody who calls ingress notices, no event is lost, doubled or out of order,
+"""Faults between the services and Redis: callers of ingress do not notice, no event is lost, doubled or out of order,
 and both services go on by themselves."""
 
 import asyncio

@@ -1,4 +1,4 @@
-"""`hookline up --reload`: somebody writes handlers, and sees at once what the new code does."""
+"""`hookline up --reload`: changed handlers take effect at once."""
 
 import asyncio
 import os
@@ -48,7 +48,7 @@ def lines(machine: Machine, what: str) -> list[str]:
 
 
 async def restarted(machine: Machine, times: int = 1) -> list[str]:
-    """Wait until the processor was restarted so often; give the lines that say so."""
+    """Wait until the processor was restarted so often; return the lines that report it."""
     await until(lambda: len(lines(machine, "processor restarted")) >= times, f"it was restarted {times} times")
     return lines(machine, "processor restarted")
 

@@ -38,8 +38,8 @@ _ERRORS = (
 
 
 @dataclass
-class Held:
-    """What a service holds at one moment. What grows from one moment of rest to a later one leaks."""
+class ResourceUsage:
+    """The resources of a service at one time. Growth between two times of rest is a leak."""
 
     tasks: int
     files: int
@@ -47,7 +47,7 @@ class Held:
     memory_mb: float
 
     @classmethod
-    async def of(cls, service: ServiceProcess) -> "Held":
+    async def of(cls, service: ServiceProcess) -> "ResourceUsage":
         """Read the service's own metrics."""
         found = await service.metrics()
         connections = sum(value for name, value in found.items() if name.startswith("hookline_redis_pool_connections"))
@@ -55,8 +55,8 @@ class Held:
         return cls(int(found["hookline_tasks"]), int(found["process_open_fds"]), int(connections), memory_mb)
 
 
-class Trouble:
-    """Makes one fault after the other, chosen at random."""
+class FaultInjector:
+    """Injects one random fault after the other."""
 
     def __init__(self, proxy: FaultProxy, server: RedisServer) -> None:
         self._proxy = proxy
@@ -128,10 +128,12 @@ async def test_random_faults(own_redis: RedisServer, services: Services, tmp_pat
         warm_up = Load(pair, SENDERS, each=20, prefix="+1415556")
         await warm_up.run()
         await until(pair.settled, "the warm-up is settled")
-        before = await held(pair)
-        load = await trouble_under_load(pair, Trouble(proxy, own_redis))
+        before = await resource_usage(pair)
+        load = await faults_under_load(pair, FaultInjector(proxy, own_redis))
         await assert_nothing_lost_or_doubled(load, pair)
-        after = await until_answer(lambda: held(pair), lambda now: as_few_tasks(now, before), f"as few tasks as in {before}")
+        after = await until_answer(
+            lambda: resource_usage(pair), lambda now: as_few_tasks(now, before), f"as few tasks as in {before}"
+        )
     print(f"before {before}\nafter  {after}")
     for name, first in before.items():
         assert after[name].connections <= POOLS[name]
@@ -139,13 +141,15 @@ async def test_random_faults(own_redis: RedisServer, services: Services, tmp_pat
         assert after[name].memory_mb <= first.memory_mb + LEAST_LEAK_MB
 
 
-async def trouble_under_load(pair: Pair, trouble: Trouble) -> Load:
+async def faults_under_load(pair: Pair, trouble: FaultInjector) -> Load:
     """Deliver messages while faults happen; return what was delivered, once both services are well again."""
     load = Load(pair, SENDERS, each=10**9, rate=RATE)
     running = asyncio.create_task(load.run())
     for minute in range(math.ceil(DURATION_S / 60)):
         await trouble.make(min(60.0, DURATION_S - 60 * minute))
-        print(f"minute {minute + 1}: {len(load.acknowledged)} acknowledged, {pair.refused} refused, {await held(pair)}")
+        print(
+            f"minute {minute + 1}: {len(load.acknowledged)} acknowledged, {pair.refused} refused, {await resource_usage(pair)}"
+        )
     await pair.ingress.probe("readyz", 200)
     await pair.processor.probe("readyz", 200)
     load.end()
@@ -154,11 +158,11 @@ async def trouble_under_load(pair: Pair, trouble: Trouble) -> Load:
     return load
 
 
-def as_few_tasks(now: dict[str, Held], before: dict[str, Held]) -> bool:
+def as_few_tasks(now: dict[str, ResourceUsage], before: dict[str, ResourceUsage]) -> bool:
     """Whether no service has more tasks than before; some come and go even at rest, so ask until it is so."""
     return all(now[name].tasks <= first.tasks for name, first in before.items())
 
 
-async def held(pair: Pair) -> dict[str, Held]:
-    """Return what both services hold."""
-    return {"ingress": await Held.of(pair.ingress), "processor": await Held.of(pair.processor)}
+async def resource_usage(pair: Pair) -> dict[str, ResourceUsage]:
+    """Return the resource usage of both services."""
+    return {"ingress": await ResourceUsage.of(pair.ingress), "processor": await ResourceUsage.of(pair.processor)}

@@ -1,4 +1,4 @@
-"""Topics side by side: what is wrong with one is no concern of another."""
+"""Topics are isolated: faults of one do not affect another."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

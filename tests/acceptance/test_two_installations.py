@@ -38,7 +38,7 @@ class Installation:
     settings: Mapping[str, str]
 
     async def hookline(self, *words: str) -> Any:
-        """Run `hookline` with `words` and --json; give what it printed."""
+        """Run `hookline` with `words` and --json; return its output."""
 
         def wait() -> Any:
             with Command(self.folder, self.url, self.settings).started(*words, "--json") as process:
@@ -63,12 +63,12 @@ class Installation:
         """Wait until exactly `bodies` were handled, and nothing is left."""
         await until(lambda: self.bodies() == sorted(bodies) and self.pair.settled(), f"{sorted(bodies)} are handled")
 
-    def mend(self) -> None:
-        """Let handlers that wait or fail go on, from now on, until `break_again`."""
+    def repair(self) -> None:
+        """Make the handlers succeed from now on, until `break_again`."""
         self._gate.touch()
 
     def break_again(self) -> None:
-        """Undo `mend`."""
+        """Make the handlers fail again."""
         self._gate.unlink()
 
     @property
@@ -156,7 +156,7 @@ async def dead_letters_and_retries_stay(one: Installation, other: Installation) 
     assert await dead_and_owners(one) == (10, {one.pair.processor.pid}, 8)
     assert await dead_and_owners(other) == (0, {other.pair.processor.pid}, 4)
     for installation in (other, one):
-        installation.mend()
+        installation.repair()
     assert (await other.hookline("dead", "replay", "--all", "--yes"))["replayed"] == 0
     assert len(one.pair.dead_letters()) == 10
     assert (await one.hookline("dead", "replay", "--all", "--yes"))["replayed"] == 10
@@ -177,7 +177,7 @@ async def killed_processor_is_no_ones_else(one: Installation, other: Installatio
     await until(lambda: lease_has_run_out(one), "the lease of who was killed has run out")
     assert await dead_and_owners(other) == (0, {other.pair.processor.pid}, 4)
     assert one.bodies() == before
-    one.mend()
+    one.repair()
     await one.pair.processor.start()
     await one.handled(*before, *["gate"] * 10)
     assert other.bodies() == sorted(["same", *["hello"] * 10])

@@ -37,12 +37,12 @@ class AlertChannel:
         return [alert for body in self.bodies for alert in body["alerts"]]
 
     def will(self, *answers: int | Answer) -> None:
-        """Respond with these in turn, each a status code or a coroutine function that returns one."""
+        """Set the next responses, each a status code or a coroutine function that returns one."""
         self._answers += [_at_once(answer) if isinstance(answer, int) else answer for answer in answers]
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator["AlertChannel"]:
-        """Serve inside of this block."""
+        """Serve within the context."""
         app = web.Application()
         app.router.add_post("/services/{token}", self._take)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -66,7 +66,7 @@ class AlertChannel:
 
 
 async def hang() -> int:
-    """Respond later than anybody waits."""
+    """Respond after every timeout."""
     await asyncio.sleep(60)
     return 200
 

@@ -38,7 +38,7 @@ from tests.support.webhooks import Params
 
 
 class Case(NamedTuple):
-    """A webhook and what is to come of it. `dedupe` is None where it is a hash."""
+    """A webhook and the expected result. `dedupe` is None where it is a hash."""
 
     params: Params
     kind: str

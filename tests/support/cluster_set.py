@@ -85,7 +85,7 @@ class ClusterSet:
         server.start()
 
     def wait_new_master(self, key: str, old: RedisServer) -> RedisServer:
-        """Wait until another server than `old` has `key`, in the eyes of all; return it."""
+        """Wait until another server than `old` has `key`, according to all nodes; return it."""
         slot = key_slot(key.encode())
 
         def replaced() -> bool:
@@ -104,7 +104,7 @@ class ClusterSet:
         self.wait_new_master(key, old)
 
     def reset(self) -> Self:
-        """Bring everything back to health, without data."""
+        """Restore all servers and links, and delete the data."""
         for server in self.servers:
             server.resume()
             if not server.running:
@@ -115,7 +115,7 @@ class ClusterSet:
         return self
 
     def close(self) -> None:
-        """End all and remove their folders."""
+        """Stop all servers and remove their folders."""
         for server in self.servers:
             server.close()
 

@@ -35,7 +35,7 @@ class Span:
 
 @dataclass
 class Collector:
-    """What was received. `raw` is every request's body, for whoever looks for what must not be in it."""
+    """What was received. `raw` has the bodies of all requests, for tests of what must not be in them."""
 
     endpoint: str = ""
     spans: list[Span] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Collector:
         return sorted((span for span in self.spans if span.name == name), key=lambda span: span.started)
 
     async def take(self, request: web.Request) -> web.Response:
-        """Take one request."""
+        """Store one request."""
         assert request.content_type == _PROTOBUF
         self.raw.append(await request.read())
         self.spans += _decode(ExportTraceServiceRequest.FromString(self.raw[-1]))

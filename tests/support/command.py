@@ -1,4 +1,4 @@
-"""The `hookline` command as a process, as people and scripts run it."""
+"""The `hookline` command as a process."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ _ROOT = Path(__file__).parents[2]
 
 
 class Result(NamedTuple):
-    """How it ended, and what it wrote."""
+    """The exit code and the output."""
 
     code: int
     out: str
@@ -28,7 +28,7 @@ class Result(NamedTuple):
 
     @property
     def json(self) -> Any:
-        """What it wrote for programs."""
+        """The JSON output."""
         return msgspec.json.decode(self.out)
 
 
@@ -42,7 +42,7 @@ class Command:
         self._environment |= settings or {}
 
     def run(self, *words: str) -> Result:
-        """Run it to its end, without a terminal, and in this process, since starting one takes longer than most commands."""
+        """Run the command to its end, without a terminal and in this process: starting one takes longer than most run."""
         try:
             found = CliRunner().invoke(app, words, env={"REDIS_URL": self._redis_url}, catch_exceptions=False)
         except HooklineError as error:
@@ -51,7 +51,7 @@ class Command:
 
     @contextmanager
     def started(self, *words: str) -> Iterator["subprocess.Popen[str]"]:
-        """Yield the running process; it is killed if it still runs in the end."""
+        """Yield the running process; it is killed at the end if it still runs."""
         process = subprocess.Popen(
             [sys.executable, "-c", "from hookline_cli.start import main; main()", *words],
             cwd=self._folder,
@@ -77,7 +77,7 @@ def ended(process: "subprocess.Popen[str]") -> Result:
 
 
 def interrupt(process: "subprocess.Popen[str]") -> Result:
-    """Press Ctrl-C, and wait until it ends."""
+    """Send SIGINT, and wait for the end."""
     process.send_signal(signal.SIGINT)
     return ended(process)
 

@@ -1,4 +1,4 @@
-"""What a Redis server did, command by command, in the order in which it did it: what MONITOR tells."""
+"""The commands that a Redis server executed, in order, as MONITOR reports them."""
 
 import re
 import socket
@@ -21,7 +21,7 @@ class Call(NamedTuple):
 
 
 class CommandLog:
-    """Listens from when it is made until `close`. `client` leads to the same server."""
+    """Records from its creation until `close`. `client` is connected to the same server."""
 
     def __init__(self, client: "redis.Redis") -> None:
         self._client = client
@@ -32,7 +32,7 @@ class CommandLog:
         assert self._file.readline() == b"+OK\r\n"
 
     def calls(self) -> Iterator[Call]:
-        """Yield the calls since the last time this was asked."""
+        """Yield the calls since the last time."""
         call: Call | None = None
         for source, words in self._lines():
             if source != _LUA:
@@ -45,7 +45,7 @@ class CommandLog:
             yield call
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop recording."""
         self._file.close()
         self._socket.close()
 

@@ -1,4 +1,4 @@
-"""Dead letters as a processor writes them, put straight into a Redis."""
+"""Dead letters as a processor writes them, put directly into Redis."""
 
 from collections.abc import Iterator, Sequence
 from itertools import count, islice
@@ -21,8 +21,8 @@ TRACEBACK: Final = "Traceback (most recent call last):\n" + '  File "bot.py", li
 _numbers = count(1)
 
 
-class Sort(NamedTuple):
-    """One sort of letters."""
+class DeathCase(NamedTuple):
+    """One case of letters."""
 
     kind: str
     topic: str
@@ -31,14 +31,14 @@ class Sort(NamedTuple):
     message: str
 
 
-SORTS: Final = (
-    Sort("message.received", MESSAGES, Reason.EXHAUSTED, "TimeoutError", "the shop did not answer +14155550123"),
-    Sort("call.received", CALLS, Reason.REJECTED, "Reject", "not a customer"),
-    Sort("conversation.onMessageAdded", CONVERSATIONS, Reason.UNHANDLED, "UnhandledError", "no handler"),
+DEATH_CASES: Final = (
+    DeathCase("message.received", MESSAGES, Reason.EXHAUSTED, "TimeoutError", "the shop did not answer +14155550123"),
+    DeathCase("call.received", CALLS, Reason.REJECTED, "Reject", "not a customer"),
+    DeathCase("conversation.onMessageAdded", CONVERSATIONS, Reason.UNHANDLED, "UnhandledError", "no handler"),
 )
 
 
-class Buried(NamedTuple):
+class StoredDeadLetter(NamedTuple):
     """A letter that was put into the stream of `partition`, and the event in it."""
 
     partition: int
@@ -46,12 +46,16 @@ class Buried(NamedTuple):
     event: Event
 
 
-def deaths(number: int, *, sorts: Sequence[Sort] = SORTS, conversations: int = 40) -> list[tuple[Buried, list[Any]]]:
-    """Return `number` letters, of each sort by turns and of several conversations, and the fields of each."""
-    return list(islice(_deaths(sorts, conversations), number))
+def deaths(
+    number: int, *, cases: Sequence[DeathCase] = DEATH_CASES, conversations: int = 40
+) -> list[tuple[StoredDeadLetter, list[Any]]]:
+    """Return `number` letters, of each case in turn and of several conversations, and the fields of each."""
+    return list(islice(_generate_deaths(cases, conversations), number))
 
 
-def bury(client: "redis.Redis | redis.RedisCluster", number: int, *, shuffled: bool = False, **named: Any) -> list[Buried]:
+def write_dead_letters(
+    client: "redis.Redis | redis.RedisCluster", number: int, *, shuffled: bool = False, **named: Any
+) -> list[StoredDeadLetter]:
     """Put `number` letters into Redis, which `deaths` makes, with the layout; return them in the order of their events."""
     made = deaths(number, **named)
     died = Random(number).sample(made, len(made)) if shuffled else made
@@ -63,16 +67,16 @@ def bury(client: "redis.Redis | redis.RedisCluster", number: int, *, shuffled: b
     return [buried for buried, _ in made]
 
 
-def _deaths(sorts: Sequence[Sort], conversations: int) -> Iterator[tuple[Buried, list[Any]]]:
+def _generate_deaths(cases: Sequence[DeathCase], conversations: int) -> Iterator[tuple[StoredDeadLetter, list[Any]]]:
     for number in count():
-        sort = sorts[number % len(sorts)]
+        case = cases[number % len(cases)]
         key = f"+1415555{number % conversations:04}:+18005551212"
         body = f"MessageSid=SM{number:032x}&From=%2B1415555{number % conversations:04}&Body=hello+{number}"
-        one = msgspec.structs.replace(event(key=key, body=body.encode()), kind=sort.kind)
+        one = msgspec.structs.replace(event(key=key, body=body.encode()), kind=case.kind)
         entry = f"{one.received_at}-0"
-        verdict = Dead(sort.reason, Failure(sort.error, sort.message, TRACEBACK), 8, one.received_at + 1000)
-        extra = letter(verdict, sort.topic, entry, one.received_at + 2000)
-        yield Buried(partition_of(key, PARTITIONS), sort.topic, one), [*fields_of(one), *extra]
+        verdict = Dead(case.reason, Failure(case.error, case.message, TRACEBACK), 8, one.received_at + 1000)
+        extra = letter(verdict, case.topic, entry, one.received_at + 2000)
+        yield StoredDeadLetter(partition_of(key, PARTITIONS), case.topic, one), [*fields_of(one), *extra]
 
 
 def fields_of(one: Event) -> list[Any]:

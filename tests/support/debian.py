@@ -19,7 +19,7 @@ _LIBRARIES: Final = ("liblzf1", "libjemalloc2", "libatomic1")
 
 
 class NotFetchedError(HooklineError):
-    """The server cannot be had from Debian here."""
+    """The server cannot be fetched from Debian."""
 
 
 def fetch(package: str, command: str, suite: str, folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""How long the services may take to stop, from the code: whoever ends them must wait for longer."""
+"""The longest time that the services may take to stop, from the code. Stop timeouts must be longer."""
 
 from typing import Final
 

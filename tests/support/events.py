@@ -1,4 +1,4 @@
-"""Events as ingress makes them, for tests that begin behind it."""
+"""Events as ingress makes them, for tests without ingress."""
 
 from itertools import count, islice
 

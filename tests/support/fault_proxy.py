@@ -1,4 +1,4 @@
-"""A network between service and Redis that goes wrong when told to."""
+"""A network between a service and Redis, with faults on demand."""
 
 import asyncio
 import socket
@@ -42,11 +42,11 @@ class FaultProxy:
         return sum(relay.open for relay in self._relays.values())
 
     def delay(self, seconds: float) -> None:
-        """Hold every reply back for so long, in order, each from when it came."""
+        """Delay every reply by this time, in order."""
         self._faults = replace(self._faults, delay_s=seconds)
 
     def stall(self) -> None:
-        """Pass nothing on in either direction until `heal`, then all of it: also commands of clients that have given up."""
+        """Hold everything in both directions until `heal`, then forward it, also commands of clients that have given up."""
         self._faults = replace(self._faults, stalled=True)
 
     def cut(self) -> None:
@@ -60,7 +60,7 @@ class FaultProxy:
         self.cut()
 
     def half_open(self) -> None:
-        """Let all present connections go dead: silent for ever, and never closed. Neither side learns what the other does."""
+        """Make all present connections half-open: silent and never closed. Neither side learns of the other's end."""
         for relay in self._relays.values():
             relay.die()
 
@@ -80,7 +80,7 @@ class FaultProxy:
         self._faults = replace(self._faults, error=f"-{error}\r\n".encode(), commands=words)
 
     def heal(self) -> None:
-        """Take all faults away. What was held or delayed is passed on at once; what was cut or half open stays so."""
+        """Remove all faults. Held and delayed data is forwarded at once; cut and half-open connections stay so."""
         self._faults = Faults()
         self._listener.listen()
         for relay in self._relays.values():

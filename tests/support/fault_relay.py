@@ -21,7 +21,7 @@ _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 @dataclass(frozen=True)
 class Faults:
-    """What is wrong at the moment. `error` answers `commands`, in upper case, or all of them; empty, it answers none."""
+    """The active faults. `error` answers `commands`, in upper case, or all of them; empty, it answers none."""
 
     delay_s: float = 0.0
     stalled: bool = False
@@ -84,7 +84,7 @@ class Relay:
             self._client.reset()
 
     def die(self) -> None:
-        """Swallow all from now on, both ends of connections included."""
+        """Discard everything from now on, including the ends of connections."""
         self._dead = True
 
     def stop(self) -> None:

@@ -26,7 +26,7 @@ class Feed:
         self._appender = Appender(broker, PARTITIONS, dedupe_window_s=3600, backlog_limit=1_000_000)
 
     async def put(self, number: int, topic: str = MESSAGES) -> list[Event]:
-        """Append `number` new events to `topic`, and give them."""
+        """Append `number` new events to `topic`; return them."""
         events = [event(key=key_of(PARTITION)) for _ in range(number)]
         await self._appender.append([(topic, one) for one in events], _TIMEOUT_S)
         return events

@@ -1,4 +1,4 @@
-"""What `hookline doctor` examines in a test, and what it found."""
+"""The subject of `hookline doctor` in tests, and its findings."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,7 +23,7 @@ def subject(settings: Mapping[str, object], *, online: bool = False, send: bool 
 
 
 def wrongs(found: Sequence[Finding]) -> list[tuple[Level, str]]:
-    """Return what is not as it should be: how bad, and what. Each says what it means and what to do."""
+    """Return level and text of each warning and problem. Each has a meaning and a remedy."""
     bad = [finding for finding in found if finding.level is not Level.OK]
     assert all(finding.meaning and finding.remedy for finding in bad)
     assert not any(finding.meaning or finding.remedy for finding in found if finding not in bad)
@@ -31,7 +31,7 @@ def wrongs(found: Sequence[Finding]) -> list[tuple[Level, str]]:
 
 
 def the_wrong(found: Sequence[Finding]) -> tuple[Level, str]:
-    """Return the one thing that is not as it should be."""
+    """Return the only warning or problem."""
     (wrong,) = wrongs(found)
     return wrong
 

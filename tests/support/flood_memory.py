@@ -1,4 +1,4 @@
-"""How much memory a flood can make ingress take, for whoever limits it."""
+"""The memory that a flood can make ingress use, for tests of memory limits."""
 
 from typing import Final
 

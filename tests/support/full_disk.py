@@ -1,4 +1,4 @@
-"""A disk without room, for whoever runs the tests, root included."""
+"""A full disk, also for root."""
 
 import resource
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def full_disk() -> Iterator[None]:
-    """Let every write of this process to a file fail; sockets, pipes and other processes go on."""
+    """Make every write of this process to a file fail; sockets, pipes and other processes are not affected."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
     try:

@@ -50,7 +50,7 @@ _PATIENCE_S: Final = 10.0
 
 
 class StuckError(AssertionError):
-    """What should have come about did not."""
+    """A condition was not met."""
 
 
 @dataclass(eq=False)
@@ -72,20 +72,20 @@ class Attempt:
 
 
 class Watcher(Protocol):
-    """Is told of attempts."""
+    """Receives the attempts."""
 
     def begun(self, attempt: Attempt) -> str:
-        """Note that it begins; return the letter of the script."""
+        """Record the start of the attempt; return the letter of the script."""
         ...
 
     def ended(self, attempt: Attempt) -> None:
-        """Note how it ended; one that was withdrawn has no letter."""
+        """Record its end; a withdrawn attempt has no letter."""
         ...
 
 
 @dataclass(eq=False)
 class Member:
-    """One processor in a loop of its own."""
+    """One processor with its own event loop."""
 
     name: str
     loop: OwnLoop
@@ -102,7 +102,7 @@ class Member:
 
     @property
     def gone(self) -> bool:
-        """Whether it has stopped, as it was asked to."""
+        """Whether the processor has stopped after `leave`."""
         if self.supervisor is not None and self.supervisor.failure is not None:
             raise self.supervisor.failure
         if self._life.cancelled():
@@ -112,18 +112,18 @@ class Member:
         return self._life.done()
 
     def leave(self) -> None:
-        """Ask it to stop."""
+        """Ask the process to stop."""
         self.leaving = True
         self._leave.set()
 
     def wake(self, *, stood_still: bool) -> None:
-        """Let it go on; if its clock stood still it believes in what it had for as long as a lease."""
+        """Resume the processor; if its clock stood still, it trusts its old leases for one lease time."""
         if self.loop.stopped and stood_still:
-            self.misled(LEASE_S)
+            self.excuse_for(LEASE_S)
         self.loop.go_on(stood_still=stood_still)
 
-    def misled(self, seconds: float) -> None:
-        """Excuse it for some time, in which it cannot know what it lost."""
+    def excuse_for(self, seconds: float) -> None:
+        """Excuse the processor for some time, in which it cannot know that it lost a lease."""
         self.clock_wrong_until = time.perf_counter() + seconds
 
     async def _live(self) -> None:
@@ -210,7 +210,7 @@ class Harness:
         return self.members[-1]
 
     def crash(self, member: Member) -> None:
-        """Let it vanish."""
+        """Crash the processor."""
         self.members.remove(member)
         member.loop.end()
 
@@ -220,7 +220,7 @@ class Harness:
             loop.cut()
 
     def turn(self) -> None:
-        """Let everything run for a moment."""
+        """Run all loops once."""
         for loop in [*self._loops, *(member.loop for member in self.members if not member.loop.stopped)]:
             loop.turn()
         for member in [member for member in self.members if member.gone]:
@@ -229,13 +229,13 @@ class Harness:
         time.sleep(_NAP_S)
 
     def run(self, seconds: float) -> None:
-        """Let everything run for some time."""
+        """Run all loops for some time."""
         end = time.perf_counter() + seconds
         while time.perf_counter() < end:
             self.turn()
 
     def until(self, condition: Callable[[], bool], what: str) -> None:
-        """Let everything run until `condition()`, of which `what` tells in words."""
+        """Run all loops until `condition()`; `what` describes it."""
         deadline = time.perf_counter() + _PATIENCE_S
         while not condition():
             if time.perf_counter() > deadline:
@@ -243,7 +243,7 @@ class Harness:
             self.turn()
 
     def close(self) -> None:
-        """End all."""
+        """Stop all."""
         for member in list(self.members):
             self.crash(member)
         for loop in self._loops:

@@ -21,7 +21,7 @@ class Reply(NamedTuple):
 
 
 class IngressClient:
-    """Talks to the ingress on loopback port `port`. Closed by whoever owns `session`."""
+    """Talks to the ingress on loopback port `port`. The owner of `session` closes it."""
 
     def __init__(self, session: aiohttp.ClientSession, port: int) -> None:
         self._session = session
@@ -42,7 +42,7 @@ class IngressClient:
 
 
 def raw_request(webhook: Webhook, port: int) -> bytes:
-    """Return the bytes of `webhook` on the wire, for targets and headers that a client library would mend."""
+    """Return the bytes of `webhook` on the wire, for targets and headers that a client library would correct."""
     lines = [
         f"POST {webhook.target} HTTP/1.1",
         f"Host: {LOOPBACK}:{port}",

@@ -1,4 +1,4 @@
-"""A new virtual environment, into which things are installed as their users do."""
+"""A new virtual environment, for installations as users make them."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Watches what several processors do, and says what they may not.
+"""Checks the invariants of several processors.
 
 What is true is asked of Redis itself at the moment when an attempt begins, and read from the log of what Redis did.
 """
@@ -41,16 +41,16 @@ class Delivery:
 
     @property
     def lane(self) -> tuple[str, str]:
-        """What it must be in order within."""
+        """The lane within which it must be in order."""
         return self.topic, self.event.key
 
     @property
     def errors(self) -> int:
-        """How many attempts failed."""
+        """The number of failed attempts."""
         return sum(attempt.ended == "e" for attempt in self.attempts)
 
 
-class _Truth(NamedTuple):
+class _ExpectedState(NamedTuple):
     """The lease of a partition, and of one topic the entry ids by event id, and the failures by entry id."""
 
     lease: Lease
@@ -74,21 +74,21 @@ class Invariants:
         self._held: dict[str, Lease] = {}
 
     def check(self) -> None:
-        """Fail if there was a fault."""
+        """Raise an error if an invariant was violated."""
         assert not self._faults, "\n".join(self._faults)
 
     def offered(self, topic: str, event: Event, script: str) -> Delivery:
-        """Note that an event is about to be delivered."""
+        """Record that an event is about to be delivered."""
         delivery = Delivery(topic, event, script, self._timeline)
         self.deliveries[event.id] = delivery
         return delivery
 
-    def parked(self) -> list[Attempt]:
+    def waiting_attempts(self) -> list[Attempt]:
         """Return the attempts that wait for their outcome."""
         return [attempt for attempt in self.running if not attempt.said.done()]
 
-    def out_of_touch(self, member: Member) -> None:
-        """Excuse what `member` is doing: it cannot know whether another has taken over."""
+    def excuse(self, member: Member) -> None:
+        """Excuse the attempts of `member`: it cannot know whether another has taken over."""
         for attempt in self.running:
             attempt.excused = attempt.excused or attempt.member is member
 
@@ -101,7 +101,7 @@ class Invariants:
             attempt.excused = True
 
     def begun(self, attempt: Attempt) -> str:
-        """Note that an attempt begins, and give the letter of the script."""
+        """Record the start of an attempt; return the letter of the script."""
         if attempt.member.loop.ended:
             return "p"
         delivery = self.deliveries[attempt.event_id]
@@ -113,12 +113,12 @@ class Invariants:
         return "d" if letter == "p" and self.hurry else letter
 
     def ended(self, attempt: Attempt) -> None:
-        """Note that an attempt ended."""
+        """Record the end of an attempt."""
         if attempt in self.running:
             self.running.remove(attempt)
 
     def review(self, calls: Iterable[Call]) -> None:
-        """Look through what the master did: whatever was settled was settled by the owner of that moment."""
+        """Check the commands of the master: every event was settled by the owner of its partition at that time."""
         for call in calls:
             lease = next((word for word in call.words if word.endswith(":lease")), "")
             effects = [words for words in call.inner if words[0].upper() in _EFFECTS]
@@ -131,7 +131,7 @@ class Invariants:
         self.check()
 
     def conclude(self) -> None:
-        """All is quiet and nothing unsettled is left: look whether each event is where it belongs."""
+        """Check, once nothing unsettled is left, that each event is where it belongs."""
         stored = Stored(self._master)
         reasons: dict[str, list[str]] = {}
         for number in range(PARTITIONS):
@@ -158,7 +158,7 @@ class Invariants:
         self._held[name] = (facts["owner"], term)
 
     def _judge(self, attempt: Attempt, delivery: Delivery) -> Iterator[str]:
-        """Yield what is wrong with beginning `attempt` now."""
+        """Yield each invariant that starting `attempt` now violates."""
         told = f"{attempt.member.name} begins attempt {attempt.number} of {self._name(delivery)}"
         if not delivery.attempts and any(later.attempts for later in self._lane(delivery, later=True)):
             yield f"{told} for the first time, after a later one"
@@ -172,7 +172,7 @@ class Invariants:
         self._leases[attempt] = truth.lease
         yield from (f"{told}, {fault}" for fault in self._judge_as_owner(attempt, delivery, truth))
 
-    def _judge_as_owner(self, attempt: Attempt, delivery: Delivery, truth: _Truth) -> Iterator[str]:
+    def _judge_as_owner(self, attempt: Attempt, delivery: Delivery, truth: _ExpectedState) -> Iterator[str]:
         entry_id = truth.entries.get(delivery.event.id)
         if entry_id is None and (delivery.accepted or delivery.timeline == self._timeline):
             yield "which is settled"
@@ -202,7 +202,7 @@ class Invariants:
             elif passed is later and other.lane == delivery.lane:
                 yield other
 
-    def _look(self, delivery: Delivery) -> _Truth:
+    def _look(self, delivery: Delivery) -> _ExpectedState:
         partition = partition_of(delivery.event.key, PARTITIONS)
         with self._master.pipeline(transaction=True) as pipeline:
             pipeline.hmget(keys.lease(partition), "owner", "term")
@@ -210,7 +210,7 @@ class Invariants:
             pipeline.hgetall(keys.retries(partition))
             lease, entries, records = pipeline.execute()
         failures = {name.decode(): (decode_record(record) or NEVER_FAILED).failures for name, record in records.items()}
-        return _Truth(_lease(lease), {fields[b"id"].decode(): entry.decode() for entry, fields in entries}, failures)
+        return _ExpectedState(_lease(lease), {fields[b"id"].decode(): entry.decode() for entry, fields in entries}, failures)
 
     def _lease(self, partition: int) -> Lease:
         return _lease(self._master.hmget(keys.lease(partition), "owner", "term"))

@@ -1,4 +1,4 @@
-"""The Redis keys of an installation that was told no prefix."""
+"""The Redis keys of an installation with the default prefix."""
 
 from typing import Final
 

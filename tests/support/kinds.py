@@ -158,7 +158,7 @@ def call_status(status: str = "completed", **changes: str | None) -> Params:
 
 
 def unknown(**changes: str | None) -> Params:
-    """Return something of a product that Hookline has not heard of."""
+    """Return a webhook of a product that Hookline does not know."""
     return changed({"AccountSid": ACCOUNT, "FaxSid": sid("FX"), "FaxStatus": "delivered"}, changes)
 
 

@@ -41,7 +41,7 @@ class Listener:
         asyncio.get_running_loop().add_reader(self._socket, self._accept, self._socket)
 
     def close(self) -> None:
-        """Give the port back."""
+        """Release the port."""
         if self._socket is not None:
             asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()

@@ -19,7 +19,7 @@ from tests.support.webhooks import PUBLIC_URL, TOKEN
 
 @dataclass(frozen=True)
 class LocalIngress:
-    """What a test holds of a running ingress. `client` delivers webhooks, `admin` asks the admin port."""
+    """A running ingress as a test sees it. `client` delivers webhooks, `admin` asks the admin port."""
 
     port: int
     client: IngressClient

@@ -10,7 +10,7 @@ from hookline_shared.observability.logs import Logger
 
 
 class Logbook:
-    """Holds the lines written with `logger`, as they are before redaction and rendering."""
+    """Keeps the lines written with `logger`, as they are before redaction and rendering."""
 
     def __init__(self) -> None:
         self.lines: list[EventDict] = []

@@ -19,14 +19,14 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True)
 class Manifests:
-    """What one installation is made of."""
+    """The objects of one installation."""
 
     objects: tuple[Object, ...]
 
     @classmethod
     @cache
     def of_overlay(cls, name: str) -> "Manifests":
-        """Build an overlay, once for all tests: nobody changes what it is made of."""
+        """Build an overlay, once for all tests: its sources do not change."""
         return cls.built(K8S / "overlays" / name)
 
     @classmethod
@@ -54,11 +54,11 @@ class Manifests:
         return found
 
     def workloads(self) -> list[Object]:
-        """Give everything that makes pods."""
+        """Return every object that creates pods."""
         return [one for one in self.objects if "template" in one.get("spec", {})]
 
     def workload(self, name: str) -> Object:
-        """Return what makes the pods of that name."""
+        """Return the object that creates the pods of that name."""
         (found,) = [one for one in self.workloads() if one["metadata"]["name"] == name]
         return found
 

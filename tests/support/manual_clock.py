@@ -1,4 +1,4 @@
-"""A clock that stands still until a test turns it."""
+"""A clock that only a test advances."""
 
 import asyncio
 import heapq
@@ -62,7 +62,7 @@ class ManualClock:
             alarm.cancel()
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> _Alarm:
-        """Call `callback` once the clock was turned by `seconds`, unless what this gives is cancelled before."""
+        """Call `callback` once the clock was turned by `seconds`, unless the returned handle is cancelled before."""
         return self._set(seconds, callback)
 
     async def wait_for_sleepers(self, number: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""Processes to play with, inside one: event loops that turn only when a test turns them, each with a time of its own.
+"""Simulated processes: event loops that run only when a test turns them, each with its own clock.
 
 A loop that is not turned is a process that was stopped: nothing in it runs, and what Redis answers waits in its sockets.
 """
@@ -63,7 +63,7 @@ class OwnLoop(asyncio.SelectorEventLoop):
                 transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
     def end(self) -> None:
-        """End it as a crash does: nothing that it was doing is done, and nothing sent any more."""
+        """End the loop as a crash does: nothing is finished, and nothing is sent any more."""
         self.linked, self.ended = False, True
         self.cut()
         self.set_exception_handler(lambda _loop, _context: None)

@@ -1,4 +1,4 @@
-"""What the user in REDIS_URL must be allowed, as the documentation has it."""
+"""The permissions of the user in REDIS_URL, as documented."""
 
 import re
 from pathlib import Path

@@ -20,7 +20,7 @@ _BUS: Final = 10_000
 
 
 def free_port() -> int:
-    """Return a port on which nothing listens now. Somebody else may take it first: be ready to ask again."""
+    """Return a port on which nothing listens now. Another process may take it first, so callers must retry."""
     while not is_free(port := _CHANCE.randrange(_LOWEST, _bound())):
         pass
     return port

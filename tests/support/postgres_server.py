@@ -1,4 +1,4 @@
-"""A real PostgreSQL server of a test's own, which can be killed, restarted, paused and resumed."""
+"""A real PostgreSQL server for one test, which can be killed, restarted, paused and resumed."""
 
 import asyncio
 import os
@@ -99,7 +99,7 @@ class PostgresServer:
         raise RuntimeError(f"postgres does not start:\n{self._log.read_text()[-2000:]}")
 
     def new_database(self) -> str:
-        """Make an empty database, and give its HOOKLINE_LEDGER_URL."""
+        """Create an empty database; return its HOOKLINE_LEDGER_URL."""
         name = f"ledger{next(self._numbers)}"
         self.execute(f"CREATE DATABASE {name}")
         return self.url(name)
@@ -109,7 +109,7 @@ class PostgresServer:
         _execute(url or self.url("postgres"), statement)
 
     def kill(self) -> None:
-        """End it and all its children at once, as a crash of the machine would."""
+        """Kill the server and its children, as a crash of the machine would."""
         if self._process is None:
             return
         for pid in [self._process.pid, *self._children()]:
@@ -119,15 +119,15 @@ class PostgresServer:
         self._process = None
 
     def pause(self) -> None:
-        """Make it stall, connections open."""
+        """Stop the server with SIGSTOP; connections stay open."""
         self._signal_all(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Resume the process."""
         self._signal_all(signal.SIGCONT)
 
     def close(self) -> None:
-        """End it and remove its folder."""
+        """Stop the server and remove its folder."""
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -212,7 +212,7 @@ def _exists(user: str) -> bool:
 
 
 def _execute(url: str, statement: str) -> None:
-    """Run a statement, in a thread of its own: whoever asks may have an event loop."""
+    """Run a statement, in a separate thread, because the caller may have an event loop."""
     with ThreadPoolExecutor(1) as thread:
         thread.submit(asyncio.run, _send(url, statement)).result()
 

@@ -92,7 +92,7 @@ def delivery_updated(status: str = "delivered", **changes: str | None) -> Params
 
 
 def reservation(event_type: str = "reservation.created", **changes: str | None) -> Params:
-    """Return what became of a worker's reservation for a task."""
+    """Return the outcome of a worker's reservation for a task."""
     reservation_sid = changes.get("ResourceSid") or sid("WR")
     return changed(
         {
@@ -128,7 +128,7 @@ def reservation(event_type: str = "reservation.created", **changes: str | None) 
 
 
 def task(event_type: str = "task.created", **changes: str | None) -> Params:
-    """Return what became of a task: unlike a reservation, it has no worker yet."""
+    """Return an update of a task: unlike a reservation, it has no worker yet."""
     task_sid = changes.get("ResourceSid") or sid("WT")
     without = dict.fromkeys(name for name, _ in reservation() if name.startswith(("Reservation", "Worker")))
     of_task = {

@@ -9,7 +9,7 @@ import pytest
 
 
 def promtool(*arguments: str) -> str:
-    """Run `promtool` and give what it said; the test fails if it is not content.
+    """Run `promtool` and return its output; the test fails if its exit code is not 0.
 
     Where there is none, the test is skipped, but never in CI.
     """

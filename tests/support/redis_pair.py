@@ -30,11 +30,11 @@ class RedisPair:
         return self._clients[0]
 
     def fall_behind(self) -> None:
-        """Let the replica follow no more. It keeps what it has."""
+        """Stop the replication. The replica keeps its data."""
         self._clients[1].execute_command("REPLICAOF", LOOPBACK, free_port())
 
     def catch_up(self) -> None:
-        """Let the replica follow again; when it is in step, WAIT tells."""
+        """Resume the replication; WAIT reports when the replica is in step."""
         self._clients[1].execute_command("REPLICAOF", LOOPBACK, self.port)
 
     def fail_over(self) -> None:

@@ -1,4 +1,4 @@
-"""A real Redis server of a test's own, which can be killed, restarted, paused and resumed."""
+"""A real Redis server for one test, which can be killed, restarted, paused and resumed."""
 
 import os
 import shlex
@@ -82,11 +82,11 @@ class RedisServer:
         self._settings |= dict(settings)
 
     def stop(self) -> None:
-        """Ask it to shut down as on SIGTERM, and wait."""
+        """Send SIGTERM, and wait."""
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it at once, as a crash would."""
+        """Kill the server, as a crash would."""
         self._end(signal.SIGKILL)
 
     def restart(self) -> None:
@@ -95,15 +95,15 @@ class RedisServer:
         self.start()
 
     def pause(self) -> None:
-        """Make it stall: connections stay open, and nothing is answered until `resume`."""
+        """Stop the server with SIGSTOP: connections stay open, and nothing is answered until `resume`."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Resume the process."""
         self._signal(signal.SIGCONT)
 
     def close(self) -> None:
-        """End it and remove its folder."""
+        """Stop the server and remove its folder."""
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 

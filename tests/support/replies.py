@@ -1,4 +1,4 @@
-"""What ingress may answer."""
+"""The answers that ingress may give."""
 
 from tests.support.ingress_client import Reply
 from tests.support.stored import Stored
@@ -13,7 +13,7 @@ def assert_accepted(reply: Reply, status: int) -> None:
 
 
 def assert_refused(reply: Reply, status: int, stored: Stored) -> None:
-    """A refusal says nothing, is never text (which Twilio would send on to the sender), and leaves nothing in Redis."""
+    """A refusal has no body, is never text (which Twilio would send on to the sender), and leaves nothing in Redis."""
     assert (reply.status, reply.body) == (status, b"")
     assert not reply.content_type.startswith("text/plain")
     assert stored.empty()

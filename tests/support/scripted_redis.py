@@ -1,4 +1,4 @@
-"""A server that speaks RESP2 and says what a test wants, for tests about connections that need no data."""
+"""A RESP2 server with scripted replies, for tests of connections that need no data."""
 
 import asyncio
 import inspect

@@ -113,7 +113,7 @@ class SentinelSet:
         self.wait_new_master(old)
 
     def reset(self) -> Self:
-        """Bring everything back to health, without data."""
+        """Restore all servers and links, and delete the data."""
         for server in [*self.servers, *self.sentinels]:
             server.resume()
         for server in self.servers:
@@ -125,7 +125,7 @@ class SentinelSet:
         return self
 
     def close(self) -> None:
-        """End all and remove their folders."""
+        """Stop all servers and remove their folders."""
         for server in [*self.sentinels, *self.servers]:
             server.close()
 

@@ -158,24 +158,24 @@ class ServiceProcess:
         return line
 
     def terminate(self) -> None:
-        """Ask it to stop."""
+        """Ask the process to stop."""
         self.signal(signal.SIGTERM)
 
     def pause(self) -> None:
-        """Make it stall until `resume`, its connections open."""
+        """Stop the process with SIGSTOP until `resume`; connections stay open."""
         self.signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Resume the process."""
         self.signal(signal.SIGCONT)
 
     async def kill(self) -> int:
-        """End it at once, as a crash would; return the exit code."""
+        """Kill the process, as a crash would; return the exit code."""
         self.signal(signal.SIGKILL)
         return await self.ended()
 
     async def stop(self) -> int:
-        """Ask it to stop, and wait; return the exit code."""
+        """Send SIGTERM and wait; return the exit code."""
         self.terminate()
         return await self.ended()
 
@@ -192,7 +192,7 @@ class ServiceProcess:
         return code
 
     async def close(self) -> None:
-        """End it, whatever it does."""
+        """Kill the process if it runs."""
         if self._process is not None:
             await self.kill()
 

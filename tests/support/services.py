@@ -1,4 +1,4 @@
-"""Making service processes that cannot outlive their test."""
+"""Service processes that are ended with their test."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +22,7 @@ class Services:
         return self._keep(ServiceProcess.processor(settings, self._folder))
 
     async def close(self) -> None:
-        """End all that were made."""
+        """End all processes."""
         for service in self._made:
             await service.close()
 

@@ -1,4 +1,4 @@
-"""Reading what lies in Redis, for assertions."""
+"""Read the content of Redis, for assertions."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ class Stored:
         return {name.decode(): value for name, value in answer.items()}
 
     def empty(self) -> bool:
-        """Whether there is nothing but the layout."""
+        """Whether Redis has nothing except the layout."""
         return {_text(key) for key in self._client.execute_command("KEYS", "*")} <= {self._keys.layout}
 
     def _range(self, stream: str) -> list[tuple[str, list[bytes]]]:

@@ -1,4 +1,4 @@
-"""A service that lives and dies as its argument says: `python -m tests.support.tiny_service <class>`."""
+"""A service that fails in the way that its argument names: `python -m tests.support.tiny_service <class>`."""
 
 import asyncio
 import sys
@@ -25,7 +25,7 @@ class Tiny:
 
 
 class FailingTask(Tiny):
-    """Its task raises an error that nobody foresaw."""
+    """Its task raises an unexpected error."""
 
     async def start(self, supervisor: Supervisor) -> None:
         await supervisor.spawn("doomed", _fail(RuntimeError("something unforeseen")))
@@ -39,7 +39,7 @@ class ExplainedFailure(Tiny):
 
 
 class EndingTask(Tiny):
-    """Its task comes to an end, which is as bad."""
+    """Its task ends, which is a failure, too."""
 
     async def start(self, supervisor: Supervisor) -> None:
         await supervisor.spawn("doomed", asyncio.sleep(0))
@@ -60,7 +60,7 @@ class RefusingToStart(Tiny):
 
 
 class Stuck(Tiny):
-    """Takes for ever to stop."""
+    """Never finishes stopping."""
 
     async def stop(self) -> None:
         logger.info("finishing")

@@ -18,7 +18,7 @@ class NeverError(AssertionError):
 
 
 async def until(condition: Callable[[], Value], what: str) -> Value:
-    """Wait until `condition()` is true, and give its value; `what` says in words what is waited for."""
+    """Wait until `condition()` is true; return its value. `what` describes the condition."""
     deadline = time.monotonic() + PATIENCE_S
     while not (value := condition()):
         if time.monotonic() > deadline:
@@ -28,7 +28,7 @@ async def until(condition: Callable[[], Value], what: str) -> Value:
 
 
 async def until_answer(ask: Callable[[], Awaitable[Value]], good: Callable[[Value], bool], what: str) -> Value:
-    """Await `ask()` again and again until its answer is `good`, and give that answer; `what` says it in words."""
+    """Await `ask()` repeatedly until its answer is `good`; return that answer. `what` describes the condition."""
     deadline = time.monotonic() + PATIENCE_S
     while not good(answer := await ask()):
         if time.monotonic() > deadline:

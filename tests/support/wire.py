@@ -14,7 +14,7 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 class Answer(NamedTuple):
-    """What came back. Names of headers are in lower case."""
+    """The answer. Names of headers are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -22,7 +22,7 @@ class Answer(NamedTuple):
 
 
 class Wire:
-    """One connection. Whatever is waited for is waited for with patience, but not for ever."""
+    """One connection. Every wait has a generous time limit."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -37,8 +37,8 @@ class Wire:
         """Send no more, but go on listening."""
         self._writer.write_eof()
 
-    def vanish(self) -> None:
-        """Break the connection off, as a crash or a firewall does."""
+    def abort(self) -> None:
+        """Abort the connection, as a crash or a firewall does."""
         self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._writer.transport.abort()
 

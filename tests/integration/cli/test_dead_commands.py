@@ -11,7 +11,7 @@ import redis
 from hookline_shared.event import Event, decode
 from hookline_shared.topics import MESSAGES
 from tests.support.command import Command, Result, ended, interrupt
-from tests.support.dead_letters import SORTS, Buried, bury, deaths
+from tests.support.dead_letters import DEATH_CASES, StoredDeadLetter, deaths, write_dead_letters
 from tests.support.keys import keys
 from tests.support.ports import free_port
 from tests.support.stored import PARTITIONS, Stored
@@ -34,7 +34,7 @@ def by_key(events: Iterable[Event]) -> dict[str, list[str]]:
     return dict(found)
 
 
-def events_of(buried: Sequence[Buried], topic: str) -> list[Event]:
+def events_of(buried: Sequence[StoredDeadLetter], topic: str) -> list[Event]:
     return [one.event for one in buried if one.topic == topic]
 
 
@@ -58,7 +58,7 @@ def put(client: "redis.Redis", *fields: bytes | str, partition: int = 0) -> str:
 
 def test_list_of_five_thousand(command: Command, redis_client: "redis.Redis") -> None:
     """A filtered list of 5 000 is there at once, complete, with nothing personal in it."""
-    bury(redis_client, 5000)
+    write_dead_letters(redis_client, 5000)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with command.started("dead", "list", "--topic", MESSAGES, "--error", "SHOP", "--limit", "20") as process:
         result = ended(process)
@@ -74,7 +74,7 @@ def test_list_of_five_thousand(command: Command, redis_client: "redis.Redis") ->
 
 def test_list_selects_and_counts(command: Command, redis_client: "redis.Redis") -> None:
     """Every filter selects, the newest come last, and the counts are those of all that fit."""
-    buried = bury(redis_client, 30)
+    buried = write_dead_letters(redis_client, 30)
     everything = command.run("dead", "list", "--json").json
     assert everything["reasons"] == {"exhausted": 10, "rejected": 10, "unhandled": 10}
     assert [one["died_at"] for one in everything["letters"]] == sorted(one["died_at"] for one in everything["letters"])
@@ -96,7 +96,7 @@ def test_list_selects_and_counts(command: Command, redis_client: "redis.Redis") 
 
 def test_show_masks_unless_told(command: Command, redis_client: "redis.Redis") -> None:
     """Everything is shown, the traceback too, and what people wrote only on demand."""
-    bury(redis_client, 1)
+    write_dead_letters(redis_client, 1)
     (letter,) = command.run("dead", "list", "--json").json["letters"]
     masked = command.run("dead", "show", letter["id"])
     assert masked.code == 0, masked.err
@@ -129,7 +129,7 @@ def test_undecodable_can_be_handled(command: Command, redis_client: "redis.Redis
 
 def test_replay_resumes_after_ctrl_c(command: Command, redis_client: "redis.Redis", stored: Stored) -> None:
     """2 000 of 6 000 are replayed, interrupted and resumed: each once, those of a key in the order of their events."""
-    buried = bury(redis_client, 6000, shuffled=True)
+    buried = write_dead_letters(redis_client, 6000, shuffled=True)
     words = ("dead", "replay", "--topic", MESSAGES, "--yes", "--json")
     with command.started(*words, "--rate", "500") as process:
         until_now(lambda: len(stored.events(MESSAGES)) > 100, "some are replayed")
@@ -152,7 +152,7 @@ def test_replay_resumes_after_ctrl_c(command: Command, redis_client: "redis.Redi
 
 def test_two_replay_at_once(command: Command, redis_client: "redis.Redis", stored: Stored) -> None:
     """Two people who replay the same letters replay each once, and in order."""
-    buried = bury(redis_client, 3000, sorts=SORTS[:1], shuffled=True)
+    buried = write_dead_letters(redis_client, 3000, cases=DEATH_CASES[:1], shuffled=True)
     words = ("dead", "replay", "--topic", MESSAGES, "--yes", "--json", "--rate", "1500")
     with command.started(*words) as first, command.started(*words) as second:
         results = [ended(first).json, ended(second).json]
@@ -163,7 +163,7 @@ def test_two_replay_at_once(command: Command, redis_client: "redis.Redis", store
 
 def test_replay_asks_first(command: Command, redis_client: "redis.Redis", stored: Stored) -> None:
     """Many letters are not replayed without a yes, nor any without saying which; a few are."""
-    bury(redis_client, 90)
+    write_dead_letters(redis_client, 90)
     assert "add --yes" in refused(command.run("dead", "replay", "--all"))
     assert "Choose the dead letters" in refused(command.run("dead", "replay"))
     assert "Choose the dead letters" in refused(command.run("dead", "replay", "--all", "--topic", MESSAGES))
@@ -191,7 +191,7 @@ def test_unknown_topic_is_not_replayed(command: Command, redis_client: "redis.Re
 
 def test_discard_leaves_a_record(command: Command, redis_client: "redis.Redis", stored: Stored) -> None:
     """Letters are discarded on a yes and with a reason, and `hookline show` knows of it afterwards."""
-    buried = bury(redis_client, 30)
+    buried = write_dead_letters(redis_client, 30)
     words = ("dead", "discard", "--reason", "rejected")
     assert "--why" in refused(command.run(*words, "--yes"))
     assert "add --yes" in refused(command.run(*words, "--why", "a test"))
@@ -222,7 +222,7 @@ def test_discard_leaves_a_record(command: Command, redis_client: "redis.Redis", 
 )
 def test_mistakes_end_in_one_line(command: Command, redis_client: "redis.Redis", words: Sequence[str], message: str) -> None:
     """Whatever a person gets wrong, one line says what to do."""
-    bury(redis_client, 1)
+    write_dead_letters(redis_client, 1)
     assert message in refused(command.run("dead", *words))
 
 
@@ -244,7 +244,7 @@ def test_without_redis_or_hookline(tmp_path: Path, command: Command) -> None:
 
 def test_lives_are_told(command: Command, redis_client: "redis.Redis", stored: Stored) -> None:
     """An event that dies again after a replay says how often it was replayed, and how it first died."""
-    bury(redis_client, 1, sorts=SORTS[:1])
+    write_dead_letters(redis_client, 1, cases=DEATH_CASES[:1])
     command.run("dead", "replay", "--all")
     ((partition, _, fields),) = [(p, e, f) for p in range(PARTITIONS) for e, f in stored.entries(p, MESSAGES)]
     assert decode(fields).kind == "message.received"

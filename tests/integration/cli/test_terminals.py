@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from hookline_cli.output.exit_codes import INTERRUPTED, USAGE
-from tests.support.dead_letters import bury
+from tests.support.dead_letters import write_dead_letters
 from tests.support.ports import free_port
 from tests.support.stored import Stored
 from tests.support.waiting import PATIENCE_S
@@ -91,7 +91,7 @@ def test_question_that_is_not_answered_with_yes(
     key: bytes, code: int, tmp_path: Path, redis_url: str, redis_client: "redis.Redis", stored: Stored
 ) -> None:
     """Ctrl-C at a question ends the command at once, and nothing is done; so do Ctrl-D and no."""
-    bury(redis_client, 3)
+    write_dead_letters(redis_client, 3)
     words = [sys.executable, "-c", _HOOKLINE, "dead", "discard", "--all", "--why", "a test"]
     pid, terminal = pty.fork()
     if pid == 0:

@@ -27,7 +27,7 @@ def manifests(request: pytest.FixtureRequest) -> Manifests:
     return Manifests.of_overlay(request.param)
 
 
-def ways_out(manifests: Manifests, name: str, port: int, *, without: str = "") -> Iterator[Object]:
+def allowed_egress(manifests: Manifests, name: str, port: int, *, without: str = "") -> Iterator[Object]:
     """Yield whom the pods of a workload may call on a port, by all policies but `without`."""
     for policy in manifests.of("NetworkPolicy"):
         spec = policy["spec"]
@@ -57,43 +57,45 @@ def reaches_namespace(ways: Iterator[Object], namespace: str) -> bool:
 @pytest.mark.parametrize("port", [REDIS, SENTINEL])
 def test_redis_is_reached_in_a_pod_and_outside(manifests: Manifests, name: str, port: int) -> None:
     """Redis may be in another namespace, and managed on a private address; a public one has to be named."""
-    assert reaches_namespace(ways_out(manifests, name, port), "databases")
-    assert reaches_address(ways_out(manifests, name, port), "10.1.2.3")
-    assert not reaches_address(ways_out(manifests, name, port), PUBLIC[0])
+    assert reaches_namespace(allowed_egress(manifests, name, port), "databases")
+    assert reaches_address(allowed_egress(manifests, name, port), "10.1.2.3")
+    assert not reaches_address(allowed_egress(manifests, name, port), PUBLIC[0])
 
 
 @pytest.mark.parametrize("name", ["hookline-processor", "hookline-migrate"])
 def test_database_is_reached_in_a_pod_and_outside(name: str) -> None:
     """PostgreSQL, likewise; ingress has no way there."""
     production = Manifests.of_overlay("production")
-    assert reaches_namespace(ways_out(production, name, POSTGRES), "databases")
-    assert reaches_address(ways_out(production, name, POSTGRES), "10.1.2.3")
-    assert not list(ways_out(production, "hookline-ingress", POSTGRES))
+    assert reaches_namespace(allowed_egress(production, name, POSTGRES), "databases")
+    assert reaches_address(allowed_egress(production, name, POSTGRES), "10.1.2.3")
+    assert not list(allowed_egress(production, "hookline-ingress", POSTGRES))
 
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_own_redis_is_reached_by_its_own_policy(name: str) -> None:
     """The component brings the way to its Redis along, whatever an overlay does to the base's."""
     small = Manifests.of_overlay("small")
-    chosen = [one["podSelector"] for one in ways_out(small, name, REDIS, without="hookline-redis") if "podSelector" in one]
+    chosen = [
+        one["podSelector"] for one in allowed_egress(small, name, REDIS, without="hookline-redis") if "podSelector" in one
+    ]
     assert any(selects(one, labels(small.workload("hookline-redis"))) for one in chosen)
 
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_alerts_and_handlers_reach_the_internet(manifests: Manifests, name: str) -> None:
     """Both services post alerts, and handlers call others, by HTTPS; nobody calls private addresses or a metadata service."""
-    assert all(reaches_address(ways_out(manifests, name, HTTPS), address) for address in PUBLIC)
-    assert not any(reaches_address(ways_out(manifests, name, HTTPS), address) for address in METADATA)
+    assert all(reaches_address(allowed_egress(manifests, name, HTTPS), address) for address in PUBLIC)
+    assert not any(reaches_address(allowed_egress(manifests, name, HTTPS), address) for address in METADATA)
 
 
 def test_names_can_be_asked_for(manifests: Manifests) -> None:
     """Every pod reaches the cluster's DNS where it usually is, the cache of its node, and OpenShift's."""
     for workload in manifests.workloads():
         name = workload["metadata"]["name"]
-        assert reaches_namespace(ways_out(manifests, name, DNS), "kube-system")
-        assert reaches_address(ways_out(manifests, name, DNS), "169.254.20.10")
-        assert reaches_namespace(ways_out(manifests, name, OPENSHIFT_DNS), "openshift-dns")
-        assert not reaches_namespace(ways_out(manifests, name, DNS), "databases")
+        assert reaches_namespace(allowed_egress(manifests, name, DNS), "kube-system")
+        assert reaches_address(allowed_egress(manifests, name, DNS), "169.254.20.10")
+        assert reaches_namespace(allowed_egress(manifests, name, OPENSHIFT_DNS), "openshift-dns")
+        assert not reaches_namespace(allowed_egress(manifests, name, DNS), "databases")
 
 
 def test_documented_policy_opens_what_it_says() -> None:
@@ -104,5 +106,5 @@ def test_documented_policy_opens_what_it_says() -> None:
     production = Manifests.of_overlay("production")
     added = Manifests((*production.objects, policy))
     for name in SERVICES:
-        assert not list(ways_out(production, name, 6380))
-        assert list(ways_out(added, name, 6380))
+        assert not list(allowed_egress(production, name, 6380))
+        assert list(allowed_egress(added, name, 6380))

@@ -27,7 +27,7 @@ async def test_half_sent_bodies_take_little_more_than_their_bytes(services: Serv
         for _ in range(CONNECTIONS):
             wire = await stack.enter_async_context(connected(service.port))
             wire.send(HEAD.encode() + b"x" * (LARGEST_JSON - 1))
-            stack.callback(wire.vanish)
+            stack.callback(wire.abort)
         await until(lambda: (memory_mb(service.pid) or 0) - before > 0.95 * BODIES_MB, "the bodies are in its memory")
         peak = memory_mb(service.pid, "VmHWM")
     assert peak is not None

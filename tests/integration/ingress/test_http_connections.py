@@ -33,7 +33,7 @@ def request(target: str = "/", *headers: str, body: bytes = b"", version: str = 
     return "\r\n".join([f"POST {target} HTTP/{version}", "Host: h", *length, *headers, "", ""]).encode() + body
 
 
-class Desk(Server):
+class ServerHarness(Server):
     """The real server. It answers each request with its target and body, those to /held when told, and /large with much."""
 
     def __init__(self, limits: ConnectionLimits, clock: ManualClock, logbook: Logbook) -> None:
@@ -60,20 +60,20 @@ class Desk(Server):
 
 
 @pytest.fixture
-async def desk(clock: ManualClock, logbook: Logbook) -> AsyncIterator[Desk]:
+async def harness(clock: ManualClock, logbook: Logbook) -> AsyncIterator[ServerHarness]:
     """Yield a server that listens, and see that it leaves neither a connection nor a word in the log."""
-    desk, supervisor = Desk(LIMITS, clock, logbook), Supervisor(logbook.logger)
+    harness, supervisor = ServerHarness(LIMITS, clock, logbook), Supervisor(logbook.logger)
     complaints: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context))
-    desk.port = await desk.start(LOOPBACK, 0, supervisor)
+    harness.port = await harness.start(LOOPBACK, 0, supervisor)
     try:
-        yield desk
-        desk.go_on.set()
+        yield harness
+        harness.go_on.set()
         await until(lambda: connections() == 0, "every connection has ended")
         assert supervisor.failure is None
         assert logbook.lines == complaints == []
     finally:
-        await desk.stop()
+        await harness.stop()
         await supervisor.close()
 
 
@@ -89,29 +89,29 @@ async def served(wire: Wire, target: str = "/") -> None:
     assert (await wire.answer()).body == target.encode()
 
 
-async def has_turned(desk: Desk) -> None:
+async def wait_processed(harness: ServerHarness) -> None:
     """Wait until the server has seen everything that was sent before."""
-    async with connected(desk.port) as other:
+    async with connected(harness.port) as other:
         await served(other)
 
 
-async def test_pipelined_requests_are_answered_in_order(desk: Desk) -> None:
+async def test_pipelined_requests_are_answered_in_order(harness: ServerHarness) -> None:
     """Many requests in one packet, the first of which takes long, are answered one by one, though no more can follow."""
     targets = ["/held", *(f"/{number}" for number in range(300))]
-    async with connected(desk.port) as wire:
+    async with connected(harness.port) as wire:
         wire.send(b"".join(request(target, body=b"!") for target in targets))
         wire.finish()
-        await desk.has_taken(1)
-        await has_turned(desk)
-        assert desk.taken == ["/held", "/"]
-        desk.go_on.set()
+        await harness.has_taken(1)
+        await wait_processed(harness)
+        assert harness.taken == ["/held", "/"]
+        harness.go_on.set()
         assert [(await wire.answer()).body.decode() for _ in targets] == [f"{target}!" for target in targets]
         assert await wire.rest() == b""
 
 
-async def test_connection_is_used_again_until_it_idles(desk: Desk, clock: ManualClock) -> None:
+async def test_connection_is_used_again_until_it_idles(harness: ServerHarness, clock: ManualClock) -> None:
     """A connection serves request after request; it is closed, without a word, once none came for the keep-alive time."""
-    async with connected(desk.port) as wire:
+    async with connected(harness.port) as wire:
         for _ in range(3):
             await served(wire)
             await clock.advance(LIMITS.keepalive_s - 1)
@@ -119,10 +119,10 @@ async def test_connection_is_used_again_until_it_idles(desk: Desk, clock: Manual
         assert await wire.rest() == b""
 
 
-async def test_connection_without_a_request_is_closed(desk: Desk, clock: ManualClock) -> None:
+async def test_connection_without_a_request_is_closed(harness: ServerHarness, clock: ManualClock) -> None:
     """Who connects and says nothing is not waited for as long as who was served before."""
-    async with connected(desk.port) as wire:
-        await has_turned(desk)
+    async with connected(harness.port) as wire:
+        await wait_processed(harness)
         await clock.advance(LIMITS.read_timeout_s + 1)
         assert await wire.rest() == b""
 
@@ -136,36 +136,36 @@ async def test_connection_without_a_request_is_closed(desk: Desk, clock: ManualC
     ],
     ids=["Connection: close", "HTTP/1.0", "HTTP/1.0 keep-alive"],
 )
-async def test_last_request_of_a_connection(desk: Desk, last: bytes) -> None:
+async def test_last_request_of_a_connection(harness: ServerHarness, last: bytes) -> None:
     """Who wants no second answer gets none: the answer says so, and the connection ends, even if the client does not."""
-    async with connected(desk.port) as wire:
+    async with connected(harness.port) as wire:
         await served(wire)
         wire.send(last)
-        await desk.has_taken(2)
+        await harness.has_taken(2)
         wire.send(request("/never"))
-        await has_turned(desk)
-        desk.go_on.set()
+        await wait_processed(harness)
+        harness.go_on.set()
         answer = await wire.answer()
         assert (answer.status, answer.headers["connection"]) == (200, "close")
         assert await wire.rest() == b""
-    assert "/never" not in desk.taken
+    assert "/never" not in harness.taken
 
 
-async def test_half_closed_connection_is_answered(desk: Desk) -> None:
+async def test_half_closed_connection_is_answered(harness: ServerHarness) -> None:
     """A client that has sent its request and shut its side still gets the answer, however long that takes."""
-    async with connected(desk.port) as wire:
+    async with connected(harness.port) as wire:
         wire.send(request("/held"))
         wire.finish()
-        await desk.has_taken(1)
-        await has_turned(desk)
-        desk.go_on.set()
+        await harness.has_taken(1)
+        await wait_processed(harness)
+        harness.go_on.set()
         assert (await wire.answer()).body == b"/held"
         assert await wire.rest() == b""
 
 
-async def test_body_in_pieces(desk: Desk) -> None:
+async def test_body_in_pieces(harness: ServerHarness) -> None:
     """A body comes once the server says so, or in chunks and in packets of any size, and its trailer is no part of it."""
-    async with connected(desk.port) as wire:
+    async with connected(harness.port) as wire:
         wire.send(request("/waits", "Expect: 100-continue", "Content-Length: 3"))
         assert (await wire.answer()).status == 100
         wire.send(b"abc")
@@ -178,7 +178,7 @@ async def test_body_in_pieces(desk: Desk) -> None:
             b"\r\n",
         ):
             wire.send(piece)
-            await has_turned(desk)
+            await wait_processed(harness)
         assert (await wire.answer()).body == b"/chunksabcde"
 
 
@@ -203,79 +203,79 @@ async def test_body_in_pieces(desk: Desk) -> None:
         pytest.param(request("/", "Transfer-Encoding: chunked", body=b"1f5\r\n" + b"x" * 501), 413, id="long chunk"),
     ],
 )
-async def test_what_can_never_be_answered_is_refused(desk: Desk, data: bytes, status: int) -> None:
+async def test_what_can_never_be_answered_is_refused(harness: ServerHarness, data: bytes, status: int) -> None:
     """What is no request, or is too large, is refused as soon as that is plain, at the cost of its connection alone."""
-    async with connected(desk.port) as wire:
+    async with connected(harness.port) as wire:
         wire.send(data)
         answer = await wire.answer()
         assert (answer.status, answer.headers["connection"], answer.body) == (status, "close", b"")
         wire.send(b"x" * 100_000)  # it is not reset while it still sends, which could lose the answer
         wire.finish()
         assert await wire.rest() == b""
-        await has_turned(desk)
-    assert desk.taken == ["/"]
+        await wait_processed(harness)
+    assert harness.taken == ["/"]
 
 
-async def test_oldest_that_waits_makes_room(desk: Desk, clock: ManualClock) -> None:
+async def test_oldest_that_waits_makes_room(harness: ServerHarness, clock: ManualClock) -> None:
     """At the limit, a new connection costs those that wait longest theirs, whatever they wait for, and none its answer."""
     async with AsyncExitStack() as stack:
-        held, unused, reading, idle = [await stack.enter_async_context(connected(desk.port)) for _ in range(4)]
+        held, unused, reading, idle = [await stack.enter_async_context(connected(harness.port)) for _ in range(4)]
         held.send(request("/held"))
-        await desk.has_taken(1)
+        await harness.has_taken(1)
         await clock.advance(1)
         reading.send(request("/", "Content-Length: 3", "Expect: 100-continue"))
         assert (await reading.answer()).status == 100
         await clock.advance(1)
         await served(idle)
         await clock.advance(1)
-        busy = [await stack.enter_async_context(connected(desk.port)) for _ in range(LIMITS.connections - 4)]
+        busy = [await stack.enter_async_context(connected(harness.port)) for _ in range(LIMITS.connections - 4)]
         for wire in busy:
             wire.send(request("/held"))
-        await desk.has_taken(2 + len(busy))
-        first = await stack.enter_async_context(connected(desk.port))  # a tenth of all has to go: two
+        await harness.has_taken(2 + len(busy))
+        first = await stack.enter_async_context(connected(harness.port))  # a tenth of all has to go: two
         await served(first)
         assert await unused.rest() == b""
         assert (await reading.answer()).status == 408
         await reading.close()
         await until(lambda: connections() == LIMITS.connections - 1, "both are gone")
         await clock.advance(1)
-        await served(await stack.enter_async_context(connected(desk.port)))
-        second = await stack.enter_async_context(connected(desk.port))
+        await served(await stack.enter_async_context(connected(harness.port)))
+        second = await stack.enter_async_context(connected(harness.port))
         await served(second)
         assert await idle.rest() == await first.rest() == b""
-        desk.go_on.set()
+        harness.go_on.set()
         for wire in (held, *busy):
             assert (await wire.answer()).body == b"/held", "an answering connection is never cut off"
         await served(second)
 
 
-async def test_no_room_at_all(desk: Desk) -> None:
+async def test_no_room_at_all(harness: ServerHarness) -> None:
     """While every connection is being answered, a new one is turned away, and the limit holds."""
     async with AsyncExitStack() as stack:
-        busy = [await stack.enter_async_context(connected(desk.port)) for _ in range(LIMITS.connections)]
+        busy = [await stack.enter_async_context(connected(harness.port)) for _ in range(LIMITS.connections)]
         for wire in busy:
             wire.send(request("/held"))
-        await desk.has_taken(len(busy))
-        assert await (await stack.enter_async_context(connected(desk.port))).rest() == b""
-        desk.go_on.set()
+        await harness.has_taken(len(busy))
+        assert await (await stack.enter_async_context(connected(harness.port))).rest() == b""
+        harness.go_on.set()
         assert {(await wire.answer()).body for wire in busy} == {b"/held"}
 
 
-async def test_stop_answers_what_is_under_way(desk: Desk) -> None:
+async def test_stop_answers_what_is_under_way(harness: ServerHarness) -> None:
     """At shutdown, requests that are there, also pipelined ones, or come as a whole in time are answered; the rest ends."""
     async with AsyncExitStack() as stack:
-        unused, idle, held, reading = [await stack.enter_async_context(connected(desk.port)) for _ in range(4)]
+        unused, idle, held, reading = [await stack.enter_async_context(connected(harness.port)) for _ in range(4)]
         await served(idle)
         held.send(request("/held") + request("/next"))
         reading.send(request("/late", "Content-Length: 3", "Expect: 100-continue"))
         assert (await reading.answer()).status == 100
-        await desk.has_taken(2)
-        stopping = asyncio.create_task(desk.stop())
+        await harness.has_taken(2)
+        stopping = asyncio.create_task(harness.stop())
         assert await unused.rest() == await idle.rest() == b""
         with pytest.raises(ConnectionError):
-            await stack.enter_async_context(connected(desk.port))
+            await stack.enter_async_context(connected(harness.port))
         reading.send(b"abc")
-        desk.go_on.set()
+        harness.go_on.set()
         for wire, bodies in ((held, [b"/held", b"/next"]), (reading, [b"/lateabc"])):
             answers = [await wire.answer() for _ in bodies]
             assert [answer.body for answer in answers] == bodies
@@ -287,11 +287,11 @@ async def test_stop_answers_what_is_under_way(desk: Desk) -> None:
 async def test_request_that_crosses_the_end_is_answered(clock: ManualClock, logbook: Logbook) -> None:
     """A client that kept its connection cannot know that the service stops: its next request is answered, as the last."""
     limits = LIMITS._replace(shutdown_s=PATIENCE_S, farewell_s=PATIENCE_S)
-    desk, supervisor = Desk(limits, clock, logbook), Supervisor(logbook.logger)
-    desk.port = await desk.start(LOOPBACK, 0, supervisor)
-    async with connected(desk.port) as wire:
+    harness, supervisor = ServerHarness(limits, clock, logbook), Supervisor(logbook.logger)
+    harness.port = await harness.start(LOOPBACK, 0, supervisor)
+    async with connected(harness.port) as wire:
         await served(wire)
-        stopping = asyncio.create_task(desk.stop())
+        stopping = asyncio.create_task(harness.stop())
         await asyncio.sleep(0)
         wire.send(request("/crossing"))
         answer = await wire.answer()
@@ -300,31 +300,31 @@ async def test_request_that_crosses_the_end_is_answered(clock: ManualClock, logb
     await supervisor.close()
 
 
-async def test_vanished_clients_leave_nothing(desk: Desk) -> None:
+async def test_vanished_clients_leave_nothing(harness: ServerHarness) -> None:
     """Clients whose connection breaks off while they wait, send, or are answered leave no connection behind."""
     async with AsyncExitStack() as stack:
-        wires = [await stack.enter_async_context(connected(desk.port)) for _ in range(5)]
+        wires = [await stack.enter_async_context(connected(harness.port)) for _ in range(5)]
         for wire, sent in zip(
             wires, (b"", b"POST / HT", request("/", "Content-Length: 9"), request("/held"), b"\0"), strict=True
         ):
             wire.send(sent)
-        await desk.has_taken(1)
-        await has_turned(desk)
+        await harness.has_taken(1)
+        await wait_processed(harness)
         for wire in wires:
-            wire.vanish()
+            wire.abort()
         await until(lambda: connections() == 0, "all are gone")
-        desk.go_on.set()
+        harness.go_on.set()
 
 
-async def test_client_that_never_reads_is_got_rid_of(desk: Desk, clock: ManualClock) -> None:
+async def test_client_that_never_reads_is_got_rid_of(harness: ServerHarness, clock: ManualClock) -> None:
     """What a client does not take cannot keep its connection open for ever, nor can it pile up."""
-    async with connected(desk.port, receive_buffer=4096) as wire:
-        await has_turned(desk)
-        connection = desk.admitted[0]
+    async with connected(harness.port, receive_buffer=4096) as wire:
+        await wait_processed(harness)
+        connection = harness.admitted[0]
         while connection.transport is not None and not connection.transport.get_write_buffer_size():
             wire.send(request("/large"))
-            await desk.has_taken(len(desk.taken) + 1)
-            await has_turned(desk)
+            await harness.has_taken(len(harness.taken) + 1)
+            await wait_processed(harness)
         assert connection.transport is not None
         await clock.advance(LIMITS.keepalive_s + 1)
         await until(lambda: connections() == 0, "it is gone")

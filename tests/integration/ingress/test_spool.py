@@ -62,7 +62,7 @@ async def emptied(spool: Spool) -> None:
         await spool.remove([one.id for one in some])
 
 
-def tell_commits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def record_commits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list that the size of every group commit is added to."""
     sizes: list[int] = []
     commit = SpoolFile.commit
@@ -77,7 +77,7 @@ def tell_commits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 async def test_what_gathers_is_committed_together(opened: Opener, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Five hundred events at once take a few commits, and each is on disk before it is acknowledged; their order stays."""
-    commits = tell_commits(monkeypatch)
+    commits = record_commits(monkeypatch)
     spool = await opened()
     events = [event(key=f"key{number % 7}") for number in range(500)]
     early: list[str] = []
@@ -301,7 +301,7 @@ def below_a_file(path: Path) -> Path:
     return path / "spool.db"
 
 
-def where_nobody_may_write(path: Path) -> Path:
+def unwritable_path(path: Path) -> Path:
     return Path("/proc/hookline") / path.name
 
 
@@ -313,7 +313,7 @@ def where_nobody_may_write(path: Path) -> Path:
         (other_program, "another program's"),
         (folder, "unable to open"),
         (below_a_file, "exists|Not a directory"),
-        (where_nobody_may_write, "No such file|Permission"),
+        (unwritable_path, "No such file|Permission"),
     ],
 )
 async def test_unusable_file_is_told(opened: Opener, tmp_path: Path, spoil: Callable[[Path], Path], reason: str) -> None:

@@ -35,11 +35,11 @@ LONG_S, SHORT_S, LIMIT_S = 40.0, 0.1, 60.0
 """Seconds; the limit is tested with a clock of its own, since a busy machine could reach it."""
 
 Outcomes = list[Outcome | str]
-Maker = Callable[..., Awaitable["Desk"]]
+Maker = Callable[..., Awaitable["WriterHarness"]]
 
 
 @dataclass(frozen=True)
-class Desk:
+class WriterHarness:
     """A writer whose way to Redis is `proxy`. Nothing leaves `spool` but by `drain.move`."""
 
     writer: Writer
@@ -64,14 +64,14 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(own_redis: RedisServer, connect: Connect, logbook: Logbook, tmp_path: Path) -> AsyncIterator[Maker]:
-    """Yield a maker of one desk, open."""
+async def harness(own_redis: RedisServer, connect: Connect, logbook: Logbook, tmp_path: Path) -> AsyncIterator[Maker]:
+    """Yield a factory of harnesses."""
     proxy, supervisor = FaultProxy(own_redis.port), Supervisor(logbook.logger)
     spools: list[Spool] = []
 
     async def make(
         budget_s: float = LONG_S, backlog: int = 1_000_000, max_mb: int = 64, clock: Clock | None = None, **options: Any
-    ) -> Desk:
+    ) -> WriterHarness:
         clock = clock or SystemClock()
         redis = connect(proxy.url, **options)
         await redis.monitor.look()
@@ -81,7 +81,7 @@ async def desk(own_redis: RedisServer, connect: Connect, logbook: Logbook, tmp_p
         writer = Writer(appender, spool, lambda: redis.monitor.ready, budget_s, LIMIT_S, clock)
         await writer.start(supervisor)
         drain = Drain(spool, appender, redis, PARTITIONS, clock, logbook.logger)
-        return Desk(writer, spool, drain, proxy, redis, own_redis)
+        return WriterHarness(writer, spool, drain, proxy, redis, own_redis)
 
     async with proxy:
         yield make
@@ -90,9 +90,9 @@ async def desk(own_redis: RedisServer, connect: Connect, logbook: Logbook, tmp_p
             await spool.close()
 
 
-async def test_silent_redis_is_waited_for_once(desk: Maker) -> None:
+async def test_silent_redis_is_waited_for_once(harness: Maker) -> None:
     """Past the budget a batch is spooled, and all that gathered behind it, in order; after the drain each is one event."""
-    at = await desk(SHORT_S)
+    at = await harness(SHORT_S)
     events = [event(key="k") for _ in range(300)]
     at.proxy.stall()
     first = asyncio.ensure_future(at.write(*events[:5]))
@@ -106,12 +106,12 @@ async def test_silent_redis_is_waited_for_once(desk: Maker) -> None:
     assert (at.in_redis(), at.spool.events) == (events, 0)
 
 
-async def test_later_events_of_a_key_queue_behind_it(desk: Maker) -> None:
+async def test_later_events_of_a_key_queue_behind_it(harness: Maker) -> None:
     """An event whose confirmation was lost is in Redis and in the spool, and is one event after the drain.
 
     Until then later ones of its key go through the spool although Redis is back, those of other keys do not.
     """
-    at = await desk()
+    at = await harness()
     first, lost, later, last = (event(key="k") for _ in range(4))
     other = event(key=key_of(partition_of("k", PARTITIONS)))
     assert await at.write(first) == [Outcome.NEW]
@@ -126,9 +126,9 @@ async def test_later_events_of_a_key_queue_behind_it(desk: Maker) -> None:
     assert at.in_redis() == [first, lost, other, later, last]
 
 
-async def test_open_breaker_costs_no_budget(desk: Maker) -> None:
+async def test_open_breaker_costs_no_budget(harness: Maker) -> None:
     """Once Redis is known to be away, events are spooled without a try."""
-    at = await desk(breaker_failures=1)
+    at = await harness(breaker_failures=1)
     at.proxy.refuse()
     assert await at.write(event()) == [Outcome.SPOOLED]
     at.proxy.heal()
@@ -138,9 +138,9 @@ async def test_open_breaker_costs_no_budget(desk: Maker) -> None:
     assert (await at.in_spool())[1:] == events
 
 
-async def test_full_backlog_goes_on_in_the_spool(desk: Maker) -> None:
+async def test_full_backlog_goes_on_in_the_spool(harness: Maker) -> None:
     """Above the backlog limit events of that stream are spooled, others not; with room again they follow in order."""
-    at = await desk(backlog=2 * PARTITIONS)
+    at = await harness(backlog=2 * PARTITIONS)
     events = [event(key=key_of(1)) for _ in range(6)]
     assert await at.write(*events[:5]) == [Outcome.NEW] * 2 + [Outcome.SPOOLED] * 3
     assert await at.write(event(key=key_of(2)), events[0]) == [Outcome.NEW, Outcome.SPOOLED]
@@ -155,9 +155,9 @@ async def test_full_backlog_goes_on_in_the_spool(desk: Maker) -> None:
     assert [one for one in at.in_redis() if one in events] == events[4:]
 
 
-async def test_full_spool_refuses(desk: Maker) -> None:
+async def test_full_spool_refuses(harness: Maker) -> None:
     """With neither Redis nor room in the spool an event is refused; what was acknowledged is what the spool has."""
-    at = await desk(max_mb=1)
+    at = await harness(max_mb=1)
     at.proxy.refuse()
     events = [event(key="k", body=b"x" * 50_000) for _ in range(40)]
     outcomes = await at.write(*events)
@@ -170,9 +170,9 @@ async def test_full_spool_refuses(desk: Maker) -> None:
     assert await at.write(event(key="k")) == [Outcome.NEW]
 
 
-async def test_slow_disk_is_answered_for(desk: Maker, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_slow_disk_is_answered_for(harness: Maker, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the disk does, everybody is answered within the limit, counted from when the event came."""
-    at = await desk(clock=clock)
+    at = await harness(clock=clock)
     goes_on = threading.Event()
     commit = SpoolFile.commit
     monkeypatch.setattr(SpoolFile, "commit", lambda self, puts: goes_on.wait() and commit(self, puts))

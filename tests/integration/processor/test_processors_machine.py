@@ -36,7 +36,7 @@ LONG_S: Final = LEASE_S * 1.5
 NEVER: Final = 1_000_000
 
 
-class World:
+class SystemUnderTest:
     """Redis, the processors, and who delivers to them."""
 
     def __init__(self, pair: RedisPair, durability: Durability) -> None:
@@ -78,7 +78,7 @@ class World:
         self.invariants.begin_timeline(self.pair.master)
         self.harness.cut()
         for member in self.harness.members:
-            member.misled(LEASE_S)
+            member.excuse_for(LEASE_S)
 
     def finish(self) -> None:
         """Let everything come to its end, and look whether all is as it should be."""
@@ -89,7 +89,7 @@ class World:
             member.wake(stood_still=False)
         if not any(not member.leaving for member in self.harness.members):
             self.harness.join()
-        for attempt in self.invariants.parked():
+        for attempt in self.invariants.waiting_attempts():
             attempt.said.set_result("d")
         self.harness.until(self.settled, "every event is settled")
         for member in self.harness.members:
@@ -106,7 +106,7 @@ class World:
         return not any(self.pair.master.xlen(stream) for stream in streams)
 
     def close(self) -> None:
-        """End all."""
+        """Stop all."""
         self._ingress.run_until_complete(self._redis.close())
         self.harness.close()
         self.log.close()
@@ -120,8 +120,8 @@ class Deliver:
     script: str = ""
     topic: str = MESSAGES
 
-    def take(self, world: World) -> None:
-        world.deliver(self.topic, self.key, self.script)
+    def take(self, system: SystemUnderTest) -> None:
+        system.deliver(self.topic, self.key, self.script)
 
 
 @dataclass(frozen=True)
@@ -131,9 +131,9 @@ class End:
     number: int
     letter: str
 
-    def take(self, world: World) -> None:
-        if parked := world.invariants.parked():
-            parked[self.number % len(parked)].said.set_result(self.letter)
+    def take(self, system: SystemUnderTest) -> None:
+        if waiting_attempts := system.invariants.waiting_attempts():
+            waiting_attempts[self.number % len(waiting_attempts)].said.set_result(self.letter)
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,8 @@ class EndAll:
 
     letter: str
 
-    def take(self, world: World) -> None:
-        for attempt in world.invariants.parked():
+    def take(self, system: SystemUnderTest) -> None:
+        for attempt in system.invariants.waiting_attempts():
             attempt.said.set_result(self.letter)
 
 
@@ -151,9 +151,9 @@ class EndAll:
 class Join:
     """Another processor starts."""
 
-    def take(self, world: World) -> None:
-        if len(world.harness.members) < MOST_MEMBERS:
-            world.harness.join()
+    def take(self, system: SystemUnderTest) -> None:
+        if len(system.harness.members) < MOST_MEMBERS:
+            system.harness.join()
 
 
 @dataclass(frozen=True)
@@ -162,8 +162,8 @@ class Leave:
 
     number: int
 
-    def take(self, world: World) -> None:
-        if member := world.member(self.number):
+    def take(self, system: SystemUnderTest) -> None:
+        if member := system.member(self.number):
             member.leave()
 
 
@@ -173,10 +173,10 @@ class Crash:
 
     number: int
 
-    def take(self, world: World) -> None:
-        if member := world.member(self.number):
-            world.invariants.out_of_touch(member)
-            world.harness.crash(member)
+    def take(self, system: SystemUnderTest) -> None:
+        if member := system.member(self.number):
+            system.invariants.excuse(member)
+            system.harness.crash(member)
 
 
 @dataclass(frozen=True)
@@ -185,9 +185,9 @@ class Stall:
 
     number: int
 
-    def take(self, world: World) -> None:
-        if member := world.member(self.number, lambda member: not member.loop.stopped):
-            world.invariants.out_of_touch(member)
+    def take(self, system: SystemUnderTest) -> None:
+        if member := system.member(self.number, lambda member: not member.loop.stopped):
+            system.invariants.excuse(member)
             member.loop.halt()
 
 
@@ -198,8 +198,8 @@ class Wake:
     number: int
     stood_still: bool
 
-    def take(self, world: World) -> None:
-        if member := world.member(self.number, lambda member: member.loop.stopped):
+    def take(self, system: SystemUnderTest) -> None:
+        if member := system.member(self.number, lambda member: member.loop.stopped):
             member.wake(stood_still=self.stood_still)
 
 
@@ -209,9 +209,9 @@ class CutOff:
 
     number: int
 
-    def take(self, world: World) -> None:
-        if member := world.member(self.number, lambda member: member.loop.linked):
-            world.invariants.out_of_touch(member)
+    def take(self, system: SystemUnderTest) -> None:
+        if member := system.member(self.number, lambda member: member.loop.linked):
+            system.invariants.excuse(member)
             member.loop.linked = False
             member.loop.cut()
 
@@ -222,8 +222,8 @@ class Link:
 
     number: int
 
-    def take(self, world: World) -> None:
-        if member := world.member(self.number, lambda member: not member.loop.linked):
+    def take(self, system: SystemUnderTest) -> None:
+        if member := system.member(self.number, lambda member: not member.loop.linked):
             member.loop.linked = True
 
 
@@ -233,8 +233,8 @@ class Pass:
 
     seconds: float
 
-    def take(self, world: World) -> None:
-        world.harness.run(self.seconds)
+    def take(self, system: SystemUnderTest) -> None:
+        system.harness.run(self.seconds)
 
 
 @dataclass(frozen=True)
@@ -243,33 +243,33 @@ class Turn:
 
     times: int
 
-    def take(self, world: World) -> None:
+    def take(self, system: SystemUnderTest) -> None:
         for _ in range(self.times):
-            world.harness.turn()
+            system.harness.turn()
 
 
 @dataclass(frozen=True)
 class FallBehind:
     """The replica no longer follows."""
 
-    def take(self, world: World) -> None:
-        world.pair.fall_behind()
+    def take(self, system: SystemUnderTest) -> None:
+        system.pair.fall_behind()
 
 
 @dataclass(frozen=True)
 class CatchUp:
     """The replica follows again."""
 
-    def take(self, world: World) -> None:
-        world.pair.catch_up()
+    def take(self, system: SystemUnderTest) -> None:
+        system.pair.catch_up()
 
 
 @dataclass(frozen=True)
 class FailOver:
     """The replica becomes the master, as it is."""
 
-    def take(self, world: World) -> None:
-        world.fail_over()
+    def take(self, system: SystemUnderTest) -> None:
+        system.fail_over()
 
 
 Step = (
@@ -336,9 +336,9 @@ def pair() -> Iterator[RedisPair]:
 
 
 @contextmanager
-def world(pair: RedisPair, durability: Durability) -> Iterator[World]:
-    """Yield a world with one processor that is at work."""
-    made = World(pair, durability)
+def system(pair: RedisPair, durability: Durability) -> Iterator[SystemUnderTest]:
+    """Yield a system with one processor that is at work."""
+    made = SystemUnderTest(pair, durability)
     try:
         made.harness.join()
         made.deliver(MESSAGES, "a", "")
@@ -350,7 +350,7 @@ def world(pair: RedisPair, durability: Durability) -> Iterator[World]:
 
 
 def play(pair: RedisPair, durability: Durability, taken: Sequence[Step]) -> None:
-    with world(pair, durability) as made:
+    with system(pair, durability) as made:
         for step in taken:
             step.take(made)
             made.harness.turn()

@@ -1,4 +1,4 @@
-"""Looking at the backlog."""
+"""The counts of the backlog."""
 
 import redis
 

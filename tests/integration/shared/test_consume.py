@@ -22,7 +22,7 @@ OTHER = "another"
 
 
 async def delivered(consumer: Consumer) -> dict[str, str]:
-    """Give, by topic, the last entry that was read as new."""
+    """Return, by topic, the last entry that was read as new."""
     return {topic: group.delivered for topic, group in (await consumer.groups()).items()}
 
 

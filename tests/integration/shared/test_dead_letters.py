@@ -14,7 +14,7 @@ from hookline_shared.streams.dead_letters import DeadLetterStreams, Move, Replay
 from hookline_shared.topics import MESSAGES
 from tests.integration.conftest import Connect
 from tests.support.cluster_set import ClusterSet
-from tests.support.dead_letters import SORTS, bury, deaths
+from tests.support.dead_letters import DEATH_CASES, deaths, write_dead_letters
 from tests.support.feed import PARTITION
 from tests.support.keys import keys
 from tests.support.redis_server import RedisServer
@@ -110,7 +110,7 @@ async def test_seen_keys_are_left_alone(letters: DeadLetterStreams, stored: Stor
 
 async def test_replay_at_the_same_time(letters: DeadLetterStreams, stored: Stored, redis_client: "redis.Redis") -> None:
     """However many replay the same letters at once, each event comes back once, and in the order that all asked for."""
-    buried = bury(redis_client, 300, sorts=SORTS[:1], conversations=1)
+    buried = write_dead_letters(redis_client, 300, cases=DEATH_CASES[:1], conversations=1)
     found = await every(letters)
     partition = found[0].id.partition
     batches = [moves(found[at : at + 10]) for at in range(0, 300, 10)]
@@ -128,7 +128,7 @@ async def test_replay_stops_at_what_redis_refuses(
     letters: DeadLetterStreams, stored: Stored, redis_client: "redis.Redis"
 ) -> None:
     """Letters before the refused one are replayed, that one and those behind it stay, so that order holds."""
-    buried = bury(redis_client, 3, sorts=SORTS[:1], conversations=1)
+    buried = write_dead_letters(redis_client, 3, cases=DEATH_CASES[:1], conversations=1)
     partition = buried[0].partition
     first, second, third = await every(letters)
     redis_client.set(keys.topic(partition, "calls"), "no stream")
@@ -145,7 +145,7 @@ async def test_missing_permission_moves_nothing(connect: Connect, command: str) 
     with RedisServer() as server, server.client as client:
         client.execute_command("ACL", "SETUSER", "operator", "on", ">s3cr3t", "~*", "+@all", f"-{command}")
         letters = DeadLetterStreams(connect(server.url.replace("redis://", "redis://operator:s3cr3t@")), PARTITIONS)
-        (buried,) = bury(client, 1)
+        (buried,) = write_dead_letters(client, 1)
         ((entry, _),) = Stored(client).dead_letters(buried.partition)
         with pytest.raises(BrokerUnavailableError):
             await letters.replay(buried.partition, [Move(entry, MESSAGES)])
@@ -160,7 +160,7 @@ async def test_without_memory(connect: Connect, own_redis: RedisServer) -> None:
     """A Redis without memory lets dead letters be replayed and discarded: that is what frees some."""
     letters = DeadLetterStreams(connect(own_redis.url), PARTITIONS)
     with own_redis.client as client:
-        first, second = bury(client, 2, sorts=SORTS[:1], conversations=1)
+        first, second = write_dead_letters(client, 2, cases=DEATH_CASES[:1], conversations=1)
         client.config_set("maxmemory", "1")
         (one, other) = [entry for entry, _ in Stored(client).dead_letters(first.partition)]
         assert await letters.replay(first.partition, [Move(one, MESSAGES)]) == [Replayed.DONE]
@@ -239,12 +239,12 @@ async def test_replay_in_a_cluster(connect: Connect, cluster_set: ClusterSet) ->
     await broker.monitor.locate()
     letters = DeadLetterStreams(broker, PARTITIONS)
     with cluster_set.client as client:
-        bury(client, 60)
+        write_dead_letters(client, 60)
         found = await every(letters)
         assert len({one.id.partition for one in found}) > 3
         for one in found[:-1]:
             assert await letters.replay(one.id.partition, moves([one])) == [Replayed.DONE]
         assert await letters.discard(found[-1].id.partition, [found[-1].id.entry], "me", "test") == 1
         assert await letters.count() == 0
-        left = [client.xlen(keys.topic(partition, sort.topic)) for partition in range(PARTITIONS) for sort in SORTS]
+        left = [client.xlen(keys.topic(partition, case.topic)) for partition in range(PARTITIONS) for case in DEATH_CASES]
         assert sum(left) == 59

@@ -6,7 +6,7 @@ from hookline_cli.dead.plan import Order, Plan
 from hookline_cli.dead.selection import NotASidError, Selection
 from hookline_cli.output.sids import is_sid, mentions
 from hookline_shared.dead_letter import DeadLetter
-from tests.support.dead_letters import SORTS, deaths
+from tests.support.dead_letters import DEATH_CASES, deaths
 
 SID = "SM" + "0123456789abcdef" * 2
 
@@ -105,7 +105,7 @@ def planned(*letters: DeadLetter, force: bool = False) -> Plan:
 
 def test_order_is_that_of_arrival() -> None:
     """Letters are replayed in the order in which their events came, whenever they died, and each partition by itself."""
-    died = enumerate(deaths(60, sorts=SORTS[:2]))
+    died = enumerate(deaths(60, cases=DEATH_CASES[:2]))
     made = [DeadLetter(one.partition, f"{9000 - at}-0", [_bytes(word) for word in fields]) for at, (one, fields) in died]
     plan = planned(*made)
     for partition, found in entries(plan).items():

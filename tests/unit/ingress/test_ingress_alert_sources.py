@@ -1,4 +1,4 @@
-"""What ingress tells of a small shop and of a big one, with the limits that everybody has."""
+"""What ingress tells at low and at high traffic, with the limits that everybody has."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ Happening = Callable[[int], None]
 """What happens in a second, given how many there were before."""
 
 
-class Shop:
+class Traffic:
     """An ingress that takes `per_minute` webhooks, each within 4 ms, and is looked at once a second."""
 
     def __init__(self, per_minute: int, clock: ManualClock, lag: LoopLag, logbook: Logbook) -> None:
@@ -32,7 +32,7 @@ class Shop:
         self._watch = AlertWatcher(LIMITS, measures(LIMITS, None, None), None, 1.0, clock, logbook.logger)
         self._watch.look()
 
-    async def goes_on(self, seconds: int, happens: Happening = lambda _second: None, *, sells: bool = True) -> set[str]:
+    async def run_for(self, seconds: int, happens: Happening = lambda _second: None, *, sells: bool = True) -> set[str]:
         """Let `seconds` pass, in each of which `happens`; return the alerts that fired meanwhile."""
         told = len(self._logbook.lines)
         for second in range(seconds):
@@ -93,37 +93,37 @@ def lag(monkeypatch: pytest.MonkeyPatch) -> LoopLag:
 
 
 @pytest.fixture(params=[2, 30_000], ids=["2 a minute", "500 a second"])
-async def shop(request: pytest.FixtureRequest, clock: ManualClock, lag: LoopLag, logbook: Logbook) -> Shop:
-    """Return a small shop, and a big one."""
-    return Shop(request.param, clock, lag, logbook)
+async def traffic(request: pytest.FixtureRequest, clock: ManualClock, lag: LoopLag, logbook: Logbook) -> Traffic:
+    """Return low and high traffic."""
+    return Traffic(request.param, clock, lag, logbook)
 
 
 @pytest.fixture
-async def small(clock: ManualClock, lag: LoopLag, logbook: Logbook) -> Shop:
-    return Shop(2, clock, lag, logbook)
+async def small(clock: ManualClock, lag: LoopLag, logbook: Logbook) -> Traffic:
+    return Traffic(2, clock, lag, logbook)
 
 
 @pytest.fixture
-async def big(clock: ManualClock, lag: LoopLag, logbook: Logbook) -> Shop:
-    return Shop(30_000, clock, lag, logbook)
+async def big(clock: ManualClock, lag: LoopLag, logbook: Logbook) -> Traffic:
+    return Traffic(30_000, clock, lag, logbook)
 
 
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("happens", [slow_reply, slow_write])
-async def test_one_that_was_slow_is_no_alert(happens: Callable[[], None], times: int, shop: Shop) -> None:
+async def test_one_that_was_slow_is_no_alert(happens: Callable[[], None], times: int, traffic: Traffic) -> None:
     """Nor are two, however little comes beside them."""
-    assert await shop.goes_on(400, once(happens, times)) == set()
+    assert await traffic.run_for(400, once(happens, times)) == set()
 
 
-async def test_slow_replies_are_told_of_a_small_shop(small: Shop) -> None:
+async def test_slow_replies_are_told_of_a_small_shop(small: Traffic) -> None:
     """Two a minute that are all slow are enough after a while."""
-    assert await small.goes_on(400, every(30, slow_reply), sells=False) == {"reply_slow"}
+    assert await small.run_for(400, every(30, slow_reply), sells=False) == {"reply_slow"}
 
 
-async def test_slow_writes_are_told_of_a_big_shop(big: Shop) -> None:
+async def test_slow_writes_are_told_of_a_big_shop(big: Traffic) -> None:
     """One in fifty is enough of many; they are told until five minutes after the last."""
-    assert await big.goes_on(60, every(1, slow_write, times=10)) == {"write_slow"}
-    assert await big.goes_on(400) == set()
+    assert await big.run_for(60, every(1, slow_write, times=10)) == {"write_slow"}
+    assert await big.run_for(400) == set()
 
 
 def test_a_single_lag_is_gone_before_it_was_held_for_long_enough() -> None:
@@ -133,36 +133,36 @@ def test_a_single_lag_is_gone_before_it_was_held_for_long_enough() -> None:
     assert limit.window_s < limit.for_s
 
 
-async def test_loop_that_was_late_once_is_no_alert(small: Shop, lag: LoopLag, clock: ManualClock) -> None:
+async def test_loop_that_was_late_once_is_no_alert(small: Traffic, lag: LoopLag, clock: ManualClock) -> None:
     """A loop that is late again and again is one."""
-    assert await small.goes_on(60, once(lambda: lag.note(2.0, clock.monotonic()))) == set()
-    assert await small.goes_on(60, every(3, lambda: lag.note(0.4, clock.monotonic()))) == {"loop_lagging"}
+    assert await small.run_for(60, once(lambda: lag.note(2.0, clock.monotonic()))) == set()
+    assert await small.run_for(60, every(3, lambda: lag.note(0.4, clock.monotonic()))) == {"loop_lagging"}
 
 
 @pytest.mark.parametrize("outcome", ["no_signature", "flooding", "unparsable"])
-async def test_unsigned_requests_are_not_twilios(outcome: str, shop: Shop) -> None:
+async def test_unsigned_requests_are_not_twilios(outcome: str, traffic: Traffic) -> None:
     """Whoever scans, however hard, is refused and no more: his address is soon turned away."""
-    assert await shop.goes_on(60, every(1, lambda: answered(403, outcome), times=100)) == set()
+    assert await traffic.run_for(60, every(1, lambda: answered(403, outcome), times=100)) == set()
 
 
 @pytest.mark.parametrize("outcome", ["bad_signature", "flooding_signed"])
-async def test_wrong_signatures_are_told(outcome: str, shop: Shop) -> None:
+async def test_wrong_signatures_are_told(outcome: str, traffic: Traffic) -> None:
     """A wrong token is: also once the load balancer that all requests come through is turned away for it."""
-    assert await shop.goes_on(60, every(1, lambda: answered(403, outcome), times=500), sells=False) == {"signatures_failing"}
+    assert await traffic.run_for(60, every(1, lambda: answered(403, outcome), times=500), sells=False) == {"signatures_failing"}
 
 
-async def test_two_forged_signatures_are_no_alert(shop: Shop) -> None:
+async def test_two_forged_signatures_are_no_alert(traffic: Traffic) -> None:
     """However few are signed at all."""
-    assert await shop.goes_on(300, once(lambda: answered(403, "bad_signature"), times=2)) == set()
+    assert await traffic.run_for(300, once(lambda: answered(403, "bad_signature"), times=2)) == set()
 
 
-async def test_forged_event_streams_are_no_loss(shop: Shop) -> None:
+async def test_forged_event_streams_are_no_loss(traffic: Traffic) -> None:
     """Anybody can send what is answered with a 503 there, so that Twilio would repeat it."""
-    assert await shop.goes_on(60, once(lambda: answered(503, "bad_signature"), times=2)) == set()
-    assert await shop.goes_on(60, every(1, lambda: answered(503, "too_large"), times=100)) == set()
+    assert await traffic.run_for(60, once(lambda: answered(503, "bad_signature"), times=2)) == set()
+    assert await traffic.run_for(60, every(1, lambda: answered(503, "too_large"), times=100)) == set()
 
 
-async def test_scanner_hides_no_loss(big: Shop) -> None:
+async def test_scanner_hides_no_loss(big: Traffic) -> None:
     """However many paths somebody tries, one lost webhook in fifty is told."""
 
     def happens() -> None:
@@ -171,14 +171,14 @@ async def test_scanner_hides_no_loss(big: Shop) -> None:
         for _ in range(2000):
             REQUESTS.count("none", 404, "unknown_path")
 
-    assert await big.goes_on(60, every(1, happens)) == {"refusals_high"}
+    assert await big.run_for(60, every(1, happens)) == {"refusals_high"}
 
 
-async def test_one_loss_of_very_many_is_no_alert(big: Shop) -> None:
+async def test_one_loss_of_very_many_is_no_alert(big: Traffic) -> None:
     """It is not worth waking anybody for."""
-    assert await big.goes_on(60, once(lambda: answered(503, "failed"))) == set()
+    assert await big.run_for(60, once(lambda: answered(503, "failed"))) == set()
 
 
-async def test_one_loss_of_a_small_shop_is_told(small: Shop) -> None:
+async def test_one_loss_of_a_small_shop_is_told(small: Traffic) -> None:
     """It is somebody's message, and a good part of what came."""
-    assert await small.goes_on(60, once(lambda: answered(503, "failed"))) == {"refusals_high"}
+    assert await small.run_for(60, once(lambda: answered(503, "failed"))) == {"refusals_high"}

@@ -91,7 +91,7 @@ def is_understood(url: str) -> bool:
     return urlparse(url).geturl() == url and "[" not in url
 
 
-def by_the_book(body: bytes) -> MultiDict[str] | None:
+def parse_with_stdlib(body: bytes) -> MultiDict[str] | None:
     """Return the form as the standard library reads it, None if it is not UTF-8."""
     try:
         return MultiDict(parse_qsl(body.decode(), keep_blank_values=True, errors="strict"))
@@ -132,7 +132,7 @@ def test_one_changed_byte_has_the_same_verdict(target: str, form: Pairs, data: s
         body, target, signature = sent[0], sent[1].decode(), sent[2].decode()
     except UnicodeDecodeError:
         return  # ingress refuses such a target before it comes to this
-    url, read = f"https://h.example.com{target}", by_the_book(body)
+    url, read = f"https://h.example.com{target}", parse_with_stdlib(body)
     if is_understood(url):
         expected = read is not None and approves(url, read, signature)
         assert accepts("POST", target, FORM | {SIGNATURE: signature}, body) is expected
@@ -146,7 +146,7 @@ def test_get_is_signed_by_its_url(target: str, genuine: bool) -> None:
     """
     url = f"https://h.example.com{target}"
     headers = {SIGNATURE: signed(url, [] if genuine else [("a", "1")])}
-    readable = by_the_book(target.partition("?")[2].encode()) is not None
+    readable = parse_with_stdlib(target.partition("?")[2].encode()) is not None
     assert accepts("GET", target, headers, b"") is (genuine and readable)
     assert not accepts("GET", target, headers, b"a=1")
     if is_understood(url):

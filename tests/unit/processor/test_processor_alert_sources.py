@@ -1,4 +1,4 @@
-"""What the processor tells of a small shop and of a big one, with the limits that everybody has."""
+"""What the processor tells at low and at high traffic, with the limits that everybody has."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -26,7 +26,7 @@ Happening = Callable[[int], None]
 """What happens in a second, given how many there were before."""
 
 
-class Shop:
+class Traffic:
     """A processor that makes `per_minute` attempts, all of which go well, and is looked at once a second.
 
     `backlog` is what Redis says that waits in topic messages, None while it says nothing.
@@ -44,7 +44,7 @@ class Shop:
         self.backlog: Backlog | None = Backlog(0, None)
         self._watch.look()
 
-    async def goes_on(self, seconds: int, happens: Happening = lambda _second: None) -> set[str]:
+    async def run_for(self, seconds: int, happens: Happening = lambda _second: None) -> set[str]:
         """Let `seconds` pass, in each of which `happens`; return the alerts that were raised meanwhile."""
         told = len(self._logbook.lines)
         for second in range(seconds):
@@ -88,69 +88,71 @@ def nothing_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(params=[2, 30_000], ids=["2 a minute", "500 a second"])
-async def shop(request: pytest.FixtureRequest, clock: ManualClock, logbook: Logbook) -> Shop:
-    """Return a small shop, and a big one."""
-    return Shop(request.param, clock, logbook)
+async def traffic(request: pytest.FixtureRequest, clock: ManualClock, logbook: Logbook) -> Traffic:
+    """Return low and high traffic."""
+    return Traffic(request.param, clock, logbook)
 
 
 @pytest.fixture
-async def small(clock: ManualClock, logbook: Logbook) -> Shop:
-    return Shop(2, clock, logbook)
+async def small(clock: ManualClock, logbook: Logbook) -> Traffic:
+    return Traffic(2, clock, logbook)
 
 
-async def test_nothing_is_told_of_what_goes_well(shop: Shop, clock: ManualClock) -> None:
+async def test_nothing_is_told_of_what_goes_well(traffic: Traffic, clock: ManualClock) -> None:
     """A backlog of a few seconds is what there always is."""
-    shop.backlog = Backlog(1500, clock.now_ms())
-    assert await shop.goes_on(120) == set()
+    traffic.backlog = Backlog(1500, clock.now_ms())
+    assert await traffic.run_for(120) == set()
 
 
-async def test_first_dead_letter_is_told(shop: Shop) -> None:
+async def test_first_dead_letter_is_told(traffic: Traffic) -> None:
     """However much goes well: somebody waits for an answer."""
-    assert await shop.goes_on(10, at(2, lambda: EVENTS.count(MESSAGES, "message.received", "dead"))) == {"dead_letters_growing"}
+    assert await traffic.run_for(10, at(2, lambda: EVENTS.count(MESSAGES, "message.received", "dead"))) == {
+        "dead_letters_growing"
+    }
 
 
 @pytest.mark.parametrize("notices", [GROUPS_RECREATED.inc, BODIES_GONE.labels(MESSAGES).inc], ids=["flushed", "trimmed"])
-async def test_lost_data_is_told_at_once(notices: Callable[[], None], shop: Shop) -> None:
+async def test_lost_data_is_told_at_once(notices: Callable[[], None], traffic: Traffic) -> None:
     """Events that were accepted are gone: the first that shows it is an alert."""
-    assert await shop.goes_on(10, at(2, notices)) == {"data_gone"}
+    assert await traffic.run_for(10, at(2, notices)) == {"data_gone"}
 
 
-async def test_backlog_is_told_by_one_of_many(small: Shop, clock: ManualClock) -> None:
+async def test_backlog_is_told_by_one_of_many(small: Traffic, clock: ManualClock) -> None:
     """All processors see the same of it, and the channel should hear it once. Whoever no longer speaks leaves it to another."""
     small.backlog = Backlog(600_000, clock.now_ms() - 400_000)
     small.is_leader = False
-    assert await small.goes_on(100) == set()
+    assert await small.run_for(100) == set()
     small.is_leader = True
-    assert await small.goes_on(100) == {"backlog_high messages", "oldest_event_old messages"}
+    assert await small.run_for(100) == {"backlog_high messages", "oldest_event_old messages"}
     small.is_leader = False
-    assert await small.goes_on(100) == set()
+    assert await small.run_for(100) == set()
     assert small.raised() == []
 
 
-async def test_growth_of_a_backlog_is_told(shop: Shop, clock: ManualClock) -> None:
+async def test_growth_of_a_backlog_is_told(traffic: Traffic, clock: ManualClock) -> None:
     """At a thousand a second it is full within the hour; what grows by one a second has time."""
 
     def grows(by: int) -> Happening:
         def grow(second: int) -> None:
-            shop.backlog = Backlog(by * second, clock.now_ms())
+            traffic.backlog = Backlog(by * second, clock.now_ms())
 
         return grow
 
-    assert await shop.goes_on(200, grows(1)) == set()
-    assert await shop.goes_on(200, grows(1000)) == {"backlog_growing messages"}
+    assert await traffic.run_for(200, grows(1)) == set()
+    assert await traffic.run_for(200, grows(1000)) == {"backlog_growing messages"}
 
 
-async def test_failing_kind_is_told_beside_one_that_works(shop: Shop) -> None:
+async def test_failing_kind_is_told_beside_one_that_works(traffic: Traffic) -> None:
     """A new handler that always fails is seen, however much else goes well; five attempts are enough."""
 
     def fails(second: int) -> None:
         if second % 30 == 0:
             attempted("call.completed", failed=True)
 
-    assert await shop.goes_on(200, fails) == {"handlers_failing call.completed"}
+    assert await traffic.run_for(200, fails) == {"handlers_failing call.completed"}
 
 
-async def test_few_failures_are_no_alert(shop: Shop) -> None:
+async def test_few_failures_are_no_alert(traffic: Traffic) -> None:
     """They are tried again. What fails once in a while is what retries are for."""
-    assert await shop.goes_on(400, at(2, lambda: attempted("call.completed", failed=True), times=4)) == set()
-    assert await shop.goes_on(400, at(300, lambda: attempted("message.received", failed=True))) == set()
+    assert await traffic.run_for(400, at(2, lambda: attempted("call.completed", failed=True), times=4)) == set()
+    assert await traffic.run_for(400, at(300, lambda: attempted("message.received", failed=True))) == set()

@@ -14,7 +14,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]))
 wire = st.text("ab0126=&%+;#? üC3dDBcZ🙂\x00\n")  # rich in separators, and in percent signs that mean something and that do not
 
 
-def by_the_book(text: str) -> Pairs | None:
+def parse_with_stdlib(text: str) -> Pairs | None:
     """Return what the standard library reads, None if it finds something that is not UTF-8."""
     try:
         return parse_qsl(text, keep_blank_values=True, errors="strict")
@@ -38,7 +38,7 @@ def test_reads_back_what_was_encoded(form: Pairs) -> None:
 @given(wire)
 def test_reads_what_the_standard_library_reads(text: str) -> None:
     """Any text, tidy or not, yields the same parameters as urllib's parser, or is refused by both."""
-    assert ours(text) == by_the_book(text)
+    assert ours(text) == parse_with_stdlib(text)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from tests.support.waiting import PATIENCE_S, until_now
 LIMIT_S = 0.02
 
 
-class Den:
+class WatchedHandlers:
     """Handlers under a watchdog. `block` blocks its caller until a line was logged."""
 
     def __init__(self) -> None:
@@ -53,28 +53,28 @@ class Den:
 
 
 @pytest.fixture(params=[asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
-def den(request: pytest.FixtureRequest) -> Iterator[Den]:
-    made = Den()
+def handlers_under_watch(request: pytest.FixtureRequest) -> Iterator[WatchedHandlers]:
+    made = WatchedHandlers()
     made.run = request.param
     yield made
     assert "watchdog" not in [thread.name for thread in threading.enumerate()]
 
 
-def test_handler_is_named_while_it_blocks(den: Den) -> None:
+def test_handler_is_named_while_it_blocks(handlers_under_watch: WatchedHandlers) -> None:
     """The line comes during the block, once, with handler, stack and remedy; without a value that the handler holds."""
 
-    @den.handlers.on("message.received")
+    @handlers_under_watch.handlers.on("message.received")
     async def slow(event: Any, context: Any) -> None:
         secret = "+14155550123"
         await deeper(secret)
 
     async def deeper(_number: str) -> None:
-        den.block()
-        assert [line["event"] for line in den.logbook.lines] == ["event loop blocked"]
-        den.rest(5 * LIMIT_S)
+        handlers_under_watch.block()
+        assert [line["event"] for line in handlers_under_watch.logbook.lines] == ["event loop blocked"]
+        handlers_under_watch.rest(5 * LIMIT_S)
 
     before = blocked(slow)
-    (line,) = den.watched(lambda: slow(None, None))
+    (line,) = handlers_under_watch.watched(lambda: slow(None, None))
     assert line["handler"] == f"{__name__}.{slow.__qualname__}"
     assert line["blocked_s"] >= 0
     assert [re.sub(r".*/|:\d+", "", place) for place in line["frames"][:2]] == [
@@ -86,14 +86,14 @@ def test_handler_is_named_while_it_blocks(den: Den) -> None:
     assert blocked(slow) == before + 1
 
 
-def test_line_can_be_shown_to_people(den: Den) -> None:
+def test_line_can_be_shown_to_people(handlers_under_watch: WatchedHandlers) -> None:
     """On a terminal, too: structlog means something else by a field named `stack`, and the watchdog would end with an error."""
 
-    @den.handlers.on("message.received")
+    @handlers_under_watch.handlers.on("message.received")
     async def slow(event: Any, context: Any) -> None:
-        den.block()
+        handlers_under_watch.block()
 
-    (line,) = den.watched(lambda: slow(None, None))
+    (line,) = handlers_under_watch.watched(lambda: slow(None, None))
     shown = structlog.dev.ConsoleRenderer(colors=False)(None, "warning", {"level": "warning", **line})
     assert slow.__qualname__ in shown
     assert "remedy=" in shown
@@ -104,53 +104,53 @@ def blocked(function: Callable[..., object]) -> float:
     return REGISTRY.get_sample_value("hookline_handler_blocked_loop_total", {"handler": label}) or 0
 
 
-def test_each_block_is_reported(den: Den) -> None:
+def test_each_block_is_reported(handlers_under_watch: WatchedHandlers) -> None:
     """A handler that blocks again is named again."""
 
-    @den.handlers.on("message.received")
+    @handlers_under_watch.handlers.on("message.received")
     async def slow(event: Any, context: Any) -> None:
-        den.block()
+        handlers_under_watch.block()
         await asyncio.sleep(LIMIT_S)
-        den.block()
+        handlers_under_watch.block()
 
-    assert len(den.watched(lambda: slow(None, None))) == 2
+    assert len(handlers_under_watch.watched(lambda: slow(None, None))) == 2
 
 
-def test_handler_that_holds_the_lock_is_named(den: Den) -> None:
+def test_handler_that_holds_the_lock_is_named(handlers_under_watch: WatchedHandlers) -> None:
     """A call that lets no thread run, the watchdog's neither, is found as soon as it ends."""
 
-    @den.handlers.on("message.received")
+    @handlers_under_watch.handlers.on("message.received")
     async def count(event: Any, context: Any) -> None:
         rounds = 1_000_000
-        while not den.logbook.lines:
+        while not handlers_under_watch.logbook.lines:
             sum(range(rounds))
             rounds *= 2
 
-    (line,) = den.watched(lambda: count(None, None))
+    (line,) = handlers_under_watch.watched(lambda: count(None, None))
     assert line["handler"].endswith("count")
 
 
-def test_middleware_and_hooks_are_named(den: Den) -> None:
+def test_middleware_and_hooks_are_named(handlers_under_watch: WatchedHandlers) -> None:
     """Whatever the user registers can block, and is found."""
 
-    @den.handlers.middleware
+    @handlers_under_watch.handlers.middleware
     async def around(event: WebhookEvent, context: Context, call_next: CallNext) -> None:
-        den.block()
+        handlers_under_watch.block()
 
-    @den.handlers.on_startup
+    @handlers_under_watch.handlers.on_startup
     async def warm_up(state: dict[str, Any]) -> None:
-        den.block()
+        handlers_under_watch.block()
 
     async def work() -> None:
         await around(None, None, None)  # type: ignore[arg-type]
         await asyncio.sleep(LIMIT_S)
         await warm_up({})
 
-    names = [line["handler"].rpartition(".")[2] for line in den.watched(work)]
+    names = [line["handler"].rpartition(".")[2] for line in handlers_under_watch.watched(work)]
     assert names == ["around", "warm_up"]
 
 
-def test_somebody_else_is_unknown(den: Den) -> None:
+def test_somebody_else_is_unknown(handlers_under_watch: WatchedHandlers) -> None:
     """A task that a handler has started blocks just as well; the stack is all that is known of it."""
 
     async def work() -> None:
@@ -158,17 +158,17 @@ def test_somebody_else_is_unknown(den: Den) -> None:
         await asyncio.sleep(0.001)
 
     def callback() -> None:
-        den.block()
+        handlers_under_watch.block()
 
-    (line,) = den.watched(work)
+    (line,) = handlers_under_watch.watched(work)
     assert line["handler"] == "unknown"
-    assert line["frames"][-1].endswith("Den.block")
+    assert line["frames"][-1].endswith("WatchedHandlers.block")
     assert line["frames"][-2].endswith("callback")
 
 
-def test_loop_that_waits_is_left_alone(den: Den) -> None:
+def test_loop_that_waits_is_left_alone(handlers_under_watch: WatchedHandlers) -> None:
     """An idle loop turns whenever it is asked to."""
-    assert den.watched(lambda: asyncio.sleep(4 * LIMIT_S)) == []
+    assert handlers_under_watch.watched(lambda: asyncio.sleep(4 * LIMIT_S)) == []
 
 
 def test_waiting_loop_has_no_culprit() -> None:
@@ -176,11 +176,11 @@ def test_waiting_loop_has_no_culprit() -> None:
     found = []
 
     def look(thread: int) -> None:
-        def culprit() -> tuple[str, Sequence[FrameType]]:
+        def blocking_function() -> tuple[str, Sequence[FrameType]]:
             return find_culprit(sys._current_frames()[thread], {})
 
-        until_now(lambda: culprit() == ("unknown", []), "the loop begins to wait")
-        found.append(culprit())  # it has nothing else to do until this has ended
+        until_now(lambda: blocking_function() == ("unknown", []), "the loop begins to wait")
+        found.append(blocking_function())  # it has nothing else to do until this has ended
 
     async def wait() -> None:
         await asyncio.to_thread(look, threading.get_ident())
@@ -205,7 +205,7 @@ def test_waiting_loop_has_no_culprit() -> None:
     ],
 )
 def test_block_is_told_from_a_pause(*, waited_s: float, worked_s: float, answered: bool, blocked: bool) -> None:
-    """A process that stood still as a whole is nobody's fault; one whose loop worked or did not answer has a culprit."""
+    """A pause of the whole process is no block; a loop that worked, or did not answer, was blocked."""
     assert is_blocked(waited_s, worked_s, 0.5, answered=answered) is blocked
 
 
