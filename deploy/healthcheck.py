@@ -1,4 +1,4 @@
-"""Asks the service in this container whether it is ready; Docker's HEALTHCHECK runs it every few seconds.
+"""The readiness check of a container; Docker's HEALTHCHECK runs it every few seconds.
 
 So it imports next to nothing: all of it takes some 15 ms. What it prints is in `docker inspect`, and in what deploy.sh shows.
 """
@@ -13,13 +13,13 @@ TIMEOUT_S = 2.0
 
 
 def service(command: bytes) -> str | None:
-    """Return which service `command`, as in /proc/1/cmdline, runs; None if it is none, such as a command of the image."""
+    """Return the service that `command`, as in /proc/1/cmdline, runs; None if it runs none."""
     words = command.decode(errors="replace").split("\0")
     return next((name for name in PORTS if name in words or f"hookline_{name}" in words), None)
 
 
 def ask(port: int) -> tuple[bool, str]:
-    """Ask the admin port at `port` of this container; return whether the service is ready, and what it says."""
+    """Ask the admin port at `port` of this container; return whether the service is ready, and its answer."""
     try:
         with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as connection:
             connection.sendall(b"GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n")
@@ -31,7 +31,7 @@ def ask(port: int) -> tuple[bool, str]:
 
 
 def main() -> int:
-    """Return the exit code: 0 for ready, and for what is no service; 1 for not ready."""
+    """Return the exit code: 0 if the service is ready or there is none, 1 if it is not ready."""
     name = service(Path("/proc/1/cmdline").read_bytes())
     if name is None:
         return 0

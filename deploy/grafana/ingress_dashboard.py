@@ -9,7 +9,7 @@ _RATE = "[$__rate_interval]"
 
 
 def ingress() -> dict[str, Any]:
-    """Return it as Grafana reads it."""
+    """Return the dashboard as JSON for Grafana."""
     accepted = f'sum(rate(hookline_ingress_requests_total{{code=~"2.."}}{_RATE}))'
     rows = [
         Row(

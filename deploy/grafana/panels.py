@@ -1,4 +1,4 @@
-"""What stands on a dashboard of Grafana: panels in rows, each with its queries. Grafana wants far more said than that."""
+"""The content of a Grafana dashboard: panels in rows, each with its queries. The JSON for Grafana is built from it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -9,7 +9,7 @@ _TIMES: Final = {"from": "now-1h", "to": "now"}
 
 
 class Panel(NamedTuple):
-    """One panel. `queries` are in PromQL, by the legend of what they give; `unit` is a name of Grafana's.
+    """One panel. `queries` are in PromQL, by the legend of their series; `unit` is a name of Grafana's.
 
     A value from `yellow` on is yellow, from `red` on red; `stacked` areas add up.
     """
@@ -25,29 +25,29 @@ class Panel(NamedTuple):
 
 
 class Row(NamedTuple):
-    """Panels side by side, equally wide; `height` in Grafana's units of about 30 pixels."""
+    """Panels of equal width side by side; `height` is in Grafana's units of about 30 pixels."""
 
     height: int
     panels: Sequence[Panel]
 
 
 def lines(title: str, about: str, queries: Mapping[str, str], unit: str = "short", **more: Any) -> Panel:
-    """Make a panel that shows values over time."""
+    """Return a panel that shows values over time."""
     return Panel("timeseries", title, about, queries, unit, **more)
 
 
 def number(title: str, about: str, query: str, unit: str = "short", **more: Any) -> Panel:
-    """Make a panel that shows one value, the present one."""
+    """Return a panel that shows the current value."""
     return Panel("stat", title, about, {"": query}, unit, **more)
 
 
 def heat(title: str, about: str, query: str) -> Panel:
-    """Make a heat map of a histogram in seconds; `query` gives its buckets, by `le`."""
+    """Return a heat map of a histogram in seconds; `query` returns its buckets, by `le`."""
     return Panel("heatmap", title, about, {"{{le}}": query}, "s")
 
 
 def dashboard(uid: str, title: str, about: str, rows: Sequence[Row]) -> dict[str, Any]:
-    """Return a dashboard as Grafana reads it."""
+    """Return a dashboard as JSON for Grafana."""
     panels: list[dict[str, Any]] = []
     top = 0
     for row in rows:

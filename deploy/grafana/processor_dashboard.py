@@ -9,7 +9,7 @@ _RATE = "[$__rate_interval]"
 
 
 def processor() -> dict[str, Any]:
-    """Return it as Grafana reads it."""
+    """Return the dashboard as JSON for Grafana."""
     rows = [
         Row(
             4,

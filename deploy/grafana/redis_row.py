@@ -1,4 +1,4 @@
-"""What both services show of Redis and of themselves."""
+"""The row about Redis and the process, on the dashboards of both services."""
 
 from panels import Row, lines
 

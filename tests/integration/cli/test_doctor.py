@@ -67,7 +67,7 @@ async def test_redis_that_loses_data(servers: ExitStack, broken: Mapping[str, st
 
 
 async def test_redis_with_a_password(servers: ExitStack) -> None:
-    """A password that is missing or wrong is told as such, and not shown."""
+    """A password that is missing or wrong is reported as such, and not shown."""
     server = servers.enter_context(RedisServer(SAFE | {"requirepass": "planted-right"}))
     assert await redis_wrongs(server.url) == []
     for password, words in (("", "requires a password"), (":planted-wrong@", "refused the user or password")):
@@ -79,7 +79,7 @@ async def test_redis_with_a_password(servers: ExitStack) -> None:
 
 
 async def test_redis_that_is_not_there(cluster_set: ClusterSet, sentinel_set: SentinelSet, own_redis: RedisServer) -> None:
-    """Nobody who listens, a node of a cluster, a Sentinel, and a single server in the place of a cluster are told apart."""
+    """A closed port, a node of a cluster, a Sentinel, and a single server in the place of a cluster are distinguished."""
     cases = {
         f"redis://{LOOPBACK}:{free_port()}/0": "cannot be reached",
         cluster_set.url.replace("redis+cluster://", "redis://").split(",")[0]: "node of a cluster",
@@ -94,7 +94,7 @@ async def test_redis_that_is_not_there(cluster_set: ClusterSet, sentinel_set: Se
 
 
 async def test_other_topologies(cluster_set: ClusterSet, sentinel_set: SentinelSet) -> None:
-    """The masters of a cluster, and the one that the Sentinels name, are found; what is wrong with each is told."""
+    """The masters of a cluster, and the one that the Sentinels name, are found; what is wrong with each is reported."""
     for url in (cluster_set.url, sentinel_set.url):
         found = await check_redis(subject({"REDIS_URL": url}))
         assert {text for _, text in wrongs(found)} <= {
@@ -275,7 +275,7 @@ async def test_good_handlers(folder: Path) -> None:
     ],
 )
 async def test_broken_handlers(folder: Path, text: str | None, words: str) -> None:
-    """Whatever the module does, it is told, and doctor goes on."""
+    """Whatever the module does, it is reported, and doctor goes on."""
     location = "bad:handlers" if text is None else module(folder, "bad", text)
     level, found = the_wrong(await check_handlers(subject({"PROCESSOR_HANDLERS": location})))
     assert level is Level.PROBLEM

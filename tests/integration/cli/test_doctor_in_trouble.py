@@ -67,7 +67,7 @@ async def test_service_that_is_not_ready(stranded: LocalIngress) -> None:
 
 
 async def test_event_whose_fate_is_not_known(stranded: LocalIngress) -> None:
-    """An event that went to the spool was accepted, and nobody can see what became of it."""
+    """An event that went to the spool was accepted, and nobody can see its outcome."""
     level, found = the_wrong(await check_event(subject(ports(stranded), send=True)))
     assert level is Level.WARNING
     assert found.startswith("the result for message SMd0c7")

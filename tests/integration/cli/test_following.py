@@ -156,7 +156,7 @@ def no_trace(redis_client: "redis.Redis") -> Iterator[None]:
 
 @pytest.mark.usefixtures("no_trace")
 def test_tail_follows_events_to_their_end(command: Command, redis_client: "redis.Redis") -> None:
-    """Each wanted event is told of when it comes, when it is settled, and when it dies; Ctrl-C ends it with 0."""
+    """Each wanted event is reported when it comes, when it is settled, and when it dies; Ctrl-C ends it with 0."""
     before, settled, dying, other = one_event(), one_event(), one_event(), one_event()
     early = add(redis_client, before)
     stream = keys.topic(PARTITION, MESSAGES)

@@ -77,7 +77,7 @@ async def test_parameters_and_bodies(ingress: LocalIngress, stored: Stored, tmp_
 
 
 async def test_many_from_many(ingress: LocalIngress, stored: Stored, tmp_path: Path) -> None:
-    """So many as asked for are sent, each a webhook of its own, from so many senders, and all that came of them is told."""
+    """So many as asked for are sent, each a webhook of its own, from so many senders, and all results are reported."""
     found = await sent(tmp_path, ingress, "message", "--times", "60", "--senders", "6", "--concurrency", "7")
     assert (found["sent"], found["accepted"], found["answers"]) == (60, 60, {"200": 60})
     assert found["latency_ms"]["p50"] <= found["latency_ms"]["p95"] <= found["latency_ms"]["max"]

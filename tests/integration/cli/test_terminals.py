@@ -60,7 +60,7 @@ def test_closed_output(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 @pytest.mark.parametrize("words", [("config",), ("config", "--json")])
 def test_output_to_a_full_disk(tmp_path: Path, words: tuple[str, ...]) -> None:
-    """It is told in one line."""
+    """It is reported in one line."""
     ended = hookline(tmp_path, *words, end="> /dev/full")
     assert ended.returncode == 1
     assert ended.stderr == b"hookline: the output could not be written: No space left on device.\n"

@@ -109,7 +109,7 @@ async def test_outage_is_waited_out(
 
 
 async def emptied(spool: Spool, redis: RedisConnectionManager, clock: ManualClock) -> None:
-    """Let time pass, with a look at Redis now and then, until nothing lies in `spool`."""
+    """Let time pass, with a look at Redis now and then, until nothing is in `spool`."""
 
     async def wait() -> int:
         await redis.monitor.look()

@@ -1,4 +1,4 @@
-"""Every kind of webhook, signed in every way and sent to every path: how it is answered, and what lies in Redis then."""
+"""Every kind of webhook, signed in every way and sent to every path: how it is answered, and what is in Redis then."""
 
 from collections.abc import Callable
 from json import dumps

@@ -1,4 +1,4 @@
-"""What /metrics tells of requests: what became of each, and how long each stage took, under labels that nobody can add to."""
+"""What /metrics tells of requests: the outcome of each, and how long each stage took, under labels that nobody can add to."""
 
 from collections import Counter
 from collections.abc import Mapping

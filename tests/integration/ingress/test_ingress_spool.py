@@ -49,7 +49,7 @@ async def ask(ingress: LocalIngress, path: str) -> tuple[int, str]:
 
 
 async def spool_empty(ingress: LocalIngress) -> str:
-    """Wait until nothing lies in the spool; return the metrics."""
+    """Wait until nothing is in the spool; return the metrics."""
     _, text = await until_answer(
         lambda: ask(ingress, "/metrics"), lambda answer: "hookline_spool_events 0.0" in answer[1], "the spool is empty"
     )

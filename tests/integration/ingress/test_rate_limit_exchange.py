@@ -1,4 +1,4 @@
-"""Rates that several ingress processes share through Redis, and what becomes of them without it."""
+"""Rates that several ingress processes share through Redis, and what happens to them without it."""
 
 import pytest
 

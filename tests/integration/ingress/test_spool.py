@@ -1,4 +1,4 @@
-"""The spool on real files: what was acknowledged is there, and what goes wrong with a disk is told and mended."""
+"""The spool on real files: what was acknowledged is there, and what goes wrong with a disk is reported and repaired."""
 
 import asyncio
 import signal
@@ -48,7 +48,7 @@ async def opened(path: Path, clock: ManualClock, logbook: Logbook) -> AsyncItera
 
 
 async def contents(spool: Spool) -> list[Event]:
-    """Read all that lies there, oldest first."""
+    """Read all that is there, oldest first."""
     found: list[Event] = []
     last = 0
     while some := await spool.oldest(last, 100):
@@ -115,7 +115,7 @@ async def test_acknowledged_events_survive_a_kill(opened: Opener, path: Path) ->
 
 
 async def test_same_webhook_again_is_one_event(opened: Opener) -> None:
-    """A delivery repeated while the first one lies here is acknowledged, kept once, and leaves nothing behind."""
+    """A delivery repeated while the first one is here is acknowledged, kept once, and leaves nothing behind."""
     spool = await opened()
     one = event("same", key="k")
     await asyncio.gather(*(spool.put(MESSAGES, one) for _ in range(3)))
@@ -212,7 +212,7 @@ async def test_slow_disk_does_not_fill_the_memory(opened: Opener, monkeypatch: p
 
 
 async def test_unforeseen_failure_answers_everybody(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a commit dies of, those who wait are told, and the next one is tried."""
+    """Whatever a commit fails with, its callers get the error, and the next one is tried."""
     spool = await opened()
     with monkeypatch.context() as patch:
         patch.setattr(SpoolFile, "commit", lambda _self, _puts: 1 / 0)
@@ -253,7 +253,7 @@ async def test_events_of_another_installation_are_left_alone(opened: Opener, pat
 
 
 async def test_unreadable_event_is_set_aside(opened: Opener, path: Path, logbook: Logbook) -> None:
-    """An event that cannot be decoded holds up nothing, is told of, and is kept where somebody can look at it."""
+    """An event that cannot be decoded holds up nothing, is reported, and is kept where somebody can look at it."""
     spool = await opened()
     events = [event(key="a"), event(key="b"), event(key="c")]
     await asyncio.gather(*(spool.put(MESSAGES, one) for one in events))

@@ -1,4 +1,4 @@
-"""What ingress accepts over HTTP, how it answers, and what lies in Redis then."""
+"""What ingress accepts over HTTP, how it answers, and what is in Redis then."""
 
 import asyncio
 

@@ -107,7 +107,7 @@ async def test_every_caller_gets_its_own_outcome(
 async def test_spent_budget_fails_all_that_wait(
     appender: CountingAppender, supervisor: Supervisor, own_redis: RedisServer
 ) -> None:
-    """Whoever waits when Redis proves stalled is told at once, instead of spending a budget of its own; then it goes on."""
+    """A caller that waits when Redis stalls gets the error at once, without spending its own budget; then it goes on."""
     writer = await started(appender, supervisor, SHORT_S)
     assert await writer.write(MESSAGES, event()) is Outcome.NEW
     own_redis.pause()

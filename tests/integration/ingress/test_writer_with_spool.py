@@ -50,7 +50,7 @@ class WriterHarness:
     server: RedisServer
 
     async def write(self, *events: Event) -> Outcomes:
-        """Write `events` at once; return what became of each."""
+        """Write `events` at once; return the outcome of each."""
         writes = [self.writer.write(MESSAGES, one) for one in events]
         results = await asyncio.wait_for(asyncio.gather(*writes, return_exceptions=True), PATIENCE_S)
         return [result.outcome if isinstance(result, NotStoredError) else Outcome(str(result)) for result in results]

@@ -58,7 +58,7 @@ async def test_several_may_migrate_at_once(database_url: str) -> None:
 
 
 async def test_event_is_kept_with_its_outcome(database: AsyncEngine) -> None:
-    """An event's row tells what it was, who it was about, and what became of it."""
+    """An event's row tells what it was, who it was about, and its outcome."""
     dead = settled(
         "message.received",
         {"MessageSid": "SM1", "From": "whatsapp:+1 (415) 555-0123", "To": SHOP, "Body": "Zoë & co", "SmsStatus": "received"},
@@ -257,7 +257,7 @@ async def test_row_that_the_database_refuses_is_told_apart(database: AsyncEngine
 
 
 async def test_probe_tells_what_to_run(database_url: str) -> None:
-    """No tables, old tables and newer ones are told apart, each with what to do."""
+    """No tables, old tables and newer ones are distinguished, each with what to do."""
     engine = make_engine(ledger_settings(database_url))
     store = Store(engine)
     with pytest.raises(DatabaseUnavailableError, match=r"tables are missing: run `hookline ledger migrate`"):
@@ -366,7 +366,7 @@ async def test_closing_waits_for_nobody(own_postgres: PostgresServer) -> None:
 
 
 async def test_file_that_cannot_be_used(tmp_path: object) -> None:
-    """A folder that is missing, and a file that is something else, are told by what to mend."""
+    """A folder that is missing, and a file that is something else, are reported with what to fix."""
     for file, content_of, told in (
         ("no/such/ledger.db", None, "cannot be opened"),
         ("text.db", "x" * 5000, "no SQLite database"),

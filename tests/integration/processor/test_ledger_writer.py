@@ -78,7 +78,7 @@ async def sids(engine: AsyncEngine) -> list[str]:
 
 
 async def test_everything_owned_is_moved(database: AsyncEngine, put: Put, make: Any, redis_client: "redis.Redis") -> None:
-    """Batch after batch, what lies in the streams of the owned partitions goes to the tables; the others' stays."""
+    """Batch after batch, what is in the streams of the owned partitions goes to the tables; the others' stays."""
     for number in range(50):
         put(f"SM{number:02}", OWNED[number % 2])
     put("SM99", partition=7)

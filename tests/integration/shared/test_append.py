@@ -52,7 +52,7 @@ async def test_event_lies_in_its_stream_with_every_field(appender: Appender, sto
 
 
 async def test_batch_is_spread_over_its_partitions(appender: Appender, stored: Stored) -> None:
-    """Every event of a batch lies where its key and topic say, in the order in which it came."""
+    """Every event of a batch is where its key and topic say, in the order in which it came."""
     batch = [
         (topic, event(key=key_of(partition)))
         for _ in range(3)

@@ -188,7 +188,7 @@ async def test_missing_group_is_told_apart(broker: RedisConnectionManager, feed:
 
 
 async def test_pending_entry_without_a_body(consumer: Consumer, feed: Feed, redis_client: "redis.Redis") -> None:
-    """An entry that was deleted while it was pending is told by its missing fields, and can be settled."""
+    """An entry that was deleted while it was pending is recognised by its missing fields, and can be settled."""
     await feed.put(2)
     gone, kept = await read(consumer)
     redis_client.xdel(STREAM, gone.id)

@@ -105,7 +105,7 @@ async def test_file_that_is_not_kept_is_told(connect: Connect, redis_url: str) -
 
 
 async def test_fsync_every_second(connect: Connect) -> None:
-    """WAITAOF waits for the next fsync; a server without it cannot be asked to, and that is told."""
+    """WAITAOF waits for the next fsync; a server without it cannot be asked to, and that is reported."""
     with RedisServer({"appendonly": "yes", "appendfsync": "everysec"}) as server:
         connection = connect(server.url, durability=Durability.FSYNC)
         said = await told(connection)

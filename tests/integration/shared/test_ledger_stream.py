@@ -129,7 +129,7 @@ async def test_without_memory_settling_goes_on(
 async def test_what_the_ledger_does_not_take_stays(
     consumer: Consumer, feed: Feed, stored: Stored, redis_client: "redis.Redis"
 ) -> None:
-    """Where the ledger's key is something else, nothing is settled without its record, until that is mended."""
+    """Where the ledger's key is something else, nothing is settled without its record, until that is fixed."""
     events = await feed.put(2)
     entries = await read(consumer)
     redis_client.set(keys.ledger(PARTITION), "no stream")

@@ -126,7 +126,7 @@ async def test_flushed_layout_is_written_again(
 
 
 async def test_wrong_password_names_the_setting_and_recovers(connect: Connect, clock: ManualClock) -> None:
-    """A refused password is told as such, without the password; once Redis takes it, all is well."""
+    """A refused password is reported as such, without the password; once Redis takes it, all is well."""
     with RedisServer({"requirepass": "right"}) as server:
         connection = connect(server.url.replace(":right@", ":wr0ng@"))
         async with watched(connection):
@@ -140,7 +140,7 @@ async def test_wrong_password_names_the_setting_and_recovers(connect: Connect, c
 
 
 async def test_missing_password_names_the_setting(connect: Connect, clock: ManualClock) -> None:
-    """A server that wants a password nobody gave is told as such."""
+    """A server that wants a password nobody gave is reported as such."""
     with RedisServer({"requirepass": "right"}) as server:
         connection = connect(server.url.replace(":right@", ""))
         async with watched(connection):

@@ -160,14 +160,14 @@ async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 async def test_cluster_asked_of_a_single_server(connect: Connect, redis_url: str) -> None:
-    """It is told as such, with the scheme to use."""
+    """It is reported as such, with the scheme to use."""
     problem = await check(connect(redis_url.removesuffix("/0").replace("redis://", "redis+cluster://")))
     assert "is a single server" in str(problem)
     assert "redis://" in str(problem)
 
 
 async def test_single_server_asked_of_a_cluster(connect: Connect, cluster_set: ClusterSet) -> None:
-    """A node of a cluster taken for a single server is told as such."""
+    """A node of a cluster taken for a single server is reported as such."""
     problem = await check(connect(f"redis://{LOOPBACK}:{cluster_set.servers[0].port}/0"))
     assert "redis+cluster://" in str(problem)
 
@@ -191,7 +191,7 @@ async def test_unknown_service(connect: Connect, sentinel_set: SentinelSet) -> N
 
 
 async def test_read_only_replica(connect: Connect, sentinel_set: SentinelSet) -> None:
-    """A replica is told as such before anything is written."""
+    """A replica is reported as such before anything is written."""
     replica = next(server for server in sentinel_set.servers if server is not sentinel_set.master)
     connection = connect(replica.url)
     assert "read-only replica" in str(await check(connection))
@@ -214,7 +214,7 @@ async def test_old_server(connect: Connect) -> None:
 
 
 async def test_risky_settings_are_warnings(connect: Connect) -> None:
-    """A server that may lose events is used all the same, and each risk is told with its remedy."""
+    """A server that may lose events is used all the same, and each risk is reported with its remedy."""
     with RedisServer({"maxmemory-policy": "allkeys-lru", "appendonly": "no"}) as server:
         connection = connect(server.url)
         assert await check(connection) is None

@@ -68,7 +68,7 @@ def test_each_promise_beside_its_figure() -> None:
 
 
 def test_a_fall_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ratio that fell by more than 15 % is told with both values; one that fell by less, or that is new, is not."""
+    """A ratio that fell by more than 15 % is reported with both values; one that fell by less, or that is new, is not."""
     monkeypatch.setattr(baseline, "BASELINE", tmp_path / "baseline.json")
     baseline.write(report())
     assert baseline.falls(report(fastify=11_700), baseline.read()) == []
@@ -82,7 +82,7 @@ def test_a_faster_durability_is_no_fall() -> None:
 
 
 def test_nothing_to_compare_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a baseline, that is told before minutes of measuring, and how to make one."""
+    """Without a baseline, that is reported before minutes of measuring, and how to make one."""
     monkeypatch.setattr(baseline, "BASELINE", tmp_path / "baseline.json")
     with pytest.raises(baseline.NoBaselineError, match="--keep"):
         baseline.read()

@@ -1,4 +1,4 @@
-"""What `hookline doctor` makes of settings, tokens and URLs, and how it tells what it found."""
+"""What `hookline doctor` makes of settings, tokens and URLs, and how it reports what it found."""
 
 import json
 import os
@@ -70,7 +70,7 @@ async def test_what_is_no_setting_is_a_warning(tmp_path: Path, monkeypatch: pyte
     ],
 )
 async def test_tokens_that_cannot_be_right(tokens: str, level: Level, words: str) -> None:
-    """What people take for a token and is none is told, without showing it."""
+    """What people take for a token and is none is reported, without showing it."""
     wrong = the_wrong(await check_settings(subject({"TWILIO_AUTH_TOKEN": tokens})))
     assert wrong[0] is level
     assert words in wrong[1]
@@ -110,7 +110,7 @@ async def test_public_urls_that_twilio_cannot_use_well(url: str, words: str) -> 
     ],
 )
 def test_where_a_url_leads(url: str, *, loopback: bool, public: bool) -> None:
-    """It is told without asking anybody."""
+    """It is reported without asking anybody."""
     assert (is_loopback(url), is_public(url)) == (loopback, public)
 
 
@@ -138,7 +138,7 @@ def test_findings_for_programs() -> None:
 
 @pytest.mark.parametrize("width", ["80", "120"])
 def test_findings_for_people(width: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each is told with its remedy, in lines that fit; the last line sums up."""
+    """Each is reported with its remedy, in lines that fit; the last line sums up."""
     monkeypatch.setenv("COLUMNS", width)
     lines = CliRunner().invoke(app, ["doctor"]).stdout.splitlines()
     assert max(map(len, lines)) <= int(width)

@@ -33,7 +33,7 @@ def test_one_process_has_the_settings_as_they_are() -> None:
 
 
 def test_each_process_has_its_own() -> None:
-    """Names, admin ports and spools differ, and are what each process is told."""
+    """Names, admin ports and spools differ, and are in the settings of each process."""
     planned = plan(IngressSettings.load(), 3, _PROCESSOR)
     assert planned == [
         ("ingress-1", 9080, Path("var/spool.db")),

@@ -32,7 +32,7 @@ def test_keys(key: str, shown: str) -> None:
 
 
 def test_parameters() -> None:
-    """SIDs, states and the ends of numbers are shown; everything that somebody wrote is told by its length."""
+    """SIDs, states and the ends of numbers are shown; everything that somebody wrote is shown as its length."""
     body = f"MessageSid={SID}&From=whatsapp%3A%2B14155550123&Body=call+%2B14155550123&SmsStatus=received&Other={SID}&Empty="
     one = event(body=body.encode())
     assert HIDING.parameters(one) == {

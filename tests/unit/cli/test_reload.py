@@ -39,7 +39,7 @@ _DATA = _FOLDER / "kept"
     ],
 )
 def test_what_counts(path: str, counts: bool) -> None:
-    """Python code below the working folder counts, wherever that folder lies; what tools and Hookline keep there does not."""
+    """Python code below the working folder counts, wherever that folder is; what tools and Hookline keep there does not."""
     assert is_source(_FOLDER, _DATA, _FOLDER / path) is counts
 
 

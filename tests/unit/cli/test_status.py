@@ -78,7 +78,7 @@ def shown(found: Snapshot, width: int) -> list[str]:
 
 
 def test_answers_of_a_service_are_read() -> None:
-    """Problems, warnings, alerts, the spool, every breaker and what was counted are told apart."""
+    """Problems, warnings, alerts, the spool, every breaker and what was counted are distinguished."""
     assert parse(HERE, HEALTH, METRICS) == ServiceReport(
         "ingress",
         9080,
@@ -193,7 +193,7 @@ def test_services_elsewhere_are_asked_for() -> None:
 
 
 def test_every_problem_is_named() -> None:
-    """Redis, a service that is not ready and one that is gone are all told."""
+    """Redis, a service that is not ready and one that is gone are all reported."""
     services = [report("ingress", "redis: away"), report("processor", "nothing answers on port 9081", answers=False)]
     redis, ingress, processor = situation(*services, problem="Redis is away").problems()
     assert redis == "Redis is away"
@@ -326,7 +326,7 @@ def test_view_fits_the_terminal(width: int) -> None:
     ("seconds", "text"), [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3600, "1 h"), (86400, "1 d"), (1e7, "116 d")]
 )
 def test_durations(seconds: float, text: str) -> None:
-    """A length of time is told in the largest unit that fits."""
+    """A duration is written in the largest unit that fits."""
     assert duration(seconds) == text
 
 

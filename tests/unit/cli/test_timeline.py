@@ -26,7 +26,7 @@ def everything(_topic: str, _event: Event | None) -> bool:
 
 
 def test_from_accepted_to_settled() -> None:
-    """An event is told of when it comes, and once when it has left its topic."""
+    """An event is reported when it comes, and once when it has left its topic."""
     timeline = Timeline(everything)
     one = arrival(1000)
     (accepted,) = timeline.accepted([one])
@@ -40,7 +40,7 @@ def test_from_accepted_to_settled() -> None:
 
 
 def test_what_dies_is_not_settled() -> None:
-    """An event that has left its topic for the dead letters is told of as dead, and only so."""
+    """An event that has left its topic for the dead letters is reported as dead, and only so."""
     timeline = Timeline(everything)
     one = arrival(1000)
     timeline.accepted([one])
@@ -52,7 +52,7 @@ def test_what_dies_is_not_settled() -> None:
 
 
 def test_death_of_an_event_from_before() -> None:
-    """Events that came before one began to look are told of if they die."""
+    """Events that came before one began to look are reported if they die."""
     one = arrival(1000)
     (dead,) = Timeline(everything).ended([], [letter_of(one, 1700)], 2000)
     assert dead.what == "dead"
@@ -60,7 +60,7 @@ def test_death_of_an_event_from_before() -> None:
 
 
 def test_only_what_is_wanted() -> None:
-    """Other events are neither told of nor followed."""
+    """Other events are neither reported nor followed."""
     timeline = Timeline(lambda topic, event: topic == "calls" and event is not None)
     other, wanted = arrival(1), arrival(2, "calls")
     undecodable = Arrival(StreamPosition(0, "calls", "3-0"), [b"v", b"9"])

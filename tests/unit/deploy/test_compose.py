@@ -45,7 +45,7 @@ def test_example_has_every_setting_and_no_other(example: dict[str, str]) -> None
 
 
 def test_example_says_what_is_the_case_without_it(example: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """With every line in force, the settings are what they are without any: the defaults are told rightly."""
+    """With every line in force, the settings are what they are without any: the documented defaults are right."""
     required = {"PUBLIC_URL": "https://hooks.example.com", "TWILIO_AUTH_TOKEN": "0123456789"}
     for name, value in required.items():
         monkeypatch.setenv(name, value)

@@ -33,7 +33,7 @@ def path(tmp_path: Path) -> str:
 
 
 def run(path: str, *words: str, complaints: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
-    """Run bash with `words`; complaints go where they are told."""
+    """Run bash with `words`; error messages are printed."""
     return subprocess.run(
         ["bash", *words], env={"PATH": path}, stdout=subprocess.PIPE, stderr=complaints, text=True, check=False
     )

@@ -57,7 +57,7 @@ def test_image_has_what_is_needed_and_no_tools() -> None:
 
 
 def test_nothing_but_what_is_named_gets_into_the_image() -> None:
-    """The build's context begins empty, so that no .env, secret or data lies in a layer by mistake."""
+    """The build's context begins empty, so that no .env, secret or data is in a layer by mistake."""
     rules = [line for line in (_ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
     assert rules[0] == "*"
     added = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
@@ -95,7 +95,7 @@ def test_health_check_knows_the_ports(healthcheck: ModuleType) -> None:
 
 
 async def test_health_check_says_what_is_wrong(healthcheck: ModuleType) -> None:
-    """Ready, not ready with the reason, and nobody there are told apart."""
+    """Ready, not ready with the reason, and nobody there are distinguished."""
     health, problem = Health(), ["Redis cannot be reached."]
     health.ready["redis"] = lambda: problem[0] if problem else None
     admin = Admin(health, "127.0.0.1", 0, "INGRESS_ADMIN")

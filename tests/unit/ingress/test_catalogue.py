@@ -74,13 +74,13 @@ def ordering(params: Params) -> str:
 
 @cases
 def test_kind_and_topic(case: Case) -> None:
-    """Every webhook is told by its parameters alone."""
+    """Every webhook is classified by its parameters alone."""
     kind = classify(dict(case.params))
     assert (kind.name_of(dict(case.params)), kind.topic) == (case.kind, case.topic)
 
 
 def test_every_kind_has_a_case() -> None:
-    """The table above says of each kind that parameters can tell, and of no other, what becomes of it."""
+    """The table above says of each kind that parameters can tell, and of no other, what happens to it."""
     told = {family if family in FAMILIES else case.kind for case in CASES.values() for family in [case.kind.partition(".")[0]]}
     assert told == {kind.name for kind in CLASSIFIED} | {"unknown"}
     assert (

@@ -1,4 +1,4 @@
-"""What ingress tells at low and at high traffic, with the limits that everybody has."""
+"""The alerts of ingress at low and at high traffic, with the limits that everybody has."""
 
 from collections.abc import Callable
 
@@ -88,7 +88,7 @@ def slow_write() -> None:
 
 @pytest.fixture
 def lag(monkeypatch: pytest.MonkeyPatch) -> LoopLag:
-    """Return what the heartbeat tells; it begins with each test, as the clock does."""
+    """Return the state of the heartbeat; it begins with each test, as the clock does."""
     return own_gauges(monkeypatch)
 
 
@@ -121,7 +121,7 @@ async def test_slow_replies_are_told_of_a_small_shop(small: Traffic) -> None:
 
 
 async def test_slow_writes_are_told_of_a_big_shop(big: Traffic) -> None:
-    """One in fifty is enough of many; they are told until five minutes after the last."""
+    """One in fifty is enough of many; they are reported until five minutes after the last."""
     assert await big.run_for(60, every(1, slow_write, times=10)) == {"write_slow"}
     assert await big.run_for(400) == set()
 
@@ -163,7 +163,7 @@ async def test_forged_event_streams_are_no_loss(traffic: Traffic) -> None:
 
 
 async def test_scanner_hides_no_loss(big: Traffic) -> None:
-    """However many paths somebody tries, one lost webhook in fifty is told."""
+    """However many paths somebody tries, one lost webhook in fifty is reported."""
 
     def happens() -> None:
         for _ in range(10):

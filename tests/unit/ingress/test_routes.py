@@ -115,7 +115,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize(("text", "problem"), MISTAKES.values(), ids=MISTAKES)
 def test_mistake_in_a_route(config_file: Path, text: str, problem: str) -> None:
-    """A mistake is told in one line that names the route, the key, and what would be right."""
+    """A mistake is reported in one line that names the route, the key, and what would be right."""
     with pytest.raises(SettingsError) as caught:
         routes_of(config_file, f"[[routes]]\n{text}\n")
     (line,) = caught.value.problems

@@ -201,7 +201,7 @@ def test_file_is_no_location(location: str, message: str) -> None:
 
 
 def test_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder that was removed under the process is told."""
+    """A folder that was removed under the process is reported."""
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()

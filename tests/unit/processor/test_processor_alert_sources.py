@@ -1,4 +1,4 @@
-"""What the processor tells at low and at high traffic, with the limits that everybody has."""
+"""The alerts of the processor at low and at high traffic, with the limits that everybody has."""
 
 from collections.abc import Callable
 from typing import Any, cast

@@ -1,4 +1,4 @@
-"""What becomes of an event whose handler raised."""
+"""What happens to an event whose handler raised."""
 
 from datetime import timedelta
 from typing import Any

@@ -177,7 +177,7 @@ async def test_late_results_do_not_count(breaker: Breaker) -> None:
 
 
 async def test_one_line_for_each_change(breaker: Breaker, logbook: Logbook) -> None:
-    """Opening is a warning with the reason and the next probe, closing a piece of news, what lies between is for debugging."""
+    """Opening is a warning with the reason and the next probe, closing is information, and what is between is debug output."""
     fail(breaker, FAIL_MAX)
     fail_probe(breaker)
     with breaker.probe():
@@ -217,7 +217,7 @@ async def test_metrics_follow(breaker: Breaker, logbook: Logbook) -> None:
 @pytest.mark.parametrize("time_zone", ["UTC", "Asia/Tokyo", "America/Los_Angeles", "Pacific/Kiritimati"], indirect=True)
 @pytest.mark.usefixtures("time_zone")
 async def test_any_time_zone(breaker: Breaker, logbook: Logbook, clock: ManualClock) -> None:
-    """Where the machine stands changes neither when the next probe is due nor how that is told."""
+    """Where the machine stands changes neither when the next probe is due nor how that is reported."""
     fail(breaker, FAIL_MAX)
     assert logbook.lines[-1]["next_probe"] == "2025-06-15T15:06:40.500Z"
     assert breaker.seconds_to_probe() == 0.5

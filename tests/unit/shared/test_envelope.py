@@ -1,4 +1,4 @@
-"""The event as it lies in a stream."""
+"""The fields of an event in a stream."""
 
 import uuid
 from itertools import chain

@@ -39,7 +39,7 @@ KEYS_OF_A_PARTITION: list[tuple[Callable[..., str], tuple[str | int, ...]]] = [
     ],
 )
 def test_known_partitions(key: str, partition: int) -> None:
-    """The partition of a key never changes between versions: data that lies in Redis must stay where it is looked for."""
+    """The partition of a key never changes between versions: data that is in Redis must stay where it is looked for."""
     assert partition_of(key, 8) == partition
 
 

@@ -62,7 +62,7 @@ def test_file_changes_and_adds_topics(config_file: ConfigFile, monkeypatch: pyte
     ],
 )
 def test_mistakes(config_file: ConfigFile, text: str, problem: str) -> None:
-    """Each is told with the topic that it is in, and nothing starts."""
+    """Each is reported with the topic that it is in, and nothing starts."""
     config_file(text)
     with pytest.raises(SettingsError, match="1 setting") as raised:
         ProcessorSettings.load()

@@ -18,7 +18,7 @@ def plain(event: WebhookEvent, context: Context) -> None: ...
 
 
 def test_handler_is_found_by_kind() -> None:
-    """Each kind has its handler, with its own time-out; both ways of writing functions are told apart."""
+    """Each kind has its handler, with its own time-out; both ways of writing functions are distinguished."""
     handlers = Handlers()
     assert handlers.on("message.received", timeout=3)(on_message) is on_message
     handlers.on("call.status", "call.received")(plain)
@@ -56,7 +56,7 @@ def test_second_handler_for_a_kind_is_refused() -> None:
 
 
 def test_decorator_without_a_kind_is_refused() -> None:
-    """Forgetting the kind is told at once, not when the first event comes."""
+    """Forgetting the kind is reported at once, not when the first event comes."""
     with pytest.raises(HandlersError, match=f"No kind of event is named.*{__file__}, line "):
         Handlers().on()  # type: ignore[call-overload]
     with pytest.raises(HandlersError, match="No kind of event is named"):
@@ -170,7 +170,7 @@ def test_family_can_be_ignored_but_for_one() -> None:
 
 @pytest.mark.parametrize("pattern", ["mess*", "*.received", "a.*.b", "**", ".*", "message.**", ""])
 def test_pattern_that_could_match_nothing_is_refused(pattern: str) -> None:
-    """A "*" in the wrong place is told at once, with what may be written, not when events go unhandled."""
+    """A "*" in the wrong place is reported at once, with what may be written, not when events go unhandled."""
     with pytest.raises(HandlersError, match=r'is no kind\. Write all of it.*"message\.\*"'):
         Handlers().on(pattern)(plain)
     with pytest.raises(HandlersError, match="is no kind"):

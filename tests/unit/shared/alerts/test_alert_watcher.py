@@ -1,4 +1,4 @@
-"""The loop that watches: what it tells, where, and that nothing of it can hurt the service."""
+"""The loop that watches: what it reports, where, and that nothing of it can hurt the service."""
 
 from collections.abc import AsyncIterator, Mapping
 from typing import cast

@@ -59,7 +59,7 @@ def test_quantile_spares_some(counts: tuple[int, ...], found: float) -> None:
 
 @given(st.lists(st.floats(0, 14.9), min_size=1, max_size=200))
 def test_quantile_is_in_the_bucket_of_the_true_one(durations: list[float]) -> None:
-    """However durations are spread, the estimate is in the bucket in which the true percentile lies."""
+    """However durations are spread, the estimate is in the bucket in which the true percentile is."""
     timing = FastHistogram()
     for seconds in durations:
         timing.observe(seconds)
@@ -113,7 +113,7 @@ def test_too_few_samples_are_no_trend() -> None:
 
 
 def test_worst_lag() -> None:
-    """The longest of the latest heartbeats is told, so that whoever looks seldom does not miss it."""
+    """The longest of the latest heartbeats is reported, so that whoever looks seldom does not miss it."""
     lag = LoopLag()
     assert lag.worst(15) == 0
     for at, late in ((1, 0.0), (2, 0.7), (3, 0.1)):

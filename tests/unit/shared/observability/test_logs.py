@@ -59,7 +59,7 @@ def test_personal_fields_are_hidden_whatever_they_hold(name: str) -> None:
 
 
 def test_nested_values_are_redacted() -> None:
-    """What lies inside lists and dicts is treated like the rest."""
+    """What is inside lists and dicts is treated like the rest."""
     facts = {"list": [f"x{TOKEN}", ("+14155550123",)], "dict": {"Body": "hello", "deeper": {"url": "redis://:p@h"}}}
     assert redacted(facts=facts)["facts"] == {
         "list": [f"x{HIDDEN}", ["+***23"]],

@@ -63,7 +63,7 @@ def test_nonsense_names_no_trace(traceparent: str) -> None:
 
 
 def test_links_decide(provider: TracerProvider, kept: InMemorySpanExporter) -> None:
-    """A trace that begins with a link is kept if that leads to one that is, and what lies in it goes along."""
+    """A trace that begins with a link is kept if that leads to one that is, and what is in it goes along."""
     tracer = provider.get_tracer("test")
     for traceparent in (SAMPLED, UNSAMPLED, ""):
         with tracer.start_as_current_span(f"root {traceparent[-2:]}", Context(), links=links_to(traceparent)):

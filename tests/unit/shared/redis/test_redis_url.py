@@ -1,4 +1,4 @@
-"""REDIS_URL: everything that it can say, and every mistake told without quoting it."""
+"""REDIS_URL: everything that it can say, and every mistake reported without quoting it."""
 
 import re
 from typing import Any

@@ -159,6 +159,6 @@ def test_shortfall(durability: Durability, answer: object, words: str | None) ->
 def test_what_a_server_cannot_give(
     durability: Durability, changed: dict[str, str], features: Features, appendfsync: str | None, words: str | None
 ) -> None:
-    """A durability that the server cannot give is told before the first event is refused."""
+    """A durability that the server cannot give is reported before the first event is refused."""
     found = durability.obstacle(facts(**changed), features, appendfsync)
     assert found is None if words is None else words in str(found)

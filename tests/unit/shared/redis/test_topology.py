@@ -40,7 +40,7 @@ async def refusal(found: Locator) -> str:
 
 
 def test_slots_have_masters() -> None:
-    """Each slot belongs to the range it lies in, bounds included, and slots outside of all ranges to nobody."""
+    """Each slot belongs to the range it is in, bounds included, and slots outside of all ranges to nobody."""
     found = SlotMap([SlotRange(866, 866, THERE), SlotRange(0, 865, HERE), SlotRange(12000, 16383, HERE)])
     assert found.master("hookline:layout") in (HERE, THERE, None)
     assert SlotMap([]).master(KEY) is None
@@ -143,7 +143,7 @@ async def test_nodes_that_do_not_help_are_explained(answer: Any, words: str) -> 
 
 
 async def test_unreachable_nodes_are_named() -> None:
-    """Where nobody listens, the addresses are told."""
+    """Where nobody listens, the addresses are reported."""
     port = free_port()
     assert f"{LOOPBACK}:{port}" in await refusal(made("redis+cluster", port))
 

@@ -121,7 +121,7 @@ def test_folder_of_that_name_is_none(env_file: Path) -> None:
 
 
 def test_file_that_cannot_be_read(env_file: Path) -> None:
-    """A `.env` that is there and cannot be read is told, not left out in silence."""
+    """A `.env` that is there and cannot be read is reported, not left out in silence."""
     env_file.symlink_to("/proc/self/mem")  # which nobody can read at its beginning, root neither
     assert complaint().startswith(".env cannot be read: ")
 

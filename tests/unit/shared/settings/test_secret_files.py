@@ -1,4 +1,4 @@
-"""Secrets in files: read like variables, and every mistake told before anything starts."""
+"""Secrets in files: read like variables, and every mistake reported before anything starts."""
 
 import json
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_secret_comes_from_the_file_that_is_named(file: Path) -> None:
 
 @pytest.mark.parametrize("name", [name for name in secrets() if name != "DATABASE_URL"])
 def test_every_secret_may_be_in_a_file(name: str, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each setting that holds a secret has its file; a wrong value in it is told under the setting's own name."""
+    """Each setting that holds a secret has its file; a wrong value in it is reported under the setting's own name."""
     file.write_text(TOKEN)
     wrong = tmp_path / "wrong"
     wrong.write_text("no, not this")
@@ -71,7 +71,7 @@ def test_both_are_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_file_that_is_not_there(file: Path) -> None:
-    """A secret that was not mounted is told with the path at which it was expected."""
+    """A secret that was not mounted is reported with the path at which it was expected."""
     (problem,) = complaints()
     assert problem.startswith(f"TWILIO_AUTH_TOKEN_FILE={file} cannot be read: No such file or directory.")
 

@@ -287,7 +287,7 @@ def test_malformed_config_file_is_named(config_file: Path, content: bytes) -> No
 
 
 def test_tracing_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever switches tracing on without OpenTelemetry is told in one line what to install."""
+    """Tracing without OpenTelemetry is refused in one line that says what to install."""
     monkeypatch.setenv("TRACING", "on")
     assert IngressSettings.load().tracing == "on"
     monkeypatch.setattr(
