@@ -6,13 +6,13 @@ from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 from pydantic_settings import NoDecode
 
 from hookline_ingress.http.replies import NO_CONTENT
 from hookline_ingress.http.request import Reply
 from hookline_ingress.limits.rates import Rate
 from hookline_ingress.translation.catalogue import KINDS
+from hookline_shared.validation import describe_errors
 
 _LARGEST_TWIML: Final = 64_000
 """Bytes; Twilio refuses more with error 11750."""
@@ -93,7 +93,7 @@ def _read(value: Any) -> tuple[RouteSettings, ...]:
             routes.append(RouteSettings.model_validate(table))
         except ValidationError as error:
             path = table.get("path", "no path") if isinstance(table, dict) else "no table"
-            problems += [f"route {position} ({path}): {_explain(detail)}" for detail in error.errors()]
+            problems += describe_errors(error, RouteSettings, f"route {position} ({path})")
     paths = Counter(route.path for route in routes)
     problems += [f"there are {times} routes for {path}" for path, times in paths.items() if times > 1]
     if problems:
@@ -112,13 +112,6 @@ def check_topics(routes: Sequence[RouteSettings], topics: Collection[str]) -> No
     if strange:
         problems = [f"route {route.path}: there is no topic {route.topic}" for route in strange]
         raise ValueError(f"{'; '.join(problems)}; the topics are {', '.join(topics)}, and [topics.<name>] adds one")
-
-
-def _explain(detail: ErrorDetails) -> str:
-    key = "".join(f"{part}: " for part in detail["loc"])
-    if detail["type"] == "extra_forbidden":
-        return f"{key}there is no such key; the keys are {', '.join(RouteSettings.model_fields)}"
-    return f"{key}{detail['msg'].removeprefix('Value error, ')}"
 
 
 RoutesSetting = Annotated[tuple[RouteSettings, ...], NoDecode, BeforeValidator(_read)]

@@ -23,7 +23,7 @@ from functools import cached_property
 from typing import Final, NamedTuple, Self
 
 from hookline_shared.errors import HooklineError, UndecodableError
-from hookline_shared.event import Event, ReplayHistory, decode, replay_history_of
+from hookline_shared.event import Event, ReplayHistory, decode, parse_count, replay_history_of
 
 _PREFIX: Final = b"dead."
 _FIRST: Final = b"dead.reason"
@@ -146,8 +146,7 @@ class DeadLetter:
         return _text(self._told.get(_PREFIX + name.encode()))
 
     def _number(self, name: str) -> int:
-        text = self._tell(name)
-        return int(text) if text.isascii() and text.isdecimal() else 0
+        return parse_count(self._tell(name))
 
 
 def _beginning(fields: Sequence[bytes]) -> int:

@@ -154,8 +154,9 @@ def replay_history_of(named: Mapping[bytes, bytes]) -> ReplayHistory:
     if b"lives" not in named:
         return ReplayHistory()
     lives, died_at, *words = (named.get(name, b"").decode(errors="replace") for name in _PAST_FIELDS)
-    return ReplayHistory(_number(lives), _number(died_at), *words)
+    return ReplayHistory(parse_count(lives), parse_count(died_at), *words)
 
 
-def _number(text: str) -> int:
+def parse_count(text: str) -> int:
+    """Return the number that `text` is, 0 if it is none: a field of an entry may hold anything."""
     return int(text) if text.isascii() and text.isdecimal() else 0

@@ -8,8 +8,9 @@ from difflib import get_close_matches
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
 from pydantic_settings import NoDecode
+
+from hookline_shared.validation import describe_errors
 
 MESSAGES: Final = "messages"
 CALLS: Final = "calls"
@@ -59,7 +60,7 @@ def _read(value: Any) -> dict[str, Topic]:
         try:
             topics[name] = Topic.model_validate(default | table if isinstance(table, dict) else table)
         except ValidationError as error:
-            problems += [f"{name}: {_explain(detail)}" for detail in error.errors()]
+            problems += describe_errors(error, Topic, name)
     if problems:
         raise ValueError("; ".join(problems))
     return topics
@@ -72,13 +73,6 @@ def _problem_with(name: str) -> str | None:
         return f"{name} is not a valid topic name: use a-z, 0-9, - and _, and none of {', '.join(_TAKEN)}"
     meant = get_close_matches(name, _DEFAULTS, n=1, cutoff=0.8)
     return f"{name} is too similar to {meant[0]}: correct it, or choose another name" if meant else None
-
-
-def _explain(detail: ErrorDetails) -> str:
-    key = "".join(f"{part}: " for part in detail["loc"])
-    if detail["type"] == "extra_forbidden":
-        return f"{key}there is no such key; the keys are {', '.join(Topic.model_fields)}"
-    return f"{key}{detail['msg']}"
 
 
 TopicsSetting = Annotated[dict[str, Topic], NoDecode, BeforeValidator(_read)]

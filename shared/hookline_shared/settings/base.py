@@ -31,6 +31,7 @@ from hookline_shared.settings.env_file import apply_env_file
 from hookline_shared.settings.fallbacks import Fallback, Found, find_fallbacks
 from hookline_shared.settings.secret_files import SUFFIX, names_file, read_secret_files
 from hookline_shared.topics import TopicsSetting
+from hookline_shared.validation import message_of
 
 _TRACING_NEEDS = ("opentelemetry", "opentelemetry.sdk", "opentelemetry.exporter", "opentelemetry.exporter.otlp.proto.http")
 """Each is looked for once the one that it lies in is known to be there."""
@@ -273,7 +274,6 @@ def _explain(settings: type[SharedSettings], detail: ErrorDetails) -> str:
     if detail["type"] == "missing":
         why = f", and the file of {variable}{SUFFIX} is empty" if names_file(variable) else ""
         return f"{variable} is not set{why}. {meaning}."
-    problem = detail["msg"].removeprefix("Value error, ")
     found = find_fallbacks(settings.fallbacks, read_config_file())
     origin = next((f", taken from {one.fallback.variable}," for one in found if one.fallback.setting == variable), "")
-    return f"{variable}{origin} is wrong: {problem}. {meaning}."
+    return f"{variable}{origin} is wrong: {message_of(detail)}. {meaning}."

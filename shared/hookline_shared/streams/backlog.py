@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from hookline_shared.errors import HooklineError
 from hookline_shared.redis.manager import Command, RedisConnectionManager
 from hookline_shared.redis.server_info import ServerInfo, parse_info
+from hookline_shared.streams.replies import raise_first_error
 
 
 class Backlog(NamedTuple):
@@ -40,9 +40,7 @@ async def backlogs(redis: RedisConnectionManager, partitions: int, topics: Seque
     streams = [redis.keys.topic(partition, topic) for topic in topics for partition in range(partitions)]
     questions = [(("XLEN", stream), ("XRANGE", stream, "-", "+", "COUNT", 1)) for stream in streams]
     commands = [Command(words[1], words) for pair in questions for words in pair]
-    answers = await redis.pipeline("backlog", commands)
-    if failed := next((answer for answer in answers if isinstance(answer, HooklineError)), None):
-        raise failed
+    answers = raise_first_error(await redis.pipeline("backlog", commands))
     width = 2 * partitions
     per_topic = {topic: answers[at * width : (at + 1) * width] for at, topic in enumerate(topics)}
     return {topic: _sum(own[::2], own[1::2]) for topic, own in per_topic.items()}
@@ -56,9 +54,7 @@ async def servers(redis: RedisConnectionManager, partitions: int) -> list[Server
 
     """
     some = redis.one_for_each_master([redis.keys.layout, *(redis.keys.probe(partition) for partition in range(partitions))])
-    answers = await redis.pipeline("info", [Command(key, ("INFO",)) for key in some])
-    if failed := next((answer for answer in answers if isinstance(answer, HooklineError)), None):
-        raise failed
+    answers = raise_first_error(await redis.pipeline("info", [Command(key, ("INFO",)) for key in some]))
     return [parse_info(answer) for answer in answers]
 
 

@@ -10,11 +10,11 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from hookline_shared.errors import HooklineError
 from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import Command, RedisConnectionManager, ScriptCall
 from hookline_shared.redis.node import BLOCKING
 from hookline_shared.streams.lease import Fence
+from hookline_shared.streams.replies import raise_first_error
 from hookline_shared.streams.scripts import load_script
 
 NEW: Final = ">"
@@ -118,7 +118,7 @@ class Consumer:
 
         """
         call = ScriptCall([self._keys.probe(self._partition), *self._streams.values()], [GROUP])
-        (missing,) = _checked(await self._redis.run("groups", _GROUPS, [call]))
+        (missing,) = raise_first_error(await self._redis.run("groups", _GROUPS, [call]))
         return int(missing)
 
     async def wait_for_redis(self) -> None:
@@ -133,7 +133,7 @@ class Consumer:
 
         """
         ask = [Command(stream, ("XINFO", "GROUPS", stream)) for stream in self._streams.values()]
-        answers = _checked(await self._redis.pipeline("xinfo", ask, timeout_s=_GRACE_S))
+        answers = raise_first_error(await self._redis.pipeline("xinfo", ask, timeout_s=_GRACE_S))
         return {topic: _our_group(groups) for topic, groups in zip(self._streams, answers, strict=True)}
 
     async def adopt(self) -> int:
@@ -145,7 +145,7 @@ class Consumer:
 
         """
         call = ScriptCall([self._keys.lease(self._partition), *self._streams.values()], [GROUP, CONSUMER, *self._claim])
-        (others,) = _checked(await self._redis.run("adopt", _ADOPT, [call]))
+        (others,) = raise_first_error(await self._redis.run("adopt", _ADOPT, [call]))
         return int(others)
 
     async def read(self, positions: Mapping[str, str], count: int) -> list[tuple[str, list[Entry]]]:
@@ -186,7 +186,7 @@ class Consumer:
         """
         streams = [self._streams[topic] for topic, _ in wanted]
         ask = [Command(stream, ("XRANGE", stream, entry, entry)) for stream, (_, entry) in zip(streams, wanted, strict=True)]
-        answers = _checked(await self._redis.pipeline("xrange", ask)) if ask else []
+        answers = raise_first_error(await self._redis.pipeline("xrange", ask)) if ask else []
         return [Entry(entry, found[0][1] if found else None) for (_, entry), found in zip(wanted, answers, strict=True)]
 
     async def retry_records(self, names: Sequence[str]) -> list[bytes | None]:
@@ -214,7 +214,7 @@ class Consumer:
         arguments: list[str | bytes | int] = [GROUP, *self._claim, msgspec.msgpack.encode(batch)]
         if self._ledger:
             arguments.append("ledger")
-        (written,) = _checked(await self._redis.run("settle", _SETTLE, [ScriptCall(self._script_keys, arguments)]))
+        (written,) = raise_first_error(await self._redis.run("settle", _SETTLE, [ScriptCall(self._script_keys, arguments)]))
         return int(written)
 
     def _done(self, settlements: Settlements) -> list[tuple[Any, ...]]:
@@ -222,14 +222,6 @@ class Consumer:
         if self._ledger:
             return [(index[topic], ids, topic, attempts.get(topic, {})) for topic, ids in done]
         return [(index[topic], ids) for topic, ids in done]
-
-
-def _checked(answers: list[Any]) -> list[Any]:
-    """Return `answers`, or raise the first error among them."""
-    for answer in answers:
-        if isinstance(answer, HooklineError):
-            raise answer
-    return answers
 
 
 def _our_group(groups: Sequence[Sequence[Any]]) -> Group:

@@ -3,12 +3,13 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from hookline_shared.errors import GroupMissingError, HooklineError
+from hookline_shared.errors import GroupMissingError
 from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import Command, RedisConnectionManager
 from hookline_shared.streams.dead_letter_counts import FIRST, count_by_topic
+from hookline_shared.streams.replies import raise_first_error
 
 _PAGE: Final = 500
 """Records asked for at once: few enough that Redis is not kept from other work."""
@@ -52,10 +53,13 @@ async def count_pending(redis: RedisConnectionManager, partitions: int, topics: 
     places = [(topic, redis.keys.topic(partition, topic)) for topic in topics for partition in range(partitions)]
     asked = [Command(stream, ("XPENDING", stream, GROUP)) for _, stream in places]
     answers = await redis.pipeline("census", asked)
+    read = [
+        None if isinstance(answer, GroupMissingError) else answer for answer in answers
+    ]  # without a group, nothing was read
     found: Counter[str] = Counter()
-    for (topic, _), answer in zip(places, answers, strict=True):
-        if not isinstance(answer, GroupMissingError):  # nothing was ever read there
-            found[topic] += int(_checked(answer)[0])
+    for (topic, _), answer in zip(places, raise_first_error(read), strict=True):
+        if answer is not None:
+            found[topic] += int(answer[0])
     return +found
 
 
@@ -77,12 +81,6 @@ async def _dead(redis: RedisConnectionManager, partition: int) -> Counter[str]:
         if not page.full:
             return found
         start = page.next
-
-
-def _checked(answer: Any) -> Any:
-    if isinstance(answer, HooklineError):
-        raise answer
-    return answer
 
 
 def _sum(counters: Sequence[Counter[str]]) -> Counter[str]:

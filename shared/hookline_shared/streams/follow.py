@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from hookline_shared.dead_letter import DeadLetter
-from hookline_shared.errors import CommandRefusedError, HooklineError
+from hookline_shared.errors import CommandRefusedError
 from hookline_shared.redis.manager import Command, RedisConnectionManager, ScriptCall
 from hookline_shared.redis.node import BLOCKING
 from hookline_shared.redis.pool import Words
@@ -66,7 +66,8 @@ class Follower:
         streams = [*self._streams, *(self._keys.dead(partition).encode() for partition in self._partitions)]
         ask = [Command(stream.decode(), ("XINFO", "STREAM", stream)) for stream in streams]
         answers = await self._redis.pipeline("xinfo", ask)
-        self._seen = dict(zip(streams, map(_last_id, answers), strict=True))
+        found = raise_first_error([None if isinstance(one, CommandRefusedError) else one for one in answers])
+        self._seen = dict(zip(streams, map(_last_id, found), strict=True))
 
     async def wait(self, partitions: Sequence[int], wait_s: float) -> list[Arrival]:
         """Wait up to `wait_s` seconds for entries of `partitions`, which are one of `groups`.
@@ -137,11 +138,9 @@ def _batches(followed: Sequence[StreamPosition]) -> Iterator[list[StreamPosition
         yield from (places[at : at + _BATCH] for at in range(0, len(places), _BATCH))
 
 
-def _last_id(answer: Any) -> str:
-    """Read the id after which new entries come from XINFO STREAM, whose error means that there is no stream yet."""
-    if isinstance(answer, CommandRefusedError):
+def _last_id(answer: Sequence[Any] | None) -> str:
+    """Return the id of the last entry from the answer to XINFO STREAM; None, a refusal, means that there is no stream yet."""
+    if answer is None:
         return _BEGINNING
-    if isinstance(answer, HooklineError):
-        raise answer
     facts: Mapping[bytes, Any] = dict(zip(answer[::2], answer[1::2], strict=True))
     return str(facts[b"last-generated-id"].decode())

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from hookline_shared.errors import BrokerUnavailableError, HooklineError
+from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import RedisConnectionManager, ScriptCall
+from hookline_shared.streams.replies import raise_first_error
 from hookline_shared.streams.scripts import load_script
 
 _LEASE: Final = load_script("lease")
@@ -79,10 +80,8 @@ class Leases:
 
     async def _processors(self, patience_ms: int) -> list[str]:
         call = ScriptCall([self._redis.keys.processors], [self.owner, patience_ms])
-        (answer,) = await self._redis.run("processors", _PROCESSORS, [call], self._timeout_s)
-        if isinstance(answer, HooklineError):
-            raise answer
-        return [name.decode() for name in answer]
+        (names,) = raise_first_error(await self._redis.run("processors", _PROCESSORS, [call], self._timeout_s))
+        return [name.decode() for name in names]
 
 
 def _lease(answer: list[bytes | int] | BrokerUnavailableError) -> Lease | BrokerUnavailableError:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
-from hookline_shared.errors import HooklineError
 from hookline_shared.redis.manager import Command, RedisConnectionManager
+from hookline_shared.streams.replies import raise_first_error
 
 FRONT: Final = "-"
 """Read position: the oldest entry."""
@@ -78,10 +78,7 @@ class LedgerStreams:
         answers = await self._ask("ledger length", [("XLEN", self._keys.ledger(partition)) for partition in asked])
         return dict(zip(asked, answers, strict=True))
 
-    async def _ask(self, operation: str, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+    async def _ask(self, operation: str, commands: Sequence[tuple[Any, ...]]) -> Sequence[Any]:
         if not commands:
             return []
-        answers = await self._redis.pipeline(operation, [Command(words[1], words) for words in commands])
-        if failed := next((answer for answer in answers if isinstance(answer, HooklineError)), None):
-            raise failed
-        return answers
+        return raise_first_error(await self._redis.pipeline(operation, [Command(words[1], words) for words in commands]))

@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncIterator, Sequence
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from hookline_shared.errors import GroupMissingError, HooklineError
+from hookline_shared.errors import GroupMissingError
 from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import Command, RedisConnectionManager
 from hookline_shared.streams.consume import record_name
@@ -53,7 +53,9 @@ async def locate(redis: RedisConnectionManager, place: StreamPosition) -> Locati
         Command(retries, ("HGET", retries, record_name(place.topic, entry))),
         Command(stream, ("XRANGE", stream, entry, entry)),
     ]
-    pending, record, there = map(_known, await redis.pipeline("whereabouts", questions))
+    answers = await redis.pipeline("whereabouts", questions)
+    known = [[] if isinstance(answer, GroupMissingError) else answer for answer in answers]  # without a group, none is pending
+    pending, record, there = raise_first_error(known)
     if not there:
         return None
     return Location(Stage.PENDING, int(pending[0][2]), record) if pending else Location(Stage.WAITING, None, record)
@@ -80,12 +82,3 @@ async def lengths(redis: RedisConnectionManager, partitions: int, topics: Sequen
     streams = [redis.keys.topic(partition, topic) for partition in range(partitions) for topic in topics]
     answers = await redis.pipeline("xlen", [Command(stream, ("XLEN", stream)) for stream in streams])
     return sum(map(int, raise_first_error(answers)))
-
-
-def _known(answer: Any) -> Any:
-    """Return `answer` unless it is an error; a group that is missing means that nobody has read anything."""
-    if isinstance(answer, GroupMissingError):
-        return []
-    if isinstance(answer, HooklineError):
-        raise answer
-    return answer
