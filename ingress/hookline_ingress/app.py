@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Final
 from aiojobs import Job
 
 from hookline_ingress.alert_sources import measures
-from hookline_ingress.http.file_limit import allow_connections
 from hookline_ingress.http.proxies import Proxies, parse_networks
-from hookline_ingress.http.server import ConnectionLimits, Server
+from hookline_ingress.http.server import ConnectionLimits, Server, allow_connections
 from hookline_ingress.limits.limiter import AddressLimit, LimitExchange, SenderLimit
 from hookline_ingress.routes import Routes
 from hookline_ingress.settings import IngressSettings

@@ -2,7 +2,7 @@
 
 import sys
 
-from hookline_ingress.compatibility import AiohttpMismatchError
+from hookline_ingress.http.compatibility import AiohttpMismatchError
 from hookline_ingress.settings import IngressSettings
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import SettingsError

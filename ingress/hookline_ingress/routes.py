@@ -15,8 +15,8 @@ from hookline_ingress.translation.catalogue import (
     MESSAGE_RECEIVED,
     SENDGRID_EVENT,
     STUDIO,
-    Kind,
 )
+from hookline_ingress.translation.kind import Kind
 from hookline_shared.json_body import is_form
 
 LARGEST_JSON: Final = 1 << 20

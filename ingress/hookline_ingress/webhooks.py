@@ -19,9 +19,8 @@ from hookline_ingress.writer import NotStoredError, Stored, Write
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event
 from hookline_shared.kinds import label_of
-from hookline_shared.observability.logs import Logger
+from hookline_shared.observability.logs import Logger, trace_fields
 from hookline_shared.observability.metrics import EVENTS
-from hookline_shared.observability.traceparent import trace_fields
 from hookline_shared.topics import BULK
 
 if TYPE_CHECKING:

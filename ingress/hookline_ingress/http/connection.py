@@ -24,7 +24,6 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http import HttpRequestParser, HttpVersion11, RawRequestMessage
 from aiohttp.web import RequestPayloadError
 
-from hookline_ingress.compatibility import AiohttpMismatchError
 from hookline_ingress.http.replies import refused, wire
 from hookline_ingress.http.request import Reply, Request
 from hookline_ingress.metrics import REQUEST_SECONDS, STAGE_SECONDS
@@ -36,7 +35,6 @@ _LINGER_S: Final = 2.0
 _AT_ONCE: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 """Begin a task by running it, not by letting it wait for its turn."""
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-_SAMPLE: Final = b"POST /sample HTTP/1.1\r\nHost: sample\r\nContent-Length: 4\r\n\r\nbody"
 
 
 class Server(Protocol):
@@ -108,31 +106,16 @@ class Connection(BaseProtocol):
         self.deadline = inf
         self.since = 0.0
 
-    @classmethod
-    def check(cls, server: Server) -> None:
-        """Read a request that nobody sent, so that an aiohttp with other internals is found before a webhook comes.
+    def read(self, data: bytes) -> tuple[Request, bool]:
+        """Read `data`, one whole request, without a transport; return the request, and whether the connection may stay open.
 
         Raises:
-            AiohttpMismatchError: if a connection cannot be built, or reads something else.
+            ValueError: if the body was not read.
 
         """
-        try:
-            request, keep_open = cls(server)._read_sample()
-            understood = (request.target, request.headers["Host"], request.body, keep_open) == (
-                "/sample",
-                "sample",
-                b"body",
-                True,
-            )
-        except Exception as error:
-            raise AiohttpMismatchError from error
-        if not understood:
-            raise AiohttpMismatchError
-
-    def _read_sample(self) -> tuple[Request, bool]:
         assert self._parser is not None  # noqa: S101 - it was built with one
         self._began = 0.0
-        self._requests.extend(self._parser.feed_data(_SAMPLE)[0])
+        self._requests.extend(self._parser.feed_data(data)[0])
         _, payload = self._requests[0]
         if payload.exception() is not None or not payload.is_eof() or not payload.total_bytes:
             raise ValueError("the body was not read")

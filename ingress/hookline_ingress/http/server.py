@@ -1,6 +1,7 @@
 """The port that Twilio calls: its connections, how many there may be, how long they may take, and how they end."""
 
 import asyncio
+import resource
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from math import inf
@@ -8,6 +9,7 @@ from typing import Final, NamedTuple
 
 from aiojobs import Job
 
+from hookline_ingress.http.compatibility import check_aiohttp
 from hookline_ingress.http.connection import Connection
 from hookline_ingress.http.replies import refused
 from hookline_ingress.http.request import Reply, Request
@@ -24,6 +26,8 @@ _ENDED_AT_ONCE: Final = 50
 """Connections; then requests have their turn."""
 _GIVEN_UP: Final = 0.1
 """Share of the connections that end when there are too many."""
+_OTHER_FILES: Final = 256
+"""Open files for everything that is no connection from outside: Redis, the spool, the admin port, logs."""
 
 
 class ConnectionLimits(NamedTuple):
@@ -71,7 +75,7 @@ class Server:
 
     def check_connection(self) -> None:
         """Raise AiohttpMismatchError unless requests can be read with the aiohttp that is installed."""
-        Connection.check(self)
+        check_aiohttp(lambda data: Connection(self).read(data))
 
     async def start(self, host: str, port: int, supervisor: Supervisor) -> int:
         """Listen, beside other processes that do so on the same port; return the port.
@@ -157,3 +161,14 @@ class Server:
                     connection.expire()
                 if at % _ENDED_AT_ONCE == 0:
                     await asyncio.sleep(0)
+
+
+def allow_connections(wanted: int) -> int:
+    """Raise the process's limit of open files as far as it may; return how many connections fit, at most `wanted`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + _OTHER_FILES
+    limit = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+        soft = limit
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - _OTHER_FILES))

@@ -6,16 +6,9 @@ from typing import Final
 import msgspec
 
 from hookline_ingress.http.request import Request
-from hookline_ingress.translation.catalogue import (
-    EVENT_STREAM,
-    SENDGRID_EVENT,
-    KeyFields,
-    Kind,
-    classify,
-    dedupe_key,
-    ordering_key,
-)
+from hookline_ingress.translation.catalogue import EVENT_STREAM, SENDGRID_EVENT, classify
 from hookline_ingress.translation.content import ACCOUNT_NAMES, Content, account_of, elements, members
+from hookline_ingress.translation.kind import KeyFields, Kind, dedupe_key, ordering_key
 from hookline_shared.event import Event, new_event_id
 from hookline_shared.forms import EMPTY
 
@@ -54,27 +47,27 @@ def translate(request: Request, content: Content, expected: Kind | None, provena
         kind = EVENT_STREAM
     else:
         kind = classify(content.params, None if is_form and expected in _JSON_ONLY else expected)
-    facts = KeyFields(content.path, content.params, content.form, content.rest)
-    return [_event(request, kind, facts, request.body, request.headers.get("Content-Type", ""), provenance)]
+    fields = KeyFields(content.path, content.params, content.form, content.rest)
+    return [_event(request, kind, fields, request.body, request.headers.get("Content-Type", ""), provenance)]
 
 
 def _element(request: Request, content: Content, kind: Kind, element: bytes, provenance: RequestFields) -> TranslatedEvent:
     """Return the event of one element. It speaks for no account, whatever it says: its signature was verified for none."""
     params = {name: value for name, value in members(element).items() if name not in ACCOUNT_NAMES}
-    facts = KeyFields(content.path, params, EMPTY, element)
-    return _event(request, kind, facts, element, _JSON, provenance)
+    fields = KeyFields(content.path, params, EMPTY, element)
+    return _event(request, kind, fields, element, _JSON, provenance)
 
 
 def _event(
-    request: Request, kind: Kind, facts: KeyFields, body: bytes, content_type: str, provenance: RequestFields
+    request: Request, kind: Kind, fields: KeyFields, body: bytes, content_type: str, provenance: RequestFields
 ) -> TranslatedEvent:
-    params = facts.params
+    params = fields.params
     name = kind.name_of(params)
     event = Event(
         id=new_event_id(provenance.received_at),
         kind=name,
-        key=ordering_key(kind, facts),
-        dedupe_key=dedupe_key(kind, name, facts),
+        key=ordering_key(kind, fields),
+        dedupe_key=dedupe_key(kind, name, fields),
         received_at=provenance.received_at,
         account=account_of(params),
         content_type=_text(content_type),

@@ -44,6 +44,8 @@ _OUR_NAMES = _OURS | {"event", "error", "exception", "traceback", "_record", "_f
 """Names of fields, whose values may quote; without the last two a library's line could not be written."""
 _PHONE_NUMBER = re.compile(r"(\+|%2B)\d(?:[ ().-]{0,2}\d){3,12}(?=[ ().-]{0,2}\d[ ().-]?\d)", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(?<=://)[^/\s]*@")
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+"""Source: https://www.w3.org/TR/trace-context/#traceparent-header"""
 
 
 class Redactor:
@@ -142,3 +144,9 @@ def get_logger(service: str) -> Logger:
     """Return the logger of `service`; every line names it."""
     logger: Logger = structlog.get_logger(service=service)
     return logger
+
+
+def trace_fields(traceparent: str) -> dict[str, str]:
+    """Return the field `trace_id` of a log line; none if `traceparent`, which anybody may have sent, names no trace."""
+    found = _TRACEPARENT.fullmatch(traceparent)
+    return {"trace_id": found[1]} if found else {}

@@ -1,4 +1,4 @@
-"""Who works on what, for somebody who only looks: the processors that are there, and the owner of each partition."""
+"""The running processors and the owner of each partition, for observers: nothing is changed."""
 
 from typing import Final, NamedTuple
 
@@ -11,14 +11,14 @@ _TIMEOUT_S: Final = 5.0
 
 
 class Member(NamedTuple):
-    """A processor, by the name under which it holds leases, and the milliseconds since it was last heard of."""
+    """A processor: the name under which it holds leases, and the milliseconds since its last heartbeat."""
 
     name: str
     silent_ms: int
 
 
 async def members(redis: RedisConnectionManager) -> list[Member]:
-    """Return the processors that were there lately. One that died stays until the next heartbeat of another.
+    """Return the processors that are running. One that died is listed until the next heartbeat of another.
 
     Raises:
         BrokerUnavailableError: if Redis did not answer.
@@ -40,7 +40,7 @@ async def leases(redis: RedisConnectionManager, partitions: int) -> list[Lease]:
 
     """
     observer = Leases(redis, _NOBODY, 0, _TIMEOUT_S)
-    answers = await observer.ask(dict.fromkeys(range(partitions), (LeaseRequest.LOOK, 0)))
+    answers = await observer.ask(dict.fromkeys(range(partitions), (LeaseRequest.READ, 0)))
     return list(raise_first_error(list(answers.values())))
 
 

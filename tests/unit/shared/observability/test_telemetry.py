@@ -13,9 +13,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 
-from hookline_shared.observability.logs import CURRENT_EVENT, Redactor
+from hookline_shared.observability.logs import CURRENT_EVENT, Redactor, trace_fields
 from hookline_shared.observability.telemetry import Discreet, LinkBased, links_to, remote_context, traceparent_of
-from hookline_shared.observability.traceparent import trace_fields
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 SAMPLED, UNSAMPLED = (f"00-{TRACE_ID}-00f067aa0ba902b7-{flags}" for flags in ("01", "00"))
