@@ -1,4 +1,4 @@
-"""Ingress put together: what is made of what, and in which order it starts and stops."""
+"""The composition of ingress: how its parts are built, and in which order they start and stop."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from hookline_ingress.tracing import RequestSpans
 
 _ANSWER_S: Final = 0.45
-"""Seconds in which an event must be safe, in Redis or in the spool, for its request to be answered within half a second."""
+"""Seconds in which an event must be stored, in Redis or in the spool, for its request to be answered within half a second."""
 _DISK_S: Final = 0.2
-"""Seconds that the spool has at least, if Redis may take longer than that leaves."""
+"""The least time for the spool in seconds, if the time limit for Redis leaves less."""
 _NEARLY_FULL: Final = 0.8
-"""Share of the spool's room."""
+"""Share of the spool that is in use."""
 
 
 class Ingress:
@@ -102,10 +102,10 @@ class Ingress:
         return Spool(settings.spool_path, settings.spool_max_mb, self._clock, self._logger, settings.prefix)
 
     async def start(self, supervisor: Supervisor) -> None:
-        """Open the spool and both ports. Redis may come later: until then /readyz says why, and webhooks go to the spool.
+        """Open the spool and both ports. Redis may come later: until then /readyz reports it, and webhooks go to the spool.
 
         Raises:
-            HooklineError: if a port or the spool cannot be had, or aiohttp is of a version that this does not work with.
+            HooklineError: if a port or the spool cannot be used, or the version of aiohttp is not supported.
 
         """
         self._server.check_connection()
@@ -128,7 +128,7 @@ class Ingress:
         self._logger.info("listening", port=port, admin_port=admin_port)
 
     async def stop(self) -> None:
-        """Answer the requests under way, finish the batch under way, then let go of Redis and the spool."""
+        """Answer the requests in flight, finish the batch in progress, then close Redis and the spool."""
         self._stopping = True
         await self._server.stop()
         await self._writer.stop()
@@ -144,14 +144,15 @@ class Ingress:
         await self._admin.stop()
 
     def _check_redis(self) -> str | None:
-        """Return why ingress is not ready. Redis may be away while the spool has room, but must have been there once:
+        """Return why ingress is not ready, None if it is.
 
-        an ingress that was told a wrong REDIS_URL must not replace one that works.
+        Redis may be down while the spool has room. But it must have been reached once, so that an ingress with a wrong
+        REDIS_URL does not replace one that works.
         """
         return None if self._bridged() else self._redis.monitor.check()
 
     def _bridged(self) -> bool:
-        """Whether the spool can stand in for Redis."""
+        """Whether the spool accepts events in place of Redis."""
         return self._redis.monitor.ready and self._spool is not None and self._spool.accepting
 
     def _redis_warnings(self) -> list[str]:

@@ -36,7 +36,7 @@ def _twiml(text: str) -> str:
         return text
     if len(text.encode()) > _LARGEST_TWIML:
         raise ValueError("Twilio accepts no TwiML above 64 kB")
-    from xml.etree import ElementTree  # noqa: PLC0415 - half a megabyte, for those alone who have TwiML
+    from xml.etree import ElementTree  # noqa: PLC0415 - half a megabyte that only TwiML needs
 
     try:
         root = ElementTree.fromstring(text)  # noqa: S314 - the operator's own file
@@ -48,7 +48,7 @@ def _twiml(text: str) -> str:
 
 
 class RouteSettings(BaseModel):
-    """One path, new or one that exists. What is left out stays as it is there."""
+    """One path, new or built-in. For a built-in path, what is left out stays as it is."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -84,7 +84,12 @@ class RouteSettings(BaseModel):
 
 
 def _read(value: Any) -> tuple[RouteSettings, ...]:
-    """Return the routes, or tell every mistake together with the route that it is in."""
+    """Return the routes.
+
+    Raises:
+        ValueError: naming every mistake and its route.
+
+    """
     if not isinstance(value, list | tuple):
         raise ValueError("it must be a list of tables, each with the header [[routes]]")  # noqa: TRY004 - pydantic reports this one
     routes, problems = [], []
@@ -102,15 +107,15 @@ def _read(value: Any) -> tuple[RouteSettings, ...]:
 
 
 def check_topics(routes: Sequence[RouteSettings], topics: Collection[str]) -> None:
-    """See that every route's topic is one of `topics`.
+    """Check that the topic of every route is one of `topics`.
 
     Raises:
         ValueError: naming the routes whose topic is not.
 
     """
-    strange = [route for route in routes if route.topic is not None and route.topic not in topics]
-    if strange:
-        problems = [f"route {route.path}: there is no topic {route.topic}" for route in strange]
+    unknown = [route for route in routes if route.topic is not None and route.topic not in topics]
+    if unknown:
+        problems = [f"route {route.path}: there is no topic {route.topic}" for route in unknown]
         raise ValueError(f"{'; '.join(problems)}; the topics are {', '.join(topics)}, and [topics.<name>] adds one")
 
 

@@ -1,4 +1,4 @@
-"""Topics: kinds of events that share a backlog, a part of the worker slots, and a fate.
+"""Topics: kinds of events that share a backlog and a share of the worker slots.
 
 There are six of them, and `[topics.<name>]` in the TOML file changes them or adds more, for both services alike.
 """
@@ -24,11 +24,11 @@ DEFAULT_TOPICS: Final = (MESSAGES, CALLS, CONVERSATIONS, STATUSES, EVENTS, BULK)
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _TAKEN: Final = ("dead", "discarded", "lease", "ledger", "limit", "probe", "retries", "seen")
-"""Names that keys of other things have in the place of a topic's: see shared/hookline_shared/keys.py."""
+"""Names of other keys, which a topic must not have: see shared/hookline_shared/keys.py."""
 
 
 class Topic(BaseModel):
-    """How the processor works on one topic."""
+    """The settings of one topic."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -48,7 +48,12 @@ _DEFAULTS: Final = {
 
 
 def _read(value: Any) -> dict[str, Topic]:
-    """Return every topic, those of the file over the default ones; or tell every mistake, with the topic that it is in."""
+    """Return all topics, the defaults with the changes in the file.
+
+    Raises:
+        ValueError: naming every mistake and its topic.
+
+    """
     if not isinstance(value, dict):
         raise ValueError("it must consist of tables, each with the header [topics.<name>]")  # noqa: TRY004 - pydantic reports this one
     topics, problems = dict(_DEFAULTS), []

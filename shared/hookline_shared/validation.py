@@ -1,4 +1,4 @@
-"""The mistakes in a table of the TOML file, as people read them. Pure."""
+"""The messages for mistakes in a table of the TOML file. Pure."""
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails

@@ -94,7 +94,7 @@ def configure_logs(level: str, style: str | None, secrets: Iterable[str] = (), s
     """Send all logs, those of libraries and Python's warnings too, to standard error.
 
     `style` is "json" or "console"; None means "console" on a terminal, else "json". `secrets` never appear in any line.
-    `spans` add to each line the span in which it is written: see `tracing.naming_spans`.
+    `spans` add to each line the span in which it is written: see `tracing.span_log_processors`.
     """
     console = style == "console" or (style is None and sys.stderr.isatty())
     before: list[Processor] = [

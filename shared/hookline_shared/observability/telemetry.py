@@ -56,11 +56,11 @@ def _provider(service: str, redact: Callable[[str], str]) -> TracerProvider:
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     if isinstance(provider.sampler, ParentBased):
         provider.sampler = LinkBased(provider.sampler)
-    provider.add_span_processor(Discreet(BatchSpanProcessor(OTLPSpanExporter()), redact))
+    provider.add_span_processor(RedactingSpanProcessor(BatchSpanProcessor(OTLPSpanExporter()), redact))
     return provider
 
 
-class Discreet(SpanProcessor):
+class RedactingSpanProcessor(SpanProcessor):
     """Hands spans on to `inner` without numbers and secrets, and without what their errors quote of the event being handled.
 
     Those of the user's libraries, too: most of them record the message of every exception.

@@ -28,7 +28,7 @@ def traced(service: str, secrets: Iterable[str], *, on: bool) -> Iterator[None]:
         telemetry.close()
 
 
-def naming_spans(*, on: bool) -> tuple[Processor, ...]:
+def span_log_processors(*, on: bool) -> tuple[Processor, ...]:
     """Return what names the current span in each log line, if `on`."""
     if not on:
         return ()

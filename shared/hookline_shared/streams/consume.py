@@ -76,19 +76,19 @@ def record_name(topic: str, entry_id: str) -> str:
 
 
 class Consumer:
-    """Reads and settles the events of one partition, as its owner by `claim`. `topics` are all that the processor handles.
+    """Reads and settles the events of one partition, as its owner by `fence`. `topics` are all that the processor handles.
 
     With `ledger`, whatever is settled goes to the ledger stream of the partition.
     """
 
     def __init__(
-        self, redis: RedisConnectionManager, partition: int, topics: Sequence[str], claim: Fence, *, ledger: bool = False
+        self, redis: RedisConnectionManager, partition: int, topics: Sequence[str], fence: Fence, *, ledger: bool = False
     ) -> None:
         self._redis = redis
         self._keys = redis.keys
         self._partition = partition
-        self._claim = claim
-        self._token = self._keys.token(partition, *claim)
+        self._fence = fence
+        self._token = self._keys.token(partition, *fence)
         self._streams = {topic: self._keys.topic(partition, topic) for topic in topics}
         self._topics = {stream.encode(): topic for topic, stream in self._streams.items()}
         self._retries = self._keys.retries(partition)
@@ -144,7 +144,7 @@ class Consumer:
             BrokerUnavailableError: if Redis did not do it.
 
         """
-        call = ScriptCall([self._keys.lease(self._partition), *self._streams.values()], [GROUP, CONSUMER, *self._claim])
+        call = ScriptCall([self._keys.lease(self._partition), *self._streams.values()], [GROUP, CONSUMER, *self._fence])
         (others,) = raise_first_error(await self._redis.run("adopt", _ADOPT, [call]))
         return int(others)
 
@@ -211,7 +211,7 @@ class Consumer:
             list(settlements.failed.items()),
             [(self._key_index[dead.topic], dead.entry_id, dead.letter) for dead in settlements.dead],
         )
-        arguments: list[str | bytes | int] = [GROUP, *self._claim, msgspec.msgpack.encode(batch)]
+        arguments: list[str | bytes | int] = [GROUP, *self._fence, msgspec.msgpack.encode(batch)]
         if self._ledger:
             arguments.append("ledger")
         (written,) = raise_first_error(await self._redis.run("settle", _SETTLE, [ScriptCall(self._script_keys, arguments)]))
@@ -226,7 +226,7 @@ class Consumer:
 
 def _our_group(groups: Sequence[Sequence[Any]]) -> Group:
     """Read it from XINFO GROUPS: of each group, names and values by turns."""
-    for facts in (dict(zip(group[::2], group[1::2], strict=True)) for group in groups):
-        if facts[b"name"] == GROUP.encode():
-            return Group(facts[b"last-delivered-id"].decode(), int(facts[b"pending"]))
+    for info in (dict(zip(group[::2], group[1::2], strict=True)) for group in groups):
+        if info[b"name"] == GROUP.encode():
+            return Group(info[b"last-delivered-id"].decode(), int(info[b"pending"]))
     return Group(_BEGINNING, 0)

@@ -11,7 +11,7 @@ from hookline_shared.dead_letter import DeadLetter
 from hookline_shared.errors import CommandRefusedError
 from hookline_shared.redis.manager import Command, RedisConnectionManager, ScriptCall
 from hookline_shared.redis.node import BLOCKING
-from hookline_shared.redis.pool import Words
+from hookline_shared.redis.pool import CommandArgs
 from hookline_shared.streams.consume import Entry
 from hookline_shared.streams.replies import raise_first_error
 from hookline_shared.streams.scripts import load_script
@@ -78,7 +78,7 @@ class Follower:
         """
         names = [stream for stream, (partition, _) in self._streams.items() if partition in partitions]
         after = [self._seen[stream] for stream in names]
-        words: Words = ("XREAD", "COUNT", _BATCH, "BLOCK", round(wait_s * 1000), "STREAMS", *names, *after)
+        words: CommandArgs = ("XREAD", "COUNT", _BATCH, "BLOCK", round(wait_s * 1000), "STREAMS", *names, *after)
         key = names[0].decode()
         reply = await self._redis.execute("xread", key, *words, timeout_s=wait_s + _GRACE_S, pool=BLOCKING)
         return [
@@ -86,7 +86,7 @@ class Follower:
             for stream, entry in self._advance(reply or ())
         ]
 
-    async def died(self) -> list[DeadLetter]:
+    async def new_dead_letters(self) -> list[DeadLetter]:
         """Return the letters that have come since the last call, in the order of each partition.
 
         Raises:
@@ -101,7 +101,7 @@ class Follower:
         found = [pair for reply in answers for pair in self._advance(reply or ())]
         return [DeadLetter(streams[stream], entry.id, entry.fields or ()) for stream, entry in found]
 
-    async def gone(self, followed: Sequence[StreamPosition]) -> list[StreamPosition]:
+    async def removed(self, followed: Sequence[StreamPosition]) -> list[StreamPosition]:
         """Return those of `followed` that are no longer in their streams.
 
         Raises:
@@ -142,5 +142,5 @@ def _last_id(answer: Sequence[Any] | None) -> str:
     """Return the id of the last entry from the answer to XINFO STREAM; None, a refusal, means that there is no stream yet."""
     if answer is None:
         return _BEGINNING
-    facts: Mapping[bytes, Any] = dict(zip(answer[::2], answer[1::2], strict=True))
-    return str(facts[b"last-generated-id"].decode())
+    info: Mapping[bytes, Any] = dict(zip(answer[::2], answer[1::2], strict=True))
+    return str(info[b"last-generated-id"].decode())

@@ -30,7 +30,7 @@ class Traffic:
         self._clock = clock
         self._logbook = logbook
         self._watch = AlertWatcher(LIMITS, measures(LIMITS, None, None), None, 1.0, clock, logbook.logger)
-        self._watch.look()
+        self._watch.evaluate()
 
     async def run_for(self, seconds: int, happens: Happening = lambda _second: None, *, sells: bool = True) -> set[str]:
         """Let `seconds` pass, in each of which `happens`; return the alerts that fired meanwhile."""
@@ -42,7 +42,7 @@ class Traffic:
             for _ in range(HEARTBEATS_PER_S):
                 self._lag.note(0.0, self._clock.monotonic())
             happens(second)
-            self._watch.look()
+            self._watch.evaluate()
         return {line["alert"] for line in self._logbook.lines[told:] if line["event"] == "alert firing"}
 
     def _sell(self, webhooks: int) -> None:
