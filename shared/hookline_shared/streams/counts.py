@@ -1,4 +1,4 @@
-"""Counting what became of the events that are not settled, and of the dead letters, without touching any."""
+"""Counts the unsettled events by state, and the dead letters, without changing anything."""
 
 import asyncio
 from collections import Counter
@@ -12,14 +12,14 @@ from hookline_shared.streams.dead_letter_counts import FIRST, count_by_topic
 from hookline_shared.streams.replies import raise_first_error
 
 _PAGE: Final = 500
-"""Records asked for at once: few enough that Redis is not kept from other work."""
+"""Records read at once: so few that Redis is not blocked."""
 
 
 class EventCounts(NamedTuple):
-    """Counts by topic, over all partitions; a topic without any is missing.
+    """Counts by topic, over all partitions; topics with a count of 0 are missing.
 
-    `pending` events were given to a processor and are not settled, those that wait for a retry included. `retrying` ones have
-    attempts on record that failed, or did not end. `dead` counts the dead letters.
+    `pending` counts the events that a processor has read and not settled, including those that wait for a retry. `retrying`
+    counts those with a record of attempts that failed or did not end. `dead` counts the dead letters.
     """
 
     pending: Counter[str]
@@ -28,7 +28,7 @@ class EventCounts(NamedTuple):
 
 
 async def count_events(redis: RedisConnectionManager, partitions: int, topics: Sequence[str]) -> EventCounts:
-    """Count.
+    """Return all three counts.
 
     Raises:
         BrokerUnavailableError: if Redis did not answer.
@@ -44,7 +44,7 @@ async def count_events(redis: RedisConnectionManager, partitions: int, topics: S
 
 
 async def count_pending(redis: RedisConnectionManager, partitions: int, topics: Sequence[str]) -> Counter[str]:
-    """Count the events that were given to a processor and are not settled, by topic.
+    """Return the number of events that a processor has read and not settled, by topic.
 
     Raises:
         BrokerUnavailableError: if Redis did not answer.
@@ -65,7 +65,7 @@ async def count_pending(redis: RedisConnectionManager, partitions: int, topics: 
 
 async def _retrying(redis: RedisConnectionManager, partition: int) -> Counter[str]:
     key, cursor = redis.keys.retries(partition), b"0"
-    names: set[bytes] = set()  # a scan may give one twice
+    names: set[bytes] = set()  # a scan may return one twice
     while True:
         cursor, found = await redis.execute("census", key, "HSCAN", key, cursor, "COUNT", _PAGE)
         names.update(found[::2])

@@ -1,7 +1,7 @@
-"""Following the events of all partitions beside the services, without a consumer group.
+"""Follows the events of all partitions as an observer, without a consumer group.
 
-An entry that is appended is told to whoever waits for it before Redis carries out the next command, so a read that waits sees
-entries that are settled a moment later. Between two reads that is not so. What dies is never missed: letters stay.
+Redis delivers a new entry to blocked reads before it carries out the next command, so a blocked read sees entries that are
+settled a moment later. Entries between two reads may be missed. Dead letters are never missed, since they stay.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ _GRACE_S: Final = 3.0
 
 
 class StreamPosition(NamedTuple):
-    """Where an event lies: in the stream of a topic."""
+    """The position of an event: the stream of a topic, and its entry id there."""
 
     partition: int
     topic: str
@@ -31,14 +31,14 @@ class StreamPosition(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """An entry that was appended."""
+    """A new entry."""
 
     place: StreamPosition
     fields: Sequence[bytes]
 
 
 class Follower:
-    """Sees what happens in `topics` of `partitions` partitions from `start` on."""
+    """Follows `topics` of `partitions` partitions from `start` on."""
 
     def __init__(self, redis: RedisConnectionManager, partitions: int, topics: Sequence[str]) -> None:
         self._redis = redis
@@ -53,11 +53,11 @@ class Follower:
         self._seen: dict[bytes, str] = {}
 
     def groups(self) -> list[list[int]]:
-        """Return the partitions that one read can wait for at once: in a cluster a single one."""
+        """Return the partitions that one read can wait for together: in a cluster a single one."""
         return [[partition] for partition in self._partitions] if self._redis.clustered else [list(self._partitions)]
 
     async def start(self) -> None:
-        """Look at what comes from now on.
+        """Start after the present entries.
 
         Raises:
             BrokerUnavailableError: if Redis did not answer.
@@ -70,10 +70,10 @@ class Follower:
         self._seen = dict(zip(streams, map(_last_id, found), strict=True))
 
     async def wait(self, partitions: Sequence[int], wait_s: float) -> list[Arrival]:
-        """Wait up to `wait_s` seconds for entries of `partitions`, which are one of `groups`.
+        """Wait up to `wait_s` seconds for entries of `partitions`, one of `groups`, and return them.
 
         Raises:
-            BrokerUnavailableError: if Redis did not answer. What came meanwhile is given by the next call.
+            BrokerUnavailableError: if Redis did not answer. The next call returns the entries.
 
         """
         names = [stream for stream, (partition, _) in self._streams.items() if partition in partitions]
@@ -87,10 +87,10 @@ class Follower:
         ]
 
     async def new_dead_letters(self) -> list[DeadLetter]:
-        """Return the letters that have come since the last call, in the order of each partition.
+        """Return the dead letters since the last call, in the order of each partition.
 
         Raises:
-            BrokerUnavailableError: if Redis did not answer. They are given by the next call.
+            BrokerUnavailableError: if Redis did not answer. The next call returns them.
 
         """
         streams = {self._keys.dead(partition).encode(): partition for partition in self._partitions}
@@ -123,7 +123,7 @@ class Follower:
         return ScriptCall(names, [word for place in batch for word in (place.entry, numbers[place.topic])])
 
     def _advance(self, reply: Sequence[tuple[bytes, Sequence[tuple[bytes, Any]]]]) -> Iterator[tuple[bytes, Entry]]:
-        """Yield each entry with its stream, and go on behind it."""
+        """Yield each entry with its stream, and advance the position of the stream."""
         for stream, entries in reply:
             for entry_id, fields in entries:
                 self._seen[stream] = entry_id.decode()

@@ -1,4 +1,4 @@
-"""Finding single events among those that are not settled yet."""
+"""Finds single events among the unsettled ones."""
 
 from collections.abc import AsyncIterator, Sequence
 from enum import Enum
@@ -14,15 +14,15 @@ from hookline_shared.streams.replies import raise_first_error
 
 
 class Stage(Enum):
-    """How far an event is: nobody has read it yet, or a processor has, and has not settled it."""
+    """The state of an unsettled event: not read yet, or read by a processor."""
 
     WAITING = "waiting"
     PENDING = "pending"
 
 
 class Location(NamedTuple):
-    """What Redis knows of an unsettled event. `idle_ms` is since it was last read, None while nobody has; `record` is that of
-    its failed attempts, if there were any."""
+    """The state of an unsettled event. `idle_ms` is the time since it was last read in milliseconds, None if it was not;
+    `record` is that of its failed attempts, None if there were none."""
 
     stage: Stage
     idle_ms: int | None
@@ -41,7 +41,7 @@ async def unsettled_events(redis: RedisConnectionManager, partition: int, topic:
 
 
 async def locate(redis: RedisConnectionManager, place: StreamPosition) -> Location | None:
-    """Return how far the event at `place` is; None if it has left.
+    """Return the state of the event at `place`; None if it is no longer there.
 
     Raises:
         BrokerUnavailableError: if Redis did not answer.
@@ -62,7 +62,7 @@ async def locate(redis: RedisConnectionManager, place: StreamPosition) -> Locati
 
 
 async def server_time_ms(redis: RedisConnectionManager) -> int:
-    """Return the Unix time in milliseconds by the clock of Redis, which entry ids go by.
+    """Return the Unix time in milliseconds by the clock of Redis, which entry ids use.
 
     Raises:
         BrokerUnavailableError: if Redis did not answer.
@@ -73,7 +73,7 @@ async def server_time_ms(redis: RedisConnectionManager) -> int:
 
 
 async def lengths(redis: RedisConnectionManager, partitions: int, topics: Sequence[str]) -> int:
-    """Return how many events of `topics` are not settled.
+    """Return the number of unsettled events of `topics`.
 
     Raises:
         BrokerUnavailableError: if Redis did not answer.
