@@ -244,7 +244,7 @@ class Connection(BaseProtocol):
             self._input_paused = False
             self.transport.resume_reading()
         if self._requests or self._malformed:
-            self._loop.call_soon(self.data_received, b"")  # not at once: each request would lie on the stack of the one before
+            self._loop.call_soon(self.data_received, b"")  # not directly: the stack would grow with each request
 
     def close_after_response(self) -> None:
         """Close the connection after the reply to the request in flight, or to the next one if there is none."""
@@ -260,7 +260,7 @@ class Connection(BaseProtocol):
         if self.transport is None:
             return
         if self._ending or self.transport.is_closing():
-            self.transport.abort()  # nobody reads what was written, so it would never be closed
+            self.transport.abort()  # the client does not read the reply, so it would never be closed
         elif self._began is not None:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT, "too_slow")
         else:

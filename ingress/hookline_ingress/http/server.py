@@ -166,7 +166,7 @@ class Server:
 
 
 def allow_connections(wanted: int) -> int:
-    """Raise the process's limit of open files as far as it may; return how many connections fit, at most `wanted`."""
+    """Raise the process's limit of open files if allowed; return the number of connections it allows, at most `wanted`."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + _OTHER_FILES
     limit = needed if hard == resource.RLIM_INFINITY else min(needed, hard)

@@ -19,7 +19,7 @@ from hookline_shared.observability.logs import Logger
 from hookline_shared.streams.rate_limits import Answers, SharedLimits, Usage
 
 MOST_KEYS: Final = 4096
-"""Keys of which counts are kept, the latest ones: heavy senders are among them. Each takes 300 bytes."""
+"""The number of keys that are counted, the most recently used ones: heavy senders are among them. Each takes 300 bytes."""
 _EXCHANGE_INTERVAL_S: Final = 0.5
 _EXCHANGES_PER_TIDYING: Final = 20
 _GENUINE_S: Final = 600.0

@@ -161,7 +161,7 @@ class SpoolFile:
         """
         try:
             return list(self._insert(puts))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is nobody's but this event's
+        except Exception as error:  # noqa: BLE001 - whatever it is, only one event may fail because of it
             if len(puts) == 1 or _is_locked(error):
                 return [error] * len(puts)
         half = len(puts) // 2

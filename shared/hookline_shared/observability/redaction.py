@@ -17,7 +17,7 @@ _LONG: Final = 4
 """A shorter value is redacted only as a whole word; otherwise a message "1" would hide every line number."""
 _BLOCK: Final = 8
 _PART: Final = 2 * _BLOCK - 1
-"""The least length of a partial quote in characters. It is such that a quote has at least one whole block of the value, so only
+"""The least length of a partial quote in characters. Such a quote contains at least one whole block of the value, so only
 blocks need to be searched for."""
 _ALIKE: Final = 4
 """Equal blocks of a value that are tried."""
