@@ -60,8 +60,8 @@ def _slowest(timing: FastHistogram, window: SlidingWindow) -> Measure:
 
 def _refusals(window: SlidingWindow) -> Measure:
     def measure(now: float) -> dict[str, float]:
-        refused, taken = REQUESTS.total(_is_our_refusal), REQUESTS.total(_is_taken)
-        refused_now, asked_now = window.grown((refused, refused + taken), now)
+        refused, accepted = REQUESTS.total(_is_our_refusal), REQUESTS.total(_is_accepted)
+        refused_now, asked_now = window.grown((refused, refused + accepted), now)
         return {"": proportion(refused_now, asked_now)}
 
     return measure
@@ -71,7 +71,7 @@ def _is_our_refusal(labels: tuple[object, ...]) -> bool:
     return int(str(labels[1])) >= _SERVER_ERRORS and labels[2] not in _OF_THE_SENDER
 
 
-def _is_taken(labels: tuple[object, ...]) -> bool:
+def _is_accepted(labels: tuple[object, ...]) -> bool:
     return int(str(labels[1])) < _REDIRECTIONS
 
 

@@ -73,7 +73,7 @@ class Ingress:
         proxies = Proxies(parse_networks(settings.trusted_proxies))
         guards = Guards(proxies, senders, addresses, settings.max_in_flight)
         spans = _spans(settings, proxies, clock)
-        write = self._writer.write if spans is None else spans.writing(self._writer.write)
+        write = self._writer.write if spans is None else spans.trace_writes(self._writer.write)
         webhooks = Webhooks(routes, guards, write, settings.public_urls, clock, logger, spans)
         limits = ConnectionLimits(
             read_timeout_s=settings.read_timeout_s,
@@ -82,7 +82,7 @@ class Ingress:
             connections=allow_connections(settings.max_connections),
             largest_body=routes.largest_body,
         )
-        handle = webhooks.handle if spans is None else spans.around(webhooks.handle)
+        handle = webhooks.handle if spans is None else spans.trace_requests(webhooks.handle)
         self._server = Server(handle, routes.body_limit, limits, clock, logger)
         self._alerts = AlertWatcher(
             settings.alerts,
@@ -149,14 +149,14 @@ class Ingress:
         Redis may be down while the spool has room. But it must have been reached once, so that an ingress with a wrong
         REDIS_URL does not replace one that works.
         """
-        return None if self._bridged() else self._redis.monitor.check()
+        return None if self._spool_replaces_redis() else self._redis.monitor.check()
 
-    def _bridged(self) -> bool:
+    def _spool_replaces_redis(self) -> bool:
         """Whether the spool accepts events in place of Redis."""
         return self._redis.monitor.ready and self._spool is not None and self._spool.accepting
 
     def _redis_warnings(self) -> list[str]:
-        problem = self._redis.monitor.check() if self._bridged() else None
+        problem = self._redis.monitor.check() if self._spool_replaces_redis() else None
         found = self._redis.monitor.warnings()
         return [f"{problem} Webhooks go to the spool.", *found] if problem else found
 

@@ -79,7 +79,7 @@ class Routes:
         if sendgrid is not None:
             routes.append(Route(_SENDGRID, SENDGRID_EVENT, sendgrid, max_body, largest_json))
         self._by_path = {route.path: route for route in routes}
-        self._by_path |= {one.path: self._made(one) for one in added}
+        self._by_path |= {one.path: self._customised(one) for one in added}
         self.largest_body = max(max(route.largest_form, route.largest_json) for route in self._by_path.values())
 
     def find(self, target: str) -> Route | None:
@@ -91,7 +91,7 @@ class Routes:
         route = self.find(target)
         return route.body_limit(headers.get("Content-Type", "")) if route else self.largest_body
 
-    def _made(self, settings: RouteSettings) -> Route:
+    def _customised(self, settings: RouteSettings) -> Route:
         """Return the route that `settings` describe; for a built-in path, what they leave out stays as it is."""
         known = self._by_path.get(settings.path) or self._by_path["/twilio"]._replace(path=settings.path)
         largest = settings.max_body

@@ -33,7 +33,7 @@ class SendGridKeys:
 
         """
         self._keys = [_load(position, key) for position, key in enumerate(public_keys, start=1)]
-        self._remembered = lru_cache(maxsize=_RECENT)(self._search)
+        self._cached_search = lru_cache(maxsize=_RECENT)(self._search)
 
     def signature_of(self, headers: Mapping[str, str]) -> str:
         """Return the signature of a request; empty if it has none."""
@@ -42,7 +42,7 @@ class SendGridKeys:
     def verify(self, request: SignedRequest) -> str | None:
         """Return the name of the key with which the signature of `request` is valid, None if there is none."""
         content = request.headers.get(TIMESTAMP, "").encode(errors="replace") + (request.body or b"")
-        search = self._remembered if len(content) <= _LARGEST_RECENT else self._search
+        search = self._cached_search if len(content) <= _LARGEST_RECENT else self._search
         return search(content, self.signature_of(request.headers))
 
     def _search(self, content: bytes, signature: str) -> str | None:

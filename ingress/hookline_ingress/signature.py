@@ -152,8 +152,8 @@ class Keyring:
         self._secrets = secrets
         self._shared_keys = shared_keys or {}
         self._bases = tuple(form for url in self.public_urls for form in with_and_without_port(url))
-        self._likely = (self._bases[0], secrets[0])
-        self._remembered = lru_cache(maxsize=_RECENT)(self._search)
+        self._last_match = (self._bases[0], secrets[0])
+        self._cached_search = lru_cache(maxsize=_RECENT)(self._search)
 
     def signature_of(self, headers: Mapping[str, str]) -> str:
         """Return the signature of a request; empty if it has none."""
@@ -166,18 +166,18 @@ class Keyring:
         signature = request.headers.get(SIGNATURE, "").encode(errors="replace")
         settings = request.headers.get(SETTINGS, "")
         params = signed_params(request.form)
-        if not settings and self._matches_again(request, params, signature):
-            return self._likely[1].name
-        search = self._remembered if len(params) + len(request.target) <= _LARGEST_RECENT else self._search
+        if not settings and self._matches_last(request, params, signature):
+            return self._last_match[1].name
+        search = self._cached_search if len(params) + len(request.target) <= _LARGEST_RECENT else self._search
         found = search(request.target, params, request.account, signature, settings, request.forwarded)
         if found is None:
             return None
         if not settings and not request.forwarded:
-            self._likely = found
+            self._last_match = found
         return found[1].name
 
-    def _matches_again(self, request: SignedRequest, params: bytes, signature: bytes) -> bool:
-        base, secret = self._likely
+    def _matches_last(self, request: SignedRequest, params: bytes, signature: bytes) -> bool:
+        base, secret = self._last_match
         return _may_sign(secret, request.account) and compare_digest(
             compute(secret.value, base + request.target, params), signature
         )

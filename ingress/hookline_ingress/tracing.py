@@ -50,13 +50,13 @@ class RequestSpans:
         self._clock = clock
         self._tracer = get_tracer()
 
-    def around(self, handle: Handle) -> Handle:
+    def trace_requests(self, handle: Handle) -> Handle:
         """Return `handle` with a span around each request, which begins when the first byte arrived."""
 
         async def handle_traced(request: Request) -> Reply:
             method = request.method if request.method in _METHODS else _OTHER
             traceparent = request.headers.get("traceparent", "")
-            joined = self._proxies.sent(request)
+            joined = self._proxies.is_trusted_peer(request)
             with self._tracer.start_as_current_span(
                 "HTTP" if method is _OTHER else method,
                 remote_context(traceparent if joined else ""),
@@ -75,13 +75,13 @@ class RequestSpans:
 
         return handle_traced
 
-    def note(self, method: str, path: str, outcome: str) -> None:
+    def record_outcome(self, method: str, path: str, outcome: str) -> None:
         """Add the route and the outcome of the request to the current span."""
         span = trace.get_current_span()
         span.update_name(f"{method} {path}" if method in _METHODS else f"HTTP {path}")
         span.set_attributes({"http.route": path, "url.path": path, "hookline.outcome": outcome})
 
-    def writing(self, write: Write) -> Write:
+    def trace_writes(self, write: Write) -> Write:
         """Return `write` with a span for each topic to which the current request sends; the events carry its traceparent."""
 
         def write_traced(topic: str, event: Event) -> "asyncio.Future[Stored]":

@@ -91,7 +91,7 @@ class Webhooks:
             self._logger.debug("request refused", path=route.path, status=reply.status, outcome=outcome)
         REQUESTS.count(route.path, reply.status, outcome)
         if self._spans is not None:
-            self._spans.note(request.method, route.path, outcome)
+            self._spans.record_outcome(request.method, route.path, outcome)
         return reply
 
     async def _accept(self, request: Request, route: Route) -> tuple[Reply, str]:

@@ -232,11 +232,11 @@ class Connection(BaseProtocol):
         STAGE_SECONDS["reply"].observe(written - answered)
         REQUEST_SECONDS.observe(written - request.began)
         if keep_open:
-            self._wait_for_the_next()
+            self._wait_for_next()
         else:
             self._end()
 
-    def _wait_for_the_next(self) -> None:
+    def _wait_for_next(self) -> None:
         self._began = None
         self.since = self._server.clock.monotonic()
         self.deadline = self.since + self._server.keepalive_s

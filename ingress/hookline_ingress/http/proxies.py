@@ -39,7 +39,7 @@ class Proxies:
         self._networks = networks
         self._trusts = lru_cache(maxsize=1024)(self._is_in_networks)
 
-    def sent(self, request: Request) -> bool:
+    def is_trusted_peer(self, request: Request) -> bool:
         """Whether the other end is a trusted proxy."""
         return bool(self._networks) and self._trusts(request.peer)
 

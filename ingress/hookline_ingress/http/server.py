@@ -101,16 +101,16 @@ class Server:
         for connection in self._connections:
             connection.close_after_response()
         idle_grace_s = min(self._limits.idle_grace_s, self._limits.shutdown_s)
-        await self._wait_for_the_last(idle_grace_s)
+        await self._wait_until_empty(idle_grace_s)
         for connection in list(self._connections):
             connection.close_if_idle()
-        await self._wait_for_the_last(self._limits.shutdown_s - idle_grace_s)
+        await self._wait_until_empty(self._limits.shutdown_s - idle_grace_s)
         for connection in list(self._connections):
             connection.abort()
         if self._sweeper is not None:
             await self._sweeper.close()
 
-    async def _wait_for_the_last(self, timeout_s: float) -> None:
+    async def _wait_until_empty(self, timeout_s: float) -> None:
         """Wait until no connection is left, for at most `timeout_s` seconds."""
         if self._connections:
             self._none_left.clear()

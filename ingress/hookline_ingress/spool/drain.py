@@ -79,11 +79,11 @@ class Drain:
     async def _empty(self) -> None:
         delay_s = 0.0
         while self._spool.bytes:
-            self._note(await self._try_to_move())
+            self._note(await self._move_safely())
             delay_s = min(_MOST_DELAY_S, max(2 * delay_s, _LEAST_DELAY_S)) if self.obstacle else _PAUSE_S
             await self._clock.sleep(delay_s * (0.5 + random() / 2))  # noqa: S311 - jitter, not a secret
 
-    async def _try_to_move(self) -> str | None:
+    async def _move_safely(self) -> str | None:
         try:
             return await self.move()
         except SpoolError as error:  # a full disk must not stop the service: it would only come back to the same disk
@@ -133,7 +133,7 @@ class Drain:
 
     def _is_away(self, results: Sequence[_Result]) -> bool:
         """Whether Redis is down, so that the rest need not be tried; in a cluster, other masters may still answer."""
-        return not self._redis.clustered and any(map(_is_silence, results))
+        return not self._redis.clustered and any(map(_is_outage, results))
 
     def _note(self, obstacle: str | None) -> None:
         if obstacle and not self.obstacle:
@@ -148,5 +148,5 @@ def _reason(one: SpooledEvent, result: _Result) -> str:
     return f"the backlog of topic {one.topic} is full" if result is Appended.FULL else str(result)
 
 
-def _is_silence(result: _Result) -> bool:
+def _is_outage(result: _Result) -> bool:
     return isinstance(result, BrokerUnavailableError) and not isinstance(result, CommandRefusedError)

@@ -142,7 +142,7 @@ class Ownership:
             if self._leaving:
                 await self._leases.leave()
             else:
-                self._present = await self._leases.meet()
+                self._present = await self._leases.heartbeat()
                 self._met_at = self._clock.monotonic()
         except BrokerUnavailableError as error:
             return error

@@ -166,7 +166,7 @@ async def _heartbeat(clock: Clock) -> None:
         before = clock.monotonic()
         await clock.sleep(_HEARTBEAT_S)
         now = clock.monotonic()
-        LOOP_LAG.note(max(0.0, now - before - _HEARTBEAT_S), now)
+        LOOP_LAG.record(max(0.0, now - before - _HEARTBEAT_S), now)
 
 
 class _Signals:

@@ -36,7 +36,7 @@ class Admin:
         app.router.add_get("/startupz", self._startupz)
         app.router.add_get("/metrics", server_stats)
         for path, page in self._pages.items():
-            app.router.add_get(path, _shown(page))
+            app.router.add_get(path, _page_handler(page))
         return app
 
     async def start(self) -> int:
@@ -64,7 +64,7 @@ class Admin:
         return _report("startupz", {"started": self._health.startup}, request)
 
 
-def _shown(page: Page) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _page_handler(page: Page) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def show(_: web.Request) -> web.Response:
         found = page()
         return web.json_response({"error": found}, status=503) if isinstance(found, str) else web.json_response(found)

@@ -20,7 +20,7 @@ class LoopLag:
         self._latest = 0.0
         LOOP_LAG_SECONDS.set_function(lambda: self.worst(_SHOWN_S))
 
-    def note(self, lag_s: float, now: float) -> None:
+    def record(self, lag_s: float, now: float) -> None:
         """Record a lag at monotonic time `now`, both in seconds."""
         self._latest = now
         while self._lags and self._lags[-1][1] <= lag_s:

@@ -57,9 +57,9 @@ def redact_quotes(text: str, values: Collection[str]) -> str:
 
 def _quotes(text: str, digits: str, value: str) -> Iterator[_Span]:
     """Yield the quotes of `value` in `text`, whose digits are `digits`."""
-    for spelling in _spellings(text, value):
-        yield from _whole(text, spelling)
-        yield from _parts(text, spelling)
+    for encoding in _encodings(text, value):
+        yield from _whole(text, encoding)
+        yield from _parts(text, encoding)
     if len(digits) >= _LEAST_DIGITS and _NUMBER.fullmatch(value):
         number = _NO_DIGITS.sub("", value)
         if _LEAST_DIGITS <= len(number) <= _MOST_DIGITS and number[-_LEAST_DIGITS:] in digits:
@@ -67,7 +67,7 @@ def _quotes(text: str, digits: str, value: str) -> Iterator[_Span]:
                 yield found.start() - _length_of_country(text[: found.start()]), found.end()
 
 
-def _spellings(text: str, value: str) -> set[str]:
+def _encodings(text: str, value: str) -> set[str]:
     """Return the encodings of `value` that are possible with the characters of `text`."""
     found = {value}
     if "\\" in text:
@@ -112,7 +112,7 @@ def _runs(text: str, value: str, blocks: Mapping[str, Sequence[int]]) -> Iterato
     end = 0
     for at in _places(text, blocks):
         if at >= end:
-            first, last = max((_grown(text, end, at, value, start) for start in blocks[text[at : at + _BLOCK]]), key=_length)
+            first, last = max((_extended(text, end, at, value, start) for start in blocks[text[at : at + _BLOCK]]), key=_length)
             if last - first >= _PART:
                 yield first, last
                 end = last
@@ -131,7 +131,7 @@ def _places(text: str, blocks: Collection[str]) -> list[int]:
     return sorted(found)
 
 
-def _grown(text: str, end: int, at: int, value: str, start: int) -> _Span:
+def _extended(text: str, end: int, at: int, value: str, start: int) -> _Span:
     """Return the run around `at`, but not before `end`, that `text` shares with `value` around `start`."""
     before = 0
     while before < min(at - end, start) and text[at - before - 1] == value[start - before - 1]:

@@ -42,7 +42,7 @@ _QUOTED: Final = re.compile(rf"(?:^|[-\s])({'|'.join([*_NO_WRITES, *_PASSING])})
 _QUOTED_NOPERM: Final = "can't run this command"
 
 
-def code_of(error: Exception) -> str:
+def error_code(error: Exception) -> str:
     """Return the code at the beginning of a refusal, such as OOM; empty for other errors."""
     if not isinstance(error, ResponseError):
         return getattr(error, "status_code", None) or ""
@@ -52,18 +52,18 @@ def code_of(error: Exception) -> str:
     return "NOPERM" if code == "ERR" and _QUOTED_NOPERM in str(error) else code
 
 
-def is_elsewhere(error: Exception) -> bool:
+def is_redirect(error: Exception) -> bool:
     """Whether `error` means that another server is the master, and nothing was done: the command may be sent to that one."""
-    return isinstance(error, ResponseError) and code_of(error) in ("MOVED", "READONLY")
+    return isinstance(error, ResponseError) and error_code(error) in ("MOVED", "READONLY")
 
 
 def translate(error: Exception) -> HooklineError:
     """Return our error for one of the client library."""
     if isinstance(error, HooklineError):
         return error
-    code = code_of(error)
+    code = error_code(error)
     if not isinstance(error, ResponseError):
-        return BrokerUnavailableError(_silence(error, code))
+        return BrokerUnavailableError(_connection_message(error, code))
     if code == "NOGROUP":
         return GroupMissingError(f"Redis lost a consumer group: {error}")
     if code == "FENCED":
@@ -74,7 +74,7 @@ def translate(error: Exception) -> HooklineError:
     return BrokerUnavailableError(message, code) if code in _PASSING else CommandRefusedError(message, code)
 
 
-def _silence(error: Exception, code: str) -> str:
+def _connection_message(error: Exception, code: str) -> str:
     """Return the message for an error after which the connection cannot be used."""
     if code in _PASSING:
         return f"Redis does not answer ({code}). {_PASSING[code]}"

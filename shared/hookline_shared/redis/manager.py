@@ -16,7 +16,7 @@ from hookline_shared.keys import Keys
 from hookline_shared.observability.logs import Logger
 from hookline_shared.observability.metrics import REDIS_POOL_CONNECTIONS
 from hookline_shared.redis.durability import Durability
-from hookline_shared.redis.failures import is_elsewhere, translate
+from hookline_shared.redis.failures import is_redirect, translate
 from hookline_shared.redis.monitor import Monitor
 from hookline_shared.redis.node import BLOCKING, COMMANDS, Node
 from hookline_shared.redis.nodes import Nodes
@@ -164,16 +164,16 @@ class RedisConnectionManager:
         """Send each command to its master, and once more to another server if that answers that it is not the master."""
         started = self._clock.monotonic()
         answers = await self._ask_masters(request, commands)
-        elsewhere = [at for at, answer in enumerate(answers) if isinstance(answer, ResponseError) and is_elsewhere(answer)]
-        if elsewhere and self._locator.topology is not Topology.STANDALONE:
+        redirected = [at for at, answer in enumerate(answers) if isinstance(answer, ResponseError) and is_redirect(answer)]
+        if redirected and self._locator.topology is not Topology.STANDALONE:
             left_s = request.timeout_s - (self._clock.monotonic() - started)
             with suppress(TimeoutError):  # then the refusal is the answer
                 async with asyncio.timeout(left_s):
-                    await self._look_elsewhere([(commands[at].key, answers[at]) for at in elsewhere])
-                    _put(answers, elsewhere, await self._ask_masters(request, [commands[at] for at in elsewhere]))
+                    await self._find_masters([(commands[at].key, answers[at]) for at in redirected])
+                    _put(answers, redirected, await self._ask_masters(request, [commands[at] for at in redirected]))
         return answers
 
-    async def _look_elsewhere(self, refused: Sequence[tuple[str, ResponseError]]) -> None:
+    async def _find_masters(self, refused: Sequence[tuple[str, ResponseError]]) -> None:
         """Find the masters: the node of a cluster names them in its refusal, otherwise the Sentinels know them."""
         if not self.clustered:
             await self.monitor.locate()

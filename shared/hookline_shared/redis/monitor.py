@@ -17,7 +17,7 @@ from hookline_shared.observability.metrics import REDIS_DATA_AT_RISK, REDIS_REPL
 from hookline_shared.redis.durability import Durability
 from hookline_shared.redis.node import Node
 from hookline_shared.redis.nodes import Nodes
-from hookline_shared.redis.probe import claim_layout, describe, harmless_claim, harmless_push, probe
+from hookline_shared.redis.probe import claim_layout, describe, noop_claim, noop_push, probe
 from hookline_shared.redis.server_info import RISKS, risks
 from hookline_shared.redis.topology import Locator
 from hookline_shared.redis.url import Topology
@@ -138,7 +138,7 @@ class Monitor:
         try:
             with node.breaker.probe():
                 key = own[-1]
-                write = harmless_claim(key, self._layout) if key == self._layout_key else harmless_push(key)
+                write = noop_claim(key, self._layout) if key == self._layout_key else noop_push(key)
                 await probe(node, write, self._locator.topology, self._durability)
                 if self._layout_key in own:
                     await claim_layout(node, self._layout_key, self._layout)
@@ -147,8 +147,8 @@ class Monitor:
         except BrokerUnavailableError as error:
             node.problem = str(error)
             node.features = None  # it may be another server or version when it is back
-            await node.distrust()
-        await node.tend()
+            await node.drop_idle()
+        await node.check_idle()
 
     def _answers(self, key: str) -> bool:
         try:

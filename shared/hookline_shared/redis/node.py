@@ -62,17 +62,17 @@ class Node:
             async with asyncio.timeout(timeout_s):
                 return await self.pools[pool].exchange(commands)
         except (RedisError, OSError, TimeoutError) as error:
-            await self.distrust()
+            await self.drop_idle()
             raise translate(error) from error
         finally:
             REDIS_OPERATION_SECONDS.of(operation).observe(self._clock.monotonic() - started)
 
-    async def tend(self) -> None:
+    async def check_idle(self) -> None:
         """Recycle and check the idle connections."""
         for pool in self.pools.values():
-            await pool.tend()
+            await pool.check_idle()
 
-    async def distrust(self) -> None:
+    async def drop_idle(self) -> None:
         """Close the idle connections. New ones may lead to another server, if a name in REDIS_URL resolves to it now."""
         for pool in self.pools.values():
             await pool.drop_idle()

@@ -27,7 +27,7 @@ CommandArgs = Sequence[str | bytes | int]
 """A command and its arguments."""
 
 _PING: Final[CommandArgs] = ("PING",)
-_WHO: Final[CommandArgs] = ("CLIENT", "INFO")
+_CLIENT_INFO: Final[CommandArgs] = ("CLIENT", "INFO")
 _PING_TIMEOUT_S: Final = 1.0
 
 
@@ -43,11 +43,11 @@ class PoolExhaustedError(BrokerUnavailableError):
 class _Link:
     """A connection and the command that kills it on the server. Times are monotonic seconds."""
 
-    __slots__ = ("connection", "ending", "made_at", "used_at")
+    __slots__ = ("connection", "kill", "made_at", "used_at")
 
-    def __init__(self, connection: AbstractConnection, ending: CommandArgs | None, now: float) -> None:
+    def __init__(self, connection: AbstractConnection, kill: CommandArgs | None, now: float) -> None:
         self.connection = connection
-        self.ending = ending
+        self.kill = kill
         self.made_at = now
         self.used_at = now
 
@@ -60,7 +60,7 @@ class Pool:
         self._connect = connect
         self._limits = limits
         self._clock = clock
-        self._turns = asyncio.Semaphore(limits.size)
+        self._slots = asyncio.Semaphore(limits.size)
         self._idle: list[_Link] = []
         self._busy: set[_Link] = set()
         self._abandoned: set[CommandArgs] = set()
@@ -88,17 +88,17 @@ class Pool:
             RedisError, OSError: if there was no answer. Whether the commands were carried out is not known.
 
         """
-        await self._take_turn()
+        await self._acquire_slot()
         try:
-            link = await self._usable_link()
-            endings = list(self._abandoned)
-            answers = await self._use(link, [*endings, *commands])
+            link = await self._take_link()
+            kills = list(self._abandoned)
+            answers = await self._use(link, [*kills, *commands])
         finally:
-            self._turns.release()
-        self._abandoned.difference_update(endings)
-        return answers[len(endings) :]
+            self._slots.release()
+        self._abandoned.difference_update(kills)
+        return answers[len(kills) :]
 
-    async def tend(self) -> None:
+    async def check_idle(self) -> None:
         """Close idle connections that are too old, and those that do not answer a PING after a long idle time."""
         now = self._clock.monotonic()
         for link in list(self._idle):
@@ -122,20 +122,20 @@ class Pool:
         for link in list(self._busy):
             await link.connection.disconnect(nowait=True)
 
-    async def _take_turn(self) -> None:
-        if not self._turns.locked():
-            await self._turns.acquire()  # does not wait
+    async def _acquire_slot(self) -> None:
+        if not self._slots.locked():
+            await self._slots.acquire()  # does not wait
             return
         self.waiting += 1
         try:
             async with asyncio.timeout(self._limits.acquire_timeout_s):
-                await self._turns.acquire()
+                await self._slots.acquire()
         except TimeoutError:
             raise PoolExhaustedError(self._name, self._limits.size, self._limits.acquire_timeout_s) from None
         finally:
             self.waiting -= 1
 
-    async def _usable_link(self) -> _Link:
+    async def _take_link(self) -> _Link:
         now = self._clock.monotonic()
         while self._idle:
             link = self._idle.pop()
@@ -151,14 +151,14 @@ class Pool:
         connection = self._connect()
         try:
             await connection.connect()
-            ending = await _ending(connection)
+            kill = await _kill_command(connection)
         except BaseException as error:
             if isinstance(error, Exception):
                 self._failed.inc()
             await connection.disconnect(nowait=True)
             raise
         self._created.inc()
-        return _Link(connection, ending, self._clock.monotonic())
+        return _Link(connection, kill, self._clock.monotonic())
 
     async def _use(self, link: _Link, commands: Sequence[CommandArgs]) -> list[Any]:
         connection = link.connection
@@ -167,8 +167,8 @@ class Pool:
             await _send(connection, commands)
             found = [await _answer(connection) for _ in commands]
         except BaseException:
-            if link.ending is not None:
-                self._abandoned.add(link.ending)
+            if link.kill is not None:
+                self._abandoned.add(link.kill)
             await self._fail(link)
             raise
         finally:
@@ -184,10 +184,10 @@ class Pool:
         return now - link.made_at >= self._limits.max_age_s
 
     async def _ping(self, link: _Link) -> None:
-        if link not in self._idle or self._turns.locked():
+        if link not in self._idle or self._slots.locked():
             return  # a call uses it, which checks it, too
         self._idle.remove(link)
-        async with self._turns:
+        async with self._slots:
             try:
                 async with asyncio.timeout(_PING_TIMEOUT_S):
                     await self._use(link, [_PING])
@@ -208,12 +208,12 @@ def _pack(words: CommandArgs) -> bytes:
     return packed
 
 
-async def _ending(connection: AbstractConnection) -> CommandArgs | None:
+async def _kill_command(connection: AbstractConnection) -> CommandArgs | None:
     """Return the command that kills `connection` on the server; None if the user may not use CLIENT INFO.
 
     It has the client's address beside its id, since ids start again when the server restarts.
     """
-    await _send(connection, [_WHO])
+    await _send(connection, [_CLIENT_INFO])
     answer = await _answer(connection)
     if isinstance(answer, ResponseError):
         return None

@@ -28,12 +28,12 @@ _REMEDIES: Final = {
 }
 
 
-def harmless_push(key: str) -> CommandArgs:
+def noop_push(key: str) -> CommandArgs:
     """Return a write command that changes nothing, since the list `key` does not exist."""
     return ("LPUSHX", key, "")
 
 
-def harmless_claim(key: str, layout: Layout) -> CommandArgs:
+def noop_claim(key: str, layout: Layout) -> CommandArgs:
     """Return a write command that replaces nothing; `key` is that of the layout."""
     return ("HSETNX", key, *next(iter(layout.items())))
 

@@ -89,7 +89,7 @@ class Standalone:
     topology = Topology.STANDALONE
 
     def __init__(self, address: Address) -> None:
-        self.known = everything_at(address)
+        self.known = single_master(address)
 
     async def locate(self) -> SlotMap:
         """Return the one address."""
@@ -122,7 +122,7 @@ class Sentinels:
             if answer is not None:
                 self._prefer(sentinel)
                 host, port = answer
-                return everything_at(Address(host.decode(), int(port)))
+                return single_master(Address(host.decode(), int(port)))
             errors.append(f"{sentinel} does not monitor a service {self._service!r}; the end of REDIS_URL must be its name.")
         raise BrokerUnavailableError(f"No Sentinel knows where the master is. {' '.join(errors)}")
 
@@ -210,7 +210,7 @@ class ControlConnections:
         return self._pools[address]
 
 
-def everything_at(address: Address) -> SlotMap:
+def single_master(address: Address) -> SlotMap:
     """Return the map in which `address` is the master of all slots."""
     return SlotMap([SlotRange(0, _SLOTS - 1, address)])
 

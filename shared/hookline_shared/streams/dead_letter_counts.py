@@ -67,10 +67,10 @@ class DeadLetterCounts:
         """
         await self._advance(range(len(self._counted)))
         began = self._clock.monotonic()
-        if began >= self._anew_at and (shrunk := await self._shrunk()):
-            for partition in shrunk:
+        if began >= self._anew_at and (reduced := await self._reduced()):
+            for partition in reduced:
                 self._counted[partition], self._next[partition] = Counter(), FIRST
-            await self._advance(shrunk)
+            await self._advance(reduced)
             now = self._clock.monotonic()
             self._anew_at = now + (now - began) / _SHARE
         return sum(self._counted, Counter())
@@ -83,7 +83,7 @@ class DeadLetterCounts:
                 self._next[partition] = page.next
             partitions = [partition for partition, page in zip(partitions, pages, strict=True) if page.full]
 
-    async def _shrunk(self) -> list[int]:
+    async def _reduced(self) -> list[int]:
         """Return the partitions with fewer letters than were counted."""
         streams = [self._redis.keys.dead(partition) for partition in range(len(self._counted))]
         lengths = raise_first_error(

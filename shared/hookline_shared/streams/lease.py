@@ -60,7 +60,7 @@ class Leases:
         answers = await self._redis.run("lease", _LEASE, calls, self._timeout_s) if calls else []
         return {partition: _lease(answer) for partition, answer in zip(requests, answers, strict=True)}
 
-    async def meet(self) -> list[str]:
+    async def heartbeat(self) -> list[str]:
         """Record the heartbeat of this owner; return all processors whose last heartbeat is no older than a lease is long.
 
         Raises:
