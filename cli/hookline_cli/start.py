@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Final, cast
 
 from hookline_cli.output.exit_codes import INTERRUPTED, USAGE
-from hookline_shared.lifecycle.early_signals import leave_at_once
+from hookline_shared.lifecycle.early_signals import exit_on_signal
 
 SERVICES: Final = ("ingress", "processor")
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
@@ -38,7 +38,7 @@ def main() -> None:
 
 def serve(name: str) -> int:
     """Run service `name`, one of `SERVICES`, until a signal; return its exit code."""
-    leave_at_once()
+    exit_on_signal()
     return cast(int, import_module(f"hookline_{name}.main").main())
 
 

@@ -1,6 +1,6 @@
 """The values of ingress' alerts: response times, rejected requests, the speed of Redis, and the spool.
 
-They are computed from the metrics, so they cost no request anything.
+They are computed from the metrics, so they add nothing to the cost of a request.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from hookline_shared.alerts.thresholds import Threshold
 from hookline_shared.observability.metrics import REDIS_OPERATION_SECONDS
 from hookline_shared.observability.timings import FastHistogram
 
-_MOST: Final = 0.99
+_QUANTILE: Final = 0.99
 """The quantile of the response times."""
 _SPARED: Final = 2
 """Slow requests that are ignored: with little traffic, two are already more than 1 %."""
@@ -53,15 +53,15 @@ def _window(limits: Mapping[str, Threshold], name: str) -> SlidingWindow:
 
 def _slowest(timing: FastHistogram, window: SlidingWindow) -> Measure:
     def measure(now: float) -> dict[str, float]:
-        return {"": quantile(timing.bounds, window.grown(timing.counts, now), _MOST, _SPARED)}
+        return {"": quantile(timing.bounds, window.grown(timing.counts, now), _QUANTILE, _SPARED)}
 
     return measure
 
 
 def _refusals(window: SlidingWindow) -> Measure:
     def measure(now: float) -> dict[str, float]:
-        refused, taken = REQUESTS.total(_is_our_refusal), REQUESTS.total(_is_taken)
-        refused_now, asked_now = window.grown((refused, refused + taken), now)
+        refused, accepted = REQUESTS.total(_is_our_refusal), REQUESTS.total(_is_accepted)
+        refused_now, asked_now = window.grown((refused, refused + accepted), now)
         return {"": proportion(refused_now, asked_now)}
 
     return measure
@@ -71,7 +71,7 @@ def _is_our_refusal(labels: tuple[object, ...]) -> bool:
     return int(str(labels[1])) >= _SERVER_ERRORS and labels[2] not in _OF_THE_SENDER
 
 
-def _is_taken(labels: tuple[object, ...]) -> bool:
+def _is_accepted(labels: tuple[object, ...]) -> bool:
     return int(str(labels[1])) < _REDIRECTIONS
 
 

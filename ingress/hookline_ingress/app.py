@@ -1,13 +1,12 @@
-"""Ingress put together: what is made of what, and in which order it starts and stops."""
+"""The composition of ingress: how its parts are built, and in which order they start and stop."""
 
 from typing import TYPE_CHECKING, Final
 
 from aiojobs import Job
 
 from hookline_ingress.alert_sources import measures
-from hookline_ingress.http.file_limit import allow_connections
 from hookline_ingress.http.proxies import Proxies, parse_networks
-from hookline_ingress.http.server import ConnectionLimits, Server
+from hookline_ingress.http.server import ConnectionLimits, Server, allow_connections
 from hookline_ingress.limits.limiter import AddressLimit, LimitExchange, SenderLimit
 from hookline_ingress.routes import Routes
 from hookline_ingress.settings import IngressSettings
@@ -32,11 +31,11 @@ if TYPE_CHECKING:
     from hookline_ingress.tracing import RequestSpans
 
 _ANSWER_S: Final = 0.45
-"""Seconds in which an event must be safe, in Redis or in the spool, for its request to be answered within half a second."""
+"""Seconds in which an event must be stored, in Redis or in the spool, for its request to be answered within half a second."""
 _DISK_S: Final = 0.2
-"""Seconds that the spool has at least, if Redis may take longer than that leaves."""
+"""The least time for the spool in seconds, if the time limit for Redis leaves less."""
 _NEARLY_FULL: Final = 0.8
-"""Share of the spool's room."""
+"""Share of the spool that is in use."""
 
 
 class Ingress:
@@ -74,7 +73,7 @@ class Ingress:
         proxies = Proxies(parse_networks(settings.trusted_proxies))
         guards = Guards(proxies, senders, addresses, settings.max_in_flight)
         spans = _spans(settings, proxies, clock)
-        write = self._writer.write if spans is None else spans.writing(self._writer.write)
+        write = self._writer.write if spans is None else spans.trace_writes(self._writer.write)
         webhooks = Webhooks(routes, guards, write, settings.public_urls, clock, logger, spans)
         limits = ConnectionLimits(
             read_timeout_s=settings.read_timeout_s,
@@ -83,7 +82,7 @@ class Ingress:
             connections=allow_connections(settings.max_connections),
             largest_body=routes.largest_body,
         )
-        handle = webhooks.handle if spans is None else spans.around(webhooks.handle)
+        handle = webhooks.handle if spans is None else spans.trace_requests(webhooks.handle)
         self._server = Server(handle, routes.body_limit, limits, clock, logger)
         self._alerts = AlertWatcher(
             settings.alerts,
@@ -103,10 +102,10 @@ class Ingress:
         return Spool(settings.spool_path, settings.spool_max_mb, self._clock, self._logger, settings.prefix)
 
     async def start(self, supervisor: Supervisor) -> None:
-        """Open the spool and both ports. Redis may come later: until then /readyz says why, and webhooks go to the spool.
+        """Open the spool and both ports. Redis may come later: until then /readyz reports it, and webhooks go to the spool.
 
         Raises:
-            HooklineError: if a port or the spool cannot be had, or aiohttp is of a version that this does not work with.
+            HooklineError: if a port or the spool cannot be used, or the version of aiohttp is not supported.
 
         """
         self._server.check_connection()
@@ -129,7 +128,7 @@ class Ingress:
         self._logger.info("listening", port=port, admin_port=admin_port)
 
     async def stop(self) -> None:
-        """Answer the requests under way, finish the batch under way, then let go of Redis and the spool."""
+        """Answer the requests in flight, finish the batch in progress, then close Redis and the spool."""
         self._stopping = True
         await self._server.stop()
         await self._writer.stop()
@@ -145,18 +144,19 @@ class Ingress:
         await self._admin.stop()
 
     def _check_redis(self) -> str | None:
-        """Return why ingress is not ready. Redis may be away while the spool has room, but must have been there once:
+        """Return why ingress is not ready, None if it is.
 
-        an ingress that was told a wrong REDIS_URL must not replace one that works.
+        Redis may be down while the spool has room. But it must have been reached once, so that an ingress with a wrong
+        REDIS_URL does not replace one that works.
         """
-        return None if self._bridged() else self._redis.monitor.check()
+        return None if self._spool_replaces_redis() else self._redis.monitor.check()
 
-    def _bridged(self) -> bool:
-        """Whether the spool can stand in for Redis."""
+    def _spool_replaces_redis(self) -> bool:
+        """Whether the spool accepts events in place of Redis."""
         return self._redis.monitor.ready and self._spool is not None and self._spool.accepting
 
     def _redis_warnings(self) -> list[str]:
-        problem = self._redis.monitor.check() if self._bridged() else None
+        problem = self._redis.monitor.check() if self._spool_replaces_redis() else None
         found = self._redis.monitor.warnings()
         return [f"{problem} Webhooks go to the spool.", *found] if problem else found
 

@@ -2,13 +2,13 @@
 
 import sys
 
-from hookline_ingress.compatibility import AiohttpMismatchError
+from hookline_ingress.http.compatibility import AiohttpMismatchError
 from hookline_ingress.settings import IngressSettings
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import SettingsError
 from hookline_shared.lifecycle.service import EXIT_FAILED, EXIT_SETTINGS, run
 from hookline_shared.observability.logs import configure_logs, get_logger
-from hookline_shared.observability.tracing import naming_spans, traced
+from hookline_shared.observability.tracing import span_log_processors, traced
 
 
 def main() -> int:
@@ -25,7 +25,9 @@ def main() -> int:
             raise
         sys.stderr.write(f"ingress: {AiohttpMismatchError()}\n")
         return EXIT_FAILED
-    configure_logs(settings.log_level, settings.log_format, settings.secrets(), naming_spans(on=settings.tracing == "on"))
+    configure_logs(
+        settings.log_level, settings.log_format, settings.secrets(), span_log_processors(on=settings.tracing == "on")
+    )
     logger = get_logger("ingress")
     clock = SystemClock()
     with traced("hookline-ingress", settings.secrets(), on=settings.tracing == "on"):

@@ -6,13 +6,13 @@ from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 from pydantic_settings import NoDecode
 
 from hookline_ingress.http.replies import NO_CONTENT
 from hookline_ingress.http.request import Reply
 from hookline_ingress.limits.rates import Rate
 from hookline_ingress.translation.catalogue import KINDS
+from hookline_shared.validation import describe_errors
 
 _LARGEST_TWIML: Final = 64_000
 """Bytes; Twilio refuses more with error 11750."""
@@ -36,7 +36,7 @@ def _twiml(text: str) -> str:
         return text
     if len(text.encode()) > _LARGEST_TWIML:
         raise ValueError("Twilio accepts no TwiML above 64 kB")
-    from xml.etree import ElementTree  # noqa: PLC0415 - half a megabyte, for those alone who have TwiML
+    from xml.etree import ElementTree  # noqa: PLC0415 - half a megabyte that only TwiML needs
 
     try:
         root = ElementTree.fromstring(text)  # noqa: S314 - the operator's own file
@@ -48,7 +48,7 @@ def _twiml(text: str) -> str:
 
 
 class RouteSettings(BaseModel):
-    """One path, new or one that exists. What is left out stays as it is there."""
+    """One path, new or built-in. For a built-in path, what is left out stays as it is."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -84,7 +84,12 @@ class RouteSettings(BaseModel):
 
 
 def _read(value: Any) -> tuple[RouteSettings, ...]:
-    """Return the routes, or tell every mistake together with the route that it is in."""
+    """Return the routes.
+
+    Raises:
+        ValueError: naming every mistake and its route.
+
+    """
     if not isinstance(value, list | tuple):
         raise ValueError("it must be a list of tables, each with the header [[routes]]")  # noqa: TRY004 - pydantic reports this one
     routes, problems = [], []
@@ -93,7 +98,7 @@ def _read(value: Any) -> tuple[RouteSettings, ...]:
             routes.append(RouteSettings.model_validate(table))
         except ValidationError as error:
             path = table.get("path", "no path") if isinstance(table, dict) else "no table"
-            problems += [f"route {position} ({path}): {_explain(detail)}" for detail in error.errors()]
+            problems += describe_errors(error, RouteSettings, f"route {position} ({path})")
     paths = Counter(route.path for route in routes)
     problems += [f"there are {times} routes for {path}" for path, times in paths.items() if times > 1]
     if problems:
@@ -102,23 +107,16 @@ def _read(value: Any) -> tuple[RouteSettings, ...]:
 
 
 def check_topics(routes: Sequence[RouteSettings], topics: Collection[str]) -> None:
-    """See that every route's topic is one of `topics`.
+    """Check that the topic of every route is one of `topics`.
 
     Raises:
         ValueError: naming the routes whose topic is not.
 
     """
-    strange = [route for route in routes if route.topic is not None and route.topic not in topics]
-    if strange:
-        problems = [f"route {route.path}: there is no topic {route.topic}" for route in strange]
+    unknown = [route for route in routes if route.topic is not None and route.topic not in topics]
+    if unknown:
+        problems = [f"route {route.path}: there is no topic {route.topic}" for route in unknown]
         raise ValueError(f"{'; '.join(problems)}; the topics are {', '.join(topics)}, and [topics.<name>] adds one")
-
-
-def _explain(detail: ErrorDetails) -> str:
-    key = "".join(f"{part}: " for part in detail["loc"])
-    if detail["type"] == "extra_forbidden":
-        return f"{key}there is no such key; the keys are {', '.join(RouteSettings.model_fields)}"
-    return f"{key}{detail['msg'].removeprefix('Value error, ')}"
 
 
 RoutesSetting = Annotated[tuple[RouteSettings, ...], NoDecode, BeforeValidator(_read)]

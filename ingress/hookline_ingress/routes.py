@@ -1,4 +1,4 @@
-"""Which paths take webhooks, and what is special about each."""
+"""The paths of webhooks, and the properties of each."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
@@ -15,12 +15,12 @@ from hookline_ingress.translation.catalogue import (
     MESSAGE_RECEIVED,
     SENDGRID_EVENT,
     STUDIO,
-    Kind,
 )
+from hookline_ingress.translation.kind import Kind
 from hookline_shared.json_body import is_form
 
 LARGEST_JSON: Final = 1 << 20
-"""Bytes: the largest body that is no form, unless the route or INGRESS_MAX_BODY says otherwise."""
+"""Bytes: the largest body that is not a form, unless the route or INGRESS_MAX_BODY has another limit."""
 
 PATHS: Final[Mapping[str, Kind | None]] = {
     "/twilio": None,
@@ -38,15 +38,15 @@ PATHS: Final[Mapping[str, Kind | None]] = {
     "/twilio/debugger": None,
     "/twilio/events": EVENT_STREAM,
 }
-"""The paths for Twilio. All take any kind, told by its parameters; only what Studio and Event Streams send may not tell its
-own."""
+"""The paths for Twilio. Each accepts any kind, which is recognised by its parameters; only webhooks of Studio and Event Streams
+may lack those."""
 _SENDGRID: Final = "/sendgrid"
 
 
 class Route(NamedTuple):
-    """One path. `expected` is the kind of what comes there and does not tell its own; None: `unknown`.
+    """One path. `expected` is the kind of webhooks that are not recognised by their parameters; None means `unknown`.
 
-    `topic`, `reply` and `rate` are None where those of the kind, and the settings, apply. `largest_form` and `largest_json` are
+    `topic`, `reply` and `rate` are None if those of the kind and of the settings apply. `largest_form` and `largest_json` are
     the largest bodies in bytes.
     """
 
@@ -60,7 +60,7 @@ class Route(NamedTuple):
     rate: Rate | None = None
 
     def reply_to(self, kind: Kind | None) -> Reply:
-        """Return the reply to an event of `kind` that is safe: empty TwiML where Twilio expects TwiML, else 204."""
+        """Return the reply to an event of `kind` that is stored: empty TwiML if Twilio expects TwiML, else 204."""
         if self.reply is not None:
             return self.reply
         return EMPTY_TWIML if kind is MESSAGE_RECEIVED or kind is CALL_RECEIVED else NO_CONTENT
@@ -71,7 +71,7 @@ class Route(NamedTuple):
 
 
 class Routes:
-    """All paths: those that always exist, /sendgrid if there is a verifier for it, and the user's `added`, which come first."""
+    """All paths: the built-in ones, /sendgrid if there is a verifier for it, and those of the user, `added`, which win."""
 
     def __init__(self, twilio: Verifier, sendgrid: Verifier | None, max_body: int, added: Iterable[RouteSettings] = ()) -> None:
         largest_json = max(max_body, LARGEST_JSON)
@@ -79,7 +79,7 @@ class Routes:
         if sendgrid is not None:
             routes.append(Route(_SENDGRID, SENDGRID_EVENT, sendgrid, max_body, largest_json))
         self._by_path = {route.path: route for route in routes}
-        self._by_path |= {one.path: self._made(one) for one in added}
+        self._by_path |= {one.path: self._customised(one) for one in added}
         self.largest_body = max(max(route.largest_form, route.largest_json) for route in self._by_path.values())
 
     def find(self, target: str) -> Route | None:
@@ -91,8 +91,8 @@ class Routes:
         route = self.find(target)
         return route.body_limit(headers.get("Content-Type", "")) if route else self.largest_body
 
-    def _made(self, settings: RouteSettings) -> Route:
-        """Return the route that `settings` describe: on a path that exists, they change what they name and leave the rest."""
+    def _customised(self, settings: RouteSettings) -> Route:
+        """Return the route that `settings` describe; for a built-in path, what they leave out stays as it is."""
         known = self._by_path.get(settings.path) or self._by_path["/twilio"]._replace(path=settings.path)
         largest = settings.max_body
         reply, rate = settings.as_reply(), settings.rate()

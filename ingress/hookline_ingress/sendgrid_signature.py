@@ -23,27 +23,27 @@ _LARGEST_RECENT: Final = 4096
 
 
 class SendGridKeys:
-    """Verifies against the public keys of one or several SendGrid accounts, as the console shows them: base64 of their DER."""
+    """Verifies with the public keys of one or several SendGrid accounts, in the form of the console: base64 of the DER."""
 
     def __init__(self, public_keys: Iterable[str]) -> None:
-        """Take the keys.
+        """Parse the keys.
 
         Raises:
-            ValueError: if one is no such key; the message says which.
+            ValueError: naming the position of a key that is not valid.
 
         """
         self._keys = [_load(position, key) for position, key in enumerate(public_keys, start=1)]
-        self._remembered = lru_cache(maxsize=_RECENT)(self._search)
+        self._cached_search = lru_cache(maxsize=_RECENT)(self._search)
 
     def signature_of(self, headers: Mapping[str, str]) -> str:
-        """Return the signature that a request carries, empty if none."""
+        """Return the signature of a request; empty if it has none."""
         return headers.get(SIGNATURE, "")
 
-    def verify(self, claim: SignedRequest) -> str | None:
-        """Return the name of the key under which the signature of `claim` is right, or None."""
-        content = claim.headers.get(TIMESTAMP, "").encode(errors="replace") + (claim.body or b"")
-        search = self._remembered if len(content) <= _LARGEST_RECENT else self._search
-        return search(content, self.signature_of(claim.headers))
+    def verify(self, request: SignedRequest) -> str | None:
+        """Return the name of the key with which the signature of `request` is valid, None if there is none."""
+        content = request.headers.get(TIMESTAMP, "").encode(errors="replace") + (request.body or b"")
+        search = self._cached_search if len(content) <= _LARGEST_RECENT else self._search
+        return search(content, self.signature_of(request.headers))
 
     def _search(self, content: bytes, signature: str) -> str | None:
         try:

@@ -67,13 +67,12 @@ def _sendgrid_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _spool_path(path: object) -> object:
-    """Return None for an empty path. An empty variable, which otherwise means that there is none, says here that there is no
-    spool."""
+    """Return None for an empty path. An empty variable, elsewhere the same as none, means here that there is no spool."""
     return None if os.environ.get(_SPOOL_PATH) == "" else path or None
 
 
 class IngressSettings(SharedSettings):
-    """Everything ingress can be told."""
+    """All settings of ingress."""
 
     fallbacks: ClassVar = (
         Fallback("PORT", "INGRESS_PORT", "Counts as INGRESS_PORT where that is not set; platforms set it", lambda _port: ""),
@@ -185,7 +184,7 @@ class IngressSettings(SharedSettings):
         return routes
 
     def secrets(self) -> tuple[str, ...]:
-        """Return what must never be logged."""
+        """Return the values that must not be logged."""
         tokens = (token.rpartition("=")[2] for token in self.auth_tokens)
         return (*super().secrets(), *tokens, *(key.partition("=")[2] for key in self.shared_keys))
 

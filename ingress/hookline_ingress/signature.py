@@ -30,15 +30,15 @@ _ALGORITHMS: Final = {"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"}
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _RECENT: Final = 512
 _LARGEST_RECENT: Final = 4096
-"""How many verdicts are remembered, and the length in characters of the longest text that is."""
+"""The number of results that are cached, and the length in characters of the longest text that is."""
 
 
 class SignedRequest(msgspec.Struct, frozen=True, gc=False):
-    """A request as its signature may cover it.
+    """The parts of a request that its signature may cover.
 
     `target` is the raw path and query as called, never decoded. `form` has the decoded parameters of a form body; `body` is the
     body if it is not such a form, else None. `account` is the claimed AccountSid: it only decides which bound secrets are
-    tried, and is trustworthy once the claim is verified. `forwarded` is the base URL that a trusted proxy was called with, or
+    tried, and is trustworthy once the request is verified. `forwarded` is the base URL that a trusted proxy was called with, or
     empty.
     """
 
@@ -51,19 +51,19 @@ class SignedRequest(msgspec.Struct, frozen=True, gc=False):
 
 
 class Verifier(Protocol):
-    """What can tell whether a request is genuine."""
+    """Verifies the signatures of requests."""
 
-    def verify(self, claim: SignedRequest) -> str | None:
-        """Return the name of the secret under which the signature of `claim` is right, or None."""
+    def verify(self, request: SignedRequest) -> str | None:
+        """Return the name of the secret with which the signature of `request` is valid, None if there is none."""
         ...
 
     def signature_of(self, headers: Mapping[str, str]) -> str:
-        """Return the signature that a request carries, empty if none."""
+        """Return the signature of a request; empty if it has none."""
         ...
 
 
 class Secret(NamedTuple):
-    """An auth token or shared key. `name` is what logs and metrics call it; `account` is the SID it is bound to, or None."""
+    """An auth token or shared key. `name` is its name in logs and metrics; `account` is the SID it is bound to, or None."""
 
     name: str
     value: bytes
@@ -71,7 +71,7 @@ class Secret(NamedTuple):
 
 
 def parse_secrets(tokens: Iterable[str]) -> tuple[Secret, ...]:
-    """Read `token` and `ACxxx=token` items, naming them token1, token2, … by position."""
+    """Parse `token` and `ACxxx=token` items; return the secrets, named token1, token2, … by position."""
     secrets = []
     for position, token in enumerate(tokens, start=1):
         account, bound, value = token.rpartition("=")
@@ -80,7 +80,7 @@ def parse_secrets(tokens: Iterable[str]) -> tuple[Secret, ...]:
 
 
 def parse_shared_keys(keys: Iterable[str]) -> dict[str, Secret]:
-    """Read `id=secret` items; return each by its id, named key1, key2, … by position."""
+    """Parse `id=secret` items; return the secrets by id, named key1, key2, … by position."""
     pairs = (key.partition("=") for key in keys)
     return {id_: Secret(f"key{position}", value.encode()) for position, (id_, _, value) in enumerate(pairs, start=1)}
 
@@ -98,7 +98,7 @@ def signed_params(form: Form) -> bytes:
 
 @lru_cache(maxsize=64)
 def _sorted(names: tuple[str, ...]) -> tuple[str, Callable[[Mapping[str, str]], Any]]:
-    """Return a template of the sorted names, and what picks the values for it. The same names come again and again."""
+    """Return a template of the sorted names, and a function that picks its values. Cached, since names repeat."""
     ordered = sorted(names)
     return "".join(name.replace("%", "%%") + "%s" for name in ordered), itemgetter(*ordered)
 
@@ -112,19 +112,19 @@ def compute(secret: bytes, url: str, params: bytes = b"", algorithm: str = "sha1
 
 @lru_cache(maxsize=256)
 def _keyed(secret: bytes, url: str, algorithm: str) -> hmac.HMAC:
-    """Return the HMAC under `secret` with `url` in it: most requests share both, and copying costs less than a new one."""
+    """Return the HMAC under `secret` with `url` in it. Cached, since most requests share both, and a copy costs less."""
     return hmac.new(secret, url.encode(), algorithm)
 
 
 def body_hash_matches(target: str, body: bytes) -> bool:
-    """Whether the query of `target` has the SHA-256 of `body`, whatever else is in it, of any encoding."""
+    """Whether `bodySHA256` in the query of `target` is the SHA-256 of `body`."""
     query = parse_qsl(target.partition("?")[2], errors="replace")
     claimed = next((value for name, value in query if name == "bodySHA256"), "")
     return compare_digest(hashlib.sha256(body).hexdigest().encode(), claimed.encode())
 
 
 def parse_settings(header: str) -> tuple[str | None, str]:
-    """Read the header `SETTINGS`; return the id of the shared key or None, and the algorithm."""
+    """Parse the header `SETTINGS`; return the id of the shared key or None, and the algorithm."""
     parts = (part.partition("=") for part in header.split(","))
     named = {name.strip(): value.strip() for name, _, value in parts}
     return named.get("key") or None, named.get("algorithm") or "HMAC_SHA1"
@@ -141,8 +141,8 @@ def with_and_without_port(base: str) -> tuple[str, ...]:
 class Keyring:
     """Verifies requests against several secrets and several public base URLs, as during a token's rotation.
 
-    What matched last is tried first, and nearly always right. All else is searched through, and the verdict remembered for a
-    while: so whoever repeats a request, genuine or not, costs one search.
+    The URL and secret that matched last are tried first, and nearly always match. Otherwise all are tried, and the result is
+    cached, so that a repeated request, genuine or not, costs one search.
     """
 
     def __init__(
@@ -152,40 +152,40 @@ class Keyring:
         self._secrets = secrets
         self._shared_keys = shared_keys or {}
         self._bases = tuple(form for url in self.public_urls for form in with_and_without_port(url))
-        self._likely = (self._bases[0], secrets[0])
-        self._remembered = lru_cache(maxsize=_RECENT)(self._search)
+        self._last_match = (self._bases[0], secrets[0])
+        self._cached_search = lru_cache(maxsize=_RECENT)(self._search)
 
     def signature_of(self, headers: Mapping[str, str]) -> str:
-        """Return the signature that a request carries, empty if none."""
+        """Return the signature of a request; empty if it has none."""
         return headers.get(SIGNATURE, "")
 
-    def verify(self, claim: SignedRequest) -> str | None:
-        """Return the name of the secret under which the signature of `claim` is right, or None."""
-        if claim.body is not None and not body_hash_matches(claim.target, claim.body):
+    def verify(self, request: SignedRequest) -> str | None:
+        """Return the name of the secret with which the signature of `request` is valid, None if there is none."""
+        if request.body is not None and not body_hash_matches(request.target, request.body):
             return None
-        signature = claim.headers.get(SIGNATURE, "").encode(errors="replace")
-        settings = claim.headers.get(SETTINGS, "")
-        params = signed_params(claim.form)
-        if not settings and self._matches_again(claim, params, signature):
-            return self._likely[1].name
-        search = self._remembered if len(params) + len(claim.target) <= _LARGEST_RECENT else self._search
-        found = search(claim.target, params, claim.account, signature, settings, claim.forwarded)
+        signature = request.headers.get(SIGNATURE, "").encode(errors="replace")
+        settings = request.headers.get(SETTINGS, "")
+        params = signed_params(request.form)
+        if not settings and self._matches_last(request, params, signature):
+            return self._last_match[1].name
+        search = self._cached_search if len(params) + len(request.target) <= _LARGEST_RECENT else self._search
+        found = search(request.target, params, request.account, signature, settings, request.forwarded)
         if found is None:
             return None
-        if not settings and not claim.forwarded:
-            self._likely = found
+        if not settings and not request.forwarded:
+            self._last_match = found
         return found[1].name
 
-    def _matches_again(self, claim: SignedRequest, params: bytes, signature: bytes) -> bool:
-        base, secret = self._likely
-        return _may_sign(secret, claim.account) and compare_digest(
-            compute(secret.value, base + claim.target, params), signature
+    def _matches_last(self, request: SignedRequest, params: bytes, signature: bytes) -> bool:
+        base, secret = self._last_match
+        return _may_sign(secret, request.account) and compare_digest(
+            compute(secret.value, base + request.target, params), signature
         )
 
     def _search(
         self, target: str, params: bytes, account: str, signature: bytes, settings: str, forwarded: str
     ) -> tuple[str, Secret] | None:
-        """Return the base URL and secret with which `signature` is right."""
+        """Return the base URL and secret with which `signature` is valid."""
         key, algorithm = parse_settings(settings)
         secrets = [found] if key and (found := self._shared_keys.get(key)) else [] if key else self._secrets
         hashing = _ALGORITHMS.get(algorithm.upper())
@@ -201,5 +201,5 @@ class Keyring:
 
 
 def _may_sign(secret: Secret, account: str) -> bool:
-    """Whether `secret` may vouch for `account`; a request that names none, as JSON does, may be anybody's."""
+    """Whether `secret` is valid for `account`. A request that names no account, such as JSON, may be of any."""
     return secret.account is None or not account or secret.account == account

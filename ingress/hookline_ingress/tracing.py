@@ -1,7 +1,7 @@
 """The spans of ingress: one for each request, and in it one for each topic that its events are sent to.
 
 Names and attributes are those of OpenTelemetry's semantic conventions for HTTP servers and for messaging, where there are any.
-No span tells what a webhook says, who sent it, or from which address it came.
+No span has the content of a webhook, its sender or the address of the client.
 Sources: https://opentelemetry.io/docs/specs/semconv/http/http-spans/,
 https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/.
 """
@@ -32,14 +32,14 @@ _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "O
 _OTHER: Final = "_OTHER"
 
 _SENDS: Final[ContextVar[dict[str, "_Send"]]] = ContextVar("sends")
-"""By topic, what the current request sends."""
+"""The sends of the current request, by topic."""
 
 
 class RequestSpans:
     """Makes the spans of requests. `public_url` is what Twilio calls.
 
-    A request joins the trace that one of `proxies` names. One that anybody else names is only linked to: whoever could join a
-    recorded trace would decide what is recorded here.
+    A request joins the trace in its traceparent header only if it comes from one of `proxies`. Otherwise its span only links to
+    that trace, since a caller that joins a recorded trace would decide what is recorded here.
     """
 
     def __init__(self, public_url: str, partitions: int, proxies: Proxies, clock: Clock) -> None:
@@ -50,13 +50,13 @@ class RequestSpans:
         self._clock = clock
         self._tracer = get_tracer()
 
-    def around(self, handle: Handle) -> Handle:
-        """Return `handle` with a span around each request, which begins with the request's first byte."""
+    def trace_requests(self, handle: Handle) -> Handle:
+        """Return `handle` with a span around each request, which begins when the first byte arrived."""
 
         async def handle_traced(request: Request) -> Reply:
             method = request.method if request.method in _METHODS else _OTHER
             traceparent = request.headers.get("traceparent", "")
-            joined = self._proxies.sent(request)
+            joined = self._proxies.is_trusted_peer(request)
             with self._tracer.start_as_current_span(
                 "HTTP" if method is _OTHER else method,
                 remote_context(traceparent if joined else ""),
@@ -66,7 +66,7 @@ class RequestSpans:
                 record_exception=False,
             ) as span:
                 for link in () if joined else links_to(traceparent):
-                    span.add_link(link.context)  # not before: the sampler goes by links that it sees
+                    span.add_link(link.context)  # not before: the sampler would follow the link
                 span.add_event("received", {"http.request.body.size": len(request.body)})
                 _SENDS.set({})
                 reply = await handle(request)
@@ -75,14 +75,14 @@ class RequestSpans:
 
         return handle_traced
 
-    def note(self, method: str, path: str, outcome: str) -> None:
-        """Note in the current span which route's request it is, and what became of that."""
+    def record_outcome(self, method: str, path: str, outcome: str) -> None:
+        """Add the route and the outcome of the request to the current span."""
         span = trace.get_current_span()
         span.update_name(f"{method} {path}" if method in _METHODS else f"HTTP {path}")
         span.set_attributes({"http.route": path, "url.path": path, "hookline.outcome": outcome})
 
-    def writing(self, write: Write) -> Write:
-        """Return `write` with a span around what the current request sends to a topic, which the events then name."""
+    def trace_writes(self, write: Write) -> Write:
+        """Return `write` with a span for each topic to which the current request sends; the events carry its traceparent."""
 
         def write_traced(topic: str, event: Event) -> "asyncio.Future[Stored]":
             sends = _SENDS.get()
@@ -104,7 +104,7 @@ def _finish(span: Span, reply: Reply) -> None:
 
 
 class _Send:
-    """The events that one request sends to one topic; `span` ends when all are safe, or known not to be."""
+    """The events that one request sends to one topic; `span` ends when all are stored or have failed."""
 
     def __init__(self, span: Span, topic: str) -> None:
         self._span = span
@@ -121,7 +121,7 @@ class _Send:
         )
 
     def expect(self, event: Event, partition: int, stored: "asyncio.Future[Stored]") -> None:
-        """Wait for one more event, which goes to `partition`."""
+        """Add an event, which goes to `partition`."""
         self._count += 1
         self._left += 1
         if self._count == 1:

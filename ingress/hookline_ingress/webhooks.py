@@ -19,9 +19,8 @@ from hookline_ingress.writer import NotStoredError, Stored, Write
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event
 from hookline_shared.kinds import label_of
-from hookline_shared.observability.logs import Logger
+from hookline_shared.observability.logs import Logger, trace_fields
 from hookline_shared.observability.metrics import EVENTS
-from hookline_shared.observability.traceparent import trace_fields
 from hookline_shared.topics import BULK
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class Refusal(Exception):
 
 
 class Guards(NamedTuple):
-    """What may keep a request out or send it elsewhere. `max_in_flight` counts requests."""
+    """The limits that may refuse a request or send its events to the topic bulk. `max_in_flight` counts requests."""
 
     proxies: Proxies
     senders: SenderLimit
@@ -52,9 +51,9 @@ class Guards(NamedTuple):
 
 
 class Webhooks:
-    """Answers Twilio. A 2xx means that every event of the request is verified and safe, now or since an earlier delivery.
+    """Answers Twilio. A 2xx means that every event of the request is verified and stored, now or by an earlier delivery.
 
-    `write` makes events safe. `spans` are told of what becomes of requests, if these are traced.
+    `write` stores events. `spans` record the outcomes of requests, if these are traced.
     """
 
     def __init__(
@@ -79,7 +78,7 @@ class Webhooks:
         self._quiet_until = 0.0
 
     async def handle(self, request: Request) -> Reply:
-        """Answer one request, whatever it is."""
+        """Return the reply to any request."""
         route = self._routes.find(request.target)
         if route is None:
             REQUESTS.count("none", 404, "unknown_path")
@@ -88,15 +87,15 @@ class Webhooks:
             reply, outcome = await self._accept(request, route)
         except (Refusal, TooManyElementsError) as error:
             refusal = error if isinstance(error, Refusal) else Refusal(413, "too_many_events")
-            reply, outcome = refused(_kept_by_twilio(refusal, request, route)), refusal.outcome
+            reply, outcome = refused(_status_for_twilio(refusal, request, route)), refusal.outcome
             self._logger.debug("request refused", path=route.path, status=reply.status, outcome=outcome)
         REQUESTS.count(route.path, reply.status, outcome)
         if self._spans is not None:
-            self._spans.note(request.method, route.path, outcome)
+            self._spans.record_outcome(request.method, route.path, outcome)
         return reply
 
     async def _accept(self, request: Request, route: Route) -> tuple[Reply, str]:
-        """Return the reply to `request`, and what became of it, once all its events are safe."""
+        """Return the reply to `request` and its outcome, once all its events are stored."""
         now = self._clock.monotonic
         started = now()
         _TIME_TO_READ(started - request.began)
@@ -106,10 +105,10 @@ class Webhooks:
         try:
             address = self._proxies.client(request)
             content = self._decode(request, route, address)
-            provenance = self._verify(request, content, route, address)
+            request_fields = self._verify(request, content, route, address)
             verified = now()
             _TIME_TO_VERIFY(verified - started)
-            events = translate(request, content, route.expected, provenance)
+            events = translate(request, content, route.expected, request_fields)
             translated = now()
             _TIME_TO_TRANSLATE(translated - verified)
             outcome = await self._write(events, route)
@@ -136,7 +135,7 @@ class Webhooks:
             raise Refusal(400, "unparsable") from None
 
     def _verify(self, request: Request, content: Content, route: Route, address: str) -> RequestFields:
-        """Return who vouches for `request`."""
+        """Return the fields that the events of `request` share, after verifying its signature."""
         account = account_of(content.params)
         forwarded = self._proxies.base(request)
         verifier = route.verifier
@@ -153,7 +152,7 @@ class Webhooks:
         return RequestFields(self._clock.now_ms(), signature, signer)
 
     def _warn_of_refusal(self, route: Route, *, signed: bool) -> None:
-        """Say at most once a minute that requests are refused: it is what a wrong PUBLIC_URL or token looks like."""
+        """Log at most once a minute that requests are refused, as happens with a wrong PUBLIC_URL or token."""
         now = self._clock.monotonic()
         if now < self._quiet_until:
             return
@@ -168,7 +167,7 @@ class Webhooks:
         )
 
     async def _write(self, events: Sequence[TranslatedEvent], route: Route) -> str:
-        """Write all of `events`, in their order; return what became of the least lucky one."""
+        """Write all of `events` in their order; return the outcome: spooled before accepted before duplicate."""
         writes = []
         for one in events:
             topic = self._topic(one, route)
@@ -202,11 +201,11 @@ class Webhooks:
         return BULK if self._senders.demotes(one.event.account, sender, route.rate) else topic
 
 
-def _kept_by_twilio(refusal: Refusal, request: Request, route: Route) -> int:
+def _status_for_twilio(refusal: Refusal, request: Request, route: Route) -> int:
     """Return the status of a refusal.
 
-    Twilio discards an Event Streams delivery for good after most 4xx, and repeats it for hours after a 5xx: time enough to mend
-    a wrong token, or a limit that was too low. So whatever may be our fault is a 5xx there.
+    Twilio discards an Event Streams delivery for good after most 4xx, and repeats it for hours after a 5xx, in which a wrong
+    token or a limit that is too low can be fixed. So a refusal that may be our fault is a 5xx there.
     """
     signed = bool(route.verifier.signature_of(request.headers))
     return 503 if route.expected is EVENT_STREAM and signed and refusal.status in (403, 413) else refusal.status

@@ -1,9 +1,9 @@
-"""Group commit: while one batch is on its way to Redis, the next one gathers; no timer is involved.
+"""Group commit: while one batch is on its way to Redis, the next one gathers; there is no timer.
 
-A lone event is written at once, and under load the batches grow by themselves to whatever arrives during one round trip.
+A lone event is written at once. Under load, a batch has the events that arrive during one round trip.
 
-What Redis does not confirm within the budget goes to the spool, and so does every later event of a key that has one lying
-there: it queues behind it. Whether Redis has an unconfirmed event is not known; its dedupe key keeps it from being two.
+Events that Redis does not confirm within the budget go to the spool, and so do later events of a key that has events there:
+they queue behind those. Redis may have an unconfirmed event all the same; its dedupe key then prevents a second copy.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.streams.append import Appended, Appender
 
 _LARGEST_BATCH: Final = 500
-"""Events; a longer script would hold up Redis for everybody else."""
-_LEAST_S: Final = 0.02
-"""What a batch gets even if its first event has waited for most of the budget, and then the spool after most of the limit."""
+"""Events; a longer script would block Redis for other clients."""
+_MIN_TIMEOUT_S: Final = 0.02
+"""The least time for a batch, even if its first event has used up the budget, and for the spool after the limit."""
 
 
 class Stored(StrEnum):
-    """Where an event is safe now; the values are those of the metrics' label `outcome`."""
+    """Where an event is stored; the values are those of the metrics' label `outcome`."""
 
     NEW = "accepted"
     DUPLICATE = "duplicate"
@@ -38,7 +38,7 @@ class Stored(StrEnum):
 
 
 class NotStoredError(HooklineError):
-    """An event is not known to be safe anywhere. `outcome` is the reason, as in the metrics."""
+    """An event may not be stored anywhere. `outcome` is the reason, as in the metrics."""
 
     def __init__(self, outcome: str, message: str) -> None:
         self.outcome = outcome
@@ -46,7 +46,7 @@ class NotStoredError(HooklineError):
 
 
 Write = Callable[[str, Event], "asyncio.Future[Stored]"]
-"""Makes an event of a topic safe; the future ends once it is, or with a `NotStoredError`."""
+"""Stores an event of a topic; the future is done once it is stored, or fails with a `NotStoredError`."""
 
 
 class _PendingWrite(msgspec.Struct, frozen=True):
@@ -65,9 +65,9 @@ class _PendingWrite(msgspec.Struct, frozen=True):
 
 
 class Writer:
-    """Makes events safe, in the order in which they come: in Redis, once `ready` says so, or else in `spool`, if there is one.
+    """Stores events in their order: in Redis once `ready` returns true, otherwise in `spool`, if there is one.
 
-    `budget_s` is how long Redis has for it, `limit_s` the spool and Redis together, both in seconds.
+    `budget_s` is the time limit for Redis, `limit_s` that for Redis and the spool together, both in seconds.
     """
 
     def __init__(
@@ -89,12 +89,12 @@ class Writer:
         self._job = await supervisor.spawn("writer", self._run())
 
     async def stop(self) -> None:
-        """Stop, once nothing waits any more: whoever called `write` must have been answered before."""
+        """Stop. All futures of `write` must be done before."""
         if self._job is not None:
             await self._job.close()
 
     def write(self, topic: str, event: Event) -> "asyncio.Future[Stored]":
-        """Write `event` to `topic`; the future ends once it is safe, or with a `NotStoredError` if that is not known."""
+        """Store `event` in `topic`; the future is done once it is stored, or fails with a `NotStoredError`."""
         stored: asyncio.Future[Stored] = self._loop.create_future()
         self._waiting.append(_PendingWrite(topic, event, self._clock.monotonic(), stored))
         self._wake.set()
@@ -108,12 +108,12 @@ class Writer:
                 self._wake.clear()
 
     async def write_batch(self) -> None:
-        """Make what has gathered safe, up to one batch."""
+        """Store the events that have gathered, at most one batch."""
         batch, self._waiting = self._waiting[:_LARGEST_BATCH], self._waiting[_LARGEST_BATCH:]
         if not self._ready():
             self._spill(batch, "redis_unavailable", "Redis has not been reached yet.")
             return
-        batch = self._let_queue(batch)
+        batch = self._queue_behind_spooled(batch)
         if not batch:
             return
         try:
@@ -125,10 +125,10 @@ class Writer:
         self._settle(batch, results)
 
     def _time_left(self, oldest: _PendingWrite) -> float:
-        return max(_LEAST_S, oldest.since + self._budget_s - self._clock.monotonic())
+        return max(_MIN_TIMEOUT_S, oldest.since + self._budget_s - self._clock.monotonic())
 
-    def _let_queue(self, batch: list[_PendingWrite]) -> list[_PendingWrite]:
-        """Send the events whose key has predecessors in the spool behind these; return the others."""
+    def _queue_behind_spooled(self, batch: list[_PendingWrite]) -> list[_PendingWrite]:
+        """Put the events whose key has earlier ones in the spool behind those; return the others."""
         if self._spool is None or not self._spool.events:
             return batch
         free = []
@@ -149,7 +149,7 @@ class Writer:
                 self._spill([one], "backlog_full", "The backlog of the topic is full.")
             else:
                 one.succeed(_STORED[result])
-        if failed == len(batch):  # those that gathered behind it have waited as long, and would fare no better
+        if failed == len(batch):  # events that gathered meanwhile would fail in the same way
             waiting, self._waiting = self._waiting, []
             self._spill(waiting, "redis_unavailable", "Redis does not answer.")
 
@@ -161,7 +161,9 @@ class Writer:
         for one in batch:
             self._spool.put(one.topic, one.event).add_done_callback(partial(_spooled, one))
             left_s = one.since + self._limit_s - self._clock.monotonic()
-            self._clock.call_later(max(_LEAST_S, left_s), partial(one.fail, "spool_slow", "The disk of the spool is too slow."))
+            self._clock.call_later(
+                max(_MIN_TIMEOUT_S, left_s), partial(one.fail, "spool_slow", "The disk of the spool is too slow.")
+            )
 
     def _fail(self, batch: Sequence[_PendingWrite], outcome: str, message: str) -> None:
         for one in batch:

@@ -13,14 +13,16 @@ from hookline_shared.clock import SystemClock
 from hookline_shared.errors import HooklineError, SettingsError
 from hookline_shared.lifecycle.service import EXIT_FAILED, EXIT_SETTINGS, run
 from hookline_shared.observability.logs import Logger, configure_logs, get_logger
-from hookline_shared.observability.tracing import naming_spans, traced
+from hookline_shared.observability.tracing import span_log_processors, traced
 
 
 def main() -> int:
     """Run the processor until a signal; return the exit code."""
     try:
         settings = ProcessorSettings.load()
-        configure_logs(settings.log_level, settings.log_format, settings.secrets(), naming_spans(on=settings.tracing == "on"))
+        configure_logs(
+            settings.log_level, settings.log_format, settings.secrets(), span_log_processors(on=settings.tracing == "on")
+        )
         logger = get_logger("processor")
         handlers = _load(settings.handlers, logger) if settings.handlers else log_only()
     except HooklineError as error:

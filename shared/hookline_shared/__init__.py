@@ -1,1 +1,1 @@
-"""What both services use: the event, the keys, settings, logs, metrics, the service life cycle, and Redis."""
+"""The code that both services use: the event, the keys, settings, logs, metrics, the service life cycle, and Redis."""

@@ -1,12 +1,12 @@
-"""A circuit breaker: after some failures in a row it stops traffic at once, until a probe shows that it may go on.
+"""A circuit breaker: after some failures in a row it fails calls at once, until a probe succeeds.
 
     closed ── failures in a row ──> open ── the probe is due ──> half-open ── it succeeds ──> closed
                                       ^───────────────────────────── it fails ──┘
 
-The counting and the states are aiobreaker's. Around it stands what we want otherwise: while half-open it would let every call
-through, and here only the one probe gets through, which a recovery task makes and never traffic; it mixes UTC with local time,
-and here the time of the next probe comes from our own clock; it takes excluded errors for successes, and here they, like a
-cancellation, say nothing.
+aiobreaker does the counting and keeps the states. This module changes three things. aiobreaker lets every call through while
+half-open; here only a probe gets through, which a recovery task makes, never traffic. It mixes UTC with local time; here the
+time of the next probe comes from our own clock. It counts excluded errors as successes; here they count as nothing, like a
+cancellation.
 """
 
 import random
@@ -43,7 +43,7 @@ _STATES: Final = {
 
 
 class BreakerOpenError(HooklineError):
-    """What stands behind the breaker has been failing, so nothing is sent there until a probe has succeeded."""
+    """The destination has been failing, so it is not called until a probe succeeds."""
 
     def __init__(self, name: str, reason: str, next_probe: str) -> None:
         super().__init__(
@@ -54,7 +54,7 @@ class BreakerOpenError(HooklineError):
 class Breaker:
     """Guards one destination, `name`, which is a label of metrics. Opens after `fail_max` failures in a row.
 
-    `counts` tells which errors are failures; by default all are. `jitter` gives numbers from 0 to 1.
+    `counts` returns whether an error is a failure; by default all are. `jitter` returns random numbers from 0 to 1.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Breaker:
         self._state = State.CLOSED
         self._changes = 0
         self._failed_probes = 0
-        self._next_probe_at = 0.0  # monotonic, since the machine's clock may be set
+        self._next_probe_at = 0.0  # monotonic, since the machine's clock may be changed
         self._next_probe = ""
         self._reason = ""
         self._gauge = BREAKER_STATE.labels(name)
@@ -88,14 +88,14 @@ class Breaker:
         return self._state
 
     def seconds_to_probe(self) -> float:
-        """How long until the next probe is due; 0 while the breaker is closed."""
+        """Return the seconds until the next probe is due; 0 while the breaker is closed."""
         if self._state is State.CLOSED:
             return 0.0
         return max(0.0, self._next_probe_at - self._clock.monotonic())
 
     @contextmanager
     def guard(self) -> Iterator[None]:
-        """Let the traffic inside the `with` block through while closed, and learn from its outcome.
+        """Let the call inside the `with` block through while closed, and record its outcome.
 
         Raises:
             BreakerOpenError: at once, while open or half-open.
@@ -103,34 +103,34 @@ class Breaker:
         """
         if self._state is not State.CLOSED:
             raise BreakerOpenError(self._name, self._reason, self._next_probe)
-        with self._learning():
+        with self._recording_outcome():
             yield
 
     @contextmanager
     def probe(self) -> Iterator[None]:
-        """Let the one probe inside the `with` block through, whatever the state. Only a recovery task may use this."""
+        """Let the probe inside the `with` block through in any state. Only a recovery task may use this."""
         if self._state is State.OPEN:
             self._circuit.half_open()
         try:
-            with self._learning():
+            with self._recording_outcome():
                 yield
         finally:
             if self._state is State.HALF_OPEN:  # cancelled, or failed in a way that does not count
                 self._circuit.open()
 
     def close(self) -> None:
-        """Forget it: what it guarded is no longer in use. Its name may be an address, and there are ever new ones."""
+        """Remove the metrics of a breaker that is no longer used. Its name may be an address, and addresses change."""
         BREAKER_STATE.remove(self._name)
         for state in State:
             BREAKER_TRANSITIONS.remove(self._name, state.name.lower())
 
     @contextmanager
-    def _learning(self) -> Iterator[None]:
+    def _recording_outcome(self) -> Iterator[None]:
         changes = self._changes
         try:
             yield
         except Exception as error:
-            if changes == self._changes and self._counts(error):  # else it began before the last change, and tells nothing new
+            if changes == self._changes and self._counts(error):  # else it began before the last change, and is outdated
                 self._reason = str(error)
                 self._report(error)
             raise
@@ -164,14 +164,14 @@ class Breaker:
         self._next_probe = utc(self._clock.now_ms() + round(delay * 1000))
 
     def _log(self, previous: State, state: State) -> None:
-        facts = {"breaker": self._name, "state": state.name.lower(), "was": previous.name.lower()}
+        fields = {"breaker": self._name, "state": state.name.lower(), "was": previous.name.lower()}
         if state is State.OPEN:
             log = self._logger.warning if previous is State.CLOSED else self._logger.debug
-            log("breaker changed", **facts, reason=self._reason, next_probe=self._next_probe)
+            log("breaker changed", **fields, reason=self._reason, next_probe=self._next_probe)
         elif state is State.CLOSED:
-            self._logger.info("breaker changed", **facts, reason="the probe succeeded")
+            self._logger.info("breaker changed", **fields, reason="the probe succeeded")
         else:
-            self._logger.debug("breaker changed", **facts, reason="the probe is due")
+            self._logger.debug("breaker changed", **fields, reason="the probe is due")
 
 
 def probe_delay(failed_probes: int, jitter: float) -> float:

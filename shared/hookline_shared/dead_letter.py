@@ -1,7 +1,7 @@
-"""A dead letter: an event that was given up, and why.
+"""A dead letter: an event that could not be handled, and the reason.
 
 Wire format. An entry of a dead-letter stream has the fields that the event had in its topic's stream, byte for byte and in
-their order (see `shared/hookline_shared/event.py`), or whatever an entry had that is no event. After them come these:
+their order (see `shared/hookline_shared/event.py`), or those of an entry that is not an event. These follow:
 
     dead.reason      rejected, exhausted, timed_out, unhandled, undecodable or poison
     dead.error       type of the error
@@ -13,8 +13,8 @@ their order (see `shared/hookline_shared/event.py`), or whatever an entry had th
     dead.topic       topic it came from
     dead.entry       its entry id there
 
-An entry that is no event may have such names among its own, so the letter begins at the last `dead.reason` of the entry, if
-nothing but names that begin with `dead.` follow. `scripts/replay.lua` goes by the same rule.
+An entry that is not an event may have such names itself. So the letter's fields begin at the last `dead.reason` of the entry,
+if only names that begin with `dead.` follow. `scripts/replay.lua` follows the same rule.
 """
 
 import re
@@ -23,7 +23,7 @@ from functools import cached_property
 from typing import Final, NamedTuple, Self
 
 from hookline_shared.errors import HooklineError, UndecodableError
-from hookline_shared.event import Event, ReplayHistory, decode, replay_history_of
+from hookline_shared.event import Event, ReplayHistory, decode, parse_count, replay_history_of
 
 _PREFIX: Final = b"dead."
 _FIRST: Final = b"dead.reason"
@@ -31,7 +31,7 @@ _ID: Final = re.compile(r"(\d{1,4}):(\d{1,20}-\d{1,20})", re.ASCII)
 
 
 class DeadLetterId(NamedTuple):
-    """Where a dead letter lies: written as in `3:1718000000000-0`."""
+    """The id of a dead letter: its partition and entry id, written `3:1718000000000-0`."""
 
     partition: int
     entry: str
@@ -41,10 +41,10 @@ class DeadLetterId(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read what `str` gave.
+        """Return the id that `text` is the string of.
 
         Raises:
-            HooklineError: if `text` is none.
+            HooklineError: if it is not an id.
 
         """
         found = _ID.fullmatch(text)
@@ -56,14 +56,14 @@ class DeadLetterId(NamedTuple):
 
 
 class DeadLetter:
-    """One dead letter, decoded as far as it is looked at. Its texts are whatever UTF-8 makes of the bytes."""
+    """One dead letter, decoded when a field is read. Bytes that are not UTF-8 are replaced in its texts."""
 
     def __init__(self, partition: int, entry: str, fields: Sequence[bytes]) -> None:
         self.id = DeadLetterId(partition, entry)
         at = _beginning(fields)
-        self.own = fields[:at]
-        """Names and values by turns, as in the topic's stream."""
-        self._told = dict(zip(fields[at::2], fields[at + 1 :: 2], strict=False))
+        self.event_fields = fields[:at]
+        """The fields of the topic's stream: names and values in turn."""
+        self._letter_fields = dict(zip(fields[at::2], fields[at + 1 :: 2], strict=False))
 
     @property
     def died_at(self) -> int:
@@ -72,42 +72,42 @@ class DeadLetter:
 
     @property
     def reason(self) -> str:
-        """Why it was given up; empty if it does not say."""
-        return self._tell("reason")
+        """The reason why it is dead; empty if unknown."""
+        return self._letter_text("reason")
 
     @property
     def topic(self) -> str:
-        """Where it came from; empty if it does not say."""
-        return self._tell("topic")
+        """The topic that it came from; empty if unknown."""
+        return self._letter_text("topic")
 
     @property
     def entry(self) -> str:
-        """Its entry id there."""
-        return self._tell("entry")
+        """Its entry id in that topic."""
+        return self._letter_text("entry")
 
     @property
     def error(self) -> str:
         """Type and message of the last error."""
-        return ": ".join(filter(None, (self._tell("error"), self._tell("message"))))
+        return ": ".join(filter(None, (self._letter_text("error"), self._letter_text("message"))))
 
     @property
     def traceback(self) -> str:
         """The end of the last error's traceback."""
-        return self._tell("traceback")
+        return self._letter_text("traceback")
 
     @property
     def attempts(self) -> int:
-        """Attempts that failed, in this life."""
-        return self._number("attempts")
+        """The number of failed attempts since it was received or replayed."""
+        return self._letter_count("attempts")
 
     @property
     def first_failed_at(self) -> int:
-        """Unix time in milliseconds of the first failure of this life; 0 if unknown."""
-        return self._number("first_at")
+        """Unix time in milliseconds of the first of them; 0 if unknown."""
+        return self._letter_count("first_at")
 
     @cached_property
     def _named(self) -> Mapping[bytes, bytes]:
-        return dict(zip(self.own[::2], self.own[1::2], strict=False))
+        return dict(zip(self.event_fields[::2], self.event_fields[1::2], strict=False))
 
     @property
     def event_id(self) -> str:
@@ -130,28 +130,27 @@ class DeadLetter:
         return _text(self._named.get(b"account"))
 
     @property
-    def past(self) -> ReplayHistory:
-        """What is known of earlier lives."""
+    def replay_history(self) -> ReplayHistory:
+        """The history of earlier replays."""
         return replay_history_of(self._named)
 
     @cached_property
     def event(self) -> Event | None:
-        """The event, None if it cannot be decoded."""
+        """The event; None if it cannot be decoded."""
         try:
-            return decode(self.own)
+            return decode(self.event_fields)
         except UndecodableError:
             return None
 
-    def _tell(self, name: str) -> str:
-        return _text(self._told.get(_PREFIX + name.encode()))
+    def _letter_text(self, name: str) -> str:
+        return _text(self._letter_fields.get(_PREFIX + name.encode()))
 
-    def _number(self, name: str) -> int:
-        text = self._tell(name)
-        return int(text) if text.isascii() and text.isdecimal() else 0
+    def _letter_count(self, name: str) -> int:
+        return parse_count(self._letter_text(name))
 
 
 def _beginning(fields: Sequence[bytes]) -> int:
-    """Return the place in `fields` at which the letter begins and the event's own fields end."""
+    """Return the index in `fields` at which the letter's fields begin and those of the event end."""
     at = len(fields)
     while at >= 2 and fields[at - 2].startswith(_PREFIX):  # noqa: PLR2004 - a name and its value
         at -= 2

@@ -1,6 +1,6 @@
-"""What the installed distribution says of itself: its version, and what it needs, for messages that say what to install.
+"""The metadata of the installed distribution: its version and requirements, for messages that say what to install.
 
-Those name the packages themselves: that is right wherever Hookline was installed from, an index, a wheel or a clone.
+The messages name the required packages, which is right for an installation from an index, a wheel or a clone.
 """
 
 import re
@@ -13,23 +13,23 @@ _NAME: Final = re.compile(r"[\w.-]+")
 
 
 def own_version() -> str:
-    """Return the version, which pyproject.toml had at the installation."""
+    """Return the version of the installed distribution."""
     return version(_DISTRIBUTION)
 
 
 def requirement(name: str) -> str:
-    """Return what is needed of the distribution `name`, for example `aiohttp<3.15,>=3.14.1`; `name` if nothing is declared."""
+    """Return the requirement of the distribution `name`, for example `aiohttp<3.15,>=3.14.1`; `name` if none is declared."""
     return next((one for one in _declared(None) if _NAME.match(one)[0] == name), name)  # type: ignore[index] # it begins so
 
 
 def install_command(extra: str) -> str:
-    """Return the command that installs what the extra `extra` stands for."""
+    """Return the command that installs the packages of the extra `extra`."""
     packages = " ".join(f"'{one}'" for one in _declared(extra)) or f"'{_DISTRIBUTION}[{extra}]'"
     return f"pip install {packages} (the extra {extra} of {_DISTRIBUTION})"
 
 
 def _declared(extra: str | None) -> list[str]:
-    """Return the requirements of `extra`, or of all installations; none if only the sources are on the path."""
+    """Return the requirements of `extra`, or those of every installation; none if only the sources are on the path."""
     try:
         lines = requires(_DISTRIBUTION) or []
     except PackageNotFoundError:

@@ -1,8 +1,8 @@
-"""The errors a person can meet. Each message says what happened, what it means, and what to do."""
+"""The errors that users see. Each message says what happened, what it means, and what to do."""
 
 
 class HooklineError(Exception):
-    """Base of every error that Hookline raises on purpose; printed as one line, without a traceback."""
+    """The base of all errors that Hookline raises on purpose; shown as one line, without a traceback."""
 
 
 class SettingsError(HooklineError):
@@ -15,7 +15,7 @@ class SettingsError(HooklineError):
 
 
 class PortTakenError(HooklineError):
-    """Another program listens where this service should. `setting` is what the names of its address settings begin with."""
+    """Another program listens on the port of this service. `setting` is the prefix of its address settings."""
 
     def __init__(self, host: str, port: int, setting: str) -> None:
         super().__init__(
@@ -25,7 +25,7 @@ class PortTakenError(HooklineError):
 
 
 class AddressError(HooklineError):
-    """This machine cannot listen at the address it was given. `setting` is as in `PortTakenError`."""
+    """This machine cannot listen on the configured address. `setting` is as in `PortTakenError`."""
 
     def __init__(self, host: str, port: int, setting: str, reason: str) -> None:
         super().__init__(
@@ -35,18 +35,18 @@ class AddressError(HooklineError):
 
 
 class LayoutMismatchError(HooklineError):
-    """The data in Redis was laid out with other partitions or another schema than this service would use."""
+    """The data in Redis has another number of partitions or another schema than this service uses."""
 
     def __init__(self, name: str, found: str, expected: str, remedy: str) -> None:
         super().__init__(f"Redis holds data with {name}={found}, but this service has {name}={expected}. {remedy}")
 
 
 class UndecodableError(HooklineError):
-    """A stream entry is not an event of a schema that this version reads."""
+    """A stream entry is not an event of a schema that this version can read."""
 
 
 class BrokerUnavailableError(HooklineError):
-    """Redis did not answer in time, refused the command, or cannot be reached. `code` is that of its refusal, else empty."""
+    """Redis did not answer in time, refused the command, or cannot be reached. `code` is the error code of Redis, or empty."""
 
     def __init__(self, message: str, code: str = "") -> None:
         self.code = code
@@ -54,19 +54,19 @@ class BrokerUnavailableError(HooklineError):
 
 
 class CommandRefusedError(BrokerUnavailableError):
-    """Redis understood the command and refused it for what is in it; sent again, it would be refused again."""
+    """Redis refused the content of the command; sent again, it would be refused again."""
 
 
 class WritesRefusedError(BrokerUnavailableError):
-    """Redis answers, but takes no writes now: it lacks memory, disk or replicas, is a replica itself, or we lack the right."""
+    """Redis answers, but accepts no writes: it lacks memory, disk or replicas, is a replica, or the user may not write."""
 
 
 class FencedError(BrokerUnavailableError):
-    """Another processor has taken the partition, so what this one did with it does not count."""
+    """Another processor owns the partition now, so nothing was done."""
 
 
 class GroupMissingError(HooklineError):
-    """A consumer group is gone from Redis: somebody flushed it, or a failover lost it."""
+    """A consumer group is missing in Redis: it was flushed, or lost in a failover."""
 
 
 class TaskDiedError(HooklineError):

@@ -1,4 +1,4 @@
-"""The envelope of one webhook, and how it lies in a Redis stream.
+"""The event of one webhook, and its format in a Redis stream.
 
 Wire format, schema 1. A stream entry is a flat list of names and values, in this order:
 
@@ -7,7 +7,7 @@ Wire format, schema 1. A stream entry is a flat list of names and values, in thi
     kind        what happened, for example "message.received"
     key         ordering key: events of one key are handled one at a time, in arrival order
     dedupe      deduplication key: a second event with the same one is dropped inside the window
-    received    Unix time in milliseconds at which ingress had read the request
+    received    Unix time in milliseconds at which ingress received the request
     account     Twilio account SID, or empty
     type        the request's Content-Type as sent; empty for a GET
     target      path and query exactly as Twilio called them, never decoded
@@ -16,16 +16,15 @@ Wire format, schema 1. A stream entry is a flat list of names and values, in thi
     trace       W3C traceparent of the request, or empty
     body        the raw body bytes
 
-An event that was a dead letter and was replayed has these as well (`scripts/replay.lua` adds them); all else stays as it was:
+An event that was a dead letter and was replayed has these as well, which `scripts/replay.lua` adds; all other fields stay:
 
-    lives         how many lives it had before this one, which is how often it was replayed
-    first.at      Unix time in milliseconds at which its first life ended
-    first.reason  why that ended: the `dead.reason` of its first dead letter
-    first.topic   the topic of its first life
-    first.entry   its entry id there
+    lives         how often it was replayed
+    first.at      Unix time in milliseconds at which it first became a dead letter
+    first.reason  the `dead.reason` of that dead letter
+    first.topic   the topic that it came from
+    first.entry   its entry id in that topic
 
-All values but `body` are UTF-8 text. Nothing of the request that its signature covers is left out, so a replay can verify
-it again.
+All values but `body` are UTF-8 text. The entry has everything that the signature covers, so it can be verified again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,7 +53,7 @@ TEXT_FIELDS: Final = (
     "trace",
 )
 BODY_FIELD: Final = "body"
-_PAST_FIELDS: Final = (b"lives", b"first.at", b"first.reason", b"first.topic", b"first.entry")
+_HISTORY_FIELDS: Final = (b"lives", b"first.at", b"first.reason", b"first.topic", b"first.entry")
 
 _random: Final = Random()  # noqa: S311 - see new_event_id
 _VERSION: Final = 7 << 76
@@ -80,7 +79,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReplayHistory(NamedTuple):
-    """What is known of the earlier lives of an event; `died_at` is Unix time in milliseconds. Without any, `lives` is 0."""
+    """The replays of an event. `lives` counts them; the other fields are of its first dead letter. `died_at` is Unix time in
+    milliseconds."""
 
     lives: int = 0
     died_at: int = 0
@@ -90,7 +90,7 @@ class ReplayHistory(NamedTuple):
 
 
 def new_event_id(now_ms: int, bits: int | None = None) -> str:
-    """Make a UUIDv7 (RFC 9562 section 5.7) as 32 hexadecimal digits, from `now_ms`, Unix time in milliseconds.
+    """Return a new UUIDv7 (RFC 9562 section 5.7) as 32 hexadecimal digits, from `now_ms`, Unix time in milliseconds.
 
     `bits` are its 74 random bits. An id must be unique, not secret, so by default they come from a generator that asks the
     system for entropy only once.
@@ -119,7 +119,7 @@ def text_values(event: Event) -> tuple[str, ...]:
 
 
 def decode(fields: Sequence[bytes]) -> Event:
-    """Read an event from the flat names and values of a stream entry, in any order, ignoring names it does not know.
+    """Return the event in the flat names and values of a stream entry, in any order. Unknown names are ignored.
 
     Raises:
         UndecodableError: if the schema is another one, or a field is missing or malformed.
@@ -150,12 +150,13 @@ def decode(fields: Sequence[bytes]) -> Event:
 
 
 def replay_history_of(named: Mapping[bytes, bytes]) -> ReplayHistory:
-    """Return what the fields of an entry, by name, tell of earlier lives."""
+    """Return the replay history in the fields of an entry, which are given by name."""
     if b"lives" not in named:
         return ReplayHistory()
-    lives, died_at, *words = (named.get(name, b"").decode(errors="replace") for name in _PAST_FIELDS)
-    return ReplayHistory(_number(lives), _number(died_at), *words)
+    lives, died_at, *words = (named.get(name, b"").decode(errors="replace") for name in _HISTORY_FIELDS)
+    return ReplayHistory(parse_count(lives), parse_count(died_at), *words)
 
 
-def _number(text: str) -> int:
+def parse_count(text: str) -> int:
+    """Return the number that `text` is, 0 if it is none: a field of an entry may hold anything."""
     return int(text) if text.isascii() and text.isdecimal() else 0

@@ -1,4 +1,4 @@
-"""Reading `application/x-www-form-urlencoded` bytes. Ingress verifies what this yields; handlers see the same."""
+"""Parses `application/x-www-form-urlencoded` bytes. Ingress verifies the result; handlers get the same."""
 
 from binascii import a2b_qp
 from collections.abc import Collection, Mapping
@@ -8,24 +8,24 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 FORM: Final = "application/x-www-form-urlencoded"
-"""The content type, without parameters, that this module reads."""
+"""The content type that this module parses, without parameters."""
 
 MAX_FIELDS: Final = 1000
-"""Twilio sends some 20; far more is an attempt to keep the parser busy."""
+"""Twilio sends some 20; a body with far more is an attack on the parser."""
 
 Pairs = Collection[tuple[str, str]]
 """Names and values in the order in which they were sent, repeated names included."""
 
 
 class Form(msgspec.Struct, frozen=True, gc=False):
-    """A decoded form. `params` has the values by name, of a repeated one the last; `pairs` has all."""
+    """A decoded form. `params` has the values by name, the last one of a repeated name; `pairs` has all."""
 
     params: Mapping[str, str]
     pairs: Pairs
 
     @property
     def repeats(self) -> bool:
-        """Whether a name comes more than once."""
+        """Whether a name is repeated."""
         return len(self.params) != len(self.pairs)
 
 
@@ -40,7 +40,7 @@ EMPTY: Final = form_of(())
 def parse_form(body: bytes) -> Form:
     """Split and decode a form body or a query. A field without "=" has an empty value; empty fields are skipped.
 
-    Return what `urllib.parse.parse_qsl(keep_blank_values=True)` gives for valid input, in a tenth of the time where no name is
+    The result is that of `urllib.parse.parse_qsl(keep_blank_values=True)` for valid input, in a tenth of the time if no name is
     repeated.
 
     Raises:
@@ -54,15 +54,15 @@ def parse_form(body: bytes) -> Form:
 
 
 def _parse_plain(body: bytes, separators: bytes) -> Form | None:
-    """Parse a form in which every field has a name of its own and one "=", all of it at once; None for any other form.
+    """Parse a form as a whole if its names are distinct and every field has exactly one "="; return None for any other.
 
-    The standard library has no percent-decoding in C, but that of quoted-printable, which is the same with another sign. It
-    passes over malformed numbers in its own way, and takes a sign before a line's end for a soft line break.
+    The standard library has no percent-decoding in C, but it has quoted-printable, which differs only in the escape character.
+    That decoder treats malformed numbers in its own way, and an escape character before the end of a line as a soft line break.
     """
     if separators != b"=&" * (len(separators) // 2) + b"=":
         return None
     decoded = a2b_qp(body.translate(_QUOTED_PRINTABLE))
-    if len(decoded) != len(body) - 2 * body.count(b"%"):  # a malformed number: a right one leaves one byte of three
+    if len(decoded) != len(body) - 2 * body.count(b"%"):  # a malformed number: a valid one becomes one byte of three
         return None
     parts = decoded.decode().split("\0")
     if len(parts) != len(separators) + 1:  # a NUL in it

@@ -1,4 +1,4 @@
-"""Reading request bodies that are JSON. Ingress makes keys of what this yields; handlers see the same."""
+"""Decodes request bodies that are JSON. Ingress makes keys from the result; handlers get the same."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -16,7 +16,7 @@ def is_form(content_type: str) -> bool:
 
 
 def decode_json(body: bytes | msgspec.Raw) -> Any:
-    """Return what the JSON in `body` says, None if it is none."""
+    """Return the decoded JSON in `body`, None if it is not JSON."""
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -24,9 +24,9 @@ def decode_json(body: bytes | msgspec.Raw) -> Any:
 
 
 def members_of(value: Any) -> Mapping[str, str]:
-    """Return the members of a decoded JSON object, text as it is and all else as its JSON; none if it is something else.
+    """Return the members of a decoded JSON object, other values than text as JSON; none if `value` is not an object.
 
-    A member that is null counts as not sent: else it would identify events, and they would all be the same.
+    A member that is null counts as missing: as a part of a key, it would be the same for different events.
     """
     if not isinstance(value, dict):
         return {}
@@ -37,5 +37,5 @@ def members_of(value: Any) -> Mapping[str, str]:
 
 
 def as_text(value: Any) -> str:
-    """Return text as it is, and any other JSON value as its JSON."""
+    """Return text unchanged, and any other value as JSON."""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -1,6 +1,6 @@
-"""Every Redis key, spelled once.
+"""The names of all Redis keys.
 
-The partition is the hash tag, so that all keys of one partition lie in one cluster slot and one script can touch them.
+The partition is the hash tag, so that all keys of one partition are in one cluster slot and one script can use them.
 """
 
 import re
@@ -16,13 +16,13 @@ _PREFIX: Final = re.compile(r"[A-Za-z0-9._-]+")
 
 
 def check_prefix(prefix: str) -> str:
-    """Return `prefix` if keys may begin with it.
+    """Return `prefix` if it is valid.
 
-    Without `:`, no key of one prefix matches the pattern of another's ACL, `prefix:*`; without braces, the hash tag stays the
-    partition; and nothing else in it is special in a pattern.
+    It has no `:`, so that no key of one installation matches the ACL pattern of another, `prefix:*`; no braces, so that the
+    hash tag stays the partition; and nothing else that is special in a pattern.
 
     Raises:
-        ValueError: if it may not.
+        ValueError: if it is not valid.
 
     """
     if not _PREFIX.fullmatch(prefix):
@@ -34,34 +34,34 @@ def check_prefix(prefix: str) -> str:
 
 @dataclass(frozen=True)
 class Keys:
-    """The keys of one installation, which all begin with `prefix`. Installations with different prefixes share no key."""
+    """The keys of one installation. All begin with `prefix`; installations with different prefixes share no key."""
 
     prefix: str = DEFAULT_PREFIX
 
     @property
     def layout(self) -> str:
-        """Hash: the partition count and schema version the data was written with."""
+        """Hash: the number of partitions and the schema version of the data."""
         return f"{self.prefix}:layout"
 
     @property
     def processors(self) -> str:
-        """Sorted set: the processors that are there, by the server's time of their last heartbeat."""
+        """Sorted set: the running processors, by the server's time of their last heartbeat."""
         return f"{self.prefix}:processors"
 
     def topic(self, partition: int, name: str) -> str:
-        """Stream: the events of one topic not yet settled."""
+        """Stream: the events of one topic that are not settled."""
         return f"{self.prefix}:{{{partition}}}:{name}"
 
     def seen(self, partition: int, dedupe_key: str) -> str:
-        """Return the string key, expiring, that holds the id of the event first accepted under `dedupe_key`."""
+        """String that expires: the id of the event that was first accepted under `dedupe_key`."""
         return f"{self.prefix}:{{{partition}}}:seen:{dedupe_key}"
 
     def lease(self, partition: int) -> str:
-        """Hash: who owns the partition, and the term, a number that rises with every owner."""
+        """Hash: the owner of the partition, and the term, a number that rises with every owner."""
         return f"{self.prefix}:{{{partition}}}:lease"
 
     def token(self, partition: int, owner: str, term: int) -> str:
-        """Stream, empty and expiring: it exists while the lease of `owner` runs. `scripts/lease.lua` spells it, too."""
+        """Empty stream that expires with the lease of `owner`. `scripts/lease.lua` has its name, too."""
         return f"{self.lease(partition)}:{owner}:{term}"
 
     def retries(self, partition: int) -> str:
@@ -73,17 +73,17 @@ class Keys:
         return f"{self.prefix}:{{{partition}}}:dead"
 
     def ledger(self, partition: int) -> str:
-        """Stream: settled events with their outcome, on their way to the database."""
+        """Stream: settled events with their outcome, until they are in the database."""
         return f"{self.prefix}:{{{partition}}}:ledger"
 
     def discarded(self, partition: int) -> str:
-        """Stream, bounded: which dead letters people threw away, who, when and why."""
+        """Bounded stream: the discarded dead letters, with who discarded them, when and why."""
         return f"{self.prefix}:{{{partition}}}:discarded"
 
     def probe(self, partition: int) -> str:
-        """Return a key that never exists: writing to it, if it did, shows whether the server takes writes."""
+        """Key that never exists: a command that would write to it shows whether the server accepts writes."""
         return f"{self.prefix}:{{{partition}}}:probe"
 
     def limit(self, partition: int, name: str, digest: str) -> str:
-        """Return the string key, expiring, of a rate limit `name`, for somebody of whom only `digest` is told."""
+        """String that expires: the rate limit `name` of the key with the hash `digest`."""
         return f"{self.prefix}:{{{partition}}}:limit:{name}:{digest}"

@@ -1,11 +1,10 @@
-"""Names of kinds of events. Kinds of a family carry Twilio's own name of what happened, such as
-`conversation.onMessageAdded`."""
+"""The names of the kinds of events. Kinds of a family end with Twilio's name of the event: `conversation.onMessageAdded`."""
 
 from functools import lru_cache
 from typing import Final
 
 FAMILIES: Final = ("conversation", "taskrouter", "verify", "sync", "debugger")
-"""The families. What may follow their name is Twilio's to choose."""
+"""The families. Twilio defines what can follow their name."""
 
 SINGLE: Final = (
     "message.received",
@@ -23,7 +22,7 @@ SINGLE: Final = (
 
 @lru_cache(maxsize=1024)
 def label_of(kind: str) -> str:
-    """Return the value of the metrics' label for `kind`, one of a small, fixed set: the family's name for all of a family."""
+    """Return the value of the metrics' label for `kind`, one of a small, fixed set: one for all kinds of a family."""
     family, _, _ = kind.partition(".")
     if family in FAMILIES:
         return f"{family}.*"

@@ -1,4 +1,4 @@
-"""Opening a TCP port, with an error that a person can act on."""
+"""Opens TCP ports, with errors that say what to do."""
 
 import errno
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ from hookline_shared.errors import AddressError, PortTakenError
 
 @contextmanager
 def explain_os_error(host: str, port: int, *, setting: str) -> Iterator[None]:
-    """Listen on `host`:`port` inside of this.
+    """Translate the errors of listening on `host`:`port` in the `with` block.
 
     Raises:
         PortTakenError: naming the settings that begin with `setting`, if another program listens there.
-        AddressError: likewise, if that cannot be listened on for another reason.
+        AddressError: likewise, if this machine cannot listen there for another reason.
 
     """
     try:

@@ -1,4 +1,4 @@
-"""Which partition an event belongs to, and how several are named. Pure."""
+"""The partition of an event, and partitions as text. Pure."""
 
 from collections.abc import Iterable
 from itertools import groupby
@@ -11,6 +11,6 @@ def partition_of(key: str, partitions: int) -> int:
 
 
 def ranges(partitions: Iterable[int]) -> str:
-    """Return `partitions` as people read them: 0-3, 7."""
+    """Return `partitions` as ranges for people: 0-3, 7."""
     runs = [[number for _, number in run] for _, run in groupby(enumerate(sorted(partitions)), lambda pair: pair[1] - pair[0])]
     return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)

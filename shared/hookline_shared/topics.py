@@ -1,4 +1,4 @@
-"""Topics: kinds of events that share a backlog, a part of the worker slots, and a fate.
+"""Topics: kinds of events that share a backlog and a share of the worker slots.
 
 There are six of them, and `[topics.<name>]` in the TOML file changes them or adds more, for both services alike.
 """
@@ -8,8 +8,9 @@ from difflib import get_close_matches
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
 from pydantic_settings import NoDecode
+
+from hookline_shared.validation import describe_errors
 
 MESSAGES: Final = "messages"
 CALLS: Final = "calls"
@@ -23,11 +24,11 @@ DEFAULT_TOPICS: Final = (MESSAGES, CALLS, CONVERSATIONS, STATUSES, EVENTS, BULK)
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _TAKEN: Final = ("dead", "discarded", "lease", "ledger", "limit", "probe", "retries", "seen")
-"""Names that keys of other things have in the place of a topic's: see shared/hookline_shared/keys.py."""
+"""Names of other keys, which a topic must not have: see shared/hookline_shared/keys.py."""
 
 
 class Topic(BaseModel):
-    """How the processor works on one topic."""
+    """The settings of one topic."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -47,7 +48,12 @@ _DEFAULTS: Final = {
 
 
 def _read(value: Any) -> dict[str, Topic]:
-    """Return every topic, those of the file over the default ones; or tell every mistake, with the topic that it is in."""
+    """Return all topics, the defaults with the changes in the file.
+
+    Raises:
+        ValueError: naming every mistake and its topic.
+
+    """
     if not isinstance(value, dict):
         raise ValueError("it must consist of tables, each with the header [topics.<name>]")  # noqa: TRY004 - pydantic reports this one
     topics, problems = dict(_DEFAULTS), []
@@ -59,7 +65,7 @@ def _read(value: Any) -> dict[str, Topic]:
         try:
             topics[name] = Topic.model_validate(default | table if isinstance(table, dict) else table)
         except ValidationError as error:
-            problems += [f"{name}: {_explain(detail)}" for detail in error.errors()]
+            problems += describe_errors(error, Topic, name)
     if problems:
         raise ValueError("; ".join(problems))
     return topics
@@ -72,13 +78,6 @@ def _problem_with(name: str) -> str | None:
         return f"{name} is not a valid topic name: use a-z, 0-9, - and _, and none of {', '.join(_TAKEN)}"
     meant = get_close_matches(name, _DEFAULTS, n=1, cutoff=0.8)
     return f"{name} is too similar to {meant[0]}: correct it, or choose another name" if meant else None
-
-
-def _explain(detail: ErrorDetails) -> str:
-    key = "".join(f"{part}: " for part in detail["loc"])
-    if detail["type"] == "extra_forbidden":
-        return f"{key}there is no such key; the keys are {', '.join(Topic.model_fields)}"
-    return f"{key}{detail['msg']}"
 
 
 TopicsSetting = Annotated[dict[str, Topic], NoDecode, BeforeValidator(_read)]

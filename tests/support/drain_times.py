@@ -16,7 +16,7 @@ _LEASE_QUESTIONS_AT_STOP: Final = 3
 
 def ingress_drain_s(settings: IngressSettings) -> float:
     """Return the seconds that ingress may take, but for its disk: requests under way, and tasks that do not end."""
-    return settings.shutdown_s + service._LAST_CHANCE_S
+    return settings.shutdown_s + service._CANCEL_TIMEOUT_S
 
 
 def processor_drain_s(settings: ProcessorSettings) -> float:
@@ -24,4 +24,4 @@ def processor_drain_s(settings: ProcessorSettings) -> float:
     and tasks that do not end."""
     handlers_s = settings.shutdown_s + partition._CANCELLATION_S + partition._SETTLE_RESERVE_S
     leases_s = _LEASE_QUESTIONS_AT_STOP * settings.lease_s / processor_app._LEASE_QUESTIONS
-    return handlers_s + leases_s + ledger._FLUSH_S + lifespan._SHUTDOWN_S + service._LAST_CHANCE_S
+    return handlers_s + leases_s + ledger._FLUSH_S + lifespan._SHUTDOWN_S + service._CANCEL_TIMEOUT_S

@@ -40,7 +40,7 @@ async def claim(
         holder, term = await broker.execute("hmget", keys.lease(partition), "HMGET", keys.lease(partition), "owner", "term")
         token = keys.token(partition, holder.decode(), int(term))
         await broker.execute("del", token, "DEL", token)
-    (lease,) = (await Leases(broker, owner, 60, _TIMEOUT_S).ask({partition: (LeaseRequest.TAKE, 0)})).values()
+    (lease,) = (await Leases(broker, owner, 60, _TIMEOUT_S).ask({partition: (LeaseRequest.ACQUIRE, 0)})).values()
     assert isinstance(lease, Lease)
     assert lease.owner == owner
     return Fence(owner, lease.term)

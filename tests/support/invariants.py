@@ -127,7 +127,7 @@ class Invariants:
                 if effects and (owner, term) != self._held.get(lease):
                     self._faults.append(f"{owner} settled with term {term} when the lease was {self._held.get(lease)}")
             for words in effects:
-                self._note_lease(words, taken="take" in call.words)
+                self._note_lease(words, taken="acquire" in call.words)
         self.check()
 
     def conclude(self) -> None:

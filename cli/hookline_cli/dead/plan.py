@@ -27,7 +27,7 @@ class Order(NamedTuple):
     @classmethod
     def of(cls, letter: DeadLetter) -> Self:
         """Return the order of the event in `letter`."""
-        moment, _, sequence = (letter.past.entry or letter.entry).partition("-")
+        moment, _, sequence = (letter.replay_history.entry or letter.entry).partition("-")
         if not (moment.isascii() and moment.isdecimal()):
             return cls(_created_ms(letter), 0, letter.event_id)
         return cls(int(moment), int(sequence) if sequence.isdecimal() else 0, letter.event_id)
@@ -73,7 +73,7 @@ class Plan:
             yield partition, deque(move for _, move in sorted(moves))
 
     def _objection(self, letter: DeadLetter) -> str | None:
-        if not letter.own:
+        if not letter.event_fields:
             return "they contain no event"
         if letter.topic not in self._topics:
             return f"topic {letter.topic or '(none)'} is not known here: set HOOKLINE_CONFIG to the file that the services use"

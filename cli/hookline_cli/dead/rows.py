@@ -42,18 +42,18 @@ def as_object(letter: DeadLetter, redaction: Redaction) -> dict[str, object]:
         "account": letter.account,
         "key": redaction.key(letter.key),
         "decodable": letter.event is not None,
-        "lives": letter.past.lives,
+        "lives": letter.replay_history.lives,
     }
 
 
 def details(letter: DeadLetter, redaction: Redaction) -> dict[str, object]:
     """Return the output of `dead show --json`: the letter and its full content."""
-    event, past = letter.event, letter.past
+    event, past = letter.event, letter.replay_history
     told = as_object(letter, redaction) | {"traceback": redaction.error(letter.traceback, event), "entry": letter.entry}
     if past.lives:
         told["first_life"] = {"died_at": past.died_at, "reason": past.reason, "topic": past.topic, "entry": past.entry}
     if event is None:
-        return told | {"fields": redaction.raw(letter.own)}
+        return told | {"fields": redaction.raw(letter.event_fields)}
     return told | event_object(event, redaction)
 
 
@@ -68,5 +68,5 @@ def _error(letter: DeadLetter, redaction: Redaction) -> str:
 
 
 def _attempts(letter: DeadLetter) -> str:
-    lives = letter.past.lives
+    lives = letter.replay_history.lives
     return f"{letter.attempts}, replayed {lives}x" if lives else str(letter.attempts)

@@ -57,7 +57,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
             and (not self.account or letter.account == self.account)
             and (not self.key or letter.key == self.key)
             and (not self.error or self.error.lower() in letter.error.lower())
-            and (not self.sid or mentions(letter.own, self.sid))
+            and (not self.sid or mentions(letter.event_fields, self.sid))
         )
 
 

@@ -50,7 +50,7 @@ def print_letter(letter: DeadLetter, redaction: Redaction) -> None:
     """Print all of `letter` as text."""
     print_facts(_facts(letter, redaction))
     if letter.event is None:
-        words = redaction.raw(letter.own)
+        words = redaction.raw(letter.event_fields)
         _section(
             "Raw fields",
             dict(zip(words[::2], words[1::2], strict=True)) if redaction.reveal else {"values": " ".join(words)},
@@ -78,7 +78,7 @@ def _facts(letter: DeadLetter, redaction: Redaction) -> dict[str, str]:
         "first failed": describe_timestamp(letter.first_failed_at) if letter.first_failed_at else "",
         "topic": f"{letter.topic} (entry {letter.entry})",
     }
-    past = letter.past
+    past = letter.replay_history
     if past.lives:
         facts["replayed"] = f"{past.lives}x; first died {describe_timestamp(past.died_at)}: {past.reason}"
     if letter.event is None:

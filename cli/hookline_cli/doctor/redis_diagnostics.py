@@ -1,7 +1,6 @@
 """Examining every master once, for somebody who wants to know whether Hookline could work there. Nothing is changed."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hookline_shared.clock import Clock
 from hookline_shared.errors import HooklineError
@@ -11,6 +10,7 @@ from hookline_shared.redis.probe import Layout
 from hookline_shared.redis.server_info import Features, ServerInfo, obstacle, parse_info
 from hookline_shared.redis.url import Topology
 from hookline_shared.streams.membership import server_ms
+from hookline_shared.streams.replies import raise_first_error
 
 
 class RedisDiagnostics(NamedTuple):
@@ -58,7 +58,7 @@ async def read_layout(redis: RedisConnectionManager) -> Layout:
 async def _examine(
     redis: RedisConnectionManager, key: str, topology: Topology, durability: Durability, clock: Clock
 ) -> RedisDiagnostics:
-    info, *_ = _checked(await redis.pipeline("checkup", [Command(key, ("INFO",))]))
+    info, *_ = raise_first_error(await redis.pipeline("checkup", [Command(key, ("INFO",))]))
     facts = parse_info(info)
     if found := obstacle(facts, topology):
         return RedisDiagnostics(facts, found, None, None, None, 0.0, 0)
@@ -71,7 +71,7 @@ async def _examine(
     features = Features(waitaof=isinstance(waitaof, list) and waitaof[:1] not in ([], [None]))
     appendfsync = config[1].decode() if isinstance(config, list) and config else None
     before_ms, began = clock.now_ms(), clock.monotonic()
-    (time,) = _checked(await redis.pipeline("checkup", [Command(key, ("TIME",))]))
+    (time,) = raise_first_error(await redis.pipeline("checkup", [Command(key, ("TIME",))]))
     answer_ms = (clock.monotonic() - began) * 1000
     return RedisDiagnostics(
         facts,
@@ -82,9 +82,3 @@ async def _examine(
         answer_ms=answer_ms,
         ahead_ms=round(server_ms(time) - before_ms - answer_ms / 2),
     )
-
-
-def _checked(answers: Sequence[Any]) -> Sequence[Any]:
-    if failed := next((answer for answer in answers if isinstance(answer, HooklineError)), None):
-        raise failed
-    return answers

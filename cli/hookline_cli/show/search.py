@@ -110,7 +110,7 @@ class Search:
     async def _search_dead_letters(self, partition: int) -> int:
         seen = 0
         async for page in self._letters.pages(partition):
-            matching = [letter for letter in page if self._term.fits(letter.own)]
+            matching = [letter for letter in page if self._term.fits(letter.event_fields)]
             self.hits.letters += [letter for letter in matching if self._count(len(self.hits.letters))]
             seen += len(page)
             if self._done:

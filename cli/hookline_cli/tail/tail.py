@@ -101,9 +101,9 @@ class _TailLoop:
 
         Dead letters are read after the topics: an event moves from one to the other in a single step of Redis.
         """
-        gone = await self._follower.gone(self._timeline.next_to_ask(_MOST_ASKED))
+        gone = await self._follower.removed(self._timeline.next_to_ask(_MOST_ASKED))
         letters: list[DeadLetter] = []
-        while more := await self._follower.died():
+        while more := await self._follower.new_dead_letters():
             letters += more
         self._print_entries(self._timeline.ended(gone, letters, await server_time_ms(self._redis_session.redis)))
         await asyncio.sleep(_POLL_S)

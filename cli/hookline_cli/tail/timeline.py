@@ -60,7 +60,7 @@ class Timeline:
             event = _decoded(fields)
             if self._filter(place.topic, event):
                 self._follow(place, event)
-                found.append(TimelineEntry("accepted", _entry_ms(place.entry), place, event, letter.past.lives))
+                found.append(TimelineEntry("accepted", _entry_ms(place.entry), place, event, letter.replay_history.lives))
         return found
 
     def ended(self, gone: Sequence[StreamPosition], letters: Sequence[DeadLetter], now_ms: int) -> list[TimelineEntry]:
@@ -81,7 +81,7 @@ class Timeline:
         if not self._filter(letter.topic, event):
             return None
         took_ms = letter.died_at - _entry_ms(letter.entry) if letter.entry else None
-        return TimelineEntry("dead", letter.died_at, place, event, letter.past.lives, took_ms, letter)
+        return TimelineEntry("dead", letter.died_at, place, event, letter.replay_history.lives, took_ms, letter)
 
     def _settled(self, place: StreamPosition, now_ms: int) -> TimelineEntry:
         event = self._followed.pop(place)

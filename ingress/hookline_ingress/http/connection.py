@@ -1,12 +1,12 @@
 """One HTTP connection: aiohttp's parser in front, one request at a time, each answered with bytes that are written at once.
 
-    waiting    nothing of a request has come
-    reading    part of one has come
-    answering  one has come as a whole, and a task has it; what comes meanwhile waits
-    ending     the last reply is written; what still comes is dropped, so that the client gets to read the reply
+    waiting    nothing of a request has arrived
+    reading    a part of one has arrived
+    answering  one has arrived as a whole, and a task handles it; bytes that arrive meanwhile wait
+    ending     the last reply is written; bytes that still arrive are dropped, so that the client can read the reply
 
-aiohttp's own request handler keeps a task for each connection, and makes a payload writer and a dozen other objects for each
-request that a webhook has no use for: without them a request costs half, and thousands of slow connections cost little
+aiohttp's own request handler keeps a task for each connection, and creates a payload writer and a dozen other objects for each
+request that a webhook does not need. Without them a request costs half, and thousands of slow connections cost little
 (docs/decisions.md).
 """
 
@@ -24,23 +24,21 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http import HttpRequestParser, HttpVersion11, RawRequestMessage
 from aiohttp.web import RequestPayloadError
 
-from hookline_ingress.compatibility import AiohttpMismatchError
 from hookline_ingress.http.replies import refused, wire
 from hookline_ingress.http.request import Reply, Request
 from hookline_ingress.metrics import REQUEST_SECONDS, STAGE_SECONDS
 from hookline_shared.clock import Clock
 
 _PIPELINED: Final = 16
-"""Requests that are parsed ahead; neither Twilio nor a usual proxy sends one before it has the reply to the last."""
+"""Requests that are parsed ahead; neither Twilio nor a usual proxy sends one before it has the reply to the previous one."""
 _LINGER_S: Final = 2.0
 _AT_ONCE: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
-"""Begin a task by running it, not by letting it wait for its turn."""
+"""Run a task at once until its first await, instead of in the next iteration of the event loop."""
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-_SAMPLE: Final = b"POST /sample HTTP/1.1\r\nHost: sample\r\nContent-Length: 4\r\n\r\nbody"
 
 
 class Server(Protocol):
-    """What a connection needs of the server that has accepted it. Times are in seconds, sizes in bytes."""
+    """The parts of the server that a connection uses. Times are in seconds, sizes in bytes."""
 
     loop: asyncio.AbstractEventLoop
     clock: Clock
@@ -50,11 +48,11 @@ class Server(Protocol):
     largest_body: int
 
     def admit(self, connection: "Connection") -> None:
-        """Take note of a new connection."""
+        """Register a new connection."""
         ...
 
     def dismiss(self, connection: "Connection") -> None:
-        """Take note of the end of a connection."""
+        """Unregister a connection that has ended."""
         ...
 
     async def answer(self, request: Request) -> Reply:
@@ -62,25 +60,25 @@ class Server(Protocol):
         ...
 
     def count_refusal(self, status: int, outcome: str) -> None:
-        """Count a reply to what never became a request."""
+        """Count the response to bytes that never became a request."""
         ...
 
 
 class Connection(BaseProtocol):
-    """One connection of `server`. `deadline` is when it ends, unless something happens, in seconds on the server's clock: never
-    while it is answering. `since` is when it began to wait, or to read."""
+    """One connection of `server`. In seconds on the server's clock, `deadline` is when it expires, infinite while it is
+    answering, and `since` is when it began to wait or to read."""
 
     __slots__ = (
         "_answering",
         "_began",
+        "_closing",
         "_ending",
-        "_held",
-        "_last",
+        "_input_paused",
         "_malformed",
         "_peer",
+        "_peer_closed",
         "_requests",
         "_server",
-        "_shut",
         "deadline",
         "since",
     )
@@ -101,42 +99,27 @@ class Connection(BaseProtocol):
         self._began: float | None = None
         self._peer = ""
         self._malformed = False
-        self._held = False
-        self._last = False
+        self._input_paused = False
+        self._closing = False
         self._ending = False
-        self._shut = False
+        self._peer_closed = False
         self.deadline = inf
         self.since = 0.0
 
-    @classmethod
-    def check(cls, server: Server) -> None:
-        """Read a request that nobody sent, so that an aiohttp with other internals is found before a webhook comes.
+    def read(self, data: bytes) -> tuple[Request, bool]:
+        """Read `data`, one whole request, without a transport; return the request, and whether the connection may stay open.
 
         Raises:
-            AiohttpMismatchError: if a connection cannot be built, or reads something else.
+            ValueError: if the body was not read.
 
         """
-        try:
-            request, keep_open = cls(server)._read_sample()
-            understood = (request.target, request.headers["Host"], request.body, keep_open) == (
-                "/sample",
-                "sample",
-                b"body",
-                True,
-            )
-        except Exception as error:
-            raise AiohttpMismatchError from error
-        if not understood:
-            raise AiohttpMismatchError
-
-    def _read_sample(self) -> tuple[Request, bool]:
         assert self._parser is not None  # noqa: S101 - it was built with one
         self._began = 0.0
-        self._requests.extend(self._parser.feed_data(_SAMPLE)[0])
+        self._requests.extend(self._parser.feed_data(data)[0])
         _, payload = self._requests[0]
         if payload.exception() is not None or not payload.is_eof() or not payload.total_bytes:
             raise ValueError("the body was not read")
-        return self._take()
+        return self._take_request()
 
     @property
     def is_busy(self) -> bool:
@@ -144,7 +127,7 @@ class Connection(BaseProtocol):
         return self._answering is not None or self._began is not None or bool(self._requests)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to wait for a request; a client has to say something soon after it came."""
+        """Begin to wait for a request, which must arrive within the time limit for reading."""
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if isinstance(peer, tuple) else ""
@@ -153,33 +136,33 @@ class Connection(BaseProtocol):
         self._server.admit(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Forget everything but the request that is being answered: it is written all the same."""
+        """Drop everything but the request that is being answered: its events are written all the same."""
         super().connection_lost(exc)
         self._server.dismiss(self)
         self._requests.clear()
         self._parser = None
 
     def pause_reading(self) -> None:
-        """Do nothing: a body is bounded, so the parser need never wait for somebody to read it."""
+        """Do nothing: a body is bounded, so the parser need not wait until it is read."""
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         """Do nothing, as `pause_reading`."""
 
     def pause_writing(self) -> None:
-        """Give up a client that asks and asks, and does not read the answers."""
+        """Abort the connection of a client that sends requests and does not read the replies."""
         if self.transport is not None:
             self.transport.abort()
 
     def resume_writing(self) -> None:
-        """Do nothing: `pause_writing` was the end."""
+        """Do nothing: `pause_writing` aborted the connection."""
 
     def eof_received(self) -> bool:
-        """Answer what has come; return whether the connection is still needed for that."""
-        self._last = self._shut = True
+        """Answer the requests that have arrived; return whether the connection is still needed for that."""
+        self._closing = self._peer_closed = True
         return self._answering is not None or bool(self._requests and self._requests[0][1].is_eof())
 
     def data_received(self, data: bytes) -> None:
-        """Take the next bytes; none means to look again at those that have come."""
+        """Parse `data`; if it is empty, process the bytes that have arrived before."""
         if self._ending or self._parser is None:
             return
         if self._began is None:
@@ -192,13 +175,13 @@ class Connection(BaseProtocol):
         self._requests.extend(messages)
         self._malformed = self._malformed or upgraded
         if self._answering is None:
-            self._next()
-        elif not self._held and self.transport is not None:
-            self._held = True
+            self._process_next()
+        elif not self._input_paused and self.transport is not None:
+            self._input_paused = True
             self.transport.pause_reading()
 
-    def _next(self) -> None:
-        """Begin to answer the oldest request if it is there as a whole, or to refuse what can never become one."""
+    def _process_next(self) -> None:
+        """Answer the oldest request if it has arrived as a whole, or refuse bytes that cannot become a request."""
         if not self._requests:
             if self._malformed:
                 self._refuse(HTTPStatus.BAD_REQUEST, "malformed")
@@ -221,13 +204,13 @@ class Connection(BaseProtocol):
             self.transport.write(_CONTINUE)
 
     def _answer_next(self) -> None:
-        request, keep_open = self._take()
+        request, keep_open = self._take_request()
         self.deadline = inf
         task = asyncio.Task(self._answer(request, keep_open=keep_open), loop=self._loop, **_AT_ONCE)
         self._answering = None if task.done() else task
 
-    def _take(self) -> tuple[Request, bool]:
-        """Remove the oldest request, which has come as a whole; return it, and whether the client may send more after it."""
+    def _take_request(self) -> tuple[Request, bool]:
+        """Remove the oldest request, which has arrived as a whole; return it, and whether the client may send another one."""
         message, payload = self._requests.popleft()
         assert self._parser is not None  # noqa: S101 - there is one as long as data comes
         assert self._began is not None  # noqa: S101 - a request has come
@@ -241,7 +224,7 @@ class Connection(BaseProtocol):
         self._answering = None
         if self.transport is None:
             return
-        keep_open = keep_open and (not self._last or bool(self._requests))
+        keep_open = keep_open and (not self._closing or bool(self._requests))
         now = self._server.clock.monotonic
         answered = now()
         self.transport.write(wire(reply, int(time()), keep_open=keep_open))
@@ -249,65 +232,68 @@ class Connection(BaseProtocol):
         STAGE_SECONDS["reply"].observe(written - answered)
         REQUEST_SECONDS.observe(written - request.began)
         if keep_open:
-            self._wait_for_the_next()
+            self._wait_for_next()
         else:
             self._end()
 
-    def _wait_for_the_next(self) -> None:
+    def _wait_for_next(self) -> None:
         self._began = None
         self.since = self._server.clock.monotonic()
         self.deadline = self.since + self._server.keepalive_s
-        if self._held and self.transport is not None:
-            self._held = False
+        if self._input_paused and self.transport is not None:
+            self._input_paused = False
             self.transport.resume_reading()
         if self._requests or self._malformed:
-            self._loop.call_soon(self.data_received, b"")  # not at once: each request would lie on the stack of the one before
+            self._loop.call_soon(self.data_received, b"")  # not directly: the stack would grow with each request
 
     def close_after_response(self) -> None:
-        """End with the reply to the request that is under way, or else to the next."""
-        self._last = True
+        """Close the connection after the reply to the request in flight, or to the next one if there is none."""
+        self._closing = True
 
     def close_if_idle(self) -> None:
-        """End if no request is under way."""
+        """Close the connection if no request is in flight."""
         if not self.is_busy and self.transport is not None:
             self.transport.close()
 
     def expire(self) -> None:
-        """End: the deadline has passed, or there are too many connections. Not to be called while it is answering."""
+        """Close the connection because it is late, or there are too many. Must not be called while it is answering."""
         if self.transport is None:
             return
         if self._ending or self.transport.is_closing():
-            self.transport.abort()  # nobody reads what was written, so it would never be closed
+            self.transport.abort()  # the client does not read the reply, so it would never be closed
         elif self._began is not None:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT, "too_slow")
         else:
             self.transport.close()
 
     def abort(self) -> None:
-        """End at once, whatever is under way."""
+        """Close the connection at once, and cancel the request in flight."""
         if self._answering is not None:
             self._answering.cancel()
         if self.transport is not None:
             self.transport.abort()
 
     def _refuse(self, status: int, outcome: str) -> None:
-        """Answer a request that has not come as a whole and never will."""
+        """Answer a request that has not arrived as a whole and never will."""
         self._server.count_refusal(status, outcome)
         if self.transport is not None:
             self.transport.write(wire(refused(status), int(time()), keep_open=False))
         self._end()
 
     def _end(self) -> None:
-        """Write no more. Closing at once would reset the connection if the client is still sending, and take the reply
-        along; one that has shut its side sends nothing."""
+        """Write no more, and close the connection once the client has had time to read the reply.
+
+        Closing it at once would reset it if the client is still sending, and the reply would be lost. A client that has closed
+        its own side sends nothing, so its connection is closed at once.
+        """
         self._ending = True
         self._requests.clear()
         self.deadline = self._server.clock.monotonic() + _LINGER_S
         if self.transport is None:
             return
-        if self._shut:
+        if self._peer_closed:
             self.transport.close()
             return
-        if self._held:
+        if self._input_paused:
             self.transport.resume_reading()
         self.transport.write_eof()

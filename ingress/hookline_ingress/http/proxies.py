@@ -1,4 +1,4 @@
-"""What a proxy in front of ingress says of the client: believed only if the proxy is one of those that were named. Pure."""
+"""The headers with which a proxy in front of ingress describes the client. Only those of trusted proxies count. Pure."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,12 @@ _HOST: Final = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?")
 
 
 def parse_networks(networks: Iterable[str]) -> tuple[Network, ...]:
-    """Read CIDRs and single addresses. Raises ValueError naming the one that is wrong."""
+    """Parse CIDRs and single addresses.
+
+    Raises:
+        ValueError: naming the one that is wrong.
+
+    """
     return tuple(_parse_network(network) for network in networks)
 
 
@@ -28,21 +33,21 @@ def _parse_network(network: str) -> Network:
 
 
 class Proxies:
-    """The proxies in `networks`. Without any, nothing that a request says of itself is believed."""
+    """The trusted proxies: those in `networks`. Without any, the headers are ignored."""
 
     def __init__(self, networks: tuple[Network, ...]) -> None:
         self._networks = networks
         self._trusts = lru_cache(maxsize=1024)(self._is_in_networks)
 
-    def sent(self, request: Request) -> bool:
+    def is_trusted_peer(self, request: Request) -> bool:
         """Whether the other end is a trusted proxy."""
         return bool(self._networks) and self._trusts(request.peer)
 
     def client(self, request: Request) -> str:
-        """Return the address that the request comes from: the last one that is not a trusted proxy's.
+        """Return the address of the client: the last one in X-Forwarded-For that is not a trusted proxy's.
 
-        Each proxy adds who called it, to the last header of that name or as one more. What is no address is not believed,
-        nor is anything before it; then the request comes from the last proxy that is known.
+        Each proxy adds the address of its caller, to the last header of that name or as another header. If an item is not an
+        address, it and everything before it are ignored, and the client is the last proxy that is known.
         """
         if not self._networks or not self._trusts(request.peer):
             return request.peer
@@ -55,7 +60,7 @@ class Proxies:
         return nearest
 
     def base(self, request: Request) -> str:
-        """Return the base URL that a trusted proxy was called with, empty if no trusted one says so."""
+        """Return the base URL with which a trusted proxy was called; empty if there is none."""
         if not self._networks or not self._trusts(request.peer):
             return ""
         scheme, host = (_first(request.headers, name) for name in ("X-Forwarded-Proto", "X-Forwarded-Host"))
@@ -71,7 +76,7 @@ class Proxies:
 
 
 def _first(headers: Mapping[str, str], name: str) -> str:
-    """Return the first of a header's values: the one that the outermost proxy was called with."""
+    """Return the first of a header's values: that of the outermost proxy."""
     return headers.get(name, "").partition(",")[0].strip()
 
 
@@ -92,7 +97,7 @@ def _address_in(hop: str) -> str:
 
 @lru_cache(maxsize=256)
 def _base(scheme: str, host: str) -> str:
-    """Return the base URL of `host`, its case as it came, since Twilio signs it as it was called; empty if it is no host."""
+    """Return the base URL of `host`, in the case in which it was called, since Twilio signs that; empty if it is not a host."""
     if scheme not in _SCHEMES or not _HOST.fullmatch(host):
         return ""
     base = f"{scheme}://{host}"

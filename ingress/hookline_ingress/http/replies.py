@@ -1,4 +1,4 @@
-"""What Twilio is answered, and how that looks on the wire.
+"""The replies to Twilio, and their bytes.
 
 Never text/plain: Twilio would text it back to the sender. A call without further TwiML ends.
 Source: https://www.twilio.com/docs/messaging/twiml#twilio-expects, https://www.twilio.com/docs/voice/twiml.
@@ -25,7 +25,7 @@ def refused(status: int) -> Reply:
 
 @lru_cache(maxsize=64)
 def wire(reply: Reply, now_s: int, *, keep_open: bool) -> bytes:
-    """Return the bytes of `reply`, head and body, at Unix time `now_s`. They are the same for all of one second."""
+    """Return the bytes of `reply`, head and body, at Unix time `now_s`. They are cached, since they change once a second."""
     status = HTTPStatus(reply.status)
     head = f"HTTP/1.1 {status.value} {status.phrase}\r\nDate: {format_date_time(now_s)}\r\n"
     if reply.content_type:

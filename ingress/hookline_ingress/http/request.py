@@ -1,4 +1,4 @@
-"""What a connection hands on, and what it gets back."""
+"""The request that a connection passes on, and the reply that it gets back."""
 
 from typing import NamedTuple
 
@@ -7,10 +7,10 @@ from multidict import MultiMapping
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
-    """One HTTP request that has come as a whole.
+    """One HTTP request that has arrived as a whole.
 
-    `target` is the path and query exactly as called, never decoded. `peer` is the IP address of the other end, empty where
-    there is none. `began` is when its first byte came, in seconds on the service's clock.
+    `target` is the path and query exactly as called, never decoded. `peer` is the IP address of the other end, empty if it has
+    none. `began` is when its first byte arrived, in seconds on the service's clock.
     """
 
     method: str
@@ -22,7 +22,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 
 
 class Reply(NamedTuple):
-    """A status, and what a body needs. No content type means no body."""
+    """A status, and a body with its content type. Without a content type there is no body."""
 
     status: int
     content_type: str = ""

@@ -1,6 +1,7 @@
-"""The port that Twilio calls: its connections, how many there may be, how long they may take, and how they end."""
+"""The port that Twilio calls: how many connections it accepts, how long they may take, and how they end."""
 
 import asyncio
+import resource
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from math import inf
@@ -8,6 +9,7 @@ from typing import Final, NamedTuple
 
 from aiojobs import Job
 
+from hookline_ingress.http.compatibility import check_aiohttp
 from hookline_ingress.http.connection import Connection
 from hookline_ingress.http.replies import refused
 from hookline_ingress.http.request import Reply, Request
@@ -21,18 +23,22 @@ _SWEEP_INTERVAL_S: Final = 0.5
 _BACKLOG: Final = 4096
 """Connections that the kernel accepts ahead; a burst of slow clients must not keep Twilio from connecting."""
 _ENDED_AT_ONCE: Final = 50
-"""Connections; then requests have their turn."""
+"""Connections that one step of the sweep ends, before requests are handled again."""
 _GIVEN_UP: Final = 0.1
-"""Share of the connections that end when there are too many."""
+"""Share of the connections that is closed when there are too many."""
+_OTHER_FILES: Final = 256
+"""Open files for everything that is no connection from outside: Redis, the spool, the admin port, logs."""
 
 
 class ConnectionLimits(NamedTuple):
-    """Times in seconds: `read_timeout_s` for a request to come, `keepalive_s` for the next one to begin, `shutdown_s` for those
-    under way when the service stops. `connections` is how many there may be at once, `largest_body` in bytes of any route.
+    """The limits of connections.
 
-    `farewell_s` is how long a connection that waits is kept when the service stops, as part of `shutdown_s`. If it were closed
-    at once, that might be just as a request comes, and the client could not tell what became of it; so one that comes is
-    answered, with the word to close.
+    Times are in seconds: `read_timeout_s` for a request to arrive, `keepalive_s` for the next one to begin, `shutdown_s` for
+    those in flight when the service stops. `connections` is the number of open ones, `largest_body` that of any route in bytes.
+
+    `idle_grace_s` is how long an idle connection is kept when the service stops, as part of `shutdown_s`. A request then is
+    answered with `Connection: close`. If the connection were closed at once, a request could be on its way, and the client
+    would not know whether it was accepted.
     """
 
     read_timeout_s: float
@@ -40,11 +46,11 @@ class ConnectionLimits(NamedTuple):
     shutdown_s: float
     connections: int
     largest_body: int
-    farewell_s: float = 0.5
+    idle_grace_s: float = 0.5
 
 
 class Server:
-    """Takes each request to `handle`. `body_limit` gives the largest body in bytes for a target and headers."""
+    """Passes each request to `handle`. `body_limit` returns the largest body in bytes for a target and headers."""
 
     def __init__(
         self,
@@ -71,7 +77,7 @@ class Server:
 
     def check_connection(self) -> None:
         """Raise AiohttpMismatchError unless requests can be read with the aiohttp that is installed."""
-        Connection.check(self)
+        check_aiohttp(lambda data: Connection(self).read(data))
 
     async def start(self, host: str, port: int, supervisor: Supervisor) -> int:
         """Listen, beside other processes that do so on the same port; return the port.
@@ -89,33 +95,33 @@ class Server:
         return int(self._listener.sockets[-1].getsockname()[1])
 
     async def stop(self) -> None:
-        """Take no more connections, and answer the requests under way, as far as the time for it reaches."""
+        """Accept no more connections, and answer the requests in flight, within the time limit for it."""
         if self._listener is not None:
             self._listener.close()
         for connection in self._connections:
             connection.close_after_response()
-        farewell_s = min(self._limits.farewell_s, self._limits.shutdown_s)
-        await self._wait_for_the_last(farewell_s)
+        idle_grace_s = min(self._limits.idle_grace_s, self._limits.shutdown_s)
+        await self._wait_until_empty(idle_grace_s)
         for connection in list(self._connections):
             connection.close_if_idle()
-        await self._wait_for_the_last(self._limits.shutdown_s - farewell_s)
+        await self._wait_until_empty(self._limits.shutdown_s - idle_grace_s)
         for connection in list(self._connections):
             connection.abort()
         if self._sweeper is not None:
             await self._sweeper.close()
 
-    async def _wait_for_the_last(self, timeout_s: float) -> None:
-        """Wait until no connection is left, but not longer than that."""
+    async def _wait_until_empty(self, timeout_s: float) -> None:
+        """Wait until no connection is left, for at most `timeout_s` seconds."""
         if self._connections:
             self._none_left.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._none_left.wait(), timeout_s)
 
     def admit(self, connection: Connection) -> None:
-        """Take note of a new connection, and make room if there are too many.
+        """Register a new connection, and close some if there are too many.
 
-        Those go that have waited longest for a request, or for the rest of one. None goes that is answering; if all others are,
-        the new one does.
+        Those that have waited longest for a request, or for the rest of one, are closed. One that is being answered is never
+        closed; if all others are, the new one is closed.
         """
         self._connections.add(connection)
         if len(self._connections) > self._limits.connections:
@@ -128,13 +134,13 @@ class Server:
         return {one for one in self._connections if one.deadline < inf}
 
     def dismiss(self, connection: Connection) -> None:
-        """Take note of the end of a connection."""
+        """Unregister a connection that has ended."""
         self._connections.discard(connection)
         if not self._connections:
             self._none_left.set()
 
     async def answer(self, request: Request) -> Reply:
-        """Return the reply to `request`, whatever happens."""
+        """Return the reply to `request`; 500 if the handler fails."""
         try:
             return await self._handle(request)
         except Exception:
@@ -143,7 +149,7 @@ class Server:
             return refused(500)
 
     def count_refusal(self, status: int, outcome: str) -> None:
-        """Count an answer to what never became a request that somebody could handle."""
+        """Count the response to bytes that never became a request."""
         REQUESTS.count("none", int(status), outcome)
 
     async def _sweep(self) -> None:
@@ -157,3 +163,14 @@ class Server:
                     connection.expire()
                 if at % _ENDED_AT_ONCE == 0:
                     await asyncio.sleep(0)
+
+
+def allow_connections(wanted: int) -> int:
+    """Raise the process's limit of open files if allowed; return the number of connections it allows, at most `wanted`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + _OTHER_FILES
+    limit = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+        soft = limit
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - _OTHER_FILES))

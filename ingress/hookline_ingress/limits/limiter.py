@@ -1,7 +1,7 @@
-"""Who sends too much: verified senders, who are demoted to the bulk topic, and addresses whose requests do not verify.
+"""Rate limits: of verified senders, whose excess events go to the topic bulk, and of addresses whose requests do not verify.
 
-Decisions are made from what this process knows, since nobody waits for Redis on the way of a request; twice a second, what was
-counted is exchanged with the other processes through Redis. Without Redis each goes on with its own counts.
+Decisions use the counts of this process alone, since no request waits for Redis. Twice a second the counts are exchanged with
+the other processes through Redis. While Redis is down, each process continues with its own counts.
 """
 
 from collections import OrderedDict
@@ -19,7 +19,7 @@ from hookline_shared.observability.logs import Logger
 from hookline_shared.streams.rate_limits import Answers, SharedLimits, Usage
 
 MOST_KEYS: Final = 4096
-"""Who sends so much that it matters is among those of whom so many came last; each takes 300 bytes."""
+"""The number of keys that are counted, the most recently used ones: heavy senders are among them. Each takes 300 bytes."""
 _EXCHANGE_INTERVAL_S: Final = 0.5
 _EXCHANGES_PER_TIDYING: Final = 20
 _GENUINE_S: Final = 600.0
@@ -27,7 +27,7 @@ _MOST_BURSTS: Final = 2.0
 
 
 class SenderLimit:
-    """Counts the events of verified senders. `rate` is what one may send unless its route says otherwise."""
+    """Counts the events of verified senders. `rate` is the limit of one sender, unless its route has another."""
 
     def __init__(self, rate: Rate, clock: Clock) -> None:
         self._rate = rate
@@ -35,9 +35,9 @@ class SenderLimit:
         self.meters = Meters(MOST_KEYS)
 
     def demotes(self, account: str, sender: str, rate: Rate | None = None) -> bool:
-        """Count one event of `sender`; return whether it is to wait behind those of others.
+        """Count one event of `sender`; return whether it goes to the topic bulk.
 
-        A `rate` of a route's own has a bucket of its own: in one that two rates share, the first to come would decide.
+        A `rate` of a route has its own bucket: in a bucket that two rates share, the first one to be used would apply.
         """
         applied = rate or self._rate
         if not applied.per_second or not sender:
@@ -47,10 +47,10 @@ class SenderLimit:
 
 
 class AddressLimit:
-    """Counts the requests of addresses that do not verify.
+    """Counts the requests of each address that do not verify.
 
-    An address that lately sent one that does is never blocked: it is Twilio's, or that of a proxy in front of ingress, and
-    blocking it would block Twilio.
+    An address from which a request was verified recently is never blocked: it is Twilio's, or that of a proxy in front of
+    ingress, and blocking it would block Twilio.
     """
 
     def __init__(self, rate: Rate, clock: Clock) -> None:
@@ -60,7 +60,7 @@ class AddressLimit:
         self.meters = Meters(MOST_KEYS)
 
     def blocks(self, address: str) -> bool:
-        """Whether requests from `address` are turned away unread."""
+        """Whether requests from `address` are refused unread."""
         meter = self.meters.get(address)
         if meter is None or not meter.above:
             return False
@@ -73,7 +73,7 @@ class AddressLimit:
             self.meters.take(address, self._rate, self._clock.monotonic())
 
     def verified(self, address: str) -> None:
-        """Take note that a request from `address` verified."""
+        """Note that a request from `address` was verified."""
         genuine = self._genuine
         genuine[address] = self._clock.monotonic()
         genuine.move_to_end(address)
@@ -85,7 +85,7 @@ class AddressLimit:
 
 
 class LimitExchange:
-    """Exchanges what `meters` counted with the other processes."""
+    """Exchanges the counts of `meters` with the other processes."""
 
     def __init__(self, meters: Sequence[tuple[SharedLimits, Meters]], clock: Clock, logger: Logger) -> None:
         self._meters = meters
@@ -96,7 +96,7 @@ class LimitExchange:
 
     async def start(self, supervisor: Supervisor) -> None:
         """Begin to exchange."""
-        LIMITS_SHARED.set(self._shared)  # who has nothing to tell for a while is not alone
+        LIMITS_SHARED.set(self._shared)  # until an exchange fails
         self._job = await supervisor.spawn("exchange of limits", self._run())
 
     async def stop(self) -> None:
@@ -113,22 +113,22 @@ class LimitExchange:
                 meters.forget_idle(self._clock.monotonic())
 
     async def exchange(self) -> None:
-        """Send what was counted since the last time, and adopt the levels that all processes make together."""
+        """Send the counts since the last exchange, and adopt the levels of all processes together."""
         answers = [answer for limits, meters in self._meters for answer in await self._exchange(limits, meters)]
-        if answers:  # else there was nothing to tell, which says nothing about Redis
+        if answers:  # without any, nothing was sent, and the state of Redis is unknown
             self._note(next((answer for answer in answers if isinstance(answer, BrokerUnavailableError)), None))
 
     async def _exchange(self, limits: SharedLimits, meters: Meters) -> Answers:
-        """Exchange one kind of limits; return the answers, none if there was nothing to tell."""
+        """Exchange one kind of limits; return the answers, none if there was nothing to send."""
         due = meters.due()
         if not due:
             return []
-        told = [_told(key, meter) for key, meter in due.items()]
-        answers = await limits.exchange(told)
+        usages = [_usage(key, meter) for key, meter in due.items()]
+        answers = await limits.exchange(usages)
         now = self._clock.monotonic()
-        for one, meter, answer in zip(told, due.values(), answers, strict=True):
+        for one, meter, answer in zip(usages, due.values(), answers, strict=True):
             if isinstance(answer, BrokerUnavailableError):
-                meters.still_due(one.key, meter, now)
+                meters.put_back(one.key, meter, now)
             else:
                 meter.taken -= one.events
                 meter.adopt(answer + meter.taken, now)
@@ -143,5 +143,5 @@ class LimitExchange:
         LIMITS_SHARED.set(self._shared)
 
 
-def _told(key: str, meter: Meter) -> Usage:
+def _usage(key: str, meter: Meter) -> Usage:
     return Usage(key, meter.rate.per_second, _MOST_BURSTS * meter.rate.burst, meter.taken)

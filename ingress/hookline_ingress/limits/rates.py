@@ -1,7 +1,7 @@
-"""How much of something comes from whom: GCRA, the generic cell rate algorithm, a leaky bucket that is one number. Pure.
+"""Rate limiting with GCRA, the generic cell rate algorithm: a leaky bucket whose state is one number. Pure.
 
-A meter holds the moment at which its bucket will be empty (the "theoretical arrival time"). Each event moves it on by the time
-that one event may take; how far it lies ahead of now is the level of the bucket. Source: ITU-T I.371, annex A.
+A meter holds the time at which its bucket will be empty (the "theoretical arrival time"). Each event moves that time on by
+1 / rate; its distance from now is the level of the bucket. Source: ITU-T I.371, annex A.
 """
 
 from itertools import islice
@@ -9,22 +9,22 @@ from math import ceil
 from typing import Final, NamedTuple
 
 _PORTION: Final = 20
-"""Of a burst: what one process may keep to itself. Others need not know of everybody who writes once."""
+"""A key is exchanged once 1/20 of its burst was counted. Other processes need not know of each key with a single event."""
 _MOST: Final = 2.0
-"""Bursts: a level does not rise further, so that after a flood somebody is back to normal in a bounded time."""
+"""The highest level, in bursts, so that a key is below its limit again within a bounded time after a flood."""
 _MOST_AT_ONCE: Final = 1000
-"""Meters told in one exchange: 10 000 would hold up the event loop, and requests, for some 0.1 s."""
+"""Meters in one exchange: 10 000 would block the event loop, and so requests, for some 0.1 s."""
 
 
 class Rate(NamedTuple):
-    """Events per second, in the long run, and how many may come at once. A rate of 0 is no limit."""
+    """The sustained rate in events per second, and the burst in events. A rate of 0 means no limit."""
 
     per_second: float
     burst: int
 
 
 class Meter:
-    """The bucket of one key. `taken` is what came since the last exchange with other processes."""
+    """The bucket of one key. `taken` counts the events since the last exchange with other processes."""
 
     __slots__ = ("above", "empty_at", "rate", "taken")
 
@@ -35,13 +35,13 @@ class Meter:
         self.above = False
 
     def level(self, now: float) -> float:
-        """Return how many events lie in the bucket at `now`, seconds on any clock that never goes back."""
+        """Return the number of events in the bucket at monotonic time `now` in seconds."""
         return max(0.0, self.empty_at - now) * self.rate.per_second
 
     def take(self, now: float) -> bool:
         """Count one event; return whether the key is above its rate.
 
-        It stays above until its bucket is empty: whoever sends right at the limit would otherwise flap between two treatments.
+        It stays above until its bucket is empty. Otherwise a key right at its limit would alternate between the two states.
         """
         self.taken += 1
         if self.empty_at <= now:
@@ -52,21 +52,21 @@ class Meter:
         return self.above
 
     def adopt(self, level: float, now: float) -> None:
-        """Take `level` for true at `now`."""
+        """Set the level at monotonic time `now` in seconds."""
         rate = self.rate
         self.empty_at = now + min(level, _MOST * rate.burst) / rate.per_second
         self.above = level > rate.burst or (self.above and level > 0)
 
-    def forget_leaked(self, now: float) -> None:
-        """Leave of what is to be told only what can still lie in the bucket, as if the rest had been told in its time.
+    def drop_leaked(self, now: float) -> None:
+        """Reduce `taken` to what can still be in the bucket, as if the rest had been exchanged in time.
 
-        After an outage, all of it would count as of one moment, and a sender far below its rate would be above it.
+        Otherwise all events of an outage would count as of one moment, and a sender far below its rate would be above it.
         """
         self.taken = min(self.taken, ceil(self.level(now)))
 
 
 class Meters:
-    """A meter for each key, `most` of them; beyond that, the one that was used longest ago goes."""
+    """A meter for each key, at most `most` of them; the least recently used one is dropped."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -95,16 +95,16 @@ class Meters:
         return above
 
     def due(self) -> dict[str, Meter]:
-        """Return the meters of which others should know, those that took a good part of a burst since they last did.
+        """Remove and return the meters to exchange: those with a good part of a burst since their last exchange.
 
-        Each is given once. Where there are many, those that wait longest are; the others are the next time.
+        If there are too many, those that have waited longest are returned, and the others the next time.
         """
         keys = list(islice(self._due, _MOST_AT_ONCE))
         return {key: self._due.pop(key) for key in keys}
 
-    def still_due(self, key: str, meter: Meter, now: float) -> None:
-        """Give `meter` again the next time, since others did not learn of it, unless by then there is nothing to tell."""
-        meter.forget_leaked(now)
+    def put_back(self, key: str, meter: Meter, now: float) -> None:
+        """Return `meter` the next time again, since its exchange failed, unless nothing of it is left in the bucket."""
+        meter.drop_leaked(now)
         if meter.taken and self._meters.get(key) is meter:
             self._due[key] = meter
 

@@ -2,10 +2,10 @@
 
 A commit is on disk (WAL, synchronous=FULL) before it returns.
 
-    events      id          rising: the order in which they came
-                dedupe      UNIQUE: a webhook that comes again while it lies here is the same event
+    events      id          rising: the order of arrival
+                dedupe      UNIQUE: a webhook that is delivered again while it is in the spool is the same event
                 topic, lane, event (MessagePack of `hookline_shared.event.Event`)
-    unreadable  rows of `events` that could not be decoded, with the reason: nobody drains them, and nobody deletes them
+    unreadable  rows of `events` that could not be decoded, with the reason: they are neither drained nor deleted
     owner       prefix of the installation that the events are for, in one row
 """
 
@@ -53,9 +53,9 @@ _TAKE_OUT: Final = "DELETE FROM events WHERE id = ? RETURNING id, dedupe, topic,
 _SET_ASIDE: Final = "INSERT INTO unreadable (id, dedupe, topic, lane, event, reason) VALUES (?, ?, ?, ?, ?, ?)"
 _LANES: Final = "SELECT lane, count(*), sum(length(event)) FROM events GROUP BY lane"
 _LOCKED_S: Final = 0.1
-"""How long to wait for another program that has the database locked; meanwhile nothing is spooled."""
+"""Time limit for waiting while another program has the database locked; meanwhile nothing is spooled."""
 _SHRINK_PAGES: Final = 2048
-"""Taken from the file's end in one go: some 50 ms, in which nothing is spooled."""
+"""Pages removed from the end of the file at once: this takes some 50 ms, in which nothing is spooled."""
 
 
 class SpoolError(HooklineError):
@@ -63,7 +63,7 @@ class SpoolError(HooklineError):
 
 
 class NewEntry(NamedTuple):
-    """An event to be kept; `lane` is a hash of its topic and key."""
+    """An event to be written; `lane` is a hash of its topic and key."""
 
     topic: str
     lane: int
@@ -71,7 +71,7 @@ class NewEntry(NamedTuple):
 
 
 class SpooledEvent(NamedTuple):
-    """One event as it lies here; `id` rises with every one that came."""
+    """One event in the spool; `id` rises with each event."""
 
     id: int
     topic: str
@@ -79,21 +79,21 @@ class SpooledEvent(NamedTuple):
 
 
 class RemovedEvent(NamedTuple):
-    """An event that no longer lies here; `size` in bytes."""
+    """An event that was removed; `size` is in bytes."""
 
     lane: int
     size: int
 
 
 class Batch(NamedTuple):
-    """What was read, and what could not be decoded and so was set aside."""
+    """The events that were read, and those that were set aside because they could not be decoded."""
 
     events: list[SpooledEvent]
     unreadable: list[RemovedEvent]
 
 
 class SpoolLane(NamedTuple):
-    """How many events of one lane lie here, and their bytes."""
+    """The number of events of one lane, and their size in bytes."""
 
     lane: int
     events: int
@@ -103,7 +103,7 @@ class SpoolLane(NamedTuple):
 class SpoolFile:
     """The file at `path`, of at most `max_mb` MiB, of the installation with `prefix`.
 
-    `fill` is the share of its room that is in use, after every call.
+    `fill` is the share of the limit that is in use, updated by every call.
     """
 
     def __init__(self, path: Path, max_mb: int, prefix: str = DEFAULT_PREFIX) -> None:
@@ -116,7 +116,7 @@ class SpoolFile:
         self._database: sqlite3.Connection | None = None
 
     def open(self) -> list[SpoolLane]:
-        """Open the file, made if it is missing; return what lies in it.
+        """Open the file, creating it if it is missing; return what is in it by lane.
 
         Raises:
             OSError, sqlite3.Error: if it cannot be used.
@@ -146,7 +146,7 @@ class SpoolFile:
         return [SpoolLane(*row) for row in database.execute(_LANES)]
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._database is not None:
             self._database.close()
             self._database = None
@@ -154,14 +154,14 @@ class SpoolFile:
             self._lock.close()
 
     def commit(self, puts: Sequence[NewEntry]) -> list[int | Exception]:
-        """Keep all of `puts`, in one transaction; return the size of each in bytes, 0 if it lay here already.
+        """Write all of `puts` in one transaction; return the size of each in bytes, 0 if it was there already.
 
-        If that fails each half is tried by itself, and so on: what finds no room costs the others nothing. An error in the
-        place of an event says why it was not kept.
+        If that fails, each half is tried on its own, and so on, so that an event without room does not affect the others. An
+        error in the place of an event is the reason why it was not written.
         """
         try:
             return list(self._insert(puts))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is nobody's but this event's
+        except Exception as error:  # noqa: BLE001 - whatever it is, only one event may fail because of it
             if len(puts) == 1 or _is_locked(error):
                 return [error] * len(puts)
         half = len(puts) // 2
@@ -184,25 +184,25 @@ class SpoolFile:
         return Batch(found, self._set_aside(bad) if bad else [])
 
     def remove(self, ids: Sequence[int]) -> list[RemovedEvent]:
-        """Forget the events `ids`."""
+        """Remove the events `ids`."""
         with _transaction(self._open_database) as database:
             removed = [RemovedEvent(*row) for at in ids for row in database.execute(_REMOVE, (at,)).fetchall()]
         self._measure(database)
         return removed
 
     def shrink(self) -> bool:
-        """Return some room back to the disk once no events are left; return whether there is more to give back."""
+        """Free some disk space once no events are left; return whether there is more to free."""
         database = self._open_database
         if database.execute("SELECT 1 FROM events LIMIT 1").fetchone() is not None:
             return False
-        database.executescript(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})")  # `execute` would give back a single page
+        database.executescript(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})")  # `execute` would free a single page
         if _pragma(database, "freelist_count"):
             return True
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return False
 
     def count_unreadable(self) -> int:
-        """Count what was set aside, now or in earlier runs."""
+        """Return the number of events that were set aside, in this and earlier runs."""
         (count,) = self._open_database.execute("SELECT count(*) FROM unreadable").fetchone()
         return int(count)
 
@@ -229,7 +229,7 @@ class SpoolFile:
         return gone
 
     def _measure(self, database: sqlite3.Connection) -> None:
-        with suppress(sqlite3.Error):  # what was committed is so, whatever becomes of this
+        with suppress(sqlite3.Error):  # this is only a measurement: the commit has succeeded
             self.fill = (_pragma(database, "page_count") - _pragma(database, "freelist_count")) / self._most_pages
 
 
@@ -242,9 +242,9 @@ def _ensure_ours(database: sqlite3.Connection) -> None:
 
 
 def _claim(database: sqlite3.Connection, prefix: str) -> None:
-    """Note that the events are for `prefix`. If some are for another, they would be delivered to the wrong installation."""
+    """Record that the events are for `prefix`. Events for another one would be delivered to the wrong installation."""
     row = database.execute("SELECT prefix FROM owner").fetchone()
-    owner = row[0] if row else DEFAULT_PREFIX  # versions that had no other wrote none
+    owner = row[0] if row else DEFAULT_PREFIX  # versions before HOOKLINE_PREFIX recorded none
     if owner != prefix and database.execute("SELECT 1 FROM events LIMIT 1").fetchone():
         raise OSError(f"it has events of the installation with HOOKLINE_PREFIX={owner}, which must deliver them first")
     database.execute("DELETE FROM owner")

@@ -1,4 +1,4 @@
-"""Moving events from the spool to Redis once Redis takes them again, oldest first."""
+"""Moves events from the spool to Redis once Redis accepts them again, oldest first."""
 
 from collections.abc import Sequence
 from random import random
@@ -24,7 +24,7 @@ _TAKEN: Final = (Appended.NEW, Appended.DUPLICATE)
 _BATCH: Final = 200
 _TIMEOUT_S: Final = 2.0
 _PAUSE_S: Final = 0.01
-"""Between passes that left nothing: for more events to gather."""
+"""Pause between passes that moved everything, in which more events gather."""
 _LEAST_DELAY_S: Final = 0.1
 _MOST_DELAY_S: Final = 2.0
 
@@ -32,9 +32,9 @@ _MOST_DELAY_S: Final = 2.0
 class Drain:
     """Empties `spool` through `appender`.
 
-    Events that Redis does not take stay, and with them all later ones of the same stream, so that none overtakes another; those
-    of other streams go on. Then it waits, longer each time, and begins anew. `obstacle` says why the latest stayed, None while
-    all goes well.
+    Events that Redis does not accept stay, and with them all later ones of the same stream, so that none overtakes another;
+    those of other streams are moved. The next pass follows after a delay that grows each time. `obstacle` is the reason why
+    events stayed in the last pass, None if none did.
     """
 
     def __init__(
@@ -56,11 +56,11 @@ class Drain:
         self.obstacle: str | None = None
 
     async def start(self, supervisor: Supervisor) -> None:
-        """Begin to drain, now and whenever something lies in the spool."""
+        """Drain the spool now and whenever it has events."""
         self._job = await supervisor.spawn("drain of the spool", self._run())
 
     async def stop(self) -> None:
-        """Stop; what is left stays for the next start."""
+        """Stop; events that are left are drained at the next start."""
         if self._job is not None:
             await self._job.close()
         if self._spool.events:
@@ -79,21 +79,21 @@ class Drain:
     async def _empty(self) -> None:
         delay_s = 0.0
         while self._spool.bytes:
-            self._note(await self._try_to_move())
+            self._note(await self._move_safely())
             delay_s = min(_MOST_DELAY_S, max(2 * delay_s, _LEAST_DELAY_S)) if self.obstacle else _PAUSE_S
             await self._clock.sleep(delay_s * (0.5 + random() / 2))  # noqa: S311 - jitter, not a secret
 
-    async def _try_to_move(self) -> str | None:
+    async def _move_safely(self) -> str | None:
         try:
             return await self.move()
         except SpoolError as error:  # a full disk must not stop the service: it would only come back to the same disk
             return str(error)
 
     async def move(self) -> str | None:
-        """Offer every event that lies there to Redis once, unless Redis is away altogether; return what kept some from leaving.
+        """Send every event in the spool to Redis once, unless Redis is down; return why events stayed, None if none did.
 
         Raises:
-            SpoolError: if the spool cannot be read or written. What Redis took by then is offered again, and is one event.
+            SpoolError: if the spool cannot be read or written. Events that Redis has accepted are sent again, as duplicates.
 
         """
         stuck: dict[_Stream, str] = {}
@@ -111,7 +111,7 @@ class Drain:
         return next(iter(stuck.values()), None)
 
     async def _offer(self, offered: Sequence[SpooledEvent]) -> list[_Result]:
-        """Offer events together; if Redis refuses that for what is in it, stream by stream: one must not hold up the others."""
+        """Send events together; if Redis refuses the content, then stream by stream, so that one does not block the others."""
         results = await self._append(offered)
         streams = set(map(self._stream, offered))
         if len(streams) == 1 or not any(isinstance(result, CommandRefusedError) for result in results):
@@ -132,8 +132,8 @@ class Drain:
         return results
 
     def _is_away(self, results: Sequence[_Result]) -> bool:
-        """Whether trying the rest is of no use; in a cluster, other masters may still be there."""
-        return not self._redis.clustered and any(map(_is_silence, results))
+        """Whether Redis is down, so that the rest need not be tried; in a cluster, other masters may still answer."""
+        return not self._redis.clustered and any(map(_is_outage, results))
 
     def _note(self, obstacle: str | None) -> None:
         if obstacle and not self.obstacle:
@@ -148,5 +148,5 @@ def _reason(one: SpooledEvent, result: _Result) -> str:
     return f"the backlog of topic {one.topic} is full" if result is Appended.FULL else str(result)
 
 
-def _is_silence(result: _Result) -> bool:
+def _is_outage(result: _Result) -> bool:
     return isinstance(result, BrokerUnavailableError) and not isinstance(result, CommandRefusedError)

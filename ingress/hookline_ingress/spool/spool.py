@@ -1,10 +1,10 @@
-"""Events that Redis did not take, safe on this machine's disk until it does.
+"""The spool: events that Redis did not accept, on this machine's disk until it does.
 
-One thread writes the file: whatever gathers while one commit is under way is committed together in the next, and nobody is told
-so before it is on disk.
+One thread writes the file. Events that gather during a commit are committed together in the next one, and no future is done
+before its event is on disk.
 
-An event may lie here and in Redis, if Redis' answer was lost, or if this process dies after Redis took it and before it is
-removed here: it is offered again, and the dedupe key collapses the two.
+An event may be here and in Redis: if the answer of Redis was lost, or if this process dies after Redis accepted the event and
+before it is removed here. It is then sent again, and the dedupe key prevents a second copy.
 """
 
 import asyncio
@@ -30,10 +30,10 @@ Result = TypeVar("Result")
 
 _LANES: Final = 1 << 16
 _MOST_UNWRITTEN: Final = 64 * MIB
-"""Bytes that may wait for the disk. One that hangs must not fill the memory, since those who wait give up and others come."""
+"""Bytes that may wait for the disk. A disk that hangs must not fill the memory: webhooks keep coming."""
 _RETRY_S: Final = 5.0
 _OVERHEAD: Final = 1024
-"""Bytes that an event takes in memory besides its body, roughly."""
+"""Approximate size of an event in memory without its body, in bytes."""
 
 
 class _Waiting(NamedTuple):
@@ -43,10 +43,10 @@ class _Waiting(NamedTuple):
 
 
 class Spool:
-    """The file at `path`, of at most `max_mb` MiB, of the installation with `prefix`. One process has it at a time.
+    """The file at `path`, of at most `max_mb` MiB, of the installation with `prefix`. Only one process can have it open.
 
-    `events` lie here or are on their way, `bytes` counts those that lie here, `unreadable` were set aside. `problem` says why
-    the latest were not taken; it is None while all is well.
+    `events` counts the events in the spool and those being written, `bytes` the size of those in the spool, `unreadable` the
+    events that were set aside. `problem` is the reason why the latest event was not accepted, None if it was.
     """
 
     def __init__(self, path: Path, max_mb: int, clock: Clock, logger: Logger, prefix: str = DEFAULT_PREFIX) -> None:
@@ -74,14 +74,14 @@ class Spool:
 
     @property
     def accepting(self) -> bool:
-        """Whether the next event may be taken, for all that is known. After a while without a failure it is worth a try again:
+        """Whether the next event may be accepted: after a success, or some seconds after a failure.
 
-        there may be room by now, or only a large event found none, and whoever sends nobody here would never learn of it.
+        By then there may be room, or only a large event found none; without another attempt that would never be known.
         """
         return self.problem is None or self._clock.monotonic() - self._failed_at >= _RETRY_S
 
     async def open(self) -> None:
-        """Open the file, made if it is missing, and take note of what lies in it.
+        """Open the file, creating it if it is missing, and count what is in it.
 
         Raises:
             SpoolError: if it cannot be used.
@@ -100,7 +100,7 @@ class Spool:
         self._show()
 
     async def close(self) -> None:
-        """Finish what is being written, and let go of the file; once is enough."""
+        """Finish the commit in progress, and close the file. Does nothing the second time."""
         if self._closed:
             return
         self._closed = True
@@ -110,16 +110,16 @@ class Spool:
         self._thread.shutdown()
 
     def holds(self, topic: str, key: str) -> bool:
-        """Whether an event of `key` in `topic` lies here: then the later ones queue behind it.
+        """Whether the spool has an event of `key` in `topic`; later events of the key then queue behind it.
 
-        It is kept by hash, in a table of fixed size: two keys that share a place only make each other go through here.
+        Keys are hashed into a table of fixed size. If two keys share a slot, both go through the spool; that is harmless.
         """
         return self.events > 0 and self._lanes[_lane(topic, key)] > 0
 
     def put(self, topic: str, event: Event) -> "asyncio.Future[None]":
-        """Take `event`; the future ends when it is on disk, or with a `SpoolError` if it never will be.
+        """Write `event`; the future is done once it is on disk, or fails with a `SpoolError`.
 
-        From now on `holds` tells of it, so events of its key that come later cannot overtake it.
+        From now on `holds` is true for its key, so that later events cannot overtake it.
         """
         done: asyncio.Future[None] = self._loop.create_future()
         size = len(event.body) + _OVERHEAD
@@ -137,11 +137,11 @@ class Spool:
         return done
 
     async def wait_filled(self) -> None:
-        """Wait until something lies here."""
+        """Wait until the spool has an event."""
         await self._filled.wait()
 
     async def oldest(self, after: int, limit: int) -> list[SpooledEvent]:
-        """Give up to `limit` events that came after the one with id `after`, oldest first; fewer if they are large.
+        """Return up to `limit` events with ids above `after`, oldest first; fewer if they are large.
 
         Raises:
             SpoolError: if they cannot be read.
@@ -159,7 +159,7 @@ class Spool:
         return events
 
     async def remove(self, ids: Sequence[int]) -> None:
-        """Forget the events `ids`: Redis has them.
+        """Remove the events `ids`, which Redis has now.
 
         Raises:
             SpoolError: if the file cannot be written; then they all stay.
@@ -173,8 +173,8 @@ class Spool:
             await self._shrink()
 
     async def _shrink(self) -> None:
-        """Give the room back, a bit at a time, so that what comes meanwhile need not wait for it."""
-        with suppress(SpoolError):  # next time, then
+        """Shrink the file step by step, so that commits do not have to wait long."""
+        with suppress(SpoolError):  # it is tried again after the next removal
             while await self._in_thread(self._file.shrink):
                 pass
 
@@ -187,11 +187,11 @@ class Spool:
     async def _commit(self, puts: Sequence[NewEntry]) -> Sequence[int | Exception]:
         try:
             return await self._in_thread(lambda: self._file.commit(puts))
-        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may be left waiting for an answer
+        except Exception as error:  # noqa: BLE001 - whatever it is, every future must be done
             return [error] * len(puts)
 
     def _settle(self, batch: Sequence[_Waiting], results: Sequence[int | Exception]) -> None:
-        """Tell everybody what became of their event. A result is the event's size on disk, 0 if it lay there already."""
+        """Complete the futures of `batch`. A result is the size of the event on disk, 0 if it was there already."""
         self._note(next((result for result in results if isinstance(result, Exception)), None))
         for (put, size, done), result in zip(batch, results, strict=True):
             self._unwritten -= size

@@ -1,71 +1,16 @@
-"""The kinds of webhooks Twilio sends: how each is told, its dedupe key and its ordering key. Pure.
+"""The kinds of webhooks that Twilio sends: how each is recognised, its dedupe key and its ordering key. Pure.
 
-Sources: Twilio's references of the webhook parameters of each product. Dedupe keys begin with the account and the kind, so that
-neither two kinds nor two accounts can ever collide. Where Twilio sent none of what should identify an event, a hash of its
-content does; an overlong key is replaced by its hash.
+Sources: Twilio's references of the webhook parameters of each product.
 """
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from hashlib import sha256
 from typing import Final
 
-import msgspec
-
 from hookline_ingress.translation.content import Params, account_of
+from hookline_ingress.translation.kind import KeyFields, Kind, content_hash, join_key
 from hookline_shared import topics
-from hookline_shared.forms import Form
 
-_MAX_KEY_LENGTH: Final = 200
-_NOT_CONTENT: Final = frozenset({"ErrorCode", "ErrorUrl", "RetryCount"})
-"""Parameters that Twilio adds when it calls again: the same event has them or not."""
-_PLAIN: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _SYNC_SIDS: Final = ("DocumentSid", "ListSid", "MapSid", "StreamSid")
 _SYNC_REVISIONS: Final = ("EventId", "DocumentRevision", "ItemRevision", "Revision", "StreamMessageSid", "MessageSid")
-
-
-class KeyFields(msgspec.Struct, frozen=True, gc=False):
-    """What the keys of an event are made of. `path` is raw and without the query; the rest is as in
-    `hookline_ingress.translation.content.Content`."""
-
-    path: str
-    params: Params
-    form: Form
-    rest: bytes
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of webhook, or a family of them.
-
-    `dedupe` and `ordering` give what identifies an event and its neighbours, empty if its parameters do not tell. `event_type`
-    gives Twilio's name for what happened, in a family; `sender` whom the event comes from, where one person can send too many.
-    """
-
-    name: str
-    topic: str
-    matches: Callable[[Params], bool]
-    dedupe: Callable[[KeyFields], str]
-    ordering: Callable[[KeyFields], str]
-    event_type: Callable[[Params], str] | None = None
-    sender: Callable[[Params], str] | None = None
-
-    def name_of(self, params: Params) -> str:
-        """Return the kind's whole name for an event with `params`."""
-        if self.event_type is None:
-            return self.name
-        what = self.event_type(params)
-        return f"{self.name}.{what if _PLAIN.fullmatch(what) else 'other'}"
-
-
-def content_hash(facts: KeyFields) -> str:
-    """Return a hash of the content, parameters in any order, without what differs between two deliveries of one event."""
-    digest = sha256(facts.rest)
-    for name, value in sorted(facts.form.pairs):
-        if name not in _NOT_CONTENT:
-            digest.update(f"{len(name)}:{name}{len(value)}:{value}".encode())
-    return digest.hexdigest()[:32]
 
 
 def _message_sid(params: Params) -> str:
@@ -103,145 +48,140 @@ def _is_sync(params: Params) -> bool:
     return "EventType" in params and "CallSid" not in params and any(name in params for name in _SYNC_SIDS)
 
 
-def _message_status_facts(facts: KeyFields) -> str:
-    params = facts.params
-    return _joined(_message_sid(params), params.get("MessageStatus", ""), params.get("EventType", ""))
+def _message_status_key(fields: KeyFields) -> str:
+    params = fields.params
+    return join_key(_message_sid(params), params.get("MessageStatus", ""), params.get("EventType", ""))
 
 
-def _call_received_facts(facts: KeyFields) -> str:
-    return _joined(facts.params.get("CallSid", ""), facts.path, content_hash(facts))
+def _call_received_key(fields: KeyFields) -> str:
+    return join_key(fields.params.get("CallSid", ""), fields.path, content_hash(fields))
 
 
-def _call_status_facts(facts: KeyFields) -> str:
-    params = facts.params
-    return _joined(params.get("CallSid", ""), params.get("SequenceNumber") or params.get("CallStatus", ""))
+def _call_status_key(fields: KeyFields) -> str:
+    params = fields.params
+    return join_key(params.get("CallSid", ""), params.get("SequenceNumber") or params.get("CallStatus", ""))
 
 
-def _transcription_facts(facts: KeyFields) -> str:
+def _transcription_key(fields: KeyFields) -> str:
     names = ("TranscriptionSid", "TranscriptionStatus", "TranscriptionEvent", "SequenceId")
-    return _joined(*(facts.params.get(name, "") for name in names))
+    return join_key(*(fields.params.get(name, "") for name in names))
 
 
-def _conversation_facts(facts: KeyFields) -> str:
-    """Name the resource that changed and when.
+def _conversation_key(fields: KeyFields) -> str:
+    """Return the resource that changed and the time of the change; empty if the content has to identify the event.
 
-    Otherwise the content has to do: of a change that is yet to be allowed (onMessageUpdate, not onMessageUpdated), whose date
-    is at best that of the change before; and of one without a date of its own.
+    That is so for a change that is yet to be allowed (onMessageUpdate, not onMessageUpdated), which has the date of the change
+    before it or none, and for a change without a date of its own.
     """
-    params = facts.params
+    params = fields.params
     what = params.get("EventType", "")
     when = params.get("DateUpdated") or (params.get("DateCreated", "") if what.endswith("Added") else "")
     if not when or not what.endswith("ed"):
         return ""
     resources = ("DeliveryReceiptSid", "MessageSid", "ParticipantSid", "ConversationSid")
     resource = next((params[name] for name in resources if params.get(name)), "")
-    return _joined(what, resource, when, params.get("Status", ""))
+    return join_key(what, resource, when, params.get("Status", ""))
 
 
-def _taskrouter_facts(facts: KeyFields) -> str:
-    params = facts.params
+def _taskrouter_key(fields: KeyFields) -> str:
+    params = fields.params
     when = params.get("TimestampMs") or params.get("Timestamp", "")
-    return _joined(params.get("EventType", ""), params.get("ResourceSid", ""), when) if when else ""
+    return join_key(params.get("EventType", ""), params.get("ResourceSid", ""), when) if when else ""
 
 
-def _sync_facts(facts: KeyFields) -> str:
-    params = facts.params
+def _sync_key(fields: KeyFields) -> str:
+    params = fields.params
     revision = next((params[name] for name in _SYNC_REVISIONS if params.get(name)), "")
     place = params.get("ItemIndex") or params.get("ItemKey", "")
-    return _joined(_sync_sid(params), params.get("EventType", ""), place, revision) if revision else ""
+    return join_key(_sync_sid(params), params.get("EventType", ""), place, revision) if revision else ""
 
 
 def _sync_sid(params: Params) -> str:
     return next((params[name] for name in _SYNC_SIDS if params.get(name)), "")
 
 
-def _joined(first: str, *others: str) -> str:
-    """Join the parts of a key; without the first one, which identifies the resource, there is none."""
-    return ":".join((first, *others)) if first else ""
-
-
 MESSAGE_RECEIVED: Final = Kind(
     name="message.received",
     topic=topics.MESSAGES,
     matches=_is_message_received,
-    dedupe=lambda facts: _message_sid(facts.params),
-    ordering=lambda facts: f"{facts.params.get('From', '')}:{facts.params.get('To', '')}",
+    dedupe=lambda fields: _message_sid(fields.params),
+    ordering=lambda fields: f"{fields.params.get('From', '')}:{fields.params.get('To', '')}",
     sender=lambda params: params.get("From", ""),
 )
 MESSAGE_STATUS: Final = Kind(
     name="message.status",
     topic=topics.STATUSES,
     matches=_is_message_status,
-    dedupe=_message_status_facts,
-    ordering=lambda facts: _message_sid(facts.params),
+    dedupe=_message_status_key,
+    ordering=lambda fields: _message_sid(fields.params),
 )
 CONVERSATION: Final = Kind(
     name="conversation",
     topic=topics.CONVERSATIONS,
     matches=lambda params: "ConversationSid" in params and "EventType" in params,
-    dedupe=_conversation_facts,
-    ordering=lambda facts: facts.params.get("ConversationSid", ""),
+    dedupe=_conversation_key,
+    ordering=lambda fields: fields.params.get("ConversationSid", ""),
     event_type=lambda params: params.get("EventType", ""),
 )
 TRANSCRIPTION: Final = Kind(
     name="transcription",
     topic=topics.STATUSES,
     matches=_is_transcription,
-    dedupe=_transcription_facts,
-    ordering=lambda facts: facts.params.get("CallSid") or facts.params.get("TranscriptionSid", ""),
+    dedupe=_transcription_key,
+    ordering=lambda fields: fields.params.get("CallSid") or fields.params.get("TranscriptionSid", ""),
 )
 RECORDING_STATUS: Final = Kind(
     name="recording.status",
     topic=topics.STATUSES,
     matches=_is_recording,
-    dedupe=lambda facts: _joined(facts.params.get("RecordingSid", ""), facts.params.get("RecordingStatus", "")),
-    ordering=lambda facts: facts.params.get("CallSid") or facts.params.get("RecordingSid", ""),
+    dedupe=lambda fields: join_key(fields.params.get("RecordingSid", ""), fields.params.get("RecordingStatus", "")),
+    ordering=lambda fields: fields.params.get("CallSid") or fields.params.get("RecordingSid", ""),
 )
 CALL_STATUS: Final = Kind(
     name="call.status",
     topic=topics.STATUSES,
     matches=_is_call_status,
-    dedupe=_call_status_facts,
-    ordering=lambda facts: facts.params.get("CallSid", ""),
+    dedupe=_call_status_key,
+    ordering=lambda fields: fields.params.get("CallSid", ""),
 )
 CALL_RECEIVED: Final = Kind(
     name="call.received",
     topic=topics.CALLS,
     matches=_is_call_received,
-    dedupe=_call_received_facts,
-    ordering=lambda facts: facts.params.get("CallSid", ""),
+    dedupe=_call_received_key,
+    ordering=lambda fields: fields.params.get("CallSid", ""),
     sender=lambda params: params.get("From", ""),
 )
 TASKROUTER: Final = Kind(
     name="taskrouter",
     topic=topics.EVENTS,
     matches=lambda params: "EventType" in params and "ResourceSid" in params,
-    dedupe=_taskrouter_facts,
-    ordering=lambda facts: facts.params.get("ResourceSid", ""),
+    dedupe=_taskrouter_key,
+    ordering=lambda fields: fields.params.get("ResourceSid", ""),
     event_type=lambda params: params.get("EventType", ""),
 )
 SYNC: Final = Kind(
     name="sync",
     topic=topics.EVENTS,
     matches=_is_sync,
-    dedupe=_sync_facts,
-    ordering=lambda facts: _sync_sid(facts.params),
+    dedupe=_sync_key,
+    ordering=lambda fields: _sync_sid(fields.params),
     event_type=lambda params: params.get("EventType", ""),
 )
 VERIFY: Final = Kind(
     name="verify",
     topic=topics.EVENTS,
     matches=lambda params: "uuid" in params and "type" in params,
-    dedupe=lambda facts: facts.params.get("uuid", ""),
-    ordering=lambda facts: facts.params.get("factor_sid", ""),
+    dedupe=lambda fields: fields.params.get("uuid", ""),
+    ordering=lambda fields: fields.params.get("factor_sid", ""),
     event_type=lambda params: params.get("type", ""),
 )
 DEBUGGER: Final = Kind(
     name="debugger",
     topic=topics.EVENTS,
     matches=lambda params: "Level" in params and "PayloadType" in params and "Payload" in params,
-    dedupe=lambda facts: facts.params.get("Sid", ""),
-    ordering=lambda facts: account_of(facts.params),
+    dedupe=lambda fields: fields.params.get("Sid", ""),
+    ordering=lambda fields: account_of(fields.params),
     event_type=lambda params: params.get("Level", "").lower(),
 )
 STUDIO: Final = Kind(
@@ -249,28 +189,28 @@ STUDIO: Final = Kind(
     topic=topics.EVENTS,
     matches=lambda params: "ExecutionSid" in params or "FlowSid" in params,
     dedupe=content_hash,
-    ordering=lambda facts: facts.params.get("ExecutionSid") or content_hash(facts),
+    ordering=lambda fields: fields.params.get("ExecutionSid") or content_hash(fields),
 )
 EVENT_STREAM: Final = Kind(
     name="event.stream",
     topic=topics.EVENTS,
     matches=lambda params: "specversion" in params and "id" in params and "type" in params,
-    dedupe=lambda facts: facts.params.get("id", ""),
-    ordering=lambda facts: facts.params.get("source", ""),
+    dedupe=lambda fields: fields.params.get("id", ""),
+    ordering=lambda fields: fields.params.get("source", ""),
 )
 SENDGRID_EVENT: Final = Kind(
     name="sendgrid.event",
     topic=topics.EVENTS,
     matches=lambda params: "sg_event_id" in params,
-    dedupe=lambda facts: facts.params.get("sg_event_id", ""),
-    ordering=lambda facts: facts.params.get("sg_message_id") or facts.params.get("email", ""),
+    dedupe=lambda fields: fields.params.get("sg_event_id", ""),
+    ordering=lambda fields: fields.params.get("sg_message_id") or fields.params.get("email", ""),
 )
 UNKNOWN: Final = Kind(
     name="unknown",
     topic=topics.EVENTS,
     matches=lambda _params: False,
     dedupe=content_hash,
-    ordering=lambda facts: account_of(facts.params),
+    ordering=lambda fields: account_of(fields.params),
 )
 
 CLASSIFIED: Final = (
@@ -287,28 +227,14 @@ CLASSIFIED: Final = (
     DEBUGGER,
     STUDIO,
 )
-"""All that are told by their parameters, the first that matches: a transcription, for one, has the parameters of its call,
-too."""
+"""The kinds that are recognised by their parameters. The first that matches counts: a transcription, for example, has the
+parameters of its call, too."""
 KINDS: Final = {kind.name: kind for kind in (*CLASSIFIED, EVENT_STREAM, SENDGRID_EVENT, UNKNOWN)}
 
 
 def classify(params: Params, expected: Kind | None = None) -> Kind:
-    """Return the kind of a webhook: what its parameters tell, else `expected`, the one its route is for."""
+    """Return the kind that the parameters of a webhook match, else `expected`, the kind of its route."""
     for kind in CLASSIFIED:
         if kind.matches(params):
             return kind
     return expected or UNKNOWN
-
-
-def dedupe_key(kind: Kind, name: str, facts: KeyFields) -> str:
-    """Return the key under which duplicates of an event of `kind` collapse; `name` is the kind's whole name."""
-    return _bounded(f"{account_of(facts.params)}:{name}:{kind.dedupe(facts) or content_hash(facts)}")
-
-
-def ordering_key(kind: Kind, facts: KeyFields) -> str:
-    """Return the key within which events are handled in order."""
-    return _bounded(kind.ordering(facts) or account_of(facts.params))
-
-
-def _bounded(key: str) -> str:
-    return key if len(key) <= _MAX_KEY_LENGTH else f"sha256:{sha256(key.encode()).hexdigest()}"

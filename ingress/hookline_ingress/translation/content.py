@@ -1,4 +1,4 @@
-"""What a request carries, decoded once: of a form its parameters, of a GET those in its query, of JSON its members. Pure."""
+"""The content of a request, decoded: the parameters of a form or of a query, or the members of a JSON object. Pure."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -12,13 +12,13 @@ from hookline_shared.forms import EMPTY, Form, parse_form
 from hookline_shared.json_body import decode_json, is_form, members_of
 
 Params = Mapping[str, str]
-"""Decoded parameters by Twilio's names; of a repeated one, the last."""
+"""Decoded parameters by Twilio's names; the last value of a repeated one."""
 
 MAX_ELEMENTS: Final = 10_000
-"""Twilio sends far fewer events at once, SendGrid at most 768 kB of them; half a million zeros would take half a minute."""
+"""Twilio sends far fewer events at once, SendGrid at most 768 kB. An array of half a million zeros would take half a minute."""
 
 ACCOUNT_NAMES: Final = ("AccountSid", "account_sid")
-"""How webhooks name their account; Verify alone uses the second."""
+"""The parameters with the account; only Verify uses the second."""
 
 _NOT_ENCODED: Final = ("", "identity")
 
@@ -28,11 +28,11 @@ class TooManyElementsError(HooklineError):
 
 
 class Content(msgspec.Struct, frozen=True, gc=False):
-    """What came. `path` is raw and without the query.
+    """The decoded content. `path` is raw and without the query.
 
-    `form` has all names and values that are content, of a form body or of a GET's query; `params` the same by name, and for a
-    JSON object its members as text. `rest` is whatever else is content. `signed` are those of `form` that the signature covers
-    one by one, `body` is the body if it does so as a whole, else None.
+    `form` has the parameters of a form body or of the query of a GET. `params` has the same by name, or the members of a JSON
+    object as text. `rest` is all other content. `signed` has the parameters of `form` that the signature covers one by one;
+    `body` is the body if the signature covers it as a whole, else None.
     """
 
     path: str
@@ -47,7 +47,7 @@ def decode(request: Request) -> Content:
     """Decode `request`, a GET or a POST.
 
     Raises:
-        ValueError: if it cannot be, or has content that no signature could cover.
+        ValueError: if it cannot be decoded, or has content that a signature cannot cover.
 
     """
     path, _, query = request.target.partition("?")
@@ -68,12 +68,12 @@ def _decode_get(request: Request, path: str, query: str) -> Content:
 
 
 def members(body: bytes | msgspec.Raw) -> Params:
-    """Return the members of a JSON object, text as it is and all else as its JSON; none if it is something else."""
+    """Return the members of a JSON object, other values than text as JSON; none if `body` is not a JSON object."""
     return members_of(decode_json(body))
 
 
 def elements(body: bytes) -> list[bytes] | None:
-    """Return the elements of a JSON array, each byte by byte as it came; None if `body` is something else.
+    """Return the elements of a JSON array, each byte for byte; None if `body` is not a JSON array.
 
     Raises:
         TooManyElementsError: if there are too many.
@@ -89,7 +89,7 @@ def elements(body: bytes) -> list[bytes] | None:
 
 
 def account_of(params: Params) -> str:
-    """Return the SID of the account that a webhook says it is of, empty if it names none."""
+    """Return the account SID in the parameters of a webhook; empty if there is none."""
     return params.get("AccountSid") or params.get("account_sid", "")
 
 

@@ -1,4 +1,4 @@
-"""From a verified request to the events that it is. Pure, but for the random part of an event id."""
+"""Translates a verified request into its events. Pure, except for the random part of an event id."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -6,16 +6,9 @@ from typing import Final
 import msgspec
 
 from hookline_ingress.http.request import Request
-from hookline_ingress.translation.catalogue import (
-    EVENT_STREAM,
-    SENDGRID_EVENT,
-    KeyFields,
-    Kind,
-    classify,
-    dedupe_key,
-    ordering_key,
-)
+from hookline_ingress.translation.catalogue import EVENT_STREAM, SENDGRID_EVENT, classify
 from hookline_ingress.translation.content import ACCOUNT_NAMES, Content, account_of, elements, members
+from hookline_ingress.translation.kind import KeyFields, Kind, dedupe_key, ordering_key
 from hookline_shared.event import Event, new_event_id
 from hookline_shared.forms import EMPTY
 
@@ -24,7 +17,7 @@ _JSON_ONLY: Final = (EVENT_STREAM, SENDGRID_EVENT)
 
 
 class RequestFields(msgspec.Struct, frozen=True, gc=False):
-    """What all events of a request have in common: when it came, Unix time in milliseconds, and who vouches for it."""
+    """The fields that all events of a request share. `received_at` is Unix time in milliseconds; `signer` names the secret."""
 
     received_at: int
     signature: str
@@ -39,8 +32,10 @@ class TranslatedEvent(msgspec.Struct, frozen=True, gc=False):
     event: Event
 
 
-def translate(request: Request, content: Content, expected: Kind | None, provenance: RequestFields) -> list[TranslatedEvent]:
-    """Return the events of `request`: one for each element of a JSON array, in its order, and one for anything else.
+def translate(
+    request: Request, content: Content, expected: Kind | None, request_fields: RequestFields
+) -> list[TranslatedEvent]:
+    """Return the events of `request`: one for each element of a JSON array, in their order, otherwise a single one.
 
     Raises:
         TooManyElementsError: if that array is too long.
@@ -48,45 +43,45 @@ def translate(request: Request, content: Content, expected: Kind | None, provena
     """
     if content.body is not None and (several := elements(content.body)) is not None:
         kind = SENDGRID_EVENT if expected is SENDGRID_EVENT else EVENT_STREAM
-        return [_element(request, content, kind, element, provenance) for element in several]
+        return [_element(request, content, kind, element, request_fields) for element in several]
     is_form = content.body is None
     if not is_form and EVENT_STREAM.matches(content.params):
         kind = EVENT_STREAM
     else:
         kind = classify(content.params, None if is_form and expected in _JSON_ONLY else expected)
-    facts = KeyFields(content.path, content.params, content.form, content.rest)
-    return [_event(request, kind, facts, request.body, request.headers.get("Content-Type", ""), provenance)]
+    key_fields = KeyFields(content.path, content.params, content.form, content.rest)
+    return [_event(request, kind, key_fields, request.body, request.headers.get("Content-Type", ""), request_fields)]
 
 
-def _element(request: Request, content: Content, kind: Kind, element: bytes, provenance: RequestFields) -> TranslatedEvent:
-    """Return the event of one element. It speaks for no account, whatever it says: its signature was verified for none."""
+def _element(request: Request, content: Content, kind: Kind, element: bytes, request_fields: RequestFields) -> TranslatedEvent:
+    """Return the event of one element. Its account is ignored, since the signature was verified for none."""
     params = {name: value for name, value in members(element).items() if name not in ACCOUNT_NAMES}
-    facts = KeyFields(content.path, params, EMPTY, element)
-    return _event(request, kind, facts, element, _JSON, provenance)
+    key_fields = KeyFields(content.path, params, EMPTY, element)
+    return _event(request, kind, key_fields, element, _JSON, request_fields)
 
 
 def _event(
-    request: Request, kind: Kind, facts: KeyFields, body: bytes, content_type: str, provenance: RequestFields
+    request: Request, kind: Kind, key_fields: KeyFields, body: bytes, content_type: str, request_fields: RequestFields
 ) -> TranslatedEvent:
-    params = facts.params
+    params = key_fields.params
     name = kind.name_of(params)
     event = Event(
-        id=new_event_id(provenance.received_at),
+        id=new_event_id(request_fields.received_at),
         kind=name,
-        key=ordering_key(kind, facts),
-        dedupe_key=dedupe_key(kind, name, facts),
-        received_at=provenance.received_at,
+        key=ordering_key(kind, key_fields),
+        dedupe_key=dedupe_key(kind, name, key_fields),
+        received_at=request_fields.received_at,
         account=account_of(params),
         content_type=_text(content_type),
         target=request.target,
         body=body,
-        signature=provenance.signature,
-        signer=provenance.signer,
+        signature=request_fields.signature,
+        signer=request_fields.signer,
         traceparent=_text(request.headers.get("traceparent", "")),
     )
     return TranslatedEvent(kind, params, event)
 
 
 def _text(header: str) -> str:
-    """Return `header` without the bytes that are not UTF-8; those parts of a request are not covered by its signature."""
+    """Return `header` with bytes that are not UTF-8 replaced. The signature does not cover headers."""
     return header if header.isascii() else header.encode(errors="replace").decode()

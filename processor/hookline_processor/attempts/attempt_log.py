@@ -8,8 +8,7 @@ from hookline_processor.api.table import Handler
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry
 from hookline_shared.clock import utc
-from hookline_shared.observability.logs import Logger
-from hookline_shared.observability.traceparent import trace_fields
+from hookline_shared.observability.logs import Logger, trace_fields
 
 _REPLAY: Final = "then `hookline dead replay`"
 _REMEDIES: Final = {

@@ -38,7 +38,7 @@ def load(location: str, folder: UserFolder) -> Handlers:
     folder.put_on_path()
     try:
         module = importlib.import_module(name)
-    except BaseException as error:  # no signal raises KeyboardInterrupt: `leave_at_once` has those
+    except BaseException as error:  # no signal raises KeyboardInterrupt: `exit_on_signal` has those
         raise _Failure(location, folder, error).explained() from error
     found = getattr(module, attribute, None)
     if not isinstance(found, Handlers):

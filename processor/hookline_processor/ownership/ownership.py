@@ -142,15 +142,15 @@ class Ownership:
             if self._leaving:
                 await self._leases.leave()
             else:
-                self._present = await self._leases.meet()
+                self._present = await self._leases.heartbeat()
                 self._met_at = self._clock.monotonic()
         except BrokerUnavailableError as error:
             return error
         return None
 
     def _wants(self) -> dict[int, tuple[LeaseRequest, int]]:
-        keep = {number: (LeaseRequest.KEEP, owned.term) for number, owned in self._owned.items()}
-        return {number: keep.get(number, (LeaseRequest.LOOK, 0)) for number in range(self._partitions)}
+        keep = {number: (LeaseRequest.RENEW, owned.term) for number, owned in self._owned.items()}
+        return {number: keep.get(number, (LeaseRequest.READ, 0)) for number in range(self._partitions)}
 
     def _note_answers(self, answers: Iterable[object]) -> None:
         problem = next((str(answer) for answer in answers if isinstance(answer, BrokerUnavailableError)), None)
@@ -200,7 +200,7 @@ class Ownership:
 
     async def _take(self, numbers: set[int]) -> None:
         asked_at = self._clock.monotonic()
-        answers = await self._leases.ask(dict.fromkeys(sorted(numbers), (LeaseRequest.TAKE, 0)))
+        answers = await self._leases.ask(dict.fromkeys(sorted(numbers), (LeaseRequest.ACQUIRE, 0)))
         taken = [
             (number, lease)
             for number, lease in answers.items()
@@ -232,7 +232,7 @@ class Ownership:
         await owned.partition.drain(within_s)
         if self._owned.get(number) is owned:
             del self._owned[number]
-            await self._leases.ask({number: (LeaseRequest.GIVE, owned.term)})  # without an answer it runs out
+            await self._leases.ask({number: (LeaseRequest.RELEASE, owned.term)})  # without an answer it runs out
             self._given_back.append(number)
 
     def _report_gone(self) -> None:

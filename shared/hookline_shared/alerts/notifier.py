@@ -158,10 +158,10 @@ class Notifier:
         self._failing = problem is not None
 
 
-def _retries(patience: DeliveryPolicy) -> ExponentialRetry:
+def _retries(policy: DeliveryPolicy) -> ExponentialRetry:
     return ExponentialRetry(
-        attempts=patience.tries,
-        start_timeout=patience.first_delay_s / 2,  # the library doubles it before the first pause
+        attempts=policy.tries,
+        start_timeout=policy.first_delay_s / 2,  # the library doubles it before the first pause
         statuses=set(_LATER),
         exceptions={aiohttp.ClientError, TimeoutError, OSError},
     )

@@ -5,11 +5,11 @@ from difflib import get_close_matches
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, ValidationError
-from pydantic_core import ErrorDetails
 from pydantic_settings import NoDecode
 
 from hookline_shared.alerts.rules import RULES, Rule
 from hookline_shared.alerts.thresholds import Threshold
+from hookline_shared.validation import describe_errors
 
 _ADDRESS: Final = re.compile(r"https?://(?:[^\s/?#<>|@:\[\]]+|\[[0-9a-fA-F:.]+\])(?::\d+)?(?:[/?][^\s#<>|]*)?")
 """An http URL to which a # part can be added, with nothing that is markup in Slack, and without a user name or password."""
@@ -28,7 +28,7 @@ def _read(value: Any) -> dict[str, Threshold]:
         try:
             limits[name] = Threshold.model_validate(_whole(rule, table))
         except ValidationError as error:
-            problems += [f"{name}: {_explain(detail)}" for detail in error.errors()]
+            problems += describe_errors(error, Threshold, name)
         else:
             problems += [f"{name}: {problem}" for problem in _contradictions(rule, limits[name])]
     if problems:
@@ -62,13 +62,6 @@ def _contradictions(rule: Rule, limit: Threshold) -> list[str]:
 def _unknown(name: str) -> str:
     meant = get_close_matches(name, RULES, n=1)
     return f"there is no alert {name}; " + (f"did you mean {meant[0]}?" if meant else f"the alerts are {', '.join(RULES)}")
-
-
-def _explain(detail: ErrorDetails) -> str:
-    key = "".join(f"{part}: " for part in detail["loc"])
-    if detail["type"] == "extra_forbidden":
-        return f"{key}there is no such key; the keys are {', '.join(Threshold.model_fields)}"
-    return f"{key}{detail['msg'].removeprefix('Value error, ')}"
 
 
 AlertsSetting = Annotated[dict[str, Threshold], NoDecode, BeforeValidator(_read)]

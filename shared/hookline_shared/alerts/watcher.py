@@ -25,15 +25,15 @@ _TASK: Final = "alerts"
 class AlertWatcher:
     """Evaluates `measures`, by the name of the alert, every `interval_s` seconds.
 
-    `limits` say when each fires; those that are not enabled are not evaluated. `posts` sends them to ALERT_URL, None if that is
-    not set. `runbook_url` is the address of the runbook, None if it is only in the repository.
+    `limits` say when each fires; those that are not enabled are not evaluated. `notifier` sends them to ALERT_URL, or is None
+    if that is not set. `runbook_url` is the address of the runbook, None if it is only in the repository.
     """
 
     def __init__(
         self,
         limits: Mapping[str, Threshold],
         measures: Mapping[str, Measure],
-        posts: Notifier | None,
+        notifier: Notifier | None,
         interval_s: float,
         clock: Clock,
         logger: Logger,
@@ -42,7 +42,7 @@ class AlertWatcher:
         self._limits = limits
         self._measures = {name: measure for name, measure in measures.items() if limits[name].enabled}
         self._alerts = Alerts(limits, runbook_url)
-        self._posts = posts
+        self._notifier = notifier
         self._interval_s = interval_s
         self._clock = clock
         self._logger = logger
@@ -52,26 +52,26 @@ class AlertWatcher:
 
     async def start(self, supervisor: Supervisor, admin_port: int) -> None:
         """Start evaluating. `admin_port` identifies this process among those of the machine."""
-        if self._posts is not None:
-            await self._posts.start(supervisor, admin_port)
+        if self._notifier is not None:
+            await self._notifier.start(supervisor, admin_port)
         self._job = await supervisor.spawn(_TASK, self._run())
 
     async def stop(self) -> None:
         """Stop evaluating, and send what is left to ALERT_URL."""
         if self._job is not None:
             await self._job.close()
-        if self._posts is not None:
-            await self._posts.stop()
+        if self._notifier is not None:
+            await self._notifier.stop()
 
     def warnings(self) -> list[str]:
         """Return the alerts that are firing, one line each."""
         return [one_line(change) for change in self._alerts.raised()]
 
-    def look(self) -> None:
+    def evaluate(self) -> None:
         """Evaluate all alerts once."""
         for name, measure in self._measures.items():
             try:
-                self._look_at(name, measure)
+                self._evaluate(name, measure)
             except Exception as error:  # noqa: BLE001 - the others are still evaluated
                 self._note_mistake(name, error)
                 self._alerts.interrupt(name)
@@ -82,19 +82,19 @@ class AlertWatcher:
     async def _run(self) -> None:
         while True:
             try:
-                self.look()
+                self.evaluate()
             except Exception as error:  # noqa: BLE001 - a mistake in the alerts must not stop the service
                 self._note_mistake(_TASK, error)
             await self._clock.sleep(self._interval_s)
 
-    def _look_at(self, name: str, measure: Measure) -> None:
+    def _evaluate(self, name: str, measure: Measure) -> None:
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
         values = measure(now)
         if values is None:
             self._alerts.interrupt(name)
             return
         for change in self._alerts.observe(name, values, now, now_ms):
-            self._tell(change)
+            self._report(change)
 
     def _note_mistake(self, name: str, error: Exception) -> None:
         """Log a mistake of ours, once until it is gone."""
@@ -102,19 +102,19 @@ class AlertWatcher:
             self._broken.add(name)
             self._logger.error("an alert cannot be evaluated", alert=name, exc_info=error)
 
-    def _tell(self, change: Change) -> None:
-        told = as_fields(change)
+    def _report(self, change: Change) -> None:
+        fields = as_fields(change)
         if change.raised:
             log = self._logger.error if change.limit.level is Level.CRITICAL else self._logger.warning
-            log("alert firing", **told)
+            log("alert firing", **fields)
         else:
             log = self._logger.info
             log(
                 "alert resolved",
-                **{name: told[name] for name in ("alert", "subject", "severity", "value", "threshold", "since")},
+                **{name: fields[name] for name in ("alert", "subject", "severity", "value", "threshold", "since")},
             )
-        if self._posts is not None:
-            self._posts.put(change)
+        if self._notifier is not None:
+            self._notifier.put(change)
 
     def _show(self) -> None:
         watched = set(self._alerts.subjects())

@@ -1,4 +1,4 @@
-"""What a signal does to a service that has not got as far as to look for signals."""
+"""The signal handlers of a service before it has its own."""
 
 import os
 import signal
@@ -8,16 +8,16 @@ from typing import Final
 _EXIT_OK: Final = 0
 
 
-def leave_at_once() -> None:
-    """End the process, from now on, at SIGTERM and SIGINT, until the service itself looks for them.
+def exit_on_signal() -> None:
+    """End the process at SIGTERM and SIGINT, until the service installs its own handlers.
 
-    Any process but one would do so by itself. To process 1 of a container the kernel delivers no signal that it has no handler
-    for: one that is stopped while it still imports would run on, and be killed when the time for stopping is over. Nothing has
-    been opened or accepted by then, so there is nothing to finish.
+    That is the default for every process except process 1 of a container, to which the kernel delivers no signal without a
+    handler. If it is stopped while it still imports, it would continue, and be killed after the grace period. Nothing has been
+    opened or accepted by then, so there is nothing to finish.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _leave)
+        signal.signal(number, _exit)
 
 
-def _leave(_number: int, _frame: FrameType | None) -> None:
+def _exit(_number: int, _frame: FrameType | None) -> None:
     os._exit(_EXIT_OK)

@@ -1,4 +1,4 @@
-"""The life of a service: start, run until a signal or the death of a task, stop, and an exit code."""
+"""The life cycle of a service: start, run until a signal or the end of a task, stop, and an exit code."""
 
 import asyncio
 import gc
@@ -22,14 +22,14 @@ EXIT_FAILED: Final = 1
 EXIT_SETTINGS: Final = 2
 
 _HEARTBEAT_S: Final = 0.25
-_LAST_CHANCE_S: Final = 1.0
+_CANCEL_TIMEOUT_S: Final = 1.0
 _ALLOCATIONS_PER_COLLECTION: Final = 20_000
 
 
 class Supervisor:
-    """Runs named background tasks. One that ends without having been closed stops the whole service.
+    """Runs named background tasks. A task that ends without having been closed stops the service.
 
-    A service that runs on with a dead part looks healthy and loses its purpose in silence; a restart is the better answer.
+    Otherwise a service without one of its tasks would seem healthy and not do its work. A restart is better.
     """
 
     def __init__(self, logger: Logger) -> None:
@@ -39,21 +39,21 @@ class Supervisor:
         self.failure: HooklineError | None = None
 
     async def spawn(self, name: str, work: Coroutine[object, object, None]) -> Job[None]:
-        """Start `work` as task `name`; the part that spawned it ends it with `Job.close()`."""
+        """Start `work` as task `name`; its owner ends it with `Job.close()`."""
         job = await self._scheduler.spawn(self._watch(name, work), name=name)
-        await asyncio.sleep(0)  # let it begin: a task that is closed before never awaits its work
+        await asyncio.sleep(0)  # let it begin: a task that is closed before that never awaits its work
         return job
 
     async def wait_failed(self) -> None:
-        """Wait until a task has died."""
+        """Wait until a task has ended unexpectedly."""
         await self._failed.wait()
 
     def check_tasks(self) -> str | None:
-        """Return the liveness check: which task died."""
+        """Return the liveness check: the error of the task that has ended, None if none has."""
         return str(self.failure) if self.failure else None
 
     async def close(self) -> None:
-        """Cancel every task that is left."""
+        """Cancel the remaining tasks."""
         await self._scheduler.close()
 
     async def _watch(self, name: str, work: Coroutine[object, object, None]) -> None:
@@ -63,7 +63,7 @@ class Supervisor:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            self._fail(TaskDiedError(name))  # not ours: something inside was cancelled and nobody noticed
+            self._fail(TaskDiedError(name))  # not by us: a part of `work` was cancelled
         except HooklineError as error:
             self._fail(error)
         except Exception:
@@ -78,14 +78,14 @@ class Supervisor:
 
 
 class Service(Protocol):
-    """What `run` can run."""
+    """A service that `run` can run."""
 
     async def start(self, supervisor: Supervisor) -> None:
-        """Open ports and spawn tasks; must not wait for anything outside this machine."""
+        """Open ports and spawn tasks; must not wait for other machines."""
         ...
 
     async def stop(self) -> None:
-        """Finish what was accepted, then let go of everything; bounded by the service's own deadline."""
+        """Finish accepted work, then close everything, within the service's own deadline."""
         ...
 
 
@@ -100,10 +100,10 @@ async def _run(build: Callable[[], Service], clock: Clock, logger: Logger) -> in
     service = build()
     try:
         await supervisor.spawn("heartbeat", _heartbeat(clock))
-        TASKS.set_function(lambda: len(asyncio.all_tasks()))  # the admin port is asked in this very loop
+        TASKS.set_function(lambda: len(asyncio.all_tasks()))  # scrapes run in this event loop
         await service.start(supervisor)
-        _spare_the_collector()
-        await _first(signals.wait(), supervisor.wait_failed())
+        _tune_garbage_collector()
+        await _wait_for_first(signals.wait(), supervisor.wait_failed())
         logger.info("stopping", reason=signals.last or "a task died")
     except HooklineError as error:
         supervisor.failure = error
@@ -115,14 +115,14 @@ async def _run(build: Callable[[], Service], clock: Clock, logger: Logger) -> in
     else:
         logger.info("stopped", at_once=signals.last is not None)
     code = EXIT_FAILED if supervisor.failure else EXIT_OK
-    await _leave_no_task(code, logger)
+    await _cancel_remaining_tasks(code, logger)
     return code
 
 
-def _spare_the_collector() -> None:
-    """Keep the garbage collector from looking again and again at what stays for ever, and let it come less often.
+def _tune_garbage_collector() -> None:
+    """Exclude the objects that exist from garbage collection, and let it run less often.
 
-    Requests and events are freed by reference counting; only what holds a cycle waits for the collector.
+    Requests and events are freed by reference counting; only cycles need the collector.
     """
     gc.collect()
     gc.freeze()
@@ -131,27 +131,27 @@ def _spare_the_collector() -> None:
 
 async def _stop(service: Service, signals: "_Signals", logger: Logger) -> None:
     try:
-        await _first(service.stop(), signals.wait())
+        await _wait_for_first(service.stop(), signals.wait())
     except Exception:
         logger.exception("stopping failed")
 
 
-async def _leave_no_task(code: int, logger: Logger) -> None:
-    """Cancel what is left. A task that ignores that would keep the event loop, and so the process, from ever ending."""
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in left:
+async def _cancel_remaining_tasks(code: int, logger: Logger) -> None:
+    """Cancel the remaining tasks; end the process if one ignores that, since the event loop would never end."""
+    remaining = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in remaining:
         task.cancel()
-    if left:
-        _, left = await asyncio.wait(left, timeout=_LAST_CHANCE_S)
-    if left:
-        logger.warning("left behind tasks that ignore their cancellation", tasks=[task.get_name() for task in left])
+    if remaining:
+        _, remaining = await asyncio.wait(remaining, timeout=_CANCEL_TIMEOUT_S)
+    if remaining:
+        logger.warning("left behind tasks that ignore their cancellation", tasks=[task.get_name() for task in remaining])
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
 
 
-async def _first(*waits: Coroutine[object, object, None]) -> None:
-    """Wait for the first of `waits` to end, cancel the others, and raise what the first raised."""
+async def _wait_for_first(*waits: Coroutine[object, object, None]) -> None:
+    """Wait until the first of `waits` ends, cancel the others, and raise the error of the first."""
     tasks = [asyncio.ensure_future(wait) for wait in waits]
     done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in rest:
@@ -166,11 +166,11 @@ async def _heartbeat(clock: Clock) -> None:
         before = clock.monotonic()
         await clock.sleep(_HEARTBEAT_S)
         now = clock.monotonic()
-        LOOP_LAG.note(max(0.0, now - before - _HEARTBEAT_S), now)
+        LOOP_LAG.record(max(0.0, now - before - _HEARTBEAT_S), now)
 
 
 class _Signals:
-    """SIGTERM and SIGINT, noticed one after the other."""
+    """SIGTERM and SIGINT."""
 
     def __init__(self) -> None:
         self.last: str | None = None

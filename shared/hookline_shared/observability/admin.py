@@ -1,4 +1,4 @@
-"""The admin port: /livez, /readyz, /startupz in Kubernetes' style, /metrics for Prometheus, and a service's own JSON pages."""
+"""The admin port: /livez, /readyz, /startupz in Kubernetes' style, /metrics for Prometheus, and JSON pages of the service."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
@@ -11,18 +11,18 @@ from hookline_shared.listening import listen
 from hookline_shared.observability.health import Check, Health, Warnings
 
 Page = Callable[[], Mapping[str, object] | str]
-"""Gives what is to be shown as JSON, or in one line why nothing can be told now. Must not wait for anything."""
+"""Returns the content for JSON, or one line that says why it is unavailable. Must not block."""
 
 _NO_WARNINGS: Final[Mapping[str, Warnings]] = {}
 _NO_PAGES: Final[Mapping[str, Page]] = {}
 
 
 class Admin:
-    """Serves the health checks, the metrics and the `pages`, by path, of one service on `host`:`port`; `setting`
-    is what the names of its settings begin with."""
+    """Serves the health checks, the metrics and the `pages`, by path, of one service on `host`:`port`. `setting` is the prefix
+    of its settings."""
 
     def __init__(self, health: Health, host: str, port: int, setting: str, pages: Mapping[str, Page] = _NO_PAGES) -> None:
-        disable_created_metrics()  # they double the page, and nobody asks when a counter was born
+        disable_created_metrics()  # they double the page and are not used
         self._health = health
         self._address = (host, port)
         self._setting = setting
@@ -36,7 +36,7 @@ class Admin:
         app.router.add_get("/startupz", self._startupz)
         app.router.add_get("/metrics", server_stats)
         for path, page in self._pages.items():
-            app.router.add_get(path, _shown(page))
+            app.router.add_get(path, _page_handler(page))
         return app
 
     async def start(self) -> int:
@@ -64,7 +64,7 @@ class Admin:
         return _report("startupz", {"started": self._health.startup}, request)
 
 
-def _shown(page: Page) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _page_handler(page: Page) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def show(_: web.Request) -> web.Response:
         found = page()
         return web.json_response({"error": found}, status=503) if isinstance(found, str) else web.json_response(found)

@@ -1,19 +1,19 @@
-"""What a service says of itself to whoever asks: named checks, each fine or with a problem in words."""
+"""The health checks of a service: each has a name, and passes or returns a problem."""
 
 from collections.abc import Callable
 
 Check = Callable[[], str | None]
-"""Gives None when all is well, else the problem and its remedy in one line. Must not wait for anything."""
+"""Returns None if it passes, else the problem and its remedy in one line. Must not block."""
 
 Warnings = Callable[[], list[str]]
-"""Gives what is no problem yet, each with its remedy in one line. Must not wait for anything."""
+"""Returns the warnings, each with its remedy in one line. Must not block."""
 
 
 class Health:
     """The checks behind the three probes of Kubernetes.
 
-    `live` fails when only a restart helps, `ready` when the service cannot do its job now, `startup` until it first could.
-    `warnings` fail nothing, but should be read.
+    `live` fails if only a restart helps, `ready` if the service cannot work now, `startup` until it first can.
+    `warnings` do not fail a probe.
     """
 
     def __init__(self) -> None:
@@ -23,12 +23,12 @@ class Health:
         self._started = False
 
     def startup(self) -> str | None:
-        """Return None once the service has been ready, for ever after."""
+        """Return None once the service has been ready, even if it no longer is."""
         if not self._started and not problems(self.ready):
             self._started = True
         return None if self._started else "not ready yet, see /readyz"
 
 
 def problems(checks: dict[str, Check]) -> dict[str, str]:
-    """Run `checks` and give the problem of each that failed."""
+    """Run `checks`; return the problem of each that failed."""
     return {name: problem for name, check in checks.items() if (problem := check()) is not None}

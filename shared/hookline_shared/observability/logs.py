@@ -1,8 +1,8 @@
-"""Structured logs: one line per event, JSON or for people, with secrets and personal data taken out.
+"""Structured logs: one line per event, JSON or for people, without secrets and personal data.
 
-Redaction happens in one place, on the finished event, so that no caller can forget it. Numbers keep their last two digits,
-so that two of them can be told apart. What the user's handlers log, and the libraries that they call, is also rid of whatever
-it quotes of the event that is being handled.
+Redaction is done in one place, on the finished event, so that no caller can forget it. Phone numbers keep their last two
+digits, so that they can be distinguished. In the logs of users' handlers and their libraries, quotes of the current event are
+redacted, too.
 """
 
 import logging
@@ -22,38 +22,40 @@ Logger = structlog.typing.FilteringBoundLogger
 
 
 class CurrentEvent(Protocol):
-    """What is being handled. `personal` is what of it must not be logged."""
+    """The event that is being handled. `personal` has the values that must not be logged."""
 
     @property
     def personal(self) -> Collection[str]:
-        """Its texts, each once."""
+        """Its personal values, each once."""
         ...
 
 
 CURRENT_EVENT: Final[ContextVar[CurrentEvent | None]] = ContextVar("handled", default=None)
-"""The event whose handler runs."""
+"""The event whose handler is running."""
 
 _WHAT_IT_SAYS = frozenset({"body", "params", "profilename", "mediaurl"})
 _WHOSE_IT_IS = frozenset({"from", "to", "caller", "called", "phone", "phonenumber", "waid", "address", "email"})
 _KEYS = frozenset({"token", "authtoken", "idempotencytoken", "authorization", "signature", "password", "secret", "apikey"})
 _PERSONAL_FIELDS = _WHAT_IT_SAYS | _WHOSE_IT_IS | _KEYS
-"""Names of fields, in lower case and without underscores, that show nothing of what they hold."""
+"""Names of fields whose values are hidden, in lower case and without underscores."""
 _OURS = frozenset({"timestamp", "level", "service", "event_id", "kind", "attempt", "trace_id", "span_id"})
-"""Fields that never quote an event, though they may look as if they did: a customer can write "info" or "message"."""
+"""Fields that never quote an event, though their values may occur in one: a customer can write "info" or "message"."""
 _OUR_NAMES = _OURS | {"event", "error", "exception", "traceback", "_record", "_from_structlog"}
-"""Names of fields, whose values may quote; without the last two a library's line could not be written."""
+"""Names of fields that are kept; their values may quote. Structlog needs the last two for the lines of libraries."""
 _PHONE_NUMBER = re.compile(r"(\+|%2B)\d(?:[ ().-]{0,2}\d){3,12}(?=[ ().-]{0,2}\d[ ().-]?\d)", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(?<=://)[^/\s]*@")
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+"""Source: https://www.w3.org/TR/trace-context/#traceparent-header"""
 
 
 class Redactor:
-    """A structlog processor that hides `secrets`, phone numbers, URL credentials and the fields that hold them."""
+    """A structlog processor that redacts `secrets`, phone numbers, URL credentials and personal fields."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets = sorted(filter(None, secrets), key=len, reverse=True)  # one may contain another
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        """Return `event` as it may be written."""
+        """Return `event`, redacted."""
         handled = CURRENT_EVENT.get()
         if handled is None:
             return _redact_items(event, self.text)
@@ -92,7 +94,7 @@ def configure_logs(level: str, style: str | None, secrets: Iterable[str] = (), s
     """Send all logs, those of libraries and Python's warnings too, to standard error.
 
     `style` is "json" or "console"; None means "console" on a terminal, else "json". `secrets` never appear in any line.
-    `spans` add to each line the span in which it is written: see `tracing.naming_spans`.
+    `spans` add the current span to each line: see `tracing.span_log_processors`.
     """
     console = style == "console" or (style is None and sys.stderr.isatty())
     before: list[Processor] = [
@@ -118,12 +120,12 @@ def configure_logs(level: str, style: str | None, secrets: Iterable[str] = (), s
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
         )
     )
-    logging.captureWarnings(capture=True)  # they quote, too, and Python would write them as they are
+    logging.captureWarnings(capture=True)  # they may quote, too, and Python would write them unredacted
     logging.basicConfig(handlers=[handler], level=max(severity, logging.WARNING), force=True)
 
 
 def _console_lines() -> Sequence[Processor]:
-    plain = structlog.dev.plain_traceback  # the exception is text by then, and rich would complain of that
+    plain = structlog.dev.plain_traceback  # the exception is text by then, which rich cannot format
     return [
         _show_traceback,
         structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), sort_keys=False, exception_formatter=plain),
@@ -131,7 +133,7 @@ def _console_lines() -> Sequence[Processor]:
 
 
 def _show_traceback(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Move the traceback, if there is one, to where the renderer writes it on lines of its own."""
+    """Move the traceback, if there is one, to the field that the renderer writes on separate lines."""
     found = event.pop("traceback", None) or event.get("exception")
     if found:
         event["exception"] = for_people(str(found))
@@ -139,6 +141,12 @@ def _show_traceback(_logger: WrappedLogger, _method: str, event: EventDict) -> E
 
 
 def get_logger(service: str) -> Logger:
-    """Return the logger of `service`; every line names it."""
+    """Return the logger of `service`, which is a field of every line."""
     logger: Logger = structlog.get_logger(service=service)
     return logger
+
+
+def trace_fields(traceparent: str) -> dict[str, str]:
+    """Return the field `trace_id` of a log line; none if `traceparent`, which is untrusted, is not valid."""
+    found = _TRACEPARENT.fullmatch(traceparent)
+    return {"trace_id": found[1]} if found else {}

@@ -1,7 +1,7 @@
-"""Taking out of a text whatever it quotes of values that are personal. Pure.
+"""Redacts quotes of personal values in a text. Pure.
 
-An error's message may quote a value as it is, as Python or JSON write it, or as it was sent in a URL or a form; only a part of
-it, because somebody cut it short; and a phone number with other separators, or without its country. All of that is found.
+The message of an error may quote a value unchanged, in the syntax of Python or JSON, or encoded for a URL or a form; it may
+quote only a part of a value; and it may quote a phone number with other separators or without its country code. All are found.
 """
 
 import json
@@ -14,15 +14,15 @@ from urllib.parse import quote, quote_plus
 HIDDEN: Final = "[redacted]"
 
 _LONG: Final = 4
-"""A shorter value is hidden only where it stands alone, or a message "1" would blot out every line number."""
+"""A shorter value is redacted only as a whole word; otherwise a message "1" would hide every line number."""
 _BLOCK: Final = 8
 _PART: Final = 2 * _BLOCK - 1
-"""Characters that a text must have in common with a longer value for them to be a quote: so many that at least one of the
-blocks into which the value is divided lies in the text as a whole, and nothing else need be looked for."""
+"""The least length of a partial quote in characters. Such a quote contains at least one whole block of the value, so only
+blocks need to be searched for."""
 _ALIKE: Final = 4
-"""Of blocks that are the same, so many are tried."""
+"""Equal blocks of a value that are tried."""
 _FEW_BLOCKS: Final = 64
-"""Up to so many, it is faster to look for one after the other."""
+"""Up to this number of blocks, it is faster to search for each."""
 _NUMBER: Final = re.compile(r"(?:[a-z]+:)?\+?[\d\s().-]{7,24}")
 _NO_DIGITS: Final = re.compile(r"\D+", re.ASCII)
 _LEAST_DIGITS: Final = 7
@@ -33,13 +33,13 @@ _LONGEST_COUNTRY: Final = 30
 _ORIGIN: Final = re.compile(r"[a-z]+://[^/]*/")
 
 _MOST_VALUES: Final = 500
-"""With so many, looking for them in a traceback takes some hundredths of a second, in which the event loop stands still."""
+"""Searching a traceback for this many values takes some hundredths of a second, in which the event loop is blocked."""
 
 _Span = tuple[int, int]
 
 
 def redact_quotes(text: str, values: Collection[str]) -> str:
-    """Return `text` with `[redacted]` in place of what it quotes of `values`, or in place of all if these are too many."""
+    """Return `text` with `[redacted]` in place of quotes of `values`, or of the whole text if there are too many values."""
     if len(values) > _MOST_VALUES:
         return HIDDEN if text else text
     stripped = {value.strip() for value in values} - {""}
@@ -56,10 +56,10 @@ def redact_quotes(text: str, values: Collection[str]) -> str:
 
 
 def _quotes(text: str, digits: str, value: str) -> Iterator[_Span]:
-    """Find `value` in `text`, all digits of which are `digits`."""
-    for spelling in _spellings(text, value):
-        yield from _whole(text, spelling)
-        yield from _parts(text, spelling)
+    """Yield the quotes of `value` in `text`, whose digits are `digits`."""
+    for encoding in _encodings(text, value):
+        yield from _whole(text, encoding)
+        yield from _parts(text, encoding)
     if len(digits) >= _LEAST_DIGITS and _NUMBER.fullmatch(value):
         number = _NO_DIGITS.sub("", value)
         if _LEAST_DIGITS <= len(number) <= _MOST_DIGITS and number[-_LEAST_DIGITS:] in digits:
@@ -67,8 +67,8 @@ def _quotes(text: str, digits: str, value: str) -> Iterator[_Span]:
                 yield found.start() - _length_of_country(text[: found.start()]), found.end()
 
 
-def _spellings(text: str, value: str) -> set[str]:
-    """Return how `value` may be written; those alone that `text` has the characters for."""
+def _encodings(text: str, value: str) -> set[str]:
+    """Return the encodings of `value` that are possible with the characters of `text`."""
     found = {value}
     if "\\" in text:
         found |= {repr(value)[1:-1], ascii(value)[1:-1], json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
@@ -91,9 +91,9 @@ def _is_word(character: str) -> bool:
 
 
 def _parts(text: str, value: str) -> Iterator[_Span]:
-    """Find parts of `value`, but not of the scheme and host of a URL, which are the same for everybody.
+    """Yield partial quotes of `value`, without the scheme and host of a URL, which are not personal.
 
-    The time for it grows with the sum of both lengths, whatever anybody may have written to make it longer.
+    The time is linear in the sum of both lengths, for any input.
     """
     if origin := _ORIGIN.match(value):
         value = value[origin.end() :]
@@ -108,18 +108,18 @@ def _parts(text: str, value: str) -> Iterator[_Span]:
 
 
 def _runs(text: str, value: str, blocks: Mapping[str, Sequence[int]]) -> Iterator[_Span]:
-    """Find what `text` has in common with `value`, each of whose `blocks` begins where it says."""
+    """Yield the runs that `text` and `value` share; `blocks` has the offsets of each block of `value`."""
     end = 0
     for at in _places(text, blocks):
         if at >= end:
-            first, last = max((_grown(text, end, at, value, start) for start in blocks[text[at : at + _BLOCK]]), key=_length)
+            first, last = max((_extended(text, end, at, value, start) for start in blocks[text[at : at + _BLOCK]]), key=_length)
             if last - first >= _PART:
                 yield first, last
                 end = last
 
 
 def _places(text: str, blocks: Collection[str]) -> list[int]:
-    """Return where in `text` one of `blocks` begins, in order; in no place more than one can."""
+    """Return the offsets in `text` at which one of `blocks` begins, in order."""
     if len(blocks) > _FEW_BLOCKS:
         return [at for at in range(len(text) - _BLOCK + 1) if text[at : at + _BLOCK] in blocks]
     found = []
@@ -131,8 +131,8 @@ def _places(text: str, blocks: Collection[str]) -> list[int]:
     return sorted(found)
 
 
-def _grown(text: str, end: int, at: int, value: str, start: int) -> _Span:
-    """Return the run around `at`, but not before `end`, that `text` has in common with `value` around `start`."""
+def _extended(text: str, end: int, at: int, value: str, start: int) -> _Span:
+    """Return the run around `at`, but not before `end`, that `text` shares with `value` around `start`."""
     before = 0
     while before < min(at - end, start) and text[at - before - 1] == value[start - before - 1]:
         before += 1
@@ -148,18 +148,18 @@ def _length(span: _Span) -> int:
 
 @lru_cache(maxsize=256)
 def _last_digits(digits: str) -> re.Pattern[str]:
-    """Return what finds the end of a phone number, whatever stands between its `digits`."""
+    """Return the pattern for the end of a phone number, with any separators between its `digits`."""
     return re.compile(rf"{_BETWEEN.join(digits)}(?![0-9])")
 
 
 def _length_of_country(before: str) -> int:
-    """Return how much of the end of `before` may be the first digits of a phone number, with what leads up to them."""
+    """Return the length of the end of `before` that may be the first digits of a phone number, with its prefix."""
     found = _FIRST_DIGITS.search(before[-_LONGEST_COUNTRY:])
     return len(found[0]) if found else 0
 
 
 def _merged(spans: Iterable[_Span]) -> Iterator[_Span]:
-    """Yield `spans`, which are sorted, as ones that do not overlap."""
+    """Yield the union of `spans`, which are sorted, as spans that do not overlap."""
     first = last = 0
     for start, end in spans:
         if start > last:

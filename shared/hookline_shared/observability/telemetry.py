@@ -1,7 +1,7 @@
-"""OpenTelemetry, set up: where spans go, which ones do, and how they refer to each other across Redis.
+"""The set-up of OpenTelemetry: export, sampling and redaction of spans, and their links across Redis.
 
-Imported only if tracing is on. All else comes from OpenTelemetry's own variables, which its SDK reads: OTEL_SERVICE_NAME,
-OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER and the like.
+Imported only if tracing is on. All other options are variables of OpenTelemetry's SDK: OTEL_SERVICE_NAME,
+OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER and others.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,15 +25,15 @@ from hookline_shared.observability.logs import CURRENT_EVENT
 from hookline_shared.observability.redaction import redact_quotes
 
 _LAST_SPANS_S: Final = 2.0
-"""How long the end of the service waits for a collector that does not answer."""
+"""The time limit for the last export when the service ends."""
 
 _propagator: Final = TraceContextTextMapPropagator()
 
 
 class Telemetry:
-    """The provider of this process' spans, unless it has one already: the user's, or that of opentelemetry-instrument.
+    """The tracer provider of this process, unless the user or opentelemetry-instrument has set one.
 
-    `redact` takes out of a text what must not be in it, whoever wrote it.
+    `redact` returns a text without secrets and phone numbers.
     """
 
     def __init__(self, service: str, redact: Callable[[str], str]) -> None:
@@ -43,7 +43,7 @@ class Telemetry:
             trace.set_tracer_provider(self._provider)
 
     def close(self) -> None:
-        """Send what is left, for at most as long as `_LAST_SPANS_S`: a thread that still waits ends with the process."""
+        """Export the remaining spans, for at most `_LAST_SPANS_S`. A thread that still waits ends with the process."""
         if self._provider is not None:
             last = Thread(target=self._provider.shutdown, name="last spans", daemon=True)
             last.start()
@@ -52,18 +52,18 @@ class Telemetry:
 
 def _provider(service: str, redact: Callable[[str], str]) -> TracerProvider:
     ours = Resource.create({"service.name": service, "service.namespace": "hookline", "service.version": own_version()})
-    resource = ours.merge(OTELResourceDetector().detect())  # what the user says counts
+    resource = ours.merge(OTELResourceDetector().detect())  # the user's attributes win
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     if isinstance(provider.sampler, ParentBased):
         provider.sampler = LinkBased(provider.sampler)
-    provider.add_span_processor(Discreet(BatchSpanProcessor(OTLPSpanExporter()), redact))
+    provider.add_span_processor(RedactingSpanProcessor(BatchSpanProcessor(OTLPSpanExporter()), redact))
     return provider
 
 
-class Discreet(SpanProcessor):
-    """Hands spans on to `inner` without numbers and secrets, and without what their errors quote of the event being handled.
+class RedactingSpanProcessor(SpanProcessor):
+    """Passes spans on to `inner` without phone numbers, secrets and quotes of the current event.
 
-    Those of the user's libraries, too: most of them record the message of every exception.
+    That includes the spans of the user's libraries, most of which record the message of every exception.
     """
 
     def __init__(self, inner: SpanProcessor, redact: Callable[[str], str]) -> None:
@@ -71,19 +71,19 @@ class Discreet(SpanProcessor):
         self._redact = redact
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Hand it on."""
+        """Pass it on."""
         self._inner.on_start(span, parent_context)
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Hand it on, redacted."""
+        """Pass it on, redacted."""
         self._inner.on_end(self._redacted(span))
 
     def shutdown(self) -> None:
-        """End the inner one."""
+        """Shut `inner` down."""
         self._inner.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Flush the inner one."""
+        """Flush `inner`."""
         return self._inner.force_flush(timeout_millis)
 
     def _redacted(self, span: ReadableSpan) -> ReadableSpan:
@@ -114,7 +114,7 @@ class Discreet(SpanProcessor):
 
 
 def _cleaned(value: AttributeValue, clean: Callable[[str], str]) -> AttributeValue:
-    """Return the value of an attribute with all text in it clean; there are sequences of text, but none in others."""
+    """Return the value of an attribute with all text in it redacted. Sequences are never nested."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, Sequence):
@@ -123,9 +123,9 @@ def _cleaned(value: AttributeValue, clean: Callable[[str], str]) -> AttributeVal
 
 
 class LinkBased(Sampler):
-    """Decides on a trace that begins with a link as was decided on what it links to; on all else as `otherwise` does.
+    """Samples a trace that begins with a link if the linked trace was sampled; otherwise uses `otherwise`.
 
-    So all attempts at a webhook are recorded if its arrival was, though each is a trace of its own.
+    So all attempts at a webhook are recorded if its request was, though each is a separate trace.
     """
 
     def __init__(self, otherwise: ParentBased) -> None:
@@ -141,41 +141,41 @@ class LinkBased(Sampler):
         links: Sequence[Link] | None = None,
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
-        """Decide on one span."""
+        """Return the decision for one span."""
         if links and not trace.get_current_span(parent_context).get_span_context().is_valid:
             parent_context = trace.set_span_in_context(trace.NonRecordingSpan(links[0].context), parent_context)
         return self._otherwise.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
 
     def get_description(self) -> str:
-        """Name it."""
+        """Return its name."""
         return f"LinkBased{{{self._otherwise.get_description()}}}"
 
 
 def get_tracer() -> Tracer:
-    """Return what makes spans."""
+    """Return Hookline's tracer."""
     return trace.get_tracer("hookline", own_version())
 
 
 def remote_context(traceparent: str) -> Context:
-    """Return a context in which the span that `traceparent` names is the current one; an empty context if it names none."""
+    """Return a context whose current span is that of `traceparent`; an empty one if it is not valid."""
     return _propagator.extract({"traceparent": traceparent}, Context()) if traceparent else Context()
 
 
 def links_to(traceparent: str) -> list[Link]:
-    """Return a link to the span that `traceparent` names, none if it names none."""
+    """Return a link to the span of `traceparent`, none if it is not valid."""
     found = trace.get_current_span(remote_context(traceparent)).get_span_context()
     return [Link(found)] if found.is_valid else []
 
 
 def traceparent_of(context: SpanContext) -> str:
-    """Write `context` as a W3C traceparent."""
+    """Return `context` as a W3C traceparent."""
     carrier: dict[str, str] = {}
     _propagator.inject(carrier, trace.set_span_in_context(trace.NonRecordingSpan(context), Context()))
     return carrier.get("traceparent", "")
 
 
 def name_current_span(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Name the current span in a log line: a structlog processor."""
+    """Add the current span to a log line: a structlog processor."""
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
         event["trace_id"] = trace.format_trace_id(context.trace_id)

@@ -1,7 +1,7 @@
-"""Histograms of durations for the event loop alone.
+"""Histograms of durations, for use in the event loop only.
 
-prometheus_client's own take a lock each time, and walk through their buckets one by one; with several of them for each event
-that is felt. The counts can be read without going through a page of metrics, which is how the alerts come to percentiles.
+Those of prometheus_client take a lock each time and search their buckets one by one, which is too slow for several of them per
+event. Alerts read the counts directly to compute percentiles.
 """
 
 from bisect import bisect_left
@@ -14,11 +14,11 @@ from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 FAST_SECONDS: Final = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1, 2, 5, 15)
-"""Buckets for what should take milliseconds: replies and Redis operations."""
+"""Buckets for durations of milliseconds: replies and Redis operations."""
 
 
 class FastHistogram:
-    """A histogram of durations in seconds. `counts` has one for each of `bounds`, not cumulative, and one for what is above."""
+    """A histogram of durations in seconds. `counts` has one for each of `bounds`, not cumulative, and one for larger values."""
 
     __slots__ = ("bounds", "counts", "total")
 
@@ -33,13 +33,13 @@ class FastHistogram:
         self.total += seconds
 
     def buckets(self) -> list[tuple[str, float]]:
-        """Return the upper bounds, and how many durations are not above each."""
+        """Return each upper bound, and the number of durations up to it."""
         bounds = [*(str(float(bound)) for bound in self.bounds), "+Inf"]
         return [(bound, float(count)) for bound, count in zip(bounds, accumulate(self.counts), strict=True)]
 
 
 class FastHistograms(Collector):
-    """A metric of one `FastHistogram` for each value of `label`, or of a single one if there is no label.
+    """A metric with a `FastHistogram` for each value of `label`, or a single one without a label.
 
     Values of the label must be of a small, fixed set.
     """
@@ -60,15 +60,15 @@ class FastHistograms(Collector):
         return timing
 
     def numbers(self) -> dict[str, int]:
-        """Return how many durations were counted so far, by the label."""
+        """Return the number of durations, by the label."""
         return {value: sum(timing.counts) for value, timing in self._timings.items()}
 
     def describe(self) -> Iterable[HistogramMetricFamily]:
-        """Return the metric's name to the registry."""
+        """Return the metric's name for the registry."""
         return [HistogramMetricFamily(self.name, self.documentation, labels=self.labels)]
 
     def collect(self) -> Iterable[HistogramMetricFamily]:
-        """Return the histograms to whoever scrapes."""
+        """Return the histograms for a scrape."""
         family = HistogramMetricFamily(self.name, self.documentation, labels=self.labels)
         for value, timing in self._timings.items():
             family.add_metric([value] if self.labels else [], timing.buckets(), timing.total)

@@ -1,6 +1,6 @@
-"""Tracebacks as lines for people: the frames of their own files, and what lies between them in a few words. Pure.
+"""Tracebacks for people: the frames of their own files, with a summary of the frames between. Pure.
 
-What comes in is text that is redacted already, and only less of it comes out, so nothing appears here that was hidden before.
+The input is redacted already, and the output has no other text, so nothing that was hidden appears.
 """
 
 import re
@@ -13,14 +13,14 @@ from typing import Final, NamedTuple
 _STANDARD_LIBRARY: Final = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")})
 _PACKAGES: Final = frozenset({"site-packages", "dist-packages"})
 _OURS: Final = frozenset({"hookline_cli", "hookline_ingress", "hookline_processor", "hookline_shared"})
-"""Our packages, which in a clone lie outside of those folders. A user's folder may begin like them, such as `hookline_bot`."""
+"""Our packages, which in a clone are outside of those folders. A user's folder may begin like them, such as `hookline_bot`."""
 _FRAME: Final = re.compile(r'(?P<margin>[ |]*)  File "(?P<path>.*)", line \d+, in ')
 _MARGIN: Final = "  "
-"""Before each line, so that none can be taken for another log line, whatever an error's message contains."""
+"""Before each line, so that the message of an error cannot look like another log line."""
 
 
 class _Frame(NamedTuple):
-    """The lines of one frame. `owner` is the package it belongs to, empty for a file of the user; None for no frame at all."""
+    """The lines of one frame. `owner` is its package, empty for a file of the user, None for lines that are not a frame."""
 
     owner: str | None
     margin: str
@@ -28,18 +28,18 @@ class _Frame(NamedTuple):
 
 
 def for_people(text: str) -> str:
-    """Return the traceback `text` with the frames of libraries folded, and without characters that a terminal obeys.
+    """Return the traceback `text` with the frames of libraries folded, and without control characters.
 
     If no frame is the user's, all are shown.
     """
     parts = list(_parts(text.rstrip("\n").split("\n")))
     if any(part.owner == "" for part in parts):
         parts = list(_folded(parts))
-    return "\n".join(_MARGIN + _harmless(line) for part in parts for line in part.lines)
+    return "\n".join(_MARGIN + _escape_controls(line) for part in parts for line in part.lines)
 
 
 def _parts(lines: Iterable[str]) -> Iterator[_Frame]:
-    """Divide `lines` into frames and what is between them. A frame's source is indented further than its first line."""
+    """Split `lines` into frames and other lines. The source of a frame is indented further than its first line."""
     frame: _Frame | None = None
     for line in lines:
         start = _FRAME.match(line)
@@ -58,7 +58,7 @@ def _parts(lines: Iterable[str]) -> Iterator[_Frame]:
 
 
 def _owner(path: str) -> str:
-    """Return the package to which the file belongs, empty for one of the user."""
+    """Return the package of the file, empty for a file of the user."""
     parts = Path(path).parts
     for before, name in pairwise(parts):
         if before in _PACKAGES or name in _OURS:
@@ -70,7 +70,7 @@ def _owner(path: str) -> str:
 
 
 def _folded(parts: Iterable[_Frame]) -> Iterator[_Frame]:
-    """Replace neighbouring frames that are not the user's by one line that names their packages."""
+    """Replace adjacent frames that are not the user's by one line with their packages."""
     for folds, run in groupby(parts, lambda part: bool(part.owner)):
         if not folds:
             yield from run
@@ -82,6 +82,6 @@ def _folded(parts: Iterable[_Frame]) -> Iterator[_Frame]:
         yield _Frame(None, "", (f"{frames[0].margin}  ... {counted} in {names}",))
 
 
-def _harmless(line: str) -> str:
-    """Return `line` with characters escaped that would move the cursor, change colours or begin another line."""
+def _escape_controls(line: str) -> str:
+    """Return `line` with control characters escaped, which could move the cursor or begin another line."""
     return "".join(each if each.isprintable() or each == "\t" else ascii(each)[1:-1] for each in line)

@@ -1,4 +1,4 @@
-"""The switch of tracing. Off, which is the default, costs nothing: OpenTelemetry is not even imported."""
+"""Switches tracing on. While it is off, which is the default, OpenTelemetry is not imported."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -12,9 +12,9 @@ from hookline_shared.observability.logs import Redactor
 
 @contextmanager
 def traced(service: str, secrets: Iterable[str], *, on: bool) -> Iterator[None]:
-    """If `on`, collect spans under the name `service` inside of this, and send what is left when it ends.
+    """Export spans as `service` inside of the `with` block if `on`, and the remaining ones at its end.
 
-    No span holds `secrets`. A collector that is away holds up nothing, and the end for at most two seconds.
+    Spans have none of `secrets`. A collector that is down delays nothing but the end, by at most two seconds.
     """
     if not on:
         yield
@@ -28,8 +28,8 @@ def traced(service: str, secrets: Iterable[str], *, on: bool) -> Iterator[None]:
         telemetry.close()
 
 
-def naming_spans(*, on: bool) -> tuple[Processor, ...]:
-    """Return what names the current span in each log line, if `on`."""
+def span_log_processors(*, on: bool) -> tuple[Processor, ...]:
+    """Return the processors that add the current span to each log line, none unless `on`."""
     if not on:
         return ()
     from hookline_shared.observability.telemetry import name_current_span  # noqa: PLC0415 - as above
@@ -38,7 +38,7 @@ def naming_spans(*, on: bool) -> tuple[Processor, ...]:
 
 
 def collector_secrets() -> Iterator[str]:
-    """Return what the headers for the collector of traces hold, which the SDK reads by itself."""
+    """Yield the values in the headers for the collector of traces, which the SDK reads itself."""
     for name, headers in os.environ.items():
         if name.startswith("OTEL_EXPORTER_OTLP_") and name.endswith("HEADERS"):
             values = (pair.partition("=")[2].strip() for pair in headers.split(","))

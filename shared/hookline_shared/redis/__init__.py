@@ -1,1 +1,1 @@
-"""Redis itself: connections, pools, topology, probing and what its servers say. Only here and in `streams` is it spoken."""
+"""The connections to Redis: pools, topology, probing and server info. Only this package uses the client library."""

@@ -1,4 +1,4 @@
-"""Making connections to one server: TCP with keepalive, TLS, or a Unix socket, as a user or without."""
+"""Creates connections to one server: TCP with keepalive, TLS, or a Unix socket, with or without a user."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from hookline_shared.redis.url import Address
 
 
 def connector(address: Address, options: RedisOptions, *, sentinel: bool = False) -> Callable[[], AbstractConnection]:
-    """Return a maker of connections to `address`, not yet connected; `sentinel` tells that a Sentinel listens there."""
+    """Return a factory of connections to `address`, which are not connected yet. `sentinel` is true for a Sentinel."""
     url = options.url
     arguments: dict[str, Any] = {
         "db": 0 if sentinel else url.database,

@@ -1,7 +1,7 @@
-"""What it takes until a write counts as durable.
+"""The durability of writes.
 
-The command that waits goes over the same connection as the writes before it, once for all of them, since the server waits for
-whatever this connection has seen. So it also covers an event that was found to be a duplicate: its first copy is older.
+WAIT or WAITAOF is sent once after a batch of writes on the same connection, since the server waits for the writes that this
+connection has seen. That also covers an event that was found to be a duplicate, since its first copy is older.
 """
 
 from enum import Enum
@@ -11,24 +11,24 @@ from redis.exceptions import ResponseError
 
 from hookline_shared.errors import BrokerUnavailableError, HooklineError
 from hookline_shared.redis.failures import translate
-from hookline_shared.redis.pool import Words
+from hookline_shared.redis.pool import CommandArgs
 from hookline_shared.redis.server_info import Features, ServerInfo
 
 _LATENESS_S: Final = 0.12
-"""Servers look for waits that are over only ten times a second. An answer that came later than the call's end would be lost."""
+"""Servers check for waits that are over only ten times a second. An answer after the end of the call would be lost."""
 
 
 class Durability(Enum):
     """The values are those of INGRESS_DURABILITY."""
 
     MEMORY = "memory"
-    """The master has it in memory."""
+    """The write is in the memory of the master."""
     REPLICA = "replica"
-    """At least one replica has it, too."""
+    """The write is on at least one replica, too."""
     FSYNC = "fsync"
-    """It is on the master's disk."""
+    """The write is on the disk of the master."""
 
-    def closing(self, features: Features | None, timeout_s: float) -> Words | None:
+    def closing(self, features: Features | None, timeout_s: float) -> CommandArgs | None:
         """Return the command that ends a batch of writes, None if none is needed; `timeout_s` is the limit for the batch."""
         timeout_ms = round(1000 * max(timeout_s / 2, timeout_s - _LATENESS_S))
         if self is Durability.REPLICA:
@@ -38,7 +38,7 @@ class Durability(Enum):
         return None  # a server without WAITAOF must have AOF always, see `obstacle`
 
     def shortfall(self, answer: Any) -> HooklineError | None:
-        """Say why `answer`, to the closing command, means that the writes are not durable; None if they are."""
+        """Return why the writes are not durable, by `answer` to the closing command; None if they are."""
         if isinstance(answer, ResponseError):
             return translate(answer)
         if self is Durability.REPLICA and answer < 1:
@@ -47,18 +47,18 @@ class Durability(Enum):
             return BrokerUnavailableError("Redis did not fsync the write in time. Is appendfsync always, or the disk too slow?")
         return None
 
-    def obstacle(self, facts: ServerInfo, features: Features, appendfsync: str | None) -> str | None:
-        """Say why this server cannot give this durability, and what to do; None if it can.
+    def obstacle(self, info: ServerInfo, features: Features, appendfsync: str | None) -> str | None:
+        """Return why this server cannot provide this durability, and what to do; None if it can.
 
-        `appendfsync` is its setting of that name, None if it does not tell.
+        `appendfsync` is its setting of that name, None if unknown.
         """
-        if self is Durability.REPLICA and not facts.replica_lags:
+        if self is Durability.REPLICA and not info.replica_lags:
             return "INGRESS_DURABILITY is replica, but no replica is connected to the master, so nothing can be accepted."
-        if self is Durability.FSYNC and not facts.keeps_file:
+        if self is Durability.FSYNC and not info.keeps_file:
             return "INGRESS_DURABILITY is fsync, but appendonly is off. Set appendonly yes."
         if self is Durability.FSYNC and not features.waitaof and appendfsync != "always":
             return (
-                f"INGRESS_DURABILITY is fsync, but appendfsync is {appendfsync or 'unknown'}, and {facts.name} "
-                f"{facts.version} has no WAITAOF. Set appendfsync always."
+                f"INGRESS_DURABILITY is fsync, but appendfsync is {appendfsync or 'unknown'}, and {info.name} "
+                f"{info.version} has no WAITAOF. Set appendfsync always."
             )
         return None

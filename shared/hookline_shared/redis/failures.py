@@ -1,4 +1,4 @@
-"""What the client's errors mean, and what to do about them."""
+"""Translates the errors of the client library into ours, which say what to do."""
 
 import re
 from typing import Final
@@ -22,7 +22,7 @@ _NO_WRITES: Final = {
     "NOREPLICAS": "Redis has fewer replicas than its min-replicas-to-write asks for.",
     "NOPERM": "The user in REDIS_URL may not do this: grant it with ACL SETUSER.",
 }
-"""The server answers, but takes no writes, or none of ours."""
+"""The server answers, but does not accept our writes."""
 
 _PASSING: Final = {
     "LOADING": "Redis is loading its data; this is temporary.",
@@ -35,15 +35,15 @@ _PASSING: Final = {
     "UNBLOCKED": "The server is no longer the master.",
     "NOAUTH": "Redis requires a password: add it to REDIS_URL.",
 }
-"""The refusal has to do with the server's state, not with what is in the command."""
+"""The command was refused because of the state of the server, not because of its content."""
 
 _QUOTED: Final = re.compile(rf"(?:^|[-\s])({'|'.join([*_NO_WRITES, *_PASSING])})\b")
-"""Before Redis 7, the error of a script quotes the one that it met."""
+"""Before Redis 7, the error of a script quotes that of its command."""
 _QUOTED_NOPERM: Final = "can't run this command"
 
 
-def code_of(error: Exception) -> str:
-    """Return the code with which a refusal begins, such as OOM; empty for what is no refusal."""
+def error_code(error: Exception) -> str:
+    """Return the code at the beginning of a refusal, such as OOM; empty for other errors."""
     if not isinstance(error, ResponseError):
         return getattr(error, "status_code", None) or ""
     code = getattr(error, "status_code", None) or str(error).partition(" ")[0]
@@ -52,18 +52,18 @@ def code_of(error: Exception) -> str:
     return "NOPERM" if code == "ERR" and _QUOTED_NOPERM in str(error) else code
 
 
-def is_elsewhere(error: Exception) -> bool:
-    """Whether `error` says: not here, and nothing was done. It may then be asked of whoever is in charge now."""
-    return isinstance(error, ResponseError) and code_of(error) in ("MOVED", "READONLY")
+def is_redirect(error: Exception) -> bool:
+    """Whether `error` means that another server is the master, and nothing was done: the command may be sent to that one."""
+    return isinstance(error, ResponseError) and error_code(error) in ("MOVED", "READONLY")
 
 
 def translate(error: Exception) -> HooklineError:
-    """Return our error for one of the client's."""
+    """Return our error for one of the client library."""
     if isinstance(error, HooklineError):
         return error
-    code = code_of(error)
+    code = error_code(error)
     if not isinstance(error, ResponseError):
-        return BrokerUnavailableError(_silence(error, code))
+        return BrokerUnavailableError(_connection_message(error, code))
     if code == "NOGROUP":
         return GroupMissingError(f"Redis lost a consumer group: {error}")
     if code == "FENCED":
@@ -74,8 +74,8 @@ def translate(error: Exception) -> HooklineError:
     return BrokerUnavailableError(message, code) if code in _PASSING else CommandRefusedError(message, code)
 
 
-def _silence(error: Exception, code: str) -> str:
-    """Explain an error after which the connection is of no use."""
+def _connection_message(error: Exception, code: str) -> str:
+    """Return the message for an error after which the connection cannot be used."""
     if code in _PASSING:
         return f"Redis does not answer ({code}). {_PASSING[code]}"
     if isinstance(error, AuthenticationError):

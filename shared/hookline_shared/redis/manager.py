@@ -1,4 +1,4 @@
-"""The one way to Redis: every command of both services goes through here, to the right server."""
+"""The manager of all connections to Redis: it sends every command of both services to the right server."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -16,28 +16,28 @@ from hookline_shared.keys import Keys
 from hookline_shared.observability.logs import Logger
 from hookline_shared.observability.metrics import REDIS_POOL_CONNECTIONS
 from hookline_shared.redis.durability import Durability
-from hookline_shared.redis.failures import is_elsewhere, translate
+from hookline_shared.redis.failures import is_redirect, translate
 from hookline_shared.redis.monitor import Monitor
 from hookline_shared.redis.node import BLOCKING, COMMANDS, Node
 from hookline_shared.redis.nodes import Nodes
 from hookline_shared.redis.options import RedisOptions
-from hookline_shared.redis.pool import PoolExhaustedError, Words
+from hookline_shared.redis.pool import CommandArgs, PoolExhaustedError
 from hookline_shared.redis.topology import locator
 from hookline_shared.redis.url import Address, Topology
 
-_LEAST_S: Final = 0.01
-"""What sending a script as a whole gets, even if the rest of the time went into learning that Redis does not know it."""
+_MIN_TIMEOUT_S: Final = 0.01
+"""The least time for sending a script as a whole, even if finding out that Redis does not know it took all the time."""
 
 
 class Command(NamedTuple):
-    """A command and a key of its, which decides where it goes."""
+    """A command, and the key that decides to which server it is sent."""
 
     key: str
-    words: Words
+    words: CommandArgs
 
 
 class Script(NamedTuple):
-    """A Lua script and the hash by which Redis knows it."""
+    """A Lua script and its SHA-1, by which Redis knows it."""
 
     text: str
     sha: str
@@ -49,14 +49,14 @@ class Script(NamedTuple):
 
 
 class ScriptCall(NamedTuple):
-    """A call of a script; all `keys` are of one slot, unless Redis is a single server."""
+    """A call of a script. In a cluster, all `keys` are of one slot."""
 
     keys: Sequence[str]
     arguments: Sequence[str | bytes | int]
 
 
 class _Request(NamedTuple):
-    """What is common to the commands of one call."""
+    """The properties that the commands of one call share."""
 
     operation: str
     timeout_s: float
@@ -65,12 +65,12 @@ class _Request(NamedTuple):
 
 
 class RedisConnectionManager:
-    """Owns every connection to Redis, wherever its masters are. `monitor` tells how they are; its `run` must be running.
+    """Owns every connection to Redis. `monitor` watches the masters; its `run` must be running.
 
-    `keys` are those of the installation: whoever sends a command takes them from here.
+    `keys` are those of the installation.
 
-    Nothing is sent twice, except what a server refused since it is not, or no longer, in charge. A write whose answer was
-    lost may have happened, and only the caller knows whether it is safe to repeat.
+    Nothing is sent twice, except commands that a server refused because it is not the master. A write whose answer was lost may
+    have happened; only the caller knows whether it is safe to repeat.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class RedisConnectionManager:
         logger: Logger,
         durability: Durability = Durability.MEMORY,
     ) -> None:
-        """Prepare, without connecting. `durability` is what `run` waits for, unless told otherwise."""
+        """Prepare, without connecting. `durability` is that of durable calls of `run`."""
         self.keys = Keys(options.prefix)
         self._clock = clock
         self._command_timeout_s = options.command_timeout_s
@@ -93,18 +93,18 @@ class RedisConnectionManager:
 
     @property
     def clustered(self) -> bool:
-        """Whether a script may only touch keys of one partition."""
+        """Whether Redis is a cluster, in which a script may use keys of one partition only."""
         return self._locator.topology is Topology.CLUSTER
 
     async def execute(
         self, operation: str, key: str, *words: str | bytes | int, timeout_s: float | None = None, pool: str = COMMANDS
     ) -> Any:
-        """Send a command to the master of `key`, timed as `operation`; return the answer as the server sent it.
+        """Send a command to the master of `key`, timed as `operation`; return the answer of the server.
 
         Raises:
             GroupMissingError: if Redis answered NOGROUP.
-            CommandRefusedError: if it refused the command for what is in it.
-            BrokerUnavailableError: on anything else that kept Redis from doing it. Whether a write happened is not known.
+            CommandRefusedError: if it refused the content of the command.
+            BrokerUnavailableError: on any other failure. Whether a write happened is not known.
 
         """
         request = self._request(operation, timeout_s, pool=pool)
@@ -114,7 +114,7 @@ class RedisConnectionManager:
         return answer
 
     async def pipeline(self, operation: str, commands: Sequence[Command], timeout_s: float | None = None) -> list[Any]:
-        """Send `commands` together; return their answers, each as `execute` would give it, errors as values."""
+        """Send `commands` together; return their answers as `execute` does, errors as values."""
         return _translated(await self._ask(self._request(operation, timeout_s), commands))
 
     async def run(
@@ -126,14 +126,14 @@ class RedisConnectionManager:
         *,
         durable: bool = False,
     ) -> list[Any]:
-        """Run `script` once for each of `calls`; return the answers, errors as values. If `durable`, waits until they are."""
+        """Run `script` once for each of `calls`; return the answers, errors as values. If `durable`, wait until they are."""
         request = self._request(operation, timeout_s, durability=self._durability if durable else Durability.MEMORY)
         started = self._clock.monotonic()
         answers = await self._ask(request, [_evaluate("EVALSHA", script.sha, call) for call in calls])
         unknown = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
         if unknown:
             whole = [_evaluate("EVAL", script.text, calls[at]) for at in unknown]
-            left_s = max(_LEAST_S, request.timeout_s - (self._clock.monotonic() - started))
+            left_s = max(_MIN_TIMEOUT_S, request.timeout_s - (self._clock.monotonic() - started))
             _put(answers, unknown, await self._ask(request._replace(timeout_s=left_s), whole))
         return _translated(answers)
 
@@ -141,7 +141,7 @@ class RedisConnectionManager:
         """Return one of `keys` for each master that has any of them.
 
         Raises:
-            BrokerUnavailableError: if there is one that has no master now.
+            BrokerUnavailableError: if one of them has no master now.
 
         """
         return list({self._nodes.of(key): key for key in keys}.values())
@@ -161,20 +161,20 @@ class RedisConnectionManager:
         return _Request(operation, timeout_s or self._command_timeout_s, pool, durability)
 
     async def _ask(self, request: _Request, commands: Sequence[Command]) -> list[Any]:
-        """Send each command to its master, and to another one if the first says that it is not in charge."""
+        """Send each command to its master, and once more to another server if that answers that it is not the master."""
         started = self._clock.monotonic()
         answers = await self._ask_masters(request, commands)
-        elsewhere = [at for at, answer in enumerate(answers) if isinstance(answer, ResponseError) and is_elsewhere(answer)]
-        if elsewhere and self._locator.topology is not Topology.STANDALONE:
+        redirected = [at for at, answer in enumerate(answers) if isinstance(answer, ResponseError) and is_redirect(answer)]
+        if redirected and self._locator.topology is not Topology.STANDALONE:
             left_s = request.timeout_s - (self._clock.monotonic() - started)
             with suppress(TimeoutError):  # then the refusal is the answer
                 async with asyncio.timeout(left_s):
-                    await self._look_elsewhere([(commands[at].key, answers[at]) for at in elsewhere])
-                    _put(answers, elsewhere, await self._ask_masters(request, [commands[at] for at in elsewhere]))
+                    await self._find_masters([(commands[at].key, answers[at]) for at in redirected])
+                    _put(answers, redirected, await self._ask_masters(request, [commands[at] for at in redirected]))
         return answers
 
-    async def _look_elsewhere(self, refused: Sequence[tuple[str, ResponseError]]) -> None:
-        """Find out who is in charge: a cluster's node says it along with its refusal, of others the Sentinels know."""
+    async def _find_masters(self, refused: Sequence[tuple[str, ResponseError]]) -> None:
+        """Find the masters: the node of a cluster names them in its refusal, otherwise the Sentinels know them."""
         if not self.clustered:
             await self.monitor.locate()
         for key, answer in refused:
@@ -193,7 +193,7 @@ class RedisConnectionManager:
         return answers
 
     def _by_master(self, commands: Sequence[Command]) -> dict[Node | BrokerUnavailableError, list[int]]:
-        """Return the places of the commands of each master; those that have none stand under the error that says so."""
+        """Return the indexes of the commands of each master; those without a master are under the error that says so."""
         groups: dict[Node | BrokerUnavailableError, list[int]] = {}
         for at, command in enumerate(commands):
             try:
@@ -202,7 +202,9 @@ class RedisConnectionManager:
                 groups[error] = [at]
         return groups
 
-    async def _ask_master(self, node: Node | BrokerUnavailableError, request: _Request, commands: list[Words]) -> Sequence[Any]:
+    async def _ask_master(
+        self, node: Node | BrokerUnavailableError, request: _Request, commands: list[CommandArgs]
+    ) -> Sequence[Any]:
         """Return the answers of one master, or the same error for all commands."""
         if isinstance(node, BrokerUnavailableError):
             return [node] * len(commands)
@@ -229,7 +231,7 @@ class RedisConnectionManager:
 
 
 def _breaker(name: str, options: RedisOptions, clock: Clock, logger: Logger) -> Breaker:
-    """Make the breaker of a server. That all connections are busy says nothing about the server."""
+    """Return the breaker of a server. An exhausted pool is not a failure of the server."""
     return Breaker(
         name, clock, logger, fail_max=options.breaker_failures, counts=lambda error: not isinstance(error, PoolExhaustedError)
     )

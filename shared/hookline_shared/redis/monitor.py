@@ -1,6 +1,6 @@
-"""Watching over Redis: where its masters are, whether they answer and take writes, and whether they could lose events.
+"""Monitors Redis: where its masters are, whether they answer and accept writes, and whether they could lose events.
 
-One pass finds the masters and probes each. While a breaker is open, the pass is the one thing that talks to its server.
+One pass finds the masters and probes each. While a breaker is open, only the pass talks to its server.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from hookline_shared.observability.metrics import REDIS_DATA_AT_RISK, REDIS_REPL
 from hookline_shared.redis.durability import Durability
 from hookline_shared.redis.node import Node
 from hookline_shared.redis.nodes import Nodes
-from hookline_shared.redis.probe import claim_layout, describe, harmless_claim, harmless_push, probe
+from hookline_shared.redis.probe import claim_layout, describe, noop_claim, noop_push, probe
 from hookline_shared.redis.server_info import RISKS, risks
 from hookline_shared.redis.topology import Locator
 from hookline_shared.redis.url import Topology
@@ -26,7 +26,7 @@ _INTERVAL_S: Final = 1.0
 
 
 class Monitor:
-    """Keeps `nodes` and the readiness check true."""
+    """Keeps `nodes` and the readiness check up to date."""
 
     def __init__(
         self,
@@ -57,19 +57,19 @@ class Monitor:
         self._ready = asyncio.Event()
 
     def check(self) -> str | None:
-        """Return the readiness check: None while all is well, else what is wrong and what to do."""
+        """Return the readiness check: None if Redis can be used, else the problem and what to do."""
         return self._problem
 
     def warnings(self) -> list[str]:
-        """Return what does not keep the service from working, but could lose events."""
-        found = [risk for node in self._nodes if node.facts for risk in risks(node.facts).values()]
+        """Return the risks of losing events, which do not keep the service from working."""
+        found = [risk for node in self._nodes if node.info for risk in risks(node.info).values()]
         if self._lost:
             found.append(f"A failover would go unnoticed: {self._lost}")
         return list(dict.fromkeys(found))
 
     @property
     def ready(self) -> bool:
-        """Whether Redis was once found to hold our layout."""
+        """Whether Redis was found to have our layout, now or earlier."""
         return self._ready.is_set()
 
     async def wait_ready(self) -> None:
@@ -77,36 +77,36 @@ class Monitor:
         await self._ready.wait()
 
     async def wait_answers(self, key: str) -> None:
-        """Wait until the master of `key` answered the latest probe."""
+        """Wait until the master of `key` answers a probe."""
         while not self._answers(key):
             await self._passed.wait()
 
     def wake(self) -> None:
-        """Look soon: somebody met a failure that the last pass did not."""
+        """Start the next pass now, since a command met a failure that the last pass did not."""
         if self._problem is None:
             self._wake.set()
 
     async def run(self) -> None:
-        """Look for ever. Returns only by raising.
+        """Make passes for ever.
 
         Raises:
-            LayoutMismatchError: if the data in Redis was laid out with other partitions or another schema.
+            LayoutMismatchError: if the data in Redis has another number of partitions or another schema.
 
         """
         while True:
-            self._wake.clear()  # before, so that what is met while it looks makes it look again
-            await self.look()
+            self._wake.clear()  # before, so that a failure during the pass causes another one
+            await self.refresh()
             await self._pause()
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         """Make one pass."""
         await self.locate()
         due = [node for node in self._nodes if not node.breaker.seconds_to_probe()]
-        await asyncio.gather(*map(self._examine, due))
-        self._conclude()
+        await asyncio.gather(*map(self._probe, due))
+        self._report()
 
     async def locate(self) -> None:
-        """Find the masters. If nobody tells, the ones known so far stay in use."""
+        """Find the masters. If that fails, the known ones stay in use."""
         async with self._locating:
             try:
                 slots = await self._locator.locate()
@@ -131,14 +131,14 @@ class Monitor:
             [delay, *(node.breaker.seconds_to_probe() for node in self._nodes if node.breaker.state is not State.CLOSED)]
         )
 
-    async def _examine(self, node: Node) -> None:
+    async def _probe(self, node: Node) -> None:
         own = [key for key in self._keys if self._nodes.has(node, key)]
         if not own:
             return  # it has just lost its slots
         try:
             with node.breaker.probe():
                 key = own[-1]
-                write = harmless_claim(key, self._layout) if key == self._layout_key else harmless_push(key)
+                write = noop_claim(key, self._layout) if key == self._layout_key else noop_push(key)
                 await probe(node, write, self._locator.topology, self._durability)
                 if self._layout_key in own:
                     await claim_layout(node, self._layout_key, self._layout)
@@ -146,9 +146,9 @@ class Monitor:
             node.problem = None
         except BrokerUnavailableError as error:
             node.problem = str(error)
-            node.features = None  # it may be another server, or version, when it is back
-            await node.distrust()
-        await node.tend()
+            node.features = None  # it may be another server or version when it is back
+            await node.drop_idle()
+        await node.check_idle()
 
     def _answers(self, key: str) -> bool:
         try:
@@ -156,8 +156,8 @@ class Monitor:
         except BrokerUnavailableError:
             return False
 
-    def _conclude(self) -> None:
-        """Say what has changed since the last pass."""
+    def _report(self) -> None:
+        """Log and publish what has changed since the last pass."""
         self._note(self._find_problem())
         self._note_risks()
         self._note_replicas()
@@ -180,7 +180,7 @@ class Monitor:
     def _note(self, problem: str | None) -> None:
         if problem != self._problem:
             if problem is None:
-                servers = {describe(node.facts) for node in self._nodes if node.facts}
+                servers = {describe(node.info) for node in self._nodes if node.info}
                 self._logger.info("redis answers", servers=sorted(servers))
             else:
                 self._logger.warning("redis unavailable", error=problem)
@@ -189,7 +189,7 @@ class Monitor:
         REDIS_UP.set(problem is None)
 
     def _note_risks(self) -> None:
-        found = {reason for node in self._nodes if node.facts for reason in risks(node.facts)}
+        found = {reason for node in self._nodes if node.info for reason in risks(node.info)}
         for reason in RISKS:
             REDIS_DATA_AT_RISK.labels(reason).set(reason in found)
         for warning in set(self.warnings()) - self._warned:
@@ -197,6 +197,6 @@ class Monitor:
         self._warned |= set(self.warnings())
 
     def _note_replicas(self) -> None:
-        lags = [node.facts.replica_lags for node in self._nodes if node.facts]
+        lags = [node.info.replica_lags for node in self._nodes if node.info]
         REDIS_REPLICAS.set(min(map(len, lags), default=0))
         REDIS_REPLICA_LAG_BYTES.set(max((min(own, default=0) for own in lags), default=0))

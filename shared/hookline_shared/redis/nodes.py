@@ -1,4 +1,4 @@
-"""The servers in use, and which of them has a key."""
+"""The servers in use, and which of them is the master of a key."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -12,14 +12,14 @@ from hookline_shared.redis.topology import SlotMap
 from hookline_shared.redis.url import Address, Topology
 
 MakeBreaker = Callable[[str], Breaker]
-"""Makes the breaker of a name."""
+"""Creates the breaker with a name."""
 
 
 class Nodes:
-    """Holds a node for each server that is the master of some of our keys."""
+    """Has a node for each server that is the master of any of our keys."""
 
     def __init__(self, slots: SlotMap, options: RedisOptions, make_breaker: MakeBreaker, clock: Clock, logger: Logger) -> None:
-        """Go by `slots` until the first `adopt`."""
+        """Use `slots` until the first `adopt`."""
         self._options = options
         self._make_breaker = make_breaker
         self._clock = clock
@@ -53,11 +53,11 @@ class Nodes:
         return self._slots.master(key) is not None
 
     def moved(self, key: str, address: Address) -> None:
-        """Note that `address` is the master of `key` now, until the next `adopt`."""
+        """Use `address` as the master of `key` until the next `adopt`."""
         self._slots.note(key, address)
 
     async def adopt(self, slots: SlotMap, keys: Iterable[str]) -> None:
-        """Go by `slots` from now on, of which we use those of `keys`; connections to servers no longer needed are closed."""
+        """Use `slots` from now on; close the connections to servers that are not the master of any of `keys`."""
         wanted = {address for key in keys if (address := slots.master(key)) is not None}
         gone = [node for address, node in self._nodes.items() if address not in wanted]
         self._slots = slots

@@ -1,4 +1,4 @@
-"""What the connections to Redis can be told. The defaults here are those of the settings."""
+"""The options of the connections to Redis. The defaults are those of the settings."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from hookline_shared.redis.url import RedisUrl
 
 
 class PoolLimits(NamedTuple):
-    """Bounds of a pool; times are in seconds."""
+    """The limits of a pool; times are in seconds."""
 
     size: int
     acquire_timeout_s: float

@@ -1,12 +1,12 @@
 """A bounded pool of connections to one server.
 
-A connection is given back only once every answer on it has been read. A call that fails, times out or is cancelled closes the
-one it used, so no later call can read its answer. Nothing is ever sent twice.
+A connection returns to the pool only once every answer on it has been read. A call that fails, times out or is cancelled
+closes its connection, so no later call can read its answer. Nothing is sent twice.
 
-Closing a connection does not take back a command that is still on its way, or lies unread in the server's buffers. It might be
-carried out after later ones: a read that nobody waits for would take events out of turn and leave them pending under nobody, a
-settlement would put an old state over a newer one. So the first exchange after an abandoned one begins by having the server end
-that connection. Whatever was sent over it has either happened by then, or never will.
+Closing a connection does not cancel a command that is still on its way, or unread in the server's buffers. It could be carried
+out after later ones: an abandoned read would take events out of order and leave them pending, an abandoned settlement would
+overwrite a newer state. So the first exchange after an abandoned one starts with CLIENT KILL of that connection. Commands that
+were sent over it have been carried out by then, or never will be.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.observability.metrics import REDIS_CONNECTIONS
 from hookline_shared.redis.options import PoolLimits
 
-Words = Sequence[str | bytes | int]
-"""A command as it goes over the wire."""
+CommandArgs = Sequence[str | bytes | int]
+"""A command and its arguments."""
 
-_PING: Final[Words] = ("PING",)
-_WHO: Final[Words] = ("CLIENT", "INFO")
+_PING: Final[CommandArgs] = ("PING",)
+_CLIENT_INFO: Final[CommandArgs] = ("CLIENT", "INFO")
 _PING_TIMEOUT_S: Final = 1.0
 
 
@@ -41,29 +41,29 @@ class PoolExhaustedError(BrokerUnavailableError):
 
 
 class _Link:
-    """A connection, what ends it on the server's side, when it was made and when it last answered, in monotonic seconds."""
+    """A connection and the command that kills it on the server. Times are monotonic seconds."""
 
-    __slots__ = ("connection", "ending", "made_at", "used_at")
+    __slots__ = ("connection", "kill", "made_at", "used_at")
 
-    def __init__(self, connection: AbstractConnection, ending: Words | None, now: float) -> None:
+    def __init__(self, connection: AbstractConnection, kill: CommandArgs | None, now: float) -> None:
         self.connection = connection
-        self.ending = ending
+        self.kill = kill
         self.made_at = now
         self.used_at = now
 
 
 class Pool:
-    """Connections that `connect` makes, for one purpose, which `name` says in metrics."""
+    """The connections for one purpose. `connect` creates them; `name` is a label of metrics."""
 
     def __init__(self, name: str, connect: Callable[[], AbstractConnection], limits: PoolLimits, clock: Clock) -> None:
         self._name = name
         self._connect = connect
         self._limits = limits
         self._clock = clock
-        self._turns = asyncio.Semaphore(limits.size)
+        self._slots = asyncio.Semaphore(limits.size)
         self._idle: list[_Link] = []
         self._busy: set[_Link] = set()
-        self._abandoned: set[Words] = set()
+        self._abandoned: set[CommandArgs] = set()
         self._created = REDIS_CONNECTIONS.labels(name, "created")
         self._recycled = REDIS_CONNECTIONS.labels(name, "recycled")
         self._failed = REDIS_CONNECTIONS.labels(name, "failed")
@@ -72,34 +72,34 @@ class Pool:
 
     @property
     def idle(self) -> int:
-        """How many connections nobody uses now."""
+        """The number of idle connections."""
         return len(self._idle)
 
     @property
     def in_use(self) -> int:
-        """How many connections are used now."""
+        """The number of connections in use."""
         return len(self._busy)
 
-    async def exchange(self, commands: Sequence[Words]) -> list[Any]:
-        """Send `commands` together on one connection and give their answers, refusals as `ResponseError` values.
+    async def exchange(self, commands: Sequence[CommandArgs]) -> list[Any]:
+        """Send `commands` together on one connection; return their answers, refusals as `ResponseError` values.
 
         Raises:
-            PoolExhaustedError: if no connection came free in time.
-            RedisError, OSError: if the answers did not come. Whether the commands were carried out is not known.
+            PoolExhaustedError: if no connection became free in time.
+            RedisError, OSError: if there was no answer. Whether the commands were carried out is not known.
 
         """
-        await self._take_turn()
+        await self._acquire_slot()
         try:
-            link = await self._usable_link()
-            endings = list(self._abandoned)
-            answers = await self._use(link, [*endings, *commands])
+            link = await self._take_link()
+            kills = list(self._abandoned)
+            answers = await self._use(link, [*kills, *commands])
         finally:
-            self._turns.release()
-        self._abandoned.difference_update(endings)
-        return answers[len(endings) :]
+            self._slots.release()
+        self._abandoned.difference_update(kills)
+        return answers[len(kills) :]
 
-    async def tend(self) -> None:
-        """Replace idle connections past their age, and close those that have been idle for long and no longer answer."""
+    async def check_idle(self) -> None:
+        """Close idle connections that are too old, and those that do not answer a PING after a long idle time."""
         now = self._clock.monotonic()
         for link in list(self._idle):
             if self._expired(link, now):
@@ -110,32 +110,32 @@ class Pool:
                 await self._ping(link)
 
     async def drop_idle(self) -> None:
-        """Close the idle connections: what broke one has likely broken them all."""
+        """Close the idle connections, since a failure of one is likely to affect all."""
         idle, self._idle = self._idle, []
         for link in idle:
             await link.connection.disconnect(nowait=True)
 
     async def close(self) -> None:
-        """Close every connection; calls under way fail, and later ones keep none."""
+        """Close every connection; calls in progress fail, and later ones keep no connection."""
         self._closed = True
         await self.drop_idle()
         for link in list(self._busy):
             await link.connection.disconnect(nowait=True)
 
-    async def _take_turn(self) -> None:
-        if not self._turns.locked():
-            await self._turns.acquire()  # does not wait
+    async def _acquire_slot(self) -> None:
+        if not self._slots.locked():
+            await self._slots.acquire()  # does not wait
             return
         self.waiting += 1
         try:
             async with asyncio.timeout(self._limits.acquire_timeout_s):
-                await self._turns.acquire()
+                await self._slots.acquire()
         except TimeoutError:
             raise PoolExhaustedError(self._name, self._limits.size, self._limits.acquire_timeout_s) from None
         finally:
             self.waiting -= 1
 
-    async def _usable_link(self) -> _Link:
+    async def _take_link(self) -> _Link:
         now = self._clock.monotonic()
         while self._idle:
             link = self._idle.pop()
@@ -151,24 +151,24 @@ class Pool:
         connection = self._connect()
         try:
             await connection.connect()
-            ending = await _ending(connection)
+            kill = await _kill_command(connection)
         except BaseException as error:
             if isinstance(error, Exception):
                 self._failed.inc()
             await connection.disconnect(nowait=True)
             raise
         self._created.inc()
-        return _Link(connection, ending, self._clock.monotonic())
+        return _Link(connection, kill, self._clock.monotonic())
 
-    async def _use(self, link: _Link, commands: Sequence[Words]) -> list[Any]:
+    async def _use(self, link: _Link, commands: Sequence[CommandArgs]) -> list[Any]:
         connection = link.connection
         self._busy.add(link)
         try:
             await _send(connection, commands)
             found = [await _answer(connection) for _ in commands]
         except BaseException:
-            if link.ending is not None:
-                self._abandoned.add(link.ending)
+            if link.kill is not None:
+                self._abandoned.add(link.kill)
             await self._fail(link)
             raise
         finally:
@@ -184,15 +184,15 @@ class Pool:
         return now - link.made_at >= self._limits.max_age_s
 
     async def _ping(self, link: _Link) -> None:
-        if link not in self._idle or self._turns.locked():
-            return  # traffic has taken it, or all: that is a check, too
+        if link not in self._idle or self._slots.locked():
+            return  # a call uses it, which checks it, too
         self._idle.remove(link)
-        async with self._turns:
+        async with self._slots:
             try:
                 async with asyncio.timeout(_PING_TIMEOUT_S):
                     await self._use(link, [_PING])
             except (RedisError, OSError, TimeoutError):
-                pass  # closed and counted; the next call makes a new one
+                pass  # closed and counted; the next call creates a new one
 
     async def _recycle(self, link: _Link) -> None:
         self._recycled.inc()
@@ -203,25 +203,25 @@ class Pool:
         await link.connection.disconnect(nowait=True)
 
 
-def _pack(words: Words) -> bytes:
+def _pack(words: CommandArgs) -> bytes:
     packed: bytes = hiredis.pack_command(tuple(words))  # type: ignore[arg-type]
     return packed
 
 
-async def _ending(connection: AbstractConnection) -> Words | None:
-    """Return the command that ends `connection` on the server's side; None where the user may not ask for what it takes.
+async def _kill_command(connection: AbstractConnection) -> CommandArgs | None:
+    """Return the command that kills `connection` on the server; None if the user may not use CLIENT INFO.
 
-    It names the client's address beside its id, since ids begin anew when the server restarts.
+    It has the client's address beside its id, since ids start again when the server restarts.
     """
-    await _send(connection, [_WHO])
+    await _send(connection, [_CLIENT_INFO])
     answer = await _answer(connection)
     if isinstance(answer, ResponseError):
         return None
-    facts = dict(fact.partition("=")[::2] for fact in answer.decode(errors="replace").split())
-    return ("CLIENT", "KILL", "ID", facts["id"], "ADDR", facts["addr"]) if facts.keys() >= {"id", "addr"} else None
+    info = dict(field.partition("=")[::2] for field in answer.decode(errors="replace").split())
+    return ("CLIENT", "KILL", "ID", info["id"], "ADDR", info["addr"]) if info.keys() >= {"id", "addr"} else None
 
 
-async def _send(connection: AbstractConnection, commands: Sequence[Words]) -> None:
+async def _send(connection: AbstractConnection, commands: Sequence[CommandArgs]) -> None:
     try:
         await connection.send_packed_command(b"".join(map(_pack, commands)), check_health=False)
     except RuntimeError as error:  # from uvloop, if the connection was reset before this
@@ -236,7 +236,7 @@ async def _answer(connection: AbstractConnection) -> Any:
 
 
 async def _is_usable(connection: AbstractConnection) -> bool:
-    """Whether it is open, and nothing waits to be read: neither an answer nobody asked for nor the connection's end."""
+    """Whether it is open, and nothing is waiting to be read, such as an unexpected answer or the end of the connection."""
     try:
         reset = connection._writer is None or connection._writer.is_closing()
         return not reset and not await connection.can_read()

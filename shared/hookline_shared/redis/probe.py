@@ -1,7 +1,7 @@
-"""Probing one server: does it answer, may we use it, does it take writes, can it give the durability that is asked for?
+"""Probes one server: whether it answers, can be used, accepts writes, and can provide the requested durability.
 
-The probe is a write, which tells more than a PING: it is refused by a read-only replica and by a server without memory. The
-latter still counts as answering: it must be read and settled, or it would never have memory again.
+The probe is a write, which a read-only replica and a server without memory refuse, unlike a PING. The latter still counts as
+available: events must be read and settled for its memory to come free.
 """
 
 from typing import Any, Final
@@ -12,14 +12,14 @@ from hookline_shared.errors import BrokerUnavailableError, LayoutMismatchError
 from hookline_shared.redis.durability import Durability
 from hookline_shared.redis.failures import translate
 from hookline_shared.redis.node import Node
-from hookline_shared.redis.pool import Words
+from hookline_shared.redis.pool import CommandArgs
 from hookline_shared.redis.server_info import Features, ServerInfo, obstacle, parse_info
 from hookline_shared.redis.url import Topology
 
 _TIMEOUT_S: Final = 1.0
 
 Layout = dict[str, str]
-"""How the data is laid out: `partitions` and `schema`."""
+"""The layout of the data: `partitions` and `schema`."""
 
 _REMEDIES: Final = {
     "partitions": "Set HOOKLINE_PARTITIONS to what Redis holds: changing it would scatter conversations. If that data is of "
@@ -28,44 +28,44 @@ _REMEDIES: Final = {
 }
 
 
-def harmless_push(key: str) -> Words:
-    """Return a command that writes to `key` and changes nothing, since there is no such list."""
+def noop_push(key: str) -> CommandArgs:
+    """Return a write command that changes nothing, since the list `key` does not exist."""
     return ("LPUSHX", key, "")
 
 
-def harmless_claim(key: str, layout: Layout) -> Words:
-    """Return a command that writes to `key`, where the layout is, and replaces nothing."""
+def noop_claim(key: str, layout: Layout) -> CommandArgs:
+    """Return a write command that replaces nothing; `key` is that of the layout."""
     return ("HSETNX", key, *next(iter(layout.items())))
 
 
-async def probe(node: Node, write: Words, topology: Topology, durability: Durability) -> None:
-    """Probe `node` with `write`, and note in it what was found.
+async def probe(node: Node, write: CommandArgs, topology: Topology, durability: Durability) -> None:
+    """Probe `node` with the command `write`, and store the results in it.
 
     Raises:
         BrokerUnavailableError: if it cannot be used now.
 
     """
-    info, written, *config = await node.exchange_unguarded("probe", [("INFO",), write, *_questions(durability)], _TIMEOUT_S)
-    if isinstance(info, ResponseError):
-        raise BrokerUnavailableError(str(translate(info)))
-    facts = parse_info(info)
-    if node.facts is None or node.facts.run_id != facts.run_id or node.features is None:
+    answer, written, *config = await node.exchange_unguarded("probe", [("INFO",), write, *_questions(durability)], _TIMEOUT_S)
+    if isinstance(answer, ResponseError):
+        raise BrokerUnavailableError(str(translate(answer)))
+    info = parse_info(answer)
+    if node.info is None or node.info.run_id != info.run_id or node.features is None:
         node.features = await _features(node)
-    node.facts = facts
-    if found := obstacle(facts, topology):
+    node.info = info
+    if found := obstacle(info, topology):
         raise BrokerUnavailableError(found)
-    node.refusal = _refusal(written) or durability.obstacle(facts, node.features, _appendfsync(config))
+    node.refusal = _refusal(written) or durability.obstacle(info, node.features, _appendfsync(config))
 
 
 async def claim_layout(node: Node, key: str, layout: Layout) -> None:
-    """Write `layout` to `key` where Redis has none, then compare.
+    """Write `layout` to `key` if Redis has none, then compare.
 
     Raises:
-        LayoutMismatchError: if the data in Redis is laid out otherwise.
-        BrokerUnavailableError: if it could neither be written nor read.
+        LayoutMismatchError: if the data in Redis has another layout.
+        BrokerUnavailableError: if Redis has no layout afterwards, or does not answer.
 
     """
-    writes: list[Words] = [("HSETNX", key, name, value) for name, value in layout.items()]
+    writes: list[CommandArgs] = [("HSETNX", key, name, value) for name, value in layout.items()]
     *written, found = await node.exchange_unguarded("probe", [*writes, ("HMGET", key, *layout)], _TIMEOUT_S)
     refused = next((translate(answer) for answer in written if isinstance(answer, ResponseError)), None)
     if isinstance(found, ResponseError) or None in found:
@@ -75,7 +75,7 @@ async def claim_layout(node: Node, key: str, layout: Layout) -> None:
             raise LayoutMismatchError(name, actual.decode(), value, _REMEDIES[name])
 
 
-def _questions(durability: Durability) -> list[Words]:
+def _questions(durability: Durability) -> list[CommandArgs]:
     return [("CONFIG", "GET", "appendfsync")] if durability is Durability.FSYNC else []
 
 
@@ -89,12 +89,12 @@ def _refusal(written: Any) -> str | None:
 
 
 def _appendfsync(config: list[Any]) -> str | None:
-    """Return the setting from the answer to CONFIG GET, which managed servers refuse."""
+    """Return appendfsync from the answer to CONFIG GET; None if that was refused, as by managed servers."""
     if not config or isinstance(config[0], ResponseError) or not config[0]:
         return None
     return str(config[0][1].decode())
 
 
-def describe(facts: ServerInfo) -> str:
+def describe(info: ServerInfo) -> str:
     """Return the server's name and version."""
-    return f"{facts.name} {facts.version}"
+    return f"{info.name} {info.version}"

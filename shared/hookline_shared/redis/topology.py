@@ -1,4 +1,4 @@
-"""Finding the master of each hash slot: always the same server, the one the Sentinels name, or what the cluster says."""
+"""Finds the master of each hash slot: one fixed server, the one that the Sentinels name, or those of the cluster."""
 
 import asyncio
 from bisect import bisect_right
@@ -13,7 +13,7 @@ from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.redis.connector import connector
 from hookline_shared.redis.failures import translate
 from hookline_shared.redis.options import RedisOptions
-from hookline_shared.redis.pool import Pool, Words
+from hookline_shared.redis.pool import CommandArgs, Pool
 from hookline_shared.redis.url import Address, Topology
 
 _DISCOVERY: Final = "discovery"
@@ -30,7 +30,7 @@ class SlotRange(NamedTuple):
 
 
 class SlotMap:
-    """Which server is the master of which hash slot. Slots that nobody serves are missing."""
+    """The master of each hash slot. Slots without a master are missing."""
 
     def __init__(self, ranges: Iterable[SlotRange]) -> None:
         self._ranges = sorted(ranges)
@@ -38,7 +38,7 @@ class SlotMap:
         self._moved: dict[int, Address] = {}
 
     def note(self, key: str, master: Address) -> None:
-        """Correct the map: `master` has the slot of `key`."""
+        """Correct the map: `master` is the master of the slot of `key`."""
         self._moved[key_slot(key.encode())] = master
 
     def master(self, key: str) -> Address | None:
@@ -53,16 +53,16 @@ class SlotMap:
 
 
 class Locator(Protocol):
-    """Knows where the masters are; `known` is what it knows without asking."""
+    """Finds the masters. `known` is the map before the first call of `locate`."""
 
     topology: Topology
     known: SlotMap
 
     async def locate(self) -> SlotMap:
-        """Find out.
+        """Return the present masters.
 
         Raises:
-            BrokerUnavailableError: if nobody could tell.
+            BrokerUnavailableError: if they could not be found.
 
         """
         ...
@@ -73,7 +73,7 @@ class Locator(Protocol):
 
 
 def locator(options: RedisOptions, clock: Clock) -> Locator:
-    """Return the locator that REDIS_URL asks for."""
+    """Return the locator for the topology in REDIS_URL."""
     match options.url.topology:
         case Topology.STANDALONE:
             return Standalone(options.url.addresses[0])
@@ -84,51 +84,51 @@ def locator(options: RedisOptions, clock: Clock) -> Locator:
 
 
 class Standalone:
-    """One server, where it always is."""
+    """One server with a fixed address."""
 
     topology = Topology.STANDALONE
 
     def __init__(self, address: Address) -> None:
-        self.known = everything_at(address)
+        self.known = single_master(address)
 
     async def locate(self) -> SlotMap:
         """Return the one address."""
         return self.known
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: there are no connections."""
 
 
 class Sentinels:
-    """The master that the Sentinels name, whichever of them answers first, beginning with the one that did last time."""
+    """The master that the Sentinels name. They are asked in turn until one answers, first the one that answered last."""
 
     topology = Topology.SENTINEL
 
     def __init__(self, options: RedisOptions, clock: Clock) -> None:
         self._service = options.url.service
-        self._doors = ControlConnections(options, clock, sentinel=True)
+        self._connections = ControlConnections(options, clock, sentinel=True)
         self._addresses = list(options.url.addresses)
         self.known = SlotMap(())
 
     async def locate(self) -> SlotMap:
-        """Ask for the master's address."""
+        """Ask the Sentinels for the address of the master."""
         errors: list[str] = []
         for sentinel in list(self._addresses):
             try:
-                answer = await self._doors.ask(sentinel, ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._service))
+                answer = await self._connections.ask(sentinel, ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._service))
             except BrokerUnavailableError as error:
                 errors.append(_of_sentinel(sentinel, error))
                 continue
             if answer is not None:
                 self._prefer(sentinel)
                 host, port = answer
-                return everything_at(Address(host.decode(), int(port)))
+                return single_master(Address(host.decode(), int(port)))
             errors.append(f"{sentinel} does not monitor a service {self._service!r}; the end of REDIS_URL must be its name.")
         raise BrokerUnavailableError(f"No Sentinel knows where the master is. {' '.join(errors)}")
 
     async def close(self) -> None:
         """Close the connections to the Sentinels."""
-        await self._doors.close()
+        await self._connections.close()
 
     def _prefer(self, sentinel: Address) -> None:
         self._addresses.remove(sentinel)
@@ -136,23 +136,23 @@ class Sentinels:
 
 
 class Cluster:
-    """The masters that the nodes of a cluster name. Each time another node is asked first, since one that was cut off from the
-    others does not know that it is no longer a master."""
+    """The masters that the nodes of a cluster name. Each time another node is asked first, since a node that is cut off from
+    the others does not know that it is no longer a master."""
 
     topology = Topology.CLUSTER
 
     def __init__(self, options: RedisOptions, clock: Clock) -> None:
         self._seeds = options.url.addresses
-        self._doors = ControlConnections(options, clock)
+        self._connections = ControlConnections(options, clock)
         self._nodes: list[Address] = []
         self.known = SlotMap(())
 
     async def locate(self) -> SlotMap:
-        """Ask for the slots."""
+        """Ask the nodes for the slots."""
         errors: list[str] = []
         for node in dict.fromkeys([*self._nodes, *self._seeds]):
             try:
-                answer = await self._doors.ask(node, ("CLUSTER", "SLOTS"))
+                answer = await self._connections.ask(node, ("CLUSTER", "SLOTS"))
             except BrokerUnavailableError as error:
                 errors.append(_of_node(node, error))
                 continue
@@ -164,8 +164,8 @@ class Cluster:
         raise BrokerUnavailableError(f"No node of the cluster knows where the slots are. {' '.join(errors)}")
 
     async def close(self) -> None:
-        """Close the connections that were only for asking."""
-        await self._doors.close()
+        """Close the connections to the nodes that were asked."""
+        await self._connections.close()
 
     def _remember(self, asked: Address, rows: Sequence[Any]) -> None:
         nodes = {_address(described, asked): None for row in rows for described in row[2:]}
@@ -174,7 +174,7 @@ class Cluster:
 
 
 class ControlConnections:
-    """One connection to each server that is asked where the masters are."""
+    """One connection to each server that is asked for the masters."""
 
     def __init__(self, options: RedisOptions, clock: Clock, *, sentinel: bool = False) -> None:
         self._options = options
@@ -182,11 +182,11 @@ class ControlConnections:
         self._sentinel = sentinel
         self._pools: dict[Address, Pool] = {}
 
-    async def ask(self, address: Address, words: Words) -> Any:
+    async def ask(self, address: Address, words: CommandArgs) -> Any:
         """Return the answer of the server at `address`.
 
         Raises:
-            BrokerUnavailableError: if it gave none, or refused.
+            BrokerUnavailableError: if it did not answer, or refused.
 
         """
         pool = self._pools.get(address) or self._open(address)
@@ -200,7 +200,7 @@ class ControlConnections:
         return answer
 
     async def close(self) -> None:
-        """Close them all."""
+        """Close all connections."""
         for pool in self._pools.values():
             await pool.close()
 
@@ -210,8 +210,8 @@ class ControlConnections:
         return self._pools[address]
 
 
-def everything_at(address: Address) -> SlotMap:
-    """Return the map in which one server has every slot."""
+def single_master(address: Address) -> SlotMap:
+    """Return the map in which `address` is the master of all slots."""
     return SlotMap([SlotRange(0, _SLOTS - 1, address)])
 
 
@@ -221,7 +221,7 @@ def _range(row: Sequence[Any], asked: Address) -> SlotRange:
 
 
 def _address(described: Sequence[Any], asked: Address) -> Address:
-    """Return the address of a node; one that does not know its own host is where it was asked."""
+    """Return the address of a node; if it does not know its own host, that of the node that was asked."""
     host = (described[0] or b"").decode()
     return Address(host if host not in ("", "?") else asked.host, int(described[1]))
 

@@ -1,12 +1,12 @@
-"""Reading REDIS_URL, without connecting anywhere.
+"""Parses REDIS_URL. Pure.
 
     redis://[user:password@]host[:port][/db]                          one server
     unix://[user:password@]/path/to/socket[?db=0]                     one server on this machine
     redis+sentinel://[user:password@]host[:port],host[:port]/service[/db]
     redis+cluster://[user:password@]host[:port],host[:port]
 
-`rediss` in place of `redis` means TLS. User and password are those of the data servers; where the Sentinels have their own,
-they are the options `sentinel_username` and `sentinel_password`.
+`rediss` in place of `redis` means TLS. User and password are those of the data servers; those of the Sentinels, if different,
+are the options `sentinel_username` and `sentinel_password`.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 
 class Topology(Enum):
-    """How the Redis servers stand to each other; the values are what a scheme ends with."""
+    """The topology of the Redis servers; the values are the endings of the scheme."""
 
     STANDALONE = ""
     SENTINEL = "+sentinel"
@@ -25,7 +25,7 @@ class Topology(Enum):
 
 
 class Address(NamedTuple):
-    """Where a server listens. `port` is 0 for a Unix socket, whose path is `host`."""
+    """The address of a server. For a Unix socket, `port` is 0 and `host` the path."""
 
     host: str
     port: int
@@ -36,7 +36,7 @@ class Address(NamedTuple):
 
 @dataclass(frozen=True)
 class RedisUrl:
-    """What a REDIS_URL says. `addresses` are the servers themselves, or the Sentinels, or some nodes of the cluster."""
+    """A parsed REDIS_URL. `addresses` are those of the server, of the Sentinels, or of some nodes of the cluster."""
 
     topology: Topology
     addresses: tuple[Address, ...]
@@ -51,7 +51,7 @@ class RedisUrl:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be logged."""
+        """The values that must not be logged."""
         return tuple(filter(None, (self.password, self.sentinel_password)))
 
 
@@ -63,10 +63,10 @@ _SENTINEL_PORT: Final = 26379
 
 
 def parse_redis_url(url: str) -> RedisUrl:
-    """Return what `url` says.
+    """Parse `url`.
 
     Raises:
-        ValueError: saying what is wrong with it, without quoting it: it may hold a password.
+        ValueError: saying what is wrong. It does not quote the URL, which may contain a password.
 
     """
     parts = _split(url)
@@ -137,7 +137,7 @@ def _address(host: str, default_port: int) -> Address:
 
 
 def _path(topology: Topology, parts: SplitResult) -> tuple[str, str]:
-    """Return the Sentinel service and the database as they stand in the path."""
+    """Return the Sentinel service and the database in the path."""
     if parts.scheme == "unix":
         return "", ""
     path = unquote(parts.path).strip("/")

@@ -1,8 +1,8 @@
-"""Settings come from the environment, from `.env`, and from a TOML file (`config_file.py`); the first of them wins.
-What is secret may also be in a file that the environment names.
+"""The settings that both services share, and the sources of all settings.
 
-Each service has one frozen settings object, validated before a socket opens. A field's validation alias is the variable's
-name, its description is what people read in documentation and errors.
+Sources are the environment, `.env`, and a TOML file (`config_file.py`); the first of them wins. A secret may also be in a file
+that the environment names. Each service has one frozen settings object, validated before a socket opens. The validation alias
+of a field is the variable's name; its description is shown in documentation and errors.
 """
 
 from importlib.util import find_spec
@@ -31,9 +31,10 @@ from hookline_shared.settings.env_file import apply_env_file
 from hookline_shared.settings.fallbacks import Fallback, Found, find_fallbacks
 from hookline_shared.settings.secret_files import SUFFIX, names_file, read_secret_files
 from hookline_shared.topics import TopicsSetting
+from hookline_shared.validation import message_of
 
 _TRACING_NEEDS = ("opentelemetry", "opentelemetry.sdk", "opentelemetry.exporter", "opentelemetry.exporter.otlp.proto.http")
-"""Each is looked for once the one that it lies in is known to be there."""
+"""In this order, since a package can be looked up only if its parent exists."""
 
 
 def _split(value: object) -> object:
@@ -46,7 +47,7 @@ def _redis_url(url: str) -> str:
 
 
 def _alert_url(url: str) -> str:
-    """Return `url` as it is. Errors do not quote it: whoever knows it can write to the channel behind it."""
+    """Return `url` unchanged. Errors do not quote it, since it allows posting to a channel."""
     parts = split_url(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("it is not of the form https://host/path")
@@ -63,7 +64,7 @@ def split_url(url: str) -> SplitResult:
     """Split `url`.
 
     Raises:
-        ValueError: if it is malformed; the message does not quote it, since it may hold a password.
+        ValueError: if it is malformed. The message does not quote it, since it may contain a password.
 
     """
     try:
@@ -84,7 +85,7 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class SharedSettings(BaseSettings):
-    """What both services need to know."""
+    """The settings that both services share."""
 
     fallbacks: ClassVar[tuple[Fallback, ...]] = ()
 
@@ -203,12 +204,12 @@ class SharedSettings(BaseSettings):
     )
 
     def secrets(self) -> tuple[str, ...]:
-        """Return what must never be logged."""
+        """Return the values that must not be logged."""
         alert_url = (self.alert_url,) if self.alert_url else ()
         return (*parse_redis_url(self.redis_url).secrets, *alert_url, *collector_secrets())
 
     def redis_options(self, blocking_pool_size: int = RedisOptions.blocking_pool_size) -> RedisOptions:
-        """Return what the connections to Redis are told."""
+        """Return the options of the connections to Redis."""
         return RedisOptions(
             url=parse_redis_url(self.redis_url),
             prefix=self.prefix,
@@ -231,14 +232,14 @@ class SharedSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Look in the arguments, the environment, the files of secrets, the TOML file, and then at the fallbacks."""
+        """Return the sources in order: arguments, environment, secret files, TOML file, fallbacks."""
         secrets, file = dict(read_secret_files(secret_variables(cls))), read_config_file()
         found = {one.fallback.setting: one.value for one in find_fallbacks(cls.fallbacks, file) if not one.obstacle}
         return init_settings, env_settings, *(InitSettingsSource(settings_cls, one) for one in (secrets, file, found))
 
     @classmethod
     def load(cls) -> Self:
-        """Read and validate every setting. What `.env` has goes into the environment first.
+        """Read and validate all settings. The variables of `.env` are added to the environment first.
 
         Raises:
             SettingsError: naming all settings that are missing or wrong, in one message.
@@ -257,12 +258,12 @@ class SharedSettings(BaseSettings):
 
 
 def secret_variables(settings: type[BaseSettings]) -> list[str]:
-    """Return the names of those settings that are, or hold, secrets."""
+    """Return the names of the settings that are or contain secrets."""
     return [str(field.validation_alias) for field in settings.model_fields.values() if not field.repr]
 
 
 def secrets_of(settings: type[SharedSettings]) -> list[str]:
-    """Return the names of all variables that may be in a file instead: the secret settings and their fallbacks."""
+    """Return the names of all variables whose value may be in a file: the secret settings and their fallbacks."""
     names = secret_variables(settings)
     return [*names, *(one.variable for one in settings.fallbacks if one.setting in names)]
 
@@ -273,7 +274,6 @@ def _explain(settings: type[SharedSettings], detail: ErrorDetails) -> str:
     if detail["type"] == "missing":
         why = f", and the file of {variable}{SUFFIX} is empty" if names_file(variable) else ""
         return f"{variable} is not set{why}. {meaning}."
-    problem = detail["msg"].removeprefix("Value error, ")
     found = find_fallbacks(settings.fallbacks, read_config_file())
     origin = next((f", taken from {one.fallback.variable}," for one in found if one.fallback.setting == variable), "")
-    return f"{variable}{origin} is wrong: {problem}. {meaning}."
+    return f"{variable}{origin} is wrong: {message_of(detail)}. {meaning}."

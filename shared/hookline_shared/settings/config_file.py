@@ -1,4 +1,4 @@
-"""The TOML file of settings: what `HOOKLINE_CONFIG` names, else `hookline.toml` in the working folder if it is there."""
+"""The TOML file of settings: the one in `HOOKLINE_CONFIG`, else `hookline.toml` in the working folder if it exists."""
 
 import os
 import tomllib

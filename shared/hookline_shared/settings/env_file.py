@@ -1,6 +1,6 @@
-"""`.env` in the working folder: more environment variables. Those that the process was started with win.
+"""`.env` in the working folder: more environment variables. Those of the process itself win.
 
-They go into the environment itself, since others read that, too: the SDK of OpenTelemetry, and users' handlers.
+They are added to the environment of the process, since the SDK of OpenTelemetry and users' handlers read it, too.
 """
 
 import os
@@ -20,10 +20,10 @@ _MOST_LINES: Final = 5
 
 
 def read_env_file() -> dict[str, str]:
-    """Return the variables of `.env`, none if there is no such file. A folder of that name is none: often, Python is in it.
+    """Return the variables of `.env`, none if there is no such file. A folder of that name, often a venv, is ignored.
 
     Raises:
-        SettingsError: if it cannot be read, or has lines that are no assignments.
+        SettingsError: if it cannot be read, or has lines that are not assignments.
 
     """
     if not os.path.exists(ENV_FILE) or ENV_FILE.is_dir():  # noqa: PTH110 - Path.exists() fails in a folder that is out of bounds
@@ -32,7 +32,7 @@ def read_env_file() -> dict[str, str]:
 
 
 def apply_env_file(secrets: Iterable[str]) -> None:
-    """Set the variables of `.env` that the environment does not have. Each of `secrets` and the variable of its file are one.
+    """Add the variables of `.env` that the environment lacks. One of `secrets` and the variable of its file count as one.
 
     Raises:
         SettingsError: as `read_env_file`.
@@ -45,11 +45,11 @@ def apply_env_file(secrets: Iterable[str]) -> None:
 
 
 def own_environment() -> dict[str, str]:
-    """Return the environment without what `apply_env_file` added. What both have with the same value counts as the file's."""
+    """Return the environment without the variables that `apply_env_file` added, or that have the same value as in the file."""
     try:
         added = read_env_file()
     except SettingsError:
-        added = {}  # and nothing was
+        added = {}  # and none was added
     return {name: value for name, value in os.environ.items() if added.get(name) != value}
 
 
@@ -78,20 +78,20 @@ def _parse(text: str) -> dict[str, str]:
 
 
 def _is_right(binding: "Binding") -> bool:
-    """Whether it is an assignment, a comment or nothing."""
+    """Whether the line is an assignment, a comment or empty."""
     if binding.key is None:
         return not binding.error
     return binding.value is not None and "\0" not in binding.key + binding.value
 
 
 def _line(binding: "Binding") -> int:
-    """Return the number of its line: the parser counts empty lines before as a part of it."""
+    """Return the line number of `binding`, to which the parser adds the empty lines before it."""
     text = binding.original.string
     return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
 
 
 def _complaint(lines: Sequence[int]) -> str:
-    """Say which lines are wrong, without showing them: they may be secrets."""
+    """Return the message about wrong lines. It does not quote them, since they may be secrets."""
     numbers = ", ".join(map(str, lines[:_MOST_LINES])) + (", …" if len(lines) > _MOST_LINES else "")
     what = "these are no assignments" if len(lines) > 1 else "this is no assignment"
     return f"{ENV_FILE}, line {numbers}: {what}. Write NAME=value, close every quote, and begin a comment with #."

@@ -1,4 +1,4 @@
-"""Variables that platforms set for whatever they run, and that count where the setting of our own is not set."""
+"""Variables that platforms set, such as PORT, and that are used if our own setting is not set."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -8,9 +8,9 @@ from hookline_shared.settings.secret_files import names_file, read_secret_files
 
 
 class Fallback(NamedTuple):
-    """`variable` counts as `setting` if nothing sets that. `obstacle` says why a value cannot be used, empty if it can.
+    """`variable` is used as `setting` if that is not set. `obstacle` returns why a value cannot be used, empty if it can.
 
-    With `empty_refuses`, a `setting` that is set to nothing keeps `variable` from counting.
+    With `empty_refuses`, an empty `setting` keeps `variable` from being used.
     """
 
     variable: str
@@ -28,12 +28,12 @@ class Found(NamedTuple):
     obstacle: str
 
     def __str__(self) -> str:
-        """Say that it is ignored, and why, without its value, which may be a secret."""
+        """Return the message that it is ignored, and why, without its value, which may be a secret."""
         return f"{self.fallback.variable} is not used as {self.fallback.setting}: {self.obstacle}."
 
 
 def find_fallbacks(fallbacks: Iterable[Fallback], file: Mapping[str, Any]) -> Iterator[Found]:
-    """Yield those that are set, in the environment or in `file`, and whose setting is not.
+    """Yield the fallbacks that are set, in the environment or in `file`, and whose setting is not.
 
     Raises:
         SettingsError: if a secret file cannot be read.

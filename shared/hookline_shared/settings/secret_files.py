@@ -1,4 +1,4 @@
-"""Secrets in files, as Docker and Kubernetes hand them over: NAME_FILE names the file in which NAME is."""
+"""Secrets in files, as Docker and Kubernetes provide them: NAME_FILE is the path of the file with the value of NAME."""
 
 import os
 from collections.abc import Iterable
@@ -11,17 +11,17 @@ SUFFIX: Final = "_FILE"
 
 
 def names_file(variable: str) -> bool:
-    """Whether a file is named for `variable`."""
+    """Whether `variable` has a file."""
     return bool(os.environ.get(variable + SUFFIX))
 
 
 def read_secret_files(variables: Iterable[str]) -> dict[str, str]:
-    """Read the files that are named for any of `variables`; return the content of each without the white space around it.
+    """Return the contents of the files of `variables`, by variable and without the white space around them.
 
-    A file that is empty is like a variable that is: it says nothing.
+    An empty file counts as not set, like an empty variable.
 
     Raises:
-        SettingsError: naming every file that cannot be read, and every variable that is set itself as well.
+        SettingsError: naming every file that cannot be read, and every variable that is also set itself.
 
     """
     found, problems = {}, []

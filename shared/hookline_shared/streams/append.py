@@ -1,4 +1,4 @@
-"""Writing events into their streams: one atomic script call for a whole batch, or in a cluster for those of each partition."""
+"""Appends events to their streams: one atomic script call for a batch, or in a cluster for the events of each partition."""
 
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
@@ -15,7 +15,7 @@ from hookline_shared.streams.scripts import load_script
 
 
 class Appended(IntEnum):
-    """What became of one event; the values are the script's."""
+    """The outcome for one event; the values are the script's."""
 
     NEW = 1
     DUPLICATE = 0
@@ -25,14 +25,14 @@ class Appended(IntEnum):
 _APPENDED: Final = {appended.value: appended for appended in Appended}
 _SCRIPT: Final = load_script("append")
 _pack: Final = msgspec.msgpack.Encoder().encode
-"""Packs all that is text: a dozen arguments for each event would take as long to send as all else takes here."""
+"""Packs all text fields into one argument: sending a dozen for each event would double the time of a call."""
 
 
 class Appender:
-    """Appends batches of events, dropping those whose dedupe key was seen within the window.
+    """Appends batches of events, except those whose dedupe key was seen within the window.
 
-    `dedupe_window_s` is in seconds; `backlog_limit` counts a topic's unsettled events over all partitions, each of which
-    may hold its even share.
+    `dedupe_window_s` is in seconds. `backlog_limit` is the limit of unsettled events of a topic; each partition has an equal
+    share of it.
     """
 
     def __init__(self, redis: RedisConnectionManager, partitions: int, dedupe_window_s: int, backlog_limit: int) -> None:
@@ -43,10 +43,10 @@ class Appender:
         self._constants = (dedupe_window_s * 1000, stream_limit, BODY_FIELD)
 
     async def append(self, batch: Sequence[tuple[str, Event]], timeout_s: float) -> list[Appended | BrokerUnavailableError]:
-        """Append each (topic, event) of `batch`; return what became of each, in the same order.
+        """Append each (topic, event) of `batch`; return the outcome of each, in the same order.
 
-        An error in the place of an event means that Redis did not confirm it. It may be there all the same; appending it
-        again within the window is safe.
+        An error in the place of an event means that Redis did not confirm it. It may have been appended all the same; appending
+        it again within the window is safe.
         """
         groups = self._groups(batch) if self._redis.clustered else [range(len(batch))]
         calls = [self._call([batch[at] for at in group]) for group in groups]
@@ -58,7 +58,7 @@ class Appender:
         return [results[at] for at in range(len(batch))]
 
     def _groups(self, batch: Sequence[tuple[str, Event]]) -> Sequence[Sequence[int]]:
-        """Return the places in the batch of what one call of the script may take: in a cluster, of one partition."""
+        """Return the indexes in the batch for each call of the script: in a cluster, those of one partition."""
         groups: dict[int, list[int]] = {}
         for at, (_, event) in enumerate(batch):
             groups.setdefault(partition_of(event.key, self._partitions), []).append(at)

@@ -1,8 +1,8 @@
-"""Reading the topic streams of a partition, and settling what was read: both only while it is ours.
+"""Reads the topic streams of a partition and settles its events, both only while this processor owns the partition.
 
-Redis refuses a read of several streams as a whole if one of them is missing. So every read names the token of our lease as well
-(`scripts/lease.lua`), and once that is gone it takes nothing: what a late read took would be pending under nobody. Reading does
-not wait for that reason, since a read that waits is not checked again; something that takes nothing waits for new entries.
+Redis refuses a read of several streams as a whole if one of them is missing. So every read also names the token of our lease
+(`scripts/lease.lua`), and reads nothing once the lease has expired: otherwise entries would be pending without an owner. These
+reads do not block for the same reason, since Redis does not check a blocked read again. A read without the group waits instead.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,19 +10,19 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from hookline_shared.errors import HooklineError
 from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import Command, RedisConnectionManager, ScriptCall
 from hookline_shared.redis.node import BLOCKING
 from hookline_shared.streams.lease import Fence
+from hookline_shared.streams.replies import raise_first_error
 from hookline_shared.streams.scripts import load_script
 
 NEW: Final = ">"
-"""Read position: entries never delivered to anyone."""
+"""Read position: entries that were never delivered."""
 
 CONSUMER: Final = "processor"
-"""The one consumer name. Only the owner of a partition reads it, so whoever that is finds its predecessor's pending entries
-under its own name, without claiming them."""
+"""The only consumer name. Only the owner of a partition reads it, so a new owner finds the pending entries of the previous one
+under the same name, without claiming them."""
 
 _BEGINNING: Final = "0-0"
 _GRACE_S: Final = 3.0
@@ -35,21 +35,21 @@ Reply = list[tuple[bytes, list[tuple[bytes, list[bytes] | None]]]]
 
 
 class Entry(NamedTuple):
-    """One stream entry. `fields` is None if its body is gone while it was still pending."""
+    """One stream entry. `fields` is None if the entry was deleted while it was pending."""
 
     id: str
     fields: Sequence[bytes] | None
 
 
 class Group(NamedTuple):
-    """The consumer group of a topic: the id of the last entry that was ever read as new, and how many are pending."""
+    """The consumer group of a topic: the id of the last delivered entry, and the number of pending ones."""
 
     delivered: str
     pending: int
 
 
 class DeadLetterRecord(NamedTuple):
-    """An event to be moved to the dead letters; `letter` holds the extra names and values."""
+    """An event to be moved to the dead letters; `letter` has the additional names and values."""
 
     topic: str
     entry_id: str
@@ -57,38 +57,38 @@ class DeadLetterRecord(NamedTuple):
 
 
 class Settlements(msgspec.Struct):
-    """What `Consumer.settle` shall do, of one partition."""
+    """A batch of `Consumer.settle`, for one partition."""
 
     done: dict[str, list[str]] = {}
     """topic -> entry ids"""
     recorded: list[str] = []
-    """names of retry records that are to go, as `record_name` gives them"""
+    """names of retry records to be removed, as `record_name` returns them"""
     failed: dict[str, str] = {}
     """name of a retry record -> the record"""
     dead: list[DeadLetterRecord] = []
     attempts: dict[str, dict[str, int]] = {}
-    """topic -> entry id -> how often it was attempted, for those that are done after more than one attempt"""
+    """topic -> entry id -> number of attempts, for events that are done after more than one"""
 
 
 def record_name(topic: str, entry_id: str) -> str:
-    """Return the name under which the retry record of an entry is kept."""
+    """Return the name of the retry record of an entry."""
     return f"{topic}/{entry_id}"
 
 
 class Consumer:
-    """Reads and settles the events of one partition, as its owner by `claim`. `topics` are all that the processor handles.
+    """Reads and settles the events of one partition, as its owner by `fence`. `topics` are all topics of the processor.
 
-    With `ledger`, whatever is settled goes to the ledger stream of the partition.
+    With `ledger`, settled events are copied to the ledger stream of the partition.
     """
 
     def __init__(
-        self, redis: RedisConnectionManager, partition: int, topics: Sequence[str], claim: Fence, *, ledger: bool = False
+        self, redis: RedisConnectionManager, partition: int, topics: Sequence[str], fence: Fence, *, ledger: bool = False
     ) -> None:
         self._redis = redis
         self._keys = redis.keys
         self._partition = partition
-        self._claim = claim
-        self._token = self._keys.token(partition, *claim)
+        self._fence = fence
+        self._token = self._keys.token(partition, *fence)
         self._streams = {topic: self._keys.topic(partition, topic) for topic in topics}
         self._topics = {stream.encode(): topic for topic, stream in self._streams.items()}
         self._retries = self._keys.retries(partition)
@@ -109,16 +109,16 @@ class Consumer:
         return list(self._streams)
 
     async def ensure_groups(self) -> int:
-        """Create the consumer group on every topic stream where it is missing, from the stream's very beginning.
+        """Create the consumer group on every topic stream that lacks it, from the start of the stream.
 
-        Return how many were missing.
+        Return the number of groups that were missing.
 
         Raises:
             BrokerUnavailableError: if Redis did not do it.
 
         """
         call = ScriptCall([self._keys.probe(self._partition), *self._streams.values()], [GROUP])
-        (missing,) = _checked(await self._redis.run("groups", _GROUPS, [call]))
+        (missing,) = raise_first_error(await self._redis.run("groups", _GROUPS, [call]))
         return int(missing)
 
     async def wait_for_redis(self) -> None:
@@ -126,39 +126,39 @@ class Consumer:
         await self._redis.monitor.wait_answers(self._retries)
 
     async def groups(self) -> dict[str, Group]:
-        """Return how far each topic is.
+        """Return the consumer group of each topic.
 
         Raises:
             BrokerUnavailableError: if Redis did not answer.
 
         """
         ask = [Command(stream, ("XINFO", "GROUPS", stream)) for stream in self._streams.values()]
-        answers = _checked(await self._redis.pipeline("xinfo", ask, timeout_s=_GRACE_S))
+        answers = raise_first_error(await self._redis.pipeline("xinfo", ask, timeout_s=_GRACE_S))
         return {topic: _our_group(groups) for topic, groups in zip(self._streams, answers, strict=True)}
 
     async def adopt(self) -> int:
-        """Take over what is pending under other consumer names; return how many there were.
+        """Take over the pending entries of other consumers; return the number of those consumers.
 
         Raises:
-            FencedError: if the partition has another owner by now; nothing was done.
+            FencedError: if the partition has another owner now; nothing was done.
             BrokerUnavailableError: if Redis did not do it.
 
         """
-        call = ScriptCall([self._keys.lease(self._partition), *self._streams.values()], [GROUP, CONSUMER, *self._claim])
-        (others,) = _checked(await self._redis.run("adopt", _ADOPT, [call]))
+        call = ScriptCall([self._keys.lease(self._partition), *self._streams.values()], [GROUP, CONSUMER, *self._fence])
+        (others,) = raise_first_error(await self._redis.run("adopt", _ADOPT, [call]))
         return int(others)
 
     async def read(self, positions: Mapping[str, str], count: int) -> list[tuple[str, list[Entry]]]:
         """Read up to `count` entries of each topic, after its position: `NEW`, or an entry id for our own pending ones.
 
         Raises:
-            GroupMissingError: if the group of a stream is gone, or our lease has run out; nothing was read.
+            GroupMissingError: if a stream has no group, or our lease has expired; nothing was read.
             BrokerUnavailableError: if Redis did not answer. Entries may have become pending all the same.
 
         """
         names = [*(self._streams[topic] for topic in positions), self._token]
         words = ("XREADGROUP", "GROUP", GROUP, CONSUMER, "COUNT", str(count), "STREAMS", *names, *positions.values(), NEW)
-        # All reads share one pool, so that none that was given up can happen after a later one: see pool.py.
+        # All reads share one pool, so that an abandoned one cannot happen after a later one: see pool.py.
         reply: Reply | None = await self._redis.execute("xreadgroup", names[0], *words, timeout_s=_GRACE_S, pool=BLOCKING)
         return [
             (self._topics[stream], [Entry(entry_id.decode(), fields) for entry_id, fields in entries])
@@ -166,7 +166,7 @@ class Consumer:
         ]
 
     async def wait_for_new(self, delivered: Mapping[str, str], wait_s: float) -> bool:
-        """Wait up to `wait_s` seconds until one of the topics has an entry after the last that was `delivered`; tells if so.
+        """Wait up to `wait_s` seconds for an entry after the `delivered` one of its topic; return whether there is one.
 
         Raises:
             BrokerUnavailableError: if Redis did not answer.
@@ -178,7 +178,7 @@ class Consumer:
         return found is not None
 
     async def entries(self, wanted: Sequence[tuple[str, str]]) -> list[Entry]:
-        """Return entries that were read before, each told by its topic and id, again.
+        """Return entries that were read before, given by topic and id.
 
         Raises:
             BrokerUnavailableError: if Redis did not answer.
@@ -186,22 +186,22 @@ class Consumer:
         """
         streams = [self._streams[topic] for topic, _ in wanted]
         ask = [Command(stream, ("XRANGE", stream, entry, entry)) for stream, (_, entry) in zip(streams, wanted, strict=True)]
-        answers = _checked(await self._redis.pipeline("xrange", ask)) if ask else []
+        answers = raise_first_error(await self._redis.pipeline("xrange", ask)) if ask else []
         return [Entry(entry, found[0][1] if found else None) for (_, entry), found in zip(wanted, answers, strict=True)]
 
     async def retry_records(self, names: Sequence[str]) -> list[bytes | None]:
-        """Return the retry record of each name, None for those that never failed."""
+        """Return the retry record of each name, None if there is none."""
         if not names:
             return []
         records: list[bytes | None] = await self._redis.execute("hmget", self._retries, "HMGET", self._retries, *names)
         return records
 
     async def settle(self, settlements: Settlements) -> int:
-        """Do `settlements`, atomically. Safe to repeat. Return how many dead letters were written.
+        """Apply `settlements` atomically. Safe to repeat. Return the number of dead letters that were written.
 
         Raises:
-            FencedError: if the partition has another owner by now; nothing was done.
-            CommandRefusedError: if Redis refused it for what is in it.
+            FencedError: if the partition has another owner now; nothing was done.
+            CommandRefusedError: if Redis refused its content.
             BrokerUnavailableError: if Redis did not confirm.
 
         """
@@ -211,10 +211,10 @@ class Consumer:
             list(settlements.failed.items()),
             [(self._key_index[dead.topic], dead.entry_id, dead.letter) for dead in settlements.dead],
         )
-        arguments: list[str | bytes | int] = [GROUP, *self._claim, msgspec.msgpack.encode(batch)]
+        arguments: list[str | bytes | int] = [GROUP, *self._fence, msgspec.msgpack.encode(batch)]
         if self._ledger:
             arguments.append("ledger")
-        (written,) = _checked(await self._redis.run("settle", _SETTLE, [ScriptCall(self._script_keys, arguments)]))
+        (written,) = raise_first_error(await self._redis.run("settle", _SETTLE, [ScriptCall(self._script_keys, arguments)]))
         return int(written)
 
     def _done(self, settlements: Settlements) -> list[tuple[Any, ...]]:
@@ -224,17 +224,9 @@ class Consumer:
         return [(index[topic], ids) for topic, ids in done]
 
 
-def _checked(answers: list[Any]) -> list[Any]:
-    """Return `answers`, or raise the first error among them."""
-    for answer in answers:
-        if isinstance(answer, HooklineError):
-            raise answer
-    return answers
-
-
 def _our_group(groups: Sequence[Sequence[Any]]) -> Group:
-    """Read it from XINFO GROUPS: of each group, names and values by turns."""
-    for facts in (dict(zip(group[::2], group[1::2], strict=True)) for group in groups):
-        if facts[b"name"] == GROUP.encode():
-            return Group(facts[b"last-delivered-id"].decode(), int(facts[b"pending"]))
+    """Return our group from the answer to XINFO GROUPS: names and values in turn for each group."""
+    for info in (dict(zip(group[::2], group[1::2], strict=True)) for group in groups):
+        if info[b"name"] == GROUP.encode():
+            return Group(info[b"last-delivered-id"].decode(), int(info[b"pending"]))
     return Group(_BEGINNING, 0)

@@ -1,24 +1,25 @@
-"""Counting what became of the events that are not settled, and of the dead letters, without touching any."""
+"""Counts the unsettled events by state, and the dead letters, without changing anything."""
 
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from hookline_shared.errors import GroupMissingError, HooklineError
+from hookline_shared.errors import GroupMissingError
 from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import Command, RedisConnectionManager
 from hookline_shared.streams.dead_letter_counts import FIRST, count_by_topic
+from hookline_shared.streams.replies import raise_first_error
 
 _PAGE: Final = 500
-"""Records asked for at once: few enough that Redis is not kept from other work."""
+"""Records read at once: so few that Redis is not blocked."""
 
 
 class EventCounts(NamedTuple):
-    """Counts by topic, over all partitions; a topic without any is missing.
+    """Counts by topic, over all partitions; topics with a count of 0 are missing.
 
-    `pending` events were given to a processor and are not settled, those that wait for a retry included. `retrying` ones have
-    attempts on record that failed, or did not end. `dead` counts the dead letters.
+    `pending` counts the events that a processor has read and not settled, including those that wait for a retry. `retrying`
+    counts those with a record of attempts that failed or did not end. `dead` counts the dead letters.
     """
 
     pending: Counter[str]
@@ -27,7 +28,7 @@ class EventCounts(NamedTuple):
 
 
 async def count_events(redis: RedisConnectionManager, partitions: int, topics: Sequence[str]) -> EventCounts:
-    """Count.
+    """Return all three counts.
 
     Raises:
         BrokerUnavailableError: if Redis did not answer.
@@ -43,7 +44,7 @@ async def count_events(redis: RedisConnectionManager, partitions: int, topics: S
 
 
 async def count_pending(redis: RedisConnectionManager, partitions: int, topics: Sequence[str]) -> Counter[str]:
-    """Count the events that were given to a processor and are not settled, by topic.
+    """Return the number of events that a processor has read and not settled, by topic.
 
     Raises:
         BrokerUnavailableError: if Redis did not answer.
@@ -52,16 +53,19 @@ async def count_pending(redis: RedisConnectionManager, partitions: int, topics: 
     places = [(topic, redis.keys.topic(partition, topic)) for topic in topics for partition in range(partitions)]
     asked = [Command(stream, ("XPENDING", stream, GROUP)) for _, stream in places]
     answers = await redis.pipeline("census", asked)
+    read = [
+        None if isinstance(answer, GroupMissingError) else answer for answer in answers
+    ]  # without a group, nothing was read
     found: Counter[str] = Counter()
-    for (topic, _), answer in zip(places, answers, strict=True):
-        if not isinstance(answer, GroupMissingError):  # nothing was ever read there
-            found[topic] += int(_checked(answer)[0])
+    for (topic, _), answer in zip(places, raise_first_error(read), strict=True):
+        if answer is not None:
+            found[topic] += int(answer[0])
     return +found
 
 
 async def _retrying(redis: RedisConnectionManager, partition: int) -> Counter[str]:
     key, cursor = redis.keys.retries(partition), b"0"
-    names: set[bytes] = set()  # a scan may give one twice
+    names: set[bytes] = set()  # a scan may return one twice
     while True:
         cursor, found = await redis.execute("census", key, "HSCAN", key, cursor, "COUNT", _PAGE)
         names.update(found[::2])
@@ -77,12 +81,6 @@ async def _dead(redis: RedisConnectionManager, partition: int) -> Counter[str]:
         if not page.full:
             return found
         start = page.next
-
-
-def _checked(answer: Any) -> Any:
-    if isinstance(answer, HooklineError):
-        raise answer
-    return answer
 
 
 def _sum(counters: Sequence[Counter[str]]) -> Counter[str]:

@@ -1,4 +1,4 @@
-"""Which topics the dead letters came from, counted without handing out the letters."""
+"""Counts the dead letters by topic, without transferring them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,17 +10,17 @@ from hookline_shared.streams.replies import raise_first_error
 from hookline_shared.streams.scripts import load_script
 
 FIRST: Final = "-"
-"""Where the letters of a partition begin."""
+"""The start of the letters of a partition."""
 
 _SCRIPT: Final = load_script("dead_topics")
 _PAGE: Final = 500
-"""Letters counted at once: few enough that Redis is not kept from other work."""
+"""Letters counted at once: so few that Redis is not blocked."""
 _SHARE: Final = 0.01
-"""The most of the time that may go into counting anew what was counted before."""
+"""The largest share of the time for counting again."""
 
 
 class Page(NamedTuple):
-    """The letters of one page by topic, where the next begins, and whether this one was full, so that there may be more."""
+    """The letters of one page by topic, the start of the next page, and whether this one was full: then there may be more."""
 
     topics: Counter[str]
     next: str
@@ -28,7 +28,7 @@ class Page(NamedTuple):
 
 
 async def count_by_topic(redis: RedisConnectionManager, places: Sequence[tuple[int, str]]) -> list[Page]:
-    """Count one page for each of `places`, a partition and where its page begins; a letter without a topic counts under "".
+    """Count one page for each of `places`, a partition and the start of the page; a letter without a topic counts as "".
 
     Raises:
         BrokerUnavailableError: if Redis did not answer.
@@ -46,9 +46,9 @@ def _page(answer: Sequence[bytes], start: str) -> Page:
 
 
 class DeadLetterCounts:
-    """Keeps count of the dead letters of `partitions` partitions by topic, at the cost of the new ones.
+    """Counts the dead letters of `partitions` partitions by topic. An update reads only the new ones.
 
-    Where some were replayed or discarded, the partition is counted anew, but not so often that this would be felt.
+    If some were replayed or discarded, the partition is counted again, within a share of the time.
     """
 
     def __init__(self, redis: RedisConnectionManager, partitions: int, clock: Clock) -> None:
@@ -59,7 +59,7 @@ class DeadLetterCounts:
         self._anew_at = 0.0
 
     async def update(self) -> Counter[str]:
-        """Look once; return the counts.
+        """Return the present counts.
 
         Raises:
             BrokerUnavailableError: if Redis did not answer.
@@ -67,10 +67,10 @@ class DeadLetterCounts:
         """
         await self._advance(range(len(self._counted)))
         began = self._clock.monotonic()
-        if began >= self._anew_at and (shrunk := await self._shrunk()):
-            for partition in shrunk:
+        if began >= self._anew_at and (reduced := await self._reduced()):
+            for partition in reduced:
                 self._counted[partition], self._next[partition] = Counter(), FIRST
-            await self._advance(shrunk)
+            await self._advance(reduced)
             now = self._clock.monotonic()
             self._anew_at = now + (now - began) / _SHARE
         return sum(self._counted, Counter())
@@ -83,8 +83,8 @@ class DeadLetterCounts:
                 self._next[partition] = page.next
             partitions = [partition for partition, page in zip(partitions, pages, strict=True) if page.full]
 
-    async def _shrunk(self) -> list[int]:
-        """Return the partitions that have fewer letters than were counted."""
+    async def _reduced(self) -> list[int]:
+        """Return the partitions with fewer letters than were counted."""
         streams = [self._redis.keys.dead(partition) for partition in range(len(self._counted))]
         lengths = raise_first_error(
             await self._redis.pipeline("census", [Command(stream, ("XLEN", stream)) for stream in streams])

@@ -1,4 +1,4 @@
-"""The dead letters: looking at them, replaying them and discarding them."""
+"""Reads, replays and discards dead letters."""
 
 from collections.abc import AsyncIterator, Sequence
 from enum import IntEnum
@@ -11,14 +11,14 @@ from hookline_shared.streams.replies import raise_first_error
 from hookline_shared.streams.scripts import load_script
 
 RECORDS_KEPT: Final = 10_000
-"""About how many records of discarded letters each partition keeps."""
+"""Approximate limit of the records of discarded letters in each partition."""
 
 _REPLAY: Final = load_script("replay")
 _DISCARD: Final = load_script("discard")
 
 
 class Replayed(IntEnum):
-    """What became of one letter; the values are the script's."""
+    """The outcome for one letter; the values are the script's."""
 
     DONE = 1
     GONE = 0
@@ -26,14 +26,14 @@ class Replayed(IntEnum):
 
 
 class Move(NamedTuple):
-    """A letter that shall be replayed: its entry id, and the topic that it goes to."""
+    """A letter to be replayed: its entry id, and the topic to which it moves."""
 
     entry: str
     topic: str
 
 
 class Discarded(NamedTuple):
-    """The record of a letter that was discarded: when, in Unix time in milliseconds by the clock of Redis, and what it says."""
+    """The record of a discarded letter. `at` is Unix time in milliseconds by the clock of Redis."""
 
     at: int
     fields: dict[str, str]
@@ -48,7 +48,7 @@ class DeadLetterStreams:
         self.partitions = partitions
 
     async def count(self) -> int:
-        """Return how many there are.
+        """Return the number of dead letters.
 
         Raises:
             BrokerUnavailableError: if Redis did not answer.
@@ -69,7 +69,7 @@ class DeadLetterStreams:
             yield [DeadLetter(partition, entry.id, entry.fields or ()) for entry in page]
 
     async def find(self, ids: Sequence[DeadLetterId]) -> list[DeadLetter | None]:
-        """Return the letter of each id, None for those that are not there.
+        """Return the letter of each id, None if it does not exist.
 
         Raises:
             BrokerUnavailableError: if Redis did not answer.
@@ -88,7 +88,7 @@ class DeadLetterStreams:
         """Move letters of `partition` to their topics, in this order. Safe to repeat. `moves` should be a hundred at most.
 
         Raises:
-            BrokerUnavailableError: if Redis did not confirm. Those up to any of `moves` may be replayed.
+            BrokerUnavailableError: if Redis did not confirm. The first ones of `moves` may have been replayed.
 
         """
         topics = list(dict.fromkeys(move.topic for move in moves))
@@ -98,10 +98,10 @@ class DeadLetterStreams:
         return [Replayed(result) for result in results]
 
     async def discard(self, partition: int, entries: Sequence[str], who: str, why: str) -> int:
-        """Throw letters of `partition` away, keeping a record of each; return how many were still there. Safe to repeat.
+        """Discard letters of `partition`, with a record of each; return the number that existed. Safe to repeat.
 
         Raises:
-            BrokerUnavailableError: if Redis did not confirm. Those up to any of `entries` may be discarded.
+            BrokerUnavailableError: if Redis did not confirm. The first ones of `entries` may have been discarded.
 
         """
         names = [self._keys.dead(partition), self._keys.discarded(partition)]
@@ -111,7 +111,7 @@ class DeadLetterStreams:
         return sum(results)
 
     async def discarded(self, partition: int) -> AsyncIterator[list[Discarded]]:
-        """Yield the records of the letters of `partition` that were discarded, oldest first, page by page.
+        """Yield the records of discarded letters of `partition`, oldest first, page by page.
 
         Raises:
             BrokerUnavailableError: if Redis did not answer.

@@ -1,17 +1,17 @@
-"""Following the events of all partitions beside the services, without a consumer group.
+"""Follows the events of all partitions as an observer, without a consumer group.
 
-An entry that is appended is told to whoever waits for it before Redis carries out the next command, so a read that waits sees
-entries that are settled a moment later. Between two reads that is not so. What dies is never missed: letters stay.
+Redis delivers a new entry to blocked reads before it carries out the next command, so a blocked read sees entries that are
+settled a moment later. Entries between two reads may be missed. Dead letters are never missed, since they stay.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from hookline_shared.dead_letter import DeadLetter
-from hookline_shared.errors import CommandRefusedError, HooklineError
+from hookline_shared.errors import CommandRefusedError
 from hookline_shared.redis.manager import Command, RedisConnectionManager, ScriptCall
 from hookline_shared.redis.node import BLOCKING
-from hookline_shared.redis.pool import Words
+from hookline_shared.redis.pool import CommandArgs
 from hookline_shared.streams.consume import Entry
 from hookline_shared.streams.replies import raise_first_error
 from hookline_shared.streams.scripts import load_script
@@ -23,7 +23,7 @@ _GRACE_S: Final = 3.0
 
 
 class StreamPosition(NamedTuple):
-    """Where an event lies: in the stream of a topic."""
+    """The position of an event: the stream of a topic, and its entry id there."""
 
     partition: int
     topic: str
@@ -31,14 +31,14 @@ class StreamPosition(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """An entry that was appended."""
+    """A new entry."""
 
     place: StreamPosition
     fields: Sequence[bytes]
 
 
 class Follower:
-    """Sees what happens in `topics` of `partitions` partitions from `start` on."""
+    """Follows `topics` of `partitions` partitions from `start` on."""
 
     def __init__(self, redis: RedisConnectionManager, partitions: int, topics: Sequence[str]) -> None:
         self._redis = redis
@@ -53,11 +53,11 @@ class Follower:
         self._seen: dict[bytes, str] = {}
 
     def groups(self) -> list[list[int]]:
-        """Return the partitions that one read can wait for at once: in a cluster a single one."""
+        """Return the partitions that one read can wait for together: in a cluster a single one."""
         return [[partition] for partition in self._partitions] if self._redis.clustered else [list(self._partitions)]
 
     async def start(self) -> None:
-        """Look at what comes from now on.
+        """Start after the present entries.
 
         Raises:
             BrokerUnavailableError: if Redis did not answer.
@@ -66,18 +66,19 @@ class Follower:
         streams = [*self._streams, *(self._keys.dead(partition).encode() for partition in self._partitions)]
         ask = [Command(stream.decode(), ("XINFO", "STREAM", stream)) for stream in streams]
         answers = await self._redis.pipeline("xinfo", ask)
-        self._seen = dict(zip(streams, map(_last_id, answers), strict=True))
+        found = raise_first_error([None if isinstance(one, CommandRefusedError) else one for one in answers])
+        self._seen = dict(zip(streams, map(_last_id, found), strict=True))
 
     async def wait(self, partitions: Sequence[int], wait_s: float) -> list[Arrival]:
-        """Wait up to `wait_s` seconds for entries of `partitions`, which are one of `groups`.
+        """Wait up to `wait_s` seconds for entries of `partitions`, one of `groups`, and return them.
 
         Raises:
-            BrokerUnavailableError: if Redis did not answer. What came meanwhile is given by the next call.
+            BrokerUnavailableError: if Redis did not answer. The next call returns the entries.
 
         """
         names = [stream for stream, (partition, _) in self._streams.items() if partition in partitions]
         after = [self._seen[stream] for stream in names]
-        words: Words = ("XREAD", "COUNT", _BATCH, "BLOCK", round(wait_s * 1000), "STREAMS", *names, *after)
+        words: CommandArgs = ("XREAD", "COUNT", _BATCH, "BLOCK", round(wait_s * 1000), "STREAMS", *names, *after)
         key = names[0].decode()
         reply = await self._redis.execute("xread", key, *words, timeout_s=wait_s + _GRACE_S, pool=BLOCKING)
         return [
@@ -85,11 +86,11 @@ class Follower:
             for stream, entry in self._advance(reply or ())
         ]
 
-    async def died(self) -> list[DeadLetter]:
-        """Return the letters that have come since the last call, in the order of each partition.
+    async def new_dead_letters(self) -> list[DeadLetter]:
+        """Return the dead letters since the last call, in the order of each partition.
 
         Raises:
-            BrokerUnavailableError: if Redis did not answer. They are given by the next call.
+            BrokerUnavailableError: if Redis did not answer. The next call returns them.
 
         """
         streams = {self._keys.dead(partition).encode(): partition for partition in self._partitions}
@@ -100,7 +101,7 @@ class Follower:
         found = [pair for reply in answers for pair in self._advance(reply or ())]
         return [DeadLetter(streams[stream], entry.id, entry.fields or ()) for stream, entry in found]
 
-    async def gone(self, followed: Sequence[StreamPosition]) -> list[StreamPosition]:
+    async def removed(self, followed: Sequence[StreamPosition]) -> list[StreamPosition]:
         """Return those of `followed` that are no longer in their streams.
 
         Raises:
@@ -122,7 +123,7 @@ class Follower:
         return ScriptCall(names, [word for place in batch for word in (place.entry, numbers[place.topic])])
 
     def _advance(self, reply: Sequence[tuple[bytes, Sequence[tuple[bytes, Any]]]]) -> Iterator[tuple[bytes, Entry]]:
-        """Yield each entry with its stream, and go on behind it."""
+        """Yield each entry with its stream, and advance the position of the stream."""
         for stream, entries in reply:
             for entry_id, fields in entries:
                 self._seen[stream] = entry_id.decode()
@@ -137,11 +138,9 @@ def _batches(followed: Sequence[StreamPosition]) -> Iterator[list[StreamPosition
         yield from (places[at : at + _BATCH] for at in range(0, len(places), _BATCH))
 
 
-def _last_id(answer: Any) -> str:
-    """Read the id after which new entries come from XINFO STREAM, whose error means that there is no stream yet."""
-    if isinstance(answer, CommandRefusedError):
+def _last_id(answer: Sequence[Any] | None) -> str:
+    """Return the id of the last entry from the answer to XINFO STREAM; None, a refusal, means that there is no stream yet."""
+    if answer is None:
         return _BEGINNING
-    if isinstance(answer, HooklineError):
-        raise answer
-    facts: Mapping[bytes, Any] = dict(zip(answer[::2], answer[1::2], strict=True))
-    return str(facts[b"last-generated-id"].decode())
+    info: Mapping[bytes, Any] = dict(zip(answer[::2], answer[1::2], strict=True))
+    return str(info[b"last-generated-id"].decode())

@@ -1,12 +1,13 @@
-"""Who owns which partition, as Redis knows it: leases, and the processors that are there."""
+"""The leases of partitions and the heartbeats of processors, as they are in Redis."""
 
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from hookline_shared.errors import BrokerUnavailableError, HooklineError
+from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import RedisConnectionManager, ScriptCall
+from hookline_shared.streams.replies import raise_first_error
 from hookline_shared.streams.scripts import load_script
 
 _LEASE: Final = load_script("lease")
@@ -15,23 +16,23 @@ _LEAVING: Final = -1
 
 
 class Fence(NamedTuple):
-    """What an owner shows when it reads or settles: its name, and the term under which it holds the partition."""
+    """The proof of ownership that a read or a settlement carries: the owner, and the term of its lease."""
 
     owner: str
     term: int
 
 
 class LeaseRequest(StrEnum):
-    """What is asked of a lease; the values are the script's."""
+    """An operation on a lease; the values are the script's."""
 
-    KEEP = "keep"
-    TAKE = "take"
-    GIVE = "give"
-    LOOK = "look"
+    RENEW = "renew"
+    ACQUIRE = "acquire"
+    RELEASE = "release"
+    READ = "read"
 
 
 class Lease(NamedTuple):
-    """A lease as Redis has it. `left_ms` is how many milliseconds it still runs, 0 if nobody holds it."""
+    """A lease as it is in Redis. `left_ms` is the time until it expires in milliseconds, 0 if nobody holds it."""
 
     owner: str
     term: int
@@ -39,7 +40,7 @@ class Lease(NamedTuple):
 
 
 class Leases:
-    """Asks for leases in the name of `owner`. They run for `lease_s` seconds; `timeout_s` is what a question may take."""
+    """The leases that `owner` acquires. A lease expires after `lease_s` seconds; `timeout_s` is the time limit of a call."""
 
     def __init__(self, redis: RedisConnectionManager, owner: str, lease_s: float, timeout_s: float) -> None:
         self.owner = owner
@@ -47,20 +48,20 @@ class Leases:
         self._lease_ms = round(lease_s * 1000)
         self._timeout_s = timeout_s
 
-    async def ask(self, wants: Mapping[int, tuple[LeaseRequest, int]]) -> dict[int, Lease | BrokerUnavailableError]:
-        """Ask for each partition what its want says, with the term under which it is held, 0 if it is not.
+    async def ask(self, requests: Mapping[int, tuple[LeaseRequest, int]]) -> dict[int, Lease | BrokerUnavailableError]:
+        """Carry out the request of each partition, which comes with the term under which this owner holds it, 0 if it does not.
 
-        Return each lease as it is then. An error in its place means that Redis did not answer: the outcome is not known.
+        Return each lease as it is afterwards. An error in its place means that Redis did not answer; the outcome is not known.
         """
         calls = [
-            ScriptCall([self._redis.keys.lease(partition)], [want, self.owner, term, self._lease_ms, GROUP])
-            for partition, (want, term) in wants.items()
+            ScriptCall([self._redis.keys.lease(partition)], [request, self.owner, term, self._lease_ms, GROUP])
+            for partition, (request, term) in requests.items()
         ]
         answers = await self._redis.run("lease", _LEASE, calls, self._timeout_s) if calls else []
-        return {partition: _lease(answer) for partition, answer in zip(wants, answers, strict=True)}
+        return {partition: _lease(answer) for partition, answer in zip(requests, answers, strict=True)}
 
-    async def meet(self) -> list[str]:
-        """Say that this owner is there, and give all that are. Who was not heard of for the length of a lease is gone.
+    async def heartbeat(self) -> list[str]:
+        """Record the heartbeat of this owner; return all processors whose last heartbeat is no older than a lease is long.
 
         Raises:
             BrokerUnavailableError: if Redis did not answer.
@@ -69,7 +70,7 @@ class Leases:
         return await self._processors(self._lease_ms)
 
     async def leave(self) -> None:
-        """Say that this owner is leaving: the others share its partitions as soon as it gives them back.
+        """Remove this owner from the processors: the others share its partitions as soon as it releases them.
 
         Raises:
             BrokerUnavailableError: if Redis did not answer.
@@ -77,12 +78,10 @@ class Leases:
         """
         await self._processors(_LEAVING)
 
-    async def _processors(self, patience_ms: int) -> list[str]:
-        call = ScriptCall([self._redis.keys.processors], [self.owner, patience_ms])
-        (answer,) = await self._redis.run("processors", _PROCESSORS, [call], self._timeout_s)
-        if isinstance(answer, HooklineError):
-            raise answer
-        return [name.decode() for name in answer]
+    async def _processors(self, expiry_ms: int) -> list[str]:
+        call = ScriptCall([self._redis.keys.processors], [self.owner, expiry_ms])
+        (names,) = raise_first_error(await self._redis.run("processors", _PROCESSORS, [call], self._timeout_s))
+        return [name.decode() for name in names]
 
 
 def _lease(answer: list[bytes | int] | BrokerUnavailableError) -> Lease | BrokerUnavailableError:

@@ -1,15 +1,15 @@
 """The ledger streams: settled events with their outcome, until they are in the database.
 
-Without a consumer group: an entry is there until it is removed, so whoever has the partition begins at the front, and what two
-processors move at the same time is removed by name, once.
+There is no consumer group. An entry stays until it is removed, so the owner of the partition starts with the oldest one.
+Entries that two processors move at the same time are removed by id, which has no effect the second time.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
-from hookline_shared.errors import HooklineError
 from hookline_shared.redis.manager import Command, RedisConnectionManager
+from hookline_shared.streams.replies import raise_first_error
 
 FRONT: Final = "-"
 """Read position: the oldest entry."""
@@ -31,7 +31,7 @@ class LedgerStreams:
         self._keys = redis.keys
 
     async def read(self, positions: Mapping[int, str], count: int) -> list[LedgerEntry]:
-        """Give up to `count` entries of each partition, oldest first, after its position: `FRONT` or an entry id.
+        """Return up to `count` entries of each partition, oldest first, after its position: `FRONT` or an entry id.
 
         Raises:
             BrokerUnavailableError: if Redis did not answer.
@@ -56,7 +56,7 @@ class LedgerStreams:
         ]
 
     async def remove(self, entries: Iterable[LedgerEntry]) -> None:
-        """Remove `entries`, which come partition by partition. Safe to repeat.
+        """Remove `entries`, which are grouped by partition. Safe to repeat.
 
         Raises:
             BrokerUnavailableError: if Redis did not confirm.
@@ -68,7 +68,7 @@ class LedgerStreams:
         )
 
     async def lengths(self, partitions: Iterable[int]) -> dict[int, int]:
-        """Return how many entries each of `partitions` has.
+        """Return the number of entries of each of `partitions`.
 
         Raises:
             BrokerUnavailableError: if Redis did not answer.
@@ -78,10 +78,7 @@ class LedgerStreams:
         answers = await self._ask("ledger length", [("XLEN", self._keys.ledger(partition)) for partition in asked])
         return dict(zip(asked, answers, strict=True))
 
-    async def _ask(self, operation: str, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+    async def _ask(self, operation: str, commands: Sequence[tuple[Any, ...]]) -> Sequence[Any]:
         if not commands:
             return []
-        answers = await self._redis.pipeline(operation, [Command(words[1], words) for words in commands])
-        if failed := next((answer for answer in answers if isinstance(answer, HooklineError)), None):
-            raise failed
-        return answers
+        return raise_first_error(await self._redis.pipeline(operation, [Command(words[1], words) for words in commands]))

@@ -1,10 +1,10 @@
-"""Finding single events among those that are not settled yet."""
+"""Finds single events among the unsettled ones."""
 
 from collections.abc import AsyncIterator, Sequence
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from hookline_shared.errors import GroupMissingError, HooklineError
+from hookline_shared.errors import GroupMissingError
 from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import Command, RedisConnectionManager
 from hookline_shared.streams.consume import record_name
@@ -14,15 +14,15 @@ from hookline_shared.streams.replies import raise_first_error
 
 
 class Stage(Enum):
-    """How far an event is: nobody has read it yet, or a processor has, and has not settled it."""
+    """The state of an unsettled event: not read yet, or read by a processor."""
 
     WAITING = "waiting"
     PENDING = "pending"
 
 
 class Location(NamedTuple):
-    """What Redis knows of an unsettled event. `idle_ms` is since it was last read, None while nobody has; `record` is that of
-    its failed attempts, if there were any."""
+    """The state of an unsettled event. `idle_ms` is the time since it was last read in milliseconds, None if it was not;
+    `record` is that of its failed attempts, None if there were none."""
 
     stage: Stage
     idle_ms: int | None
@@ -41,7 +41,7 @@ async def unsettled_events(redis: RedisConnectionManager, partition: int, topic:
 
 
 async def locate(redis: RedisConnectionManager, place: StreamPosition) -> Location | None:
-    """Return how far the event at `place` is; None if it has left.
+    """Return the state of the event at `place`; None if it is no longer there.
 
     Raises:
         BrokerUnavailableError: if Redis did not answer.
@@ -53,14 +53,16 @@ async def locate(redis: RedisConnectionManager, place: StreamPosition) -> Locati
         Command(retries, ("HGET", retries, record_name(place.topic, entry))),
         Command(stream, ("XRANGE", stream, entry, entry)),
     ]
-    pending, record, there = map(_known, await redis.pipeline("whereabouts", questions))
+    answers = await redis.pipeline("whereabouts", questions)
+    known = [[] if isinstance(answer, GroupMissingError) else answer for answer in answers]  # without a group, none is pending
+    pending, record, there = raise_first_error(known)
     if not there:
         return None
     return Location(Stage.PENDING, int(pending[0][2]), record) if pending else Location(Stage.WAITING, None, record)
 
 
 async def server_time_ms(redis: RedisConnectionManager) -> int:
-    """Return the Unix time in milliseconds by the clock of Redis, which entry ids go by.
+    """Return the Unix time in milliseconds by the clock of Redis, which entry ids use.
 
     Raises:
         BrokerUnavailableError: if Redis did not answer.
@@ -71,7 +73,7 @@ async def server_time_ms(redis: RedisConnectionManager) -> int:
 
 
 async def lengths(redis: RedisConnectionManager, partitions: int, topics: Sequence[str]) -> int:
-    """Return how many events of `topics` are not settled.
+    """Return the number of unsettled events of `topics`.
 
     Raises:
         BrokerUnavailableError: if Redis did not answer.
@@ -80,12 +82,3 @@ async def lengths(redis: RedisConnectionManager, partitions: int, topics: Sequen
     streams = [redis.keys.topic(partition, topic) for partition in range(partitions) for topic in topics]
     answers = await redis.pipeline("xlen", [Command(stream, ("XLEN", stream)) for stream in streams])
     return sum(map(int, raise_first_error(answers)))
-
-
-def _known(answer: Any) -> Any:
-    """Return `answer` unless it is an error; a group that is missing means that nobody has read anything."""
-    if isinstance(answer, GroupMissingError):
-        return []
-    if isinstance(answer, HooklineError):
-        raise answer
-    return answer

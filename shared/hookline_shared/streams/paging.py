@@ -1,4 +1,4 @@
-"""Reading a whole stream page by page, without holding up the server or filling the memory."""
+"""Reads a stream page by page, without blocking the server or filling the memory."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
@@ -12,13 +12,13 @@ LAST: Final = "+"
 _FIRST_PAGE: Final = 100
 _LARGEST_PAGE: Final = 1000
 _PAGE_BYTES: Final = 4 << 20
-"""What a page aims at, since entries may have anything from 1 KB to 1 MB."""
+"""The intended size of a page in bytes; entries have from 1 KB to 1 MB."""
 
 
 async def pages(redis: RedisConnectionManager, stream: str, first: str = FIRST, last: str = LAST) -> AsyncIterator[list[Entry]]:
     """Yield the entries of `stream` from `first` to `last`, both included, oldest first.
 
-    What is appended meanwhile may come, too; what is removed meanwhile may not.
+    Entries that are appended meanwhile may be included; entries that are removed meanwhile may be missing.
 
     Raises:
         BrokerUnavailableError: if Redis did not answer.
@@ -37,6 +37,6 @@ async def pages(redis: RedisConnectionManager, stream: str, first: str = FIRST, 
 
 
 def _next_size(size: int, page: Sequence[Entry]) -> int:
-    """Return the number of entries that the page after `page` may have, going by how large those of `page` are."""
+    """Return the number of entries of the page after `page`, by the mean size of those of `page`."""
     mean = sum(sum(map(len, entry.fields or ())) for entry in page) // len(page) + 1
     return max(1, min(_LARGEST_PAGE, 2 * size, _PAGE_BYTES // mean))

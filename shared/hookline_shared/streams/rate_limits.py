@@ -1,4 +1,4 @@
-"""Rates that several processes share."""
+"""Rate limits that several processes share."""
 
 from collections.abc import Sequence
 from hashlib import sha256
@@ -13,11 +13,11 @@ _SCRIPT: Final = load_script("limit")
 _TIMEOUT_S: Final = 1.0
 
 Answers = list[float | BrokerUnavailableError]
-"""The level of each key, in events, or what kept Redis from telling it."""
+"""The level of each key in events, or the error of Redis."""
 
 
 class Usage(NamedTuple):
-    """Events that came of `key`, whose bucket leaks `per_second` of them and holds `most`."""
+    """Events of `key`, whose bucket leaks `per_second` events and holds at most `most`."""
 
     key: str
     per_second: float
@@ -26,7 +26,7 @@ class Usage(NamedTuple):
 
 
 class SharedLimits:
-    """The limits `name` in Redis. Keys are personal, so only their hashes stand there."""
+    """The limits `name` in Redis. Keys are personal, so Redis has only their hashes."""
 
     def __init__(self, redis: RedisConnectionManager, name: str, partitions: int) -> None:
         self._redis = redis
@@ -34,7 +34,7 @@ class SharedLimits:
         self._partitions = partitions
 
     async def exchange(self, taken: Sequence[Usage]) -> Answers:
-        """Count `taken`; return the level of each, in events, that all processes make together."""
+        """Count `taken`; return the level of each over all processes, in events."""
         answers = await self._redis.run("limit", _SCRIPT, [self._call(one) for one in taken], _TIMEOUT_S)
         return [answer if isinstance(answer, BrokerUnavailableError) else answer / 1000 for answer in answers]
 

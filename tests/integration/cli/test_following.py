@@ -254,10 +254,10 @@ async def test_following_beside_a_processor(
     assert len(arrived) == 20
     assert len(await read(consumer)) == 20
     places = [arrival.place for arrival in arrived]
-    assert await follower.gone(places) == []
+    assert await follower.removed(places) == []
     redis_client.xdel(keys.topic(PARTITION, MESSAGES), places[3].entry, places[7].entry)
-    assert await follower.gone(places) == [places[3], places[7]]
-    assert await follower.died() == []
+    assert await follower.removed(places) == [places[3], places[7]]
+    assert await follower.new_dead_letters() == []
     assert len(events) == 20
 
 
@@ -274,5 +274,5 @@ async def test_following_in_a_cluster(connect: Connect, cluster_set: ClusterSet)
         client.execute_command("XADD", keys.dead(3), "*", "dead.reason", "lost")
     arrived = [one for group in follower.groups() for one in await follower.wait(group, 1)]
     assert [one.place.partition for one in arrived] == list(range(PARTITIONS))
-    assert await follower.gone([one.place for one in arrived]) == []
-    assert [str(found.id)[:2] for found in await follower.died()] == ["3:"]
+    assert await follower.removed([one.place for one in arrived]) == []
+    assert [str(found.id)[:2] for found in await follower.new_dead_letters()] == ["3:"]

@@ -88,7 +88,7 @@ async def test_outage_is_waited_out(
 ) -> None:
     """While Redis is away it is tried less and less often; once it is back, and knows no script, all arrives in order."""
     redis = connect(own_redis.url)
-    await redis.monitor.look()
+    await redis.monitor.refresh()
     own_redis.kill()
     events = await spooled(spool, [event(key=f"key{number % 20}") for number in range(500)])
     drain = drain_of(spool, redis, clock, logbook)
@@ -112,7 +112,7 @@ async def emptied(spool: Spool, redis: RedisConnectionManager, clock: ManualCloc
     """Let time pass, with a look at Redis now and then, until nothing is in `spool`."""
 
     async def wait() -> int:
-        await redis.monitor.look()
+        await redis.monitor.refresh()
         await clock.advance(2)
         return spool.events
 
@@ -148,7 +148,7 @@ async def test_lost_answers_and_unreadable_rows(
     first = await spooled(spool, [event(key="k")])
     async with FaultProxy(own_redis.port) as proxy:
         redis = connect(proxy.url)
-        await redis.monitor.look()
+        await redis.monitor.refresh()
         drain = drain_of(spool, redis, clock, logbook)
         assert await drain.move() is None  # from now on Redis knows the script
         events = await spooled(spool, [event(key="k") for _ in range(10)])
@@ -168,7 +168,7 @@ async def test_full_disk_does_not_stop_the_service(
 ) -> None:
     """A spool that cannot forget what Redis took is a matter of waiting: with room again each event is in Redis, once."""
     redis = connect(own_redis.url)
-    await redis.monitor.look()
+    await redis.monitor.refresh()
     drain = drain_of(spool, redis, clock, logbook)
     events = await spooled(spool, [event(key="k") for _ in range(10)])
     with full_disk():
@@ -188,7 +188,7 @@ async def test_dead_master_keeps_only_its_own(
 ) -> None:
     """In a cluster what belongs to a dead master stays, the rest is drained; its heir gets what stayed, in order."""
     redis = connect(cluster_set.url)
-    await redis.monitor.look()
+    await redis.monitor.refresh()
     drain = drain_of(spool, redis, clock, logbook)
     dead = cluster_set.master_of(keys.retries(0))
     lost = [number for number in range(PARTITIONS) if cluster_set.master_of(keys.retries(number)) is dead]
@@ -199,7 +199,7 @@ async def test_dead_master_keeps_only_its_own(
     await asyncio.to_thread(cluster_set.wait_new_master, keys.retries(0), dead)
 
     async def pass_once() -> str | None:
-        await redis.monitor.look()
+        await redis.monitor.refresh()
         await clock.advance(2)
         return await drain.move()
 

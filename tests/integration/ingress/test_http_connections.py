@@ -21,7 +21,7 @@ from tests.support.wire import Wire, connected
 ON_UVLOOP = True
 pytestmark = pytest.mark.timeout(method="thread")  # uvloop takes the exception of the other method for a callback's
 
-LIMITS = ConnectionLimits(read_timeout_s=10, keepalive_s=75, shutdown_s=5, connections=20, largest_body=1000, farewell_s=0)
+LIMITS = ConnectionLimits(read_timeout_s=10, keepalive_s=75, shutdown_s=5, connections=20, largest_body=1000, idle_grace_s=0)
 BODY_LIMIT = 500
 LARGE = b"x" * 50_000
 
@@ -286,7 +286,7 @@ async def test_stop_answers_what_is_under_way(harness: ServerHarness) -> None:
 
 async def test_request_that_crosses_the_end_is_answered(clock: ManualClock, logbook: Logbook) -> None:
     """A client that kept its connection cannot know that the service stops: its next request is answered, as the last."""
-    limits = LIMITS._replace(shutdown_s=PATIENCE_S, farewell_s=PATIENCE_S)
+    limits = LIMITS._replace(shutdown_s=PATIENCE_S, idle_grace_s=PATIENCE_S)
     harness, supervisor = ServerHarness(limits, clock, logbook), Supervisor(logbook.logger)
     harness.port = await harness.start(LOOPBACK, 0, supervisor)
     async with connected(harness.port) as wire:

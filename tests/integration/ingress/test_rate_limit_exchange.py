@@ -122,7 +122,7 @@ async def test_without_redis_each_goes_on_alone(
 async def test_limits_spread_over_a_cluster(connect: Connect, cluster_set: ClusterSet) -> None:
     """In a cluster the keys lie in the slots of the partitions, and one pass reaches all masters."""
     connection = connect(cluster_set.url)
-    await connection.monitor.look()
+    await connection.monitor.refresh()
     limits = SharedLimits(connection, "sender", PARTITIONS)
     taken = [Usage(f"key {number}", 0.001, 100.0, number) for number in range(1, 50)]
     assert await limits.exchange(taken) == [float(one.events) for one in taken]

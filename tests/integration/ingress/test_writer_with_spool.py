@@ -74,7 +74,7 @@ async def harness(own_redis: RedisServer, connect: Connect, logbook: Logbook, tm
     ) -> WriterHarness:
         clock = clock or SystemClock()
         redis = connect(proxy.url, **options)
-        await redis.monitor.look()
+        await redis.monitor.refresh()
         spools.append(spool := Spool(tmp_path / "spool.db", max_mb, clock, logbook.logger))
         await spool.open()
         appender = Appender(redis, PARTITIONS, dedupe_window_s=3600, backlog_limit=backlog)
@@ -101,7 +101,7 @@ async def test_silent_redis_is_waited_for_once(harness: Maker) -> None:
     assert {*await at.write(*events[5:]), *await first} == {Outcome.SPOOLED}
     assert await at.in_spool() == events
     at.proxy.heal()
-    await at.redis.monitor.look()
+    await at.redis.monitor.refresh()
     assert await at.drain.move() is None
     assert (at.in_redis(), at.spool.events) == (events, 0)
 
@@ -164,7 +164,7 @@ async def test_full_spool_refuses(harness: Maker) -> None:
     assert set(outcomes) == {Outcome.SPOOLED, "spool_full"}
     acknowledged = [one for one, outcome in zip(events, outcomes, strict=True) if outcome is Outcome.SPOOLED]
     at.proxy.heal()
-    await at.redis.monitor.look()
+    await at.redis.monitor.refresh()
     assert await at.drain.move() is None
     assert at.in_redis() == acknowledged
     assert await at.write(event(key="k")) == [Outcome.NEW]

@@ -82,7 +82,7 @@ async def test_dead_letters_are_counted_as_they_come_and_go(
 async def test_owners_are_found(broker: RedisConnectionManager) -> None:
     """Leases that run name their owner, and processors tell when they were last there."""
     await claim(broker, owner="web-1:1:a")
-    await Leases(broker, "web-2:1:b", 10, 5).meet()
+    await Leases(broker, "web-2:1:b", 10, 5).heartbeat()
     held = (await leases(broker, PARTITIONS))[PARTITION]
     assert held.owner == "web-1:1:a"
     assert 0 < held.left_ms <= 60_000

@@ -54,7 +54,7 @@ async def test_replayed_entry_is_the_event_and_its_past(
     ((_, entry),) = stored.entries(buried.partition, buried.topic)
     past = [b"lives", b"1", b"first.at", b"%d" % (buried.event.received_at + 2000), b"first.reason", b"exhausted"]
     past += [b"first.topic", b"messages", b"first.entry", letter.entry.encode()]
-    assert entry == [*letter.own, *past]
+    assert entry == [*letter.event_fields, *past]
     assert decode(entry) == buried.event
     assert stored.dead_letters(buried.partition) == []
 
@@ -66,10 +66,10 @@ async def test_second_replay_counts_on(letters: DeadLetterStreams, stored: Store
     own = [*fields[:-18], "lives", "9", *tail]
     put(redis_client, *own, *fields[-18:], partition=buried.partition)
     (letter,) = await every(letters)
-    assert letter.past.lives == 9
+    assert letter.replay_history.lives == 9
     await letters.replay(buried.partition, moves([letter]))
     ((_, entry),) = stored.entries(buried.partition, MESSAGES)
-    assert entry[: len(entry) - 9] == [*letter.own[:-9]]
+    assert entry[: len(entry) - 9] == [*letter.event_fields[:-9]]
     assert entry[-9:] == [b"10", *(word.encode() for word in tail)]
 
 
@@ -218,7 +218,7 @@ async def test_pages_give_all(letters: DeadLetterStreams, redis_client: "redis.R
     wanted = [put(redis_client, "body", body if number > 150 else b"", "dead.reason", "lost") for number in range(400)]
     pages: list[list[Any]] = [page async for page in letters.pages(PARTITION)]
     assert [one.id.entry for page in pages for one in page] == wanted
-    assert all(sum(len(word) for one in page for word in one.own) <= 40_000_000 for page in pages)
+    assert all(sum(len(word) for one in page for word in one.event_fields) <= 40_000_000 for page in pages)
     assert len(pages[-1]) <= 60
     assert await letters.count() == 400
 

@@ -39,7 +39,7 @@ async def append(connection: RedisConnectionManager, dedupe_key: str, timeout_s:
 
 async def told(connection: RedisConnectionManager) -> str:
     """Look once; return the readiness check as text."""
-    await connection.monitor.look()
+    await connection.monitor.refresh()
     return str(connection.monitor.check())
 
 
@@ -56,12 +56,12 @@ async def test_replica_has_it_before_the_answer(connect: Connect, own_redis: Red
 async def test_replicas_are_measured(connect: Connect, own_redis: RedisServer, replica: RedisServer) -> None:
     """How many replicas are in step, and how far the best one is behind, are metrics."""
     connection = connect(own_redis.url)
-    await connection.monitor.look()
+    await connection.monitor.refresh()
     assert REGISTRY.get_sample_value("hookline_redis_replicas") == 1
     replica.pause()
     for _ in range(50):
         await connection.execute("set", "hookline:x", "SET", "hookline:x", "y" * 1000)
-    await connection.monitor.look()
+    await connection.monitor.refresh()
     behind = REGISTRY.get_sample_value("hookline_redis_replica_lag_bytes")
     assert behind is not None
     assert behind > 50_000
@@ -70,7 +70,7 @@ async def test_replicas_are_measured(connect: Connect, own_redis: RedisServer, r
 async def test_stalled_replica_confirms_nothing(connect: Connect, own_redis: RedisServer, replica: RedisServer) -> None:
     """While no replica follows nothing is confirmed, not even as a duplicate of what the master alone has."""
     connection = connect(own_redis.url, durability=Durability.REPLICA)
-    await connection.monitor.look()
+    await connection.monitor.refresh()
     replica.pause()
     for _ in range(2):
         refused = await append(connection, "first", SHORT_S)

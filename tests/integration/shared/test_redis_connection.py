@@ -98,8 +98,8 @@ async def test_layout_is_written_once(connect: Connect, redis_url: str, redis_cl
 @pytest.mark.parametrize(
     ("found", "message"),
     [
-        ({"partitions": "16", "schema": "1"}, "partitions=16, this service has partitions=8. Set HOOKLINE_PARTITIONS"),
-        ({"partitions": "8", "schema": "2"}, "schema=2, this service has schema=1. Run the version"),
+        ({"partitions": "16", "schema": "1"}, "partitions=16, but this service has partitions=8. Set HOOKLINE_PARTITIONS"),
+        ({"partitions": "8", "schema": "2"}, "schema=2, but this service has schema=1. Run the version"),
         ({"partitions": "16"}, "partitions=16"),
     ],
 )
@@ -316,17 +316,17 @@ async def test_command_that_was_given_up_never_happens_later(connect: Connect, o
 async def test_open_breaker_waits_for_the_probe(connect: Connect, own_redis: RedisServer, clock: ManualClock) -> None:
     """After some failures in a row nothing is sent, even if Redis is back, until the probe that is due has succeeded."""
     connection = connect(own_redis.url, breaker_failures=3)
-    await connection.monitor.look()
+    await connection.monitor.refresh()
     own_redis.kill()
     for _ in range(3):
         with pytest.raises(BrokerUnavailableError, match="cannot be reached"):
             await connection.execute("ping", "k", "PING")
     own_redis.start()
-    await connection.monitor.look()  # too early
-    with pytest.raises(BrokerUnavailableError, match="left alone until a probe succeeds"):
+    await connection.monitor.refresh()  # too early
+    with pytest.raises(BrokerUnavailableError, match="not called until a probe succeeds"):
         await connection.execute("ping", "k", "PING")
     await clock.advance(LONGEST_PROBE_PAUSE_S)
-    await connection.monitor.look()
+    await connection.monitor.refresh()
     assert await connection.execute("ping", "k", "PING") == b"PONG"
 
 
@@ -335,7 +335,7 @@ async def test_unknown_script_costs_no_second_time_out(own_redis: RedisServer, l
     async with FaultProxy(own_redis.port) as proxy:
         options = RedisOptions(parse_redis_url(proxy.url))
         connection = RedisConnectionManager(options, PARTITIONS, SystemClock(), logbook.logger)
-        await connection.monitor.look()
+        await connection.monitor.refresh()
         proxy.delay(0.3)
         (answer,) = await connection.run("test", SCRIPT, [ScriptCall([keys.retries(0)], ["one"])], 0.5)
         assert isinstance(answer, BrokerUnavailableError)

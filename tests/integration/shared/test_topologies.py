@@ -39,7 +39,7 @@ async def appended_everywhere(connection: RedisConnectionManager) -> None:
 
 async def check(connection: RedisConnectionManager) -> str | None:
     """Look once; return the readiness check."""
-    await connection.monitor.look()
+    await connection.monitor.refresh()
     return connection.monitor.check()
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hookline_ingress.translation import catalogue
+from hookline_ingress.translation import kind as kinds
 from hookline_ingress.translation.catalogue import (
     CALL_RECEIVED,
     CALL_STATUS,
@@ -18,11 +18,10 @@ from hookline_ingress.translation.catalogue import (
     SENDGRID_EVENT,
     STUDIO,
     UNKNOWN,
-    KeyFields,
-    Kind,
     classify,
 )
 from hookline_ingress.translation.content import members
+from hookline_ingress.translation.kind import KeyFields, Kind
 from hookline_shared import topics
 from hookline_shared.forms import EMPTY, form_of
 from hookline_shared.kinds import FAMILIES, SINGLE
@@ -64,12 +63,12 @@ cases = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def dedupe(params: Params, target: str = "/twilio", expected: Kind | None = None) -> str:
     told, (path, _, query) = dict(params), target.partition("?")
     kind = classify(told, expected)
-    return catalogue.dedupe_key(kind, kind.name_of(told), KeyFields(path, told, form_of(params), query.encode()))
+    return kinds.dedupe_key(kind, kind.name_of(told), KeyFields(path, told, form_of(params), query.encode()))
 
 
 def ordering(params: Params) -> str:
     told = dict(params)
-    return catalogue.ordering_key(classify(told), KeyFields("/twilio", told, form_of(params), b""))
+    return kinds.ordering_key(classify(told), KeyFields("/twilio", told, form_of(params), b""))
 
 
 @cases
@@ -102,15 +101,15 @@ def test_elements_of_an_array(kind: Kind, element: dict[str, Any], ordering_key:
     """What comes in arrays is known by its route; its own id makes its dedupe key, without an account."""
     facts = KeyFields("/", members(dumps(element).encode()), EMPTY, b"")
     assert kind.topic == topics.EVENTS
-    assert catalogue.ordering_key(kind, facts) == ordering_key
-    assert catalogue.dedupe_key(kind, kind.name_of(facts.params), facts) == dedupe_key
+    assert kinds.ordering_key(kind, facts) == ordering_key
+    assert kinds.dedupe_key(kind, kind.name_of(facts.params), facts) == dedupe_key
 
 
 def keys_of_json(body: dict[str, Any]) -> tuple[str, str, str]:
     params = members(dumps(body).encode())
     facts, kind = KeyFields("/twilio", params, EMPTY, dumps(body).encode()), classify(params)
     name = kind.name_of(params)
-    return name, catalogue.ordering_key(kind, facts), catalogue.dedupe_key(kind, name, facts)
+    return name, kinds.ordering_key(kind, facts), kinds.dedupe_key(kind, name, facts)
 
 
 @pytest.mark.parametrize(
@@ -301,5 +300,5 @@ def test_any_parameters_have_a_kind_and_keys(params: dict[str, str]) -> None:
     kind = classify(params)
     facts = KeyFields("/twilio", params, form_of(params.items()), b"")
     assert kind.topic in topics.DEFAULT_TOPICS
-    assert 0 < len(catalogue.dedupe_key(kind, kind.name_of(params), facts)) <= 200
-    assert len(catalogue.ordering_key(kind, facts)) <= 200
+    assert 0 < len(kinds.dedupe_key(kind, kind.name_of(params), facts)) <= 200
+    assert len(kinds.ordering_key(kind, facts)) <= 200

@@ -30,7 +30,7 @@ class Traffic:
         self._clock = clock
         self._logbook = logbook
         self._watch = AlertWatcher(LIMITS, measures(LIMITS, None, None), None, 1.0, clock, logbook.logger)
-        self._watch.look()
+        self._watch.evaluate()
 
     async def run_for(self, seconds: int, happens: Happening = lambda _second: None, *, sells: bool = True) -> set[str]:
         """Let `seconds` pass, in each of which `happens`; return the alerts that fired meanwhile."""
@@ -40,9 +40,9 @@ class Traffic:
                 self._sell(self._per_minute * (second + 1) // 60 - self._per_minute * second // 60)
             await self._clock.advance(1)
             for _ in range(HEARTBEATS_PER_S):
-                self._lag.note(0.0, self._clock.monotonic())
+                self._lag.record(0.0, self._clock.monotonic())
             happens(second)
-            self._watch.look()
+            self._watch.evaluate()
         return {line["alert"] for line in self._logbook.lines[told:] if line["event"] == "alert firing"}
 
     def _sell(self, webhooks: int) -> None:
@@ -135,8 +135,8 @@ def test_a_single_lag_is_gone_before_it_was_held_for_long_enough() -> None:
 
 async def test_loop_that_was_late_once_is_no_alert(small: Traffic, lag: LoopLag, clock: ManualClock) -> None:
     """A loop that is late again and again is one."""
-    assert await small.run_for(60, once(lambda: lag.note(2.0, clock.monotonic()))) == set()
-    assert await small.run_for(60, every(3, lambda: lag.note(0.4, clock.monotonic()))) == {"loop_lagging"}
+    assert await small.run_for(60, once(lambda: lag.record(2.0, clock.monotonic()))) == set()
+    assert await small.run_for(60, every(3, lambda: lag.record(0.4, clock.monotonic()))) == {"loop_lagging"}
 
 
 @pytest.mark.parametrize("outcome", ["no_signature", "flooding", "unparsable"])

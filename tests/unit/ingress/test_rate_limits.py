@@ -82,9 +82,9 @@ def test_nobody_need_hear_of_what_has_leaked_away() -> None:
         meters.take("key", RATE, float(second))
     (meter,) = meters.due().values()
     assert meter.taken == 600
-    meters.still_due("key", meter, 599.0)
+    meters.put_back("key", meter, 599.0)
     assert meter.taken == 1
-    meters.still_due("key", meter, 700.0)
+    meters.put_back("key", meter, 700.0)
     assert meter.taken == 0
 
 
@@ -106,7 +106,7 @@ def test_what_is_due_is_bounded_too() -> None:
         meters.take(f"stranger {number}", rate, 0.0)
         if number % 5 == 0:
             for key, meter in meters.due().items():
-                meters.still_due(key, meter, 0.0)
+                meters.put_back(key, meter, 0.0)
     assert len(meters.due()) <= 10
 
 
@@ -116,7 +116,7 @@ def test_forgotten_key_is_not_due_again() -> None:
     meters.take("old", Rate(1.0, 1), 0.0)
     under_way = meters.due()
     meters.take("new", Rate(1.0, 1), 0.0)
-    meters.still_due("old", under_way["old"], 0.0)
+    meters.put_back("old", under_way["old"], 0.0)
     assert list(meters.due()) == ["new"]
 
 

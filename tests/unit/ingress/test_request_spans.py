@@ -45,7 +45,7 @@ async def answer(peer: str, traceparent: str) -> None:
         return Reply(403)
 
     spans = RequestSpans("https://hooks.example.com", 8, Proxies(parse_networks(["10.0.0.0/8"])), ManualClock())
-    await spans.around(refuse)(Request("POST", "/twilio", CIMultiDict(traceparent=traceparent), b"", peer, 0.0))
+    await spans.trace_requests(refuse)(Request("POST", "/twilio", CIMultiDict(traceparent=traceparent), b"", peer, 0.0))
 
 
 async def test_trace_of_a_proxy_is_joined(kept: InMemorySpanExporter) -> None:

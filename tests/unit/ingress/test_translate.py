@@ -7,8 +7,9 @@ import pytest
 from multidict import CIMultiDict
 
 from hookline_ingress.http.request import Request
-from hookline_ingress.translation.catalogue import EVENT_STREAM, SENDGRID_EVENT, STUDIO, Kind
+from hookline_ingress.translation.catalogue import EVENT_STREAM, SENDGRID_EVENT, STUDIO
 from hookline_ingress.translation.content import MAX_ELEMENTS, TooManyElementsError, decode
+from hookline_ingress.translation.kind import Kind
 from hookline_ingress.translation.translate import RequestFields, TranslatedEvent, translate
 from hookline_shared.event import Event
 from tests.support.kinds import ACCOUNT, SENDER, message, unknown

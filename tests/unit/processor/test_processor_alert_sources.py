@@ -42,7 +42,7 @@ class Traffic:
         found = measures(LIMITS, AlertSources(self._gauges, BACKLOG_LIMIT, None, lambda: self.is_leader), clock)
         self._watch = AlertWatcher(LIMITS, found, None, 1.0, clock, logbook.logger)
         self.backlog: Backlog | None = Backlog(0, None)
-        self._watch.look()
+        self._watch.evaluate()
 
     async def run_for(self, seconds: int, happens: Happening = lambda _second: None) -> set[str]:
         """Let `seconds` pass, in each of which `happens`; return the alerts that were raised meanwhile."""
@@ -54,7 +54,7 @@ class Traffic:
             happens(second)
             if self.backlog is not None and second % LOOK_S == 0:
                 self._gauges.note({MESSAGES: self.backlog})
-            self._watch.look()
+            self._watch.evaluate()
         lines = [line for line in self._logbook.lines[told:] if line["event"] == "alert firing"]
         return {f"{line['alert']} {line['subject'] or ''}".rstrip() for line in lines}
 

@@ -31,8 +31,8 @@ def test_letter_tells_what_the_processor_wrote() -> None:
     assert (found.attempts, found.first_failed_at) == (3, 1000)
     assert found.event == one
     assert (found.event_id, found.kind, found.key, found.account) == (one.id, one.kind, one.key, one.account)
-    assert found.own == own
-    assert found.past == ReplayHistory()
+    assert found.event_fields == own
+    assert found.replay_history == ReplayHistory()
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_letter_tells_what_the_processor_wrote() -> None:
 def test_own_fields_end_where_the_letter_begins(own: list[bytes]) -> None:
     """Whatever names an entry has itself, only what the processor added is taken for the letter."""
     found = DeadLetter(0, "1-0", [*own, *told()])
-    assert found.own == own
+    assert found.event_fields == own
     assert found.reason == "exhausted"
     assert found.event is None
 

@@ -10,8 +10,8 @@ from tests.support.waiting import PATIENCE_S
 
 _STARTING = """
 import signal
-from hookline_shared.lifecycle.early_signals import leave_at_once
-leave_at_once()
+from hookline_shared.lifecycle.early_signals import exit_on_signal
+exit_on_signal()
 print("importing", flush=True)
 signal.pause()
 """

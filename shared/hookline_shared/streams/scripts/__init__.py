@@ -1,4 +1,4 @@
-"""The Lua scripts that change what is in Redis, each in one atomic step. Each file opens with its contract."""
+"""The Lua scripts, each one atomic step in Redis. Each file begins with its contract."""
 
 from importlib.resources import files
 

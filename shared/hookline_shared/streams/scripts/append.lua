@@ -2,15 +2,15 @@
 --
 -- KEYS      for each event: its stream, its seen key (all of one partition where Redis is a cluster)
 -- ARGV      [1] dedupe window in ms
---           [2] the most entries a stream may hold
+--           [2] the limit of entries in a stream
 --           [3] the name of the field that holds the body
---           [4] as MessagePack: the names of all other fields, then for each event their values, all texts; the second is its id
---           then for each event: its body, which may be any bytes
+--           [4] MessagePack: the names of all other fields, then for each event their values, all text; the second is its id
+--           then for each event: its body, any bytes
 -- Returns   for each event: 1 appended, 0 duplicate, -1 refused because its stream is full
 --
--- Guarantees: an event is appended and its seen key set, or neither, even if Redis refuses one of the commands; the call then
--- fails as a whole, though events before it in the batch stay appended. Running it again with the same events within the
--- window appends nothing, so a call whose answer was lost is safe to repeat. A refused event may be offered again.
+-- Guarantees: an event is appended and its seen key set, or neither, even if Redis refuses one of the commands. The call then
+-- fails as a whole, but events before it in the batch stay appended. Running it again with the same events within the window
+-- appends nothing, so a call whose answer was lost is safe to repeat. A refused event may be sent again.
 
 local window, limit, texts = ARGV[1], tonumber(ARGV[2]), cmsgpack.unpack(ARGV[4])
 local results = {}
@@ -35,7 +35,7 @@ for event = 1, #KEYS / 2 do
       entry[3 + 2 * field] = values[field]
     end
     entry[body + 1] = ARGV[4 + event]
-    local added = redis.call(unpack(entry)) -- first: should the rest fail, the event comes twice rather than not at all
+    local added = redis.call(unpack(entry)) -- first: if the rest fails, a duplicate is better than a lost event
     local marked = redis.pcall('SET', seen, values[2], 'PX', window)
     if marked.err then
       redis.call('XDEL', stream, added)

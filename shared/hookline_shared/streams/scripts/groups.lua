@@ -1,11 +1,11 @@
--- Create the consumer group on every topic stream that lacks it, from the stream's very beginning.
+-- Create the consumer group on every topic stream that lacks it, from the start of the stream.
 --
 -- KEYS      [1] a key that never exists, then the topic streams of one partition
 -- ARGV      [1] consumer group
 -- Returns   the number of groups that were missing
 --
--- Guarantees: groups that exist stay as they are. It works while Redis has no memory left: else nothing could be read nor
--- settled, and memory never come free.
+-- Guarantees: existing groups do not change. It works while Redis has no memory left: otherwise nothing could be read and
+-- settled, and no memory would come free.
 
 redis.call('DEL', KEYS[1]) -- first: after a write that takes no memory, Redis lets the others through without any
 local missing = 0

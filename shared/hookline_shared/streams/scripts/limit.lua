@@ -1,12 +1,12 @@
 -- Count events of one key against its rate, together with all other processes (GCRA, see ingress/hookline_ingress/limits/rates.py).
 --
--- KEYS      [1] the limit: the moment at which its bucket will be empty, in microseconds on the server's clock
+-- KEYS      [1] the limit: the time at which its bucket will be empty, in microseconds on the server's clock
 -- ARGV      [1] events per second
 --           [2] the highest level, in events
---           [3] events that came since the last call
+--           [3] events since the last call
 -- Returns   the level in thousandths of an event
 --
--- Guarantees: the key goes by itself once its bucket is empty. A call whose answer was lost has counted all the same.
+-- Guarantees: the key expires once its bucket is empty. A call whose answer was lost has counted all the same.
 
 local per_second, most, taken = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')

@@ -1,17 +1,17 @@
--- Who is there: note the heartbeat of a processor, forget those that have been silent, and tell who is left.
+-- Record the heartbeat of a processor, remove those without a recent one, and return the rest.
 --
 -- KEYS      [1] sorted set of processors by the server's time of their last heartbeat
 -- ARGV      [1] the processor
---           [2] ms of silence after which one is gone, or -1: this one is leaving
--- Returns   the names of all that are there, sorted
+--           [2] ms since the last heartbeat after which one is removed, or -1: this one is leaving
+-- Returns   the names of all running processors, sorted
 
-local processors, name, patience = KEYS[1], ARGV[1], tonumber(ARGV[2])
+local processors, name, expiry = KEYS[1], ARGV[1], tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if patience < 0 then
+if expiry < 0 then
   redis.call('ZREM', processors, name)
 else
-  redis.call('ZREMRANGEBYSCORE', processors, '-inf', now - patience) -- first: see lease.lua
+  redis.call('ZREMRANGEBYSCORE', processors, '-inf', now - expiry) -- first: see lease.lua
   redis.call('ZADD', processors, now, name)
 end
 local names = redis.call('ZRANGE', processors, 0, -1)

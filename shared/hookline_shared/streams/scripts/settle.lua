@@ -1,24 +1,24 @@
--- Settle events of one partition: done, failed for now, or dead, all in one step.
+-- Settle events of one partition: done, failed, or dead, in one atomic step.
 --
 -- KEYS      [1] lease, [2] retries hash, [3] dead-letter stream, then the topic streams, and last, with ARGV[5], the ledger stream
 -- ARGV      [1] consumer group
---           [2] who settles, [3] under which term of the lease
+--           [2] the owner of the lease, [3] its term
 --           [4] MessagePack without its binary type, which the servers' library does not know: {done, recorded, failed, dead}
 --               done      list of {stream, entry ids}; with ARGV[5] {stream, entry ids, topic, entry id -> attempts if more than 1}
---               recorded  list of names of retry records that go
+--               recorded  list of names of retry records to be removed
 --               failed    list of {name, retry record}
---               dead      list of {stream, entry id, extra names and values}
+--               dead      list of {stream, entry id, additional names and values}
 --               where stream is an index into KEYS
---           [5] nothing, or anything if the ledger is to have a copy of what leaves its topic
--- Returns   the number of dead letters written, or the error FENCED, and nothing done, if the partition has another owner by now
+--           [5] missing, or any value to copy the events that leave their topic to the ledger
+-- Returns   the number of dead letters written, or the error FENCED, with nothing done, if the partition has another owner now
 --
--- Guarantees: an event is removed from its stream only together with its pending entry, and a dead letter is a copy of the
--- entry, field by field, undecodable ones included, written before its entry goes. Running it again changes nothing that
--- was done: an entry that is no longer pending writes no dead letter, and one that is gone no ledger entry. If Redis refuses a
--- command, what came before it stays done, and running it again does the rest; the ledger may then have an event twice. It works
--- while Redis has no memory left: settling is how memory comes free.
+-- Guarantees: an event is removed from its stream only together with its pending entry. A dead letter is a copy of the entry,
+-- field by field, also if it cannot be decoded, and is written before the entry is removed. Running it again has no effect: an
+-- entry that is no longer pending causes no dead letter, and one that does not exist no ledger entry. If Redis refuses a command,
+-- the commands before it stay done, and running it again does the rest; the ledger may then have an event twice. It works while
+-- Redis has no memory left, since settling frees memory.
 --
--- A ledger entry is a copy like a dead letter, too, followed by what processor/hookline_processor/ledger/entry.py describes.
+-- A ledger entry is such a copy, too, followed by the fields in processor/hookline_processor/ledger/entry.py.
 
 local retries, dead_letters, group = KEYS[2], KEYS[3], ARGV[1]
 local lease = redis.call('HMGET', KEYS[1], 'owner', 'term')
@@ -29,7 +29,7 @@ redis.call('HDEL', retries, '') -- first: after a write that takes no memory, Re
 local done, recorded, failed, dead = unpack(cmsgpack.unpack(ARGV[4]))
 local ledger = ARGV[5] and KEYS[#KEYS]
 
-local function keep(fields, ...)
+local function write_ledger(fields, ...)
   for _, word in ipairs({...}) do
     fields[#fields + 1] = word
   end
@@ -43,7 +43,7 @@ for _, item in ipairs(done) do
     for _, entry in ipairs(entries) do
       local found = redis.call('XRANGE', stream, entry, entry)[1]
       if found then
-        keep(found[2], 'ledger.outcome', 'done', 'ledger.topic', topic, 'ledger.attempts', attempts[entry] or 1)
+        write_ledger(found[2], 'ledger.outcome', 'done', 'ledger.topic', topic, 'ledger.attempts', attempts[entry] or 1)
       end
     end
   end
@@ -73,7 +73,7 @@ for _, item in ipairs(dead) do
     end
     redis.call('XADD', dead_letters, '*', unpack(fields)) -- before the XACK: if this fails, the event stays pending
     if ledger then
-      keep(fields, 'ledger.outcome', 'dead')
+      write_ledger(fields, 'ledger.outcome', 'dead')
     end
     redis.call('XACK', stream, group, entry)
     redis.call('XDEL', stream, entry)

@@ -80,9 +80,9 @@ async def test_critical_is_an_error(watched: Watched, logbook: Logbook, clock: M
     """So that whoever filters the log by level sees it. It is of each breaker by itself."""
     watched.values["breaker_open"] = {"redis 10.0.0.5:6379": 1, "crm (new)": 0}
     watch = watched.watch("breaker_open")
-    watch.look()
+    watch.evaluate()
     await clock.advance(10)
-    watch.look()
+    watch.evaluate()
     line = logbook.find("alert firing")
     assert line is not None
     assert (line["level"], line["subject"]) == ("error", "redis 10.0.0.5:6379")
@@ -91,7 +91,7 @@ async def test_critical_is_an_error(watched: Watched, logbook: Logbook, clock: M
     assert (found.name, found.subject, found.level) == ("breaker_open", "redis 10.0.0.5:6379", "critical")
     assert (gauge("breaker_open", "warning", "crm (new)"), gauge("breaker_open", "critical", found.subject)) == (0, 1)
     watched.values["breaker_open"] = {}
-    watch.look()
+    watch.evaluate()
     assert watch.warnings() == []
     assert gauge("breaker_open", "warning", "crm (new)") is None
     assert gauge("breaker_open", "critical", found.subject) is None
@@ -102,9 +102,9 @@ async def test_level_of_a_breaker(subject: str, level: str, watched: Watched, cl
     """Without Redis nothing is handled. Of all else, it is the user's to say how much it matters."""
     watched.values["breaker_open"] = {subject: 1}
     watch = watched.watch("breaker_open")
-    watch.look()
+    watch.evaluate()
     await clock.advance(10)
-    watch.look()
+    watch.evaluate()
     (warning,) = watch.warnings()
     assert warning.startswith(f"breaker_open {subject} ({level}) since ")
 
@@ -113,12 +113,12 @@ async def test_unknown_value_changes_nothing(watched: Watched, clock: ManualCloc
     """While Redis is away, nobody knows the backlog: it is neither fine nor worse."""
     watched.values["backlog_high"] = {"calls": 0.9}
     watch = watched.watch("backlog_high")
-    watch.look()
+    watch.evaluate()
     await clock.advance(30)
-    watch.look()
+    watch.evaluate()
     watched.values["backlog_high"] = None
     await clock.advance(300)
-    watch.look()
+    watch.evaluate()
     assert len(watch.warnings()) == 1
     assert logbook.find("alert resolved") is None
 
@@ -129,11 +129,11 @@ async def test_unknown_time_is_no_hold_time(watched: Watched, clock: ManualClock
     for value, seconds in (({"calls": 0.9}, 20), (None, 300), ({"calls": 0.9}, 20)):
         watched.values["backlog_high"] = value
         for _ in range(seconds):
-            watch.look()
+            watch.evaluate()
             await clock.advance(1)
     assert watch.warnings() == []
     await clock.advance(10)
-    watch.look()
+    watch.evaluate()
     (line,) = logbook.lines
     assert (line["event"], line["since"]) == ("alert firing", "2025-06-15T15:12:00Z")
 
@@ -142,7 +142,7 @@ async def test_what_is_off_is_not_watched(clock: ManualClock, logbook: Logbook) 
     """It is not even asked for."""
     off = LIMITS["disk_low"].model_copy(update={"enabled": False})
     watched = Watched(clock, logbook, disk_low=off)
-    watched.watch(disk_low=lambda _now: pytest.fail("it was asked for")).look()
+    watched.watch(disk_low=lambda _now: pytest.fail("it was asked for")).evaluate()
 
 
 async def test_measure_that_fails_stops_nothing(watched: Watched, clock: ManualClock, logbook: Logbook) -> None:
@@ -153,8 +153,8 @@ async def test_measure_that_fails_stops_nothing(watched: Watched, clock: ManualC
 
     watched.values["dead_letters_growing"] = {"": 3}
     watch = watched.watch("dead_letters_growing", loop_lagging=broken)
-    watch.look()
-    watch.look()
+    watch.evaluate()
+    watch.evaluate()
     assert [line["event"] for line in logbook.lines] == ["an alert cannot be evaluated", "alert firing"]
 
 
@@ -169,7 +169,7 @@ async def test_mistake_is_logged_again_once_it_was_over(watched: Watched, logboo
 
     watch = watched.watch(loop_lagging=broken)
     for _ in range(4):
-        watch.look()
+        watch.evaluate()
     assert [line["alert"] for line in logbook.lines] == ["loop_lagging"] * 2
 
 

@@ -117,7 +117,7 @@ def test_worst_lag() -> None:
     lag = LoopLag()
     assert lag.worst(15) == 0
     for at, late in ((1, 0.0), (2, 0.7), (3, 0.1)):
-        lag.note(late, at)
+        lag.record(late, at)
     assert (lag.worst(15), lag.worst(1)) == (0.7, 0.1)
 
 
@@ -126,7 +126,7 @@ def test_worst_lag_is_the_longest_of_its_window(lags: list[float], within_s: int
     """Whatever came before or after it, and however long the window."""
     lag = LoopLag()
     for at, late in enumerate(lags):
-        lag.note(late, at)
+        lag.record(late, at)
     assert lag.worst(within_s) == max(lags[-within_s:], default=0.0)
 
 
@@ -134,7 +134,7 @@ def test_lags_are_remembered_for_an_hour() -> None:
     """A heartbeat comes four times a second: the longest window that can be set is not cut, and nothing older is kept."""
     lag = LoopLag()
     for beat in range(4 * 3600):
-        lag.note(0.9 if beat == 1 else 0.001, beat / 4)
+        lag.record(0.9 if beat == 1 else 0.001, beat / 4)
     assert lag.worst(3600) == 0.9
-    lag.note(0.0, 3601)
+    lag.record(0.0, 3601)
     assert lag.worst(7200) == 0.001

@@ -13,9 +13,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 
-from hookline_shared.observability.logs import CURRENT_EVENT, Redactor
-from hookline_shared.observability.telemetry import Discreet, LinkBased, links_to, remote_context, traceparent_of
-from hookline_shared.observability.traceparent import trace_fields
+from hookline_shared.observability.logs import CURRENT_EVENT, Redactor, trace_fields
+from hookline_shared.observability.telemetry import LinkBased, RedactingSpanProcessor, links_to, remote_context, traceparent_of
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 SAMPLED, UNSAMPLED = (f"00-{TRACE_ID}-00f067aa0ba902b7-{flags}" for flags in ("01", "00"))
@@ -38,7 +37,7 @@ def kept() -> InMemorySpanExporter:
 @pytest.fixture
 def provider(kept: InMemorySpanExporter) -> Iterator[TracerProvider]:
     made = TracerProvider(sampler=LinkBased(ParentBased(ALWAYS_OFF)), shutdown_on_exit=False)
-    made.add_span_processor(Discreet(SimpleSpanProcessor(kept), Redactor(["s3cr3t"]).text))
+    made.add_span_processor(RedactingSpanProcessor(SimpleSpanProcessor(kept), Redactor(["s3cr3t"]).text))
     yield made
     made.shutdown()
 

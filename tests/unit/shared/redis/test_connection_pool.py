@@ -176,13 +176,13 @@ async def test_old_connections_are_replaced(pool: Pool, server: ScriptedRedis, c
     """At their age they are closed, whether somebody wants one or nobody does."""
     await echo(pool)
     await clock.advance(MAX_AGE_S - 1)
-    await pool.tend()
+    await pool.check_idle()
     assert pool.idle == 1
     await clock.advance(1)
     assert await echo(pool) == "hello"
     assert server.accepted == 2
     await clock.advance(MAX_AGE_S)
-    await pool.tend()
+    await pool.check_idle()
     assert pool.idle == 0
 
 
@@ -190,11 +190,11 @@ async def test_idle_connections_are_checked(pool: Pool, server: ScriptedRedis, c
     """Only those that have been idle for long are asked, and stay if they answer."""
     await echo(pool)
     await clock.advance(IDLE_CHECK_S - 1)
-    await pool.tend()
+    await pool.check_idle()
     assert ["PING"] not in server.commands
     await clock.advance(1)
-    await pool.tend()
-    await pool.tend()
+    await pool.check_idle()
+    await pool.check_idle()
     assert server.commands.count(["PING"]) == 1
     assert (pool.idle, server.accepted) == (1, 1)
 
@@ -209,7 +209,7 @@ async def test_idle_connection_that_fails_its_check_is_closed(pool: Pool, server
     await echo(pool)
     server.answers["PING"] = break_off
     await clock.advance(IDLE_CHECK_S)
-    await pool.tend()
+    await pool.check_idle()
     assert pool.idle == 0
     assert await echo(pool) == "hello"
 

@@ -12,7 +12,7 @@ from hookline_shared.errors import (
     HooklineError,
     WritesRefusedError,
 )
-from hookline_shared.redis.failures import code_of, is_elsewhere, translate
+from hookline_shared.redis.failures import error_code, is_redirect, translate
 
 SCRIPT = "ERR Error running script (call to f_a): @user_script:31: @user_script: 31: "
 
@@ -54,7 +54,7 @@ def test_refusals(text: str, code: str, kind: type[HooklineError], words: str) -
     """Each is of the class that decides what is done about it, and says what people can do."""
     error = answered(text)
     translated = translate(error)
-    assert code_of(error) == code
+    assert error_code(error) == code
     assert type(translated) is kind
     assert words in str(translated)
 
@@ -79,7 +79,7 @@ def test_script_that_the_user_may_not_run() -> None:
 )
 def test_who_is_not_in_charge(text: str, elsewhere: bool) -> None:
     """Only what certainly did nothing may be sent to another server."""
-    assert is_elsewhere(answered(text)) is elsewhere
+    assert is_redirect(answered(text)) is elsewhere
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.redis.options import RedisOptions
-from hookline_shared.redis.topology import Locator, SlotMap, SlotRange, everything_at, locator
+from hookline_shared.redis.topology import Locator, SlotMap, SlotRange, locator, single_master
 from hookline_shared.redis.url import Address, parse_redis_url
 from tests.support.keys import keys
 from tests.support.ports import LOOPBACK, free_port
@@ -44,7 +44,7 @@ def test_slots_have_masters() -> None:
     found = SlotMap([SlotRange(866, 866, THERE), SlotRange(0, 865, HERE), SlotRange(12000, 16383, HERE)])
     assert found.master("hookline:layout") in (HERE, THERE, None)
     assert SlotMap([]).master(KEY) is None
-    assert everything_at(HERE).master(KEY) == HERE
+    assert single_master(HERE).master(KEY) == HERE
 
 
 def test_partition_alone_decides() -> None:
@@ -62,7 +62,7 @@ def test_partition_alone_decides() -> None:
 
 def test_correction_holds_for_its_slot() -> None:
     """What a node said of a slot counts before the map, and for that slot alone."""
-    found = everything_at(HERE)
+    found = single_master(HERE)
     found.note(KEY, THERE)
     assert found.master(KEY) == THERE
     assert found.master(keys.retries(1)) == HERE
