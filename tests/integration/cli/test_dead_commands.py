@@ -66,7 +66,7 @@ def test_list_of_five_thousand(command: Command, redis_client: "redis.Redis") ->
     assert result.code == 0, result.err
     lines = result.out.splitlines()
     assert len(lines) == 1 + 20 + 2, result.out
-    assert lines[-1] == "1667 dead letters (the newest 20 shown, see --limit): exhausted 1667"
+    assert lines[-1] == "1667 dead letters (the newest 20 shown, add --limit): exhausted 1667"
     assert "TimeoutError: the shop did not answer +***23" in lines[1]
     assert _NUMBER not in result.out
     assert used.ru_utime - before.ru_utime < 1.5, "half a second of a processor is usual"
