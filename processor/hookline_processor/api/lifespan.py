@@ -1,4 +1,4 @@
-"""The start-up and shut-down hooks: what the user's handlers need before the first event, and leave behind after the last."""
+"""Running start-up hooks and lifespans before the first event, and shut-down hooks after the last."""
 
 import asyncio
 import inspect
@@ -15,16 +15,19 @@ from hookline_shared.errors import HooklineError
 from hookline_shared.observability.logs import Logger
 
 _SHUTDOWN_S: Final = 5.0
-"""How long all shut-down hooks together may take: with the 25 s of the handlers, what Kubernetes waits before it kills."""
+"""For all shut-down hooks together. With PROCESSOR_SHUTDOWN_S (25 s), as long as Kubernetes waits before SIGKILL."""
 _LEAST_SHARE: Final = 0.1
-"""The part of that which each hook gets, even if those before it took all of it."""
+"""The share of that time that each hook gets at least, even if the hooks before it used all of it."""
 _MESSAGE_LIMIT: Final = 500
 _NOT_STARTED: Final = "so no event was read"
 _ENDED: Final = "while events were handled, so the service stops"
 
 
 class HookError(HooklineError):
-    """A start-up hook or a lifespan failed, so the service cannot do its job. `consequence` says when that was."""
+    """A start-up hook or a lifespan failed, so the service stops. `name` is the name of the function.
+
+    `consequence` ends the message: whether events had been read by then.
+    """
 
     def __init__(self, hook: DeclaredHook, error: BaseException, consequence: str) -> None:
         self.name = name_of(hook.function)
@@ -35,7 +38,7 @@ class HookError(HooklineError):
 
 
 class Lifespan:
-    """Runs the hooks of `handlers` in the event loop, one after the other. The shut-down hooks get `shutdown_s` together."""
+    """Runs the hooks of `handlers` in the event loop, one by one. All shut-down hooks together get `shutdown_s` seconds."""
 
     def __init__(self, handlers: Handlers, clock: Clock, logger: Logger, shutdown_s: float = _SHUTDOWN_S) -> None:
         self._handlers = handlers
@@ -49,14 +52,14 @@ class Lifespan:
         self._has_failed = asyncio.Event()
 
     def check(self) -> str | None:
-        """Return the readiness check."""
+        """Return the readiness check: why the handlers are not ready, or None once they are."""
         return None if self._started else "handlers are starting up"
 
     async def start(self) -> None:
-        """Run the start-up hooks, and the lifespans up to their yield, in the order of their registration.
+        """Run start-up hooks, and lifespans up to their yield, in the order of registration.
 
         Raises:
-            HookError: if one fails; those after it are not run.
+            HookError: if one fails. The hooks after it do not run.
 
         """
         self._begun = True
@@ -68,22 +71,22 @@ class Lifespan:
         self._started = True
 
     async def wait_failed(self) -> None:
-        """Wait until a lifespan ends though the service goes on, which is forever if none does.
+        """Wait until a lifespan ends before shut-down. Return never.
 
         Raises:
-            HookError: then.
+            HookError: when a lifespan has ended.
 
         """
         await self._has_failed.wait()
         self.raise_failure()
 
     def raise_failure(self) -> None:
-        """Raise `HookError` if a lifespan has ended though nobody stopped it."""
+        """Raise `HookError` if a lifespan has ended before shut-down."""
         if self._failed is not None:
             raise HookError(self._failed.hook, self._failed.error or asyncio.CancelledError(), _ENDED)
 
     async def stop(self) -> None:
-        """Run the shut-down hooks, and the rest of the lifespans, in reverse order, also if start-up was broken off."""
+        """Run shut-down hooks, and the rest of the lifespans, in reverse order, even if start-up failed halfway."""
         deadline, least_s = self._clock.monotonic() + self._shutdown_s, self._shutdown_s * _LEAST_SHARE
         for hook in reversed(self._handlers.hooks) if self._begun else ():
             if hook.phase is Phase.SHUTDOWN or hook in self._running:
@@ -113,7 +116,7 @@ class Lifespan:
         self._has_failed.set()
 
     async def _stop(self, hook: DeclaredHook, timeout_s: float) -> None:
-        """Run `hook`, and report it if it fails. One that ignores its cancellation is left behind."""
+        """Run `hook`, and log a failure. A hook that ignores its cancellation is abandoned."""
         stopping = asyncio.ensure_future(self._leave(hook) if hook.phase is Phase.LIFESPAN else self._try(hook))
         done, _ = await asyncio.wait({stopping}, timeout=timeout_s)
         if not done:
@@ -130,13 +133,13 @@ class Lifespan:
     async def _try(self, hook: DeclaredHook) -> None:
         try:
             await self._call(hook)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises, the others must run
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the other hooks must run whatever this one raises
             self._report(hook, error)
 
     def _report(self, hook: DeclaredHook, error: BaseException) -> None:
-        told = {"error": f"{error} ({_place(hook, error)})"} if isinstance(error, YieldError) else _described(error)
+        fields = {"error": f"{error} ({_place(hook, error)})"} if isinstance(error, YieldError) else _described(error)
         what = f"{hook.phase} failed"
-        self._logger.warning(what, hook=name_of(hook.function), **told)
+        self._logger.warning(what, hook=name_of(hook.function), **fields)
 
     async def _call(self, hook: DeclaredHook) -> None:
         result = hook.function(self._handlers.state)
@@ -154,7 +157,7 @@ def _summary(error: BaseException) -> str:
 
 
 def _place(hook: DeclaredHook, error: BaseException) -> str:
-    """Return where the error came from: the last line that it passed in the file of `hook`, else the very last."""
+    """Return where the error was raised: the last traceback line in the file of `hook`, or the last line of all."""
     frames, code = traceback.extract_tb(error.__traceback__), code_of(hook.function)
     if not frames or isinstance(error, YieldError):
         return place_of(hook.function)

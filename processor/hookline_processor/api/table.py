@@ -1,4 +1,4 @@
-"""Which handler is registered for which kind."""
+"""The table of handlers by kind. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -12,9 +12,9 @@ from hookline_processor.retry import RetryPolicy
 
 @dataclass(frozen=True, eq=False)
 class Handler:
-    """One registered function. `timeout_s` and `retry` are None where the service's settings apply.
+    """One registered function. `timeout_s` (seconds) and `retry` are None where the settings of the service apply.
 
-    `middleware` is that of the included registries it comes from, the outermost first.
+    `middleware` is the middleware of the included registries that it comes from, the outermost first.
     """
 
     name: str
@@ -27,14 +27,14 @@ class Handler:
 
 
 class Entry(NamedTuple):
-    """What is registered for a kind: a handler, or None if it is ignored; and its name with file and line."""
+    """The registration of a kind. `handler` is None if the kind is ignored; `source` is its name with file and line."""
 
     handler: Handler | None
     source: str
 
 
 class HandlerTable:
-    """The entry of each kind, of each group of kinds such as "conversation.*", and of all others: "*"."""
+    """The entry of each pattern: a kind, a prefix such as "conversation.*", or "*"."""
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
@@ -43,7 +43,7 @@ class HandlerTable:
         """Register `entry` for all of `patterns`.
 
         Raises:
-            HandlersError: if one of them has an entry already; none is registered then.
+            HandlersError: if a pattern already has an entry. Nothing is registered in that case.
 
         """
         self._add_all(dict.fromkeys(patterns, entry))
@@ -52,7 +52,7 @@ class HandlerTable:
         """Register everything in `other`, with `middleware` around its handlers.
 
         Raises:
-            HandlersError: if both have an entry for something; nothing is registered then.
+            HandlersError: if both tables have an entry for a pattern. Nothing is registered in that case.
 
         """
         around = tuple(middleware)
@@ -65,10 +65,10 @@ class HandlerTable:
         )
 
     def find(self, kind: str) -> Handler | None:
-        """Return the handler of `kind`, None if it is ignored.
+        """Return the handler of `kind`, or None if the kind is ignored.
 
         Raises:
-            LookupError: if nothing is registered for it.
+            LookupError: if nothing is registered for the kind.
 
         """
         for pattern in patterns_for(kind):
@@ -80,7 +80,7 @@ class HandlerTable:
         )
 
     def handlers(self) -> Iterator[Handler]:
-        """Return every handler; one for several kinds as often."""
+        """Return every handler, once for each of its kinds."""
         return (entry.handler for entry in self._entries.values() if entry.handler is not None)
 
     def _add_all(self, entries: dict[str, Entry]) -> None:
