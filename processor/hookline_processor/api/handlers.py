@@ -12,7 +12,7 @@ from hookline_processor.api.kinds import patterns_of
 from hookline_processor.api.registering import HandlerFunction, HandlerOptions, Register
 from hookline_processor.api.signatures import check_callable, check_event_type
 from hookline_processor.api.state import State
-from hookline_processor.api.table import Entry, Handler, HandlerTable
+from hookline_processor.api.table import Handler, HandlerTable, Registration
 from hookline_processor.events.events import classes_for
 from hookline_processor.events.webhook_event import WebhookEvent
 from hookline_processor.retry import RetryPolicy, is_time_span, seconds
@@ -93,17 +93,13 @@ class Handlers:
 
         """
         patterns = patterns_of(kinds)
-        if timeout is not None and not is_time_span(timeout):
-            raise HandlersError(
-                f"timeout={timeout!r} is no time-out ({calling_place()}). Give seconds or a timedelta above 0, or leave it out."
-            )
+        timeout_s = _timeout_s(timeout)
 
         def register(function: Callable[..., Any]) -> Callable[..., Any]:
             self._check_not_included(described(function))
             _check_handler(function, patterns)
-            timeout_s = None if timeout is None else seconds(timeout)
             handler = Handler(name_of(function), function, timeout_s, retry, is_async(function), breaker)
-            self._table.add(patterns, Entry(handler, described(function)))
+            self._table.add(patterns, Registration(handler, described(function)))
             return function
 
         return register
@@ -119,7 +115,7 @@ class Handlers:
         """
         source = f"handlers.ignore ({calling_place()})"
         self._check_not_included(source)
-        self._table.add(patterns_of(kinds), Entry(None, source))
+        self._table.add(patterns_of(kinds), Registration(None, source))
 
     def include(self, other: "Handlers") -> None:
         """Add everything that is registered in `other`, another `Handlers`. After that, `other` accepts no registrations.
@@ -234,13 +230,13 @@ class Handlers:
             raise HandlersError(f"{source} includes a {type(other).__name__}. Name a Handlers(), such as orders.handlers.")
         if other is self:
             raise HandlersError(f"{source} includes a registry in itself. Include another one.")
-        twice = next((one for one in (other, *other._included) if one is self or one in self._included), None)
-        if twice is not None:
-            where = self._included.get(twice) or other._included.get(twice)
+        repeated = next((one for one in (other, *other._included) if one is self or one in self._included), None)
+        if repeated is not None:
+            where = self._included.get(repeated) or other._included.get(repeated)
             raise HandlersError(f"{source} includes what was included already, at {where}. Include each registry once.")
-        clash = next((key for key in other.state if key in self.state and self.state[key] is not other.state[key]), None)
-        if clash is not None:
-            raise HandlersError(f"{source}: both registries have a state[{clash!r}]. Set it in one of them.")
+        conflict = next((key for key in other.state if key in self.state and self.state[key] is not other.state[key]), None)
+        if conflict is not None:
+            raise HandlersError(f"{source}: both registries have a state[{conflict!r}]. Set it in one of them.")
 
     def _check_in_time(self, source: str) -> None:
         self._check_not_included(source)
@@ -252,6 +248,17 @@ class Handlers:
             raise HandlersError(
                 f"{source} comes too late: its registry was included at {self._included_at}. Include it after it is complete."
             )
+
+
+def _timeout_s(timeout: float | timedelta | None) -> float | None:
+    """Return `timeout` in seconds. Raise `HandlersError` unless it is above 0 and finite."""
+    if timeout is None:
+        return None
+    if not is_time_span(timeout):
+        raise HandlersError(
+            f"timeout={timeout!r} is no time-out ({calling_place()}). Give seconds or a timedelta above 0, or leave it out."
+        )
+    return seconds(timeout)
 
 
 def _check_handler(function: Callable[..., Any], patterns: list[str]) -> None:

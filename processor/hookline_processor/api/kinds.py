@@ -45,8 +45,8 @@ def problem_with(pattern: str) -> str | None:
         )
     if _is_known(pattern):
         return None
-    near = _nearest(pattern)
-    remedy = f'Did you mean "{near}"?' if near else f"The kinds are {', '.join([*SINGLE, *_FAMILIES])}."
+    suggestion = _nearest(pattern)
+    remedy = f'Did you mean "{suggestion}"?' if suggestion else f"The kinds are {', '.join([*SINGLE, *_FAMILIES])}."
     return f'There is no kind "{pattern}", so nothing would come of it. {remedy}'
 
 
@@ -69,16 +69,16 @@ def _checked_class(named: type[WebhookEvent]) -> type[WebhookEvent]:
 
 
 def _is_known(pattern: str) -> bool:
-    family, _, what = pattern.partition(".")
+    family, _, name = pattern.partition(".")
     if family in FAMILIES:
-        return bool(what)
+        return bool(name)
     return pattern in ("*", *SINGLE, *_PREFIXES)
 
 
 def _nearest(pattern: str) -> str | None:
-    family, _, what = pattern.partition(".")
+    family, _, name = pattern.partition(".")
     families = get_close_matches(family.lower(), FAMILIES, 1, _SAME_FAMILY)
     if families:
-        return f"{families[0]}.{what or '*'}"
+        return f"{families[0]}.{name or '*'}"
     known = get_close_matches(pattern.lower(), [*SINGLE, *_PREFIXES], 1)
     return known[0] if known else None

@@ -14,13 +14,13 @@ from hookline_shared.clock import Clock
 from hookline_shared.errors import HooklineError
 from hookline_shared.observability.logs import Logger
 
-_SHUTDOWN_S: Final = 5.0
+_SHUTDOWN_TIMEOUT_S: Final = 5.0
 """For all shut-down hooks together. With PROCESSOR_SHUTDOWN_S (25 s), as long as Kubernetes waits before SIGKILL."""
-_LEAST_SHARE: Final = 0.1
+_MIN_SHARE: Final = 0.1
 """The share of that time that each hook gets at least, even if the hooks before it used all of it."""
 _MESSAGE_LIMIT: Final = 500
 _NOT_STARTED: Final = "so no event was read"
-_ENDED: Final = "while events were handled, so the service stops"
+_ENDED_EARLY: Final = "while events were handled, so the service stops"
 
 
 class HookError(HooklineError):
@@ -31,21 +31,21 @@ class HookError(HooklineError):
 
     def __init__(self, hook: DeclaredHook, error: BaseException, consequence: str) -> None:
         self.name = name_of(hook.function)
-        what = f"{error}" if isinstance(error, YieldError) else f"failed with {_summary(error)}"
+        message = f"{error}" if isinstance(error, YieldError) else f"failed with {_summary(error)}"
         super().__init__(
-            f"The {hook.phase} {self.name} {what} ({_place(hook, error)}), {consequence}. Fix that, then start again."
+            f"The {hook.phase} {self.name} {message} ({_error_place(hook, error)}), {consequence}. Fix that, then start again."
         )
 
 
 class Lifespan:
     """Runs the hooks of `handlers` in the event loop, one by one. All shut-down hooks together get `shutdown_s` seconds."""
 
-    def __init__(self, handlers: Handlers, clock: Clock, logger: Logger, shutdown_s: float = _SHUTDOWN_S) -> None:
+    def __init__(self, handlers: Handlers, clock: Clock, logger: Logger, shutdown_s: float = _SHUTDOWN_TIMEOUT_S) -> None:
         self._handlers = handlers
         self._clock = clock
         self._logger = logger
         self._shutdown_s = shutdown_s
-        self._begun = False
+        self._starting = False
         self._started = False
         self._running: dict[DeclaredHook, RunningLifespan] = {}
         self._failed: RunningLifespan | None = None
@@ -62,7 +62,7 @@ class Lifespan:
             HookError: if one fails. The hooks after it do not run.
 
         """
-        self._begun = True
+        self._starting = True
         for hook in self._handlers.hooks:
             if hook.phase is Phase.LIFESPAN:
                 await self._enter(hook)
@@ -71,7 +71,7 @@ class Lifespan:
         self._started = True
 
     async def wait_failed(self) -> None:
-        """Wait until a lifespan ends before shut-down. Return never.
+        """Wait until a lifespan ends before shut-down, and raise its error.
 
         Raises:
             HookError: when a lifespan has ended.
@@ -83,14 +83,14 @@ class Lifespan:
     def raise_failure(self) -> None:
         """Raise `HookError` if a lifespan has ended before shut-down."""
         if self._failed is not None:
-            raise HookError(self._failed.hook, self._failed.error or asyncio.CancelledError(), _ENDED)
+            raise HookError(self._failed.hook, self._failed.error or asyncio.CancelledError(), _ENDED_EARLY)
 
     async def stop(self) -> None:
         """Run shut-down hooks, and the rest of the lifespans, in reverse order, even if start-up failed halfway."""
-        deadline, least_s = self._clock.monotonic() + self._shutdown_s, self._shutdown_s * _LEAST_SHARE
-        for hook in reversed(self._handlers.hooks) if self._begun else ():
+        deadline, min_s = self._clock.monotonic() + self._shutdown_s, self._shutdown_s * _MIN_SHARE
+        for hook in reversed(self._handlers.hooks) if self._starting else ():
             if hook.phase is Phase.SHUTDOWN or hook in self._running:
-                await self._stop(hook, max(least_s, deadline - self._clock.monotonic()))
+                await self._stop(hook, max(min_s, deadline - self._clock.monotonic()))
 
     async def _enter(self, hook: DeclaredHook) -> None:
         running = self._running[hook] = RunningLifespan(hook, self._handlers.state, self._note_failure)
@@ -107,8 +107,8 @@ class Lifespan:
             raise self._start_error(hook, error) from error
 
     def _start_error(self, hook: DeclaredHook, error: BaseException) -> HookError:
-        what = f"{hook.phase} failed"
-        self._logger.debug(what, hook=name_of(hook.function), traceback=Failure.of(error).traceback)
+        message = f"{hook.phase} failed"
+        self._logger.debug(message, hook=name_of(hook.function), traceback=Failure.of(error).traceback)
         return HookError(hook, error, _NOT_STARTED)
 
     def _note_failure(self, running: RunningLifespan) -> None:
@@ -117,12 +117,12 @@ class Lifespan:
 
     async def _stop(self, hook: DeclaredHook, timeout_s: float) -> None:
         """Run `hook`, and log a failure. A hook that ignores its cancellation is abandoned."""
-        stopping = asyncio.ensure_future(self._leave(hook) if hook.phase is Phase.LIFESPAN else self._try(hook))
+        stopping = asyncio.ensure_future(self._leave(hook) if hook.phase is Phase.LIFESPAN else self._stop_safely(hook))
         done, _ = await asyncio.wait({stopping}, timeout=timeout_s)
         if not done:
             stopping.cancel()
-            what = f"{hook.phase} takes too long, so it is cancelled"
-            self._logger.warning(what, hook=name_of(hook.function), timeout_s=timeout_s)
+            message = f"{hook.phase} takes too long, so it is cancelled"
+            self._logger.warning(message, hook=name_of(hook.function), timeout_s=timeout_s)
 
     async def _leave(self, hook: DeclaredHook) -> None:
         error = await self._running[hook].leave()
@@ -130,16 +130,16 @@ class Lifespan:
         if error is not None and not (task is not None and task.cancelling()):
             self._report(hook, error)
 
-    async def _try(self, hook: DeclaredHook) -> None:
+    async def _stop_safely(self, hook: DeclaredHook) -> None:
         try:
             await self._call(hook)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the other hooks must run whatever this one raises
             self._report(hook, error)
 
     def _report(self, hook: DeclaredHook, error: BaseException) -> None:
-        fields = {"error": f"{error} ({_place(hook, error)})"} if isinstance(error, YieldError) else _described(error)
-        what = f"{hook.phase} failed"
-        self._logger.warning(what, hook=name_of(hook.function), **fields)
+        fields = {"error": f"{error} ({_error_place(hook, error)})"} if isinstance(error, YieldError) else _error_fields(error)
+        message = f"{hook.phase} failed"
+        self._logger.warning(message, hook=name_of(hook.function), **fields)
 
     async def _call(self, hook: DeclaredHook) -> None:
         result = hook.function(self._handlers.state)
@@ -147,7 +147,7 @@ class Lifespan:
             await result
 
 
-def _described(error: BaseException) -> dict[str, str]:
+def _error_fields(error: BaseException) -> dict[str, str]:
     failure = Failure.of(error)
     return {"error": f"{failure.type}: {failure.message}", "traceback": failure.traceback}
 
@@ -156,7 +156,7 @@ def _summary(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:_MESSAGE_LIMIT]}"
 
 
-def _place(hook: DeclaredHook, error: BaseException) -> str:
+def _error_place(hook: DeclaredHook, error: BaseException) -> str:
     """Return where the error was raised: the last traceback line in the file of `hook`, or the last line of all."""
     frames, code = traceback.extract_tb(error.__traceback__), code_of(hook.function)
     if not frames or isinstance(error, YieldError):

@@ -26,7 +26,7 @@ class Handler:
     middleware: tuple[Middleware, ...] = ()
 
 
-class Entry(NamedTuple):
+class Registration(NamedTuple):
     """The registration of a kind. `handler` is None if the kind is ignored; `source` is its name with file and line."""
 
     handler: Handler | None
@@ -37,16 +37,16 @@ class HandlerTable:
     """The entry of each pattern: a kind, a prefix such as "conversation.*", or "*"."""
 
     def __init__(self) -> None:
-        self._entries: dict[str, Entry] = {}
+        self._registrations: dict[str, Registration] = {}
 
-    def add(self, patterns: Iterable[str], entry: Entry) -> None:
-        """Register `entry` for all of `patterns`.
+    def add(self, patterns: Iterable[str], registration: Registration) -> None:
+        """Register `registration` for all of `patterns`.
 
         Raises:
             HandlersError: if a pattern already has an entry. Nothing is registered in that case.
 
         """
-        self._add_all(dict.fromkeys(patterns, entry))
+        self._add_all(dict.fromkeys(patterns, registration))
 
     def include(self, other: "HandlerTable", middleware: Iterable[Middleware]) -> None:
         """Register everything in `other`, with `middleware` around its handlers.
@@ -55,12 +55,12 @@ class HandlerTable:
             HandlersError: if both tables have an entry for a pattern. Nothing is registered in that case.
 
         """
-        around = tuple(middleware)
-        handlers = {handler: replace(handler, middleware=around + handler.middleware) for handler in other.handlers()}
+        outer = tuple(middleware)
+        handlers = {handler: replace(handler, middleware=outer + handler.middleware) for handler in other.handlers()}
         self._add_all(
             {
-                pattern: entry._replace(handler=entry.handler and handlers[entry.handler])
-                for pattern, entry in other._entries.items()
+                pattern: registration._replace(handler=registration.handler and handlers[registration.handler])
+                for pattern, registration in other._registrations.items()
             }
         )
 
@@ -72,8 +72,8 @@ class HandlerTable:
 
         """
         for pattern in patterns_for(kind):
-            if pattern in self._entries:
-                return self._entries[pattern].handler
+            if pattern in self._registrations:
+                return self._registrations[pattern].handler
         raise LookupError(
             f'No handler is registered for "{kind}". Add one with @handlers.on("{kind}") and replay this dead letter, '
             f'or say handlers.ignore("{kind}").'
@@ -81,13 +81,13 @@ class HandlerTable:
 
     def handlers(self) -> Iterator[Handler]:
         """Return every handler, once for each of its kinds."""
-        return (entry.handler for entry in self._entries.values() if entry.handler is not None)
+        return (registration.handler for registration in self._registrations.values() if registration.handler is not None)
 
-    def _add_all(self, entries: dict[str, Entry]) -> None:
-        for pattern, entry in entries.items():
-            if pattern in self._entries:
+    def _add_all(self, registrations: dict[str, Registration]) -> None:
+        for pattern, registration in registrations.items():
+            if pattern in self._registrations:
                 raise HandlersError(
-                    f'"{pattern}" is registered twice: by {self._entries[pattern].source} and by {entry.source}. '
+                    f'"{pattern}" is registered twice: by {self._registrations[pattern].source} and by {registration.source}. '
                     "An event has exactly one handler; remove one of the two."
                 )
-        self._entries.update(entries)
+        self._registrations.update(registrations)

@@ -33,8 +33,8 @@ class AttemptLog:
 
     def succeeded(self, handler: Handler | None, in_flight: InFlightEvent, verdict: Done | Retry, seconds: float) -> None:
         """Log an attempt that succeeded or raised `RetryLater`. `handler` is None for an ignored kind."""
-        what = "event ignored" if handler is None else "event done" if isinstance(verdict, Done) else "event postponed"
-        self._logger.debug(what, **_event_fields(handler, in_flight), seconds=round(seconds, 6), **_verdict_fields(verdict))
+        message = "event ignored" if handler is None else "event done" if isinstance(verdict, Done) else "event postponed"
+        self._logger.debug(message, **_event_fields(handler, in_flight), seconds=round(seconds, 6), **_verdict_fields(verdict))
 
     def failed(self, handler: Handler | None, in_flight: InFlightEvent, verdict: Retry | Dead, failure: Failure) -> None:
         """Log a failed attempt. `failure` is redacted; `handler` is None if no handler is registered."""
@@ -52,8 +52,10 @@ class AttemptLog:
 
     def unattempted(self, in_flight: InFlightEvent, *, gone: bool) -> None:
         """Log an entry whose body is `gone`, or that cannot be decoded."""
-        what, remedy = ("body of a pending entry is gone", _PAYLOAD_GONE) if gone else ("entry cannot be decoded", _UNDECODABLE)
-        self._logger.error(what, topic=in_flight.topic, entry_id=in_flight.entry_id, remedy=remedy)
+        message, remedy = (
+            ("body of a pending entry is gone", _PAYLOAD_GONE) if gone else ("entry cannot be decoded", _UNDECODABLE)
+        )
+        self._logger.error(message, topic=in_flight.topic, entry_id=in_flight.entry_id, remedy=remedy)
 
     def overdue(self, handler: Handler, event_id: str, timeout_s: float) -> None:
         """Log a handler that is still running after its time-out of `timeout_s` seconds."""

@@ -19,8 +19,8 @@ from hookline_processor.metrics import BLOCKED_LOOP
 from hookline_shared.observability.logs import Logger
 
 _LIMIT_S: Final = 0.5
-_SHOWN_FRAMES: Final = 8
-_JOIN_S: Final = 1.0
+_MAX_FRAMES: Final = 8
+_JOIN_TIMEOUT_S: Final = 1.0
 _SUSPENDED: Final = 2
 """A wait of this many limits means that the watchdog did not run either: it checks twice per limit."""
 _HAS_THREAD_CLOCK: Final = hasattr(time, "pthread_getcpuclockid")  # macOS has none
@@ -69,7 +69,7 @@ class Watchdog:
         """Stop watching."""
         self._stopping.set()
         if self._thread is not None:
-            self._thread.join(_JOIN_S)
+            self._thread.join(_JOIN_TIMEOUT_S)
 
     def _run(self, loop: asyncio.AbstractEventLoop, thread: int) -> None:
         try:
@@ -97,7 +97,7 @@ class Watchdog:
             "event loop blocked",
             handler=name,
             blocked_s=round(blocked_s, 1),
-            frames=[describe(frame) for frame in reversed(stack[:_SHOWN_FRAMES])],
+            frames=[describe(frame) for frame in reversed(stack[:_MAX_FRAMES])],
             remedy="all other work waits; make it a plain def, which runs in a thread, or await instead of blocking",
         )
 

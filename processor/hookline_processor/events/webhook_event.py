@@ -101,8 +101,8 @@ class WebhookEvent:
         signature is the only text.
         """
         try:
-            sent = self.params if self.json is None else self.json
-            found = (value for name, value in _texts(sent) if not is_harmless(name))
+            data = self.params if self.json is None else self.json
+            found = (value for name, value in _texts(data) if not is_harmless(name))
             return list(dict.fromkeys((self.raw.signature, *found)))
         except ValueError:
             return [self.raw.signature]
@@ -116,20 +116,20 @@ def is_harmless(name: str) -> bool:
     return _HARMLESS.fullmatch(name) is not None
 
 
-def _texts(sent: Any) -> Iterator[tuple[str, str]]:
+def _texts(data: Any) -> Iterator[tuple[str, str]]:
     """Yield all texts in parameters or decoded JSON with their names, plain and JSON-escaped: messages quote both.
 
     Some parameters contain JSON, such as TaskAttributes and Payload: the texts in it are yielded, too.
     """
-    left = [("", sent)]
-    while left:
-        name, value = left.pop()
+    remaining = [("", data)]
+    while remaining:
+        name, value = remaining.pop()
         if isinstance(value, str):
             yield name, value
             yield name, msgspec.json.encode(value).decode()[1:-1]
             if value.lstrip()[:1] in ("{", "["):
-                left.append((name, decode_json(value.encode())))
+                remaining.append((name, decode_json(value.encode())))
         elif isinstance(value, Mapping):
-            left += value.items()
+            remaining += value.items()
         elif isinstance(value, list):
-            left += ((name, item) for item in value)
+            remaining += ((name, item) for item in value)

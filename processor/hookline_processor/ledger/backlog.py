@@ -24,7 +24,7 @@ _RESUME_SHARE: Final = 0.9
 class LedgerBacklog:
     """Measures the ledger streams of the partitions that `owned` returns. All `partitions` share `limit` evenly.
 
-    `has_room` is set while the streams are below their limit; `fill` is the used share of the limit.
+    `has_room` is set while the streams are below their limit; `used_share` is the used share of the limit.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class LedgerBacklog:
         self._job: Job[None] | None = None
         self._warned = False
         self.events = 0
-        self.fill = 0.0
+        self.used_share = 0.0
         self.has_room = asyncio.Event()
         self.has_room.set()
 
@@ -74,7 +74,7 @@ class LedgerBacklog:
         self.events = sum(lengths.values())
         LEDGER_WAITING.set(self.events)
         limit = self._share * len(lengths)
-        self.fill = self.events / limit if lengths else 0.0
+        self.used_share = self.events / limit if lengths else 0.0
         self._warn(self.events > limit * _WARN_SHARE)
         if lengths and self.events >= limit:
             self._stop_handling()

@@ -43,7 +43,7 @@ async def search(engine: AsyncEngine, query: Query) -> list[Found]:
         return [dict(row) for row in (await connection.execute(search_statement(query))).mappings()]
 
 
-async def conversation(engine: AsyncEngine, one: str, other: str, limit: int) -> list[Found]:
+async def conversation(engine: AsyncEngine, party: str, other_party: str, limit: int) -> list[Found]:
     """Return the last messages and calls between two parties, oldest first; `what` is "message" or "call".
 
     Raises:
@@ -52,9 +52,9 @@ async def conversation(engine: AsyncEngine, one: str, other: str, limit: int) ->
     """
     found: list[Found] = []
     async with transaction(engine) as connection:
-        for what, table in (("message", messages), ("call", calls)):
-            rows = await connection.execute(_between(table, normalise(one), normalise(other), limit))
-            found += [{"what": what, **row} for row in rows.mappings()]
+        for label, table in (("message", messages), ("call", calls)):
+            rows = await connection.execute(_between(table, normalise(party), normalise(other_party), limit))
+            found += [{"what": label, **row} for row in rows.mappings()]
     return sorted(found, key=lambda row: (row["first_at"], row["sid"]))[-limit:]
 
 
@@ -103,9 +103,9 @@ def _filters(query: Query) -> list[ColumnElement[bool]]:
     return found
 
 
-def _between(table: Table, one: str, other: str, limit: int) -> Select[Any]:
+def _between(table: Table, party: str, other_party: str, limit: int) -> Select[Any]:
     columns = table.c
-    directions = {(one, other), (other, one)}  # a set: one direction if both are the same
+    directions = {(party, other_party), (other_party, party)}  # a set: one direction if both are the same
     parts = [
         select(columns.sid)
         .where(columns.sender == sender, columns.recipient == recipient)

@@ -19,7 +19,7 @@ from hookline_shared.observability.logs import Logger
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.ledger import LedgerStreams
 
-_FLUSH_S: Final = 2.0
+_FLUSH_TIMEOUT_S: Final = 2.0
 
 
 class Ledger:
@@ -69,13 +69,13 @@ class Ledger:
         if self._retention is not None:
             await self._retention.stop()
         await self._writer.stop()
-        await self._writer.flush(partitions, _FLUSH_S)
+        await self._writer.flush(partitions, _FLUSH_TIMEOUT_S)
         await close(self._engine)
 
     @property
-    def fill(self) -> float:
+    def used_share(self) -> float:
         """The share of the backlog limit that is used, from 0 to 1 or more."""
-        return self._backlog.fill
+        return self._backlog.used_share
 
     def waiting_for_connection(self) -> float:
         """Return the number of calls that wait for a connection to the database because all are in use."""

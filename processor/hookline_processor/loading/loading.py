@@ -92,15 +92,17 @@ class _ImportFailure:
                     'Put what is not to run then below `if __name__ == "__main__":`.'
                 )
             case error:
-                what = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
-                return f"importing {self._name} failed with {what} ({self._location_text()}). Fix that, then start again."
+                problem = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
+                return f"importing {self._name} failed with {problem} ({self._location_text()}). Fix that, then start again."
 
     def _no_module(self) -> str:
         parent, _, last = self._name.rpartition(".")
         folder = self._folder.path.joinpath(*parent.split(".")) if parent else self._folder.path
-        near = get_close_matches(last, modules_in(folder).keys() - {last}, n=1)
-        meant = f" Did you mean {parent}{'.' if parent else ''}{near[0]}:{self._location.partition(':')[2]}?" if near else ""
-        return f"there is no module {self._name} in {self._folder.path}.{meant} Start from its folder, or set PYTHONPATH."
+        matches = get_close_matches(last, modules_in(folder).keys() - {last}, n=1)
+        suggestion = (
+            f" Did you mean {parent}{'.' if parent else ''}{matches[0]}:{self._location.partition(':')[2]}?" if matches else ""
+        )
+        return f"there is no module {self._name} in {self._folder.path}.{suggestion} Start from its folder, or set PYTHONPATH."
 
     def _location_text(self) -> str:
         """Return file and line of the syntax error, or the last traceback line in the user's modules, or the last of all."""
@@ -120,18 +122,18 @@ def _explain_attribute(module: ModuleType, attribute: str, folder: UserFolder) -
     if top == "hookline" or top.startswith("hookline_"):
         return f"{name} is a module of Hookline. Name the module of yours that has the Handlers(), for example bot:handlers."
     found = getattr(module, attribute, None)
-    what = "does not exist" if found is None else f"is a {type(found).__name__}"
-    return f"{attribute} {what} in {name}; it must be a Handlers().{_suggest(module)}"
+    problem = "does not exist" if found is None else f"is a {type(found).__name__}"
+    return f"{attribute} {problem} in {name}; it must be a Handlers().{_suggest(module)}"
 
 
 def _suggest(module: ModuleType) -> str:
     """Return a sentence that suggests other locations of the handlers, or an empty string if there are none."""
-    there = [f"{module.__name__}:{name}" for name, value in vars(module).items() if isinstance(value, Handlers)]
-    if there:
-        return f" Did you mean {' or '.join(there)}?"
-    inside = sorted({name for folder in getattr(module, "__path__", ()) for name in modules_in(Path(folder))})
-    inside = [f"{module.__name__}.{name}" for name in inside if not name.startswith("_")]
-    if not inside:
+    locations = [f"{module.__name__}:{name}" for name, value in vars(module).items() if isinstance(value, Handlers)]
+    if locations:
+        return f" Did you mean {' or '.join(locations)}?"
+    modules = sorted({name for folder in getattr(module, "__path__", ()) for name in modules_in(Path(folder))})
+    modules = [f"{module.__name__}.{name}" for name in modules if not name.startswith("_")]
+    if not modules:
         return ""
     kind = "a package" if module.__file__ else "a folder without __init__.py"
-    return f" {module.__name__} is {kind}; name the module in it that has them: {', '.join(inside[:5])}."
+    return f" {module.__name__} is {kind}; name the module in it that has them: {', '.join(modules[:5])}."

@@ -51,7 +51,7 @@ def measures(limits: Mapping[str, Threshold], sources: AlertSources, clock: Cloc
     }
     if ledger is not None:
         found |= {
-            "ledger_behind": lambda _now: {"": ledger.fill},
+            "ledger_behind": lambda _now: {"": ledger.used_share},
             "pool_saturated": lambda _now: redis_pools() | {"database": ledger.waiting_for_connection()},
         }
         if ledger.file is not None:

@@ -33,7 +33,7 @@ _SETTLE_RESERVE_S: Final = 1.0
 """The part of the drain time that is reserved for settling finished events."""
 _DRAIN_POLL_S: Final = 0.25
 """How often draining checks for a shorter deadline."""
-_CANCELLATION_S: Final = 1.0
+_CANCEL_TIMEOUT_S: Final = 1.0
 """The time for a cancelled handler to end. One that ignores its cancellation is abandoned."""
 
 
@@ -174,7 +174,7 @@ class Partition:
             self._undo_begin(in_flight)  # now, because it may ignore its cancellation until after the end
             task.cancel()
         if running:
-            await asyncio.wait(running, timeout=_CANCELLATION_S)
+            await asyncio.wait(running, timeout=_CANCEL_TIMEOUT_S)
 
     def _undo_begin(self, in_flight: InFlightEvent) -> None:
         """Restore the record from before a recorded attempt."""

@@ -22,8 +22,8 @@ from hookline_shared.observability.logs import Logger
 from hookline_shared.streams.consume import NEW, Consumer, Entry, record_name
 
 _PENDING: Final = "0"
-_WAIT_S: Final = 2.0
-_WAIT_WHILE_FULL_S: Final = 0.25
+_WAIT_TIMEOUT_S: Final = 2.0
+_WAIT_TIMEOUT_WHILE_FULL_S: Final = 0.25
 """The longest wait for new entries while a topic is full: the wait does not cover that topic."""
 _RETRY_PAUSE_S: Final = 0.5
 _SWEEP_INTERVAL_S: Final = 30.0
@@ -175,7 +175,7 @@ class Reader:
         If a topic opens first, the wait for new entries goes on in the background: cancelling it would cost its connection.
         """
         if self._new_entries is None:
-            timeout_s = _WAIT_S if len(topics) == len(self._positions) else _WAIT_WHILE_FULL_S
+            timeout_s = _WAIT_TIMEOUT_S if len(topics) == len(self._positions) else _WAIT_TIMEOUT_WHILE_FULL_S
             after = {topic: self._delivered[topic] for topic in topics}
             self._new_entries = asyncio.ensure_future(self._consumer.wait_for_new(after, timeout_s))
         opened = asyncio.ensure_future(self._window.wait_opened())

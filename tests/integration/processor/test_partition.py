@@ -190,7 +190,7 @@ async def test_handler_that_outlives_the_shutdown_is_not_suspected(
     bench: Bench, stored: Stored, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though it ignores its cancellation: a graceful stop, time and again, makes no event poison."""
-    monkeypatch.setattr("hookline_processor.partition.partition._CANCELLATION_S", 0.01)
+    monkeypatch.setattr("hookline_processor.partition.partition._CANCEL_TIMEOUT_S", 0.01)
     bench.stubborn = True
     bench.open.clear()
     (pending,) = await bench.put(1)

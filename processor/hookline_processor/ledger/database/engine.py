@@ -20,7 +20,7 @@ from hookline_processor.ledger.url import DatabaseUrl, parse_database_url
 from hookline_shared.errors import HooklineError, SettingsError
 
 _APPLICATION = "hookline"
-_CLOSE_S = 1.0
+_CLOSE_TIMEOUT_S = 1.0
 """Without a limit, SQLAlchemy waits for the command time-out of each connection."""
 _WAITING = DATABASE_POOL_CONNECTIONS.labels("waiting")
 
@@ -94,7 +94,7 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 async def close(engine: AsyncEngine) -> None:
     """Close all connections. Give up after a second if the server does not answer."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(_CLOSE_S):
+        async with asyncio.timeout(_CLOSE_TIMEOUT_S):
             await engine.dispose()
 
 

@@ -19,10 +19,10 @@ from hookline_shared.observability.redaction import redact_quotes
 Row = dict[str, Any]
 
 _ID, _KIND, _TOPIC, _KEY, _SID, _STATUS, _REASON, _ERROR, _ERROR_CODE = 128, 100, 64, 512, 64, 40, 20, 2000, 20
-_LATEST: Final = 2**63 - 1
-_LONGEST_CALL: Final = 2**31 - 1
-_MOST_MEDIA: Final = 10  # the limit of Twilio for one message
-_DEEPEST: Final = 100
+_MAX_TIME: Final = 2**63 - 1
+_MAX_DURATION: Final = 2**31 - 1
+_MAX_MEDIA: Final = 10  # the limit of Twilio for one message
+_MAX_DEPTH: Final = 100
 _NULS: Final = (b"\0", b"%00")
 _TOO_DEEP: Final = "(nested too deeply to be kept)"
 
@@ -91,7 +91,7 @@ def rows_of(settled: SettledEvent, policy: BodyPolicy) -> Rows:
     subject = _subject_of(params)
     row = _event_row(settled, subject) | {
         "error": _error(settled, event, policy),
-        "params": value_for_policy(_sent(event), policy),
+        "params": value_for_policy(_content(event), policy),
     }
     kind, seen_at = settled.event.kind, row["received_at"]
     if kind in _MESSAGES and (sid := _first(params, ("MessageSid", "SmsSid"))):
@@ -148,7 +148,7 @@ def _event_row(settled: SettledEvent, subject: _Subject) -> Row:
         "topic": _fit(settled.topic, _TOPIC) or "",
         "key": _fit(event.key, _KEY) or "",
         "account": _fit(event.account, _SID) or "",
-        "received_at": min(max(event.received_at, 0), _LATEST),
+        "received_at": min(max(event.received_at, 0), _MAX_TIME),
         "settled_at": settled.settled_at,
         "outcome": settled.outcome,
         "attempts": settled.attempts,
@@ -178,7 +178,7 @@ def _call_row(sid: str, subject: _Subject, params: Mapping[str, str], account: s
     subject = subject._replace(status=_fit(status, _STATUS))
     return _status_row(sid, subject, params, account, seen_at, call_rank(status)) | {
         "direction": _fit(params.get("Direction", ""), _STATUS),
-        "duration": min(int(duration), _LONGEST_CALL) if duration.isdecimal() else None,
+        "duration": min(int(duration), _MAX_DURATION) if duration.isdecimal() else None,
     }
 
 
@@ -200,7 +200,7 @@ def _status_row(sid: str, subject: _Subject, params: Mapping[str, str], account:
 
 def _media(params: Mapping[str, str]) -> list[dict[str, str]] | None:
     number = params.get("NumMedia", "")
-    numbers = range(min(int(number), _MOST_MEDIA)) if number.isdecimal() else range(0)
+    numbers = range(min(int(number), _MAX_MEDIA)) if number.isdecimal() else range(0)
     found = ((params.get(f"MediaUrl{at}", ""), params.get(f"MediaContentType{at}", "")) for at in numbers)
     media: list[dict[str, str]] = _cleaned([{"url": url, "type": content_type} for url, content_type in found])
     return media or None
@@ -213,7 +213,7 @@ def _parameters(event: WebhookEvent) -> Mapping[str, str]:
         return {}  # the event is a dead letter for this reason, which has the bytes
 
 
-def _sent(event: WebhookEvent) -> Any:
+def _content(event: WebhookEvent) -> Any:
     """Return the sent parameters or JSON body as a JSON value, without NUL."""
     if event.json is not None:
         return _cleaned(event.json)
@@ -235,7 +235,7 @@ def _cleaned(value: Any, depth: int = 0) -> Any:
     """Return a JSON value without NUL, and without parts that are nested too deeply for a database."""
     if isinstance(value, str):
         return value.replace("\0", "\ufffd") if "\0" in value else value
-    if depth > _DEEPEST and isinstance(value, dict | list):
+    if depth > _MAX_DEPTH and isinstance(value, dict | list):
         return _TOO_DEEP
     if isinstance(value, dict):
         return {_cleaned(name): _cleaned(member, depth + 1) for name, member in value.items()}
@@ -246,5 +246,5 @@ def _cleaned(value: Any, depth: int = 0) -> Any:
 
 def chunks(rows: Sequence[Row], size: int) -> list[list[Row]]:
     """Return `rows` in lists of at most `size` rows."""
-    left = iter(rows)
-    return list(iter(lambda: list(islice(left, size)), []))
+    remaining = iter(rows)
+    return list(iter(lambda: list(islice(remaining, size)), []))
