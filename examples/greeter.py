@@ -1,6 +1,6 @@
-"""The handlers that `hookline up` starts with: they print what came in.
+"""The default handlers of `hookline up`: they print each event.
 
-Copy this file, change it, and start with PROCESSOR_HANDLERS=yourmodule:handlers hookline up
+Copy this file, change it, and run: PROCESSOR_HANDLERS=yourmodule:handlers hookline up
 """
 
 from hookline import CallReceived, CallStatus, Context, Handlers, MessageReceived, MessageStatus
@@ -10,17 +10,17 @@ handlers = Handlers()
 
 @handlers.on(MessageReceived, timeout=10)
 async def greet(event: MessageReceived, context: Context) -> None:
-    """Print the message. A real handler would answer it through Twilio's REST API here."""
+    """Print the message. A real handler would reply through Twilio's REST API here."""
     print(f"{event.from_} says: {event.body}  (attempt {context.attempt})", flush=True)
 
 
 @handlers.on(MessageStatus)
 def follow(event: MessageStatus, context: Context) -> None:
-    """Print a message's new status. A plain function works too; it runs in a thread."""
+    """Print the new status of a message. A plain function works too; it runs in a thread."""
     print(f"{event.message_sid} is {event.message_status}", flush=True)
 
 
 @handlers.on(CallReceived, CallStatus)
 async def listen(event: CallReceived | CallStatus, context: Context) -> None:
-    """Print what a call does."""
+    """Print the status of a call."""
     print(f"{event.call_sid} from {event.from_} is {event.call_status}", flush=True)

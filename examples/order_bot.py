@@ -3,8 +3,8 @@
     hookline up --handlers examples.order_bot:handlers
     hookline send message --body "2 soup, 1 tea"
 
-Orders lie in the SQLite file ORDERS_DB, by default orders.db. Answers go through Twilio's REST API with TWILIO_ACCOUNT_SID,
-TWILIO_API_KEY and TWILIO_API_SECRET; without an account they are printed.
+Orders are stored in the SQLite file ORDERS_DB, by default orders.db. Replies are sent through Twilio's REST API with
+TWILIO_ACCOUNT_SID, TWILIO_API_KEY and TWILIO_API_SECRET; without an account they are printed.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ handlers = Handlers()
 
 
 class Orders:
-    """The orders in the SQLite file `path`. Every order has a key, under which it is taken once, however often it is tried."""
+    """The orders in the SQLite file `path`. An order has a key, so that retries store it only once."""
 
     def __init__(self, path: str) -> None:
         self._lock = threading.Lock()
@@ -62,7 +62,7 @@ class Orders:
         self._connection.execute(_TABLE)
 
     def take(self, key: str, customer: str, items: Mapping[str, int]) -> tuple[int, bool]:
-        """Keep an order, unless it is there; return its number, and whether it was answered."""
+        """Store an order unless it exists. Return its number, and whether it was answered."""
         words = ", ".join(f"{count} {name}" for name, count in items.items())
         with self._lock, self._connection as connection:
             insert = "insert into orders (key, customer, items) values (?, ?, ?) on conflict do nothing"
@@ -71,7 +71,7 @@ class Orders:
             return number, bool(answered)
 
     def answered(self, key: str) -> None:
-        """Remember that the customer knows."""
+        """Mark the order as answered."""
         with self._lock, self._connection as connection:
             connection.execute("update orders set answered = 1 where key = ?", (key,))
 
@@ -81,7 +81,7 @@ class Orders:
 
 
 class Messenger(Protocol):
-    """What sends text messages."""
+    """Sends text messages."""
 
     async def send(self, sender: str, recipient: str, text: str) -> None:
         """Send `text`."""
@@ -89,7 +89,7 @@ class Messenger(Protocol):
 
 
 class Printer:
-    """Prints messages, for trying things out."""
+    """Prints messages instead of sending them."""
 
     async def send(self, sender: str, recipient: str, text: str) -> None:
         """Print `text`."""
@@ -97,7 +97,7 @@ class Printer:
 
 
 class TwilioMessenger:
-    """Sends messages through Twilio's REST API, on a session that knows address and key."""
+    """Sends messages through Twilio's REST API. `session` has the base URL and the API key."""
 
     def __init__(self, session: aiohttp.ClientSession, account: str) -> None:
         self._session = session
@@ -107,9 +107,9 @@ class TwilioMessenger:
         """Send `text`.
 
         Raises:
-            Reject: if Twilio will never send it, for example since the customer has said STOP.
-            RetryLater: if we send too much at once.
-            aiohttp.ClientResponseError: if something else is wrong, which may be over at the next attempt.
+            Reject: if Twilio refuses the message for good, for example because the customer has sent STOP.
+            RetryLater: if the rate limit is exceeded.
+            aiohttp.ClientResponseError: if another error occurs, which may be temporary.
 
         """
         form = {"From": sender, "To": recipient, "Body": text}
@@ -127,14 +127,14 @@ MESSENGER = StateKey[Messenger]("messenger")
 
 @handlers.lifespan
 async def open_orders(state: State) -> AsyncIterator[None]:
-    """Open the file of orders, and close it in the end."""
+    """Open the orders at start-up, and close them at shut-down."""
     with closing(Orders(os.environ.get("ORDERS_DB", "orders.db"))) as state[ORDERS]:
         yield
 
 
 @handlers.lifespan
 async def open_messenger(state: State) -> AsyncIterator[None]:
-    """Make what answers: one session, whose connections all answers share."""
+    """Create the messenger, with one HTTP session for all replies."""
     account = os.environ.get("TWILIO_ACCOUNT_SID")
     if account is None:
         state[MESSENGER] = Printer()
@@ -152,7 +152,7 @@ async def open_messenger(state: State) -> AsyncIterator[None]:
 
 @handlers.middleware
 async def wait_for_the_file(event: WebhookEvent, context: Context, call_next: CallNext) -> None:
-    """Try again soon, and without counting it as a failure, while another process writes to the file of orders."""
+    """Retry in a second, without counting a failure, while another process writes to the SQLite file."""
     try:
         await call_next(event, context)
     except sqlite3.OperationalError as error:
@@ -163,9 +163,9 @@ async def wait_for_the_file(event: WebhookEvent, context: Context, call_next: Ca
 
 @handlers.on(MessageReceived, timeout=20, retry=RetryPolicy(max_attempts=12, max=timedelta(minutes=10)))
 async def take_order(event: MessageReceived, context: Context) -> None:
-    """Take an order and say its number, or say what there is.
+    """Take an order and reply with its number, or reply with the menu.
 
-    The order is taken once, also if this is run again: for the answer that failed, or since the process died.
+    The order is stored once even if the handler runs again, after a failed reply or a crash.
     """
     items = read(event.body)
     messenger = context.state[MESSENGER]
@@ -183,7 +183,7 @@ async def take_order(event: MessageReceived, context: Context) -> None:
 
 @handlers.on(MessageStatus)
 def note_trouble(event: MessageStatus, context: Context) -> None:
-    """Tell of answers that did not arrive."""
+    """Log replies that were not delivered."""
     if event.message_status in {"failed", "undelivered"}:
         context.logger.warning("answer did not arrive", error_code=event.error_code)
 
@@ -192,7 +192,7 @@ handlers.ignore("call.*")
 
 
 def read(text: str) -> dict[str, int]:
-    """Return what is ordered and how many of each; nothing unless all of it is on the menu."""
+    """Return the ordered items with their counts, or an empty dict if one is not on the menu."""
     items: dict[str, int] = {}
     for part in re.split(r",|\band\b", text.lower()):
         match = _ITEM.fullmatch(part.strip())
@@ -203,15 +203,15 @@ def read(text: str) -> dict[str, int]:
 
 
 def total(items: Mapping[str, int]) -> int:
-    """Return what `items` cost, in cents."""
+    """Return the price of `items`, in cents."""
     return sum(MENU[name] * count for name, count in items.items())
 
 
 def menu() -> str:
-    """Say what there is."""
+    """Return the menu as a sentence."""
     return "There is " + ", ".join(f"{name} {price(cents)}" for name, cents in MENU.items()) + "."
 
 
 def price(cents: int) -> str:
-    """Write an amount."""
+    """Return an amount in cents as text."""
     return f"{cents // 100}.{cents % 100:02}"

@@ -1,6 +1,6 @@
-"""Hookline: declare a handler for each kind of Twilio webhook; each accepted webhook is handled, in order per conversation.
+"""Hookline: register a handler for each kind of Twilio webhook. Accepted webhooks are handled in order per conversation.
 
-Import from here and from `hookline.testing`; the other packages (`hookline_*`) are the inside and may change.
+Import from here and from `hookline.testing`. The other packages (`hookline_*`) are internal and may change.
 """
 
 from hookline_processor.api.context import CallNext, Context

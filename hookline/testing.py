@@ -1,4 +1,4 @@
-"""Testing handlers without Redis and without a running processor: events as Twilio would send them, and their verdicts."""
+"""The test kit: run handlers without Redis and without a processor, on events as Twilio sends them."""
 
 from hookline_processor.testing import (
     Dead,

@@ -1,4 +1,4 @@
-"""The processor put together: what is made of what, and in which order it starts and stops."""
+"""Building the processor from its parts, and starting and stopping them in order."""
 
 import asyncio
 from os import getpid
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     from hookline_processor.attempts.tracing import AttemptSpans
     from hookline_processor.ledger.service import Ledger
 
-_LEASE_QUESTIONS = 4
-"""How many questions about leases, each unanswered, fit into one lease."""
-_LOOKS_PER_BACKLOG = 5
-"""How often alerts are looked at before the backlog is, which asks Redis something."""
+_LEASE_REQUESTS = 4
+"""How many unanswered lease requests fit into one lease."""
+_ALERT_INTERVALS_PER_BACKLOG = 5
+"""Checks of the alerts for each measurement of the backlog, which queries Redis."""
 _LEADER_PARTITION = 0
-"""The partition whose owner tells what all processors see alike."""
-_AFTER_TIMEOUT_S = 2.0
-"""What is left, when a partition goes to another processor, after the longest time-out: to settle, and for a handler to end."""
+"""The partition whose owner reports values that all processors see alike."""
+_SETTLE_RESERVE_S = 2.0
+"""Time after the longest handler time-out at a handover: for the handler to end, and to settle its event."""
 
 
 class Processor:
@@ -82,20 +82,20 @@ class Processor:
 
     def _make_gauges(self) -> BacklogGauges:
         settings = self._settings
-        every_s = _LOOKS_PER_BACKLOG * settings.alert_interval_s
-        return BacklogGauges(self._redis, settings.partitions, list(settings.topics), self._slots, every_s, self._clock)
+        interval_s = _ALERT_INTERVALS_PER_BACKLOG * settings.alert_interval_s
+        return BacklogGauges(self._redis, settings.partitions, list(settings.topics), self._slots, interval_s, self._clock)
 
     def _make_alerts(self) -> AlertWatcher:
         settings = self._settings
-        watched = AlertSources(self._gauges, settings.backlog_limit, self._ledger, self._is_leader)
-        posts = Notifier(settings.alert_url, "processor", self._clock, self._logger) if settings.alert_url else None
-        found = measures(settings.alerts, watched, self._clock)
+        sources = AlertSources(self._gauges, settings.backlog_limit, self._ledger, self._is_leader)
+        notifier = Notifier(settings.alert_url, "processor", self._clock, self._logger) if settings.alert_url else None
+        measured = measures(settings.alerts, sources, self._clock)
         return AlertWatcher(
-            settings.alerts, found, posts, settings.alert_interval_s, self._clock, self._logger, settings.runbook_url
+            settings.alerts, measured, notifier, settings.alert_interval_s, self._clock, self._logger, settings.runbook_url
         )
 
     def _is_leader(self) -> bool:
-        """Whether it is this one of all processors that speaks of what all see; one that stops leaves that as it was."""
+        """Whether this processor reports the values that all processors see alike. Stopping does not change the answer."""
         if not self._stopping:
             self._was_leader = _LEADER_PARTITION in self._ownership.numbers
         return self._was_leader
@@ -114,23 +114,23 @@ class Processor:
             quarantine=Quarantine(self._clock),
             clock=self._clock,
             logger=self._logger,
-            room=self._ledger.room if self._ledger is not None else _set_for_good(),
+            ledger_has_room=self._ledger.has_room if self._ledger is not None else _always_set(),
         )
 
     def _make_ownership(self, handlers: Handlers) -> Ownership:
         settings = self._settings
         name = f"{gethostname()}:{getpid()}:{token_hex(4)}"
-        leases = Leases(self._redis, name, settings.lease_s, settings.lease_s / _LEASE_QUESTIONS)
-        longest_s = handlers.longest_timeout(settings.handler_timeout_s) + _AFTER_TIMEOUT_S
-        times = Times(settings.lease_s, hand_over_s=longest_s, shutdown_s=settings.shutdown_s)
+        leases = Leases(self._redis, name, settings.lease_s, settings.lease_s / _LEASE_REQUESTS)
+        hand_over_s = handlers.longest_timeout(settings.handler_timeout_s) + _SETTLE_RESERVE_S
+        times = Times(settings.lease_s, hand_over_s=hand_over_s, shutdown_s=settings.shutdown_s)
         return Ownership(leases, settings.partitions, self._make_partition, times, self._clock, self._logger)
 
-    def _make_partition(self, number: int, claim: Fence) -> Partition:
+    def _make_partition(self, number: int, fence: Fence) -> Partition:
         topics, ledger = list(self._settings.topics), self._ledger is not None
-        return Partition(number, Consumer(self._redis, number, topics, claim, ledger=ledger), self._context)
+        return Partition(number, Consumer(self._redis, number, topics, fence, ledger=ledger), self._context)
 
     async def start(self, supervisor: Supervisor) -> None:
-        """Open the admin port; reading begins as soon as Redis answers."""
+        """Open the admin port and start all tasks. Reading begins when the start-up hooks are done and Redis answers."""
         self._health.live["tasks"] = supervisor.check_tasks
         self._health.ready["handlers"] = self._lifespan.check
         self._health.ready["redis"] = self._redis.monitor.check
@@ -146,12 +146,12 @@ class Processor:
         await self._alerts.start(supervisor, admin_port)
         self._tasks = [
             await supervisor.spawn("reading", self._read(supervisor)),
-            await supervisor.spawn("handlers", self._slots.watch()),
+            await supervisor.spawn("handlers", self._slots.wait_failed()),
         ]
         self._monitor = await supervisor.spawn("redis watch", self._redis.monitor.run())
 
     async def stop(self) -> None:
-        """Read nothing more, let running handlers finish until the deadline, settle them, then let go of Redis."""
+        """Stop reading, let running handlers finish until the deadline, settle their events, and close all connections."""
         self._stopping = True
         await self._gauges.stop()
         owned = self._ownership.numbers
@@ -165,7 +165,7 @@ class Processor:
         await self._lifespan.stop()
         await self._alerts.stop()
         if self._monitor is not None:
-            await self._monitor.close()  # not before: settling may still wait for Redis
+            await self._monitor.close()  # last, because settling may still wait for Redis
         await self._redis.close()
         await self._admin.stop()
         self._watchdog.stop()
@@ -188,7 +188,7 @@ def _spans(settings: ProcessorSettings) -> "AttemptSpans | None":
     return AttemptSpans(settings.partitions)
 
 
-def _set_for_good() -> asyncio.Event:
+def _always_set() -> asyncio.Event:
     event = asyncio.Event()
     event.set()
     return event

@@ -1,4 +1,4 @@
-"""An event that this processor has read and not settled yet."""
+"""An event that this processor has read and not yet settled."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,26 +8,26 @@ from hookline_shared.event import Event
 
 
 class Settling(Protocol):
-    """What measures the time from a verdict until Redis has it, where attempts are traced."""
+    """Measures the time from a verdict until Redis confirms it, where attempts are traced."""
 
     def confirmed(self, outcome: str, *, newest: bool) -> "Settling | None":
-        """Take note that Redis has written `outcome`, and return what has still to be confirmed."""
+        """Record that Redis has written `outcome`. Return the measurement that still waits for a confirmation, if any."""
         ...
 
 
 @dataclass(slots=True, eq=False)
 class InFlightEvent:
-    """An event in this process's memory, from reading it until it is settled."""
+    """An event in the memory of this process, from reading to settlement. `entry_id` is the id of its stream entry."""
 
     topic: str
     entry_id: str
     event: Event
     record: Record = NEVER_FAILED
     recovered: bool = False
-    """Whether it was pending when it was read, so that an attempt may have been begun that nobody ended."""
+    """Whether it was pending when it was read, so that an earlier attempt may have been interrupted."""
     recorded: bool = False
-    """Whether Redis may hold a retry record of it."""
+    """Whether Redis may have a retry record of it."""
     withdrawn: bool = False
-    """Whether its attempt is being cancelled by us, which is no failure."""
+    """Whether the processor is cancelling its attempt, which does not count as a failure."""
     settling: Settling | None = None
-    """What is to be told when Redis has the outcome of the last attempt, if that is traced."""
+    """The span that waits until Redis confirms the outcome of the last attempt, if that is traced."""

@@ -1,4 +1,4 @@
-"""Running processor: its settings, its logs, and its exit code."""
+"""The entry point of the processor: settings, logs, and exit code."""
 
 import os
 import sys
@@ -6,8 +6,7 @@ import sys
 from hookline_processor.api.handlers import Handlers
 from hookline_processor.app import Processor
 from hookline_processor.attempts.threads import Threads
-from hookline_processor.loading.loading import load, working_folder
-from hookline_processor.loading.log_only import log_only
+from hookline_processor.loading.loading import load, log_only, working_folder
 from hookline_processor.settings import ProcessorSettings
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import HooklineError, SettingsError
@@ -17,7 +16,7 @@ from hookline_shared.observability.tracing import span_log_processors, traced
 
 
 def main() -> int:
-    """Run the processor until a signal; return the exit code."""
+    """Run the processor until a signal, and return the exit code."""
     try:
         settings = ProcessorSettings.load()
         configure_logs(
@@ -28,8 +27,8 @@ def main() -> int:
     except HooklineError as error:
         sys.stderr.write(f"processor: {error}\n")
         return EXIT_SETTINGS if isinstance(error, SettingsError) else EXIT_FAILED
-    for one in settings.ignored():
-        logger.warning("setting ignored", setting=one.fallback.variable, reason=str(one))
+    for ignored in settings.ignored():
+        logger.warning("setting ignored", setting=ignored.fallback.variable, reason=str(ignored))
     clock = SystemClock()
     threads = Threads(settings.concurrency)
     with traced("hookline-processor", settings.secrets(), on=settings.tracing == "on"):
@@ -37,7 +36,7 @@ def main() -> int:
     if threads.busy:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code)  # a function that nothing can stop would keep the interpreter from ending
+        os._exit(code)  # a plain function cannot be stopped, and would keep the interpreter from exiting
     return code
 
 

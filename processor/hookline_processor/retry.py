@@ -1,12 +1,12 @@
-"""When a failed event is attempted again, and the record of it that outlives the process. Pure.
+"""The retry schedule of a failed event, and the retry record that survives the process. Pure.
 
-The record also tells of attempts that were begun and never ended, because the process died: an event that was under way in
-several deaths may be what the process dies of, and is poison. Not every attempt is recorded when it begins, which would double
-the writes; only that of an event that was pending already when it was read, so that a first death may have happened. An event
-with an attempt on record that never ended is attempted only while no other such event is: of those that were there by chance,
-none is taken for the cause of the next death.
+The record also counts attempts that began and never ended because the process died. An event that was attempted in several
+crashes may be their cause: it is poison. Recording the start of every attempt would double the writes, so only attempts of
+recovered events are recorded: events that were pending when they were read, after a possible first crash. An event with a
+recorded attempt that never ended is a suspect. Suspects are attempted one at a time, so that an event that was in flight by
+chance is not blamed for the next crash.
 
-Exponential backoff with full jitter: the delay is drawn evenly between nothing and a bound that doubles with every failure.
+Exponential backoff with full jitter: the delay is uniformly random between 0 and a bound that doubles with every failure.
 Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
 """
 
@@ -17,8 +17,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 _POISON_AFTER: Final = 2
-"""Attempts on record that never ended, after which an event is not attempted again. With the first, which is not on record,
-the process has then died of it three times."""
+"""Recorded attempts that never ended, after which an event is poison. The first crash is not recorded, so that makes three."""
 _MAX_DOUBLINGS: Final = 32  # beyond any sensible bound; keeps 2 ** n from overflowing a float
 
 
@@ -35,12 +34,17 @@ def is_time_span(duration: object) -> bool:
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """How often, and how far apart. `base` bounds the first delay, `max` every delay; both are seconds or a timedelta.
+    """How often a failed event is attempted, and after which delays: exponential backoff with full jitter.
 
-    An error of a class in `give_up_on` makes the event a dead letter at once.
+    - `max_attempts`: an integer of at least 1, the attempts before the event is a dead letter.
+    - `base`: seconds or a timedelta, the upper bound of the first delay. It doubles with every failure.
+    - `max`: seconds or a timedelta, the upper bound of every delay.
+    - `give_up_on`: a tuple of exception classes that make the event a dead letter at once.
+
+    Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
 
     Raises:
-        ValueError: if nothing could ever be attempted, no delay be drawn, or `give_up_on` has what is no class of exceptions.
+        ValueError: if `max_attempts` is below 1, a delay is not above 0, or `give_up_on` is not a tuple of exception classes.
 
     """
 
@@ -58,15 +62,15 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("give_up_on of a RetryPolicy is a tuple of classes of exceptions, such as (ValueError,)")
 
 
-def _is_exception_class(found: object) -> bool:
-    return isinstance(found, type) and issubclass(found, Exception)
+def _is_exception_class(given: object) -> bool:
+    return isinstance(given, type) and issubclass(given, Exception)
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of an event's failed attempts; all times are Unix time in milliseconds, 0 for never.
+    """The retry record of an event. All times are Unix time in milliseconds, 0 for never.
 
-    `begun` counts the attempts of recovered events that were begun and have not ended, since the last one that did.
-    Stored as JSON in `<prefix>:{p}:retries`, so that people can read it there.
+    `begun` counts attempts of a recovered event that began and did not end, since the last attempt that ended. The record is
+    stored as JSON in `<prefix>:{p}:retries`, so that operators can read it.
     """
 
     failures: int = 0
@@ -77,24 +81,24 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def suspect(self) -> bool:
-        """Whether an attempt that was recorded when it began has not ended, though nobody makes it any more."""
+        """Whether a recorded attempt never ended."""
         return self.begun > 0
 
     @property
     def poison(self) -> bool:
-        """Whether it was under way in so many deaths that it must not be attempted again."""
+        """Whether the event was in flight in so many crashes that it must not be attempted again."""
         return self.begun >= _POISON_AFTER
 
     def begin(self) -> "Record":
-        """Return the record to be kept while a recovered event is attempted."""
+        """Return the record for the time of an attempt at a recovered event."""
         return msgspec.structs.replace(self, begun=self.begun + 1)
 
     def end(self) -> "Record":
-        """Return the record after an attempt that ended, however it did, before that is noted."""
+        """Return the record after an attempt ended, before its verdict is applied."""
         return msgspec.structs.replace(self, begun=0)
 
     def postponed(self, next_at: int) -> "Record":
-        """Return the same record with another time for the next attempt, after one that ended."""
+        """Return the record after an attempt ended, with the next one at `next_at`."""
         return msgspec.structs.replace(self, next_at=next_at, begun=0)
 
 
@@ -102,14 +106,14 @@ NEVER_FAILED: Final = Record()
 
 
 class Recovered(NamedTuple):
-    """What is known of an event that was pending when it was read; `stored` tells whether Redis has a record of it."""
+    """The record of an event that was pending when it was read, and whether Redis has it `stored`."""
 
     record: Record
     stored: bool
 
 
 def backoff_s(policy: RetryPolicy, failures: int, jitter: float) -> float:
-    """Return the seconds to wait after the `failures`-th failure, from 1 on; `jitter` is random, from 0 to 1."""
+    """Return the delay in seconds after failure number `failures`, counted from 1. `jitter` is random, from 0 to 1."""
     doublings = min(failures - 1, _MAX_DOUBLINGS)
     return jitter * min(seconds(policy.max), seconds(policy.base) * 2.0**doublings)
 
@@ -120,12 +124,12 @@ def encode_record(record: Record) -> str:
 
 
 def recover(data: bytes | None) -> Recovered:
-    """Read what is stored under the name of a pending event's record."""
+    """Return the record of a pending event; `data` is what Redis has under its name, None if nothing."""
     return Recovered(decode_record(data), stored=data is not None)
 
 
 def decode_record(data: bytes | str | None) -> Record:
-    """Read a stored record. None, or one that cannot be read, counts as never failed: the event is then attempted anew."""
+    """Return the stored record. None and unreadable data count as never failed, so the event is attempted again."""
     try:
         return msgspec.json.decode(data, type=Record) if data is not None else NEVER_FAILED
     except msgspec.DecodeError:

@@ -10,9 +10,9 @@ from hookline_processor.ledger.settings import LedgerSettings
 from hookline_shared.settings.base import Port
 
 _WINDOW: Final = 500
-_EVENTS_OF_A_TOPIC: Final = 8000
-"""What all partitions together hold in memory of one topic: 2 kB for each event."""
-_LEAST_WINDOW: Final = 20
+_EVENTS_PER_TOPIC: Final = 8000
+"""Events of one topic in memory, over all partitions; an event takes about 2 kB."""
+_MIN_WINDOW: Final = 20
 _LOCATION = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
 
 
@@ -34,7 +34,7 @@ def _as_imported(path: Path, attribute: str) -> str:
 
 
 class ProcessorSettings(LedgerSettings):
-    """Everything the processor can be told."""
+    """The settings of the processor."""
 
     handlers: Annotated[str, AfterValidator(_location)] | None = Field(
         None,
@@ -88,8 +88,8 @@ class ProcessorSettings(LedgerSettings):
     )
 
     def window_size(self) -> int:
-        """Return how many events of one topic and partition are held in memory."""
-        return self.window or min(_WINDOW, max(_LEAST_WINDOW, _EVENTS_OF_A_TOPIC // self.partitions))
+        """Return the number of events of one topic and partition that are kept in memory."""
+        return self.window or min(_WINDOW, max(_MIN_WINDOW, _EVENTS_PER_TOPIC // self.partitions))
 
     @field_validator("blocking_pool_size")
     @classmethod

@@ -1,4 +1,4 @@
-"""Testing handlers without Redis and without a running processor: events as Twilio would send them, and what becomes of them.
+"""The test kit: run handlers without Redis and without a processor, on events as Twilio sends them.
 
 >>> async def test_greeting() -> None:
 ...     assert await deliver(handlers, "message.received", Body="hi", From="+14155550123") == Done()
@@ -54,14 +54,17 @@ async def deliver(
     attempt: int = 1,
     **params: object,
 ) -> Verdict:
-    """Run the handler of `event`, with its middleware and time-out, and return the verdict.
+    """Run the handler of `event` once, with its middleware and time-out, and return the verdict: `Done`, `Retry` or `Dead`.
 
-    `event` is a kind or the class of one, of which an event is made as by `make_event`, or an event that was made before, to be
-    delivered again. `attempt` is the number of this attempt, from 1. The defaults of the service's settings apply. Start-up
-    hooks are not run: see `started`.
+    - `event`: a kind (a string) or a class of events, from which `make_event` makes an event, or an `Event` to deliver again.
+    - `json`, `params`: passed to `make_event`; ignored for an `Event`.
+    - `attempt`: an integer, the number of this attempt, from 1.
+
+    The default settings of the service apply: a time-out of 30 s and the default `RetryPolicy`. Start-up hooks do not run: see
+    `started`.
 
     Raises:
-        ValueError: if there is no such kind, or the class stands for several.
+        ValueError: if the kind does not exist, or the class stands for several kinds.
 
     """
     raw = event if isinstance(event, Event) else make_event(event, json=json, **params)
@@ -74,13 +77,13 @@ async def deliver(
 
 
 def make_event(kind: str | type[WebhookEvent], /, *, json: object = None, **params: object) -> Event:
-    """Return an event of `kind`, such as `MessageReceived` or "message.received": realistic but for `params`.
+    """Return a realistic event of `kind`, a class such as `MessageReceived` or a string such as "message.received".
 
-    `params` have Twilio's names; None leaves one out. Each event has SIDs of its own, so two are never the same event. With
-    `json`, that is the whole body.
+    `params` replace and add parameters, under Twilio's names; None removes one. With `json`, any JSON value, that is the whole
+    body. Every event has new SIDs, so two events are never duplicates.
 
     Raises:
-        ValueError: if there is no such kind, or the class stands for several.
+        ValueError: if the kind does not exist, or the class stands for several kinds.
 
     """
     kind = kind if isinstance(kind, str) else _kind_of(kind)
@@ -110,14 +113,13 @@ def _kind_of(event: type[WebhookEvent]) -> str:
 
 @asynccontextmanager
 async def started(handlers: Handlers) -> AsyncIterator[State]:
-    """Run start-up hooks and lifespans of `handlers` before, and what is to run at shut-down after what is in the `async with`.
+    """Run the start-up hooks and lifespans of `handlers` before the `async with` block, and the shut-down hooks after it.
 
-    It yields `state`.
-
-    Afterwards `state` is what it was before. So a test can put a fake there, for hooks that make only what is missing.
+    Yield the `State` of `handlers`. After the block it has its earlier values again, so a test can put a fake into it before,
+    for hooks that create only missing values.
 
     Raises:
-        HookError: if a start-up hook or a lifespan fails, also one that ends meanwhile.
+        HookError: if a start-up hook or a lifespan fails, or a lifespan ends during the block.
 
     """
     before = dict(handlers.state)

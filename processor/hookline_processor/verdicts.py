@@ -1,4 +1,4 @@
-"""What becomes of an event after an attempt: Done, Retry or Dead. Pure values, and the one function that decides."""
+"""Verdicts on an attempt: Done, Retry or Dead, and the function that decides. Pure."""
 
 import math
 import traceback
@@ -15,18 +15,21 @@ from hookline_shared.observability.redaction import redact_quotes
 _PACKAGE: Final = str(Path(__file__).parent)
 _TRACEBACK_TAIL: Final = 4000
 _MESSAGE_LIMIT: Final = 1000
-_SHORTEST_DELAY_S: Final = 0.1
-_LONGEST_DELAY_S: Final = 30 * 86400.0
+_MIN_DELAY_S: Final = 0.1
+_MAX_DELAY_S: Final = 30 * 86400.0
 
 
 class Reject(Exception):
-    """Raised by a handler: this event will never succeed; dead-letter it now, with this message."""
+    """Raise this in a handler if the event can never succeed. It becomes a dead letter at once, with the reason "rejected".
+
+    The arguments are those of `Exception`; the message is stored in the dead letter.
+    """
 
 
 class RetryLater(Exception):
-    """Raised by a handler: run it again in `delay`, seconds or a timedelta. It does not count as a failed attempt.
+    """Raise this in a handler to be run again after `delay`. It does not count as a failed attempt.
 
-    A delay below 0.1 s counts as that, one above 30 days as 30 days.
+    `delay` is a number of seconds or a timedelta, limited to the range from 0.1 s to 30 days; the attribute is in seconds.
 
     Raises:
         ValueError: if `delay` is not a number.
@@ -37,7 +40,7 @@ class RetryLater(Exception):
         delay_s = seconds(delay)
         if math.isnan(delay_s):
             raise ValueError("RetryLater needs a number of seconds or a timedelta")
-        self.delay = min(max(delay_s, _SHORTEST_DELAY_S), _LONGEST_DELAY_S)
+        self.delay = min(max(delay_s, _MIN_DELAY_S), _MAX_DELAY_S)
         super().__init__(f"again in {self.delay} s")
 
 
@@ -53,7 +56,7 @@ class Reason(StrEnum):
 
 
 class Failure(NamedTuple):
-    """What went wrong, in words: the error's type, its message, and the end of its traceback."""
+    """A failed attempt as text: the class of the error, its message, and the end of its traceback."""
 
     type: str
     message: str
@@ -61,30 +64,30 @@ class Failure(NamedTuple):
 
     @classmethod
     def of(cls, error: BaseException) -> "Failure":
-        """Describe `error`. Its traceback begins with the handler: what is above is always the same, and dear to format."""
-        error.__traceback__ = _without_ours(error.__traceback__)
+        """Return the failure for `error`. The traceback begins in the handler: the frames above are always the same."""
+        error.__traceback__ = _from_user_code(error.__traceback__)
         described = traceback.TracebackException.from_exception(error)  # survives an error whose __str__ fails
         tail = "".join(described.format())[-_TRACEBACK_TAIL:]
-        return cls(type(error).__name__, _storable(str(described)[:_MESSAGE_LIMIT]), _storable(tail))
+        return cls(type(error).__name__, _without_surrogates(str(described)[:_MESSAGE_LIMIT]), _without_surrogates(tail))
 
-    def without(self, personal: Collection[str]) -> "Failure":
-        """Return this as it may be logged: without what it quotes of `personal` values."""
+    def redacted(self, personal: Collection[str]) -> "Failure":
+        """Return the failure for logs, with quotations of `personal` values redacted."""
         return self._replace(message=redact_quotes(self.message, personal), traceback=redact_quotes(self.traceback, personal))
 
 
 class Done(NamedTuple):
-    """The event is settled."""
+    """The handler succeeded; the event is settled."""
 
 
 class Retry(NamedTuple):
-    """The event is attempted again when its record says so."""
+    """The event is attempted again at `record.next_at`. `failure` is None after `RetryLater`."""
 
     record: Record
     failure: Failure | None = None
 
 
 class Dead(NamedTuple):
-    """The event goes to the dead letters. `attempts` counts those that failed, this one included."""
+    """The event becomes a dead letter. `attempts` counts failed attempts with this one; `first_failed_at` is in Unix ms."""
 
     reason: Reason
     failure: Failure
@@ -95,38 +98,38 @@ class Dead(NamedTuple):
 Verdict = Done | Retry | Dead
 
 
-def poisoned(record: Record, now_ms: int) -> Dead:
-    """Return the verdict on an event whose `record` says that it is poison, without another attempt."""
+def poison_verdict(record: Record, now_ms: int) -> Dead:
+    """Return the verdict on an event that is poison by its `record`. It is not attempted again."""
     message = f"The process died {record.begun} times in a row, or more, while it attempted this event."
     return Dead(
         Reason.POISON, Failure("ProcessDied", message), record.failures + record.begun, record.first_failed_at or now_ms
     )
 
 
-def _without_ours(raised: TracebackType | None) -> TracebackType | None:
-    """Return the part of a traceback that begins with the first frame which is not of this package; all of it if all are."""
-    part = raised
-    while part is not None and part.tb_frame.f_code.co_filename.startswith(_PACKAGE):
-        part = part.tb_next
-    return part or raised
+def _from_user_code(raised: TracebackType | None) -> TracebackType | None:
+    """Return the traceback from the first frame outside this package, or all of it if there is none."""
+    rest = raised
+    while rest is not None and rest.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+        rest = rest.tb_next
+    return rest or raised
 
 
-def _storable(text: str) -> str:
-    """Return `text` without lone surrogates, which UTF-8 cannot hold."""
+def _without_surrogates(text: str) -> str:
+    """Return `text` without lone surrogates, which UTF-8 cannot encode."""
     return text.encode(errors="replace").decode()
 
 
 def verdict_on_error(error: BaseException, record: Record, policy: RetryPolicy, now_ms: int, jitter: float) -> Retry | Dead:
-    """Decide what becomes of an event whose handler raised `error`.
+    """Return the verdict on an event whose handler raised `error`.
 
-    `record` tells of the attempts before; `now_ms` is Unix time in milliseconds; `jitter` is random, from 0 to 1.
+    `record` describes the earlier attempts; `now_ms` is Unix time in milliseconds; `jitter` is random, from 0 to 1.
     """
     if isinstance(error, RetryLater):
         return Retry(record.postponed(now_ms + round(error.delay * 1000)))
     failure = Failure.of(error)
     attempts = record.failures + 1
     first = record.first_failed_at or now_ms
-    reason = _reason_to_give_up(error, attempts, policy)
+    reason = _dead_reason(error, attempts, policy)
     if reason is not None:
         return Dead(reason, failure, attempts, first)
     next_at = now_ms + round(backoff_s(policy, attempts, jitter) * 1000)
@@ -134,10 +137,10 @@ def verdict_on_error(error: BaseException, record: Record, policy: RetryPolicy, 
     return Retry(Record(failures=attempts, next_at=next_at, first_failed_at=first, error=summary), failure)
 
 
-def _reason_to_give_up(error: BaseException, attempts: int, policy: RetryPolicy) -> Reason | None:
-    """Return why there is no other attempt after `attempts`, None if there is one.
+def _dead_reason(error: BaseException, attempts: int, policy: RetryPolicy) -> Reason | None:
+    """Return why the event is dead after `attempts` attempts, or None if there is another attempt.
 
-    A time-out has its own reason also where the policy gives up on it: unlike a rejection it tells of the destination.
+    A time-out is TIMED_OUT even if the policy gives up on it. Unlike a rejection, it says something about the destination.
     """
     if isinstance(error, Reject):
         return Reason.REJECTED

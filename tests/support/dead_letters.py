@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import redis
 
-from hookline_processor.partition.dead_letter import letter
+from hookline_processor.partition.settler import dead_letter_fields
 from hookline_processor.verdicts import Dead, Failure, Reason
 from hookline_shared.event import SCHEMA, TEXT_FIELDS, Event, text_values
 from hookline_shared.partitions import partition_of
@@ -75,7 +75,7 @@ def _generate_deaths(cases: Sequence[DeathCase], conversations: int) -> Iterator
         one = msgspec.structs.replace(event(key=key, body=body.encode()), kind=case.kind)
         entry = f"{one.received_at}-0"
         verdict = Dead(case.reason, Failure(case.error, case.message, TRACEBACK), 8, one.received_at + 1000)
-        extra = letter(verdict, case.topic, entry, one.received_at + 2000)
+        extra = dead_letter_fields(verdict, case.topic, entry, one.received_at + 2000)
         yield StoredDeadLetter(partition_of(key, PARTITIONS), case.topic, one), [*fields_of(one), *extra]
 
 

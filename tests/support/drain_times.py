@@ -10,7 +10,7 @@ from hookline_processor.partition import partition
 from hookline_processor.settings import ProcessorSettings
 from hookline_shared.lifecycle import service
 
-_LEASE_QUESTIONS_AT_STOP: Final = 3
+_LEASE_REQUESTS_AT_STOP: Final = 3
 """A round that is under way, leaving, and giving back; each may wait for its answer."""
 
 
@@ -22,6 +22,6 @@ def ingress_drain_s(settings: IngressSettings) -> float:
 def processor_drain_s(settings: ProcessorSettings) -> float:
     """Return the seconds that a processor may take: handlers, their cancellation and settlement, leases, the ledger, hooks,
     and tasks that do not end."""
-    handlers_s = settings.shutdown_s + partition._CANCELLATION_S + partition._SETTLE_RESERVE_S
-    leases_s = _LEASE_QUESTIONS_AT_STOP * settings.lease_s / processor_app._LEASE_QUESTIONS
-    return handlers_s + leases_s + ledger._FLUSH_S + lifespan._SHUTDOWN_S + service._CANCEL_TIMEOUT_S
+    handlers_s = settings.shutdown_s + partition._CANCEL_TIMEOUT_S + partition._SETTLE_RESERVE_S
+    leases_s = _LEASE_REQUESTS_AT_STOP * settings.lease_s / processor_app._LEASE_REQUESTS
+    return handlers_s + leases_s + ledger._FLUSH_TIMEOUT_S + lifespan._SHUTDOWN_TIMEOUT_S + service._CANCEL_TIMEOUT_S

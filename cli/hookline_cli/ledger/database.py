@@ -47,6 +47,6 @@ def prepare_ledger(settings: LedgerSettings) -> None:
     try:
         with_engine(settings, migrate)
     except DatabaseUnavailableError as error:
-        if error.waits:
+        if error.needs_operator:
             raise
         sys.stderr.write(f"hookline: {error}. The history waits in Redis until the database is back.\n")

@@ -14,7 +14,7 @@ from hookline_cli.output.terminal import confirm
 from hookline_cli.output.timestamps import format_timestamp, parse_timestamp
 from hookline_cli.settings.running import adopt_running
 from hookline_cli.workspace import Workspace
-from hookline_processor.ledger.rows.addresses import normalised
+from hookline_processor.ledger.rows.addresses import normalise
 from hookline_processor.ledger.settings import LedgerSettings
 from hookline_shared.clock import SystemClock
 
@@ -131,7 +131,7 @@ def thread(
         case "csv":
             print_csv(found)
         case _:
-            print_thread(found, normalised(one))
+            print_thread(found, normalise(one))
 
 
 @app.command(epilog=_CODES)
@@ -180,7 +180,7 @@ def forget(
     from hookline_processor.ledger import removal
 
     settings = _settings(data)
-    question = f"Remove all data about {normalised(number)} from the ledger? This cannot be undone"
+    question = f"Remove all data about {normalise(number)} from the ledger? This cannot be undone"
     confirm(question, yes=yes, refusal=_NOTHING)
     counts = _ask(settings, lambda engine: removal.forget(engine, number))
     if as_json:

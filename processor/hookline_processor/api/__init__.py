@@ -1,1 +1,1 @@
-"""What users declare: which function handles which kind of event, and what runs around it."""
+"""The public API: registering handlers, middleware, and start-up and shut-down hooks."""

@@ -1,4 +1,4 @@
-"""What a handler is told beside its event, and what may run around it."""
+"""The context of one attempt, and the types of middleware."""
 
 from collections.abc import Awaitable, Callable
 from functools import cached_property
@@ -10,11 +10,13 @@ from hookline_shared.observability.logs import Logger
 
 
 class Context:
-    """What a handler may know about the attempt it is in.
+    """The context of one attempt: the second argument of every handler and middleware.
 
-    `attempt` counts from 1. `deadline` is the Unix time in seconds after which the attempt counts as timed out.
-    `idempotency_key` is the same whenever this webhook is handled, in every attempt and should it become a second event: hand
-    it to whatever must not happen twice. `state` is what the start-up hooks and lifespans made, the same for all.
+    - `attempt`: an integer, the number of this attempt, from 1.
+    - `deadline`: a float, the Unix time in seconds after which the attempt counts as timed out.
+    - `idempotency_key`: a string that is the same in every attempt at this webhook, even if Twilio's retry of it becomes a
+      second event. Pass it to every operation that must not happen twice.
+    - `state`: the `State` of the registry, filled by start-up hooks and lifespans, and shared by all handlers.
     """
 
     def __init__(self, attempt: int, deadline: float, event: Event, state: State, logger: Logger) -> None:
@@ -27,15 +29,15 @@ class Context:
 
     @cached_property
     def logger(self) -> Logger:
-        """A structlog logger that names the event; numbers, bodies and tokens are redacted."""
+        """A structlog logger with the event id, kind and attempt bound. It redacts numbers, bodies and tokens of the event."""
         return self._logger.bind(event_id=self._event.id, kind=self._event.kind, attempt=self.attempt)
 
 
 CallNext = Callable[[Any, Context], Awaitable[None]]
-"""What runs a handler at an event, and what a middleware is given as `call_next`."""
+"""The type of `call_next`: an async function of the event and the context that runs the next middleware or the handler."""
 
 Middleware = Callable[[Any, Context, CallNext], Awaitable[None]]
-"""What runs around handlers."""
+"""The type of a middleware: an async function of the event, the context and `call_next`."""
 
 
 def wrapped(call: CallNext, middleware: tuple[Middleware, ...]) -> CallNext:

@@ -1,7 +1,7 @@
-"""What is wrong with the user's handlers."""
+"""The error of the public API."""
 
 from hookline_shared.errors import HooklineError
 
 
 class HandlersError(HooklineError):
-    """The user's handlers cannot be loaded or are declared wrongly."""
+    """The handlers cannot be loaded, or one is registered wrongly. The message names the file and line, and what to change."""

@@ -1,4 +1,4 @@
-"""Facts about a function that a user registers, in whatever guise: decorated, a `partial`, a method, or a callable object."""
+"""Name, place and kind of a registered function: decorated, a `partial`, a method or a callable object."""
 
 import inspect
 import sys
@@ -12,7 +12,7 @@ _PACKAGE: Final = str(Path(__file__).parent)
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """Return a name for logs: the module and the function's own."""
+    """Return the name of `function` for logs, with its module."""
     while isinstance(function, partial):
         function = function.func
     name = getattr(function, "__qualname__", None) or type(function).__qualname__
@@ -20,7 +20,7 @@ def name_of(function: Callable[..., Any]) -> str:
 
 
 def place_of(function: Callable[..., Any]) -> str:
-    """Return the file and line of `function`; where it is not Python's, those of the user's call that we are in."""
+    """Return the file and line of `function`, or of the user's call that registers it if it is not written in Python."""
     code = code_of(function)
     return f"{code.co_filename}, line {code.co_firstlineno}" if code is not None else calling_place()
 
@@ -31,7 +31,7 @@ def described(function: Callable[..., Any]) -> str:
 
 
 def calling_place() -> str:
-    """Return the file and line of the user's code that called us."""
+    """Return the file and line of the user's code that called this package."""
     frame: FrameType = sys._getframe()  # what `inspect.currentframe` returns, without its None
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
@@ -44,18 +44,18 @@ def is_async(function: Callable[..., Any]) -> bool:
 
 
 def is_async_generator(function: Callable[..., Any]) -> bool:
-    """Whether `function` is an `async def` with a yield in it, also one made into an asynchronous context manager."""
+    """Whether `function` is an `async def` with a yield, or an async context manager made from one."""
     return inspect.isasyncgenfunction(innermost(function))
 
 
 def has_yield(function: Callable[..., Any]) -> bool:
-    """Whether `function` is a generator, whose body does not run when it is called."""
+    """Whether `function` is a generator function, whose body does not run when it is called."""
     target = innermost(function)
     return inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target)
 
 
 def code_of(function: Callable[..., Any]) -> CodeType | None:
-    """Return the code that runs when `function` is called, None if it is not Python's."""
+    """Return the code object of `function`, or None if it is not written in Python."""
     code = getattr(innermost(function), "__code__", None)
     return code if isinstance(code, CodeType) else None
 
@@ -66,7 +66,7 @@ def is_decorated(function: Callable[..., Any]) -> bool:
 
 
 def innermost(function: Callable[..., Any]) -> Any:
-    """Return the function that does the work: without decorators that keep it as `__wrapped__`, and without `partial`."""
+    """Return `function` without `partial` and without decorators that set `__wrapped__`."""
     target: Any = inspect.unwrap(function)
     while isinstance(target, partial):
         target = inspect.unwrap(target.func)

@@ -1,4 +1,4 @@
-"""The public API: which function handles which kind of event, and what runs around it."""
+"""The registry of handlers, middleware, and start-up and shut-down hooks."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -12,7 +12,7 @@ from hookline_processor.api.kinds import patterns_of
 from hookline_processor.api.registering import HandlerFunction, HandlerOptions, Register
 from hookline_processor.api.signatures import check_callable, check_event_type
 from hookline_processor.api.state import State
-from hookline_processor.api.table import Entry, Handler, HandlerTable
+from hookline_processor.api.table import Handler, HandlerTable, Registration
 from hookline_processor.events.events import classes_for
 from hookline_processor.events.webhook_event import WebhookEvent
 from hookline_processor.retry import RetryPolicy, is_time_span, seconds
@@ -25,7 +25,7 @@ E4 = TypeVar("E4", bound=WebhookEvent)
 
 
 class Handlers:
-    """A registry of handlers, and of what runs around them. `state` is for what they share, such as a pool of connections.
+    """A registry of handlers, middleware and hooks. `state` is a `State` that they share, for example a connection pool.
 
     >>> handlers = Handlers()
     >>> @handlers.on(MessageReceived, timeout=10)
@@ -73,50 +73,59 @@ class Handlers:
     ) -> Callable[[Any], Any]:
         """Register the decorated function for `kinds`: classes of events, such as `MessageReceived`, or strings.
 
-        "conversation.*" stands for every kind that begins so and has no handler of its own, "*" for every kind without any; of
-        several the longest counts. `WebhookEvent` is "*".
+        "conversation.*" matches every kind with that prefix that has no handler of its own; "*" matches every kind without a
+        handler, and `WebhookEvent` means the same. The longest match is used.
 
-        The function takes the event and a `Context`. An `async def` is cancelled at its `timeout`, seconds or a timedelta; a
-        plain `def` runs in a thread, which nothing can interrupt, so its conversation waits until it returns.
+        The function takes the event and a `Context`, and its return value is ignored. If it returns, the event is done. It
+        raises `Reject` for a dead letter at once, `RetryLater` for another attempt at a given time, and any other exception
+        for a retry with backoff.
 
-        `breaker` names what the function talks to, such as "crm". After some failures in a row of different events, all events
-        of the handlers with that name wait, un-attempted, until one that is tried now and then succeeds.
+        `timeout` is a number of seconds or a timedelta; by default PROCESSOR_HANDLER_TIMEOUT_S. An `async def` is cancelled at
+        the time-out. A plain `def` runs in a thread, which cannot be interrupted, so its conversation waits until it returns.
+
+        `retry` is a `RetryPolicy`; by default the one of the settings. `breaker` is a string that names what the function
+        calls, for example "crm". After PROCESSOR_BREAKER_FAILURES failures in a row of different events, all events whose
+        handlers have this name wait, without attempts, until a probe succeeds.
 
         Raises:
-            HandlersError: if a kind is unknown or has a handler already, or the function cannot handle it.
+            HandlersError: if a kind is unknown or already has a handler, an argument is invalid, or the function cannot take
+                the event.
 
         """
         patterns = patterns_of(kinds)
-        if timeout is not None and not is_time_span(timeout):
-            raise HandlersError(
-                f"timeout={timeout!r} is no time-out ({calling_place()}). Give seconds or a timedelta above 0, or leave it out."
-            )
+        timeout_s = _timeout_s(timeout)
 
         def register(function: Callable[..., Any]) -> Callable[..., Any]:
             self._check_not_included(described(function))
             _check_handler(function, patterns)
-            timeout_s = None if timeout is None else seconds(timeout)
             handler = Handler(name_of(function), function, timeout_s, retry, is_async(function), breaker)
-            self._table.add(patterns, Entry(handler, described(function)))
+            self._table.add(patterns, Registration(handler, described(function)))
             return function
 
         return register
 
     def ignore(self, *kinds: str | type[WebhookEvent]) -> None:
-        """Settle events of `kinds` without doing anything, instead of dead-lettering them as unhandled."""
-        source = f"handlers.ignore ({calling_place()})"
-        self._check_not_included(source)
-        self._table.add(patterns_of(kinds), Entry(None, source))
+        """Settle events of `kinds` without a handler, instead of moving them to the dead-letter stream as unhandled.
 
-    def include(self, other: "Handlers") -> None:
-        """Take over all that is registered in `other`, which can register nothing more from now on.
-
-        Its middleware runs around its own handlers, inside of this registry's. Its hooks and lifespans run where those of this
-        registry that are declared here would, with the state of this one, which gets what is in `other.state` by now.
+        `kinds` are classes of events or strings, as for `on`.
 
         Raises:
-            HandlersError: if both have a handler for a kind or a value under a key of `state`, `other` is included already, or
-                it comes when events are being handled.
+            HandlersError: if a kind is unknown or already has a handler.
+
+        """
+        source = f"handlers.ignore ({calling_place()})"
+        self._check_not_included(source)
+        self._table.add(patterns_of(kinds), Registration(None, source))
+
+    def include(self, other: "Handlers") -> None:
+        """Add everything that is registered in `other`, another `Handlers`. After that, `other` accepts no registrations.
+
+        The middleware of `other` runs only around its own handlers, inside the middleware of this registry. Its hooks and
+        lifespans run in the place of this call, with the state of this registry. Values in `other.state` are copied to it.
+
+        Raises:
+            HandlersError: if both registries have a handler for the same kind, or different values under the same key of
+                `state`, if `other` is already included, or if events are already being handled.
 
         """
         place = calling_place()
@@ -128,18 +137,19 @@ class Handlers:
         other._included_at = other._included_at or place
 
     def longest_timeout(self, default_s: float) -> float:
-        """Return the longest time-out of any handler, in seconds; `default_s` is that of those that have none of their own."""
+        """Return the longest time-out of any handler, in seconds. `default_s` applies to handlers without one."""
         own = (handler.timeout_s for handler in self._table.handlers())
         return max((default_s if timeout_s is None else timeout_s for timeout_s in own), default=0.0)
 
     def middleware(self, function: MiddlewareFunction) -> MiddlewareFunction:
-        """Run the decorated function around every handler, whichever is registered first; the first one is outermost.
+        """Run the decorated function around every handler. The function that is registered first is outermost.
 
-        It is an async function of the event, the context and `call_next`, and says `await call_next(event, context)` where the
-        handler is to run. What it raises counts as if the handler had; an event whose handler it does not call is settled.
+        It is an async function of the event, the `Context` and `call_next`, and runs the handler with
+        `await call_next(event, context)`. An exception that it raises counts as one of the handler. If it returns without
+        calling `call_next`, the event is done.
 
         Raises:
-            HandlersError: if it is no async function, or comes when events are being handled already.
+            HandlersError: if it is not an async function, or if events are already being handled.
 
         """
         check_callable(function, ("event", "context", "call_next"))
@@ -154,10 +164,10 @@ class Handlers:
     def on_startup(self, function: HookFunction) -> HookFunction:
         """Run the decorated function, async or plain, in the event loop before the first event, in the order of registration.
 
-        It is given `state`, a dict that handlers see as `context.state`. If it fails, the service stops.
+        Its argument is the `State` of the registry, which handlers see as `context.state`. If it raises, the service stops.
 
         Raises:
-            HandlersError: if it has a yield in it, or cannot take `state`.
+            HandlersError: if it has a yield, or cannot take `state`.
 
         """
         self._declare(Phase.STARTUP, function)
@@ -166,20 +176,20 @@ class Handlers:
     def on_shutdown(self, function: HookFunction) -> HookFunction:
         """Run the decorated function, async or plain, in the event loop after the last handler ended, in reverse order.
 
-        It is given `state`, in which something may be missing if start-up failed.
+        Its argument is the `State` of the registry. Values are missing if start-up failed before they were set.
 
         Raises:
-            HandlersError: if it has a yield in it, or cannot take `state`.
+            HandlersError: if it has a yield, or cannot take `state`.
 
         """
         self._declare(Phase.SHUTDOWN, function)
         return function
 
     def lifespan(self, function: LifespanFunction) -> LifespanFunction:
-        """Run the decorated `async def` up to its one `yield` at start-up, and the rest at shut-down.
+        """Run the decorated `async def` up to its only `yield` at start-up, and the rest of it at shut-down.
 
-        It is given `state`. Its place among the hooks is that of its registration: what is opened last is closed first. It runs
-        in a task of its own, so it may hold a `TaskGroup` open; if that fails meanwhile, the service stops.
+        Its argument is the `State` of the registry. Lifespans and hooks start in the order of registration and stop in reverse
+        order. Each lifespan runs in a task of its own, so it can keep a `TaskGroup` open. If it ends early, the service stops.
 
         Raises:
             HandlersError: if it has no yield, or cannot take `state`.
@@ -189,22 +199,22 @@ class Handlers:
         return function
 
     def compose(self, handler: Handler, call: CallNext) -> CallNext:
-        """Return `call`, which runs `handler`, with all middleware around it; `call` itself if there is none."""
+        """Return `call`, which runs `handler`, with all middleware around it, or `call` itself if there is none."""
         self._composed = True
         return wrapped(call, (*self._middleware, *handler.middleware))
 
     def functions(self) -> Iterator[tuple[str, Callable[..., Any]]]:
-        """Return every function that was registered, for whatever purpose, with its name."""
+        """Return every registered handler, middleware and hook, with its name."""
         registered: list[Callable[..., Any]] = [*self._middleware, *(hook.function for hook in self.hooks)]
         for handler in self._table.handlers():
             registered += (handler.function, *handler.middleware)
         return ((name_of(function), function) for function in registered)
 
     def find(self, kind: str) -> Handler | None:
-        """Return the handler of `kind`, None if it is ignored.
+        """Return the handler of `kind`, or None if the kind is ignored.
 
         Raises:
-            LookupError: if nothing is registered for it.
+            LookupError: if nothing is registered for the kind.
 
         """
         return self._table.find(kind)
@@ -220,13 +230,13 @@ class Handlers:
             raise HandlersError(f"{source} includes a {type(other).__name__}. Name a Handlers(), such as orders.handlers.")
         if other is self:
             raise HandlersError(f"{source} includes a registry in itself. Include another one.")
-        twice = next((one for one in (other, *other._included) if one is self or one in self._included), None)
-        if twice is not None:
-            where = self._included.get(twice) or other._included.get(twice)
+        repeated = next((one for one in (other, *other._included) if one is self or one in self._included), None)
+        if repeated is not None:
+            where = self._included.get(repeated) or other._included.get(repeated)
             raise HandlersError(f"{source} includes what was included already, at {where}. Include each registry once.")
-        clash = next((key for key in other.state if key in self.state and self.state[key] is not other.state[key]), None)
-        if clash is not None:
-            raise HandlersError(f"{source}: both registries have a state[{clash!r}]. Set it in one of them.")
+        conflict = next((key for key in other.state if key in self.state and self.state[key] is not other.state[key]), None)
+        if conflict is not None:
+            raise HandlersError(f"{source}: both registries have a state[{conflict!r}]. Set it in one of them.")
 
     def _check_in_time(self, source: str) -> None:
         self._check_not_included(source)
@@ -238,6 +248,17 @@ class Handlers:
             raise HandlersError(
                 f"{source} comes too late: its registry was included at {self._included_at}. Include it after it is complete."
             )
+
+
+def _timeout_s(timeout: float | timedelta | None) -> float | None:
+    """Return `timeout` in seconds. Raise `HandlersError` unless it is above 0 and finite."""
+    if timeout is None:
+        return None
+    if not is_time_span(timeout):
+        raise HandlersError(
+            f"timeout={timeout!r} is no time-out ({calling_place()}). Give seconds or a timedelta above 0, or leave it out."
+        )
+    return seconds(timeout)
 
 
 def _check_handler(function: Callable[..., Any], patterns: list[str]) -> None:

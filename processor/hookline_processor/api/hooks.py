@@ -1,4 +1,4 @@
-"""What runs at start-up and shut-down, as users declare it."""
+"""Declared start-up hooks, shut-down hooks and lifespans."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
@@ -12,17 +12,17 @@ from hookline_processor.api.signatures import check_callable
 from hookline_processor.api.state import State
 
 Hook = Callable[[State], object]
-"""What runs at start-up or shut-down; of an async one the object is a coroutine."""
+"""A function that runs at start-up or shut-down. An async function returns a coroutine."""
 
 LifespanHook = Callable[[State], AsyncIterator[Any] | AbstractAsyncContextManager[Any]]
-"""What opens something, yields once, and closes it."""
+"""A function that opens a resource, yields once, and closes the resource."""
 
 HookFunction = TypeVar("HookFunction", bound=Hook)
 LifespanFunction = TypeVar("LifespanFunction", bound=LifespanHook)
 
 
 class Phase(StrEnum):
-    """When a hook runs; the value is what it is called in log lines."""
+    """When a hook runs. The value names the hook in log lines and errors."""
 
     STARTUP = "start-up hook"
     SHUTDOWN = "shut-down hook"
@@ -31,7 +31,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class DeclaredHook:
-    """A function and when it runs. Each declaration is one of its own, also if it is of the same function."""
+    """A function and when it runs. The same function may be declared several times."""
 
     phase: Phase
     function: Callable[[State], Any]

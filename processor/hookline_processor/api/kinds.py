@@ -1,4 +1,4 @@
-"""What a handler can be registered for: a kind, all kinds that begin with one, all kinds, or the class of an event."""
+"""Patterns that a handler is registered for: a kind, a prefix of kinds, all kinds, or the class of an event."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -15,14 +15,14 @@ _PATTERN: Final = re.compile(r"\*|[^*]+(\.\*)?")
 _PREFIXES: Final = sorted({f"{kind.partition('.')[0]}.*" for kind in SINGLE if "." in kind})
 _FAMILIES: Final = [f"{family}.*" for family in FAMILIES]
 _SAME_FAMILY: Final = 0.75
-"""How similar the name of a family must be to stand for it; the rest is Twilio's to choose, and proves nothing."""
+"""The least similarity of a misspelled family name. Only the family is compared: Twilio may add any name after it."""
 
 
 def patterns_of(kinds: Collection[str | type[WebhookEvent]]) -> list[str]:
-    """Return what `kinds` name, strings or classes of events: each once.
+    """Return the patterns that `kinds`, strings or classes of events, stand for, without duplicates.
 
     Raises:
-        HandlersError: if there is none, or one is no known kind and no class of one.
+        HandlersError: if `kinds` is empty, or contains an unknown kind or a class that no event has.
 
     """
     if not kinds or not all(isinstance(kind, str | type) for kind in kinds):
@@ -37,7 +37,7 @@ def patterns_of(kinds: Collection[str | type[WebhookEvent]]) -> list[str]:
 
 
 def problem_with(pattern: str) -> str | None:
-    """Return why nothing can be registered for `pattern`, and what to write instead; None if something can."""
+    """Return why `pattern` is invalid and what to write instead, or None if it is valid."""
     if not _PATTERN.fullmatch(pattern):
         return (
             f'"{pattern}" is no kind. Write all of it, such as "message.received"; a "*" stands alone, or for all that '
@@ -45,13 +45,13 @@ def problem_with(pattern: str) -> str | None:
         )
     if _is_known(pattern):
         return None
-    near = _nearest(pattern)
-    remedy = f'Did you mean "{near}"?' if near else f"The kinds are {', '.join([*SINGLE, *_FAMILIES])}."
+    suggestion = _nearest(pattern)
+    remedy = f'Did you mean "{suggestion}"?' if suggestion else f"The kinds are {', '.join([*SINGLE, *_FAMILIES])}."
     return f'There is no kind "{pattern}", so nothing would come of it. {remedy}'
 
 
 def patterns_for(kind: str) -> Iterator[str]:
-    """Yield what a handler of `kind` can be registered for, the most specific first."""
+    """Yield the patterns that match `kind`, the most specific first."""
     yield kind
     family = kind
     while "." in family:
@@ -69,16 +69,16 @@ def _checked_class(named: type[WebhookEvent]) -> type[WebhookEvent]:
 
 
 def _is_known(pattern: str) -> bool:
-    family, _, what = pattern.partition(".")
+    family, _, name = pattern.partition(".")
     if family in FAMILIES:
-        return bool(what)
+        return bool(name)
     return pattern in ("*", *SINGLE, *_PREFIXES)
 
 
 def _nearest(pattern: str) -> str | None:
-    family, _, what = pattern.partition(".")
+    family, _, name = pattern.partition(".")
     families = get_close_matches(family.lower(), FAMILIES, 1, _SAME_FAMILY)
     if families:
-        return f"{families[0]}.{what or '*'}"
+        return f"{families[0]}.{name or '*'}"
     known = get_close_matches(pattern.lower(), [*SINGLE, *_PREFIXES], 1)
     return known[0] if known else None

@@ -1,4 +1,4 @@
-"""The start-up and shut-down hooks: what the user's handlers need before the first event, and leave behind after the last."""
+"""Running start-up hooks and lifespans before the first event, and shut-down hooks after the last."""
 
 import asyncio
 import inspect
@@ -14,52 +14,55 @@ from hookline_shared.clock import Clock
 from hookline_shared.errors import HooklineError
 from hookline_shared.observability.logs import Logger
 
-_SHUTDOWN_S: Final = 5.0
-"""How long all shut-down hooks together may take: with the 25 s of the handlers, what Kubernetes waits before it kills."""
-_LEAST_SHARE: Final = 0.1
-"""The part of that which each hook gets, even if those before it took all of it."""
+_SHUTDOWN_TIMEOUT_S: Final = 5.0
+"""For all shut-down hooks together. With PROCESSOR_SHUTDOWN_S (25 s), as long as Kubernetes waits before SIGKILL."""
+_MIN_SHARE: Final = 0.1
+"""The share of that time that each hook gets at least, even if the hooks before it used all of it."""
 _MESSAGE_LIMIT: Final = 500
 _NOT_STARTED: Final = "so no event was read"
-_ENDED: Final = "while events were handled, so the service stops"
+_ENDED_EARLY: Final = "while events were handled, so the service stops"
 
 
 class HookError(HooklineError):
-    """A start-up hook or a lifespan failed, so the service cannot do its job. `consequence` says when that was."""
+    """A start-up hook or a lifespan failed, so the service stops. `name` is the name of the function.
+
+    `consequence` ends the message: whether events had been read by then.
+    """
 
     def __init__(self, hook: DeclaredHook, error: BaseException, consequence: str) -> None:
         self.name = name_of(hook.function)
-        what = f"{error}" if isinstance(error, YieldError) else f"failed with {_summary(error)}"
+        message = f"{error}" if isinstance(error, YieldError) else f"failed with {_summary(error)}"
         super().__init__(
-            f"The {hook.phase} {self.name} {what} ({_place(hook, error)}), {consequence}. Fix that, then start again."
+            f"The {hook.phase} {self.name} {message} ({_error_place(hook, error)}), {consequence}. Fix that, then start again."
         )
 
 
 class Lifespan:
-    """Runs the hooks of `handlers` in the event loop, one after the other. The shut-down hooks get `shutdown_s` together."""
+    """Runs the hooks of `handlers` in the event loop, one by one. All shut-down hooks together get `shutdown_s` seconds."""
 
-    def __init__(self, handlers: Handlers, clock: Clock, logger: Logger, shutdown_s: float = _SHUTDOWN_S) -> None:
+    def __init__(self, handlers: Handlers, clock: Clock, logger: Logger, shutdown_s: float = _SHUTDOWN_TIMEOUT_S) -> None:
         self._handlers = handlers
         self._clock = clock
         self._logger = logger
         self._shutdown_s = shutdown_s
-        self._begun = False
+        self._starting = False
         self._started = False
         self._running: dict[DeclaredHook, RunningLifespan] = {}
         self._failed: RunningLifespan | None = None
         self._has_failed = asyncio.Event()
 
     def check(self) -> str | None:
-        """Return the readiness check."""
+        """Return the readiness check: why the handlers are not ready, or None once they are."""
         return None if self._started else "handlers are starting up"
 
     async def start(self) -> None:
-        """Run the start-up hooks, and the lifespans up to their yield, in the order of their registration.
+        """Run start-up hooks, and lifespans up to their yield, in the order of registration.
 
         Raises:
-            HookError: if one fails; those after it are not run.
+            HookError: if one fails. The hooks after it do not run.
 
         """
-        self._begun = True
+        self._starting = True
         for hook in self._handlers.hooks:
             if hook.phase is Phase.LIFESPAN:
                 await self._enter(hook)
@@ -68,26 +71,26 @@ class Lifespan:
         self._started = True
 
     async def wait_failed(self) -> None:
-        """Wait until a lifespan ends though the service goes on, which is forever if none does.
+        """Wait until a lifespan ends before shut-down, and raise its error.
 
         Raises:
-            HookError: then.
+            HookError: when a lifespan has ended.
 
         """
         await self._has_failed.wait()
         self.raise_failure()
 
     def raise_failure(self) -> None:
-        """Raise `HookError` if a lifespan has ended though nobody stopped it."""
+        """Raise `HookError` if a lifespan has ended before shut-down."""
         if self._failed is not None:
-            raise HookError(self._failed.hook, self._failed.error or asyncio.CancelledError(), _ENDED)
+            raise HookError(self._failed.hook, self._failed.error or asyncio.CancelledError(), _ENDED_EARLY)
 
     async def stop(self) -> None:
-        """Run the shut-down hooks, and the rest of the lifespans, in reverse order, also if start-up was broken off."""
-        deadline, least_s = self._clock.monotonic() + self._shutdown_s, self._shutdown_s * _LEAST_SHARE
-        for hook in reversed(self._handlers.hooks) if self._begun else ():
+        """Run shut-down hooks, and the rest of the lifespans, in reverse order, even if start-up failed halfway."""
+        deadline, min_s = self._clock.monotonic() + self._shutdown_s, self._shutdown_s * _MIN_SHARE
+        for hook in reversed(self._handlers.hooks) if self._starting else ():
             if hook.phase is Phase.SHUTDOWN or hook in self._running:
-                await self._stop(hook, max(least_s, deadline - self._clock.monotonic()))
+                await self._stop(hook, max(min_s, deadline - self._clock.monotonic()))
 
     async def _enter(self, hook: DeclaredHook) -> None:
         running = self._running[hook] = RunningLifespan(hook, self._handlers.state, self._note_failure)
@@ -104,8 +107,8 @@ class Lifespan:
             raise self._start_error(hook, error) from error
 
     def _start_error(self, hook: DeclaredHook, error: BaseException) -> HookError:
-        what = f"{hook.phase} failed"
-        self._logger.debug(what, hook=name_of(hook.function), traceback=Failure.of(error).traceback)
+        message = f"{hook.phase} failed"
+        self._logger.debug(message, hook=name_of(hook.function), traceback=Failure.of(error).traceback)
         return HookError(hook, error, _NOT_STARTED)
 
     def _note_failure(self, running: RunningLifespan) -> None:
@@ -113,13 +116,13 @@ class Lifespan:
         self._has_failed.set()
 
     async def _stop(self, hook: DeclaredHook, timeout_s: float) -> None:
-        """Run `hook`, and report it if it fails. One that ignores its cancellation is left behind."""
-        stopping = asyncio.ensure_future(self._leave(hook) if hook.phase is Phase.LIFESPAN else self._try(hook))
+        """Run `hook`, and log a failure. A hook that ignores its cancellation is abandoned."""
+        stopping = asyncio.ensure_future(self._leave(hook) if hook.phase is Phase.LIFESPAN else self._stop_safely(hook))
         done, _ = await asyncio.wait({stopping}, timeout=timeout_s)
         if not done:
             stopping.cancel()
-            what = f"{hook.phase} takes too long, so it is cancelled"
-            self._logger.warning(what, hook=name_of(hook.function), timeout_s=timeout_s)
+            message = f"{hook.phase} takes too long, so it is cancelled"
+            self._logger.warning(message, hook=name_of(hook.function), timeout_s=timeout_s)
 
     async def _leave(self, hook: DeclaredHook) -> None:
         error = await self._running[hook].leave()
@@ -127,16 +130,16 @@ class Lifespan:
         if error is not None and not (task is not None and task.cancelling()):
             self._report(hook, error)
 
-    async def _try(self, hook: DeclaredHook) -> None:
+    async def _stop_safely(self, hook: DeclaredHook) -> None:
         try:
             await self._call(hook)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises, the others must run
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the other hooks must run whatever this one raises
             self._report(hook, error)
 
     def _report(self, hook: DeclaredHook, error: BaseException) -> None:
-        told = {"error": f"{error} ({_place(hook, error)})"} if isinstance(error, YieldError) else _described(error)
-        what = f"{hook.phase} failed"
-        self._logger.warning(what, hook=name_of(hook.function), **told)
+        fields = {"error": f"{error} ({_error_place(hook, error)})"} if isinstance(error, YieldError) else _error_fields(error)
+        message = f"{hook.phase} failed"
+        self._logger.warning(message, hook=name_of(hook.function), **fields)
 
     async def _call(self, hook: DeclaredHook) -> None:
         result = hook.function(self._handlers.state)
@@ -144,7 +147,7 @@ class Lifespan:
             await result
 
 
-def _described(error: BaseException) -> dict[str, str]:
+def _error_fields(error: BaseException) -> dict[str, str]:
     failure = Failure.of(error)
     return {"error": f"{failure.type}: {failure.message}", "traceback": failure.traceback}
 
@@ -153,8 +156,8 @@ def _summary(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:_MESSAGE_LIMIT]}"
 
 
-def _place(hook: DeclaredHook, error: BaseException) -> str:
-    """Return where the error came from: the last line that it passed in the file of `hook`, else the very last."""
+def _error_place(hook: DeclaredHook, error: BaseException) -> str:
+    """Return where the error was raised: the last traceback line in the file of `hook`, or the last line of all."""
     frames, code = traceback.extract_tb(error.__traceback__), code_of(hook.function)
     if not frames or isinstance(error, YieldError):
         return place_of(hook.function)

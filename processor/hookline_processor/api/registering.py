@@ -16,7 +16,7 @@ HandlerFunction = TypeVar("HandlerFunction", bound=Callable[[Any, Context], obje
 
 
 class HandlerOptions(TypedDict, total=False):
-    """What may be said beside the kinds. `timeout` is seconds or a timedelta."""
+    """The keyword arguments of `on`. `timeout` is a number of seconds or a timedelta."""
 
     timeout: float | timedelta | None
     retry: RetryPolicy | None
@@ -24,7 +24,7 @@ class HandlerOptions(TypedDict, total=False):
 
 
 class TakesEvent(Protocol[Event_contra, P, Result_co]):
-    """A function that takes such an event and a context. By the second overload it keeps its own parameters and result."""
+    """A function that takes the event and a context. The second overload keeps its own parameters and result."""
 
     @overload
     def __call__(self, event: Event_contra, context: Context, /) -> object: ...
@@ -36,7 +36,7 @@ Event_co = TypeVar("Event_co", covariant=True)
 
 
 class Register(Protocol[Event_co]):
-    """A decorator of functions that take every such event."""
+    """A decorator for functions that take every event of the named classes."""
 
     def __call__(self, function: TakesEvent[Event_co, P, Result], /) -> Callable[P, Result]:
-        """Register `function`, and return it as it is."""
+        """Register `function`, and return it unchanged."""

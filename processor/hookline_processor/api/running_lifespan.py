@@ -1,7 +1,7 @@
-"""A user's lifespan function at work: up to its yield at start-up, the rest at shut-down, in one task.
+"""One run of a user's lifespan function: up to its yield at start-up, the rest at shut-down, in one task.
 
-It has a task of its own since what it opens may belong to the task that opened it, as a `TaskGroup` and a time-out do: these
-are closed where they were opened, and if a task of such a group fails, it is the lifespan that is cancelled.
+The lifespan has its own task because a `TaskGroup` or a time-out must be closed by the task that opened it. If a task of such
+a group fails, the group cancels only the lifespan.
 
     starting ──── yield ────> open ──── leave() ────> closing ──> ended
        └── raises, or ends       └── cancelled, raises    └── raises, or yields again: `error` says so
@@ -21,7 +21,7 @@ class YieldError(Exception):
 
 
 class RunningLifespan:
-    """One run of the lifespan `hook`. `on_failure` is called if it ends after its yield, without having been asked to."""
+    """One run of the lifespan `hook`. `on_failure` is called if it ends after its yield and before `leave`."""
 
     def __init__(self, hook: DeclaredHook, state: State, on_failure: Callable[["RunningLifespan"], None]) -> None:
         self.hook = hook
@@ -32,7 +32,10 @@ class RunningLifespan:
         self._task = asyncio.create_task(self._run(state), name=f"lifespan {hook.function!r}")
 
     async def enter(self) -> bool:
-        """Wait until it has reached its yield, and return whether it has; else `error` says why. If cancelled, it is, too."""
+        """Wait until the function reaches its yield or ends. Return whether it reached it; if not, `error` says why.
+
+        Cancelling this call cancels the lifespan.
+        """
         opened = asyncio.ensure_future(self._opened.wait())
         try:
             await asyncio.wait({opened, self._task}, return_when=asyncio.FIRST_COMPLETED)
@@ -44,7 +47,10 @@ class RunningLifespan:
         return self._opened.is_set()
 
     async def leave(self) -> BaseException | None:
-        """Run what follows the yield, and return what it raised; at once if it has ended. If cancelled, it is, too."""
+        """Run what follows the yield, and return what it raised. Return None if the lifespan had already ended.
+
+        Cancelling this call cancels the lifespan.
+        """
         if self._task.done():
             return None
         self._leave()

@@ -1,4 +1,4 @@
-"""Whether a function can be called as it will be, and with the events that will come: found out when it is registered."""
+"""Checks at registration: whether a function takes the arguments and the events that it will get."""
 
 import inspect
 import sys
@@ -33,9 +33,9 @@ def check_callable(function: Callable[..., Any], parameters: Collection[str]) ->
 
 
 def check_event_type(function: Callable[..., Any], kind: str, classes: Collection[type[WebhookEvent]]) -> None:
-    """Raise `HandlersError` if by its annotation `function` does not take all `classes`, as which events of `kind` come.
+    """Raise `HandlersError` if the annotation of `function` excludes one of `classes`, the classes of events of `kind`.
 
-    What has no annotation, or one that cannot be resolved or is no class, is not judged.
+    A function is not checked if it has no annotation, or one that cannot be resolved or is not a class.
     """
     accepted = _accepted(function)
     missing = [event for event in classes if not any(issubclass(event, one) for one in accepted)] if accepted else []
@@ -48,10 +48,10 @@ def check_event_type(function: Callable[..., Any], kind: str, classes: Collectio
 
 
 def _accepted(function: Callable[..., Any]) -> list[type]:
-    """Return the classes that the annotation of the first parameter allows; empty where any may be.
+    """Return the classes that the annotation of the first parameter allows, or an empty list if it allows any.
 
-    A decorator may make something else of the event, so of what it wraps only classes of events are counted. Its own
-    annotations tell no more: `functools.wraps` replaces them by those of what it wraps.
+    A decorator may convert the event, so the annotation of a wrapped function counts only if it names classes of events.
+    Annotations of the decorator add nothing: `functools.wraps` replaces them by those of the wrapped function.
     """
     direct = _first_annotation(function, follow_wrapped=False)
     annotation = _first_annotation(function, follow_wrapped=True) if direct is inspect.Parameter.empty else direct
@@ -64,7 +64,7 @@ def _accepted(function: Callable[..., Any]) -> list[type]:
 
 
 def _is_plain_class(member: Any) -> bool:
-    """Whether `issubclass` tells what is a `member`; since Python 3.11 `Any` is a class as well."""
+    """Whether `issubclass` can be used with `member`. `Any` is a class as well since Python 3.11."""
     if not isinstance(member, type) or member is Any:
         return False
     return not getattr(member, "_is_protocol", False) and not typing.is_typeddict(member)
@@ -77,7 +77,7 @@ def _first_annotation(function: Callable[..., Any], *, follow_wrapped: bool) -> 
 
 
 def _resolved(annotation: Any, function: Callable[..., Any]) -> Any:
-    """Return `annotation`, evaluated if it is text; `Any` where there is none or it names what only type checkers import."""
+    """Return `annotation`, evaluated if it is a string; `Any` if there is none, or if it cannot be evaluated at run time."""
     if annotation is inspect.Parameter.empty:
         return Any
 
@@ -91,7 +91,7 @@ def _resolved(annotation: Any, function: Callable[..., Any]) -> Any:
 
 
 def _members(annotation: Any) -> Iterator[Any]:
-    """Yield what `annotation` stands for: the members of a union, the bound of a type variable, the value of an alias."""
+    """Yield the types in `annotation`: the members of a union, the bound of a type variable, the value of an alias."""
     origin = typing.get_origin(annotation)
     if origin in _UNIONS:
         for member in typing.get_args(annotation):
@@ -119,7 +119,7 @@ def _any_if_none(bound: Any) -> Any:
 
 
 def _signature(function: Callable[..., Any], *, follow_wrapped: bool) -> inspect.Signature | None:
-    """Return the signature of `function`, None if it has none, as some functions that are not Python's."""
+    """Return the signature of `function`, or None if it has none, as some built-in functions."""
     try:
         if sys.version_info >= (3, 14):
             from annotationlib import Format  # noqa: PLC0415 - older versions have none

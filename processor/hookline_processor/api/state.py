@@ -1,4 +1,4 @@
-"""What handlers, middleware and hooks share, by typed keys or by strings."""
+"""State that handlers, middleware and hooks share, under typed keys or strings."""
 
 from typing import Any, Generic, TypeVar, overload
 
@@ -7,7 +7,7 @@ D = TypeVar("D")
 
 
 class StateKey(Generic[T]):
-    """A key of `State` that knows the type of its value. Two keys of the same name are different keys.
+    """A key of `State` with the type of its value. `name` is a string for messages; two keys with one name are different keys.
 
     >>> POOL = StateKey[Pool]("pool")
     >>> state[POOL] = await Pool.open()
@@ -22,7 +22,7 @@ class StateKey(Generic[T]):
 
 
 class State(dict[Any, Any]):
-    """A dict whose values have the type of their `StateKey`; those under plain strings are `Any`."""
+    """A dict shared by hooks, middleware and handlers. A value has the type of its `StateKey`, or `Any` under a string."""
 
     @overload
     def __getitem__(self, key: StateKey[T]) -> T: ...
@@ -45,5 +45,5 @@ class State(dict[Any, Any]):
     @overload
     def get(self, key: str, default: Any = None, /) -> Any: ...
     def get(self, key: Any, default: Any = None, /) -> Any:
-        """Return what is kept under `key`, else `default`."""
+        """Return the value under `key`, or `default` if there is none."""
         return super().get(key, default)

@@ -1,4 +1,4 @@
-"""Which handler is registered for which kind."""
+"""The table of handlers by kind. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -12,9 +12,9 @@ from hookline_processor.retry import RetryPolicy
 
 @dataclass(frozen=True, eq=False)
 class Handler:
-    """One registered function. `timeout_s` and `retry` are None where the service's settings apply.
+    """One registered function. `timeout_s` (seconds) and `retry` are None where the settings of the service apply.
 
-    `middleware` is that of the included registries it comes from, the outermost first.
+    `middleware` is the middleware of the included registries that it comes from, the outermost first.
     """
 
     name: str
@@ -26,68 +26,68 @@ class Handler:
     middleware: tuple[Middleware, ...] = ()
 
 
-class Entry(NamedTuple):
-    """What is registered for a kind: a handler, or None if it is ignored; and its name with file and line."""
+class Registration(NamedTuple):
+    """The registration of a kind. `handler` is None if the kind is ignored; `source` is its name with file and line."""
 
     handler: Handler | None
     source: str
 
 
 class HandlerTable:
-    """The entry of each kind, of each group of kinds such as "conversation.*", and of all others: "*"."""
+    """The entry of each pattern: a kind, a prefix such as "conversation.*", or "*"."""
 
     def __init__(self) -> None:
-        self._entries: dict[str, Entry] = {}
+        self._registrations: dict[str, Registration] = {}
 
-    def add(self, patterns: Iterable[str], entry: Entry) -> None:
-        """Register `entry` for all of `patterns`.
+    def add(self, patterns: Iterable[str], registration: Registration) -> None:
+        """Register `registration` for all of `patterns`.
 
         Raises:
-            HandlersError: if one of them has an entry already; none is registered then.
+            HandlersError: if a pattern already has an entry. Nothing is registered in that case.
 
         """
-        self._add_all(dict.fromkeys(patterns, entry))
+        self._add_all(dict.fromkeys(patterns, registration))
 
     def include(self, other: "HandlerTable", middleware: Iterable[Middleware]) -> None:
         """Register everything in `other`, with `middleware` around its handlers.
 
         Raises:
-            HandlersError: if both have an entry for something; nothing is registered then.
+            HandlersError: if both tables have an entry for a pattern. Nothing is registered in that case.
 
         """
-        around = tuple(middleware)
-        handlers = {handler: replace(handler, middleware=around + handler.middleware) for handler in other.handlers()}
+        outer = tuple(middleware)
+        handlers = {handler: replace(handler, middleware=outer + handler.middleware) for handler in other.handlers()}
         self._add_all(
             {
-                pattern: entry._replace(handler=entry.handler and handlers[entry.handler])
-                for pattern, entry in other._entries.items()
+                pattern: registration._replace(handler=registration.handler and handlers[registration.handler])
+                for pattern, registration in other._registrations.items()
             }
         )
 
     def find(self, kind: str) -> Handler | None:
-        """Return the handler of `kind`, None if it is ignored.
+        """Return the handler of `kind`, or None if the kind is ignored.
 
         Raises:
-            LookupError: if nothing is registered for it.
+            LookupError: if nothing is registered for the kind.
 
         """
         for pattern in patterns_for(kind):
-            if pattern in self._entries:
-                return self._entries[pattern].handler
+            if pattern in self._registrations:
+                return self._registrations[pattern].handler
         raise LookupError(
             f'No handler is registered for "{kind}". Add one with @handlers.on("{kind}") and replay this dead letter, '
             f'or say handlers.ignore("{kind}").'
         )
 
     def handlers(self) -> Iterator[Handler]:
-        """Return every handler; one for several kinds as often."""
-        return (entry.handler for entry in self._entries.values() if entry.handler is not None)
+        """Return every handler, once for each of its kinds."""
+        return (registration.handler for registration in self._registrations.values() if registration.handler is not None)
 
-    def _add_all(self, entries: dict[str, Entry]) -> None:
-        for pattern, entry in entries.items():
-            if pattern in self._entries:
+    def _add_all(self, registrations: dict[str, Registration]) -> None:
+        for pattern, registration in registrations.items():
+            if pattern in self._registrations:
                 raise HandlersError(
-                    f'"{pattern}" is registered twice: by {self._entries[pattern].source} and by {entry.source}. '
+                    f'"{pattern}" is registered twice: by {self._registrations[pattern].source} and by {registration.source}. '
                     "An event has exactly one handler; remove one of the two."
                 )
-        self._entries.update(entries)
+        self._registrations.update(registrations)

@@ -1,1 +1,1 @@
-"""One attempt at one event: time-outs, threads, retries, breakers, and what is logged of it."""
+"""One attempt at one event: time-outs, threads, log lines and spans."""

@@ -1,5 +1,4 @@
-"""What is logged of events: a line of level debug for each attempt that ended well, a warning for each that failed, and an
-error for what cannot even be attempted."""
+"""Log lines about attempts: debug for a success, warning for a failure, error for an entry that cannot be attempted."""
 
 from logging import DEBUG
 from typing import Any, Final
@@ -19,45 +18,47 @@ _REMEDIES: Final = {
 }
 _POISON: Final = f"the process died each time; see how in the log of what runs it, fix the handler, {_REPLAY}"
 _UNDECODABLE: Final = "it is now a dead letter, unchanged; another version of ingress may have written it, or another program"
-_GONE: Final = "it was deleted from Redis, or lost in a failover, and cannot be recovered"
-_WAIT: Final = "none, if the next attempt succeeds; else fix the handler or what it calls before the attempts are used up"
+_PAYLOAD_GONE: Final = "it was deleted from Redis, or lost in a failover, and cannot be recovered"
+_RETRYING: Final = "none, if the next attempt succeeds; else fix the handler or what it calls before the attempts are used up"
 _CANNOT_STOP: Final = "a plain function cannot be stopped, so its conversation waits; use time-outs inside it, or async def"
 _LET_CANCEL: Final = "it ignores its cancellation, so its conversation waits; do not catch asyncio.CancelledError"
 
 
 class AttemptLog:
-    """Writes these lines. `detailed` tells whether those of level debug are wanted."""
+    """Writes log lines about attempts. `detailed` is whether the level is debug."""
 
     def __init__(self, logger: Logger) -> None:
         self._logger = logger
         self.detailed = logger.is_enabled_for(DEBUG)
 
-    def succeeded(self, handler: Handler | None, held: InFlightEvent, verdict: Done | Retry, seconds: float) -> None:
-        """Note an attempt that raised nothing, or asked for another one. Without a handler, the kind is ignored."""
-        what = "event ignored" if handler is None else "event done" if isinstance(verdict, Done) else "event postponed"
-        self._logger.debug(what, **_about(handler, held), seconds=round(seconds, 6), **_next(verdict))
+    def succeeded(self, handler: Handler | None, in_flight: InFlightEvent, verdict: Done | Retry, seconds: float) -> None:
+        """Log an attempt that succeeded or raised `RetryLater`. `handler` is None for an ignored kind."""
+        message = "event ignored" if handler is None else "event done" if isinstance(verdict, Done) else "event postponed"
+        self._logger.debug(message, **_event_fields(handler, in_flight), seconds=round(seconds, 6), **_verdict_fields(verdict))
 
-    def failed(self, handler: Handler | None, held: InFlightEvent, verdict: Retry | Dead, failure: Failure) -> None:
-        """Warn of an attempt that failed; `failure` is without what is personal. Without a handler, there is none."""
+    def failed(self, handler: Handler | None, in_flight: InFlightEvent, verdict: Retry | Dead, failure: Failure) -> None:
+        """Log a failed attempt. `failure` is redacted; `handler` is None if no handler is registered."""
         dead = isinstance(verdict, Dead)
-        facts = _about(handler, held) | {"error": f"{failure.type}: {failure.message}"}
+        fields = _event_fields(handler, in_flight) | {"error": f"{failure.type}: {failure.message}"}
         if failure.traceback:
-            facts["traceback"] = failure.traceback
-        remedy = _REMEDIES[verdict.reason] if isinstance(verdict, Dead) else _WAIT
-        self._logger.warning("event is dead" if dead else "attempt failed", **facts, **_next(verdict), remedy=remedy)
+            fields["traceback"] = failure.traceback
+        remedy = _REMEDIES[verdict.reason] if isinstance(verdict, Dead) else _RETRYING
+        self._logger.warning("event is dead" if dead else "attempt failed", **fields, **_verdict_fields(verdict), remedy=remedy)
 
-    def poison(self, held: InFlightEvent) -> None:
-        """Report an event that is not attempted, since the process died of it."""
-        about = _about(None, held) | {"attempt": held.record.failures + held.record.begun}
-        self._logger.error("event is poison", **about, reason=Reason.POISON.value, remedy=_POISON)
+    def poison(self, in_flight: InFlightEvent) -> None:
+        """Log an event that is not attempted because the process died in earlier attempts."""
+        fields = _event_fields(None, in_flight) | {"attempt": in_flight.record.failures + in_flight.record.begun}
+        self._logger.error("event is poison", **fields, reason=Reason.POISON.value, remedy=_POISON)
 
-    def unattempted(self, held: InFlightEvent, *, gone: bool) -> None:
-        """Report an entry that is `gone`, or no event at all."""
-        what, remedy = ("body of a pending entry is gone", _GONE) if gone else ("entry cannot be decoded", _UNDECODABLE)
-        self._logger.error(what, topic=held.topic, entry_id=held.entry_id, remedy=remedy)
+    def unattempted(self, in_flight: InFlightEvent, *, gone: bool) -> None:
+        """Log an entry whose body is `gone`, or that cannot be decoded."""
+        message, remedy = (
+            ("body of a pending entry is gone", _PAYLOAD_GONE) if gone else ("entry cannot be decoded", _UNDECODABLE)
+        )
+        self._logger.error(message, topic=in_flight.topic, entry_id=in_flight.entry_id, remedy=remedy)
 
     def overdue(self, handler: Handler, event_id: str, timeout_s: float) -> None:
-        """Warn of a handler that goes on after its time-out."""
+        """Log a handler that is still running after its time-out of `timeout_s` seconds."""
         self._logger.warning(
             "handler overdue",
             handler=handler.name,
@@ -67,14 +68,20 @@ class AttemptLog:
         )
 
 
-def _about(handler: Handler | None, held: InFlightEvent) -> dict[str, Any]:
-    event = held.event
+def _event_fields(handler: Handler | None, in_flight: InFlightEvent) -> dict[str, Any]:
+    event = in_flight.event
     named = {"handler": handler.name} if handler is not None else {}
-    facts = {"event_id": event.id, "kind": event.kind, "topic": held.topic, **named, "attempt": held.record.failures + 1}
-    return facts | trace_fields(event.traceparent)
+    fields = {
+        "event_id": event.id,
+        "kind": event.kind,
+        "topic": in_flight.topic,
+        **named,
+        "attempt": in_flight.record.failures + 1,
+    }
+    return fields | trace_fields(event.traceparent)
 
 
-def _next(verdict: Done | Retry | Dead) -> dict[str, str]:
+def _verdict_fields(verdict: Done | Retry | Dead) -> dict[str, str]:
     match verdict:
         case Retry(record):
             return {"next_at": utc(record.next_at)}

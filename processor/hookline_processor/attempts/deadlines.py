@@ -1,12 +1,11 @@
 """The time-outs of all running attempts, on one timer.
 
-A timer for each would cost as much as the rest of an attempt. Attempts with the same time-out expire in the order in which they
-began, so the first one of each queue tells when something is due next. An attempt that ends in time leaves its queue and no
-more: the timer is not touched, may ring for nobody, and is then set for the earliest of those that run.
+A timer for each attempt would cost as much as the rest of the attempt. Attempts with the same time-out expire in the order in
+which they began, so the first one of each queue is due first. An attempt that ends in time only leaves its queue. The timer is
+not changed: it may fire without a due attempt, and is then set for the earliest running one.
 
-A handler sees what it would see of `asyncio.timeout`: its task is cancelled at the deadline, and if the handler lets that
-cancellation through, and nobody else has asked for one, it becomes a TimeoutError. What the handler returns or raises instead
-stands.
+The behaviour is that of `asyncio.timeout`: the task is cancelled at the deadline, and if the handler lets the cancellation
+through, and there is no other cancellation, it becomes a TimeoutError. Otherwise the result of the handler counts.
 """
 
 import asyncio
@@ -21,15 +20,15 @@ from hookline_processor.events.webhook_event import WebhookEvent
 from hookline_shared.clock import Cancellable, Clock
 
 GRACE_S: Final = 1.0
-"""How long a cancelled handler may take to end before it is reported."""
-_SHORTEST_TIMER_S: Final = 0.001  # the event loop counts in milliseconds; a shorter one would ring at once, and too early
+"""The time for a cancelled handler to end before it is reported as overdue."""
+_SHORTEST_TIMER_S: Final = 0.001  # the event loop rounds to milliseconds; a shorter timer would fire too early
 
 _Queue = dict["Deadline", None]
-"""Deadlines in the order in which they are due. Any of them can leave at once, which a deque could not do."""
+"""Deadlines in the order in which they are due. A dict, because a deadline is removed from the middle in constant time."""
 
 
 class Deadline:
-    """The time-out of the attempt that `handler` makes at `event`, in a `with` around it; `timeout_s` is in seconds."""
+    """The time-out of one attempt, a context manager around it. `timeout_s` is in seconds, `at` in monotonic seconds."""
 
     __slots__ = ("_cancelled", "_cancelling_before", "_task", "at", "event", "handler", "queue", "timeout_s")
 
@@ -49,25 +48,24 @@ class Deadline:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Leave the queue; raises TimeoutError if the attempt ended by our cancellation."""
+        """Leave the queue. Raise TimeoutError if the attempt ended by the cancellation at its deadline."""
         self.queue.pop(self, None)
         if not self._cancelled:
             return
-        others = self._task.uncancel() > self._cancelling_before
-        if isinstance(error, asyncio.CancelledError) and not others:
+        cancelled_by_others = self._task.uncancel() > self._cancelling_before
+        if isinstance(error, asyncio.CancelledError) and not cancelled_by_others:
             raise TimeoutError from error
 
     def cancel(self) -> None:
-        """Ask the handler to end."""
+        """Cancel the handler."""
         self._cancelled = True
         self._task.cancel()
 
 
 class Deadlines:
-    """Cancels async handlers at their time-out, and tells `overdue` of those that run on.
+    """Cancels async handlers at their time-out, and calls `overdue` for handlers that are still running.
 
-    That is a plain function at its time-out, which nothing can stop, and an async one that still runs `GRACE_S` after its
-    cancellation.
+    These are plain functions at their time-out, which cannot be stopped, and async handlers `GRACE_S` after their cancellation.
     """
 
     def __init__(self, clock: Clock, overdue: Callable[[Deadline], None]) -> None:
@@ -75,11 +73,11 @@ class Deadlines:
         self._overdue = overdue
         self._running: dict[float, _Queue] = {}
         self._cancelled: _Queue = {}
-        self._rings_at = inf
+        self._timer_due_at = inf
         self._timer: Cancellable | None = None
 
     def begin(self, handler: Handler, event: WebhookEvent, timeout_s: float, now: float) -> Deadline:
-        """Return the deadline of the current task's attempt, which began `now`, in monotonic seconds."""
+        """Return the deadline of the attempt of the current task, which begins at `now`, in monotonic seconds."""
         queue = self._running.get(timeout_s)
         if queue is None:
             queue = self._running[timeout_s] = {}
@@ -87,19 +85,19 @@ class Deadlines:
         assert task is not None  # noqa: S101 - a coroutine runs in a task
         deadline = Deadline(handler, event, timeout_s, now + timeout_s, queue, task)
         queue[deadline] = None
-        if deadline.at < self._rings_at:
+        if deadline.at < self._timer_due_at:
             self._set_timer(deadline.at, now)
         return deadline
 
     def _set_timer(self, at: float, now: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._rings_at = at
-        self._timer = self._clock.call_later(max(_SHORTEST_TIMER_S, at - now), self._ring)
+        self._timer_due_at = at
+        self._timer = self._clock.call_later(max(_SHORTEST_TIMER_S, at - now), self._on_timer)
 
-    def _ring(self) -> None:
+    def _on_timer(self) -> None:
         now = self._clock.monotonic()
-        self._timer, self._rings_at = None, inf
+        self._timer, self._timer_due_at = None, inf
         try:
             for queue in self._running.values():
                 for deadline in _due(queue, now):

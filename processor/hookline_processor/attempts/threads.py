@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Threads:
-    """At most `limit` threads, started as they are needed."""
+    """At most `limit` threads, started on demand."""
 
     def __init__(self, limit: int) -> None:
         self._pool = ThreadPoolExecutor(limit, thread_name_prefix="handler")
@@ -17,26 +17,26 @@ class Threads:
 
     @property
     def busy(self) -> int:
-        """How many functions are running. Nothing can stop them, and a normal exit of the interpreter waits for them."""
+        """The number of running functions. They cannot be stopped, and a normal exit of the interpreter waits for them."""
         return len(self._busy)
 
     def run(self, function: Callable[..., Any], *arguments: object) -> "asyncio.Future[Any]":
-        """Call `function` in a thread, with the caller's context variables."""
+        """Call `function` in a thread with the context variables of the caller, and return a future for it."""
         running = self._pool.submit(copy_context().run, _call, function, *arguments)
         self._busy.add(running)
         running.add_done_callback(self._busy.discard)
         return asyncio.wrap_future(running)
 
     def close(self) -> None:
-        """Start no more threads, and let the idle ones end."""
+        """Start no more threads, and end the idle ones."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _call(function: Callable[..., Any], *arguments: object) -> None:
-    """Call `function`, and make sure that it was all.
+    """Call `function`, and check that it ran to its end.
 
     Raises:
-        RuntimeError: if it gave something that must be awaited, or let a StopIteration escape, which no future can hold.
+        RuntimeError: if it returned a coroutine or generator, or raised StopIteration, which a future cannot store.
 
     """
     try:

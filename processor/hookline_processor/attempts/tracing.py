@@ -1,7 +1,7 @@
-"""The spans of the processor: one for each attempt, and one for the time that settling its outcome takes.
+"""The spans of the processor: one for each attempt, and one for the settlement of its outcome.
 
-Each attempt is a trace of its own, which links to the span that sent the event. An event that is retried for days, or replayed
-after weeks, would else make one trace that never ends.
+Each attempt is a separate trace with a link to the span that sent the event. Otherwise an event that is retried for days, or
+replayed after weeks, would be one trace without an end.
 
 Names and attributes are those of OpenTelemetry's semantic conventions for messaging, where there are any.
 Source: https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/.
@@ -26,97 +26,99 @@ Run = Callable[[Handler, InFlightEvent], Awaitable[Verdict]]
 
 
 class AttemptSpans:
-    """Makes the spans of attempts."""
+    """Creates the spans of attempts."""
 
     def __init__(self, partitions: int) -> None:
         self._partitions = partitions
         self._tracer = get_tracer()
 
-    async def around(self, run: Run, handler: Handler, held: InFlightEvent) -> Verdict:
-        """Run `run`, an attempt, with a span around it, which is the current one for the handler and what it calls."""
-        about = self._describe(held)
-        links = links_to(held.event.traceparent)
+    async def around(self, run: Run, handler: Handler, in_flight: InFlightEvent) -> Verdict:
+        """Run the attempt `run` in a span, which is the current span for the handler and the code that it calls."""
+        attributes = self._describe(in_flight)
+        links = links_to(in_flight.event.traceparent)
         with self._tracer.start_as_current_span(
-            f"process {held.topic}",
+            f"process {in_flight.topic}",
             Context(),
             SpanKind.CONSUMER,
-            {**about, **_operation("process"), "hookline.handler": handler.name},
+            {**attributes, **_operation("process"), "hookline.handler": handler.name},
             links,
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
-            span.set_attribute("hookline.verdict", "withdrawn")  # unless it comes to one
-            verdict = await run(handler, held)
+            span.set_attribute("hookline.verdict", "withdrawn")  # until the attempt ends
+            verdict = await run(handler, in_flight)
             span.set_attributes(_outcome(verdict))
         if span.get_span_context().trace_flags.sampled:
-            held.settling = SettlingSpan(self._tracer, span.get_span_context(), held.topic, about, links, held.settling)
+            in_flight.settling = SettlingSpan(
+                self._tracer, span.get_span_context(), in_flight.topic, attributes, links, in_flight.settling
+            )
         return verdict
 
     def failed(self, failure: Failure) -> None:
-        """Note in the current span that the attempt failed; `failure` is without what is personal."""
+        """Record in the current span that the attempt failed. `failure` is redacted."""
         span = trace.get_current_span()
         span.set_attribute("error.type", failure.type)
         span.set_status(Status(StatusCode.ERROR, failure.type))
         details = {"type": failure.type, "message": failure.message, "stacktrace": failure.traceback}
         span.add_event("exception", {f"exception.{name}": detail for name, detail in details.items()})
 
-    def _describe(self, held: InFlightEvent) -> dict[str, Any]:
-        event = held.event
+    def _describe(self, in_flight: InFlightEvent) -> dict[str, Any]:
+        event = in_flight.event
         return {
             "messaging.system": "redis",
-            "messaging.destination.name": held.topic,
+            "messaging.destination.name": in_flight.topic,
             "messaging.destination.partition.id": str(partition_of(event.key, self._partitions)),
             "messaging.consumer.group.name": GROUP,
             "messaging.message.id": event.id,
             "messaging.message.body.size": len(event.body),
             "hookline.kind": event.kind,
-            "hookline.attempt": held.record.failures + 1,
+            "hookline.attempt": in_flight.record.failures + 1,
         }
 
 
 class SettlingSpan:
-    """The time from a verdict until Redis has it: it began when this was made.
+    """The span from a verdict until Redis confirms it. It begins at construction.
 
-    `before` is that of the attempt before, if that one had not ended yet.
+    `previous` is the span of the attempt before, if it has not ended yet.
     """
 
-    __slots__ = ("_about", "_attempt", "_before", "_links", "_since", "_topic", "_tracer")
+    __slots__ = ("_attempt", "_attributes", "_began_ns", "_links", "_previous", "_topic", "_tracer")
 
     def __init__(
         self,
         tracer: Tracer,
         attempt: SpanContext,
         topic: str,
-        about: dict[str, Any],
+        attributes: dict[str, Any],
         links: list[Link],
-        before: Settling | None,
+        previous: Settling | None,
     ) -> None:
         self._tracer = tracer
         self._attempt = attempt
         self._topic = topic
-        self._about = about
+        self._attributes = attributes
         self._links = links
-        self._before = before
-        self._since = time_ns()
+        self._previous = previous
+        self._began_ns = time_ns()
 
     def confirmed(self, outcome: str, *, newest: bool) -> Settling | None:
-        """Make the span, as a child of the attempt's: Redis has written `outcome`. Return what has still to be confirmed.
+        """End the span, a child of the attempt, with the written `outcome`. Return the span that still waits, if any.
 
-        Not the `newest` outcome is that of the attempt before.
+        If `outcome` is not the `newest`, it belongs to the previous attempt.
         """
         if newest:
             self._end(outcome)
             return None
-        if self._before is not None:
-            self._before.confirmed(outcome, newest=True)
-            self._before = None
+        if self._previous is not None:
+            self._previous.confirmed(outcome, newest=True)
+            self._previous = None
         return self
 
     def _end(self, outcome: str) -> None:
         inside = trace.set_span_in_context(trace.NonRecordingSpan(self._attempt), Context())
-        attributes = {**self._about, **_operation("settle"), "hookline.verdict": outcome}
+        attributes = {**self._attributes, **_operation("settle"), "hookline.verdict": outcome}
         name = f"settle {self._topic}"
-        self._tracer.start_span(name, inside, SpanKind.CLIENT, attributes, self._links, self._since).end()
+        self._tracer.start_span(name, inside, SpanKind.CLIENT, attributes, self._links, self._began_ns).end()
 
 
 def _operation(name: str) -> dict[str, Any]:

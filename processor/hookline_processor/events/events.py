@@ -1,7 +1,7 @@
-"""The events that handlers get, a class for each kind and each family of kinds.
+"""The events that handlers get, one class for each kind or family of kinds.
 
-Sources of the names: Twilio's references of the webhook parameters of each product, and SendGrid's of its events. Twilio may
-send more than is named here, and does: `params` has it all, `json` what is nested.
+Sources of the parameter names: Twilio's webhook reference of each product, and SendGrid's Event Webhook reference. Webhooks may
+contain more parameters than there are attributes: `params` has all of them, and `json` the nested ones.
 """
 
 from itertools import count, takewhile
@@ -48,7 +48,7 @@ class MessageStatus(WebhookEvent):
 
 
 class CallReceived(WebhookEvent):
-    """A call came in, or took its next step."""
+    """A call came in, or asked for its next instruction."""
 
     kind = "call.received"
     call_sid = Text("CallSid")
@@ -92,9 +92,9 @@ class RecordingStatus(WebhookEvent):
 
 
 class Transcription(WebhookEvent):
-    """A recording was transcribed, or a call is being: then `transcription_event` says which part of that this is.
+    """A recording was transcribed, or a call is being transcribed: then `transcription_event` is the step.
 
-    `transcription_data` is JSON with what was said; `final` is "true" or "false".
+    `transcription_data` is JSON with the spoken text; `final` is "true" or "false".
     """
 
     kind = "transcription"
@@ -145,7 +145,7 @@ class ConversationEvent(WebhookEvent):
 
 
 class TaskRouterEvent(WebhookEvent):
-    """Something happened in a workspace of TaskRouter: `event_type`, such as reservation.created.
+    """Something happened in a TaskRouter workspace: `event_type`, such as reservation.created.
 
     `task_attributes` and `worker_attributes` are JSON.
     """
@@ -192,7 +192,7 @@ class VerifyEvent(WebhookEvent):
 class SyncEvent(WebhookEvent):
     """An object of Sync changed: `event_type`, such as document_updated. `document_data` and `item_data` are JSON.
 
-    A revision is text: compare it, and count on nothing else.
+    A revision is an opaque string that can only be compared.
     """
 
     kind = "sync.*"
@@ -217,7 +217,7 @@ class SyncEvent(WebhookEvent):
 
 
 class StudioEvent(WebhookEvent):
-    """A flow of Studio called. Most of what it sends is what the widget was told to send: see `params`."""
+    """A Studio flow sent a request. Its parameters are mostly those that the widget defines: see `params`."""
 
     kind = "studio"
     flow_sid = Text("FlowSid")
@@ -225,7 +225,7 @@ class StudioEvent(WebhookEvent):
 
 
 class DebuggerEvent(WebhookEvent):
-    """Twilio reports an error or a warning. `payload` is JSON, with the error's code and what led to it."""
+    """Twilio reports an error or a warning. `payload` is JSON with the error code and the cause."""
 
     kind = "debugger.*"
     sid = Text("Sid")
@@ -237,7 +237,7 @@ class DebuggerEvent(WebhookEvent):
 
 
 class StreamEvent(WebhookEvent):
-    """One event of Event Streams, a CloudEvent. Its own id is `event_id`; `id` is Hookline's."""
+    """One event of Event Streams, a CloudEvent. `event_id` is its own id; `id` is Hookline's."""
 
     kind = "event.stream"
     event_id = Text("id")
@@ -248,12 +248,12 @@ class StreamEvent(WebhookEvent):
 
     @property
     def data(self) -> Any:
-        """What happened, decoded; None if Twilio sent none."""
+        """The decoded data of the CloudEvent, or None if there is none."""
         return self.json.get("data") if isinstance(self.json, dict) else None
 
 
 class SendGridEvent(WebhookEvent):
-    """What became of an e-mail: `event`, such as delivered. `timestamp` is Unix time in seconds."""
+    """An e-mail has a new status: `event`, such as delivered. `timestamp` is Unix time in seconds."""
 
     kind = "sendgrid.event"
     sg_event_id = Text("sg_event_id")
@@ -274,16 +274,16 @@ _TYPES: Final = {event.kind: event for event in WebhookEvent.__subclasses__()}
 
 
 EVENT_CLASSES: Final = frozenset((WebhookEvent, *_TYPES.values()))
-"""All classes that events come as. `WebhookEvent` itself is that of kinds without one of their own."""
+"""All classes of events. Kinds without a class of their own use `WebhookEvent`."""
 
 
 def typed(raw: Event) -> WebhookEvent:
-    """Return `raw` as the class for its kind or its family, or as a plain `WebhookEvent`."""
+    """Return `raw` as an event of the class of its kind or family, or as a plain `WebhookEvent`."""
     return _class_of(raw.kind)(raw)
 
 
 def classes_for(pattern: str) -> list[type[WebhookEvent]]:
-    """Return the classes that events of `pattern` come as: a kind, all that begin with one, or "*"."""
+    """Return the classes of events that match `pattern`: a kind, a prefix such as "message.*", or "*"."""
     if pattern.partition(".")[0] not in FAMILIES and pattern.endswith(".*"):
         return [_class_of(kind) for kind in SINGLE if kind.startswith(pattern[:-1])]
     return [_class_of(pattern)]

@@ -1,4 +1,4 @@
-"""What all events that handlers get have in common: Twilio's parameters as attributes, decoded when first looked at."""
+"""The base class of all events: Twilio's parameters as attributes, decoded on first use."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -16,12 +16,12 @@ _HARMLESS: Final = re.compile(
     r".*(Sid|Status|Country|Version)|Num.*|Direction|SequenceNumber|Timestamp|.*Duration|CallbackSource|EventType|MessageType"
     r"|.*_sid|sg_event_id|specversion|Level|PayloadType|ResourceType|SequenceId|TranscriptionEvent"
 )
-"""Names of parameters whose values may be logged; what Twilio adds tomorrow is personal until it is known not to be."""
+"""Names of parameters whose values may be logged. All other parameters count as personal, new ones too."""
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
 
 
 class Text:
-    """An attribute that is the text of parameter `name`, empty where Twilio did not send it."""
+    """An attribute with the text of parameter `name`, or an empty string if Twilio did not send it."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -36,7 +36,7 @@ class Text:
 
 
 class Number:
-    """An attribute that is the whole number in parameter `name`, None where Twilio sent none or something else."""
+    """An attribute with the integer in parameter `name`, or None if Twilio sent no integer."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -54,7 +54,11 @@ class Number:
 
 
 class WebhookEvent:
-    """Any accepted webhook. `raw` is the envelope, with the body bytes as Twilio sent them."""
+    """Any accepted webhook, and the base class of the typed events.
+
+    `raw` is the envelope, an `Event` with the kind, the account SID and the body bytes as Twilio sent them. `kind` of the class
+    is what `Handlers.on` registers for it.
+    """
 
     kind: ClassVar[str] = "*"
 
@@ -66,20 +70,24 @@ class WebhookEvent:
 
     @property
     def id(self) -> str:
-        """The event id, the same in every attempt."""
+        """The event id, a string that is the same in every attempt."""
         return self.raw.id
 
     @cached_property
     def json(self) -> Any:
-        """The body's JSON, decoded; None for a form, for a GET and for what is no JSON."""
+        """The decoded JSON body, or None for a form, a GET, and a body that is not JSON."""
         return None if is_form(self.raw.content_type) else decode_json(self.raw.body)
 
     @cached_property
     def params(self) -> Mapping[str, str]:
-        """All parameters by Twilio's names, known or not; of a repeated one, the last.
+        """All parameters as strings by Twilio's names. The last value of a repeated parameter is used.
 
-        Those of a form body; of the query if there is no body, as in a GET; of a JSON object its members, text as it is and all
-        else as its JSON.
+        They come from the form body, or from the query if there is no body. For a JSON object they are its members: strings
+        unchanged, other values as JSON text.
+
+        Raises:
+            ValueError: if the body cannot be parsed.
+
         """
         if not self.raw.body:
             return parse_form(urlsplit(self.raw.target).query.encode()).params
@@ -87,11 +95,14 @@ class WebhookEvent:
 
     @cached_property
     def personal(self) -> list[str]:
-        """What of it must stay out of logs, each once: all texts that are not known to be harmless, unless it cannot even be
-        parsed, and the signature, which opens our door for what it signs."""
+        """Texts that must not be logged, without duplicates: the signature, and all values not known to be harmless.
+
+        The signature is secret because it makes a replay of this request acceptable. If the body cannot be parsed, the
+        signature is the only text.
+        """
         try:
-            sent = self.params if self.json is None else self.json
-            found = (value for name, value in _texts(sent) if not is_harmless(name))
+            data = self.params if self.json is None else self.json
+            found = (value for name, value in _texts(data) if not is_harmless(name))
             return list(dict.fromkeys((self.raw.signature, *found)))
         except ValueError:
             return [self.raw.signature]
@@ -101,24 +112,24 @@ class WebhookEvent:
 
 @lru_cache(maxsize=1024)
 def is_harmless(name: str) -> bool:
-    """Whether the values of a parameter of that name are never personal."""
+    """Whether the values of parameter `name` are never personal."""
     return _HARMLESS.fullmatch(name) is not None
 
 
-def _texts(sent: Any) -> Iterator[tuple[str, str]]:
-    """Yield all texts in parameters or decoded JSON with their names, also as they stand in JSON, which a message may quote.
+def _texts(data: Any) -> Iterator[tuple[str, str]]:
+    """Yield all texts in parameters or decoded JSON with their names, plain and JSON-escaped: messages quote both.
 
-    Twilio's parameters may be JSON themselves, such as TaskAttributes and Payload: the texts in them are given, too.
+    Some parameters contain JSON, such as TaskAttributes and Payload: the texts in it are yielded, too.
     """
-    left = [("", sent)]
-    while left:
-        name, value = left.pop()
+    remaining = [("", data)]
+    while remaining:
+        name, value = remaining.pop()
         if isinstance(value, str):
             yield name, value
             yield name, msgspec.json.encode(value).decode()[1:-1]
             if value.lstrip()[:1] in ("{", "["):
-                left.append((name, decode_json(value.encode())))
+                remaining.append((name, decode_json(value.encode())))
         elif isinstance(value, Mapping):
-            left += value.items()
+            remaining += value.items()
         elif isinstance(value, list):
-            left += ((name, item) for item in value)
+            remaining += ((name, item) for item in value)

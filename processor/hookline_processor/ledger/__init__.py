@@ -1,4 +1,4 @@
-"""The ledger: a history of what was settled, in a database that people can search.
+"""The ledger: the searchable history of settled events, in a database.
 
-Nothing here is imported unless HOOKLINE_LEDGER_URL is set, but for `settings` and `url`: SQLAlchemy is not for free.
+Without HOOKLINE_LEDGER_URL only `settings`, `url` and `body_policy` are imported, because SQLAlchemy costs time and memory.
 """

@@ -1,4 +1,4 @@
-"""How many settled events wait for the database: shown, warned of, and at last a reason to handle no more."""
+"""The number of settled events that wait for the database: a metric, a warning, and finally back-pressure."""
 
 import asyncio
 from collections.abc import Callable, Collection
@@ -15,16 +15,16 @@ from hookline_shared.observability.logs import Logger
 from hookline_shared.streams.ledger import LedgerStreams
 
 _INTERVAL_S: Final = 1.0
-_ALERT: Final = 0.1
-"""The part of the limit from which on it is a warning: time to mend the database before anything stops."""
-_ENOUGH: Final = 0.9
-"""The part of the limit below which handling goes on after it stopped: else it would stop and go with every event."""
+_WARN_SHARE: Final = 0.1
+"""The share of the limit above which there is a warning, so that there is time to fix the database."""
+_RESUME_SHARE: Final = 0.9
+"""The share of the limit below which handling resumes. At the limit itself it would stop and resume with every event."""
 
 
 class LedgerBacklog:
-    """Watches the ledger streams of the partitions that `owned` gives, which share `limit` evenly with the others.
+    """Measures the ledger streams of the partitions that `owned` returns. All `partitions` share `limit` evenly.
 
-    `room` is set while there is room for more; `fill` is the share of the limit that is used.
+    `has_room` is set while the streams are below their limit; `used_share` is the used share of the limit.
     """
 
     def __init__(
@@ -42,29 +42,29 @@ class LedgerBacklog:
         self._clock = clock
         self._logger = logger
         self._job: Job[None] | None = None
-        self._alarmed = False
+        self._warned = False
         self.events = 0
-        self.fill = 0.0
-        self.room = asyncio.Event()
-        self.room.set()
+        self.used_share = 0.0
+        self.has_room = asyncio.Event()
+        self.has_room.set()
 
     async def start(self, supervisor: Supervisor) -> None:
-        """Begin to look."""
+        """Start measuring."""
         self._job = await supervisor.spawn("ledger backlog", self._run())
 
     async def stop(self) -> None:
-        """Look no more."""
+        """Stop measuring."""
         if self._job is not None:
             await self._job.close()
 
     def warnings(self) -> list[str]:
-        """Say whether too many wait."""
-        if not self.room.is_set():
+        """Return a warning if too many events wait."""
+        if not self.has_room.is_set():
             return [f"{self.events} settled events wait for the database, the limit: no more are handled until it takes some"]
-        return [f"{self.events} settled events wait for the database"] if self._alarmed else []
+        return [f"{self.events} settled events wait for the database"] if self._warned else []
 
-    async def look(self) -> None:
-        """Look once.
+    async def update(self) -> None:
+        """Measure once.
 
         Raises:
             BrokerUnavailableError: if Redis did not answer.
@@ -74,29 +74,29 @@ class LedgerBacklog:
         self.events = sum(lengths.values())
         LEDGER_WAITING.set(self.events)
         limit = self._share * len(lengths)
-        self.fill = self.events / limit if lengths else 0.0
-        self._alarm(self.events > limit * _ALERT)
+        self.used_share = self.events / limit if lengths else 0.0
+        self._warn(self.events > limit * _WARN_SHARE)
         if lengths and self.events >= limit:
-            self._close()
-        elif self.events < limit * _ENOUGH or not lengths:
-            self.room.set()
+            self._stop_handling()
+        elif self.events < limit * _RESUME_SHARE or not lengths:
+            self.has_room.set()
 
     async def _run(self) -> None:
         while True:
-            with suppress(BrokerUnavailableError):  # the readiness check says so already
-                await self.look()
+            with suppress(BrokerUnavailableError):  # the readiness check reports it
+                await self.update()
             await self._clock.sleep(_INTERVAL_S)
 
-    def _alarm(self, on: bool) -> None:
-        if on and not self._alarmed:
+    def _warn(self, on: bool) -> None:
+        if on and not self._warned:
             self._logger.warning(
                 "the ledger is falling behind", events=self.events, remedy="check that the database works and is fast enough"
             )
-        elif self._alarmed and not on:
+        elif self._warned and not on:
             self._logger.info("the ledger has caught up", events=self.events)
-        self._alarmed = on
+        self._warned = on
 
-    def _close(self) -> None:
-        if self.room.is_set():
+    def _stop_handling(self) -> None:
+        if self.has_room.is_set():
             self._logger.error("the ledger is full; no events are handled until the database accepts some", events=self.events)
-        self.room.clear()
+        self.has_room.clear()

@@ -1,10 +1,10 @@
-"""LEDGER_BODIES. A file of its own, so that reading settings loads nothing else."""
+"""The values of LEDGER_BODIES, in a separate file so that settings import nothing else."""
 
 from enum import StrEnum
 
 
 class BodyPolicy(StrEnum):
-    """`keep` content as it is, `hash` it so that equal texts can be told, or `drop` it."""
+    """`keep` content unchanged, `hash` it so that equal texts stay recognizable, or `drop` it."""
 
     KEEP = "keep"
     HASH = "hash"

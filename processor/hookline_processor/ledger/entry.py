@@ -1,26 +1,25 @@
-"""What lies in the ledger stream, and how it is read.
+"""The wire format of an entry in the ledger stream, and its decoder.
 
-An entry is the event's own entry, field by field, followed by
+An entry has the fields of the event's entry, followed by
 
     ledger.outcome    done or dead
-    ledger.topic      the topic it came from   } of those that are done; those that are dead have the fields of their
-    ledger.attempts   how often it was tried   } dead letter instead (dead_letter.py)
+    ledger.topic      the topic of the event   } only for done events; dead ones have the fields of the dead letter
+    ledger.attempts   the number of attempts   } instead (hookline_shared/dead_letter.py)
 
-`settle.lua` writes it. The entry's id tells when that was, by the server's clock; a partition's ids only
-rise, and an event stays in its partition, so of two entries about one event the one with the later id counts.
+`settle.lua` writes it. The id of the entry is the time of settlement by the clock of the server. Ids of a partition only
+increase, and an event stays in its partition, so of two entries about one event the one with the later id counts.
 """
 
 import msgspec
 
+from hookline_processor.events.placeholder import UNDECODABLE, added_at, placeholder
 from hookline_shared.errors import UndecodableError
 from hookline_shared.event import Event, decode
 from hookline_shared.streams.ledger import LedgerEntry
 
-UNDECODABLE = "undecodable"
-
 
 class SettledEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """An event and what became of it. `settled_at` is Unix time in milliseconds; `reason` and `error` tell of dead ones."""
+    """An event and its outcome. `settled_at` is Unix time in milliseconds; `reason` and `error` are empty unless it is dead."""
 
     event: Event
     outcome: str
@@ -32,33 +31,28 @@ class SettledEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_entry(entry: LedgerEntry) -> SettledEvent:
-    """Read an entry, whatever is in it: what is no event becomes one of kind "undecodable", named after where it lay."""
+    """Return the settled event of `entry`. An undecodable entry becomes an event of kind "undecodable" with a derived id."""
     named = dict(zip(entry.fields[::2], entry.fields[1::2], strict=False))
 
     def text(name: bytes) -> str:
         return named.get(name, b"").decode(errors="replace")
 
-    settled_at = int(entry.id.partition("-")[0])
     topic = text(b"dead.topic") or text(b"ledger.topic")
     dead = b"dead.reason" in named
     try:
         event = decode(entry.fields)
     except UndecodableError:
-        event = _stand_in(f"{entry.partition}-{topic}-{text(b'dead.entry') or entry.id}", settled_at)
+        event = placeholder(f"{entry.partition}-{topic}-{text(b'dead.entry') or entry.id}", UNDECODABLE, entry.id)
     return SettledEvent(
         event=event,
         outcome=text(b"ledger.outcome"),
         topic=topic,
         attempts=_number(named.get(b"dead.attempts" if dead else b"ledger.attempts", b"")),
-        settled_at=settled_at,
+        settled_at=added_at(entry.id),
         reason=text(b"dead.reason"),
         error=f"{text(b'dead.error')}: {text(b'dead.message')}" if dead else "",
     )
 
 
-def _stand_in(event_id: str, received_at: int) -> Event:
-    return Event(id=event_id, kind=UNDECODABLE, key="", dedupe_key="", received_at=received_at, target="", body=b"")
-
-
 def _number(text: bytes) -> int:
-    return int(text) if text.isdigit() and len(text) < 10 else 0  # noqa: PLR2004 - what fits into every database
+    return int(text) if text.isdigit() and len(text) < 10 else 0  # noqa: PLR2004 - fits into an integer column of every database

@@ -1,4 +1,4 @@
-"""Removes what is older than LEDGER_RETENTION_DAYS, every hour. Whoever owns the first partition does it."""
+"""Removes rows older than LEDGER_RETENTION_DAYS every hour, in the processor that owns the first partition."""
 
 from collections.abc import Callable, Collection
 from typing import Final
@@ -14,13 +14,13 @@ from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.observability.logs import Logger
 
 _INTERVAL_S: Final = 3600.0
-_SOON_S: Final = 10.0
-_FIRST: Final = 0
+_FIRST_DELAY_S: Final = 10.0
+_CLEANER_PARTITION: Final = 0
 DAY_MS: Final = 86_400_000
 
 
 class Retention:
-    """Keeps `days` days of the ledger."""
+    """Removes rows older than `days` days. `owned` returns the partitions of this processor."""
 
     def __init__(
         self, engine: AsyncEngine, days: float, owned: Callable[[], Collection[int]], clock: Clock, logger: Logger
@@ -33,27 +33,27 @@ class Retention:
         self._job: Job[None] | None = None
 
     async def start(self, supervisor: Supervisor) -> None:
-        """Begin, soon."""
+        """Start, with a first pass after ten seconds."""
         self._job = await supervisor.spawn("ledger retention", self._run())
 
     async def stop(self) -> None:
-        """Remove nothing more."""
+        """Stop removing rows."""
         if self._job is not None:
             await self._job.close()
 
     async def pass_once(self) -> None:
-        """Remove what is too old now, if that is ours to do.
+        """Remove rows that are too old, if this processor owns the first partition.
 
         Raises:
-            HooklineError: if the database cannot be used now, or refuses to remove something that others refer to.
+            HooklineError: if the database cannot be used now, or refuses to remove a row that others refer to.
 
         """
-        if _FIRST in self._owned():
+        if _CLEANER_PARTITION in self._owned():
             before = self._clock.now_ms() - round(self._days * DAY_MS)
             await purge(self._engine, before, lambda table, rows: LEDGER_REMOVED.labels(table).inc(rows))
 
     async def _run(self) -> None:
-        await self._clock.sleep(_SOON_S)
+        await self._clock.sleep(_FIRST_DELAY_S)
         while True:
             try:
                 await self.pass_once()

@@ -1,6 +1,6 @@
-"""Finding events, and the messages and calls between two parties, newest first.
+"""Searching events, and the messages and calls between two parties, newest first.
 
-Each way in has an index, which also gives the order, so that a search ends after as many rows as it shows:
+Each search has an index that also provides the order, so it reads no more rows than it returns:
 
     a number      ix_events_sender and ix_events_recipient    a kind         ix_events_kind
     a SID         ix_events_sid and ix_events_parent_sid      none of these  ix_events_received_at
@@ -14,15 +14,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hookline_processor.ledger.database.engine import transaction
 from hookline_processor.ledger.database.schema import calls, events, messages
-from hookline_processor.ledger.rows.addresses import normalised
+from hookline_processor.ledger.rows.addresses import normalise
 
 Found = dict[str, Any]
 
-_FAMILY: Final = ".*"
+_FAMILY_SUFFIX: Final = ".*"
 
 
 class Query(NamedTuple):
-    """What to look for; what is None does not matter. `since` is Unix time in milliseconds."""
+    """The conditions of a search. None means any value; `since` is Unix time in milliseconds."""
 
     number: str | None = None
     sid: str | None = None
@@ -33,7 +33,7 @@ class Query(NamedTuple):
 
 
 async def search(engine: AsyncEngine, query: Query) -> list[Found]:
-    """Return the events that `query` asks for, newest first.
+    """Return the events that match `query`, newest first.
 
     Raises:
         DatabaseUnavailableError: if the database cannot be used now.
@@ -43,7 +43,7 @@ async def search(engine: AsyncEngine, query: Query) -> list[Found]:
         return [dict(row) for row in (await connection.execute(search_statement(query))).mappings()]
 
 
-async def conversation(engine: AsyncEngine, one: str, other: str, limit: int) -> list[Found]:
+async def conversation(engine: AsyncEngine, party: str, other_party: str, limit: int) -> list[Found]:
     """Return the last messages and calls between two parties, oldest first; `what` is "message" or "call".
 
     Raises:
@@ -52,9 +52,9 @@ async def conversation(engine: AsyncEngine, one: str, other: str, limit: int) ->
     """
     found: list[Found] = []
     async with transaction(engine) as connection:
-        for what, table in (("message", messages), ("call", calls)):
-            rows = await connection.execute(_between(table, normalised(one), normalised(other), limit))
-            found += [{"what": what, **row} for row in rows.mappings()]
+        for label, table in (("message", messages), ("call", calls)):
+            rows = await connection.execute(_between(table, normalise(party), normalise(other_party), limit))
+            found += [{"what": label, **row} for row in rows.mappings()]
     return sorted(found, key=lambda row: (row["first_at"], row["sid"]))[-limit:]
 
 
@@ -62,18 +62,21 @@ def search_statement(query: Query) -> Select[Any]:
     """Return the statement for `query`."""
     filters = _filters(query)
     newest = (events.c.received_at.desc(), events.c.id.desc())
-    parts = [select(events.c.id).where(way, *filters).order_by(*newest).limit(query.limit) for way in _ways(query) or [true()]]
+    parts = [
+        select(events.c.id).where(condition, *filters).order_by(*newest).limit(query.limit)
+        for condition in _indexed_conditions(query) or [true()]
+    ]
     ids = union_all(*(select(part.subquery()) for part in parts))
     return select(events).where(events.c.id.in_(ids)).order_by(*newest).limit(query.limit)
 
 
-def _ways(query: Query) -> list[ColumnElement[bool]]:
-    """Return the conditions of which an event must fulfil one, each served by an index; empty if any event will do."""
+def _indexed_conditions(query: Query) -> list[ColumnElement[bool]]:
+    """Return the alternative conditions of the query, each served by an index; an empty list if every event matches."""
     if query.sid is not None:
         own, parent = events.c.sid == query.sid, events.c.parent_sid == query.sid
         return [own, and_(parent, events.c.sid.is_distinct_from(query.sid))]
     if query.number is not None:
-        number = normalised(query.number)
+        number = normalise(query.number)
         return [
             events.c.sender == number,
             and_(events.c.recipient == number, events.c.sender.is_distinct_from(number)),
@@ -84,10 +87,12 @@ def _ways(query: Query) -> list[ColumnElement[bool]]:
 def _filters(query: Query) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if query.sid is not None and query.number is not None:
-        number = normalised(query.number)
+        number = normalise(query.number)
         found.append(or_(events.c.sender == number, events.c.recipient == number))
-    kind = func.coalesce(events.c.kind, "") if _ways(query) else events.c.kind  # or SQLite would go by the index of kinds alone
-    if query.kind is not None and query.kind.endswith(_FAMILY):
+    kind = (
+        func.coalesce(events.c.kind, "") if _indexed_conditions(query) else events.c.kind
+    )  # or SQLite would go by the index of kinds alone
+    if query.kind is not None and query.kind.endswith(_FAMILY_SUFFIX):
         found.append(kind.startswith(query.kind[:-1], autoescape=True))
     elif query.kind is not None:
         found.append(kind == query.kind)
@@ -98,9 +103,9 @@ def _filters(query: Query) -> list[ColumnElement[bool]]:
     return found
 
 
-def _between(table: Table, one: str, other: str, limit: int) -> Select[Any]:
+def _between(table: Table, party: str, other_party: str, limit: int) -> Select[Any]:
     columns = table.c
-    directions = {(one, other), (other, one)}  # once, if somebody writes to themselves
+    directions = {(party, other_party), (other_party, party)}  # a set: one direction if both are the same
     parts = [
         select(columns.sid)
         .where(columns.sender == sender, columns.recipient == recipient)

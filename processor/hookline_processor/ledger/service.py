@@ -1,4 +1,4 @@
-"""The ledger of one processor, put together."""
+"""Building the ledger of one processor from its parts."""
 
 from collections.abc import Callable, Collection
 from contextlib import suppress
@@ -7,7 +7,7 @@ from typing import Final
 from hookline_processor.ledger.backlog import LedgerBacklog
 from hookline_processor.ledger.database.engine import close, database_of, make_engine, prepare_file
 from hookline_processor.ledger.database.errors import DatabaseUnavailableError
-from hookline_processor.ledger.database.pool_gauges import count_waiting, show_pool
+from hookline_processor.ledger.database.pool_gauges import count_waiting, export_pool_metrics
 from hookline_processor.ledger.database.store import Store
 from hookline_processor.ledger.retention import Retention
 from hookline_processor.ledger.settings import LedgerSettings
@@ -19,13 +19,13 @@ from hookline_shared.observability.logs import Logger
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.ledger import LedgerStreams
 
-_FLUSH_S: Final = 2.0
+_FLUSH_TIMEOUT_S: Final = 2.0
 
 
 class Ledger:
-    """Keeps the history of the partitions that `owned` gives. It fails nothing: what it cannot write waits in Redis.
+    """Writes the history of the partitions that `owned` returns. Handling goes on without the database: the rows wait in Redis.
 
-    `file` is the path of SQLite's file, None if the database is a server.
+    `file` is the path of the SQLite file, or None if the database is a server.
     """
 
     def __init__(
@@ -36,10 +36,10 @@ class Ledger:
         clock: Clock,
         logger: Logger,
     ) -> None:
-        with suppress(DatabaseUnavailableError):  # the writer finds out, and goes on once it is mended
+        with suppress(DatabaseUnavailableError):  # the writer reports it, and continues once it is fixed
             prepare_file(settings)
         self._engine = make_engine(settings)
-        show_pool(self._engine)
+        export_pool_metrics(self._engine)
         streams = LedgerStreams(redis)
         self._backlog = LedgerBacklog(streams, owned, settings.partitions, settings.ledger_backlog_limit, clock, logger)
         breaker = Breaker(
@@ -53,34 +53,34 @@ class Ledger:
         self._writer = LedgerWriter(streams, Store(self._engine), breaker, owned, limits, clock, logger)
         days = settings.ledger_retention_days
         self._retention = None if days is None else Retention(self._engine, days, owned, clock, logger)
-        self.room = self._backlog.room
+        self.has_room = self._backlog.has_room
         self.file = database_of(settings).file
 
     async def start(self, supervisor: Supervisor) -> None:
-        """Begin to write."""
+        """Start writing."""
         await self._backlog.start(supervisor)
         await self._writer.start(supervisor)
         if self._retention is not None:
             await self._retention.start(supervisor)
 
     async def stop(self, partitions: Collection[int]) -> None:
-        """Write what is left of `partitions` if that takes no time, then let go of the database."""
+        """Write the remaining events of `partitions` if that is quick, then close the database."""
         await self._backlog.stop()
         if self._retention is not None:
             await self._retention.stop()
         await self._writer.stop()
-        await self._writer.flush(partitions, _FLUSH_S)
+        await self._writer.flush(partitions, _FLUSH_TIMEOUT_S)
         await close(self._engine)
 
     @property
-    def fill(self) -> float:
-        """The events that wait for the database, as a share of how many may."""
-        return self._backlog.fill
+    def used_share(self) -> float:
+        """The share of the backlog limit that is used, from 0 to 1 or more."""
+        return self._backlog.used_share
 
     def waiting_for_connection(self) -> float:
-        """Return how many calls wait for a connection to the database, since all are in use."""
+        """Return the number of calls that wait for a connection to the database because all are in use."""
         return count_waiting()
 
     def warnings(self) -> list[str]:
-        """Say what is not as it should be."""
+        """Return the current problems, one text each."""
         return [*self._writer.warnings(), *self._backlog.warnings()]

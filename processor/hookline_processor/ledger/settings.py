@@ -27,7 +27,7 @@ def _obstacle(url: str) -> str:
 
 
 class LedgerSettings(SharedSettings):
-    """Where the history is kept, and how."""
+    """The settings of the ledger and its database."""
 
     fallbacks: ClassVar = (
         Fallback(
@@ -100,7 +100,7 @@ class LedgerSettings(SharedSettings):
     )
 
     def secrets(self) -> tuple[str, ...]:
-        """Return what must never be logged."""
+        """Return the values that must never be logged."""
         database = parse_database_url(self.database_url).secrets if self.database_url else ()
         return (*super().secrets(), *database, *self._ignored_passwords())
 

@@ -1,4 +1,4 @@
-"""HOOKLINE_LEDGER_URL: what people write, and what SQLAlchemy is told. Pure, and without SQLAlchemy."""
+"""Parsing HOOKLINE_LEDGER_URL into the URL of SQLAlchemy. Pure, and without importing SQLAlchemy."""
 
 from importlib.util import find_spec
 from typing import Final, NamedTuple
@@ -14,14 +14,14 @@ _DIALECTS: Final = {
     "sqlite": ("sqlite+aiosqlite", "aiosqlite"),
     "sqlite+aiosqlite": ("sqlite+aiosqlite", "aiosqlite"),
 }
-_SQLALCHEMYS: Final = "prepared_statement_cache_size"
-"""The one option that is not for the driver, which reads the others as libpq does."""
+_SQLALCHEMY_OPTION: Final = "prepared_statement_cache_size"
+"""The only option for SQLAlchemy. The driver reads the others as libpq does."""
 _PASSWORDS: Final = frozenset({"password", "sslpassword"})
 _EXAMPLES: Final = "write postgresql://user:password@host:port/database or sqlite:///path/to/ledger.db"
 
 
 class DatabaseUrl(NamedTuple):
-    """A database. `url` is SQLAlchemy's, `file` the path of SQLite's, None for a server; `options` go to the driver."""
+    """A database: the `url` for SQLAlchemy, the `file` of SQLite (None for a server), and the `options` of the driver."""
 
     url: str
     file: str | None
@@ -30,10 +30,10 @@ class DatabaseUrl(NamedTuple):
 
 
 def parse_database_url(text: str) -> DatabaseUrl:
-    """Read HOOKLINE_LEDGER_URL.
+    """Return the database of `text`, the value of HOOKLINE_LEDGER_URL.
 
     Raises:
-        ValueError: saying what is wrong with it, or which package is missing; it does not quote the URL.
+        ValueError: if it is invalid or a package is missing. The message does not quote the URL, which may have a password.
 
     """
     scheme, separator, rest = text.partition("://")
@@ -56,21 +56,21 @@ def _sqlite(dialect: str, rest: str) -> DatabaseUrl:
 def _postgresql(dialect: str, text: str) -> DatabaseUrl:
     try:
         parts = urlsplit(text)
-        odd_port = parts.netloc.endswith(":") or parts.port == 0
+        malformed = parts.netloc.endswith(":") or parts.port == 0
     except ValueError:
-        odd_port = True
-    if odd_port:
+        malformed = True
+    if malformed:
         raise ValueError(
             "it is not a URL, or its port is not a number up to 65535; characters like @ and / in a password are %-escaped"
         )
     if not parts.path.strip("/"):
         raise ValueError(f"it names no database; {_EXAMPLES}")
     options = parse_qsl(parts.query)
-    own = [(name, value) for name, value in options if name == _SQLALCHEMYS]
-    drivers = [("sslmode" if name == "ssl" else name, value) for name, value in options if name != _SQLALCHEMYS]
-    whole = parts._replace(scheme=dialect, query=urlencode(own), fragment="")
+    sqlalchemy_options = [(name, value) for name, value in options if name == _SQLALCHEMY_OPTION]
+    driver_options = [("sslmode" if name == "ssl" else name, value) for name, value in options if name != _SQLALCHEMY_OPTION]
+    url = parts._replace(scheme=dialect, query=urlencode(sqlalchemy_options), fragment="")
     secrets = {parts.password or "", unquote(parts.password or ""), *(value for name, value in options if name in _PASSWORDS)}
-    return DatabaseUrl(urlunsplit(whole), None, tuple(sorted(secrets - {""})), urlencode(drivers))
+    return DatabaseUrl(urlunsplit(url), None, tuple(sorted(secrets - {""})), urlencode(driver_options))
 
 
 def _require(*modules: str) -> None:

@@ -1,4 +1,4 @@
-"""Letting the handlers go first: the ledger can wait, an event cannot."""
+"""Yielding the event loop to handlers: the ledger can wait, an event cannot."""
 
 from collections.abc import Callable
 from time import thread_time
@@ -6,25 +6,25 @@ from typing import Final
 
 from hookline_shared.clock import Clock
 
-_SHARE: Final = 9.0
-"""How much time the others get for each second that the ledger took, while they have use for it."""
-_LONGEST_S: Final = 1.0
+_HANDLER_SHARE: Final = 9.0
+"""Seconds for handlers for each second that the ledger used, if handlers need them."""
+_MAX_S: Final = 1.0
 _SLICE_S: Final = 0.004
-_IDLE: Final = 0.5
-"""A slice of which the event loop uses less is one that nobody else wanted, unless it came late by as much: then it had to wait
-for the processor."""
+_IDLE_SHARE: Final = 0.5
+"""The loop is idle if it used less than this share of a slice, and the slice ended late by less than this share. A late end
+means that the loop waited for a CPU."""
 
 
-async def give_way(took_s: float, clock: Clock, cpu_time: Callable[[], float] = thread_time) -> None:
-    """Return once others had their share for the `took_s` seconds that the ledger took, or soon if nobody wants it.
+async def yield_to_handlers(took_s: float, clock: Clock, cpu_time: Callable[[], float] = thread_time) -> None:
+    """Wait until handlers had their share for the `took_s` seconds that the ledger used, or until the loop is idle.
 
-    `cpu_time` tells the seconds that the thread of the event loop has used.
+    `cpu_time` returns the CPU seconds that the thread of the event loop has used.
     """
-    left_s = min(took_s * _SHARE, _LONGEST_S)
+    left_s = min(took_s * _HANDLER_SHARE, _MAX_S)
     while left_s > 0:
-        began, used = clock.monotonic(), cpu_time()
+        started, used = clock.monotonic(), cpu_time()
         await clock.sleep(_SLICE_S)
-        slice_s = clock.monotonic() - began
-        if cpu_time() - used < _SLICE_S * _IDLE and slice_s < _SLICE_S * (1 + _IDLE):
+        slice_s = clock.monotonic() - started
+        if cpu_time() - used < _SLICE_S * _IDLE_SHARE and slice_s < _SLICE_S * (1 + _IDLE_SHARE):
             return
         left_s -= slice_s

@@ -1,4 +1,4 @@
-"""Importing the user's handlers: whatever is wrong with them is told in one line."""
+"""Importing the user's handlers, with a one-line error for every way in which that fails."""
 
 import importlib
 import traceback
@@ -7,15 +7,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+from hookline_processor.api.context import Context
 from hookline_processor.api.errors import HandlersError
 from hookline_processor.api.handlers import Handlers
+from hookline_processor.events.webhook_event import WebhookEvent
 from hookline_processor.loading.user_folder import HiddenModule, UserFolder, modules_in
 
 _IMPORT_SYSTEM: Final = (__file__, importlib.__file__ or "", "<frozen importlib")
 
 
 def working_folder() -> UserFolder:
-    """Return the folder in which this process was started.
+    """Return the working folder of this process.
 
     Raises:
         HandlersError: if it no longer exists.
@@ -28,10 +30,10 @@ def working_folder() -> UserFolder:
 
 
 def load(location: str, folder: UserFolder) -> Handlers:
-    """Import the `Handlers` object at `location`, written `module:attribute`, from `folder` or what else is on the path.
+    """Return the `Handlers` object at `location`, written `module:attribute`, from `folder` or the import path.
 
     Raises:
-        HandlersError: saying what is wrong with it.
+        HandlersError: if it cannot be imported or is not a `Handlers` object.
 
     """
     name, _, attribute = location.partition(":")
@@ -39,14 +41,25 @@ def load(location: str, folder: UserFolder) -> Handlers:
     try:
         module = importlib.import_module(name)
     except BaseException as error:  # no signal raises KeyboardInterrupt: `exit_on_signal` has those
-        raise _Failure(location, folder, error).explained() from error
+        raise _ImportFailure(location, folder, error).to_error() from error
     found = getattr(module, attribute, None)
     if not isinstance(found, Handlers):
         raise HandlersError(f"PROCESSOR_HANDLERS={location}: {_explain_attribute(module, attribute, folder)}")
     return found
 
 
-class _Failure:
+def log_only() -> Handlers:
+    """Return handlers that log and settle every event: those of a processor without PROCESSOR_HANDLERS."""
+    handlers = Handlers()
+
+    @handlers.on("*")
+    async def log(event: WebhookEvent, context: Context) -> None:
+        context.logger.info("event settled without a handler", parameters=len(event.params), remedy="set PROCESSOR_HANDLERS")
+
+    return handlers
+
+
+class _ImportFailure:
     """Why importing the module of `location` failed with `error`."""
 
     def __init__(self, location: str, folder: UserFolder, error: BaseException) -> None:
@@ -57,12 +70,12 @@ class _Failure:
         frames = traceback.extract_tb(error.__traceback__)
         self._frames = [frame for frame in frames if not frame.filename.startswith(_IMPORT_SYSTEM)]
 
-    def explained(self) -> HandlersError:
+    def to_error(self) -> HandlersError:
         hidden = self._folder.hidden((frame.filename for frame in self._frames), self._name)
-        text = f"PROCESSOR_HANDLERS={self._location}: {self._what()}{''.join(f' {one}' for one in hidden)}"
+        text = f"PROCESSOR_HANDLERS={self._location}: {self._description()}{''.join(f' {one}' for one in hidden)}"
         return HandlersError(" ".join(text.split()))
 
-    def _what(self) -> str:
+    def _description(self) -> str:
         match self._error:
             case HandlersError() as error:  # it names file and line of what is declared wrongly
                 return str(error)
@@ -70,27 +83,29 @@ class _Failure:
                 return self._no_module()
             case ModuleNotFoundError(name=str(name)):
                 return (
-                    f"importing {self._name} needs the module {name}, which is not there ({self._where()}). "
+                    f"importing {self._name} needs the module {name}, which is not there ({self._location_text()}). "
                     "Install it where Hookline is installed, or put it into the folder that you start from."
                 )
             case SystemExit() | KeyboardInterrupt():
                 return (
-                    f"importing {self._name} ends the process with {self._error!r} ({self._where()}). "
+                    f"importing {self._name} ends the process with {self._error!r} ({self._location_text()}). "
                     'Put what is not to run then below `if __name__ == "__main__":`.'
                 )
             case error:
-                what = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
-                return f"importing {self._name} failed with {what} ({self._where()}). Fix that, then start again."
+                problem = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
+                return f"importing {self._name} failed with {problem} ({self._location_text()}). Fix that, then start again."
 
     def _no_module(self) -> str:
         parent, _, last = self._name.rpartition(".")
         folder = self._folder.path.joinpath(*parent.split(".")) if parent else self._folder.path
-        near = get_close_matches(last, modules_in(folder).keys() - {last}, n=1)
-        meant = f" Did you mean {parent}{'.' if parent else ''}{near[0]}:{self._location.partition(':')[2]}?" if near else ""
-        return f"there is no module {self._name} in {self._folder.path}.{meant} Start from its folder, or set PYTHONPATH."
+        matches = get_close_matches(last, modules_in(folder).keys() - {last}, n=1)
+        suggestion = (
+            f" Did you mean {parent}{'.' if parent else ''}{matches[0]}:{self._location.partition(':')[2]}?" if matches else ""
+        )
+        return f"there is no module {self._name} in {self._folder.path}.{suggestion} Start from its folder, or set PYTHONPATH."
 
-    def _where(self) -> str:
-        """Return file and line: of the mistake in the syntax, else the last of the user's modules, else the last of all."""
+    def _location_text(self) -> str:
+        """Return file and line of the syntax error, or the last traceback line in the user's modules, or the last of all."""
         if isinstance(self._error, SyntaxError) and self._error.filename:
             return f"{self._error.filename}, line {self._error.lineno}"
         own = [frame for frame in self._frames if self._folder.owns(frame.filename)]
@@ -107,18 +122,18 @@ def _explain_attribute(module: ModuleType, attribute: str, folder: UserFolder) -
     if top == "hookline" or top.startswith("hookline_"):
         return f"{name} is a module of Hookline. Name the module of yours that has the Handlers(), for example bot:handlers."
     found = getattr(module, attribute, None)
-    what = "does not exist" if found is None else f"is a {type(found).__name__}"
-    return f"{attribute} {what} in {name}; it must be a Handlers().{_suggest(module)}"
+    problem = "does not exist" if found is None else f"is a {type(found).__name__}"
+    return f"{attribute} {problem} in {name}; it must be a Handlers().{_suggest(module)}"
 
 
 def _suggest(module: ModuleType) -> str:
-    """Return where the handlers may be meant to be, as a sentence; empty if nothing looks like it."""
-    there = [f"{module.__name__}:{name}" for name, value in vars(module).items() if isinstance(value, Handlers)]
-    if there:
-        return f" Did you mean {' or '.join(there)}?"
-    inside = sorted({name for folder in getattr(module, "__path__", ()) for name in modules_in(Path(folder))})
-    inside = [f"{module.__name__}.{name}" for name in inside if not name.startswith("_")]
-    if not inside:
+    """Return a sentence that suggests other locations of the handlers, or an empty string if there are none."""
+    locations = [f"{module.__name__}:{name}" for name, value in vars(module).items() if isinstance(value, Handlers)]
+    if locations:
+        return f" Did you mean {' or '.join(locations)}?"
+    modules = sorted({name for folder in getattr(module, "__path__", ()) for name in modules_in(Path(folder))})
+    modules = [f"{module.__name__}.{name}" for name in modules if not name.startswith("_")]
+    if not modules:
         return ""
     kind = "a package" if module.__file__ else "a folder without __init__.py"
-    return f" {module.__name__} is {kind}; name the module in it that has them: {', '.join(inside[:5])}."
+    return f" {module.__name__} is {kind}; name the module in it that has them: {', '.join(modules[:5])}."

@@ -1,8 +1,8 @@
-"""Where the user's modules are imported from, and which of them Python never gets to.
+"""The folder of the user's modules: its place on the import path, and modules in it that others hide.
 
-The working folder comes after the standard library, so that a `queue.py` in it breaks nobody, and before what is installed, so
-that the user's `utils` is the user's. It is put there only once Hookline and all that it needs are imported: a module that is
-loaded stays what it is, and its submodules are looked for in its own folder alone.
+The folder comes after the standard library, so that a `queue.py` in it breaks nothing, and before installed packages, so that
+`import utils` finds the user's module. It is added after Hookline and its dependencies are imported: a loaded module stays
+loaded, and its submodules are searched only in its own folder.
 """
 
 import ast
@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NamedTuple
 
-_LATER: Final = (
+_LATE_IMPORTS: Final = (
     "hookline",
     "hookline_processor.app",
     "hookline_processor.attempts.tracing",
@@ -25,18 +25,18 @@ _LATER: Final = (
     "asyncpg",
     "requests",
 )
-"""What a processor imports with the handlers, after them, or not at all: it depends on its settings."""
+"""Modules that the processor imports with the handlers or after them, depending on its settings."""
 
 
 class HiddenModule(NamedTuple):
-    """A module of the user, `file`, that is imported by none: `name` is that of another one, which comes first."""
+    """A user's module, `file`, that cannot be imported because another module called `name` comes first."""
 
     name: str
     file: Path
 
     @property
     def by(self) -> str:
-        """Return what hides it."""
+        """What hides it, for messages."""
         return "the standard library" if self.name in sys.stdlib_module_names else "a package that Hookline needs"
 
     def __str__(self) -> str:
@@ -44,49 +44,46 @@ class HiddenModule(NamedTuple):
 
 
 class UserFolder:
-    """A folder that holds modules of the user; `modules` are their files, or folders, by top-level name."""
+    """A folder with modules of the user. `modules` maps top-level names to files or folders."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.modules: Mapping[str, Path] = modules_in(path)
 
     def put_on_path(self) -> None:
-        """Let modules of this folder be imported, unless a module of that name is loaded or of the standard library."""
+        """Add this folder to the import path, after the standard library."""
         if any(name not in sys.modules and _is_installed(name) for name in self.modules.keys() - sys.stdlib_module_names):
-            _import_the_rest()
-        place = _end_of_standard_library(sys.path)
-        if str(self.path) not in sys.path[:place]:
-            sys.path.insert(place, str(self.path))
+            _import_late_modules()
+        position = _end_of_standard_library(sys.path)
+        if str(self.path) not in sys.path[:position]:
+            sys.path.insert(position, str(self.path))
 
     def owns(self, file: str) -> bool:
-        """Whether `file` is one of the user's modules, and not of a package that is installed below this folder."""
+        """Whether `file` belongs to the user's modules and not to a package that is installed below this folder."""
         with suppress(ValueError):
             first = Path(file).relative_to(self.path).parts[:1]
             return any(first == (module.name,) for module in self.modules.values())
         return False
 
-    def hidden(self, files: Iterable[str] = (), wanted: str = "") -> list[HiddenModule]:
-        """Return the modules that are imported in vain, since others have their names.
-
-        It is `wanted` that is imported, and what `files` and the user's modules that are loaded import.
-        """
-        hidden = {name: file for name, file in self.modules.items() if self._hidden(name)}
+    def hidden(self, files: Iterable[str] = (), module: str = "") -> list[HiddenModule]:
+        """Return the hidden modules among `module` and the modules that `files` and the loaded user modules import."""
+        hidden = {name: file for name, file in self.modules.items() if self._is_hidden(name)}
         if not hidden:
             return []
-        loaded = (place for module in list(sys.modules.values()) for place in _places(module))
+        loaded = (location for loaded_module in list(sys.modules.values()) for location in _locations(loaded_module))
         imported = {name for file in {*files, *loaded} if self.owns(file) for name in _imports(Path(file))}
-        imported.add(wanted.partition(".")[0])
+        imported.add(module.partition(".")[0])
         return [HiddenModule(name, hidden[name]) for name in sorted(imported & hidden.keys())]
 
-    def _hidden(self, name: str) -> bool:
-        if any(map(self.owns, _places(sys.modules.get(name)))):
+    def _is_hidden(self, name: str) -> bool:
+        if any(map(self.owns, _locations(sys.modules.get(name)))):
             return False
-        both = any(self.path.glob("*.dist-info"))  # of pip's --target: the same package, here and there
-        return name in sys.stdlib_module_names or (name in sys.modules and not both)
+        installed_here = any(self.path.glob("*.dist-info"))  # made by `pip install --target`: the same package in both places
+        return name in sys.stdlib_module_names or (name in sys.modules and not installed_here)
 
 
 def modules_in(folder: Path) -> dict[str, Path]:
-    """Return the files and folders of `folder` that Python can import, by name."""
+    """Return the files and folders in `folder` that Python can import, by name."""
     with suppress(OSError):
         return {file.stem: file for file in folder.iterdir() if file.stem.isidentifier() and _is_module(file)}
     return {}
@@ -97,15 +94,15 @@ def _is_module(file: Path) -> bool:
 
 
 def _end_of_standard_library(path: list[str]) -> int:
-    """Return where in `path` the standard library has come to its end."""
+    """Return the index in `path` after the last entry of the standard library."""
     library = str(Path(os.__file__).parent)
-    places = (place for place, entry in enumerate(path, 1) if entry == library or Path(entry).name == "lib-dynload")
+    places = (position for position, entry in enumerate(path, 1) if entry == library or Path(entry).name == "lib-dynload")
     return max(places, default=0)
 
 
-def _import_the_rest() -> None:
-    for name in _LATER:
-        with suppress(ImportError):  # what an extra would install
+def _import_late_modules() -> None:
+    for name in _LATE_IMPORTS:
+        with suppress(ImportError):  # installed only with an extra
             import_module(name)
 
 
@@ -116,11 +113,11 @@ def _is_installed(name: str) -> bool:
         return False
 
 
-def _places(module: object) -> list[str]:
-    """Return where `module` was loaded from: several places for folders without __init__.py, none for what is no module."""
+def _locations(module: object) -> list[str]:
+    """Return where `module` was loaded from: several folders for a namespace package, none for an object without a file."""
     attributes = getattr(module, "__dict__", {})
     file = attributes.get("__file__")
-    return [file] if isinstance(file, str) else [str(place) for place in attributes.get("__path__", ())]
+    return [file] if isinstance(file, str) else [str(folder) for folder in attributes.get("__path__", ())]
 
 
 def _imports(file: Path) -> Iterator[str]:

@@ -1,1 +1,1 @@
-"""What the processor reports about the backlog, and what its alerts look at."""
+"""The backlog, and the values of the alerts of the processor."""

@@ -1,6 +1,6 @@
-"""The values of the processor's alerts: the backlog and its age, failures, and the lag of the ledger.
+"""The values of the alerts of the processor: backlog, age, failures, and the lag of the ledger.
 
-They are computed from the metrics, so they cost no event anything.
+They are computed from the metrics, at no cost per event.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,13 +20,13 @@ from hookline_shared.observability.metrics import EVENTS
 if TYPE_CHECKING:
     from hookline_processor.ledger.service import Ledger
 
-_LEAST_ATTEMPTS: Final = 5
+_MIN_ATTEMPTS: Final = 5
 
 
 class AlertSources(NamedTuple):
-    """The sources of the values. `backlog_limit` is in events of one topic; `ledger` is None if there is none.
+    """The sources of the values. `backlog_limit` is a number of events of one topic; `ledger` is None without a ledger.
 
-    `is_leader` returns whether this processor reports, for all processors, what each of them sees alike.
+    `is_leader` returns whether this processor reports the values that all processors see alike.
     """
 
     gauges: BacklogGauges
@@ -35,21 +35,23 @@ class AlertSources(NamedTuple):
     is_leader: Callable[[], bool]
 
 
-def measures(limits: Mapping[str, Threshold], watched: AlertSources, clock: Clock) -> dict[str, Measure]:
-    """Return the measures by the name of the alert. Without a ledger, those of the ledger are missing."""
-    gauges, backlog_limit, ledger, is_leader = watched
+def measures(limits: Mapping[str, Threshold], sources: AlertSources, clock: Clock) -> dict[str, Measure]:
+    """Return the measures by name of the alert. Without a ledger there are no measures of the ledger."""
+    gauges, backlog_limit, ledger, is_leader = sources
     found = common_measures(limits) | {
-        "backlog_high": _of_all(is_leader, _fill(gauges, backlog_limit)),
-        "backlog_growing": _of_all(is_leader, _growth(gauges, backlog_limit, limits["backlog_growing"].window_s or 0.0)),
-        "oldest_event_old": _of_all(is_leader, _ages(gauges, clock)),
-        "redis_at_risk": _of_all(is_leader, lambda _now: redis_risks()),
-        "dead_letters_growing": _deaths(SlidingWindow(limits["dead_letters_growing"].window_s or 0.0)),
-        "data_gone": _losses(SlidingWindow(limits["data_gone"].window_s or 0.0)),
-        "handlers_failing": _failures(SlidingWindows(limits["handlers_failing"].window_s or 0.0)),
+        "backlog_high": _if_leader(is_leader, _backlog_share(gauges, backlog_limit)),
+        "backlog_growing": _if_leader(
+            is_leader, _time_to_limit(gauges, backlog_limit, limits["backlog_growing"].window_s or 0.0)
+        ),
+        "oldest_event_old": _if_leader(is_leader, _oldest_age(gauges, clock)),
+        "redis_at_risk": _if_leader(is_leader, lambda _now: redis_risks()),
+        "dead_letters_growing": _dead_letters(SlidingWindow(limits["dead_letters_growing"].window_s or 0.0)),
+        "data_gone": _lost_data(SlidingWindow(limits["data_gone"].window_s or 0.0)),
+        "handlers_failing": _failed_share(SlidingWindows(limits["handlers_failing"].window_s or 0.0)),
     }
     if ledger is not None:
         found |= {
-            "ledger_behind": lambda _now: {"": ledger.fill},
+            "ledger_behind": lambda _now: {"": ledger.used_share},
             "pool_saturated": lambda _now: redis_pools() | {"database": ledger.waiting_for_connection()},
         }
         if ledger.file is not None:
@@ -57,54 +59,54 @@ def measures(limits: Mapping[str, Threshold], watched: AlertSources, clock: Cloc
     return found
 
 
-def _of_all(is_leader: Callable[[], bool], measure: Measure) -> Measure:
-    """Return `measure` with no subjects while this processor does not speak for all."""
+def _if_leader(is_leader: Callable[[], bool], measure: Measure) -> Measure:
+    """Return `measure`, limited to the leader: any other processor measures no subjects."""
     return lambda now: measure(now) if is_leader() else {}
 
 
-def _fill(gauges: BacklogGauges, limit: int) -> Measure:
+def _backlog_share(gauges: BacklogGauges, limit: int) -> Measure:
     def measure(_now: float) -> dict[str, float] | None:
-        look = gauges.known()
-        return look and {topic: backlog.events / limit for topic, backlog in look.topics.items()}
+        sample = gauges.latest()
+        return sample and {topic: backlog.events / limit for topic, backlog in sample.topics.items()}
 
     return measure
 
 
-def _ages(gauges: BacklogGauges, clock: Clock) -> Measure:
+def _oldest_age(gauges: BacklogGauges, clock: Clock) -> Measure:
     def measure(_now: float) -> dict[str, float] | None:
-        look = gauges.known()
-        return look and {topic: backlog.age_s(clock.now_ms()) for topic, backlog in look.topics.items()}
+        sample = gauges.latest()
+        return sample and {topic: backlog.age_s(clock.now_ms()) for topic, backlog in sample.topics.items()}
 
     return measure
 
 
-def _growth(gauges: BacklogGauges, limit: int, window_s: float) -> Measure:
+def _time_to_limit(gauges: BacklogGauges, limit: int, window_s: float) -> Measure:
     trends: dict[str, Trend] = {}
-    seen: BacklogSample | None = None
+    latest: BacklogSample | None = None
 
     def measure(_now: float) -> dict[str, float] | None:
-        nonlocal seen
-        look = gauges.known()
-        if look is None:
+        nonlocal latest
+        sample = gauges.latest()
+        if sample is None:
             return None
-        if look is not seen:
-            for topic, backlog in look.topics.items():
-                trends.setdefault(topic, Trend(window_s)).add(look.at, backlog.events)
-            seen = look
+        if sample is not latest:
+            for topic, backlog in sample.topics.items():
+                trends.setdefault(topic, Trend(window_s)).add(sample.at, backlog.events)
+            latest = sample
         return {topic: trend.seconds_to(limit) for topic, trend in trends.items()}
 
     return measure
 
 
-def _deaths(window: SlidingWindow) -> Measure:
+def _dead_letters(window: SlidingWindow) -> Measure:
     def measure(now: float) -> dict[str, float]:
-        (died,) = window.grown((EVENTS.total(lambda labels: labels[2] == "dead"),), now)
-        return {"": died}
+        (dead,) = window.grown((EVENTS.total(lambda labels: labels[2] == "dead"),), now)
+        return {"": dead}
 
     return measure
 
 
-def _losses(window: SlidingWindow) -> Measure:
+def _lost_data(window: SlidingWindow) -> Measure:
     def measure(now: float) -> dict[str, float]:
         (lost,) = window.grown((counted(GROUPS_RECREATED) + counted(BODIES_GONE),), now)
         return {"": lost}
@@ -112,12 +114,11 @@ def _losses(window: SlidingWindow) -> Measure:
     return measure
 
 
-def _failures(window: SlidingWindows) -> Measure:
+def _failed_share(window: SlidingWindows) -> Measure:
     def measure(now: float) -> dict[str, float]:
         counts = {kind: (FAILED_ATTEMPTS.of(kind), attempts) for kind, attempts in HANDLER_SECONDS.numbers().items()}
         return {
-            kind: proportion(failed, attempts, _LEAST_ATTEMPTS)
-            for kind, (failed, attempts) in window.grown(counts, now).items()
+            kind: proportion(failed, attempts, _MIN_ATTEMPTS) for kind, (failed, attempts) in window.grown(counts, now).items()
         }
 
     return measure

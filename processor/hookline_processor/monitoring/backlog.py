@@ -1,4 +1,4 @@
-"""Looks at what is not settled, and at what never will be: for gauges, alerts, and whoever decides how many there shall run."""
+"""Measures unsettled events and dead letters: for metrics, alerts, and autoscaling."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -16,19 +16,19 @@ from hookline_shared.streams.backlog import Backlog, backlogs
 from hookline_shared.streams.counts import count_pending
 from hookline_shared.streams.dead_letter_counts import DeadLetterCounts
 
-_LOOKS_UNTIL_STALE: Final = 3
-"""How many looks may fail until what was seen last says nothing any more."""
+_STALE_INTERVALS: Final = 3
+"""Intervals after which the latest sample is too old to use."""
 
 
 class BacklogSample(NamedTuple):
-    """What lay in Redis by topic, at a monotonic time in seconds."""
+    """The backlog of each topic, at a monotonic time in seconds."""
 
     at: float
     topics: Mapping[str, Backlog]
 
 
 class BacklogGauges:
-    """Looks at the streams of `partitions` partitions every `interval_s` seconds."""
+    """Measures the streams of `partitions` partitions every `interval_s` seconds."""
 
     def __init__(
         self,
@@ -47,19 +47,19 @@ class BacklogGauges:
         self._clock = clock
         self._job: Job[None] | None = None
         self._interval_s = interval_s
-        self._last: BacklogSample | None = None
+        self._latest: BacklogSample | None = None
 
     async def start(self, supervisor: Supervisor) -> None:
-        """Begin to look."""
+        """Start measuring."""
         self._job = await supervisor.spawn("backlog gauges", self._run())
 
     async def stop(self) -> None:
-        """Look no more."""
+        """Stop measuring."""
         if self._job is not None:
             await self._job.close()
 
     async def update(self) -> None:
-        """Look once.
+        """Measure once, and set the gauges.
 
         Raises:
             BrokerUnavailableError: if Redis did not answer.
@@ -71,40 +71,42 @@ class BacklogGauges:
             BACKLOG_EVENTS.labels(topic).set(backlog.events)
             OLDEST_EVENT_SECONDS.labels(topic).set(backlog.age_s(self._clock.now_ms()))
             RETRYING_EVENTS.labels(topic).set(retrying[topic])
-        self.note(found)
+        self.record(found)
         pending = await count_pending(self._redis, self._partitions, self._topics)
         dead = await self._dead.update()
         for topic in self._topics:
             PENDING_EVENTS.labels(topic).set(pending[topic])
             DEAD_EVENTS.labels(topic).set(dead[topic])
 
-    def note(self, found: Mapping[str, Backlog]) -> None:
-        """Take note of what lies in Redis now, by topic."""
-        self._last = BacklogSample(self._clock.monotonic(), found)
+    def record(self, found: Mapping[str, Backlog]) -> None:
+        """Store `found`, the backlog of each topic, as the latest sample."""
+        self._latest = BacklogSample(self._clock.monotonic(), found)
 
-    def known(self) -> BacklogSample | None:
-        """Return the latest look that succeeded; None if it is too old to say anything."""
-        last = self._last
-        stale = last is None or self._clock.monotonic() - last.at > _LOOKS_UNTIL_STALE * self._interval_s
-        return None if stale else last
+    def latest(self) -> BacklogSample | None:
+        """Return the latest sample, or None if it is too old."""
+        sample = self._latest
+        stale = sample is None or self._clock.monotonic() - sample.at > _STALE_INTERVALS * self._interval_s
+        return None if stale else sample
 
     def report(self) -> dict[str, object] | str:
-        """Return what was seen last, over all partitions, not only those that are ours: `events` and `oldest_seconds`, of all
-        topics and of each. If that is too long ago, say why: an old number would be taken for the truth."""
-        last = self.known()
-        if last is None:
+        """Return `events` and `oldest_seconds` of all topics and of each topic, over all partitions of all processors.
+
+        If the latest sample is too old, return an error text instead: an autoscaler would trust an old number.
+        """
+        sample = self.latest()
+        if sample is None:
             return "the backlog is unknown: Redis has not answered recently, see /readyz"
         now_ms = self._clock.now_ms()
-        topics = {topic: _told(seen.events, seen.age_s(now_ms)) for topic, seen in last.topics.items()}
-        oldest_s = max((seen.age_s(now_ms) for seen in last.topics.values()), default=0.0)
-        return {**_told(sum(seen.events for seen in last.topics.values()), oldest_s), "topics": topics}
+        topics = {topic: _as_fields(backlog.events, backlog.age_s(now_ms)) for topic, backlog in sample.topics.items()}
+        oldest_s = max((backlog.age_s(now_ms) for backlog in sample.topics.values()), default=0.0)
+        return {**_as_fields(sum(backlog.events for backlog in sample.topics.values()), oldest_s), "topics": topics}
 
     async def _run(self) -> None:
         while True:
-            with suppress(BrokerUnavailableError):  # the readiness check says so already
+            with suppress(BrokerUnavailableError):  # the readiness check reports it
                 await self.update()
             await self._clock.sleep(self._interval_s)
 
 
-def _told(events: int, oldest_s: float) -> dict[str, object]:
+def _as_fields(events: int, oldest_s: float) -> dict[str, object]:
     return {"events": events, "oldest_seconds": oldest_s}

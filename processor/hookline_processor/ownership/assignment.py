@@ -1,24 +1,24 @@
-"""Which processor should own which partition. Pure: whoever knows the same owners and processors comes to the same answer."""
+"""The assignment of partitions to processors. Pure: all processors compute the same result from the same input."""
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
 
 def assign(partitions: int, owners: Mapping[int, str], present: Sequence[str]) -> dict[int, str]:
-    """Return the processor that should own each partition, none if nobody is `present`.
+    """Return the processor that should own each partition; an empty dict if no processor is `present`.
 
-    `owners` are those that own a partition now, present or not. The shares of any two processors differ by one at most, and a
-    partition stays where it is unless its owner is gone or has more than its share.
+    `owners` are the current owners, present or not. The shares of any two processors differ by at most one. A partition keeps
+    its owner unless the owner is gone or has more than its share.
     """
-    held = {name: [number for number in range(partitions) if owners.get(number) == name] for name in set(present)}
-    most_first = sorted(held, key=lambda name: (-len(held[name]), name))
+    owned = {name: [number for number in range(partitions) if owners.get(number) == name] for name in set(present)}
+    most_first = sorted(owned, key=lambda name: (-len(owned[name]), name))
     if not most_first:
         return {}
     share, left_over = divmod(partitions, len(most_first))
     shares = {name: share + (rank < left_over) for rank, name in enumerate(most_first)}
-    assigned = {number: name for name in most_first for number in held[name][: shares[name]]}
+    assigned = {number: name for name in most_first for number in owned[name][: shares[name]]}
     free = iter([number for number in range(partitions) if number not in assigned])
     for name in most_first:
-        room = shares[name] - len(held[name][: shares[name]])
-        assigned.update((number, name) for number in islice(free, room))
+        missing = shares[name] - len(owned[name][: shares[name]])
+        assigned.update((number, name) for number in islice(free, missing))
     return assigned

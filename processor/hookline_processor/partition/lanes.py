@@ -1,10 +1,10 @@
-"""One lane per conversation: its events are handled one at a time, in arrival order. Pure of I/O.
+"""One lane per conversation: its events are handled one at a time, in arrival order. No I/O.
 
-A lane exists while it has events. It is ready when its first event may be attempted now, running while that happens, and
-waiting after a failed attempt, until that event's time has come; the events behind it wait with it. Of a long lane only the
-first few events are in memory. Those behind are known by their ids, and wanted from Redis when it is nearly their turn.
+A lane exists while it has events. It is ready when its first event may be attempted now, running during the attempt, and
+waiting after a failed attempt until the retry is due; the events behind it wait as well. Only the first few events of a long
+lane are in memory. The others are deferred: known by their ids, and loaded from Redis shortly before their turn.
 
-In a topic that is not ordered each event has a lane to itself.
+In an unordered topic each event has its own lane.
 """
 
 from collections import deque
@@ -15,14 +15,14 @@ from typing import Final, NamedTuple
 
 from hookline_processor.in_flight import InFlightEvent
 
-BODIES: Final = 8
+MAX_LOADED: Final = 8
 """How many events of one lane are in memory."""
-_FEW: Final = BODIES // 2
-"""With this many left, those behind them are wanted."""
+_LOAD_BELOW: Final = MAX_LOADED // 2
+"""Deferred entries are loaded once the lane has no more events than this in memory."""
 
 
 class DeferredEntry(NamedTuple):
-    """An event that is known by its id, and whether it was pending when it was read."""
+    """An entry known only by its id. `recovered` is whether it was pending when it was read."""
 
     entry_id: str
     recovered: bool
@@ -30,31 +30,33 @@ class DeferredEntry(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """The events of one key in one topic; the first is the one being attempted. Those known by their ids come after them."""
+    """The events of one key in one topic. The first one is attempted; `deferred` entries come after `events`."""
 
     topic: str
     key: str
     events: deque[InFlightEvent] = field(default_factory=deque)
-    known: deque[DeferredEntry] = field(default_factory=deque)
-    wanting: bool = False
+    deferred: deque[DeferredEntry] = field(default_factory=deque)
+    loading: bool = False
 
-    def wanted(self) -> list[DeferredEntry]:
-        """Return the next events that it has room for."""
-        return list(islice(self.known, BODIES - len(self.events)))
+    def next_to_load(self) -> list[DeferredEntry]:
+        """Return the deferred entries to load next."""
+        return list(islice(self.deferred, MAX_LOADED - len(self.events)))
 
 
 class Lanes:
     """The lanes of one partition.
 
-    `offer(lane, at)` is called whenever a lane is to run: at Unix time `at` in ms, 0 for now. `want(lane)` is called once when
-    it needs the next events that it knows by their ids, which `supply` brings. Topics that are not in `ordered` have a lane
-    for each event.
+    `offer(lane, at)` is called whenever a lane should run, at Unix time `at` in ms, 0 for now. `request_load(lane)` is called
+    when a lane needs its next deferred entries, once until `add_loaded` adds them. In topics that are not in `ordered` each
+    event has its own lane.
     """
 
-    def __init__(self, ordered: Collection[str], offer: Callable[[Lane, int], None], want: Callable[[Lane], None]) -> None:
+    def __init__(
+        self, ordered: Collection[str], offer: Callable[[Lane, int], None], request_load: Callable[[Lane], None]
+    ) -> None:
         self._ordered = ordered
         self._offer = offer
-        self._want = want
+        self._request_load = request_load
         self._lanes: dict[tuple[str, str], Lane] = {}
 
     def __len__(self) -> int:
@@ -64,49 +66,49 @@ class Lanes:
         """Return every lane."""
         return list(self._lanes.values())
 
-    def add(self, held: InFlightEvent) -> bool:
-        """Put `held` at the end of its lane; False if only its id is kept."""
-        key = held.event.key if held.topic in self._ordered else held.entry_id
-        lane = self._lanes.get((held.topic, key))
+    def add(self, in_flight: InFlightEvent) -> bool:
+        """Add `in_flight` to the end of its lane. Return False if it is deferred, so that only its id is kept."""
+        key = in_flight.event.key if in_flight.topic in self._ordered else in_flight.entry_id
+        lane = self._lanes.get((in_flight.topic, key))
         if lane is None:
-            lane = self._lanes[held.topic, key] = Lane(held.topic, key)
-        elif lane.known or len(lane.events) == BODIES:
-            lane.known.append(DeferredEntry(held.entry_id, held.recovered))
-            self._ask(lane)
+            lane = self._lanes[in_flight.topic, key] = Lane(in_flight.topic, key)
+        elif lane.deferred or len(lane.events) == MAX_LOADED:
+            lane.deferred.append(DeferredEntry(in_flight.entry_id, in_flight.recovered))
+            self._load_if_needed(lane)
             return False
-        lane.events.append(held)
+        lane.events.append(in_flight)
         if len(lane.events) == 1:
-            self._offer(lane, held.record.next_at)
+            self._offer(lane, in_flight.record.next_at)
         return True
 
-    def supply(self, lane: Lane, number: int, events: Sequence[InFlightEvent]) -> None:
-        """Put `events` behind those that `lane` has: the next `number` that it knew, less those that are none any more."""
-        lane.wanting = False
+    def add_loaded(self, lane: Lane, number: int, events: Sequence[InFlightEvent]) -> None:
+        """Replace the next `number` deferred entries of `lane` by `events`, which may be fewer."""
+        lane.loading = False
         idle = not lane.events
         for _ in range(number):
-            lane.known.popleft()
+            lane.deferred.popleft()
         lane.events.extend(events)
         if idle:
-            self._go_on(lane)
-        self._ask(lane)
+            self._offer_next(lane)
+        self._load_if_needed(lane)
 
     def settled(self, lane: Lane) -> None:
-        """Take the lane's first event away and offer the next one, if there is any."""
+        """Remove the first event of `lane`, and offer the next one if there is one."""
         lane.events.popleft()
-        self._go_on(lane)
-        self._ask(lane)
+        self._offer_next(lane)
+        self._load_if_needed(lane)
 
     def offer_again(self, lane: Lane) -> None:
-        """Offer the lane's first event again at the time its record says."""
+        """Offer the first event of `lane` again, at the time in its record."""
         self._offer(lane, lane.events[0].record.next_at)
 
-    def _go_on(self, lane: Lane) -> None:
+    def _offer_next(self, lane: Lane) -> None:
         if lane.events:
             self._offer(lane, lane.events[0].record.next_at)
-        elif not lane.known:
+        elif not lane.deferred:
             del self._lanes[lane.topic, lane.key]
 
-    def _ask(self, lane: Lane) -> None:
-        if lane.known and not lane.wanting and len(lane.events) <= _FEW:
-            lane.wanting = True
-            self._want(lane)
+    def _load_if_needed(self, lane: Lane) -> None:
+        if lane.deferred and not lane.loading and len(lane.events) <= _LOAD_BELOW:
+            lane.loading = True
+            self._request_load(lane)

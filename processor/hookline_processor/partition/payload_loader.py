@@ -1,4 +1,4 @@
-"""Bringing from Redis the events of which a long lane has only the ids."""
+"""Loading the deferred entries of long lanes from Redis."""
 
 import asyncio
 from collections import deque
@@ -15,59 +15,59 @@ from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.streams.consume import Consumer, Entry, record_name
 
-_MOST_LANES: Final = 50
-_PAUSE_S: Final = 0.5
+_MAX_LANES: Final = 50
+_RETRY_PAUSE_S: Final = 0.5
 
-Supply = Callable[[Lane, Sequence[tuple[Entry, Recovered | None]]], None]
-"""Takes what a lane wanted, in its order; with each what is known of it if it was pending when it was read."""
+Loaded = Callable[[Lane, Sequence[tuple[Entry, Recovered | None]]], None]
+"""Takes the loaded entries of a lane in order, each with its record if it was pending when it was read."""
 
 
 class PayloadLoader:
-    """Brings what lanes want, those of several at a time."""
+    """Loads deferred entries, for several lanes at a time."""
 
-    def __init__(self, consumer: Consumer, supply: Supply, clock: Clock) -> None:
+    def __init__(self, consumer: Consumer, loaded: Loaded, clock: Clock) -> None:
         self._consumer = consumer
-        self._supply = supply
+        self._loaded = loaded
         self._clock = clock
-        self._wanting: deque[Lane] = deque()
+        self._requests: deque[Lane] = deque()
         self._wake = asyncio.Event()
         self._job: Job[None] | None = None
 
     async def start(self, supervisor: Supervisor, name: str) -> None:
-        """Begin to bring them."""
+        """Start loading."""
         self._job = await supervisor.spawn(name, self._run())
 
     async def stop(self) -> None:
-        """Bring no more."""
+        """Stop loading."""
         if self._job is not None:
             await self._job.close()
 
-    def want(self, lane: Lane) -> None:
-        """Bring the next events that `lane` knows by their ids."""
-        self._wanting.append(lane)
+    def request(self, lane: Lane) -> None:
+        """Queue `lane` for the loading of its next deferred entries."""
+        self._requests.append(lane)
         self._wake.set()
 
-    async def bring(self) -> None:
-        """Serve the lanes that have been waiting longest.
+    async def load_once(self) -> None:
+        """Load entries for the lanes that have waited longest.
 
         Raises:
-            BrokerUnavailableError: if Redis did not answer; they are still waiting then.
+            BrokerUnavailableError: if Redis did not answer. The lanes stay queued.
 
         """
-        lanes = [(lane, lane.wanted()) for lane in islice(self._wanting, _MOST_LANES)]
-        entries = await self._consumer.entries([(lane.topic, one.entry_id) for lane, wanted in lanes for one in wanted])
-        names = [record_name(lane.topic, one.entry_id) for lane, wanted in lanes for one in wanted if one.recovered]
+        lanes = [(lane, lane.next_to_load()) for lane in islice(self._requests, _MAX_LANES)]
+        entries = await self._consumer.entries([(lane.topic, entry.entry_id) for lane, deferred in lanes for entry in deferred])
+        names = [record_name(lane.topic, entry.entry_id) for lane, deferred in lanes for entry in deferred if entry.recovered]
         found, records = iter(entries), map(recover, await self._consumer.retry_records(names))
-        for lane, wanted in lanes:
-            self._wanting.popleft()
-            self._supply(lane, [(next(found), next(records) if one.recovered else None) for one in wanted])
+        for lane, deferred in lanes:
+            self._requests.popleft()
+            self._loaded(lane, [(next(found), next(records) if entry.recovered else None) for entry in deferred])
 
     async def _run(self) -> None:
         while True:
             await self._wake.wait()
             try:
-                await self.bring()
-            except BrokerUnavailableError:  # the reader says so
-                await self._clock.sleep(_PAUSE_S)
-            if not self._wanting:
+                await self.load_once()
+            except BrokerUnavailableError:  # the reader logs it
+                await self._clock.sleep(_RETRY_PAUSE_S)
+            if not self._requests:
                 self._wake.clear()

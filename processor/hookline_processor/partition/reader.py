@@ -1,8 +1,8 @@
-"""Reading the topics of one partition: pending entries first, then new ones, for as long as there is room.
+"""Reading the topics of one partition: pending entries first, then new ones, while the window has room.
 
-Each topic is read from a position. It starts at "0", which yields our own pending entries, left by a predecessor or by an
-answer that got lost; once those are all known it becomes ">", which yields new ones. After any error every position goes back
-to "0". So pending entries always come before new ones, and none is ever pending under nobody.
+Each topic is read from a position. "0" yields the pending entries of the consumer, left by a previous owner or a lost reply.
+When all of them are known, the position becomes ">", which yields new entries. After any error every position returns to "0".
+So pending entries always come before new ones, and every pending entry is known to its owner.
 """
 
 import asyncio
@@ -21,19 +21,19 @@ from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.observability.logs import Logger
 from hookline_shared.streams.consume import NEW, Consumer, Entry, record_name
 
-_FROM_THE_START: Final = "0"
-_WAIT_S: Final = 2.0
-_WAIT_WHILE_FULL_S: Final = 0.25
-"""How long one wait for new entries may take while some topic is full, since it does not notice those of that topic."""
-_PAUSE_S: Final = 0.5
+_PENDING: Final = "0"
+_WAIT_TIMEOUT_S: Final = 2.0
+_WAIT_TIMEOUT_WHILE_FULL_S: Final = 0.25
+"""The longest wait for new entries while a topic is full: the wait does not cover that topic."""
+_RETRY_PAUSE_S: Final = 0.5
 _SWEEP_INTERVAL_S: Final = 30.0
 
 Admit = Callable[[str, Entry, Recovered | None], None]
-"""Takes an entry of a topic that is not known yet, and what is known of it if it was pending already."""
+"""Takes a new entry of a topic, with its record if it was pending when it was read."""
 
 
 class Reader:
-    """Reads while `trusted` and `room` are set, and gives each entry once to `admit`, for which `window` has room."""
+    """Reads while `trusted` and `ledger_has_room` are set and `window` has room. Passes each entry once to `admit`."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Reader:
         window: Window,
         admit: Admit,
         trusted: asyncio.Event,
-        room: asyncio.Event,
+        ledger_has_room: asyncio.Event,
         clock: Clock,
         logger: Logger,
     ) -> None:
@@ -49,94 +49,94 @@ class Reader:
         self._window = window
         self._admit = admit
         self._trusted = trusted
-        self._room = room
+        self._ledger_has_room = ledger_has_room
         self._clock = clock
         self._logger = logger
-        self._positions = dict.fromkeys(consumer.topics, _FROM_THE_START)
+        self._positions = dict.fromkeys(consumer.topics, _PENDING)
         self._delivered: dict[str, str] = {}
         self._settled_since_read: set[str] = set()
-        self._swept_at = -inf
-        self._watch: asyncio.Future[bool] | None = None
-        self._announced = False
+        self._last_sweep_at = -inf
+        self._new_entries: asyncio.Future[bool] | None = None
+        self._expect_new = False
         self._problem: str | None = None
         self._job: Job[None] | None = None
 
-    async def start(self, supervisor: Supervisor, name: str, *, known: bool) -> None:
-        """Begin to read. `known` tells whether this process has read the partition before."""
-        self._job = await supervisor.spawn(name, self._run(known=known))
+    async def start(self, supervisor: Supervisor, name: str, *, owned_before: bool) -> None:
+        """Start reading. `owned_before` is whether this process has read the partition before."""
+        self._job = await supervisor.spawn(name, self._run(owned_before=owned_before))
 
     async def stop(self) -> None:
-        """Read nothing more. An entry whose reading this interrupts stays pending, for the next owner."""
+        """Stop reading. An entry of an interrupted read stays pending for the next owner."""
         if self._job is not None:
             await self._job.close()
-        self._stop_watching()
+        self._cancel_wait()
 
     def check(self) -> str | None:
-        """Return the readiness check: why this partition cannot be read, None while it can."""
+        """Return the readiness check: why this partition cannot be read, or None if it can."""
         return self._problem
 
     def settled(self, topic: str, entry_id: str) -> None:
-        """Make room: the entry has left Redis."""
+        """Remove a settled entry from the window."""
         self._settled_since_read.add(entry_id)
         self._window.release(topic, entry_id)
 
-    async def _run(self, *, known: bool) -> None:
+    async def _run(self, *, owned_before: bool) -> None:
         while True:
             await self._trusted.wait()
             try:
-                await self._prepare(known=known)
-                known = True
+                await self._prepare(owned_before=owned_before)
+                owned_before = True
                 while True:
-                    await self._room.wait()
+                    await self._ledger_has_room.wait()
                     await self._sweep()
                     await self.read_once()
                     self._problem = None
             except (BrokerUnavailableError, GroupMissingError) as error:
-                await self._wait_to_read_again(error)
+                await self._recover(error)
 
-    async def _prepare(self, *, known: bool) -> None:
+    async def _prepare(self, *, owned_before: bool) -> None:
         missing = await self._consumer.ensure_groups()
-        if missing and known:
+        if missing and owned_before:
             GROUPS_RECREATED.inc()
             self._logger.error("consumer groups were missing and are created again; was Redis flushed?", groups=missing)
-        await self._catch_up()
+        await self._refresh_delivered()
 
-    async def _catch_up(self) -> None:
+    async def _refresh_delivered(self) -> None:
         self._delivered = {topic: group.delivered for topic, group in (await self._consumer.groups()).items()}
 
     async def _sweep(self) -> None:
-        """Now and then, look for entries that are pending and known to nobody, and read them.
+        """Periodically find pending entries that are not in the window, and read them.
 
-        There are some if somebody reads with our group by hand, or if a replica that lacked some settlements has become the
-        master between two of our commands.
+        They appear if another client reads with this consumer group, or if a replica that lacked some settlements became the
+        master between two commands.
         """
         now = self._clock.monotonic()
-        if now - self._swept_at < _SWEEP_INTERVAL_S:
+        if now - self._last_sweep_at < _SWEEP_INTERVAL_S:
             return
-        self._swept_at = now
+        self._last_sweep_at = now
         if others := await self._consumer.adopt():
             self._logger.warning(
                 "took over entries that other consumers read with the group of the processor", consumers=others
             )
         for topic, group in (await self._consumer.groups()).items():
-            if group.pending > self._window.known(topic):  # or one was settled just now: then a look for nothing does no harm
-                self._positions[topic] = _FROM_THE_START
+            if group.pending > self._window.count(topic):  # or an entry was settled just now, and the extra read is harmless
+                self._positions[topic] = _PENDING
 
-    async def _wait_to_read_again(self, error: HooklineError) -> None:
-        """Say what is wrong once, wait until Redis answers, and begin with what is pending."""
-        self._stop_watching()
-        self._positions = dict.fromkeys(self._positions, _FROM_THE_START)
+    async def _recover(self, error: HooklineError) -> None:
+        """Log the problem once, wait until Redis answers, and start again with pending entries."""
+        self._cancel_wait()
+        self._positions = dict.fromkeys(self._positions, _PENDING)
         if self._problem is None:
             self._logger.warning("reading waits for redis", error=str(error))
         self._problem = str(error)
-        await self._clock.sleep(_PAUSE_S)
+        await self._clock.sleep(_RETRY_PAUSE_S)
         await self._consumer.wait_for_redis()
 
     async def read_once(self) -> None:
-        """Read one batch of every open topic, hand it on, and if there may be no more, wait for it.
+        """Read one batch of every open topic and admit its entries, then wait if there may be no more.
 
         Raises:
-            BrokerUnavailableError, GroupMissingError: if it could not be read.
+            BrokerUnavailableError, GroupMissingError: if the topics could not be read.
 
         """
         open_topics = self._window.open_topics()
@@ -144,17 +144,17 @@ class Reader:
             await self._window.wait_opened()
             return
         recovering = any(self._positions[topic] != NEW for topic in open_topics)
-        most = 0
+        largest = 0
         self._settled_since_read.clear()
         for topic, entries in await self._consumer.read(
             {topic: self._positions[topic] for topic in open_topics}, self._window.batch
         ):
             await self._admit_all(topic, entries)
-            most = max(most, len(entries))
-        if not most and self._announced:
-            await self._catch_up()  # somebody has read by hand what we were told of
-        if most < self._window.batch and not recovering:
-            self._announced = await self._wait_for_more(open_topics)
+            largest = max(largest, len(entries))
+        if not largest and self._expect_new:
+            await self._refresh_delivered()  # another client has read the announced entries
+        if largest < self._window.batch and not recovering:
+            self._expect_new = await self._wait_for_more(open_topics)
 
     async def _admit_all(self, topic: str, entries: Sequence[Entry]) -> None:
         recovered: Sequence[Recovered | None] = [None] * len(entries)
@@ -164,32 +164,32 @@ class Reader:
             self._positions[topic] = entries[-1].id if entries else NEW
         elif entries:
             self._delivered[topic] = entries[-1].id
-        for entry, known in zip(entries, recovered, strict=True):
-            # One that was settled while the answer was on its way has left the window, and is not known there any more.
+        for entry, record in zip(entries, recovered, strict=True):
+            # An entry that was settled during the read has left the window, and must not be admitted again.
             if entry.id not in self._settled_since_read and self._window.admit(topic, entry.id):
-                self._admit(topic, entry, known)
+                self._admit(topic, entry, record)
 
     async def _wait_for_more(self, topics: Sequence[str]) -> bool:
-        """Wait until one of `topics` has something new, or another one is open; return whether it is the former.
+        """Wait until one of `topics` has new entries, or another topic opens. Return whether there are new entries.
 
-        A wait that the latter ends goes on beside what is read then: to cancel it would cost its connection.
+        If a topic opens first, the wait for new entries goes on in the background: cancelling it would cost its connection.
         """
-        if self._watch is None:
-            wait_s = _WAIT_S if len(topics) == len(self._positions) else _WAIT_WHILE_FULL_S
+        if self._new_entries is None:
+            timeout_s = _WAIT_TIMEOUT_S if len(topics) == len(self._positions) else _WAIT_TIMEOUT_WHILE_FULL_S
             after = {topic: self._delivered[topic] for topic in topics}
-            self._watch = asyncio.ensure_future(self._consumer.wait_for_new(after, wait_s))
+            self._new_entries = asyncio.ensure_future(self._consumer.wait_for_new(after, timeout_s))
         opened = asyncio.ensure_future(self._window.wait_opened())
         try:
-            waits: list[asyncio.Future[Any]] = [self._watch, opened]
+            waits: list[asyncio.Future[Any]] = [self._new_entries, opened]
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
             opened.cancel()
-        if not self._watch.done():
+        if not self._new_entries.done():
             return False
-        watch, self._watch = self._watch, None
-        return watch.result()
+        waited, self._new_entries = self._new_entries, None
+        return waited.result()
 
-    def _stop_watching(self) -> None:
-        if self._watch is not None and not self._watch.cancel() and not self._watch.cancelled():
-            self._watch.exception()  # of no interest any more, but asyncio complains about those that nobody looked at
-        self._watch = None
+    def _cancel_wait(self) -> None:
+        if self._new_entries is not None and not self._new_entries.cancel() and not self._new_entries.cancelled():
+            self._new_entries.exception()  # retrieved because asyncio warns about exceptions that nobody retrieves
+        self._new_entries = None

@@ -1,11 +1,11 @@
-"""Settling verdicts in batches: while one batch is on its way to Redis, the next one gathers.
+"""Settling verdicts in batches: while one batch is being written to Redis, the next one gathers.
 
-Settling is safe to repeat, so a batch that Redis did not confirm is simply sent again until it is; until then its events
-stay in the window, which in the end stops the reading. If the process dies first, they are pending and handled again.
+Settling is idempotent, so a batch that Redis did not confirm is sent again until it is confirmed. Until then its events stay
+in the window, which eventually stops the reader. If the process dies first, they are pending and handled again.
 
-A settlement that Redis refuses, for what is in it, must not hold up the others: they are then sent one by one. Once another
-processor has the partition, Redis refuses all. They are kept until the partition is abandoned, for the loss of it may have
-been lost itself, with a master that died before its replica knew.
+If Redis refuses a batch because of one settlement, the settlements are sent one by one, so that the others succeed. After
+another processor acquired the partition, Redis refuses all of them. They are kept until the partition is abandoned, because a
+failover to a replica can undo the acquisition.
 """
 
 import asyncio
@@ -16,7 +16,6 @@ from aiojobs import Job
 
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.metrics import FENCED
-from hookline_processor.partition.dead_letter import letter
 from hookline_processor.retry import NEVER_FAILED, Record, encode_record
 from hookline_processor.verdicts import Dead, Done, Retry, Verdict
 from hookline_shared.clock import Clock
@@ -28,15 +27,15 @@ from hookline_shared.observability.metrics import EVENTS
 from hookline_shared.streams.consume import Consumer, DeadLetterRecord, Settlements, record_name
 
 _MAX_BATCH = 500
-_PAUSE_S = 0.5
+_RETRY_PAUSE_S = 0.5
 
 Settled = Callable[[InFlightEvent], None]
 Outcome = Verdict | Record
-"""What is to be written about an event: what has become of it, or a record alone."""
+"""What is written about an event: a verdict, or only its retry record."""
 
 
 class Settler:
-    """Settles the events of one partition in the order of their verdicts; `settled` is told of each that left Redis."""
+    """Settles the events of one partition in the order of their verdicts. Calls `settled` for each event that left Redis."""
 
     def __init__(self, consumer: Consumer, settled: Settled, clock: Clock, logger: Logger) -> None:
         self._consumer = consumer
@@ -44,59 +43,59 @@ class Settler:
         self._logger = logger
         self._settled = settled
         self._waiting: dict[InFlightEvent, Outcome] = {}
-        self._confirming: dict[InFlightEvent, asyncio.Future[None]] = {}
+        self._confirmations: dict[InFlightEvent, asyncio.Future[None]] = {}
         self._fenced = False
-        self._given_up = False
-        self._singly = 0
+        self._abandoned = False
+        self._one_by_one_left = 0
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._job: Job[None] | None = None
 
     async def start(self, supervisor: Supervisor, name: str) -> None:
-        """Begin to settle."""
+        """Start settling."""
         self._job = await supervisor.spawn(name, self._run())
 
     async def stop(self, timeout_s: float) -> None:
-        """Settle what waits, for at most `timeout_s` seconds, then stop."""
+        """Settle queued verdicts for at most `timeout_s` seconds, then stop."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._idle.wait()
         except TimeoutError:
-            pass  # what is left is pending, and handled again after the next start
+            pass  # the remaining events are pending, and handled again by the next owner
         if self._job is not None:
             await self._job.close()
 
-    def settle(self, held: InFlightEvent, verdict: Verdict) -> None:
-        """Queue the `verdict` on `held`, in place of an earlier one that still waits."""
-        self._queue(held, verdict)
+    def settle(self, in_flight: InFlightEvent, verdict: Verdict) -> None:
+        """Queue `verdict` on `in_flight`, replacing an earlier one that is still queued."""
+        self._queue(in_flight, verdict)
 
-    def keep(self, held: InFlightEvent) -> None:
-        """Queue the record of `held`, as it is: nothing has become of it."""
-        self._queue(held, held.record)
+    def queue_record(self, in_flight: InFlightEvent) -> None:
+        """Queue the retry record of `in_flight`, without a verdict."""
+        self._queue(in_flight, in_flight.record)
 
-    async def record(self, held: InFlightEvent) -> None:
-        """Do as `keep`, and return when Redis has it."""
-        confirmed = self._confirming[held] = asyncio.get_running_loop().create_future()
-        self.keep(held)
+    async def write_record(self, in_flight: InFlightEvent) -> None:
+        """Queue the retry record of `in_flight`, and wait until Redis has confirmed it."""
+        confirmed = self._confirmations[in_flight] = asyncio.get_running_loop().create_future()
+        self.queue_record(in_flight)
         try:
             await confirmed
         finally:
-            del self._confirming[held]
+            del self._confirmations[in_flight]
 
     def give_up(self) -> None:
-        """Settle nothing any more: another processor has the partition."""
-        self._given_up = True
+        """Discard all queued verdicts: another processor has the partition."""
+        self._abandoned = True
         self._waiting.clear()
         self._wake.clear()
         self._idle.set()
 
-    def _queue(self, held: InFlightEvent, outcome: Outcome) -> None:
-        if self._given_up:
+    def _queue(self, in_flight: InFlightEvent, outcome: Outcome) -> None:
+        if self._abandoned:
             return
-        held.recorded |= isinstance(outcome, Retry | Record)
-        self._waiting.pop(held, None)
-        self._waiting[held] = outcome
+        in_flight.recorded |= isinstance(outcome, Retry | Record)
+        self._waiting.pop(in_flight, None)
+        self._waiting[in_flight] = outcome
         self._idle.clear()
         self._wake.set()
 
@@ -109,21 +108,21 @@ class Settler:
                 self._idle.set()
 
     async def _settle_batch(self) -> None:
-        batch = dict(islice(self._waiting.items(), 1 if self._singly else _MAX_BATCH))
-        self._singly = max(0, self._singly - 1)
+        batch = dict(islice(self._waiting.items(), 1 if self._one_by_one_left else _MAX_BATCH))
+        self._one_by_one_left = max(0, self._one_by_one_left - 1)
         try:
             await self._send(batch)
         except FencedError as error:
             self._report_fence(error)
-            await self._clock.sleep(_PAUSE_S)
+            await self._clock.sleep(_RETRY_PAUSE_S)
         except CommandRefusedError as error:
             await self._set_aside(batch, error)
         except BrokerUnavailableError as error:
             self._logger.debug("settling waits for redis", events=len(self._waiting), error=str(error))
-            await self._clock.sleep(_PAUSE_S)
+            await self._clock.sleep(_RETRY_PAUSE_S)
         else:
             self._fenced = False
-            self._forget(batch)
+            self._conclude(batch)
 
     def _report_fence(self, error: FencedError) -> None:
         if not self._fenced:
@@ -139,54 +138,75 @@ class Settler:
                 "dead letters not written: their entries are missing in redis", missing=len(settlements.dead) - written
             )
 
-    def _forget(self, batch: dict[InFlightEvent, Outcome]) -> None:
-        for held, outcome in batch.items():
-            newest = self._waiting.get(held) is outcome
+    def _conclude(self, batch: dict[InFlightEvent, Outcome]) -> None:
+        for in_flight, outcome in batch.items():
+            newest = self._waiting.get(in_flight) is outcome
             if newest:
-                del self._waiting[held]
+                del self._waiting[in_flight]
             if isinstance(outcome, Record):
-                self._confirm(held, newest=newest)
+                self._confirm(in_flight, newest=newest)
                 continue
             name = type(outcome).__name__.lower()
-            EVENTS.count(held.topic, label_of(held.event.kind), name)
-            if held.settling is not None:
-                held.settling = held.settling.confirmed(name, newest=newest)
+            EVENTS.count(in_flight.topic, label_of(in_flight.event.kind), name)
+            if in_flight.settling is not None:
+                in_flight.settling = in_flight.settling.confirmed(name, newest=newest)
             if not isinstance(outcome, Retry):
-                self._settled(held)
+                self._settled(in_flight)
 
-    def _confirm(self, held: InFlightEvent, *, newest: bool) -> None:
-        confirmed = self._confirming.get(held)
+    def _confirm(self, in_flight: InFlightEvent, *, newest: bool) -> None:
+        confirmed = self._confirmations.get(in_flight)
         if newest and confirmed is not None and not confirmed.done():
             confirmed.set_result(None)
 
     async def _set_aside(self, batch: dict[InFlightEvent, Outcome], error: CommandRefusedError) -> None:
-        """Find out which one it is, by sending all that wait one by one; that one goes to the end, and is tried again."""
+        """Send the queued settlements one by one to find the refused one. It goes to the end of the queue and is sent again."""
         if len(batch) > 1:
-            self._singly = len(self._waiting)
+            self._one_by_one_left = len(self._waiting)
             return
-        for held in batch.keys() & self._waiting.keys():
-            self._waiting[held] = self._waiting.pop(held)
-            self._logger.error("redis refuses a settlement", entry_id=held.entry_id, topic=held.topic, error=str(error))
-        await self._clock.sleep(_PAUSE_S)
+        for in_flight in batch.keys() & self._waiting.keys():
+            self._waiting[in_flight] = self._waiting.pop(in_flight)
+            self._logger.error(
+                "redis refuses a settlement", entry_id=in_flight.entry_id, topic=in_flight.topic, error=str(error)
+            )
+        await self._clock.sleep(_RETRY_PAUSE_S)
 
 
 def combine(batch: Iterable[tuple[InFlightEvent, Outcome]], now_ms: int) -> Settlements:
-    """Return one set of settlements for `batch`, in which each event stands once."""
+    """Return the settlements of `batch`, which contains each event once. `now_ms` is Unix time in milliseconds."""
     settlements = Settlements()
-    for held, outcome in batch:
+    for in_flight, outcome in batch:
         match outcome:
             case Retry(record) | (Record() as record) if record != NEVER_FAILED:
-                settlements.failed[record_name(held.topic, held.entry_id)] = encode_record(record)
+                settlements.failed[record_name(in_flight.topic, in_flight.entry_id)] = encode_record(record)
                 continue
             case Retry() | Record():
                 pass
             case Done():
-                settlements.done.setdefault(held.topic, []).append(held.entry_id)
-                if held.record.failures:
-                    settlements.attempts.setdefault(held.topic, {})[held.entry_id] = held.record.failures + 1
+                settlements.done.setdefault(in_flight.topic, []).append(in_flight.entry_id)
+                if in_flight.record.failures:
+                    settlements.attempts.setdefault(in_flight.topic, {})[in_flight.entry_id] = in_flight.record.failures + 1
             case Dead():
-                extra = letter(outcome, held.topic, held.entry_id, now_ms)
-                settlements.dead.append(DeadLetterRecord(held.topic, held.entry_id, extra))
-        if held.recorded:
-            settlements.recorded.append(record_name(held.topic, held.entry_id))
+                extra = dead_letter_fields(outcome, in_flight.topic, in_flight.entry_id, now_ms)
+                settlements.dead.append(DeadLetterRecord(in_flight.topic, in_flight.entry_id, extra))
+        if in_flight.recorded:
+            settlements.recorded.append(record_name(in_flight.topic, in_flight.entry_id))
     return settlements
+
+
+def dead_letter_fields(verdict: Dead, topic: str, entry_id: str, now_ms: int) -> list[str]:
+    """Return the names and values that a dead letter has after the fields of the event.
+
+    `hookline_shared/dead_letter.py` draws the wire format beside its decoder. `now_ms` is Unix time in milliseconds.
+    """
+    fields = {
+        "dead.reason": verdict.reason.value,
+        "dead.error": verdict.failure.type,
+        "dead.message": verdict.failure.message,
+        "dead.traceback": verdict.failure.traceback,
+        "dead.attempts": str(verdict.attempts),
+        "dead.first_at": str(verdict.first_failed_at),
+        "dead.at": str(now_ms),
+        "dead.topic": topic,
+        "dead.entry": entry_id,
+    }
+    return [word for field in fields.items() for word in field]

@@ -1,11 +1,11 @@
-"""The worker slots: how many handlers run at once, and whose turn is next.
+"""The worker slots: how many handlers run at once, and which topic is next.
 
-Half of the slots are kept for the topics, in proportion to their weights, so that a topic finds some free whatever the handlers
-of another do. The other half is for whoever has work.
+Half of the slots are reserved for topics, in proportion to their weights, so that a topic always gets slots whatever the
+handlers of another topic do. All topics share the other half.
 
-Whose turn it is, among the topics that have work, is decided by stride scheduling: each start moves a topic on by the inverse
-of its weight, and the one that is least far comes next. A topic that had no work, or was held back by its limit, joins where
-the others are: it saves up no turns, and waits for none. Source: Waldspurger and Weihl, Stride Scheduling, 1995.
+Stride scheduling chooses among the topics that have work: each start advances the position of a topic by the inverse of its
+weight, and the topic with the lowest position is next. A topic that had no work, or was at its limit, continues at the position
+of the others, so it accumulates no turns. Source: Waldspurger and Weihl, Stride Scheduling, 1995.
 """
 
 import asyncio
@@ -22,70 +22,72 @@ Work = Coroutine[object, object, None]
 
 
 class _Queue:
-    """The lanes of one topic that are ready, and how many of its lanes are running."""
+    """The ready lanes of one topic, and the number of its running lanes."""
 
-    __slots__ = ("kept", "limit", "position", "ready", "running", "stride")
+    __slots__ = ("limit", "position", "ready", "reserved", "running", "stride")
 
-    def __init__(self, topic: Topic, kept: int, limit: int) -> None:
+    def __init__(self, topic: Topic, reserved: int, limit: int) -> None:
         self.ready: deque[tuple[Lane, Callable[[Lane], Work]]] = deque()
         self.running = 0
-        self.kept = kept
+        self.reserved = reserved
         self.limit = limit
         self.stride = 1 / topic.weight
         self.position = 0.0
 
 
 class Slots:
-    """Runs offered lanes, at most `limit` at once, each in a task with a context of its own.
+    """Runs offered lanes, at most `limit` at once, each in a task with its own context.
 
-    Within a topic they are run in the order in which they were offered.
+    Lanes of one topic run in the order in which they were offered.
     """
 
     def __init__(self, limit: int, topics: Mapping[str, Topic], clock: Clock) -> None:
         self._clock = clock
-        self._queues = {name: _Queue(topic, *_shares(limit, topic, topics.values())) for name, topic in topics.items()}
-        self._common = limit - sum(queue.kept for queue in self._queues.values())
-        self._common_used = 0
+        self._queues = {
+            name: _Queue(topic, *_reserved_and_limit(limit, topic, topics.values())) for name, topic in topics.items()
+        }
+        self._shared = limit - sum(queue.reserved for queue in self._queues.values())
+        self._shared_used = 0
         self._position = 0.0
         self._timers: dict[Lane, Cancellable] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._accepting = True
-        self._context = copy_context()  # else a task would inherit the variables of the handler that happened to end before it
-        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._context = copy_context()  # without it a task would inherit the context variables of the handler that ended before
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def retrying(self) -> Counter[str]:
-        """Give, by topic, how many lanes wait for the time of a retry."""
+        """Return the number of lanes with a scheduled retry, by topic."""
         return Counter(lane.topic for lane in self._timers)
 
     def offer(self, lane: Lane, at_ms: int, work: Callable[[Lane], Work]) -> None:
-        """Run `work(lane)` when it is its turn, but not before Unix time `at_ms`."""
+        """Run `work(lane)` when it is its turn, but not before Unix time `at_ms`, in ms."""
         delay_ms = at_ms - self._clock.now_ms() if at_ms else 0
         if delay_ms > 0:
             self._timers[lane] = self._clock.call_later(delay_ms / 1000, lambda: self._due(lane, work))
         else:
-            self._line_up(lane, work)
+            self._enqueue(lane, work)
 
     def forget(self, lanes: Iterable[Lane]) -> None:
-        """Wait no more for the time of a retry of `lanes`."""
+        """Cancel the scheduled retries of `lanes`."""
         for lane in lanes:
             if timer := self._timers.pop(lane, None):
                 timer.cancel()
 
-    async def watch(self) -> None:
-        """Wait for ever; raises if a piece of work did, which is a mistake of ours: whatever a handler raises is a verdict."""
-        await self._broken
+    async def wait_failed(self) -> None:
+        """Wait until `work` raises, and raise that. It is a bug in this package: an exception of a handler is a verdict."""
+        await self._failure
 
     def close(self) -> None:
-        """Start nothing more."""
+        """Start no more work."""
         self._accepting = False
         self.forget(list(self._timers))
-        self._broken.cancel()
+        self._failure.cancel()
 
     def _due(self, lane: Lane, work: Callable[[Lane], Work]) -> None:
         del self._timers[lane]
-        self._line_up(lane, work)
+        self._enqueue(lane, work)
 
-    def _line_up(self, lane: Lane, work: Callable[[Lane], Work]) -> None:
+    def _enqueue(self, lane: Lane, work: Callable[[Lane], Work]) -> None:
         queue = self._queues[lane.topic]
         if not queue.ready:
             queue.position = max(queue.position, self._position)
@@ -99,20 +101,20 @@ class Slots:
             self._start(queue, *queue.ready.popleft())
 
     def _next(self) -> _Queue | None:
-        """Return the queue whose turn it is, None if none may start anything."""
-        common_is_free = self._common_used < self._common
-        found = None
+        """Return the queue that is next, or None if no queue may start work."""
+        shared_is_free = self._shared_used < self._shared
+        chosen = None
         for queue in self._queues.values():
             if (
                 queue.ready
-                and queue.running < (queue.limit if common_is_free else queue.kept)
-                and (found is None or queue.position < found.position)
+                and queue.running < (queue.limit if shared_is_free else queue.reserved)
+                and (chosen is None or queue.position < chosen.position)
             ):
-                found = queue
-        return found
+                chosen = queue
+        return chosen
 
     def _start(self, queue: _Queue, lane: Lane, work: Callable[[Lane], Work]) -> None:
-        self._common_used += queue.running >= queue.kept
+        self._shared_used += queue.running >= queue.reserved
         queue.running += 1
         task = asyncio.get_running_loop().create_task(work(lane), context=self._context.copy())
         self._running.add(task)
@@ -120,15 +122,15 @@ class Slots:
 
     def _finished(self, queue: _Queue, task: asyncio.Task[None]) -> None:
         queue.running -= 1
-        self._common_used -= queue.running >= queue.kept
+        self._shared_used -= queue.running >= queue.reserved
         self._running.discard(task)
-        if not task.cancelled() and task.exception() is not None and not self._broken.done():
-            self._broken.set_exception(task.exception() or TaskDiedError("handler"))
+        if not task.cancelled() and task.exception() is not None and not self._failure.done():
+            self._failure.set_exception(task.exception() or TaskDiedError("handler"))
         self._fill()
 
 
-def _shares(limit: int, topic: Topic, topics: Iterable[Topic]) -> tuple[int, int]:
-    """Return how many of `limit` slots are kept for `topic`, one of `topics`, and how many it may have at most."""
-    most = min(topic.concurrency or limit, limit)
-    kept = limit // 2 * topic.weight // sum(one.weight for one in topics)
-    return min(kept, most), most
+def _reserved_and_limit(limit: int, topic: Topic, topics: Iterable[Topic]) -> tuple[int, int]:
+    """Return how many of `limit` slots are reserved for `topic`, one of `topics`, and the most that it may use."""
+    most_slots = min(topic.concurrency or limit, limit)
+    reserved = limit // 2 * topic.weight // sum(other.weight for other in topics)
+    return min(reserved, most_slots), most_slots

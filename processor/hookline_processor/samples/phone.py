@@ -1,14 +1,14 @@
-"""What Twilio sends of messages and calls."""
+"""Sample webhooks of messages and calls."""
 
-from hookline_processor.samples.sids import ACCOUNT_SID, RECIPIENT, SENDER, Changes, given_sid, new_sid
+from hookline_processor.samples.sids import ACCOUNT_SID, RECIPIENT, SENDER, Overrides, new_sid, sid_or_new
 
 _CALLED_AT = "Thu, 19 Jun 2025 15:00:00 +0000"
 _API = f"https://api.twilio.com/2010-04-01/Accounts/{ACCOUNT_SID}"
 
 
-def message_received(changes: Changes) -> dict[str, str]:
+def message_received(overrides: Overrides) -> dict[str, str]:
     """Return an inbound SMS."""
-    sid = given_sid(changes, "MessageSid", "SM")
+    sid = sid_or_new(overrides, "MessageSid", "SM")
     return {
         "ToCountry": "US",
         "ToState": "CA",
@@ -33,10 +33,10 @@ def message_received(changes: Changes) -> dict[str, str]:
     }
 
 
-def message_status(changes: Changes) -> dict[str, str]:
+def message_status(overrides: Overrides) -> dict[str, str]:
     """Return the delivery of an outbound SMS."""
-    sid = given_sid(changes, "MessageSid", "SM")
-    status = str(changes.get("MessageStatus") or "delivered")
+    sid = sid_or_new(overrides, "MessageSid", "SM")
+    status = str(overrides.get("MessageStatus") or "delivered")
     return {
         "SmsSid": sid,
         "SmsStatus": status,
@@ -49,9 +49,9 @@ def message_status(changes: Changes) -> dict[str, str]:
     }
 
 
-def call_received(changes: Changes) -> dict[str, str]:
+def call_received(overrides: Overrides) -> dict[str, str]:
     """Return an inbound call that rings."""
-    sender, recipient = str(changes.get("From") or SENDER), str(changes.get("To") or RECIPIENT)
+    sender, recipient = str(overrides.get("From") or SENDER), str(overrides.get("To") or RECIPIENT)
     return {
         "AccountSid": ACCOUNT_SID,
         "ApiVersion": "2010-04-01",
@@ -71,7 +71,7 @@ def call_received(changes: Changes) -> dict[str, str]:
     }
 
 
-def call_status(changes: Changes) -> dict[str, str]:
+def call_status(overrides: Overrides) -> dict[str, str]:
     """Return the end of a call."""
     progress = {
         "CallStatus": "completed",
@@ -81,12 +81,12 @@ def call_status(changes: Changes) -> dict[str, str]:
         "SequenceNumber": "3",
         "Timestamp": _CALLED_AT,
     }
-    return call_received(changes) | progress
+    return call_received(overrides) | progress
 
 
-def recording_status(changes: Changes) -> dict[str, str]:
+def recording_status(overrides: Overrides) -> dict[str, str]:
     """Return a recording of a call that is ready."""
-    sid = given_sid(changes, "RecordingSid", "RE")
+    sid = sid_or_new(overrides, "RecordingSid", "RE")
     return {
         "RecordingSource": "StartCallRecordingAPI",
         "RecordingSid": sid,
@@ -102,11 +102,11 @@ def recording_status(changes: Changes) -> dict[str, str]:
     }
 
 
-def transcription(changes: Changes) -> dict[str, str]:
-    """Return the transcription of a recording: it has the parameters of the call, too."""
-    recording = given_sid(changes, "RecordingSid", "RE")
-    sid = given_sid(changes, "TranscriptionSid", "TR")
-    return call_received(changes) | {
+def transcription(overrides: Overrides) -> dict[str, str]:
+    """Return the transcription of a recording, with the parameters of the call."""
+    recording = sid_or_new(overrides, "RecordingSid", "RE")
+    sid = sid_or_new(overrides, "TranscriptionSid", "TR")
+    return call_received(overrides) | {
         "CallStatus": "completed",
         "TranscriptionSid": sid,
         "TranscriptionText": "Please call me back.",
@@ -118,6 +118,6 @@ def transcription(changes: Changes) -> dict[str, str]:
     }
 
 
-def unknown(_changes: Changes) -> dict[str, str]:
-    """Return something of a product that Hookline has not heard of."""
+def unknown(_overrides: Overrides) -> dict[str, str]:
+    """Return a webhook of a product that Hookline does not know."""
     return {"AccountSid": ACCOUNT_SID, "FaxSid": new_sid("FX"), "FaxStatus": "delivered"}

@@ -1,18 +1,18 @@
-"""What Twilio's other products send. Those that send many kinds take Twilio's name of the one that is wanted."""
+"""Sample webhooks of other products. Functions of families take the name of the event type, as Twilio spells it."""
 
 from uuid import uuid4
 
-from hookline_processor.samples.sids import ACCOUNT_SID, RECIPIENT, SENDER, Changes, given_sid, new_sid
+from hookline_processor.samples.sids import ACCOUNT_SID, RECIPIENT, SENDER, Overrides, new_sid, sid_or_new
 
 _HAPPENED_AT = "2025-06-19T15:00:00.611Z"
 _SERVICE = "IS00000000000000000000000000000001"
 
 
-def conversation(what: str, _changes: Changes) -> dict[str, str]:
-    """Return what happened in a conversation; whatever it is, the parameters are those of a message that was added."""
+def conversation(event_type: str, _overrides: Overrides) -> dict[str, str]:
+    """Return a Conversations event. The parameters are those of an added message for every event type."""
     return {
         "MessagingServiceSid": "MG00000000000000000000000000000001",
-        "EventType": what,
+        "EventType": event_type,
         "RetryCount": "0",
         "Attributes": "{}",
         "DateCreated": _HAPPENED_AT,
@@ -28,10 +28,10 @@ def conversation(what: str, _changes: Changes) -> dict[str, str]:
     }
 
 
-def taskrouter(what: str, changes: Changes) -> dict[str, str]:
-    """Return what happened in a workspace, with a worker where a reservation has one."""
-    kind = what.partition(".")[0]
-    sid = given_sid(changes, "ResourceSid", "WR" if kind == "reservation" else "WT")
+def taskrouter(event_type: str, overrides: Overrides) -> dict[str, str]:
+    """Return a TaskRouter event, with a worker if it is about a reservation."""
+    kind = event_type.partition(".")[0]
+    sid = sid_or_new(overrides, "ResourceSid", "WR" if kind == "reservation" else "WT")
     reserved = {
         "ReservationSid": sid,
         "ReservationVersion": "0",
@@ -41,11 +41,11 @@ def taskrouter(what: str, changes: Changes) -> dict[str, str]:
         "WorkerActivityName": "Idle",
     }
     return {
-        "EventType": what,
+        "EventType": event_type,
         "AccountSid": ACCOUNT_SID,
         "WorkspaceSid": "WS00000000000000000000000000000001",
         "WorkspaceName": "Support",
-        "EventDescription": f"{kind.capitalize()} {sid} {what}",
+        "EventDescription": f"{kind.capitalize()} {sid} {event_type}",
         "ResourceType": kind,
         "ResourceSid": sid,
         "Timestamp": "1750345200",
@@ -64,11 +64,11 @@ def taskrouter(what: str, changes: Changes) -> dict[str, str]:
     } | (reserved if kind == "reservation" else {})
 
 
-def verify(what: str, _changes: Changes) -> dict[str, str]:
-    """Return what happened to a factor of Verify, whose names are not those of all other products."""
+def verify(event_type: str, _overrides: Overrides) -> dict[str, str]:
+    """Return a Verify factor event, whose parameters are named in snake_case."""
     return {
         "uuid": str(uuid4()),
-        "type": what,
+        "type": event_type,
         "account_sid": ACCOUNT_SID,
         "service_sid": "VA00000000000000000000000000000001",
         "entity_identity": "ff483d1ff591898a9942916050d2ca3f",
@@ -78,19 +78,19 @@ def verify(what: str, _changes: Changes) -> dict[str, str]:
     }
 
 
-def sync(what: str, _changes: Changes) -> dict[str, str]:
-    """Return the change of a document of Sync, of an item in a list, or of one in a map."""
+def sync(event_type: str, _overrides: Overrides) -> dict[str, str]:
+    """Return the change of a Sync document, list item or map item."""
     common = {
         "AccountSid": ACCOUNT_SID,
         "ServiceSid": _SERVICE,
-        "EventType": what,
+        "EventType": event_type,
         "EndpointId": "endpoint1",
         "Identity": "zoe",
     }
     item = {"ItemRevision": "0", "ItemData": '{"table":12}'}
-    if what.startswith("list"):
+    if event_type.startswith("list"):
         return common | {"ListSid": new_sid("ES"), "ListUniqueName": "orders", "ItemIndex": "4"} | item
-    if what.startswith("map"):
+    if event_type.startswith("map"):
         return common | {"MapSid": new_sid("MP"), "MapUniqueName": "tables", "ItemKey": "terrace"} | item
     return common | {
         "DocumentSid": new_sid("ET"),
@@ -100,12 +100,12 @@ def sync(what: str, _changes: Changes) -> dict[str, str]:
     }
 
 
-def debugger(what: str, _changes: Changes) -> dict[str, str]:
-    """Return an error or a warning that Twilio logged."""
+def debugger(event_type: str, _overrides: Overrides) -> dict[str, str]:
+    """Return a Debugger error or warning."""
     return {
         "ParentAccountSid": "",
         "Payload": '{"resource_sid":"CA1","service_sid":null,"error_code":"11200","more_info":{"msg":"Bad Gateway"}}',
-        "Level": what.upper(),
+        "Level": event_type.upper(),
         "Timestamp": "2025-06-19T15:00:00Z",
         "PayloadType": "application/json",
         "AccountSid": ACCOUNT_SID,
@@ -113,8 +113,8 @@ def debugger(what: str, _changes: Changes) -> dict[str, str]:
     }
 
 
-def studio(_changes: Changes) -> dict[str, str]:
-    """Return what the widget of a flow was told to send."""
+def studio(_overrides: Overrides) -> dict[str, str]:
+    """Return the request of a Studio widget."""
     return {
         "FlowSid": "FW00000000000000000000000000000001",
         "ExecutionSid": new_sid("FN"),
@@ -123,7 +123,7 @@ def studio(_changes: Changes) -> dict[str, str]:
     }
 
 
-def event_stream(_changes: Changes) -> dict[str, object]:
+def event_stream(_overrides: Overrides) -> dict[str, object]:
     """Return one event of Event Streams, a CloudEvent."""
     sid = new_sid("SM")
     return {
@@ -138,8 +138,8 @@ def event_stream(_changes: Changes) -> dict[str, object]:
     }
 
 
-def sendgrid_event(_changes: Changes) -> dict[str, object]:
-    """Return what became of an e-mail."""
+def sendgrid_event(_overrides: Overrides) -> dict[str, object]:
+    """Return a delivered e-mail."""
     return {
         "email": "zoe@example.com",
         "timestamp": 1750345200,

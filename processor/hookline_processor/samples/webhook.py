@@ -7,13 +7,13 @@ from urllib.parse import urlencode
 import msgspec
 
 from hookline_processor.samples import phone, products
-from hookline_processor.samples.sids import Changes
+from hookline_processor.samples.sids import Overrides
 from hookline_shared.forms import FORM
 from hookline_shared.kinds import FAMILIES, SINGLE
 
 _JSON: Final = "application/json"
 
-_SINGLE: Final[Mapping[str, Callable[[Changes], Mapping[str, object]]]] = {
+_SINGLE: Final[Mapping[str, Callable[[Overrides], Mapping[str, object]]]] = {
     "message.received": phone.message_received,
     "message.status": phone.message_status,
     "call.received": phone.call_received,
@@ -25,7 +25,7 @@ _SINGLE: Final[Mapping[str, Callable[[Changes], Mapping[str, object]]]] = {
     "sendgrid.event": products.sendgrid_event,
     "unknown": phone.unknown,
 }
-_FAMILIES: Final[Mapping[str, Callable[[str, Changes], Mapping[str, object]]]] = {
+_FAMILIES: Final[Mapping[str, Callable[[str, Overrides], Mapping[str, object]]]] = {
     "conversation": products.conversation,
     "taskrouter": products.taskrouter,
     "verify": products.verify,
@@ -36,34 +36,34 @@ _SENT_AS_JSON: Final = frozenset({"event.stream", "sendgrid.event"})
 
 
 class Webhook(NamedTuple):
-    """What is in a webhook: the parameters of its form or the members of its JSON, and both as they are sent."""
+    """A sample webhook: the parameters of its form or the members of its JSON, and the body with them encoded."""
 
     params: Mapping[str, Any]
     content_type: str
     body: bytes
 
 
-def sample(kind: str, changes: Changes) -> Webhook:
-    """Return a realistic webhook of `kind` with `changes`: they replace and add parameters, and None leaves one out.
+def sample(kind: str, overrides: Overrides) -> Webhook:
+    """Return a realistic webhook of `kind`. `overrides` replace and add parameters; None removes one.
 
-    Of a family, any name is a kind: "conversation.onMessageAdded", "taskrouter.task.created".
+    In a family, every name is a kind: "conversation.onMessageAdded", "taskrouter.task.created".
 
     Raises:
-        ValueError: if there is no such kind.
+        ValueError: if the kind does not exist.
 
     """
-    params = {name: value for name, value in {**_defaults(kind, changes), **changes}.items() if value is not None}
+    params = {name: value for name, value in {**_defaults(kind, overrides), **overrides}.items() if value is not None}
     if kind in _SENT_AS_JSON:
         return Webhook(params, _JSON, msgspec.json.encode(params))
     form = {name: str(value) for name, value in params.items()}
     return Webhook(form, f"{FORM}; charset=UTF-8", urlencode(form).encode())
 
 
-def _defaults(kind: str, changes: Changes) -> Mapping[str, object]:
+def _defaults(kind: str, overrides: Overrides) -> Mapping[str, object]:
     if kind in _SINGLE:
-        return _SINGLE[kind](changes)
-    family, _, what = kind.partition(".")
-    if family in _FAMILIES and what:
-        return _FAMILIES[family](what, changes)
+        return _SINGLE[kind](overrides)
+    family, _, event_type = kind.partition(".")
+    if family in _FAMILIES and event_type:
+        return _FAMILIES[family](event_type, overrides)
     kinds = [*SINGLE, *(f"{family}.…" for family in FAMILIES)]
     raise ValueError(f'"{kind}" is not a kind of event. The kinds are {", ".join(kinds)}.')

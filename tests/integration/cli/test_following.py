@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import redis
 
-from hookline_processor.partition.dead_letter import letter
+from hookline_processor.partition.settler import dead_letter_fields
 from hookline_processor.retry import Record, encode_record
 from hookline_processor.verdicts import Dead, Failure, Reason
 from hookline_shared.event import SCHEMA, Event
@@ -91,7 +91,7 @@ def test_show_gives_all_that_a_sid_names(command: Command, redis_client: "redis.
     add(redis_client, one_event())
     for _ in range(3):
         add(redis_client, one_event(), STATUSES)
-    extra = letter(Dead(Reason.REJECTED, Failure("Reject", "no"), 1, 5), STATUSES, "1-0", 6)
+    extra = dead_letter_fields(Dead(Reason.REJECTED, Failure("Reject", "no"), 1, 5), STATUSES, "1-0", 6)
     redis_client.execute_command("XADD", keys.dead(5), "*", *fields_of(one_event()), *extra)
     found = command.run("show", SID, "--json").json
     assert (found["total"], len(found["unsettled"]), len(found["dead"])) == (5, 4, 1)
@@ -171,7 +171,7 @@ def test_tail_follows_events_to_their_end(command: Command, redis_client: "redis
         redis_client.xdel(stream, first)
         until_now(lambda: watched.find("settled", settled.id), "one is settled")
         for entry, one in ((second, dying), (early, before)):
-            extra = letter(Dead(Reason.EXHAUSTED, Failure("ValueError", "hello?"), 8, 5), MESSAGES, entry, 6)
+            extra = dead_letter_fields(Dead(Reason.EXHAUSTED, Failure("ValueError", "hello?"), 8, 5), MESSAGES, entry, 6)
             with redis_client.pipeline() as together:
                 together.execute_command("XADD", keys.dead(PARTITION), "*", *fields_of(one), *extra)
                 together.xdel(stream, entry)

@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.app import Processor
 from hookline_processor.attempts.threads import Threads
-from hookline_processor.loading.log_only import log_only
+from hookline_processor.loading.loading import log_only
 from hookline_processor.settings import ProcessorSettings
 from hookline_shared.alerts.rules import RULES
 from tests.support.drain_times import ingress_drain_s, processor_drain_s

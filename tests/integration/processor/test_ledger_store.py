@@ -280,7 +280,7 @@ async def test_missing_table_waits_for_a_person(database: AsyncEngine) -> None:
         await connection.execute(text("DROP TABLE messages"))
     with pytest.raises(DatabaseUnavailableError, match="hookline ledger migrate") as caught:
         await Store(database).write(rows(message("SM1")))
-    assert caught.value.waits
+    assert caught.value.needs_operator
 
 
 @pytest.mark.parametrize(
@@ -331,7 +331,7 @@ async def test_tables_of_somebody_else(database_url: str) -> None:
         await connection.execute(text("CREATE TABLE messages (id integer)"))
     with pytest.raises(DatabaseUnavailableError, match=r"not the ledger's.*of its own") as caught:
         await migrate(engine)
-    assert caught.value.waits
+    assert caught.value.needs_operator
     async with engine.connect() as connection:
         assert await connection.run_sync(lambda own: inspect(own).get_table_names()) == ["messages"]
     await engine.dispose()

@@ -14,7 +14,7 @@ from hookline_processor.ledger.body_policy import BodyPolicy
 from hookline_processor.ledger.database.engine import make_engine
 from hookline_processor.ledger.database.errors import DatabaseUnavailableError
 from hookline_processor.ledger.database.migrate import migrate
-from hookline_processor.ledger.database.pool_gauges import show_pool
+from hookline_processor.ledger.database.pool_gauges import export_pool_metrics
 from hookline_processor.ledger.database.store import Store
 from hookline_processor.ledger.entry import SettledEvent
 from hookline_processor.ledger.rows.rows import Rows, rows_of
@@ -242,7 +242,7 @@ async def test_server_that_goes_and_comes(
     engine = make_engine(
         ledger_settings(own_postgres.new_database(), DATABASE_COMMAND_TIMEOUT_S="0.3", DATABASE_CONNECT_TIMEOUT_S="0.3")
     )
-    show_pool(engine)
+    export_pool_metrics(engine)
     await migrate(engine)
     breaker = Breaker("database", SystemClock(), logbook.logger, fail_max=3)
     writer, supervisor = make(engine, 0.5, breaker), Supervisor(logbook.logger)
@@ -305,20 +305,20 @@ async def test_backlog_is_a_warning_then_a_stop(
     backlog: LedgerBacklog, put: Put, redis_client: "redis.Redis", logbook: Logbook
 ) -> None:
     """From a tenth of the limit on it is a warning, at the limit there is no room, and below it there is again."""
-    await backlog.look()
-    assert (backlog.room.is_set(), backlog.warnings()) == (True, [])
+    await backlog.update()
+    assert (backlog.has_room.is_set(), backlog.warnings()) == (True, [])
     for number in range(10):
         put(f"SM{number}")
-    await backlog.look()
-    assert (backlog.room.is_set(), backlog.warnings()) == (True, ["10 settled events wait for the database"])
+    await backlog.update()
+    assert (backlog.has_room.is_set(), backlog.warnings()) == (True, ["10 settled events wait for the database"])
     for number in range(30):
         put(f"SM1{number}", OWNED[1])
-    await backlog.look()
-    assert not backlog.room.is_set()
+    await backlog.update()
+    assert not backlog.has_room.is_set()
     assert "no more are handled" in backlog.warnings()[0]
     redis_client.xtrim(keys.ledger(OWNED[1]), maxlen=0, approximate=False)
-    await backlog.look()
-    assert backlog.room.is_set()
+    await backlog.update()
+    assert backlog.has_room.is_set()
     assert logbook.find("the ledger is full; no events are handled until the database accepts some")
 
 

@@ -13,7 +13,7 @@ from hookline_processor.attempts.attempts import Attempts
 from hookline_processor.attempts.threads import Threads
 from hookline_processor.events.webhook_event import WebhookEvent
 from hookline_processor.partition.destinations import Destinations
-from hookline_processor.partition.lanes import BODIES
+from hookline_processor.partition.lanes import MAX_LOADED
 from hookline_processor.partition.partition import Partition, PartitionContext
 from hookline_processor.partition.quarantine import Quarantine
 from hookline_processor.partition.slots import Slots
@@ -82,7 +82,7 @@ class Bench:
         consumer = Consumer(self._broker, PARTITION, list(TOPICS), await claim(self._broker))
         partition = Partition(PARTITION, consumer, context)
         partition.trust(clock.monotonic() + 60)
-        await partition.start(self._supervisor, known=False)
+        await partition.start(self._supervisor, owned_before=False)
         return partition
 
     async def put(self, number: int, topic: str = MESSAGES, nth_key: int = 0) -> list[Event]:
@@ -148,16 +148,16 @@ async def test_event_that_is_gone_before_its_turn(
 ) -> None:
     """Somebody deleted it while it was known by its id alone: it is reported and settled, and those behind it go on."""
     bench.open.clear()
-    events = await bench.put(3 * BODIES)
+    events = await bench.put(3 * MAX_LOADED)
     partition = await bench.start()
     stream = keys.topic(PARTITION, MESSAGES)
     await until(lambda: len(stored.pending(PARTITION, MESSAGES)) == len(events), "all are read")
-    gone = stored.entries(PARTITION, MESSAGES)[2 * BODIES][0]
+    gone = stored.entries(PARTITION, MESSAGES)[2 * MAX_LOADED][0]
     redis_client.xdel(stream, gone)
     bench.open.set()
     await until(lambda: stored.pending(PARTITION, MESSAGES) == [], "all are settled")
     expected = ids(events)
-    del expected[2 * BODIES]
+    del expected[2 * MAX_LOADED]
     assert bench.begun == expected
     assert logbook.find("body of a pending entry is gone") is not None
     await partition.drain(5)
@@ -190,7 +190,7 @@ async def test_handler_that_outlives_the_shutdown_is_not_suspected(
     bench: Bench, stored: Stored, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though it ignores its cancellation: a graceful stop, time and again, makes no event poison."""
-    monkeypatch.setattr("hookline_processor.partition.partition._CANCELLATION_S", 0.01)
+    monkeypatch.setattr("hookline_processor.partition.partition._CANCEL_TIMEOUT_S", 0.01)
     bench.stubborn = True
     bench.open.clear()
     (pending,) = await bench.put(1)

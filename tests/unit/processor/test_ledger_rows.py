@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hookline_processor.events.placeholder import UNDECODABLE
 from hookline_processor.ledger.body_policy import BodyPolicy
-from hookline_processor.ledger.entry import UNDECODABLE, read_entry
-from hookline_processor.ledger.rows.addresses import normalised
+from hookline_processor.ledger.entry import read_entry
+from hookline_processor.ledger.rows.addresses import normalise
 from hookline_processor.ledger.rows.rows import rows_of
 from hookline_processor.ledger.rows.status_order import call_rank, message_rank
 from hookline_processor.ledger.url import parse_database_url
-from hookline_processor.partition.dead_letter import letter
+from hookline_processor.partition.settler import dead_letter_fields
 from hookline_processor.verdicts import Dead, Failure, Reason
 from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, text_values
 from hookline_shared.streams.ledger import LedgerEntry
@@ -43,14 +44,14 @@ JSON = "application/json"
 )
 def test_addresses_have_one_spelling(written: str, stored: str) -> None:
     """However a number is written, it is found."""
-    assert normalised(written) == stored
-    assert normalised(stored) == stored
+    assert normalise(written) == stored
+    assert normalise(stored) == stored
 
 
 @given(st.text())
 def test_any_address_is_spelled_once(text: str) -> None:
     """Spelling it again changes nothing."""
-    assert normalised(normalised(text)) == normalised(text)
+    assert normalise(normalise(text)) == normalise(text)
 
 
 def test_statuses_never_tie() -> None:
@@ -117,7 +118,9 @@ def test_entry_of_a_done_event() -> None:
 def test_entry_of_a_dead_event() -> None:
     """A dead letter's own fields tell the reason."""
     event = message("SM1").event
-    words = [word.encode() for word in letter(Dead(Reason.REJECTED, Failure("Reject", "no"), 2, 5), "bulk", "1-0", 9)]
+    words = [
+        word.encode() for word in dead_letter_fields(Dead(Reason.REJECTED, Failure("Reject", "no"), 2, 5), "bulk", "1-0", 9)
+    ]
     found = read_entry(entry([*fields_of(event), *words], ledger_outcome="dead"))
     assert (found.outcome, found.topic, found.attempts) == ("dead", "bulk", 2)
     assert (found.reason, found.error) == ("rejected", "Reject: no")

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from hookline_processor.ledger.yielding import give_way
+from hookline_processor.ledger.yielding import yield_to_handlers
 from tests.support.manual_clock import ManualClock
 
 
@@ -16,7 +16,7 @@ class LateClock(ManualClock):
 
 async def rest(clock: ManualClock, took_s: float, use: float) -> float:
     """Return when it goes on after `took_s`, while the others use that part of the time."""
-    task = asyncio.create_task(give_way(took_s, clock, _used(clock, use)))
+    task = asyncio.create_task(yield_to_handlers(took_s, clock, _used(clock, use)))
     for _ in range(10_000):
         if task.done():
             break

@@ -53,7 +53,7 @@ class Traffic:
             await self._clock.advance(1)
             happens(second)
             if self.backlog is not None and second % LOOK_S == 0:
-                self._gauges.note({MESSAGES: self.backlog})
+                self._gauges.record({MESSAGES: self.backlog})
             self._watch.evaluate()
         lines = [line for line in self._logbook.lines[told:] if line["event"] == "alert firing"]
         return {f"{line['alert']} {line['subject'] or ''}".rstrip() for line in lines}

@@ -3,7 +3,7 @@
 import msgspec
 
 from hookline_processor.retry import NEVER_FAILED, Record, RetryPolicy, decode_record, encode_record
-from hookline_processor.verdicts import Dead, Reason, Retry, RetryLater, poisoned, verdict_on_error
+from hookline_processor.verdicts import Dead, Reason, Retry, RetryLater, poison_verdict, verdict_on_error
 
 NOW = 1_000_000
 
@@ -29,7 +29,7 @@ def test_attempt_that_ends_clears_the_suspicion() -> None:
 
 def test_poison_is_dead_with_its_history() -> None:
     """The letter counts the failures before and the deaths, and says what happened."""
-    verdict = poisoned(Record(failures=3, first_failed_at=7, error="ValueError: no", begun=2), NOW)
+    verdict = poison_verdict(Record(failures=3, first_failed_at=7, error="ValueError: no", begun=2), NOW)
     assert isinstance(verdict, Dead)
     assert (verdict.reason, verdict.attempts, verdict.first_failed_at) == (Reason.POISON, 5, 7)
     assert verdict.failure.type == "ProcessDied"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hookline_processor.partition.dead_letter import letter
+from hookline_processor.partition.settler import dead_letter_fields
 from hookline_processor.verdicts import Dead, Failure, Reason
 from hookline_shared.dead_letter import DeadLetter, DeadLetterId
 from hookline_shared.errors import HooklineError
@@ -17,7 +17,7 @@ def words(texts: list[str]) -> list[bytes]:
 
 def told(reason: Reason = Reason.EXHAUSTED) -> list[bytes]:
     verdict = Dead(reason, Failure("ValueError", "no such thing", "Traceback"), 3, 1000)
-    return words(letter(verdict, "messages", "1718-0", 2000))
+    return words(dead_letter_fields(verdict, "messages", "1718-0", 2000))
 
 
 def test_letter_tells_what_the_processor_wrote() -> None:

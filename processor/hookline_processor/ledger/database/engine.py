@@ -1,4 +1,4 @@
-"""Connections to the database: SQLAlchemy's engine and pool, set up the same way by whoever uses the ledger."""
+"""Connections to the database: the engine and pool of SQLAlchemy, with one setup for the processor and the CLI."""
 
 import asyncio
 import sqlite3
@@ -12,16 +12,16 @@ from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from hookline_processor.ledger.database.errors import translate, unusable
-from hookline_processor.ledger.database.pool_gauges import has_none_left
+from hookline_processor.ledger.database.errors import translate, unavailable
+from hookline_processor.ledger.database.pool_gauges import is_exhausted
 from hookline_processor.ledger.metrics import DATABASE_POOL_CONNECTIONS
 from hookline_processor.ledger.settings import LedgerSettings
 from hookline_processor.ledger.url import DatabaseUrl, parse_database_url
 from hookline_shared.errors import HooklineError, SettingsError
 
 _APPLICATION = "hookline"
-_CLOSE_S = 1.0
-"""SQLAlchemy waits for as long as a command may take, for each connection."""
+_CLOSE_TIMEOUT_S = 1.0
+"""Without a limit, SQLAlchemy waits for the command time-out of each connection."""
 _WAITING = DATABASE_POOL_CONNECTIONS.labels("waiting")
 
 
@@ -29,7 +29,7 @@ def database_of(settings: LedgerSettings) -> DatabaseUrl:
     """Return the database of `settings`.
 
     Raises:
-        SettingsError: if there is none.
+        SettingsError: if no database is set.
 
     """
     if settings.database_url is None:
@@ -43,7 +43,7 @@ def database_of(settings: LedgerSettings) -> DatabaseUrl:
 
 
 def make_engine(settings: LedgerSettings) -> AsyncEngine:
-    """Make an engine, which connects when it is first used.
+    """Return an engine, which connects on first use.
 
     Raises:
         SettingsError: if no database is set.
@@ -77,24 +77,24 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         RowRefusedError: if it refused a value.
 
     """
-    meaning: Callable[[BaseException], HooklineError] = unusable
+    translation: Callable[[BaseException], HooklineError] = unavailable
     try:
         with ExitStack() as waiting:
-            if has_none_left(engine):
+            if is_exhausted(engine):
                 waiting.enter_context(_WAITING.track_inprogress())
             async with engine.connect() as connection:
                 waiting.close()
-                meaning = translate
+                translation = translate
                 async with connection.begin():
                     yield connection
     except Exception as error:
-        raise meaning(error) from error
+        raise translation(error) from error
 
 
 async def close(engine: AsyncEngine) -> None:
-    """Close all connections; a server that does not answer is left after a moment."""
+    """Close all connections. Give up after a second if the server does not answer."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(_CLOSE_S):
+        async with asyncio.timeout(_CLOSE_TIMEOUT_S):
             await engine.dispose()
 
 
@@ -110,7 +110,7 @@ def _connect_args(database: DatabaseUrl, settings: LedgerSettings) -> dict[str, 
 
 
 def _set_up_sqlite(connection: DBAPIConnection, _record: object) -> None:
-    """Let readers and one writer work at the same time, and a commit mean that it is on disk."""
+    """Allow readers beside one writer, and make a commit durable on disk."""
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL"):
         cursor.execute(f"PRAGMA {pragma}")
@@ -118,10 +118,10 @@ def _set_up_sqlite(connection: DBAPIConnection, _record: object) -> None:
 
 
 def prepare_file(settings: LedgerSettings) -> None:
-    """Make SQLite's file if it is missing, for its owner only: it will hold personal data.
+    """Create the SQLite file if it is missing, with permissions for its owner only: it will contain personal data.
 
     Raises:
-        DatabaseUnavailableError: if it cannot be made.
+        DatabaseUnavailableError: if it cannot be created.
 
     """
     file = database_of(settings).file

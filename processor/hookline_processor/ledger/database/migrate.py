@@ -1,4 +1,4 @@
-"""Making the tables, or bringing them to the form of this version."""
+"""Creating the tables, or migrating them to this version."""
 
 from pathlib import Path
 from typing import Final
@@ -14,11 +14,11 @@ from hookline_processor.ledger.database.errors import wrong_revision
 
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
 _LOCKS: Final = {"postgresql": "SELECT pg_advisory_xact_lock(1752133483)", "sqlite": "BEGIN IMMEDIATE"}
-"""What lets one wait for the other, if two migrate at the same time. The number is any that nobody else locks."""
+"""The lock that serializes concurrent migrations. The number is arbitrary."""
 
 
 async def migrate(engine: AsyncEngine) -> str | None:
-    """Bring the tables to the form of this version, in one transaction; return the revision that they had, None if none.
+    """Migrate the tables to this version in one transaction. Return their earlier revision, or None if there were none.
 
     Raises:
         DatabaseUnavailableError: if the database cannot be used, or was migrated by a newer version.
@@ -35,7 +35,7 @@ async def migrate(engine: AsyncEngine) -> str | None:
 
 
 def configuration() -> Config:
-    """Return Alembic's configuration."""
+    """Return the configuration of Alembic."""
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     return config

@@ -1,4 +1,4 @@
-"""Shows SQLAlchemy's pool in the metrics."""
+"""The metrics of the connection pool of SQLAlchemy."""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,8 +19,8 @@ _EVENTS: Final = {
 }
 
 
-def show_pool(engine: AsyncEngine) -> None:
-    """Keep the metrics of the pool of `engine` up to date."""
+def export_pool_metrics(engine: AsyncEngine) -> None:
+    """Register the pool of `engine` with the metrics, which then follow it."""
     pool = cast("QueuePool", engine.pool)
     counts = {
         "size": pool.size,
@@ -30,18 +30,18 @@ def show_pool(engine: AsyncEngine) -> None:
     }
     for state, count in counts.items():
         DATABASE_POOL_CONNECTIONS.labels(state).set_function(partial(_as_float, count))
-    for name, told in _EVENTS.items():
-        event.listen(engine.sync_engine, name, partial(_count, DATABASE_CONNECTIONS.labels(told)))
+    for name, label in _EVENTS.items():
+        event.listen(engine.sync_engine, name, partial(_count, DATABASE_CONNECTIONS.labels(label)))
 
 
-def has_none_left(engine: AsyncEngine) -> bool:
-    """Whether every connection that the pool of `engine` may have is in use."""
+def is_exhausted(engine: AsyncEngine) -> bool:
+    """Whether all connections that the pool of `engine` may open are in use."""
     pool = cast("QueuePool", engine.pool)
     return pool.checkedout() >= pool.size() + pool._max_overflow
 
 
 def count_waiting() -> float:
-    """Return how many calls wait for a connection."""
+    """Return the number of calls that wait for a connection."""
     samples = (sample for metric in DATABASE_POOL_CONNECTIONS.collect() for sample in metric.samples)
     return sum(sample.value for sample in samples if sample.labels["state"] == "waiting")
 
@@ -50,5 +50,5 @@ def _as_float(count: Callable[[], int]) -> float:
     return float(count())
 
 
-def _count(counter: Counter, *_about: object) -> None:
+def _count(counter: Counter, *_arguments: object) -> None:
     counter.inc()

@@ -1,6 +1,6 @@
-"""The tables of the ledger. All times are Unix time in milliseconds; addresses are as `addresses.normalised` spells them.
+"""The tables of the ledger. All times are Unix time in milliseconds; addresses have the form of `addresses.normalise`.
 
-`migrations/` makes them; a test compares both. Rows are made by `rows.py`, which keeps every text within its column.
+`migrations/` creates them; a test compares both. `rows.py` makes the rows, and keeps every text within its column.
 """
 
 from typing import Any, Final
@@ -9,12 +9,12 @@ from sqlalchemy import JSON, BigInteger, Column, Index, Integer, MetaData, Strin
 from sqlalchemy.dialects.postgresql import JSONB
 
 REVISION: Final = "0001"
-"""The migration that makes the tables as they are here."""
+"""The migration that creates the tables in this form."""
 
 metadata: Final = MetaData()
 
 version: Final = Table("ledger_version", metadata, Column("version_num", String(32), primary_key=True))
-"""Alembic's own, under a name that does not collide with another application's in the same database."""
+"""The table of Alembic, under a name that cannot collide with another application in the same database."""
 
 
 def json_type() -> JSON:

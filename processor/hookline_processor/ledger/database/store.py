@@ -15,23 +15,23 @@ from hookline_processor.ledger.database.errors import wrong_revision
 from hookline_processor.ledger.database.upserts import Upserts
 from hookline_processor.ledger.rows.rows import Row, Rows, chunks
 
-_AT_ONCE: Final = 100
-"""Rows handed over in one statement: building them holds up the event loop, and nothing should do so for milliseconds."""
+_ROWS_PER_STATEMENT: Final = 100
+"""Rows per statement. Building a statement blocks the event loop, which must not take milliseconds."""
 
 
 class Store:
-    """The tables behind `engine`, for writing."""
+    """Writes rows to the tables behind `engine`."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._upserts = Upserts(engine.dialect.name)
 
     async def write(self, batch: Sequence[Rows]) -> None:
-        """Write `batch` in one transaction. To write it again, as a whole or in parts, changes nothing.
+        """Write `batch` in one transaction. Writing it again, as a whole or in parts, changes nothing.
 
         Raises:
-            DatabaseUnavailableError: if the database cannot be used now; whether the batch was written is not known.
-            RowRefusedError: if it refused a row; nothing was written.
+            DatabaseUnavailableError: if the database cannot be used now. The batch may have been written.
+            RowRefusedError: if it refused a row. Nothing was written.
 
         """
         async with transaction(self._engine) as connection:
@@ -40,10 +40,10 @@ class Store:
             await self._upsert(connection, self._upserts.call, [rows.call for rows in batch if rows.call], "sid")
 
     async def probe(self) -> None:
-        """Make sure that the database answers, and has the tables of this version.
+        """Check that the database answers and has the tables of this version.
 
         Raises:
-            DatabaseUnavailableError: if not.
+            DatabaseUnavailableError: if it does not.
 
         """
         async with transaction(self._engine) as connection:
@@ -52,7 +52,7 @@ class Store:
             raise wrong_revision(found)
 
     async def _upsert(self, connection: AsyncConnection, statement: Insert, rows: list[Row], key: str) -> None:
-        # In the order of their keys: two processors that write the same rows could block each other for ever otherwise.
-        for some in chunks(sorted(rows, key=itemgetter(key)), _AT_ONCE):
-            await connection.execute(statement, some)
+        # Sorted by key, or two processors that write the same rows could deadlock.
+        for chunk in chunks(sorted(rows, key=itemgetter(key)), _ROWS_PER_STATEMENT):
+            await connection.execute(statement, chunk)
             await asyncio.sleep(0)

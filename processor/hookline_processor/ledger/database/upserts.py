@@ -1,8 +1,8 @@
 """The statements that write rows, for each dialect.
 
-Each is safe to run again, and its result is the same in whatever order rows come: of an event the later settlement counts, of a
-message or call the status of the higher rank, and the earliest time of each. So batches need no bookkeeping, and callbacks may
-overtake each other. What should never differ, such as who sent a message, is what the first row says that says it.
+Each statement is idempotent, and its result does not depend on the order of rows. The later settlement of an event wins. A
+message or call gets the status of the highest rank, and the earliest time of each status. So batches need no bookkeeping, and
+callbacks may overtake each other. Values that should never differ, such as the sender, come from the first row that has them.
 """
 
 from collections.abc import Callable
@@ -18,8 +18,8 @@ from hookline_processor.ledger.database.schema import calls, events, messages
 Columns = ReadOnlyColumnCollection[str, Any]
 Merge = Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[Any]]
 
-_OF_THE_STATUS: Final = ("status", "status_rank", "status_at", "error_code")
-_FIXED: Final = ("sid", "first_at", "last_at", "timeline", *_OF_THE_STATUS)
+_STATUS_COLUMNS: Final = ("status", "status_rank", "status_at", "error_code")
+_MERGED_COLUMNS: Final = ("sid", "first_at", "last_at", "timeline", *_STATUS_COLUMNS)
 
 
 class Upserts:
@@ -27,7 +27,7 @@ class Upserts:
 
     def __init__(self, dialect: str) -> None:
         self._insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
-        self._merge_objects: Merge = _concatenated if dialect == "postgresql" else _patched
+        self._merge_objects: Merge = _merge_jsonb if dialect == "postgresql" else _merge_text
         self._member: Merge = _member_of_jsonb if dialect == "postgresql" else _member_of_text
         self.event: Insert = self._event()
         self.message: Insert = self._status_of(messages)
@@ -47,33 +47,33 @@ class Upserts:
         new, old = insert.excluded, table.c
         later = or_(new.status_rank > old.status_rank, and_(new.status_rank == old.status_rank, new.status_at < old.status_at))
         values: dict[str, ColumnElement[Any]] = {}
-        values |= {column.name: func.coalesce(column, new[column.name]) for column in old if column.name not in _FIXED}
-        values |= {name: case((later, new[name]), else_=old[name]) for name in _OF_THE_STATUS}
+        values |= {column.name: func.coalesce(column, new[column.name]) for column in old if column.name not in _MERGED_COLUMNS}
+        values |= {name: case((later, new[name]), else_=old[name]) for name in _STATUS_COLUMNS}
         values["first_at"] = case((new.first_at < old.first_at, new.first_at), else_=old.first_at)
         values["last_at"] = case((new.last_at > old.last_at, new.last_at), else_=old.last_at)
-        heard_before = self._member(old.timeline, new.status) <= new.status_at
-        values["timeline"] = case((heard_before, old.timeline), else_=self._merge_objects(old.timeline, new.timeline))
+        known_earlier = self._member(old.timeline, new.status) <= new.status_at
+        values["timeline"] = case((known_earlier, old.timeline), else_=self._merge_objects(old.timeline, new.timeline))
         statement: Insert = insert.on_conflict_do_update(index_elements=[old.sid], set_=values)
         return statement
 
 
-def _concatenated(below: ColumnElement[Any], above: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return the members of both objects; those of `above` win."""
+def _merge_jsonb(below: ColumnElement[Any], above: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the members of both objects; `above` wins."""
     return below.op("||")(above)
 
 
-def _patched(below: ColumnElement[Any], above: ColumnElement[Any]) -> ColumnElement[Any]:
+def _merge_text(below: ColumnElement[Any], above: ColumnElement[Any]) -> ColumnElement[Any]:
     return func.json_patch(below, above)
 
 
-def _member_of_jsonb(whole: ColumnElement[Any], name: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return the number that `whole` has under `name`, null if none."""
-    return cast(whole.op("->>")(name), BigInteger)
+def _member_of_jsonb(document: ColumnElement[Any], name: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the number under `name` in `document`, or null."""
+    return cast(document.op("->>")(name), BigInteger)
 
 
-def _member_of_text(whole: ColumnElement[Any], name: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Do the same without a path: a name that somebody else chose may not fit into one."""
-    members = func.json_each(whole).table_valued("key", "value")
-    # As text, or SQLAlchemy would join the table once more under that name.
+def _member_of_text(document: ColumnElement[Any], name: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the same without a JSON path: a name from outside may be invalid in a path."""
+    members = func.json_each(document).table_valued("key", "value")
+    # As a literal, or SQLAlchemy would add another table of that name to the query.
     excluded: ColumnElement[Any] = literal_column(f"excluded.{name.key}")
     return select(members.c.value).where(members.c.key == excluded).scalar_subquery()

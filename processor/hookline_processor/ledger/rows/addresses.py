@@ -1,22 +1,22 @@
-"""Phone numbers and other addresses in one spelling, so that a search finds them however they were written. Pure."""
+"""A normal form of phone numbers and other addresses, so that a search finds every spelling. Pure."""
 
 import re
 from typing import Final
 
 ADDRESS_LIMIT: Final = 320
-"""The longest e-mail address has so many characters; nothing that is dialled is longer."""
+"""The longest e-mail address has 320 characters; phone numbers are shorter."""
 
 _CHANNEL: Final = re.compile(r"^(whatsapp|sms|mms|rcs|messenger|viber|line|tel):", re.IGNORECASE)
 _LAYOUT: Final = re.compile(r"[\s()./\u2010-\u2015-]+")
 _NUMBER: Final = re.compile(r"(\+|00)?\d+")
 _SHORTEST_NATIONAL: Final = 10
-"""Fewer digits without a plus are a short code, which stays as it is; E.164 allows no more than 15 with one."""
+"""Fewer digits without a plus are a short code, which stays unchanged. E.164 allows at most 15 digits after the plus."""
 
 
-def normalised(address: str) -> str:
-    """Return `address` in lower case, without its channel; a phone number as `+` and its digits, a short code as its digits.
+def normalise(address: str) -> str:
+    """Return `address` in lower case without its channel; a phone number as `+` and digits, a short code as digits.
 
-    Twilio writes numbers with a plus, people without one, with 00, or with spaces, brackets and dashes.
+    Twilio writes numbers with a plus; people also write 00, no prefix, spaces, brackets and dashes.
     """
     bare = _CHANNEL.sub("", address.strip())
     digits = _LAYOUT.sub("", bare)

@@ -1,6 +1,6 @@
-"""What of an event's content the ledger keeps: all, hashes, or nothing. Pure.
+"""What the ledger stores of the content of an event: all, hashes, or nothing. Pure.
 
-Content is every value that is not known to be harmless, as for logs, and is not one of the addresses by which people search.
+Content is every value that is not known to be harmless, as for logs, and is not an address that can be searched.
 """
 
 from hashlib import sha256
@@ -9,7 +9,7 @@ from typing import Any, Final
 from hookline_processor.events.webhook_event import is_harmless
 from hookline_processor.ledger.body_policy import BodyPolicy
 
-_KEPT: Final = frozenset(
+_ALWAYS_KEPT: Final = frozenset(
     {
         "From",
         "To",
@@ -27,26 +27,26 @@ _KEPT: Final = frozenset(
         "event",
     }
 )
-"""Names whose values stay: who, and what the envelope of a CloudEvent or a SendGrid event says."""
+"""Names whose values are always stored: addresses, and the envelope of a CloudEvent or a SendGrid event."""
 
 
-def kept_text(text: str | None, bodies: BodyPolicy) -> str | None:
-    """Return what is kept of a text that is content."""
-    if bodies is BodyPolicy.KEEP or not text:
+def text_for_policy(text: str | None, policy: BodyPolicy) -> str | None:
+    """Return what `policy` allows to store of `text`, which is content."""
+    if policy is BodyPolicy.KEEP or not text:
         return text
-    return f"sha256:{sha256(text.encode()).hexdigest()}" if bodies is BodyPolicy.HASH else None
+    return f"sha256:{sha256(text.encode()).hexdigest()}" if policy is BodyPolicy.HASH else None
 
 
-def kept(value: Any, bodies: BodyPolicy) -> Any:
-    """Return what is kept of an event's parameters, a JSON value."""
-    return value if bodies is BodyPolicy.KEEP else _kept_member("", value, bodies)
+def value_for_policy(value: Any, policy: BodyPolicy) -> Any:
+    """Return what `policy` allows to store of the parameters of an event, a JSON value."""
+    return value if policy is BodyPolicy.KEEP else _member_for_policy("", value, policy)
 
 
-def _kept_member(name: str, value: Any, bodies: BodyPolicy) -> Any:
+def _member_for_policy(name: str, value: Any, policy: BodyPolicy) -> Any:
     if isinstance(value, dict):
-        return {own: _kept_member(own, member, bodies) for own, member in value.items()}
+        return {own: _member_for_policy(own, member, policy) for own, member in value.items()}
     if isinstance(value, list):
-        return [_kept_member(name, item, bodies) for item in value]
-    if value is None or isinstance(value, bool) or name in _KEPT or is_harmless(name):
+        return [_member_for_policy(name, item, policy) for item in value]
+    if value is None or isinstance(value, bool) or name in _ALWAYS_KEPT or is_harmless(name):
         return value
-    return kept_text(str(value), bodies)
+    return text_for_policy(str(value), policy)

@@ -1,12 +1,12 @@
-"""Which status of a message or call is later, when callbacks come in any order. Pure.
+"""The order of the statuses of a message or call, because callbacks arrive in any order. Pure.
 
-Source: Twilio's lists of message statuses and of call statuses. Each has a rank of its own, so that two statuses never tie.
+Source: Twilio's lists of message statuses and of call statuses. Every status has a different rank, so there are no ties.
 """
 
 from typing import Final
 
 UNKNOWN: Final = 55
-"""The rank of a status that is not listed: later than those on the way, and earlier than any end."""
+"""The rank of an unlisted status: after intermediate statuses, before final ones."""
 
 _MESSAGE: Final = {
     "scheduled": 10,
@@ -37,10 +37,10 @@ _CALL: Final = {
 
 
 def message_rank(status: str) -> int:
-    """Return the rank of a message's status, 0 if there is none."""
+    """Return the rank of the status of a message, or 0 if it is empty."""
     return _MESSAGE.get(status, UNKNOWN) if status else 0
 
 
 def call_rank(status: str) -> int:
-    """Return the rank of a call's status, 0 if there is none."""
+    """Return the rank of the status of a call, or 0 if it is empty."""
     return _CALL.get(status, UNKNOWN) if status else 0

@@ -16,7 +16,7 @@ import uvloop
 from prometheus_client import REGISTRY
 
 from hookline import CallNext, Context, Handlers, MessageReceived, WebhookEvent
-from hookline_processor.attempts.watchdog import Watchdog, find_culprit, is_blocked
+from hookline_processor.attempts.watchdog import Watchdog, find_blocking_handler, is_blocked
 from tests.support.logbook import Logbook
 from tests.support.waiting import PATIENCE_S, until_now
 
@@ -177,7 +177,7 @@ def test_waiting_loop_has_no_culprit() -> None:
 
     def look(thread: int) -> None:
         def blocking_function() -> tuple[str, Sequence[FrameType]]:
-            return find_culprit(sys._current_frames()[thread], {})
+            return find_blocking_handler(sys._current_frames()[thread], {})
 
         until_now(lambda: blocking_function() == ("unknown", []), "the loop begins to wait")
         found.append(blocking_function())  # it has nothing else to do until this has ended
@@ -214,10 +214,10 @@ def test_any_guise_is_recognised() -> None:
 
     class Bot:
         async def __call__(self, event: MessageReceived, context: Context) -> None:
-            found.append(find_culprit(sys._getframe(), names()))
+            found.append(find_blocking_handler(sys._getframe(), names()))
 
     async def plain(_extra: int, event: Any, context: Any) -> None:
-        found.append(find_culprit(sys._getframe(), names()))
+        found.append(find_blocking_handler(sys._getframe(), names()))
 
     def names() -> Any:
         return watchdog._names()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hookline_processor.in_flight import InFlightEvent
-from hookline_processor.partition.lanes import BODIES, Lane, Lanes
+from hookline_processor.partition.lanes import MAX_LOADED, Lane, Lanes
 from hookline_processor.retry import Record
 from hookline_shared.event import Event
 from hookline_shared.topics import MESSAGES, STATUSES
@@ -28,8 +28,8 @@ class LaneHarness:
     def supply(self) -> None:
         """Give the lane that has waited longest what it wants."""
         lane = self.wanted.pop(0)
-        wanted = lane.wanted()
-        self.lanes.supply(lane, len(wanted), [held(lane.key, int(one.entry_id)) for one in wanted])
+        wanted = lane.next_to_load()
+        self.lanes.add_loaded(lane, len(wanted), [held(lane.key, int(one.entry_id)) for one in wanted])
 
 
 @pytest.fixture
@@ -87,10 +87,10 @@ def test_events_of_an_unordered_topic_do_not_wait_for_each_other(harness: LaneHa
 
 def test_long_lane_knows_the_rest_by_their_ids(harness: LaneHarness) -> None:
     """Beyond a few events only ids are kept; they are wanted once when half of the few are left, and come in their order."""
-    assert harness.add(*range(BODIES)) == [True] * BODIES
+    assert harness.add(*range(MAX_LOADED)) == [True] * MAX_LOADED
     assert harness.add(100, 101) == [False, False]
     ((lane, _),) = harness.offers
-    for _ in range(BODIES // 2):
+    for _ in range(MAX_LOADED // 2):
         assert harness.wanted == []
         harness.lanes.settled(lane)
     assert harness.wanted == [lane]
@@ -103,25 +103,25 @@ def test_long_lane_knows_the_rest_by_their_ids(harness: LaneHarness) -> None:
 
 def test_lane_that_ran_dry_goes_on_when_it_is_supplied(harness: LaneHarness) -> None:
     """Without events it is not offered, and it is as soon as there are some."""
-    harness.add(*range(BODIES + 1))
+    harness.add(*range(MAX_LOADED + 1))
     ((lane, _),) = harness.offers
-    for _ in range(BODIES):
+    for _ in range(MAX_LOADED):
         harness.lanes.settled(lane)
-    assert len(harness.offers) == BODIES
+    assert len(harness.offers) == MAX_LOADED
     harness.supply()
-    assert len(harness.offers) == BODIES + 1
-    assert lane.events[0].entry_id == str(BODIES)
+    assert len(harness.offers) == MAX_LOADED + 1
+    assert lane.events[0].entry_id == str(MAX_LOADED)
 
 
 def test_lane_whose_rest_is_gone_ends(harness: LaneHarness) -> None:
     """If the ids stand for nothing any more there is nothing left to do."""
-    harness.add(*range(BODIES + 2))
+    harness.add(*range(MAX_LOADED + 2))
     ((lane, _),) = harness.offers
-    for _ in range(BODIES):
+    for _ in range(MAX_LOADED):
         harness.lanes.settled(lane)
-    harness.lanes.supply(lane, 2, [])
+    harness.lanes.add_loaded(lane, 2, [])
     assert len(harness.lanes) == 0
-    assert len(harness.offers) == BODIES
+    assert len(harness.offers) == MAX_LOADED
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=120), st.randoms(use_true_random=False))
@@ -138,7 +138,7 @@ def test_any_interleaving_keeps_the_order_of_each_key(keys: list[str], chance: R
     def attempt() -> None:
         assert len({lane.key for lane, _ in harness.offers}) == len(harness.offers), "a lane was offered twice"
         lane, _ = harness.offers.pop(chance.randrange(len(harness.offers)))
-        assert len(lane.events) <= BODIES
+        assert len(lane.events) <= MAX_LOADED
         if chance.random() < 0.7:
             settled.append((lane.key, int(lane.events[0].entry_id)))
             harness.lanes.settled(lane)

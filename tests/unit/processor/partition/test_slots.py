@@ -234,4 +234,4 @@ async def test_mistake_of_ours_is_not_silent() -> None:
     slots = Slots(1, ALIKE, ManualClock())
     slots.offer(lane("a"), 0, broken)
     with pytest.raises(RuntimeError, match="a mistake"):
-        await slots.watch()
+        await slots.wait_failed()

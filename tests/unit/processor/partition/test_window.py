@@ -9,7 +9,7 @@ def fill(window: Window, topic: str, *entries: str) -> None:
     """Admit entries that are in memory."""
     for entry in entries:
         assert window.admit(topic, entry)
-        window.load(topic)
+        window.count_loaded(topic)
 
 
 def test_topic_closes_when_no_batch_fits() -> None:
@@ -28,7 +28,7 @@ def test_ids_alone_take_less_room() -> None:
     for number in range(30):
         assert window.admit("a", f"{number}-0")
     assert window.open_topics() == ["a"]
-    assert window.known("a") == 30
+    assert window.count("a") == 30
     assert window.admit("a", "30-0")
     assert window.open_topics() == []
 

@@ -162,7 +162,7 @@ def test_traceback_has_lines_of_its_own_on_a_terminal(stderr: pytest.CaptureFixt
     try:
         fail(f"{TOKEN} by +14155550123: {personal[0]} ({personal[0]!r}), {personal[0][:20]}, yours, Zoë")
     except ValueError as error:
-        failure = Failure.of(error).without(personal)
+        failure = Failure.of(error).redacted(personal)
         get_logger("processor").warning("attempt failed", error=failure.message, traceback=failure.traceback, attempt=1)
         get_logger("processor").warning("event is dead", error=failure.message, traceback=failure.traceback, reason="rejected")
     output = stderr.readouterr().err

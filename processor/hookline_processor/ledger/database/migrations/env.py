@@ -1,4 +1,4 @@
-"""What Alembic runs: the migrations, over the connection and in the transaction that it was handed."""
+"""The entry point of Alembic: runs the migrations on the given connection, in its transaction."""
 
 from alembic import context
 

@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the tables and their indexes."""
+    """Create the tables and their indexes."""
     op.create_table(
         "events",
         sa.Column("id", sa.String(128), primary_key=True),
