@@ -1,6 +1,7 @@
 """Fixtures that every test can ask for."""
 
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -21,6 +22,9 @@ from tests.support.redis_server import RedisServer
 from tests.support.sentinel_set import SentinelSet
 from tests.support.services import Services
 from tests.support.stored import Stored
+
+# A shell's background job ignores Ctrl-C, and so would every process that it starts; tests press it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How fast examples come depends on what else the machine does, so it decides nothing.
 hypothesis.settings.register_profile("hookline", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])

@@ -1,13 +1,20 @@
 """Handlers for the webhooks that Twilio sends."""
 
-from hookline import CallReceived, CallStatus, Context, Handlers, MessageReceived, MessageStatus
+from hookline import (
+    CallReceived,
+    CallStatus,
+    Context,
+    Handlers,
+    MessageReceived,
+    MessageStatus,
+)
 
 handlers = Handlers()
 
 
 @handlers.on(MessageReceived)
 async def answer(event: MessageReceived, context: Context) -> None:
-    """Do the work for a message here: query a database, call an API. If this raises an exception, it runs again later."""
+    """Handle a message. If this raises an exception, it runs again later."""
     print(f"{event.from_} says: {event.body}", flush=True)
 
 
