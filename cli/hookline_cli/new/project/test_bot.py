@@ -9,8 +9,8 @@ from bot import handlers
 
 async def test_message_is_handled(capsys: pytest.CaptureFixture[str]) -> None:
     """The first attempt at a message succeeds."""
-    assert await deliver(handlers, MessageReceived, From="+1415", Body="hello") == Done()
-    assert "+1415 says: hello" in capsys.readouterr().out
+    assert await deliver(handlers, MessageReceived, From="+1415", Body="hi") == Done()
+    assert "+1415 says: hi" in capsys.readouterr().out
 
 
 async def test_status_is_logged() -> None:
