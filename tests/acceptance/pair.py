@@ -75,10 +75,13 @@ class Pair:
         return int((await self.ingress.metrics())["hookline_spool_events"])
 
     def settled(self) -> bool:
-        """Whether nothing is left in any topic, and nothing pending."""
+        """Whether nothing is left in any topic, and nothing pending. Unknown while a Sentinel closes connections: false."""
         streams = [self.keys.topic(partition, topic) for partition in range(PARTITIONS) for topic in DEFAULT_TOPICS]
-        groups: list[Any] = [group for stream in streams for group in self._groups(stream)]
-        return not any(map(self.redis.xlen, streams)) and not any(group["pending"] for group in groups)
+        try:
+            groups: list[Any] = [group for stream in streams for group in self._groups(stream)]
+            return not any(map(self.redis.xlen, streams)) and not any(group["pending"] for group in groups)
+        except redis.exceptions.ConnectionError:
+            return False
 
     def dead_letters(self) -> list[dict[str, str]]:
         """Return the fields of every dead letter."""
