@@ -198,7 +198,7 @@ class Lane(asyncio.Protocol):
             self._load.free(self)
 
     def connection_lost(self, _error: Exception | None) -> None:
-        """Tell of the request that was under way."""
+        """Report the request that was in progress."""
         self._load.lost(self, self._number)
 
 

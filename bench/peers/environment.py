@@ -65,7 +65,7 @@ class OwnEnvironment:
     """Hookline's own: for what needs nothing that Hookline does not have."""
 
     def is_ready(self) -> bool:
-        """Tell that it is there."""
+        """Report that it is there."""
         return True
 
     def install(self) -> None:

@@ -26,7 +26,7 @@ class LaneHarness:
         return [self.lanes.add(held(key, number, topic=topic)) for number in numbers]
 
     def supply(self) -> None:
-        """Give the lane that has waited longest what it wants."""
+        """Load what the lane that has waited longest needs."""
         lane = self.wanted.pop(0)
         wanted = lane.next_to_load()
         self.lanes.add_loaded(lane, len(wanted), [held(lane.key, int(one.entry_id)) for one in wanted])
