@@ -29,5 +29,7 @@ class InFlightEvent:
     """Whether Redis may have a retry record of it."""
     withdrawn: bool = False
     """Whether the processor is cancelling its attempt, which does not count as a failure."""
+    lane_id: str = ""
+    """The lane whose indexed entry it is, empty if it is not in the waiting index."""
     settling: Settling | None = None
     """The span that waits until Redis confirms the outcome of the last attempt, if that is traced."""

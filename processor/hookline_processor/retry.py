@@ -97,6 +97,15 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         """Return the record after an attempt ended, before its verdict is applied."""
         return msgspec.structs.replace(self, begun=0)
 
+    def due_now(self) -> "Record":
+        """Return the record without the time of the next attempt."""
+        return msgspec.structs.replace(self, next_at=0) if self.next_at else self
+
+    @property
+    def worth_storing(self) -> bool:
+        """Whether it says more than the time of the next attempt, which the waiting index has."""
+        return bool(self.failures or self.begun)
+
     def postponed(self, next_at: int) -> "Record":
         """Return the record after an attempt ended, with the next one at `next_at`."""
         return msgspec.structs.replace(self, next_at=next_at, begun=0)

@@ -48,6 +48,15 @@ class Keys:
         """Sorted set: the running processors, by the server's time of their last heartbeat."""
         return f"{self.prefix}:processors"
 
+    @property
+    def pauses(self) -> str:
+        """Hash: id -> pause, what operators have told the processors not to attempt."""
+        return f"{self.prefix}:pauses"
+
+    def space(self, partition: int) -> str:
+        """The common start of the keys of one partition, for scripts that spell some of them themselves."""
+        return f"{self.prefix}:{{{partition}}}:"
+
     def topic(self, partition: int, name: str) -> str:
         """Stream: the events of one topic that are not settled."""
         return f"{self.prefix}:{{{partition}}}:{name}"
@@ -67,6 +76,19 @@ class Keys:
     def retries(self, partition: int) -> str:
         """Hash: topic and entry id -> the record of its failed attempts."""
         return f"{self.prefix}:{{{partition}}}:retries"
+
+    def waiting(self, partition: int, topic: str, condition: str = "") -> str:
+        """Sorted set: the waiting lanes of a topic by the time of their next attempt. `scripts/waiting_index.lua` explains the
+        waiting index and has all its names, too."""
+        return f"{self.space(partition)}waiting:{topic}{condition and f':{condition}'}"
+
+    def conditions(self, partition: int) -> str:
+        """Set: topic and condition of each sorted set of lanes that wait for a condition."""
+        return f"{self.space(partition)}conditions"
+
+    def resumed(self, partition: int, topic: str) -> str:
+        """Set: the indexed lanes that are, or may be, in the memory of the owner."""
+        return f"{self.space(partition)}resumed:{topic}"
 
     def dead(self, partition: int) -> str:
         """Stream: dead letters."""

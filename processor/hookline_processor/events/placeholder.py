@@ -17,3 +17,8 @@ def placeholder(event_id: str, kind: str, entry_id: str) -> Event:
 def added_at(entry_id: str) -> int:
     """Return when Redis added the entry, in Unix time in milliseconds: the first part of its id."""
     return int(entry_id.partition("-")[0])
+
+
+def is_placeholder(event: Event) -> bool:
+    """Whether `event` is a stand-in: every webhook has a target."""
+    return not event.target

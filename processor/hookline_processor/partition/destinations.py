@@ -1,7 +1,7 @@
 """A breaker for each destination that handlers name: while it is open, the events of its handlers wait without attempts.
 
     closed     events are attempted; consecutive failures of different events open the breaker
-    open       events wait
+    open       events wait in Redis, under the condition `breaker:<destination>`
     half-open  one event is attempted as the probe; a failed probe does not count as an attempt, and another event is next
 
 An event that fails repeatedly says more about itself than about the destination, so it does not open the breaker.
@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from math import inf
 from typing import Final
 
-from hookline_processor.partition.lanes import Lane
+from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.verdicts import Dead, Done, Reason, Retry, Verdict
 from hookline_shared.breaker import Breaker, State
 from hookline_shared.clock import Cancellable, Clock
@@ -22,8 +22,7 @@ _PROBE_TIMEOUT_S: Final = 10.0
 _NEXT_PROBE_S: Final = 0.5
 """When to resume another lane, if the one that was resumed for the probe does not come."""
 
-Resume = Callable[[Lane], None]
-RunAttempt = Callable[[], Awaitable[Verdict]]
+RunAttempt = Callable[[InFlightEvent], Awaitable[Verdict]]
 
 
 class _FailedError(Exception):
@@ -35,81 +34,104 @@ class _InconclusiveError(Exception):
 
 
 class Destinations:
-    """All destinations by name. `failures` consecutive failures open a breaker."""
+    """All destinations by name. `failures` consecutive failures open a breaker. It is the gate of the conditions `breaker:…`."""
 
     def __init__(self, failures: int, clock: Clock, logger: Logger) -> None:
         self._failures = failures
         self._clock = clock
         self._logger = logger
         self._by_name: dict[str, _Destination] = {}
+        self._listeners: dict[object, Callable[[], None]] = {}
 
-    async def attempt(self, name: str, lane: Lane, run_attempt: RunAttempt, resume: Resume) -> Verdict | None:
-        """Attempt the first event of `lane` with `run_attempt`, if the breaker of destination `name` allows it.
+    async def attempt(self, name: str, in_flight: InFlightEvent, run_attempt: RunAttempt) -> Verdict | None:
+        """Attempt an event, if the breaker of destination `name` allows it.
 
-        Return None if it was not attempted, or was a probe that failed. In that case `resume(lane)` is called when it may be
-        attempted again.
+        Return None if it was not attempted, or was a probe that failed. Then it waits for the condition of the destination.
         """
         destination = self._by_name.get(name)
         if destination is None:
             breaker = Breaker(name, self._clock, self._logger, fail_max=self._failures, counts=_is_failure)
-            destination = self._by_name[name] = _Destination(breaker, self._clock)
-        return await destination.attempt(lane, run_attempt, resume)
+            destination = self._by_name[name] = _Destination(breaker, self._notify, self._clock)
+        return await destination.attempt(in_flight, run_attempt)
 
-    def forget(self, lane: Lane) -> None:
-        """Remove `lane` from all queues of waiting lanes."""
-        for destination in self._by_name.values():
-            destination.forget(lane)
+    def claim(self, name: str) -> float:
+        """Return how many waiting lanes may be resumed: all, one for the probe if it is due, or none."""
+        destination = self._by_name.get(name)
+        return inf if destination is None else destination.claim()
+
+    def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` when a probe is due, or a breaker closes; return a function that ends this."""
+        registration = object()
+        self._listeners[registration] = listener
+        return lambda: self._listeners.pop(registration, None) and None
+
+    def _notify(self) -> None:
+        for listener in list(self._listeners.values()):
+            listener()
 
 
 class _Destination:
-    def __init__(self, breaker: Breaker, clock: Clock) -> None:
+    def __init__(self, breaker: Breaker, notify: Callable[[], None], clock: Clock) -> None:
         self._breaker = breaker
+        self._notify = notify
         self._clock = clock
-        self._waiting: dict[Lane, Resume] = {}
         self._probe_expires_at = -inf
+        self._claimed_until = -inf
         self._timer: Cancellable | None = None
-        self._timer_due_at = inf
         self._last_failed = ""
 
-    def forget(self, lane: Lane) -> None:
-        self._waiting.pop(lane, None)
-
-    async def attempt(self, lane: Lane, run_attempt: RunAttempt, resume: Resume) -> Verdict | None:
+    async def attempt(self, in_flight: InFlightEvent, run_attempt: RunAttempt) -> Verdict | None:
         if self._breaker.state is State.CLOSED:
-            return await self._attempt_guarded(lane, run_attempt)
-        if self._seconds_to_probe() > 0:
-            self._add_waiting(lane, resume)
-            return None
-        self._probe_expires_at = expires_at = self._clock.monotonic() + _PROBE_TIMEOUT_S
-        try:
-            return await self._probe(lane, run_attempt, resume)
-        finally:
-            if self._probe_expires_at == expires_at:  # otherwise it took so long that another probe has begun
-                self._probe_expires_at = -inf
-            self._resume_waiting()
+            verdict = await self._attempt_guarded(in_flight, run_attempt)
+        elif self._seconds_to_probe() > 0:
+            verdict = None
+        else:
+            verdict = await self._attempt_as_probe(in_flight, run_attempt)
+        if self._breaker.state is not State.CLOSED:
+            self._announce(self._seconds_to_probe())
+        return verdict
+
+    def claim(self) -> float:
+        if self._breaker.state is State.CLOSED:
+            return inf
+        now = self._clock.monotonic()
+        if self._seconds_to_probe() > 0 or now < self._claimed_until:
+            return 0
+        self._claimed_until = now + _NEXT_PROBE_S
+        self._announce(_NEXT_PROBE_S)
+        return 1
 
     def _seconds_to_probe(self) -> float:
         return max(self._breaker.seconds_to_probe(), self._probe_expires_at - self._clock.monotonic())
 
-    async def _attempt_guarded(self, lane: Lane, run_attempt: RunAttempt) -> Verdict | None:
+    async def _attempt_guarded(self, in_flight: InFlightEvent, run_attempt: RunAttempt) -> Verdict | None:
         verdict = None
         try:
             with self._breaker.guard():
-                verdict = await run_attempt()
-                self._report_to_breaker(lane.events[0].entry_id, verdict)
+                verdict = await run_attempt(in_flight)
+                self._report_to_breaker(in_flight.entry_id, verdict)
         except (_FailedError, _InconclusiveError):
             pass
         return verdict
 
-    async def _probe(self, lane: Lane, run_attempt: RunAttempt, resume: Resume) -> Verdict | None:
+    async def _attempt_as_probe(self, in_flight: InFlightEvent, run_attempt: RunAttempt) -> Verdict | None:
+        self._probe_expires_at = expires_at = self._clock.monotonic() + _PROBE_TIMEOUT_S
+        try:
+            return await self._probe(in_flight, run_attempt)
+        finally:
+            if self._probe_expires_at == expires_at:  # otherwise it took so long that another probe has begun
+                self._probe_expires_at = self._claimed_until = -inf
+            if self._breaker.state is State.CLOSED:
+                self._notify()
+
+    async def _probe(self, in_flight: InFlightEvent, run_attempt: RunAttempt) -> Verdict | None:
         verdict = None
         try:
             with self._breaker.probe():
-                verdict = await run_attempt()
+                verdict = await run_attempt(in_flight)
                 self._last_failed = ""
-                self._report_to_breaker(lane.events[0].entry_id, verdict)
+                self._report_to_breaker(in_flight.entry_id, verdict)
         except _FailedError:
-            self._add_waiting(lane, resume)
             return None
         except _InconclusiveError:
             pass
@@ -126,39 +148,17 @@ class _Destination:
                 again, self._last_failed = entry_id == self._last_failed, entry_id
                 raise _InconclusiveError if again or failure is None else _FailedError(f"The last error: {failure.type}.")
 
-    def _add_waiting(self, lane: Lane, resume: Resume) -> None:
-        self._waiting[lane] = resume
-        self._set_timer(self._seconds_to_probe())
-
-    def _resume_waiting(self) -> None:
-        """Resume all waiting lanes if the breaker is closed, or one lane when the next probe is due."""
-        if self._breaker.state is State.CLOSED:
-            waiting, self._waiting = self._waiting, {}
-            for lane, resume in waiting.items():
-                resume(lane)
-        elif self._waiting:
-            self._set_timer(self._seconds_to_probe())
-
-    def _set_timer(self, seconds: float) -> None:
-        at = self._clock.monotonic() + seconds
-        if self._timer is not None:
-            if self._timer_due_at <= at:
-                return
-            self._timer.cancel()
-        self._timer_due_at = at
-        self._timer = self._clock.call_later(seconds, self._on_timer)
+    def _announce(self, seconds: float) -> None:
+        """Notify the listeners in `seconds`, unless they are notified before."""
+        if self._timer is None:
+            self._timer = self._clock.call_later(seconds, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
-        if not self._waiting:
-            return
-        if (seconds := self._seconds_to_probe()) > 0:
-            self._set_timer(seconds)
-            return
-        lane = next(iter(self._waiting))
-        resume = self._waiting.pop(lane)
-        self._set_timer(_NEXT_PROBE_S)
-        resume(lane)
+        if (seconds := self._seconds_to_probe()) > 0 and self._breaker.state is not State.CLOSED:
+            self._announce(seconds)
+        else:
+            self._notify()
 
 
 def _is_failure(error: Exception) -> bool:

@@ -1,114 +1,161 @@
 """One lane per conversation: its events are handled one at a time, in arrival order. No I/O.
 
-A lane exists while it has events. It is ready when its first event may be attempted now, running during the attempt, and
-waiting after a failed attempt until the retry is due; the events behind it wait as well. Only the first few events of a long
-lane are in memory. The others are deferred: known by their ids, and loaded from Redis shortly before their turn.
+A lane is in memory while it has events in memory. Its first event is ready, running, or settled as waiting; the others come after
+it. Redis may have more of its events in the waiting index (`hookline_shared/streams/waiting.py`): they come after those in memory.
+
+    in memory only           new events are added at the end, as long as there is room for events that are not the first
+    indexed                  new events go to the index, and are loaded before their turn
+    leaving                  its first event is about to wait: new events are added at the end, and go to the index after it
+    (not in memory)          all its events are in the index, or it has none
 
 In an unordered topic each event has its own lane.
 """
 
-from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final
 
 from hookline_processor.in_flight import InFlightEvent
+from hookline_shared.streams.waiting import lane_id
 
 MAX_LOADED: Final = 8
 """How many events of one lane are in memory."""
 _LOAD_BELOW: Final = MAX_LOADED // 2
-"""Deferred entries are loaded once the lane has no more events than this in memory."""
-
-
-class DeferredEntry(NamedTuple):
-    """An entry known only by its id. `recovered` is whether it was pending when it was read."""
-
-    entry_id: str
-    recovered: bool
+"""Indexed events are loaded once the lane has no more events than this in memory."""
 
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """The events of one key in one topic. The first one is attempted; `deferred` entries come after `events`."""
+    """The events of one key in one topic. `id` is its name in the waiting index.
+
+    `indexed` is whether Redis may have indexed events of it, in memory or not, and `behind` whether some may not be in memory.
+    """
 
     topic: str
     key: str
     events: deque[InFlightEvent] = field(default_factory=deque)
-    deferred: deque[DeferredEntry] = field(default_factory=deque)
+    indexed: bool = False
+    behind: bool = False
     loading: bool = False
+    leaving: bool = False
+    ordered: bool = True
 
-    def next_to_load(self) -> list[DeferredEntry]:
-        """Return the deferred entries to load next."""
-        return list(islice(self.deferred, MAX_LOADED - len(self.events)))
+    @property
+    def id(self) -> str:
+        """The name of the lane in the waiting index."""
+        return lane_id(self.topic, self.key) if self.ordered else self.key
+
+    @property
+    def last_indexed(self) -> str:
+        """The last event in memory that is indexed, empty if none is."""
+        return next((in_flight.entry_id for in_flight in reversed(self.events) if in_flight.lane_id), "")
 
 
 class Lanes:
-    """The lanes of one partition.
+    """The lanes of one partition that are in memory.
 
-    `offer(lane, at)` is called whenever a lane should run, at Unix time `at` in ms, 0 for now. `request_load(lane)` is called
-    when a lane needs its next deferred entries, once until `add_loaded` adds them. In topics that are not in `ordered` each
-    event has its own lane.
+    `offer(lane)` is called whenever the first event of a lane may be attempted, and `request_load(lane)` when a lane needs its next
+    indexed events, once until `loaded`. In topics that are not in `ordered` each event has its own lane. `most_behind` is how many
+    events of a topic may be in memory that are not the first of their lanes.
     """
 
     def __init__(
-        self, ordered: Collection[str], offer: Callable[[Lane, int], None], request_load: Callable[[Lane], None]
+        self,
+        ordered: Collection[str],
+        most_behind: int,
+        offer: Callable[[Lane], None],
+        request_load: Callable[[Lane], None],
     ) -> None:
         self._ordered = ordered
+        self._most_behind = most_behind
         self._offer = offer
         self._request_load = request_load
         self._lanes: dict[tuple[str, str], Lane] = {}
+        self._behind: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._lanes)
+
+    def __contains__(self, lane: Lane) -> bool:
+        return self._lanes.get((lane.topic, lane.key)) is lane
 
     def all(self) -> list[Lane]:
         """Return every lane."""
         return list(self._lanes.values())
 
-    def add(self, in_flight: InFlightEvent) -> bool:
-        """Add `in_flight` to the end of its lane. Return False if it is deferred, so that only its id is kept."""
-        key = in_flight.event.key if in_flight.topic in self._ordered else in_flight.entry_id
+    def find(self, in_flight: InFlightEvent) -> Lane | None:
+        """Return the lane of an event, or None if it is not in memory."""
+        return self._lanes.get((in_flight.topic, self._key(in_flight)))
+
+    def is_ordered(self, topic: str) -> bool:
+        """Whether the events of one key share a lane."""
+        return topic in self._ordered
+
+    def lane_of(self, in_flight: InFlightEvent) -> Lane:
+        """Return the lane of an event; if it is not in memory, a new one, which is not in memory either."""
+        return self.find(in_flight) or Lane(in_flight.topic, self._key(in_flight), ordered=in_flight.topic in self._ordered)
+
+    def get_or_add(self, in_flight: InFlightEvent) -> Lane:
+        """Return the lane of an event, which may be new and without events."""
+        key = self._key(in_flight)
         lane = self._lanes.get((in_flight.topic, key))
         if lane is None:
-            lane = self._lanes[in_flight.topic, key] = Lane(in_flight.topic, key)
-        elif lane.deferred or len(lane.events) == MAX_LOADED:
-            lane.deferred.append(DeferredEntry(in_flight.entry_id, in_flight.recovered))
-            self._load_if_needed(lane)
-            return False
+            lane = Lane(in_flight.topic, key, ordered=in_flight.topic in self._ordered)
+            self._lanes[in_flight.topic, key] = lane
+        return lane
+
+    def has_room(self, lane: Lane) -> bool:
+        """Whether another event may be added to `lane`, which has events."""
+        return len(lane.events) < MAX_LOADED and self._behind[lane.topic] < self._most_behind
+
+    def append(self, lane: Lane, in_flight: InFlightEvent) -> None:
+        """Add an event to the end of `lane`, and offer the lane if it is the first."""
         lane.events.append(in_flight)
-        if len(lane.events) == 1:
-            self._offer(lane, in_flight.record.next_at)
-        return True
-
-    def add_loaded(self, lane: Lane, number: int, events: Sequence[InFlightEvent]) -> None:
-        """Replace the next `number` deferred entries of `lane` by `events`, which may be fewer."""
-        lane.loading = False
-        idle = not lane.events
-        for _ in range(number):
-            lane.deferred.popleft()
-        lane.events.extend(events)
-        if idle:
-            self._offer_next(lane)
-        self._load_if_needed(lane)
-
-    def settled(self, lane: Lane) -> None:
-        """Remove the first event of `lane`, and offer the next one if there is one."""
-        lane.events.popleft()
-        self._offer_next(lane)
-        self._load_if_needed(lane)
+        if len(lane.events) > 1:
+            self._behind[lane.topic] += 1
+        elif not lane.leaving:
+            self._offer(lane)
 
     def offer_again(self, lane: Lane) -> None:
-        """Offer the first event of `lane` again, at the time in its record."""
-        self._offer(lane, lane.events[0].record.next_at)
+        """Offer the first event of `lane` again."""
+        self._offer(lane)
 
-    def _offer_next(self, lane: Lane) -> None:
+    def settled(self, lane: Lane) -> None:
+        """Remove the first event of `lane`, which is done or dead, and offer the next one if there is one."""
+        self._pop(lane)
         if lane.events:
-            self._offer(lane, lane.events[0].record.next_at)
-        elif not lane.deferred:
-            del self._lanes[lane.topic, lane.key]
+            self._offer(lane)
+        self.load_if_needed(lane)
 
-    def _load_if_needed(self, lane: Lane) -> None:
-        if lane.deferred and not lane.loading and len(lane.events) <= _LOAD_BELOW:
+    def removed(self, lane: Lane, number: int) -> None:
+        """Remove the first `number` events of a leaving lane, which are in Redis only."""
+        for _ in range(number):
+            self._pop(lane)
+        lane.indexed = lane.behind = True
+
+    def loaded(self, lane: Lane, *, indexed: bool, more: bool) -> None:
+        """Note that the requested events of `lane` were added. `indexed` is whether it had any, and `more` whether it has more."""
+        lane.loading = False
+        lane.indexed, lane.behind = indexed, more
+        self.load_if_needed(lane)
+
+    def load_if_needed(self, lane: Lane) -> None:
+        """Request the next events of `lane`, or remove it if there are none."""
+        if lane.behind and not lane.loading and not lane.leaving and len(lane.events) <= _LOAD_BELOW:
             lane.loading = True
             self._request_load(lane)
+        elif not lane.events and not lane.loading:
+            self.remove(lane)
+
+    def remove(self, lane: Lane) -> None:
+        """Remove `lane`, which has no events in memory."""
+        self._lanes.pop((lane.topic, lane.key), None)
+
+    def _pop(self, lane: Lane) -> None:
+        lane.events.popleft()
+        if lane.events:
+            self._behind[lane.topic] -= 1
+
+    def _key(self, in_flight: InFlightEvent) -> str:
+        return in_flight.event.key if in_flight.topic in self._ordered else in_flight.entry_id

@@ -1,55 +1,36 @@
-"""One owned partition: its events from reading to settlement, while its lease is trusted."""
+"""One owned partition: its events from reading to settlement, while its lease is trusted.
+
+Three parts share the work, and the room in memory passes from one to the next:
+
+    intake      reads entries, and takes room for each (`reader.py`, `intake.py`, `waiting_lanes.py`)
+    execution   attempts the first event of each lane (`execution.py`, `lanes.py`)
+    settlement  writes the outcomes; the room of an event is given back once Redis has confirmed its outcome (`settler.py`)
+"""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import inf
 from typing import Final
 
-from hookline_processor.attempts.attempt_log import AttemptLog
-from hookline_processor.attempts.attempts import Attempts
-from hookline_processor.events.placeholder import GONE, UNDECODABLE, added_at, placeholder
+from hookline_processor.events.placeholder import is_placeholder
 from hookline_processor.in_flight import InFlightEvent
-from hookline_processor.metrics import BODIES_GONE
-from hookline_processor.partition.destinations import Destinations
-from hookline_processor.partition.lanes import Lane, Lanes
-from hookline_processor.partition.payload_loader import PayloadLoader
-from hookline_processor.partition.quarantine import Quarantine
-from hookline_processor.partition.reader import Reader
-from hookline_processor.partition.settler import Settler
-from hookline_processor.partition.slots import Slots
-from hookline_processor.partition.window import Window
-from hookline_processor.retry import NEVER_FAILED, Record, Recovered
-from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry, Verdict, poison_verdict
-from hookline_shared.clock import Cancellable, Clock
-from hookline_shared.errors import UndecodableError
-from hookline_shared.event import Event, decode
+from hookline_processor.partition.context import PartitionContext
+from hookline_processor.partition.execution import Execution
+from hookline_processor.partition.intake import Intake
+from hookline_processor.partition.reader import Reader, Reading
+from hookline_processor.partition.room import Room
+from hookline_processor.partition.settler import Settler, Wait
+from hookline_processor.partition.trust import Trust
+from hookline_processor.partition.waiting.load_queue import LoadQueue
+from hookline_processor.partition.waiting.waiting_lanes import WaitingLanes
+from hookline_processor.partition.waiting.waiting_sets import WaitingSets
 from hookline_shared.lifecycle.service import Supervisor
-from hookline_shared.observability.logs import Logger
-from hookline_shared.streams.consume import Consumer, Entry
-from hookline_shared.topics import Topic
+from hookline_shared.streams.consume import Consumer
+from hookline_shared.streams.waiting import WaitingIndex
 
 _SETTLE_RESERVE_S: Final = 1.0
 """The part of the drain time that is reserved for settling finished events."""
 _DRAIN_POLL_S: Final = 0.25
 """How often draining checks for a shorter deadline."""
-_CANCEL_TIMEOUT_S: Final = 1.0
-"""The time for a cancelled handler to end. One that ignores its cancellation is abandoned."""
-
-
-@dataclass(frozen=True)
-class PartitionContext:
-    """What the partitions of one processor share. `ledger_has_room` is set while the ledger streams are below their limit."""
-
-    topics: Mapping[str, Topic]
-    window: int
-    slots: Slots
-    attempts: Attempts
-    destinations: Destinations
-    quarantine: Quarantine
-    clock: Clock
-    logger: Logger
-    ledger_has_room: asyncio.Event
 
 
 class Partition:
@@ -61,52 +42,41 @@ class Partition:
     ended       drained or abandoned; unsettled events are pending for the next owner
     """
 
-    def __init__(self, number: int, consumer: Consumer, context: PartitionContext) -> None:
+    def __init__(self, number: int, consumer: Consumer, index: WaitingIndex, context: PartitionContext) -> None:
         self._name = f"partition {number}"
-        self._slots = context.slots
-        self._attempts = context.attempts
-        self._destinations = context.destinations
-        self._quarantine = context.quarantine
         self._clock = context.clock
         self._logger = context.logger.bind(partition=number)
-        self._log = AttemptLog(self._logger)
-        ordered = {name for name, topic in context.topics.items() if topic.ordered}
-        self._window = Window(context.topics, context.window)
-        self._trusted = asyncio.Event()  # the reader waits for it; `_trusted_until` decides
-        self._trusted_until = -inf
-        self._trust_timer: Cancellable | None = None
+        self._trust = Trust(context.clock, self._suspend)
         self._drain_deadline = inf
         self._ending = False
         self._ended = False
-        self._running: dict[asyncio.Task[None], InFlightEvent] = {}
-        self._recorded_attempts: dict[InFlightEvent, Record] = {}
-        self._parked: list[Lane] = []
-        self._reader = Reader(
-            consumer, self._window, self._admit, self._trusted, context.ledger_has_room, self._clock, self._logger
+        self.waiting_sets = sets = WaitingSets(context.topics)
+        self._loads = loads = LoadQueue()
+        self._room = room = Room(context.topics, context.window, context.memory)
+        logger, clock = self._logger, context.clock
+        self._settler = Settler(consumer, self._settled, self._waits, clock, logger, copies=context.ledger)
+        self._execution = execution = Execution(context, self._settler, sets, loads.request, self._may_attempt, logger)
+        intake = Intake(index, execution.lanes, room, sets.may_be_indexed, execution.settle_unattempted)
+        reading = Reading(self._trust.event, context.ledger_has_room, context.pauses.stops_topic)
+        self._reader = Reader(consumer, room, intake.admit, self._lost_touch, reading, clock, logger)
+        gates = (self._trust.event, self._reader.caught_up)
+        self._waiting = WaitingLanes(
+            index, sets, execution.lanes, loads, room, intake, context.conditions, gates, clock, logger
         )
-        self._loader = PayloadLoader(consumer, self._add_loaded, self._clock)
-        self._lanes = Lanes(ordered, self._offer, self._loader.request)
-        self._settler = Settler(consumer, self._settled, self._clock, self._logger)
 
     async def start(self, supervisor: Supervisor, *, owned_before: bool) -> None:
         """Start reading and settling, once trusted. `owned_before` is whether this process owned the partition before."""
         await self._settler.start(supervisor, f"{self._name} settler")
-        await self._loader.start(supervisor, f"{self._name} bodies")
+        await self._waiting.start(supervisor, f"{self._name} waiting lanes")
         await self._reader.start(supervisor, f"{self._name} reader", owned_before=owned_before)
 
     def trust(self, until: float) -> None:
         """Trust the lease until `until`, in monotonic seconds."""
-        if self._trust_timer is not None:
-            self._trust_timer.cancel()
         if self._ended:
             return
-        self._trusted_until = until
-        self._trust_timer = self._clock.call_later(until - self._clock.monotonic(), self._suspend)
-        self._trusted.set()
+        self._trust.renew(until)
         if not self._ending:
-            parked, self._parked = self._parked, []
-            for lane in parked:
-                self._lanes.offer_again(lane)
+            self._execution.go_on()
 
     def check(self) -> str | None:
         """Return the readiness check: why this partition cannot be read, or None if it can."""
@@ -117,13 +87,12 @@ class Partition:
         self._ending = True
         self.hurry(timeout_s)
         await self._stop_reading()
-        while self._running and (left_s := self._drain_deadline - _SETTLE_RESERVE_S - self._clock.monotonic()) > 0:
-            await asyncio.wait(self._running, timeout=min(left_s, _DRAIN_POLL_S))
-        if self._running:
-            self._logger.warning(
-                "handlers cancelled at the deadline; their events will be handled again", events=len(self._running)
-            )
-        await self._withdraw()
+        running = self._execution.running
+        while running and (left_s := self._drain_deadline - _SETTLE_RESERVE_S - self._clock.monotonic()) > 0:
+            await asyncio.wait(running, timeout=min(left_s, _DRAIN_POLL_S))
+        if running:
+            self._logger.warning("handlers cancelled at the deadline; their events will be handled again", events=len(running))
+        await self._execution.withdraw()
         await self._settler.stop(max(_SETTLE_RESERVE_S, self._drain_deadline - self._clock.monotonic()))
         self._end()
 
@@ -136,174 +105,46 @@ class Partition:
         self._ending = True
         self._settler.give_up()
         await self._stop_reading()
-        await self._withdraw()
+        await self._execution.withdraw()
         await self._settler.stop(0)
         self._end()
 
     def _end(self) -> None:
         self._ended = True
-        if self._trust_timer is not None:
-            self._trust_timer.cancel()
-        lanes = self._lanes.all()
-        self._slots.forget(lanes)
-        for lane in lanes:
-            self._destinations.forget(lane)
-            self._quarantine.leave(lane)
+        self._trust.end()
+        self._execution.end()
+        self._room.close()
 
     async def _stop_reading(self) -> None:
         await self._reader.stop()
-        await self._loader.stop()
+        await self._waiting.stop()
 
     def _suspend(self) -> None:
         """Cancel what can be cancelled: another processor may acquire the partition from now on."""
-        self._trusted.clear()
         self._logger.warning(
             "lease not renewed in time; the partition is paused until it is",
             remedy="check whether Redis answers, and whether this process was stopped or too busy to renew the lease",
         )
-        for task, in_flight in self._running.items():
-            if self._attempts.can_be_stopped(in_flight):
-                in_flight.withdrawn = True
-                task.cancel()
-
-    async def _withdraw(self) -> None:
-        running = list(self._running)
-        for task in running:
-            in_flight = self._running[task]
-            in_flight.withdrawn = True
-            self._undo_begin(in_flight)  # now, because it may ignore its cancellation until after the end
-            task.cancel()
-        if running:
-            await asyncio.wait(running, timeout=_CANCEL_TIMEOUT_S)
-
-    def _undo_begin(self, in_flight: InFlightEvent) -> None:
-        """Restore the record from before a recorded attempt."""
-        if (before := self._recorded_attempts.pop(in_flight, None)) is not None:
-            in_flight.record = before
-            self._settler.queue_record(in_flight)
-
-    def _admit(self, topic: str, entry: Entry, recovered: Recovered | None) -> None:
-        """Add an entry that was read to its lane, or settle it if it cannot be attempted."""
-        in_flight, verdict = _in_flight_of(topic, entry, recovered)
-        if verdict is None:
-            if self._lanes.add(in_flight):
-                self._window.count_loaded(topic)
-        else:
-            self._window.count_loaded(topic)
-            self._settle_unattempted(in_flight, verdict)
-
-    def _add_loaded(self, lane: Lane, found: Sequence[tuple[Entry, Recovered | None]]) -> None:
-        """Add loaded entries to `lane`."""
-        self._window.count_loaded(lane.topic, len(found))
-        loaded = [_in_flight_of(lane.topic, entry, recovered) for entry, recovered in found]
-        self._lanes.add_loaded(lane, len(loaded), [in_flight for in_flight, verdict in loaded if verdict is None])
-        for in_flight, verdict in loaded:
-            if verdict is not None:
-                self._settle_unattempted(in_flight, verdict)
-
-    def _settle_unattempted(self, in_flight: InFlightEvent, verdict: Verdict) -> None:
-        if isinstance(verdict, Done):
-            BODIES_GONE.labels(in_flight.topic).inc()
-        self._log.unattempted(in_flight, gone=isinstance(verdict, Done))
-        self._settler.settle(in_flight, verdict)
-
-    def _settled(self, in_flight: InFlightEvent) -> None:
-        self._reader.settled(in_flight.topic, in_flight.entry_id)
-
-    def _offer(self, lane: Lane, at_ms: int) -> None:
-        self._slots.offer(lane, at_ms, self._work)
-
-    async def _work(self, lane: Lane) -> None:
-        """Attempt the first event of `lane` and apply the verdict. If cancelled, the event stays pending."""
-        in_flight = lane.events[0]
-        if not self._may_attempt():
-            self._parked.append(lane)
-        elif in_flight.record.poison:
-            self._log.poison(in_flight)
-            self._conclude(lane, in_flight, poison_verdict(in_flight.record, self._clock.now_ms()))
-        elif not in_flight.record.suspect:
-            await self._attempt(lane, in_flight)
-        elif self._quarantine.enter(lane, self._lanes.offer_again):
-            try:
-                await self._attempt(lane, in_flight)
-            finally:
-                self._quarantine.leave(lane)
-
-    async def _attempt(self, lane: Lane, in_flight: InFlightEvent) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a slot runs this in a task of its own
-        self._running[task] = in_flight
-        run_attempt = self._attempt_recovered if in_flight.recovered else self._attempts.make
-        recovered = in_flight.recovered
-        destination = self._attempts.destination(in_flight)
-        verdict: Verdict | None
-        try:
-            if destination is None:
-                verdict = await run_attempt(in_flight)
-            else:
-                verdict = await self._destinations.attempt(
-                    destination, lane, lambda: run_attempt(in_flight), self._lanes.offer_again
-                )
-        except asyncio.CancelledError:
-            in_flight.withdrawn = False
-            self._parked.append(lane)
-            raise
-        finally:
-            del self._running[task]
-        if verdict is not None:
-            self._conclude(lane, in_flight, verdict)
-        elif recovered and not in_flight.recovered:
-            self._settler.queue_record(in_flight)
-
-    async def _attempt_recovered(self, in_flight: InFlightEvent) -> Verdict:
-        """Attempt an event that may have been in flight in a crash, and record the start of the attempt first."""
-        self._recorded_attempts[in_flight] = in_flight.record
-        in_flight.record = in_flight.record.begin()
-        try:
-            await self._settler.write_record(in_flight)
-            self._cancel_unless_allowed()
-            verdict = await self._attempts.make(in_flight)
-        except asyncio.CancelledError:
-            self._undo_begin(in_flight)
-            raise
-        self._recorded_attempts.pop(in_flight, None)
-        in_flight.recovered = False
-        in_flight.record = in_flight.record.end()
-        return verdict
+        self._execution.cancel_stoppable()
 
     def _may_attempt(self) -> bool:
         """Whether attempts may start."""
-        return not self._ending and self._clock.monotonic() < self._trusted_until
+        return not self._ending and self._trust.is_valid()
 
-    def _cancel_unless_allowed(self) -> None:
-        """Raise `CancelledError`, as if the attempt was withdrawn, unless it may start."""
-        if not self._may_attempt():
-            raise asyncio.CancelledError
-
-    def _conclude(self, lane: Lane, in_flight: InFlightEvent, verdict: Verdict) -> None:
+    def _settled(self, in_flight: InFlightEvent) -> None:
+        """Give back the room of an event that has left Redis."""
         if self._ended:
-            return  # the handler ignored its cancellation; another processor has its event by now
-        self._settler.settle(in_flight, verdict)
-        if isinstance(verdict, Retry):
-            in_flight.record = verdict.record
-            self._lanes.offer_again(lane)
-        else:
-            self._lanes.settled(lane)
+            return
+        self._reader.settled(in_flight.topic, in_flight.entry_id)
+        if is_placeholder(in_flight.event) and in_flight.lane_id:
+            self._loads.request_by_id(in_flight.topic, in_flight.lane_id)  # nothing else knows what comes after it
 
+    def _waits(self, wait: Wait) -> None:
+        """Let go of the events of a lane that waits in Redis now."""
+        if not self._ended:
+            for entry_id in wait.entry_ids:
+                self._reader.settled(wait.lane.topic, entry_id)
+            self._waiting.waits(wait.lane, len(wait.entry_ids), wait.condition, wait.time_ms)
 
-def _in_flight_of(topic: str, entry: Entry, recovered: Recovered | None) -> tuple[InFlightEvent, Verdict | None]:
-    """Return the in-flight event of `entry`, and the verdict if it needs no attempt."""
-    event, verdict = _decode(entry)
-    record, stored = recovered or (NEVER_FAILED, False)
-    return InFlightEvent(topic, entry.id, event, record, recovered=recovered is not None, recorded=stored), verdict
-
-
-def _decode(entry: Entry) -> tuple[Event, Verdict | None]:
-    """Return the event of `entry`, or a placeholder and the verdict that needs no attempt."""
-    if entry.fields is None:
-        return placeholder(entry.id, GONE, entry.id), Done()
-    try:
-        return decode(entry.fields), None
-    except UndecodableError as error:
-        failure = Failure(type(error).__name__, str(error))
-        return placeholder(entry.id, UNDECODABLE, entry.id), Dead(Reason.UNDECODABLE, failure, 0, added_at(entry.id))
+    def _lost_touch(self) -> None:
+        self._waiting.lost_touch()

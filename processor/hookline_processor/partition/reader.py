@@ -2,18 +2,19 @@
 
 Each topic is read from a position. "0" yields the pending entries of the consumer, left by a previous owner or a lost reply.
 When all of them are known, the position becomes ">", which yields new entries. After any error every position returns to "0".
-So pending entries always come before new ones, and every pending entry is known to its owner.
+So pending entries always come before new ones, and every pending entry is known to its owner. Those that wait are not among them:
+they belong to another consumer of the group (`waiting/waiting_lanes.py`).
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from math import inf
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiojobs import Job
 
 from hookline_processor.metrics import GROUPS_RECREATED
-from hookline_processor.partition.window import Window
+from hookline_processor.partition.room import Room
 from hookline_processor.retry import Recovered, recover
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError, GroupMissingError, HooklineError
@@ -28,28 +29,39 @@ _WAIT_TIMEOUT_WHILE_FULL_S: Final = 0.25
 _RETRY_PAUSE_S: Final = 0.5
 _SWEEP_INTERVAL_S: Final = 30.0
 
-Admit = Callable[[str, Entry, Recovered | None], None]
-"""Takes a new entry of a topic, with its record if it was pending when it was read."""
+Admit = Callable[[str, Iterable[tuple[Entry, Recovered | None]]], Awaitable[int]]
+"""Takes entries of a topic that are not in memory yet, with their records if they were pending; returns their bytes."""
+
+
+class Reading(NamedTuple):
+    """When to read: while `trusted` and `ledger_has_room` are set, the topics for which `is_paused` is false."""
+
+    trusted: asyncio.Event
+    ledger_has_room: asyncio.Event
+    is_paused: Callable[[str], bool]
 
 
 class Reader:
-    """Reads while `trusted` and `ledger_has_room` are set and `window` has room. Passes each entry once to `admit`."""
+    """Reads as `reading` says, while `room` is free, and passes what it reads to `admit`.
+
+    `caught_up` is set once all pending entries were read. `lost_touch` is called after an error.
+    """
 
     def __init__(
         self,
         consumer: Consumer,
-        window: Window,
+        room: Room,
         admit: Admit,
-        trusted: asyncio.Event,
-        ledger_has_room: asyncio.Event,
+        lost_touch: Callable[[], None],
+        reading: Reading,
         clock: Clock,
         logger: Logger,
     ) -> None:
         self._consumer = consumer
-        self._window = window
+        self._room = room
         self._admit = admit
-        self._trusted = trusted
-        self._ledger_has_room = ledger_has_room
+        self._lost_touch = lost_touch
+        self._reading = reading
         self._clock = clock
         self._logger = logger
         self._positions = dict.fromkeys(consumer.topics, _PENDING)
@@ -59,6 +71,7 @@ class Reader:
         self._new_entries: asyncio.Future[bool] | None = None
         self._expect_new = False
         self._problem: str | None = None
+        self.caught_up = asyncio.Event()
         self._job: Job[None] | None = None
 
     async def start(self, supervisor: Supervisor, name: str, *, owned_before: bool) -> None:
@@ -76,18 +89,18 @@ class Reader:
         return self._problem
 
     def settled(self, topic: str, entry_id: str) -> None:
-        """Remove a settled entry from the window."""
+        """Note that an entry was settled, or waits: it may be in the answer to a read that was under way."""
         self._settled_since_read.add(entry_id)
-        self._window.release(topic, entry_id)
+        self._room.release(topic, entry_id)
 
     async def _run(self, *, owned_before: bool) -> None:
         while True:
-            await self._trusted.wait()
+            await self._reading.trusted.wait()
             try:
                 await self._prepare(owned_before=owned_before)
                 owned_before = True
                 while True:
-                    await self._ledger_has_room.wait()
+                    await self._reading.ledger_has_room.wait()
                     await self._sweep()
                     await self.read_once()
                     self._problem = None
@@ -105,7 +118,7 @@ class Reader:
         self._delivered = {topic: group.delivered for topic, group in (await self._consumer.groups()).items()}
 
     async def _sweep(self) -> None:
-        """Periodically find pending entries that are not in the window, and read them.
+        """Periodically find pending entries that are not in memory, and read them.
 
         They appear if another client reads with this consumer group, or if a replica that lacked some settlements became the
         master between two commands.
@@ -119,13 +132,16 @@ class Reader:
                 "took over entries that other consumers read with the group of the processor", consumers=others
             )
         for topic, group in (await self._consumer.groups()).items():
-            if group.pending > self._window.count(topic):  # or an entry was settled just now, and the extra read is harmless
+            if group.in_memory > self._room.count(topic):  # or an entry was settled just now, and the extra read is harmless
                 self._positions[topic] = _PENDING
 
     async def _recover(self, error: HooklineError) -> None:
         """Log the problem once, wait until Redis answers, and start again with pending entries."""
         self._cancel_wait()
         self._positions = dict.fromkeys(self._positions, _PENDING)
+        self.caught_up.clear()
+        self._lost_touch()
+        self._room.read_failed()
         if self._problem is None:
             self._logger.warning("reading waits for redis", error=str(error))
         self._problem = str(error)
@@ -139,22 +155,39 @@ class Reader:
             BrokerUnavailableError, GroupMissingError: if the topics could not be read.
 
         """
-        open_topics = self._window.open_topics()
+        open_topics = [topic for topic in self._room.open_topics() if not self._reading.is_paused(topic)]
         if not open_topics:
-            await self._window.wait_opened()
+            await self._wait_freed()
             return
         recovering = any(self._positions[topic] != NEW for topic in open_topics)
-        largest = 0
+        full = False
+        found = 0
         self._settled_since_read.clear()
-        for topic, entries in await self._consumer.read(
-            {topic: self._positions[topic] for topic in open_topics}, self._window.batch
-        ):
-            await self._admit_all(topic, entries)
-            largest = max(largest, len(entries))
-        if not largest and self._expect_new:
+        for count, topics in self._room.reads(open_topics).items():
+            read = dict(await self._consumer.read({topic: self._positions[topic] for topic in topics}, count))
+            for topic in topics:
+                entries = read.get(topic, ())
+                await self._admit_all(topic, entries)
+                found += len(entries)
+                full = full or len(entries) == count
+        self._note_progress()
+        if not found and self._expect_new:
             await self._refresh_delivered()  # another client has read the announced entries
-        if largest < self._window.batch and not recovering:
+        if not full and not recovering:
             self._expect_new = await self._wait_for_more(open_topics)
+
+    async def _wait_freed(self) -> None:
+        """Wait until a topic may be read; a pause may end at any time."""
+        try:
+            async with asyncio.timeout(_WAIT_TIMEOUT_WHILE_FULL_S):
+                await self._room.wait_freed()
+        except TimeoutError:
+            pass
+
+    def _note_progress(self) -> None:
+        if not self.caught_up.is_set() and all(position == NEW for position in self._positions.values()):
+            self.caught_up.set()
+            self._lost_touch()
 
     async def _admit_all(self, topic: str, entries: Sequence[Entry]) -> None:
         recovered: Sequence[Recovered | None] = [None] * len(entries)
@@ -164,10 +197,9 @@ class Reader:
             self._positions[topic] = entries[-1].id if entries else NEW
         elif entries:
             self._delivered[topic] = entries[-1].id
-        for entry, record in zip(entries, recovered, strict=True):
-            # An entry that was settled during the read has left the window, and must not be admitted again.
-            if entry.id not in self._settled_since_read and self._window.admit(topic, entry.id):
-                self._admit(topic, entry, record)
+        # An entry that was settled during the read has left memory, and must not be admitted again.
+        unsettled = (pair for pair in zip(entries, recovered, strict=True) if pair[0].id not in self._settled_since_read)
+        self._room.was_read(topic, len(entries), await self._admit(topic, unsettled))
 
     async def _wait_for_more(self, topics: Sequence[str]) -> bool:
         """Wait until one of `topics` has new entries, or another topic opens. Return whether there are new entries.
@@ -178,7 +210,7 @@ class Reader:
             timeout_s = _WAIT_TIMEOUT_S if len(topics) == len(self._positions) else _WAIT_TIMEOUT_WHILE_FULL_S
             after = {topic: self._delivered[topic] for topic in topics}
             self._new_entries = asyncio.ensure_future(self._consumer.wait_for_new(after, timeout_s))
-        opened = asyncio.ensure_future(self._window.wait_opened())
+        opened = asyncio.ensure_future(self._room.wait_freed())
         try:
             waits: list[asyncio.Future[Any]] = [self._new_entries, opened]
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

@@ -9,14 +9,16 @@ failover to a replica can undo the acquisition.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
-from itertools import islice
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
 
 from aiojobs import Job
 
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.metrics import FENCED
-from hookline_processor.retry import NEVER_FAILED, Record, encode_record
+from hookline_processor.partition.lanes import Lane
+from hookline_processor.retry import Record, encode_record
 from hookline_processor.verdicts import Dead, Done, Retry, Verdict
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError, CommandRefusedError, FencedError
@@ -24,21 +26,47 @@ from hookline_shared.kinds import label_of
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.observability.logs import Logger
 from hookline_shared.observability.metrics import EVENTS
-from hookline_shared.streams.consume import Consumer, DeadLetterRecord, Settlements, record_name
+from hookline_shared.streams.consume import Consumer, DeadLetterRecord, LeavingEntry, Settlements, WaitingLane, record_name
 
-_MAX_BATCH = 500
-_RETRY_PAUSE_S = 0.5
+_MAX_BATCH: Final = 500
+_MAX_COPIED_BYTES: Final = 4 << 20
+"""Redis copies the events of a batch that become dead letters or ledger entries, and does nothing else meanwhile."""
+_RETRY_PAUSE_S: Final = 0.5
 
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wait:
+    """`lane` waits until `time_ms`, in Unix ms, or for `condition`; with its first events `entry_ids`, and nothing in memory.
+
+    `verdict` is that on the attempt at the first event, None if it was not attempted.
+    """
+
+    lane: Lane
+    entry_ids: tuple[str, ...]
+    time_ms: int
+    condition: str
+    verdict: Retry | None
+
+
+Outcome = Done | Dead | Wait | Record
+"""What is written about an event: that it is done, dead or waits, or only its retry record."""
 Settled = Callable[[InFlightEvent], None]
-Outcome = Verdict | Record
-"""What is written about an event: a verdict, or only its retry record."""
+Waiting = Callable[[Wait], None]
 
 
 class Settler:
-    """Settles the events of one partition in the order of their verdicts. Calls `settled` for each event that left Redis."""
+    """Settles the events of one partition in the order of their verdicts.
 
-    def __init__(self, consumer: Consumer, settled: Settled, clock: Clock, logger: Logger) -> None:
+    Calls `settled` for each event that left Redis, and `waits` for each lane that waits there. `copies` is whether Redis copies
+    events that are done, to the ledger.
+    """
+
+    def __init__(
+        self, consumer: Consumer, settled: Settled, waits: Waiting, clock: Clock, logger: Logger, *, copies: bool = False
+    ) -> None:
         self._consumer = consumer
+        self._waits = waits
+        self._copies = copies
         self._clock = clock
         self._logger = logger
         self._settled = settled
@@ -66,9 +94,9 @@ class Settler:
         if self._job is not None:
             await self._job.close()
 
-    def settle(self, in_flight: InFlightEvent, verdict: Verdict) -> None:
-        """Queue `verdict` on `in_flight`, replacing an earlier one that is still queued."""
-        self._queue(in_flight, verdict)
+    def settle(self, in_flight: InFlightEvent, outcome: Done | Dead | Wait) -> None:
+        """Queue the outcome of `in_flight`, replacing an earlier one that is still queued."""
+        self._queue(in_flight, outcome)
 
     def queue_record(self, in_flight: InFlightEvent) -> None:
         """Queue the retry record of `in_flight`, without a verdict."""
@@ -93,7 +121,7 @@ class Settler:
     def _queue(self, in_flight: InFlightEvent, outcome: Outcome) -> None:
         if self._abandoned:
             return
-        in_flight.recorded |= isinstance(outcome, Retry | Record)
+        in_flight.recorded |= isinstance(outcome, Record)
         self._waiting.pop(in_flight, None)
         self._waiting[in_flight] = outcome
         self._idle.clear()
@@ -108,7 +136,7 @@ class Settler:
                 self._idle.set()
 
     async def _settle_batch(self) -> None:
-        batch = dict(islice(self._waiting.items(), 1 if self._one_by_one_left else _MAX_BATCH))
+        batch = self._next_batch()
         self._one_by_one_left = max(0, self._one_by_one_left - 1)
         try:
             await self._send(batch)
@@ -124,6 +152,18 @@ class Settler:
             self._fenced = False
             self._conclude(batch)
 
+    def _next_batch(self) -> dict[InFlightEvent, Outcome]:
+        most = 1 if self._one_by_one_left else _MAX_BATCH
+        batch: dict[InFlightEvent, Outcome] = {}
+        copied = 0
+        for in_flight, outcome in self._waiting.items():
+            batch[in_flight] = outcome
+            if self._copies or isinstance(outcome, Dead):
+                copied += len(in_flight.event.body)
+            if len(batch) == most or copied >= _MAX_COPIED_BYTES:
+                break
+        return batch
+
     def _report_fence(self, error: FencedError) -> None:
         if not self._fenced:
             FENCED.inc(len(self._waiting))
@@ -138,7 +178,7 @@ class Settler:
                 "dead letters not written: their entries are missing in redis", missing=len(settlements.dead) - written
             )
 
-    def _conclude(self, batch: dict[InFlightEvent, Outcome]) -> None:
+    def _conclude(self, batch: Mapping[InFlightEvent, Outcome]) -> None:
         for in_flight, outcome in batch.items():
             newest = self._waiting.get(in_flight) is outcome
             if newest:
@@ -146,12 +186,20 @@ class Settler:
             if isinstance(outcome, Record):
                 self._confirm(in_flight, newest=newest)
                 continue
-            name = type(outcome).__name__.lower()
-            EVENTS.count(in_flight.topic, label_of(in_flight.event.kind), name)
-            if in_flight.settling is not None:
-                in_flight.settling = in_flight.settling.confirmed(name, newest=newest)
-            if not isinstance(outcome, Retry):
+            self._count(in_flight, outcome, newest=newest)
+            if isinstance(outcome, Wait):
+                self._waits(outcome)
+            else:
                 self._settled(in_flight)
+
+    def _count(self, in_flight: InFlightEvent, outcome: Done | Dead | Wait, *, newest: bool) -> None:
+        verdict = outcome.verdict if isinstance(outcome, Wait) else outcome
+        if verdict is None:
+            return
+        name = type(verdict).__name__.lower()
+        EVENTS.count(in_flight.topic, label_of(in_flight.event.kind), name)
+        if in_flight.settling is not None:
+            in_flight.settling = in_flight.settling.confirmed(name, newest=newest)
 
     def _confirm(self, in_flight: InFlightEvent, *, newest: bool) -> None:
         confirmed = self._confirmations.get(in_flight)
@@ -176,11 +224,6 @@ def combine(batch: Iterable[tuple[InFlightEvent, Outcome]], now_ms: int) -> Sett
     settlements = Settlements()
     for in_flight, outcome in batch:
         match outcome:
-            case Retry(record) | (Record() as record) if record != NEVER_FAILED:
-                settlements.failed[record_name(in_flight.topic, in_flight.entry_id)] = encode_record(record)
-                continue
-            case Retry() | Record():
-                pass
             case Done():
                 settlements.done.setdefault(in_flight.topic, []).append(in_flight.entry_id)
                 if in_flight.record.failures:
@@ -188,9 +231,32 @@ def combine(batch: Iterable[tuple[InFlightEvent, Outcome]], now_ms: int) -> Sett
             case Dead():
                 extra = dead_letter_fields(outcome, in_flight.topic, in_flight.entry_id, now_ms)
                 settlements.dead.append(DeadLetterRecord(in_flight.topic, in_flight.entry_id, extra))
-        if in_flight.recorded:
-            settlements.recorded.append(record_name(in_flight.topic, in_flight.entry_id))
+            case Wait(lane=lane):
+                ids = list(outcome.entry_ids)
+                settlements.waiting.append(WaitingLane(lane.topic, lane.id, outcome.condition, outcome.time_ms, ids))
+        if in_flight.lane_id and not isinstance(outcome, Wait | Record):
+            settlements.leaving.append(LeavingEntry(in_flight.topic, in_flight.lane_id, in_flight.entry_id))
+        _combine_record(settlements, in_flight, outcome)
     return settlements
+
+
+def _combine_record(settlements: Settlements, in_flight: InFlightEvent, outcome: Outcome) -> None:
+    """Write, remove, or leave alone the retry record of an event."""
+    record = _record_after(in_flight, outcome)
+    name = record_name(in_flight.topic, in_flight.entry_id)
+    if record is not None and record.worth_storing:
+        settlements.failed[name] = encode_record(record)
+    elif in_flight.recorded:
+        settlements.recorded.append(name)
+
+
+def _record_after(in_flight: InFlightEvent, outcome: Outcome) -> Record | None:
+    match outcome:
+        case Record():
+            return outcome
+        case Wait(verdict=verdict):
+            return in_flight.record if verdict is None else verdict.record
+    return None
 
 
 def dead_letter_fields(verdict: Dead, topic: str, entry_id: str, now_ms: int) -> list[str]:

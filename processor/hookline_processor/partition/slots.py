@@ -9,12 +9,11 @@ of the others, so it accumulates no turns. Source: Waldspurger and Weihl, Stride
 """
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextvars import copy_context
 
 from hookline_processor.partition.lanes import Lane
-from hookline_shared.clock import Cancellable, Clock
 from hookline_shared.errors import TaskDiedError
 from hookline_shared.topics import Topic
 
@@ -41,37 +40,25 @@ class Slots:
     Lanes of one topic run in the order in which they were offered.
     """
 
-    def __init__(self, limit: int, topics: Mapping[str, Topic], clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, limit: int, topics: Mapping[str, Topic]) -> None:
         self._queues = {
             name: _Queue(topic, *_reserved_and_limit(limit, topic, topics.values())) for name, topic in topics.items()
         }
         self._shared = limit - sum(queue.reserved for queue in self._queues.values())
         self._shared_used = 0
         self._position = 0.0
-        self._timers: dict[Lane, Cancellable] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._accepting = True
         self._context = copy_context()  # without it a task would inherit the context variables of the handler that ended before
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def retrying(self) -> Counter[str]:
-        """Return the number of lanes with a scheduled retry, by topic."""
-        return Counter(lane.topic for lane in self._timers)
-
-    def offer(self, lane: Lane, at_ms: int, work: Callable[[Lane], Work]) -> None:
-        """Run `work(lane)` when it is its turn, but not before Unix time `at_ms`, in ms."""
-        delay_ms = at_ms - self._clock.now_ms() if at_ms else 0
-        if delay_ms > 0:
-            self._timers[lane] = self._clock.call_later(delay_ms / 1000, lambda: self._due(lane, work))
-        else:
-            self._enqueue(lane, work)
-
-    def forget(self, lanes: Iterable[Lane]) -> None:
-        """Cancel the scheduled retries of `lanes`."""
-        for lane in lanes:
-            if timer := self._timers.pop(lane, None):
-                timer.cancel()
+    def offer(self, lane: Lane, work: Callable[[Lane], Work]) -> None:
+        """Run `work(lane)` when it is its turn."""
+        queue = self._queues[lane.topic]
+        if not queue.ready:
+            queue.position = max(queue.position, self._position)
+        queue.ready.append((lane, work))
+        self._fill()
 
     async def wait_failed(self) -> None:
         """Wait until `work` raises, and raise that. It is a bug in this package: an exception of a handler is a verdict."""
@@ -80,19 +67,7 @@ class Slots:
     def close(self) -> None:
         """Start no more work."""
         self._accepting = False
-        self.forget(list(self._timers))
         self._failure.cancel()
-
-    def _due(self, lane: Lane, work: Callable[[Lane], Work]) -> None:
-        del self._timers[lane]
-        self._enqueue(lane, work)
-
-    def _enqueue(self, lane: Lane, work: Callable[[Lane], Work]) -> None:
-        queue = self._queues[lane.topic]
-        if not queue.ready:
-            queue.position = max(queue.position, self._position)
-        queue.ready.append((lane, work))
-        self._fill()
 
     def _fill(self) -> None:
         while self._accepting and (queue := self._next()) is not None:

@@ -21,8 +21,11 @@ NEW: Final = ">"
 """Read position: entries that were never delivered."""
 
 CONSUMER: Final = "processor"
-"""The only consumer name. Only the owner of a partition reads it, so a new owner finds the pending entries of the previous one
-under the same name, without claiming them."""
+"""The consumer of entries that are in the memory of the owner, or were when it died. Only the owner of a partition reads it, so a
+new owner finds the pending entries of the previous one under the same name, without claiming them."""
+
+WAITING: Final = "waiting"
+"""The consumer of pending entries that are in the waiting index and not in memory: see `waiting.py`."""
 
 _BEGINNING: Final = "0-0"
 _GRACE_S: Final = 3.0
@@ -42,10 +45,11 @@ class Entry(NamedTuple):
 
 
 class Group(NamedTuple):
-    """The consumer group of a topic: the id of the last delivered entry, and the number of pending ones."""
+    """The consumer group of a topic: the id of the last delivered entry, and the number of pending ones by consumer."""
 
     delivered: str
-    pending: int
+    in_memory: int
+    waiting: int
 
 
 class DeadLetterRecord(NamedTuple):
@@ -54,6 +58,27 @@ class DeadLetterRecord(NamedTuple):
     topic: str
     entry_id: str
     letter: Sequence[str]
+
+
+class LeavingEntry(NamedTuple):
+    """A done or dead entry that is in the waiting index."""
+
+    topic: str
+    lane: str
+    entry_id: str
+
+
+class WaitingLane(NamedTuple):
+    """A lane that waits until `time_ms`, Unix time in ms, or until `condition` is over, if it names one.
+
+    The first of `entry_ids` waits, and the others behind it. Each may be in the waiting index already.
+    """
+
+    topic: str
+    lane: str
+    condition: str
+    time_ms: int
+    entry_ids: Sequence[str]
 
 
 class Settlements(msgspec.Struct):
@@ -68,6 +93,8 @@ class Settlements(msgspec.Struct):
     dead: list[DeadLetterRecord] = []
     attempts: dict[str, dict[str, int]] = {}
     """topic -> entry id -> number of attempts, for events that are done after more than one"""
+    leaving: list[LeavingEntry] = []
+    waiting: list[WaitingLane] = []
 
 
 def record_name(topic: str, entry_id: str) -> str:
@@ -132,9 +159,13 @@ class Consumer:
             BrokerUnavailableError: if Redis did not answer.
 
         """
-        ask = [Command(stream, ("XINFO", "GROUPS", stream)) for stream in self._streams.values()]
+        questions = [(stream, ("GROUPS", stream), ("CONSUMERS", stream, GROUP)) for stream in self._streams.values()]
+        ask = [Command(stream, ("XINFO", *words)) for stream, *both in questions for words in both]
         answers = raise_first_error(await self._redis.pipeline("xinfo", ask, timeout_s=_GRACE_S))
-        return {topic: _our_group(groups) for topic, groups in zip(self._streams, answers, strict=True)}
+        return {
+            topic: _our_group(groups, consumers)
+            for topic, groups, consumers in zip(self._streams, answers[::2], answers[1::2], strict=True)
+        }
 
     async def adopt(self) -> int:
         """Take over the pending entries of other consumers; return the number of those consumers.
@@ -144,7 +175,7 @@ class Consumer:
             BrokerUnavailableError: if Redis did not do it.
 
         """
-        call = ScriptCall([self._keys.lease(self._partition), *self._streams.values()], [GROUP, CONSUMER, *self._fence])
+        call = ScriptCall([self._keys.lease(self._partition), *self._streams.values()], [GROUP, *self._fence])
         (others,) = raise_first_error(await self._redis.run("adopt", _ADOPT, [call]))
         return int(others)
 
@@ -177,18 +208,6 @@ class Consumer:
         found = await self._redis.execute("xread", names[0], *words, timeout_s=wait_s + _GRACE_S, pool=BLOCKING)
         return found is not None
 
-    async def entries(self, wanted: Sequence[tuple[str, str]]) -> list[Entry]:
-        """Return entries that were read before, given by topic and id.
-
-        Raises:
-            BrokerUnavailableError: if Redis did not answer.
-
-        """
-        streams = [self._streams[topic] for topic, _ in wanted]
-        ask = [Command(stream, ("XRANGE", stream, entry, entry)) for stream, (_, entry) in zip(streams, wanted, strict=True)]
-        answers = raise_first_error(await self._redis.pipeline("xrange", ask)) if ask else []
-        return [Entry(entry, found[0][1] if found else None) for (_, entry), found in zip(wanted, answers, strict=True)]
-
     async def retry_records(self, names: Sequence[str]) -> list[bytes | None]:
         """Return the retry record of each name, None if there is none."""
         if not names:
@@ -210,8 +229,11 @@ class Consumer:
             settlements.recorded,
             list(settlements.failed.items()),
             [(self._key_index[dead.topic], dead.entry_id, dead.letter) for dead in settlements.dead],
+            settlements.leaving,
+            settlements.waiting,
         )
-        arguments: list[str | bytes | int] = [GROUP, *self._fence, msgspec.msgpack.encode(batch)]
+        space = self._keys.space(self._partition)
+        arguments: list[str | bytes | int] = [GROUP, *self._fence, space, msgspec.msgpack.encode(batch)]
         if self._ledger:
             arguments.append("ledger")
         (written,) = raise_first_error(await self._redis.run("settle", _SETTLE, [ScriptCall(self._script_keys, arguments)]))
@@ -224,9 +246,15 @@ class Consumer:
         return [(index[topic], ids) for topic, ids in done]
 
 
-def _our_group(groups: Sequence[Sequence[Any]]) -> Group:
-    """Return our group from the answer to XINFO GROUPS: names and values in turn for each group."""
-    for info in (dict(zip(group[::2], group[1::2], strict=True)) for group in groups):
+def _our_group(groups: Sequence[Sequence[Any]], consumers: Sequence[Sequence[Any]]) -> Group:
+    """Return our group from the answers to XINFO GROUPS and XINFO CONSUMERS: names and values in turn for each."""
+    pending = {info[b"name"]: int(info[b"pending"]) for info in map(_named, consumers)}
+    in_memory, waiting = (pending.get(name.encode(), 0) for name in (CONSUMER, WAITING))
+    for info in map(_named, groups):
         if info[b"name"] == GROUP.encode():
-            return Group(info[b"last-delivered-id"].decode(), int(info[b"pending"]))
-    return Group(_BEGINNING, 0)
+            return Group(info[b"last-delivered-id"].decode(), in_memory, waiting)
+    return Group(_BEGINNING, in_memory, waiting)
+
+
+def _named(words: Sequence[Any]) -> dict[bytes, Any]:
+    return dict(zip(words[::2], words[1::2], strict=True))

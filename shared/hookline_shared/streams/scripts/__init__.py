@@ -4,7 +4,16 @@ from importlib.resources import files
 
 from hookline_shared.redis.manager import Script
 
+_LIBRARY = "-- Requires "
+"""The first line of a script that begins with another file names it after this."""
+
 
 def load_script(name: str) -> Script:
-    """Return the script in `<name>.lua`."""
-    return Script.of((files(__name__) / f"{name}.lua").read_text())
+    """Return the script in `<name>.lua`, after the library that its first line requires."""
+    text = _read(name)
+    first = text.partition("\n")[0]
+    return Script.of(_read(first.removeprefix(_LIBRARY)) + text if first.startswith(_LIBRARY) else text)
+
+
+def _read(name: str) -> str:
+    return (files(__name__) / f"{name}.lua").read_text()

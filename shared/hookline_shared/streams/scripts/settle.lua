@@ -1,15 +1,21 @@
--- Settle events of one partition: done, failed, or dead, in one atomic step.
+-- Requires waiting_index
+-- Settle events of one partition: done, failed, dead, or waiting, in one atomic step.
 --
--- KEYS      [1] lease, [2] retries hash, [3] dead-letter stream, then the topic streams, and last, with ARGV[5], the ledger stream
+-- KEYS      [1] lease, [2] retries hash, [3] dead-letter stream, then the topic streams, and last, with ARGV[6], the ledger stream
 -- ARGV      [1] consumer group
 --           [2] the owner of the lease, [3] its term
---           [4] MessagePack without its binary type, which the servers' library does not know: {done, recorded, failed, dead}
---               done      list of {stream, entry ids}; with ARGV[5] {stream, entry ids, topic, entry id -> attempts if more than 1}
+--           [4] the common start of the partition's keys
+--           [5] MessagePack without its binary type, which the servers' library does not know:
+--               {done, recorded, failed, dead, leaving, waiting}
+--               done      list of {stream, entry ids}; with ARGV[6] {stream, entry ids, topic, entry id -> attempts if more than 1}
 --               recorded  list of names of retry records to be removed
 --               failed    list of {name, retry record}
 --               dead      list of {stream, entry id, additional names and values}
+--               leaving   list of {topic, lane id, entry id}: the indexed ones among the done and dead
+--               waiting   list of {topic, lane id, condition or "", time in ms, entry ids}: the first of them waits, and the others
+--                         behind it; each may be indexed already
 --               where stream is an index into KEYS
---           [5] missing, or any value to copy the events that leave their topic to the ledger
+--           [6] missing, or any value to copy the events that leave their topic to the ledger
 -- Returns   the number of dead letters written, or the error FENCED, with nothing done, if the partition has another owner now
 --
 -- Guarantees: an event is removed from its stream only together with its pending entry. A dead letter is a copy of the entry,
@@ -18,16 +24,18 @@
 -- the commands before it stay done, and running it again does the rest; the ledger may then have an event twice. It works while
 -- Redis has no memory left, since settling frees memory.
 --
+-- A lane that waits is in the waiting index, with its first entry and those behind it, in order. Nothing waits whose first entry
+-- is not pending any more.
+--
 -- A ledger entry is such a copy, too, followed by the fields in processor/hookline_processor/ledger/entry.py.
 
-local retries, dead_letters, group = KEYS[2], KEYS[3], ARGV[1]
-local lease = redis.call('HMGET', KEYS[1], 'owner', 'term')
-if lease[1] ~= ARGV[2] or lease[2] ~= ARGV[3] then
-  return redis.error_reply('FENCED another processor has taken the partition')
+local retries, dead_letters, group, space = KEYS[2], KEYS[3], ARGV[1], ARGV[4]
+local refused = refuse_other_owner(KEYS[1], ARGV[2], ARGV[3])
+if refused then
+  return refused
 end
-redis.call('HDEL', retries, '') -- first: after a write that takes no memory, Redis lets the others through without any
-local done, recorded, failed, dead = unpack(cmsgpack.unpack(ARGV[4]))
-local ledger = ARGV[5] and KEYS[#KEYS]
+local done, recorded, failed, dead, leaving, waiting = unpack(cmsgpack.unpack(ARGV[5]))
+local ledger = ARGV[6] and KEYS[#KEYS]
 
 local function write_ledger(fields, ...)
   for _, word in ipairs({...}) do
@@ -78,6 +86,50 @@ for _, item in ipairs(dead) do
     redis.call('XACK', stream, group, entry)
     redis.call('XDEL', stream, entry)
     written = written + 1
+  end
+end
+
+for _, item in ipairs(leaving) do
+  local topic, lane, entry = item[1], item[2], item[3]
+  if first_entry(space, topic, lane) == entry then
+    advance(space, topic, lane)
+  else
+    redis.call('LREM', behind_key(space, topic, lane), 1, entry)
+  end
+end
+
+-- Put `entries`, the first entries of a lane, before what else is indexed of it. Return whether it was indexed.
+local function index_entries(topic, lane, entries)
+  if is_single(lane) then
+    return false
+  end
+  local first, behind = first_entry(space, topic, lane), behind_key(space, topic, lane)
+  if first and first ~= entries[1] then
+    redis.call('LPUSH', behind, first)
+  end
+  for at = #entries, 2, -1 do
+    if not first or not redis.call('LPOS', behind, entries[at]) then
+      redis.call('LPUSH', behind, entries[at])
+    end
+  end
+  redis.call('HSET', lanes_key(space, topic, lane), lane, entries[1])
+  return first ~= nil
+end
+
+for _, item in ipairs(waiting) do
+  local topic, lane, condition, time, entries = item[1], item[2], item[3], item[4], item[5]
+  if consumer_of(space, topic, group, entries[1]) then
+    local was_indexed = index_entries(topic, lane, entries)
+    for _, entry in ipairs(entries) do
+      claim(space, topic, group, WAITING, entry)
+    end
+    if redis.call('SREM', resumed_key(space, topic), lane) == 0 and was_indexed then
+      stop_waiting(space, topic, lane) -- this was done before, or Redis has lost that it was resumed
+    end
+    redis.call('ZADD', waiting_key(space, topic, condition), time, lane)
+    if condition ~= '' then
+      redis.call('SADD', space .. 'conditions', topic .. ':' .. condition)
+    end
   end
 end
 return written

@@ -1,0 +1,209 @@
+"""Runs the first events of the lanes of one partition, and decides what becomes of each: done, dead, or waiting in Redis."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from hookline_processor.attempts.attempt_log import AttemptLog
+from hookline_processor.in_flight import InFlightEvent
+from hookline_processor.metrics import BODIES_GONE
+from hookline_processor.partition.waiting.conditions import BREAKER, KIND, PAUSE
+from hookline_processor.partition.context import PartitionContext
+from hookline_processor.partition.lanes import Lane, Lanes
+from hookline_processor.partition.quarantine import RETURN_AFTER_MS
+from hookline_processor.partition.settler import Settler, Wait
+from hookline_processor.partition.waiting.waiting_lanes import HORIZON_MS, LONGEST_WAIT_MS
+from hookline_processor.partition.waiting.waiting_sets import WaitingSets
+from hookline_processor.retry import Record
+from hookline_processor.verdicts import Done, Retry, Verdict, poison_verdict
+from hookline_shared.observability.logs import Logger
+from hookline_shared.streams.waiting import LATER
+
+_CANCEL_TIMEOUT_S: Final = 1.0
+"""The time for a cancelled handler to end. One that ignores its cancellation is abandoned."""
+
+
+class Execution:
+    """Attempts the first events of `lanes` while `may_attempt()`. Queues every outcome with `settler`.
+
+    An event that has to wait leaves memory with its lane: `sets` is told before that is written to Redis. Lanes whose next events
+    are to be loaded go to `request_load`.
+    """
+
+    def __init__(
+        self,
+        context: PartitionContext,
+        settler: Settler,
+        sets: WaitingSets,
+        request_load: Callable[[Lane], None],
+        may_attempt: Callable[[], bool],
+        logger: Logger,
+    ) -> None:
+        self._context = context
+        self._slots = context.slots
+        self._attempts = context.attempts
+        self._destinations = context.destinations
+        self._quarantine = context.quarantine
+        self._clock = context.clock
+        self._settler = settler
+        self._sets = sets
+        self._may_attempt = may_attempt
+        self._log = AttemptLog(logger)
+        self._running: dict[asyncio.Task[None], InFlightEvent] = {}
+        self._recorded_attempts: dict[InFlightEvent, Record] = {}
+        self._suspended: list[Lane] = []
+        self._ended = False
+        ordered = {name for name, topic in context.topics.items() if topic.ordered}
+        self.lanes = Lanes(ordered, context.window // 2, self._offer, request_load)
+
+    @property
+    def running(self) -> dict[asyncio.Task[None], InFlightEvent]:
+        """The running attempts."""
+        return self._running
+
+    def go_on(self) -> None:
+        """Offer the lanes again whose attempts were not allowed, or cancelled, while the lease was not trusted."""
+        suspended, self._suspended = self._suspended, []
+        for lane in suspended:
+            self._offer(lane)
+
+    def cancel_stoppable(self) -> None:
+        """Cancel the attempts that can be cancelled. Their events stay in memory, for `go_on`."""
+        for task, in_flight in self._running.items():
+            if self._attempts.can_be_stopped(in_flight):
+                in_flight.withdrawn = True
+                task.cancel()
+
+    async def withdraw(self) -> None:
+        """Cancel all attempts, as if they had not begun."""
+        running = list(self._running)
+        for task in running:
+            in_flight = self._running[task]
+            in_flight.withdrawn = True
+            self._undo_begin(in_flight)  # now, because it may ignore its cancellation until after the end
+            task.cancel()
+        if running:
+            await asyncio.wait(running, timeout=_CANCEL_TIMEOUT_S)
+
+    def end(self) -> None:
+        """Ignore what still runs."""
+        self._ended = True
+        for lane in self.lanes.all():
+            self._quarantine.leave(lane)
+
+    def settle_unattempted(self, in_flight: InFlightEvent, verdict: Verdict) -> None:
+        """Settle an entry that has no event."""
+        assert not isinstance(verdict, Retry)  # noqa: S101 - it would need a lane
+        if isinstance(verdict, Done):
+            BODIES_GONE.labels(in_flight.topic).inc()
+        self._log.unattempted(in_flight, gone=isinstance(verdict, Done))
+        self._settler.settle(in_flight, verdict)
+
+    def _offer(self, lane: Lane) -> None:
+        """Attempt the first event of `lane` when it gets a worker slot."""
+        self._slots.offer(lane, self._work)
+
+    def _undo_begin(self, in_flight: InFlightEvent) -> None:
+        """Restore the record from before a recorded attempt."""
+        if (before := self._recorded_attempts.pop(in_flight, None)) is not None:
+            in_flight.record = before
+            self._settler.queue_record(in_flight)
+
+    async def _work(self, lane: Lane) -> None:
+        """Attempt the first event of `lane` and apply the verdict. If cancelled, the event stays pending."""
+        in_flight = lane.events[0]
+        if not self._may_attempt():
+            self._suspended.append(lane)
+        elif in_flight.record.poison:
+            self._log.poison(in_flight)
+            self._conclude(lane, in_flight, poison_verdict(in_flight.record, self._clock.now_ms()))
+        elif self._must_wait(lane, in_flight):
+            pass
+        elif not in_flight.record.suspect:
+            await self._attempt(lane, in_flight)
+        elif self._quarantine.enter(lane):
+            try:
+                await self._attempt(lane, in_flight)
+            finally:
+                self._quarantine.leave(lane)
+        else:
+            self._wait(lane, self._clock.now_ms() + RETURN_AFTER_MS)
+
+    def _must_wait(self, lane: Lane, in_flight: InFlightEvent) -> bool:
+        """Let `lane` wait if its first event may not be attempted yet. Return whether it waits."""
+        if (next_at := in_flight.record.next_at) and next_at > (now_ms := self._clock.now_ms()):
+            if next_at <= now_ms + LONGEST_WAIT_MS:  # otherwise the clock was wrong
+                self._wait(lane, next_at)
+                return True
+        if (pause := self._context.pauses.of(in_flight)) is not None:
+            self._wait(lane, pause.until_ms, f"{PAUSE}:{pause.id}")
+            return True
+        if not self._attempts.handles(in_flight.event.kind):
+            until_ms = in_flight.event.received_at + self._context.unhandled_wait_ms
+            if until_ms > self._clock.now_ms():
+                self._log.unhandled(in_flight, until_ms)
+                self._wait(lane, until_ms, f"{KIND}:{in_flight.event.kind}")
+                return True
+        return False
+
+    async def _attempt(self, lane: Lane, in_flight: InFlightEvent) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a slot runs this in a task of its own
+        self._running[task] = in_flight
+        run_attempt = self._attempt_recovered if in_flight.recovered else self._attempts.make
+        destination = self._attempts.destination(in_flight)
+        verdict: Verdict | None
+        try:
+            if destination is None:
+                verdict = await run_attempt(in_flight)
+            else:
+                verdict = await self._destinations.attempt(destination, in_flight, run_attempt)
+        except asyncio.CancelledError:
+            in_flight.withdrawn = False
+            self._suspended.append(lane)
+            raise
+        finally:
+            del self._running[task]
+        if verdict is not None:
+            self._conclude(lane, in_flight, verdict)
+        elif not self._ended:
+            self._wait(lane, self._clock.now_ms(), f"{BREAKER}:{destination}")
+
+    async def _attempt_recovered(self, in_flight: InFlightEvent) -> Verdict:
+        """Attempt an event that may have been in flight in a crash, and record the start of the attempt first."""
+        self._recorded_attempts[in_flight] = in_flight.record
+        in_flight.record = in_flight.record.begin()
+        try:
+            await self._settler.write_record(in_flight)
+            self._cancel_unless_allowed()
+            verdict = await self._attempts.make(in_flight)
+        except asyncio.CancelledError:
+            self._undo_begin(in_flight)
+            raise
+        self._recorded_attempts.pop(in_flight, None)
+        in_flight.recovered = False
+        in_flight.record = in_flight.record.end()
+        return verdict
+
+    def _cancel_unless_allowed(self) -> None:
+        """Raise `CancelledError`, as if the attempt was withdrawn, unless it may start."""
+        if not self._may_attempt():
+            raise asyncio.CancelledError
+
+    def _conclude(self, lane: Lane, in_flight: InFlightEvent, verdict: Verdict) -> None:
+        if self._ended:
+            return  # the handler ignored its cancellation; another processor has its event by now
+        if isinstance(verdict, Retry):
+            self._wait(lane, verdict.record.next_at, verdict=verdict)
+        else:
+            self._settler.settle(in_flight, verdict)
+            self.lanes.settled(lane)
+
+    def _wait(self, lane: Lane, time_ms: int, condition: str = "", verdict: Retry | None = None) -> None:
+        """Let `lane` wait in Redis until `time_ms`, in Unix ms, or for `condition`. It leaves memory when that is confirmed."""
+        if not condition and time_ms - self._clock.now_ms() > HORIZON_MS:
+            condition = LATER
+        lane.leaving = True
+        self._sets.will_wait(lane.topic)
+        ids = tuple(in_flight.entry_id for in_flight in lane.events)
+        self._settler.settle(lane.events[0], Wait(lane, ids, time_ms, condition, verdict))

@@ -1,0 +1,1 @@
+"""Lanes that wait in Redis: for a time, or for a condition."""

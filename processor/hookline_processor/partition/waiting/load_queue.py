@@ -1,0 +1,47 @@
+"""The lanes whose next events are to be loaded from the waiting index. No I/O."""
+
+import asyncio
+from collections.abc import Callable
+from itertools import islice
+from typing import NamedTuple
+
+from hookline_processor.partition.lanes import Lane
+
+
+class Load(NamedTuple):
+    """A resumed lane whose next events are to be loaded; `lane` is None if it is not in memory."""
+
+    topic: str
+    lane_id: str
+    lane: Lane | None
+
+
+class LoadQueue:
+    """Lanes by their ids, each once, in the order of their requests. `wake` is set by a request."""
+
+    def __init__(self) -> None:
+        self.wake = asyncio.Event()
+        self._loads: dict[str, Load] = {}
+
+    def __len__(self) -> int:
+        return len(self._loads)
+
+    def __contains__(self, lane_id: str) -> bool:
+        return lane_id in self._loads
+
+    def request(self, lane: Lane) -> None:
+        """Load the next events of a lane in memory."""
+        self.request_by_id(lane.topic, lane.id, lane)
+
+    def request_by_id(self, topic: str, lane_id: str, lane: Lane | None = None) -> None:
+        """Load the next events of a lane that is not in memory."""
+        self._loads[lane_id] = Load(topic, lane_id, lane)
+        self.wake.set()
+
+    def drop(self, lane_id: str) -> None:
+        """Remove a lane, if it is there."""
+        self._loads.pop(lane_id, None)
+
+    def first(self, most: int, suits: Callable[[Load], bool]) -> list[Load]:
+        """Return up to `most` of the requests that suit. They stay until `drop`."""
+        return list(islice((load for load in self._loads.values() if suits(load)), most))

@@ -1,0 +1,292 @@
+"""The lanes of one partition that wait in Redis: resumes them when they are due, and loads the events behind the first ones.
+
+A lane waits for a time, or for a condition (`conditions.py`). Neither takes memory, and their number does not matter.
+`hookline_shared/streams/waiting.py` has the index; docs/architecture.md has the states of an event.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from math import inf
+from typing import Final
+
+from aiojobs import Job
+
+from hookline_processor.in_flight import InFlightEvent
+from hookline_processor.partition.waiting.conditions import BREAKER, Conditions
+from hookline_processor.partition.intake import Intake
+from hookline_processor.partition.lanes import MAX_LOADED, Lane, Lanes
+from hookline_processor.partition.room import READ_BYTES, Room
+from hookline_processor.partition.waiting.load_queue import Load, LoadQueue
+from hookline_processor.partition.waiting.waiting_sets import TIMED, WaitingSet, WaitingSets
+from hookline_processor.retry import recover
+from hookline_shared.clock import Cancellable, Clock
+from hookline_shared.errors import BrokerUnavailableError
+from hookline_shared.lifecycle.service import Supervisor
+from hookline_shared.observability.logs import Logger
+from hookline_shared.streams.consume import Entry
+from hookline_shared.streams.waiting import (
+    LATER,
+    Loaded,
+    LoadRequest,
+    ResumedLane,
+    ResumeRequest,
+    StoredEntry,
+    WaitingIndex,
+)
+
+HORIZON_MS: Final = 3_600_000
+"""Lanes that wait for longer are apart from the others, so that an impossible time is noticed in either set."""
+LONGEST_WAIT_MS: Final = 30 * 86_400_000
+"""The longest wait for a time: that of `RetryLater`."""
+_SLACK_MS: Final = 60_000
+"""By so much a time may be later than is possible: the clocks of processors differ."""
+_MAX_RESUMED: Final = 100
+_MAX_LOADS: Final = 50
+_POLL_S: Final = 1.0
+"""How often waiting lanes are looked at in any case: a command may have changed their time, or a pause ended."""
+_RETRY_PAUSE_S: Final = 0.5
+
+
+class WaitingLanes:
+    """Takes lanes out of `index` into `lanes`, as `room` permits, while all `gates` are set. `sets` knows what waits."""
+
+    def __init__(
+        self,
+        index: WaitingIndex,
+        sets: WaitingSets,
+        lanes: Lanes,
+        loads: LoadQueue,
+        room: Room,
+        intake: Intake,
+        conditions: Conditions,
+        gates: Sequence[asyncio.Event],
+        clock: Clock,
+        logger: Logger,
+    ) -> None:
+        self._index = index
+        self._sets = sets
+        self._lanes = lanes
+        self._loads = loads
+        self._room = room
+        self._intake = intake
+        self._conditions = conditions
+        self._gates = gates
+        self._clock = clock
+        self._logger = logger
+        self._leaving: list[Lane] = []
+        self._scanned = False
+        self._wake = loads.wake
+        self._wake.set()
+        self._timer: Cancellable | None = None
+        self._timer_at = inf
+        self._job: Job[None] | None = None
+        self._end_listening = conditions.on_change(self._wake.set)
+        room.on_freed(self._wake.set)
+
+    async def start(self, supervisor: Supervisor, name: str) -> None:
+        """Start resuming and loading."""
+        self._job = await supervisor.spawn(name, self._run())
+
+    async def stop(self) -> None:
+        """Stop. A lane whose resumption is not confirmed is found again by the next owner."""
+        self._end_listening()
+        if self._job is not None:
+            await self._job.close()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def waits(self, lane: Lane, number: int, condition: str, time_ms: float) -> None:
+        """Note that the first `number` events of `lane` wait in Redis now. What was read since follows them."""
+        self._sets.waits(lane.topic, condition, time_ms)
+        self._loads.drop(lane.id)
+        self._lanes.removed(lane, number)
+        if lane.events:
+            self._leaving.append(lane)
+            self._wake.set()
+        else:
+            self._lanes.remove(lane)
+        self._wake_in((time_ms - self._clock.now_ms()) / 1000 if condition in TIMED else _POLL_S)
+
+    def lost_touch(self) -> None:
+        """Look for resumed lanes that are not in memory: Redis may have done what it did not confirm, or undone what it did."""
+        self._scanned = False
+        self._wake.set()
+
+    async def pass_once(self) -> None:
+        """Put events behind those that wait, load what is requested, and resume what is due.
+
+        Raises:
+            BrokerUnavailableError: if Redis did not answer. `lost_touch` is to be called.
+
+        """
+        if not self._scanned:
+            await self._scan()
+        while self._leaving:
+            await self._follow(self._leaving[-1])
+            self._leaving.pop()
+        await self._load()
+        await self._resume()
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            for gate in self._gates:
+                await gate.wait()
+            self._wake.clear()
+            try:
+                await self.pass_once()
+            except BrokerUnavailableError as error:
+                self._logger.debug("waiting events wait for redis", error=str(error))
+                self.lost_touch()
+                await self._clock.sleep(_RETRY_PAUSE_S)
+            else:
+                self._schedule()
+
+    def _schedule(self) -> None:
+        """Set the timer for the next lane that is due, or for the next poll."""
+        if self._sets.topics_to_poll():
+            self._wake_in((self._sets.next_ms() - self._clock.now_ms()) / 1000)
+
+    def _wake_in(self, seconds: float) -> None:
+        """Wake in `seconds`, or earlier: for the next poll, or because that was requested before."""
+        seconds = min(_POLL_S, max(0.0, seconds))
+        at = self._clock.monotonic() + seconds
+        if self._timer is not None:
+            if self._timer_at <= at:
+                return
+            self._timer.cancel()
+        self._timer_at = at
+        self._timer = self._clock.call_later(seconds, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._wake.set()
+
+    async def _scan(self) -> None:
+        """Find the conditions for which lanes wait, and the resumed lanes that are not in memory."""
+        for topic, condition in await self._index.conditions():
+            if topic in self._sets.topics():
+                self._sets.found(topic, condition).count += 1  # the next poll counts them
+        in_memory = {lane.id for lane in self._lanes.all() if lane.indexed}
+        for topic in self._sets.topics_to_poll():
+            for lane_id in await self._index.resumed(topic):
+                if lane_id not in in_memory and lane_id not in self._loads:
+                    self._loads.request_by_id(topic, lane_id)
+        self._scanned = True
+
+    async def _follow(self, lane: Lane) -> None:
+        resumed = await self._intake.follow(lane)
+        lane.leaving = False
+        if resumed:  # somebody has removed what it waited for
+            self._lanes.load_if_needed(lane)
+        else:
+            self._lanes.remove(lane)
+
+    async def _load(self) -> None:
+        batch = self._loads.first(_MAX_LOADS, self._may_load)
+        if not batch:
+            return
+        answers = await self._index.load([_request(load) for load in batch], READ_BYTES)
+        for load, loaded in zip(batch, answers, strict=True):
+            self._loads.drop(load.lane_id)
+            self._add_loaded(load, loaded)
+        if len(self._loads):
+            self._wake.set()
+
+    def _may_load(self, load: Load) -> bool:
+        return self._room.free(load.topic) > 0 and not (load.lane and load.lane.leaving)
+
+    def _add_loaded(self, load: Load, loaded: Loaded) -> None:
+        lane = load.lane
+        if lane is not None and (lane.leaving or lane not in self._lanes):
+            return  # its first event waits, and these with it
+        for entry in loaded.entries:
+            in_flight = self._take(load.topic, load.lane_id, entry)
+            if in_flight is not None:
+                lane = lane or self._lanes.get_or_add(in_flight)
+                self._lanes.append(lane, in_flight)
+        if lane is not None:
+            self._lanes.loaded(lane, indexed=loaded.indexed, more=loaded.more)
+        elif loaded.more and not loaded.entries:
+            self._loads.request_by_id(load.topic, load.lane_id)  # the answer had no room for it
+
+    def _take(self, topic: str, lane_id: str, entry: StoredEntry) -> InFlightEvent | None:
+        """Return the event of an entry from the index. It is attempted now, whatever its record says."""
+        record, stored = recover(entry.record)
+        return self._intake.take(
+            topic,
+            Entry(entry.id, entry.fields),
+            record.due_now(),
+            recovered=entry.was_in_memory,
+            recorded=stored,
+            lane_id=lane_id,
+        )
+
+    async def _resume(self) -> None:
+        requests = self._requests()
+        if not requests:
+            return
+        changes = {topic: self._sets.changes(topic) for topic in self._sets.topics_to_poll()}
+        answers = await self._index.resume(requests, READ_BYTES)
+        resumed: dict[str, int] = {}
+        for request, answer in zip(requests, answers, strict=True):
+            self._sets.polled(request.topic, request.condition, answer.left, answer.next_ms)
+            resumed[request.topic] = answer.resumed
+            for lane in answer.lanes:
+                await self._add_resumed(request.topic, lane)
+        for topic, number in resumed.items():
+            self._sets.poll_ended(topic, number, changes[topic])
+        if any(answer.lanes for answer in answers):
+            self._wake.set()  # there may be more
+
+    def _requests(self) -> list[ResumeRequest]:
+        now_ms = self._clock.now_ms()
+        requests = []
+        for topic in self._sets.topics_to_poll():
+            free = min(_MAX_RESUMED, self._room.free(topic))
+            for condition, waiting in self._sets.of(topic).items():
+                request = self._request_of(topic, condition, waiting, free, now_ms)
+                if request is not None:
+                    requests.append(request)
+                    free -= request.most
+        return requests
+
+    def _request_of(self, topic: str, condition: str, waiting: WaitingSet, free: int, now_ms: int) -> ResumeRequest | None:
+        if condition in TIMED:
+            longest_ms = HORIZON_MS if condition != LATER else LONGEST_WAIT_MS
+            return ResumeRequest(topic, condition, now_ms, now_ms + longest_ms + _SLACK_MS, free)
+        if waiting.count and free and (claimed := self._conditions.claim(condition)):
+            return ResumeRequest(topic, condition, inf, inf, int(min(free, claimed)))
+        if waiting.next_ms <= now_ms and not condition.startswith(BREAKER):
+            return ResumeRequest(topic, condition, now_ms, inf, free)
+        return None
+
+    async def _add_resumed(self, topic: str, resumed: ResumedLane) -> None:
+        in_flight = self._take(topic, resumed.lane, resumed.first)
+        if in_flight is None:
+            return
+        lane = self._lanes.get_or_add(in_flight)
+        if lane.leaving:
+            await self._return(lane, in_flight)
+        lane.indexed = True
+        lane.behind = lane.behind or resumed.behind > 0
+        self._lanes.append(lane, in_flight)
+        self._lanes.load_if_needed(lane)
+
+    async def _return(self, lane: Lane, in_flight: InFlightEvent) -> None:
+        """Let `lane` return with its first event, after what was read since it left has followed it to Redis."""
+        try:
+            await self._intake.follow(lane)
+        except BaseException:
+            self._room.release(in_flight.topic, in_flight.entry_id)
+            raise
+        lane.leaving = False
+        if lane in self._leaving:
+            self._leaving.remove(lane)
+
+
+def _request(load: Load) -> LoadRequest:
+    lane = load.lane
+    return LoadRequest(
+        load.topic, load.lane_id, lane.last_indexed if lane else "", MAX_LOADED - len(lane.events) if lane else 1
+    )

@@ -1,0 +1,63 @@
+-- Requires waiting_index
+-- Put entries that were read behind the indexed entries of their lanes, instead of into the memory of the owner.
+--
+-- KEYS      [1] lease
+-- ARGV      [1] consumer group
+--           [2] the owner of the lease, [3] its term
+--           [4] the common start of the partition's keys
+--           [5] MessagePack: list of {topic, lane id, entry id, 1 to defer it in any case or 0 only if its lane is indexed}
+-- Returns   for each entry: 0 not deferred, its lane is not indexed
+--                           1 deferred, or not pending any more
+--                           2 not deferred, it is the first of its lane's indexed entries
+--                           3 not deferred, it comes before the indexed entries of its lane
+--                           4 deferred, and its lane is resumed
+--           or the error FENCED, with nothing done, if the partition has another owner
+--
+-- Guarantees: a deferred entry is behind all indexed entries of its lane. A lane that was not indexed counts as resumed. Running it
+-- again has the same effect.
+
+local refused = refuse_other_owner(KEYS[1], ARGV[2], ARGV[3])
+if refused then
+  return refused
+end
+local group, space = ARGV[1], ARGV[4]
+
+-- Whether an entry id comes before another one.
+local function is_before(entry, other)
+  local ms, seq = string.match(entry, '(%d+)-(%d+)')
+  local other_ms, other_seq = string.match(other, '(%d+)-(%d+)')
+  if ms == other_ms then
+    return tonumber(seq) < tonumber(other_seq)
+  end
+  return tonumber(ms) < tonumber(other_ms)
+end
+
+local function defer(topic, lane, entry, always)
+  local first = first_entry(space, topic, lane)
+  if is_single(lane) then
+    return redis.call('SISMEMBER', resumed_key(space, topic), lane) == 1 and 2 or 0
+  elseif not first and not always then
+    return 0
+  elseif first == entry then
+    return 2
+  elseif first and is_before(entry, first) then
+    return 3
+  end
+  local consumer = consumer_of(space, topic, group, entry)
+  if consumer and consumer ~= WAITING then
+    if first then
+      redis.call('RPUSH', behind_key(space, topic, lane), entry)
+    else
+      redis.call('HSET', lanes_key(space, topic, lane), lane, entry)
+      redis.call('SADD', resumed_key(space, topic), lane)
+    end
+    claim(space, topic, group, WAITING, entry)
+  end
+  return redis.call('SISMEMBER', resumed_key(space, topic), lane) == 1 and 4 or 1
+end
+
+local results = {}
+for at, item in ipairs(cmsgpack.unpack(ARGV[5])) do
+  results[at] = defer(item[1], item[2], item[3], item[4] == 1)
+end
+return results
