@@ -19,7 +19,7 @@ def main() -> int:
         sys.stderr.write(f"ingress: {error}\n")
         return EXIT_SETTINGS
     try:
-        from hookline_ingress.app import Ingress  # noqa: PLC0415 - an aiohttp without what it imports is one line, too
+        from hookline_ingress.app import build_ingress  # noqa: PLC0415 - an aiohttp without what it imports is one line, too
     except ImportError as error:
         if not (error.name or "").startswith("aiohttp"):
             raise
@@ -31,4 +31,4 @@ def main() -> int:
     logger = get_logger("ingress")
     clock = SystemClock()
     with traced("hookline-ingress", settings.secrets(), on=settings.tracing == "on"):
-        return run(lambda: Ingress(settings, clock, logger), clock, logger)
+        return run(lambda: build_ingress(settings, clock, logger), clock, logger)

@@ -4,7 +4,7 @@ import os
 import sys
 
 from hookline_processor.api.handlers import Handlers
-from hookline_processor.app import Processor
+from hookline_processor.app import build_processor
 from hookline_processor.attempts.threads import Threads
 from hookline_processor.loading.loading import load, log_only, working_folder
 from hookline_processor.settings import ProcessorSettings
@@ -32,7 +32,7 @@ def main() -> int:
     clock = SystemClock()
     threads = Threads(settings.concurrency)
     with traced("hookline-processor", settings.secrets(), on=settings.tracing == "on"):
-        code = run(lambda: Processor(settings, handlers, threads, clock, logger), clock, logger)
+        code = run(lambda: build_processor(settings, handlers, threads, clock, logger), clock, logger)
     if threads.busy:
         sys.stdout.flush()
         sys.stderr.flush()
