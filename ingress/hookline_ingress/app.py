@@ -74,7 +74,7 @@ class Ingress:
         guards = Guards(proxies, senders, addresses, settings.max_in_flight)
         spans = _spans(settings, proxies, clock)
         write = self._writer.write if spans is None else spans.trace_writes(self._writer.write)
-        webhooks = Webhooks(routes, guards, write, settings.public_urls, clock, logger, spans)
+        self._webhooks = webhooks = Webhooks(routes, guards, write, settings.public_urls, clock, logger, spans)
         limits = ConnectionLimits(
             read_timeout_s=settings.read_timeout_s,
             keepalive_s=settings.keepalive_s,
@@ -113,6 +113,7 @@ class Ingress:
         self._health.ready["redis"] = self._check_redis
         self._health.warnings["redis"] = self._redis_warnings
         self._health.warnings["spool"] = self._spool_warnings
+        self._health.warnings["webhooks"] = self._webhooks.refusals.warnings
         self._health.warnings["alert"] = self._alerts.warnings
         self._health.ready["shutdown"] = lambda: "shutting down" if self._stopping else None
         if self._spool is not None:
@@ -149,7 +150,12 @@ class Ingress:
         Redis may be down while the spool has room. But it must have been reached once, so that an ingress with a wrong
         REDIS_URL does not replace one that works.
         """
-        return None if self._spool_replaces_redis() else self._redis.monitor.check()
+        if self._spool_replaces_redis():
+            return None
+        problem = self._redis.monitor.check()
+        if problem and self._spool is not None and self._spool.problem:
+            return f"Webhooks are refused with a 503. {problem} And the spool accepts no more events: {self._spool.problem}."
+        return problem
 
     def _spool_replaces_redis(self) -> bool:
         """Whether the spool accepts events in place of Redis."""
@@ -170,6 +176,11 @@ class Ingress:
             )
         if self._spool.unreadable:
             found.append(f"{self._spool.unreadable} unreadable events were set aside in the spool: see the log.")
+        if self._spool.unremoved:
+            found.append(
+                f"{self._spool.unremoved} events that Redis has already cannot be deleted from the spool's disk yet. They are "
+                "not delivered again, unless ingress is restarted after INGRESS_DEDUPE_WINDOW_S."
+            )
         if self._spool.events:
             obstacle = self._redis.monitor.check() or (self._drain and self._drain.obstacle)
             found.append(f"{self._spool.events} events wait in the spool: {obstacle or 'being drained'}")
