@@ -16,10 +16,16 @@ from hookline_processor.attempts.watchdog import Watchdog
 from hookline_processor.monitoring.alert_sources import AlertSources, measures
 from hookline_processor.monitoring.backlog import BacklogGauges
 from hookline_processor.ownership.ownership import Ownership, Times
+from hookline_processor.partition.context import PartitionContext
 from hookline_processor.partition.destinations import Destinations
-from hookline_processor.partition.partition import Partition, PartitionContext
+from hookline_processor.partition.partition import Partition
 from hookline_processor.partition.quarantine import Quarantine
+from hookline_processor.partition.room import PayloadMemory
 from hookline_processor.partition.slots import Slots
+from hookline_processor.partition.waiting.conditions import BREAKER, KIND, PAUSE, Conditions
+from hookline_processor.partition.waiting.handled_kinds import HandledKinds
+from hookline_processor.partition.waiting.pauses import Pauses
+from hookline_processor.partition.waiting.waiting_sets import WaitingTotals
 from hookline_processor.retry import RetryPolicy
 from hookline_processor.settings import ProcessorSettings
 from hookline_shared.alerts.notifier import Notifier
@@ -32,6 +38,8 @@ from hookline_shared.observability.logs import Logger
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.consume import Consumer
 from hookline_shared.streams.lease import Fence, Leases
+from hookline_shared.streams.pauses import PauseStore
+from hookline_shared.streams.waiting import WaitingIndex
 
 if TYPE_CHECKING:
     from hookline_processor.attempts.tracing import AttemptSpans
@@ -80,6 +88,7 @@ class Processor:
     lifespan: Lifespan
     threads: Threads
     slots: Slots
+    pauses: Pauses
     ownership: Ownership
     owned: OwnedPartitions
     gauges: BacklogGauges
@@ -110,6 +119,7 @@ class Processor:
         failing = await supervisor.spawn("handlers", self.slots.wait_failed())
         stopping.push_async_callback(failing.close)
         reading = await supervisor.spawn("reading", self._read(supervisor))
+        stopping.push_async_callback(self.pauses.stop)
         stopping.push_async_callback(reading.close)
         stopping.push_async_callback(self.ownership.stop)
         stopping.callback(self.owned.freeze)
@@ -119,6 +129,7 @@ class Processor:
     async def _read(self, supervisor: Supervisor) -> None:
         await self.lifespan.start()
         await self.redis.monitor.wait_ready()
+        await self.pauses.start(supervisor)  # before anything is attempted
         await self.ownership.start(supervisor)
         await self.gauges.start(supervisor)
         if self.ledger is not None:
@@ -135,31 +146,57 @@ def build_processor(
     """Return the processor that runs `handlers`, not started."""
     options = settings.redis_options(blocking_pool_size=settings.blocking_pool_size or 2 * settings.partitions)
     redis = RedisConnectionManager(options, settings.partitions, clock, logger)
-    slots = Slots(settings.concurrency, settings.topics, clock)
-    ledger_has_room = asyncio.Event()
-    ledger_has_room.set()
-    context = PartitionContext(
-        topics=settings.topics,
-        window=settings.window_size(),
-        slots=slots,
-        attempts=_attempts(settings, handlers, threads, clock, logger),
-        destinations=Destinations(settings.breaker_failures, clock, logger),
-        quarantine=Quarantine(clock),
-        clock=clock,
-        logger=logger,
-        ledger_has_room=ledger_has_room,
-    )
+    pauses = Pauses(PauseStore(redis), clock)
+    context = _context(settings, _attempts(settings, handlers, threads, clock, logger), pauses, clock, logger)
     ownership = _ownership(settings, handlers, redis, context)
     owned = OwnedPartitions(ownership)
     ledger = _ledger(settings, redis, ownership, context)
     gauges_s = _ALERT_INTERVALS_PER_BACKLOG * settings.alert_interval_s
-    gauges = BacklogGauges(redis, settings.partitions, list(settings.topics), slots, gauges_s, clock)
+    gauges = BacklogGauges(redis, settings.partitions, list(settings.topics), context.waiting, gauges_s, clock)
     alerts = _alerts(settings, AlertSources(gauges, settings.backlog_limit, ledger, owned.is_leader), clock, logger)
     lifespan = Lifespan(handlers, clock, logger)
     health = _health(lifespan, redis, ownership, ledger, alerts)
     admin = Admin(health, settings.admin_host, settings.admin_port, "PROCESSOR_ADMIN", {"/backlog": gauges.report})
     watchdog = Watchdog(handlers, logger)
-    return Processor(health, admin, redis, alerts, watchdog, lifespan, threads, slots, ownership, owned, gauges, ledger, logger)
+    return Processor(
+        health,
+        admin,
+        redis,
+        alerts,
+        watchdog,
+        lifespan,
+        threads,
+        context.slots,
+        pauses,
+        ownership,
+        owned,
+        gauges,
+        ledger,
+        logger,
+    )
+
+
+def _context(settings: ProcessorSettings, attempts: Attempts, pauses: Pauses, clock: Clock, logger: Logger) -> PartitionContext:
+    destinations = Destinations(settings.breaker_failures, clock, logger)
+    ledger_has_room = asyncio.Event()
+    ledger_has_room.set()
+    return PartitionContext(
+        topics=settings.topics,
+        window=settings.window_size(),
+        memory=PayloadMemory(settings.memory_mb << 20),
+        slots=Slots(settings.concurrency, settings.topics),
+        attempts=attempts,
+        destinations=destinations,
+        quarantine=Quarantine(clock),
+        pauses=pauses,
+        conditions=Conditions({BREAKER: destinations, PAUSE: pauses, KIND: HandledKinds(attempts)}),
+        waiting=WaitingTotals(),
+        unhandled_wait_ms=round(settings.unhandled_wait_s * 1000),
+        clock=clock,
+        logger=logger,
+        ledger_has_room=ledger_has_room,
+        ledger=settings.database_url is not None,
+    )
 
 
 def _attempts(settings: ProcessorSettings, handlers: Handlers, threads: Threads, clock: Clock, logger: Logger) -> Attempts:
@@ -178,10 +215,11 @@ def _spans(settings: ProcessorSettings) -> "AttemptSpans | None":
 def _ownership(
     settings: ProcessorSettings, handlers: Handlers, redis: RedisConnectionManager, context: PartitionContext
 ) -> Ownership:
-    topics, has_ledger = list(settings.topics), settings.database_url is not None
+    topics = list(settings.topics)
 
     def make_partition(number: int, fence: Fence) -> Partition:
-        return Partition(number, Consumer(redis, number, topics, fence, ledger=has_ledger), context)
+        consumer = Consumer(redis, number, topics, fence, ledger=context.ledger)
+        return Partition(number, consumer, WaitingIndex(redis, number, fence), context)
 
     name = f"{gethostname()}:{getpid()}:{token_hex(4)}"
     leases = Leases(redis, name, settings.lease_s, settings.lease_s / _LEASE_REQUESTS)

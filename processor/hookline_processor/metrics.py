@@ -29,5 +29,6 @@ PARTITIONS_OWNED = Gauge("hookline_partitions_owned", "Partitions this processor
 BACKLOG_EVENTS = Gauge("hookline_backlog_events", "Unsettled events", ["topic"])
 OLDEST_EVENT_SECONDS = Gauge("hookline_oldest_event_seconds", "Age of the oldest unsettled event", ["topic"])
 RETRYING_EVENTS = Gauge("hookline_retrying_events", "Events with a retry scheduled", ["topic"])
+WAITING_EVENTS = Gauge("hookline_waiting_events", "Conversations that wait in Redis, by what for", ["topic", "reason"])
 PENDING_EVENTS = Gauge("hookline_pending_events", "Unsettled events that a processor has read", ["topic"])
 DEAD_EVENTS = Gauge("hookline_dead_events", "Dead letters", ["topic"])

@@ -47,9 +47,14 @@ class ProcessorSettings(LedgerSettings):
     window: int | None = Field(
         None,
         validation_alias="PROCESSOR_WINDOW",
-        description="Events in memory for each topic and partition, plus the ids of eight times as many. Further events wait "
-        "in Redis. By default 500. With more than 16 partitions, the default is lower, so that a topic has at most 8000 in "
-        "memory",
+        description="Events in memory for each topic and partition; further events stay in Redis. By default 500. With more than "
+        "16 partitions, the default is lower, so that a topic has at most 8000 in memory",
+        ge=1,
+    )
+    memory_mb: int = Field(
+        32,
+        validation_alias="PROCESSOR_MEMORY_MB",
+        description="Megabytes of events in memory, over all topics and partitions; further events stay in Redis",
         ge=1,
     )
     blocking_pool_size: int | None = Field(
@@ -72,6 +77,12 @@ class ProcessorSettings(LedgerSettings):
     )
     shutdown_s: float = Field(
         25, validation_alias="PROCESSOR_SHUTDOWN_S", description="Seconds that running handlers get to finish at shutdown", ge=0
+    )
+    unhandled_wait_s: float = Field(
+        600,
+        validation_alias="PROCESSOR_UNHANDLED_WAIT_S",
+        description="Seconds, from its receipt, that an event waits for a handler of its kind, before it is a dead letter",
+        ge=0,
     )
     max_attempts: int = Field(
         8,

@@ -12,6 +12,7 @@ import redis
 
 from hookline_processor.retry import NEVER_FAILED, decode_record
 from hookline_shared.event import Event
+from hookline_shared.keys import GROUP
 from hookline_shared.partitions import partition_of
 from hookline_shared.streams.consume import record_name
 from tests.support.command_log import Call
@@ -25,7 +26,7 @@ Lease = tuple[str, str]
 POISON_AFTER: Final = 2
 """So many attempts that were cut short by the death of a processor, or since it stood still, make an event poison if before
 them it was pending."""
-_EFFECTS: Final = {"XACK", "XDEL", "HSET", "HDEL", "XADD"}
+_EFFECTS: Final = {"XACK", "XDEL", "XCLAIM", "HSET", "HDEL", "XADD", "ZADD", "ZREM", "SADD", "SREM", "RPUSH", "LPUSH", "LPOP"}
 
 
 @dataclass(eq=False)
@@ -122,9 +123,10 @@ class Invariants:
         for call in calls:
             lease = next((word for word in call.words if word.endswith(":lease")), "")
             effects = [words for words in call.inner if words[0].upper() in _EFFECTS]
-            if lease and len(call.words) > 2 and call.words[2] != "1":
-                owner, term = call.words[-3:-1]
-                if effects and (owner, term) != self._held.get(lease):
+            fence = _fence(call.words) if lease else None
+            if fence is not None:
+                owner, term = fence
+                if effects and fence != self._held.get(lease):
                     self._faults.append(f"{owner} settled with term {term} when the lease was {self._held.get(lease)}")
             for words in effects:
                 self._note_lease(words, taken="acquire" in call.words)
@@ -218,6 +220,12 @@ class Invariants:
     def _name(self, delivery: Delivery) -> str:
         number = list(self.deliveries).index(delivery.event.id) + 1
         return f"event {number} ({delivery.topic}, {delivery.event.key}, {delivery.script!r})"
+
+
+def _fence(words: list[str]) -> Lease | None:
+    """Return the fence that a call of a script carries, after the name of the group; None if it has none."""
+    owner, term = ([*words[words.index(GROUP) + 1 :], "", ""] if GROUP in words else ["", ""])[:2]
+    return (owner, term) if term.isdigit() else None
 
 
 def _lease(found: Any) -> Lease:

@@ -7,6 +7,7 @@ from hookline_processor.api.table import Handler
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry
 from hookline_shared.clock import utc
+from hookline_shared.kinds import label_of
 from hookline_shared.observability.logs import Logger, trace_fields
 
 _REPLAY: Final = "then `hookline dead replay`"
@@ -19,6 +20,10 @@ _REMEDIES: Final = {
 _POISON: Final = f"the process died each time; see how in the log of what runs it, fix the handler, {_REPLAY}"
 _UNDECODABLE: Final = "it is now a dead letter, unchanged; another version of ingress may have written it, or another program"
 _PAYLOAD_GONE: Final = "it was deleted from Redis, or lost in a failover, and cannot be recovered"
+_NO_HANDLER: Final = (
+    "if a version with a handler for the kind is being deployed, none: it takes these events over; else register a handler for the "
+    "kind, or ignore it, or they become dead letters"
+)
 _RETRYING: Final = "none, if the next attempt succeeds; else fix the handler or what it calls before the attempts are used up"
 _CANNOT_STOP: Final = "a plain function cannot be stopped, so its conversation waits; use time-outs inside it, or async def"
 _LET_CANCEL: Final = "it ignores its cancellation, so its conversation waits; do not catch asyncio.CancelledError"
@@ -29,6 +34,7 @@ class AttemptLog:
 
     def __init__(self, logger: Logger) -> None:
         self._logger = logger
+        self._kinds_without_handler: set[str] = set()
         self.detailed = logger.is_enabled_for(DEBUG)
 
     def succeeded(self, handler: Handler | None, in_flight: InFlightEvent, verdict: Done | Retry, seconds: float) -> None:
@@ -49,6 +55,14 @@ class AttemptLog:
         """Log an event that is not attempted because the process died in earlier attempts."""
         fields = _event_fields(None, in_flight) | {"attempt": in_flight.record.failures + in_flight.record.begun}
         self._logger.error("event is poison", **fields, reason=Reason.POISON.value, remedy=_POISON)
+
+    def without_handler(self, in_flight: InFlightEvent, until_ms: int) -> None:
+        """Log an event that waits for a handler until `until_ms`, Unix time in ms: the first one of each kind."""
+        kind = label_of(in_flight.event.kind)
+        if kind not in self._kinds_without_handler:
+            self._kinds_without_handler.add(kind)
+            fields = _event_fields(None, in_flight) | {"waits_until": utc(until_ms)}
+            self._logger.warning("no handler for this kind; its events wait for one", **fields, remedy=_NO_HANDLER)
 
     def unattempted(self, in_flight: InFlightEvent, *, gone: bool) -> None:
         """Log an entry whose body is `gone`, or that cannot be decoded."""

@@ -67,6 +67,14 @@ class Attempts:
             return True
         return handler is None or handler.is_async
 
+    def handles(self, kind: str) -> bool:
+        """Whether events of `kind` have a handler, or are ignored."""
+        try:
+            self._handlers.find(kind)
+        except LookupError:
+            return False
+        return True
+
     def destination(self, in_flight: InFlightEvent) -> str | None:
         """Return the destination of the handler of `in_flight`, or None if it names none."""
         try:

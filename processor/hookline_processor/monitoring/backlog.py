@@ -6,8 +6,16 @@ from typing import Final, NamedTuple
 
 from aiojobs import Job
 
-from hookline_processor.metrics import BACKLOG_EVENTS, DEAD_EVENTS, OLDEST_EVENT_SECONDS, PENDING_EVENTS, RETRYING_EVENTS
-from hookline_processor.partition.slots import Slots
+from hookline_processor.metrics import (
+    BACKLOG_EVENTS,
+    DEAD_EVENTS,
+    OLDEST_EVENT_SECONDS,
+    PENDING_EVENTS,
+    RETRYING_EVENTS,
+    WAITING_EVENTS,
+)
+from hookline_processor.partition.waiting.conditions import FAMILIES
+from hookline_processor.partition.waiting.waiting_sets import TIME, WaitingTotals
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.lifecycle.service import Supervisor
@@ -35,14 +43,14 @@ class BacklogGauges:
         redis: RedisConnectionManager,
         partitions: int,
         topics: Sequence[str],
-        slots: Slots,
+        waiting: WaitingTotals,
         interval_s: float,
         clock: Clock,
     ) -> None:
         self._redis = redis
         self._partitions = partitions
         self._topics = topics
-        self._slots = slots
+        self._waiting = waiting
         self._dead = DeadLetterCounts(redis, partitions, clock)
         self._clock = clock
         self._job: Job[None] | None = None
@@ -65,12 +73,14 @@ class BacklogGauges:
             BrokerUnavailableError: if Redis did not answer.
 
         """
-        retrying = self._slots.retrying()
         found = await backlogs(self._redis, self._partitions, self._topics)
         for topic, backlog in found.items():
             BACKLOG_EVENTS.labels(topic).set(backlog.events)
             OLDEST_EVENT_SECONDS.labels(topic).set(backlog.age_s(self._clock.now_ms()))
-            RETRYING_EVENTS.labels(topic).set(retrying[topic])
+            waiting = self._waiting.by_reason(topic)
+            RETRYING_EVENTS.labels(topic).set(waiting[TIME])
+            for reason in (TIME, *FAMILIES):
+                WAITING_EVENTS.labels(topic, reason).set(waiting[reason])
         self.record(found)
         pending = await count_pending(self._redis, self._partitions, self._topics)
         dead = await self._dead.update()

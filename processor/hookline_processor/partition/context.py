@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hookline_processor.attempts.attempts import Attempts
-from hookline_processor.partition.waiting.conditions import Conditions
 from hookline_processor.partition.destinations import Destinations
-from hookline_processor.partition.waiting.pauses import Pauses
 from hookline_processor.partition.quarantine import Quarantine
 from hookline_processor.partition.room import PayloadMemory
 from hookline_processor.partition.slots import Slots
+from hookline_processor.partition.waiting.conditions import Conditions
+from hookline_processor.partition.waiting.pauses import Pauses
+from hookline_processor.partition.waiting.waiting_sets import WaitingTotals
 from hookline_shared.clock import Clock
 from hookline_shared.observability.logs import Logger
 from hookline_shared.topics import Topic
@@ -20,8 +21,9 @@ from hookline_shared.topics import Topic
 class PartitionContext:
     """What the partitions of one processor share.
 
-    `window` is the number of events of one topic that a partition has in memory. `unhandled_wait_ms` is how long an event waits for a
-    handler, from its receipt. `ledger_has_room` is set while the ledger streams are below their limit; `ledger` is whether there are any.
+    `window` is the number of events of one topic that a partition has in memory. `unhandled_wait_ms` is how long an event waits
+    for a handler, from its receipt. `ledger_has_room` is set while the ledger streams are below their limit; `ledger` is whether
+    there are any.
     """
 
     topics: Mapping[str, Topic]
@@ -33,6 +35,7 @@ class PartitionContext:
     quarantine: Quarantine
     pauses: Pauses
     conditions: Conditions
+    waiting: WaitingTotals
     unhandled_wait_ms: int
     clock: Clock
     logger: Logger

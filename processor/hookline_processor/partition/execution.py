@@ -7,11 +7,11 @@ from typing import Final
 from hookline_processor.attempts.attempt_log import AttemptLog
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.metrics import BODIES_GONE
-from hookline_processor.partition.waiting.conditions import BREAKER, KIND, PAUSE
 from hookline_processor.partition.context import PartitionContext
 from hookline_processor.partition.lanes import Lane, Lanes
 from hookline_processor.partition.quarantine import RETURN_AFTER_MS
 from hookline_processor.partition.settler import Settler, Wait
+from hookline_processor.partition.waiting.conditions import BREAKER, KIND, PAUSE
 from hookline_processor.partition.waiting.waiting_lanes import HORIZON_MS, LONGEST_WAIT_MS
 from hookline_processor.partition.waiting.waiting_sets import WaitingSets
 from hookline_processor.retry import Record
@@ -136,12 +136,12 @@ class Execution:
                 self._wait(lane, next_at)
                 return True
         if (pause := self._context.pauses.of(in_flight)) is not None:
-            self._wait(lane, pause.until_ms, f"{PAUSE}:{pause.id}")
+            self._wait(lane, pause.until_ms or self._clock.now_ms() + LONGEST_WAIT_MS, f"{PAUSE}:{pause.id}")
             return True
         if not self._attempts.handles(in_flight.event.kind):
             until_ms = in_flight.event.received_at + self._context.unhandled_wait_ms
             if until_ms > self._clock.now_ms():
-                self._log.unhandled(in_flight, until_ms)
+                self._log.without_handler(in_flight, until_ms)
                 self._wait(lane, until_ms, f"{KIND}:{in_flight.event.kind}")
                 return True
         return False

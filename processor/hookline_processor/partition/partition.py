@@ -50,7 +50,9 @@ class Partition:
         self._drain_deadline = inf
         self._ending = False
         self._ended = False
-        self.waiting_sets = sets = WaitingSets(context.topics)
+        self._totals = context.waiting
+        self._sets = sets = WaitingSets(context.topics)
+        self._totals.add(sets)
         self._loads = loads = LoadQueue()
         self._room = room = Room(context.topics, context.window, context.memory)
         logger, clock = self._logger, context.clock
@@ -114,6 +116,7 @@ class Partition:
         self._trust.end()
         self._execution.end()
         self._room.close()
+        self._totals.discard(self._sets)
 
     async def _stop_reading(self) -> None:
         await self._reader.stop()

@@ -19,7 +19,7 @@ from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.metrics import FENCED
 from hookline_processor.partition.lanes import Lane
 from hookline_processor.retry import Record, encode_record
-from hookline_processor.verdicts import Dead, Done, Retry, Verdict
+from hookline_processor.verdicts import Dead, Done, Retry
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError, CommandRefusedError, FencedError
 from hookline_shared.kinds import label_of

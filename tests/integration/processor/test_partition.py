@@ -12,19 +12,28 @@ from hookline_processor.api.handlers import Handlers
 from hookline_processor.attempts.attempts import Attempts
 from hookline_processor.attempts.threads import Threads
 from hookline_processor.events.webhook_event import WebhookEvent
+from hookline_processor.partition.context import PartitionContext
 from hookline_processor.partition.destinations import Destinations
 from hookline_processor.partition.lanes import MAX_LOADED
-from hookline_processor.partition.partition import Partition, PartitionContext
+from hookline_processor.partition.partition import Partition
 from hookline_processor.partition.quarantine import Quarantine
+from hookline_processor.partition.room import PayloadMemory
 from hookline_processor.partition.slots import Slots
+from hookline_processor.partition.waiting.conditions import BREAKER, KIND, PAUSE, Conditions
+from hookline_processor.partition.waiting.handled_kinds import HandledKinds
+from hookline_processor.partition.waiting.pauses import Pauses
+from hookline_processor.partition.waiting.waiting_sets import WaitingTotals
 from hookline_processor.retry import RetryPolicy
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, Event, text_values
 from hookline_shared.keys import GROUP
 from hookline_shared.lifecycle.service import Supervisor
+from hookline_shared.observability.logs import Logger
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.append import Appender
 from hookline_shared.streams.consume import CONSUMER, Consumer
+from hookline_shared.streams.pauses import PauseStore
+from hookline_shared.streams.waiting import WaitingIndex
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES, Topic
 from tests.support.events import event, key_of
 from tests.support.feed import PARTITION, claim
@@ -74,16 +83,34 @@ class Bench:
                         raise
 
         attempts = Attempts(handlers, 60, RetryPolicy(), self._threads, clock, logger)
-        slots = Slots(10, TOPICS, clock)
-        room = asyncio.Event()
-        room.set()
-        destinations, quarantine = Destinations(5, clock, logger), Quarantine(clock)
-        context = PartitionContext(TOPICS, WINDOW, slots, attempts, destinations, quarantine, clock, logger, room)
-        consumer = Consumer(self._broker, PARTITION, list(TOPICS), await claim(self._broker))
-        partition = Partition(PARTITION, consumer, context)
+        fence = await claim(self._broker)
+        consumer = Consumer(self._broker, PARTITION, list(TOPICS), fence)
+        context = self._context(attempts, clock, logger)
+        partition = Partition(PARTITION, consumer, WaitingIndex(self._broker, PARTITION, fence), context)
         partition.trust(clock.monotonic() + 60)
         await partition.start(self._supervisor, owned_before=False)
         return partition
+
+    def _context(self, attempts: Attempts, clock: SystemClock, logger: Logger) -> PartitionContext:
+        room = asyncio.Event()
+        room.set()
+        destinations, pauses = Destinations(5, clock, logger), Pauses(PauseStore(self._broker), clock)
+        return PartitionContext(
+            topics=TOPICS,
+            window=WINDOW,
+            memory=PayloadMemory(1 << 20),
+            slots=Slots(10, TOPICS),
+            attempts=attempts,
+            destinations=destinations,
+            quarantine=Quarantine(clock),
+            pauses=pauses,
+            conditions=Conditions({BREAKER: destinations, PAUSE: pauses, KIND: HandledKinds(attempts)}),
+            waiting=WaitingTotals(),
+            unhandled_wait_ms=0,
+            clock=clock,
+            logger=logger,
+            ledger_has_room=room,
+        )
 
     async def put(self, number: int, topic: str = MESSAGES, nth_key: int = 0) -> list[Event]:
         events = [event(key=key_of(PARTITION, nth_key)) for _ in range(number)]
@@ -190,7 +217,7 @@ async def test_handler_that_outlives_the_shutdown_is_not_suspected(
     bench: Bench, stored: Stored, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though it ignores its cancellation: a graceful stop, time and again, makes no event poison."""
-    monkeypatch.setattr("hookline_processor.partition.partition._CANCEL_TIMEOUT_S", 0.01)
+    monkeypatch.setattr("hookline_processor.partition.execution._CANCEL_TIMEOUT_S", 0.01)
     bench.stubborn = True
     bench.open.clear()
     (pending,) = await bench.put(1)

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 BREAKER: Final = "breaker"
 PAUSE: Final = "pause"
 KIND: Final = "kind"
+FAMILIES: Final = (BREAKER, PAUSE, KIND)
 
 
 class Gate(Protocol):

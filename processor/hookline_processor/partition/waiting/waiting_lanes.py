@@ -12,10 +12,10 @@ from typing import Final
 from aiojobs import Job
 
 from hookline_processor.in_flight import InFlightEvent
-from hookline_processor.partition.waiting.conditions import BREAKER, Conditions
 from hookline_processor.partition.intake import Intake
 from hookline_processor.partition.lanes import MAX_LOADED, Lane, Lanes
 from hookline_processor.partition.room import READ_BYTES, Room
+from hookline_processor.partition.waiting.conditions import BREAKER, Conditions
 from hookline_processor.partition.waiting.load_queue import Load, LoadQueue
 from hookline_processor.partition.waiting.waiting_sets import TIMED, WaitingSet, WaitingSets
 from hookline_processor.retry import recover
@@ -236,29 +236,32 @@ class WaitingLanes:
                 await self._add_resumed(request.topic, lane)
         for topic, number in resumed.items():
             self._sets.poll_ended(topic, number, changes[topic])
-        if any(answer.lanes for answer in answers):
-            self._wake.set()  # there may be more
+        if self._sets.next_ms() <= self._clock.now_ms() and any(self._room.free(request.topic) for request in requests):
+            self._wake.set()
 
     def _requests(self) -> list[ResumeRequest]:
+        """Return what to ask for: lanes that may be resumed, and how it stands with those that wait for a time."""
         now_ms = self._clock.now_ms()
         requests = []
         for topic in self._sets.topics_to_poll():
             free = min(_MAX_RESUMED, self._room.free(topic))
-            for condition, waiting in self._sets.of(topic).items():
-                request = self._request_of(topic, condition, waiting, free, now_ms)
+            sets = self._sets.of(topic)
+            share = -(-free // max(1, sum(waiting.count > 0 for waiting in sets.values())))
+            for condition, waiting in sets.items():
+                request = self._request_of(topic, condition, waiting, min(free, share, waiting.count), now_ms)
                 if request is not None:
                     requests.append(request)
                     free -= request.most
         return requests
 
-    def _request_of(self, topic: str, condition: str, waiting: WaitingSet, free: int, now_ms: int) -> ResumeRequest | None:
+    def _request_of(self, topic: str, condition: str, waiting: WaitingSet, most: int, now_ms: int) -> ResumeRequest | None:
         if condition in TIMED:
-            longest_ms = HORIZON_MS if condition != LATER else LONGEST_WAIT_MS
-            return ResumeRequest(topic, condition, now_ms, now_ms + longest_ms + _SLACK_MS, free)
-        if waiting.count and free and (claimed := self._conditions.claim(condition)):
-            return ResumeRequest(topic, condition, inf, inf, int(min(free, claimed)))
-        if waiting.next_ms <= now_ms and not condition.startswith(BREAKER):
-            return ResumeRequest(topic, condition, now_ms, inf, free)
+            longest_ms = LONGEST_WAIT_MS if condition == LATER else HORIZON_MS
+            return ResumeRequest(topic, condition, now_ms, now_ms + longest_ms + _SLACK_MS, most)
+        if most and (claimed := self._conditions.claim(condition)):
+            return ResumeRequest(topic, condition, inf, inf, int(min(most, claimed)))
+        if most and waiting.next_ms <= now_ms and not condition.startswith(BREAKER):
+            return ResumeRequest(topic, condition, now_ms, inf, most)
         return None
 
     async def _add_resumed(self, topic: str, resumed: ResumedLane) -> None:

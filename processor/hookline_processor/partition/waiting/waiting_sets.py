@@ -7,11 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
+from typing import Final
 
 from hookline_shared.streams.waiting import LATER
 
-TIMED = ("", LATER)
+TIMED: Final = ("", LATER)
 """The sets of lanes that wait for a time."""
+TIME: Final = "time"
+"""The reason of lanes in these sets; the reason of the others is the family of their condition."""
 
 
 @dataclass(slots=True)
@@ -42,6 +45,13 @@ class WaitingSets:
     def waiting(self, topic: str) -> int:
         """Return the number of waiting lanes."""
         return sum(waiting.count for waiting in self._sets[topic].values())
+
+    def by_reason(self, topic: str) -> Counter[str]:
+        """Return the number of waiting lanes by what they wait for: `TIME`, or the family of their condition."""
+        reasons = Counter[str]()
+        for condition, waiting in self._sets[topic].items():
+            reasons[TIME if condition in TIMED else condition.partition(":")[0]] += waiting.count
+        return reasons
 
     def of(self, topic: str) -> Mapping[str, WaitingSet]:
         """Return the sets by condition."""
@@ -91,3 +101,22 @@ class WaitingSets:
         idle = not resumed and not self.waiting(topic) and not self._unwritten[topic] and changes == self._changes[topic]
         if idle:
             self._indexed.discard(topic)
+
+
+class WaitingTotals:
+    """The waiting lanes of all partitions that one processor owns."""
+
+    def __init__(self) -> None:
+        self._partitions: set[WaitingSets] = set()
+
+    def add(self, sets: WaitingSets) -> None:
+        """Count those of a partition, until `discard`."""
+        self._partitions.add(sets)
+
+    def discard(self, sets: WaitingSets) -> None:
+        """Stop counting those of a partition."""
+        self._partitions.discard(sets)
+
+    def by_reason(self, topic: str) -> Counter[str]:
+        """Return the number of waiting lanes of `topic` by what they wait for."""
+        return sum((sets.by_reason(topic) for sets in self._partitions), Counter[str]())
