@@ -22,7 +22,7 @@ def _codes(fine: str, wrong: str) -> str:
 class Commands(LazyGroup):
     """Every subcommand, in the order of --help."""
 
-    places: ClassVar = {
+    sources: ClassVar = {
         "new": CommandSource(
             "hookline_cli.new.new:new", _START, _codes("the project was written", "something is in the way; nothing was")
         ),
