@@ -11,10 +11,10 @@ from hookline_ingress.http.request import Reply, Request
 from hookline_ingress.limits.limiter import AddressLimit, SenderLimit
 from hookline_ingress.metrics import REQUESTS, SIGNERS, STAGE_SECONDS
 from hookline_ingress.routes import Route, Routes
-from hookline_ingress.signature import SignedRequest
 from hookline_ingress.translation.catalogue import EVENT_STREAM
 from hookline_ingress.translation.content import Content, TooManyElementsError, account_of, decode, is_encoded
 from hookline_ingress.translation.translate import RequestFields, TranslatedEvent, translate
+from hookline_ingress.twilio_signature import SignedRequest
 from hookline_ingress.writer import NotStoredError, Stored, Write
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event

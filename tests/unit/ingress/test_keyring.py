@@ -1,6 +1,6 @@
 """Which secrets and URLs a request is verified against."""
 
-from hookline_ingress.signature import SIGNATURE, Keyring, Secret, SignedRequest, parse_secrets
+from hookline_ingress.twilio_signature import SIGNATURE, Keyring, Secret, SignedRequest, parse_secrets
 from hookline_shared.forms import form_of
 from tests.support.webhooks import sign
 
