@@ -1,4 +1,4 @@
-"""Takes the entries of one partition into memory: each into its lane, or back to Redis, behind the indexed events of its lane."""
+"""Takes the entries of one partition into memory: each into its lane, or back to Redis, behind its lane's indexed events."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
@@ -82,7 +82,7 @@ class Intake:
         return None
 
     async def follow(self, lane: Lane) -> bool:
-        """Put the events of `lane`, whose first ones wait in Redis now, behind these. Return whether the lane is resumed by now.
+        """Put the events of `lane`, whose first ones wait in Redis, behind these. Return whether the lane is resumed by now.
 
         Raises:
             BrokerUnavailableError: if Redis did not confirm. They are still in the lane.
@@ -91,14 +91,15 @@ class Intake:
         results: Sequence[Deferral] = ()
         while lane.events:
             events = list(lane.events)
-            results = await self._index.defer([DeferRequest(lane.topic, lane.id, one.entry_id, always=True) for one in events])
+            requests = [DeferRequest(lane.topic, lane.id, one.entry_id, always=True) for one in events]
+            results = await self._index.defer(requests)
             self._lanes.removed(lane, len(events))
             for one in events:
                 self._room.release(one.topic, one.entry_id)
         return Deferral.DEFERRED_RESUMED in results
 
     def _deferral(self, in_flight: InFlightEvent, asked: set[Lane]) -> DeferRequest | None:
-        """Add an event to its lane, or return the request to defer it. `asked` are the lanes of such requests before this one."""
+        """Add an event to its lane, or return the request to defer it. `asked` are the lanes of earlier such requests."""
         lane = self._lanes.find(in_flight)
         if lane is None:
             if not self._may_be_indexed(in_flight.topic) or self._is_first_of_its_own(in_flight):
