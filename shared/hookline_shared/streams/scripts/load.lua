@@ -11,7 +11,7 @@
 --               state: 0 it is not indexed, 1 it is, and these are its last entries, 2 there are more, or may be
 --           or the error FENCED, with nothing done, if the partition has another owner
 --
--- Guarantees: the index does not change, but for entries at its front that are not pending. So it is safe to repeat.
+-- Guarantees: the index does not change, but for entries that are not pending, which are removed. So it is safe to repeat.
 
 local refused = refuse_other_owner(KEYS[1], ARGV[2], ARGV[3])
 if refused then
@@ -38,10 +38,13 @@ local function entries_after(topic, lane, last, most)
     start = redis.call('LPOS', behind, last)
     start = start and start + 1 or 0
   end
-  for _, entry in ipairs(redis.call('LRANGE', behind, start, start + most - #entries - 1)) do
-    entries[#entries + 1] = entry
+  local stop = start + most - #entries
+  if stop > start then
+    for _, entry in ipairs(redis.call('LRANGE', behind, start, stop - 1)) do
+      entries[#entries + 1] = entry
+    end
   end
-  return entries, redis.call('LLEN', behind) > start + most
+  return entries, redis.call('LLEN', behind) > stop
 end
 
 local function load(topic, lane, last, most)
@@ -60,6 +63,8 @@ local function load(topic, lane, last, most)
         more = true
         break
       end
+    elseif not is_single(lane) then
+      redis.call('LREM', behind_key(space, topic, lane), 1, entry)
     end
   end
   if #entries > 0 or more or (not is_single(lane) and first_entry(space, topic, lane)) then
