@@ -26,14 +26,10 @@ local function entries_after(topic, lane, last, most)
   end
   local behind, start, entries = behind_key(space, topic, lane), 0, {}
   if last == '' then
-    local first = first_entry(space, topic, lane)
-    while first and not consumer_of(space, topic, group, first) do
-      first = advance(space, topic, lane)
-    end
-    if not first then
+    entries[1] = first_pending(space, topic, group, lane)
+    if not entries[1] then
       return {}, false
     end
-    entries[1] = first
   else
     start = redis.call('LPOS', behind, last)
     start = start and start + 1 or 0
