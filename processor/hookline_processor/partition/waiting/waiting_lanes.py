@@ -177,7 +177,8 @@ class WaitingLanes:
         """Find the conditions for which lanes wait, and the resumed lanes that are not in memory."""
         for topic, condition in await self._index.conditions():
             if topic in self._sets.topics():
-                self._sets.found(topic, condition).count += 1  # the next poll counts them
+                waiting = self._sets.found(topic, condition)
+                waiting.count = max(1, waiting.count)  # the next poll counts them
         in_memory = {lane.id for lane in self._lanes.all() if lane.indexed}
         for topic in self._sets.topics_to_poll():
             for lane_id in await self._index.resumed(topic):
