@@ -67,50 +67,52 @@ def test_example_of_the_documentation(file: Path) -> None:
     assert not alerts["disk_low"].enabled
 
 
+MISTAKES = """
+processor_lease_s = 0.1
+[alerts.repl_slow]
+threshold = 1
+[alerts.reply_slow]
+threshold = "high"
+treshold = 2
+[alerts.write_slow]
+clear = 0.2
+[alerts.disk_low]
+clear = 10
+[alerts.backlog_high]
+window_s = 5
+level = "loud"
+[alerts.spool_filling]
+window_s = 5
+[alerts.pool_saturated]
+threshold = 0
+[alerts.handlers_failing]
+for_s = -1
+threshold = inf
+window_s = 86400
+"""
+EXPECTED = (
+    "ALERTS is wrong: there is no alert repl_slow; did you mean reply_slow?",
+    "reply_slow: threshold: Input should be a valid number",
+    "reply_slow: treshold: there is no such key; the keys are threshold, clear, for_s, window_s, level, enabled",
+    "write_slow: clear is 0.2, and must be below the threshold, 0.1, or equal to it",
+    "disk_low: clear is 10, and must be above the threshold, 1024, or equal to it",
+    "backlog_high: level: Input should be 'warning' or 'critical'",
+    "spool_filling: window_s has no effect: its value is not computed over a window",
+    "pool_saturated: threshold is 0, at which the alert would always fire",
+    "handlers_failing: for_s: Input should be greater than or equal to 0",
+    "handlers_failing: threshold: Input should be a finite number",
+    "handlers_failing: window_s: Input should be less than or equal to 3600",
+)
+
+
 def test_every_mistake_is_in_one_message(file: Path) -> None:
     """Each names the alert and what would be right, beside other settings that are wrong."""
-    file.write_text(
-        """
-        processor_lease_s = 0.1
-        [alerts.repl_slow]
-        threshold = 1
-        [alerts.reply_slow]
-        threshold = "high"
-        treshold = 2
-        [alerts.write_slow]
-        clear = 0.2
-        [alerts.disk_low]
-        clear = 10
-        [alerts.backlog_high]
-        window_s = 5
-        level = "loud"
-        [alerts.spool_filling]
-        window_s = 5
-        [alerts.pool_saturated]
-        threshold = 0
-        [alerts.handlers_failing]
-        for_s = -1
-        threshold = inf
-        window_s = 86400
-        """
-    )
+    file.write_text(MISTAKES)
     with pytest.raises(SettingsError) as caught:
         ProcessorSettings.load()
     alerts, lease = caught.value.problems
     assert lease.startswith("PROCESSOR_LEASE_S is wrong")
-    for expected in (
-        "ALERTS is wrong: there is no alert repl_slow; did you mean reply_slow?",
-        "reply_slow: threshold: Input should be a valid number",
-        "reply_slow: treshold: there is no such key; the keys are threshold, clear, for_s, window_s, level, enabled",
-        "write_slow: clear is 0.2, and must be below the threshold, 0.1, or equal to it",
-        "disk_low: clear is 10, and must be above the threshold, 1024, or equal to it",
-        "backlog_high: level: Input should be 'warning' or 'critical'",
-        "spool_filling: window_s has no effect: its value is not computed over a window",
-        "pool_saturated: threshold is 0, at which the alert would always fire",
-        "handlers_failing: for_s: Input should be greater than or equal to 0",
-        "handlers_failing: threshold: Input should be a finite number",
-        "handlers_failing: window_s: Input should be less than or equal to 3600",
-    ):
+    for expected in EXPECTED:
         assert expected in alerts
     file.write_text("alerts = 3")
     assert complaint().startswith("ALERTS is wrong: it must consist of tables, each headed [alerts.<name>].")
