@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
@@ -59,13 +58,13 @@ async def open_redis_session(settings: SharedSettings, waiting_reads: int = 1) -
         RedisSessionError: if Redis does not answer, or no service has ever used it.
 
     """
-    options = replace(settings.redis_options(waiting_reads), breaker_failures=_NEVER)
+    options = settings.redis.model_copy(update={"blocking_pool_size": waiting_reads, "breaker_failures": _NEVER})
     redis = RedisConnectionManager(options, settings.partitions, SystemClock(), get_logger("hookline"))
     try:
         partitions = await _find_partitions(redis)
         if partitions is None:
             raise RedisSessionError(
-                f"No Hookline service has used this Redis with the prefix {settings.prefix} yet. Set REDIS_URL and "
+                f"No Hookline service has used this Redis with the prefix {settings.redis.prefix} yet. Set REDIS_URL and "
                 "HOOKLINE_PREFIX to the values that the services have."
             )
         yield RedisSession(redis, partitions)

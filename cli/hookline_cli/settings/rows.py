@@ -22,6 +22,7 @@ from hookline_shared.settings.env_file import ENV_FILE, own_environment
 from hookline_shared.settings.fallbacks import Fallback
 from hookline_shared.settings.secret_files import SUFFIX, read_secret_files
 from hookline_shared.topics import Topic
+from hookline_shared.validation import fields_of
 
 ENVIRONMENT: Final = "environment"
 UP: Final = "hookline up"
@@ -190,10 +191,10 @@ def _or_empty(read: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
 
 def _fields() -> Iterator[tuple[str, FieldInfo]]:
     """Yield every field and its service, which is empty if both read it."""
-    shared = SharedSettings.model_fields
-    yield from (("", field) for field in shared.values())
+    shared = [field.validation_alias for field in fields_of(SharedSettings)]
+    yield from (("", field) for field in fields_of(SharedSettings))
     for service, settings in _SERVICES.items():
-        yield from ((service, field) for name, field in settings.model_fields.items() if name not in shared)
+        yield from ((service, field) for field in fields_of(settings) if field.validation_alias not in shared)
 
 
 def _value(field: FieldInfo, source: str, written: Any, *, right: bool) -> Any:

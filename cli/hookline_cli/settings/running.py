@@ -39,7 +39,7 @@ def public_settings(ingress: IngressSettings, processor: ProcessorSettings) -> d
     if "PUBLIC_URL" in found:  # as it is signed: without credentials, which Twilio leaves out
         found["PUBLIC_URL"] = ",".join(ingress.public_urls)
     paths = {name: str(Path(found[name]).resolve()) for name in _PATHS if found.get(name)}
-    return found | {name: str(port) for name, port in ports.items()} | paths | _ledger(processor.database_url)
+    return found | {name: str(port) for name, port in ports.items()} | paths | _ledger(processor.ledger.url)
 
 
 def adopt_running(data: Path) -> Running:

@@ -28,7 +28,6 @@ from hookline_cli.workspace import StackFacts, Workspace
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
 from hookline_shared.errors import PortTakenError
-from hookline_shared.redis.url import parse_redis_url
 from hookline_shared.settings.config_file import read_config_file
 from hookline_shared.settings.fallbacks import find_fallbacks
 from hookline_shared.settings.secret_files import names_file
@@ -62,8 +61,8 @@ def up(
     planned = ingresses.plan(settings, ingress, processor.admin_port)
     if settings.spool_path is not None:
         ingresses.check_left_over(settings.spool_path, ingress)
-    if processor.database_url is not None:
-        prepare_ledger(processor)
+    if processor.ledger.url is not None:
+        prepare_ledger(processor.ledger)
     asyncio.run(LocalStack(workspace, settings, planned, processor, start_redis=start_redis, reload=reload).run())
 
 
@@ -167,7 +166,9 @@ class LocalStack:
                     raise PortTakenError(LOOPBACK, port, setting)
 
     async def _start(self) -> None:
-        environment = os.environ | {"HOOKLINE_PREFIX": self._ingress.prefix}  # a process that is started later reads .env again
+        environment = os.environ | {
+            "HOOKLINE_PREFIX": self._ingress.redis.prefix
+        }  # a process that is started later reads .env again
         if self._starts_redis:
             server = embedded_redis.find_server()
             embedded_redis.check_data(server, self._workspace.redis_data)
@@ -240,7 +241,7 @@ class LocalStack:
         return StackFacts(
             public_url=self._ingress.public_urls[0],
             auth_token=token if self._ingress.auth_tokens == (token,) else "",
-            redis_url="" if parse_redis_url(self._ingress.redis_url).secrets else self._ingress.redis_url,
+            redis_url="" if self._ingress.redis.server.secrets else self._ingress.redis.url,
             admin_ports=self._admin_ports(),
             local_url=f"http://{AdminAddress('', reachable(self._ingress.host), self._ingress.port).place}",
             settings=public_settings(self._ingress, self._processor),

@@ -11,6 +11,7 @@ from hookline_processor.ledger.body_policy import BodyPolicy
 from hookline_processor.ledger.url import parse_database_url
 from hookline_shared.settings.base import SharedSettings
 from hookline_shared.settings.fallbacks import Fallback
+from hookline_shared.validation import SettingsGroup
 
 
 def _database(url: str) -> str:
@@ -26,21 +27,10 @@ def _obstacle(url: str) -> str:
     return ""
 
 
-class LedgerSettings(SharedSettings):
-    """The settings of the ledger and its database."""
+class LedgerSettings(SettingsGroup):
+    """The settings of the ledger and its database. Without a `url` there is no ledger."""
 
-    fallbacks: ClassVar = (
-        Fallback(
-            "DATABASE_URL",
-            "HOOKLINE_LEDGER_URL",
-            "Counts as HOOKLINE_LEDGER_URL where that is not set, and is ignored, with a line in the log, if that cannot be: "
-            "platforms set it for the app. HOOKLINE_LEDGER_URL= (empty) ignores it in any case",
-            _obstacle,
-            empty_refuses=True,
-        ),
-    )
-
-    database_url: Annotated[str, AfterValidator(_database)] | None = Field(
+    url: Annotated[str, AfterValidator(_database)] | None = Field(
         None,
         validation_alias="HOOKLINE_LEDGER_URL",
         description="Where the ledger is kept: postgresql://user:password@host:port/database or sqlite:///path; without it, "
@@ -71,37 +61,54 @@ class LedgerSettings(SharedSettings):
     command_timeout_s: float = Field(
         10, validation_alias="DATABASE_COMMAND_TIMEOUT_S", description="Seconds that a batch may take in the database", gt=0
     )
-    database_breaker_failures: int = Field(
+    breaker_failures: int = Field(
         3,
         validation_alias="DATABASE_BREAKER_FAILURES",
         description="Failures in a row after which the database is left alone until a probe succeeds",
         ge=1,
     )
-    ledger_batch: int = Field(
+    batch: int = Field(
         500, validation_alias="LEDGER_BATCH", description="Events written to the database in one transaction", ge=1, le=10_000
     )
-    ledger_backlog_limit: int = Field(
+    backlog_limit: int = Field(
         1_000_000,
         validation_alias="LEDGER_BACKLOG_LIMIT",
         description="Settled events waiting for the database, over all partitions, above which no more are handled; a tenth "
         "of it is a warning",
         ge=1,
     )
-    ledger_bodies: BodyPolicy = Field(
+    bodies: BodyPolicy = Field(
         BodyPolicy.KEEP,
         validation_alias="LEDGER_BODIES",
         description="What the ledger keeps of message bodies and other content: keep, hash or drop",
     )
-    ledger_retention_days: float | None = Field(
+    retention_days: float | None = Field(
         None,
         validation_alias="LEDGER_RETENTION_DAYS",
         description="Days after which the processor removes events, messages and calls from the ledger; none: never",
         gt=0,
     )
 
+
+class SettingsWithLedger(SharedSettings):
+    """The settings of those who use the ledger: the processor, and `hookline ledger`."""
+
+    fallbacks: ClassVar = (
+        Fallback(
+            "DATABASE_URL",
+            "HOOKLINE_LEDGER_URL",
+            "Counts as HOOKLINE_LEDGER_URL where that is not set, and is ignored, with a line in the log, if that cannot be: "
+            "platforms set it for the app. HOOKLINE_LEDGER_URL= (empty) ignores it in any case",
+            _obstacle,
+            empty_refuses=True,
+        ),
+    )
+
+    ledger: LedgerSettings
+
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must never be logged."""
-        database = parse_database_url(self.database_url).secrets if self.database_url else ()
+        database = parse_database_url(self.ledger.url).secrets if self.ledger.url else ()
         return (*super().secrets(), *database, *self._ignored_passwords())
 
     def _ignored_passwords(self) -> Iterator[str]:

@@ -13,7 +13,6 @@ from hookline_shared.errors import BrokerUnavailableError, LayoutMismatchError
 from hookline_shared.redis.manager import Command, RedisConnectionManager, Script, ScriptCall
 from hookline_shared.redis.node import BLOCKING
 from hookline_shared.redis.options import RedisOptions
-from hookline_shared.redis.url import parse_redis_url
 from tests.integration.conftest import Connect
 from tests.support.fault_proxy import FaultProxy
 from tests.support.keys import keys
@@ -333,7 +332,7 @@ async def test_open_breaker_waits_for_the_probe(connect: Connect, own_redis: Red
 async def test_unknown_script_costs_no_second_time_out(own_redis: RedisServer, logbook: Logbook) -> None:
     """Sending a script again that Redis does not know takes what is left of the time, not as much once more."""
     async with FaultProxy(own_redis.port) as proxy:
-        options = RedisOptions(parse_redis_url(proxy.url))
+        options = RedisOptions(url=proxy.url)
         connection = RedisConnectionManager(options, PARTITIONS, SystemClock(), logbook.logger)
         await connection.monitor.refresh()
         proxy.delay(0.3)

@@ -31,7 +31,7 @@ def complaint() -> str:
 
 def test_without_a_file_all_are_as_usual() -> None:
     """Every alert is watched, as its rule says."""
-    assert ProcessorSettings.load().alerts == {name: rule.limit for name, rule in RULES.items()}
+    assert ProcessorSettings.load().alerts.limits == {name: rule.limit for name, rule in RULES.items()}
 
 
 def test_what_is_said_changes_and_the_rest_stays(file: Path) -> None:
@@ -50,7 +50,7 @@ def test_what_is_said_changes_and_the_rest_stays(file: Path) -> None:
         enabled = false
         """
     )
-    alerts = ProcessorSettings.load().alerts
+    alerts = ProcessorSettings.load().alerts.limits
     assert alerts["oldest_event_old"] == Threshold(threshold=1800, clear=360, for_s=15, level=Level.CRITICAL)
     assert alerts["reply_slow"] == Threshold(threshold=1, clear=0.9, for_s=0, window_s=10, level=Level.WARNING)
     assert (alerts["disk_low"].enabled, alerts["disk_low"].threshold) == (False, 1024)
@@ -61,7 +61,7 @@ def test_example_of_the_documentation(file: Path) -> None:
     """What people copy from docs/alerts.md is right."""
     page = (Path(__file__).parents[4] / "docs" / "alerts.md").read_text()
     file.write_text(page.partition("```toml\n")[2].partition("```")[0])
-    alerts = ProcessorSettings.load().alerts
+    alerts = ProcessorSettings.load().alerts.limits
     assert alerts["oldest_event_old"].threshold == 1800
     assert alerts["dead_letters_growing"].threshold == 20
     assert not alerts["disk_low"].enabled
@@ -126,7 +126,7 @@ def test_alert_url_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TWILIO_AUTH_TOKEN", "0123456789abcdef")
     monkeypatch.setenv("ALERT_URL", SECRET)
     settings = IngressSettings.load()
-    assert settings.alert_url == SECRET
+    assert settings.alerts.url == SECRET
     assert SECRET in settings.secrets()
     assert "planted" not in repr(settings)
 
@@ -145,9 +145,9 @@ def test_wrong_alert_url(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_runbook_url(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Any address to which the name of a section can be added; by default there is none."""
-    assert ProcessorSettings.load().runbook_url is None
+    assert ProcessorSettings.load().alerts.runbook_url is None
     monkeypatch.setenv("RUNBOOK_URL", url)
-    assert ProcessorSettings.load().runbook_url == url
+    assert ProcessorSettings.load().alerts.runbook_url == url
 
 
 @pytest.mark.parametrize(

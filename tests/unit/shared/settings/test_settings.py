@@ -37,7 +37,7 @@ def complaints() -> list[str]:
 def test_defaults() -> None:
     """With nothing but the two required settings, the documented defaults hold."""
     settings = IngressSettings.load()
-    assert settings.redis_url == "redis://127.0.0.1:6379/0"
+    assert settings.redis.url == "redis://127.0.0.1:6379/0"
     assert (settings.partitions, settings.log_level, settings.log_format) == (8, "info", None)
     assert (settings.host, settings.port, settings.admin_host, settings.admin_port) == ("0.0.0.0", 8080, "127.0.0.1", 9080)
     assert (settings.durability, settings.write_budget_ms, settings.dedupe_window_s) == ("memory", 250, 3600)
