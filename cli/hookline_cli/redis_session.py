@@ -7,7 +7,7 @@ from typing import Annotated, Final, NamedTuple
 
 import typer
 
-from hookline_cli.settings.running import adopt_running
+from hookline_cli.settings.running import find_running
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import BrokerUnavailableError, HooklineError
 from hookline_shared.observability.logs import configure_logs, get_logger
@@ -42,8 +42,8 @@ def find_settings(data: Path) -> SharedSettings:
         RedisSessionError: if its REDIS_URL was not saved.
 
     """
-    running = adopt_running(data)
-    settings = SharedSettings.load()
+    running = find_running(data)
+    settings = SharedSettings.load(running.adopted)
     if running.hidden_redis:
         raise RedisSessionError(HIDDEN_REDIS)
     configure_logs("error", "console", settings.secrets())

@@ -8,7 +8,7 @@ of a field is the variable's name; its description is shown in documentation and
 import os
 from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
@@ -41,6 +41,8 @@ def _tracing(switch: str) -> str:
     return switch
 
 
+NO_VARIABLES: Final[Mapping[str, str]] = {}
+
 CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_split)]
 """A setting written `a,b,c`."""
 
@@ -70,7 +72,7 @@ class SharedSettings(BaseSettings):
     empty_counts: ClassVar[tuple[str, ...]] = ()
     """The variables for which an empty value is a value. An empty one of the others counts as not set."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=True, hide_input_in_errors=True)
 
     redis: RedisOptions
     partitions: int = Field(
@@ -126,21 +128,28 @@ class SharedSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return the sources in order: arguments, environment, secret files, TOML file, fallbacks."""
-        secrets, file = dict(read_secret_files(secret_variables(cls))), read_config_file()
-        found = {one.fallback.setting: one.value for one in find_fallbacks(cls.fallbacks, file) if not one.obstacle}
-        return init_settings, *(_Values(settings_cls, one) for one in (cls._environment(), secrets, file, found))
+        """Return the sources in order: environment, secret files, TOML file, fallbacks.
+
+        Arguments are variables, too. They win over those of the process, and may name the TOML file.
+        """
+        environment = {**os.environ, **init_settings()}
+        secrets, file = read_secret_files(secret_variables(cls), environment), read_config_file(environment)
+        fallbacks = find_fallbacks(cls.fallbacks, file, environment)
+        found = {one.fallback.setting: one.value for one in fallbacks if not one.obstacle}
+        return tuple(_Values(settings_cls, one) for one in (cls._effective(environment), secrets, file, found))
 
     @classmethod
-    def _environment(cls) -> dict[str, str]:
-        """Return the variables of the environment that have an effect, by upper-case name."""
-        named = {name.upper(): value for name, value in os.environ.items()}
+    def _effective(cls, environment: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the variables that have an effect, by upper-case name."""
+        named = {name.upper(): value for name, value in environment.items()}
         variables = (str(field.validation_alias) for field in fields_of(cls))
-        return {name: named[name] for name in variables if named.get(name) or (name in cls.empty_counts and name in named)}
+        return {
+            name: named[name] for name in variables if named.get(name, "") != "" or (name in cls.empty_counts and name in named)
+        }
 
     @classmethod
-    def load(cls) -> Self:
-        """Read and validate all settings. The variables of `.env` are added to the environment first.
+    def load(cls, variables: Mapping[str, str] = NO_VARIABLES) -> Self:
+        """Read and validate all settings. `variables` win over those of the process, to which those of `.env` are added first.
 
         Raises:
             SettingsError: naming all settings that are missing or wrong, in one message.
@@ -148,14 +157,16 @@ class SharedSettings(BaseSettings):
         """
         apply_env_file(secrets_of(cls))
         try:
-            return cls()
+            return cls.model_validate(dict(variables))
         except ValidationError as error:
-            raise SettingsError([_explain(cls, detail) for detail in error.errors()]) from None
+            environment = {**os.environ, **variables}
+            raise SettingsError([_explain(cls, detail, environment) for detail in error.errors()]) from None
 
     @classmethod
-    def ignored(cls) -> list[Found]:
-        """Return the fallbacks that are set and ignored."""
-        return [one for one in find_fallbacks(cls.fallbacks, read_config_file()) if one.obstacle]
+    def ignored(cls, variables: Mapping[str, str] = NO_VARIABLES) -> list[Found]:
+        """Return the fallbacks that are set and ignored. `variables` win over those of the process."""
+        environment = {**os.environ, **variables}
+        return [one for one in find_fallbacks(cls.fallbacks, read_config_file(environment), environment) if one.obstacle]
 
 
 def secret_variables(settings: type[BaseSettings]) -> list[str]:
@@ -169,12 +180,12 @@ def secrets_of(settings: type[SharedSettings]) -> list[str]:
     return [*names, *(one.variable for one in settings.fallbacks if one.setting in names)]
 
 
-def _explain(settings: type[SharedSettings], detail: ErrorDetails) -> str:
+def _explain(settings: type[SharedSettings], detail: ErrorDetails, environment: Mapping[str, str]) -> str:
     variable = str(next(name for name in detail["loc"] if name not in groups_of(settings)))
     meaning = next((field.description for field in fields_of(settings) if field.validation_alias == variable), "")
     if detail["type"] == "missing":
-        why = f", and the file of {variable}{SUFFIX} is empty" if names_file(variable) else ""
+        why = f", and the file of {variable}{SUFFIX} is empty" if names_file(variable, environment) else ""
         return f"{variable} is not set{why}. {meaning}."
-    found = find_fallbacks(settings.fallbacks, read_config_file())
+    found = find_fallbacks(settings.fallbacks, read_config_file(environment), environment)
     origin = next((f", taken from {one.fallback.variable}," for one in found if one.fallback.setting == variable), "")
     return f"{variable}{origin} is wrong: {message_of(detail)}. {meaning}."

@@ -1,6 +1,7 @@
 """What platforms set for whatever they run: PORT and DATABASE_URL count where our own settings are not set."""
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -52,7 +53,7 @@ def test_password_of_another_database_is_a_secret(monkeypatch: pytest.MonkeyPatc
 def test_credentials_of_the_public_url_are_not_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """What `hookline up` announces to the commands beside it has the URL as it is signed."""
     monkeypatch.setenv("PUBLIC_URL", "https://app:planted@hooks.example.com")
-    announced = public_settings(IngressSettings.load(), ProcessorSettings.load())
+    announced = public_settings(IngressSettings.load(), ProcessorSettings.load(), os.environ)
     assert announced["PUBLIC_URL"] == "https://hooks.example.com"
 
 
