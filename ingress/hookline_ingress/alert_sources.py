@@ -41,6 +41,7 @@ def measures(limits: Mapping[str, Threshold], spool: Spool | None, spool_path: P
     if spool is not None and spool_path is not None:
         found |= {
             "spool_filling": lambda _now: {"": spool.fill},
+            "spool_refusing": lambda _now: {spool.cause: 1.0} if spool.cause else {},
             "spool_waiting": _time_filled(spool),
             "disk_low": DiskSpace("spool", spool_path),
         }

@@ -102,10 +102,13 @@ def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> In
     limits = [(SharedLimits(redis, name, settings.partitions), meters) for name, meters in shared.items()]
     exchange = LimitExchange(limits, clock, logger)
     guards = Guards(Proxies(parse_networks(settings.trusted_proxies)), senders, addresses, settings.max_in_flight)
-    server = _server(settings, guards, writer, clock, logger)
+    routes, spans = _routes(settings), _spans(settings, guards.proxies, clock)
+    write = writer.write if spans is None else spans.trace_writes(writer.write)
+    webhooks = Webhooks(routes, guards, write, settings.public_urls, clock, logger, spans)
+    server = _server(settings, routes, webhooks, spans, clock, logger)
     measured = measures(settings.alerts.limits, spool, settings.spool_path)
     alerts = AlertWatcher(settings.alerts, "ingress", measured, clock, logger)
-    health = _health(HealthChecks(redis.monitor, spool, drain), alerts)
+    health = _health(HealthChecks(redis.monitor, spool, drain), webhooks, alerts)
     admin = Admin(health, settings.admin_host, settings.admin_port, "INGRESS_ADMIN")
     return Ingress(settings, health, admin, spool, redis, alerts, drain, exchange, writer, server, logger)
 
@@ -116,12 +119,10 @@ def _spool(settings: IngressSettings, clock: Clock, logger: Logger) -> Spool | N
     return Spool(settings.spool_path, settings.spool_max_mb, clock, logger, settings.redis.prefix)
 
 
-def _server(settings: IngressSettings, guards: Guards, writer: Writer, clock: Clock, logger: Logger) -> Server:
-    """Return the server that handles webhooks, with spans around requests and writes if they are traced."""
-    routes = _routes(settings)
-    spans = _spans(settings, guards.proxies, clock)
-    write = writer.write if spans is None else spans.trace_writes(writer.write)
-    webhooks = Webhooks(routes, guards, write, settings.public_urls, clock, logger, spans)
+def _server(
+    settings: IngressSettings, routes: Routes, webhooks: Webhooks, spans: "RequestSpans | None", clock: Clock, logger: Logger
+) -> Server:
+    """Return the server that handles webhooks, with spans around requests if they are traced."""
     handle = webhooks.handle if spans is None else spans.trace_requests(webhooks.handle)
     limits = ConnectionLimits(
         read_timeout_s=settings.read_timeout_s,
@@ -154,9 +155,10 @@ def _spans(settings: IngressSettings, proxies: Proxies, clock: Clock) -> "Reques
     return RequestSpans(settings.public_urls[0], settings.partitions, proxies, clock)
 
 
-def _health(checks: HealthChecks, alerts: AlertWatcher) -> Health:
+def _health(checks: HealthChecks, webhooks: Webhooks, alerts: AlertWatcher) -> Health:
     health = Health()
     checks.add_to(health)
+    health.warnings["webhooks"] = webhooks.refusals.warnings
     health.warnings["alert"] = alerts.warnings
     health.ready["shutdown"] = health.shutdown
     return health

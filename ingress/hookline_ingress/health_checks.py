@@ -31,7 +31,12 @@ class HealthChecks:
         Redis may be down while the spool has room. But it must have been reached once, so that an ingress with a wrong
         REDIS_URL does not replace one that works.
         """
-        return None if self._spool_replaces_redis() else self._redis.check()
+        if self._spool_replaces_redis():
+            return None
+        problem = self._redis.check()
+        if problem and self._spool is not None and self._spool.problem:
+            return f"Webhooks are refused with a 503. {problem} And the spool accepts no more events: {self._spool.problem}."
+        return problem
 
     def redis_warnings(self) -> list[str]:
         """Return the current problems with Redis, one text each."""
@@ -50,6 +55,11 @@ class HealthChecks:
             )
         if self._spool.unreadable:
             found.append(f"{self._spool.unreadable} unreadable events were set aside in the spool: see the log.")
+        if self._spool.unremoved:
+            found.append(
+                f"{self._spool.unremoved} events that Redis has already cannot be deleted from the spool's disk yet. They are "
+                "not delivered again, unless ingress is restarted after INGRESS_DEDUPE_WINDOW_S."
+            )
         if self._spool.events:
             obstacle = self._redis.check() or (self._drain and self._drain.obstacle)
             found.append(f"{self._spool.events} events wait in the spool: {obstacle or 'being drained'}")

@@ -8,11 +8,13 @@ from hookline_shared.clock import SystemClock
 from hookline_shared.errors import SettingsError
 from hookline_shared.lifecycle.service import EXIT_FAILED, EXIT_SETTINGS, run
 from hookline_shared.observability.logs import configure_logs, get_logger
+from hookline_shared.observability.standard_streams import protect_output
 from hookline_shared.observability.tracing import span_log_processors, traced
 
 
 def main() -> int:
     """Run ingress until a signal; return the exit code."""
+    protect_output()
     try:
         settings = IngressSettings.load()
     except SettingsError as error:

@@ -10,6 +10,7 @@ from hookline_ingress.http.replies import refused
 from hookline_ingress.http.request import Reply, Request
 from hookline_ingress.limits.limiter import AddressLimit, SenderLimit
 from hookline_ingress.metrics import REQUESTS, SIGNERS, STAGE_SECONDS
+from hookline_ingress.refusals import Refusals
 from hookline_ingress.routes import Route, Routes
 from hookline_ingress.translation.catalogue import EVENT_STREAM
 from hookline_ingress.translation.translate import TranslatedEvent, translate
@@ -52,7 +53,7 @@ class Guards(NamedTuple):
 class Webhooks:
     """Answers Twilio. A 2xx means that every event of the request is verified and stored, now or by an earlier delivery.
 
-    `write` stores events. `spans` record the outcomes of requests, if these are traced.
+    `write` stores events. `spans` record the outcomes of requests, if these are traced. `refusals` are the 503s of ours.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Webhooks:
         self._logger = logger
         self._spans = spans
         self._detailed = logger.is_enabled_for(DEBUG)
+        self.refusals = Refusals(clock)
         self._in_flight = 0
         self._quiet_until = 0.0
 
@@ -99,6 +101,9 @@ class Webhooks:
         started = now()
         _TIME_TO_READ(started - request.began)
         if self._in_flight >= self._max_in_flight:
+            self.refusals.note(
+                f"{self._in_flight} requests are being answered at once, the most that INGRESS_MAX_IN_FLIGHT allows."
+            )
             raise Refusal(503, "overloaded")
         self._in_flight += 1
         try:
@@ -179,6 +184,7 @@ class Webhooks:
                 self._note(topic, event, stored)
             outcome = stored if outcome is Stored.DUPLICATE or stored is Stored.SPOOLED else outcome
         if failure is not None:
+            self.refusals.note(str(failure))
             raise Refusal(503, failure.outcome)
         return outcome
 

@@ -12,11 +12,13 @@ from hookline_shared.clock import SystemClock
 from hookline_shared.errors import HooklineError, SettingsError
 from hookline_shared.lifecycle.service import EXIT_FAILED, EXIT_SETTINGS, run
 from hookline_shared.observability.logs import Logger, configure_logs, get_logger
+from hookline_shared.observability.standard_streams import flush_output, protect_output
 from hookline_shared.observability.tracing import span_log_processors, traced
 
 
 def main() -> int:
     """Run the processor until a signal, and return the exit code."""
+    protect_output()
     try:
         settings = ProcessorSettings.load()
         configure_logs(
@@ -34,8 +36,7 @@ def main() -> int:
     with traced("hookline-processor", settings.secrets(), on=settings.tracing == "on"):
         code = run(lambda: build_processor(settings, handlers, threads, clock, logger), clock, logger)
     if threads.busy:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush_output()
         os._exit(code)  # a plain function cannot be stopped, and would keep the interpreter from exiting
     return code
 

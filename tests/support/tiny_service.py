@@ -8,6 +8,7 @@ from hookline_shared.clock import SystemClock
 from hookline_shared.errors import HooklineError
 from hookline_shared.lifecycle.service import Supervisor, run
 from hookline_shared.observability.logs import configure_logs, get_logger
+from hookline_shared.observability.standard_streams import protect_output
 
 logger = get_logger("tiny")
 
@@ -98,5 +99,6 @@ SERVICES: tuple[type[Tiny], ...] = (
 
 
 if __name__ == "__main__":
+    protect_output()
     configure_logs("info", "json")
     sys.exit(run({service.__name__: service for service in SERVICES}[sys.argv[1]], SystemClock(), logger))

@@ -15,6 +15,7 @@ ADVICE: Final = {
     "Twilio",
     "hookline_spool_events": "Above 0 for long: Redis is down or a backlog is full; see `hookline status`",
     "hookline_spool_bytes": "Nears INGRESS_SPOOL_MAX_MB: restore Redis before webhooks get a 503",
+    "hookline_spool_refusing": "1: free up space on that disk, or repair it, before Redis fails, too",
     "hookline_spool_fill_ratio": "Nears 1: restore Redis, or raise INGRESS_SPOOL_MAX_MB, before webhooks get a 503",
     "hookline_spool_drained_total": "new: events that the spool saved. Many duplicate: Redis had accepted events, but its "
     "response was lost",
@@ -56,6 +57,7 @@ ADVICE: Final = {
     "hookline_breaker_transitions_total": "Opens again and again: that service is overloaded rather than down",
     "hookline_tasks": "Grows and never falls: report it",
     "hookline_loop_lag_seconds": "Above 0.25: a handler blocks the loop, or the machine has too little CPU",
+    "hookline_log_lines_dropped_total": "Rises: what reads the log is gone or too slow, or its disk is full; see docs/logs.md",
     "hookline_events_total": "Compare accepted with done and dead: what arrives and what is settled. retry: another attempt is "
     "scheduled",
     "hookline_alert": "1: see docs/alerts.md, and the section of the alert in docs/runbook.md",

@@ -25,6 +25,8 @@ _UNOWNED: Final = (
     "(PROCESSOR_LEASE_S); if none does, see its log and /readyz?verbose."
 )
 _LEFT_ALONE: Final = "{name} keeps failing, so its breaker is open: only probes call it, and the events that need it wait."
+_REFUSALS: Final = "webhooks: "
+"""The name of the check with which an ingress says that it refuses webhooks."""
 
 
 class TopicState(NamedTuple):
@@ -67,7 +69,15 @@ class Snapshot(NamedTuple):
         if not any(service.answers for service in self.services):
             own = away if self.redis_named else []  # else it is the one that `hookline up` starts
             return [self._nobody(), *(self._unowned() if self.redis.processors else []), *own]
-        return away + [problem for service in self.services for problem in _problems_of(service)] + self._unowned()
+        found = [problem for service in self.services for problem in _problems_of(service)]
+        return away + [f"{name}: {refusal}" for name, refusal in self.refusals()] + found + self._unowned()
+
+    def refusals(self) -> list[tuple[str, str]]:
+        """Return for each ingress that refuses webhooks its name, how many it refused, and why."""
+        start = len(_REFUSALS)
+        return [
+            (service.name, line[start:]) for service in self.services for line in service.warnings if line.startswith(_REFUSALS)
+        ]
 
     def alerts(self) -> list[tuple[str, ServiceAlert]]:
         """Return the alerts that are firing with the name of their service, the critical ones first."""
@@ -79,6 +89,8 @@ class Snapshot(NamedTuple):
         said: dict[str, list[str]] = {}
         for service in self.services:
             for warning in service.warnings:
+                if warning.startswith(_REFUSALS):
+                    continue  # it is a problem
                 said.setdefault(warning, []).append(service.name)
         found = [(", ".join(names), warning) for warning, names in said.items()]
         found += [("redis", warning) for warning in self.redis.warnings if f"redis: {warning}" not in said]

@@ -54,6 +54,8 @@ def _headline(found: Snapshot) -> Text:
 def _verdict(found: Snapshot) -> tuple[str, str]:
     """Return the overall state in words, and its style. It is never "all is well" above a warning."""
     problems, alerts, warnings = len(found.problems()), found.alerts(), len(found.warnings())
+    if found.refusals():
+        return f"webhooks are refused, {count_of(problems, 'problem')}", "bold red"
     if problems:
         return count_of(problems, "problem"), "bold red"
     if alerts:

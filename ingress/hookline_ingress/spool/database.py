@@ -1,59 +1,51 @@
 """The file of the spool, an SQLite database. Everything here blocks: `spool.py` calls it from one thread of its own.
 
-A commit is on disk (WAL, synchronous=FULL) before it returns.
+A commit is on disk (WAL, synchronous=FULL) before it returns. `schema.py` has the tables.
 
-    events      id          rising: the order of arrival
-                dedupe      UNIQUE: a webhook that is delivered again while it is in the spool is the same event
-                topic, lane, event (MessagePack of `hookline_shared.event.Event`)
-    unreadable  rows of `events` that could not be decoded, with the reason: they are neither drained nor deleted
-    owner       prefix of the installation that the events are for, in one row
+    stored     the event's row is on disk; it is offered to Redis until Redis has it
+    delivered  Redis has it. This is noted in memory, and needs no room on the disk; from now on it is not offered again
+    removed    the row is deleted. SQLite needs room for that, so on a full disk it comes later: once there is room, or at once
+               by a new file in place of this one if all of its events are delivered
+
+If the process dies while events are delivered and not removed, they are offered again, and are duplicates.
 """
 
 import fcntl
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from functools import partial
+from collections.abc import Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
 import msgspec
 
+from hookline_ingress.spool.schema import connect, is_locked, lock, pragma, prepare, remove_companions, remove_file, transaction
 from hookline_shared.errors import HooklineError
 from hookline_shared.event import Event
 from hookline_shared.keys import DEFAULT_PREFIX
 
 MIB: Final = 1 << 20
 
-_SCHEMA: Final = 1
-_CREATE: Final = (
-    """
-CREATE TABLE IF NOT EXISTS events (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    dedupe TEXT NOT NULL UNIQUE,
-    topic TEXT NOT NULL,
-    lane INTEGER NOT NULL,
-    event BLOB NOT NULL
-)""",
-    """
-CREATE TABLE IF NOT EXISTS unreadable (
-    id INTEGER PRIMARY KEY,
-    dedupe TEXT NOT NULL,
-    topic TEXT NOT NULL,
-    lane INTEGER NOT NULL,
-    event BLOB NOT NULL,
-    reason TEXT NOT NULL
-)""",
-    "CREATE TABLE IF NOT EXISTS owner (prefix TEXT NOT NULL)",
-)
 _INSERT: Final = "INSERT INTO events (dedupe, topic, lane, event) VALUES (?, ?, ?, ?) ON CONFLICT (dedupe) DO NOTHING"
-_OLDEST: Final = "SELECT id, topic, CAST(event AS BLOB) FROM events WHERE id > ? ORDER BY id LIMIT ?"
-_REMOVE: Final = "DELETE FROM events WHERE id = ? RETURNING lane, length(event)"
-_TAKE_OUT: Final = "DELETE FROM events WHERE id = ? RETURNING id, dedupe, topic, lane, CAST(event AS BLOB)"
-_SET_ASIDE: Final = "INSERT INTO unreadable (id, dedupe, topic, lane, event, reason) VALUES (?, ?, ?, ?, ?, ?)"
-_LANES: Final = "SELECT lane, count(*), sum(length(event)) FROM events GROUP BY lane"
-_LOCKED_S: Final = 0.1
-"""Time limit for waiting while another program has the database locked; meanwhile nothing is spooled."""
+_OLDEST: Final = """
+SELECT id, topic, CAST(event AS BLOB) FROM events WHERE id > ? AND id NOT IN (SELECT id FROM done_with) ORDER BY id LIMIT ?"""
+_DELIVER: Final = "INSERT INTO done_with SELECT id, NULL FROM events WHERE id = ? ON CONFLICT DO NOTHING"
+_BYTES: Final = "CASE typeof(event) WHEN 'blob' THEN length(event) ELSE length(CAST(event AS BLOB)) END"
+"""Of a blob, SQLite knows the length without reading it. The event of a damaged row may be a text."""
+_SIZE: Final = f"SELECT lane, {_BYTES} FROM events WHERE id = ? AND id NOT IN (SELECT id FROM done_with)"  # noqa: S608 - ours
+_SKIP: Final = "INSERT INTO done_with VALUES (?, ?)"
+_DONE_WITH: Final = "SELECT id, reason FROM done_with ORDER BY id LIMIT ?"
+_REMOVE: Final = "DELETE FROM events WHERE id = ?"
+_SET_ASIDE: Final = (
+    "INSERT OR REPLACE INTO unreadable SELECT id, dedupe, topic, lane, CAST(event AS BLOB), ? FROM events WHERE id = ?"
+)
+_NOTHING_LEFT: Final = """
+SELECT NOT EXISTS (SELECT 1 FROM events WHERE id NOT IN (SELECT id FROM done_with WHERE reason IS NULL))
+    AND NOT EXISTS (SELECT 1 FROM unreadable)"""
+_LANES: Final = f"SELECT lane, count(*), sum({_BYTES}) FROM events GROUP BY lane"  # noqa: S608 - ours
+_PROBE_BYTES: Final = 4096
+_REMOVED_AT_ONCE: Final = 500
+"""Rows; meanwhile nothing is spooled."""
 _SHRINK_PAGES: Final = 2048
 """Pages removed from the end of the file at once: this takes some 50 ms, in which nothing is spooled."""
 
@@ -103,7 +95,8 @@ class SpoolLane(NamedTuple):
 class SpoolFile:
     """The file at `path`, of at most `max_mb` MiB, of the installation with `prefix`.
 
-    `fill` is the share of the limit that is in use, updated by every call.
+    `fill` is the share of the limit that is in use, updated by every call. `obstacle` is the reason why the file could not be
+    written when it was opened, None if it could.
     """
 
     def __init__(self, path: Path, max_mb: int, prefix: str = DEFAULT_PREFIX) -> None:
@@ -111,7 +104,7 @@ class SpoolFile:
         self.max_mb = max_mb
         self._prefix = prefix
         self.fill = 0.0
-        self._most_pages = 0
+        self.obstacle: sqlite3.Error | None = None
         self._lock: IO[bytes] | None = None
         self._database: sqlite3.Connection | None = None
 
@@ -123,35 +116,21 @@ class SpoolFile:
 
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = self.path.with_name(self.path.name + ".lock").open("wb")
+        self._lock = lock(self.path)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise OSError("another ingress uses it, and each needs its own") from None
-        self.path.touch(mode=0o600)
-        self._database = database = sqlite3.connect(self.path, timeout=_LOCKED_S, isolation_level=None, check_same_thread=False)
-        database.text_factory = partial(str, encoding="utf-8", errors="replace")  # a damaged row can be read, to be set aside
-        _ensure_ours(database)
-        database.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
-        self._most_pages = self.max_mb * MIB // _pragma(database, "page_size")
-        database.execute(f"PRAGMA max_page_count = {self._most_pages}")
-        with _transaction(database):
-            for table in _CREATE:
-                database.execute(table)
-            _claim(database, self._prefix)
-            database.execute(f"PRAGMA user_version = {_SCHEMA}")
+        database = self._connect()
         self._measure(database)
         return [SpoolLane(*row) for row in database.execute(_LANES)]
 
     def close(self) -> None:
         """Close the file."""
-        if self._database is not None:
-            self._database.close()
-            self._database = None
+        self._disconnect()
         if self._lock is not None:
             self._lock.close()
+            self._lock = None
 
     def commit(self, puts: Sequence[NewEntry]) -> list[int | Exception]:
         """Write all of `puts` in one transaction; return the size of each in bytes, 0 if it was there already.
@@ -162,7 +141,7 @@ class SpoolFile:
         try:
             return list(self._insert(puts))
         except Exception as error:  # noqa: BLE001 - whatever it is, only one event may fail because of it
-            if len(puts) == 1 or _is_locked(error):
+            if len(puts) == 1 or is_locked(error) or self._database is None:
                 return [error] * len(puts)
         half = len(puts) // 2
         return self.commit(puts[:half]) + self.commit(puts[half:])
@@ -181,14 +160,54 @@ class SpoolFile:
                 size += len(blob)
                 if size >= MIB:
                     break
-        return Batch(found, self._set_aside(bad) if bad else [])
+        return Batch(found, self._skip(bad) if bad else [])
 
-    def remove(self, ids: Sequence[int]) -> list[RemovedEvent]:
-        """Remove the events `ids`."""
-        with _transaction(self._open_database) as database:
-            removed = [RemovedEvent(*row) for at in ids for row in database.execute(_REMOVE, (at,)).fetchall()]
+    def deliver(self, ids: Sequence[int]) -> list[RemovedEvent]:
+        """Note in memory that Redis has the events `ids`; return those that were not noted before."""
+        database = self._open_database
+        delivered = [RemovedEvent(*row) for at in ids for row in database.execute(_SIZE, (at,)).fetchall()]
+        database.executemany(_DELIVER, [(at,) for at in ids])
+        return delivered
+
+    def remove(self) -> bool:
+        """Remove some of the rows that are done with; return whether there are more.
+
+        Raises:
+            OSError, sqlite3.Error: if the file cannot be written, and has rows that are needed.
+
+        """
+        database = self._open_database
+        rows = database.execute(_DONE_WITH, (_REMOVED_AT_ONCE,)).fetchall()
+        try:
+            with transaction(database):
+                for at, reason in rows:
+                    if reason is not None:
+                        database.execute(_SET_ASIDE, (reason, at))
+                    database.execute(_REMOVE, (at,))
+        except sqlite3.Error as error:
+            if is_locked(error) or not rows or not database.execute(_NOTHING_LEFT).fetchone()[0]:
+                raise
+            self._start_again()
+            return False
+        database.executemany("DELETE FROM done_with WHERE id = ?", [row[:1] for row in rows])
         self._measure(database)
-        return removed
+        return len(rows) == _REMOVED_AT_ONCE
+
+    def probe(self) -> None:
+        """Write as much as a small event takes, and remove it again.
+
+        Raises:
+            OSError, sqlite3.Error: if there is no room for it.
+
+        """
+        with transaction(self._open_database) as database:
+            database.execute(_INSERT, ("", "", 0, bytes(_PROBE_BYTES)))
+            database.execute("DELETE FROM events WHERE dedupe = ''")
+
+    def count_done_with(self) -> int:
+        """Return the number of rows that are still to be removed."""
+        (count,) = self._open_database.execute("SELECT count(*) FROM done_with").fetchone()
+        return int(count)
 
     def shrink(self) -> bool:
         """Free some disk space once no events are left; return whether there is more to free."""
@@ -196,7 +215,7 @@ class SpoolFile:
         if database.execute("SELECT 1 FROM events LIMIT 1").fetchone() is not None:
             return False
         database.executescript(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})")  # `execute` would free a single page
-        if _pragma(database, "freelist_count"):
+        if pragma(database, "freelist_count"):
             return True
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return False
@@ -208,64 +227,51 @@ class SpoolFile:
 
     @property
     def _open_database(self) -> sqlite3.Connection:
-        if self._database is None:
+        if self._lock is None:
             raise SpoolError("The spool is not open.")
-        return self._database
+        return self._database or self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        database = connect(self.path)
+        try:
+            self.obstacle = prepare(database, self._prefix, self.max_mb * MIB)
+        except BaseException:
+            database.close()
+            raise
+        self._database = database
+        return database
+
+    def _disconnect(self) -> None:
+        database, self._database = self._database, None
+        if database is not None:
+            database.close()
+
+    def _start_again(self) -> None:
+        """Replace the file by an empty one, which frees the disk without needing any of it.
+
+        If the process dies in between, the next one finds no file, and removes the log that belonged to it.
+        """
+        remove_file(self.path)  # first: where this fails nothing is changed, and without its log the file would not be whole
+        with suppress(sqlite3.Error):
+            self._disconnect()
+        remove_companions(self.path)
+        self._measure(self._connect())
 
     def _insert(self, puts: Sequence[NewEntry]) -> list[int]:
         rows = [(put.event.dedupe_key, put.topic, put.lane, msgspec.msgpack.encode(put.event)) for put in puts]
-        with _transaction(self._open_database) as database:
+        with transaction(self._open_database) as database:
             sizes = [len(row[3]) * database.execute(_INSERT, row).rowcount for row in rows]
         self._measure(database)
         return sizes
 
-    def _set_aside(self, bad: dict[int, str]) -> list[RemovedEvent]:
-        gone = []
-        with _transaction(self._open_database) as database:
-            for at, reason in bad.items():
-                for row in database.execute(_TAKE_OUT, (at,)).fetchall():
-                    database.execute(_SET_ASIDE, (*row, reason))
-                    gone.append(RemovedEvent(row[3], len(row[4])))
-        return gone
+    def _skip(self, bad: dict[int, str]) -> list[RemovedEvent]:
+        """Note in memory that rows cannot be decoded. They are moved to `unreadable` with the next removal."""
+        database = self._open_database
+        skipped = [RemovedEvent(*row) for at in bad for row in database.execute(_SIZE, (at,)).fetchall()]
+        database.executemany(_SKIP, bad.items())
+        return skipped
 
     def _measure(self, database: sqlite3.Connection) -> None:
         with suppress(sqlite3.Error):  # this is only a measurement: the commit has succeeded
-            self.fill = (_pragma(database, "page_count") - _pragma(database, "freelist_count")) / self._most_pages
-
-
-def _ensure_ours(database: sqlite3.Connection) -> None:
-    version = _pragma(database, "user_version")
-    if version not in (0, _SCHEMA):
-        raise OSError(f"it was written by another version of Hookline (schema {version}, not {_SCHEMA})")
-    if version == 0 and database.execute("SELECT 1 FROM sqlite_master").fetchone():
-        raise OSError("it is another program's database")
-
-
-def _claim(database: sqlite3.Connection, prefix: str) -> None:
-    """Record that the events are for `prefix`. Events for another one would be delivered to the wrong installation."""
-    row = database.execute("SELECT prefix FROM owner").fetchone()
-    owner = row[0] if row else DEFAULT_PREFIX  # versions before HOOKLINE_PREFIX recorded none
-    if owner != prefix and database.execute("SELECT 1 FROM events LIMIT 1").fetchone():
-        raise OSError(f"it has events of the installation with HOOKLINE_PREFIX={owner}, which must deliver them first")
-    database.execute("DELETE FROM owner")
-    database.execute("INSERT INTO owner VALUES (?)", (prefix,))
-
-
-def _pragma(database: sqlite3.Connection, name: str) -> int:
-    return int(database.execute(f"PRAGMA {name}").fetchone()[0])
-
-
-def _is_locked(error: Exception) -> bool:
-    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
-
-
-@contextmanager
-def _transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        yield database
-        database.execute("COMMIT")
-    except BaseException:
-        if database.in_transaction:
-            database.execute("ROLLBACK")
-        raise
+            used = (pragma(database, "page_count") - pragma(database, "freelist_count")) * pragma(database, "page_size")
+            self.fill = used / (self.max_mb * MIB)

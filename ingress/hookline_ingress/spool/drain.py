@@ -34,7 +34,8 @@ class Drain:
 
     Events that Redis does not accept stay, and with them all later ones of the same stream, so that none overtakes another;
     those of other streams are moved. The next pass follows after a delay that grows each time. `obstacle` is the reason why
-    events stayed in the last pass, None if none did.
+    events stayed in the last pass, None if none did. Passes go on while the disk takes no writes, so that it is known
+    when it does.
     """
 
     def __init__(
@@ -72,15 +73,18 @@ class Drain:
         await self._redis.monitor.wait_ready()
         while True:
             await self._spool.wait_filled()
-            self._logger.warning("webhooks go through the spool", events=self._spool.events)
+            if filled := bool(self._spool.bytes):
+                self._logger.warning("webhooks go through the spool", events=self._spool.events)
             await self._empty()
-            self._logger.info("the spool is empty again")
+            if filled:
+                self._logger.info("the spool is empty again")
 
     async def _empty(self) -> None:
         delay_s = 0.0
-        while self._spool.bytes:
+        while self._spool.bytes or self._spool.unremoved or self._spool.problem:
             self._note(await self._move_safely())
-            delay_s = min(_MOST_DELAY_S, max(2 * delay_s, _LEAST_DELAY_S)) if self.obstacle else _PAUSE_S
+            hindered = self.obstacle or self._spool.unremoved or self._spool.problem
+            delay_s = min(_MOST_DELAY_S, max(2 * delay_s, _LEAST_DELAY_S)) if hindered else _PAUSE_S
             await self._clock.sleep(delay_s * (0.5 + random() / 2))  # noqa: S311 - jitter, not a secret
 
     async def _move_safely(self) -> str | None:
@@ -93,12 +97,13 @@ class Drain:
         """Send every event in the spool to Redis once, unless Redis is down; return why events stayed, None if none did.
 
         Raises:
-            SpoolError: if the spool cannot be read or written. Events that Redis has accepted are sent again, as duplicates.
+            SpoolError: if the spool cannot be read. A disk that takes no writes is no obstacle.
 
         """
+        await self._spool.tidy()
         stuck: dict[_Stream, str] = {}
         last = 0
-        while found := await self._spool.oldest(last, _BATCH):
+        while self._spool.bytes and (found := await self._spool.oldest(last, _BATCH)):
             last = found[-1].id
             offered = [one for one in found if self._stream(one) not in stuck]
             results = await self._offer(offered)

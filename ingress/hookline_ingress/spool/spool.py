@@ -5,6 +5,9 @@ before its event is on disk.
 
 An event may be here and in Redis: if the answer of Redis was lost, or if this process dies after Redis accepted the event and
 before it is removed here. It is then sent again, and the dedupe key prevents a second copy.
+
+Draining needs no room on the disk. An event that Redis has is delivered: it no longer counts, is not sent again and nothing
+queues behind it, whether its row can be deleted now or only later.
 """
 
 import asyncio
@@ -17,7 +20,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 from zlib import crc32
 
-from hookline_ingress.metrics import SPOOL_BYTES, SPOOL_EVENTS, SPOOL_FILL
+from hookline_ingress.metrics import SPOOL_BYTES, SPOOL_EVENTS, SPOOL_FILL, SPOOL_REFUSING
 from hookline_ingress.spool.database import MIB, NewEntry, RemovedEvent, SpooledEvent, SpoolError, SpoolFile
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event
@@ -46,7 +49,8 @@ class Spool:
     """The file at `path`, of at most `max_mb` MiB, of the installation with `prefix`. Only one process can have it open.
 
     `events` counts the events in the spool and those being written, `bytes` the size of those in the spool, `unreadable` the
-    events that were set aside. `problem` is the reason why the latest event was not accepted, None if it was.
+    events that were set aside, `unremoved` those that Redis has and that cannot be deleted yet. `problem` is the reason why the
+    file could not be written the last time, and `cause` its short form; both are None if it could.
     """
 
     def __init__(self, path: Path, max_mb: int, clock: Clock, logger: Logger, prefix: str = DEFAULT_PREFIX) -> None:
@@ -65,7 +69,9 @@ class Spool:
         self.events = 0
         self.bytes = 0
         self.unreadable = 0
+        self.unremoved = 0
         self.problem: str | None = None
+        self.cause: str | None = None
 
     @property
     def fill(self) -> float:
@@ -97,6 +103,7 @@ class Spool:
         for lane, events, size in found:
             self._mark(lane, events, size)
         self.unreadable = await self._in_thread(self._file.count_unreadable)
+        self._note(self._file.obstacle)
         self._show()
 
     async def close(self) -> None:
@@ -137,7 +144,7 @@ class Spool:
         return done
 
     async def wait_filled(self) -> None:
-        """Wait until the spool has an event."""
+        """Wait until the spool has an event, or something to `tidy`."""
         await self._filled.wait()
 
     async def oldest(self, after: int, limit: int) -> list[SpooledEvent]:
@@ -155,20 +162,41 @@ class Spool:
                 remedy=f"they are kept with the reason in table `unreadable` of {self._file.path}; report this",
             )
             self.unreadable += len(unreadable)
+            self.unremoved += len(unreadable)
             self._forget(unreadable)
         return events
 
     async def remove(self, ids: Sequence[int]) -> None:
-        """Remove the events `ids`, which Redis has now.
+        """Remove the events `ids`, which Redis has now. If the disk does not allow it, their rows stay until `tidy` succeeds.
 
         Raises:
-            SpoolError: if the file cannot be written; then they all stay.
+            SpoolError: if the file cannot even be read; then they are all offered again.
 
         """
         if not ids:
             return
-        self._forget(await self._in_thread(lambda: self._file.remove(ids)))
-        self._note(None)  # there is room again
+        self._forget(await self._in_thread(lambda: self._file.deliver(ids)))
+        self.unremoved += len(ids)
+        await self.tidy()
+
+    async def tidy(self) -> None:
+        """Delete the rows of events that Redis has. If there are none, try whether the disk takes events again."""
+        if not (self.unremoved or self.problem):
+            return
+        try:
+            await (self._remove_rows() if self.unremoved else self._in_thread(self._file.probe))
+        except SpoolError as error:
+            self._note(error)
+        else:
+            self._note(None)  # there is room again
+
+    async def _remove_rows(self) -> None:
+        try:
+            while await self._in_thread(self._file.remove):
+                pass
+        finally:
+            with suppress(SpoolError):
+                self.unremoved = await self._in_thread(self._file.count_done_with)
         if not self.events:
             await self._shrink()
 
@@ -217,7 +245,9 @@ class Spool:
             self._logger.info("the spool accepts events again")
         if problem:
             self._failed_at = self._clock.monotonic()
-        self.problem = problem
+        self.problem, self.cause = problem, _cause(failed) if failed else None
+        SPOOL_REFUSING.set(failed is not None)
+        self._update_filled()
 
     def _forget(self, gone: Iterable[RemovedEvent]) -> None:
         for lane, size in gone:
@@ -228,7 +258,10 @@ class Spool:
         self._lanes[lane] += events
         self.events += events
         self.bytes += size
-        if self.bytes:
+        self._update_filled()
+
+    def _update_filled(self) -> None:
+        if self.bytes or self.problem or self.unremoved:
             self._filled.set()
         else:
             self._filled.clear()
@@ -243,6 +276,12 @@ class Spool:
             return await self._loop.run_in_executor(self._thread, work)
         except (OSError, sqlite3.Error) as error:
             raise SpoolError(f"The spool {self._file.path} cannot be used: {error}.") from error
+
+
+def _cause(failed: Exception) -> str:
+    """Return what the system or SQLite says, without the path."""
+    cause = failed.__cause__ or failed
+    return getattr(cause, "strerror", None) or str(cause)
 
 
 def _lane(topic: str, key: str) -> int:

@@ -125,6 +125,18 @@ _INGRESS: Final = (
         "If that takes too long, raise INGRESS_SPOOL_MAX_MB and restart ingress.",
     ),
     Rule(
+        "spool_refusing",
+        Watcher.INGRESS,
+        _limit(_CRITICAL, 1, 0, 10),
+        Unit.COUNT,
+        "1 while the spool's disk takes no events",
+        "The spool accepts no more events: {subject}.",
+        "While Redis does not take them either, webhooks get a 503. Events in the spool are still delivered.",
+        "Free up space on its disk, or repair the disk (`hookline doctor`, `dmesg`), and restore Redis. "
+        "The spool tries again by itself.",
+        per="reason",
+    ),
+    Rule(
         "spool_waiting",
         Watcher.INGRESS,
         _limit(_WARNING, 60, 0, 0),

@@ -85,25 +85,26 @@ class AlertSettings(SettingsGroup):
         {},
         validate_default=True,
         validation_alias="ALERTS",
-        description="[alerts.<name>] of the TOML file: threshold, clear, for_s, window_s, level, enabled, see docs/alerts.md",
+        description="Alerts, only in the TOML file: tables [alerts.<name>] with threshold, clear, for_s, window_s, level and "
+        "enabled, see docs/alerts.md",
     )
     url: Annotated[str, AfterValidator(_alert_url)] | None = Field(
         None,
         validation_alias="ALERT_URL",
-        description="Where alerts are posted, in the format of Slack, for example https://hooks.slack.com/services/...; "
-        "none: nowhere",
+        description="URL to which alerts are posted in Slack's format (https://hooks.slack.com/services/...). Without it, "
+        "alerts are only logged and shown by hookline status",
         repr=False,
     )
     runbook_url: Annotated[str, AfterValidator(_runbook_url)] | None = Field(
         None,
         validation_alias="RUNBOOK_URL",
-        description="Address of your copy of docs/runbook.md, for example https://wiki.example.com/hookline/runbook; alerts "
-        "link to its sections (#reply-slow); none: alerts name the file and the section",
+        description="URL of your copy of docs/runbook.md, for example https://wiki.example.com/hookline/runbook. Alerts link "
+        "to its sections, such as #reply-slow. Without it, alerts name the file and the section",
     )
     interval_s: float = Field(
         1,
         validation_alias="ALERT_INTERVAL_S",
-        description="Seconds between two looks at what alerts are about; at the backlog, five times as long",
+        description="Seconds between two evaluations of the alerts. The backlog is measured only at every fifth",
         ge=0.05,
         le=60,
     )

@@ -4,7 +4,6 @@ import asyncio
 import gc
 import os
 import signal
-import sys
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Final, Protocol
@@ -17,6 +16,7 @@ from hookline_shared.errors import HooklineError, TaskDiedError
 from hookline_shared.observability.logs import Logger
 from hookline_shared.observability.loop_lag import LOOP_LAG
 from hookline_shared.observability.metrics import TASKS
+from hookline_shared.observability.standard_streams import flush_output
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
@@ -153,8 +153,7 @@ async def _cancel_remaining_tasks(code: int, logger: Logger) -> None:
         _, remaining = await asyncio.wait(remaining, timeout=_CANCEL_TIMEOUT_S)
     if remaining:
         logger.warning("left behind tasks that ignore their cancellation", tasks=[task.get_name() for task in remaining])
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush_output()
         os._exit(code)
 
 

@@ -30,47 +30,54 @@ class RedisOptions(SettingsGroup):
     url: Annotated[str, AfterValidator(_url)] = Field(
         "redis://127.0.0.1:6379/0",
         validation_alias="REDIS_URL",
-        description="Where Redis is: redis://[user:password@]host:port/db, rediss:// for TLS, unix:///path, "
-        "redis+sentinel://host:port,host:port/service/db, redis+cluster://host:port,host:port",
+        description="URL of Redis: redis://[user:password@]host:port/db (rediss:// for TLS), unix:///path, "
+        "redis+sentinel://host:port,host:port/service/db or redis+cluster://host:port,host:port",
         repr=False,
     )
     pool_size: int = Field(
-        16, validation_alias="REDIS_POOL_SIZE", description="Connections for commands, to each Redis master", ge=1
+        16,
+        validation_alias="REDIS_POOL_SIZE",
+        description="Size of the pool of connections for commands, for each Redis master",
+        ge=1,
     )
     acquire_timeout_s: float = Field(
         1.0,
         validation_alias="REDIS_ACQUIRE_TIMEOUT_S",
-        description="Seconds that a call waits for a connection while all are busy",
+        description="Seconds that a call waits for a free connection",
         gt=0,
     )
     connect_timeout_s: float = Field(
-        2.0, validation_alias="REDIS_CONNECT_TIMEOUT_S", description="Seconds that connecting to Redis may take", gt=0
+        2.0, validation_alias="REDIS_CONNECT_TIMEOUT_S", description="Time limit in seconds for connecting to Redis", gt=0
     )
     command_timeout_s: float = Field(
         5.0,
         validation_alias="REDIS_COMMAND_TIMEOUT_S",
-        description="Seconds that a command may take; webhooks have INGRESS_WRITE_BUDGET_MS instead",
+        description="Time limit in seconds for a command. Writes of webhooks have INGRESS_WRITE_BUDGET_MS instead",
         gt=0,
     )
     max_age_s: float = Field(
-        3600.0, validation_alias="REDIS_MAX_AGE_S", description="Age in seconds at which an idle connection is replaced", gt=0
+        3600.0,
+        validation_alias="REDIS_MAX_AGE_S",
+        description="Age in seconds at which a connection is replaced, when it is idle",
+        gt=0,
     )
     idle_check_s: float = Field(
         15.0,
         validation_alias="REDIS_IDLE_CHECK_S",
-        description="Seconds after which an idle connection is checked with a PING",
+        description="Idle time in seconds after which a connection is checked with a PING",
         gt=0,
     )
     breaker_failures: int = Field(
         5,
         validation_alias="REDIS_BREAKER_FAILURES",
-        description="Failures in a row after which Redis is left alone until a probe succeeds",
+        description="Consecutive failures that open the circuit breaker of Redis; a successful probe closes it",
         ge=1,
     )
     prefix: Annotated[str, AfterValidator(check_prefix)] = Field(
         DEFAULT_PREFIX,
         validation_alias="HOOKLINE_PREFIX",
-        description="What every Redis key begins with, so that several installations can share one Redis; see docs/redis.md",
+        description="Prefix of all Redis keys. Several installations can share one Redis with different prefixes, see "
+        "docs/redis.md",
     )
     blocking_pool_size: int = 1
     """Connections for blocking reads. It has no variable, since their number depends on what reads."""

@@ -78,7 +78,7 @@ class SharedSettings(BaseSettings):
     partitions: int = Field(
         8,
         validation_alias="HOOKLINE_PARTITIONS",
-        description="Into how many partitions conversations are divided; fixed at the first start",
+        description="Number of partitions. It cannot be changed after the first start, see docs/upgrading.md",
         ge=1,
         le=1024,
     )
@@ -86,26 +86,32 @@ class SharedSettings(BaseSettings):
         {},
         validate_default=True,
         validation_alias="TOPICS",
-        description="[topics.<name>] of the TOML file: weight, concurrency and ordered, see docs/topics.md",
+        description="Topics, only in the TOML file: tables [topics.<name>] with weight, concurrency and ordered, see "
+        "docs/topics.md",
     )
     backlog_limit: int = Field(
         1_000_000,
         validation_alias="INGRESS_BACKLOG_LIMIT",
-        description="Unsettled events per topic, over all partitions, above which ingress puts new ones into the spool; the "
-        "processor's alerts go by it",
+        description="Largest number of unsettled events of a topic, in all partitions together. Above it, ingress puts new "
+        "events into the spool. The alerts of the processor use it, too",
         ge=1,
     )
     alerts: AlertSettings
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", validation_alias="LOG_LEVEL", description="The least severe level that is written"
+        "info",
+        validation_alias="LOG_LEVEL",
+        description="Least severe level of the lines in the log: debug, info, warning or error",
     )
     log_format: Literal["json", "console"] | None = Field(
-        None, validation_alias="LOG_FORMAT", description="json or console; by default console on a terminal, else json"
+        None,
+        validation_alias="LOG_FORMAT",
+        description="Format of the log: json or console. By default console on a terminal, otherwise json",
     )
     tracing: Annotated[Literal["on", "off"], AfterValidator(_tracing)] = Field(
         "off",
         validation_alias="TRACING",
-        description="on sends spans to OTEL_EXPORTER_OTLP_ENDPOINT, http://localhost:4318 by default, see docs/tracing.md",
+        description="Tracing: on or off. With on, spans are sent to OTEL_EXPORTER_OTLP_ENDPOINT (http://localhost:4318 by "
+        "default), see docs/tracing.md",
     )
 
     def secrets(self) -> tuple[str, ...]:

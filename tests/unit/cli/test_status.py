@@ -106,6 +106,15 @@ def test_service_without_spool() -> None:
     assert (found.name, found.role, found.partitions_owned) == ("processor 127.0.0.1:9080", "processor", 4)
 
 
+def test_refused_webhooks_are_a_problem() -> None:
+    """An ingress that refuses webhooks may be ready; the first line and the problems say it all the same, and once."""
+    refusal = "Webhooks are refused with a 503: 7 since 12:00, the latest 1 s ago: The disk is full."
+    found = situation(report("ingress", warnings=[f"webhooks: {refusal}", "spool: it waits"]), redis=owned("a"))
+    assert found.problems() == [f"ingress: {refusal}"]
+    assert found.warnings() == [("ingress", "spool: it waits")]
+    assert "webhooks are refused, 1 problem" in shown(found, 200)[0]
+
+
 @pytest.mark.parametrize(
     ("health", "metrics"),
     [

@@ -1,0 +1,36 @@
+"""A disk of its own that is small enough to be full, in memory."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+
+@contextmanager
+def small_disk(folder: Path, kib: int) -> Iterator[Path]:
+    """Mount a file system of `kib` KiB at `folder`, which root alone may do; skip the test for all others."""
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", f"size={kib}k", "hookline-test", str(folder)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"a file system cannot be mounted here: {done.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Take all the room that is left on the disk of `folder`, as another program might; return the file."""
+    path = folder / "other-program"
+    with path.open("ab", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(512))
+    return path
+
+
+def remount(folder: Path, mode: str) -> None:
+    """Make the disk at `folder` read-only (`ro`) or writable (`rw`). No file on it may be open for writing."""
+    subprocess.run(["mount", "-o", f"remount,{mode}", str(folder)], check=True)
