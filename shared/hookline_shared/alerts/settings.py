@@ -6,7 +6,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
-from hookline_shared.alerts.rules import RULES, Rule
+from hookline_shared.alerts.rule import Rule
+from hookline_shared.alerts.rules import RULES
 from hookline_shared.alerts.thresholds import Threshold
 from hookline_shared.validation import SettingsGroup, describe_errors, split_url
 
