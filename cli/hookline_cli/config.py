@@ -57,9 +57,9 @@ def config(
 ) -> None:
     """Show every setting with its value, its source and its meaning.
 
-    Beside a running `hookline up` these are the settings that it runs with, as far as nothing else is set here.
+    If `hookline up` runs in this folder, its settings are shown; variables in the environment take precedence.
 
-    Secrets, such as the password in REDIS_URL, are hidden. What is wrong is told at the end, and the rest shown all the same.
+    Secrets, such as the password in REDIS_URL, are masked. Invalid settings are listed at the end.
 
     Example: `PROCESSOR_CONCURRENCY=20 hookline config --changed`
 

@@ -45,7 +45,7 @@ def up(
     ingress: Annotated[int, typer.Option(min=1, max=ingresses.MOST, help="Ingress processes that share the port.")] = 1,
     reload: Annotated[bool, typer.Option("--reload", help="Restart the processor when a Python file here changes.")] = False,
 ) -> None:
-    """Start Redis, ingress and processor on this machine; Ctrl-C stops them. What was accepted is kept for the next start.
+    """Start Redis, ingress and processor on this machine; Ctrl-C stops them. Accepted events are kept for the next start.
 
     Settings come from the environment, from .env, and from hookline.toml in this folder or the file of HOOKLINE_CONFIG.
 

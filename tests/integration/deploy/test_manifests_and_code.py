@@ -120,7 +120,8 @@ async def answers(port: int, paths: list[str]) -> dict[str, int]:
 async def test_probes_ask_for_what_there_is(
     manifests: Manifests, clock: ManualClock, logbook: Logbook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every probe asks the admin port for a path that is there; so do Prometheus and KEDA."""
+    """Every probe asks the admin port for a path that is there; so do Prometheus and KEDA. This processor is not started, and
+    says that it is not ready."""
     paths = ["/metrics", "/backlog"]
     for name in ("ingress", "processor"):
         asked = container(manifests, name)
@@ -134,7 +135,7 @@ async def test_probes_ask_for_what_there_is(
         found = await answers(port, paths)
     finally:
         await processor.admin.stop()
-    assert found == {"/livez": 200, "/readyz": 503, "/startupz": 503, "/metrics": 200, "/backlog": 503}  # nothing runs yet
+    assert found == {"/livez": 200, "/readyz": 503, "/startupz": 503, "/metrics": 200, "/backlog": 503}
 
 
 def test_probes_are_patient(manifests: Manifests, processor_settings: ProcessorSettings) -> None:
