@@ -31,7 +31,11 @@ FOLDER: Final = "working folder"
 IN_A_FILE: Final = "secret file"
 DEFAULT: Final = "default"
 _SERVICES: Final[Mapping[str, type[SharedSettings]]] = {"ingress": IngressSettings, "processor": ProcessorSettings}
-EMPTY_COUNTS: Final = ("INGRESS_SPOOL_PATH", "HOOKLINE_LEDGER_URL")
+EMPTY_COUNTS: Final = tuple(
+    name
+    for settings in _SERVICES.values()
+    for name in (*settings.empty_counts, *(one.setting for one in settings.fallbacks if one.empty_refuses))
+)
 """The variables for which an empty value has a meaning."""
 _POST_TO: Final = "ALERT_URL"
 """Its path is a secret: it permits posting."""
