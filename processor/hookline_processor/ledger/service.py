@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from hookline_processor.ledger.backlog import LedgerBacklog
@@ -18,6 +19,7 @@ from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.observability.logs import Logger
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.ledger import LedgerStreams
+from hookline_shared.streams.membership import server_now
 
 _FLUSH_TIMEOUT_S: Final = 2.0
 
@@ -52,7 +54,9 @@ class Ledger:
         limits = WriterLimits(settings.ledger_batch, settings.command_timeout_s, settings.ledger_bodies)
         self._writer = LedgerWriter(streams, Store(self._engine), breaker, owned, limits, clock, logger)
         days = settings.ledger_retention_days
-        self._retention = None if days is None else Retention(self._engine, days, owned, clock, logger)
+        self._retention = (
+            None if days is None else Retention(self._engine, days, owned, partial(server_now, redis), clock, logger)
+        )
         self.has_room = self._backlog.has_room
         self.file = database_of(settings).file
 

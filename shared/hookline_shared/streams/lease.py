@@ -32,11 +32,15 @@ class LeaseRequest(StrEnum):
 
 
 class Lease(NamedTuple):
-    """A lease as it is in Redis. `left_ms` is the time until it expires in milliseconds, 0 if nobody holds it."""
+    """A lease as it is in Redis. `left_ms` is the time until it expires in milliseconds, 0 if nobody holds it.
+
+    `server_ms` is Unix time in milliseconds on the clock of the server that answered.
+    """
 
     owner: str
     term: int
     left_ms: int
+    server_ms: int = 0
 
 
 class Leases:
@@ -49,7 +53,10 @@ class Leases:
         self._timeout_s = timeout_s
 
     async def ask(self, requests: Mapping[int, tuple[LeaseRequest, int]]) -> dict[int, Lease | BrokerUnavailableError]:
-        """Carry out the request of each partition, which comes with the term under which this owner holds it, 0 if it does not.
+        """Carry out the request of each partition.
+
+        It comes with the term under which this owner holds the lease, 0 if it does not; to acquire it, with the highest term
+        that is known, so that the new one is higher, whatever a failover lost.
 
         Return each lease as it is afterwards. An error in its place means that Redis did not answer; the outcome is not known.
         """
@@ -87,5 +94,5 @@ class Leases:
 def _lease(answer: list[bytes | int] | BrokerUnavailableError) -> Lease | BrokerUnavailableError:
     if isinstance(answer, BrokerUnavailableError):
         return answer
-    owner, term, left_ms = answer
-    return Lease(owner.decode() if isinstance(owner, bytes) else "", int(term), int(left_ms))
+    owner, term, left_ms, server_ms = answer
+    return Lease(owner.decode() if isinstance(owner, bytes) else "", int(term), int(left_ms), int(server_ms))
