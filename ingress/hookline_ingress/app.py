@@ -22,6 +22,7 @@ from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.observability.admin import Admin
 from hookline_shared.observability.health import Health
 from hookline_shared.observability.logs import Logger
+from hookline_shared.readers.watch import ReadersWatch
 from hookline_shared.redis.durability import Durability
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.append import Appender
@@ -34,6 +35,8 @@ _ANSWER_S: Final = 0.45
 """Seconds in which an event must be stored, in Redis or in the spool, for its request to be answered within half a second."""
 _DISK_S: Final = 0.2
 """The least time for the spool in seconds, if the time limit for Redis leaves less."""
+_ALERT_INTERVALS_PER_SURVEY: Final = 5
+"""Checks of the alerts for each look at who reads the streams, which queries Redis."""
 _NEARLY_FULL: Final = 0.8
 """Share of the spool that is in use."""
 
@@ -84,9 +87,11 @@ class Ingress:
         )
         handle = webhooks.handle if spans is None else spans.trace_requests(webhooks.handle)
         self._server = Server(handle, routes.body_limit, limits, clock, logger)
+        interval_s = _ALERT_INTERVALS_PER_SURVEY * settings.alert_interval_s
+        self._readers = ReadersWatch(self._redis, settings.partitions, list(settings.topics), interval_s, clock)
         self._alerts = AlertWatcher(
             settings.alerts,
-            measures(settings.alerts, self._spool, settings.spool_path),
+            measures(settings.alerts, self._spool, settings.spool_path) | self._readers.measures(),
             Notifier(settings.alert_url, "ingress", clock, logger) if settings.alert_url else None,
             settings.alert_interval_s,
             clock,
@@ -114,6 +119,7 @@ class Ingress:
         self._health.warnings["redis"] = self._redis_warnings
         self._health.warnings["spool"] = self._spool_warnings
         self._health.warnings["webhooks"] = self._webhooks.refusals.warnings
+        self._health.warnings["readers"] = self._readers.warnings
         self._health.warnings["alert"] = self._alerts.warnings
         self._health.ready["shutdown"] = lambda: "shutting down" if self._stopping else None
         if self._spool is not None:
@@ -121,6 +127,7 @@ class Ingress:
         admin_port = await self._admin.start()
         self._watch = await supervisor.spawn("redis watch", self._redis.monitor.run())
         await self._alerts.start(supervisor, admin_port)
+        await self._readers.start(supervisor)
         await self._writer.start(supervisor)
         if self._drain is not None:
             await self._drain.start(supervisor)
@@ -138,6 +145,7 @@ class Ingress:
             await self._drain.stop()
         if self._watch is not None:
             await self._watch.close()
+        await self._readers.stop()
         await self._alerts.stop()
         await self._redis.close()
         if self._spool is not None:

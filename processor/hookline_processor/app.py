@@ -13,7 +13,7 @@ from hookline_processor.api.lifespan import Lifespan
 from hookline_processor.attempts.attempts import Attempts
 from hookline_processor.attempts.threads import Threads
 from hookline_processor.attempts.watchdog import Watchdog
-from hookline_processor.monitoring.alert_sources import AlertSources, measures
+from hookline_processor.monitoring.alert_sources import AlertSources, leader_measures, measures
 from hookline_processor.monitoring.backlog import BacklogGauges
 from hookline_processor.ownership.ownership import Ownership, Times
 from hookline_processor.partition.destinations import Destinations
@@ -29,6 +29,8 @@ from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.observability.admin import Admin
 from hookline_shared.observability.health import Health
 from hookline_shared.observability.logs import Logger
+from hookline_shared.readers.published import encode
+from hookline_shared.readers.watch import ReadersWatch
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.consume import Consumer
 from hookline_shared.streams.lease import Fence, Leases
@@ -41,8 +43,6 @@ _LEASE_REQUESTS = 4
 """How many unanswered lease requests fit into one lease."""
 _ALERT_INTERVALS_PER_BACKLOG = 5
 """Checks of the alerts for each measurement of the backlog, which queries Redis."""
-_LEADER_PARTITION = 0
-"""The partition whose owner reports values that all processors see alike."""
 _SETTLE_RESERVE_S = 2.0
 """Time after the longest handler time-out at a handover: for the handler to end, and to settle its event."""
 
@@ -64,6 +64,7 @@ class Processor:
         self._context = self._make_context(handlers)
         self._slots = self._context.slots
         self._gauges = self._make_gauges()
+        self._readers = self._make_readers()
         self._alerts = self._make_alerts()
         pages = {"/backlog": self._gauges.report}
         self._admin = Admin(self._health, settings.admin_host, settings.admin_port, "PROCESSOR_ADMIN", pages)
@@ -85,11 +86,16 @@ class Processor:
         interval_s = _ALERT_INTERVALS_PER_BACKLOG * settings.alert_interval_s
         return BacklogGauges(self._redis, settings.partitions, list(settings.topics), self._slots, interval_s, self._clock)
 
+    def _make_readers(self) -> ReadersWatch:
+        settings = self._settings
+        interval_s = _ALERT_INTERVALS_PER_BACKLOG * settings.alert_interval_s
+        return ReadersWatch(self._redis, settings.partitions, (), interval_s, self._clock)
+
     def _make_alerts(self) -> AlertWatcher:
         settings = self._settings
         sources = AlertSources(self._gauges, settings.backlog_limit, self._ledger, self._is_leader)
         notifier = Notifier(settings.alert_url, "processor", self._clock, self._logger) if settings.alert_url else None
-        measured = measures(settings.alerts, sources, self._clock)
+        measured = measures(settings.alerts, sources, self._clock) | leader_measures(sources, self._readers)
         return AlertWatcher(
             settings.alerts, measured, notifier, settings.alert_interval_s, self._clock, self._logger, settings.runbook_url
         )
@@ -97,7 +103,7 @@ class Processor:
     def _is_leader(self) -> bool:
         """Whether this processor reports the values that all processors see alike. Stopping does not change the answer."""
         if not self._stopping:
-            self._was_leader = _LEADER_PARTITION in self._ownership.numbers
+            self._was_leader = self._ownership.leads
         return self._was_leader
 
     def _make_context(self, handlers: Handlers) -> PartitionContext:
@@ -120,7 +126,9 @@ class Processor:
     def _make_ownership(self, handlers: Handlers) -> Ownership:
         settings = self._settings
         name = f"{gethostname()}:{getpid()}:{token_hex(4)}"
-        leases = Leases(self._redis, name, settings.lease_s, settings.lease_s / _LEASE_REQUESTS)
+        kinds = (handlers.patterns(ignored=ignored) for ignored in (False, True))
+        about = encode(settings.partitions, settings.lease_s, settings.topics, *kinds)
+        leases = Leases(self._redis, name, settings.lease_s, settings.lease_s / _LEASE_REQUESTS, about)
         hand_over_s = handlers.longest_timeout(settings.handler_timeout_s) + _SETTLE_RESERVE_S
         times = Times(settings.lease_s, hand_over_s=hand_over_s, shutdown_s=settings.shutdown_s)
         return Ownership(leases, settings.partitions, self._make_partition, times, self._clock, self._logger)
@@ -137,6 +145,7 @@ class Processor:
         self._health.warnings["redis"] = self._redis.monitor.warnings
         if self._ledger is not None:
             self._health.warnings["ledger"] = self._ledger.warnings
+        self._health.warnings["readers"] = self._readers.warnings
         self._health.warnings["alert"] = self._alerts.warnings
         self._health.ready["reading"] = self._ownership.check
         self._health.ready["shutdown"] = lambda: "shutting down" if self._stopping else None
@@ -154,6 +163,7 @@ class Processor:
         """Stop reading, let running handlers finish until the deadline, settle their events, and close all connections."""
         self._stopping = True
         await self._gauges.stop()
+        await self._readers.stop()
         owned = self._ownership.numbers
         await self._ownership.stop()
         for task in self._tasks:
@@ -175,6 +185,7 @@ class Processor:
         await self._redis.monitor.wait_ready()
         await self._ownership.start(supervisor)
         await self._gauges.start(supervisor)
+        await self._readers.start(supervisor)
         if self._ledger is not None:
             await self._ledger.start(supervisor)
         await self._lifespan.wait_failed()  # a supervised task must not end

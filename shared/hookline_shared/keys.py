@@ -48,6 +48,15 @@ class Keys:
         """Sorted set: the running processors, by the server's time of their last heartbeat."""
         return f"{self.prefix}:processors"
 
+    @property
+    def topics(self) -> str:
+        """Hash: every topic that ingress has ever written -> since when, Unix time in milliseconds."""
+        return f"{self.prefix}:topics"
+
+    def about(self, processor: str) -> str:
+        """String that expires: what a processor publishes about itself. Its hash tag puts it into the slot of `processors`."""
+        return f"{self.prefix}:about:{{{self.processors}}}:{processor}"
+
     def topic(self, partition: int, name: str) -> str:
         """Stream: the events of one topic that are not settled."""
         return f"{self.prefix}:{{{partition}}}:{name}"

@@ -16,6 +16,7 @@ from hookline_shared.alerts.sliding_window import SlidingWindow, SlidingWindows,
 from hookline_shared.alerts.thresholds import Threshold
 from hookline_shared.clock import Clock
 from hookline_shared.observability.metrics import EVENTS
+from hookline_shared.readers.watch import ReadersWatch
 
 if TYPE_CHECKING:
     from hookline_processor.ledger.service import Ledger
@@ -57,6 +58,12 @@ def measures(limits: Mapping[str, Threshold], sources: AlertSources, clock: Cloc
         if ledger.file is not None:
             found["disk_low"] = DiskSpace("ledger", Path(ledger.file))
     return found
+
+
+def leader_measures(sources: AlertSources, readers: ReadersWatch) -> dict[str, Measure]:
+    """Return the measures of what nobody reads, by name of the alert. That no processor is running, ingress tells."""
+    found = readers.measures()
+    return {name: _if_leader(sources.is_leader, found[name]) for name in ("partitions_unowned", "topic_unread")}
 
 
 def _if_leader(is_leader: Callable[[], bool], measure: Measure) -> Measure:

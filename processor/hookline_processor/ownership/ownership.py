@@ -69,6 +69,7 @@ class Ownership:
         self._owned: dict[int, _Owned] = {}
         self._ending: dict[int, asyncio.Task[None]] = {}
         self._owned_before: set[int] = set()
+        self._first: int | None = None
         self._released: list[int] = []
         self._lost: list[int] = []
         self._present: list[str] = []
@@ -106,6 +107,11 @@ class Ownership:
         """The numbers of the owned partitions, including those that drain."""
         return list(self._owned)
 
+    @property
+    def leads(self) -> bool:
+        """Whether this processor reports the values that all see alike: it owns the first partition that has an owner."""
+        return self._first in self._owned
+
     def check(self) -> str | None:
         """Return the readiness check: why partitions cannot be owned or read, or None if they can."""
         return self._problem or next((problem for owned in self._owned.values() if (problem := owned.partition.check())), None)
@@ -124,6 +130,7 @@ class Ownership:
             leases = {number: answer for number, answer in answers.items() if isinstance(answer, Lease)}
             for number, lease in leases.items():
                 self._apply_lease(number, lease, requested_at)
+            self._first = min((number for number, lease in leases.items() if lease.left_ms), default=None)
             if not self._stopping:
                 await self._rebalance(leases)
             self._log_gone()

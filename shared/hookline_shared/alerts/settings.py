@@ -7,7 +7,8 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BeforeValidator, ValidationError
 from pydantic_settings import NoDecode
 
-from hookline_shared.alerts.rules import RULES, Rule
+from hookline_shared.alerts.rule import Rule
+from hookline_shared.alerts.rules import RULES
 from hookline_shared.alerts.thresholds import Threshold
 from hookline_shared.validation import describe_errors
 

@@ -44,13 +44,17 @@ class Lease(NamedTuple):
 
 
 class Leases:
-    """The leases that `owner` acquires. A lease expires after `lease_s` seconds; `timeout_s` is the time limit of a call."""
+    """The leases that `owner` acquires. A lease expires after `lease_s` seconds; `timeout_s` is the time limit of a call.
 
-    def __init__(self, redis: RedisConnectionManager, owner: str, lease_s: float, timeout_s: float) -> None:
+    `about` is what the owner publishes about itself (`hookline_shared.readers.published`), empty if that is nothing.
+    """
+
+    def __init__(self, redis: RedisConnectionManager, owner: str, lease_s: float, timeout_s: float, about: bytes = b"") -> None:
         self.owner = owner
         self._redis = redis
         self._lease_ms = round(lease_s * 1000)
         self._timeout_s = timeout_s
+        self._about = about
 
     async def ask(self, requests: Mapping[int, tuple[LeaseRequest, int]]) -> dict[int, Lease | BrokerUnavailableError]:
         """Carry out the request of each partition.
@@ -86,7 +90,8 @@ class Leases:
         await self._processors(_LEAVING)
 
     async def _processors(self, expiry_ms: int) -> list[str]:
-        call = ScriptCall([self._redis.keys.processors], [self.owner, expiry_ms])
+        keys = self._redis.keys
+        call = ScriptCall([keys.processors, keys.about(self.owner)], [self.owner, expiry_ms, self._about])
         (names,) = raise_first_error(await self._redis.run("processors", _PROCESSORS, [call], self._timeout_s))
         return [name.decode() for name in names]
 
