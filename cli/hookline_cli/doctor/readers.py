@@ -1,10 +1,11 @@
-"""Check that everything that ingress writes is read."""
+"""Check that everything that ingress writes is read, and that all processors handle the same kinds."""
 
 from collections.abc import Collection, Iterator
 from typing import Final
 
 from hookline_cli.doctor.finding import Finding, fine, problem, warning
 from hookline_cli.doctor.subject import Subject
+from hookline_cli.status.handled_kinds import differences
 from hookline_cli.status.snapshot import count_of
 from hookline_shared.clock import Clock, SystemClock
 from hookline_shared.errors import HooklineError
@@ -39,6 +40,7 @@ def _findings(found: Survey, written: Collection[str]) -> Iterator[Finding]:
     gaps = found.gaps(written)
     severity = problem if found.processors else warning  # they may be about to be started
     yield from (severity(_CHECK, *_without_full_stop(gap)) for gap in gaps)
+    yield from (warning(_CHECK, *_without_full_stop(gap)) for gap in differences(found.processors))
     if not gaps:
         yield fine(_CHECK, f"{count_of(len(found.processors), 'processor')} running; every topic and partition is read")
 

@@ -9,6 +9,7 @@ import aiohttp
 from pydantic import Field
 
 from hookline_cli.admin_address import AdminAddress, reachable
+from hookline_cli.status.handled_kinds import differences
 from hookline_cli.status.rates import TopicRates, measure
 from hookline_cli.status.service_report import ServiceReport, ask
 from hookline_cli.status.snapshot import RedisState, Snapshot, TopicState
@@ -125,6 +126,7 @@ class Collector:
             processors=[one for one in present if one.silent_ms <= self._settings.lease_s * 1000],
             leases=owned,
             unread=[str(gap) for gap in readers.unread_gaps(topics)],
+            differences=[str(gap) for gap in differences(readers.processors)],
         )
 
 

@@ -44,7 +44,7 @@ class TopicState(NamedTuple):
 class RedisState(NamedTuple):
     """The state in Redis. `partitions` is None if no service has used it yet; `leases`, one per partition, is empty then.
 
-    `unread` are the problems of topics that nobody reads.
+    `unread` are the problems of topics that nobody reads, `differences` those of processors whose handlers differ.
     """
 
     servers: Sequence[str] = ()
@@ -54,6 +54,7 @@ class RedisState(NamedTuple):
     processors: Sequence[Member] = ()
     leases: Sequence[Lease] = ()
     unread: Sequence[str] = ()
+    differences: Sequence[str] = ()
 
 
 class Snapshot(NamedTuple):
@@ -99,6 +100,7 @@ class Snapshot(NamedTuple):
                 said.setdefault(warning, []).append(service.name)
         found = [(", ".join(names), warning) for warning, names in said.items()]
         found += [("redis", warning) for warning in self.redis.warnings if f"redis: {warning}" not in said]
+        found += [("handlers", difference) for difference in self.redis.differences]
         found += [(service.name, _LEFT_ALONE.format(name=name)) for service in self.services for name in service.left_alone()]
         dead = sum(topic.dead for topic in self.redis.topics.values())
         if dead:

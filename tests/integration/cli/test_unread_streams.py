@@ -1,4 +1,4 @@
-"""What `hookline doctor` and `hookline status` say of streams that nobody reads."""
+"""What `hookline doctor` and `hookline status` say of streams that nobody reads, and of processors whose handlers differ."""
 
 from collections.abc import Sequence
 
@@ -71,3 +71,15 @@ async def test_topic_that_no_processor_reads(own_redis: RedisServer, connect: Co
 async def test_partitions_without_owner(own_redis: RedisServer, connect: Connect) -> None:
     await join(await connected(own_redis, connect), "a", [0, 1], ["*"])
     assert await doctor(own_redis) == [(Level.PROBLEM, "No processor owns partitions 2-7")]
+
+
+async def test_handlers_that_differ(own_redis: RedisServer, connect: Connect) -> None:
+    """Both commands name the processor and the kinds that it leaves to others."""
+    redis = await connected(own_redis, connect)
+    await join(redis, "new", range(4), ["message.received", "call.status"])
+    await join(redis, "old", range(4, PARTITIONS), ["message.received"])
+    text = "Processor old has no handler for call.status, which other processors handle"
+    assert await doctor(own_redis) == [(Level.WARNING, text)]
+    problems, warnings = await status(own_redis)
+    assert problems == []
+    assert [one for one in warnings if one.startswith(text)]
