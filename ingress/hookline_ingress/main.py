@@ -8,18 +8,20 @@ from hookline_shared.clock import SystemClock
 from hookline_shared.errors import SettingsError
 from hookline_shared.lifecycle.service import EXIT_FAILED, EXIT_SETTINGS, run
 from hookline_shared.observability.logs import configure_logs, get_logger
+from hookline_shared.observability.standard_streams import protect_output
 from hookline_shared.observability.tracing import span_log_processors, traced
 
 
 def main() -> int:
     """Run ingress until a signal; return the exit code."""
+    protect_output()
     try:
         settings = IngressSettings.load()
     except SettingsError as error:
         sys.stderr.write(f"ingress: {error}\n")
         return EXIT_SETTINGS
     try:
-        from hookline_ingress.app import Ingress  # noqa: PLC0415 - an aiohttp without what it imports is one line, too
+        from hookline_ingress.app import build_ingress  # noqa: PLC0415 - an aiohttp without what it imports is one line, too
     except ImportError as error:
         if not (error.name or "").startswith("aiohttp"):
             raise
@@ -31,4 +33,4 @@ def main() -> int:
     logger = get_logger("ingress")
     clock = SystemClock()
     with traced("hookline-ingress", settings.secrets(), on=settings.tracing == "on"):
-        return run(lambda: Ingress(settings, clock, logger), clock, logger)
+        return run(lambda: build_ingress(settings, clock, logger), clock, logger)

@@ -54,15 +54,17 @@ class RouteSettings(BaseModel):
 
     path: Annotated[str, AfterValidator(_path)] = Field(description="As in the URL that Twilio calls, after PUBLIC_URL")
     kind: Annotated[str, AfterValidator(_kind)] | None = Field(
-        None, description="What webhooks are taken for that do not tell their kind"
+        None, description="The kind of webhooks that match no other kind"
     )
-    topic: str | None = Field(None, description="The topic of all that comes here")
+    topic: str | None = Field(None, description="The topic of all events of this path")
     reply: Annotated[str, AfterValidator(_twiml)] | None = Field(
-        None, description="TwiML to answer with; empty answers 204 and no body"
+        None, description="TwiML of the answer. Empty: a 204 without a body"
     )
-    max_body: int | None = Field(None, description="Bytes; a larger body gets 413", ge=1, le=1 << 24)
+    max_body: int | None = Field(None, description="Largest body in bytes. A larger one gets a 413", ge=1, le=1 << 24)
     sender_rate: float | None = Field(None, description="Events per second of one sender, instead of INGRESS_SENDER_RATE", ge=0)
-    sender_burst: int | None = Field(None, description="Events at once of one sender, instead of INGRESS_SENDER_BURST", ge=1)
+    sender_burst: int | None = Field(
+        None, description="Events that one sender can send at once, instead of INGRESS_SENDER_BURST", ge=1
+    )
 
     @model_validator(mode="after")
     def _check_rate(self) -> Self:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePub
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from hookline_ingress.signature import SignedRequest
+from hookline_ingress.translation.webhook import Webhook
 
 SIGNATURE: Final = "X-Twilio-Email-Event-Webhook-Signature"
 TIMESTAMP: Final = "X-Twilio-Email-Event-Webhook-Timestamp"
@@ -39,11 +39,11 @@ class SendGridKeys:
         """Return the signature of a request; empty if it has none."""
         return headers.get(SIGNATURE, "")
 
-    def verify(self, request: SignedRequest) -> str | None:
-        """Return the name of the key with which the signature of `request` is valid, None if there is none."""
-        content = request.headers.get(TIMESTAMP, "").encode(errors="replace") + (request.body or b"")
+    def verify(self, webhook: Webhook, _forwarded: str = "") -> str | None:
+        """Return the name of the key with which the signature of `webhook` is valid, None if there is none."""
+        content = webhook.request.headers.get(TIMESTAMP, "").encode(errors="replace") + (webhook.signed_body or b"")
         search = self._cached_search if len(content) <= _LARGEST_RECENT else self._search
-        return search(content, self.signature_of(request.headers))
+        return search(content, webhook.signature)
 
     def _search(self, content: bytes, signature: str) -> str | None:
         try:

@@ -75,105 +75,135 @@ class IngressSettings(SharedSettings):
     """All settings of ingress."""
 
     fallbacks: ClassVar = (
-        Fallback("PORT", "INGRESS_PORT", "Counts as INGRESS_PORT where that is not set; platforms set it", lambda _port: ""),
+        Fallback("PORT", "INGRESS_PORT", "Used as INGRESS_PORT if that is not set. Some platforms set it", lambda _port: ""),
     )
 
     public_urls: Annotated[CommaSeparated, AfterValidator(_public_urls), Field(min_length=1)] = Field(
         validation_alias="PUBLIC_URL",
-        description="The base URL(s) as Twilio calls them, comma-separated, for example https://hooks.example.com",
+        description="Base URL that Twilio calls, for example https://hooks.example.com; separate several with commas",
     )
     auth_tokens: Annotated[CommaSeparated, AfterValidator(_tokens), Field(min_length=1)] = Field(
         validation_alias="TWILIO_AUTH_TOKEN",
-        description="The auth token(s) from the Twilio console, comma-separated; ACxxx=token binds one to an account",
+        description="Auth token from the Twilio console; separate several with commas. ACxxx=token is valid only for account "
+        "ACxxx",
         repr=False,
     )
     shared_keys: Annotated[CommaSeparated, AfterValidator(_shared_keys)] = Field(
         (),
         validation_alias="TWILIO_SHARED_KEYS",
-        description="Shared keys that sign webhooks instead of the auth token, comma-separated id=secret",
+        description="Shared keys that sign webhooks instead of the auth token, as id=secret; separate several with commas",
         repr=False,
     )
     sendgrid_keys: Annotated[CommaSeparated, AfterValidator(_sendgrid_keys)] = Field(
         (),
         validation_alias="SENDGRID_PUBLIC_KEY",
-        description="Verification key(s) of SendGrid's event webhook, comma-separated; with one, /sendgrid takes its events",
+        description="Verification key of SendGrid's event webhook; separate several with commas. Without one, the path "
+        "/sendgrid does not exist",
     )
     trusted_proxies: Annotated[CommaSeparated, AfterValidator(_networks)] = Field(
         (),
         validation_alias="INGRESS_TRUSTED_PROXIES",
-        description="Networks whose X-Forwarded-For, -Proto and -Host are believed, comma-separated, for example 10.0.0.0/8",
+        description="Networks of your proxies, for example 10.0.0.0/8; separate several with commas. Only their "
+        "X-Forwarded-For, -Proto and -Host headers are used",
     )
     routes: RoutesSetting = Field(
-        (), validation_alias="ROUTES", description="[[routes]] of the TOML file: paths of your own, see docs/webhooks.md"
+        (),
+        validation_alias="ROUTES",
+        description="Custom paths, only in the TOML file: tables [[routes]], see docs/webhooks.md",
     )
-    host: str = Field("0.0.0.0", validation_alias="INGRESS_HOST", description="Address to listen on")  # noqa: S104
-    port: Port = Field(8080, validation_alias="INGRESS_PORT", description="Port that Twilio's webhooks reach")
-    admin_host: str = Field(
-        "127.0.0.1", validation_alias="INGRESS_ADMIN_HOST", description="Address of health checks and metrics"
+    host: str = Field("0.0.0.0", validation_alias="INGRESS_HOST", description="Address on which webhooks are received")  # noqa: S104
+    port: Port = Field(8080, validation_alias="INGRESS_PORT", description="Port on which webhooks are received")
+    admin_host: str = Field("127.0.0.1", validation_alias="INGRESS_ADMIN_HOST", description="Address of the admin port")
+    admin_port: Port = Field(
+        9080, validation_alias="INGRESS_ADMIN_PORT", description="Port of health checks and metrics (admin port)"
     )
-    admin_port: Port = Field(9080, validation_alias="INGRESS_ADMIN_PORT", description="Port of health checks and metrics")
     durability: Literal["memory", "replica", "fsync"] = Field(
         "memory",
         validation_alias="INGRESS_DURABILITY",
-        description="What a 2xx answer means: memory = Redis has it, replica = a replica, too, fsync = it is on Redis' disk",
+        description="What a 2xx answer guarantees about an event in Redis. memory: the master has it. replica: a replica has "
+        "it, too. fsync: it is on the master's disk",
     )
     write_budget_ms: int = Field(
         250,
         validation_alias="INGRESS_WRITE_BUDGET_MS",
-        description="Milliseconds that Redis has for a write; then it goes to the spool",
+        description="Milliseconds that Redis has to confirm an event. After that, the event goes to the spool",
         ge=1,
     )
     dedupe_window_s: int = Field(
-        3600, validation_alias="INGRESS_DEDUPE_WINDOW_S", description="How long a duplicate is recognised", ge=1
+        3600,
+        validation_alias="INGRESS_DEDUPE_WINDOW_S",
+        description="Seconds during which duplicates of an event are recognized",
+        ge=1,
     )
     max_in_flight: int = Field(
-        1000, validation_alias="INGRESS_MAX_IN_FLIGHT", description="Requests at once; more get a 503", ge=1
+        1000,
+        validation_alias="INGRESS_MAX_IN_FLIGHT",
+        description="Largest number of concurrent requests. More get a 503",
+        ge=1,
     )
     max_body: int = Field(
         65536,
         validation_alias="INGRESS_MAX_BODY",
-        description="Bytes; a larger body gets 413. Bodies that are no forms may have 1 MiB in any case",
+        description="Largest form in bytes. A larger one gets a 413. For other bodies, the limit is this value or 1 MiB, "
+        "whichever is larger",
         ge=1,
         le=1 << 24,
     )
     max_connections: int = Field(
-        20_000, validation_alias="INGRESS_MAX_CONNECTIONS", description="Open at once; then the idle ones are closed", ge=10
+        20_000,
+        validation_alias="INGRESS_MAX_CONNECTIONS",
+        description="Largest number of open connections. Above it, idle connections are closed",
+        ge=10,
     )
     read_timeout_s: float = Field(
-        10, validation_alias="INGRESS_READ_TIMEOUT_S", description="Seconds in which a request must come, head and body", gt=0
+        10,
+        validation_alias="INGRESS_READ_TIMEOUT_S",
+        description="Time limit in seconds for receiving a request, head and body",
+        gt=0,
     )
     keepalive_s: float = Field(
-        75, validation_alias="INGRESS_KEEPALIVE_S", description="Seconds that a connection may wait for its next request", gt=0
+        75, validation_alias="INGRESS_KEEPALIVE_S", description="Seconds that a connection may be idle between requests", gt=0
     )
     spool_path: Annotated[Path | None, BeforeValidator(_spool_path)] = Field(
         Path("var/spool.db"),
         validate_default=True,
         validation_alias=_SPOOL_PATH,
-        description="File that keeps what Redis does not take, on a local disk, one for each ingress; empty: none, but a 503",
+        description="File of the spool, which stores events that Redis does not accept. Each ingress process needs its own "
+        "file on a local disk. Empty: no spool, and a 503 instead",
     )
     spool_max_mb: int = Field(
-        512, validation_alias="INGRESS_SPOOL_MAX_MB", description="Size of the spool in MiB; when it is full: 503", ge=1
+        512,
+        validation_alias="INGRESS_SPOOL_MAX_MB",
+        description="Largest size of the spool in MiB. When it is full, webhooks that need it get a 503",
+        ge=1,
     )
     sender_rate: float = Field(
         10,
         validation_alias="INGRESS_SENDER_RATE",
-        description="Events per second of one sender; above, they go to the topic bulk. 0: no limit",
+        description="Rate limit of one sender in events per second. Events above it go to the topic bulk. 0: no limit",
         ge=0,
     )
     sender_burst: int = Field(
-        100, validation_alias="INGRESS_SENDER_BURST", description="Events at once of one sender before the rate counts", ge=1
+        100,
+        validation_alias="INGRESS_SENDER_BURST",
+        description="Events that one sender can send at once before INGRESS_SENDER_RATE applies",
+        ge=1,
     )
     address_rate: float = Field(
         10,
         validation_alias="INGRESS_ADDRESS_RATE",
-        description="Requests per second of one address that do not verify; above, it is turned away unread. 0: no limit",
+        description="Requests per second of one address with a missing or wrong signature. Above it, the address gets a 403 "
+        "without verification. 0: no limit",
         ge=0,
     )
     address_burst: int = Field(
-        100, validation_alias="INGRESS_ADDRESS_BURST", description="Such requests at once before that rate counts", ge=1
+        100,
+        validation_alias="INGRESS_ADDRESS_BURST",
+        description="Requests of this type that one address can send at once before INGRESS_ADDRESS_RATE applies",
+        ge=1,
     )
     shutdown_s: float = Field(
-        10, validation_alias="INGRESS_SHUTDOWN_S", description="Seconds that requests under way get at shutdown", ge=0
+        10, validation_alias="INGRESS_SHUTDOWN_S", description="Seconds that running requests get to finish at shutdown", ge=0
     )
 
     @field_validator("routes")

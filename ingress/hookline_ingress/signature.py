@@ -18,8 +18,7 @@ from operator import itemgetter
 from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
-import msgspec
-
+from hookline_ingress.translation.webhook import Webhook
 from hookline_shared.forms import Form
 
 SIGNATURE: Final = "X-Twilio-Signature"
@@ -33,28 +32,14 @@ _LARGEST_RECENT: Final = 4096
 """The number of results that are cached, and the length in characters of the longest text that is."""
 
 
-class SignedRequest(msgspec.Struct, frozen=True, gc=False):
-    """The parts of a request that its signature may cover.
-
-    `target` is the raw path and query as called, never decoded. `form` has the decoded parameters of a form body; `body` is the
-    body if it is not such a form, else None. `account` is the claimed AccountSid: it only decides which bound secrets are
-    tried, and is trustworthy once the request is verified. `forwarded` is the base URL that a trusted proxy was called with, or
-    empty.
-    """
-
-    target: str
-    headers: Mapping[str, str]
-    form: Form
-    body: bytes | None
-    account: str = ""
-    forwarded: str = ""
-
-
 class Verifier(Protocol):
     """Verifies the signatures of requests."""
 
-    def verify(self, request: SignedRequest) -> str | None:
-        """Return the name of the secret with which the signature of `request` is valid, None if there is none."""
+    def verify(self, webhook: Webhook, forwarded: str) -> str | None:
+        """Return the name of the secret with which the signature of `webhook` is valid, None if there is none.
+
+        `forwarded` is the base URL that a trusted proxy was called with, or empty.
+        """
         ...
 
     def signature_of(self, headers: Mapping[str, str]) -> str:
@@ -159,28 +144,30 @@ class Keyring:
         """Return the signature of a request; empty if it has none."""
         return headers.get(SIGNATURE, "")
 
-    def verify(self, request: SignedRequest) -> str | None:
-        """Return the name of the secret with which the signature of `request` is valid, None if there is none."""
-        if request.body is not None and not body_hash_matches(request.target, request.body):
+    def verify(self, webhook: Webhook, forwarded: str = "") -> str | None:
+        """Return the name of the secret with which the signature of `webhook` is valid, None if there is none.
+
+        Its account only decides which of the bound secrets are tried.
+        """
+        target, account = webhook.request.target, webhook.account
+        if webhook.signed_body is not None and not body_hash_matches(target, webhook.signed_body):
             return None
-        signature = request.headers.get(SIGNATURE, "").encode(errors="replace")
-        settings = request.headers.get(SETTINGS, "")
-        params = signed_params(request.form)
-        if not settings and self._matches_last(request, params, signature):
+        signature = webhook.signature.encode(errors="replace")
+        settings = webhook.request.headers.get(SETTINGS, "")
+        params = signed_params(webhook.signed)
+        if not settings and self._matches_last(target, params, account, signature):
             return self._last_match[1].name
-        search = self._cached_search if len(params) + len(request.target) <= _LARGEST_RECENT else self._search
-        found = search(request.target, params, request.account, signature, settings, request.forwarded)
+        search = self._cached_search if len(params) + len(target) <= _LARGEST_RECENT else self._search
+        found = search(target, params, account, signature, settings, forwarded)
         if found is None:
             return None
-        if not settings and not request.forwarded:
+        if not settings and not forwarded:
             self._last_match = found
         return found[1].name
 
-    def _matches_last(self, request: SignedRequest, params: bytes, signature: bytes) -> bool:
+    def _matches_last(self, target: str, params: bytes, account: str, signature: bytes) -> bool:
         base, secret = self._last_match
-        return _may_sign(secret, request.account) and compare_digest(
-            compute(secret.value, base + request.target, params), signature
-        )
+        return _may_sign(secret, account) and compare_digest(compute(secret.value, base + target, params), signature)
 
     def _search(
         self, target: str, params: bytes, account: str, signature: bytes, settings: str, forwarded: str

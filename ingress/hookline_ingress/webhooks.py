@@ -12,10 +12,9 @@ from hookline_ingress.limits.limiter import AddressLimit, SenderLimit
 from hookline_ingress.metrics import REQUESTS, SIGNERS, STAGE_SECONDS
 from hookline_ingress.refusals import Refusals
 from hookline_ingress.routes import Route, Routes
-from hookline_ingress.signature import SignedRequest
 from hookline_ingress.translation.catalogue import EVENT_STREAM
-from hookline_ingress.translation.content import Content, TooManyElementsError, account_of, decode, is_encoded
-from hookline_ingress.translation.translate import RequestFields, TranslatedEvent, translate
+from hookline_ingress.translation.translate import TranslatedEvent, translate
+from hookline_ingress.translation.webhook import TooManyElementsError, Webhook, decode, is_encoded
 from hookline_ingress.writer import NotStoredError, Stored, Write
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event
@@ -109,11 +108,11 @@ class Webhooks:
         self._in_flight += 1
         try:
             address = self._proxies.client(request)
-            content = self._decode(request, route, address)
-            request_fields = self._verify(request, content, route, address)
+            webhook = self._decode(request, route, address)
+            signer = self._verify(webhook, route, address)
             verified = now()
             _TIME_TO_VERIFY(verified - started)
-            events = translate(request, content, route.expected, request_fields)
+            events = translate(webhook, signer, route.expected)
             translated = now()
             _TIME_TO_TRANSLATE(translated - verified)
             outcome = await self._write(events, route)
@@ -122,7 +121,7 @@ class Webhooks:
             self._in_flight -= 1
         return route.reply_to(events[0].kind if events else None), outcome
 
-    def _decode(self, request: Request, route: Route, address: str) -> Content:
+    def _decode(self, request: Request, route: Route, address: str) -> Webhook:
         headers = request.headers
         if request.method not in ("POST", "GET"):
             raise Refusal(405, "wrong_method")
@@ -130,31 +129,25 @@ class Webhooks:
             raise Refusal(415, "compressed")
         if len(request.body) > route.body_limit(headers.get("Content-Type", "")):
             raise Refusal(413, "too_large")
+        signature = route.verifier.signature_of(headers)
         if self._addresses.blocks(address):
-            raise Refusal(403, "flooding_signed" if route.verifier.signature_of(headers) else "flooding")
+            raise Refusal(403, "flooding_signed" if signature else "flooding")
         try:
-            request.target.encode()  # a target that is not UTF-8 could neither be signed nor stored
-            return decode(request)
+            return decode(request, signature, self._clock.now_ms())
         except ValueError:
             self._addresses.refused(address)
             raise Refusal(400, "unparsable") from None
 
-    def _verify(self, request: Request, content: Content, route: Route, address: str) -> RequestFields:
-        """Return the fields that the events of `request` share, after verifying its signature."""
-        account = account_of(content.params)
-        forwarded = self._proxies.base(request)
-        verifier = route.verifier
-        signer = verifier.verify(
-            SignedRequest(request.target, request.headers, content.signed, content.body, account, forwarded)
-        )
-        signature = verifier.signature_of(request.headers)
+    def _verify(self, webhook: Webhook, route: Route, address: str) -> str:
+        """Return the name of the secret that verifies the signature of `webhook`."""
+        signer = route.verifier.verify(webhook, self._proxies.base(webhook.request))
         if signer is None:
             self._addresses.refused(address)
-            self._warn_of_refusal(route, signed=bool(signature))
-            raise Refusal(403, "bad_signature" if signature else "no_signature")
+            self._warn_of_refusal(route, signed=bool(webhook.signature))
+            raise Refusal(403, "bad_signature" if webhook.signature else "no_signature")
         self._addresses.verified(address)
         SIGNERS.count(signer)
-        return RequestFields(self._clock.now_ms(), signature, signer)
+        return signer
 
     def _warn_of_refusal(self, route: Route, *, signed: bool) -> None:
         """Log at most once a minute that requests are refused, as happens with a wrong PUBLIC_URL or token."""

@@ -1,19 +1,19 @@
-"""Building the processor from its parts, and starting and stopping them in order."""
+"""The composition of the processor: how its parts are built, and in which order they start and stop."""
 
 import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from os import getpid
 from secrets import token_hex
 from socket import gethostname
 from typing import TYPE_CHECKING
-
-from aiojobs import Job
 
 from hookline_processor.api.handlers import Handlers
 from hookline_processor.api.lifespan import Lifespan
 from hookline_processor.attempts.attempts import Attempts
 from hookline_processor.attempts.threads import Threads
 from hookline_processor.attempts.watchdog import Watchdog
-from hookline_processor.monitoring.alert_sources import AlertSources, leader_measures, measures
+from hookline_processor.monitoring.alert_sources import AlertSources, measures
 from hookline_processor.monitoring.backlog import BacklogGauges
 from hookline_processor.ownership.ownership import Ownership, Times
 from hookline_processor.partition.destinations import Destinations
@@ -47,148 +47,133 @@ _SETTLE_RESERVE_S = 2.0
 """Time after the longest handler time-out at a handover: for the handler to end, and to settle its event."""
 
 
+class OwnedPartitions:
+    """The partitions of this processor. Once it stops, they remain those that it had until then."""
+
+    def __init__(self, ownership: Ownership) -> None:
+        self._ownership = ownership
+        self._last: list[int] | None = None
+        self._led = False
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of the partitions."""
+        return self._ownership.numbers if self._last is None else self._last
+
+    def is_leader(self) -> bool:
+        """Whether this processor reports the values that all processors see alike."""
+        return self._ownership.leads if self._last is None else self._led
+
+    def freeze(self) -> None:
+        """Keep the partitions that are owned now: the processor stops, and hands them over."""
+        self._last, self._led = self._ownership.numbers, self._ownership.leads
+
+
+@dataclass(frozen=True)
 class Processor:
-    """The service that runs `handlers` for its share of the partitions."""
+    """The service that runs the user's handlers for its share of the partitions: its parts, and their start and stop."""
 
-    def __init__(self, settings: ProcessorSettings, handlers: Handlers, threads: Threads, clock: Clock, logger: Logger) -> None:
-        self._settings = settings
-        self._clock = clock
-        self._logger = logger
-        self._stopping = False
-        self._was_leader = False
-        self._health = Health()
-        options = settings.redis_options(blocking_pool_size=settings.blocking_pool_size or 2 * settings.partitions)
-        self._redis = RedisConnectionManager(options, settings.partitions, clock, logger)
-        self._threads = threads
-        self._ledger = self._make_ledger()
-        self._context = self._make_context(handlers)
-        self._slots = self._context.slots
-        self._gauges = self._make_gauges()
-        self._readers = self._make_readers()
-        self._alerts = self._make_alerts()
-        pages = {"/backlog": self._gauges.report}
-        self._admin = Admin(self._health, settings.admin_host, settings.admin_port, "PROCESSOR_ADMIN", pages)
-        self._lifespan = Lifespan(handlers, clock, logger)
-        self._watchdog = Watchdog(handlers, logger)
-        self._ownership = self._make_ownership(handlers)
-        self._tasks: list[Job[None]] = []
-        self._monitor: Job[None] | None = None
+    health: Health
+    admin: Admin
+    redis: RedisConnectionManager
+    alerts: AlertWatcher
+    watchdog: Watchdog
+    lifespan: Lifespan
+    threads: Threads
+    slots: Slots
+    ownership: Ownership
+    owned: OwnedPartitions
+    gauges: BacklogGauges
+    readers: ReadersWatch
+    ledger: "Ledger | None"
+    logger: Logger
 
-    def _make_ledger(self) -> "Ledger | None":
-        if self._settings.database_url is None:
-            return None
-        from hookline_processor.ledger.service import Ledger
+    async def start(self, supervisor: Supervisor, stopping: AsyncExitStack) -> None:
+        """Open the admin port and start all tasks. Reading begins when the start-up hooks are done and Redis answers.
 
-        return Ledger(self._settings, self._redis, lambda: self._ownership.numbers, self._clock, self._logger)
-
-    def _make_gauges(self) -> BacklogGauges:
-        settings = self._settings
-        interval_s = _ALERT_INTERVALS_PER_BACKLOG * settings.alert_interval_s
-        return BacklogGauges(self._redis, settings.partitions, list(settings.topics), self._slots, interval_s, self._clock)
-
-    def _make_readers(self) -> ReadersWatch:
-        settings = self._settings
-        interval_s = _ALERT_INTERVALS_PER_BACKLOG * settings.alert_interval_s
-        return ReadersWatch(self._redis, settings.partitions, (), interval_s, self._clock)
-
-    def _make_alerts(self) -> AlertWatcher:
-        settings = self._settings
-        sources = AlertSources(self._gauges, settings.backlog_limit, self._ledger, self._is_leader)
-        notifier = Notifier(settings.alert_url, "processor", self._clock, self._logger) if settings.alert_url else None
-        measured = measures(settings.alerts, sources, self._clock) | leader_measures(sources, self._readers)
-        return AlertWatcher(
-            settings.alerts, measured, notifier, settings.alert_interval_s, self._clock, self._logger, settings.runbook_url
-        )
-
-    def _is_leader(self) -> bool:
-        """Whether this processor reports the values that all processors see alike. Stopping does not change the answer."""
-        if not self._stopping:
-            self._was_leader = self._ownership.leads
-        return self._was_leader
-
-    def _make_context(self, handlers: Handlers) -> PartitionContext:
-        settings = self._settings
-        retry = RetryPolicy(max_attempts=settings.max_attempts, base=settings.backoff_base_s, max=settings.backoff_max_s)
-        return PartitionContext(
-            topics=settings.topics,
-            window=settings.window_size(),
-            slots=Slots(settings.concurrency, settings.topics, self._clock),
-            attempts=Attempts(
-                handlers, settings.handler_timeout_s, retry, self._threads, self._clock, self._logger, _spans(settings)
-            ),
-            destinations=Destinations(settings.breaker_failures, self._clock, self._logger),
-            quarantine=Quarantine(self._clock),
-            clock=self._clock,
-            logger=self._logger,
-            ledger_has_room=self._ledger.has_room if self._ledger is not None else _always_set(),
-        )
-
-    def _make_ownership(self, handlers: Handlers) -> Ownership:
-        settings = self._settings
-        name = f"{gethostname()}:{getpid()}:{token_hex(4)}"
-        kinds = (handlers.patterns(ignored=ignored) for ignored in (False, True))
-        about = encode(settings.partitions, settings.lease_s, settings.topics, *kinds)
-        leases = Leases(self._redis, name, settings.lease_s, settings.lease_s / _LEASE_REQUESTS, about)
-        hand_over_s = handlers.longest_timeout(settings.handler_timeout_s) + _SETTLE_RESERVE_S
-        times = Times(settings.lease_s, hand_over_s=hand_over_s, shutdown_s=settings.shutdown_s)
-        return Ownership(leases, settings.partitions, self._make_partition, times, self._clock, self._logger)
-
-    def _make_partition(self, number: int, fence: Fence) -> Partition:
-        topics, ledger = list(self._settings.topics), self._ledger is not None
-        return Partition(number, Consumer(self._redis, number, topics, fence, ledger=ledger), self._context)
-
-    async def start(self, supervisor: Supervisor) -> None:
-        """Open the admin port and start all tasks. Reading begins when the start-up hooks are done and Redis answers."""
-        self._health.live["tasks"] = supervisor.check_tasks
-        self._health.ready["handlers"] = self._lifespan.check
-        self._health.ready["redis"] = self._redis.monitor.check
-        self._health.warnings["redis"] = self._redis.monitor.warnings
-        if self._ledger is not None:
-            self._health.warnings["ledger"] = self._ledger.warnings
-        self._health.warnings["readers"] = self._readers.warnings
-        self._health.warnings["alert"] = self._alerts.warnings
-        self._health.ready["reading"] = self._ownership.check
-        self._health.ready["shutdown"] = lambda: "shutting down" if self._stopping else None
-        admin_port = await self._admin.start()
-        self._logger.info("listening", admin_port=admin_port)
-        self._watchdog.start()
-        await self._alerts.start(supervisor, admin_port)
-        self._tasks = [
-            await supervisor.spawn("reading", self._read(supervisor)),
-            await supervisor.spawn("handlers", self._slots.wait_failed()),
-        ]
-        self._monitor = await supervisor.spawn("redis watch", self._redis.monitor.run())
-
-    async def stop(self) -> None:
-        """Stop reading, let running handlers finish until the deadline, settle their events, and close all connections."""
-        self._stopping = True
-        await self._gauges.stop()
-        await self._readers.stop()
-        owned = self._ownership.numbers
-        await self._ownership.stop()
-        for task in self._tasks:
-            await task.close()
-        self._slots.close()
-        self._threads.close()
-        if self._ledger is not None:
-            await self._ledger.stop(owned)
-        await self._lifespan.stop()
-        await self._alerts.stop()
-        if self._monitor is not None:
-            await self._monitor.close()  # last, because settling may still wait for Redis
-        await self._redis.close()
-        await self._admin.stop()
-        self._watchdog.stop()
+        At the stop, running handlers may finish until the deadline, and their events are settled, before anything is closed.
+        """
+        self.health.live["tasks"] = supervisor.check_tasks
+        self.watchdog.start()
+        stopping.callback(self.watchdog.stop)
+        stopping.push_async_callback(self.admin.stop)
+        admin_port = await self.admin.start()
+        self.logger.info("listening", admin_port=admin_port)
+        stopping.push_async_callback(self.redis.close)
+        monitor = await supervisor.spawn("redis watch", self.redis.monitor.run())
+        stopping.push_async_callback(monitor.close)  # after the settling, which may wait for Redis
+        stopping.push_async_callback(self.alerts.stop)
+        await self.alerts.start(supervisor, admin_port)
+        stopping.push_async_callback(self.lifespan.stop)  # `_read` starts it, and what stops before it
+        if self.ledger is not None:
+            stopping.push_async_callback(self._stop_ledger, self.ledger)
+        stopping.callback(self.threads.close)
+        stopping.callback(self.slots.close)
+        failing = await supervisor.spawn("handlers", self.slots.wait_failed())
+        stopping.push_async_callback(failing.close)
+        reading = await supervisor.spawn("reading", self._read(supervisor))
+        stopping.push_async_callback(reading.close)
+        stopping.push_async_callback(self.ownership.stop)
+        stopping.callback(self.owned.freeze)
+        stopping.push_async_callback(self.gauges.stop)
+        stopping.push_async_callback(self.readers.stop)
+        stopping.callback(self.health.stop)
 
     async def _read(self, supervisor: Supervisor) -> None:
-        await self._lifespan.start()
-        await self._redis.monitor.wait_ready()
-        await self._ownership.start(supervisor)
-        await self._gauges.start(supervisor)
-        await self._readers.start(supervisor)
-        if self._ledger is not None:
-            await self._ledger.start(supervisor)
-        await self._lifespan.wait_failed()  # a supervised task must not end
+        await self.lifespan.start()
+        await self.redis.monitor.wait_ready()
+        await self.ownership.start(supervisor)
+        await self.gauges.start(supervisor)
+        await self.readers.start(supervisor)
+        if self.ledger is not None:
+            await self.ledger.start(supervisor)
+        await self.lifespan.wait_failed()  # a supervised task must not end
+
+    async def _stop_ledger(self, ledger: "Ledger") -> None:
+        await ledger.stop(self.owned.numbers)
+
+
+def build_processor(
+    settings: ProcessorSettings, handlers: Handlers, threads: Threads, clock: Clock, logger: Logger
+) -> Processor:
+    """Return the processor that runs `handlers`, not started."""
+    options = settings.redis_options(blocking_pool_size=settings.blocking_pool_size or 2 * settings.partitions)
+    redis = RedisConnectionManager(options, settings.partitions, clock, logger)
+    slots = Slots(settings.concurrency, settings.topics, clock)
+    ledger_has_room = asyncio.Event()
+    ledger_has_room.set()
+    context = PartitionContext(
+        topics=settings.topics,
+        window=settings.window_size(),
+        slots=slots,
+        attempts=_attempts(settings, handlers, threads, clock, logger),
+        destinations=Destinations(settings.breaker_failures, clock, logger),
+        quarantine=Quarantine(clock),
+        clock=clock,
+        logger=logger,
+        ledger_has_room=ledger_has_room,
+    )
+    ownership = _ownership(settings, handlers, redis, context)
+    owned = OwnedPartitions(ownership)
+    ledger = _ledger(settings, redis, ownership, context)
+    gauges_s = _ALERT_INTERVALS_PER_BACKLOG * settings.alert_interval_s
+    gauges = BacklogGauges(redis, settings.partitions, list(settings.topics), slots, gauges_s, clock)
+    readers = ReadersWatch(redis, settings.partitions, (), gauges_s, clock)
+    sources = AlertSources(gauges, settings.backlog_limit, ledger, readers, owned.is_leader)
+    alerts = _alerts(settings, sources, clock, logger)
+    lifespan = Lifespan(handlers, clock, logger)
+    health = _health(lifespan, redis, ownership, ledger, alerts)
+    health.warnings["readers"] = readers.warnings
+    admin = Admin(health, settings.admin_host, settings.admin_port, "PROCESSOR_ADMIN", {"/backlog": gauges.report})
+    watchdog = Watchdog(handlers, logger)
+    return Processor(
+        health, admin, redis, alerts, watchdog, lifespan, threads, slots, ownership, owned, gauges, readers, ledger, logger
+    )
+
+
+def _attempts(settings: ProcessorSettings, handlers: Handlers, threads: Threads, clock: Clock, logger: Logger) -> Attempts:
+    retry = RetryPolicy(max_attempts=settings.max_attempts, base=settings.backoff_base_s, max=settings.backoff_max_s)
+    return Attempts(handlers, settings.handler_timeout_s, retry, threads, clock, logger, _spans(settings))
 
 
 def _spans(settings: ProcessorSettings) -> "AttemptSpans | None":
@@ -199,7 +184,53 @@ def _spans(settings: ProcessorSettings) -> "AttemptSpans | None":
     return AttemptSpans(settings.partitions)
 
 
-def _always_set() -> asyncio.Event:
-    event = asyncio.Event()
-    event.set()
-    return event
+def _ownership(
+    settings: ProcessorSettings, handlers: Handlers, redis: RedisConnectionManager, context: PartitionContext
+) -> Ownership:
+    topics, has_ledger = list(settings.topics), settings.database_url is not None
+
+    def make_partition(number: int, fence: Fence) -> Partition:
+        return Partition(number, Consumer(redis, number, topics, fence, ledger=has_ledger), context)
+
+    name = f"{gethostname()}:{getpid()}:{token_hex(4)}"
+    kinds = (handlers.patterns(ignored=ignored) for ignored in (False, True))
+    about = encode(settings.partitions, settings.lease_s, settings.topics, *kinds)
+    leases = Leases(redis, name, settings.lease_s, settings.lease_s / _LEASE_REQUESTS, about)
+    hand_over_s = handlers.longest_timeout(settings.handler_timeout_s) + _SETTLE_RESERVE_S
+    times = Times(settings.lease_s, hand_over_s=hand_over_s, shutdown_s=settings.shutdown_s)
+    return Ownership(leases, settings.partitions, make_partition, times, context.clock, context.logger)
+
+
+def _ledger(
+    settings: ProcessorSettings, redis: RedisConnectionManager, ownership: Ownership, context: PartitionContext
+) -> "Ledger | None":
+    if settings.database_url is None:
+        return None
+    from hookline_processor.ledger.service import Ledger
+
+    return Ledger(settings, redis, lambda: ownership.numbers, context.ledger_has_room, context.clock, context.logger)
+
+
+def _alerts(settings: ProcessorSettings, sources: AlertSources, clock: Clock, logger: Logger) -> AlertWatcher:
+    notifier = Notifier(settings.alert_url, "processor", clock, logger) if settings.alert_url else None
+    measured = measures(settings.alerts, sources, clock)
+    return AlertWatcher(settings.alerts, measured, notifier, settings.alert_interval_s, clock, logger, settings.runbook_url)
+
+
+def _health(
+    lifespan: Lifespan,
+    redis: RedisConnectionManager,
+    ownership: Ownership,
+    ledger: "Ledger | None",
+    alerts: AlertWatcher,
+) -> Health:
+    health = Health()
+    health.ready["handlers"] = lifespan.check
+    health.ready["redis"] = redis.monitor.check
+    health.ready["reading"] = ownership.check
+    health.ready["shutdown"] = health.shutdown
+    health.warnings["redis"] = redis.monitor.warnings
+    if ledger is not None:
+        health.warnings["ledger"] = ledger.warnings
+    health.warnings["alert"] = alerts.warnings
+    return health

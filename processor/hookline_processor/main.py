@@ -4,7 +4,7 @@ import os
 import sys
 
 from hookline_processor.api.handlers import Handlers
-from hookline_processor.app import Processor
+from hookline_processor.app import build_processor
 from hookline_processor.attempts.threads import Threads
 from hookline_processor.loading.loading import load, log_only, working_folder
 from hookline_processor.settings import ProcessorSettings
@@ -12,11 +12,13 @@ from hookline_shared.clock import SystemClock
 from hookline_shared.errors import HooklineError, SettingsError
 from hookline_shared.lifecycle.service import EXIT_FAILED, EXIT_SETTINGS, run
 from hookline_shared.observability.logs import Logger, configure_logs, get_logger
+from hookline_shared.observability.standard_streams import flush_output, protect_output
 from hookline_shared.observability.tracing import span_log_processors, traced
 
 
 def main() -> int:
     """Run the processor until a signal, and return the exit code."""
+    protect_output()
     try:
         settings = ProcessorSettings.load()
         configure_logs(
@@ -32,10 +34,9 @@ def main() -> int:
     clock = SystemClock()
     threads = Threads(settings.concurrency)
     with traced("hookline-processor", settings.secrets(), on=settings.tracing == "on"):
-        code = run(lambda: Processor(settings, handlers, threads, clock, logger), clock, logger)
+        code = run(lambda: build_processor(settings, handlers, threads, clock, logger), clock, logger)
     if threads.busy:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush_output()
         os._exit(code)  # a plain function cannot be stopped, and would keep the interpreter from exiting
     return code
 

@@ -39,52 +39,66 @@ class ProcessorSettings(LedgerSettings):
     handlers: Annotated[str, AfterValidator(_location)] | None = Field(
         None,
         validation_alias="PROCESSOR_HANDLERS",
-        description="Where your Handlers object is, as module:attribute; without it events are logged and settled",
+        description="Your Handlers object, as module:attribute. Without it, events are logged and settled",
     )
-    concurrency: int = Field(100, validation_alias="PROCESSOR_CONCURRENCY", description="Handlers at once", ge=1)
+    concurrency: int = Field(
+        100, validation_alias="PROCESSOR_CONCURRENCY", description="Largest number of handlers that run at the same time", ge=1
+    )
     window: int | None = Field(
         None,
         validation_alias="PROCESSOR_WINDOW",
-        description="Events of one topic and partition held in memory, and eight times as many ids; more wait in Redis. "
-        "By default 500, or with more than 16 partitions 8000 of a topic in all",
+        description="Events in memory for each topic and partition, plus the ids of eight times as many. Further events wait "
+        "in Redis. By default 500. With more than 16 partitions, the default is lower, so that a topic has at most 8000 in "
+        "memory",
         ge=1,
     )
     blocking_pool_size: int | None = Field(
         None,
         validation_alias="REDIS_BLOCKING_POOL_SIZE",
-        description="Connections for reads, to each Redis master; at least twice HOOKLINE_PARTITIONS, which is the default",
+        description="Size of the pool of connections for blocking reads, for each Redis master. At least twice "
+        "HOOKLINE_PARTITIONS, which is the default",
         ge=1,
     )
-    admin_host: str = Field(
-        "127.0.0.1", validation_alias="PROCESSOR_ADMIN_HOST", description="Address of health checks and metrics"
+    admin_host: str = Field("127.0.0.1", validation_alias="PROCESSOR_ADMIN_HOST", description="Address of the admin port")
+    admin_port: Port = Field(
+        9081, validation_alias="PROCESSOR_ADMIN_PORT", description="Port of health checks and metrics (admin port)"
     )
-    admin_port: Port = Field(9081, validation_alias="PROCESSOR_ADMIN_PORT", description="Port of health checks and metrics")
     lease_s: float = Field(
         10,
         validation_alias="PROCESSOR_LEASE_S",
-        description="Seconds after which the partitions of a processor that has died or cannot reach Redis go to others",
+        description="Duration of a lease in seconds. When a processor has died or cannot reach Redis for this time, others "
+        "take its partitions",
         ge=1,
     )
     shutdown_s: float = Field(
-        25, validation_alias="PROCESSOR_SHUTDOWN_S", description="Seconds that running handlers get at shutdown", ge=0
+        25, validation_alias="PROCESSOR_SHUTDOWN_S", description="Seconds that running handlers get to finish at shutdown", ge=0
     )
     max_attempts: int = Field(
-        8, validation_alias="PROCESSOR_MAX_ATTEMPTS", description="Attempts before an event is a dead letter", ge=1
+        8,
+        validation_alias="PROCESSOR_MAX_ATTEMPTS",
+        description="Number of failed attempts after which an event becomes a dead letter",
+        ge=1,
     )
     backoff_base_s: float = Field(
-        1, validation_alias="PROCESSOR_BACKOFF_BASE_S", description="Upper bound of the first retry's delay", gt=0
+        1,
+        validation_alias="PROCESSOR_BACKOFF_BASE_S",
+        description="Upper bound in seconds of the delay before the first retry. It doubles with each failure",
+        gt=0,
     )
     backoff_max_s: float = Field(
-        300, validation_alias="PROCESSOR_BACKOFF_MAX_S", description="Upper bound of any retry's delay", gt=0
+        300,
+        validation_alias="PROCESSOR_BACKOFF_MAX_S",
+        description="Upper bound in seconds of the delay before any retry",
+        gt=0,
     )
     breaker_failures: int = Field(
         5,
         validation_alias="PROCESSOR_BREAKER_FAILURES",
-        description="Failures in a row, of different events, that open the breaker which handlers name",
+        description="Consecutive failures of different events that open the circuit breaker of a handler (breaker=...)",
         ge=1,
     )
     handler_timeout_s: float = Field(
-        30, validation_alias="PROCESSOR_HANDLER_TIMEOUT_S", description="Seconds a handler may take", gt=0
+        30, validation_alias="PROCESSOR_HANDLER_TIMEOUT_S", description="Time limit of a handler in seconds", gt=0
     )
 
     def window_size(self) -> int:

@@ -32,8 +32,10 @@ class Topic(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    weight: int = Field(1, description="Its share of the worker slots while several topics have work", ge=1, le=1000)
-    concurrency: int | None = Field(None, description="Handlers at once; none: PROCESSOR_CONCURRENCY", ge=1)
+    weight: int = Field(1, description="Share of the worker slots while several topics have work", ge=1, le=1000)
+    concurrency: int | None = Field(
+        None, description="Largest number of handlers that run at the same time; none: PROCESSOR_CONCURRENCY", ge=1
+    )
     ordered: bool = Field(True, description="Whether the events of a conversation are handled one at a time, in order")
 
 

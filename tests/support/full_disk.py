@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def full_disk() -> Iterator[None]:
-    """Make every write of this process to a file fail; sockets, pipes and other processes are not affected."""
+def full_disk(after_bytes: int = 0) -> Iterator[None]:
+    """Make every write of this process beyond `after_bytes` of a file fail; pipes and other processes are not affected."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (after_bytes, hard))
     try:
         yield
     finally:

@@ -14,13 +14,14 @@ An attempt for which there is no letter is done.
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 from unittest.mock import patch
 
 from hookline_processor.api.context import Context
 from hookline_processor.api.handlers import Handlers
-from hookline_processor.app import Processor
+from hookline_processor.app import Processor, build_processor
 from hookline_processor.attempts.threads import Threads
 from hookline_processor.events.webhook_event import WebhookEvent
 from hookline_processor.settings import ProcessorSettings
@@ -98,6 +99,7 @@ class Member:
 
     def __post_init__(self) -> None:
         self._leave = asyncio.Event()
+        self._stopping = AsyncExitStack()
         self._life = self.loop.create_task(self._live())
 
     @property
@@ -116,6 +118,11 @@ class Member:
         self.leaving = True
         self._leave.set()
 
+    def crash(self) -> None:
+        """End the process at once."""
+        self._stopping.pop_all()
+        self.loop.end()
+
     def wake(self, *, stood_still: bool) -> None:
         """Resume the processor; if its clock stood still, it trusts its old leases for one lease time."""
         if self.loop.stopped and stood_still:
@@ -130,11 +137,11 @@ class Member:
         self.supervisor = Supervisor(self.logbook.logger)
         processor = build(self.name, self._handlers(), OwnClock(self.loop), self.logbook)
         try:
-            await processor.start(self.supervisor)
+            await processor.start(self.supervisor, self._stopping)
             await self._leave.wait()
-            await processor.stop()
+            await self._stopping.aclose()
         except asyncio.CancelledError:  # a crash: all that is left to do is to free what it held
-            await processor._redis.close()
+            await processor.redis.close()
             raise
         await self.supervisor.close()
 
@@ -186,7 +193,7 @@ def build(name: str, handlers: Handlers, clock: OwnClock, logbook: Logbook) -> P
     settings = ProcessorSettings.model_validate(_SETTINGS).model_copy(update={"lease_s": LEASE_S})
     parts: dict[str, Any] = {"Admin": _Nothing, "Watchdog": _Nothing, "token_hex": lambda _size: name}
     with patch.multiple("hookline_processor.app", **parts):
-        return Processor(settings, handlers, Threads(1), clock, logbook.logger)
+        return build_processor(settings, handlers, Threads(1), clock, logbook.logger)
 
 
 class Harness:
@@ -212,7 +219,7 @@ class Harness:
     def crash(self, member: Member) -> None:
         """Crash the processor."""
         self.members.remove(member)
-        member.loop.end()
+        member.crash()
 
     def cut(self) -> None:
         """Cut all connections, which can be made again at once."""

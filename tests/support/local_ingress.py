@@ -1,12 +1,12 @@
 """An ingress inside the test's own event loop: the real wiring and ports, without a process around it."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import aiohttp
 
-from hookline_ingress.app import Ingress
+from hookline_ingress.app import build_ingress
 from hookline_ingress.settings import IngressSettings
 from hookline_shared.clock import SystemClock
 from hookline_shared.lifecycle.service import Supervisor
@@ -49,16 +49,17 @@ async def listening_ingress(settings: Mapping[str, object]) -> AsyncIterator[Loc
     """Run an ingress whose ports are open; Redis may not have answered yet."""
     logbook = Logbook()
     supervisor = Supervisor(logbook.logger)
-    ingress = Ingress(IngressSettings.model_validate(settings), SystemClock(), logbook.logger)
+    ingress = build_ingress(IngressSettings.model_validate(settings), SystemClock(), logbook.logger)
+    stopping = AsyncExitStack()
     try:
-        await ingress.start(supervisor)
+        await ingress.start(supervisor, stopping)
         line = logbook.find("listening")
         assert line is not None
         async with aiohttp.ClientSession() as session:
             client, admin = (IngressClient(session, line[name]) for name in ("port", "admin_port"))
             yield LocalIngress(line["port"], client, admin, logbook, supervisor, line["admin_port"])
     finally:
-        await ingress.stop()
+        await stopping.aclose()
         await supervisor.close()
 
 

@@ -93,8 +93,9 @@ class ServiceProcess:
         """Return the first log line of `event`, None if there is none yet."""
         return next((line for line in self.logs if line.get("event") == event), None)
 
-    async def launch(self) -> Self:
-        """Start the process, and wait for nothing."""
+    async def launch(self, output: int = asyncio.subprocess.PIPE, before: Callable[[], None] | None = None) -> Self:
+        """Start the process, and wait for nothing. What it writes goes to the file descriptor `output`, by default to be read
+        by this object. `before` runs in the process before anything else does."""
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -102,9 +103,10 @@ class ServiceProcess:
             cwd=self._folder,
             env=inherited | {"PYTHONPATH": str(_ROOT), "PYTHONUNBUFFERED": "1"} | self._settings,
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stdout=output,
+            stderr=output,
             limit=_LONGEST_LINE,
+            preexec_fn=before,
         )
         outputs = ((self._process.stdout, self.stdout), (self._process.stderr, self.stderr))
         self._readers = [asyncio.create_task(_collect(stream, lines)) for stream, lines in outputs if stream]

@@ -2,11 +2,13 @@
 
 import asyncio
 import sys
+from contextlib import AsyncExitStack
 
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import HooklineError
 from hookline_shared.lifecycle.service import Supervisor, run
 from hookline_shared.observability.logs import configure_logs, get_logger
+from hookline_shared.observability.standard_streams import protect_output
 
 logger = get_logger("tiny")
 
@@ -14,8 +16,14 @@ logger = get_logger("tiny")
 class Tiny:
     """Starts, has one background task, and stops."""
 
-    async def start(self, supervisor: Supervisor) -> None:
+    async def start(self, supervisor: Supervisor, stopping: AsyncExitStack) -> None:
         """Start the task, and say so as services do."""
+        stopping.callback(logger.info, "closing")
+        stopping.push_async_callback(self.stop)
+        await self.begin(supervisor)
+
+    async def begin(self, supervisor: Supervisor) -> None:
+        """Start the task."""
         await supervisor.spawn("idle", asyncio.Event().wait())  # type: ignore[arg-type]
         logger.info("listening", admin_port=0)
 
@@ -27,35 +35,35 @@ class Tiny:
 class FailingTask(Tiny):
     """Its task raises an unexpected error."""
 
-    async def start(self, supervisor: Supervisor) -> None:
+    async def begin(self, supervisor: Supervisor) -> None:
         await supervisor.spawn("doomed", _fail(RuntimeError("something unforeseen")))
 
 
 class ExplainedFailure(Tiny):
     """Its task raises one of Hookline's own errors."""
 
-    async def start(self, supervisor: Supervisor) -> None:
+    async def begin(self, supervisor: Supervisor) -> None:
         await supervisor.spawn("doomed", _fail(HooklineError("The data is laid out otherwise. Do this.")))
 
 
 class EndingTask(Tiny):
     """Its task ends, which is a failure, too."""
 
-    async def start(self, supervisor: Supervisor) -> None:
+    async def begin(self, supervisor: Supervisor) -> None:
         await supervisor.spawn("doomed", asyncio.sleep(0))
 
 
 class CancelledInside(Tiny):
     """Its task ends because something inside it was cancelled."""
 
-    async def start(self, supervisor: Supervisor) -> None:
+    async def begin(self, supervisor: Supervisor) -> None:
         await supervisor.spawn("doomed", _fail(asyncio.CancelledError()))
 
 
 class RefusingToStart(Tiny):
     """Cannot start, for a reason that has a remedy."""
 
-    async def start(self, supervisor: Supervisor) -> None:
+    async def begin(self, supervisor: Supervisor) -> None:
         raise HooklineError("Port 1 is taken. Choose another.")
 
 
@@ -67,13 +75,30 @@ class Stuck(Tiny):
         await asyncio.Event().wait()
 
 
+class FailingStop(Tiny):
+    """Cannot finish."""
+
+    async def stop(self) -> None:
+        raise RuntimeError("something unforeseen")
+
+
 async def _fail(error: BaseException) -> None:
     raise error
 
 
-SERVICES: tuple[type[Tiny], ...] = (Tiny, FailingTask, ExplainedFailure, EndingTask, CancelledInside, RefusingToStart, Stuck)
+SERVICES: tuple[type[Tiny], ...] = (
+    Tiny,
+    FailingTask,
+    ExplainedFailure,
+    EndingTask,
+    CancelledInside,
+    RefusingToStart,
+    Stuck,
+    FailingStop,
+)
 
 
 if __name__ == "__main__":
+    protect_output()
     configure_logs("info", "json")
     sys.exit(run({service.__name__: service for service in SERVICES}[sys.argv[1]], SystemClock(), logger))

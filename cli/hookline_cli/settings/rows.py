@@ -36,7 +36,8 @@ EMPTY_COUNTS: Final = ("INGRESS_SPOOL_PATH", "HOOKLINE_LEDGER_URL")
 _POST_TO: Final = "ALERT_URL"
 """Its path is a secret: it permits posting."""
 _CONFIG_MEANING: Final = (
-    "A TOML file with any of these settings, by default hookline.toml in the working folder; the environment and .env win"
+    "TOML file with any of these settings, by default hookline.toml in the working folder. The environment and .env take "
+    "precedence"
 )
 
 

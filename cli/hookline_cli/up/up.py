@@ -28,6 +28,7 @@ from hookline_cli.workspace import StackFacts, Workspace
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
 from hookline_shared.errors import PortTakenError
+from hookline_shared.observability.standard_streams import protect_output
 from hookline_shared.redis.url import parse_redis_url
 from hookline_shared.settings.config_file import read_config_file
 from hookline_shared.settings.fallbacks import find_fallbacks
@@ -64,6 +65,7 @@ def up(
         ingresses.check_left_over(settings.spool_path, ingress)
     if processor.database_url is not None:
         prepare_ledger(processor)
+    protect_output()  # it stops the services, whether or not somebody reads what it prints
     asyncio.run(LocalStack(workspace, settings, planned, processor, start_redis=start_redis, reload=reload).run())
 
 

@@ -5,8 +5,8 @@ Sources: Twilio's references of the webhook parameters of each product.
 
 from typing import Final
 
-from hookline_ingress.translation.content import Params, account_of
-from hookline_ingress.translation.kind import KeyFields, Kind, content_hash, join_key
+from hookline_ingress.translation.kind import Kind, content_hash, join_key
+from hookline_ingress.translation.webhook import Params, Webhook
 from hookline_shared import topics
 
 _SYNC_SIDS: Final = ("DocumentSid", "ListSid", "MapSid", "StreamSid")
@@ -48,32 +48,32 @@ def _is_sync(params: Params) -> bool:
     return "EventType" in params and "CallSid" not in params and any(name in params for name in _SYNC_SIDS)
 
 
-def _message_status_key(fields: KeyFields) -> str:
-    params = fields.params
+def _message_status_key(webhook: Webhook) -> str:
+    params = webhook.params
     return join_key(_message_sid(params), params.get("MessageStatus", ""), params.get("EventType", ""))
 
 
-def _call_received_key(fields: KeyFields) -> str:
-    return join_key(fields.params.get("CallSid", ""), fields.path, content_hash(fields))
+def _call_received_key(webhook: Webhook) -> str:
+    return join_key(webhook.params.get("CallSid", ""), webhook.path, content_hash(webhook))
 
 
-def _call_status_key(fields: KeyFields) -> str:
-    params = fields.params
+def _call_status_key(webhook: Webhook) -> str:
+    params = webhook.params
     return join_key(params.get("CallSid", ""), params.get("SequenceNumber") or params.get("CallStatus", ""))
 
 
-def _transcription_key(fields: KeyFields) -> str:
+def _transcription_key(webhook: Webhook) -> str:
     names = ("TranscriptionSid", "TranscriptionStatus", "TranscriptionEvent", "SequenceId")
-    return join_key(*(fields.params.get(name, "") for name in names))
+    return join_key(*(webhook.params.get(name, "") for name in names))
 
 
-def _conversation_key(fields: KeyFields) -> str:
+def _conversation_key(webhook: Webhook) -> str:
     """Return the resource that changed and the time of the change; empty if the content has to identify the event.
 
     That is so for a change that is yet to be allowed (onMessageUpdate, not onMessageUpdated), which has the date of the change
     before it or none, and for a change without a date of its own.
     """
-    params = fields.params
+    params = webhook.params
     what = params.get("EventType", "")
     when = params.get("DateUpdated") or (params.get("DateCreated", "") if what.endswith("Added") else "")
     if not when or not what.endswith("ed"):
@@ -83,14 +83,14 @@ def _conversation_key(fields: KeyFields) -> str:
     return join_key(what, resource, when, params.get("Status", ""))
 
 
-def _taskrouter_key(fields: KeyFields) -> str:
-    params = fields.params
+def _taskrouter_key(webhook: Webhook) -> str:
+    params = webhook.params
     when = params.get("TimestampMs") or params.get("Timestamp", "")
     return join_key(params.get("EventType", ""), params.get("ResourceSid", ""), when) if when else ""
 
 
-def _sync_key(fields: KeyFields) -> str:
-    params = fields.params
+def _sync_key(webhook: Webhook) -> str:
+    params = webhook.params
     revision = next((params[name] for name in _SYNC_REVISIONS if params.get(name)), "")
     place = params.get("ItemIndex") or params.get("ItemKey", "")
     return join_key(_sync_sid(params), params.get("EventType", ""), place, revision) if revision else ""
@@ -104,8 +104,8 @@ MESSAGE_RECEIVED: Final = Kind(
     name="message.received",
     topic=topics.MESSAGES,
     matches=_is_message_received,
-    dedupe=lambda fields: _message_sid(fields.params),
-    ordering=lambda fields: f"{fields.params.get('From', '')}:{fields.params.get('To', '')}",
+    dedupe=lambda webhook: _message_sid(webhook.params),
+    ordering=lambda webhook: f"{webhook.params.get('From', '')}:{webhook.params.get('To', '')}",
     sender=lambda params: params.get("From", ""),
 )
 MESSAGE_STATUS: Final = Kind(
@@ -113,14 +113,14 @@ MESSAGE_STATUS: Final = Kind(
     topic=topics.STATUSES,
     matches=_is_message_status,
     dedupe=_message_status_key,
-    ordering=lambda fields: _message_sid(fields.params),
+    ordering=lambda webhook: _message_sid(webhook.params),
 )
 CONVERSATION: Final = Kind(
     name="conversation",
     topic=topics.CONVERSATIONS,
     matches=lambda params: "ConversationSid" in params and "EventType" in params,
     dedupe=_conversation_key,
-    ordering=lambda fields: fields.params.get("ConversationSid", ""),
+    ordering=lambda webhook: webhook.params.get("ConversationSid", ""),
     event_type=lambda params: params.get("EventType", ""),
 )
 TRANSCRIPTION: Final = Kind(
@@ -128,28 +128,28 @@ TRANSCRIPTION: Final = Kind(
     topic=topics.STATUSES,
     matches=_is_transcription,
     dedupe=_transcription_key,
-    ordering=lambda fields: fields.params.get("CallSid") or fields.params.get("TranscriptionSid", ""),
+    ordering=lambda webhook: webhook.params.get("CallSid") or webhook.params.get("TranscriptionSid", ""),
 )
 RECORDING_STATUS: Final = Kind(
     name="recording.status",
     topic=topics.STATUSES,
     matches=_is_recording,
-    dedupe=lambda fields: join_key(fields.params.get("RecordingSid", ""), fields.params.get("RecordingStatus", "")),
-    ordering=lambda fields: fields.params.get("CallSid") or fields.params.get("RecordingSid", ""),
+    dedupe=lambda webhook: join_key(webhook.params.get("RecordingSid", ""), webhook.params.get("RecordingStatus", "")),
+    ordering=lambda webhook: webhook.params.get("CallSid") or webhook.params.get("RecordingSid", ""),
 )
 CALL_STATUS: Final = Kind(
     name="call.status",
     topic=topics.STATUSES,
     matches=_is_call_status,
     dedupe=_call_status_key,
-    ordering=lambda fields: fields.params.get("CallSid", ""),
+    ordering=lambda webhook: webhook.params.get("CallSid", ""),
 )
 CALL_RECEIVED: Final = Kind(
     name="call.received",
     topic=topics.CALLS,
     matches=_is_call_received,
     dedupe=_call_received_key,
-    ordering=lambda fields: fields.params.get("CallSid", ""),
+    ordering=lambda webhook: webhook.params.get("CallSid", ""),
     sender=lambda params: params.get("From", ""),
 )
 TASKROUTER: Final = Kind(
@@ -157,7 +157,7 @@ TASKROUTER: Final = Kind(
     topic=topics.EVENTS,
     matches=lambda params: "EventType" in params and "ResourceSid" in params,
     dedupe=_taskrouter_key,
-    ordering=lambda fields: fields.params.get("ResourceSid", ""),
+    ordering=lambda webhook: webhook.params.get("ResourceSid", ""),
     event_type=lambda params: params.get("EventType", ""),
 )
 SYNC: Final = Kind(
@@ -165,23 +165,23 @@ SYNC: Final = Kind(
     topic=topics.EVENTS,
     matches=_is_sync,
     dedupe=_sync_key,
-    ordering=lambda fields: _sync_sid(fields.params),
+    ordering=lambda webhook: _sync_sid(webhook.params),
     event_type=lambda params: params.get("EventType", ""),
 )
 VERIFY: Final = Kind(
     name="verify",
     topic=topics.EVENTS,
     matches=lambda params: "uuid" in params and "type" in params,
-    dedupe=lambda fields: fields.params.get("uuid", ""),
-    ordering=lambda fields: fields.params.get("factor_sid", ""),
+    dedupe=lambda webhook: webhook.params.get("uuid", ""),
+    ordering=lambda webhook: webhook.params.get("factor_sid", ""),
     event_type=lambda params: params.get("type", ""),
 )
 DEBUGGER: Final = Kind(
     name="debugger",
     topic=topics.EVENTS,
     matches=lambda params: "Level" in params and "PayloadType" in params and "Payload" in params,
-    dedupe=lambda fields: fields.params.get("Sid", ""),
-    ordering=lambda fields: account_of(fields.params),
+    dedupe=lambda webhook: webhook.params.get("Sid", ""),
+    ordering=lambda webhook: webhook.account,
     event_type=lambda params: params.get("Level", "").lower(),
 )
 STUDIO: Final = Kind(
@@ -189,28 +189,28 @@ STUDIO: Final = Kind(
     topic=topics.EVENTS,
     matches=lambda params: "ExecutionSid" in params or "FlowSid" in params,
     dedupe=content_hash,
-    ordering=lambda fields: fields.params.get("ExecutionSid") or content_hash(fields),
+    ordering=lambda webhook: webhook.params.get("ExecutionSid") or content_hash(webhook),
 )
 EVENT_STREAM: Final = Kind(
     name="event.stream",
     topic=topics.EVENTS,
     matches=lambda params: "specversion" in params and "id" in params and "type" in params,
-    dedupe=lambda fields: fields.params.get("id", ""),
-    ordering=lambda fields: fields.params.get("source", ""),
+    dedupe=lambda webhook: webhook.params.get("id", ""),
+    ordering=lambda webhook: webhook.params.get("source", ""),
 )
 SENDGRID_EVENT: Final = Kind(
     name="sendgrid.event",
     topic=topics.EVENTS,
     matches=lambda params: "sg_event_id" in params,
-    dedupe=lambda fields: fields.params.get("sg_event_id", ""),
-    ordering=lambda fields: fields.params.get("sg_message_id") or fields.params.get("email", ""),
+    dedupe=lambda webhook: webhook.params.get("sg_event_id", ""),
+    ordering=lambda webhook: webhook.params.get("sg_message_id") or webhook.params.get("email", ""),
 )
 UNKNOWN: Final = Kind(
     name="unknown",
     topic=topics.EVENTS,
     matches=lambda _params: False,
     dedupe=content_hash,
-    ordering=lambda fields: account_of(fields.params),
+    ordering=lambda webhook: webhook.account,
 )
 
 CLASSIFIED: Final = (

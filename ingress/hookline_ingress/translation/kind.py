@@ -10,25 +10,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-import msgspec
-
-from hookline_ingress.translation.content import Params, account_of
-from hookline_shared.forms import Form
+from hookline_ingress.translation.webhook import Params, Webhook
 
 _MAX_KEY_LENGTH: Final = 200
 _NOT_CONTENT: Final = frozenset({"ErrorCode", "ErrorUrl", "RetryCount"})
 """Parameters that Twilio adds when it calls again: the same event has them or not."""
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-
-
-class KeyFields(msgspec.Struct, frozen=True, gc=False):
-    """The fields of a request from which keys are made. `path` is raw and without the query; the other fields are those of
-    `hookline_ingress.translation.content.Content`."""
-
-    path: str
-    params: Params
-    form: Form
-    rest: bytes
 
 
 @dataclass(frozen=True)
@@ -43,8 +30,8 @@ class Kind:
     name: str
     topic: str
     matches: Callable[[Params], bool]
-    dedupe: Callable[[KeyFields], str]
-    ordering: Callable[[KeyFields], str]
+    dedupe: Callable[[Webhook], str]
+    ordering: Callable[[Webhook], str]
     event_type: Callable[[Params], str] | None = None
     sender: Callable[[Params], str] | None = None
 
@@ -56,10 +43,10 @@ class Kind:
         return f"{self.name}.{what if _PLAIN.fullmatch(what) else 'other'}"
 
 
-def content_hash(fields: KeyFields) -> str:
+def content_hash(webhook: Webhook) -> str:
     """Return a hash of the content, parameters in any order, without what differs between two deliveries of one event."""
-    digest = sha256(fields.rest)
-    for name, value in sorted(fields.form.pairs):
+    digest = sha256(webhook.rest)
+    for name, value in sorted(webhook.form.pairs):
         if name not in _NOT_CONTENT:
             digest.update(f"{len(name)}:{name}{len(value)}:{value}".encode())
     return digest.hexdigest()[:32]
@@ -70,14 +57,14 @@ def join_key(first: str, *others: str) -> str:
     return ":".join((first, *others)) if first else ""
 
 
-def dedupe_key(kind: Kind, name: str, fields: KeyFields) -> str:
+def dedupe_key(kind: Kind, name: str, webhook: Webhook) -> str:
     """Return the dedupe key: the same for all deliveries of an event of `kind`. `name` is the kind's whole name."""
-    return _bounded(f"{account_of(fields.params)}:{name}:{kind.dedupe(fields) or content_hash(fields)}")
+    return _bounded(f"{webhook.account}:{name}:{kind.dedupe(webhook) or content_hash(webhook)}")
 
 
-def ordering_key(kind: Kind, fields: KeyFields) -> str:
+def ordering_key(kind: Kind, webhook: Webhook) -> str:
     """Return the key within which events are handled in order."""
-    return _bounded(kind.ordering(fields) or account_of(fields.params))
+    return _bounded(kind.ordering(webhook) or webhook.account)
 
 
 def _bounded(key: str) -> str:

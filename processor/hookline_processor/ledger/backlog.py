@@ -22,7 +22,7 @@ _RESUME_SHARE: Final = 0.9
 
 
 class LedgerBacklog:
-    """Measures the ledger streams of the partitions that `owned` returns. All `partitions` share `limit` evenly.
+    """Measures the ledger streams of the partitions that `owned` returns. `limit` is for one of them, in events.
 
     `has_room` is set while the streams are below their limit; `used_share` is the used share of the limit.
     """
@@ -31,22 +31,21 @@ class LedgerBacklog:
         self,
         streams: LedgerStreams,
         owned: Callable[[], Collection[int]],
-        partitions: int,
-        limit: int,
+        has_room: asyncio.Event,
+        limit: float,
         clock: Clock,
         logger: Logger,
     ) -> None:
         self._streams = streams
         self._owned = owned
-        self._share = limit / partitions
+        self._limit = limit
         self._clock = clock
         self._logger = logger
         self._job: Job[None] | None = None
         self._warned = False
         self.events = 0
         self.used_share = 0.0
-        self.has_room = asyncio.Event()
-        self.has_room.set()
+        self.has_room = has_room
 
     async def start(self, supervisor: Supervisor) -> None:
         """Start measuring."""
@@ -73,7 +72,7 @@ class LedgerBacklog:
         lengths = await self._streams.lengths(self._owned())
         self.events = sum(lengths.values())
         LEDGER_WAITING.set(self.events)
-        limit = self._share * len(lengths)
+        limit = self._limit * len(lengths)
         self.used_share = self.events / limit if lengths else 0.0
         self._warn(self.events > limit * _WARN_SHARE)
         if lengths and self.events >= limit:

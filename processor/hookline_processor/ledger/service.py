@@ -1,5 +1,6 @@
 """Building the ledger of one processor from its parts."""
 
+import asyncio
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
@@ -27,7 +28,7 @@ _FLUSH_TIMEOUT_S: Final = 2.0
 class Ledger:
     """Writes the history of the partitions that `owned` returns. Handling goes on without the database: the rows wait in Redis.
 
-    `file` is the path of the SQLite file, or None if the database is a server.
+    `has_room` is cleared while too many of them wait. `file` is the path of the SQLite file, None if the database is a server.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Ledger:
         settings: LedgerSettings,
         redis: RedisConnectionManager,
         owned: Callable[[], Collection[int]],
+        has_room: asyncio.Event,
         clock: Clock,
         logger: Logger,
     ) -> None:
@@ -43,7 +45,9 @@ class Ledger:
         self._engine = make_engine(settings)
         export_pool_metrics(self._engine)
         streams = LedgerStreams(redis)
-        self._backlog = LedgerBacklog(streams, owned, settings.partitions, settings.ledger_backlog_limit, clock, logger)
+        self._backlog = LedgerBacklog(
+            streams, owned, has_room, settings.ledger_backlog_limit / settings.partitions, clock, logger
+        )
         breaker = Breaker(
             "database",
             clock,
@@ -57,7 +61,6 @@ class Ledger:
         self._retention = (
             None if days is None else Retention(self._engine, days, owned, partial(server_now, redis), clock, logger)
         )
-        self.has_room = self._backlog.has_room
         self.file = database_of(settings).file
 
     async def start(self, supervisor: Supervisor) -> None:

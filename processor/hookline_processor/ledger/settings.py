@@ -33,8 +33,8 @@ class LedgerSettings(SharedSettings):
         Fallback(
             "DATABASE_URL",
             "HOOKLINE_LEDGER_URL",
-            "Counts as HOOKLINE_LEDGER_URL where that is not set, and is ignored, with a line in the log, if that cannot be: "
-            "platforms set it for the app. HOOKLINE_LEDGER_URL= (empty) ignores it in any case",
+            "Used as HOOKLINE_LEDGER_URL if that is not set. Some platforms set it for the application. If it cannot be used "
+            "for the ledger, it is ignored, and the log says so. HOOKLINE_LEDGER_URL= (empty) disables it",
             _obstacle,
             empty_refuses=True,
         ),
@@ -43,21 +43,21 @@ class LedgerSettings(SharedSettings):
     database_url: Annotated[str, AfterValidator(_database)] | None = Field(
         None,
         validation_alias="HOOKLINE_LEDGER_URL",
-        description="Where the ledger is kept: postgresql://user:password@host:port/database or sqlite:///path; without it, "
-        "nowhere",
+        description="URL of the ledger: postgresql://user:password@host:port/database or sqlite:///path. Without it, no "
+        "ledger is kept",
         repr=False,
     )
     pool_size: int = Field(
-        2, validation_alias="DATABASE_POOL_SIZE", description="Connections to the database that are kept open", ge=1
+        2, validation_alias="DATABASE_POOL_SIZE", description="Number of connections to the database that are kept open", ge=1
     )
     pool_overflow: int = Field(
         1,
         validation_alias="DATABASE_POOL_OVERFLOW",
-        description="More connections than that, for as long as they are used",
+        description="Number of further connections, which are closed after use",
         ge=0,
     )
     pool_timeout_s: float = Field(
-        5, validation_alias="DATABASE_POOL_TIMEOUT_S", description="Seconds to wait for a connection while all are busy", gt=0
+        5, validation_alias="DATABASE_POOL_TIMEOUT_S", description="Seconds to wait for a free connection", gt=0
     )
     pool_recycle_s: int = Field(
         1800, validation_alias="DATABASE_RECYCLE_S", description="Age in seconds at which a connection is replaced", gt=0
@@ -65,37 +65,42 @@ class LedgerSettings(SharedSettings):
     connect_timeout_s: float = Field(
         5,
         validation_alias="DATABASE_CONNECT_TIMEOUT_S",
-        description="Seconds that connecting to the database may take, or waiting for SQLite's other writers",
+        description="Time limit in seconds for connecting to the database, and for waiting for other writers of SQLite",
         gt=0,
     )
     command_timeout_s: float = Field(
-        10, validation_alias="DATABASE_COMMAND_TIMEOUT_S", description="Seconds that a batch may take in the database", gt=0
+        10, validation_alias="DATABASE_COMMAND_TIMEOUT_S", description="Time limit in seconds for a batch in the database", gt=0
     )
     database_breaker_failures: int = Field(
         3,
         validation_alias="DATABASE_BREAKER_FAILURES",
-        description="Failures in a row after which the database is left alone until a probe succeeds",
+        description="Consecutive failures that open the circuit breaker of the database; a successful probe closes it",
         ge=1,
     )
     ledger_batch: int = Field(
-        500, validation_alias="LEDGER_BATCH", description="Events written to the database in one transaction", ge=1, le=10_000
+        500,
+        validation_alias="LEDGER_BATCH",
+        description="Largest number of events that are written to the database in one transaction",
+        ge=1,
+        le=10_000,
     )
     ledger_backlog_limit: int = Field(
         1_000_000,
         validation_alias="LEDGER_BACKLOG_LIMIT",
-        description="Settled events waiting for the database, over all partitions, above which no more are handled; a tenth "
-        "of it is a warning",
+        description="Largest number of settled events that wait for the database, in all partitions together. Above it, the "
+        "processor handles no more events. Above a tenth of it, the service warns",
         ge=1,
     )
     ledger_bodies: BodyPolicy = Field(
         BodyPolicy.KEEP,
         validation_alias="LEDGER_BODIES",
-        description="What the ledger keeps of message bodies and other content: keep, hash or drop",
+        description="What the ledger stores of message bodies and other content: keep (the text), hash (only a hash) or drop "
+        "(nothing)",
     )
     ledger_retention_days: float | None = Field(
         None,
         validation_alias="LEDGER_RETENTION_DAYS",
-        description="Days after which the processor removes events, messages and calls from the ledger; none: never",
+        description="Days after which the processor removes events, messages and calls from the ledger. Without it, never",
         gt=0,
     )
 

@@ -27,18 +27,22 @@ _MIN_ATTEMPTS: Final = 5
 class AlertSources(NamedTuple):
     """The sources of the values. `backlog_limit` is a number of events of one topic; `ledger` is None without a ledger.
 
+    `readers` knows which streams nobody reads. Nobody who is alive can tell that no processor is: ingress does.
+
     `is_leader` returns whether this processor reports the values that all processors see alike.
     """
 
     gauges: BacklogGauges
     backlog_limit: int
     ledger: "Ledger | None"
+    readers: ReadersWatch
     is_leader: Callable[[], bool]
 
 
 def measures(limits: Mapping[str, Threshold], sources: AlertSources, clock: Clock) -> dict[str, Measure]:
     """Return the measures by name of the alert. Without a ledger there are no measures of the ledger."""
-    gauges, backlog_limit, ledger, is_leader = sources
+    gauges, backlog_limit, ledger, readers, is_leader = sources
+    unread = readers.measures()
     found = common_measures(limits) | {
         "backlog_high": _if_leader(is_leader, _backlog_share(gauges, backlog_limit)),
         "backlog_growing": _if_leader(
@@ -46,6 +50,8 @@ def measures(limits: Mapping[str, Threshold], sources: AlertSources, clock: Cloc
         ),
         "oldest_event_old": _if_leader(is_leader, _oldest_age(gauges, clock)),
         "redis_at_risk": _if_leader(is_leader, lambda _now: redis_risks()),
+        "partitions_unowned": _if_leader(is_leader, unread["partitions_unowned"]),
+        "topic_unread": _if_leader(is_leader, unread["topic_unread"]),
         "dead_letters_growing": _dead_letters(SlidingWindow(limits["dead_letters_growing"].window_s or 0.0)),
         "data_gone": _lost_data(SlidingWindow(limits["data_gone"].window_s or 0.0)),
         "handlers_failing": _failed_share(SlidingWindows(limits["handlers_failing"].window_s or 0.0)),
@@ -58,12 +64,6 @@ def measures(limits: Mapping[str, Threshold], sources: AlertSources, clock: Cloc
         if ledger.file is not None:
             found["disk_low"] = DiskSpace("ledger", Path(ledger.file))
     return found
-
-
-def leader_measures(sources: AlertSources, readers: ReadersWatch) -> dict[str, Measure]:
-    """Return the measures of what nobody reads, by name of the alert. That no processor is running, ingress tells."""
-    found = readers.measures()
-    return {name: _if_leader(sources.is_leader, found[name]) for name in ("partitions_unowned", "topic_unread")}
 
 
 def _if_leader(is_leader: Callable[[], bool], measure: Measure) -> Measure:

@@ -23,7 +23,9 @@ class Threshold(BaseModel):
 
     threshold: float = Field(description="The value at which the alert fires", ge=0)
     clear: float = Field(description="The value at which the alert is resolved", ge=0)
-    for_s: float = Field(description="Seconds for which the value must stay there", ge=0)
+    for_s: float = Field(
+        description="Seconds for which the value must stay beyond a limit before the alert fires or is resolved", ge=0
+    )
     window_s: float | None = Field(None, description="Seconds over which the value is computed", gt=0, le=LONGEST_WINDOW_S)
     level: Level = Field(description="warning or critical", strict=False)
     enabled: bool = Field(True, description="Whether the alert is evaluated")

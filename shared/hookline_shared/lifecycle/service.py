@@ -4,8 +4,8 @@ import asyncio
 import gc
 import os
 import signal
-import sys
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from typing import Final, Protocol
 
 import uvloop
@@ -16,6 +16,7 @@ from hookline_shared.errors import HooklineError, TaskDiedError
 from hookline_shared.observability.logs import Logger
 from hookline_shared.observability.loop_lag import LOOP_LAG
 from hookline_shared.observability.metrics import TASKS
+from hookline_shared.observability.standard_streams import flush_output
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
@@ -80,12 +81,12 @@ class Supervisor:
 class Service(Protocol):
     """A service that `run` can run."""
 
-    async def start(self, supervisor: Supervisor) -> None:
-        """Open ports and spawn tasks; must not wait for other machines."""
-        ...
+    async def start(self, supervisor: Supervisor, stopping: AsyncExitStack) -> None:
+        """Open ports and spawn tasks; must not wait for other machines.
 
-    async def stop(self) -> None:
-        """Finish accepted work, then close everything, within the service's own deadline."""
+        Push onto `stopping` how each part finishes its accepted work and closes, within the service's own deadline. The parts
+        stop in the reverse order, also if the start fails halfway, and the others also if one fails to stop.
+        """
         ...
 
 
@@ -97,18 +98,19 @@ def run(build: Callable[[], Service], clock: Clock, logger: Logger) -> int:
 async def _run(build: Callable[[], Service], clock: Clock, logger: Logger) -> int:
     signals = _Signals()
     supervisor = Supervisor(logger)
+    stopping = AsyncExitStack()
     service = build()
     try:
         await supervisor.spawn("heartbeat", _heartbeat(clock))
         TASKS.set_function(lambda: len(asyncio.all_tasks()))  # scrapes run in this event loop
-        await service.start(supervisor)
+        await service.start(supervisor, stopping)
         _tune_garbage_collector()
         await _wait_for_first(signals.wait(), supervisor.wait_failed())
         logger.info("stopping", reason=signals.last or "a task died")
     except HooklineError as error:
         supervisor.failure = error
     signals.clear()
-    await _stop(service, signals, logger)
+    await _stop(stopping, signals, logger)
     await supervisor.close()
     if supervisor.failure is not None:
         logger.error("stopped", error=str(supervisor.failure))
@@ -129,11 +131,17 @@ def _tune_garbage_collector() -> None:
     gc.set_threshold(_ALLOCATIONS_PER_COLLECTION)
 
 
-async def _stop(service: Service, signals: "_Signals", logger: Logger) -> None:
+async def _stop(stopping: AsyncExitStack, signals: "_Signals", logger: Logger) -> None:
+    """Run the steps of `stopping`. A signal cancels the current step, and skips those that remain."""
     try:
-        await _wait_for_first(service.stop(), signals.wait())
+        await _wait_for_first(stopping.aclose(), _skip_on_signal(stopping, signals))
     except Exception:
         logger.exception("stopping failed")
+
+
+async def _skip_on_signal(stopping: AsyncExitStack, signals: "_Signals") -> None:
+    await signals.wait()
+    stopping.pop_all()  # else the cancellation of one step would begin the next
 
 
 async def _cancel_remaining_tasks(code: int, logger: Logger) -> None:
@@ -145,8 +153,7 @@ async def _cancel_remaining_tasks(code: int, logger: Logger) -> None:
         _, remaining = await asyncio.wait(remaining, timeout=_CANCEL_TIMEOUT_S)
     if remaining:
         logger.warning("left behind tasks that ignore their cancellation", tasks=[task.get_name() for task in remaining])
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush_output()
         os._exit(code)
 
 

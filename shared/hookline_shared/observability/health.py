@@ -21,6 +21,15 @@ class Health:
         self.live: dict[str, Check] = {}
         self.ready: dict[str, Check] = {}
         self._started = False
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Note that the service shuts down."""
+        self._stopping = True
+
+    def shutdown(self) -> str | None:
+        """Return that the service shuts down, once it does. No more work must be sent to it."""
+        return "shutting down" if self._stopping else None
 
     def startup(self) -> str | None:
         """Return None once the service has been ready, even if it no longer is."""

@@ -10,12 +10,15 @@ import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextvars import ContextVar
+from pathlib import Path
+from types import FrameType
 from typing import Any, Final, Protocol
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from hookline_shared.observability.redaction import HIDDEN, redact_quotes
+from hookline_shared.observability.standard_streams import LineWriter, line_writer
 from hookline_shared.observability.tracebacks import for_people
 
 Logger = structlog.typing.FilteringBoundLogger
@@ -43,6 +46,15 @@ _OURS = frozenset({"timestamp", "level", "service", "event_id", "kind", "attempt
 _OUR_NAMES = _OURS | {"event", "error", "exception", "traceback", "_record", "_from_structlog"}
 """Names of fields that are kept; their values may quote. Structlog needs the last two for the lines of libraries."""
 _PHONE_NUMBER = re.compile(r"(\+|%2B)\d(?:[ ().-]{0,2}\d){3,12}(?=[ ().-]{0,2}\d[ ().-]?\d)", re.IGNORECASE)
+_METHODS: Final = (
+    *("debug", "info", "msg", "warning", "warn", "error", "exception", "critical", "fatal", "log"),
+    "_proxy_to_logger",  # for the async methods
+)
+_NOTHING: Final = "_nop"
+"""The name of the methods below the configured level, which cost nothing."""
+_UNRENDERED: Final = "a value in it cannot be written as text; log something else"
+_STRUCTLOG: Final = str(Path(structlog.__file__).parent)
+_DROPPED: Final = "they could not be written in time; check what reads the log, and the space on its disk"
 _URL_PASSWORD = re.compile(r"(?<=://)[^/\s]*@")
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 """Source: https://www.w3.org/TR/trace-context/#traceparent-header"""
@@ -107,13 +119,19 @@ def configure_logs(level: str, style: str | None, secrets: Iterable[str] = (), s
     ]
     render: Sequence[Processor] = _console_lines() if console else [structlog.processors.JSONRenderer()]
     severity = logging.getLevelNamesMapping()[level.upper()]
+    writer = line_writer(sys.stderr)
+    own = structlog.wrap_logger(
+        structlog.ReturnLogger(), [*before, *render], structlog.BoundLogger, cache_logger_on_first_use=True
+    )
+    writer.report = lambda dropped: str(own.warning("log lines were dropped", lines=dropped, remedy=_DROPPED))
+    unrendered = _Unrendered(own, writer)
     structlog.configure(
         processors=[*before, *render],
-        wrapper_class=structlog.make_filtering_bound_logger(severity),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        wrapper_class=_never_raising(structlog.make_filtering_bound_logger(severity), unrendered),
+        logger_factory=lambda *_: _LineLogger(writer),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _LineHandler(writer, unrendered)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=before,
@@ -122,6 +140,70 @@ def configure_logs(level: str, style: str | None, secrets: Iterable[str] = (), s
     )
     logging.captureWarnings(capture=True)  # they may quote, too, and Python would write them unredacted
     logging.basicConfig(handlers=[handler], level=max(severity, logging.WARNING), force=True)
+
+
+class _LineLogger:
+    """The end of structlog's chain: it writes the rendered line."""
+
+    def __init__(self, writer: LineWriter) -> None:
+        self.msg = writer.write_line
+        self.debug = self.info = self.warning = self.warn = self.error = self.exception = self.critical = self.fatal = self.msg
+
+
+class _Unrendered:
+    """Writes a line in the place of one that cannot be rendered, for example because of a `__str__` that fails."""
+
+    def __init__(self, logger: Any, writer: LineWriter) -> None:
+        self._logger = logger
+        self._writer = writer
+
+    def report(self, error: Exception, place: str) -> None:
+        """Name the class of `error`, whose text may fail as well, and the `place` that logs."""
+        line = self._logger.warning(
+            "log line could not be rendered", error=type(error).__name__, place=place, remedy=_UNRENDERED
+        )
+        self._writer.write_line(str(line))
+
+
+class _LineHandler(logging.Handler):
+    """Writes the lines of libraries."""
+
+    def __init__(self, writer: LineWriter, unrendered: _Unrendered) -> None:
+        super().__init__()
+        self._write_line = writer.write_line
+        self._unrendered = unrendered
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write `record`."""
+        try:
+            self._write_line(self.format(record))
+        except Exception as error:  # noqa: BLE001 - it has values of any class, which fail in any way
+            self._unrendered.report(error, f"{record.pathname}:{record.lineno}")
+
+
+def _never_raising(bound_logger: type[Any], unrendered: _Unrendered) -> type[Any]:
+    """Return `bound_logger` with methods that never raise: what is reported must continue."""
+
+    def guarded(method: Callable[..., Any]) -> Callable[..., Any]:
+        def log(*args: Any, **fields: Any) -> Any:
+            try:
+                return method(*args, **fields)
+            except Exception as error:  # noqa: BLE001 - it has values of any class, which fail in any way
+                unrendered.report(error, _calling_place())
+
+        return log
+
+    methods = {name: getattr(bound_logger, name) for name in _METHODS}
+    logging_ones = {name: guarded(method) for name, method in methods.items() if method.__name__ != _NOTHING}
+    return type(bound_logger.__name__, (bound_logger,), logging_ones)
+
+
+def _calling_place() -> str:
+    """Return the file and line of the code that logs."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and (frame.f_code.co_filename == __file__ or _STRUCTLOG in frame.f_code.co_filename):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else "?"
 
 
 def _console_lines() -> Sequence[Processor]:

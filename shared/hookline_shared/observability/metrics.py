@@ -30,6 +30,10 @@ class FastCounter(Collector):
         """Add one under the labels' `values`."""
         self._counts[values] = self._counts.get(values, 0) + 1
 
+    def count_many(self, number: int, *values: object) -> None:
+        """Add `number` under the labels' `values`."""
+        self._counts[values] = self._counts.get(values, 0) + number
+
     def of(self, *values: object) -> int:
         """Return the count under `values`."""
         return self._counts.get(values, 0)
@@ -74,6 +78,10 @@ BREAKER_TRANSITIONS = Counter("hookline_breaker_transitions_total", "Changes of 
 TASKS = Gauge("hookline_tasks", "Tasks in the event loop")
 LOOP_LAG_SECONDS = Gauge("hookline_loop_lag_seconds", "Longest delay of the event loop in the last 15 s")
 EVENTS = FastCounter("hookline_events_total", "Events, by topic, kind and outcome", "topic", "kind", "outcome")
+LOG_LINES_DROPPED = FastCounter(
+    "hookline_log_lines_dropped_total", "Log lines that could not be written: a full or closed pipe, a full disk"
+)
+LOG_LINES_DROPPED.count_many(0)
 ALERT = Gauge("hookline_alert", "1 while an alert is firing, else 0", ["name", "level", "subject"])
 ALERT_POSTS = Counter(
     "hookline_alert_posts_total",

@@ -94,61 +94,62 @@ class SharedSettings(BaseSettings):
     redis_url: Annotated[str, AfterValidator(_redis_url)] = Field(
         "redis://127.0.0.1:6379/0",
         validation_alias="REDIS_URL",
-        description="Where Redis is: redis://[user:password@]host:port/db, rediss:// for TLS, unix:///path, "
-        "redis+sentinel://host:port,host:port/service/db, redis+cluster://host:port,host:port",
+        description="URL of Redis: redis://[user:password@]host:port/db (rediss:// for TLS), unix:///path, "
+        "redis+sentinel://host:port,host:port/service/db or redis+cluster://host:port,host:port",
         repr=False,
     )
     redis_pool_size: int = Field(
         RedisOptions.pool_size,
         validation_alias="REDIS_POOL_SIZE",
-        description="Connections for commands, to each Redis master",
+        description="Size of the pool of connections for commands, for each Redis master",
         ge=1,
     )
     redis_acquire_timeout_s: float = Field(
         RedisOptions.acquire_timeout_s,
         validation_alias="REDIS_ACQUIRE_TIMEOUT_S",
-        description="Seconds that a call waits for a connection while all are busy",
+        description="Seconds that a call waits for a free connection",
         gt=0,
     )
     redis_connect_timeout_s: float = Field(
         RedisOptions.connect_timeout_s,
         validation_alias="REDIS_CONNECT_TIMEOUT_S",
-        description="Seconds that connecting to Redis may take",
+        description="Time limit in seconds for connecting to Redis",
         gt=0,
     )
     redis_command_timeout_s: float = Field(
         RedisOptions.command_timeout_s,
         validation_alias="REDIS_COMMAND_TIMEOUT_S",
-        description="Seconds that a command may take; webhooks have INGRESS_WRITE_BUDGET_MS instead",
+        description="Time limit in seconds for a command. Writes of webhooks have INGRESS_WRITE_BUDGET_MS instead",
         gt=0,
     )
     redis_max_age_s: float = Field(
         RedisOptions.max_age_s,
         validation_alias="REDIS_MAX_AGE_S",
-        description="Age in seconds at which an idle connection is replaced",
+        description="Age in seconds at which a connection is replaced, when it is idle",
         gt=0,
     )
     redis_idle_check_s: float = Field(
         RedisOptions.idle_check_s,
         validation_alias="REDIS_IDLE_CHECK_S",
-        description="Seconds after which an idle connection is checked with a PING",
+        description="Idle time in seconds after which a connection is checked with a PING",
         gt=0,
     )
     redis_breaker_failures: int = Field(
         RedisOptions.breaker_failures,
         validation_alias="REDIS_BREAKER_FAILURES",
-        description="Failures in a row after which Redis is left alone until a probe succeeds",
+        description="Consecutive failures that open the circuit breaker of Redis; a successful probe closes it",
         ge=1,
     )
     prefix: Annotated[str, AfterValidator(check_prefix)] = Field(
         DEFAULT_PREFIX,
         validation_alias="HOOKLINE_PREFIX",
-        description="What every Redis key begins with, so that several installations can share one Redis; see docs/redis.md",
+        description="Prefix of all Redis keys. Several installations can share one Redis with different prefixes, see "
+        "docs/redis.md",
     )
     partitions: int = Field(
         8,
         validation_alias="HOOKLINE_PARTITIONS",
-        description="Into how many partitions conversations are divided; fixed at the first start",
+        description="Number of partitions. It cannot be changed after the first start, see docs/upgrading.md",
         ge=1,
         le=1024,
     )
@@ -156,51 +157,58 @@ class SharedSettings(BaseSettings):
         {},
         validate_default=True,
         validation_alias="TOPICS",
-        description="[topics.<name>] of the TOML file: weight, concurrency and ordered, see docs/topics.md",
+        description="Topics, only in the TOML file: tables [topics.<name>] with weight, concurrency and ordered, see "
+        "docs/topics.md",
     )
     backlog_limit: int = Field(
         1_000_000,
         validation_alias="INGRESS_BACKLOG_LIMIT",
-        description="Unsettled events per topic, over all partitions, above which ingress puts new ones into the spool; the "
-        "processor's alerts go by it",
+        description="Largest number of unsettled events of a topic, in all partitions together. Above it, ingress puts new "
+        "events into the spool. The alerts of the processor use it, too",
         ge=1,
     )
     alerts: AlertsSetting = Field(
         {},
         validate_default=True,
         validation_alias="ALERTS",
-        description="[alerts.<name>] of the TOML file: threshold, clear, for_s, window_s, level, enabled, see docs/alerts.md",
+        description="Alerts, only in the TOML file: tables [alerts.<name>] with threshold, clear, for_s, window_s, level and "
+        "enabled, see docs/alerts.md",
     )
     alert_url: Annotated[str, AfterValidator(_alert_url)] | None = Field(
         None,
         validation_alias="ALERT_URL",
-        description="Where alerts are posted, in the format of Slack, for example https://hooks.slack.com/services/...; "
-        "none: nowhere",
+        description="URL to which alerts are posted in Slack's format (https://hooks.slack.com/services/...). Without it, "
+        "alerts are only logged and shown by hookline status",
         repr=False,
     )
     runbook_url: RunbookUrl | None = Field(
         None,
         validation_alias="RUNBOOK_URL",
-        description="Address of your copy of docs/runbook.md, for example https://wiki.example.com/hookline/runbook; alerts "
-        "link to its sections (#reply-slow); none: alerts name the file and the section",
+        description="URL of your copy of docs/runbook.md, for example https://wiki.example.com/hookline/runbook. Alerts link "
+        "to its sections, such as #reply-slow. Without it, alerts name the file and the section",
     )
     alert_interval_s: float = Field(
         1,
         validation_alias="ALERT_INTERVAL_S",
-        description="Seconds between two looks at what alerts are about; at the backlog, five times as long",
+        description="Seconds between two evaluations of the alerts. The backlog is measured only at every fifth",
         ge=0.05,
         le=60,
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", validation_alias="LOG_LEVEL", description="The least severe level that is written"
+        "info",
+        validation_alias="LOG_LEVEL",
+        description="Least severe level of the lines in the log: debug, info, warning or error",
     )
     log_format: Literal["json", "console"] | None = Field(
-        None, validation_alias="LOG_FORMAT", description="json or console; by default console on a terminal, else json"
+        None,
+        validation_alias="LOG_FORMAT",
+        description="Format of the log: json or console. By default console on a terminal, otherwise json",
     )
     tracing: Annotated[Literal["on", "off"], AfterValidator(_tracing)] = Field(
         "off",
         validation_alias="TRACING",
-        description="on sends spans to OTEL_EXPORTER_OTLP_ENDPOINT, http://localhost:4318 by default, see docs/tracing.md",
+        description="Tracing: on or off. With on, spans are sent to OTEL_EXPORTER_OTLP_ENDPOINT (http://localhost:4318 by "
+        "default), see docs/tracing.md",
     )
 
     def secrets(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from hookline_ingress.settings import IngressSettings
-from hookline_processor.app import Processor
+from hookline_processor.app import build_processor
 from hookline_processor.attempts.threads import Threads
 from hookline_processor.loading.loading import log_only
 from hookline_processor.settings import ProcessorSettings
@@ -127,12 +127,12 @@ async def test_probes_ask_for_what_there_is(
             assert asked[probe]["httpGet"] == {"path": path, "port": "admin"}
             paths.append(path)
     monkeypatch.setenv("PROCESSOR_ADMIN_PORT", "0")
-    processor = Processor(ProcessorSettings.load(), log_only(), Threads(1), clock, logbook.logger)
-    port = await processor._admin.start()
+    processor = build_processor(ProcessorSettings.load(), log_only(), Threads(1), clock, logbook.logger)
+    port = await processor.admin.start()
     try:
         found = await answers(port, paths)
     finally:
-        await processor._admin.stop()
+        await processor.admin.stop()
     assert found == {"/livez": 200, "/readyz": 200, "/startupz": 200, "/metrics": 200, "/backlog": 503}
 
 

@@ -297,8 +297,10 @@ async def test_unreachable_database_is_no_error_of_the_processor(put: Put, make:
 
 @pytest.fixture
 async def backlog(broker: RedisConnectionManager, logbook: Logbook) -> LedgerBacklog:
-    """Return a watch with a limit of 40 events for the two owned partitions of eight."""
-    return LedgerBacklog(LedgerStreams(broker), lambda: OWNED, 8, 160, SystemClock(), logbook.logger)
+    """Return a watch with a limit of 40 events for the two owned partitions."""
+    has_room = asyncio.Event()
+    has_room.set()
+    return LedgerBacklog(LedgerStreams(broker), lambda: OWNED, has_room, 20, SystemClock(), logbook.logger)
 
 
 async def test_backlog_is_a_warning_then_a_stop(

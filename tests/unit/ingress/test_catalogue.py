@@ -20,12 +20,12 @@ from hookline_ingress.translation.catalogue import (
     UNKNOWN,
     classify,
 )
-from hookline_ingress.translation.content import members
-from hookline_ingress.translation.kind import KeyFields, Kind
+from hookline_ingress.translation.kind import Kind
+from hookline_ingress.translation.webhook import members
 from hookline_shared import topics
-from hookline_shared.forms import EMPTY, form_of
 from hookline_shared.kinds import FAMILIES, SINGLE
 from tests.support.catalogue_cases import CASES, Case
+from tests.support.decoded import decoded_form, decoded_json
 from tests.support.kinds import (
     call,
     call_status,
@@ -61,14 +61,13 @@ cases = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 
 
 def dedupe(params: Params, target: str = "/twilio", expected: Kind | None = None) -> str:
-    told, (path, _, query) = dict(params), target.partition("?")
-    kind = classify(told, expected)
-    return kinds.dedupe_key(kind, kind.name_of(told), KeyFields(path, told, form_of(params), query.encode()))
+    webhook = decoded_form(params, target)
+    kind = classify(webhook.params, expected)
+    return kinds.dedupe_key(kind, kind.name_of(webhook.params), webhook)
 
 
 def ordering(params: Params) -> str:
-    told = dict(params)
-    return kinds.ordering_key(classify(told), KeyFields("/twilio", told, form_of(params), b""))
+    return kinds.ordering_key(classify(dict(params)), decoded_form(params))
 
 
 @cases
@@ -99,7 +98,7 @@ def test_every_kind_has_a_case() -> None:
 )
 def test_elements_of_an_array(kind: Kind, element: dict[str, Any], ordering_key: str, dedupe_key: str) -> None:
     """What comes in arrays is known by its route; its own id makes its dedupe key, without an account."""
-    facts = KeyFields("/", members(dumps(element).encode()), EMPTY, b"")
+    facts = decoded_json(members(dumps(element).encode()), b"")
     assert kind.topic == topics.EVENTS
     assert kinds.ordering_key(kind, facts) == ordering_key
     assert kinds.dedupe_key(kind, kind.name_of(facts.params), facts) == dedupe_key
@@ -107,7 +106,7 @@ def test_elements_of_an_array(kind: Kind, element: dict[str, Any], ordering_key:
 
 def keys_of_json(body: dict[str, Any]) -> tuple[str, str, str]:
     params = members(dumps(body).encode())
-    facts, kind = KeyFields("/twilio", params, EMPTY, dumps(body).encode()), classify(params)
+    facts, kind = decoded_json(params, dumps(body).encode()), classify(params)
     name = kind.name_of(params)
     return name, kinds.ordering_key(kind, facts), kinds.dedupe_key(kind, name, facts)
 
@@ -298,7 +297,7 @@ names = st.sampled_from(
 def test_any_parameters_have_a_kind_and_keys(params: dict[str, str]) -> None:
     """No verified webhook, however odd, is without a kind or breaks the making of keys."""
     kind = classify(params)
-    facts = KeyFields("/twilio", params, form_of(params.items()), b"")
+    facts = decoded_form(params.items())
     assert kind.topic in topics.DEFAULT_TOPICS
     assert 0 < len(kinds.dedupe_key(kind, kind.name_of(params), facts)) <= 200
     assert len(kinds.ordering_key(kind, facts)) <= 200

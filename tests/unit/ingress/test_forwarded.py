@@ -7,8 +7,8 @@ from multidict import CIMultiDict
 
 from hookline_ingress.http.proxies import Proxies, parse_networks
 from hookline_ingress.http.request import Request
-from hookline_ingress.signature import SIGNATURE, Keyring, SignedRequest, parse_secrets
-from hookline_shared.forms import EMPTY
+from hookline_ingress.signature import SIGNATURE, Keyring, parse_secrets
+from tests.support.decoded import decoded_form
 from tests.support.webhooks import TOKEN, sign
 
 PROXY, INNER, STRANGER, CLIENT = "10.0.0.1", "10.0.0.2", "203.0.113.9", "198.51.100.7"
@@ -94,6 +94,4 @@ def test_any_headers(told: list[tuple[str, str]]) -> None:
     assert PROXIES.client(request).isascii()
     base = PROXIES.base(request)
     signature = sign(TOKEN, f"{base}/twilio", ())
-    assert (KEYRING.verify(SignedRequest("/twilio", {SIGNATURE: signature}, EMPTY, None, forwarded=base)) is not None) is bool(
-        base
-    )
+    assert (KEYRING.verify(decoded_form((), "/twilio", {SIGNATURE: signature}), base) is not None) is bool(base)

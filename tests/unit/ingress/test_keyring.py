@@ -1,7 +1,7 @@
 """Which secrets and URLs a request is verified against."""
 
-from hookline_ingress.signature import SIGNATURE, Keyring, Secret, SignedRequest, parse_secrets
-from hookline_shared.forms import form_of
+from hookline_ingress.signature import SIGNATURE, Keyring, Secret, parse_secrets
+from tests.support.decoded import decoded_form
 from tests.support.webhooks import sign
 
 URL = "https://h.example.com"
@@ -11,7 +11,7 @@ ACCOUNT, OTHER_ACCOUNT = "AC" + "1" * 32, "AC" + "2" * 32
 
 def signer(keyring: Keyring, token: str, url: str = URL, account: str = ACCOUNT) -> str | None:
     signature = sign(token, f"{url}/twilio", tuple(FORM))
-    return keyring.verify(SignedRequest("/twilio", {SIGNATURE: signature}, form_of(FORM), None, account))
+    return keyring.verify(decoded_form(FORM, "/twilio", {SIGNATURE: signature}, account))
 
 
 def test_secrets_are_named_by_position() -> None:

@@ -12,13 +12,13 @@ from twilio.request_validator import RequestValidator
 from hookline_ingress.signature import (
     SIGNATURE,
     Keyring,
-    SignedRequest,
     compute,
     parse_secrets,
     signed_params,
     with_and_without_port,
 )
 from hookline_shared.forms import form_of
+from tests.support.decoded import decoded_form
 
 Pairs = list[tuple[str, str]]
 
@@ -56,7 +56,7 @@ tokens = st.text("0123456789abcdef", min_size=5, max_size=32)
 
 def verified(base: str, target: str, form: Pairs, signature: str, token: str = TOKEN) -> bool:
     return (
-        Keyring(parse_secrets([token]), [base]).verify(SignedRequest(target, {SIGNATURE: signature}, form_of(form), None))
+        Keyring(parse_secrets([token]), [base]).verify(decoded_form(form, target, {SIGNATURE: signature}, account=""))
         is not None
     )
 

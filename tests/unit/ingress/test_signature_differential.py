@@ -17,9 +17,9 @@ from twilio.request_validator import RequestValidator, get_signature_algorithm
 
 from hookline_ingress.http.request import Request
 from hookline_ingress.settings import IngressSettings
-from hookline_ingress.signature import SETTINGS, SIGNATURE, Keyring, SignedRequest, parse_secrets, parse_shared_keys
-from hookline_ingress.translation.content import decode
-from hookline_ingress.translation.translate import RequestFields, translate
+from hookline_ingress.signature import SETTINGS, SIGNATURE, Keyring, parse_secrets, parse_shared_keys
+from hookline_ingress.translation.translate import translate
+from hookline_ingress.translation.webhook import decode
 from tests.support.kinds import call, call_status, message, message_status, picture_message, unknown, whatsapp_status
 
 Pairs = list[tuple[str, str]]
@@ -27,7 +27,7 @@ Pairs = list[tuple[str, str]]
 TOKEN, SHARED, KEY_ID = "12345", "a-shared-secret", "webhooks_sharedkey_1"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 JSON = {"Content-Type": "application/json"}
-PROVENANCE = RequestFields(1_750_000_000_000, "", "")
+RECEIVED_AT = 1_750_000_000_000
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 telling = st.text("ab=&%+; ü🙂\0", max_size=4)  # a small alphabet, so that names repeat and signed texts nearly collide
@@ -69,10 +69,10 @@ KEYRING = keyring("https://h.example.com")
 def accepts(method: str, target: str, headers: Mapping[str, str], body: bytes, keys: Keyring = KEYRING) -> bool:
     """Whether ingress would accept this request."""
     try:
-        content = decode(Request(method, target, CIMultiDict(headers), body, "", 0.0))
+        webhook = decode(Request(method, target, CIMultiDict(headers), body, "", 0.0), headers.get(SIGNATURE, ""), RECEIVED_AT)
     except ValueError:
         return False
-    return keys.verify(SignedRequest(target, headers, content.signed, content.body)) is not None
+    return keys.verify(webhook) is not None
 
 
 def signed(url: str, form: Pairs, token: str = TOKEN, algorithm: str = "HMAC_SHA1") -> str:
@@ -232,6 +232,6 @@ def test_order_of_parameters_makes_no_second_event(webhook: tuple[tuple[str, str
     keys = set()
     for delivery in (params, chance.sample(params, len(params))):
         request = Request("POST", "/twilio", CIMultiDict(FORM), urlencode(delivery).encode(), "", 0.0)
-        (one,) = translate(request, decode(request), None, PROVENANCE)
+        (one,) = translate(decode(request, "", RECEIVED_AT), "", None)
         keys.add((one.event.kind, one.event.key, one.event.dedupe_key))
     assert len(keys) == 1

@@ -8,22 +8,22 @@ from multidict import CIMultiDict
 
 from hookline_ingress.http.request import Request
 from hookline_ingress.translation.catalogue import EVENT_STREAM, SENDGRID_EVENT, STUDIO
-from hookline_ingress.translation.content import MAX_ELEMENTS, TooManyElementsError, decode
 from hookline_ingress.translation.kind import Kind
-from hookline_ingress.translation.translate import RequestFields, TranslatedEvent, translate
+from hookline_ingress.translation.translate import TranslatedEvent, translate
+from hookline_ingress.translation.webhook import MAX_ELEMENTS, TooManyElementsError, decode
 from hookline_shared.event import Event
 from tests.support.kinds import ACCOUNT, SENDER, message, unknown
 from tests.support.products import email_event, stream_event
 from tests.support.webhooks import JSON, Twilio, Webhook
 
 TWILIO = Twilio()
-BY_TOKEN = RequestFields(1_750_345_200_611, "signature", "token1")
+RECEIVED_AT, SIGNATURE, SIGNER = 1_750_345_200_611, "signature", "token1"
 
 
 def translated(webhook: Webhook, expected: Kind | None = None) -> list[TranslatedEvent]:
     headers = CIMultiDict(webhook.headers)
     request = Request(webhook.method, webhook.target, headers, webhook.body, peer="", began=0.0)
-    return translate(request, decode(request), expected, BY_TOKEN)
+    return translate(decode(request, SIGNATURE, RECEIVED_AT), SIGNER, expected)
 
 
 def events_of(body: bytes, expected: Kind | None = EVENT_STREAM) -> list[Event]:

@@ -38,7 +38,7 @@ async def test_signal_stops_it_in_order(tiny: Run, number: signal.Signals) -> No
     process.signal(number)
     assert await process.ended() == EXIT_OK
     events = [line["event"] for line in process.logs]
-    assert events == ["listening", "stopping", "finishing", "stopped"]
+    assert events == ["listening", "stopping", "finishing", "closing", "stopped"]
     assert process.logs[1]["reason"] == number.name
     assert process.logs[-1]["at_once"] is False
 
@@ -52,6 +52,23 @@ async def test_second_signal_stops_it_at_once(tiny: Run) -> None:
     process.terminate()
     assert await process.ended() == EXIT_OK
     assert process.logs[-1]["at_once"] is True
+    assert "closing" not in [line["event"] for line in process.logs]
+
+
+async def test_failing_step_does_not_keep_others_from_stopping(tiny: Run) -> None:
+    """A part that fails to stop is reported, and the parts that started before it are still closed."""
+    process = await tiny("FailingStop")
+    await process.logged("listening")
+    process.terminate()
+    assert await process.ended() == EXIT_OK
+    assert [line["event"] for line in process.logs] == ["listening", "stopping", "closing", "stopping failed", "stopped"]
+
+
+async def test_start_that_fails_closes_what_it_opened(tiny: Run) -> None:
+    """What was started before the failure is stopped like after a signal."""
+    process = await tiny("RefusingToStart")
+    assert await process.ended() == EXIT_FAILED
+    assert [line["event"] for line in process.logs] == ["finishing", "closing", "stopped"]
 
 
 @pytest.mark.parametrize("service", ["FailingTask", "EndingTask", "CancelledInside"])
@@ -60,7 +77,7 @@ async def test_death_of_a_task_stops_the_service(tiny: Run, service: str) -> Non
     process = await tiny(service)
     assert await process.ended() == EXIT_FAILED
     events = [line["event"] for line in process.logs if line["event"] != "task died"]
-    assert events == ["stopping", "finishing", "stopped"]
+    assert events == ["stopping", "finishing", "closing", "stopped"]
     assert process.logs[-1]["error"] == str(TaskDiedError("doomed"))
 
 

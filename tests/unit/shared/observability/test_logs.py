@@ -1,5 +1,6 @@
 """What may stand in a log line."""
 
+import io
 import json
 import logging
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import structlog
 
 from hookline_processor.verdicts import Failure
 from hookline_shared.observability.logs import CURRENT_EVENT, Redactor, configure_logs, get_logger
+from hookline_shared.observability.metrics import LOG_LINES_DROPPED
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 PASSWORD = "pa55word"
@@ -216,3 +218,49 @@ def test_lines_are_written_whatever_a_customer_writes(personal: list[str], stder
     assert (ours["kind"], ours["service"]) == ("message.received", "processor")
     assert [HIDDEN in line["event"] for line in (ours, library)] == [True, True]
     assert [line["event"].endswith("event") for line in (ours, library)] == [False, False]
+
+
+class Wordless:
+    """Cannot be written as text."""
+
+    def __str__(self) -> str:
+        raise RuntimeError(TOKEN)
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+async def test_line_that_cannot_be_rendered(style: str, stderr: pytest.CaptureFixture[str]) -> None:
+    """Whatever is logged, however wrongly: nothing is raised, and a line says where the wrong one was logged."""
+    configure_logs("info", style, secrets=[TOKEN])
+    logger, library = get_logger("processor"), logging.getLogger("a.library")
+    logger.info("an object", one=Wordless())
+    logger.bind(one=Wordless()).warning("bound", deeper=[{"x": Wordless()}])
+    logger.error("%d of %d", "one")  # noqa: PLE1206 - that is the mistake
+    logger.log(logging.ERROR, "%s", Wordless())
+    await logger.ainfo("an object", one=Wordless())
+    library.error("%d", "no number")
+    library.error("%s", Wordless())
+    logger.debug("%d", Wordless())
+    lines = stderr.readouterr().err.splitlines()
+    assert [line for line in lines if "log line could not be rendered" not in line] == []
+    assert len(lines) == 7
+    assert sum(__file__ in line for line in lines) >= 6
+    assert TOKEN not in "".join(lines)
+
+
+class ClosedStream(io.StringIO):
+    """Takes no more."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+def test_stream_that_takes_no_more(stderr: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that is no file of the system is no reason to fail, either."""
+    monkeypatch.setattr("sys.stderr", ClosedStream())
+    before = LOG_LINES_DROPPED.of()
+    configure_logs("info", "json")
+    get_logger("processor").info("line")
+    logging.getLogger("a.library").error("line")
+    assert LOG_LINES_DROPPED.of() == before + 2

@@ -72,7 +72,8 @@ def test_missing_setting_says_what_it_is_for(monkeypatch: pytest.MonkeyPatch) ->
     """A missing setting comes with its meaning and an example."""
     monkeypatch.delenv("PUBLIC_URL")
     assert complaints() == [
-        "PUBLIC_URL is not set. The base URL(s) as Twilio calls them, comma-separated, for example https://hooks.example.com."
+        "PUBLIC_URL is not set. Base URL that Twilio calls, for example https://hooks.example.com; separate several with "
+        "commas."
     ]
 
 

@@ -1,0 +1,119 @@
+"""A request, decoded: the parameters of a form or of a query, or the members of a JSON object. Pure."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from hookline_ingress.http.request import Request
+from hookline_shared.errors import HooklineError
+from hookline_shared.forms import EMPTY, Form, parse_form
+from hookline_shared.json_body import decode_json, is_form, members_of
+
+Params = Mapping[str, str]
+"""Decoded parameters by Twilio's names; the last value of a repeated one."""
+
+MAX_ELEMENTS: Final = 10_000
+"""Twilio sends far fewer events at once, SendGrid at most 768 kB. An array of half a million zeros would take half a minute."""
+
+_JSON: Final = "application/json"
+_NOT_ENCODED: Final = ("", "identity")
+
+
+class TooManyElementsError(HooklineError):
+    """A JSON array has more than `MAX_ELEMENTS` elements."""
+
+
+class Webhook(msgspec.Struct, frozen=True, gc=False):
+    """A decoded request: what is verified, and what an event is made of. An element of a JSON array has one of its own.
+
+    `received_at` is Unix time in milliseconds. `signature` is the one that the request has, empty if there is none. `account`
+    is the SID that the content names: until the request is verified, only a claim.
+
+    `body` and `content_type` are those of the event. `form` has the parameters of a form body or of the query of a GET;
+    `params` has the same by name, or the members of a JSON object as text; `rest` is all other content. `signed` has the
+    parameters of `form` that the signature covers one by one; `signed_body` is the body if the signature covers it as a whole,
+    else None.
+    """
+
+    request: Request
+    received_at: int
+    signature: str
+    account: str
+    body: bytes
+    content_type: str
+    params: Params
+    form: Form
+    rest: bytes
+    signed: Form = EMPTY
+    signed_body: bytes | None = None
+
+    @property
+    def path(self) -> str:
+        """The path of the request, raw and without the query."""
+        return self.request.target.partition("?")[0]
+
+    def element(self, body: bytes) -> "Webhook":
+        """Return the webhook of one element of a JSON array. Its account is ignored: the signature was verified for none."""
+        return replace(
+            self, account="", body=body, content_type=_JSON, params=members(body), form=EMPTY, rest=body, signed_body=None
+        )
+
+
+def decode(request: Request, signature: str, received_at: int) -> Webhook:
+    """Decode `request`, a GET or a POST, which has `signature` and was received at Unix time `received_at`, in milliseconds.
+
+    Raises:
+        ValueError: if it cannot be decoded, or has content that a signature cannot cover.
+
+    """
+    target = request.target.encode()  # one that is not UTF-8 could neither be signed nor stored
+    query = target.partition(b"?")[2]
+    body, sent_type = request.body, request.headers.get("Content-Type")
+    content_type = sent_type or ""
+    if request.method == "GET":
+        if body:
+            raise ValueError("the body of a GET is not signed")
+        form, rest, signed = parse_form(query), b"", EMPTY
+    elif is_form(content_type) or (sent_type is None and not body):
+        form = signed = parse_form(body)
+        rest = query
+    else:
+        params = members(body)
+        account, rest = _account_of(params), query + b"\n" + body
+        return Webhook(request, received_at, signature, account, body, content_type, params, EMPTY, rest, EMPTY, body)
+    account = _account_of(form.params)
+    return Webhook(request, received_at, signature, account, body, content_type, form.params, form, rest, signed)
+
+
+def members(body: bytes | msgspec.Raw) -> Params:
+    """Return the members of a JSON object, other values than text as JSON; none if `body` is not a JSON object."""
+    return members_of(decode_json(body))
+
+
+def elements(body: bytes) -> list[bytes] | None:
+    """Return the elements of a JSON array, each byte for byte; None if `body` is not a JSON array.
+
+    Raises:
+        TooManyElementsError: if there are too many.
+
+    """
+    try:
+        found = msgspec.json.decode(body, type=list[msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if len(found) > MAX_ELEMENTS:
+        raise TooManyElementsError
+    return [bytes(element) for element in found]
+
+
+def _account_of(params: Params) -> str:
+    return params.get("AccountSid") or params.get("account_sid", "")  # only Verify uses the second
+
+
+@lru_cache(maxsize=64)
+def is_encoded(content_encoding: str) -> bool:
+    """Whether the header says that the body is compressed: it is refused, since it could grow past every limit."""
+    return content_encoding.strip().lower() not in _NOT_ENCODED
