@@ -69,7 +69,7 @@ class Ownership:
         self._owned: dict[int, _Owned] = {}
         self._ending: dict[int, asyncio.Task[None]] = {}
         self._owned_before: set[int] = set()
-        self._first: int | None = None
+        self._first_of_others: float = inf
         self._released: list[int] = []
         self._lost: list[int] = []
         self._present: list[str] = []
@@ -110,7 +110,7 @@ class Ownership:
     @property
     def leads(self) -> bool:
         """Whether this processor reports the values that all see alike: it owns the first partition that has an owner."""
-        return self._first in self._owned
+        return min(self._owned, default=inf) < self._first_of_others
 
     def check(self) -> str | None:
         """Return the readiness check: why partitions cannot be owned or read, or None if they can."""
@@ -130,7 +130,8 @@ class Ownership:
             leases = {number: answer for number, answer in answers.items() if isinstance(answer, Lease)}
             for number, lease in leases.items():
                 self._apply_lease(number, lease, requested_at)
-            self._first = min((number for number, lease in leases.items() if lease.left_ms), default=None)
+            others = (number for number, lease in leases.items() if lease.left_ms and number not in self._owned)
+            self._first_of_others = min(others, default=inf)
             if not self._stopping:
                 await self._rebalance(leases)
             self._log_gone()

@@ -30,6 +30,7 @@ class ReadersWatch:
         self._interval_s = interval_s
         self._clock = clock
         self._latest: tuple[float, Survey] | None = None
+        self._before: Survey | None = None
         self._shown: set[str] = set()
         self._job: Job[None] | None = None
 
@@ -52,7 +53,7 @@ class ReadersWatch:
         if self._written:
             await register(self._redis, self._written, self._clock.now_ms())
         found = await survey(self._redis, self._partitions, self._written)
-        self._latest = self._clock.monotonic(), found
+        self._before, self._latest = self.latest(), (self._clock.monotonic(), found)
         self._show(found)
 
     def latest(self) -> Survey | None:
@@ -62,9 +63,12 @@ class ReadersWatch:
         return self._latest[1]
 
     def warnings(self) -> list[str]:
-        """Return what nobody reads, one text each."""
+        """Return what nobody reads, one text each: what was so in two surveys, so that a restart is no warning."""
         found = self.latest()
-        return [str(gap) for gap in found.gaps(self._written)] if found else []
+        if found is None or self._before is None:
+            return []
+        before = self._before.gaps(self._written)
+        return [str(gap) for gap in found.gaps(self._written) if gap in before]
 
     def measures(self) -> dict[str, Measure]:
         """Return the measures of the alerts by name. Where there is no processor, only that is told."""
