@@ -47,7 +47,7 @@ test-matrix: $(READY) ## run all tests on Redis 6.2, Redis 7.0 and Valkey 8
 test-lowest: ## the tests of single services with the oldest versions that pyproject.toml allows (5 minutes)
 	@$(PYTHON) -m venv --clear .venv/lowest
 	@.venv/lowest/bin/pip install --quiet --disable-pip-version-check uv
-	@VIRTUAL_ENV=.venv/lowest .venv/lowest/bin/uv pip install --quiet --resolution lowest-direct -e '.[embedded,postgres,otel,sendgrid,dev]'
+	@VIRTUAL_ENV=.venv/lowest .venv/lowest/bin/uv pip install --quiet --resolution lowest-direct --all-extras -r pyproject.toml -e .
 	@.venv/lowest/bin/python -m pytest $(PYTEST_ARGS) tests/unit tests/integration
 
 .PHONY: test-compose

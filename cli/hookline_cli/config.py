@@ -30,7 +30,7 @@ from hookline_cli.settings.rows import (
     secrets,
     variables,
 )
-from hookline_cli.settings.running import adopt_running
+from hookline_cli.settings.running import find_running
 from hookline_shared.lifecycle.service import EXIT_SETTINGS
 from hookline_shared.settings.secret_files import SUFFIX
 
@@ -57,9 +57,9 @@ def config(
 ) -> None:
     """Show every setting with its value, its source and its meaning.
 
-    Beside a running `hookline up` these are the settings that it runs with, as far as nothing else is set here.
+    If `hookline up` runs in this folder, its settings are shown; variables in the environment take precedence.
 
-    Secrets, such as the password in REDIS_URL, are hidden. What is wrong is told at the end, and the rest shown all the same.
+    Secrets, such as the password in REDIS_URL, are masked. Invalid settings are listed at the end.
 
     Example: `PROCESSOR_CONCURRENCY=20 hookline config --changed`
 
@@ -68,9 +68,11 @@ def config(
     if markdown or env:
         typer.echo(markdown_table() if markdown else env_lines(), nl=False)
         return
-    sources = Sources.now(adopt_running(data).adopted)
+    adopted = find_running(data).adopted
+    sources = Sources.now(adopted)
     shown = [row for row in rows(sources) if _wanted(row, service, changed=changed)]
-    mistakes, warnings = problems([service] if service else list(Service)), [*sources.unknown_names(variables()), *ignored()]
+    mistakes = problems([service] if service else list(Service), adopted)
+    warnings = [*sources.unknown_names(variables()), *ignored(adopted)]
     if as_json:
         typer.echo(json.dumps(_as_object(shown, mistakes, warnings), indent=2))
     else:

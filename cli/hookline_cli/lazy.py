@@ -20,22 +20,22 @@ class CommandSource(NamedTuple):
 class LazyGroup(TyperGroup):
     """A group that imports the module of a command when it is needed."""
 
-    places: ClassVar[Mapping[str, CommandSource]] = {}
+    sources: ClassVar[Mapping[str, CommandSource]] = {}
     """The commands by name, in the order of --help."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.commands.update(dict.fromkeys(self.places))  # type: ignore[arg-type] # only their names are looked at
+        self.commands.update(dict.fromkeys(self.sources))  # type: ignore[arg-type] # only their names are looked at
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names in order."""
-        return list(self.places)
+        return list(self.sources)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Import and return a command, None if there is none of that name."""
-        if cmd_name not in self.places:
+        if cmd_name not in self.sources:
             return None
-        where, panel, epilog = self.places[cmd_name]
+        where, panel, epilog = self.sources[cmd_name]
         module, _, attribute = where.partition(":")
         found = getattr(import_module(module), attribute)
         shelf = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=self.rich_markup_mode)

@@ -12,7 +12,7 @@ from hookline_shared.settings.env_file import apply_env_file
 
 _START: Final = "Start and try"
 _LOOK: Final = "Inspect and fix"
-_SERVICE: Final = "Exit codes: 0 it was stopped. 1 it failed. 2 invalid settings or command line."
+_SERVICE: Final = "Exit codes: 0 stopped by a signal. 1 failed. 2 invalid settings or command line."
 
 
 def _codes(fine: str, wrong: str) -> str:
@@ -22,34 +22,36 @@ def _codes(fine: str, wrong: str) -> str:
 class Commands(LazyGroup):
     """Every subcommand, in the order of --help."""
 
-    places: ClassVar = {
+    sources: ClassVar = {
         "new": CommandSource(
-            "hookline_cli.new.new:new", _START, _codes("the project was written", "something is in the way; nothing was")
+            "hookline_cli.new.new:new", _START, _codes("the project was written", "a file exists already; nothing was written")
         ),
         "up": CommandSource(
-            "hookline_cli.up.up:up", _START, _codes("it ran until it was stopped", "a part could not start, or ended by itself")
+            "hookline_cli.up.up:up", _START, _codes("stopped with Ctrl-C", "a process could not start, or ended by itself")
         ),
         "ingress": CommandSource("hookline_cli.services:ingress", _START, _SERVICE),
         "processor": CommandSource("hookline_cli.services:processor", _START, _SERVICE),
         "send": CommandSource(
-            "hookline_cli.send.send:send", _START, _codes("every answer was a 2xx", "one was not, or nothing was sent")
+            "hookline_cli.send.send:send",
+            _START,
+            _codes("every answer was a 2xx", "an answer was not a 2xx, or nothing was sent"),
         ),
         "status": CommandSource(
             "hookline_cli.status.status:status",
             _LOOK,
-            _codes("all is well, or --watch was ended", "something is not as it should be"),
+            _codes("no problem, or --watch was stopped", "a problem: a service, Redis or a partition without an owner"),
         ),
         "doctor": CommandSource(
-            "hookline_cli.doctor.doctor:doctor", _LOOK, _codes("nothing is wrong; there may be warnings", "something is")
+            "hookline_cli.doctor.doctor:doctor", _LOOK, _codes("no problem; there may be warnings", "a problem")
         ),
-        "show": CommandSource("hookline_cli.show.show:show", _LOOK, _codes("something is known of it", "nothing is")),
-        "tail": CommandSource("hookline_cli.tail.tail:tail", _LOOK, _codes("it was ended with Ctrl-C", "it could not begin")),
+        "show": CommandSource("hookline_cli.show.show:show", _LOOK, _codes("found", "not found")),
+        "tail": CommandSource("hookline_cli.tail.tail:tail", _LOOK, _codes("stopped with Ctrl-C", "it could not start")),
         "dead": CommandSource("hookline_cli.dead.group:dead", _LOOK),
         "ledger": CommandSource("hookline_cli.ledger.ledger:app", _LOOK),
         "config": CommandSource(
             "hookline_cli.config:config",
             _LOOK,
-            "Exit codes: 0 every setting is right. 2 some are wrong, or the command line is.",
+            "Exit codes: 0 every setting is valid. 2 invalid settings or command line.",
         ),
     }
 

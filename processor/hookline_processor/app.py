@@ -22,7 +22,6 @@ from hookline_processor.partition.quarantine import Quarantine
 from hookline_processor.partition.slots import Slots
 from hookline_processor.retry import RetryPolicy
 from hookline_processor.settings import ProcessorSettings
-from hookline_shared.alerts.notifier import Notifier
 from hookline_shared.alerts.watcher import AlertWatcher
 from hookline_shared.clock import Clock
 from hookline_shared.lifecycle.service import Supervisor
@@ -137,8 +136,8 @@ def build_processor(
     settings: ProcessorSettings, handlers: Handlers, threads: Threads, clock: Clock, logger: Logger
 ) -> Processor:
     """Return the processor that runs `handlers`, not started."""
-    options = settings.redis_options(blocking_pool_size=settings.blocking_pool_size or 2 * settings.partitions)
-    redis = RedisConnectionManager(options, settings.partitions, clock, logger)
+    blocking = settings.blocking_pool_size or 2 * settings.partitions
+    redis = RedisConnectionManager(settings.redis.with_blocking(blocking), settings.partitions, clock, logger)
     slots = Slots(settings.concurrency, settings.topics, clock)
     ledger_has_room = asyncio.Event()
     ledger_has_room.set()
@@ -156,11 +155,11 @@ def build_processor(
     ownership = _ownership(settings, handlers, redis, context)
     owned = OwnedPartitions(ownership)
     ledger = _ledger(settings, redis, ownership, context)
-    gauges_s = _ALERT_INTERVALS_PER_BACKLOG * settings.alert_interval_s
+    gauges_s = _ALERT_INTERVALS_PER_BACKLOG * settings.alerts.interval_s
     gauges = BacklogGauges(redis, settings.partitions, list(settings.topics), slots, gauges_s, clock)
     readers = ReadersWatch(redis, settings.partitions, (), gauges_s, clock)
     sources = AlertSources(gauges, settings.backlog_limit, ledger, readers, owned.is_leader)
-    alerts = _alerts(settings, sources, clock, logger)
+    alerts = AlertWatcher(settings.alerts, "processor", measures(settings.alerts.limits, sources, clock), clock, logger)
     lifespan = Lifespan(handlers, clock, logger)
     health = _health(lifespan, redis, ownership, ledger, alerts)
     health.warnings["readers"] = readers.warnings
@@ -187,7 +186,7 @@ def _spans(settings: ProcessorSettings) -> "AttemptSpans | None":
 def _ownership(
     settings: ProcessorSettings, handlers: Handlers, redis: RedisConnectionManager, context: PartitionContext
 ) -> Ownership:
-    topics, has_ledger = list(settings.topics), settings.database_url is not None
+    topics, has_ledger = list(settings.topics), settings.ledger.url is not None
 
     def make_partition(number: int, fence: Fence) -> Partition:
         return Partition(number, Consumer(redis, number, topics, fence, ledger=has_ledger), context)
@@ -204,17 +203,19 @@ def _ownership(
 def _ledger(
     settings: ProcessorSettings, redis: RedisConnectionManager, ownership: Ownership, context: PartitionContext
 ) -> "Ledger | None":
-    if settings.database_url is None:
+    if settings.ledger.url is None:
         return None
     from hookline_processor.ledger.service import Ledger
 
-    return Ledger(settings, redis, lambda: ownership.numbers, context.ledger_has_room, context.clock, context.logger)
-
-
-def _alerts(settings: ProcessorSettings, sources: AlertSources, clock: Clock, logger: Logger) -> AlertWatcher:
-    notifier = Notifier(settings.alert_url, "processor", clock, logger) if settings.alert_url else None
-    measured = measures(settings.alerts, sources, clock)
-    return AlertWatcher(settings.alerts, measured, notifier, settings.alert_interval_s, clock, logger, settings.runbook_url)
+    return Ledger(
+        settings.ledger,
+        redis,
+        settings.partitions,
+        lambda: ownership.numbers,
+        context.ledger_has_room,
+        context.clock,
+        context.logger,
+    )
 
 
 def _health(

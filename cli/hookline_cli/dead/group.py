@@ -13,7 +13,7 @@ _LONG: Final = f"{_CODES} 130 interrupted; run the same command again to continu
 class DeadCommands(LazyGroup):
     """Every subcommand, in the order of --help."""
 
-    places: ClassVar = {
+    sources: ClassVar = {
         "list": CommandSource("hookline_cli.dead.list:list_letters", epilog=_CODES),
         "show": CommandSource("hookline_cli.dead.show:show_letter", epilog=_CODES),
         "replay": CommandSource("hookline_cli.dead.replay:replay", epilog=_LONG),

@@ -23,7 +23,7 @@ async def check_readers(subject: Subject, clock: Clock = _CLOCK_OF_OURS) -> list
     if subject.shared is None or subject.hidden_redis:
         return []
     settings = subject.shared
-    redis = RedisConnectionManager(settings.redis_options(), settings.partitions, clock, get_logger("doctor"))
+    redis = RedisConnectionManager(settings.redis, settings.partitions, clock, get_logger("doctor"))
     try:
         await redis.monitor.locate()
         partitions = await partitions_in_use(redis)

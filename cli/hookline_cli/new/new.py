@@ -19,7 +19,7 @@ class NewProjectError(HooklineError):
 
 
 def new(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; a dot for the folder you are in.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the project; a dot is the working folder.")],
 ) -> None:
     """Write a small project: handlers, a test of them, settings, and a README. Nothing that exists is overwritten.
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from hookline_processor.api.kinds import patterns_for
+from hookline_processor.api.patterns import patterns_for
 from hookline_shared.readers.published import Published
 from hookline_shared.readers.survey import Gap, Processor
 

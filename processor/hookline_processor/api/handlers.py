@@ -6,11 +6,11 @@ from typing import Any, TypeVar, Unpack, overload
 
 from hookline_processor.api.context import CallNext, Middleware, wrapped
 from hookline_processor.api.errors import HandlersError
+from hookline_processor.api.function_checks import check_callable, check_event_type
 from hookline_processor.api.functions import calling_place, described, has_yield, is_async, name_of
 from hookline_processor.api.hooks import DeclaredHook, HookFunction, LifespanFunction, Phase, check_hook
-from hookline_processor.api.kinds import patterns_of
+from hookline_processor.api.patterns import patterns_of
 from hookline_processor.api.registering import HandlerFunction, HandlerOptions, Register
-from hookline_processor.api.signatures import check_callable, check_event_type
 from hookline_processor.api.state import State
 from hookline_processor.api.table import Handler, HandlerTable, Registration
 from hookline_processor.events.events import classes_for

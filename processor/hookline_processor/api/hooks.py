@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from hookline_processor.api.errors import HandlersError
+from hookline_processor.api.function_checks import check_callable
 from hookline_processor.api.functions import described, has_yield, is_async_generator
-from hookline_processor.api.signatures import check_callable
 from hookline_processor.api.state import State
 
 Hook = Callable[[State], object]

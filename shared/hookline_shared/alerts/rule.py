@@ -1,4 +1,4 @@
-"""What an alert consists of; `rules.py` has all of them."""
+"""What an alert is."""
 
 from enum import StrEnum
 from typing import Final, NamedTuple

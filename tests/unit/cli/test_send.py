@@ -133,8 +133,8 @@ _LEDGER = [str(command.name or command.callback.__name__) for command in ledger.
     "words",
     [
         [],
-        *([name] for name in Commands.places),
-        *(["dead", name] for name in DeadCommands.places),
+        *([name] for name in Commands.sources),
+        *(["dead", name] for name in DeadCommands.sources),
         *(["ledger", name] for name in _LEDGER),
     ],
 )

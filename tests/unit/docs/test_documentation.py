@@ -28,7 +28,8 @@ ELSEWHERE: Final = {
 }
 """Names that look like settings or metrics, and are somebody else's."""
 
-TEST: Final = re.compile(r"`(test_\w+\.py)(?:::(test_\w+))?`")
+TEST: Final = re.compile(r"`((?:\w+/)*test_\w+\.py)(?:::(test_\w+))?`")
+"""A test, by its file and the folders in `tests/` that tell it from others of the same name."""
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -66,12 +67,11 @@ def test_metrics_exist(page: Path) -> None:
 
 @each_page
 def test_tests_exist(page: Path) -> None:
-    """Every test that is named is there: docs/architecture.md says which test holds which promise."""
-    texts: dict[str, str] = {}
-    for path in (ROOT / "tests").rglob("test_*.py"):
-        texts[path.name] = texts.get(path.name, "") + path.read_text()
-    named = TEST.findall(page.read_text())
-    assert [(file, name) for file, name in named if file not in texts or (name and f"def {name}(" not in texts[file])] == []
+    """Every test that is named is there, and in one file only: docs/architecture.md says which test checks which guarantee."""
+    named = [(file.removeprefix("tests/"), name) for file, name in TEST.findall(page.read_text())]
+    found = {file: [path.read_text() for path in (ROOT / "tests").rglob(file)] for file, _ in named}
+    assert [file for file, texts in found.items() if len(texts) != 1] == []
+    assert [(file, name) for file, name in named if name and f"def {name}(" not in found[file][0]] == []
 
 
 @pytest.mark.parametrize("room", ["shared", "ingress", "processor", "cli"])
