@@ -117,7 +117,7 @@ class IndexOwner:
 
     async def load(self, lane: HeldLane, most: int, *, lost: bool) -> None:
         """Load the next events of a lane, which may not be in memory yet."""
-        answer = Loaded(indexed=False, more=False, entries=[])
+        answer = Loaded(resumed=False, more=False, entries=[])
         for _ in range(1 + lost):
             (answer,) = await self.index.load([LoadRequest(lane.topic, lane.id, lane.last, most)], _PLENTY)
         assert len(answer.entries) <= most
@@ -125,7 +125,7 @@ class IndexOwner:
             lane = self.lanes.setdefault(lane.id, lane)
         for entry in answer.entries:
             self._take(lane, entry)
-        lane.indexed, lane.behind = answer.indexed, answer.more
+        lane.indexed, lane.behind = answer.resumed, answer.more
         self._drop_if_empty(lane)
 
     async def _admit(self, topic: str, entry: str, *, lost: bool) -> None:

@@ -26,7 +26,7 @@ class IndexState:
 
     def entries(self, topic: str, lane: str) -> list[str]:
         """Return the indexed entries of a lane, in order, as they are listed."""
-        first = self._client.hget(f"{self._space}lanes:{topic}:{lane[:2]}", lane)
+        first = self._client.hget(f"{self._space}lanes:{topic}:{lane[0]}{ord(lane[1]) % 16}", lane)
         behind = self._client.lrange(f"{self._space}behind:{topic}:{lane}", 0, -1)
         return [entry.decode() for entry in ([first] if first else []) + behind]
 

@@ -15,6 +15,7 @@ from hookline_cli.doctor.event import check_event
 from hookline_cli.doctor.finding import Finding, Level
 from hookline_cli.doctor.handlers_module import check_handlers
 from hookline_cli.doctor.ports import check_ports
+from hookline_cli.doctor.readers import check_readers
 from hookline_cli.doctor.redis_server import check_redis
 from hookline_cli.doctor.settings import check_settings
 from hookline_cli.doctor.spool_disk import check_spool
@@ -27,6 +28,7 @@ from hookline_shared.observability.logs import configure_logs
 _CHECKS: Final[Sequence[Callable[[Subject], Awaitable[list[Finding]]]]] = (
     check_settings,
     check_redis,
+    check_readers,
     check_spool,
     check_handlers,
     check_ports,

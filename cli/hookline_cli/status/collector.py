@@ -9,6 +9,7 @@ import aiohttp
 from pydantic import Field
 
 from hookline_cli.admin_address import AdminAddress, reachable
+from hookline_cli.status.handled_kinds import differences
 from hookline_cli.status.rates import TopicRates, measure
 from hookline_cli.status.service_report import ServiceReport, ask
 from hookline_cli.status.snapshot import RedisState, Snapshot, TopicState
@@ -17,6 +18,7 @@ from hookline_processor.settings import ProcessorSettings
 from hookline_shared.clock import Clock
 from hookline_shared.errors import HooklineError
 from hookline_shared.observability.logs import get_logger
+from hookline_shared.readers.survey import survey
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.redis.probe import describe
 from hookline_shared.redis.server_info import ServerInfo, risks
@@ -53,7 +55,7 @@ class Collector:
         self._settings = settings
         self._addresses = addresses
         self._clock = clock
-        self._redis = RedisConnectionManager(settings.redis_options(), settings.partitions, clock, get_logger("status"))
+        self._redis = RedisConnectionManager(settings.redis, settings.partitions, clock, get_logger("status"))
         self._session = aiohttp.ClientSession()
         self._before: tuple[float, Sequence[ServiceReport]] | None = None
 
@@ -79,7 +81,7 @@ class Collector:
         rates = self._rates(at, services)
         self._before = (at, services)
         if isinstance(redis, str):
-            named = "redis_url" in self._settings.model_fields_set
+            named = "url" in self._settings.redis.model_fields_set
             return Snapshot(self._clock.now_ms(), RedisState(), redis, services, rates, named)
         return Snapshot(self._clock.now_ms(), redis, None, services, rates)
 
@@ -103,12 +105,13 @@ class Collector:
         partitions = await partitions_in_use(self._redis)
         number = partitions or self._settings.partitions
         topics = list(self._settings.topics)
-        found, waiting, counts, present, owned = await asyncio.gather(
+        found, waiting, counts, present, owned, readers = await asyncio.gather(
             servers(self._redis, number),
             backlogs(self._redis, number, topics),
             count_events(self._redis, number, topics),
             members(self._redis),
             leases(self._redis, partitions or 0),
+            survey(self._redis, partitions or 0, topics),
         )
         return RedisState(
             servers=[_describe(facts) for facts in found],
@@ -122,6 +125,8 @@ class Collector:
             },
             processors=[one for one in present if one.silent_ms <= self._settings.lease_s * 1000],
             leases=owned,
+            unread=[str(gap) for gap in readers.unread_gaps(topics)],
+            differences=[str(gap) for gap in differences(readers.processors)],
         )
 
 

@@ -58,7 +58,7 @@ class Partition:
         logger, clock = self._logger, context.clock
         self._settler = Settler(consumer, self._settled, self._waits, clock, logger, copies=context.ledger)
         self._execution = execution = Execution(context, self._settler, sets, loads.request, self._may_attempt, logger)
-        intake = Intake(index, execution.lanes, room, sets.may_be_indexed, execution.settle_unattempted)
+        intake = Intake(index, execution.lanes, room, sets, execution.settle_unattempted)
         reading = Reading(self._trust.event, context.ledger_has_room, context.pauses.stops_topic)
         self._reader = Reader(consumer, room, intake.admit, self._lost_touch, reading, clock, logger)
         gates = (self._trust.event, self._reader.caught_up)
@@ -139,7 +139,10 @@ class Partition:
         if self._ended:
             return
         self._reader.settled(in_flight.topic, in_flight.entry_id)
-        if is_placeholder(in_flight.event) and in_flight.lane_id:
+        if not in_flight.lane_id:
+            return
+        self._waiting.settled(in_flight)
+        if is_placeholder(in_flight.event):
             self._loads.request_by_id(in_flight.topic, in_flight.lane_id)  # nothing else knows what comes after it
 
     def _waits(self, wait: Wait) -> None:

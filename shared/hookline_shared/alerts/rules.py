@@ -3,61 +3,14 @@
 The services, their settings, the documentation and the tests all read this list. `docs/runbook.md` has a section for each one.
 """
 
-from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
+from hookline_shared.alerts.rule import Rule, Watcher
 from hookline_shared.alerts.thresholds import Level, Threshold
 from hookline_shared.alerts.units import Unit
 
 _WARNING, _CRITICAL = Level.WARNING, Level.CRITICAL
-RUNBOOK: Final = "docs/runbook.md"
-"""The runbook's path in the repository, for those who have no copy of it at an address of their own."""
-
-
-class Watcher(StrEnum):
-    """The service that evaluates an alert."""
-
-    INGRESS = "ingress"
-    PROCESSOR = "processor"
-    BOTH = "both"
-
-
-class Rule(NamedTuple):
-    """One alert.
-
-    `watches` describes its value; `per` is what it has one value for each of, for example "topic", empty if there is one value
-    only. `happened`, `meaning` and `remedy` are sentences for people; `happened` is a format string with the fields `{value}`,
-    `{threshold}`, `{subject}` and `{window}`. `falls` is true if low values are the bad ones. `critical` is the subject that is
-    always critical, whatever the level of the others, also when an address follows its name.
-    """
-
-    name: str
-    watcher: Watcher
-    limit: Threshold
-    unit: Unit
-    watches: str
-    happened: str
-    meaning: str
-    remedy: str
-    per: str = ""
-    falls: bool = False
-    critical: str = ""
-
-    @property
-    def section(self) -> str:
-        """Return the heading, and thereby the anchor, of its section in the runbook."""
-        return self.name.replace("_", "-")
-
-    def runbook(self, base: str = RUNBOOK) -> str:
-        """Return the address of its section, where `base` is the address or the path of the runbook."""
-        return f"{base}#{self.section}"
-
-    def limit_of(self, subject: str, limit: Threshold) -> Threshold:
-        """Return `limit` as it applies to `subject`."""
-        if self.critical and subject.partition(" ")[0] == self.critical:
-            return limit.model_copy(update={"level": Level.CRITICAL})
-        return limit
 
 
 def _limit(level: Level, threshold: float, clear: float, for_s: float, window_s: float | None = None) -> Threshold:
@@ -145,6 +98,52 @@ _INGRESS: Final = (
         "The spool has held events for {value} (threshold: {threshold}).",
         "They are safe on this machine's disk, but no handler gets them yet.",
         "Run `hookline status` for the reason. Most often, Redis is down or a backlog is full.",
+    ),
+)
+
+_READERS: Final = (
+    Rule(
+        "processor_down",
+        Watcher.INGRESS,
+        _limit(_CRITICAL, 1, 0, 30),
+        Unit.COUNT,
+        "1 while no processor is running",
+        "No processor is running.",
+        "Webhooks are accepted and wait in Redis, and no event is handled.",
+        "Start a processor: `hookline processor`. If one should be running, read the end of its log.",
+    ),
+    Rule(
+        "partitions_unowned",
+        Watcher.BOTH,
+        _limit(_CRITICAL, 1, 0, 30),
+        Unit.COUNT,
+        "partitions without an owner, while a processor is running",
+        "Partitions without an owner: {value} (threshold: {threshold}).",
+        "The conversations of these partitions wait.",
+        "Run `hookline status` to see who owns which partition. Restart a processor that is stuck; the log of each says why it "
+        "cannot take a partition.",
+    ),
+    Rule(
+        "partitions_differ",
+        Watcher.INGRESS,
+        _limit(_CRITICAL, 1, 0, 30),
+        Unit.COUNT,
+        "1 while a processor has another HOOKLINE_PARTITIONS than ingress",
+        "Processor {subject} has another HOOKLINE_PARTITIONS than ingress.",
+        "Events can be left unread, or be handled out of order.",
+        "Set HOOKLINE_PARTITIONS to the same for all services, and restart those that differ.",
+        per="processor",
+    ),
+    Rule(
+        "topic_unread",
+        Watcher.BOTH,
+        _limit(_CRITICAL, 1, 0, 30),
+        Unit.COUNT,
+        "partitions whose owner does not read a topic that ingress has, or that has events",
+        "Nobody reads topic {subject} in {value} of the partitions (threshold: {threshold}).",
+        "Its events are accepted, and are not handled.",
+        "Give the processors the same [topics] as ingress in the TOML file (HOOKLINE_CONFIG), and restart them.",
+        per="topic",
     ),
 )
 
@@ -301,5 +300,5 @@ _BOTH: Final = (
     ),
 )
 
-RULES: Final = MappingProxyType({rule.name: rule for rule in (*_INGRESS, *_PROCESSOR, *_BOTH)})
+RULES: Final = MappingProxyType({rule.name: rule for rule in (*_INGRESS, *_READERS, *_PROCESSOR, *_BOTH)})
 """All rules by name."""

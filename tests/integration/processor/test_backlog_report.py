@@ -62,7 +62,7 @@ async def test_waiting_lanes_are_measured_by_reason(gauges: BacklogGauges, total
     sets = WaitingSets(TOPICS)
     totals.add(sets)
     for condition, count in (("", 1), (LATER, 2), ("breaker:crm", 3), ("pause:1f", 4), ("kind:call.status", 5)):
-        sets.polled(MESSAGES, condition, count, 9)
+        sets.polled(MESSAGES, condition, count, 9, sets.changes(MESSAGES))
     for gone in (False, True):
         if gone:
             totals.discard(sets)

@@ -10,8 +10,10 @@ from hookline_processor.monitoring.alert_sources import AlertSources, measures
 from hookline_processor.monitoring.backlog import BacklogGauges
 from hookline_processor.partition.waiting.waiting_sets import WaitingTotals
 from hookline_shared.alerts.rules import RULES
+from hookline_shared.alerts.settings import AlertSettings
 from hookline_shared.alerts.watcher import AlertWatcher
 from hookline_shared.observability.metrics import EVENTS
+from hookline_shared.readers.watch import ReadersWatch
 from hookline_shared.streams.backlog import Backlog
 from hookline_shared.topics import MESSAGES
 from tests.support.logbook import Logbook
@@ -38,8 +40,9 @@ class Traffic:
         self._logbook = logbook
         self._gauges = BacklogGauges(cast(Any, None), 8, [MESSAGES], WaitingTotals(), LOOK_S, clock)
         self.is_leader = True
-        found = measures(LIMITS, AlertSources(self._gauges, BACKLOG_LIMIT, None, lambda: self.is_leader), clock)
-        self._watch = AlertWatcher(LIMITS, found, None, 1.0, clock, logbook.logger)
+        readers = ReadersWatch(cast(Any, None), 8, (), LOOK_S, clock)
+        found = measures(LIMITS, AlertSources(self._gauges, BACKLOG_LIMIT, None, readers, lambda: self.is_leader), clock)
+        self._watch = AlertWatcher(AlertSettings(), "processor", found, clock, logbook.logger)
         self.backlog: Backlog | None = Backlog(0, None)
         self._watch.evaluate()
 

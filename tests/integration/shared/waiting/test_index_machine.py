@@ -22,7 +22,6 @@ from hookline_shared.errors import FencedError
 from hookline_shared.redis.durability import Durability
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.redis.options import RedisOptions
-from hookline_shared.redis.url import parse_redis_url
 from hookline_shared.streams.consume import CONSUMER, WAITING
 from tests.support.feed import PARTITION, claim
 from tests.support.index_owner import FEW, ORDERED, TOPICS, HeldLane, IndexOwner
@@ -198,7 +197,7 @@ class MachineBench:
         self.client.close()
 
     async def _connect(self, server: RedisServer) -> RedisConnectionManager:
-        options = RedisOptions(parse_redis_url(server.url))
+        options = RedisOptions(url=server.url)
         return RedisConnectionManager(options, PARTITIONS, ManualClock(), Logbook().logger, Durability.MEMORY)
 
 

@@ -41,7 +41,7 @@ async def test_loading_twice_is_loading_once(bench: Bench) -> None:
     for was_in_memory in (False, True):
         loaded = await bench.load(entries[0])
         assert [(entry.id, entry.was_in_memory) for entry in loaded.entries] == [(one, was_in_memory) for one in entries[1:]]
-        assert (loaded.indexed, loaded.more) == (True, False)
+        assert (loaded.resumed, loaded.more) == (True, False)
 
 
 async def test_part_is_bounded_by_bytes(bench: Bench) -> None:
@@ -96,14 +96,14 @@ async def test_lane_whose_first_entries_are_settled(bench: Bench) -> None:
     await bench.consumer.settle(Settlements(done={MESSAGES: entries[:2]}))
     assert ids(await bench.load()) == entries[2:]
     await bench.consumer.settle(Settlements(done={MESSAGES: entries[2:]}))
-    assert await bench.load() == Loaded(indexed=False, more=False, entries=[])
+    assert await bench.load() == Loaded(resumed=False, more=False, entries=[])
     assert bench.state.keys() == set()
 
 
 async def test_lane_that_is_not_indexed(bench: Bench) -> None:
     """There is nothing to load, and no error."""
-    assert await bench.load() == Loaded(indexed=False, more=False, entries=[])
-    assert await bench.load("1-1") == Loaded(indexed=False, more=False, entries=[])
+    assert await bench.load() == Loaded(resumed=False, more=False, entries=[])
+    assert await bench.load("1-1") == Loaded(resumed=False, more=False, entries=[])
     assert bench.state.keys() == set()
 
 

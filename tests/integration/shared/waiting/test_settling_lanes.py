@@ -122,7 +122,7 @@ async def test_entry_of_an_unordered_topic_waits_alone(bench: Bench, redis_clien
     assert ids(await bench.load(lane=entries[0], topic=STATUSES)) == entries[:1]
     for entry in entries[:2]:
         await bench.leave(entry, entry, STATUSES)
-    assert not (await bench.load(lane=entries[0], topic=STATUSES)).indexed
+    assert not (await bench.load(lane=entries[0], topic=STATUSES)).resumed
     assert bench.state.resumed(STATUSES) == set()
     assert redis_client.xlen(keys.topic(PARTITION, STATUSES)) == 1
 

@@ -34,6 +34,11 @@ class LaneHarness:
             self.lanes.append(lane, in_flight)
         return lane
 
+    def loaded(self, lane: Lane, *, more: bool) -> None:
+        """Answer the request of `lane`, since which nothing of it was deferred."""
+        lane.behind = False
+        self.lanes.loaded(lane, indexed=True, more=more)
+
 
 @pytest.fixture
 def harness() -> LaneHarness:
@@ -158,10 +163,10 @@ def test_indexed_events_are_requested_once_before_their_turn(harness: LaneHarnes
     harness.lanes.settled(lane)
     harness.lanes.settled(lane)
     assert harness.requests == [lane]
-    harness.lanes.loaded(lane, indexed=True, more=True)
+    harness.loaded(lane, more=True)
     assert harness.requests == [lane, lane]
     harness.add(*range(100, 100 + MAX_LOADED))
-    harness.lanes.loaded(lane, indexed=True, more=True)
+    harness.loaded(lane, more=True)
     assert harness.requests == [lane, lane]
 
 
@@ -174,7 +179,7 @@ def test_lane_that_ran_dry_goes_on_when_it_is_loaded(harness: LaneHarness) -> No
     assert lane in harness.lanes
     assert harness.offers == [lane]
     harness.add(2)
-    harness.lanes.loaded(lane, indexed=True, more=False)
+    harness.loaded(lane, more=False)
     assert harness.offers == [lane, lane]
     harness.lanes.settled(lane)
     assert lane not in harness.lanes
@@ -186,9 +191,22 @@ def test_lane_whose_indexed_events_are_gone_ends(harness: LaneHarness) -> None:
     lane.indexed = lane.behind = True
     harness.lanes.load_if_needed(lane)
     harness.lanes.settled(lane)
+    lane.behind = False
     harness.lanes.loaded(lane, indexed=False, more=False)
     assert len(harness.lanes) == 0
     assert harness.offers == [lane]
+
+
+def test_event_that_was_deferred_during_a_load_is_loaded_next(harness: LaneHarness) -> None:
+    """The answer may be older than it: whatever that says, there is more."""
+    lane = harness.add(1)
+    lane.indexed = lane.behind = True
+    harness.lanes.load_if_needed(lane)
+    lane.behind = False  # the question is sent
+    lane.behind = True  # an event is deferred
+    harness.lanes.loaded(lane, indexed=False, more=False)
+    assert (lane.indexed, lane.behind) == (True, True)
+    assert harness.requests == [lane, lane]
 
 
 def test_last_indexed_event_is_known(harness: LaneHarness) -> None:
@@ -272,6 +290,7 @@ class Interleaving:
             self.harness.lanes.append(lane, stored.popleft())
         if not stored:
             self.indexed.pop(lane.key, None)
+        lane.behind = False
         self.harness.lanes.loaded(lane, indexed=bool(stored), more=bool(stored))
 
 

@@ -45,3 +45,16 @@ def test_lane_that_came_into_memory_replaces_its_id() -> None:
     queue.request_by_id(MESSAGES, lane.id)
     queue.request(lane)
     assert queue.first(9, lambda _load: True) == [Load(MESSAGES, lane.id, lane)]
+
+
+def test_request_made_since_the_question_stays() -> None:
+    """The answer to the older one may lack what it asks for."""
+    queue = LoadQueue()
+    queue.request_by_id(MESSAGES, "a")
+    (asked,) = queue.first(9, lambda _load: True)
+    queue.request_by_id(MESSAGES, "a")
+    queue.answered(asked)
+    (newer,) = queue.first(9, lambda _load: True)
+    queue.answered(newer)
+    queue.answered(newer)
+    assert len(queue) == 0

@@ -20,6 +20,11 @@ def sets() -> WaitingSets:
     return sets
 
 
+def polled(sets: WaitingSets, condition: str, count: int, next_ms: float) -> None:
+    """Note an answer of Redis since which nothing has changed."""
+    sets.polled(MESSAGES, condition, count, next_ms, sets.changes(MESSAGES))
+
+
 def test_everything_may_be_indexed_until_redis_was_asked() -> None:
     """A new owner does not know what its predecessor left."""
     sets = WaitingSets([MESSAGES, STATUSES])
@@ -53,9 +58,11 @@ def test_poll_that_began_before_a_lane_waited_says_nothing_about_it(sets: Waitin
     before = sets.changes(MESSAGES)
     sets.will_wait(MESSAGES)
     sets.waits(MESSAGES, "", 5)
-    sets.polled(MESSAGES, "", 0, inf)
+    sets.polled(MESSAGES, "", 0, inf, before)
     sets.poll_ended(MESSAGES, 0, before)
     assert sets.may_be_indexed(MESSAGES)
+    assert (sets.waiting(MESSAGES), sets.next_ms()) == (1, 5)
+    polled(sets, "", 0, inf)
     sets.poll_ended(MESSAGES, 0, sets.changes(MESSAGES))
     assert not sets.may_be_indexed(MESSAGES)
 
@@ -67,7 +74,7 @@ def test_earliest_time_is_that_of_lanes_that_wait_for_a_time(sets: WaitingSets) 
         sets.will_wait(topic)
         sets.waits(topic, condition, time_ms)
     assert sets.next_ms() == 40
-    sets.polled(STATUSES, LATER, 0, inf)
+    sets.polled(STATUSES, LATER, 0, inf, sets.changes(STATUSES))
     assert sets.next_ms() == 50
 
 
@@ -77,10 +84,10 @@ def test_redis_has_the_last_word(sets: WaitingSets) -> None:
         sets.will_wait(MESSAGES)
         sets.waits(MESSAGES, BREAKER, 7)
     assert sets.waiting(MESSAGES) == 2
-    sets.polled(MESSAGES, BREAKER, 9, 3)
+    polled(sets, BREAKER, 9, 3)
     assert sets.of(MESSAGES)[BREAKER].count == sets.waiting(MESSAGES) == 9
-    sets.polled(MESSAGES, BREAKER, 0, inf)
-    sets.polled(MESSAGES, "", 0, inf)
+    polled(sets, BREAKER, 0, inf)
+    polled(sets, "", 0, inf)
     assert set(sets.of(MESSAGES)) == {"", LATER}
 
 
@@ -98,9 +105,27 @@ def test_totals_are_those_of_the_partitions_owned() -> None:
     totals, both = WaitingTotals(), [WaitingSets([MESSAGES]) for _ in range(2)]
     for number, sets in enumerate(both, start=1):
         totals.add(sets)
-        sets.polled(MESSAGES, "", number, 5)
+        polled(sets, "", number, 5)
     assert totals.by_reason(MESSAGES)[TIME] == 3
     totals.discard(both[0])
     assert totals.by_reason(MESSAGES)[TIME] == 2
     totals.discard(both[1])
     assert totals.by_reason(MESSAGES)[TIME] == 0
+
+
+def test_deferred_event_makes_its_topic_indexed(sets: WaitingSets) -> None:
+    """Also if Redis has said before that nothing was, and whatever an older answer says."""
+    before = sets.changes(MESSAGES)
+    sets.was_deferred(MESSAGES)
+    sets.poll_ended(MESSAGES, 0, before)
+    assert sets.may_be_indexed(MESSAGES)
+    assert not sets.may_be_indexed(STATUSES)
+
+
+def test_after_an_error_everything_may_be_indexed(sets: WaitingSets) -> None:
+    """Redis may have done what it did not confirm; answers to older questions do not count."""
+    before = {topic: sets.changes(topic) for topic in sets.topics()}
+    sets.forget()
+    for topic in sets.topics():
+        sets.poll_ended(topic, 0, before[topic])
+    assert sets.topics_to_poll() == [MESSAGES, STATUSES]
