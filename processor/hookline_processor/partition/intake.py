@@ -72,8 +72,13 @@ class Intake:
             request = self._deferral(in_flight, asked)
             if request is not None:
                 undecided.append((in_flight, request))
-        for at in range(0, len(undecided), _MAX_DEFERRED):
-            await self._decide(undecided[at : at + _MAX_DEFERRED])
+        while undecided:
+            try:
+                await self._decide(undecided[:_MAX_DEFERRED])
+            except BaseException:
+                self._give_up(undecided)
+                raise
+            del undecided[:_MAX_DEFERRED]
         return size
 
     def take(
@@ -132,12 +137,7 @@ class Intake:
 
     async def _decide(self, undecided: Sequence[tuple[InFlightEvent, DeferRequest]]) -> None:
         """Defer events, and add those that are not deferred to their lanes."""
-        try:
-            results = await self._index.defer([request for _, request in undecided])
-        except BaseException:
-            for in_flight, _ in undecided:
-                self._room.release(in_flight.topic, in_flight.entry_id)
-            raise
+        results = await self._index.defer([request for _, request in undecided])
         for (in_flight, request), result in zip(undecided, results, strict=True):
             if result in _IN_MEMORY:
                 self._add_undeferred(in_flight, request, result)
@@ -149,10 +149,18 @@ class Intake:
                 lane.indexed = lane.behind = True
                 self._lanes.load_if_needed(lane)
 
+    def _give_up(self, undecided: Sequence[tuple[InFlightEvent, DeferRequest]]) -> None:
+        """Let go of events that may be deferred, or not. Those that come after them in their lanes must not overtake them."""
+        for in_flight, _ in undecided:
+            self._room.release(in_flight.topic, in_flight.entry_id)
+            lane = self._lanes.find(in_flight)
+            if lane is not None:
+                lane.indexed = lane.behind = True
+                self._lanes.load_if_needed(lane)
+
     def _add_undeferred(self, in_flight: InFlightEvent, request: DeferRequest, result: Deferral) -> None:
         lane = self._lanes.get_or_add(in_flight)
-        if result is not Deferral.NOT_INDEXED:
-            lane.indexed = lane.behind = True
+        lane.indexed = lane.behind = result is not Deferral.NOT_INDEXED
         if result is Deferral.IS_FIRST:
             in_flight.lane_id = request.lane
         self._lanes.append(lane, in_flight)
