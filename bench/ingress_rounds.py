@@ -57,9 +57,9 @@ class Target(msgspec.Struct):
         others = {child.name: child.pid for child in self.children[1:]}
         return {"service": self.children[0].pid, **others, "redis": self.redis.pid}
 
-    def memory_mb(self) -> float | None:
+    def window_mb(self) -> float | None:
         """Return the resident memory of all its processes, where the system tells."""
-        known = [found for child in self.children if (found := machine.memory_mb(child.pid)) is not None]
+        known = [found for child in self.children if (found := machine.window_mb(child.pid)) is not None]
         return sum(known) if known else None
 
 
@@ -101,7 +101,7 @@ class IngressRounds:
             self._environment.progress.note(f"ingress ready after {ready[0]:.2f} s")
             figures = IngressFigures(
                 connections=self._connections,
-                served=[Served(name=one.name, rounds=[], memory_mb=[]) for one in targets],
+                served=[Served(name=one.name, rounds=[], window_mb=[]) for one in targets],
                 ready_s=ready,
                 versions={one.name: one.environment.version(one.package) for one in self._receivers},
                 failed=failed,
@@ -139,8 +139,8 @@ class IngressRounds:
                 outcome = self._round(target, self._seconds)
                 served.rounds.append(outcome)
                 self._environment.progress.note(f"round {turn}: {_tell(target.name, outcome)}")
-                memory = target.memory_mb()
-                served.memory_mb.extend([memory] if memory is not None else [])
+                memory = target.window_mb()
+                served.window_mb.extend([memory] if memory is not None else [])
                 fit.append((target, served))
         return fit
 

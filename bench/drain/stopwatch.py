@@ -9,7 +9,7 @@ from bench.environment import Environment
 from bench.errors import TooSlowError
 from bench.load.usage import read_usage
 from bench.report.figures import Drain
-from bench.system.machine import memory_mb
+from bench.system.machine import window_mb
 from bench.system.processes import Child
 
 _LOOK_S: Final = 0.02
@@ -37,8 +37,8 @@ class Stopwatch:
             self._wait_settled(contender, left, children)
             seconds = time.perf_counter() - began
             usage = read_usage(processes, self._environment.cores.named()).since(before, seconds)
-            memory = memory_mb(children[0].pid, "VmHWM")
-        return Drain(events=left, seconds=seconds, busy=usage.busy, idle=usage.idle, memory_mb=memory, dead=contender.dead())
+            memory = window_mb(children[0].pid, "VmHWM")
+        return Drain(events=left, seconds=seconds, busy=usage.busy, idle=usage.idle, window_mb=memory, dead=contender.dead())
 
     def _wait_begun(self, contender: Contender, children: Sequence[Child]) -> int:
         left = self._wait_below(contender, contender.jobs, children)

@@ -9,7 +9,7 @@ from bench.latency.plan import OpenPlan
 from bench.latency.sending import percentiles_ms, send
 from bench.latency.servers import ingress
 from bench.report.figures import Overload, OverloadFigures
-from bench.system.machine import memory_mb
+from bench.system.machine import window_mb
 
 _TIMES: Final = (0.8, 1.5, 3.0)
 _CONNECTIONS: Final = 2000
@@ -35,7 +35,7 @@ def _overload(environment: Environment, times: float, rate: int, seconds: float)
         plan = OpenPlan(port=server.port, connections=_CONNECTIONS, rate=rate, lead_in_s=_LEAD_IN_S, seconds=seconds, first=0)
         outcome = send(environment, plan)
         server.child.check()
-        memory = memory_mb(server.child.pid, "VmHWM")
+        memory = window_mb(server.child.pid, "VmHWM")
     overload = Overload(
         times=times,
         rate=rate,
@@ -44,7 +44,7 @@ def _overload(environment: Environment, times: float, rate: int, seconds: float)
         failures=outcome.failures,
         late_ms=outcome.late_ms,
         percentiles_ms=percentiles_ms(HdrHistogram.decode(outcome.histogram_from_sent)),
-        memory_mb=memory,
+        window_mb=memory,
     )
     environment.progress.note(_tell(overload, seconds))
     return overload

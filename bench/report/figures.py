@@ -17,11 +17,11 @@ TWO: Final = "ingress, 2 processes"
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
-    """All rounds of one receiver. `memory_mb` is one per round."""
+    """All rounds of one receiver. `window_mb` is one per round."""
 
     name: str
     rounds: list[Outcome]
-    memory_mb: list[float]
+    window_mb: list[float]
 
     def failures(self) -> list[str]:
         """Return a line for each answer that was not 2xx."""
@@ -57,14 +57,14 @@ class Drain(msgspec.Struct, frozen=True, kw_only=True):
     """One backlog, settled. `events` were settled in `seconds`; those before the first look are not among them.
 
     `busy` is the share of one core that each process used meanwhile, `idle` the share of each core that nobody used;
-    `memory_mb` the most that the processor ever had.
+    `window_mb` the most that the processor ever had.
     """
 
     events: int
     seconds: float
     busy: dict[str, float]
     idle: dict[str, float]
-    memory_mb: float | None
+    window_mb: float | None
     dead: int
 
     @property
@@ -168,7 +168,7 @@ class Overload(msgspec.Struct, frozen=True, kw_only=True):
 
     `late_ms` is the most by which the load itself was behind.
     `percentiles_ms` are of what was accepted, from when it was sent: what was due and found no free connection had not reached
-    ingress yet. `memory_mb` is the most that ingress ever had.
+    ingress yet. `window_mb` is the most that ingress ever had.
     """
 
     times: float
@@ -178,7 +178,7 @@ class Overload(msgspec.Struct, frozen=True, kw_only=True):
     failures: dict[str, int]
     late_ms: float
     percentiles_ms: dict[str, float]
-    memory_mb: float | None
+    window_mb: float | None
 
 
 class OverloadFigures(msgspec.Struct, frozen=True, kw_only=True):

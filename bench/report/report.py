@@ -160,7 +160,7 @@ def _overload_table(figures: OverloadFigures) -> Table:
     for one in figures.overloads:
         accepted, refused = (count / figures.seconds for count in (one.accepted, one.refused))
         latencies = [f"{one.percentiles_ms[share]:,.1f}" for share in ("50.0", "99.0")]
-        memory = f"{one.memory_mb:.1f}" if one.memory_mb else ""
+        memory = f"{one.window_mb:.1f}" if one.window_mb else ""
         why = ", ".join(sorted(one.failures))
         table.add_row(f"{one.times:g}", why, f"{accepted:,.0f}", f"{refused:,.0f}", *latencies, memory, f"{one.late_ms:,.0f}")
     return table

@@ -73,7 +73,7 @@ def _served_rows(ours: list[Outcome], one: Served, version: str) -> list[Row]:
         Row("  p50, ms", spread([outcome.p50_ms for outcome in one.rounds]), 1),
         Row("  p99, ms", spread([outcome.p99_ms for outcome in one.rounds]), 1),
         *_optional(
-            "  memory, MB", one.memory_mb, 1, 70 if first else None, at_most=True, promise="ingress: memory under load, MB"
+            "  memory, MB", one.window_mb, 1, 70 if first else None, at_most=True, promise="ingress: memory under load, MB"
         ),
         *(_own_rows(ours, one) if own else _times_rows(ours, one)),
     ]
@@ -103,7 +103,7 @@ def _times_rows(ours: list[Outcome], one: Served) -> list[Row]:
 def peer_rows(figures: DrainFigures) -> list[Row]:
     """Return the processor beside its peers: jobs per second, then the ratios."""
     ours = figures.of(HOOKLINE)
-    memory = [drain.memory_mb for drain in ours if drain.memory_mb is not None]
+    memory = [drain.window_mb for drain in ours if drain.window_mb is not None]
     theirs = [one for one in figures.drains if one.name != HOOKLINE and one.rounds]
     return [
         *_optional(
@@ -140,7 +140,7 @@ def _memory_row(one: Drains) -> list[Row]:
     """Return the memory where it must not grow: with the backlog, and with the partitions."""
     if one.name not in _STEADY:
         return []
-    memory = [drain.memory_mb for drain in one.rounds if drain.memory_mb is not None]
+    memory = [drain.window_mb for drain in one.rounds if drain.window_mb is not None]
     return _optional("  memory, MB", memory, 1, 100, at_most=True, promise=f"processor: {one.name}, memory at most, MB")
 
 

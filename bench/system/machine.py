@@ -74,7 +74,7 @@ def pin(pid: int, core: int | None) -> None:
         os.sched_setaffinity(pid, {core})
 
 
-def memory_mb(pid: int, field: str = "VmRSS") -> float | None:
+def window_mb(pid: int, field: str = "VmRSS") -> float | None:
     """Return the resident memory of a process and its children in megabytes (10^6), now or, with "VmHWM", at its highest."""
     kilobytes = [found for member in session(pid) if (found := _status(member, field)) is not None]
     return sum(kilobytes) * 1024 / 1e6 if kilobytes else None

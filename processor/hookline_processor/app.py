@@ -190,7 +190,7 @@ def _context(settings: ProcessorSettings, attempts: Attempts, pauses: Pauses, cl
     return PartitionContext(
         topics=settings.topics,
         window=settings.window_size(),
-        memory=PayloadMemory(settings.memory_mb << 20),
+        memory=PayloadMemory(settings.window_mb << 20),
         slots=Slots(settings.concurrency, settings.topics),
         attempts=attempts,
         destinations=destinations,

@@ -51,9 +51,9 @@ class ProcessorSettings(SettingsWithLedger):
         "than 16 partitions, the default is lower, so that a topic has at most 8000 in memory",
         ge=1,
     )
-    memory_mb: int = Field(
+    window_mb: int = Field(
         32,
-        validation_alias="PROCESSOR_MEMORY_MB",
+        validation_alias="PROCESSOR_WINDOW_MB",
         description="Megabytes of events in memory, over all topics and partitions; further events stay in Redis",
         ge=1,
     )

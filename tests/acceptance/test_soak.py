@@ -44,15 +44,15 @@ class ResourceUsage:
     tasks: int
     files: int
     connections: int
-    memory_mb: float
+    window_mb: float
 
     @classmethod
     async def of(cls, service: ServiceProcess) -> "ResourceUsage":
         """Read the service's own metrics."""
         found = await service.metrics()
         connections = sum(value for name, value in found.items() if name.startswith("hookline_redis_pool_connections"))
-        memory_mb = found["process_resident_memory_bytes"] / 1e6
-        return cls(int(found["hookline_tasks"]), int(found["process_open_fds"]), int(connections), memory_mb)
+        window_mb = found["process_resident_memory_bytes"] / 1e6
+        return cls(int(found["hookline_tasks"]), int(found["process_open_fds"]), int(connections), window_mb)
 
 
 class FaultInjector:
@@ -138,7 +138,7 @@ async def test_random_faults(own_redis: RedisServer, services: Services, tmp_pat
     for name, first in before.items():
         assert after[name].connections <= POOLS[name]
         assert after[name].files <= first.files + POOLS[name]
-        assert after[name].memory_mb <= first.memory_mb + LEAST_LEAK_MB
+        assert after[name].window_mb <= first.window_mb + LEAST_LEAK_MB
 
 
 async def faults_under_load(pair: Pair, trouble: FaultInjector) -> Load:

@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from bench.system.machine import memory_mb
+from bench.system.machine import window_mb
 from hookline_ingress.routes import LARGEST_JSON
 from tests.support.flood_memory import OVERHEAD
 from tests.support.local_ingress import ingress_settings
@@ -21,14 +21,14 @@ BODIES_MB: Final = CONNECTIONS * (LARGEST_JSON - 1) / 1e6
 async def test_half_sent_bodies_take_little_more_than_their_bytes(services: Services, redis_url: str) -> None:
     """Bodies of which the last byte is missing, with no signature, lie in memory, and nothing else grows with them."""
     service = await services.ingress(ingress_settings(redis_url) | {"INGRESS_READ_TIMEOUT_S": "60"}).start()
-    if (before := memory_mb(service.pid)) is None:
+    if (before := window_mb(service.pid)) is None:
         pytest.skip("this system does not tell the memory of a process")
     async with AsyncExitStack() as stack:
         for _ in range(CONNECTIONS):
             wire = await stack.enter_async_context(connected(service.port))
             wire.send(HEAD.encode() + b"x" * (LARGEST_JSON - 1))
             stack.callback(wire.abort)
-        await until(lambda: (memory_mb(service.pid) or 0) - before > 0.95 * BODIES_MB, "the bodies are in its memory")
-        peak = memory_mb(service.pid, "VmHWM")
+        await until(lambda: (window_mb(service.pid) or 0) - before > 0.95 * BODIES_MB, "the bodies are in its memory")
+        peak = window_mb(service.pid, "VmHWM")
     assert peak is not None
     assert peak - before < OVERHEAD * BODIES_MB

@@ -20,11 +20,11 @@ _MACHINE = Machine(cpu="", cores=2, system="", python="", aiohttp="", uvloop="",
 def served(name: str, rate: int, busy: float = 1.0) -> Served:
     """Return one round of one second in which `rate` webhooks were answered."""
     outcome = Outcome(answered=rate, seconds=1, failures={}, p50_ms=1, p99_ms=2, busy={"service": busy}, idle={}, ran_out=False)
-    return Served(name=name, rounds=[outcome], memory_mb=[69.0])
+    return Served(name=name, rounds=[outcome], window_mb=[69.0])
 
 
 def drains(name: str, rate: int) -> Drains:
-    drain = Drain(events=rate, seconds=1, busy={"service": 1.0}, idle={}, memory_mb=80.0, dead=0)
+    drain = Drain(events=rate, seconds=1, busy={"service": 1.0}, idle={}, window_mb=80.0, dead=0)
     return Drains(name=name, jobs=rate, rounds=[drain])
 
 
