@@ -3,15 +3,21 @@
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import cache
+from typing import Any
 
 import pytest
+import redis
 
 from hookline_shared.event import Event
 from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.topics import MESSAGES
 from tests.integration.conftest import Connect
 from tests.support.events import event
+from tests.support.keys import keys
 from tests.support.redis_server import RedisServer
 from tests.support.slow_link import SlowLink
+from tests.support.stored import PARTITIONS
 
 MB = 1_000_000
 SCALE = int(os.environ.get("SLOW_LINKS_SCALE", "1"))
@@ -41,4 +47,21 @@ def reach(connect: Connect) -> Reach:
 
 def large(key: str, size: int = MB) -> Event:
     """Return an event with a large body."""
-    return event(key=key, body=b"Body=" + b"x" * (size - 5))
+    return event(key=key, body=_body(size))
+
+
+@cache
+def _body(size: int) -> bytes:
+    return b"Body=" + b"x" * (size - 5)
+
+
+def stored_ids(client: "redis.Redis", topic: str = MESSAGES) -> list[str]:
+    """Return the ids of the large events of `topic`, partition by partition, without reading all at once."""
+    found: list[str] = []
+    for partition in range(PARTITIONS):
+        stream, first = keys.topic(partition, topic), "-"
+        page: Any
+        while page := client.xrange(stream, first, count=20):
+            found += [fields[b"id"].decode() for _, fields in page if len(fields[b"body"]) > MB // 50]
+            first = f"({page[-1][0].decode()}"
+    return found

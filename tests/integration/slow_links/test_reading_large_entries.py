@@ -17,13 +17,13 @@ from hookline_shared.streams.dead_letter_counts import FIRST, DeadLetterCounts, 
 from hookline_shared.streams.dead_letters import DeadLetterStreams, Move, Replayed
 from hookline_shared.streams.follow import Arrival, Follower
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES
-from tests.integration.slow_links.conftest import MB, NUMBER, SCALE, OpenLink, Reach, large
+from tests.integration.slow_links.conftest import MB, NUMBER, SCALE, OpenLink, Reach, large, stored_ids
 from tests.support.command import Command, ended
 from tests.support.dead_letters import fields_of
 from tests.support.events import event, key_of
 from tests.support.feed import PARTITION
 from tests.support.keys import keys
-from tests.support.stored import PARTITIONS, Stored
+from tests.support.stored import PARTITIONS
 
 _SCRIPT_CALLS = 8
 """The least number of calls by SHA-1 for 40 MB, at 4 MiB each; the first may be by its text."""
@@ -71,13 +71,13 @@ async def test_redis_is_away(open_link: OpenLink, reach: Reach, redis_client: "r
 async def test_dead_list(open_link: OpenLink, redis_client: "redis.Redis", tmp_path: Path) -> None:
     """The command lists large letters of all partitions."""
     for partition in range(PARTITIONS):
-        bury(redis_client, NUMBER // PARTITIONS, MB, partition)
+        bury(redis_client, 5, MB, partition)
     link = await open_link(25 * MB)
     command = Command(tmp_path, link.url, {"REDIS_COMMAND_TIMEOUT_S": "2"})
     with command.started("dead", "list", "--json") as process:
         result = await asyncio.to_thread(ended, process)
     assert result.code == 0, result.err
-    assert result.json["total"] == NUMBER
+    assert result.json["total"] == 5 * PARTITIONS
 
 
 async def test_replay(open_link: OpenLink, reach: Reach, redis_client: "redis.Redis") -> None:
@@ -88,7 +88,7 @@ async def test_replay(open_link: OpenLink, reach: Reach, redis_client: "redis.Re
     outcomes = await letters.replay(PARTITION, [Move(entry, MESSAGES) for entry in [*ids, "1-1"]])
     assert outcomes == [Replayed.DONE] * NUMBER + [Replayed.GONE]
     assert script_calls(redis_client) - before >= _SCRIPT_CALLS * SCALE
-    moved = [one.id for one in Stored(redis_client).events(MESSAGES)]
+    moved = stored_ids(redis_client)
     assert len(moved) == NUMBER
     assert moved == sorted(moved)
 
