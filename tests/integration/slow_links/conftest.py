@@ -4,7 +4,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import redis
@@ -60,8 +60,7 @@ def stored_ids(client: "redis.Redis", topic: str = MESSAGES) -> list[str]:
     found: list[str] = []
     for partition in range(PARTITIONS):
         stream, first = keys.topic(partition, topic), "-"
-        page: Any
-        while page := client.xrange(stream, first, count=20):
+        while page := cast("list[Any]", client.xrange(stream, first, count=20)):
             found += [fields[b"id"].decode() for _, fields in page if len(fields[b"body"]) > MB // 50]
             first = f"({page[-1][0].decode()}"
     return found
