@@ -62,6 +62,10 @@ soak: $(READY) ## eight minutes of load and random faults
 fleet: $(READY) ## a minute of load on four processors that are killed, stopped, added and asked to leave
 	@HOOKLINE_FLEET_S=$${HOOKLINE_FLEET_S:-60} $(BIN)/python -m pytest -s --timeout 0 tests/acceptance/test_fleet.py
 
+.PHONY: slow-links
+slow-links: $(READY) ## 2 000 events of 1 MB through links of 40 and 12 MB/s, for all that reads or writes many (half an hour)
+	@SLOW_LINKS_SCALE=$${SLOW_LINKS_SCALE:-50} $(BIN)/python -m pytest -s -n 0 --timeout 0 tests/integration/slow_links
+
 .PHONY: ledger-faults
 ledger-faults: $(READY) ## the ledger's database away for half a minute under 500 events/s
 	@HOOKLINE_LEDGER_OUTAGE_S=$${HOOKLINE_LEDGER_OUTAGE_S:-30} $(BIN)/python -m pytest -s --timeout 0 tests/acceptance/test_ledger_faults.py

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from functools import partial
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -17,6 +18,7 @@ from aiojobs import Job
 
 from hookline_ingress.metrics import BATCH_EVENTS
 from hookline_ingress.spool.spool import Spool, SpoolError
+from hookline_shared.batch_size import READ_BYTES
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError, HooklineError
 from hookline_shared.event import Event
@@ -25,6 +27,8 @@ from hookline_shared.streams.append import Appended, Appender
 
 _LARGEST_BATCH: Final = 500
 """Events; a longer script would block Redis for other clients."""
+_BATCH_BYTES: Final = READ_BYTES
+"""Bytes of bodies: so few that a slow connection transfers them within the budget. A larger body is a batch of its own."""
 _MIN_TIMEOUT_S: Final = 0.02
 """The least time for a batch, even if its first event has used up the budget, and for the spool after the limit."""
 
@@ -109,7 +113,7 @@ class Writer:
 
     async def write_batch(self) -> None:
         """Store the events that have gathered, at most one batch."""
-        batch, self._waiting = self._waiting[:_LARGEST_BATCH], self._waiting[_LARGEST_BATCH:]
+        batch = self._take_batch()
         if not self._ready():
             self._spill(batch, "redis_unavailable", "Redis has not been reached yet.")
             return
@@ -123,6 +127,16 @@ class Writer:
             raise
         BATCH_EVENTS.observe(len(batch))
         self._settle(batch, results)
+
+    def _take_batch(self) -> list[_PendingWrite]:
+        room, length = _BATCH_BYTES, 0
+        for one in islice(self._waiting, _LARGEST_BATCH):
+            room -= len(one.event.body)
+            if room < 0 and length:
+                break
+            length += 1
+        batch, self._waiting = self._waiting[:length], self._waiting[length:]
+        return batch
 
     def _time_left(self, oldest: _PendingWrite) -> float:
         return max(_MIN_TIMEOUT_S, oldest.since + self._budget_s - self._clock.monotonic())

@@ -66,6 +66,11 @@ class DeadLetter:
         self._letter_fields = dict(zip(fields[at::2], fields[at + 1 :: 2], strict=False))
 
     @property
+    def size(self) -> int:
+        """The bytes of its event, approximately those of the letter."""
+        return sum(map(len, self.event_fields))
+
+    @property
     def died_at(self) -> int:
         """Unix time in milliseconds, by the clock of Redis."""
         return int(self.id.entry.partition("-")[0])

@@ -4,7 +4,7 @@ from typing import Final
 
 from hookline_ingress.routes import LARGEST_JSON
 from hookline_ingress.settings import IngressSettings
-from hookline_ingress.spool.database import MIB
+from hookline_ingress.spool.rows import MIB
 
 OVERHEAD: Final = 1.2
 """What a half-sent body takes at most for each byte of it."""

@@ -1,7 +1,8 @@
 """`hookline dead list`: list dead letters."""
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter
+from heapq import heappush, heappushpop
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -29,22 +30,26 @@ class Found(NamedTuple):
 
 
 class NewestLetters:
-    """Keeps the newest letters of each partition, at most `limit`, and counts all."""
+    """Keeps the newest letters, at most `limit`, and counts all."""
 
     def __init__(self, limit: int) -> None:
         self.reasons: Counter[str] = Counter()
         self._limit = limit
-        self._newest: dict[int, deque[DeadLetter]] = {}
+        self._newest: list[tuple[int, int, DeadLetter]] = []
+        """A heap of letters by time of death, then in the order in which they were added."""
 
     def add(self, letter: DeadLetter) -> None:
-        """Add the next letter of its partition."""
+        """Add a letter."""
+        place = letter.died_at, self.reasons.total(), letter
         self.reasons[letter.reason] += 1
-        self._newest.setdefault(letter.id.partition, deque(maxlen=self._limit)).append(letter)
+        if len(self._newest) < self._limit:
+            heappush(self._newest, place)
+        else:
+            heappushpop(self._newest, place)
 
     def newest(self) -> list[DeadLetter]:
-        """Return the newest letters of all partitions, oldest first."""
-        everything = [letter for letters in self._newest.values() for letter in letters]
-        return sorted(everything, key=lambda letter: letter.died_at)[-self._limit :]
+        """Return the newest letters, oldest first."""
+        return [letter for _, _, letter in sorted(self._newest)]
 
 
 @selecting

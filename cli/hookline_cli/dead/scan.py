@@ -13,8 +13,6 @@ from hookline_shared.streams.dead_letters import DeadLetterStreams
 from hookline_shared.streams.locate import server_time_ms
 
 _CONCURRENT_PARTITIONS: Final = 8
-_IDS_PER_READ: Final = 500
-"""Ids per read, which limits the memory for their letters."""
 
 
 async def scan(redis_session: RedisSession, selection: Selection, add: Callable[[DeadLetter], None]) -> None:
@@ -53,10 +51,9 @@ async def find_named(redis_session: RedisSession, ids: Sequence[DeadLetterId], a
         )
     letters = DeadLetterStreams(redis_session.redis, redis_session.partitions)
     missing = 0
-    for at in range(0, len(ids), _IDS_PER_READ):
-        for letter in await letters.find(ids[at : at + _IDS_PER_READ]):
-            if letter is None:
-                missing += 1
-            else:
-                add(letter)
+    async for letter in letters.find(ids):
+        if letter is None:
+            missing += 1
+        else:
+            add(letter)
     return missing

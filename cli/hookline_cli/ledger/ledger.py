@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from hookline_cli.ledger.database import with_engine
-from hookline_cli.ledger.output import form_of, print_csv, print_events, print_json, print_thread
+from hookline_cli.ledger.output import Form, form_of, print_csv, print_events, print_json, print_thread
 from hookline_cli.output.terminal import confirm
 from hookline_cli.output.timestamps import format_timestamp, parse_timestamp
 from hookline_cli.settings.running import find_running
@@ -99,8 +99,10 @@ def find(
 
     settings = _settings(data)
     start = None if since is None else parse_timestamp(since, SystemClock().now_ms())
-    found = _ask(settings, lambda engine: search(engine, Query(number, sid, kind, status, start, limit)))
-    match form_of(as_json=as_json, as_csv=as_csv):
+    form = form_of(as_json=as_json, as_csv=as_csv)
+    query = Query(number, sid, kind, status, start, limit, with_params=form is not Form.TEXT)
+    found = _ask(settings, lambda engine: search(engine, query))
+    match form:
         case "json":
             print_json(found)
         case "csv":

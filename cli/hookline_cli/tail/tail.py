@@ -18,7 +18,6 @@ from hookline_cli.output.redaction import Redaction, Reveal
 from hookline_cli.output.terminal import one_line
 from hookline_cli.redis_session import DataFolder, RedisSession, find_settings, open_redis_session
 from hookline_cli.tail.timeline import Timeline, TimelineEntry
-from hookline_shared.dead_letter import DeadLetter
 from hookline_shared.errors import BrokerUnavailableError, HooklineError
 from hookline_shared.event import Event
 from hookline_shared.settings.base import SharedSettings
@@ -102,10 +101,11 @@ class _TailLoop:
         Dead letters are read after the topics: an event moves from one to the other in a single step of Redis.
         """
         gone = await self._follower.removed(self._timeline.next_to_ask(_MOST_ASKED))
-        letters: list[DeadLetter] = []
-        while more := await self._follower.new_dead_letters():
-            letters += more
-        self._print_entries(self._timeline.ended(gone, letters, await server_time_ms(self._redis_session.redis)))
+        now_ms, more = await server_time_ms(self._redis_session.redis), True
+        while more:
+            letters, more = await self._follower.new_dead_letters()
+            self._print_entries(self._timeline.ended([], letters, now_ms))
+        self._print_entries(self._timeline.ended(gone, [], now_ms))
         await asyncio.sleep(_POLL_S)
 
     async def repeat(self, work: Callable[[], Awaitable[None]]) -> None:

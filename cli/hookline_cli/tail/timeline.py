@@ -9,7 +9,8 @@ from hookline_shared.event import Event, decode
 from hookline_shared.streams.follow import Arrival, StreamPosition
 
 MOST_FOLLOWED: Final = 10_000
-"""The number of events followed until they are settled; above it, the oldest are dropped."""
+MOST_BYTES: Final = 64 << 20
+"""The number of events followed until they are settled, and the bytes of their bodies; above it, the oldest are dropped."""
 
 
 class TimelineEntry(NamedTuple):
@@ -40,9 +41,11 @@ EventFilter = Callable[[str, Event | None], bool]
 class Timeline:
     """Follows the wanted events from acceptance until they are settled or dead."""
 
-    def __init__(self, wanted: EventFilter, most: int = MOST_FOLLOWED) -> None:
+    def __init__(self, wanted: EventFilter, most: int = MOST_FOLLOWED, most_bytes: int = MOST_BYTES) -> None:
         self._filter = wanted
         self._most = most
+        self._most_bytes = most_bytes
+        self._bytes = 0
         self._followed: dict[StreamPosition, Event | None] = {}
 
     def next_to_ask(self, most: int) -> list[StreamPosition]:
@@ -70,13 +73,21 @@ class Timeline:
         return dead + settled
 
     def _follow(self, place: StreamPosition, event: Event | None) -> None:
+        self._drop(place)
         self._followed[place] = event
-        if len(self._followed) > self._most:
-            del self._followed[next(iter(self._followed))]
+        self._bytes += _size(event)
+        while len(self._followed) > self._most or (self._bytes > self._most_bytes and len(self._followed) > 1):
+            self._drop(next(iter(self._followed)))
+
+    def _drop(self, place: StreamPosition) -> Event | None:
+        """Stop following an event; return it."""
+        event = self._followed.pop(place, None)
+        self._bytes -= _size(event)
+        return event
 
     def _died(self, letter: DeadLetter) -> TimelineEntry | None:
         place = StreamPosition(letter.id.partition, letter.topic, letter.entry)
-        known = self._followed.pop(place, None)
+        known = self._drop(place)
         event = known or letter.event
         if not self._filter(letter.topic, event):
             return None
@@ -84,7 +95,7 @@ class Timeline:
         return TimelineEntry("dead", letter.died_at, place, event, letter.replay_history.lives, took_ms, letter)
 
     def _settled(self, place: StreamPosition, now_ms: int) -> TimelineEntry:
-        event = self._followed.pop(place)
+        event = self._drop(place)
         return TimelineEntry("settled", now_ms, place, event, took_ms=max(0, now_ms - _entry_ms(place.entry)))
 
 
@@ -93,6 +104,10 @@ def _decoded(fields: Sequence[bytes]) -> Event | None:
         return decode(fields)
     except UndecodableError:
         return None
+
+
+def _size(event: Event | None) -> int:
+    return len(event.body) if event else 0
 
 
 def _entry_ms(entry: str) -> int:

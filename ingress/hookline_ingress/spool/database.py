@@ -19,22 +19,18 @@ from typing import IO, Final, NamedTuple
 
 import msgspec
 
+from hookline_ingress.spool.rows import BYTES, MIB, SpoolLane, lanes, rows_to_remove
 from hookline_ingress.spool.schema import connect, is_locked, lock, pragma, prepare, remove_companions, remove_file, transaction
 from hookline_shared.errors import HooklineError
 from hookline_shared.event import Event
 from hookline_shared.keys import DEFAULT_PREFIX
 
-MIB: Final = 1 << 20
-
 _INSERT: Final = "INSERT INTO events (dedupe, topic, lane, event) VALUES (?, ?, ?, ?) ON CONFLICT (dedupe) DO NOTHING"
 _OLDEST: Final = """
 SELECT id, topic, CAST(event AS BLOB) FROM events WHERE id > ? AND id NOT IN (SELECT id FROM done_with) ORDER BY id LIMIT ?"""
 _DELIVER: Final = "INSERT INTO done_with SELECT id, NULL FROM events WHERE id = ? ON CONFLICT DO NOTHING"
-_BYTES: Final = "CASE typeof(event) WHEN 'blob' THEN length(event) ELSE length(CAST(event AS BLOB)) END"
-"""Of a blob, SQLite knows the length without reading it. The event of a damaged row may be a text."""
-_SIZE: Final = f"SELECT lane, {_BYTES} FROM events WHERE id = ? AND id NOT IN (SELECT id FROM done_with)"  # noqa: S608 - ours
+_SIZE: Final = f"SELECT lane, {BYTES} FROM events WHERE id = ? AND id NOT IN (SELECT id FROM done_with)"  # noqa: S608 - ours
 _SKIP: Final = "INSERT INTO done_with VALUES (?, ?)"
-_DONE_WITH: Final = "SELECT id, reason FROM done_with ORDER BY id LIMIT ?"
 _REMOVE: Final = "DELETE FROM events WHERE id = ?"
 _SET_ASIDE: Final = (
     "INSERT OR REPLACE INTO unreadable SELECT id, dedupe, topic, lane, CAST(event AS BLOB), ? FROM events WHERE id = ?"
@@ -42,9 +38,6 @@ _SET_ASIDE: Final = (
 _NOTHING_LEFT: Final = """
 SELECT NOT EXISTS (SELECT 1 FROM events WHERE id NOT IN (SELECT id FROM done_with WHERE reason IS NULL))
     AND NOT EXISTS (SELECT 1 FROM unreadable)"""
-_LANES: Final = f"SELECT lane, count(*), sum({_BYTES}) FROM events GROUP BY lane"  # noqa: S608 - ours
-_REMOVED_AT_ONCE: Final = 500
-"""Rows; meanwhile nothing is spooled."""
 _SHRINK_PAGES: Final = 2048
 """Pages removed from the end of the file at once: this takes some 50 ms, in which nothing is spooled."""
 
@@ -83,14 +76,6 @@ class Batch(NamedTuple):
     unreadable: list[RemovedEvent]
 
 
-class SpoolLane(NamedTuple):
-    """The number of events of one lane, and their size in bytes."""
-
-    lane: int
-    events: int
-    size: int
-
-
 class SpoolFile:
     """The file at `path`, of at most `max_mb` MiB, of the installation with `prefix`.
 
@@ -122,7 +107,7 @@ class SpoolFile:
             raise OSError("another ingress uses it, and each needs its own") from None
         database = self._connect()
         self._measure(database)
-        return [SpoolLane(*row) for row in database.execute(_LANES)]
+        return lanes(database)
 
     def close(self) -> None:
         """Close the file."""
@@ -176,7 +161,7 @@ class SpoolFile:
 
         """
         database = self._open_database
-        rows = database.execute(_DONE_WITH, (_REMOVED_AT_ONCE,)).fetchall()
+        rows = rows_to_remove(database)
         try:
             with transaction(database):
                 for at, reason in rows:
@@ -190,7 +175,7 @@ class SpoolFile:
             return False
         database.executemany("DELETE FROM done_with WHERE id = ?", [row[:1] for row in rows])
         self._measure(database)
-        return len(rows) == _REMOVED_AT_ONCE
+        return self.count_done_with() > 0
 
     def probe(self, size: int) -> None:
         """Write as much as an event of `size` bytes takes, and remove it again.

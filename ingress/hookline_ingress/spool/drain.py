@@ -8,6 +8,7 @@ from aiojobs import Job
 
 from hookline_ingress.metrics import count_drained
 from hookline_ingress.spool.spool import Spool, SpooledEvent, SpoolError
+from hookline_shared.batch_size import BatchSize
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError, CommandRefusedError
 from hookline_shared.lifecycle.service import Supervisor
@@ -54,6 +55,7 @@ class Drain:
         self._clock = clock
         self._logger = logger
         self._job: Job[None] | None = None
+        self._size = BatchSize(_BATCH, first=_BATCH)
         self.obstacle: str | None = None
 
     async def start(self, supervisor: Supervisor) -> None:
@@ -103,7 +105,7 @@ class Drain:
         await self._spool.tidy()
         stuck: dict[_Stream, str] = {}
         last = 0
-        while self._spool.bytes and (found := await self._spool.oldest(last, _BATCH)):
+        while self._spool.bytes and (found := await self._spool.oldest(last, self._size.count)):
             last = found[-1].id
             offered = [one for one in found if self._stream(one) not in stuck]
             results = await self._offer(offered)
@@ -131,6 +133,10 @@ class Drain:
         if not offered:
             return []
         results = await self._appender.append([(one.topic, one.event) for one in offered], _TIMEOUT_S)
+        if any(map(_is_outage, results)):
+            self._size.failed()
+        else:
+            self._size.succeeded(len(offered), sum(len(one.event.body) for one in offered))
         for result in results:
             if result in _TAKEN:
                 count_drained("new" if result is Appended.NEW else "duplicate").inc()

@@ -21,7 +21,8 @@ from typing import Final, NamedTuple, TypeVar
 from zlib import crc32
 
 from hookline_ingress.metrics import SPOOL_BYTES, SPOOL_EVENTS, SPOOL_FILL, SPOOL_REFUSING
-from hookline_ingress.spool.database import MIB, NewEntry, RemovedEvent, SpooledEvent, SpoolError, SpoolFile
+from hookline_ingress.spool.database import NewEntry, RemovedEvent, SpooledEvent, SpoolError, SpoolFile
+from hookline_ingress.spool.rows import MIB
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event
 from hookline_shared.keys import DEFAULT_PREFIX
@@ -38,6 +39,7 @@ _LEAST_PROBE: Final = 4096
 _LARGEST_PROBE: Final = 64 * 1024
 """Bytes written to find out whether the disk takes events again: as many as the last one had that it refused, within limits. A
 larger one may never find room, and the others do."""
+_COMMIT_BYTES: Final = 8 * MIB
 _RETRY_S: Final = 5.0
 _OVERHEAD: Final = 1024
 """Approximate size of an event in memory without its body, in bytes."""
@@ -213,9 +215,18 @@ class Spool:
 
     async def _commit_all(self) -> None:
         while self._gathered:
-            batch, self._gathered = self._gathered, []
+            batch = self._take_batch()
             self._settle(batch, await self._commit([waiting.put for waiting in batch]))
         self._committing = None
+
+    def _take_batch(self) -> list[_Waiting]:
+        """Take events for one commit: a larger one would let its first event wait for the disk longer than it may."""
+        size, length = 0, 0
+        while length < len(self._gathered) and size < _COMMIT_BYTES:
+            size += self._gathered[length].size
+            length += 1
+        batch, self._gathered = self._gathered[:length], self._gathered[length:]
+        return batch
 
     async def _commit(self, puts: Sequence[NewEntry]) -> Sequence[int | Exception]:
         try:

@@ -7,6 +7,7 @@ from sqlalchemy import Column, ColumnElement, Table, Text, cast, delete, func, o
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hookline_processor.ledger.database.engine import transaction
+from hookline_processor.ledger.database.errors import DatabaseUnavailableError
 from hookline_processor.ledger.database.schema import calls, events, messages
 from hookline_processor.ledger.rows.addresses import normalise
 
@@ -14,6 +15,7 @@ Progress = Callable[[str, int], None]
 """Called with the name of a table and the number of rows just removed."""
 
 _BATCH: Final = 1000
+_SMALLER: Final = 10
 _AGE_COLUMNS: Final = {"events": events.c.received_at, "messages": messages.c.last_at, "calls": calls.c.last_at}
 _KEY_COLUMNS: Final = {"events": events.c.id, "messages": messages.c.sid, "calls": calls.c.sid}
 _TEXT_COLUMNS: Final = {
@@ -43,17 +45,31 @@ async def count_older(engine: AsyncEngine, before: int) -> dict[str, int]:
 async def purge(engine: AsyncEngine, before: int, progress: Progress) -> None:
     """Remove events received, and messages and calls last updated, before `before`, Unix time in milliseconds.
 
+    A batch that the database does not remove is tried again with fewer rows: large ones may take longer than a statement may.
+
     Raises:
         DatabaseUnavailableError: if the database cannot be used now. Rows removed so far stay removed.
 
     """
+    batch = _BATCH
     for name, age in _AGE_COLUMNS.items():
-        oldest = select(_KEY_COLUMNS[name]).where(age < before).order_by(age).limit(_BATCH)
-        removed = _BATCH
-        while removed == _BATCH:
-            async with transaction(engine) as connection:
-                removed = (await connection.execute(delete(age.table).where(_KEY_COLUMNS[name].in_(oldest)))).rowcount
-            progress(name, removed)
+        removed = batch
+        while removed == batch:
+            try:
+                removed = await _remove_oldest(engine, name, age < before, batch)
+            except DatabaseUnavailableError as error:
+                if error.needs_operator or batch == 1:
+                    raise
+                batch = removed = max(1, batch // _SMALLER)
+            else:
+                progress(name, removed)
+
+
+async def _remove_oldest(engine: AsyncEngine, name: str, condition: ColumnElement[bool], most: int) -> int:
+    key, age = _KEY_COLUMNS[name], _AGE_COLUMNS[name]
+    oldest = select(key).where(condition).order_by(age).limit(most)
+    async with transaction(engine) as connection:
+        return (await connection.execute(delete(age.table).where(key.in_(oldest)))).rowcount
 
 
 async def forget(engine: AsyncEngine, address: str) -> dict[str, int]:

@@ -22,7 +22,10 @@ _FAMILY_SUFFIX: Final = ".*"
 
 
 class Query(NamedTuple):
-    """The conditions of a search. None means any value; `since` is Unix time in milliseconds."""
+    """The conditions of a search. None means any value; `since` is Unix time in milliseconds.
+
+    `with_params` is whether the parameters are read, too, which may be large.
+    """
 
     number: str | None = None
     sid: str | None = None
@@ -30,6 +33,7 @@ class Query(NamedTuple):
     status: str | None = None
     since: int | None = None
     limit: int = 100
+    with_params: bool = True
 
 
 async def search(engine: AsyncEngine, query: Query) -> list[Found]:
@@ -67,7 +71,8 @@ def search_statement(query: Query) -> Select[Any]:
         for condition in _indexed_conditions(query) or [true()]
     ]
     ids = union_all(*(select(part.subquery()) for part in parts))
-    return select(events).where(events.c.id.in_(ids)).order_by(*newest).limit(query.limit)
+    columns = [column for column in events.c if query.with_params or column is not events.c.params]
+    return select(*columns).where(events.c.id.in_(ids)).order_by(*newest).limit(query.limit)
 
 
 def _indexed_conditions(query: Query) -> list[ColumnElement[bool]]:

@@ -6,7 +6,7 @@ the same entries are written again, which changes nothing. While the database is
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Sequence
 from contextlib import suppress
 from random import random
 from typing import Final, NamedTuple
@@ -20,6 +20,7 @@ from hookline_processor.ledger.entry import SettledEvent, read_entry
 from hookline_processor.ledger.metrics import LEDGER_BATCH_SECONDS, LEDGER_EVENTS
 from hookline_processor.ledger.rows.rows import Rows, bare, bare_rows_of, rows_of
 from hookline_processor.ledger.yielding import yield_to_handlers
+from hookline_shared.batch_size import BatchSize
 from hookline_shared.breaker import Breaker, BreakerOpenError, State
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError
@@ -30,10 +31,8 @@ from hookline_shared.streams.ledger import FRONT, LedgerEntry, LedgerStreams
 _IDLE_S: Final = 0.25
 """The pause when there is nothing to move, which gathers a slow stream of events into one transaction."""
 _FIRST_PAUSE_S, _MAX_PAUSE_S = 0.1, 2.0
-_BYTES: Final = 8 * 1024 * 1024
+_BYTES: Final = 4 << 20
 """The approximate limit of a batch in memory: a body may have 1 MiB."""
-_FIRST_BATCH: Final = 32
-"""The size of the first batch, before the size of the entries is known."""
 _ROWS_PER_TURN: Final = 50
 
 
@@ -79,9 +78,10 @@ class LedgerWriter:
         self._failures = 0
         self._set_aside: dict[int, str] = {}
         """The last entry that was set aside, by partition. All entries before it are set aside as well."""
-        self._batch_size = min(limits.batch, _FIRST_BATCH)
+        self._size = BatchSize(limits.batch, _BYTES)
         self._full_partitions = 0
         """The number of partitions that filled their part of the last batch. They share the next batch; if 0, all share it."""
+        self._next_partition = 0
         self._job: Job[None] | None = None
 
     async def start(self, supervisor: Supervisor) -> None:
@@ -118,6 +118,13 @@ class LedgerWriter:
 
         """
         await self._verify()
+        try:
+            return await self._move()
+        except (BrokerUnavailableError, DatabaseUnavailableError):
+            self._size.failed()
+            raise
+
+    async def _move(self) -> int:
         began = self._clock.monotonic()
         entries = await self._read()
         if not entries:
@@ -127,6 +134,7 @@ class LedgerWriter:
         await self._streams.remove(item.entry for item in items if item.name not in refused)
         # After the removal, because entries up to the last one that was set aside are not read again.
         self._set_aside |= {item.entry.partition: item.entry.id for item in items if item.name in refused}
+        self._size.succeeded(len(entries), sum(len(field) for entry in entries for field in entry.fields))
         await yield_to_handlers(self._clock.monotonic() - began, self._clock)
         return len(items)
 
@@ -155,7 +163,6 @@ class LedgerWriter:
         self._problem = str(error)
         self._failures += 1
         self._verified = False  # the database may come back with other tables
-        self._batch_size = max(1, self._batch_size // 4)  # half of the last batch, which may have taken too long
         return min(_FIRST_PAUSE_S * 2.0 ** min(self._failures, 10), _MAX_PAUSE_S) * (1 - random() / 2)  # noqa: S311
 
     async def _verify(self) -> None:
@@ -173,15 +180,23 @@ class LedgerWriter:
     async def _read(self) -> list[LedgerEntry]:
         owned = self._owned()
         self._set_aside = {number: entry for number, entry in self._set_aside.items() if number in owned}
-        positions = {number: self._set_aside.get(number, FRONT) for number in owned}
-        requested = max(1, self._batch_size // (self._full_partitions or len(positions) or 1))
-        entries = await self._streams.read(positions, requested)
-        self._full_partitions = sum(count >= requested for count in Counter(entry.partition for entry in entries).values())
-        size = sum(len(field) for entry in entries for field in entry.fields)
-        self._batch_size = (
-            max(1, self._batch_size * _BYTES // size) if size > _BYTES else min(2 * self._batch_size, self._limits.batch)
-        )
-        return entries
+        requested = max(1, self._size.count // (self._full_partitions or len(owned) or 1))
+        self._full_partitions = 0
+        for numbers in self._in_turn(sorted(owned)):
+            positions = {number: self._set_aside.get(number, FRONT) for number in numbers}
+            if entries := await self._streams.read(positions, requested):
+                counts = Counter(entry.partition for entry in entries)
+                self._full_partitions = sum(count >= requested for count in counts.values())
+                self._next_partition = numbers[-1] + 1
+                return entries
+        return []
+
+    def _in_turn(self, owned: Sequence[int]) -> Iterator[Sequence[int]]:
+        """Yield the partitions that are read together: all, or while batches are smaller than their number, some at a time."""
+        start = next((at for at, number in enumerate(owned) if number >= self._next_partition), 0)
+        turn = [*owned[start:], *owned[:start]]
+        step = self._size.count
+        yield from (turn[at : at + step] for at in range(0, len(turn), step))
 
     async def _items(self, entries: Sequence[LedgerEntry]) -> list[_Item]:
         items = []

@@ -7,12 +7,10 @@ these.
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Final
 
-READ_BYTES: Final = 1 << 20
-"""The bytes that one read should return: little enough for a slow connection."""
-_FIRST_READ: Final = 2
-"""Entries of the first read of a topic, while their size is unknown."""
+from hookline_shared.batch_size import READ_BYTES, BatchSize
+
+__all__ = ["READ_BYTES", "PayloadMemory", "Room"]
 
 
 class PayloadMemory:
@@ -50,13 +48,13 @@ class PayloadMemory:
 
 
 class _TopicRoom:
-    """The events of one topic, by entry id, with their sizes; and the number of entries for the next read."""
+    """The events of one topic, by entry id, with their sizes; and the size of its reads, of `batch` entries at most."""
 
-    __slots__ = ("next_read", "sizes")
+    __slots__ = ("batch_size", "sizes")
 
-    def __init__(self) -> None:
+    def __init__(self, batch: int) -> None:
         self.sizes: dict[str, int] = {}
-        self.next_read = _FIRST_READ
+        self.batch_size = BatchSize(batch)
 
 
 class Room:
@@ -67,8 +65,8 @@ class Room:
     """
 
     def __init__(self, topics: Iterable[str], size: int, memory: PayloadMemory) -> None:
-        self._topics = {topic: _TopicRoom() for topic in topics}
         self._batch = max(1, size // 2)
+        self._topics = {topic: _TopicRoom(self._batch) for topic in topics}
         self._size = size
         self._memory = memory
         self._freed = asyncio.Event()
@@ -97,19 +95,17 @@ class Room:
         """Return the number of entries to read at once, and the topics to read so: usually one number for all of them."""
         reads: dict[int, list[str]] = {}
         for topic in topics:
-            reads.setdefault(min(self._topics[topic].next_read, self._batch), []).append(topic)
+            reads.setdefault(self._topics[topic].batch_size.count, []).append(topic)
         return reads
 
     def was_read(self, topic: str, count: int, size: int) -> None:
-        """Note that a read returned `count` entries of `size` bytes in all. The next is as large as fits, at most doubled."""
-        room = self._topics[topic]
-        fitting = READ_BYTES * count // size if size else self._batch
-        room.next_read = max(1, min(2 * room.next_read, fitting, self._batch))
+        """Note that a read returned `count` entries with `size` bytes in all."""
+        self._topics[topic].batch_size.succeeded(count, size)
 
     def read_failed(self) -> None:
         """Make the next reads smaller: the answer may have been too large for its time limit."""
         for room in self._topics.values():
-            room.next_read = max(1, room.next_read // 2)
+            room.batch_size.failed()
 
     def admit(self, topic: str, entry_id: str, size: int) -> bool:
         """Take room for an entry of `size` bytes. Return False if it is in memory already."""

@@ -7,6 +7,7 @@ from redis.asyncio.connection import AbstractConnection, Connection, SSLConnecti
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from hookline_shared.redis.answer_limit import BoundedParser
 from hookline_shared.redis.options import RedisOptions
 from hookline_shared.redis.url import Address
 
@@ -23,6 +24,7 @@ def connector(address: Address, options: RedisOptions, *, sentinel: bool = False
         "socket_timeout": None,  # every exchange has its own
         "socket_connect_timeout": options.connect_timeout_s,
         "client_name": "hookline",
+        "parser_class": BoundedParser,
     }
     if not address.port:
         return lambda: UnixDomainSocketConnection(path=address.host, **arguments)

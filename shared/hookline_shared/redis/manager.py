@@ -15,6 +15,7 @@ from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.keys import Keys
 from hookline_shared.observability.logs import Logger
 from hookline_shared.observability.metrics import REDIS_POOL_CONNECTIONS
+from hookline_shared.redis.answer_limit import AnswerTooLargeError
 from hookline_shared.redis.durability import Durability
 from hookline_shared.redis.failures import is_redirect, translate
 from hookline_shared.redis.monitor import Monitor
@@ -231,10 +232,9 @@ class RedisConnectionManager:
 
 
 def _breaker(name: str, options: RedisOptions, clock: Clock, logger: Logger) -> Breaker:
-    """Return the breaker of a server. An exhausted pool is not a failure of the server."""
-    return Breaker(
-        name, clock, logger, fail_max=options.breaker_failures, counts=lambda error: not isinstance(error, PoolExhaustedError)
-    )
+    """Return the breaker of a server. An exhausted pool or an answer that is too large is not a failure of the server."""
+    ours = (PoolExhaustedError, AnswerTooLargeError)
+    return Breaker(name, clock, logger, fail_max=options.breaker_failures, counts=lambda error: not isinstance(error, ours))
 
 
 def _evaluate(command: str, script: str, call: ScriptCall) -> Command:

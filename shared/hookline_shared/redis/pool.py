@@ -21,6 +21,7 @@ from redis.exceptions import RedisError, ResponseError
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.observability.metrics import REDIS_CONNECTIONS
+from hookline_shared.redis.answer_limit import start_exchange
 from hookline_shared.redis.options import PoolLimits
 
 CommandArgs = Sequence[str | bytes | int]
@@ -163,6 +164,7 @@ class Pool:
     async def _use(self, link: _Link, commands: Sequence[CommandArgs]) -> list[Any]:
         connection = link.connection
         self._busy.add(link)
+        start_exchange(connection)
         try:
             await _send(connection, commands)
             found = [await _answer(connection) for _ in commands]

@@ -1,11 +1,17 @@
 """Reads the backlog and the server info, without changing anything."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import partial
+from typing import Final, NamedTuple
 
-from hookline_shared.redis.manager import Command, RedisConnectionManager
+from hookline_shared.redis.manager import Command, RedisConnectionManager, ScriptCall
 from hookline_shared.redis.server_info import ServerInfo, parse_info
+from hookline_shared.streams.consume import Entry
+from hookline_shared.streams.paging import bytes_of, page_size, read_page
 from hookline_shared.streams.replies import raise_first_error
+from hookline_shared.streams.scripts import load_script
+
+_OLDEST: Final = load_script("oldest")
 
 
 class Backlog(NamedTuple):
@@ -38,12 +44,9 @@ async def backlogs(redis: RedisConnectionManager, partitions: int, topics: Seque
 
     """
     streams = [redis.keys.topic(partition, topic) for topic in topics for partition in range(partitions)]
-    questions = [(("XLEN", stream), ("XRANGE", stream, "-", "+", "COUNT", 1)) for stream in streams]
-    commands = [Command(words[1], words) for pair in questions for words in pair]
-    answers = raise_first_error(await redis.pipeline("backlog", commands))
-    width = 2 * partitions
-    per_topic = {topic: answers[at * width : (at + 1) * width] for at, topic in enumerate(topics)}
-    return {topic: _sum(own[::2], own[1::2]) for topic, own in per_topic.items()}
+    answers = raise_first_error(await redis.run("backlog", _OLDEST, [ScriptCall([stream], []) for stream in streams]))
+    per_topic = {topic: answers[at * partitions : (at + 1) * partitions] for at, topic in enumerate(topics)}
+    return {topic: _sum(own) for topic, own in per_topic.items()}
 
 
 async def servers(redis: RedisConnectionManager, partitions: int) -> list[ServerInfo]:
@@ -65,10 +68,24 @@ async def is_among_newest(redis: RedisConnectionManager, stream: str, word: str,
         BrokerUnavailableError: if Redis did not answer.
 
     """
-    found = await redis.execute("look", stream, "XREVRANGE", stream, "+", "-", "COUNT", count)
-    return any(word.encode() in value for _, fields in found for value in fields)
+    size, last, left = page_size(count), "+", count
+    while left > 0:
+        ask = partial(_newest, redis, stream, last, left)
+        found = await read_page(size, ask)
+        if any(word.encode() in value for entry in found for value in entry.fields or ()):
+            return True
+        if not found:
+            return False
+        size.succeeded(len(found), bytes_of(found))
+        last, left = f"({found[-1].id}", left - len(found)
+    return False
 
 
-def _sum(lengths: Sequence[int], firsts: Sequence[list[tuple[bytes, object]]]) -> Backlog:
-    oldest = [int(entries[0][0].partition(b"-")[0]) for entries in firsts if entries]
-    return Backlog(sum(lengths), min(oldest, default=None))
+async def _newest(redis: RedisConnectionManager, stream: str, last: str, most: int, count: int) -> list[Entry]:
+    reply = await redis.execute("look", stream, "XREVRANGE", stream, last, "-", "COUNT", min(most, count))
+    return [Entry(entry_id.decode(), fields) for entry_id, fields in reply]
+
+
+def _sum(answers: Sequence[tuple[int, bytes]]) -> Backlog:
+    oldest = [int(first.partition(b"-")[0]) for _, first in answers if first]
+    return Backlog(sum(length for length, _ in answers), min(oldest, default=None))

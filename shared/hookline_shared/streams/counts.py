@@ -78,7 +78,7 @@ async def _dead(redis: RedisConnectionManager, partition: int) -> Counter[str]:
     while True:
         (page,) = await count_by_topic(redis, [(partition, start)])
         found += page.topics
-        if not page.full:
+        if not page.more:
             return found
         start = page.next
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from hookline_shared.clock import Clock
 from hookline_shared.redis.manager import Command, RedisConnectionManager, ScriptCall
@@ -14,17 +14,18 @@ FIRST: Final = "-"
 
 _SCRIPT: Final = load_script("dead_topics")
 _PAGE: Final = 500
-"""Letters counted at once: so few that Redis is not blocked."""
+_PAGE_BYTES: Final = 4 << 20
+"""Letters counted at once, and their bytes: so few that Redis is not blocked."""
 _SHARE: Final = 0.01
 """The largest share of the time for counting again."""
 
 
 class Page(NamedTuple):
-    """The letters of one page by topic, the start of the next page, and whether this one was full: then there may be more."""
+    """The letters of one page by topic, the start of the next page, and whether there may be more letters."""
 
     topics: Counter[str]
     next: str
-    full: bool
+    more: bool
 
 
 async def count_by_topic(redis: RedisConnectionManager, places: Sequence[tuple[int, str]]) -> list[Page]:
@@ -34,15 +35,15 @@ async def count_by_topic(redis: RedisConnectionManager, places: Sequence[tuple[i
         BrokerUnavailableError: if Redis did not answer.
 
     """
-    calls = [ScriptCall([redis.keys.dead(partition)], [start, _PAGE]) for partition, start in places]
+    calls = [ScriptCall([redis.keys.dead(partition)], [start, _PAGE, _PAGE_BYTES]) for partition, start in places]
     answers = raise_first_error(await redis.run("census", _SCRIPT, calls))
     return [_page(answer, start) for answer, (_, start) in zip(answers, places, strict=True)]
 
 
-def _page(answer: Sequence[bytes], start: str) -> Page:
-    last, *counts = answer
+def _page(answer: Sequence[Any], start: str) -> Page:
+    last, more, *counts = answer
     topics = Counter({name.decode(errors="replace"): int(count) for name, count in zip(counts[::2], counts[1::2], strict=True)})
-    return Page(topics, f"({last.decode()}" if last else start, topics.total() >= _PAGE)
+    return Page(topics, f"({last.decode()}" if last else start, bool(more))
 
 
 class DeadLetterCounts:
@@ -81,7 +82,7 @@ class DeadLetterCounts:
             for partition, page in zip(partitions, pages, strict=True):
                 self._counted[partition] += page.topics
                 self._next[partition] = page.next
-            partitions = [partition for partition, page in zip(partitions, pages, strict=True) if page.full]
+            partitions = [partition for partition, page in zip(partitions, pages, strict=True) if page.more]
 
     async def _reduced(self) -> list[int]:
         """Return the partitions with fewer letters than were counted."""

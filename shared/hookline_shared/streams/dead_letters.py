@@ -2,17 +2,22 @@
 
 from collections.abc import AsyncIterator, Sequence
 from enum import IntEnum
+from functools import partial
 from typing import Final, NamedTuple
 
 from hookline_shared.dead_letter import DeadLetter, DeadLetterId
 from hookline_shared.redis.manager import Command, RedisConnectionManager, ScriptCall
-from hookline_shared.streams.paging import FIRST, LAST, pages
+from hookline_shared.streams.paging import FIRST, LAST, page_size, pages, read_page
 from hookline_shared.streams.replies import raise_first_error
 from hookline_shared.streams.scripts import load_script
 
 RECORDS_KEPT: Final = 10_000
 """Approximate limit of the records of discarded letters in each partition."""
 
+_MOST_FOUND: Final = 500
+_CALL_BYTES: Final = 4 << 20
+"""The bytes of letters after which a script returns, so that it does not block Redis, and what it does fits into the buffers of
+the replicas."""
 _REPLAY: Final = load_script("replay")
 _DISCARD: Final = load_script("discard")
 
@@ -68,34 +73,47 @@ class DeadLetterStreams:
         async for page in pages(self._redis, self._keys.dead(partition), first, last):
             yield [DeadLetter(partition, entry.id, entry.fields or ()) for entry in page]
 
-    async def find(self, ids: Sequence[DeadLetterId]) -> list[DeadLetter | None]:
-        """Return the letter of each id, None if it does not exist.
+    async def find(self, ids: Sequence[DeadLetterId]) -> AsyncIterator[DeadLetter | None]:
+        """Yield the letter of each id, None if it does not exist.
 
         Raises:
             BrokerUnavailableError: if Redis did not answer.
 
         """
-        if not ids:
-            return []
-        ask = [Command(stream, ("XRANGE", stream, entry, entry)) for stream, entry in ((self._keys.dead(p), e) for p, e in ids)]
+        size, at = page_size(_MOST_FOUND), 0
+        while at < len(ids):
+            found = await read_page(size, partial(self._find, ids, at))
+            size.succeeded(len(found), sum(letter.size for letter in found if letter))
+            at += len(found)
+            for letter in found:
+                yield letter
+
+    async def _find(self, ids: Sequence[DeadLetterId], at: int, count: int) -> list[DeadLetter | None]:
+        some = ids[at : at + count]
+        named = ((self._keys.dead(partition), entry) for partition, entry in some)
+        ask = [Command(stream, ("XRANGE", stream, entry, entry)) for stream, entry in named]
         answers = raise_first_error(await self._redis.pipeline("xrange", ask))
         return [
             DeadLetter(letter_id.partition, letter_id.entry, found[0][1]) if found else None
-            for letter_id, found in zip(ids, answers, strict=True)
+            for letter_id, found in zip(some, answers, strict=True)
         ]
 
     async def replay(self, partition: int, moves: Sequence[Move]) -> list[Replayed]:
-        """Move letters of `partition` to their topics, in this order. Safe to repeat. `moves` should be a hundred at most.
+        """Move letters of `partition` to their topics, in this order, in calls that are bounded by bytes. Safe to repeat.
 
         Raises:
             BrokerUnavailableError: if Redis did not confirm. The first ones of `moves` may have been replayed.
 
         """
-        topics = list(dict.fromkeys(move.topic for move in moves))
-        names = [self._keys.dead(partition), *(self._keys.topic(partition, topic) for topic in topics)]
-        arguments = [word for move in moves for word in (move.entry, topics.index(move.topic) + 2)]
-        (results,) = raise_first_error(await self._redis.run("replay", _REPLAY, [ScriptCall(names, arguments)]))
-        return [Replayed(result) for result in results]
+        results: list[Replayed] = []
+        while left := moves[len(results) :]:
+            topics = list(dict.fromkeys(move.topic for move in left))
+            names = [self._keys.dead(partition), *(self._keys.topic(partition, topic) for topic in topics)]
+            arguments = [word for move in left for word in (move.entry, topics.index(move.topic) + 2)]
+            call = ScriptCall(names, [_CALL_BYTES, *arguments])
+            (answer,) = raise_first_error(await self._redis.run("replay", _REPLAY, [call]))
+            results += map(Replayed, answer)
+        return results
 
     async def discard(self, partition: int, entries: Sequence[str], who: str, why: str) -> int:
         """Discard letters of `partition`, with a record of each; return the number that existed. Safe to repeat.
@@ -105,9 +123,11 @@ class DeadLetterStreams:
 
         """
         names = [self._keys.dead(partition), self._keys.discarded(partition)]
-        (results,) = raise_first_error(
-            await self._redis.run("discard", _DISCARD, [ScriptCall(names, [who, why, RECORDS_KEPT, *entries])])
-        )
+        results: list[int] = []
+        while left := entries[len(results) :]:
+            call = ScriptCall(names, [who, why, RECORDS_KEPT, _CALL_BYTES, *left])
+            (answer,) = raise_first_error(await self._redis.run("discard", _DISCARD, [call]))
+            results += answer
         return sum(results)
 
     async def discarded(self, partition: int) -> AsyncIterator[list[Discarded]]:

@@ -90,6 +90,14 @@ async def test_each_way_in_has_its_index(filled: AsyncEngine, way: str) -> None:
         assert name in plan
 
 
+async def test_parameters_may_be_left_out(filled: AsyncEngine) -> None:
+    """What is shown without parameters is read without them: they may have a megabyte in each row."""
+    whole = await search(filled, Query())
+    assert await search(filled, Query(with_params=False)) == [
+        {name: value for name, value in row.items() if name != "params"} for row in whole
+    ]
+
+
 async def test_conversation(filled: AsyncEngine) -> None:
     """Messages and calls between two parties, in both directions, oldest first."""
     found = await conversation(filled, PERSON, "1 800 555 1212", 10)

@@ -226,11 +226,11 @@ async def test_pages_give_all(letters: DeadLetterStreams, redis_client: "redis.R
 async def test_finding_by_id(letters: DeadLetterStreams, redis_client: "redis.Redis") -> None:
     """Letters are found by their ids; those that are not there are None."""
     entry = put(redis_client, "dead.reason", "lost")
-    found, missing = await letters.find([DeadLetterId(PARTITION, entry), DeadLetterId(3, "1-0")])
+    found, missing = [one async for one in letters.find([DeadLetterId(PARTITION, entry), DeadLetterId(3, "1-0")])]
     assert found is not None
     assert found.reason == "lost"
     assert missing is None
-    assert await letters.find([]) == []
+    assert [one async for one in letters.find([])] == []
 
 
 async def test_replay_in_a_cluster(connect: Connect, cluster_set: ClusterSet) -> None:

@@ -11,9 +11,10 @@ def _bytes(words: list[str | bytes]) -> list[bytes]:
     return [word if isinstance(word, bytes) else word.encode() for word in words]
 
 
-def arrival(number: int, topic: str = "messages") -> Arrival:
+def arrival(number: int, topic: str = "messages", body: bytes | None = None) -> Arrival:
     (_, fields) = deaths(1)[0]
-    return Arrival(StreamPosition(0, topic, f"{number}-0"), _bytes(fields[:-18]))
+    words = _bytes(fields[:-18])
+    return Arrival(StreamPosition(0, topic, f"{number}-0"), words if body is None else [*words[:-1], body])
 
 
 def letter_of(one: Arrival, died_at: int) -> DeadLetter:
@@ -90,3 +91,18 @@ def test_lives_are_told() -> None:
     one = arrival(1)
     again = Arrival(one.place, [*one.fields, b"lives", b"2"])
     assert [found.lives for found in Timeline(everything).accepted([again])] == [2]
+
+
+def test_large_events_are_followed_within_bounds() -> None:
+    """Bodies take no more memory than allowed: the oldest events are no longer followed, the last one always is."""
+    timeline = Timeline(everything, most_bytes=25)
+    one, two, three = (arrival(moment, body=b"x" * 10) for moment in (1000, 2000, 3000))
+    timeline.accepted([one, two, three])
+    assert timeline.next_to_ask(10) == [two.place, three.place]
+    timeline.ended([two.place], [], 4000)
+    huge = arrival(5000, body=b"x" * 100)
+    timeline.accepted([huge])
+    assert timeline.next_to_ask(10) == [huge.place]
+    timeline.ended([huge.place], [], 6000)
+    timeline.accepted([one, two])
+    assert timeline.next_to_ask(10) == [one.place, two.place]

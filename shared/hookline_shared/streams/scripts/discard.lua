@@ -1,9 +1,9 @@
 -- Discard dead letters of one partition, and record who did that, when and why.
 --
 -- KEYS      [1] dead-letter stream, [2] stream of the records
--- ARGV      [1] who, [2] why, [3] the approximate limit of records
+-- ARGV      [1] who, [2] why, [3] the approximate limit of records, [4] the bytes of letters after which it returns
 --           then the entry ids of the letters
--- Returns   for each letter: 1 discarded, 0 it does not exist
+-- Returns   for each of the first letters: 1 discarded, 0 it does not exist
 --
 -- The entry id of a record is the time. Its fields are who, why, letter (entry id of the letter), id, kind and account of the
 -- event, topic, reason, attempts and lives; those that the letter lacks are empty. It does not have the body, the key and the
@@ -17,7 +17,7 @@
 -- is lost; running it again does the rest. If Redis dies: the effects of the call are one transaction in its file and for its
 -- replicas, so after a restart there are all of them or none.
 
-local dead_letters, records, who, why, most = KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3]
+local dead_letters, records, who, why, most, room = KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local copied = {
   id = 'id', kind = 'kind', account = 'account', lives = 'lives',
   ['dead.topic'] = 'topic', ['dead.reason'] = 'reason', ['dead.attempts'] = 'attempts',
@@ -29,7 +29,10 @@ local names = {'id', 'kind', 'account', 'topic', 'reason', 'attempts', 'lives'}
 redis.call('XDEL', dead_letters, '0-0')
 
 local results = {}
-for at = 4, #ARGV do
+for at = 5, #ARGV do
+  if room <= 0 then
+    break
+  end
   local id = ARGV[at]
   local found = redis.call('XRANGE', dead_letters, id, id)[1]
   if not found then
@@ -37,6 +40,7 @@ for at = 4, #ARGV do
   else
     local values = {}
     for field = 1, #found[2], 2 do
+      room = room - #found[2][field + 1]
       local name = copied[found[2][field]]
       if name then
         values[name] = found[2][field + 1]

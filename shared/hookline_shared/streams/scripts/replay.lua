@@ -1,8 +1,9 @@
 -- Replay dead letters of one partition: move each from the dead-letter stream to the stream of a topic.
 --
 -- KEYS      [1] dead-letter stream, then topic streams
--- ARGV      for each letter, in the order of the new entries: its entry id, the index into KEYS of its topic's stream
--- Returns   for each letter: 1 replayed, 0 it does not exist, -1 not replayed, since it has no fields of an event
+-- ARGV      [1] the bytes of letters after which it returns
+--           then for each letter, in the order of the new entries: its entry id, the index into KEYS of its topic's stream
+-- Returns   for each of the first letters: 1 replayed, 0 it does not exist, -1 not replayed, since it has no fields of an event
 --
 -- Guarantees: a letter is replayed once, even if several clients replay it at the same time. The entry has the fields of the
 -- event, byte for byte and in their order, without those of the letter (see shared/hookline_shared/dead_letter.py), and its replay
@@ -15,7 +16,7 @@
 -- the call are one transaction in its file and for its replicas, so after a restart there are all of them or none. A replica that
 -- takes over without them still has the letters; an event that was handled meanwhile is then handled again.
 
-local dead_letters = KEYS[1]
+local dead_letters, room = KEYS[1], tonumber(ARGV[1])
 
 -- Return the index at which the letter's fields begin: the last dead.reason, if only dead.* follow.
 local function beginning(fields)
@@ -31,6 +32,9 @@ end
 
 local function entry_of(fields)
   local first, entry, values, lives_at = beginning(fields), {}, {}, nil
+  for at = 1, #fields do
+    room = room - #fields[at]
+  end
   for at = first, #fields, 2 do
     values[fields[at]] = fields[at + 1]
   end
@@ -60,7 +64,10 @@ end
 redis.call('XDEL', dead_letters, '0-0')
 
 local results = {}
-for at = 1, #ARGV, 2 do
+for at = 2, #ARGV, 2 do
+  if room <= 0 then
+    break
+  end
   local id, stream = ARGV[at], KEYS[tonumber(ARGV[at + 1])]
   local found = redis.call('XRANGE', dead_letters, id, id)[1]
   local entry = found and entry_of(found[2])

@@ -10,6 +10,7 @@ from prometheus_client import REGISTRY
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
+from hookline_shared.redis.answer_limit import AnswerTooLargeError
 from hookline_shared.redis.connector import connector
 from hookline_shared.redis.options import RedisOptions
 from hookline_shared.redis.pool import Pool, PoolExhaustedError
@@ -104,6 +105,18 @@ async def test_bounded(pool: Pool, server: ScriptedRedis, gate: Gate) -> None:
     held = [words[1] for words in server.commands if words[0] == "HOLD"]
     assert held[SIZE:] == [str(at) for at in range(SIZE, SIZE + 4)]
     assert (pool.in_use, pool.waiting, server.accepted) == (0, 0, SIZE)
+
+
+async def test_answer_that_would_fill_the_memory(pool: Pool, server: ScriptedRedis) -> None:
+    """What is larger than any entry is not read to its end, whether it comes in one answer or in several to one call."""
+    server.answers["HUGE"] = [bulk(b"x" * (16 << 20))] * 5
+    server.answers["LARGE"] = bulk(b"x" * (16 << 20))
+    for commands in ([("HUGE",)], [("LARGE",)] * 5):
+        with pytest.raises(AnswerTooLargeError, match="more than 64 MiB"):
+            await pool.exchange(commands)
+    assert len(await pool.exchange([("LARGE",)] * 3)) == 3
+    assert len(await pool.exchange([("LARGE",)] * 3)) == 3
+    assert (server.accepted, pool.idle) == (3, 1)
 
 
 async def test_waiting_has_an_end(server: ScriptedRedis, clock: ManualClock, gate: Gate) -> None:

@@ -1,0 +1,1 @@
+"""Large entries over slow connections."""
