@@ -1,18 +1,28 @@
 """Reads the backlog and the server info, without changing anything."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from hookline_shared.redis.manager import Command, RedisConnectionManager
+from hookline_shared.keys import GROUP
+from hookline_shared.redis.manager import Command, RedisConnectionManager, ScriptCall
 from hookline_shared.redis.server_info import ServerInfo, parse_info
 from hookline_shared.streams.replies import raise_first_error
+from hookline_shared.streams.scripts import load_script
+
+_BACKLOG: Final = load_script("backlog")
 
 
 class Backlog(NamedTuple):
-    """The unsettled events of one topic, over all partitions. `oldest_ms` is Unix time, None if there are none."""
+    """The unsettled events of one topic, over all partitions, except those that wait for a time: they are `scheduled`.
+
+    Nothing is late with a scheduled event, and no further processor would settle it sooner. So it neither counts against the
+    limit of the backlog, nor as the oldest event. `oldest_ms` is the Unix time since when the oldest event could have been
+    handled, None if there is none: an event in the waiting index counts only once its time has passed.
+    """
 
     events: int
     oldest_ms: int | None
+    scheduled: int = 0
 
     def age_s(self, now_ms: int) -> float:
         """Return the age of the oldest event in seconds, 0 if there is none."""
@@ -37,13 +47,12 @@ async def backlogs(redis: RedisConnectionManager, partitions: int, topics: Seque
         BrokerUnavailableError: if Redis did not answer.
 
     """
-    streams = [redis.keys.topic(partition, topic) for topic in topics for partition in range(partitions)]
-    questions = [(("XLEN", stream), ("XRANGE", stream, "-", "+", "COUNT", 1)) for stream in streams]
-    commands = [Command(words[1], words) for pair in questions for words in pair]
-    answers = raise_first_error(await redis.pipeline("backlog", commands))
-    width = 2 * partitions
-    per_topic = {topic: answers[at * width : (at + 1) * width] for at, topic in enumerate(topics)}
-    return {topic: _sum(own[::2], own[1::2]) for topic, own in per_topic.items()}
+    calls = [
+        ScriptCall([redis.keys.topic(partition, topic) for topic in topics], [GROUP, redis.keys.space(partition), *topics])
+        for partition in range(partitions)
+    ]
+    answers = raise_first_error(await redis.run("backlog", _BACKLOG, calls))
+    return {topic: _sum(own) for topic, own in zip(topics, zip(*answers, strict=True), strict=True)}
 
 
 async def servers(redis: RedisConnectionManager, partitions: int) -> list[ServerInfo]:
@@ -69,6 +78,6 @@ async def is_among_newest(redis: RedisConnectionManager, stream: str, word: str,
     return any(word.encode() in value for _, fields in found for value in fields)
 
 
-def _sum(lengths: Sequence[int], firsts: Sequence[list[tuple[bytes, object]]]) -> Backlog:
-    oldest = [int(entries[0][0].partition(b"-")[0]) for entries in firsts if entries]
-    return Backlog(sum(lengths), min(oldest, default=None))
+def _sum(measured: Sequence[tuple[int, int, bytes]]) -> Backlog:
+    lengths, scheduled, oldest = zip(*measured, strict=True)
+    return Backlog(sum(lengths) - sum(scheduled), min((int(ms) for ms in oldest if ms), default=None), sum(scheduled))
