@@ -1,6 +1,6 @@
 """Reads the backlog and the server info, without changing anything."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from hookline_shared.keys import GROUP
@@ -29,6 +29,16 @@ class Backlog(NamedTuple):
         return 0.0 if self.oldest_ms is None else max(0, now_ms - self.oldest_ms) / 1000
 
 
+def total(backlogs: Iterable[Backlog]) -> Backlog:
+    """Return the backlog of several topics together."""
+    all_of_them = list(backlogs)
+    return Backlog(
+        sum(backlog.events for backlog in all_of_them),
+        min((backlog.oldest_ms for backlog in all_of_them if backlog.oldest_ms is not None), default=None),
+        sum(backlog.scheduled for backlog in all_of_them),
+    )
+
+
 async def partitions_in_use(redis: RedisConnectionManager) -> int | None:
     """Return the number of partitions of the data in Redis, None if no service has written it yet.
 
@@ -52,7 +62,7 @@ async def backlogs(redis: RedisConnectionManager, partitions: int, topics: Seque
         for partition in range(partitions)
     ]
     answers = raise_first_error(await redis.run("backlog", _BACKLOG, calls))
-    return {topic: _sum(own) for topic, own in zip(topics, zip(*answers, strict=True), strict=True)}
+    return {topic: total(_decode(*one) for one in own) for topic, own in zip(topics, zip(*answers, strict=True), strict=True)}
 
 
 async def servers(redis: RedisConnectionManager, partitions: int) -> list[ServerInfo]:
@@ -78,6 +88,5 @@ async def is_among_newest(redis: RedisConnectionManager, stream: str, word: str,
     return any(word.encode() in value for _, fields in found for value in fields)
 
 
-def _sum(measured: Sequence[tuple[int, int, bytes]]) -> Backlog:
-    lengths, scheduled, oldest = zip(*measured, strict=True)
-    return Backlog(sum(lengths) - sum(scheduled), min((int(ms) for ms in oldest if ms), default=None), sum(scheduled))
+def _decode(length: int, scheduled: int, oldest: bytes) -> Backlog:
+    return Backlog(length - scheduled, int(oldest) if oldest else None, scheduled)

@@ -111,6 +111,16 @@ class WaitingControl:
             if cursor == b"0":
                 return
 
+    async def waits(self, waiting: LaneSet, lane: str) -> bool:
+        """Whether a lane is in a set.
+
+        Raises:
+            BrokerUnavailableError: if Redis did not answer.
+
+        """
+        key = self._keys.waiting(waiting.partition, waiting.topic, waiting.condition)
+        return await self._redis.execute("waiting", key, "ZSCORE", key, lane) is not None
+
     async def describe(self, partition: int, topic: str, lanes: Sequence[str]) -> list[WaitingEvent]:
         """Return the first event of each lane.
 

@@ -4,7 +4,7 @@ import pytest
 import redis
 
 from hookline_processor.monitoring.backlog import BacklogGauges
-from hookline_processor.partition.slots import Slots
+from hookline_processor.partition.waiting.waiting_sets import WaitingTotals
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.topics import CALLS, MESSAGES, Topic
 from tests.support.keys import keys
@@ -17,7 +17,7 @@ TOPICS = {MESSAGES: Topic(), CALLS: Topic()}
 @pytest.fixture
 async def gauges(broker: RedisConnectionManager, clock: ManualClock) -> BacklogGauges:
     """Return gauges of a processor that owns nothing."""
-    return BacklogGauges(broker, PARTITIONS, list(TOPICS), Slots(1, TOPICS, clock), 5.0, clock)
+    return BacklogGauges(broker, PARTITIONS, list(TOPICS), WaitingTotals(), 5.0, clock)
 
 
 async def test_report_is_of_all_partitions(gauges: BacklogGauges, clock: ManualClock, redis_client: "redis.Redis") -> None:
@@ -26,15 +26,15 @@ async def test_report_is_of_all_partitions(gauges: BacklogGauges, clock: ManualC
     for partition, topic, age_ms in ((0, MESSAGES, 3000), (7, MESSAGES, 1500), (3, CALLS, 4500)):
         redis_client.xadd(keys.topic(partition, topic), {"v": "1"}, id=f"{now_ms - age_ms}-0")
     await gauges.update()
-    topics = {MESSAGES: {"events": 2, "oldest_seconds": 3.0}, CALLS: {"events": 1, "oldest_seconds": 4.5}}
-    assert gauges.report() == {"events": 3, "oldest_seconds": 4.5, "topics": topics}
+    topics = {MESSAGES: {"events": 2, "scheduled": 0, "oldest_seconds": 3.0}, CALLS: {"events": 1, "scheduled": 0, "oldest_seconds": 4.5}}
+    assert gauges.report() == {"events": 3, "scheduled": 0, "oldest_seconds": 4.5, "topics": topics}
 
 
 async def test_report_of_nothing(gauges: BacklogGauges, redis_client: "redis.Redis") -> None:
     """No backlog is a number, too."""
     assert redis_client.dbsize() == 0
     await gauges.update()
-    nothing = {"events": 0, "oldest_seconds": 0.0}
+    nothing = {"events": 0, "scheduled": 0, "oldest_seconds": 0.0}
     assert gauges.report() == {**nothing, "topics": {MESSAGES: nothing, CALLS: nothing}}
 
 
