@@ -56,7 +56,8 @@ def check_kind(kind: str) -> None:
 
     """
     family, _, member = kind.partition(".")
-    if not kind or kind in SINGLE or (family in FAMILIES and member):
+    groups = {name.partition(".")[0] for name in SINGLE if "." in name}
+    if not kind or kind in SINGLE or (family in FAMILIES and member) or (family in groups and member == "*"):
         return
     families = ", ".join(f"{name}.*" for name in FAMILIES)
     raise HooklineError(f"Kind {kind} not found. The kinds are {', '.join(SINGLE)}; the families of kinds are {families}.")
