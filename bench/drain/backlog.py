@@ -13,7 +13,6 @@ from hookline_shared.keys import Keys
 from hookline_shared.observability.logs import get_logger
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.redis.options import RedisOptions
-from hookline_shared.redis.url import parse_redis_url
 from hookline_shared.streams.append import Appended, Appender
 from hookline_shared.topics import MESSAGES
 
@@ -88,7 +87,7 @@ async def append(url: str, partitions: int, events: int, batch: int = _BATCH, ca
 
     """
     clock = SystemClock()
-    redis = RedisConnectionManager(RedisOptions(parse_redis_url(url)), partitions, clock, get_logger("bench"))
+    redis = RedisConnectionManager(RedisOptions(url=url), partitions, clock, get_logger("bench"))
     appender = Appender(redis, partitions, _DEDUPE_WINDOW_S, backlog_limit=2 * events * partitions)
     try:
         batches = iter([range(start, min(start + batch, events)) for start in range(0, events, batch)])

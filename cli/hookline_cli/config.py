@@ -30,7 +30,7 @@ from hookline_cli.settings.rows import (
     secrets,
     variables,
 )
-from hookline_cli.settings.running import adopt_running
+from hookline_cli.settings.running import find_running
 from hookline_shared.lifecycle.service import EXIT_SETTINGS
 from hookline_shared.settings.secret_files import SUFFIX
 
@@ -68,9 +68,11 @@ def config(
     if markdown or env:
         typer.echo(markdown_table() if markdown else env_lines(), nl=False)
         return
-    sources = Sources.now(adopt_running(data).adopted)
+    adopted = find_running(data).adopted
+    sources = Sources.now(adopted)
     shown = [row for row in rows(sources) if _wanted(row, service, changed=changed)]
-    mistakes, warnings = problems([service] if service else list(Service)), [*sources.unknown_names(variables()), *ignored()]
+    mistakes = problems([service] if service else list(Service), adopted)
+    warnings = [*sources.unknown_names(variables()), *ignored(adopted)]
     if as_json:
         typer.echo(json.dumps(_as_object(shown, mistakes, warnings), indent=2))
     else:

@@ -2,13 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
 import typer
 
-from hookline_cli.settings.running import adopt_running
+from hookline_cli.settings.running import find_running
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import BrokerUnavailableError, HooklineError
 from hookline_shared.observability.logs import configure_logs, get_logger
@@ -43,8 +42,8 @@ def find_settings(data: Path) -> SharedSettings:
         RedisSessionError: if its REDIS_URL was not saved.
 
     """
-    running = adopt_running(data)
-    settings = SharedSettings.load()
+    running = find_running(data)
+    settings = SharedSettings.load(running.adopted)
     if running.hidden_redis:
         raise RedisSessionError(HIDDEN_REDIS)
     configure_logs("error", "console", settings.secrets())
@@ -59,13 +58,13 @@ async def open_redis_session(settings: SharedSettings, waiting_reads: int = 1) -
         RedisSessionError: if Redis does not answer, or no service has ever used it.
 
     """
-    options = replace(settings.redis_options(waiting_reads), breaker_failures=_NEVER)
+    options = settings.redis.model_copy(update={"blocking_pool_size": waiting_reads, "breaker_failures": _NEVER})
     redis = RedisConnectionManager(options, settings.partitions, SystemClock(), get_logger("hookline"))
     try:
         partitions = await _find_partitions(redis)
         if partitions is None:
             raise RedisSessionError(
-                f"No Hookline service has used this Redis with the prefix {settings.prefix} yet. Set REDIS_URL and "
+                f"No Hookline service has used this Redis with the prefix {settings.redis.prefix} yet. Set REDIS_URL and "
                 "HOOKLINE_PREFIX to the values that the services have."
             )
         yield RedisSession(redis, partitions)

@@ -16,7 +16,6 @@ from hookline_ingress.spool.spool import Spool
 from hookline_ingress.twilio_signature import Keyring, Verifier, parse_secrets, parse_shared_keys
 from hookline_ingress.webhooks import Guards, Webhooks
 from hookline_ingress.writer import Writer
-from hookline_shared.alerts.notifier import Notifier
 from hookline_shared.alerts.watcher import AlertWatcher
 from hookline_shared.clock import Clock
 from hookline_shared.lifecycle.service import Supervisor
@@ -90,7 +89,7 @@ class Ingress:
 def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> Ingress:
     """Return an ingress that is not started."""
     durability = Durability(settings.durability)
-    redis = RedisConnectionManager(settings.redis_options(), settings.partitions, clock, logger, durability)
+    redis = RedisConnectionManager(settings.redis, settings.partitions, clock, logger, durability)
     appender = Appender(redis, settings.partitions, settings.dedupe_window_s, settings.backlog_limit)
     spool = _spool(settings, clock, logger)
     drain = Drain(spool, appender, redis, settings.partitions, clock, logger) if spool else None
@@ -107,7 +106,8 @@ def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> In
     write = writer.write if spans is None else spans.trace_writes(writer.write)
     webhooks = Webhooks(routes, guards, write, settings.public_urls, clock, logger, spans)
     server = _server(settings, routes, webhooks, spans, clock, logger)
-    alerts = _alerts(settings, spool, clock, logger)
+    measured = measures(settings.alerts.limits, spool, settings.spool_path)
+    alerts = AlertWatcher(settings.alerts, "ingress", measured, clock, logger)
     health = _health(HealthChecks(redis.monitor, spool, drain), webhooks, alerts)
     admin = Admin(health, settings.admin_host, settings.admin_port, "INGRESS_ADMIN")
     return Ingress(settings, health, admin, spool, redis, alerts, drain, exchange, writer, server, logger)
@@ -116,7 +116,7 @@ def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> In
 def _spool(settings: IngressSettings, clock: Clock, logger: Logger) -> Spool | None:
     if settings.spool_path is None:
         return None
-    return Spool(settings.spool_path, settings.spool_max_mb, clock, logger, settings.prefix)
+    return Spool(settings.spool_path, settings.spool_max_mb, clock, logger, settings.redis.prefix)
 
 
 def _server(
@@ -153,12 +153,6 @@ def _spans(settings: IngressSettings, proxies: Proxies, clock: Clock) -> "Reques
     from hookline_ingress.tracing import RequestSpans  # noqa: PLC0415 - OpenTelemetry takes time and memory that only this needs
 
     return RequestSpans(settings.public_urls[0], settings.partitions, proxies, clock)
-
-
-def _alerts(settings: IngressSettings, spool: Spool | None, clock: Clock, logger: Logger) -> AlertWatcher:
-    notifier = Notifier(settings.alert_url, "ingress", clock, logger) if settings.alert_url else None
-    measured = measures(settings.alerts, spool, settings.spool_path)
-    return AlertWatcher(settings.alerts, measured, notifier, settings.alert_interval_s, clock, logger, settings.runbook_url)
 
 
 def _health(checks: HealthChecks, webhooks: Webhooks, alerts: AlertWatcher) -> Health:

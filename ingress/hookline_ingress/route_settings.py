@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic_settings import NoDecode
 
 from hookline_ingress.http.replies import NO_CONTENT
 from hookline_ingress.http.request import Reply
@@ -121,5 +120,5 @@ def check_topics(routes: Sequence[RouteSettings], topics: Collection[str]) -> No
         raise ValueError(f"{'; '.join(problems)}; the topics are {', '.join(topics)}, and [topics.<name>] adds one")
 
 
-RoutesSetting = Annotated[tuple[RouteSettings, ...], NoDecode, BeforeValidator(_read)]
+RoutesSetting = Annotated[tuple[RouteSettings, ...], BeforeValidator(_read)]
 """All of `[[routes]]`, no two of them for one path."""

@@ -1,6 +1,5 @@
 """The settings of ingress."""
 
-import os
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,8 +12,9 @@ from hookline_ingress.http.proxies import parse_networks
 from hookline_ingress.limits.rates import Rate
 from hookline_ingress.route_settings import RouteSettings, RoutesSetting, check_topics
 from hookline_shared.distribution import install_command
-from hookline_shared.settings.base import CommaSeparated, Port, SharedSettings, split_url
+from hookline_shared.settings.base import CommaSeparated, Port, SharedSettings
 from hookline_shared.settings.fallbacks import Fallback
+from hookline_shared.validation import split_url
 
 _TOKEN = re.compile(r"^(AC[0-9a-fA-F]{32}=)?[^\s=]{5,}$")
 _SHARED_KEY = re.compile(r"^[^\s=]+=\S{5,}$")
@@ -67,8 +67,8 @@ def _sendgrid_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _spool_path(path: object) -> object:
-    """Return None for an empty path. An empty variable, elsewhere the same as none, means here that there is no spool."""
-    return None if os.environ.get(_SPOOL_PATH) == "" else path or None
+    """Return None for an empty path, which means that there is no spool."""
+    return path or None
 
 
 class IngressSettings(SharedSettings):
@@ -77,6 +77,8 @@ class IngressSettings(SharedSettings):
     fallbacks: ClassVar = (
         Fallback("PORT", "INGRESS_PORT", "Used as INGRESS_PORT if that is not set. Some platforms set it", lambda _port: ""),
     )
+
+    empty_counts: ClassVar = (_SPOOL_PATH,)
 
     public_urls: Annotated[CommaSeparated, AfterValidator(_public_urls), Field(min_length=1)] = Field(
         validation_alias="PUBLIC_URL",

@@ -28,7 +28,6 @@ from hookline_processor.partition.waiting.pauses import Pauses
 from hookline_processor.partition.waiting.waiting_sets import WaitingTotals
 from hookline_processor.retry import RetryPolicy
 from hookline_processor.settings import ProcessorSettings
-from hookline_shared.alerts.notifier import Notifier
 from hookline_shared.alerts.watcher import AlertWatcher
 from hookline_shared.clock import Clock
 from hookline_shared.lifecycle.service import Supervisor
@@ -144,16 +143,17 @@ def build_processor(
     settings: ProcessorSettings, handlers: Handlers, threads: Threads, clock: Clock, logger: Logger
 ) -> Processor:
     """Return the processor that runs `handlers`, not started."""
-    options = settings.redis_options(blocking_pool_size=settings.blocking_pool_size or 2 * settings.partitions)
-    redis = RedisConnectionManager(options, settings.partitions, clock, logger)
+    blocking = settings.blocking_pool_size or 2 * settings.partitions
+    redis = RedisConnectionManager(settings.redis.with_blocking(blocking), settings.partitions, clock, logger)
     pauses = Pauses(PauseStore(redis), clock)
     context = _context(settings, _attempts(settings, handlers, threads, clock, logger), pauses, clock, logger)
     ownership = _ownership(settings, handlers, redis, context)
     owned = OwnedPartitions(ownership)
     ledger = _ledger(settings, redis, ownership, context)
-    gauges_s = _ALERT_INTERVALS_PER_BACKLOG * settings.alert_interval_s
+    gauges_s = _ALERT_INTERVALS_PER_BACKLOG * settings.alerts.interval_s
     gauges = BacklogGauges(redis, settings.partitions, list(settings.topics), context.waiting, gauges_s, clock)
-    alerts = _alerts(settings, AlertSources(gauges, settings.backlog_limit, ledger, owned.is_leader), clock, logger)
+    sources = AlertSources(gauges, settings.backlog_limit, ledger, owned.is_leader)
+    alerts = AlertWatcher(settings.alerts, "processor", measures(settings.alerts.limits, sources, clock), clock, logger)
     lifespan = Lifespan(handlers, clock, logger)
     health = _health(lifespan, redis, ownership, ledger, alerts)
     admin = Admin(health, settings.admin_host, settings.admin_port, "PROCESSOR_ADMIN", {"/backlog": gauges.report})
@@ -195,7 +195,7 @@ def _context(settings: ProcessorSettings, attempts: Attempts, pauses: Pauses, cl
         clock=clock,
         logger=logger,
         ledger_has_room=ledger_has_room,
-        ledger=settings.database_url is not None,
+        ledger=settings.ledger.url is not None,
     )
 
 
@@ -231,17 +231,19 @@ def _ownership(
 def _ledger(
     settings: ProcessorSettings, redis: RedisConnectionManager, ownership: Ownership, context: PartitionContext
 ) -> "Ledger | None":
-    if settings.database_url is None:
+    if settings.ledger.url is None:
         return None
     from hookline_processor.ledger.service import Ledger
 
-    return Ledger(settings, redis, lambda: ownership.numbers, context.ledger_has_room, context.clock, context.logger)
-
-
-def _alerts(settings: ProcessorSettings, sources: AlertSources, clock: Clock, logger: Logger) -> AlertWatcher:
-    notifier = Notifier(settings.alert_url, "processor", clock, logger) if settings.alert_url else None
-    measured = measures(settings.alerts, sources, clock)
-    return AlertWatcher(settings.alerts, measured, notifier, settings.alert_interval_s, clock, logger, settings.runbook_url)
+    return Ledger(
+        settings.ledger,
+        redis,
+        settings.partitions,
+        lambda: ownership.numbers,
+        context.ledger_has_room,
+        context.clock,
+        context.logger,
+    )
 
 
 def _health(

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from hookline_processor.ledger.settings import LedgerSettings
+from hookline_processor.ledger.settings import SettingsWithLedger
 from hookline_shared.settings.base import Port
 
 _WINDOW: Final = 500
@@ -33,7 +33,7 @@ def _as_imported(path: Path, attribute: str) -> str:
     return f"{'.'.join([*folders, name])}:{attribute}{f', or {from_there}' if folders else ''}"
 
 
-class ProcessorSettings(LedgerSettings):
+class ProcessorSettings(SettingsWithLedger):
     """The settings of the processor."""
 
     handlers: Annotated[str, AfterValidator(_location)] | None = Field(

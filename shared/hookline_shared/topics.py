@@ -8,7 +8,6 @@ from difflib import get_close_matches
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_settings import NoDecode
 
 from hookline_shared.validation import describe_errors
 
@@ -82,5 +81,5 @@ def _problem_with(name: str) -> str | None:
     return f"{name} is too similar to {meant[0]}: correct it, or choose another name" if meant else None
 
 
-TopicsSetting = Annotated[dict[str, Topic], NoDecode, BeforeValidator(_read)]
+TopicsSetting = Annotated[dict[str, Topic], BeforeValidator(_read)]
 """All topics by name."""

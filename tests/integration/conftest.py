@@ -14,7 +14,6 @@ from hookline_processor.ledger.database.migrate import migrate
 from hookline_shared.redis.durability import Durability
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.redis.options import RedisOptions
-from hookline_shared.redis.url import parse_redis_url
 from hookline_shared.streams.consume import Consumer
 from hookline_shared.topics import DEFAULT_TOPICS
 from tests.support.feed import PARTITION, Feed, claim
@@ -42,7 +41,7 @@ async def connect(clock: ManualClock, logbook: Logbook) -> AsyncIterator[Connect
     def make(
         url: str, partitions: int = PARTITIONS, durability: Durability = Durability.MEMORY, **options: Any
     ) -> RedisConnectionManager:
-        told = RedisOptions(parse_redis_url(url), **options)
+        told = RedisOptions(url=url, **options)
         made.append(RedisConnectionManager(told, partitions, clock, logbook.logger, durability))
         return made[-1]
 

@@ -4,6 +4,7 @@ from itertools import count
 from typing import Any
 from urllib.parse import urlencode
 
+import redis
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -12,7 +13,8 @@ from hookline_processor.ledger.database.schema import calls, events, messages
 from hookline_processor.ledger.entry import SettledEvent
 from hookline_processor.ledger.rows.rows import Rows, rows_of
 from hookline_processor.ledger.settings import LedgerSettings
-from hookline_shared.event import Event, new_event_id
+from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, Event, new_event_id, text_values
+from tests.support.keys import keys
 
 START_MS = 1_750_000_000_000
 PERSON, SHOP = "+14155550123", "+18005551212"
@@ -89,6 +91,14 @@ def call(sid: str, name: str, *, at: int = 0, sender: str = PERSON, recipient: s
 def rows(*events_settled: SettledEvent, bodies: BodyPolicy = BodyPolicy.KEEP) -> list[Rows]:
     """Return the rows of events."""
     return [rows_of(one, bodies) for one in events_settled]
+
+
+def put_entry(client: "redis.Redis", sid: str, partition: int = 2, body: str = "hello") -> None:
+    """Add a message to the ledger stream of a partition, as the settling script does."""
+    event = message(sid, body).event
+    words: list[Any] = [word for pair in zip(TEXT_FIELDS, text_values(event), strict=True) for word in pair]
+    words += [BODY_FIELD, event.body, "ledger.outcome", "done", "ledger.topic", "messages", "ledger.attempts", "1"]
+    client.execute_command("XADD", keys.ledger(partition), "*", *words)
 
 
 async def content(engine: AsyncEngine, table: str) -> list[dict[str, Any]]:

@@ -17,7 +17,8 @@ import hookline_processor.metrics
 import hookline_shared.observability.metrics
 from hookline_cli.config import env_lines, markdown_table
 from hookline_cli.docs_generator.metric_advice import ADVICE
-from hookline_shared.alerts.rules import RULES, Watcher
+from hookline_shared.alerts.rule import Watcher
+from hookline_shared.alerts.rules import RULES
 from hookline_shared.alerts.units import Unit
 from hookline_shared.observability.metrics import FastCounter
 from hookline_shared.observability.timings import FastHistograms

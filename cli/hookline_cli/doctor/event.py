@@ -66,7 +66,7 @@ def _status_request(settings: IngressSettings, sid: str) -> WebhookRequest:
 
 async def _wait_until_settled(settings: IngressSettings, sid: str, timeout_s: float) -> _EventState:
     """Poll until the event is settled or dead, for `timeout_s` at most."""
-    redis = RedisConnectionManager(settings.redis_options(), settings.partitions, SystemClock(), get_logger("doctor"))
+    redis = RedisConnectionManager(settings.redis, settings.partitions, SystemClock(), get_logger("doctor"))
     try:
         await redis.monitor.locate()
         partition = partition_of(sid, await partitions_in_use(redis) or settings.partitions)

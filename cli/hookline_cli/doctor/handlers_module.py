@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -28,10 +29,10 @@ async def check_handlers(subject: Subject, timeout_s: float = _TIMEOUT_S) -> lis
         return [
             warning(_CHECK, "PROCESSOR_HANDLERS is not set", meaning, "Set it to the module:attribute of your Handlers object.")
         ]
-    return await _load(location, timeout_s)
+    return await _load(location, {**os.environ, **subject.adopted}, timeout_s)
 
 
-async def _load(location: str, timeout_s: float) -> list[Finding]:
+async def _load(location: str, environment: Mapping[str, str], timeout_s: float) -> list[Finding]:
     reader, writer = os.pipe()
     os.set_blocking(reader, False)  # a process that the module started may hold the other end open
     process = await asyncio.create_subprocess_exec(
@@ -41,6 +42,7 @@ async def _load(location: str, timeout_s: float) -> list[Finding]:
         stderr=asyncio.subprocess.STDOUT,
         pass_fds=[writer],
         process_group=0,
+        env=environment,
     )
     os.close(writer)
     try:

@@ -28,7 +28,7 @@ async def check_pauses(subject: Subject) -> list[Finding]:
     if subject.hidden_redis or subject.shared is None:
         return []
     settings = subject.shared
-    redis = RedisConnectionManager(settings.redis_options(), settings.partitions, SystemClock(), get_logger("doctor"))
+    redis = RedisConnectionManager(settings.redis, settings.partitions, SystemClock(), get_logger("doctor"))
     try:
         await redis.monitor.locate()
         now_ms = await server_time_ms(redis)

@@ -36,17 +36,17 @@ async def check_redis(subject: Subject, clock: Clock = _CLOCK_OF_OURS) -> list[F
     if subject.shared is None:
         return []
     settings = subject.shared
-    redis = RedisConnectionManager(settings.redis_options(), settings.partitions, clock, get_logger("doctor"))
+    redis = RedisConnectionManager(settings.redis, settings.partitions, clock, get_logger("doctor"))
     try:
         await redis.monitor.locate()
         durability = Durability(subject.ingress.durability if subject.ingress else _default_durability())
-        found = await diagnose(redis, settings.redis_options().url.topology, settings.partitions, durability, clock)
+        found = await diagnose(redis, settings.redis.server.topology, settings.partitions, durability, clock)
         usable = all(one.obstacle is None for one in found)
         layout = _layout(await read_layout(redis), settings) if usable else []
         return [finding for one in found for finding in _server(one)] + [*layout]
     except HooklineError as error:
         reason = " ".join([str(error), *redis.monitor.warnings()])
-        return [problem(_CHECK, reason, _USELESS, f"Fix that, or change REDIS_URL, which is {mask_url(settings.redis_url)}.")]
+        return [problem(_CHECK, reason, _USELESS, f"Fix that, or change REDIS_URL, which is {mask_url(settings.redis.url)}.")]
     finally:
         await redis.close()
 
@@ -117,7 +117,7 @@ def _clock(ahead_ms: int) -> Finding:
 
 def _layout(layout: Layout, settings: SharedSettings) -> Iterator[Finding]:
     if not layout:
-        unused = f"no service has been in this Redis with the prefix {settings.prefix}"
+        unused = f"no service has been in this Redis with the prefix {settings.redis.prefix}"
         yield fine(_LAYOUT, f"{unused}; the first will make {settings.partitions}")
         return
     found, schema = layout.get("partitions"), layout.get("schema")

@@ -20,11 +20,11 @@ _URL: Final = "public url"
 
 async def check_settings(subject: Subject) -> list[Finding]:
     """Check all settings."""
-    return [*_mistakes(), *_unknown_names(), *_tokens(subject), *_public_urls(subject)]
+    return [*_mistakes(subject), *_unknown_names(subject), *_tokens(subject), *_public_urls(subject)]
 
 
-def _mistakes() -> Iterator[Finding]:
-    of = {service: problems([service]) for service in ("ingress", "processor")}
+def _mistakes(subject: Subject) -> Iterator[Finding]:
+    of = {service: problems([service], subject.adopted) for service in ("ingress", "processor")}
     for mistake in dict.fromkeys([*of["ingress"], *of["processor"]]):
         services = " and ".join(service for service, own in of.items() if mistake in own)
         yield problem(_CHECK, mistake, f"{services} will not start.", "Fix it; hookline config shows what is set, and where.")
@@ -33,10 +33,10 @@ def _mistakes() -> Iterator[Finding]:
             yield fine(_CHECK, f"all settings of {service} are valid")
 
 
-def _unknown_names() -> Iterator[Finding]:
-    for line in Sources.now().unknown_names(variables()):
+def _unknown_names(subject: Subject) -> Iterator[Finding]:
+    for line in Sources.now(subject.adopted).unknown_names(variables()):
         yield warning(_CHECK, line, "Nothing reads it, so it has no effect.", "Correct the name, or remove it.")
-    for one in ignored():
+    for one in ignored(subject.adopted):
         yield warning(_CHECK, one, "Without HOOKLINE_LEDGER_URL there is no ledger.", "Set it, to nothing if none is wanted.")
 
 

@@ -12,10 +12,10 @@ from hookline_cli.ledger.database import with_engine
 from hookline_cli.ledger.output import form_of, print_csv, print_events, print_json, print_thread
 from hookline_cli.output.terminal import confirm
 from hookline_cli.output.timestamps import format_timestamp, parse_timestamp
-from hookline_cli.settings.running import adopt_running
+from hookline_cli.settings.running import find_running
 from hookline_cli.workspace import Workspace
 from hookline_processor.ledger.rows.addresses import normalise
-from hookline_processor.ledger.settings import LedgerSettings
+from hookline_processor.ledger.settings import LedgerSettings, SettingsWithLedger
 from hookline_shared.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many,
 
 
 def _settings(data: Path) -> LedgerSettings:
-    adopt_running(data)
-    settings, file = LedgerSettings.load().model_copy(update={"command_timeout_s": _PATIENCE_S}), Workspace(data).ledger
-    if settings.database_url is None and file.exists():
-        return settings.model_copy(update={"database_url": f"sqlite:///{file.resolve()}"})
+    found, file = SettingsWithLedger.load(find_running(data).adopted).ledger, Workspace(data).ledger
+    settings = found.model_copy(update={"command_timeout_s": _PATIENCE_S})
+    if settings.url is None and file.exists():
+        return settings.model_copy(update={"url": f"sqlite:///{file.resolve()}"})
     return settings
 
 

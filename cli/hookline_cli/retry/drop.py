@@ -16,7 +16,8 @@ from hookline_cli.output.progress import progress_reporter
 from hookline_cli.output.terminal import confirm, end
 from hookline_cli.redis_session import DataFolder, RedisSession, find_settings, open_redis_session
 from hookline_cli.retry.selection import EventOption, KeyOption, KindsOption, Page, RetryScan, RetrySelection, TopicsOption
-from hookline_processor.ledger.settings import LedgerSettings
+from hookline_cli.settings.running import find_running
+from hookline_processor.ledger.settings import SettingsWithLedger
 from hookline_shared.errors import BrokerUnavailableError, HooklineError
 from hookline_shared.streams.waiting_control import Dropped, WaitingControl
 
@@ -56,7 +57,7 @@ def drop(
     selection = RetrySelection(tuple(topics), tuple(kinds), key, event)
     settings = find_settings(data)
     selection.check(settings.topics, everything=everything)
-    ledger = LedgerSettings.load().database_url is not None
+    ledger = SettingsWithLedger.load(find_running(data).adopted).ledger.url is not None
 
     async def run() -> None:
         async with open_redis_session(settings) as redis_session:

@@ -20,7 +20,7 @@ from hookline_cli.send.sendgrid_key import SendGridKey
 from hookline_cli.send.target import SendTarget, send_target
 from hookline_cli.send.templates import SENDGRID, SHORT, WebhookFactory, WebhookTemplate, find, names, numbers
 from hookline_cli.signing import WebhookRequest, sign_webhook
-from hookline_cli.workspace import Workspace
+from hookline_cli.workspace import StackFacts, Workspace
 from hookline_ingress.twilio_signature import parse_secrets
 from hookline_processor.samples.sids import RECIPIENT, SENDER
 from hookline_processor.samples.webhook import Webhook
@@ -49,6 +49,8 @@ class SendError(HooklineError):
 
 
 Sign = Callable[[Webhook], WebhookRequest]
+Signer = tuple[Sign, Mapping[str, str]]
+"""The signing function, and the remedies by status if ingress does not accept the signature."""
 
 
 def _complete(begun: str) -> list[str]:
@@ -71,9 +73,7 @@ def send(
     rate: Annotated[float, typer.Option(min=0, help="Webhooks per second; 0 sends the next as soon as an answer comes.")] = 0,
     concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of concurrent requests.")] = _AT_ONCE,
     url: Annotated[str | None, typer.Option(help="URL to send to, instead of the ingress of `hookline up`.")] = None,
-    via: Annotated[
-        str | None, typer.Option(help="Sign for PUBLIC_URL, but send to this URL, for example past a proxy.")
-    ] = None,
+    via: Annotated[str | None, typer.Option(help="Sign for PUBLIC_URL, but send to this URL, as past a proxy.")] = None,
     token: Annotated[str | None, typer.Option(envvar=_VARIABLE, help="Auth token to sign with.")] = None,
     data: Annotated[Path, typer.Option(help="Folder of `hookline up`.")] = Path("var"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
@@ -91,19 +91,28 @@ def send(
     Example: `hookline send events --json-body '[{"specversion":"1.0","id":"EZ1","type":"com.example","source":"me"}]'`
     """
     read_env_file()  # it was applied already; what is wrong in it is told
-    facts, sendable = Workspace(data).announced(), find(what)
+    facts, template = Workspace(data).announced(), find(what)
+    target = _target(facts, template, url, via, anywhere=yes_really)
+    changes = _changes(template, body, recipient) | dict(map(_split, param or ()))
+    factory = WebhookFactory(template, changes, [sender] if senders == 1 else numbers(senders), _read(json_body, param))
+    signer = _signer(template, target, token or _token_in_file() or facts.auth_token, data)
+    _send(factory, signer, target, LoadPlan(times, rate, min(concurrency, times)), as_json=as_json)
+
+
+def _target(facts: StackFacts, template: WebhookTemplate, url: str | None, via: str | None, *, anywhere: bool) -> SendTarget:
     if url and via:
         raise SendError(
             "--url and --via exclude each other: --url is signed itself, --via receives what is signed for PUBLIC_URL."
         )
-    target = send_target(facts, url, sendable.path, via)
-    if not yes_really and not is_loopback(target.base):
+    target = send_target(facts, url, template.path, via)
+    if not anywhere and not is_loopback(target.base):
         raise SendError(f"{target.base} is not on this machine. Add --yes-really to send there.")
-    changes = _changes(sendable, body, recipient) | dict(map(_split, param or ()))
-    recipe = WebhookFactory(sendable, changes, [sender] if senders == 1 else numbers(senders), _read(json_body, param))
-    sign, remedies = _signer(sendable, target, token or _token_in_file() or facts.auth_token, data)
-    plan = LoadPlan(times, rate, min(concurrency, times))
-    outcome, interrupted = _run(lambda number: sign(recipe.make(number)), target, plan, quiet=as_json)
+    return target
+
+
+def _send(factory: WebhookFactory, signer: Signer, target: SendTarget, plan: LoadPlan, *, as_json: bool) -> None:
+    sign, remedies = signer
+    outcome, interrupted = _run(lambda number: sign(factory.make(number)), target, plan, quiet=as_json)
     _report(outcome, plan, as_json=as_json)
     if interrupted:
         raise typer.Exit(INTERRUPTED)
@@ -140,8 +149,7 @@ def _read(json_body: str | None, param: Sequence[str] | None) -> bytes | None:
     return given
 
 
-def _signer(what: WebhookTemplate, target: SendTarget, token: str, data: Path) -> tuple[Sign, Mapping[str, str]]:
-    """Return the signing function, and the remedies by status if ingress does not accept the signature."""
+def _signer(what: WebhookTemplate, target: SendTarget, token: str, data: Path) -> Signer:
     if what.kind == SENDGRID:
         key = SendGridKey(data)
         remedy = f"Ingress accepts it if it was started with SENDGRID_PUBLIC_KEY={key.public}"

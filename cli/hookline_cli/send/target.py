@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from hookline_cli.addresses import is_loopback
 from hookline_cli.workspace import StackFacts
 from hookline_shared.errors import HooklineError
-from hookline_shared.settings.base import split_url
+from hookline_shared.validation import split_url
 
 _NOWHERE = "http://127.0.0.1:8080"
 

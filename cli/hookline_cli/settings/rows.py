@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
-from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel, ValidationError, create_model
@@ -16,12 +15,13 @@ from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
 from hookline_shared.alerts.thresholds import Threshold
 from hookline_shared.errors import SettingsError
-from hookline_shared.settings.base import SharedSettings, secrets_of
+from hookline_shared.settings.base import NO_VARIABLES, SharedSettings, secrets_of
 from hookline_shared.settings.config_file import CONFIG_VARIABLE, DEFAULT_FILE, config_file, read_config_file
 from hookline_shared.settings.env_file import ENV_FILE, own_environment
 from hookline_shared.settings.fallbacks import Fallback
 from hookline_shared.settings.secret_files import SUFFIX, read_secret_files
 from hookline_shared.topics import Topic
+from hookline_shared.validation import fields_of
 
 ENVIRONMENT: Final = "environment"
 UP: Final = "hookline up"
@@ -31,7 +31,11 @@ FOLDER: Final = "working folder"
 IN_A_FILE: Final = "secret file"
 DEFAULT: Final = "default"
 _SERVICES: Final[Mapping[str, type[SharedSettings]]] = {"ingress": IngressSettings, "processor": ProcessorSettings}
-EMPTY_COUNTS: Final = ("INGRESS_SPOOL_PATH", "HOOKLINE_LEDGER_URL")
+EMPTY_COUNTS: Final = tuple(
+    name
+    for settings in _SERVICES.values()
+    for name in (*settings.empty_counts, *(one.setting for one in settings.fallbacks if one.empty_refuses))
+)
 """The variables for which an empty value has a meaning."""
 _POST_TO: Final = "ALERT_URL"
 """Its path is a secret: it permits posting."""
@@ -60,9 +64,10 @@ class Row(NamedTuple):
 class Sources:
     """The values that are set, by source."""
 
-    def __init__(self, found: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, found: Mapping[str, Mapping[str, Any]], adopted: Mapping[str, str] = NO_VARIABLES) -> None:
         """Take the values that each source sets; the first source wins. The names of the sources are those above."""
         self._found = found
+        self.adopted = adopted
 
     @classmethod
     def none(cls) -> "Sources":
@@ -70,18 +75,19 @@ class Sources:
         return cls({})
 
     @classmethod
-    def now(cls, adopted: Mapping[str, str] = MappingProxyType({})) -> "Sources":
-        """Read the environment, which has `adopted` from a running `hookline up`, and the files that can be read."""
-        own = own_environment()
+    def now(cls, adopted: Mapping[str, str] = NO_VARIABLES) -> "Sources":
+        """Read the environment, to which `adopted` from a running `hookline up` are added, and the files that can be read."""
+        own, environment = own_environment(), {**os.environ, **adopted}
         return cls(
             {
                 ENVIRONMENT: _effective({name: value for name, value in own.items() if name not in adopted}),
                 UP: _effective(adopted),
                 ENV: _effective({name: value for name, value in os.environ.items() if name not in own and name not in adopted}),
-                IN_A_FILE: _or_empty(lambda: read_secret_files(secrets())),
-                FILE: _or_empty(read_config_file),
-                FOLDER: {CONFIG_VARIABLE: DEFAULT_FILE} if config_file() == DEFAULT_FILE else {},
-            }
+                IN_A_FILE: _or_empty(lambda: read_secret_files(secrets(), environment)),
+                FILE: _or_empty(lambda: read_config_file(environment)),
+                FOLDER: {CONFIG_VARIABLE: DEFAULT_FILE} if config_file(environment) == DEFAULT_FILE else {},
+            },
+            adopted,
         )
 
     def find(self, variable: str) -> tuple[str, Any]:
@@ -106,7 +112,7 @@ class Sources:
 
 def rows(sources: Sources) -> Iterator[Row]:
     """Yield every setting once, those of both services first."""
-    wrong = {problem.partition(" ")[0] for problem in problems()}
+    wrong = {problem.partition(" ")[0] for problem in problems(adopted=sources.adopted)}
     source, name = sources.find(CONFIG_VARIABLE)
     yield Row(
         CONFIG_VARIABLE, name, source, "", _CONFIG_MEANING, right=not any(CONFIG_VARIABLE in problem for problem in wrong)
@@ -144,12 +150,12 @@ def _fallback_row(sources: Sources, fallback: Fallback, field: FieldInfo, servic
     return Row(fallback.variable, value, source, "", fallback.meaning, service)
 
 
-def problems(services: Iterable[str] = _SERVICES) -> list[str]:
-    """Return every problem in the settings of `services`, once."""
+def problems(services: Iterable[str] = _SERVICES, adopted: Mapping[str, str] = NO_VARIABLES) -> list[str]:
+    """Return every problem in the settings of `services`, once. `adopted` are added to the environment."""
     found: dict[str, None] = {}
     for service in services:
         try:
-            _SERVICES[service].load()
+            _SERVICES[service].load(adopted)
         except SettingsError as error:
             found |= dict.fromkeys(error.problems)
     return list(found)
@@ -166,10 +172,10 @@ def secrets() -> list[str]:
     return list(dict.fromkeys(name for settings in _SERVICES.values() for name in secrets_of(settings)))
 
 
-def ignored() -> list[str]:
-    """Return a line for each fallback that is set and ignored, with the reason."""
+def ignored(adopted: Mapping[str, str] = NO_VARIABLES) -> list[str]:
+    """Return a line for each fallback that is set and ignored, with the reason. `adopted` are added to the environment."""
     with suppress(SettingsError):  # which `problems` has
-        return [str(one) for settings in _SERVICES.values() for one in settings.ignored()]
+        return [str(one) for settings in _SERVICES.values() for one in settings.ignored(adopted)]
     return []
 
 
@@ -191,10 +197,10 @@ def _or_empty(read: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
 
 def _fields() -> Iterator[tuple[str, FieldInfo]]:
     """Yield every field and its service, which is empty if both read it."""
-    shared = SharedSettings.model_fields
-    yield from (("", field) for field in shared.values())
+    shared = [field.validation_alias for field in fields_of(SharedSettings)]
+    yield from (("", field) for field in fields_of(SharedSettings))
     for service, settings in _SERVICES.items():
-        yield from ((service, field) for name, field in settings.model_fields.items() if name not in shared)
+        yield from ((service, field) for field in fields_of(settings) if field.validation_alias not in shared)
 
 
 def _value(field: FieldInfo, source: str, written: Any, *, right: bool) -> Any:

@@ -1,4 +1,4 @@
-"""The settings of a running `hookline up`: it saves them, and the other commands adopt them."""
+"""The settings of a running `hookline up`: it saves them, and the other commands use them."""
 
 import os
 from collections.abc import Mapping
@@ -19,18 +19,18 @@ _PATHS: Final = (CONFIG_VARIABLE, "INGRESS_SPOOL_PATH")
 
 
 class Running(NamedTuple):
-    """The `hookline up` of a folder; `facts` is empty if none runs. `adopted` are the settings that this process took from
-    it, and `hidden_redis` is whether its REDIS_URL was not saved and is not set here either."""
+    """The `hookline up` of a folder; `facts` is empty if none runs. `adopted` are those of its settings that
+    apply here, too, as variables. `hidden_redis` is whether its REDIS_URL was not saved and is not set here either."""
 
     facts: StackFacts
     adopted: Mapping[str, str]
     hidden_redis: bool
 
 
-def public_settings(ingress: IngressSettings, processor: ProcessorSettings) -> dict[str, str]:
-    """Return the settings of this process without the secrets; `ingress` and `processor` were made from them."""
-    environment = {name.upper(): value for name, value in os.environ.items()}
-    found = {name: environment[name] for name in variables() if name in environment and name not in secrets()}
+def public_settings(ingress: IngressSettings, processor: ProcessorSettings, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings in `environment` without the secrets; `ingress` and `processor` were made from them."""
+    named = {name.upper(): value for name, value in environment.items()}
+    found = {name: named[name] for name in variables() if name in named and name not in secrets()}
     ports = {
         "INGRESS_PORT": ingress.port,
         "INGRESS_ADMIN_PORT": ingress.admin_port,
@@ -39,13 +39,13 @@ def public_settings(ingress: IngressSettings, processor: ProcessorSettings) -> d
     if "PUBLIC_URL" in found:  # as it is signed: without credentials, which Twilio leaves out
         found["PUBLIC_URL"] = ",".join(ingress.public_urls)
     paths = {name: str(Path(found[name]).resolve()) for name in _PATHS if found.get(name)}
-    return found | {name: str(port) for name, port in ports.items()} | paths | _ledger(processor.database_url)
+    return found | {name: str(port) for name, port in ports.items()} | paths | _ledger(processor.ledger.url)
 
 
-def adopt_running(data: Path) -> Running:
-    """Put the settings of the `hookline up` that runs in folder `data`, if one does, into the environment.
+def find_running(data: Path) -> Running:
+    """Return the `hookline up` that runs in folder `data`, if one does.
 
-    The variables of this process win over them, and they win over `.env` and the TOML file.
+    The variables of this process win over those that are adopted, and they win over `.env` and the TOML file.
     """
     facts = Workspace(data).announced()
     if not facts.admin_ports:
@@ -54,8 +54,7 @@ def adopt_running(data: Path) -> Running:
     own |= set(filter(names_file, secrets()))
     found = facts.settings | {"REDIS_URL": facts.redis_url, "TWILIO_AUTH_TOKEN": facts.auth_token}
     adopted = {name: value for name, value in found.items() if name not in own and (value or name in EMPTY_COUNTS)}
-    os.environ.update(adopted)
-    return Running(facts, adopted, hidden_redis=not _names_redis())
+    return Running(facts, adopted, hidden_redis=not _names_redis({**os.environ, **adopted}))
 
 
 def _ledger(url: str | None) -> dict[str, str]:
@@ -64,12 +63,13 @@ def _ledger(url: str | None) -> dict[str, str]:
     return {"HOOKLINE_LEDGER_URL": url or ""}
 
 
-def _names_redis() -> bool:
-    return bool(os.environ.get("REDIS_URL")) or names_file("REDIS_URL") or "REDIS_URL" in _in_file()
+def _names_redis(environment: Mapping[str, str]) -> bool:
+    named = bool(environment.get("REDIS_URL")) or names_file("REDIS_URL", environment)
+    return named or "REDIS_URL" in _in_file(environment)
 
 
-def _in_file() -> set[str]:
+def _in_file(environment: Mapping[str, str]) -> set[str]:
     try:
-        return set(read_config_file())
+        return set(read_config_file(environment))
     except SettingsError:
         return set()

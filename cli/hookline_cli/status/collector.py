@@ -55,7 +55,7 @@ class Collector:
         self._settings = settings
         self._addresses = addresses
         self._clock = clock
-        self._redis = RedisConnectionManager(settings.redis_options(), settings.partitions, clock, get_logger("status"))
+        self._redis = RedisConnectionManager(settings.redis, settings.partitions, clock, get_logger("status"))
         self._session = aiohttp.ClientSession()
         self._before: tuple[float, Sequence[ServiceReport]] | None = None
 
@@ -81,7 +81,7 @@ class Collector:
         rates = self._rates(at, services)
         self._before = (at, services)
         if isinstance(redis, str):
-            named = "redis_url" in self._settings.model_fields_set
+            named = "url" in self._settings.redis.model_fields_set
             return Snapshot(self._clock.now_ms(), RedisState(), redis, services, rates, named)
         return Snapshot(self._clock.now_ms(), redis, None, services, rates)
 

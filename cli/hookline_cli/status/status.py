@@ -13,7 +13,7 @@ from rich.live import Live
 
 from hookline_cli.admin_address import LOOPBACK, AdminAddress, parse_admin
 from hookline_cli.redis_session import HIDDEN_REDIS
-from hookline_cli.settings.running import adopt_running
+from hookline_cli.settings.running import find_running
 from hookline_cli.status.collector import Collector, CollectorSettings
 from hookline_cli.status.snapshot import Snapshot, as_object
 from hookline_cli.status.view import view
@@ -51,8 +51,8 @@ def status(
 
     Example: `hookline status --admin 10.0.0.5:9080 --admin 10.0.0.6:9081 --json`
     """
-    running = adopt_running(data)
-    settings = CollectorSettings.load()
+    running = find_running(data)
+    settings = CollectorSettings.load(running.adopted)
     if running.hidden_redis:
         raise StatusError([HIDDEN_REDIS])
     configure_logs("error", "console", settings.secrets())

@@ -8,7 +8,7 @@ import socket
 import sys
 from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import aiohttp
 import typer
@@ -29,7 +29,6 @@ from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
 from hookline_shared.errors import PortTakenError
 from hookline_shared.observability.standard_streams import protect_output
-from hookline_shared.redis.url import parse_redis_url
 from hookline_shared.settings.config_file import read_config_file
 from hookline_shared.settings.fallbacks import find_fallbacks
 from hookline_shared.settings.secret_files import names_file
@@ -55,41 +54,43 @@ def up(
     if reload:
         ensure_watchfiles()
     options = {"INGRESS_PORT": port and str(port), "PROCESSOR_HANDLERS": handlers}
-    os.environ.update({name: value for name, value in options.items() if value})
+    given = {name: value for name, value in options.items() if value}
     workspace = Workspace(data)
     workspace.lock()
-    start_redis = _set_defaults(workspace)
-    settings, processor = IngressSettings.load(), ProcessorSettings.load()
+    defaults = _defaults(workspace, {**os.environ, **given})
+    chosen = defaults | given
+    settings, processor = IngressSettings.load(chosen), ProcessorSettings.load(chosen)
     planned = ingresses.plan(settings, ingress, processor.admin_port)
     if settings.spool_path is not None:
         ingresses.check_left_over(settings.spool_path, ingress)
-    if processor.database_url is not None:
-        prepare_ledger(processor)
+    if processor.ledger.url is not None:
+        prepare_ledger(processor.ledger)
     protect_output()  # it stops the services, whether or not somebody reads what it prints
-    asyncio.run(LocalStack(workspace, settings, planned, processor, start_redis=start_redis, reload=reload).run())
+    parts = StackParts(settings, planned, processor, starts_redis="REDIS_URL" in defaults)
+    asyncio.run(LocalStack(workspace, parts, {**os.environ, **chosen}, reload=reload).run())
 
 
-def _set_defaults(workspace: Workspace) -> bool:
-    """Set defaults for one machine where no value is set; return whether to start an embedded Redis."""
-    config = read_config_file()
-    port = next((one.value for one in find_fallbacks(IngressSettings.fallbacks, config)), None)
-    already_set = {name for name, value in os.environ.items() if value} | config.keys() | set(filter(names_file, secrets()))
+def _defaults(workspace: Workspace, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the values for one machine of variables for which no value is set, in `environment` or elsewhere."""
+    config = read_config_file(environment)
+    port = next((one.value for one in find_fallbacks(IngressSettings.fallbacks, config, environment)), None)
+    files = {name for name in secrets() if names_file(name, environment)}
+    already_set = {name for name, value in environment.items() if value} | config.keys() | files
     defaults = {
         "REDIS_URL": f"unix://{workspace.redis_socket}",
-        "PUBLIC_URL": f"http://127.0.0.1:{os.environ.get('INGRESS_PORT') or config.get('INGRESS_PORT') or port or 8080}",
+        "PUBLIC_URL": f"http://127.0.0.1:{environment.get('INGRESS_PORT') or config.get('INGRESS_PORT') or port or 8080}",
         "INGRESS_HOST": "0.0.0.0" if port else "127.0.0.1",  # noqa: S104 - a platform that sets PORT calls it from outside
         "LOG_FORMAT": "console",
     }
-    if "INGRESS_SPOOL_PATH" not in os.environ:  # an empty one disables the spool
+    if "INGRESS_SPOOL_PATH" not in environment:  # an empty one disables the spool
         defaults["INGRESS_SPOOL_PATH"] = str(workspace.spool)
-    if _lacks_ledger(config):
+    if _lacks_ledger(config, environment):
         defaults["HOOKLINE_LEDGER_URL"] = f"sqlite:///{workspace.ledger.resolve()}"
     if "TWILIO_AUTH_TOKEN" not in already_set:
         defaults["TWILIO_AUTH_TOKEN"] = workspace.development_token()
     if _has_example():
         defaults["PROCESSOR_HANDLERS"] = f"{_EXAMPLE}:handlers"
-    os.environ.update({name: value for name, value in defaults.items() if name not in already_set})
-    return "REDIS_URL" not in already_set
+    return {name: value for name, value in defaults.items() if name not in already_set}
 
 
 def _has_example() -> bool:
@@ -101,37 +102,35 @@ def _has_example() -> bool:
     return (ours / f"{_EXAMPLE.rpartition('.')[2]}.py").exists() and (not users.exists() or users.samefile(ours))
 
 
-def _lacks_ledger(config: Mapping[str, Any]) -> bool:
+def _lacks_ledger(config: Mapping[str, Any], environment: Mapping[str, str]) -> bool:
     """Whether the ledger is installed and no database is set. HOOKLINE_LEDGER_URL= (empty) disables the ledger."""
-    found = list(find_fallbacks(ProcessorSettings.fallbacks, config))
+    found = list(find_fallbacks(ProcessorSettings.fallbacks, config, environment))
     for one in found:
         if one.obstacle:
             sys.stderr.write(f"hookline: {one}\n")
-    named = "HOOKLINE_LEDGER_URL" in os.environ or any(not one.obstacle for one in found)
+    named = "HOOKLINE_LEDGER_URL" in environment or any(not one.obstacle for one in found)
     return not named and all(map(importlib.util.find_spec, _LEDGER_NEEDS))
 
 
+class StackParts(NamedTuple):
+    """What runs: both services, with ingress in the processes `ingresses`, and a Redis server if `starts_redis`."""
+
+    ingress: IngressSettings
+    ingresses: Sequence[IngressProcess]
+    processor: ProcessorSettings
+    starts_redis: bool
+
+
 class LocalStack:
-    """Both services, with ingress in the processes `ingresses`, and a Redis server if `start_redis` is set.
+    """Runs `parts`, whose processes have the variables of `environment`.
 
     With `reload`, the processor is replaced when the code in the working folder changes.
     """
 
-    def __init__(
-        self,
-        workspace: Workspace,
-        ingress: IngressSettings,
-        ingresses: Sequence[IngressProcess],
-        processor: ProcessorSettings,
-        *,
-        start_redis: bool,
-        reload: bool,
-    ) -> None:
+    def __init__(self, workspace: Workspace, parts: StackParts, environment: Mapping[str, str], *, reload: bool) -> None:
         self._workspace = workspace
-        self._ingress = ingress
-        self._ingresses = ingresses
-        self._processor = processor
-        self._starts_redis = start_redis
+        self._ingress, self._ingresses, self._processor, self._starts_redis = parts
+        self._environment = environment
         self._sources = Path.cwd() if reload else None
         self._console = Console(stderr=True)
         self._processes: list[ChildProcess | ReloadedProcess] = []
@@ -169,7 +168,8 @@ class LocalStack:
                     raise PortTakenError(LOOPBACK, port, setting)
 
     async def _start(self) -> None:
-        environment = os.environ | {"HOOKLINE_PREFIX": self._ingress.prefix}  # a process that is started later reads .env again
+        # A process that is started later reads .env again, which must not move it to other keys.
+        environment = {**self._environment, "HOOKLINE_PREFIX": self._ingress.redis.prefix}
         if self._starts_redis:
             server = embedded_redis.find_server()
             embedded_redis.check_data(server, self._workspace.redis_data)
@@ -242,10 +242,10 @@ class LocalStack:
         return StackFacts(
             public_url=self._ingress.public_urls[0],
             auth_token=token if self._ingress.auth_tokens == (token,) else "",
-            redis_url="" if parse_redis_url(self._ingress.redis_url).secrets else self._ingress.redis_url,
+            redis_url="" if self._ingress.redis.server.secrets else self._ingress.redis.url,
             admin_ports=self._admin_ports(),
             local_url=f"http://{AdminAddress('', reachable(self._ingress.host), self._ingress.port).place}",
-            settings=public_settings(self._ingress, self._processor),
+            settings=public_settings(self._ingress, self._processor, self._environment),
         )
 
     def _print_instructions(self) -> None:

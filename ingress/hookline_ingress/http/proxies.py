@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Final
 
 from hookline_ingress.http.request import Request
-from hookline_shared.settings.base import split_url
+from hookline_shared.validation import split_url
 
 Network = IPv4Network | IPv6Network
 

@@ -24,15 +24,17 @@ _FLUSH_TIMEOUT_S: Final = 2.0
 
 
 class Ledger:
-    """Writes the history of the partitions that `owned` returns. Handling goes on without the database: the rows wait in Redis.
+    """Writes the history of those partitions, of `partitions` in all, that `owned` returns.
 
-    `has_room` is cleared while too many of them wait. `file` is the path of the SQLite file, None if the database is a server.
+    Handling goes on without the database: the rows wait in Redis, and `has_room` is cleared while they are too many. `file` is
+    the path of the SQLite file, None if the database is a server.
     """
 
     def __init__(
         self,
         settings: LedgerSettings,
         redis: RedisConnectionManager,
+        partitions: int,
         owned: Callable[[], Collection[int]],
         has_room: asyncio.Event,
         clock: Clock,
@@ -43,19 +45,17 @@ class Ledger:
         self._engine = make_engine(settings)
         export_pool_metrics(self._engine)
         streams = LedgerStreams(redis)
-        self._backlog = LedgerBacklog(
-            streams, owned, has_room, settings.ledger_backlog_limit / settings.partitions, clock, logger
-        )
+        self._backlog = LedgerBacklog(streams, owned, has_room, settings.backlog_limit / partitions, clock, logger)
         breaker = Breaker(
             "database",
             clock,
             logger,
-            fail_max=settings.database_breaker_failures,
+            fail_max=settings.breaker_failures,
             counts=lambda error: isinstance(error, DatabaseUnavailableError),
         )
-        limits = WriterLimits(settings.ledger_batch, settings.command_timeout_s, settings.ledger_bodies)
+        limits = WriterLimits(settings.batch, settings.command_timeout_s, settings.bodies)
         self._writer = LedgerWriter(streams, Store(self._engine), breaker, owned, limits, clock, logger)
-        days = settings.ledger_retention_days
+        days = settings.retention_days
         self._retention = None if days is None else Retention(self._engine, days, owned, clock, logger)
         self.file = database_of(settings).file
 

@@ -11,6 +11,7 @@ from hookline_processor.ledger.body_policy import BodyPolicy
 from hookline_processor.ledger.url import parse_database_url
 from hookline_shared.settings.base import SharedSettings
 from hookline_shared.settings.fallbacks import Fallback
+from hookline_shared.validation import SettingsGroup
 
 
 def _database(url: str) -> str:
@@ -26,21 +27,10 @@ def _obstacle(url: str) -> str:
     return ""
 
 
-class LedgerSettings(SharedSettings):
-    """The settings of the ledger and its database."""
+class LedgerSettings(SettingsGroup):
+    """The settings of the ledger and its database. Without a `url` there is no ledger."""
 
-    fallbacks: ClassVar = (
-        Fallback(
-            "DATABASE_URL",
-            "HOOKLINE_LEDGER_URL",
-            "Used as HOOKLINE_LEDGER_URL if that is not set. Some platforms set it for the application. If it cannot be used "
-            "for the ledger, it is ignored, and the log says so. HOOKLINE_LEDGER_URL= (empty) disables it",
-            _obstacle,
-            empty_refuses=True,
-        ),
-    )
-
-    database_url: Annotated[str, AfterValidator(_database)] | None = Field(
+    url: Annotated[str, AfterValidator(_database)] | None = Field(
         None,
         validation_alias="HOOKLINE_LEDGER_URL",
         description="URL of the ledger: postgresql://user:password@host:port/database or sqlite:///path. Without it, no "
@@ -71,42 +61,59 @@ class LedgerSettings(SharedSettings):
     command_timeout_s: float = Field(
         10, validation_alias="DATABASE_COMMAND_TIMEOUT_S", description="Time limit in seconds for a batch in the database", gt=0
     )
-    database_breaker_failures: int = Field(
+    breaker_failures: int = Field(
         3,
         validation_alias="DATABASE_BREAKER_FAILURES",
         description="Consecutive failures that open the circuit breaker of the database; a successful probe closes it",
         ge=1,
     )
-    ledger_batch: int = Field(
+    batch: int = Field(
         500,
         validation_alias="LEDGER_BATCH",
         description="Largest number of events that are written to the database in one transaction",
         ge=1,
         le=10_000,
     )
-    ledger_backlog_limit: int = Field(
+    backlog_limit: int = Field(
         1_000_000,
         validation_alias="LEDGER_BACKLOG_LIMIT",
         description="Largest number of settled events that wait for the database, in all partitions together. Above it, the "
         "processor handles no more events. Above a tenth of it, the service warns",
         ge=1,
     )
-    ledger_bodies: BodyPolicy = Field(
+    bodies: BodyPolicy = Field(
         BodyPolicy.KEEP,
         validation_alias="LEDGER_BODIES",
         description="What the ledger stores of message bodies and other content: keep (the text), hash (only a hash) or drop "
         "(nothing)",
     )
-    ledger_retention_days: float | None = Field(
+    retention_days: float | None = Field(
         None,
         validation_alias="LEDGER_RETENTION_DAYS",
         description="Days after which the processor removes events, messages and calls from the ledger. Without it, never",
         gt=0,
     )
 
+
+class SettingsWithLedger(SharedSettings):
+    """The settings of those who use the ledger: the processor, and `hookline ledger`."""
+
+    fallbacks: ClassVar = (
+        Fallback(
+            "DATABASE_URL",
+            "HOOKLINE_LEDGER_URL",
+            "Used as HOOKLINE_LEDGER_URL if that is not set. Some platforms set it for the application. If it cannot be used "
+            "for the ledger, it is ignored, and the log says so. HOOKLINE_LEDGER_URL= (empty) disables it",
+            _obstacle,
+            empty_refuses=True,
+        ),
+    )
+
+    ledger: LedgerSettings
+
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must never be logged."""
-        database = parse_database_url(self.database_url).secrets if self.database_url else ()
+        database = parse_database_url(self.ledger.url).secrets if self.ledger.url else ()
         return (*super().secrets(), *database, *self._ignored_passwords())
 
     def _ignored_passwords(self) -> Iterator[str]:

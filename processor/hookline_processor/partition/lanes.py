@@ -137,7 +137,8 @@ class Lanes:
     def loaded(self, lane: Lane, *, indexed: bool, more: bool) -> None:
         """Note that the requested events of `lane` were added. `indexed` is whether it had any, and `more` whether it has more."""
         lane.loading = False
-        lane.indexed, lane.behind = indexed, more
+        lane.indexed = indexed or lane.behind
+        lane.behind = lane.behind or more
         self.load_if_needed(lane)
 
     def load_if_needed(self, lane: Lane) -> None:

@@ -139,7 +139,10 @@ class Partition:
         if self._ended:
             return
         self._reader.settled(in_flight.topic, in_flight.entry_id)
-        if is_placeholder(in_flight.event) and in_flight.lane_id:
+        if not in_flight.lane_id:
+            return
+        self._waiting.settled(in_flight)
+        if is_placeholder(in_flight.event):
             self._loads.request_by_id(in_flight.topic, in_flight.lane_id)  # nothing else knows what comes after it
 
     def _waits(self, wait: Wait) -> None:

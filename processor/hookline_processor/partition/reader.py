@@ -44,7 +44,8 @@ class Reading(NamedTuple):
 class Reader:
     """Reads as `reading` says, while `room` is free, and passes what it reads to `admit`.
 
-    `caught_up` is set once all pending entries were read. `lost_touch` is called after an error.
+    `caught_up` is set once all pending entries were read. `lost_touch` is called after an error, and at every
+    sweep, in case that something was missed.
     """
 
     def __init__(
@@ -127,6 +128,7 @@ class Reader:
         if now - self._last_sweep_at < _SWEEP_INTERVAL_S:
             return
         self._last_sweep_at = now
+        self._lost_touch()
         if others := await self._consumer.adopt():
             self._logger.warning(
                 "took over entries that other consumers read with the group of the processor", consumers=others

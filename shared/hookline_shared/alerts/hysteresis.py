@@ -9,7 +9,8 @@ Between the two thresholds the state stays as it is, so a value that wavers arou
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from hookline_shared.alerts.rules import RULES, Rule
+from hookline_shared.alerts.rule import Rule
+from hookline_shared.alerts.rules import RULES
 from hookline_shared.alerts.thresholds import Threshold
 
 

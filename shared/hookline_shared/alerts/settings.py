@@ -1,15 +1,15 @@
-"""`[alerts.<name>]` of the TOML file: thresholds that replace the defaults, for both services. And the runbook's address."""
+"""The settings of alerts: `[alerts.<name>]` of the TOML file, whose thresholds replace the defaults, and where alerts go."""
 
 import re
 from difflib import get_close_matches
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, ValidationError
-from pydantic_settings import NoDecode
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
-from hookline_shared.alerts.rules import RULES, Rule
+from hookline_shared.alerts.rule import Rule
+from hookline_shared.alerts.rules import RULES
 from hookline_shared.alerts.thresholds import Threshold
-from hookline_shared.validation import describe_errors
+from hookline_shared.validation import SettingsGroup, describe_errors, split_url
 
 _ADDRESS: Final = re.compile(r"https?://(?:[^\s/?#<>|@:\[\]]+|\[[0-9a-fA-F:.]+\])(?::\d+)?(?:[/?][^\s#<>|]*)?")
 """An http URL to which a # part can be added, with nothing that is markup in Slack, and without a user name or password."""
@@ -64,8 +64,12 @@ def _unknown(name: str) -> str:
     return f"there is no alert {name}; " + (f"did you mean {meant[0]}?" if meant else f"the alerts are {', '.join(RULES)}")
 
 
-AlertsSetting = Annotated[dict[str, Threshold], NoDecode, BeforeValidator(_read)]
-"""The limits of all alerts, by name."""
+def _alert_url(url: str) -> str:
+    """Return `url` unchanged. Errors do not quote it, since it allows posting to a channel."""
+    parts = split_url(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("it is not of the form https://host/path")
+    return url
 
 
 def _runbook_url(url: str) -> str:
@@ -75,5 +79,33 @@ def _runbook_url(url: str) -> str:
     return url
 
 
-RunbookUrl = Annotated[str, AfterValidator(_runbook_url)]
-"""The address of the runbook, to which alerts add the name of a section."""
+class AlertSettings(SettingsGroup):
+    """When alerts fire, and where they go. `limits` has those of all alerts, by name."""
+
+    limits: Annotated[dict[str, Threshold], BeforeValidator(_read)] = Field(
+        {},
+        validate_default=True,
+        validation_alias="ALERTS",
+        description="Alerts, only in the TOML file: tables [alerts.<name>] with threshold, clear, for_s, window_s, level and "
+        "enabled, see docs/alerts.md",
+    )
+    url: Annotated[str, AfterValidator(_alert_url)] | None = Field(
+        None,
+        validation_alias="ALERT_URL",
+        description="URL to which alerts are posted in Slack's format (https://hooks.slack.com/services/...). Without it, "
+        "alerts are only logged and shown by hookline status",
+        repr=False,
+    )
+    runbook_url: Annotated[str, AfterValidator(_runbook_url)] | None = Field(
+        None,
+        validation_alias="RUNBOOK_URL",
+        description="URL of your copy of docs/runbook.md, for example https://wiki.example.com/hookline/runbook. Alerts link "
+        "to its sections, such as #reply-slow. Without it, alerts name the file and the section",
+    )
+    interval_s: float = Field(
+        1,
+        validation_alias="ALERT_INTERVAL_S",
+        description="Seconds between two evaluations of the alerts. The backlog is measured only at every fifth",
+        ge=0.05,
+        le=60,
+    )

@@ -12,7 +12,8 @@ from hookline_shared.alerts.hysteresis import Alerts, Change
 from hookline_shared.alerts.measures import Measure
 from hookline_shared.alerts.notifier import Notifier
 from hookline_shared.alerts.rules import RULES
-from hookline_shared.alerts.thresholds import Level, Threshold
+from hookline_shared.alerts.settings import AlertSettings
+from hookline_shared.alerts.thresholds import Level
 from hookline_shared.alerts.wording import as_fields, one_line
 from hookline_shared.clock import Clock
 from hookline_shared.lifecycle.service import Supervisor
@@ -23,27 +24,16 @@ _TASK: Final = "alerts"
 
 
 class AlertWatcher:
-    """Evaluates `measures`, by the name of the alert, every `interval_s` seconds.
-
-    `limits` say when each fires; those that are not enabled are not evaluated. `notifier` sends them to ALERT_URL, or is None
-    if that is not set. `runbook_url` is the address of the runbook, None if it is only in the repository.
-    """
+    """Evaluates `measures`, by the name of the alert, of the service `service`. Alerts that are not enabled are left out."""
 
     def __init__(
-        self,
-        limits: Mapping[str, Threshold],
-        measures: Mapping[str, Measure],
-        notifier: Notifier | None,
-        interval_s: float,
-        clock: Clock,
-        logger: Logger,
-        runbook_url: str | None = None,
+        self, settings: AlertSettings, service: str, measures: Mapping[str, Measure], clock: Clock, logger: Logger
     ) -> None:
-        self._limits = limits
+        limits = self._limits = settings.limits
         self._measures = {name: measure for name, measure in measures.items() if limits[name].enabled}
-        self._alerts = Alerts(limits, runbook_url)
-        self._notifier = notifier
-        self._interval_s = interval_s
+        self._alerts = Alerts(limits, settings.runbook_url)
+        self._notifier = Notifier(settings.url, service, clock, logger) if settings.url else None
+        self._interval_s = settings.interval_s
         self._clock = clock
         self._logger = logger
         self._broken: set[str] = set()

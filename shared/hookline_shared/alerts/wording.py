@@ -6,7 +6,7 @@ from math import isfinite
 from typing import Any, Final
 
 from hookline_shared.alerts.hysteresis import Change
-from hookline_shared.alerts.rules import RUNBOOK
+from hookline_shared.alerts.rule import RUNBOOK
 from hookline_shared.alerts.units import Unit, format_value
 from hookline_shared.clock import utc
 

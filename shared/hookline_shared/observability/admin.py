@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from aiohttp import web
-from prometheus_client import REGISTRY, disable_created_metrics
-from prometheus_client.exposition import choose_encoder
+from prometheus_async.aio.web import server_stats
+from prometheus_client import disable_created_metrics
 
 from hookline_shared.listening import listen
 from hookline_shared.observability.health import Check, Health, Warnings
@@ -34,7 +34,7 @@ class Admin:
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/startupz", self._startupz)
-        app.router.add_get("/metrics", _show_metrics)
+        app.router.add_get("/metrics", server_stats)
         for path, page in self._pages.items():
             app.router.add_get(path, _page_handler(page))
         return app
@@ -62,12 +62,6 @@ class Admin:
 
     async def _startupz(self, request: web.Request) -> web.Response:
         return _report("startupz", {"started": self._health.startup}, request)
-
-
-async def _show_metrics(request: web.Request) -> web.Response:
-    """Answer in the format that the client accepts: OpenMetrics or Prometheus' own."""
-    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-    return web.Response(body=encode(REGISTRY), headers={"Content-Type": content_type})
 
 
 def _page_handler(page: Page) -> Callable[[web.Request], Awaitable[web.Response]]:

@@ -13,7 +13,7 @@ from hookline_shared.redis.url import Address
 
 def connector(address: Address, options: RedisOptions, *, sentinel: bool = False) -> Callable[[], AbstractConnection]:
     """Return a factory of connections to `address`, which are not connected yet. `sentinel` is true for a Sentinel."""
-    url = options.url
+    url = options.server
     arguments: dict[str, Any] = {
         "db": 0 if sentinel else url.database,
         "username": url.sentinel_username if sentinel else url.username,

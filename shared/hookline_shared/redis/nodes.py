@@ -75,7 +75,7 @@ class Nodes:
             await node.close()
 
     def _open(self, address: Address) -> Node:
-        clustered = self._options.url.topology is Topology.CLUSTER
+        clustered = self._options.server.topology is Topology.CLUSTER
         breaker = self._make_breaker(f"redis {address}" if clustered else "redis")
         self._nodes[address] = Node(address, self._options, breaker, self._clock)
         return self._nodes[address]

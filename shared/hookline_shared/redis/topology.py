@@ -74,9 +74,9 @@ class Locator(Protocol):
 
 def locator(options: RedisOptions, clock: Clock) -> Locator:
     """Return the locator for the topology in REDIS_URL."""
-    match options.url.topology:
+    match options.server.topology:
         case Topology.STANDALONE:
-            return Standalone(options.url.addresses[0])
+            return Standalone(options.server.addresses[0])
         case Topology.SENTINEL:
             return Sentinels(options, clock)
         case Topology.CLUSTER:
@@ -105,9 +105,9 @@ class Sentinels:
     topology = Topology.SENTINEL
 
     def __init__(self, options: RedisOptions, clock: Clock) -> None:
-        self._service = options.url.service
+        self._service = options.server.service
         self._connections = ControlConnections(options, clock, sentinel=True)
-        self._addresses = list(options.url.addresses)
+        self._addresses = list(options.server.addresses)
         self.known = SlotMap(())
 
     async def locate(self) -> SlotMap:
@@ -142,7 +142,7 @@ class Cluster:
     topology = Topology.CLUSTER
 
     def __init__(self, options: RedisOptions, clock: Clock) -> None:
-        self._seeds = options.url.addresses
+        self._seeds = options.server.addresses
         self._connections = ControlConnections(options, clock)
         self._nodes: list[Address] = []
         self.known = SlotMap(())

@@ -5,33 +5,27 @@ that the environment names. Each service has one frozen settings object, validat
 of a field is the variable's name; its description is shown in documentation and errors.
 """
 
+import os
+from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import Annotated, ClassVar, Literal, Self
-from urllib.parse import SplitResult, urlsplit
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from hookline_shared.alerts.settings import AlertsSetting, RunbookUrl
+from hookline_shared.alerts.settings import AlertSettings
 from hookline_shared.distribution import install_command
 from hookline_shared.errors import SettingsError
-from hookline_shared.keys import DEFAULT_PREFIX, check_prefix
 from hookline_shared.observability.tracing import collector_secrets
 from hookline_shared.redis.options import RedisOptions
-from hookline_shared.redis.url import parse_redis_url
 from hookline_shared.settings.config_file import read_config_file
 from hookline_shared.settings.env_file import apply_env_file
 from hookline_shared.settings.fallbacks import Fallback, Found, find_fallbacks
 from hookline_shared.settings.secret_files import SUFFIX, names_file, read_secret_files
 from hookline_shared.topics import TopicsSetting
-from hookline_shared.validation import message_of
+from hookline_shared.validation import fields_of, groups_of, message_of
 
 _TRACING_NEEDS = ("opentelemetry", "opentelemetry.sdk", "opentelemetry.exporter", "opentelemetry.exporter.otlp.proto.http")
 """In this order, since a package can be looked up only if its parent exists."""
@@ -41,111 +35,46 @@ def _split(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
-def _redis_url(url: str) -> str:
-    parse_redis_url(url)
-    return url
-
-
-def _alert_url(url: str) -> str:
-    """Return `url` unchanged. Errors do not quote it, since it allows posting to a channel."""
-    parts = split_url(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("it is not of the form https://host/path")
-    return url
-
-
 def _tracing(switch: str) -> str:
     if switch == "on" and not all(map(find_spec, _TRACING_NEEDS)):
         raise ValueError(f"it needs OpenTelemetry's SDK and exporter: {install_command('otel')}")
     return switch
 
 
-def split_url(url: str) -> SplitResult:
-    """Split `url`.
+NO_VARIABLES: Final[Mapping[str, str]] = {}
 
-    Raises:
-        ValueError: if it is malformed. The message does not quote it, since it may contain a password.
-
-    """
-    try:
-        parts = urlsplit(url)
-        port_is_odd = parts.port == 0 or parts.netloc.endswith(":")
-    except ValueError:
-        raise ValueError("it is not a URL, or its port is not a number up to 65535") from None
-    if port_is_odd:
-        raise ValueError("its port is missing or 0")
-    return parts
-
-
-CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_split)]
 """A setting written `a,b,c`."""
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 """A TCP port; 0 lets the system choose one."""
 
 
+class _Values(PydanticBaseSettingsSource):
+    """A source that has `values`, by the names of variables. pydantic's own do not know the variables of groups."""
+
+    def __init__(self, settings: type[BaseSettings], values: Mapping[str, Any]) -> None:
+        super().__init__(settings)
+        self._values = dict(values)
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Return nothing: the values are taken as a whole."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        return self._values
+
+
 class SharedSettings(BaseSettings):
     """The settings that both services share."""
 
     fallbacks: ClassVar[tuple[Fallback, ...]] = ()
+    empty_counts: ClassVar[tuple[str, ...]] = ()
+    """The variables for which an empty value is a value. An empty one of the others counts as not set."""
 
-    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=True, hide_input_in_errors=True)
 
-    redis_url: Annotated[str, AfterValidator(_redis_url)] = Field(
-        "redis://127.0.0.1:6379/0",
-        validation_alias="REDIS_URL",
-        description="URL of Redis: redis://[user:password@]host:port/db (rediss:// for TLS), unix:///path, "
-        "redis+sentinel://host:port,host:port/service/db or redis+cluster://host:port,host:port",
-        repr=False,
-    )
-    redis_pool_size: int = Field(
-        RedisOptions.pool_size,
-        validation_alias="REDIS_POOL_SIZE",
-        description="Size of the pool of connections for commands, for each Redis master",
-        ge=1,
-    )
-    redis_acquire_timeout_s: float = Field(
-        RedisOptions.acquire_timeout_s,
-        validation_alias="REDIS_ACQUIRE_TIMEOUT_S",
-        description="Seconds that a call waits for a free connection",
-        gt=0,
-    )
-    redis_connect_timeout_s: float = Field(
-        RedisOptions.connect_timeout_s,
-        validation_alias="REDIS_CONNECT_TIMEOUT_S",
-        description="Time limit in seconds for connecting to Redis",
-        gt=0,
-    )
-    redis_command_timeout_s: float = Field(
-        RedisOptions.command_timeout_s,
-        validation_alias="REDIS_COMMAND_TIMEOUT_S",
-        description="Time limit in seconds for a command. Writes of webhooks have INGRESS_WRITE_BUDGET_MS instead",
-        gt=0,
-    )
-    redis_max_age_s: float = Field(
-        RedisOptions.max_age_s,
-        validation_alias="REDIS_MAX_AGE_S",
-        description="Age in seconds at which a connection is replaced, when it is idle",
-        gt=0,
-    )
-    redis_idle_check_s: float = Field(
-        RedisOptions.idle_check_s,
-        validation_alias="REDIS_IDLE_CHECK_S",
-        description="Idle time in seconds after which a connection is checked with a PING",
-        gt=0,
-    )
-    redis_breaker_failures: int = Field(
-        RedisOptions.breaker_failures,
-        validation_alias="REDIS_BREAKER_FAILURES",
-        description="Consecutive failures that open the circuit breaker of Redis; a successful probe closes it",
-        ge=1,
-    )
-    prefix: Annotated[str, AfterValidator(check_prefix)] = Field(
-        DEFAULT_PREFIX,
-        validation_alias="HOOKLINE_PREFIX",
-        description="Prefix of all Redis keys. Several installations can share one Redis with different prefixes, see "
-        "docs/redis.md",
-    )
+    redis: RedisOptions
     partitions: int = Field(
         8,
         validation_alias="HOOKLINE_PARTITIONS",
@@ -167,33 +96,7 @@ class SharedSettings(BaseSettings):
         "events into the spool. The alerts of the processor use it, too",
         ge=1,
     )
-    alerts: AlertsSetting = Field(
-        {},
-        validate_default=True,
-        validation_alias="ALERTS",
-        description="Alerts, only in the TOML file: tables [alerts.<name>] with threshold, clear, for_s, window_s, level and "
-        "enabled, see docs/alerts.md",
-    )
-    alert_url: Annotated[str, AfterValidator(_alert_url)] | None = Field(
-        None,
-        validation_alias="ALERT_URL",
-        description="URL to which alerts are posted in Slack's format (https://hooks.slack.com/services/...). Without it, "
-        "alerts are only logged and shown by hookline status",
-        repr=False,
-    )
-    runbook_url: RunbookUrl | None = Field(
-        None,
-        validation_alias="RUNBOOK_URL",
-        description="URL of your copy of docs/runbook.md, for example https://wiki.example.com/hookline/runbook. Alerts link "
-        "to its sections, such as #reply-slow. Without it, alerts name the file and the section",
-    )
-    alert_interval_s: float = Field(
-        1,
-        validation_alias="ALERT_INTERVAL_S",
-        description="Seconds between two evaluations of the alerts. The backlog is measured only at every fifth",
-        ge=0.05,
-        le=60,
-    )
+    alerts: AlertSettings
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info",
         validation_alias="LOG_LEVEL",
@@ -213,23 +116,14 @@ class SharedSettings(BaseSettings):
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must not be logged."""
-        alert_url = (self.alert_url,) if self.alert_url else ()
-        return (*parse_redis_url(self.redis_url).secrets, *alert_url, *collector_secrets())
+        alert_url = (self.alerts.url,) if self.alerts.url else ()
+        return (*self.redis.server.secrets, *alert_url, *collector_secrets())
 
-    def redis_options(self, blocking_pool_size: int = RedisOptions.blocking_pool_size) -> RedisOptions:
-        """Return the options of the connections to Redis."""
-        return RedisOptions(
-            url=parse_redis_url(self.redis_url),
-            prefix=self.prefix,
-            pool_size=self.redis_pool_size,
-            blocking_pool_size=blocking_pool_size,
-            acquire_timeout_s=self.redis_acquire_timeout_s,
-            connect_timeout_s=self.redis_connect_timeout_s,
-            command_timeout_s=self.redis_command_timeout_s,
-            max_age_s=self.redis_max_age_s,
-            idle_check_s=self.redis_idle_check_s,
-            breaker_failures=self.redis_breaker_failures,
-        )
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_groups(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Pass all values to each group of settings, which takes those of its own variables."""
+        return dict.fromkeys(groups_of(cls), values) | values
 
     @classmethod
     def settings_customise_sources(
@@ -240,14 +134,28 @@ class SharedSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return the sources in order: arguments, environment, secret files, TOML file, fallbacks."""
-        secrets, file = dict(read_secret_files(secret_variables(cls))), read_config_file()
-        found = {one.fallback.setting: one.value for one in find_fallbacks(cls.fallbacks, file) if not one.obstacle}
-        return init_settings, env_settings, *(InitSettingsSource(settings_cls, one) for one in (secrets, file, found))
+        """Return the sources in order: environment, secret files, TOML file, fallbacks.
+
+        Arguments are variables, too. They win over those of the process, and may name the TOML file.
+        """
+        environment = {**os.environ, **init_settings()}
+        secrets, file = read_secret_files(secret_variables(cls), environment), read_config_file(environment)
+        fallbacks = find_fallbacks(cls.fallbacks, file, environment)
+        found = {one.fallback.setting: one.value for one in fallbacks if not one.obstacle}
+        return tuple(_Values(settings_cls, one) for one in (cls._effective(environment), secrets, file, found))
 
     @classmethod
-    def load(cls) -> Self:
-        """Read and validate all settings. The variables of `.env` are added to the environment first.
+    def _effective(cls, environment: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the variables that have an effect, by upper-case name."""
+        named = {name.upper(): value for name, value in environment.items()}
+        variables = (str(field.validation_alias) for field in fields_of(cls))
+        return {
+            name: named[name] for name in variables if named.get(name, "") != "" or (name in cls.empty_counts and name in named)
+        }
+
+    @classmethod
+    def load(cls, variables: Mapping[str, str] = NO_VARIABLES) -> Self:
+        """Read and validate all settings. `variables` win over those of the process, to which those of `.env` are added first.
 
         Raises:
             SettingsError: naming all settings that are missing or wrong, in one message.
@@ -255,19 +163,21 @@ class SharedSettings(BaseSettings):
         """
         apply_env_file(secrets_of(cls))
         try:
-            return cls()
+            return cls.model_validate(dict(variables))
         except ValidationError as error:
-            raise SettingsError([_explain(cls, detail) for detail in error.errors()]) from None
+            environment = {**os.environ, **variables}
+            raise SettingsError([_explain(cls, detail, environment) for detail in error.errors()]) from None
 
     @classmethod
-    def ignored(cls) -> list[Found]:
-        """Return the fallbacks that are set and ignored."""
-        return [one for one in find_fallbacks(cls.fallbacks, read_config_file()) if one.obstacle]
+    def ignored(cls, variables: Mapping[str, str] = NO_VARIABLES) -> list[Found]:
+        """Return the fallbacks that are set and ignored. `variables` win over those of the process."""
+        environment = {**os.environ, **variables}
+        return [one for one in find_fallbacks(cls.fallbacks, read_config_file(environment), environment) if one.obstacle]
 
 
 def secret_variables(settings: type[BaseSettings]) -> list[str]:
     """Return the names of the settings that are or contain secrets."""
-    return [str(field.validation_alias) for field in settings.model_fields.values() if not field.repr]
+    return [str(field.validation_alias) for field in fields_of(settings) if not field.repr]
 
 
 def secrets_of(settings: type[SharedSettings]) -> list[str]:
@@ -276,12 +186,12 @@ def secrets_of(settings: type[SharedSettings]) -> list[str]:
     return [*names, *(one.variable for one in settings.fallbacks if one.setting in names)]
 
 
-def _explain(settings: type[SharedSettings], detail: ErrorDetails) -> str:
-    variable = str(detail["loc"][0])
-    meaning = next((field.description for field in settings.model_fields.values() if field.validation_alias == variable), "")
+def _explain(settings: type[SharedSettings], detail: ErrorDetails, environment: Mapping[str, str]) -> str:
+    variable = str(next(name for name in detail["loc"] if name not in groups_of(settings)))
+    meaning = next((field.description for field in fields_of(settings) if field.validation_alias == variable), "")
     if detail["type"] == "missing":
-        why = f", and the file of {variable}{SUFFIX} is empty" if names_file(variable) else ""
+        why = f", and the file of {variable}{SUFFIX} is empty" if names_file(variable, environment) else ""
         return f"{variable} is not set{why}. {meaning}."
-    found = find_fallbacks(settings.fallbacks, read_config_file())
+    found = find_fallbacks(settings.fallbacks, read_config_file(environment), environment)
     origin = next((f", taken from {one.fallback.variable}," for one in found if one.fallback.setting == variable), "")
     return f"{variable}{origin} is wrong: {message_of(detail)}. {meaning}."

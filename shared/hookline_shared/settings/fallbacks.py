@@ -32,18 +32,21 @@ class Found(NamedTuple):
         return f"{self.fallback.variable} is not used as {self.fallback.setting}: {self.obstacle}."
 
 
-def find_fallbacks(fallbacks: Iterable[Fallback], file: Mapping[str, Any]) -> Iterator[Found]:
-    """Yield the fallbacks that are set, in the environment or in `file`, and whose setting is not.
+def find_fallbacks(
+    fallbacks: Iterable[Fallback], file: Mapping[str, Any], environment: Mapping[str, str] = os.environ
+) -> Iterator[Found]:
+    """Yield the fallbacks that are set, in `environment` or in `file`, and whose setting is not.
 
     Raises:
         SettingsError: if a secret file cannot be read.
 
     """
-    environment = {name.upper(): value for name, value in os.environ.items()}
+    named = {name.upper(): value for name, value in environment.items()}
     for one in fallbacks:
-        own = environment.get(one.setting)
-        if own or (own == "" and one.empty_refuses) or one.setting in file or names_file(one.setting):
+        own = named.get(one.setting)
+        if own or (own == "" and one.empty_refuses) or one.setting in file or names_file(one.setting, environment):
             continue
-        value = environment.get(one.variable) or read_secret_files([one.variable]).get(one.variable) or file.get(one.variable)
+        in_file = read_secret_files([one.variable], environment)
+        value = named.get(one.variable) or in_file.get(one.variable) or file.get(one.variable)
         if value:
             yield Found(one, value, one.obstacle(str(value)))

@@ -1,7 +1,7 @@
 """Secrets in files, as Docker and Kubernetes provide them: NAME_FILE is the path of the file with the value of NAME."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -10,12 +10,12 @@ from hookline_shared.errors import SettingsError
 SUFFIX: Final = "_FILE"
 
 
-def names_file(variable: str) -> bool:
+def names_file(variable: str, environment: Mapping[str, str] = os.environ) -> bool:
     """Whether `variable` has a file."""
-    return bool(os.environ.get(variable + SUFFIX))
+    return bool(environment.get(variable + SUFFIX))
 
 
-def read_secret_files(variables: Iterable[str]) -> dict[str, str]:
+def read_secret_files(variables: Iterable[str], environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the contents of the files of `variables`, by variable and without the white space around them.
 
     An empty file counts as not set, like an empty variable.
@@ -25,9 +25,9 @@ def read_secret_files(variables: Iterable[str]) -> dict[str, str]:
 
     """
     found, problems = {}, []
-    for variable in filter(names_file, variables):
-        name = os.environ[variable + SUFFIX]
-        if os.environ.get(variable):
+    for variable in (one for one in variables if names_file(one, environment)):
+        name = environment[variable + SUFFIX]
+        if environment.get(variable):
             problems.append(
                 f"{variable} and {variable}{SUFFIX} are both set, so it is unclear which one counts. Unset one of them."
             )

@@ -109,9 +109,9 @@ class LoadRequest(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """The answer to a `LoadRequest`: whether the lane is `indexed`, and whether there are, or may be, `more` entries of it."""
+    """The answer to a `LoadRequest`: whether the lane is `resumed`, and whether there are, or may be, `more` entries of it."""
 
-    indexed: bool
+    resumed: bool
     more: bool
     entries: list[StoredEntry]
 

@@ -122,7 +122,7 @@ async def test_waiting_events_are_shown(
     command: Command, broker: RedisConnectionManager, consumer: Consumer, stored: Stored
 ) -> None:
     """`show` says what an event waits for, or behind which one; `status` counts it."""
-    first, second = await put_waiting(broker, consumer, KEY, 2, "breaker:crm")
+    first, _ = await put_waiting(broker, consumer, KEY, 2, "breaker:crm")
     ids = [one.id for one in stored.events(MESSAGES)]
     shown = [(await asyncio.to_thread(command.run, "show", one)).out for one in ids]
     assert "waits until the breaker crm closes" in shown[0]

@@ -17,6 +17,7 @@ from hookline_processor.attempts.threads import Threads
 from hookline_processor.loading.loading import log_only
 from hookline_processor.settings import ProcessorSettings
 from hookline_shared.alerts.rules import RULES
+from hookline_shared.validation import fields_of
 from tests.support.drain_times import ingress_drain_s, processor_drain_s
 from tests.support.flood_memory import flood_mib
 from tests.support.logbook import Logbook
@@ -101,7 +102,7 @@ def test_ports_are_those_of_the_settings(
 
 def test_settings_are_known(manifests: Manifests) -> None:
     """No variable is mistyped: one of the services reads it."""
-    fields = [*IngressSettings.model_fields.values(), *ProcessorSettings.model_fields.values()]
+    fields = [*fields_of(IngressSettings), *fields_of(ProcessorSettings)]
     known = {"HOOKLINE_CONFIG", *(field.validation_alias for field in fields)}
     for name in ("ingress", "processor"):
         assert {variable for variable, _ in manifests.environment(container(manifests, name))} <= known

@@ -14,6 +14,7 @@ from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
 from hookline_shared.lifecycle.service import EXIT_SETTINGS
 from hookline_shared.settings.base import SharedSettings
+from hookline_shared.validation import fields_of
 from tests.support.drain_times import ingress_drain_s, processor_drain_s
 from tests.support.flood_memory import flood_mib
 from tests.support.redis_server import RedisServer
@@ -124,7 +125,7 @@ def test_flood_fits_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_settings_are_known() -> None:
     """No variable of the files is mistyped, those that are commented out included."""
-    fields = [*IngressSettings.model_fields.values(), *ProcessorSettings.model_fields.values()]
+    fields = [*fields_of(IngressSettings), *fields_of(ProcessorSettings)]
     known = {str(field.validation_alias) for field in fields}
     for file in UNITS.glob("*.env"):
         assert set(NAMES.findall(file.read_text())) <= known
@@ -143,7 +144,7 @@ def test_secrets_are_apart() -> None:
 
 def test_what_both_read_reaches_both() -> None:
     """A setting of both services is in their common file, or, if it is a secret, in the file of each."""
-    shared = {str(field.validation_alias) for field in SharedSettings.model_fields.values()}
+    shared = {str(field.validation_alias) for field in fields_of(SharedSettings)}
     named = [shared & set(NAMES.findall((UNITS / f"{name}-secrets.env").read_text())) for name in SERVICES]
     assert named == [{"REDIS_URL", "ALERT_URL"}] * 2
     assert all("/etc/hookline/hookline.env" in service(name)["EnvironmentFile"] for name in SERVICES)

@@ -34,9 +34,7 @@ def labelled(counts: Mapping[Sample, int], name: str, *labels: str) -> dict[tupl
     return {tuple(pairs[label] for label in labels): count for pairs, count in found}
 
 
-async def test_requests_and_stages(ingress: LocalIngress) -> None:
-    """Each request is counted once, by route, code and outcome, and each stage as often as a request came that far."""
-    before = await scraped(ingress)
+async def send_requests_of_every_outcome(ingress: LocalIngress) -> None:
     post = ingress.client.post
     genuine = TWILIO.webhook(message(), "/twilio/message")
     for webhook in (genuine, genuine, TWILIO.webhook(message_status()), TWILIO.webhook(unknown(), "/twilio/events")):
@@ -50,6 +48,12 @@ async def test_requests_and_stages(ingress: LocalIngress) -> None:
     await raw_exchange(ingress.port, too_large)
     for number in range(50):
         await post(TWILIO.webhook(message(), f"/{number}"))
+
+
+async def test_requests_and_stages(ingress: LocalIngress) -> None:
+    """Each request is counted once, by route, code and outcome, and each stage as often as a request came that far."""
+    before = await scraped(ingress)
+    await send_requests_of_every_outcome(ingress)
     counts = await scraped(ingress)
     counts.subtract(before)
     counts += Counter()  # those that did not change go

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,7 +10,6 @@ import redis
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from hookline_processor.ledger.backlog import LedgerBacklog
 from hookline_processor.ledger.body_policy import BodyPolicy
 from hookline_processor.ledger.database.engine import make_engine
 from hookline_processor.ledger.database.errors import DatabaseUnavailableError
@@ -22,18 +22,19 @@ from hookline_processor.ledger.writer import LedgerWriter, WriterLimits
 from hookline_shared.breaker import Breaker, State
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import BrokerUnavailableError
-from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, text_values
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.ledger import LedgerStreams
 from tests.support.keys import keys
-from tests.support.ledger import content, ledger_settings, message
+from tests.support.ledger import content, ledger_settings, put_entry
 from tests.support.logbook import Logbook
 from tests.support.postgres_server import PostgresServer
 from tests.support.waiting import until
 
 ON_UVLOOP = True
+
 OWNED = [2, 5]
+
 BATCH = 20
 
 Put = Callable[..., None]
@@ -42,14 +43,7 @@ Put = Callable[..., None]
 @pytest.fixture
 def put(redis_client: "redis.Redis") -> Put:
     """Return a writer of ledger entries, as the settling script writes them."""
-
-    def put(sid: str, partition: int = OWNED[0], body: str = "hello") -> None:
-        event = message(sid, body).event
-        words: list[Any] = [word for pair in zip(TEXT_FIELDS, text_values(event), strict=True) for word in pair]
-        words += [BODY_FIELD, event.body, "ledger.outcome", "done", "ledger.topic", "messages", "ledger.attempts", "1"]
-        redis_client.execute_command("XADD", keys.ledger(partition), "*", *words)
-
-    return put
+    return partial(put_entry, redis_client)
 
 
 @pytest.fixture
@@ -293,35 +287,6 @@ async def test_unreachable_database_is_no_error_of_the_processor(put: Put, make:
     with pytest.raises(DatabaseUnavailableError, match="request failed"):
         await make(engine).pass_once()
     await engine.dispose()
-
-
-@pytest.fixture
-async def backlog(broker: RedisConnectionManager, logbook: Logbook) -> LedgerBacklog:
-    """Return a watch with a limit of 40 events for the two owned partitions."""
-    has_room = asyncio.Event()
-    has_room.set()
-    return LedgerBacklog(LedgerStreams(broker), lambda: OWNED, has_room, 20, SystemClock(), logbook.logger)
-
-
-async def test_backlog_is_a_warning_then_a_stop(
-    backlog: LedgerBacklog, put: Put, redis_client: "redis.Redis", logbook: Logbook
-) -> None:
-    """From a tenth of the limit on it is a warning, at the limit there is no room, and below it there is again."""
-    await backlog.update()
-    assert (backlog.has_room.is_set(), backlog.warnings()) == (True, [])
-    for number in range(10):
-        put(f"SM{number}")
-    await backlog.update()
-    assert (backlog.has_room.is_set(), backlog.warnings()) == (True, ["10 settled events wait for the database"])
-    for number in range(30):
-        put(f"SM1{number}", OWNED[1])
-    await backlog.update()
-    assert not backlog.has_room.is_set()
-    assert "no more are handled" in backlog.warnings()[0]
-    redis_client.xtrim(keys.ledger(OWNED[1]), maxlen=0, approximate=False)
-    await backlog.update()
-    assert backlog.has_room.is_set()
-    assert logbook.find("the ledger is full; no events are handled until the database accepts some")
 
 
 async def forbid(database: AsyncEngine, table: str, column: str) -> None:

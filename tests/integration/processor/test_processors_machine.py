@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from hookline_shared.redis.durability import Durability
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.redis.options import RedisOptions
-from hookline_shared.redis.url import parse_redis_url
 from hookline_shared.streams.append import Appended, Appender
 from hookline_shared.topics import MESSAGES, STATUSES
 from tests.support.command_log import CommandLog
@@ -52,7 +51,7 @@ class SystemUnderTest:
         self._appender = Appender(self._redis, PARTITIONS, dedupe_window_s=3600, backlog_limit=NEVER)
 
     async def _connect(self) -> RedisConnectionManager:
-        options = RedisOptions(parse_redis_url(URL), breaker_failures=NEVER)
+        options = RedisOptions(url=URL, breaker_failures=NEVER)
         return RedisConnectionManager(options, PARTITIONS, OwnClock(self._ingress), Logbook().logger, self._durability)
 
     def deliver(self, topic: str, key: str, script: str) -> None:

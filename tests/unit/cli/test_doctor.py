@@ -174,9 +174,9 @@ def test_running_pair_is_examined(monkeypatch: pytest.MonkeyPatch) -> None:
     assert examined.ingress is not None
     assert examined.processor is not None
     assert (examined.ingress.port, examined.ingress.admin_port, examined.ingress.auth_tokens) == (8123, 9123, ("0" * 32,))
-    assert (examined.ingress.redis_url, examined.ingress.spool_path) == ("unix:///run/r.sock", Path("var/spool.db"))
+    assert (examined.ingress.redis.url, examined.ingress.spool_path) == ("unix:///run/r.sock", Path("var/spool.db"))
     assert (examined.processor.handlers, examined.hidden_redis) == ("bot:handlers", False)
-    assert examined.processor.prefix == "staging"
+    assert examined.processor.redis.prefix == "staging"
     assert examined.processor.admin_port != 9124
 
 

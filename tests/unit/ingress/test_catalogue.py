@@ -4,20 +4,14 @@ from json import dumps
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hookline_ingress.translation import kind as kinds
 from hookline_ingress.translation.catalogue import (
-    CALL_RECEIVED,
-    CALL_STATUS,
     CLASSIFIED,
     EVENT_STREAM,
     KINDS,
     MESSAGE_RECEIVED,
     SENDGRID_EVENT,
-    STUDIO,
-    UNKNOWN,
     classify,
 )
 from hookline_ingress.translation.kind import Kind
@@ -57,6 +51,7 @@ from tests.support.products import (
 from tests.support.webhooks import Params
 
 IN_CHAT = {"ConversationSid": "CH1", "ParticipantSid": "MB1"}
+
 cases = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 
 
@@ -259,45 +254,3 @@ def test_idempotency_does_not_depend_on_the_route_of_a_message() -> None:
     """A message that comes to the general and to its own route is one event."""
     params = message(MessageSid="SM1")
     assert dedupe(params, "/twilio") == dedupe(params, "/twilio/message", MESSAGE_RECEIVED)
-
-
-@pytest.mark.parametrize("case", [case for case in CASES.values() if case.dedupe is not None])
-def test_overlong_keys_are_bounded(case: Case) -> None:
-    """However long what a request contains is, keys stay short, and different ones stay different."""
-    assert case.dedupe is not None
-    for part in {*case.dedupe.split(":")[2:]} & {value for _, value in case.params if value}:
-        odd = [tuple((name, "x" * n if value == part else value) for name, value in case.params) for n in (60_000, 60_001)]
-        assert all(len(key(params)) <= 200 for params in odd for key in (dedupe, ordering))
-        assert dedupe(odd[0]) != dedupe(odd[1])
-
-
-def test_overlong_conversation_is_bounded() -> None:
-    """Absurd numbers make a bounded ordering key that still tells conversations apart."""
-    keys = {ordering(message(From="+1" * length)) for length in (1000, 1001)}
-    assert len(keys) == 2
-    assert all(len(key) <= 200 for key in keys)
-
-
-def test_route_decides_only_what_is_not_told() -> None:
-    """A webhook sent to the wrong route is still taken for what it is; one that does not tell is taken for the route's kind."""
-    assert classify(dict(message()), CALL_STATUS) is MESSAGE_RECEIVED
-    assert classify(dict(call_status()), CALL_RECEIVED) is CALL_STATUS
-    assert classify(dict(message()), MESSAGE_RECEIVED) is MESSAGE_RECEIVED
-    assert classify(dict(unknown()), STUDIO) is STUDIO
-    assert classify(dict(unknown())) is UNKNOWN
-
-
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
-names = st.sampled_from(
-    sorted({name for case in CASES.values() for name, _ in case.params} | {"MapSid", "StreamSid", "EventId"})
-)
-
-
-@given(st.dictionaries(names | texts, texts | st.just("call-progress-events") | st.just("received"), max_size=12))
-def test_any_parameters_have_a_kind_and_keys(params: dict[str, str]) -> None:
-    """No verified webhook, however odd, is without a kind or breaks the making of keys."""
-    kind = classify(params)
-    facts = decoded_form(params.items())
-    assert kind.topic in topics.DEFAULT_TOPICS
-    assert 0 < len(kinds.dedupe_key(kind, kind.name_of(params), facts)) <= 200
-    assert len(kinds.ordering_key(kind, facts)) <= 200

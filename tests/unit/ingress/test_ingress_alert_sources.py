@@ -7,6 +7,7 @@ import pytest
 from hookline_ingress.alert_sources import measures
 from hookline_ingress.metrics import REQUEST_SECONDS, REQUESTS, SIGNERS
 from hookline_shared.alerts.rules import RULES
+from hookline_shared.alerts.settings import AlertSettings
 from hookline_shared.alerts.watcher import AlertWatcher
 from hookline_shared.observability.loop_lag import LoopLag
 from hookline_shared.observability.metrics import REDIS_OPERATION_SECONDS
@@ -29,7 +30,7 @@ class Traffic:
         self._lag = lag
         self._clock = clock
         self._logbook = logbook
-        self._watch = AlertWatcher(LIMITS, measures(LIMITS, None, None), None, 1.0, clock, logbook.logger)
+        self._watch = AlertWatcher(AlertSettings(), "ingress", measures(LIMITS, None, None), clock, logbook.logger)
         self._watch.evaluate()
 
     async def run_for(self, seconds: int, happens: Happening = lambda _second: None, *, sells: bool = True) -> set[str]:

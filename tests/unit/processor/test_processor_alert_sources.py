@@ -10,6 +10,7 @@ from hookline_processor.monitoring.alert_sources import AlertSources, measures
 from hookline_processor.monitoring.backlog import BacklogGauges
 from hookline_processor.partition.slots import Slots
 from hookline_shared.alerts.rules import RULES
+from hookline_shared.alerts.settings import AlertSettings
 from hookline_shared.alerts.watcher import AlertWatcher
 from hookline_shared.observability.metrics import EVENTS
 from hookline_shared.streams.backlog import Backlog
@@ -40,7 +41,7 @@ class Traffic:
         self._gauges = BacklogGauges(cast(Any, None), 8, [MESSAGES], slots, LOOK_S, clock)
         self.is_leader = True
         found = measures(LIMITS, AlertSources(self._gauges, BACKLOG_LIMIT, None, lambda: self.is_leader), clock)
-        self._watch = AlertWatcher(LIMITS, found, None, 1.0, clock, logbook.logger)
+        self._watch = AlertWatcher(AlertSettings(), "processor", found, clock, logbook.logger)
         self.backlog: Backlog | None = Backlog(0, None)
         self._watch.evaluate()
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from hookline_processor.ledger.database.errors import translate, unavailable
 from hookline_processor.ledger.database.pool_gauges import is_exhausted
 from hookline_processor.ledger.metrics import DATABASE_POOL_CONNECTIONS
-from hookline_processor.ledger.settings import LedgerSettings
+from hookline_processor.ledger.settings import LedgerSettings, SettingsWithLedger
 from hookline_processor.ledger.url import DatabaseUrl, parse_database_url
 from hookline_shared.errors import HooklineError, SettingsError
 
@@ -32,14 +32,14 @@ def database_of(settings: LedgerSettings) -> DatabaseUrl:
         SettingsError: if no database is set.
 
     """
-    if settings.database_url is None:
+    if settings.url is None:
         raise SettingsError(
             [
                 "HOOKLINE_LEDGER_URL is not set, so there is no ledger. Set it, or give the folder of `hookline up` as --data.",
-                *map(str, settings.ignored()),
+                *map(str, SettingsWithLedger.ignored()),
             ]
         )
-    return parse_database_url(settings.database_url)
+    return parse_database_url(settings.url)
 
 
 def make_engine(settings: LedgerSettings) -> AsyncEngine:

@@ -39,8 +39,13 @@ class LoadQueue:
         self.wake.set()
 
     def drop(self, lane_id: str) -> None:
-        """Remove a lane, if it is there."""
+        """Remove the request for a lane, if there is one."""
         self._loads.pop(lane_id, None)
+
+    def answered(self, load: Load) -> None:
+        """Remove `load`, but no request that was made since."""
+        if self._loads.get(load.lane_id) is load:
+            del self._loads[load.lane_id]
 
     def first(self, most: int, suits: Callable[[Load], bool]) -> list[Load]:
         """Return up to `most` of the requests that suit. They stay until `drop`."""

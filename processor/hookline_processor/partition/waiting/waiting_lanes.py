@@ -74,6 +74,8 @@ class WaitingLanes:
         self._clock = clock
         self._logger = logger
         self._leaving: list[Lane] = []
+        self._early: set[str] = set()
+        self._settled_since_sent: set[str] = set()
         self._scanned = False
         self._wake = loads.wake
         self._wake.set()
@@ -99,17 +101,26 @@ class WaitingLanes:
         """Note that the first `number` events of `lane` wait in Redis now. What was read since follows them."""
         self._sets.waits(lane.topic, condition, time_ms)
         self._loads.drop(lane.id)
+        lane.loading = False
         self._lanes.removed(lane, number)
         if lane.events:
             self._leaving.append(lane)
             self._wake.set()
         else:
             self._lanes.remove(lane)
+            if lane.id in self._early:
+                self._loads.request_by_id(lane.topic, lane.id)
+        self._early.discard(lane.id)
         self._wake_in((time_ms - self._clock.now_ms()) / 1000 if condition in TIMED else _POLL_S)
 
+    def settled(self, in_flight: InFlightEvent) -> None:
+        """Note that an indexed event was settled: it may be in the answer to a call that was under way."""
+        self._settled_since_sent.add(in_flight.entry_id)
+
     def lost_touch(self) -> None:
-        """Look for resumed lanes that are not in memory: Redis may have done what it did not confirm, or undone what it did."""
+        """Look at the whole index again: Redis may have done what it did not confirm, or, after a failover, undone what it did."""
         self._scanned = False
+        self._sets.forget()
         self._wake.set()
 
     async def pass_once(self) -> None:
@@ -166,7 +177,8 @@ class WaitingLanes:
         """Find the conditions for which lanes wait, and the resumed lanes that are not in memory."""
         for topic, condition in await self._index.conditions():
             if topic in self._sets.topics():
-                self._sets.found(topic, condition).count += 1  # the next poll counts them
+                waiting = self._sets.found(topic, condition)
+                waiting.count = max(1, waiting.count)  # the next poll counts them
         in_memory = {lane.id for lane in self._lanes.all() if lane.indexed}
         for topic in self._sets.topics_to_poll():
             for lane_id in await self._index.resumed(topic):
@@ -186,9 +198,13 @@ class WaitingLanes:
         batch = self._loads.first(_MAX_LOADS, self._may_load)
         if not batch:
             return
+        for load in batch:
+            if load.lane is not None:
+                load.lane.behind = False  # what is deferred from now on may be missing in the answer
+        self._settled_since_sent.clear()
         answers = await self._index.load([_request(load) for load in batch], READ_BYTES)
         for load, loaded in zip(batch, answers, strict=True):
-            self._loads.drop(load.lane_id)
+            self._loads.answered(load)
             self._add_loaded(load, loaded)
         if len(self._loads):
             self._wake.set()
@@ -199,6 +215,7 @@ class WaitingLanes:
     def _add_loaded(self, load: Load, loaded: Loaded) -> None:
         lane = load.lane
         if lane is not None and (lane.leaving or lane not in self._lanes):
+            lane.loading = False
             return  # its first event waits, and these with it
         for entry in loaded.entries:
             in_flight = self._take(load.topic, load.lane_id, entry)
@@ -206,12 +223,17 @@ class WaitingLanes:
                 lane = lane or self._lanes.get_or_add(in_flight)
                 self._lanes.append(lane, in_flight)
         if lane is not None:
-            self._lanes.loaded(lane, indexed=loaded.indexed, more=loaded.more)
+            self._lanes.loaded(lane, indexed=loaded.resumed, more=loaded.more)
         elif loaded.more and not loaded.entries:
             self._loads.request_by_id(load.topic, load.lane_id)  # the answer had no room for it
 
     def _take(self, topic: str, lane_id: str, entry: StoredEntry) -> InFlightEvent | None:
-        """Return the event of an entry from the index. It is attempted now, whatever its record says."""
+        """Return the event of an entry from the index. It is attempted now, whatever its record says.
+
+        Return None if it is in memory already, was settled meanwhile, or needs no attempt.
+        """
+        if entry.id in self._settled_since_sent:
+            return None
         record, stored = recover(entry.record)
         return self._intake.take(
             topic,
@@ -227,6 +249,7 @@ class WaitingLanes:
         if not requests:
             return
         changes = {topic: self._sets.changes(topic) for topic in self._sets.topics_to_poll()}
+        self._settled_since_sent.clear()
         answers = await self._index.resume(requests, READ_BYTES)
         resumed: dict[str, int] = {}
         for request, answer in zip(requests, answers, strict=True):
@@ -266,7 +289,8 @@ class WaitingLanes:
 
     async def _add_resumed(self, topic: str, resumed: ResumedLane) -> None:
         in_flight = self._take(topic, resumed.lane, resumed.first)
-        if in_flight is None:
+        if in_flight is None:  # it may be in memory still, as the confirmation that it waits is under way
+            self._early.add(resumed.lane)
             return
         lane = self._lanes.get_or_add(in_flight)
         if lane.leaving:

@@ -74,6 +74,11 @@ class WaitingSets:
         self._unwritten[topic] += 1
         self._changes[topic] += 1
 
+    def forget(self) -> None:
+        """Note that nothing is known any more: any lane may be indexed."""
+        self._indexed.update(self._sets)
+        self._changes.update(self._sets.keys())
+
     def waits(self, topic: str, condition: str, time_ms: float) -> None:
         """Note that a lane waits in Redis now."""
         self._unwritten[topic] -= 1

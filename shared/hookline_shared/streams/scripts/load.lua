@@ -8,7 +8,7 @@
 --           [5] the most bytes to return; one entry is returned whatever its size
 --           [6] MessagePack: list of {topic, lane id, the last indexed entry in memory or "", the most entries}
 -- Returns   for each lane: {state, entries}; an entry as resume.lua returns it
---               state: 0 it is not indexed, 1 it is, and these are its last entries, 2 there are more, or may be
+--               state: 0 it is not resumed, 1 it is, and these are its last entries, 2 there are more, or may be
 --           or the error FENCED, with nothing done, if the partition has another owner
 --
 -- Guarantees: the index does not change, but for entries at its front that are not pending. So it is safe to repeat.
@@ -38,15 +38,20 @@ local function entries_after(topic, lane, last, most)
     start = redis.call('LPOS', behind, last)
     start = start and start + 1 or 0
   end
-  for _, entry in ipairs(redis.call('LRANGE', behind, start, start + most - #entries - 1)) do
-    entries[#entries + 1] = entry
+  local ending = start + most - #entries -- of the range, exclusive
+  if ending > start then
+    for _, entry in ipairs(redis.call('LRANGE', behind, start, ending - 1)) do
+      entries[#entries + 1] = entry
+    end
   end
-  return entries, redis.call('LLEN', behind) > start + most
+  return entries, redis.call('LLEN', behind) > ending
 end
 
 local function load(topic, lane, last, most)
   if room <= 0 then
     return {2, {}}
+  elseif redis.call('SISMEMBER', resumed_key(space, topic), lane) == 0 then
+    return {0, {}}
   end
   local found, more = entries_after(topic, lane, last, most)
   local entries = {}

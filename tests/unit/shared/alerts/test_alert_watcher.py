@@ -9,6 +9,7 @@ from prometheus_client import REGISTRY
 from hookline_cli.status.service_alert import ServiceAlert, parse_alert
 from hookline_shared.alerts.measures import Measure
 from hookline_shared.alerts.rules import RULES
+from hookline_shared.alerts.settings import AlertSettings
 from hookline_shared.alerts.thresholds import Threshold
 from hookline_shared.alerts.watcher import AlertWatcher
 from hookline_shared.lifecycle.service import Supervisor
@@ -29,7 +30,7 @@ class Watched:
 
     def watch(self, *names: str, **measures: Measure) -> AlertWatcher:
         found = measures | {name: lambda _now, name=name: self.values[name] for name in names}
-        return AlertWatcher(self._limits, found, None, 1.0, self._clock, self._logbook.logger)
+        return AlertWatcher(AlertSettings(limits=self._limits), "test", found, self._clock, self._logbook.logger)
 
 
 @pytest.fixture

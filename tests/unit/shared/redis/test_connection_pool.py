@@ -13,7 +13,6 @@ from redis.exceptions import ResponseError
 from hookline_shared.redis.connector import connector
 from hookline_shared.redis.options import RedisOptions
 from hookline_shared.redis.pool import Pool, PoolExhaustedError
-from hookline_shared.redis.url import parse_redis_url
 from tests.support.manual_clock import ManualClock
 from tests.support.scripted_redis import ScriptedRedis, bulk
 from tests.support.waiting import until
@@ -63,10 +62,8 @@ def introduce(_words: list[str]) -> Any:
 
 
 def made(server: ScriptedRedis, clock: ManualClock, name: str = "test", acquire_timeout_s: float = LONG_S) -> Pool:
-    options = RedisOptions(
-        parse_redis_url(server.url), acquire_timeout_s=acquire_timeout_s, max_age_s=MAX_AGE_S, idle_check_s=IDLE_CHECK_S
-    )
-    return Pool(name, connector(options.url.addresses[0], options), options.pool_limits(SIZE), clock)
+    options = RedisOptions(url=server.url, acquire_timeout_s=acquire_timeout_s, max_age_s=MAX_AGE_S, idle_check_s=IDLE_CHECK_S)
+    return Pool(name, connector(options.server.addresses[0], options), options.pool_limits(SIZE), clock)
 
 
 async def echo(pool: Pool, text: str = "hello") -> Any:

@@ -8,7 +8,7 @@ from hookline_shared.clock import SystemClock
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.redis.options import RedisOptions
 from hookline_shared.redis.topology import Locator, SlotMap, SlotRange, locator, single_master
-from hookline_shared.redis.url import Address, parse_redis_url
+from hookline_shared.redis.url import Address
 from tests.support.keys import keys
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.scripted_redis import ScriptedRedis, bulk
@@ -19,7 +19,7 @@ KEY = keys.retries(0)
 
 def made(scheme: str, *ports: int, path: str = "") -> Locator:
     hosts = ",".join(f"{LOOPBACK}:{port}" for port in ports)
-    return locator(RedisOptions(parse_redis_url(f"{scheme}://{hosts}{path}")), SystemClock())
+    return locator(RedisOptions(url=f"{scheme}://{hosts}{path}"), SystemClock())
 
 
 def naming(port: int) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def test_environment_wins_over_it_and_it_over_the_toml_file(env_file: Path, monk
     env_file.write_text(f"{REQUIRED}HOOKLINE_CONFIG=hookline.toml\nINGRESS_PORT=2\nLOG_LEVEL=error\nALERT_INTERVAL_S=3\n")
     monkeypatch.setenv("ingress_port", "3")
     settings = IngressSettings.load()
-    assert (settings.port, settings.log_level, settings.keepalive_s, settings.alert_interval_s) == (3, "error", 5, 3)
+    assert (settings.port, settings.log_level, settings.keepalive_s, settings.alerts.interval_s) == (3, "error", 5, 3)
 
 
 def test_variable_that_is_set_to_nothing_wins(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +68,7 @@ def test_variable_that_is_set_to_nothing_wins(env_file: Path, monkeypatch: pytes
     monkeypatch.setenv("ALERT_URL", "")
     monkeypatch.setenv("INGRESS_SPOOL_PATH", "")
     settings = IngressSettings.load()
-    assert (settings.alert_url, settings.spool_path) == (None, None)
+    assert (settings.alerts.url, settings.spool_path) == (None, None)
 
 
 @pytest.mark.parametrize("in_the_environment", ["TWILIO_AUTH_TOKEN", "TWILIO_AUTH_TOKEN_FILE"])

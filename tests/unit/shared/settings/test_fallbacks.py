@@ -1,6 +1,7 @@
 """What platforms set for whatever they run: PORT and DATABASE_URL count where our own settings are not set."""
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -45,14 +46,14 @@ def test_password_of_another_database_is_a_secret(monkeypatch: pytest.MonkeyPatc
     """A URL that is not for us is for the user's own code, whose libraries may log it."""
     monkeypatch.setenv("DATABASE_URL", "mysql://app:plan%40ted@db/app")
     settings = ProcessorSettings.load()
-    assert settings.database_url is None
+    assert settings.ledger.url is None
     assert {"plan%40ted", "plan@ted"} <= set(settings.secrets())
 
 
 def test_credentials_of_the_public_url_are_not_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """What `hookline up` announces to the commands beside it has the URL as it is signed."""
     monkeypatch.setenv("PUBLIC_URL", "https://app:planted@hooks.example.com")
-    announced = public_settings(IngressSettings.load(), ProcessorSettings.load())
+    announced = public_settings(IngressSettings.load(), ProcessorSettings.load(), os.environ)
     assert announced["PUBLIC_URL"] == "https://hooks.example.com"
 
 
@@ -67,7 +68,7 @@ def test_database_of_the_platform(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is used for the ledger if it can be, and hidden wherever settings are shown."""
     monkeypatch.setenv("DATABASE_URL", POSTGRES)
     settings = ProcessorSettings.load()
-    assert settings.database_url == POSTGRES
+    assert settings.ledger.url == POSTGRES
     assert "planted" in settings.secrets()
     found = config()
     assert found["HOOKLINE_LEDGER_URL"]["source"] == "DATABASE_URL"
@@ -81,7 +82,7 @@ def test_own_setting_wins(own: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "mysql://wrong, and nobody looks")
     monkeypatch.setenv("HOOKLINE_LEDGER_URL", own)
     settings = ProcessorSettings.load()
-    assert (settings.database_url or "") == own
+    assert (settings.ledger.url or "") == own
     assert settings.ignored() == []
     assert config()["warnings"] == []
 
@@ -101,12 +102,12 @@ def test_database_that_cannot_be_used(url: str, missing: str | None, why: str, m
     if missing:
         monkeypatch.setattr("hookline_processor.ledger.url.find_spec", lambda name: None if name == missing else name)
     settings = ProcessorSettings.load()
-    assert settings.database_url is None
+    assert settings.ledger.url is None
     (ignored,) = settings.ignored()
     assert str(ignored).startswith(f"DATABASE_URL is not used as HOOKLINE_LEDGER_URL: {why}")
     assert config()["warnings"] == [str(ignored)]
     with pytest.raises(SettingsError, match="HOOKLINE_LEDGER_URL is not set") as caught:
-        database_of(settings)
+        database_of(settings.ledger)
     assert str(ignored) in str(caught.value)
     assert "planted" not in str(caught.value)
 
@@ -122,4 +123,4 @@ def test_database_in_a_file(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> N
     """DATABASE_URL_FILE is a fallback like DATABASE_URL."""
     (tmp_path / "url").write_text(f"{POSTGRES}\n")
     monkeypatch.setenv("DATABASE_URL_FILE", str(tmp_path / "url"))
-    assert ProcessorSettings.load().database_url == POSTGRES
+    assert ProcessorSettings.load().ledger.url == POSTGRES

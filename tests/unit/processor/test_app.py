@@ -1,0 +1,24 @@
+"""What the parts of a processor know of its partitions while it stops."""
+
+from typing import Any, cast
+
+from hookline_processor.app import OwnedPartitions
+
+
+class Owner:
+    """Stands in for the ownership: the numbers are those that a test says."""
+
+    def __init__(self, *numbers: int) -> None:
+        self.numbers = list(numbers)
+
+
+def test_partitions_are_those_of_now_until_the_stop() -> None:
+    """Alerts of the leader do not resolve, and the ledger flushes what was owned, though partitions are handed over."""
+    owner = Owner(1)
+    owned = OwnedPartitions(cast(Any, owner))
+    assert (owned.numbers, owned.is_leader()) == ([1], False)
+    owner.numbers = [0, 2]
+    assert (owned.numbers, owned.is_leader()) == ([0, 2], True)
+    owned.freeze()
+    owner.numbers = []
+    assert (owned.numbers, owned.is_leader()) == ([0, 2], True)
