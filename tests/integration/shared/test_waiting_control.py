@@ -7,12 +7,12 @@ import redis
 
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.append import Appended, Appender
-from hookline_shared.streams.consume import Consumer, Settlements, WaitingLane, record_name
+from hookline_shared.streams.consume import Consumer, LeavingEntry, Settlements, WaitingLane, record_name
 from hookline_shared.streams.counts import count_waiting
 from hookline_shared.streams.follow import StreamPosition
 from hookline_shared.streams.lease import Fence
 from hookline_shared.streams.locate import Stage, locate
-from hookline_shared.streams.waiting import LATER, ResumeRequest, WaitingIndex, lane_id
+from hookline_shared.streams.waiting import LATER, LoadRequest, ResumeRequest, WaitingIndex, lane_id
 from hookline_shared.streams.waiting_control import Dropped, LaneSet, RetriedNow, WaitingControl
 from hookline_shared.topics import CALLS, MESSAGES
 from tests.support.events import event, key_of
@@ -196,6 +196,21 @@ async def test_drop_reaches_the_ledger(
     ((_, fields),) = await broker.execute("xrange", "x", "XRANGE", keys.ledger(PARTITION), "-", "+")
     assert fields[-2:] == [b"ledger.outcome", b"dead"]
     assert b"dropped" in fields
+
+
+@pytest.mark.parametrize("settled", [1, 2, 3])
+async def test_loading_goes_on_after_what_was_settled(
+    broker: RedisConnectionManager, consumer: Consumer, index: WaitingIndex, settled: int
+) -> None:
+    """The next entry of a lane is loaded also if all that was in memory is settled, which made it the first of its lane."""
+    entries = await put_waiting(broker, consumer, KEY, 5)
+    await resume(index, FAR_MS)
+    (loaded,) = await index.load([LoadRequest(MESSAGES, LANE, entries[0], 2)], 1_000_000)
+    assert [entry.id for entry in loaded.entries] == entries[1:3]
+    leaving = [LeavingEntry(MESSAGES, LANE, entry) for entry in entries[:settled]]
+    await consumer.settle(Settlements(done={MESSAGES: entries[:settled]}, leaving=leaving))
+    (loaded,) = await index.load([LoadRequest(MESSAGES, LANE, entries[2], 10)], 1_000_000)
+    assert [entry.id for entry in loaded.entries] == entries[3:]
 
 
 async def test_event_is_located(broker: RedisConnectionManager, consumer: Consumer, index: WaitingIndex, feed: Feed) -> None:

@@ -24,9 +24,10 @@ local function entries_after(topic, lane, last, most)
   if is_single(lane) then
     return {lane}, false
   end
-  local behind, start, entries = behind_key(space, topic, lane), 0, {}
-  if last == '' then
-    local first = first_entry(space, topic, lane)
+  local behind, entries = behind_key(space, topic, lane), {}
+  local at = last ~= '' and redis.call('LPOS', behind, last)
+  local first = first_entry(space, topic, lane)
+  if not at and first ~= last then -- all that was in memory is settled, so that the first one is not in memory
     while first and not consumer_of(space, topic, group, first) do
       first = advance(space, topic, lane)
     end
@@ -34,10 +35,8 @@ local function entries_after(topic, lane, last, most)
       return {}, false
     end
     entries[1] = first
-  else
-    start = redis.call('LPOS', behind, last)
-    start = start and start + 1 or 0
   end
+  local start = at and at + 1 or 0
   local ending = start + most - #entries -- of the range, exclusive
   if ending > start then
     for _, entry in ipairs(redis.call('LRANGE', behind, start, ending - 1)) do
