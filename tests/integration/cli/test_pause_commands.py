@@ -118,6 +118,20 @@ async def test_pauses_are_shown_everywhere(
     assert "1 pause holds events" in table.out
 
 
+async def test_doctor_warns_of_a_forgotten_pause(command: Command, redis_client: "redis.Redis") -> None:
+    """One that is older than a day and has no end is a warning with who, why, and how to end it."""
+    redis_client.hset(keys.pauses, "p1", _json(Pause(id="p1", topic=MESSAGES, who="me", why="case 812", since_ms=1)))
+
+    def wait() -> Result:
+        with command.started("doctor", "--json") as process:
+            return ended(process)
+
+    found = [one for one in (await asyncio.to_thread(wait)).json["findings"] if one["check"] == "pauses"]
+    assert [one["level"] for one in found] == ["warning"]
+    assert "by me: case 812" in found[0]["found"]
+    assert "hookline resume p1" in found[0]["remedy"]
+
+
 async def test_waiting_events_are_shown(
     command: Command, broker: RedisConnectionManager, consumer: Consumer, stored: Stored
 ) -> None:

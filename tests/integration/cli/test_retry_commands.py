@@ -11,11 +11,12 @@ from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.consume import Consumer
 from hookline_shared.streams.waiting import LATER
 from hookline_shared.topics import CALLS, MESSAGES
-from tests.support.command import Command, Result
+from tests.support.command import Command, Result, interrupt
 from tests.support.events import key_of
 from tests.support.feed import PARTITION, Feed, read
 from tests.support.keys import keys
 from tests.support.stored import PARTITIONS, Stored
+from tests.support.waiting import until
 from tests.support.waiting_lanes import put_waiting
 
 KEYS = [key_of(PARTITION, nth) for nth in range(3)]
@@ -168,3 +169,32 @@ async def test_drop_of_what_is_in_memory(operator: Operator, consumer: Consumer,
     assert (busy.code, "being attempted right now" in busy.out) == (1, True), busy
     assert stored.dead_letters(PARTITION) == []
     assert stored.events(MESSAGES) == [one]
+
+
+async def test_thousands_are_due_page_by_page(operator: Operator, redis_client: "redis.Redis") -> None:
+    """Each is moved once, whatever it waited for, from every partition."""
+    for partition in range(PARTITIONS):
+        for condition in ("", LATER, "breaker:crm"):
+            lanes = {f"{condition}{number}": 4_000_000_000_000 + number for number in range(700)}
+            redis_client.zadd(keys.waiting(partition, MESSAGES, condition), lanes)
+            redis_client.sadd(keys.conditions(partition), f"{MESSAGES}:{condition}")
+    done = await operator.run("now", "--all", "--yes", "--json")
+    assert (done.code, done.json["not_waiting"], done.json["paused"]) == (0, 0, 0), done
+    assert done.json["due"] >= 3 * 700 * PARTITIONS, "a page may come twice"
+    due = [redis_client.zcount(keys.waiting(partition, MESSAGES), 0, 0) for partition in range(PARTITIONS)]
+    assert due == [3 * 700] * PARTITIONS
+
+
+async def test_interrupted_drop_says_what_is_left(
+    operator: Operator, broker: RedisConnectionManager, consumer: Consumer, stored: Stored, tmp_path: Path, redis_url: str
+) -> None:
+    """After Ctrl-C, what was dropped is a dead letter, and the rest waits as before."""
+    for number in range(300):
+        await put_waiting(broker, consumer, key_of(PARTITION, number))
+    with Command(tmp_path, redis_url).started("retry", "drop", "--all", *WHY, "--json") as process:
+        await until(lambda: stored.dead_letters(PARTITION), "some are dropped")
+        stopped = await asyncio.to_thread(interrupt, process)
+    dropped = len(stored.dead_letters(PARTITION))
+    assert dropped + len(stored.entries(PARTITION, MESSAGES)) == 300
+    if stopped.code == 130:  # it may have been faster
+        assert (stopped.json["dropped"], stopped.json["left"]) == (dropped, 300 - dropped)
