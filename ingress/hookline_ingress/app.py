@@ -22,6 +22,7 @@ from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.observability.admin import Admin
 from hookline_shared.observability.health import Health
 from hookline_shared.observability.logs import Logger
+from hookline_shared.readers.watch import ReadersWatch
 from hookline_shared.redis.durability import Durability
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.append import Appender
@@ -34,6 +35,8 @@ _ANSWER_S: Final = 0.45
 """Seconds in which an event must be stored, in Redis or in the spool, for its request to be answered within half a second."""
 _DISK_S: Final = 0.2
 """The least time for the spool in seconds, if the time limit for Redis leaves less."""
+_ALERT_INTERVALS_PER_SURVEY: Final = 5
+"""Checks of the alerts for each look at who reads the streams, which queries Redis."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Ingress:
     spool: Spool | None
     redis: RedisConnectionManager
     alerts: AlertWatcher
+    readers: ReadersWatch
     drain: Drain | None
     exchange: LimitExchange
     writer: Writer
@@ -73,6 +77,8 @@ class Ingress:
         await self.alerts.start(supervisor, admin_port)
         monitor = await supervisor.spawn("redis watch", self.redis.monitor.run())
         stopping.push_async_callback(monitor.close)
+        stopping.push_async_callback(self.readers.stop)
+        await self.readers.start(supervisor)
         if self.drain is not None:
             stopping.push_async_callback(self.drain.stop)
             await self.drain.start(supervisor)
@@ -106,11 +112,13 @@ def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> In
     write = writer.write if spans is None else spans.trace_writes(writer.write)
     webhooks = Webhooks(routes, guards, write, settings.public_urls, clock, logger, spans)
     server = _server(settings, routes, webhooks, spans, clock, logger)
-    measured = measures(settings.alerts.limits, spool, settings.spool_path)
+    interval_s = _ALERT_INTERVALS_PER_SURVEY * settings.alerts.interval_s
+    readers = ReadersWatch(redis, settings.partitions, list(settings.topics), interval_s, clock)
+    measured = measures(settings.alerts.limits, spool, settings.spool_path) | readers.measures()
     alerts = AlertWatcher(settings.alerts, "ingress", measured, clock, logger)
-    health = _health(HealthChecks(redis.monitor, spool, drain), webhooks, alerts)
+    health = _health(HealthChecks(redis.monitor, spool, drain), webhooks, readers, alerts)
     admin = Admin(health, settings.admin_host, settings.admin_port, "INGRESS_ADMIN")
-    return Ingress(settings, health, admin, spool, redis, alerts, drain, exchange, writer, server, logger)
+    return Ingress(settings, health, admin, spool, redis, alerts, readers, drain, exchange, writer, server, logger)
 
 
 def _spool(settings: IngressSettings, clock: Clock, logger: Logger) -> Spool | None:
@@ -155,10 +163,11 @@ def _spans(settings: IngressSettings, proxies: Proxies, clock: Clock) -> "Reques
     return RequestSpans(settings.public_urls[0], settings.partitions, proxies, clock)
 
 
-def _health(checks: HealthChecks, webhooks: Webhooks, alerts: AlertWatcher) -> Health:
+def _health(checks: HealthChecks, webhooks: Webhooks, readers: ReadersWatch, alerts: AlertWatcher) -> Health:
     health = Health()
     checks.add_to(health)
     health.warnings["webhooks"] = webhooks.refusals.warnings
+    health.warnings["readers"] = readers.warnings
     health.warnings["alert"] = alerts.warnings
     health.ready["shutdown"] = health.shutdown
     return health

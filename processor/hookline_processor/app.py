@@ -34,6 +34,8 @@ from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.observability.admin import Admin
 from hookline_shared.observability.health import Health
 from hookline_shared.observability.logs import Logger
+from hookline_shared.readers.published import encode
+from hookline_shared.readers.watch import ReadersWatch
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.consume import Consumer
 from hookline_shared.streams.lease import Fence, Leases
@@ -48,8 +50,6 @@ _LEASE_REQUESTS = 4
 """How many unanswered lease requests fit into one lease."""
 _ALERT_INTERVALS_PER_BACKLOG = 5
 """Checks of the alerts for each measurement of the backlog, which queries Redis."""
-_LEADER_PARTITION = 0
-"""The partition whose owner reports values that all processors see alike."""
 _SETTLE_RESERVE_S = 2.0
 """Time after the longest handler time-out at a handover: for the handler to end, and to settle its event."""
 
@@ -60,6 +60,7 @@ class OwnedPartitions:
     def __init__(self, ownership: Ownership) -> None:
         self._ownership = ownership
         self._last: list[int] | None = None
+        self._led = False
 
     @property
     def numbers(self) -> list[int]:
@@ -68,11 +69,11 @@ class OwnedPartitions:
 
     def is_leader(self) -> bool:
         """Whether this processor reports the values that all processors see alike."""
-        return _LEADER_PARTITION in self.numbers
+        return self._ownership.leads if self._last is None else self._led
 
     def freeze(self) -> None:
         """Keep the partitions that are owned now: the processor stops, and hands them over."""
-        self._last = self._ownership.numbers
+        self._last, self._led = self._ownership.numbers, self._ownership.leads
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ class Processor:
     ownership: Ownership
     owned: OwnedPartitions
     gauges: BacklogGauges
+    readers: ReadersWatch
     ledger: "Ledger | None"
     logger: Logger
 
@@ -123,6 +125,7 @@ class Processor:
         stopping.push_async_callback(self.ownership.stop)
         stopping.callback(self.owned.freeze)
         stopping.push_async_callback(self.gauges.stop)
+        stopping.push_async_callback(self.readers.stop)
         stopping.callback(self.health.stop)
 
     async def _read(self, supervisor: Supervisor) -> None:
@@ -131,6 +134,7 @@ class Processor:
         await self.pauses.start(supervisor)  # before anything is attempted
         await self.ownership.start(supervisor)
         await self.gauges.start(supervisor)
+        await self.readers.start(supervisor)
         if self.ledger is not None:
             await self.ledger.start(supervisor)
         await self.lifespan.wait_failed()  # a supervised task must not end
@@ -152,10 +156,12 @@ def build_processor(
     ledger = _ledger(settings, redis, ownership, context)
     gauges_s = _ALERT_INTERVALS_PER_BACKLOG * settings.alerts.interval_s
     gauges = BacklogGauges(redis, settings.partitions, list(settings.topics), context.waiting, gauges_s, clock)
-    sources = AlertSources(gauges, settings.backlog_limit, ledger, owned.is_leader)
+    readers = ReadersWatch(redis, settings.partitions, (), gauges_s, clock)
+    sources = AlertSources(gauges, settings.backlog_limit, ledger, readers, owned.is_leader)
     alerts = AlertWatcher(settings.alerts, "processor", measures(settings.alerts.limits, sources, clock), clock, logger)
     lifespan = Lifespan(handlers, clock, logger)
     health = _health(lifespan, redis, ownership, ledger, alerts)
+    health.warnings["readers"] = readers.warnings
     admin = Admin(health, settings.admin_host, settings.admin_port, "PROCESSOR_ADMIN", {"/backlog": gauges.report})
     watchdog = Watchdog(handlers, logger)
     return Processor(
@@ -171,6 +177,7 @@ def build_processor(
         ownership,
         owned,
         gauges,
+        readers,
         ledger,
         logger,
     )
@@ -222,7 +229,9 @@ def _ownership(
         return Partition(number, consumer, WaitingIndex(redis, number, fence), context)
 
     name = f"{gethostname()}:{getpid()}:{token_hex(4)}"
-    leases = Leases(redis, name, settings.lease_s, settings.lease_s / _LEASE_REQUESTS)
+    kinds = (handlers.patterns(ignored=ignored) for ignored in (False, True))
+    about = encode(settings.partitions, settings.lease_s, settings.topics, *kinds)
+    leases = Leases(redis, name, settings.lease_s, settings.lease_s / _LEASE_REQUESTS, about)
     hand_over_s = handlers.longest_timeout(settings.handler_timeout_s) + _SETTLE_RESERVE_S
     times = Times(settings.lease_s, hand_over_s=hand_over_s, shutdown_s=settings.shutdown_s)
     return Ownership(leases, settings.partitions, make_partition, times, context.clock, context.logger)

@@ -49,6 +49,15 @@ class Keys:
         return f"{self.prefix}:processors"
 
     @property
+    def topics(self) -> str:
+        """Hash: every topic that ingress has ever written -> since when, Unix time in milliseconds."""
+        return f"{self.prefix}:topics"
+
+    def about(self, processor: str) -> str:
+        """String that expires: what a processor publishes about itself. Its hash tag puts it into the slot of `processors`."""
+        return f"{self.prefix}:about:{{{self.processors}}}:{processor}"
+
+    @property
     def pauses(self) -> str:
         """Hash: id -> pause, what operators have told the processors not to attempt."""
         return f"{self.prefix}:pauses"

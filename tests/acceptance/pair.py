@@ -123,6 +123,7 @@ def processor_settings(redis_url: str, record: Path) -> dict[str, str]:
         "PROCESSOR_HANDLERS": "tests.acceptance.recorder:handlers",
         "PROCESSOR_BACKOFF_BASE_S": "0.05",
         "PROCESSOR_MAX_ATTEMPTS": "4",
+        "PROCESSOR_UNHANDLED_WAIT_S": "0",
         "PROCESSOR_LEASE_S": "2",  # one that restarts after a kill waits until its old lease has run out
         "HOOKLINE_TEST_RECORD": str(record),
     }

@@ -45,7 +45,7 @@ def ingress_settings(redis_url: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def listening_ingress(settings: Mapping[str, str]) -> AsyncIterator[LocalIngress]:
+async def listening_ingress(settings: Mapping[str, object]) -> AsyncIterator[LocalIngress]:
     """Run an ingress whose ports are open; Redis may not have answered yet."""
     logbook = Logbook()
     supervisor = Supervisor(logbook.logger)
@@ -64,7 +64,7 @@ async def listening_ingress(settings: Mapping[str, str]) -> AsyncIterator[LocalI
 
 
 @asynccontextmanager
-async def running_ingress(settings: Mapping[str, str]) -> AsyncIterator[LocalIngress]:
+async def running_ingress(settings: Mapping[str, object]) -> AsyncIterator[LocalIngress]:
     """Run an ingress that is ready."""
     async with listening_ingress(settings) as ingress:
         await until(lambda: ingress.logbook.find("redis answers"), "ingress is ready")

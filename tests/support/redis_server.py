@@ -37,11 +37,13 @@ def server_binary() -> Path:
 class RedisServer:
     """A server on a loopback port and in a temporary folder of its own; both stay the same until `close`.
 
-    `settings` are those of redis.conf, for example `{"appendonly": "yes", "replicaof": "127.0.0.1 6379"}`. Starting takes, and
-    blocks the caller for, some 50 ms. As a context manager it starts and closes.
+    `settings` are those of redis.conf, for example `{"appendonly": "yes", "replicaof": "127.0.0.1 6379"}`; `environment` has
+    more variables for the process. Starting takes, and blocks the caller for, some 50 ms. As a context manager it starts and
+    closes.
     """
 
-    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, settings: Mapping[str, str] | None = None, environment: Mapping[str, str] | None = None) -> None:
+        self._environment = os.environ | dict(environment or {})
         self.folder = Path(tempfile.mkdtemp(prefix="hookline-redis-"))
         self._settings = _DEFAULTS | dict(settings or {})
         self.port = self._free_port()
@@ -122,7 +124,8 @@ class RedisServer:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
-            return subprocess.Popen([server_binary(), *self._arguments()], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            command = [str(server_binary()), *self._arguments()]
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment)
 
     def _arguments(self) -> list[str]:
         words = ["--port", str(self.port), "--dir", str(self.folder)]

@@ -16,6 +16,7 @@ from hookline_cli.doctor.finding import Finding, Level
 from hookline_cli.doctor.handlers_module import check_handlers
 from hookline_cli.doctor.pauses import check_pauses
 from hookline_cli.doctor.ports import check_ports
+from hookline_cli.doctor.readers import check_readers
 from hookline_cli.doctor.redis_server import check_redis
 from hookline_cli.doctor.settings import check_settings
 from hookline_cli.doctor.spool_disk import check_spool
@@ -29,6 +30,7 @@ _CHECKS: Final[Sequence[Callable[[Subject], Awaitable[list[Finding]]]]] = (
     check_settings,
     check_redis,
     check_pauses,
+    check_readers,
     check_spool,
     check_handlers,
     check_ports,

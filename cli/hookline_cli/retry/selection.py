@@ -12,7 +12,7 @@ from hookline_cli.show.search import Search, SearchTerm
 from hookline_shared.errors import HooklineError
 from hookline_shared.partitions import partition_of
 from hookline_shared.settings.base import SharedSettings
-from hookline_shared.streams.locate import Location, Stage
+from hookline_shared.streams.locate import Stage
 from hookline_shared.streams.waiting import lane_id
 from hookline_shared.streams.waiting_control import LaneSet, WaitingControl
 
@@ -147,9 +147,6 @@ class RetryScan:
             if location is None or location.stage is Stage.UNREAD:
                 self.unread += location is not None
                 continue
-            pages.append(Page(arrival.place.partition, arrival.place.topic, [(_lane(location), arrival.place.entry)]))
+            partition, topic, entry = arrival.place
+            pages.append(Page(partition, topic, [(location.wait.lane if location.wait else entry, entry)]))
         return pages
-
-
-def _lane(location: Location) -> str:
-    return location.wait.lane if location.wait else ""

@@ -9,6 +9,7 @@ import aiohttp
 from pydantic import Field
 
 from hookline_cli.admin_address import AdminAddress, reachable
+from hookline_cli.status.handled_kinds import differences
 from hookline_cli.status.rates import TopicRates, measure
 from hookline_cli.status.service_report import ServiceReport, ask
 from hookline_cli.status.snapshot import RedisState, Snapshot, TopicState
@@ -17,6 +18,7 @@ from hookline_processor.settings import ProcessorSettings
 from hookline_shared.clock import Clock
 from hookline_shared.errors import HooklineError
 from hookline_shared.observability.logs import get_logger
+from hookline_shared.readers.survey import survey
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.redis.probe import describe
 from hookline_shared.redis.server_info import ServerInfo, risks
@@ -24,7 +26,7 @@ from hookline_shared.settings.base import Port, SharedSettings
 from hookline_shared.streams.backlog import Backlog, backlogs, partitions_in_use, servers
 from hookline_shared.streams.counts import EventCounts, count_events
 from hookline_shared.streams.membership import leases, members
-from hookline_shared.streams.pauses import PauseStore
+from hookline_shared.streams.pauses import Pause, PauseStore
 
 _INGRESS: Final = IngressSettings.model_fields
 _PROCESSOR: Final = ProcessorSettings.model_fields
@@ -101,17 +103,22 @@ class Collector:
         except HooklineError as error:
             return " ".join([str(error), *self._redis.monitor.warnings()])
 
+    async def _pauses(self) -> list[Pause]:
+        """Return the pauses that have not ended."""
+        now_ms = self._clock.now_ms()
+        return [pause for pause in await PauseStore(self._redis).read() if not pause.has_ended(now_ms)]
+
     async def _read(self) -> RedisState:
         partitions = await partitions_in_use(self._redis)
         number = partitions or self._settings.partitions
         topics = list(self._settings.topics)
-        masters, found, counts, pauses, present, owned = await asyncio.gather(
+        masters, found, counts, present, owned, readers = await asyncio.gather(
             servers(self._redis, number),
             backlogs(self._redis, number, topics),
             count_events(self._redis, number, topics),
-            PauseStore(self._redis).read(),
             members(self._redis),
             leases(self._redis, partitions or 0),
+            survey(self._redis, partitions or 0, topics),
         )
         return RedisState(
             servers=[_describe(facts) for facts in masters],
@@ -121,9 +128,11 @@ class Collector:
                 name: _topic(found.get(name, _EMPTY), name, counts)
                 for name in dict.fromkeys([*topics, *sorted(counts.waiting.keys() | counts.dead.keys())])
             },
-            pauses=[pause for pause in pauses if not pause.has_ended(self._clock.now_ms())],
+            pauses=await self._pauses(),
             processors=[one for one in present if one.silent_ms <= self._settings.lease_s * 1000],
             leases=owned,
+            unread=[str(gap) for gap in readers.unread_gaps(topics)],
+            differences=[str(gap) for gap in differences(readers.processors)],
         )
 
 

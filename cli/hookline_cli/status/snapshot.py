@@ -28,8 +28,10 @@ _UNOWNED: Final = (
     "(PROCESSOR_LEASE_S); if none does, see its log and /readyz?verbose."
 )
 _LEFT_ALONE: Final = "{name} keeps failing, so its breaker is open: only probes call it, and the events that need it wait."
-_REFUSALS: Final = "webhooks: "
-"""The name of the check with which an ingress says that it refuses webhooks."""
+_REFUSALS: Final = "webhooks"
+"""The check with which an ingress says that it refuses webhooks."""
+_READERS: Final = "readers"
+"""The check with which a service says that nobody reads something."""
 
 
 class TopicState(NamedTuple):
@@ -46,7 +48,7 @@ class TopicState(NamedTuple):
 class RedisState(NamedTuple):
     """The state in Redis. `partitions` is None if no service has used it yet; `leases`, one per partition, is empty then.
 
-    `pauses` are those that have not ended.
+    `pauses` are those that have not ended. `unread` are the problems of topics that nobody reads, `differences` those of processors whose handlers differ.
     """
 
     servers: Sequence[str] = ()
@@ -56,6 +58,8 @@ class RedisState(NamedTuple):
     processors: Sequence[Member] = ()
     leases: Sequence[Lease] = ()
     pauses: Sequence[Pause] = ()
+    unread: Sequence[str] = ()
+    differences: Sequence[str] = ()
 
 
 class Snapshot(NamedTuple):
@@ -76,16 +80,15 @@ class Snapshot(NamedTuple):
         away = [self.redis_problem] if self.redis_problem else []
         if not any(service.answers for service in self.services):
             own = away if self.redis_named else []  # else it is the one that `hookline up` starts
-            return [self._nobody(), *(self._unowned() if self.redis.processors else []), *own]
+            return [self._nobody(), *(self._unowned() if self.redis.processors else []), *self.redis.unread, *own]
         found = [problem for service in self.services for problem in _problems_of(service)]
-        return away + [f"{name}: {refusal}" for name, refusal in self.refusals()] + found + self._unowned()
+        found += [*self._unowned(), *self.redis.unread]
+        return away + [f"{name}: {refusal}" for name, refusal in self.refusals()] + found
 
     def refusals(self) -> list[tuple[str, str]]:
         """Return for each ingress that refuses webhooks its name, how many it refused, and why."""
-        start = len(_REFUSALS)
-        return [
-            (service.name, line[start:]) for service in self.services for line in service.warnings if line.startswith(_REFUSALS)
-        ]
+        lines = [(service.name, line.partition(": ")) for service in self.services for line in service.warnings]
+        return [(name, text) for name, (check, _, text) in lines if check == _REFUSALS]
 
     def alerts(self) -> list[tuple[str, ServiceAlert]]:
         """Return the alerts that are firing with the name of their service, the critical ones first."""
@@ -97,11 +100,12 @@ class Snapshot(NamedTuple):
         said: dict[str, list[str]] = {}
         for service in self.services:
             for warning in service.warnings:
-                if warning.startswith(_REFUSALS):
-                    continue  # it is a problem
+                if self._is_problem(warning):
+                    continue
                 said.setdefault(warning, []).append(service.name)
         found = [(", ".join(names), warning) for warning, names in said.items()]
         found += [("redis", warning) for warning in self.redis.warnings if f"redis: {warning}" not in said]
+        found += [("handlers", difference) for difference in self.redis.differences]
         found += [(service.name, _LEFT_ALONE.format(name=name)) for service in self.services for name in service.left_alone()]
         dead = sum(topic.dead for topic in self.redis.topics.values())
         if dead:
@@ -115,6 +119,12 @@ class Snapshot(NamedTuple):
     def rate(self, topic: str) -> TopicRate:
         """Return the rate of `topic`."""
         return self.rates.of(topic) if self.rates else TopicRate()
+
+    def _is_problem(self, warning: str) -> bool:
+        """Whether a service's warning is one of the problems, and so is not repeated."""
+        check, _, text = warning.partition(": ")
+        seen_here = bool(self.redis.leases) and text.startswith("No processor")
+        return check == _REFUSALS or (check == _READERS and (seen_here or text in self.redis.unread))
 
     def _nobody(self) -> str:
         ports = ", ".join(str(service.port) for service in self.services)

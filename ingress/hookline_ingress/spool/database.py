@@ -43,7 +43,6 @@ _NOTHING_LEFT: Final = """
 SELECT NOT EXISTS (SELECT 1 FROM events WHERE id NOT IN (SELECT id FROM done_with WHERE reason IS NULL))
     AND NOT EXISTS (SELECT 1 FROM unreadable)"""
 _LANES: Final = f"SELECT lane, count(*), sum({_BYTES}) FROM events GROUP BY lane"  # noqa: S608 - ours
-_PROBE_BYTES: Final = 4096
 _REMOVED_AT_ONCE: Final = 500
 """Rows; meanwhile nothing is spooled."""
 _SHRINK_PAGES: Final = 2048
@@ -193,15 +192,15 @@ class SpoolFile:
         self._measure(database)
         return len(rows) == _REMOVED_AT_ONCE
 
-    def probe(self) -> None:
-        """Write as much as a small event takes, and remove it again.
+    def probe(self, size: int) -> None:
+        """Write as much as an event of `size` bytes takes, and remove it again.
 
         Raises:
             OSError, sqlite3.Error: if there is no room for it.
 
         """
         with transaction(self._open_database) as database:
-            database.execute(_INSERT, ("", "", 0, bytes(_PROBE_BYTES)))
+            database.execute(_INSERT, ("", "", 0, bytes(size)))
             database.execute("DELETE FROM events WHERE dedupe = ''")
 
     def count_done_with(self) -> int:

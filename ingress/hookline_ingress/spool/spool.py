@@ -34,6 +34,10 @@ Result = TypeVar("Result")
 _LANES: Final = 1 << 16
 _MOST_UNWRITTEN: Final = 64 * MIB
 """Bytes that may wait for the disk. A disk that hangs must not fill the memory: webhooks keep coming."""
+_LEAST_PROBE: Final = 4096
+_LARGEST_PROBE: Final = 64 * 1024
+"""Bytes written to find out whether the disk takes events again: as many as the last one had that it refused, within limits. A
+larger one may never find room, and the others do."""
 _RETRY_S: Final = 5.0
 _OVERHEAD: Final = 1024
 """Approximate size of an event in memory without its body, in bytes."""
@@ -66,6 +70,7 @@ class Spool:
         self._filled = asyncio.Event()
         self._closed = False
         self._failed_at = 0.0
+        self._refused = _LEAST_PROBE
         self.events = 0
         self.bytes = 0
         self.unreadable = 0
@@ -184,7 +189,7 @@ class Spool:
         if not (self.unremoved or self.problem):
             return
         try:
-            await (self._remove_rows() if self.unremoved else self._in_thread(self._file.probe))
+            await (self._remove_rows() if self.unremoved else self._in_thread(lambda: self._file.probe(self._refused)))
         except SpoolError as error:
             self._note(error)
         else:
@@ -221,6 +226,8 @@ class Spool:
     def _settle(self, batch: Sequence[_Waiting], results: Sequence[int | Exception]) -> None:
         """Complete the futures of `batch`. A result is the size of the event on disk, 0 if it was there already."""
         self._note(next((result for result in results if isinstance(result, Exception)), None))
+        refused = (len(one.put.event.body) for one, result in zip(batch, results, strict=True) if isinstance(result, Exception))
+        self._refused = min(_LARGEST_PROBE, max(_LEAST_PROBE, *refused, 0))
         for (put, size, done), result in zip(batch, results, strict=True):
             self._unwritten -= size
             if isinstance(result, Exception):

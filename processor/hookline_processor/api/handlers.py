@@ -210,6 +210,10 @@ class Handlers:
             registered += (handler.function, *handler.middleware)
         return ((name_of(function), function) for function in registered)
 
+    def patterns(self, *, ignored: bool) -> list[str]:
+        """Return the kinds and patterns that are handled, or that are ignored."""
+        return self._table.patterns(ignored=ignored)
+
     def find(self, kind: str) -> Handler | None:
         """Return the handler of `kind`, or None if the kind is ignored.
 

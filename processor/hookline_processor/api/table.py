@@ -79,6 +79,10 @@ class HandlerTable:
             f'or say handlers.ignore("{kind}").'
         )
 
+    def patterns(self, *, ignored: bool) -> list[str]:
+        """Return every pattern that is handled, or that is ignored."""
+        return [pattern for pattern, found in self._registrations.items() if (found.handler is None) is ignored]
+
     def handlers(self) -> Iterator[Handler]:
         """Return every handler, once for each of its kinds."""
         return (registration.handler for registration in self._registrations.values() if registration.handler is not None)

@@ -1,6 +1,6 @@
 """Removes rows older than LEDGER_RETENTION_DAYS every hour, in the processor that owns the first partition."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 
 from aiojobs import Job
@@ -16,18 +16,30 @@ from hookline_shared.observability.logs import Logger
 _INTERVAL_S: Final = 3600.0
 _FIRST_DELAY_S: Final = 10.0
 _CLEANER_PARTITION: Final = 0
+_SKEW_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
 
 
 class Retention:
-    """Removes rows older than `days` days. `owned` returns the partitions of this processor."""
+    """Removes rows older than `days` days. `owned` returns the partitions of this processor.
+
+    `server_now` returns Unix time in milliseconds on the clock of Redis. A row must be too old by both clocks: one that
+    is a year ahead would otherwise remove all history.
+    """
 
     def __init__(
-        self, engine: AsyncEngine, days: float, owned: Callable[[], Collection[int]], clock: Clock, logger: Logger
+        self,
+        engine: AsyncEngine,
+        days: float,
+        owned: Callable[[], Collection[int]],
+        server_now: Callable[[], Awaitable[int]],
+        clock: Clock,
+        logger: Logger,
     ) -> None:
         self._engine = engine
         self._days = days
         self._owned = owned
+        self._server_now = server_now
         self._clock = clock
         self._logger = logger
         self._job: Job[None] | None = None
@@ -45,11 +57,19 @@ class Retention:
         """Remove rows that are too old, if this processor owns the first partition.
 
         Raises:
-            HooklineError: if the database cannot be used now, or refuses to remove a row that others refer to.
+            HooklineError: if Redis or the database cannot be used now, or the database refuses to remove a row that others
+                refer to.
 
         """
         if _CLEANER_PARTITION in self._owned():
-            before = self._clock.now_ms() - round(self._days * DAY_MS)
+            now_ms, server_ms = self._clock.now_ms(), await self._server_now()
+            if abs(now_ms - server_ms) > _SKEW_MS:
+                self._logger.warning(
+                    "the clocks of this machine and of Redis differ, so history is kept for longer",
+                    seconds=round((now_ms - server_ms) / 1000),
+                    remedy="synchronise both with NTP",
+                )
+            before = min(now_ms, server_ms) - round(self._days * DAY_MS)
             await purge(self._engine, before, lambda table, rows: LEDGER_REMOVED.labels(table).inc(rows))
 
     async def _run(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from hookline_processor.ledger.backlog import LedgerBacklog
@@ -19,6 +20,7 @@ from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.observability.logs import Logger
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.ledger import LedgerStreams
+from hookline_shared.streams.membership import server_now
 
 _FLUSH_TIMEOUT_S: Final = 2.0
 
@@ -56,7 +58,9 @@ class Ledger:
         limits = WriterLimits(settings.batch, settings.command_timeout_s, settings.bodies)
         self._writer = LedgerWriter(streams, Store(self._engine), breaker, owned, limits, clock, logger)
         days = settings.retention_days
-        self._retention = None if days is None else Retention(self._engine, days, owned, clock, logger)
+        self._retention = (
+            None if days is None else Retention(self._engine, days, owned, partial(server_now, redis), clock, logger)
+        )
         self.file = database_of(settings).file
 
     async def start(self, supervisor: Supervisor) -> None:

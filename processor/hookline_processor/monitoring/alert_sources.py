@@ -16,6 +16,7 @@ from hookline_shared.alerts.sliding_window import SlidingWindow, SlidingWindows,
 from hookline_shared.alerts.thresholds import Threshold
 from hookline_shared.clock import Clock
 from hookline_shared.observability.metrics import EVENTS
+from hookline_shared.readers.watch import ReadersWatch
 
 if TYPE_CHECKING:
     from hookline_processor.ledger.service import Ledger
@@ -26,18 +27,22 @@ _MIN_ATTEMPTS: Final = 5
 class AlertSources(NamedTuple):
     """The sources of the values. `backlog_limit` is a number of events of one topic; `ledger` is None without a ledger.
 
+    `readers` knows which streams nobody reads. Nobody who is alive can tell that no processor is: ingress does.
+
     `is_leader` returns whether this processor reports the values that all processors see alike.
     """
 
     gauges: BacklogGauges
     backlog_limit: int
     ledger: "Ledger | None"
+    readers: ReadersWatch
     is_leader: Callable[[], bool]
 
 
 def measures(limits: Mapping[str, Threshold], sources: AlertSources, clock: Clock) -> dict[str, Measure]:
     """Return the measures by name of the alert. Without a ledger there are no measures of the ledger."""
-    gauges, backlog_limit, ledger, is_leader = sources
+    gauges, backlog_limit, ledger, readers, is_leader = sources
+    unread = readers.measures()
     found = common_measures(limits) | {
         "backlog_high": _if_leader(is_leader, _backlog_share(gauges, backlog_limit)),
         "backlog_growing": _if_leader(
@@ -45,6 +50,8 @@ def measures(limits: Mapping[str, Threshold], sources: AlertSources, clock: Cloc
         ),
         "oldest_event_old": _if_leader(is_leader, _oldest_age(gauges, clock)),
         "redis_at_risk": _if_leader(is_leader, lambda _now: redis_risks()),
+        "partitions_unowned": _if_leader(is_leader, unread["partitions_unowned"]),
+        "topic_unread": _if_leader(is_leader, unread["topic_unread"]),
         "dead_letters_growing": _dead_letters(SlidingWindow(limits["dead_letters_growing"].window_s or 0.0)),
         "data_gone": _lost_data(SlidingWindow(limits["data_gone"].window_s or 0.0)),
         "handlers_failing": _failed_share(SlidingWindows(limits["handlers_failing"].window_s or 0.0)),

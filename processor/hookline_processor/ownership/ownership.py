@@ -19,6 +19,7 @@ from aiojobs import Job
 
 from hookline_processor.metrics import PARTITIONS, PARTITIONS_OWNED
 from hookline_processor.ownership.assignment import assign
+from hookline_processor.ownership.server_clock import ServerClock
 from hookline_processor.partition.partition import Partition
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError
@@ -32,8 +33,6 @@ _TRUSTED_SHARE: Final = 0.9
 _RENEWALS_PER_LEASE: Final = 10
 """How many times a lease is renewed within its length."""
 _MAX_INTERVAL_S: Final = 1.0
-_RETURN_SHARE: Final = 0.5
-"""The share of a lease for which an expired one is left to its owner after Redis was unavailable to all processors."""
 
 Build = Callable[[int, Fence], Partition]
 
@@ -70,11 +69,13 @@ class Ownership:
         self._owned: dict[int, _Owned] = {}
         self._ending: dict[int, asyncio.Task[None]] = {}
         self._owned_before: set[int] = set()
+        self._first_of_others: float = inf
         self._released: list[int] = []
         self._lost: list[int] = []
         self._present: list[str] = []
         self._present_at = -inf
-        self._answering_since = dict.fromkeys(range(partitions), inf)
+        self._clocks = {number: ServerClock(times.lease_s) for number in range(partitions)}
+        self._terms = dict.fromkeys(range(partitions), 0)
         self._pass_lock = asyncio.Lock()
         self._stopping = False
         self._problem: str | None = "no lease was asked for yet"
@@ -106,6 +107,11 @@ class Ownership:
         """The numbers of the owned partitions, including those that drain."""
         return list(self._owned)
 
+    @property
+    def leads(self) -> bool:
+        """Whether this processor reports the values that all see alike: it owns the first partition that has an owner."""
+        return min(self._owned, default=inf) < self._first_of_others
+
     def check(self) -> str | None:
         """Return the readiness check: why partitions cannot be owned or read, or None if they can."""
         return self._problem or next((problem for owned in self._owned.values() if (problem := owned.partition.check())), None)
@@ -120,10 +126,12 @@ class Ownership:
             requested_at = self._clock.monotonic()
             present_error, answers = await asyncio.gather(self._update_present(), self._leases.ask(self._lease_requests()))
             self._report_problem([present_error, *answers.values()])
-            self._update_answering(answers)
+            self._update_clocks(answers, requested_at)
             leases = {number: answer for number, answer in answers.items() if isinstance(answer, Lease)}
             for number, lease in leases.items():
                 self._apply_lease(number, lease, requested_at)
+            others = (number for number, lease in leases.items() if lease.left_ms and number not in self._owned)
+            self._first_of_others = min(others, default=inf)
             if not self._stopping:
                 await self._rebalance(leases)
             self._log_gone()
@@ -157,12 +165,14 @@ class Ownership:
             self._logger.warning("leases wait for redis", error=problem)
         self._problem = problem
 
-    def _update_answering(self, answers: dict[int, Lease | BrokerUnavailableError]) -> None:
+    def _update_clocks(self, answers: dict[int, Lease | BrokerUnavailableError], requested_at: float) -> None:
+        now = self._clock.monotonic()
         for number, answer in answers.items():
-            if not isinstance(answer, Lease):
-                self._answering_since[number] = inf
-            elif self._answering_since[number] == inf:
-                self._answering_since[number] = self._clock.monotonic()
+            if isinstance(answer, Lease):
+                self._clocks[number].answered(answer.server_ms, requested_at, now)
+                self._terms[number] = max(self._terms[number], answer.term)
+            else:
+                self._clocks[number].silent()
 
     def _apply_lease(self, number: int, lease: Lease, requested_at: float) -> None:
         """Trust a partition whose lease was renewed, and drop one that another processor owns."""
@@ -191,15 +201,14 @@ class Ownership:
         return sorted({self._leases.owner, *owners})
 
     def _is_free(self, number: int, lease: Lease) -> bool:
-        """Whether this processor may acquire it. After an outage of Redis, an expired lease is first left to its owner."""
+        """Whether this processor may acquire it. An expired lease is left to its owner until the server's clock is believed."""
         if lease.owner in ("", self._leases.owner):
             return True
-        answering_s = self._clock.monotonic() - self._answering_since[number]
-        return not lease.left_ms and answering_s >= self._times.lease_s * _RETURN_SHARE
+        return not lease.left_ms and self._clocks[number].believed(self._clock.monotonic())
 
     async def _take(self, numbers: set[int]) -> None:
         requested_at = self._clock.monotonic()
-        answers = await self._leases.ask(dict.fromkeys(sorted(numbers), (LeaseRequest.ACQUIRE, 0)))
+        answers = await self._leases.ask({number: (LeaseRequest.ACQUIRE, self._terms[number]) for number in sorted(numbers)})
         taken = [
             (number, lease)
             for number, lease in answers.items()

@@ -7,6 +7,7 @@ from hookline_processor.events.placeholder import GONE, UNDECODABLE, added_at, p
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.partition.lanes import Lane, Lanes
 from hookline_processor.partition.room import Room
+from hookline_processor.partition.waiting.waiting_sets import WaitingSets
 from hookline_processor.retry import NEVER_FAILED, Record, Recovered
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Verdict
 from hookline_shared.errors import UndecodableError
@@ -23,8 +24,8 @@ SettleUnattempted = Callable[[InFlightEvent, Verdict], None]
 class Intake:
     """Adds entries to `lanes`, as `room` permits.
 
-    `may_be_indexed(topic)` is whether any lane of a topic may be in `index`. An entry that needs no attempt, since it has no
-    event, goes to `settle_unattempted` instead.
+    `sets` knows of which topics lanes may be in `index`. An entry that needs no attempt, since it has no event, goes to
+    `settle_unattempted` instead.
     """
 
     def __init__(
@@ -32,13 +33,13 @@ class Intake:
         index: WaitingIndex,
         lanes: Lanes,
         room: Room,
-        may_be_indexed: Callable[[str], bool],
+        sets: WaitingSets,
         settle_unattempted: SettleUnattempted,
     ) -> None:
         self._index = index
         self._lanes = lanes
         self._room = room
-        self._may_be_indexed = may_be_indexed
+        self._sets = sets
         self._settle_unattempted = settle_unattempted
 
     async def admit(self, topic: str, found: Iterable[tuple[Entry, Recovered | None]]) -> int:
@@ -101,7 +102,7 @@ class Intake:
         """Add an event to its lane, or return the request to defer it. `asked` are the lanes of such requests before this one."""
         lane = self._lanes.find(in_flight)
         if lane is None:
-            if not self._may_be_indexed(in_flight.topic) or self._is_first_of_its_own(in_flight):
+            if not self._sets.may_be_indexed(in_flight.topic) or self._is_first_of_its_own(in_flight):
                 self._lanes.append(self._lanes.get_or_add(in_flight), in_flight)
                 return None
             lane, always = self._lanes.lane_of(in_flight), False
@@ -129,6 +130,7 @@ class Intake:
             if result in _IN_MEMORY:
                 self._add_undeferred(in_flight, request, result)
                 continue
+            self._sets.was_deferred(in_flight.topic)
             self._room.release(in_flight.topic, in_flight.entry_id)
             if result is Deferral.DEFERRED_RESUMED:
                 lane = self._lanes.get_or_add(in_flight)

@@ -58,7 +58,7 @@ class Partition:
         logger, clock = self._logger, context.clock
         self._settler = Settler(consumer, self._settled, self._waits, clock, logger, copies=context.ledger)
         self._execution = execution = Execution(context, self._settler, sets, loads.request, self._may_attempt, logger)
-        intake = Intake(index, execution.lanes, room, sets.may_be_indexed, execution.settle_unattempted)
+        intake = Intake(index, execution.lanes, room, sets, execution.settle_unattempted)
         reading = Reading(self._trust.event, context.ledger_has_room, context.pauses.stops_topic)
         self._reader = Reader(consumer, room, intake.admit, self._lost_touch, reading, clock, logger)
         gates = (self._trust.event, self._reader.caught_up)

@@ -101,6 +101,52 @@ _INGRESS: Final = (
     ),
 )
 
+_READERS: Final = (
+    Rule(
+        "processor_down",
+        Watcher.INGRESS,
+        _limit(_CRITICAL, 1, 0, 30),
+        Unit.COUNT,
+        "1 while no processor is running",
+        "No processor is running.",
+        "Webhooks are accepted and wait in Redis, and no event is handled.",
+        "Start a processor: `hookline processor`. If one should be running, read the end of its log.",
+    ),
+    Rule(
+        "partitions_unowned",
+        Watcher.BOTH,
+        _limit(_CRITICAL, 1, 0, 30),
+        Unit.COUNT,
+        "partitions without an owner, while a processor is running",
+        "Partitions without an owner: {value} (threshold: {threshold}).",
+        "The conversations of these partitions wait.",
+        "Run `hookline status` to see who owns which partition. Restart a processor that is stuck; the log of each says why it "
+        "cannot take a partition.",
+    ),
+    Rule(
+        "partitions_differ",
+        Watcher.INGRESS,
+        _limit(_CRITICAL, 1, 0, 30),
+        Unit.COUNT,
+        "1 while a processor has another HOOKLINE_PARTITIONS than ingress",
+        "Processor {subject} has another HOOKLINE_PARTITIONS than ingress.",
+        "Events can be left unread, or be handled out of order.",
+        "Set HOOKLINE_PARTITIONS to the same for all services, and restart those that differ.",
+        per="processor",
+    ),
+    Rule(
+        "topic_unread",
+        Watcher.BOTH,
+        _limit(_CRITICAL, 1, 0, 30),
+        Unit.COUNT,
+        "partitions whose owner does not read a topic that ingress has, or that has events",
+        "Nobody reads topic {subject} in {value} of the partitions (threshold: {threshold}).",
+        "Its events are accepted, and are not handled.",
+        "Give the processors the same [topics] as ingress in the TOML file (HOOKLINE_CONFIG), and restart them.",
+        per="topic",
+    ),
+)
+
 _PROCESSOR: Final = (
     Rule(
         "backlog_high",
@@ -254,5 +300,5 @@ _BOTH: Final = (
     ),
 )
 
-RULES: Final = MappingProxyType({rule.name: rule for rule in (*_INGRESS, *_PROCESSOR, *_BOTH)})
+RULES: Final = MappingProxyType({rule.name: rule for rule in (*_INGRESS, *_READERS, *_PROCESSOR, *_BOTH)})
 """All rules by name."""

@@ -64,6 +64,8 @@ REDIS_CONNECTIONS = Counter(
     "Connections to Redis that were created, recycled because of their age, or failed",
     ["pool", "event"],
 )
+LIVE_PROCESSORS = Gauge("hookline_live_processors", "Processors with a recent heartbeat in Redis, as this service sees it")
+UNREAD_PARTITIONS = Gauge("hookline_unread_partitions", "Partitions in which nobody reads a topic", ["topic"])
 REDIS_DATA_AT_RISK = Gauge(
     "hookline_redis_data_at_risk", "1 if the configuration of Redis can lose events, by reason", ["reason"]
 )

@@ -32,24 +32,35 @@ class LeaseRequest(StrEnum):
 
 
 class Lease(NamedTuple):
-    """A lease as it is in Redis. `left_ms` is the time until it expires in milliseconds, 0 if nobody holds it."""
+    """A lease as it is in Redis. `left_ms` is the time until it expires in milliseconds, 0 if nobody holds it.
+
+    `server_ms` is Unix time in milliseconds on the clock of the server that answered.
+    """
 
     owner: str
     term: int
     left_ms: int
+    server_ms: int = 0
 
 
 class Leases:
-    """The leases that `owner` acquires. A lease expires after `lease_s` seconds; `timeout_s` is the time limit of a call."""
+    """The leases that `owner` acquires. A lease expires after `lease_s` seconds; `timeout_s` is the time limit of a call.
 
-    def __init__(self, redis: RedisConnectionManager, owner: str, lease_s: float, timeout_s: float) -> None:
+    `about` is what the owner publishes about itself (`hookline_shared.readers.published`), empty if that is nothing.
+    """
+
+    def __init__(self, redis: RedisConnectionManager, owner: str, lease_s: float, timeout_s: float, about: bytes = b"") -> None:
         self.owner = owner
         self._redis = redis
         self._lease_ms = round(lease_s * 1000)
         self._timeout_s = timeout_s
+        self._about = about
 
     async def ask(self, requests: Mapping[int, tuple[LeaseRequest, int]]) -> dict[int, Lease | BrokerUnavailableError]:
-        """Carry out the request of each partition, which comes with the term under which this owner holds it, 0 if it does not.
+        """Carry out the request of each partition.
+
+        It comes with the term under which this owner holds the lease, 0 if it does not; to acquire it, with the highest term
+        that is known, so that the new one is higher, whatever a failover lost.
 
         Return each lease as it is afterwards. An error in its place means that Redis did not answer; the outcome is not known.
         """
@@ -79,7 +90,8 @@ class Leases:
         await self._processors(_LEAVING)
 
     async def _processors(self, expiry_ms: int) -> list[str]:
-        call = ScriptCall([self._redis.keys.processors], [self.owner, expiry_ms])
+        keys = self._redis.keys
+        call = ScriptCall([keys.processors, keys.about(self.owner)], [self.owner, expiry_ms, self._about])
         (names,) = raise_first_error(await self._redis.run("processors", _PROCESSORS, [call], self._timeout_s))
         return [name.decode() for name in names]
 
@@ -87,5 +99,5 @@ class Leases:
 def _lease(answer: list[bytes | int] | BrokerUnavailableError) -> Lease | BrokerUnavailableError:
     if isinstance(answer, BrokerUnavailableError):
         return answer
-    owner, term, left_ms = answer
-    return Lease(owner.decode() if isinstance(owner, bytes) else "", int(term), int(left_ms))
+    owner, term, left_ms, server_ms = answer
+    return Lease(owner.decode() if isinstance(owner, bytes) else "", int(term), int(left_ms), int(server_ms))

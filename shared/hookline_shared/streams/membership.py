@@ -8,6 +8,8 @@ from hookline_shared.streams.replies import raise_first_error
 
 _NOBODY: Final = ""
 _TIMEOUT_S: Final = 5.0
+_SKEW_MS: Final = 1000
+"""How far in the future a heartbeat may be: it may have come after the server told its time."""
 
 
 class Member(NamedTuple):
@@ -20,6 +22,9 @@ class Member(NamedTuple):
 async def members(redis: RedisConnectionManager) -> list[Member]:
     """Return the processors that are running. One that died is listed until the next heartbeat of another.
 
+    A heartbeat in the future tells nothing: the clock of the server was set back since, or it has another master now. A
+    processor that lives is listed again within a second.
+
     Raises:
         BrokerUnavailableError: if Redis did not answer.
 
@@ -28,8 +33,8 @@ async def members(redis: RedisConnectionManager) -> list[Member]:
     words = [("TIME",), ("ZRANGE", key, 0, -1, "WITHSCORES")]
     time, found = raise_first_error(await redis.pipeline("presence", [Command(key, asked) for asked in words]))
     now_ms = server_ms(time)
-    beats = zip(found[::2], found[1::2], strict=True)
-    return sorted(Member(name.decode(), max(0, now_ms - int(float(at)))) for name, at in beats)
+    beats = [(name.decode(), now_ms - int(float(at))) for name, at in zip(found[::2], found[1::2], strict=True)]
+    return sorted(Member(name, max(0, silent_ms)) for name, silent_ms in beats if silent_ms >= -_SKEW_MS)
 
 
 async def leases(redis: RedisConnectionManager, partitions: int) -> list[Lease]:
@@ -42,6 +47,18 @@ async def leases(redis: RedisConnectionManager, partitions: int) -> list[Lease]:
     observer = Leases(redis, _NOBODY, 0, _TIMEOUT_S)
     answers = await observer.ask(dict.fromkeys(range(partitions), (LeaseRequest.READ, 0)))
     return list(raise_first_error(list(answers.values())))
+
+
+async def server_now(redis: RedisConnectionManager) -> int:
+    """Return Unix time in milliseconds on the clock of Redis.
+
+    Raises:
+        BrokerUnavailableError: if Redis did not answer.
+
+    """
+    key = redis.keys.processors
+    (time,) = raise_first_error(await redis.pipeline("presence", [Command(key, ("TIME",))]))
+    return server_ms(time)
 
 
 def server_ms(time: list[bytes]) -> int:

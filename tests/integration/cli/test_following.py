@@ -62,7 +62,7 @@ def take(client: "redis.Redis", topic: str = MESSAGES) -> None:
 def wait(client: "redis.Redis", one: Event, entry: str, condition: str = "") -> None:
     """Let the lane of an event wait until 2096, as its owner does."""
     lane = lane_id(MESSAGES, one.key)
-    client.hset(f"{keys.space(PARTITION)}lanes:{MESSAGES}:{lane[:2]}", lane, entry)
+    client.hset(f"{keys.space(PARTITION)}lanes:{MESSAGES}:{lane[0]}{ord(lane[1]) % 16}", lane, entry)
     client.zadd(keys.waiting(PARTITION, MESSAGES, condition), {lane: 4_000_000_000_000})
     if condition:
         client.sadd(keys.conditions(PARTITION), f"{MESSAGES}:{condition}")

@@ -1,6 +1,7 @@
 """What can be found in the ledger, and what is gone once it was removed: the contract, on SQLite and on PostgreSQL."""
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -115,12 +116,31 @@ async def test_purge(filled: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> No
     assert len(await content(filled, "calls")) == 1
 
 
+def right(clock: ManualClock, ahead_ms: int = 0) -> Callable[[], Awaitable[int]]:
+    """Return the clock of a Redis that is so far ahead of `clock`."""
+
+    async def server_now() -> int:
+        return clock.now_ms() + ahead_ms
+
+    return server_now
+
+
+@pytest.mark.parametrize(("own_days", "server_days"), [(365, 0), (0, 365), (3, 0)])
+async def test_wrong_clock_removes_nothing(filled: AsyncEngine, logbook: Logbook, own_days: int, server_days: int) -> None:
+    """While one of the two clocks is ahead, nothing is removed that is not too old by the other one; and it is told."""
+    clock = ManualClock(START_MS + own_days * DAY_MS)
+    server_now = right(clock, (server_days - own_days) * DAY_MS)
+    await Retention(filled, 2, lambda: [0], server_now, clock, logbook.logger).pass_once()
+    assert len(await content(filled, "events")) == 8
+    assert logbook.find("the clocks of this machine and of Redis differ, so history is kept for longer")
+
+
 async def test_retention_is_kept_by_one(filled: AsyncEngine, logbook: Logbook) -> None:
     """The processor that owns the first partition removes what is too old; the others leave it alone."""
     clock = ManualClock(START_MS + 2 * DAY_MS + 4500)
-    await Retention(filled, 2, lambda: [1, 2], clock, logbook.logger).pass_once()
+    await Retention(filled, 2, lambda: [1, 2], right(clock), clock, logbook.logger).pass_once()
     assert len(await content(filled, "events")) == 8
-    await Retention(filled, 2, lambda: [0], clock, logbook.logger).pass_once()
+    await Retention(filled, 2, lambda: [0], right(clock), clock, logbook.logger).pass_once()
     assert len(await content(filled, "events")) == 4
 
 
@@ -128,7 +148,7 @@ async def test_retention_survives_a_refusal(filled: AsyncEngine, logbook: Logboo
     """A database that does not let history go, since tables of the user's own refer to it, ends nothing but the removal."""
     await refuse_removal(filled)
     clock, supervisor = ManualClock(START_MS + 2 * DAY_MS), Supervisor(logbook.logger)
-    retention = Retention(filled, 1, lambda: [0], clock, logbook.logger)
+    retention = Retention(filled, 1, lambda: [0], right(clock), clock, logbook.logger)
     await retention.start(supervisor)
     await clock.advance(10)
     await until(lambda: logbook.find("old history could not be removed"), "it is told")

@@ -13,6 +13,7 @@ from hookline_shared.alerts.rules import RULES
 from hookline_shared.alerts.settings import AlertSettings
 from hookline_shared.alerts.watcher import AlertWatcher
 from hookline_shared.observability.metrics import EVENTS
+from hookline_shared.readers.watch import ReadersWatch
 from hookline_shared.streams.backlog import Backlog
 from hookline_shared.topics import MESSAGES, Topic
 from tests.support.logbook import Logbook
@@ -40,7 +41,8 @@ class Traffic:
         slots = Slots(1, {MESSAGES: Topic()}, clock)
         self._gauges = BacklogGauges(cast(Any, None), 8, [MESSAGES], slots, LOOK_S, clock)
         self.is_leader = True
-        found = measures(LIMITS, AlertSources(self._gauges, BACKLOG_LIMIT, None, lambda: self.is_leader), clock)
+        readers = ReadersWatch(cast(Any, None), 8, (), LOOK_S, clock)
+        found = measures(LIMITS, AlertSources(self._gauges, BACKLOG_LIMIT, None, readers, lambda: self.is_leader), clock)
         self._watch = AlertWatcher(AlertSettings(), "processor", found, clock, logbook.logger)
         self.backlog: Backlog | None = Backlog(0, None)
         self._watch.evaluate()

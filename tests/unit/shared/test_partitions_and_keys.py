@@ -101,7 +101,8 @@ PREFIXES = st.text("aZ0._-", min_size=1, max_size=64)
 def test_no_prefix_reaches_into_another(one: str, other: str) -> None:
     """The pattern of one installation's ACL matches no key of another, also if its prefix begins like that one's."""
     assume(check_prefix(one) != check_prefix(other))
-    made = [Keys(other).layout, Keys(other).processors, Keys(other).topic(0, "messages")]
+    other_keys = Keys(other)
+    made = [other_keys.layout, other_keys.processors, other_keys.topics, other_keys.about("a"), other_keys.topic(0, "messages")]
     assert not any(fnmatchcase(key, f"{one}:*") for key in made)
 
 
@@ -119,7 +120,13 @@ def test_bad_prefix(prefix: str) -> None:
 def test_every_key_is_checked_here() -> None:
     """A key that is added to `Keys` must be added to these tests."""
     functions = {method for name, method in inspect.getmembers(keys, inspect.ismethod) if not name.startswith("_")}
-    assert functions == {make for make, _ in KEYS_OF_A_PARTITION}
+    assert functions == {make for make, _ in KEYS_OF_A_PARTITION} | {keys.about}
+
+
+def test_publications_are_in_the_slot_of_the_heartbeats() -> None:
+    """One script writes both, also in a cluster."""
+    for one in (keys, Keys("staging")):
+        assert key_slot(one.about("web-1:7:ab").encode()) == key_slot(one.processors.encode())
 
 
 def test_keys_do_not_collide() -> None:

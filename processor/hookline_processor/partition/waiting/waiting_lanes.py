@@ -239,7 +239,7 @@ class WaitingLanes:
             topic,
             Entry(entry.id, entry.fields),
             record.due_now(),
-            recovered=entry.was_in_memory,
+            recovered=entry.was_in_memory or record.suspect,
             recorded=stored,
             lane_id=lane_id,
         )
@@ -253,7 +253,8 @@ class WaitingLanes:
         answers = await self._index.resume(requests, READ_BYTES)
         resumed: dict[str, int] = {}
         for request, answer in zip(requests, answers, strict=True):
-            self._sets.polled(request.topic, request.condition, answer.left, answer.next_ms)
+            topic, condition = request.topic, request.condition
+            self._sets.polled(topic, condition, answer.left, answer.next_ms, changes[topic])
             resumed[request.topic] = answer.resumed
             for lane in answer.lanes:
                 await self._add_resumed(request.topic, lane)

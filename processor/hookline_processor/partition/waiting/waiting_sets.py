@@ -74,6 +74,11 @@ class WaitingSets:
         self._unwritten[topic] += 1
         self._changes[topic] += 1
 
+    def was_deferred(self, topic: str) -> None:
+        """Note that an event was put into the index."""
+        self._indexed.add(topic)
+        self._changes[topic] += 1
+
     def forget(self) -> None:
         """Note that nothing is known any more: any lane may be indexed."""
         self._indexed.update(self._sets)
@@ -82,6 +87,7 @@ class WaitingSets:
     def waits(self, topic: str, condition: str, time_ms: float) -> None:
         """Note that a lane waits in Redis now."""
         self._unwritten[topic] -= 1
+        self._changes[topic] += 1
         waiting = self.found(topic, condition)
         waiting.count += 1
         waiting.next_ms = min(waiting.next_ms, time_ms)
@@ -91,12 +97,14 @@ class WaitingSets:
         return self._sets[topic].setdefault(condition, WaitingSet())
 
     def changes(self, topic: str) -> int:
-        """Return a number that changes with every `will_wait`."""
+        """Return a number that changes with every `will_wait` and `waits`, so that an older answer of Redis can be told."""
         return self._changes[topic]
 
-    def polled(self, topic: str, condition: str, count: int, next_ms: float) -> None:
-        """Note what Redis has said about a set."""
+    def polled(self, topic: str, condition: str, count: int, next_ms: float, changes: int) -> None:
+        """Note what Redis has said about a set. `changes` is what `changes` returned before it was asked."""
         waiting = self.found(topic, condition)
+        if changes != self._changes[topic]:  # a lane that waits since may be missing in the answer
+            count, next_ms = max(count, waiting.count), min(next_ms, waiting.next_ms)
         waiting.count, waiting.next_ms = count, next_ms
         if not count and condition not in TIMED:
             del self._sets[topic][condition]
