@@ -48,7 +48,8 @@ class TopicState(NamedTuple):
 class RedisState(NamedTuple):
     """The state in Redis. `partitions` is None if no service has used it yet; `leases`, one per partition, is empty then.
 
-    `pauses` are those that have not ended. `unread` are the problems of topics that nobody reads, `differences` those of processors whose handlers differ.
+    `pauses` are those that have not ended. `unread` are the problems of topics that nobody reads, `differences` those of
+    processors whose handlers differ.
     """
 
     servers: Sequence[str] = ()
