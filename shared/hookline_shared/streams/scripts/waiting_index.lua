@@ -79,6 +79,18 @@ local function consumer_of(space, topic, group, entry)
   return not pending.err and pending[1] and pending[1][2] or nil -- the error is NOGROUP
 end
 
+-- Return the first entry of a lane that is pending, and its consumer, or nil if there is none; remove those before it.
+local function first_pending(space, topic, group, lane)
+  local entry = first_entry(space, topic, lane)
+  while entry do
+    local consumer = consumer_of(space, topic, group, entry)
+    if consumer then
+      return entry, consumer
+    end
+    entry = advance(space, topic, lane)
+  end
+end
+
 local function claim(space, topic, group, consumer, entry)
   redis.call('XCLAIM', space .. topic, group, consumer, 0, entry, 'JUSTID')
 end
