@@ -181,9 +181,8 @@ _PROCESSOR: Final = (
         Unit.SECONDS,
         "age of the oldest unsettled event that does not wait in Redis",
         "The oldest event of topic {subject} has waited for {value} (threshold: {threshold}).",
-        "A customer has had no answer for that long. Events that wait for a retry, `RetryLater`, a breaker or the end of a "
-        "pause do not count; an event whose time has passed does, and the unread ones of a paused topic.",
-        "Run `hookline status`. A large backlog needs more processors. If the topic is paused, `hookline pause list` says why.",
+        "A customer has had no answer for that long. Events that wait in Redis, such as for a retry, count when their time is over.",
+        "Run `hookline status`. A large backlog needs more processors; `hookline pause list` says whether the topic is paused.",
         per="topic",
     ),
     Rule(
