@@ -181,7 +181,7 @@ _PROCESSOR: Final = (
         Unit.SECONDS,
         "age of the oldest unsettled event that does not wait in Redis",
         "The oldest event of topic {subject} has waited for {value} (threshold: {threshold}).",
-        "A customer has had no answer for that long. Events that wait in Redis, such as for a retry, count when their time is over.",
+        "A customer has had no answer for that long. Events that wait for a retry count once their time has passed.",
         "Run `hookline status`. A large backlog needs more processors; `hookline pause list` says whether the topic is paused.",
         per="topic",
     ),
