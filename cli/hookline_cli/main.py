@@ -47,6 +47,11 @@ class Commands(LazyGroup):
         "show": CommandSource("hookline_cli.show.show:show", _LOOK, _codes("found", "not found")),
         "tail": CommandSource("hookline_cli.tail.tail:tail", _LOOK, _codes("stopped with Ctrl-C", "it could not start")),
         "dead": CommandSource("hookline_cli.dead.group:dead", _LOOK),
+        "retry": CommandSource("hookline_cli.retry.group:retry", _LOOK),
+        "pause": CommandSource("hookline_cli.pause.pause:pause", _LOOK, _codes("paused", "failed; the error says why")),
+        "resume": CommandSource(
+            "hookline_cli.pause.resume:resume", _LOOK, _codes("resumed, or nothing was paused", "there is no such pause")
+        ),
         "ledger": CommandSource("hookline_cli.ledger.ledger:app", _LOOK),
         "config": CommandSource(
             "hookline_cli.config:config",

@@ -37,7 +37,7 @@ def _overview() -> Row:
                 yellow=60,
                 red=300,
             ),
-            number("Wait for a retry", "Their last attempt failed.", "sum(hookline_retrying_events)", yellow=1),
+            number("Wait for a time", "For a retry, or RetryLater.", "sum(hookline_retrying_events)", yellow=1),
             number(
                 "Dead letters",
                 "hookline dead list says why.",

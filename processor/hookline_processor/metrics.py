@@ -26,9 +26,11 @@ BODIES_GONE = Counter("hookline_bodies_gone_total", "Pending events whose body w
 FENCED = Counter("hookline_fenced_total", "Settlements refused because another processor had taken the partition")
 PARTITIONS = Gauge("hookline_partitions", "Partitions that the processors share")
 PARTITIONS_OWNED = Gauge("hookline_partitions_owned", "Partitions this processor owns")
-BACKLOG_EVENTS = Gauge("hookline_backlog_events", "Unsettled events", ["topic"])
-OLDEST_EVENT_SECONDS = Gauge("hookline_oldest_event_seconds", "Age of the oldest unsettled event", ["topic"])
-RETRYING_EVENTS = Gauge("hookline_retrying_events", "Events with a retry scheduled", ["topic"])
+BACKLOG_EVENTS = Gauge("hookline_backlog_events", "Unsettled events, without those that wait for a time", ["topic"])
+OLDEST_EVENT_SECONDS = Gauge(
+    "hookline_oldest_event_seconds", "Age of the oldest unsettled event that does not wait in Redis", ["topic"]
+)
+RETRYING_EVENTS = Gauge("hookline_retrying_events", "Events that wait for a time", ["topic"])
 WAITING_EVENTS = Gauge("hookline_waiting_events", "Conversations that wait in Redis, by what for", ["topic", "reason"])
 PENDING_EVENTS = Gauge("hookline_pending_events", "Unsettled events that a processor has read", ["topic"])
 DEAD_EVENTS = Gauge("hookline_dead_events", "Dead letters", ["topic"])

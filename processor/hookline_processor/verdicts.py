@@ -45,7 +45,7 @@ class RetryLater(Exception):
 
 
 class Reason(StrEnum):
-    """Why an event is a dead letter."""
+    """Why an event is a dead letter. No verdict is "dropped": an operator did that (`scripts/drop.lua`)."""
 
     REJECTED = "rejected"
     EXHAUSTED = "exhausted"
@@ -53,6 +53,7 @@ class Reason(StrEnum):
     UNHANDLED = "unhandled"
     UNDECODABLE = "undecodable"
     POISON = "poison"
+    DROPPED = "dropped"
 
 
 class Failure(NamedTuple):

@@ -139,8 +139,8 @@ async def test_status_tells_of_everything_that_runs(machine: Machine) -> None:
     code, output = await machine.run("status", "--json")
     assert code == 0, output
     found = json.loads(output)
-    assert found["topics"]["messages"]["events"] == 1
-    assert found["topics"]["messages"]["retrying"] == found["topics"]["messages"]["pending"] == 1
+    assert found["topics"]["messages"]["events"] + found["topics"]["messages"]["scheduled"] == 1
+    assert found["topics"]["messages"]["waiting"] == found["topics"]["messages"]["pending"] == 1
     assert found["topics"]["calls"]["oldest_ms"] is None
     assert [service["name"] for service in found["services"]] == ["ingress-1", "ingress-2", "processor"]
     assert [service["spool_events"] for service in found["services"]] == [0, 0, None]

@@ -17,6 +17,7 @@ from hookline_shared.errors import HooklineError
 from tests.support.waiting import PATIENCE_S
 
 _ROOT = Path(__file__).parents[2]
+_PATH = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
 
 
 class Result(NamedTuple):
@@ -38,7 +39,7 @@ class Command:
     def __init__(self, folder: Path, redis_url: str, settings: Mapping[str, str] | None = None) -> None:
         self._folder = folder
         self._redis_url = redis_url
-        self._environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(_ROOT), "REDIS_URL": redis_url, "HOME": str(folder)}
+        self._environment = {"PATH": os.environ["PATH"], "PYTHONPATH": _PATH, "REDIS_URL": redis_url, "HOME": str(folder)}
         self._environment |= settings or {}
 
     def run(self, *words: str) -> Result:

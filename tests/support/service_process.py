@@ -16,6 +16,7 @@ from tests.support.ports import LOOPBACK
 from tests.support.waiting import PATIENCE_S, until
 
 _ROOT: Final = Path(__file__).parents[2]
+_PATH: Final = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
 _INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV")
 _LONGEST_LINE: Final = 4 * 1024 * 1024
 
@@ -101,7 +102,7 @@ class ServiceProcess:
             sys.executable,
             *self._arguments,
             cwd=self._folder,
-            env=inherited | {"PYTHONPATH": str(_ROOT), "PYTHONUNBUFFERED": "1"} | self._settings,
+            env=inherited | {"PYTHONPATH": _PATH, "PYTHONUNBUFFERED": "1"} | self._settings,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -1,8 +1,6 @@
 """`hookline dead discard`: delete dead letters, with a record."""
 
 import asyncio
-import getpass
-import socket
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ from hookline_cli.dead.options import selecting
 from hookline_cli.dead.selection import Selection
 from hookline_cli.output.exit_codes import INTERRUPTED
 from hookline_cli.output.interrupts import until_interrupted
+from hookline_cli.output.operator import who_note, why_note
 from hookline_cli.output.progress import progress_reporter
 from hookline_cli.output.terminal import confirm, end
 from hookline_cli.redis_session import DataFolder, RedisSession, find_settings, open_redis_session
@@ -25,7 +24,6 @@ from hookline_shared.errors import BrokerUnavailableError, HooklineError
 from hookline_shared.streams.dead_letters import DeadLetterStreams
 
 _BATCH: Final = 100
-_MAX_NOTE_LENGTH: Final = 500
 
 
 class _Options(NamedTuple):
@@ -73,9 +71,7 @@ def discard(
 
     Example: `hookline dead discard 3:1718000000000-0 --why 'test message'`
     """
-    if not (why.strip() or dry_run):
-        raise HooklineError("A reason is required, and kept in the record: add --why 'some text'.")
-    options = _Options((who or _user_at_host())[:_MAX_NOTE_LENGTH], why.strip()[:_MAX_NOTE_LENGTH], dry_run, yes, as_json)
+    options = _Options(who_note(who), "" if dry_run else why_note(why), dry_run, yes, as_json)
     choice = Choice(ids, selection, everything=everything)
     settings = find_settings(data)
 
@@ -127,10 +123,3 @@ def _report(options: _Options, done: int, gone: int, left: int) -> None:
 
 def _print(options: _Options, found: dict[str, object], text: str) -> None:
     typer.echo(msgspec.json.encode(found) if options.as_json else text)
-
-
-def _user_at_host() -> str:
-    try:
-        return f"{getpass.getuser()}@{socket.gethostname()}"
-    except (KeyError, OSError):  # a container's user may have no name
-        return f"unknown@{socket.gethostname()}"

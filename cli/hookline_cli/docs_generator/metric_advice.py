@@ -36,11 +36,11 @@ ADVICE: Final = {
     "hookline_partitions": "Above the sum of hookline_partitions_owned: some partitions have no owner, and their events wait",
     "hookline_partitions_owned": "0 for long, with several processors: there are more processors than partitions",
     "hookline_backlog_events": "Grows: events arrive faster than they are processed. The same in every processor",
-    "hookline_oldest_event_seconds": "Rises with a small backlog: an event is being retried. With a large one: start more "
-    "processors",
-    "hookline_retrying_events": "Rises: handlers fail. For this processor only: add up all processors",
-    "hookline_waiting_events": "By reason: time, a retry or RetryLater; breaker, a destination is down; pause, see `hookline "
-    "pause list`; kind, a kind without a handler. For this processor only: add up all processors",
+    "hookline_oldest_event_seconds": "Rises with a small backlog: its partition has no owner, or its topic is paused. With a "
+    "large one: start more processors",
+    "hookline_retrying_events": "Rises: handlers fail, or ask for RetryLater. For this processor only: add up all processors",
+    "hookline_waiting_events": "By reason: time, a retry or RetryLater; breaker, a destination is down; pause, see "
+    "`hookline pause list`; kind, a kind without a handler. For this processor only: add up all processors",
     "hookline_pending_events": "Near the backlog: handlers are the bottleneck. The same in every processor",
     "hookline_dead_events": "Rises: run `hookline dead list`. The same in every processor",
     "hookline_ledger_events_total": "stripped or set_aside: the database refused data; the log says which",

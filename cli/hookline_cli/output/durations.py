@@ -2,9 +2,23 @@
 
 from typing import Final
 
-from hookline_cli.output.timestamps import format_timestamp
+import typer
+
+from hookline_cli.output.timestamps import AGE, SECONDS, format_timestamp
 
 _UNITS_MS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000}
+
+
+def parse_duration(text: str) -> int:
+    """Return a duration such as 90s, 30m, 2h or 1d in milliseconds.
+
+    Raises:
+        typer.BadParameter: if it is none.
+
+    """
+    if found := AGE.fullmatch(text.strip()):
+        return round(float(found[1]) * SECONDS[found[2]] * 1000)
+    raise typer.BadParameter(f"{text!r} is not a duration such as 90s, 30m, 2h or 1d")
 
 
 def format_duration(milliseconds: int) -> str:

@@ -6,8 +6,8 @@ from typing import Final
 
 import typer
 
-_AGO: Final = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*(s|m|h|d|w)")
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+AGE: Final = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*(s|m|h|d|w)")
+SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def parse_timestamp(text: str, now_ms: int) -> int:
@@ -19,8 +19,8 @@ def parse_timestamp(text: str, now_ms: int) -> int:
         typer.BadParameter: if it is neither.
 
     """
-    if age := _AGO.fullmatch(text.strip()):
-        return max(0, now_ms - round(float(age[1]) * _SECONDS[age[2]] * 1000))
+    if age := AGE.fullmatch(text.strip()):
+        return max(0, now_ms - round(float(age[1]) * SECONDS[age[2]] * 1000))
     try:
         date = datetime.fromisoformat(text.strip())
     except ValueError:

@@ -100,7 +100,7 @@ class Search:
         async for page in unsettled_events(self._redis_session.redis, partition, topic):
             for arrival in page:
                 if self._term.fits(arrival.fields) and self._count(len(self.hits.unsettled)):
-                    found = await locate(self._redis_session.redis, arrival.place)
+                    found = await locate(self._redis_session.redis, arrival.place, _value_of(arrival.fields, b"key"))
                     self.hits.unsettled.append(Unsettled(arrival, found))
             seen += len(page)
             if self._done:
@@ -129,6 +129,11 @@ class Search:
         """Count a match; return whether it may be added where `kept` are held already."""
         self.hits.count += 1
         return kept < self.hits.most
+
+
+def _value_of(fields: Sequence[bytes], name: bytes) -> str:
+    """Return the value of the field `name`, empty if there is none."""
+    return dict(zip(fields[::2], fields[1::2], strict=False)).get(name, b"").decode(errors="surrogateescape")
 
 
 def _has(fields: Sequence[bytes], name: bytes, value: bytes) -> bool:

@@ -1,6 +1,7 @@
 """`hookline show`: everything that Redis has about one event."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -9,23 +10,22 @@ import typer
 
 from hookline_cli.dead import rows
 from hookline_cli.dead.show import print_letter
-from hookline_cli.output.durations import describe_timestamp, format_duration
+from hookline_cli.output.durations import describe_timestamp
 from hookline_cli.output.event_fields import event_facts, event_object, print_facts
 from hookline_cli.output.redaction import Redaction, Reveal
+from hookline_cli.pause.rows import describe
 from hookline_cli.redis_session import DataFolder, find_settings, open_redis_session
 from hookline_cli.show.search import Hits, Search, SearchTerm, Unsettled
+from hookline_cli.show.state import describe_state
 from hookline_processor.retry import Record, decode_record
 from hookline_shared.errors import HooklineError, UndecodableError
 from hookline_shared.event import Event, ReplayHistory, decode, replay_history_of
 from hookline_shared.settings.base import SharedSettings
 from hookline_shared.streams.dead_letters import Discarded
-from hookline_shared.streams.locate import Stage, server_time_ms
+from hookline_shared.streams.locate import server_time_ms
+from hookline_shared.streams.pauses import Pause, PauseStore
 
 _SETTLED: Final = "settled during this search"
-_STAGES: Final = {
-    Stage.WAITING: "waiting: no processor has read it yet",
-    Stage.PENDING: "with a processor: in its handler, or waiting for an earlier event of its key",
-}
 
 
 class NotFoundError(HooklineError):
@@ -61,20 +61,21 @@ async def _show(settings: SharedSettings, wanted: SearchTerm, limit: int, redact
     async with open_redis_session(settings) as redis_session:
         hits = await Search(redis_session, list(settings.topics), wanted, limit).run()
         now_ms = await server_time_ms(redis_session.redis)
+        pauses = [pause for pause in await PauseStore(redis_session.redis).read() if not pause.has_ended(now_ms)]
     if as_json:
-        typer.echo(msgspec.json.encode(_as_object(hits, redaction, now_ms)))
+        typer.echo(msgspec.json.encode(_as_object(hits, redaction, pauses)))
     else:
-        _print(hits, redaction, now_ms)
+        _print(hits, redaction, pauses, now_ms)
     if not hits.count:
         raise NotFoundError(wanted, list(settings.topics), redis_session.partitions)
 
 
-def _print(hits: Hits, redaction: Redaction, now_ms: int) -> None:
+def _print(hits: Hits, redaction: Redaction, pauses: Sequence[Pause], now_ms: int) -> None:
     kept = len(hits.unsettled) + len(hits.letters) + len(hits.discarded)
     between = ""
     for unsettled in hits.unsettled:
         typer.echo(between, nl=False)
-        print_facts(_facts(unsettled, redaction, now_ms))
+        print_facts(_facts(unsettled, redaction, pauses, now_ms))
         between = "\n"
     for letter in hits.letters:
         typer.echo(f"{between}Dead letter")
@@ -88,23 +89,27 @@ def _print(hits: Hits, redaction: Redaction, now_ms: int) -> None:
         typer.echo(f"\n{kept} of {hits.count} are shown, see --limit.")
 
 
-def _facts(unsettled: Unsettled, redaction: Redaction, now_ms: int) -> dict[str, str]:
+def _facts(unsettled: Unsettled, redaction: Redaction, pauses: Sequence[Pause], now_ms: int) -> dict[str, str]:
     place, found = unsettled.arrival.place, unsettled.location
     event, past = _read(unsettled)
     facts = {"state": _SETTLED}
     if found is not None:
         record = decode_record(found.record)
-        facts = {"state": _state(found.stage, record, now_ms)} | _attempts(record, event, redaction)
+        facts = {"state": describe_state(found, place.entry, now_ms)}
+        facts |= {"paused": _paused(event, place.topic, pauses, redaction, now_ms)} | _attempts(record, event, redaction)
     facts |= {"topic": place.topic, "partition": str(place.partition), "entry": place.entry}
     if past.lives:
         facts["replayed"] = f"{past.lives}x; first died {describe_timestamp(past.died_at)}: {past.reason}"
     return facts | (event_facts(event, redaction) if event else {"event": "cannot be decoded"})
 
 
-def _state(stage: Stage, record: Record, now_ms: int) -> str:
-    if record.next_at > now_ms and not record.suspect:
-        return f"retry scheduled in {format_duration(record.next_at - now_ms)}"
-    return _STAGES[stage]
+def _paused(event: Event | None, topic: str, pauses: Sequence[Pause], redaction: Redaction, now_ms: int) -> str:
+    """Return the pauses that hold an event, one on each line."""
+    return "\n".join(describe(pause, redaction, now_ms) for pause in _holding(event, topic, pauses))
+
+
+def _holding(event: Event | None, topic: str, pauses: Sequence[Pause]) -> list[Pause]:
+    return [pause for pause in pauses if pause.covers(topic, event.kind if event else "", event.key if event else "")]
 
 
 def _attempts(record: Record, event: Event | None, redaction: Redaction) -> dict[str, str]:
@@ -112,7 +117,6 @@ def _attempts(record: Record, event: Event | None, redaction: Redaction) -> dict
         "failed attempts": str(record.failures),
         "unfinished attempts": f"{record.begun}: the process died during them" if record.begun else "",
         "first failed": describe_timestamp(record.first_failed_at) if record.first_failed_at else "",
-        "next attempt": describe_timestamp(record.next_at) if record.next_at else "",
         "last error": redaction.error(record.error, event),
     }
 
@@ -121,27 +125,30 @@ def _discarded_facts(partition: int, record: Discarded) -> dict[str, str]:
     return {"discarded": describe_timestamp(record.at), "partition": str(partition), **record.fields}
 
 
-def _as_object(hits: Hits, redaction: Redaction, now_ms: int) -> dict[str, object]:
+def _as_object(hits: Hits, redaction: Redaction, pauses: Sequence[Pause]) -> dict[str, object]:
     return {
         "total": hits.count,
-        "unsettled": [_unsettled_object(unsettled, redaction, now_ms) for unsettled in hits.unsettled],
+        "unsettled": [_unsettled_object(unsettled, redaction, pauses) for unsettled in hits.unsettled],
         "dead": [rows.details(letter, redaction) for letter in hits.letters],
         "discarded": [{"at": record.at, "partition": partition, **record.fields} for partition, record in hits.discarded],
     }
 
 
-def _unsettled_object(unsettled: Unsettled, redaction: Redaction, now_ms: int) -> dict[str, object]:
+def _unsettled_object(unsettled: Unsettled, redaction: Redaction, pauses: Sequence[Pause]) -> dict[str, object]:
     place, found = unsettled.arrival.place, unsettled.location
     event, past = _read(unsettled)
     record = decode_record(found.record if found else None)
-    state = found.stage.value if found else "settled"
+    wait = found.wait if found else None
     return {
         **place._asdict(),
-        "state": "retrying" if found and record.next_at > now_ms and not record.suspect else state,
+        "state": found.stage.value if found else "settled",
+        "waits_for": (wait.condition or "time") if wait else None,
+        "waits_behind": wait.first_entry if wait and wait.first_entry != place.entry else None,
+        "paused_by": [pause.id for pause in _holding(event, place.topic, pauses)],
         "attempts_failed": record.failures,
         "attempts_not_ended": record.begun,
         "first_failed_at": record.first_failed_at,
-        "next_at": record.next_at,
+        "next_at": wait.until_ms if wait and not wait.condition else 0,
         "last_error": redaction.error(record.error, event),
         "lives": past.lives,
         **(event_object(event, redaction) if event else {"fields": redaction.raw(unsettled.arrival.fields)}),

@@ -23,12 +23,14 @@ from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.redis.probe import describe
 from hookline_shared.redis.server_info import ServerInfo, risks
 from hookline_shared.settings.base import Port, SharedSettings
-from hookline_shared.streams.backlog import backlogs, partitions_in_use, servers
-from hookline_shared.streams.counts import count_events
+from hookline_shared.streams.backlog import Backlog, backlogs, partitions_in_use, servers
+from hookline_shared.streams.counts import EventCounts, count_events
 from hookline_shared.streams.membership import leases, members
+from hookline_shared.streams.pauses import Pause, PauseStore
 
 _INGRESS: Final = IngressSettings.model_fields
 _PROCESSOR: Final = ProcessorSettings.model_fields
+_EMPTY: Final = Backlog(0, None)
 
 
 class CollectorSettings(SharedSettings):
@@ -101,11 +103,16 @@ class Collector:
         except HooklineError as error:
             return " ".join([str(error), *self._redis.monitor.warnings()])
 
+    async def _pauses(self) -> list[Pause]:
+        """Return the pauses that have not ended."""
+        now_ms = self._clock.now_ms()
+        return [pause for pause in await PauseStore(self._redis).read() if not pause.has_ended(now_ms)]
+
     async def _read(self) -> RedisState:
         partitions = await partitions_in_use(self._redis)
         number = partitions or self._settings.partitions
         topics = list(self._settings.topics)
-        found, waiting, counts, present, owned, readers = await asyncio.gather(
+        masters, found, counts, present, owned, readers = await asyncio.gather(
             servers(self._redis, number),
             backlogs(self._redis, number, topics),
             count_events(self._redis, number, topics),
@@ -114,20 +121,25 @@ class Collector:
             survey(self._redis, partitions or 0, topics),
         )
         return RedisState(
-            servers=[_describe(facts) for facts in found],
-            warnings=list(dict.fromkeys(risk for facts in found for risk in risks(facts).values())),
+            servers=[_describe(facts) for facts in masters],
+            warnings=list(dict.fromkeys(risk for facts in masters for risk in risks(facts).values())),
             partitions=partitions,
             topics={
-                name: TopicState(*waiting[name], counts.pending[name], counts.retrying[name], counts.dead[name])
-                if name in waiting
-                else TopicState(0, None, 0, counts.retrying[name], counts.dead[name])
-                for name in dict.fromkeys([*topics, *sorted(counts.retrying.keys() | counts.dead.keys())])
+                name: _topic(found.get(name, _EMPTY), name, counts)
+                for name in dict.fromkeys([*topics, *sorted(counts.waiting.keys() | counts.dead.keys())])
             },
+            pauses=await self._pauses(),
             processors=[one for one in present if one.silent_ms <= self._settings.lease_s * 1000],
             leases=owned,
             unread=[str(gap) for gap in readers.unread_gaps(topics)],
             differences=[str(gap) for gap in differences(readers.processors)],
         )
+
+
+def _topic(backlog: Backlog, name: str, counts: EventCounts) -> TopicState:
+    return TopicState(
+        backlog.events, backlog.oldest_ms, counts.pending[name], counts.waiting[name], counts.dead[name], backlog.scheduled
+    )
 
 
 def _describe(facts: ServerInfo) -> str:

@@ -4,12 +4,15 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from hookline_cli.output.redaction import Redaction
+from hookline_cli.pause import rows
 from hookline_cli.status.rates import TopicRate, TopicRates
 from hookline_cli.status.service_alert import ServiceAlert
 from hookline_cli.status.service_report import ServiceReport
 from hookline_shared.partitions import ranges
 from hookline_shared.streams.lease import Lease
 from hookline_shared.streams.membership import Member
+from hookline_shared.streams.pauses import Pause
 
 _NOT_RUNNING: Final = (
     "No Hookline service answers on this machine (checked port {ports}). Start the services with `hookline up`, or name the "
@@ -37,14 +40,16 @@ class TopicState(NamedTuple):
     events: int
     oldest_ms: int | None
     pending: int
-    retrying: int
+    waiting: int
     dead: int
+    scheduled: int = 0
 
 
 class RedisState(NamedTuple):
     """The state in Redis. `partitions` is None if no service has used it yet; `leases`, one per partition, is empty then.
 
-    `unread` are the problems of topics that nobody reads, `differences` those of processors whose handlers differ.
+    `pauses` are those that have not ended. `unread` are the problems of topics that nobody reads, `differences` those of
+    processors whose handlers differ.
     """
 
     servers: Sequence[str] = ()
@@ -53,6 +58,7 @@ class RedisState(NamedTuple):
     topics: Mapping[str, TopicState] = MappingProxyType({})
     processors: Sequence[Member] = ()
     leases: Sequence[Lease] = ()
+    pauses: Sequence[Pause] = ()
     unread: Sequence[str] = ()
     differences: Sequence[str] = ()
 
@@ -105,6 +111,10 @@ class Snapshot(NamedTuple):
         dead = sum(topic.dead for topic in self.redis.topics.values())
         if dead:
             found.append(("dead letters", f"{count_of(dead, 'event')} could not be handled: see hookline dead list."))
+        if pauses := len(self.redis.pauses):
+            found.append(
+                ("pauses", f"{count_of(pauses, 'pause')} {'hold' if pauses > 1 else 'holds'} events: see hookline pause list.")
+            )
         return found
 
     def rate(self, topic: str) -> TopicRate:
@@ -162,6 +172,7 @@ def as_object(found: Snapshot) -> dict[str, Any]:
             {"partition": number, "owner": lease.owner if lease.left_ms else None, "lease_left_ms": lease.left_ms}
             for number, lease in enumerate(found.redis.leases)
         ],
+        "pauses": [rows.as_object(pause, Redaction(reveal=False)) for pause in found.redis.pauses],
         "processors": [owner._asdict() for owner in owners(found.redis)],
         "redis": {"servers": list(found.redis.servers), "problem": found.redis_problem},
         "rates_over_s": round(found.rates.seconds, 3) if found.rates else None,

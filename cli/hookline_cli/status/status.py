@@ -42,8 +42,10 @@ def status(
 ) -> None:
     """Show the backlog, the owners of partitions, and the state of each service.
 
-    For each topic: the backlog, which is the events not yet settled, and the age of the oldest; how many of them are pending
-    with a processor, and how many are retrying after a failure; dead letters; and events accepted and settled per second.
+    For each topic: the backlog, which is the events not yet settled, without those that wait for a time; the age of the
+    oldest event that does not wait; how many events are pending, which means read by a processor; how many wait in Redis for
+    a retry, a breaker, a pause or a handler (see `hookline retry list`); dead letters; and events accepted and settled per
+    second.
 
     Example: `hookline status --watch`
 

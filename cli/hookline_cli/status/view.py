@@ -13,6 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from hookline_cli.output.redaction import Redaction
+from hookline_cli.pause import rows
 from hookline_cli.status.service_report import ServiceReport
 from hookline_cli.status.snapshot import Owner, Snapshot, TopicState, count_of, owners
 from hookline_shared.partitions import ranges
@@ -31,6 +33,8 @@ def view(found: Snapshot, *, problems: bool = False) -> Group:
         parts += ["", _topics(found), *_rates_note(found)]
     if found.redis.leases or found.redis.processors:
         parts += ["", _processors(found)]
+    if found.redis.pauses:
+        parts += ["", rows.table(found.redis.pauses, Redaction(reveal=False), found.at_ms)]
     if any(service.answers for service in found.services):
         parts += ["", _services(found.services)]
     lines = [_line(_LEVELS[alert.level], alert.level, f"{who}: {alert.title}: {alert.text}") for who, alert in found.alerts()]
@@ -65,7 +69,7 @@ def _verdict(found: Snapshot) -> tuple[str, str]:
 
 def _topics(found: Snapshot) -> Table:
     table = _table("topic")
-    for name in ("backlog", "oldest", "pending", "retrying", "dead", "in/s", "out/s"):
+    for name in ("backlog", "oldest", "pending", "waiting", "dead", "in/s", "out/s"):
         table.add_column(name, justify="right", no_wrap=True)
     for topic, state in found.redis.topics.items():
         rate = found.rate(topic)
@@ -74,7 +78,7 @@ def _topics(found: Snapshot) -> Table:
             _number(state.events),
             _oldest(state, found.at_ms),
             _number(state.pending),
-            _number(state.retrying, "yellow"),
+            _number(state.waiting, "yellow"),
             _number(state.dead, "red"),
             *map(_per_s, rate),
         )

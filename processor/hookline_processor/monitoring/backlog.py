@@ -20,7 +20,7 @@ from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.redis.manager import RedisConnectionManager
-from hookline_shared.streams.backlog import Backlog, backlogs
+from hookline_shared.streams.backlog import Backlog, backlogs, total
 from hookline_shared.streams.counts import count_pending
 from hookline_shared.streams.dead_letter_counts import DeadLetterCounts
 
@@ -99,7 +99,9 @@ class BacklogGauges:
         return None if stale else sample
 
     def report(self) -> dict[str, object] | str:
-        """Return `events` and `oldest_seconds` of all topics and of each topic, over all partitions of all processors.
+        """Return `events`, `scheduled` and `oldest_seconds` of all topics and of each topic, over all partitions.
+
+        `Backlog` explains them. They are those of all processors.
 
         If the latest sample is too old, return an error text instead: an autoscaler would trust an old number.
         """
@@ -107,9 +109,8 @@ class BacklogGauges:
         if sample is None:
             return "the backlog is unknown: Redis has not answered recently, see /readyz"
         now_ms = self._clock.now_ms()
-        topics = {topic: _as_fields(backlog.events, backlog.age_s(now_ms)) for topic, backlog in sample.topics.items()}
-        oldest_s = max((backlog.age_s(now_ms) for backlog in sample.topics.values()), default=0.0)
-        return {**_as_fields(sum(backlog.events for backlog in sample.topics.values()), oldest_s), "topics": topics}
+        topics = {topic: _as_fields(backlog, now_ms) for topic, backlog in sample.topics.items()}
+        return {**_as_fields(total(sample.topics.values()), now_ms), "topics": topics}
 
     async def _run(self) -> None:
         while True:
@@ -118,5 +119,5 @@ class BacklogGauges:
             await self._clock.sleep(self._interval_s)
 
 
-def _as_fields(events: int, oldest_s: float) -> dict[str, object]:
-    return {"events": events, "oldest_seconds": oldest_s}
+def _as_fields(backlog: Backlog, now_ms: int) -> dict[str, object]:
+    return {"events": backlog.events, "scheduled": backlog.scheduled, "oldest_seconds": backlog.age_s(now_ms)}

@@ -156,7 +156,7 @@ _PROCESSOR: Final = (
         "unsettled events as a share of INGRESS_BACKLOG_LIMIT",
         "The backlog of topic {subject} is at {value} of INGRESS_BACKLOG_LIMIT (threshold: {threshold}).",
         "At the limit, webhooks go to the spool. When that is full, they get a 503.",
-        "Run `hookline status`. If most of the events are retrying, fix the handlers. Otherwise start more processors or raise "
+        "Run `hookline status`. If many events are waiting, fix the handlers. Otherwise start more processors or raise "
         "PROCESSOR_CONCURRENCY.",
         per="topic",
     ),
@@ -179,11 +179,10 @@ _PROCESSOR: Final = (
         Watcher.PROCESSOR,
         _limit(_WARNING, 300, 60, 15),
         Unit.SECONDS,
-        "age of the oldest unsettled event",
+        "age of the oldest unsettled event that does not wait in Redis",
         "The oldest event of topic {subject} has waited for {value} (threshold: {threshold}).",
-        "A customer has had no answer for that long. Events with a retry scheduled count, too.",
-        "Run `hookline status`. A large backlog needs more processors; retrying events have a failing handler, and `attempt "
-        "failed` in the processor's log says why it fails.",
+        "A customer has had no answer for that long. Events that wait for a retry count once their time has passed.",
+        "Run `hookline status`. A large backlog needs more processors; `hookline pause list` says whether the topic is paused.",
         per="topic",
     ),
     Rule(

@@ -92,8 +92,8 @@ class SharedSettings(BaseSettings):
     backlog_limit: int = Field(
         1_000_000,
         validation_alias="INGRESS_BACKLOG_LIMIT",
-        description="Largest number of unsettled events of a topic, in all partitions together. Above it, ingress puts new "
-        "events into the spool. The alerts of the processor use it, too",
+        description="Largest number of unsettled events of a topic, in all partitions together; those that wait for a "
+        "time do not count. Above it, ingress puts new events into the spool. The alerts of the processor use it, too",
         ge=1,
     )
     alerts: AlertSettings

@@ -1,9 +1,10 @@
 """Reads the backlog and the server info, without changing anything."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
+from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import Command, RedisConnectionManager, ScriptCall
 from hookline_shared.redis.server_info import ServerInfo, parse_info
 from hookline_shared.streams.consume import Entry
@@ -11,18 +12,34 @@ from hookline_shared.streams.paging import bytes_of, page_size, read_page
 from hookline_shared.streams.replies import raise_first_error
 from hookline_shared.streams.scripts import load_script
 
-_OLDEST: Final = load_script("oldest")
+_BACKLOG: Final = load_script("backlog")
 
 
 class Backlog(NamedTuple):
-    """The unsettled events of one topic, over all partitions. `oldest_ms` is Unix time, None if there are none."""
+    """The unsettled events of one topic, over all partitions, except those that wait for a time: they are `scheduled`.
+
+    Nothing is late with a scheduled event, and no further processor would settle it sooner. So it neither counts against the
+    limit of the backlog, nor as the oldest event. `oldest_ms` is the Unix time since when the oldest event could have been
+    handled, None if there is none: an event in the waiting index counts only once its time has passed.
+    """
 
     events: int
     oldest_ms: int | None
+    scheduled: int = 0
 
     def age_s(self, now_ms: int) -> float:
         """Return the age of the oldest event in seconds, 0 if there is none."""
         return 0.0 if self.oldest_ms is None else max(0, now_ms - self.oldest_ms) / 1000
+
+
+def total(backlogs: Iterable[Backlog]) -> Backlog:
+    """Return the backlog of several topics together."""
+    all_of_them = list(backlogs)
+    return Backlog(
+        sum(backlog.events for backlog in all_of_them),
+        min((backlog.oldest_ms for backlog in all_of_them if backlog.oldest_ms is not None), default=None),
+        sum(backlog.scheduled for backlog in all_of_them),
+    )
 
 
 async def partitions_in_use(redis: RedisConnectionManager) -> int | None:
@@ -43,10 +60,12 @@ async def backlogs(redis: RedisConnectionManager, partitions: int, topics: Seque
         BrokerUnavailableError: if Redis did not answer.
 
     """
-    streams = [redis.keys.topic(partition, topic) for topic in topics for partition in range(partitions)]
-    answers = raise_first_error(await redis.run("backlog", _OLDEST, [ScriptCall([stream], []) for stream in streams]))
-    per_topic = {topic: answers[at * partitions : (at + 1) * partitions] for at, topic in enumerate(topics)}
-    return {topic: _sum(own) for topic, own in per_topic.items()}
+    calls = [
+        ScriptCall([redis.keys.topic(partition, topic) for topic in topics], [GROUP, redis.keys.space(partition), *topics])
+        for partition in range(partitions)
+    ]
+    answers = raise_first_error(await redis.run("backlog", _BACKLOG, calls))
+    return {topic: total(_decode(*one) for one in own) for topic, own in zip(topics, zip(*answers, strict=True), strict=True)}
 
 
 async def servers(redis: RedisConnectionManager, partitions: int) -> list[ServerInfo]:
@@ -86,6 +105,5 @@ async def _newest(redis: RedisConnectionManager, stream: str, last: str, most: i
     return [Entry(entry_id.decode(), fields) for entry_id, fields in reply]
 
 
-def _sum(answers: Sequence[tuple[int, bytes]]) -> Backlog:
-    oldest = [int(first.partition(b"-")[0]) for _, first in answers if first]
-    return Backlog(sum(length for length, _ in answers), min(oldest, default=None))
+def _decode(length: int, scheduled: int, oldest: bytes) -> Backlog:
+    return Backlog(length - scheduled, int(oldest) if oldest else None, scheduled)

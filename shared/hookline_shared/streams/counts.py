@@ -3,27 +3,26 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from hookline_shared.errors import GroupMissingError
 from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import Command, RedisConnectionManager
 from hookline_shared.streams.dead_letter_counts import FIRST, count_by_topic
 from hookline_shared.streams.replies import raise_first_error
-
-_PAGE: Final = 500
-"""Records read at once: so few that Redis is not blocked."""
+from hookline_shared.streams.waiting_control import WaitingControl
 
 
 class EventCounts(NamedTuple):
     """Counts by topic, over all partitions; topics with a count of 0 are missing.
 
-    `pending` counts the events that a processor has read and not settled, including those that wait for a retry. `retrying`
-    counts those with a record of attempts that failed or did not end. `dead` counts the dead letters.
+    `pending` counts the events that a processor has read and not settled, including those that wait. `waiting` counts the
+    events that wait in Redis for a time or a condition; those behind them in their conversations are only pending. `dead`
+    counts the dead letters.
     """
 
     pending: Counter[str]
-    retrying: Counter[str]
+    waiting: Counter[str]
     dead: Counter[str]
 
 
@@ -35,12 +34,12 @@ async def count_events(redis: RedisConnectionManager, partitions: int, topics: S
 
     """
     places = range(partitions)
-    pending, retrying, dead = await asyncio.gather(
+    pending, waiting, dead = await asyncio.gather(
         count_pending(redis, partitions, topics),
-        asyncio.gather(*(_retrying(redis, partition) for partition in places)),
+        count_waiting(redis, partitions, topics),
         asyncio.gather(*(_dead(redis, partition) for partition in places)),
     )
-    return EventCounts(pending, _sum(retrying), _sum(dead))
+    return EventCounts(pending, waiting, _sum(dead))
 
 
 async def count_pending(redis: RedisConnectionManager, partitions: int, topics: Sequence[str]) -> Counter[str]:
@@ -63,14 +62,17 @@ async def count_pending(redis: RedisConnectionManager, partitions: int, topics: 
     return +found
 
 
-async def _retrying(redis: RedisConnectionManager, partition: int) -> Counter[str]:
-    key, cursor = redis.keys.retries(partition), b"0"
-    names: set[bytes] = set()  # a scan may return one twice
-    while True:
-        cursor, found = await redis.execute("census", key, "HSCAN", key, cursor, "COUNT", _PAGE)
-        names.update(found[::2])
-        if cursor == b"0":
-            return Counter(name.decode(errors="replace").partition("/")[0] for name in names)
+async def count_waiting(redis: RedisConnectionManager, partitions: int, topics: Sequence[str]) -> Counter[str]:
+    """Return the number of events that wait in Redis, by topic.
+
+    Raises:
+        BrokerUnavailableError: if Redis did not answer.
+
+    """
+    found: Counter[str] = Counter()
+    for waiting in await WaitingControl(redis, partitions).sets(topics):
+        found[waiting.topic] += waiting.lanes
+    return found
 
 
 async def _dead(redis: RedisConnectionManager, partition: int) -> Counter[str]:

@@ -2,31 +2,49 @@
 
 from collections.abc import AsyncIterator, Sequence
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from hookline_shared.errors import GroupMissingError
 from hookline_shared.keys import GROUP
-from hookline_shared.redis.manager import Command, RedisConnectionManager
-from hookline_shared.streams.consume import record_name
+from hookline_shared.redis.manager import Command, RedisConnectionManager, ScriptCall
+from hookline_shared.streams.consume import WAITING
 from hookline_shared.streams.follow import Arrival, StreamPosition
 from hookline_shared.streams.paging import pages
 from hookline_shared.streams.replies import raise_first_error
+from hookline_shared.streams.scripts import load_script
+from hookline_shared.streams.waiting import LATER, lane_id
+
+_LOCATE: Final = load_script("locate")
 
 
 class Stage(Enum):
-    """The state of an unsettled event: not read yet, or read by a processor."""
+    """The state of an unsettled event: not read yet, in the memory of a processor, or waiting in Redis."""
 
-    WAITING = "waiting"
+    UNREAD = "unread"
     PENDING = "pending"
+    WAITING = "waiting"
+
+
+class Wait(NamedTuple):
+    """What the lane of a waiting event waits for: until `until_ms`, Unix time in ms, or for `condition`, if it is not empty.
+
+    `lane` is the id of the lane. `first_entry` is the entry id of its first event, which is the one that waits; the others
+    wait behind it.
+    """
+
+    lane: str
+    first_entry: str
+    condition: str
+    until_ms: int
 
 
 class Location(NamedTuple):
     """The state of an unsettled event. `idle_ms` is the time since it was last read in milliseconds, None if it was not;
-    `record` is that of its failed attempts, None if there were none."""
+    `record` is that of its failed attempts, None if there were none. `wait` is None unless it is waiting."""
 
     stage: Stage
     idle_ms: int | None
     record: bytes | None
+    wait: Wait | None = None
 
 
 async def unsettled_events(redis: RedisConnectionManager, partition: int, topic: str) -> AsyncIterator[list[Arrival]]:
@@ -40,25 +58,33 @@ async def unsettled_events(redis: RedisConnectionManager, partition: int, topic:
         yield [Arrival(StreamPosition(partition, topic, entry.id), entry.fields or ()) for entry in page]
 
 
-async def locate(redis: RedisConnectionManager, place: StreamPosition) -> Location | None:
-    """Return the state of the event at `place`; None if it is no longer there.
+async def locate(redis: RedisConnectionManager, place: StreamPosition, key: str) -> Location | None:
+    """Return the state of the event at `place`, which has the ordering key `key`; None if it is no longer there.
 
     Raises:
         BrokerUnavailableError: if Redis did not answer.
 
     """
-    stream, retries, entry = redis.keys.topic(place.partition, place.topic), redis.keys.retries(place.partition), place.entry
-    questions = [
-        Command(stream, ("XPENDING", stream, GROUP, entry, entry, 1)),
-        Command(retries, ("HGET", retries, record_name(place.topic, entry))),
-        Command(stream, ("XRANGE", stream, entry, entry)),
-    ]
-    answers = await redis.pipeline("whereabouts", questions)
-    known = [[] if isinstance(answer, GroupMissingError) else answer for answer in answers]  # without a group, none is pending
-    pending, record, there = raise_first_error(known)
-    if not there:
+    partition, topic, entry = place
+    call = ScriptCall(
+        [redis.keys.retries(partition), redis.keys.topic(partition, topic)],
+        [GROUP, redis.keys.space(partition), topic, entry, lane_id(topic, key)],
+    )
+    (found,) = raise_first_error(await redis.run("whereabouts", _LOCATE, [call]))
+    if not found:
         return None
-    return Location(Stage.PENDING, int(pending[0][2]), record) if pending else Location(Stage.WAITING, None, record)
+    consumer, idle_ms, record, lane, first, waits, condition, time = found
+    wait = Wait(lane.decode(), first.decode(), _condition(condition), int(float(time))) if waits else None
+    if not consumer:
+        return Location(Stage.UNREAD, None, record or None)
+    if wait is None or consumer != WAITING.encode():
+        return Location(Stage.PENDING, int(idle_ms), record or None)
+    return Location(Stage.WAITING, int(idle_ms), record or None, wait)
+
+
+def _condition(stored: bytes) -> str:
+    condition = stored.decode(errors="replace")
+    return "" if condition == LATER else condition
 
 
 async def server_time_ms(redis: RedisConnectionManager) -> int:

@@ -1,7 +1,7 @@
 """Pauses: what operators have told all processors not to attempt for a while.
 
-Wire format: a field of the hash `<prefix>:pauses` is the id of a pause, and its value the JSON of `Pause`. An unreadable one is
-left alone, and pauses nothing.
+Wire format: a field of the hash `<prefix>:pauses` is the id of a pause, and its value the JSON of `Pause`. An unreadable one
+is left alone, and pauses nothing.
 """
 
 from collections.abc import Iterable
@@ -14,6 +14,8 @@ from hookline_shared.redis.manager import RedisConnectionManager
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
     """A pause of the events that match all of `topic`, `kind` and `key`; an empty one matches everything.
+
+    `kind` may be a family: `conversation.*` matches every kind that begins with `conversation.`.
 
     `since_ms` and `until_ms` are Unix time in milliseconds; `until_ms` is 0 for a pause without an end.
     """
@@ -29,11 +31,14 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
 
     def covers(self, topic: str, kind: str, key: str) -> bool:
         """Whether it pauses an event."""
-        return all(not wanted or wanted == given for wanted, given in ((self.topic, topic), (self.kind, kind), (self.key, key)))
+        return self.topic in ("", topic) and self.key in ("", key) and self._covers_kind(kind)
 
     def covers_topic(self, topic: str) -> bool:
         """Whether it pauses every event of a topic."""
         return self.topic in ("", topic) and not self.kind and not self.key
+
+    def _covers_kind(self, kind: str) -> bool:
+        return self.kind in ("", kind) or (self.kind.endswith(".*") and kind.startswith(self.kind[:-1]))
 
     def has_ended(self, now_ms: int) -> bool:
         """Whether it ended by itself before `now_ms`, Unix time in milliseconds."""

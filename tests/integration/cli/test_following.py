@@ -17,6 +17,7 @@ from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.consume import Consumer, record_name
 from hookline_shared.streams.follow import Arrival, Follower
+from hookline_shared.streams.waiting import lane_id
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
 from tests.integration.conftest import Connect
 from tests.support.cluster_set import ClusterSet
@@ -58,13 +59,23 @@ def take(client: "redis.Redis", topic: str = MESSAGES) -> None:
     client.execute_command("XREADGROUP", "GROUP", GROUP, "processor", "STREAMS", stream, ">")
 
 
+def wait(client: "redis.Redis", one: Event, entry: str, condition: str = "") -> None:
+    """Let the lane of an event wait until 2096, as its owner does."""
+    lane = lane_id(MESSAGES, one.key)
+    client.hset(f"{keys.space(PARTITION)}lanes:{MESSAGES}:{lane[0]}{ord(lane[1]) % 16}", lane, entry)
+    client.zadd(keys.waiting(PARTITION, MESSAGES, condition), {lane: 4_000_000_000_000})
+    if condition:
+        client.sadd(keys.conditions(PARTITION), f"{MESSAGES}:{condition}")
+    client.xclaim(keys.topic(PARTITION, MESSAGES), GROUP, "waiting", 0, [entry])
+
+
 def test_show_tells_how_far_an_event_is(command: Command, redis_client: "redis.Redis") -> None:
     """Not read yet, with the processor, or waiting for its next attempt: and what went wrong so far."""
     one = one_event()
     entry = add(redis_client, one)
     shown = command.run("show", one.id)
     assert shown.code == 0, shown
-    assert "waiting: no processor has read it yet" in shown.out
+    assert "unread: no processor has read it yet" in shown.out
     assert "hello" not in shown.out
     assert "+1415" not in shown.out
     take(redis_client)
@@ -72,6 +83,7 @@ def test_show_tells_how_far_an_event_is(command: Command, redis_client: "redis.R
 
     failed = Record(failures=3, next_at=4_000_000_000_000, first_failed_at=1_750_000_000_000, error="ValueError: 'hello'")
     redis_client.hset(keys.retries(PARTITION), record_name(MESSAGES, entry), encode_record(failed))
+    wait(redis_client, one, entry)
     told = command.run("show", SID).out
     for words in (
         "retry scheduled in",
@@ -81,7 +93,7 @@ def test_show_tells_how_far_an_event_is(command: Command, redis_client: "redis.R
     ):
         assert words in told
     (found,) = command.run("show", SID, "--json", "--reveal").json["unsettled"]
-    assert (found["state"], found["attempts_failed"], found["last_error"]) == ("retrying", 3, "ValueError: 'hello'")
+    assert (found["state"], found["attempts_failed"], found["last_error"]) == ("waiting", 3, "ValueError: 'hello'")
     assert (found["partition"], found["topic"], found["entry"]) == (PARTITION, MESSAGES, entry)
     assert found["parameters"]["Body"] == "hello"
 

@@ -34,15 +34,18 @@ async def test_report_is_of_all_partitions(gauges: BacklogGauges, clock: ManualC
     for partition, topic, age_ms in ((0, MESSAGES, 3000), (7, MESSAGES, 1500), (3, CALLS, 4500)):
         redis_client.xadd(keys.topic(partition, topic), {"v": "1"}, id=f"{now_ms - age_ms}-0")
     await gauges.update()
-    topics = {MESSAGES: {"events": 2, "oldest_seconds": 3.0}, CALLS: {"events": 1, "oldest_seconds": 4.5}}
-    assert gauges.report() == {"events": 3, "oldest_seconds": 4.5, "topics": topics}
+    topics = {
+        MESSAGES: {"events": 2, "scheduled": 0, "oldest_seconds": 3.0},
+        CALLS: {"events": 1, "scheduled": 0, "oldest_seconds": 4.5},
+    }
+    assert gauges.report() == {"events": 3, "scheduled": 0, "oldest_seconds": 4.5, "topics": topics}
 
 
 async def test_report_of_nothing(gauges: BacklogGauges, redis_client: "redis.Redis") -> None:
     """No backlog is a number, too."""
     assert redis_client.dbsize() == 0
     await gauges.update()
-    nothing = {"events": 0, "oldest_seconds": 0.0}
+    nothing = {"events": 0, "scheduled": 0, "oldest_seconds": 0.0}
     assert gauges.report() == {**nothing, "topics": {MESSAGES: nothing, CALLS: nothing}}
 
 

@@ -178,6 +178,7 @@ async def test_event_that_is_gone_before_its_turn(
     events = await bench.put(3 * MAX_LOADED)
     partition = await bench.start()
     stream = keys.topic(PARTITION, MESSAGES)
+    await until(lambda: bench.begun != [], "the group exists")
     await until(lambda: len(stored.pending(PARTITION, MESSAGES)) == len(events), "all are read")
     gone = stored.entries(PARTITION, MESSAGES)[2 * MAX_LOADED][0]
     redis_client.xdel(stream, gone)

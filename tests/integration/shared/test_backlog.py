@@ -3,9 +3,14 @@
 import redis
 
 from hookline_shared.redis.manager import RedisConnectionManager
-from hookline_shared.streams.backlog import Backlog, backlogs, partitions_in_use
+from hookline_shared.streams.backlog import Backlog, backlogs, partitions_in_use, total
+from hookline_shared.streams.consume import Consumer
+from hookline_shared.streams.waiting import LATER
 from hookline_shared.topics import CALLS, MESSAGES, STATUSES
+from tests.support.events import key_of
+from tests.support.feed import PARTITION, Feed, read
 from tests.support.keys import keys
+from tests.support.waiting_lanes import put_waiting
 
 
 async def test_backlog_is_summed_over_partitions(broker: RedisConnectionManager, redis_client: "redis.Redis") -> None:
@@ -18,6 +23,30 @@ async def test_backlog_is_summed_over_partitions(broker: RedisConnectionManager,
         CALLS: Backlog(1, 9000),
         STATUSES: Backlog(0, None),
     }
+
+
+async def test_events_that_wait_for_a_time_are_not_backlog(
+    broker: RedisConnectionManager, consumer: Consumer, feed: Feed
+) -> None:
+    """They are counted apart, and are not the oldest; those behind them, and those that wait for a breaker, are backlog."""
+    await put_waiting(broker, consumer, key_of(PARTITION), 3)
+    await put_waiting(broker, consumer, key_of(PARTITION, 1), condition=LATER)
+    await put_waiting(broker, consumer, key_of(PARTITION, 2), condition="breaker:crm")
+    assert await backlogs(broker, 8, [MESSAGES]) == {MESSAGES: Backlog(3, None, 2)}
+    await feed.put(1)
+    (unread,) = (await backlogs(broker, 8, [MESSAGES])).values()
+    assert (unread.events, unread.scheduled) == (4, 2)
+    (entry,) = await read(consumer)
+    assert (await backlogs(broker, 8, [MESSAGES]))[MESSAGES] == unread
+    assert unread.oldest_ms == int(entry.id.partition("-")[0])
+
+
+async def test_event_whose_time_has_passed_is_old(broker: RedisConnectionManager, consumer: Consumer) -> None:
+    """Its age counts from the time at which it should have been attempted; "at once", from an operator, is no time."""
+    await put_waiting(broker, consumer, key_of(PARTITION), time_ms=1_700_000_000_000)
+    await put_waiting(broker, consumer, key_of(PARTITION, 1), time_ms=0)
+    assert await backlogs(broker, 8, [MESSAGES]) == {MESSAGES: Backlog(0, 1_700_000_000_000, 2)}
+    assert total([Backlog(1, 5, 1), Backlog(2, None), Backlog(0, 3, 1)]) == Backlog(3, 3, 2)
 
 
 async def test_partitions_are_those_of_the_data(broker: RedisConnectionManager, redis_client: "redis.Redis") -> None:

@@ -5,17 +5,18 @@ from collections import Counter
 import redis
 
 from hookline_shared.redis.manager import RedisConnectionManager
-from hookline_shared.streams import counts as census
 from hookline_shared.streams import dead_letter_counts as dead_topics
 from hookline_shared.streams.backlog import servers
-from hookline_shared.streams.consume import Consumer, DeadLetterRecord, Settlements, record_name
+from hookline_shared.streams.consume import Consumer, DeadLetterRecord, Settlements, WaitingLane, record_name
 from hookline_shared.streams.counts import EventCounts, count_events
 from hookline_shared.streams.dead_letter_counts import DeadLetterCounts
 from hookline_shared.streams.lease import Leases
 from hookline_shared.streams.membership import leases, members
+from hookline_shared.streams.waiting import lane_id
 from hookline_shared.topics import BULK, CALLS, DEFAULT_TOPICS, MESSAGES
 from tests.integration.conftest import Connect
 from tests.support.cluster_set import ClusterSet
+from tests.support.events import key_of
 from tests.support.feed import PARTITION, Feed, claim, read
 from tests.support.keys import keys
 from tests.support.manual_clock import ManualClock
@@ -33,30 +34,30 @@ async def test_nothing_is_counted_as_nothing(broker: RedisConnectionManager, red
 
 
 async def test_events_are_told_apart(broker: RedisConnectionManager, consumer: Consumer, feed: Feed) -> None:
-    """Pending, retrying and dead events are counted by topic."""
+    """Pending, waiting and dead events are counted by topic; retry records count nothing."""
     for topic, number in ((MESSAGES, 5), (CALLS, 2), (BULK, 1)):
         await feed.put(number, topic)
     messages, calls = await read(consumer, topic=MESSAGES), await read(consumer, topic=CALLS)
     letter = DeadLetterRecord(MESSAGES, messages[0].id, ["dead.reason", "rejected", "dead.topic", MESSAGES])
     record = record_name(CALLS, calls[0].id)
-    await consumer.settle(Settlements(done={MESSAGES: [messages[1].id]}, failed={record: "{}"}, dead=[letter]))
+    waiting = WaitingLane(CALLS, lane_id(CALLS, key_of(PARTITION)), "", 4_000_000_000_000, [entry.id for entry in calls])
+    settlements = Settlements(done={MESSAGES: [messages[1].id]}, failed={record: "{}"}, dead=[letter], waiting=[waiting])
+    await consumer.settle(settlements)
     found = await count_events(broker, PARTITIONS, DEFAULT_TOPICS)
     assert found == EventCounts(Counter({MESSAGES: 3, CALLS: 2}), Counter({CALLS: 1}), Counter({MESSAGES: 1}))
 
 
 async def test_long_lists_are_counted_page_by_page(broker: RedisConnectionManager, redis_client: "redis.Redis") -> None:
-    """More letters and records than fit into a page, ends of pages included, are all counted."""
-    pages = 2 * max(census._PAGE, dead_topics._PAGE)
+    """More letters than fit into a page, ends of pages included, are all counted."""
+    pages = 2 * dead_topics._PAGE
     with redis_client.pipeline() as pipeline:
         for number in range(pages):
             topic = (MESSAGES, CALLS)[number % 2]
             pipeline.xadd(keys.dead(0), {"v": "1", "dead.topic": topic})
-            pipeline.hset(keys.retries(1), f"{topic}/{number}-0", "{}")
         pipeline.xadd(keys.dead(7), {"v": "1"})
         pipeline.execute()
     found = await count_events(broker, PARTITIONS, DEFAULT_TOPICS)
     assert found.dead == {MESSAGES: pages // 2, CALLS: pages // 2, "": 1}
-    assert found.retrying == {MESSAGES: pages // 2, CALLS: pages // 2}
 
 
 async def test_dead_letters_are_counted_as_they_come_and_go(

@@ -44,7 +44,7 @@ def test_headline_says_the_worst(dead: int, owner: str, told: str) -> None:
 
 def test_object_for_programs() -> None:
     """--json has the topics, the services and the problems, and who owns what; it can be written as JSON."""
-    redis = owned("a", "")._replace(topics={"messages": TopicState(2, 1000, 1, 1, 3)})
+    redis = owned("a", "")._replace(topics={"messages": TopicState(2, 1000, 1, 1, 3, 7)})
     found = json.loads(
         json.dumps(as_object(situation(report("ingress"), redis=redis, rates=TopicRates(1, TopicRate(None, 2.5), {}))))
     )
@@ -52,8 +52,9 @@ def test_object_for_programs() -> None:
         "events": 2,
         "oldest_ms": 1000,
         "pending": 1,
-        "retrying": 1,
+        "waiting": 1,
         "dead": 3,
+        "scheduled": 7,
         "accepted_per_s": None,
         "settled_per_s": 2.5,
     }

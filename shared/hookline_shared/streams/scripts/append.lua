@@ -1,8 +1,10 @@
 -- Append events to their streams, each at most once within the dedupe window.
 --
 -- KEYS      for each event: its stream, its seen key (all of one partition where Redis is a cluster)
+--           For a stream <prefix>:{p}:<topic> that has reached the limit, it also reads <prefix>:{p}:waiting:<topic> and
+--           <prefix>:{p}:waiting:<topic>:later (see waiting_index.lua).
 -- ARGV      [1] dedupe window in ms
---           [2] the limit of entries in a stream
+--           [2] the limit of entries in a stream; those that wait for a time do not count
 --           [3] the name of the field that holds the body
 --           [4] MessagePack: the names of all other fields, then for each event their values, all text; the second is its id
 --           then for each event: its body, any bytes
@@ -22,11 +24,23 @@ end
 local body = 4 + 2 * #names
 entry[body] = ARGV[3]
 
+-- Whether a stream has as many entries as it may have. Events that wait for a time are not a backlog: more processors would not
+-- settle them sooner. They are counted only if there are many entries, so that other calls do not pay for it.
+local function is_full(stream)
+  local length = redis.call('XLEN', stream)
+  if length < limit then
+    return false
+  end
+  local space, topic = string.match(stream, '^([^{]*{%d+}:)(.*)$')
+  local waiting = space .. 'waiting:' .. topic
+  return length - redis.call('ZCARD', waiting) - redis.call('ZCARD', waiting .. ':later') >= limit
+end
+
 for event = 1, #KEYS / 2 do
   local stream, seen = KEYS[2 * event - 1], KEYS[2 * event]
   if redis.call('EXISTS', seen) == 1 then
     results[event] = 0
-  elseif redis.call('XLEN', stream) >= limit then
+  elseif is_full(stream) then
     results[event] = -1
   else
     local values = texts[1 + event]

@@ -25,14 +25,14 @@ local function entries_after(topic, lane, last, most)
     return {lane}, false
   end
   local behind, start, entries = behind_key(space, topic, lane), 0, {}
-  if last == '' then
+  local at = last ~= '' and redis.call('LPOS', behind, last)
+  if at then
+    start = at + 1
+  elseif first_entry(space, topic, lane) ~= last then -- all that was in memory is settled, so the first one is not in memory
     entries[1] = first_pending(space, topic, group, lane)
     if not entries[1] then
       return {}, false
     end
-  else
-    start = redis.call('LPOS', behind, last)
-    start = start and start + 1 or 0
   end
   local ending = start + most - #entries -- of the range, exclusive
   if ending > start then

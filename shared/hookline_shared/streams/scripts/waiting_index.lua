@@ -105,6 +105,28 @@ local function stop_waiting(space, topic, lane)
   end
 end
 
+-- Return the condition for which a lane waits, '' for a time, or nil if it does not wait.
+local function condition_of(space, topic, lane)
+  if redis.call('ZSCORE', waiting_key(space, topic, ''), lane) then
+    return ''
+  end
+  for _, name in ipairs(redis.call('SMEMBERS', space .. 'conditions')) do
+    local condition = string.sub(name, #topic + 2)
+    if string.sub(name, 1, #topic + 1) == topic .. ':' and redis.call('ZSCORE', waiting_key(space, topic, condition), lane) then
+      return condition
+    end
+  end
+end
+
+-- Move a lane from the set in which it waits to that of the lanes that wait for a time, before all others there. The owner of the
+-- partition looks at that set every second.
+local function make_due(space, topic, lane, condition)
+  if condition ~= '' then
+    redis.call('ZREM', waiting_key(space, topic, condition), lane)
+  end
+  redis.call('ZADD', waiting_key(space, topic, ''), 0, lane)
+end
+
 -- Take an indexed entry into memory: return {entry id, its consumer so far, retry record or false, fields or false}, and its size.
 local function load_entry(space, topic, group, retries, entry, consumer)
   local found = redis.call('XRANGE', space .. topic, entry, entry)[1]

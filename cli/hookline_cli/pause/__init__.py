@@ -1,0 +1,1 @@
+"""`hookline pause` and `hookline resume`: keep events from being attempted for a while."""

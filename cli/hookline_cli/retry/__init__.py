@@ -1,0 +1,1 @@
+"""`hookline retry`: list, hurry or drop what waits in Redis."""

@@ -1,0 +1,95 @@
+"""`hookline retry list`: what waits in Redis, by what it waits for."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Final, NamedTuple
+
+import msgspec
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from hookline_cli.output.durations import format_duration
+from hookline_cli.output.terminal import output, printable
+from hookline_cli.pause.target import TopicOption, read_target
+from hookline_cli.redis_session import DataFolder, find_settings, open_redis_session
+from hookline_shared.settings.base import SharedSettings
+from hookline_shared.streams.locate import server_time_ms
+from hookline_shared.streams.waiting_control import LaneSet, WaitingControl
+
+_BREAKER: Final = "breaker:"
+
+
+class Group(NamedTuple):
+    """The waiting conversations of a topic that wait for the same: how many, and the earliest and the latest time, in Unix
+    ms."""
+
+    waits_for: str
+    topic: str
+    conversations: int
+    earliest_ms: int
+    latest_ms: int
+
+
+def list_waiting(
+    topic: TopicOption = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    data: DataFolder = Path("var"),
+) -> None:
+    """List how many conversations wait, for what, and until when. Of each, the first event waits, and the others behind it.
+
+    Conversations wait for a time (a retry, or `RetryLater`), for a breaker to close, for the end of a pause, or for a
+    processor with a handler for their kind. In an unordered topic, each event counts as a conversation.
+
+    Example: `hookline retry list --topic messages`
+    """
+    settings = find_settings(data)
+    read_target(settings.topics, topic, "", "", "", "")
+    groups, now_ms = asyncio.run(_find(settings, topic))
+    if as_json:
+        typer.echo(msgspec.json.encode({"waiting": [_as_object(group) for group in groups]}))
+    elif groups:
+        output().print(_table(groups, now_ms))
+    else:
+        typer.echo("Nothing waits.")
+
+
+async def _find(settings: SharedSettings, topic: str) -> tuple[list[Group], int]:
+    async with open_redis_session(settings) as redis_session:
+        control = WaitingControl(redis_session.redis, redis_session.partitions)
+        sets = await control.sets(list(settings.topics))
+        return group(one for one in sets if topic in ("", one.topic)), await server_time_ms(redis_session.redis)
+
+
+def group(sets: Iterable[LaneSet]) -> list[Group]:
+    """Return the lanes of all partitions together, those that wait for a time first."""
+    found: dict[tuple[str, str], list[LaneSet]] = {}
+    for one in sets:
+        found.setdefault((one.reason, one.topic), []).append(one)
+    return [
+        Group(*names, sum(one.lanes for one in own), min(one.earliest_ms for one in own), max(one.latest_ms for one in own))
+        for names, own in sorted(found.items(), key=lambda item: (item[0][0] != "time", item[0]))
+    ]
+
+
+def _as_object(one: Group) -> dict[str, object]:
+    """Return the --json output for a group. The times of one that waits for a breaker are those since when it waits."""
+    names = ("waiting_since_ms", "latest_since_ms") if one.waits_for.startswith(_BREAKER) else ("earliest_ms", "latest_ms")
+    times = dict(zip(names, (one.earliest_ms, one.latest_ms), strict=True))
+    return {"waits_for": one.waits_for, "topic": one.topic, "conversations": one.conversations, **times}
+
+
+def _table(groups: Sequence[Group], now_ms: int) -> Table:
+    table = Table("waits for", "topic", "conversations", "earliest", "latest", box=None, pad_edge=False)
+    table.columns[2].justify = "right"
+    for one in groups:
+        times = [_time(ms, now_ms, one.waits_for) for ms in (one.earliest_ms, one.latest_ms)]
+        table.add_row(Text(printable(one.waits_for)), Text(printable(one.topic)), f"{one.conversations:,}", *times)
+    return table
+
+
+def _time(ms: int, now_ms: int, waits_for: str) -> str:
+    if waits_for.startswith(_BREAKER):
+        return f"since {format_duration(now_ms - ms)}"
+    return f"in {format_duration(ms - now_ms)}" if ms > now_ms else "now"
