@@ -65,10 +65,13 @@ class Failure(NamedTuple):
     @classmethod
     def of(cls, error: BaseException) -> "Failure":
         """Return the failure for `error`. The traceback begins in the handler: the frames above are always the same."""
-        error.__traceback__ = _from_user_code(error.__traceback__)
-        described = traceback.TracebackException.from_exception(error)  # survives an error whose __str__ fails
-        tail = "".join(described.format())[-_TRACEBACK_TAIL:]
-        return cls(type(error).__name__, _without_surrogates(str(described)[:_MESSAGE_LIMIT]), _without_surrogates(tail))
+        try:
+            error.__traceback__ = _from_user_code(error.__traceback__)
+            described = traceback.TracebackException.from_exception(error)  # survives an error whose __str__ fails
+            message, tail = str(described)[:_MESSAGE_LIMIT], "".join(described.format())[-_TRACEBACK_TAIL:]
+        except BaseException as mistake:  # noqa: BLE001 - whatever else of it fails, and in whatever way
+            return cls(type(error).__name__, f"it cannot be described: {type(mistake).__name__}")
+        return cls(type(error).__name__, _without_surrogates(message), _without_surrogates(tail))
 
     def redacted(self, personal: Collection[str]) -> "Failure":
         """Return the failure for logs, with quotations of `personal` values redacted."""

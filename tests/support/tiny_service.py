@@ -53,6 +53,23 @@ class CancelledInside(Tiny):
         await supervisor.spawn("doomed", _fail(asyncio.CancelledError()))
 
 
+class ExitingTask(Tiny):
+    """Its task wants to end the process."""
+
+    async def start(self, supervisor: Supervisor) -> None:
+        await supervisor.spawn("doomed", _fail(SystemExit(7)))
+
+
+class ExitingCallback(Tiny):
+    """A callback and a task that is not its own want to end the process."""
+
+    async def start(self, supervisor: Supervisor) -> None:
+        asyncio.get_running_loop().call_soon(sys.exit, 7)
+        task = asyncio.create_task(_fail(KeyboardInterrupt()))
+        await asyncio.wait({task})
+        await super().start(supervisor)
+
+
 class RefusingToStart(Tiny):
     """Cannot start, for a reason that has a remedy."""
 
@@ -72,7 +89,9 @@ async def _fail(error: BaseException) -> None:
     raise error
 
 
-SERVICES: tuple[type[Tiny], ...] = (Tiny, FailingTask, ExplainedFailure, EndingTask, CancelledInside, RefusingToStart, Stuck)
+SERVICES: tuple[type[Tiny], ...] = (
+    *(Tiny, FailingTask, ExplainedFailure, EndingTask, CancelledInside, ExitingTask, ExitingCallback, RefusingToStart, Stuck),
+)
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ class Lifespan:
     async def _start(self, hook: DeclaredHook) -> None:
         try:
             await self._call(hook)
-        except (Exception, asyncio.CancelledError, SystemExit) as error:
+        except BaseException as error:
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
                 raise
@@ -133,7 +133,10 @@ class Lifespan:
     async def _stop_safely(self, hook: DeclaredHook) -> None:
         try:
             await self._call(hook)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the other hooks must run whatever this one raises
+        except BaseException as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise
             self._report(hook, error)
 
     def _report(self, hook: DeclaredHook, error: BaseException) -> None:
@@ -153,7 +156,8 @@ def _error_fields(error: BaseException) -> dict[str, str]:
 
 
 def _summary(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:_MESSAGE_LIMIT]}"
+    failure = Failure.of(error)
+    return f"{failure.type}: {' '.join(failure.message.split())[:_MESSAGE_LIMIT]}"
 
 
 def _error_place(hook: DeclaredHook, error: BaseException) -> str:

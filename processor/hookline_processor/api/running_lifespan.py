@@ -67,7 +67,7 @@ class RunningLifespan:
     async def _run(self, state: State) -> None:
         try:
             await self._live(_generator(self.hook.function, state))
-        except (Exception, asyncio.CancelledError, SystemExit) as error:  # noqa: BLE001 - whatever it raises is reported
+        except BaseException as error:  # noqa: BLE001 - whatever it raises is reported
             self.error = error
         if self._opened.is_set() and not self._leaving.is_set():
             self._on_failure(self)

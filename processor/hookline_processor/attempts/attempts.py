@@ -8,6 +8,8 @@ from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from hookline_processor.api.context import CallNext, Context
 from hookline_processor.api.handlers import Handlers
 from hookline_processor.api.table import Handler
@@ -100,7 +102,7 @@ class Attempts:
         event = typed(in_flight.event)
         try:
             await self._call(handler, event, in_flight, started)
-        except (Exception, asyncio.CancelledError, SystemExit) as error:  # noqa: BLE001 - every exception becomes a verdict
+        except BaseException as error:  # noqa: BLE001 - every exception becomes a verdict
             _cancel_if_withdrawn(in_flight)
             verdict = self._judge(handler, event, in_flight, error)
         else:
@@ -154,7 +156,8 @@ class Attempts:
         jitter = random.random()  # noqa: S311 - spreads retries, guards nothing
         try:
             verdict = verdict_on_error(error, in_flight.record, policy, self._clock.now_ms(), jitter)
-        except Exception as mistake:  # noqa: BLE001 - an exception whose own methods fail is a failure like any other
+        except BaseException as mistake:  # noqa: BLE001 - an exception whose own methods fail is a failure like any other
+            policy = msgspec.structs.replace(policy, give_up_on=())  # their own methods may be what fails
             verdict = verdict_on_error(mistake, in_flight.record, policy, self._clock.now_ms(), jitter)
         if verdict.failure is not None:
             self._report(handler, event, in_flight, verdict, verdict.failure)
@@ -190,4 +193,5 @@ def _cancel_if_withdrawn(in_flight: InFlightEvent) -> None:
         return
     if in_flight.withdrawn:
         raise asyncio.CancelledError
-    task.uncancel()
+    while task.uncancel():
+        pass  # it may have cancelled itself several times

@@ -54,7 +54,21 @@ async def test_second_signal_stops_it_at_once(tiny: Run) -> None:
     assert process.logs[-1]["at_once"] is True
 
 
-@pytest.mark.parametrize("service", ["FailingTask", "EndingTask", "CancelledInside"])
+async def test_nothing_in_the_loop_ends_the_process(tiny: Run) -> None:
+    """What a library's callback or task raises to end the process is reported, and a signal ends it in order."""
+    process = await tiny("ExitingCallback")
+    await process.logged("listening")
+    process.terminate()
+    assert await process.ended() == EXIT_OK
+    lines = [(line["event"], line.get("error")) for line in process.logs]
+    assert sorted(lines[:2]) == [
+        ("a task or callback tried to end the process", "KeyboardInterrupt"),
+        ("a task or callback tried to end the process", "SystemExit"),
+    ]
+    assert [event for event, _ in lines[2:]] == ["listening", "stopping", "finishing", "stopped"]
+
+
+@pytest.mark.parametrize("service", ["FailingTask", "EndingTask", "CancelledInside", "ExitingTask"])
 async def test_death_of_a_task_stops_the_service(tiny: Run, service: str) -> None:
     """A service never runs on with a dead part: it finishes, fails, and says which task died."""
     process = await tiny(service)
