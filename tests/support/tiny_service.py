@@ -65,8 +65,10 @@ class ExitingCallback(Tiny):
 
     async def start(self, supervisor: Supervisor) -> None:
         asyncio.get_running_loop().call_soon(sys.exit, 7)
+        await asyncio.sleep(0.01)
         task = asyncio.create_task(_fail(KeyboardInterrupt()))
         await asyncio.wait({task})
+        task.exception()
         await super().start(supervisor)
 
 
