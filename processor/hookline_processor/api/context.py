@@ -2,8 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 from functools import cached_property
+from inspect import isawaitable
 from typing import Any
 
+from hookline_processor.api.functions import is_async, name_of
 from hookline_processor.api.state import State
 from hookline_shared.event import Event
 from hookline_shared.observability.logs import Logger
@@ -48,4 +50,16 @@ def wrapped(call: CallNext, middleware: tuple[Middleware, ...]) -> CallNext:
 
 
 def _around(outer: Middleware, call: CallNext) -> CallNext:
-    return lambda event, context: outer(event, context, call)
+    return (lambda event, context: outer(event, context, call)) if is_async(outer) else _checked(outer, call)
+
+
+def _checked(outer: Middleware, call: CallNext) -> CallNext:
+    """Return `call` with a plain function around it, which must return something to await: otherwise nothing would run."""
+
+    async def run(event: Any, context: Context) -> None:
+        result: Any = outer(event, context, call)
+        if not isawaitable(result):
+            raise TypeError(f"the middleware {name_of(outer)} returned {result!r}; make it async def, and await call_next")
+        await result
+
+    return run

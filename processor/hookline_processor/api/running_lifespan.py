@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
 from hookline_processor.api.hooks import DeclaredHook
+from hookline_processor.api.results import close_unused
 from hookline_processor.api.state import State
 
 
@@ -97,7 +98,12 @@ class RunningLifespan:
 
 def _generator(function: Callable[[State], Any], state: State) -> AsyncGenerator[Any, None]:
     made = function(state)
-    return _generator_of(made) if isinstance(made, AbstractAsyncContextManager) else made
+    if isinstance(made, AbstractAsyncContextManager):
+        return _generator_of(made)
+    if isinstance(made, AsyncGenerator):
+        return made
+    close_unused(made)
+    raise YieldError(f"returned a {type(made).__name__} and no generator")
 
 
 async def _generator_of(manager: AbstractAsyncContextManager[Any]) -> AsyncGenerator[None, None]:

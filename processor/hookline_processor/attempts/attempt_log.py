@@ -57,14 +57,14 @@ class AttemptLog:
         )
         self._logger.error(message, topic=in_flight.topic, entry_id=in_flight.entry_id, remedy=remedy)
 
-    def overdue(self, handler: Handler, event_id: str, timeout_s: float) -> None:
+    def overdue(self, handler: Handler, event_id: str, timeout_s: float, *, in_thread: bool) -> None:
         """Log a handler that is still running after its time-out of `timeout_s` seconds."""
         self._logger.warning(
             "handler overdue",
             handler=handler.name,
             event_id=event_id,
             timeout_s=timeout_s,
-            remedy=_LET_CANCEL if handler.is_async else _CANNOT_STOP,
+            remedy=_CANNOT_STOP if in_thread else _LET_CANCEL,
         )
 
 

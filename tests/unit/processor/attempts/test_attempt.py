@@ -3,7 +3,7 @@
 import asyncio
 import concurrent.futures
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -403,15 +403,23 @@ def leaks_stop_iteration(event: MessageReceived, context: Context) -> None:
     next(iter(()))
 
 
-def gives_a_coroutine(event: MessageReceived, context: Context) -> object:
-    return asyncio.sleep(0)
+def gives_a_generator(event: MessageReceived, context: Context) -> object:
+    return (number for number in range(3))
 
 
-@pytest.mark.parametrize("function", [leaks_stop_iteration, gives_a_coroutine])
+def gives_an_async_generator(event: MessageReceived, context: Context) -> object:
+    return endless()
+
+
+async def endless() -> AsyncIterator[int]:
+    yield 1
+
+
+@pytest.mark.parametrize("function", [leaks_stop_iteration, gives_a_generator, gives_an_async_generator])
 async def test_plain_handler_that_cannot_be_right_has_failed(
     handlers: Handlers, threads: Threads, function: Callable[..., object]
 ) -> None:
-    """A plain handler that leaks a StopIteration, or gives a coroutine that nobody awaits, is not taken for done."""
+    """A plain handler that leaks a StopIteration, or gives a generator that nobody runs, is not taken for done."""
     handlers.on("message.received")(function)
     verdict = await attempt(handlers, threads)
     assert isinstance(verdict, Retry)
