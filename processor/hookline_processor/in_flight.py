@@ -29,5 +29,12 @@ class InFlightEvent:
     """Whether Redis may have a retry record of it."""
     withdrawn: bool = False
     """Whether the processor is cancelling its attempt, which does not count as a failure."""
+    started_at: float | None = None
+    """When its attempt that runs began, in monotonic seconds; None if none runs."""
     settling: Settling | None = None
     """The span that waits until Redis confirms the outcome of the last attempt, if that is traced."""
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether an earlier run was cut short, or may have been: after a crash nobody knows what had begun."""
+        return self.recovered or self.record.interrupted

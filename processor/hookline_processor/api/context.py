@@ -18,12 +18,17 @@ class Context:
     - `deadline`: a float, the Unix time in seconds after which the attempt counts as timed out.
     - `idempotency_key`: a string that is the same in every attempt at this webhook, even if Twilio's retry of it becomes a
       second event. Pass it to every operation that must not happen twice.
+    - `interrupted`: a bool, whether an earlier run for this event was cut short, or may have been: by a stop or crash of the
+      process, or the loss of its lease. What that run did before is done.
     - `state`: the `State` of the registry, filled by start-up hooks and lifespans, and shared by all handlers.
     """
 
-    def __init__(self, attempt: int, deadline: float, event: Event, state: State, logger: Logger) -> None:
+    def __init__(
+        self, attempt: int, deadline: float, event: Event, state: State, logger: Logger, *, interrupted: bool = False
+    ) -> None:
         self.attempt = attempt
         self.deadline = deadline
+        self.interrupted = interrupted
         self.state = state
         self.idempotency_key = event.dedupe_key
         self._event = event

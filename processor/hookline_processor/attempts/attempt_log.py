@@ -17,6 +17,9 @@ _REMEDIES: Final = {
     Reason.UNHANDLED: f"register a handler or ignore the kind, {_REPLAY}",
 }
 _POISON: Final = f"the process died each time; see how in the log of what runs it, fix the handler, {_REPLAY}"
+_STOPPED: Final = f"the handler, or a child process of it, may have stopped it; or raise PROCESSOR_SHUTDOWN_S, {_REPLAY}"
+_CUT: Final = "it runs again, with `context.interrupted`; raise PROCESSOR_SHUTDOWN_S if handlers need longer"
+_CUT_THREAD: Final = "a plain function goes on until the process ends, and runs again, with `context.interrupted`"
 _UNDECODABLE: Final = "it is now a dead letter, unchanged; another version of ingress may have written it, or another program"
 _PAYLOAD_GONE: Final = "it was deleted from Redis, or lost in a failover, and cannot be recovered"
 _RETRYING: Final = "none, if the next attempt succeeds; else fix the handler or what it calls before the attempts are used up"
@@ -47,8 +50,16 @@ class AttemptLog:
 
     def poison(self, in_flight: InFlightEvent) -> None:
         """Log an event that is not attempted because the process died in earlier attempts."""
-        fields = _event_fields(None, in_flight) | {"attempt": in_flight.record.failures + in_flight.record.begun}
-        self._logger.error("event is poison", **fields, reason=Reason.POISON.value, remedy=_POISON)
+        record = in_flight.record
+        fields = _event_fields(None, in_flight) | {"attempt": record.failures + record.begun + record.cut}
+        remedy = _STOPPED if record.cut > record.begun else _POISON
+        self._logger.error("event is poison", **fields, reason=Reason.POISON.value, remedy=remedy)
+
+    def cut(self, handler: Handler | None, in_flight: InFlightEvent, seconds: float, reason: str) -> None:
+        """Log an attempt that is withdrawn after `seconds`."""
+        remedy = _CUT if handler is None or handler.is_async else _CUT_THREAD
+        fields = _event_fields(handler, in_flight)
+        self._logger.warning("handler cut short", **fields, seconds=round(seconds, 3), reason=reason, remedy=remedy)
 
     def unattempted(self, in_flight: InFlightEvent, *, gone: bool) -> None:
         """Log an entry whose body is `gone`, or that cannot be decoded."""

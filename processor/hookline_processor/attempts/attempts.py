@@ -85,6 +85,12 @@ class Attempts:
             return None
         return handler.breaker if handler is not None else None
 
+    def report_cut(self, in_flight: InFlightEvent, reason: str) -> None:
+        """Log that the attempt at `in_flight` is being withdrawn, if its handler has begun. `reason` says why."""
+        if in_flight.started_at is not None:
+            handler = self._handlers.find(in_flight.event.kind)
+            self._log.cut(handler, in_flight, self._clock.monotonic() - in_flight.started_at, reason)
+
     async def make(self, in_flight: InFlightEvent) -> Verdict:
         """Attempt `in_flight`, and return the verdict. Raise only if cancelled while `in_flight.withdrawn`."""
         event = in_flight.event
@@ -106,7 +112,7 @@ class Attempts:
         return Done()
 
     async def _attempt(self, handler: Handler, in_flight: InFlightEvent) -> Verdict:
-        started = self._clock.monotonic()
+        in_flight.started_at = started = self._clock.monotonic()
         event = typed(in_flight.event)
         try:
             await self._call(handler, event, in_flight, started)
@@ -115,6 +121,8 @@ class Attempts:
             verdict = self._judge(handler, event, in_flight, error)
         else:
             verdict = Done()
+        finally:
+            in_flight.started_at = None
         seconds = self._clock.monotonic() - started
         HANDLER_SECONDS.of(label_of(event.raw.kind)).observe(seconds)
         if self._log.detailed and not isinstance(verdict, Dead) and not (isinstance(verdict, Retry) and verdict.failure):
@@ -125,7 +133,8 @@ class Attempts:
     async def _call(self, handler: Handler, event: WebhookEvent, in_flight: InFlightEvent, started: float) -> None:
         timeout_s = self._timeout_s if handler.timeout_s is None else handler.timeout_s
         deadline = self._clock.now_ms() / 1000 + timeout_s
-        context = Context(in_flight.record.failures + 1, deadline, in_flight.event, self._handlers.state, self._logger)
+        number, state = in_flight.record.failures + 1, self._handlers.state
+        context = Context(number, deadline, in_flight.event, state, self._logger, interrupted=in_flight.interrupted)
         call = self._calls.get(handler) or self._compose(handler)
         with self._deadlines.begin(handler, event, timeout_s, started) as current_deadline:
             if not handler.is_async:

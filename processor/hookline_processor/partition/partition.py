@@ -37,6 +37,11 @@ _CANCEL_TIMEOUT_S: Final = 1.0
 """The time for a cancelled handler to end. One that ignores its cancellation is abandoned."""
 
 
+_OUT_OF_TIME: Final = "the time for running handlers at a stop or handover is over"
+_LOST: Final = "another processor has the partition"
+_PAUSED: Final = "the lease of the partition was not renewed in time"
+
+
 @dataclass(frozen=True)
 class PartitionContext:
     """What the partitions of one processor share. `ledger_has_room` is set while the ledger streams are below their limit."""
@@ -123,7 +128,7 @@ class Partition:
             self._logger.warning(
                 "handlers cancelled at the deadline; their events will be handled again", events=len(self._running)
             )
-        await self._withdraw()
+        await self._withdraw(_OUT_OF_TIME)
         await self._settler.stop(max(_SETTLE_RESERVE_S, self._drain_deadline - self._clock.monotonic()))
         self._end()
 
@@ -136,7 +141,7 @@ class Partition:
         self._ending = True
         self._settler.give_up()
         await self._stop_reading()
-        await self._withdraw()
+        await self._withdraw(_LOST)
         await self._settler.stop(0)
         self._end()
 
@@ -163,18 +168,30 @@ class Partition:
         )
         for task, in_flight in self._running.items():
             if self._attempts.can_be_stopped(in_flight):
+                self._attempts.report_cut(in_flight, _PAUSED)
+                in_flight.record = in_flight.record.interrupt()
                 in_flight.withdrawn = True
                 task.cancel()
 
-    async def _withdraw(self) -> None:
+    async def _withdraw(self, reason: str) -> None:
         running = list(self._running)
         for task in running:
             in_flight = self._running[task]
+            self._attempts.report_cut(in_flight, reason)
             in_flight.withdrawn = True
-            self._undo_begin(in_flight)  # now, because it may ignore its cancellation until after the end
+            self._record_cut(in_flight)  # now, because it may ignore its cancellation until after the end
             task.cancel()
         if running:
             await asyncio.wait(running, timeout=_CANCEL_TIMEOUT_S)
+
+    def _record_cut(self, in_flight: InFlightEvent) -> None:
+        """Write into the record from before the attempt that it was cut, if its handler has begun."""
+        if in_flight.started_at is None:
+            self._undo_begin(in_flight)
+            return
+        before = self._recorded_attempts.pop(in_flight, in_flight.record)
+        in_flight.record = before.cut_short()
+        self._settler.queue_record(in_flight)
 
     def _undo_begin(self, in_flight: InFlightEvent) -> None:
         """Restore the record from before a recorded attempt."""
