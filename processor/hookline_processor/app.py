@@ -21,7 +21,7 @@ from hookline_processor.partition.partition import Partition, PartitionContext
 from hookline_processor.partition.quarantine import Quarantine
 from hookline_processor.partition.slots import Slots
 from hookline_processor.retry import RetryPolicy
-from hookline_processor.settings import ProcessorSettings
+from hookline_processor.settings import SETTLE_RESERVE_S, ProcessorSettings
 from hookline_shared.alerts.notifier import Notifier
 from hookline_shared.alerts.watcher import AlertWatcher
 from hookline_shared.clock import Clock
@@ -43,8 +43,7 @@ _ALERT_INTERVALS_PER_BACKLOG = 5
 """Checks of the alerts for each measurement of the backlog, which queries Redis."""
 _LEADER_PARTITION = 0
 """The partition whose owner reports values that all processors see alike."""
-_SETTLE_RESERVE_S = 2.0
-"""Time after the longest handler time-out at a handover: for the handler to end, and to settle its event."""
+_RAISE_SHUTDOWN = "raise PROCESSOR_SHUTDOWN_S, and what waits for the processor to stop to 18 s more; or lower the time-outs"
 
 
 class Processor:
@@ -54,6 +53,7 @@ class Processor:
         self._settings = settings
         self._clock = clock
         self._logger = logger
+        self._longest_timeout_s = handlers.longest_timeout(settings.handler_timeout_s)
         self._stopping = False
         self._was_leader = False
         self._health = Health()
@@ -69,7 +69,7 @@ class Processor:
         self._admin = Admin(self._health, settings.admin_host, settings.admin_port, "PROCESSOR_ADMIN", pages)
         self._lifespan = Lifespan(handlers, clock, logger)
         self._watchdog = Watchdog(handlers, logger)
-        self._ownership = self._make_ownership(handlers)
+        self._ownership = self._make_ownership()
         self._tasks: list[Job[None]] = []
         self._monitor: Job[None] | None = None
 
@@ -117,12 +117,12 @@ class Processor:
             ledger_has_room=self._ledger.has_room if self._ledger is not None else _always_set(),
         )
 
-    def _make_ownership(self, handlers: Handlers) -> Ownership:
+    def _make_ownership(self) -> Ownership:
         settings = self._settings
         name = f"{gethostname()}:{getpid()}:{token_hex(4)}"
         leases = Leases(self._redis, name, settings.lease_s, settings.lease_s / _LEASE_REQUESTS)
-        hand_over_s = handlers.longest_timeout(settings.handler_timeout_s) + _SETTLE_RESERVE_S
-        times = Times(settings.lease_s, hand_over_s=hand_over_s, shutdown_s=settings.shutdown_s)
+        hand_over_s = self._longest_timeout_s + SETTLE_RESERVE_S
+        times = Times(settings.lease_s, hand_over_s, shutdown_s=settings.shutdown_time_s(self._longest_timeout_s))
         return Ownership(leases, settings.partitions, self._make_partition, times, self._clock, self._logger)
 
     def _make_partition(self, number: int, fence: Fence) -> Partition:
@@ -142,6 +142,8 @@ class Processor:
         self._health.ready["shutdown"] = lambda: "shutting down" if self._stopping else None
         admin_port = await self._admin.start()
         self._logger.info("listening", admin_port=admin_port)
+        if contradiction := self._settings.cuts_handlers(self._longest_timeout_s):
+            self._logger.warning("a stop may cut handlers short", reason=contradiction, remedy=_RAISE_SHUTDOWN)
         self._watchdog.start()
         await self._alerts.start(supervisor, admin_port)
         self._tasks = [

@@ -13,6 +13,10 @@ _WINDOW: Final = 500
 _EVENTS_PER_TOPIC: Final = 8000
 """Events of one topic in memory, over all partitions; an event takes about 2 kB."""
 _MIN_WINDOW: Final = 20
+SETTLE_RESERVE_S: Final = 2.0
+"""Time after the longest handler time-out at a stop or handover: for the handler to end, and to settle its event."""
+LONGEST_DEFAULT_SHUTDOWN_S: Final = 40.0
+"""With what follows the handlers, as long as the deployments in deploy/ wait before they kill a processor."""
 _LOCATION = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
 
 
@@ -65,8 +69,12 @@ class ProcessorSettings(LedgerSettings):
         description="Seconds after which the partitions of a processor that has died or cannot reach Redis go to others",
         ge=1,
     )
-    shutdown_s: float = Field(
-        25, validation_alias="PROCESSOR_SHUTDOWN_S", description="Seconds that running handlers get at shutdown", ge=0
+    shutdown_s: float | None = Field(
+        None,
+        validation_alias="PROCESSOR_SHUTDOWN_S",
+        description="Seconds that running handlers get at shutdown. By default the longest time-out of any handler and 2 s, at "
+        "most 40; what runs the processor must wait 18 s longer",
+        ge=0,
     )
     max_attempts: int = Field(
         8, validation_alias="PROCESSOR_MAX_ATTEMPTS", description="Attempts before an event is a dead letter", ge=1
@@ -90,6 +98,19 @@ class ProcessorSettings(LedgerSettings):
     def window_size(self) -> int:
         """Return the number of events of one topic and partition that are kept in memory."""
         return self.window or min(_WINDOW, max(_MIN_WINDOW, _EVENTS_PER_TOPIC // self.partitions))
+
+    def shutdown_time_s(self, longest_timeout_s: float) -> float:
+        """Return the seconds that running handlers get at shutdown. `longest_timeout_s` is the longest time-out of any."""
+        if self.shutdown_s is not None:
+            return self.shutdown_s
+        return min(longest_timeout_s + SETTLE_RESERVE_S, LONGEST_DEFAULT_SHUTDOWN_S)
+
+    def cuts_handlers(self, longest_timeout_s: float) -> str | None:
+        """Return why a stop may cut handlers that are within their time-out, or None if it does not."""
+        shutdown_s = self.shutdown_time_s(longest_timeout_s)
+        if shutdown_s >= longest_timeout_s + SETTLE_RESERVE_S:
+            return None
+        return f"handlers may take {longest_timeout_s:g} s, and get {shutdown_s:g} s when the processor stops"
 
     @field_validator("blocking_pool_size")
     @classmethod

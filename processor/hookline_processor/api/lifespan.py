@@ -20,7 +20,7 @@ from hookline_shared.errors import HooklineError
 from hookline_shared.observability.logs import Logger
 
 _SHUTDOWN_TIMEOUT_S: Final = 5.0
-"""For all shut-down hooks together. With PROCESSOR_SHUTDOWN_S (25 s), as long as Kubernetes waits before SIGKILL."""
+"""For all shut-down hooks together."""
 _MIN_SHARE: Final = 0.1
 """The share of that time that each hook gets at least, even if the hooks before it used all of it."""
 _MESSAGE_LIMIT: Final = 500
