@@ -9,6 +9,8 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from hookline_shared.forked import end_if_forked
+
 _WITHOUT_LOOP: Final = ("no running event loop", "There is no current event loop")
 """How asyncio begins to say that a function was called outside of the event loop."""
 
@@ -16,16 +18,22 @@ _ADVICE: Final = "A plain function runs in a thread, which has no event loop: de
 
 
 def call_plain(function: Callable[..., object], *arguments: object) -> object:
-    """Call `function`, and return its result.
+    """Call `function`, and return its result. A process that it forked ends with it.
 
     Raises:
         RuntimeError: if it raised StopIteration, which a future cannot store.
 
     """
     try:
-        return function(*arguments)
+        result = function(*arguments)
     except StopIteration as error:
+        end_if_forked(error)
         raise RuntimeError("a StopIteration escaped from the function") from error
+    except BaseException as error:
+        end_if_forked(error)
+        raise
+    end_if_forked()
+    return result
 
 
 def awaitable_of(result: object) -> Awaitable[object] | None:

@@ -25,6 +25,7 @@ from hookline_processor.metrics import FAILED_ATTEMPTS, HANDLER_SECONDS, OVERDUE
 from hookline_processor.retry import RetryPolicy
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry, Verdict, verdict_on_error
 from hookline_shared.clock import Clock
+from hookline_shared.forked import end_if_forked
 from hookline_shared.kinds import label_of
 from hookline_shared.observability.logs import CURRENT_EVENT, Logger
 
@@ -117,9 +118,11 @@ class Attempts:
         try:
             await self._call(handler, event, in_flight, started)
         except BaseException as error:  # noqa: BLE001 - every exception becomes a verdict
+            end_if_forked(error)
             _cancel_if_withdrawn(in_flight)
             verdict = self._judge(handler, event, in_flight, error)
         else:
+            end_if_forked()
             verdict = Done()
         finally:
             in_flight.started_at = None

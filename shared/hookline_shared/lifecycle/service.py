@@ -11,6 +11,7 @@ from aiojobs import Job, Scheduler
 
 from hookline_shared.clock import Clock
 from hookline_shared.errors import HooklineError, TaskDiedError
+from hookline_shared.forked import separate_children
 from hookline_shared.lifecycle.event_loop import run_to_the_end
 from hookline_shared.observability.logs import Logger
 from hookline_shared.observability.loop_lag import LOOP_LAG
@@ -91,6 +92,7 @@ class Service(Protocol):
 
 def run(build: Callable[[], Service], clock: Clock, logger: Logger) -> int:
     """Run the service that `build` makes until SIGTERM or SIGINT; return the exit code. A second signal stops it at once."""
+    separate_children()
     return run_to_the_end(_run(build, clock, logger), logger)
 
 

@@ -1,5 +1,6 @@
 """Runs of handlers that a stop or a crash cuts: what the log says, and what the next run is told, in real processes."""
 
+import asyncio
 from pathlib import Path
 from typing import Any, Final
 
@@ -126,3 +127,46 @@ async def test_times_that_fit(services: Services, redis_url: str, tmp_path: Path
     """Where a stop waits for all handlers, nothing is told."""
     processor = await services.processor({"REDIS_URL": redis_url}).start()
     assert processor.find("a stop may cut handlers short") is None
+
+
+STOPPING_BOT: Final = """
+import asyncio, os, signal, threading
+from hookline import Handlers
+
+handlers = Handlers()
+WAYS = {
+    "signal": lambda: os.kill(os.getpid(), signal.SIGTERM),
+    "raise": lambda: signal.raise_signal(signal.SIGINT),
+    "thread": lambda: threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGTERM)).start(),
+}
+
+@handlers.on("message.received")
+async def stop(event, context):
+    if event.body in WAYS:
+        WAYS[event.body]()
+        await asyncio.Event().wait()
+"""
+
+
+@pytest.mark.parametrize("way", ["signal", "raise", "thread"])
+async def test_event_that_stops_its_processor(
+    way: str, services: Services, redis_url: str, feed: Feed, stored: Stored, tmp_path: Path
+) -> None:
+    """It cannot do so for ever: it becomes a dead letter that says why, and all others are handled."""
+    (tmp_path / "bot.py").write_text(STOPPING_BOT)
+    settings = {"REDIS_URL": redis_url, "PROCESSOR_HANDLERS": "bot:handlers", "PROCESSOR_SHUTDOWN_S": "0.1"}
+    processor = services.processor(settings | {"PYTHONUNBUFFERED": ""})
+    await feed.put_all([event(key=key_of(PARTITION, 1), body=f"Body={way}".encode()), event(key=key_of(PARTITION, 1))])
+    await feed.put_all([event(key=key_of(PARTITION, number)) for number in range(2, 6)])
+    stops = 0
+    await processor.listen()
+    while stored.events():
+        if processor.exit_code is not None:
+            stops += 1
+            await processor.listen()
+        await asyncio.sleep(0.01)
+    assert stops == 5
+    (letter,) = stored.dead_letters(PARTITION)
+    assert b"ProcessStopped" in letter[1]
+    assert processor.find("event is poison") is not None
+    assert await processor.stop() == 0
