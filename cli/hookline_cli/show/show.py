@@ -111,6 +111,7 @@ def _attempts(record: Record, event: Event | None, redaction: Redaction) -> dict
     return {
         "failed attempts": str(record.failures),
         "unfinished attempts": f"{record.begun}: the process died during them" if record.begun else "",
+        "cut attempts": f"{record.cut}: a stop or handover cut them" if record.cut else "",
         "first failed": describe_timestamp(record.first_failed_at) if record.first_failed_at else "",
         "next attempt": describe_timestamp(record.next_at) if record.next_at else "",
         "last error": redaction.error(record.error, event),
@@ -140,6 +141,7 @@ def _unsettled_object(unsettled: Unsettled, redaction: Redaction, now_ms: int) -
         "state": "retrying" if found and record.next_at > now_ms and not record.suspect else state,
         "attempts_failed": record.failures,
         "attempts_not_ended": record.begun,
+        "attempts_cut": record.cut,
         "first_failed_at": record.first_failed_at,
         "next_at": record.next_at,
         "last_error": redaction.error(record.error, event),

@@ -23,7 +23,7 @@ from hookline_processor.partition.waiting.conditions import BREAKER, KIND, PAUSE
 from hookline_processor.partition.waiting.handled_kinds import HandledKinds
 from hookline_processor.partition.waiting.pauses import Pauses
 from hookline_processor.partition.waiting.waiting_sets import WaitingTotals
-from hookline_processor.retry import RetryPolicy
+from hookline_processor.retry import Record, RetryPolicy, decode_record
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, Event, text_values
 from hookline_shared.keys import GROUP
@@ -57,6 +57,7 @@ class Bench:
 
     def __init__(self, broker: RedisConnectionManager, logbook: Logbook) -> None:
         self.begun: list[str] = []
+        self.interrupted: list[bool] = []
         self.stubborn = False
         self.failing = False
         self.open = asyncio.Event()
@@ -71,8 +72,9 @@ class Bench:
         handlers, clock, logger = Handlers(), SystemClock(), self._logbook.logger
 
         @handlers.on("*", breaker="crm")
-        async def work(event: WebhookEvent, _context: Context) -> None:
+        async def work(event: WebhookEvent, context: Context) -> None:
             self.begun.append(event.id)
+            self.interrupted.append(context.interrupted)
             if self.failing:
                 raise ConnectionError("the CRM is away")
             while not self.open.is_set():
@@ -191,20 +193,20 @@ async def test_event_that_is_gone_before_its_turn(
 
 
 async def test_what_was_pending_is_on_record_while_it_is_attempted(bench: Bench, stored: Stored) -> None:
-    """So that a death in the middle of it counts; withdrawn, as at a shutdown, it does not."""
+    """So that a death in the middle of it counts; withdrawn, as at a shutdown, it is no death."""
     (pending,) = await bench.put(1)
     bench.open.clear()
     partition = await bench.start()
     await until(lambda: bench.begun == [pending.id], "it is being handled")
     assert stored.retry_records(PARTITION) == {}, "nothing was pending yet"
     await partition.drain(0)
+    assert one_record(stored) == Record(cut=1, interrupted=True)
 
     partition = await bench.start()
     await until(lambda: len(bench.begun) == 2, "it is being handled again")
-    (record,) = stored.retry_records(PARTITION).values()
-    assert b'"begun":1' in record
+    assert one_record(stored) == Record(begun=1, cut=1, interrupted=True)
     await partition.drain(0)
-    assert stored.retry_records(PARTITION) == {}
+    assert one_record(stored) == Record(cut=2, interrupted=True)
 
     bench.open.set()
     partition = await bench.start()
@@ -213,10 +215,37 @@ async def test_what_was_pending_is_on_record_while_it_is_attempted(bench: Bench,
     await partition.drain(5)
 
 
+def one_record(stored: Stored) -> Record:
+    (record,) = stored.retry_records(PARTITION).values()
+    return decode_record(record)
+
+
+async def test_stop_that_comes_during_an_attempt_again_and_again(bench: Bench, stored: Stored, logbook: Logbook) -> None:
+    """Each is told with the event, and the next run knows of it; after many in a row the event is a dead letter."""
+    (pending,) = await bench.put(1)
+    bench.open.clear()
+    for number in range(1, 6):
+        partition = await bench.start()
+        await until(lambda number=number: len(bench.begun) == number, "it is being handled")  # type: ignore[misc]
+        await partition.drain(0)
+        assert one_record(stored).cut == number
+    cut = [line for line in logbook.lines if line["event"] == "handler cut short"]
+    assert [(line["event_id"], line["kind"], line["attempt"]) for line in cut] == [(pending.id, "message.received", 1)] * 5
+    assert all(line["seconds"] >= 0 and line["reason"] and line["remedy"] for line in cut)
+    assert bench.interrupted == [False, True, True, True, True]
+    partition = await bench.start()
+    await until(lambda: stored.events() == [], "it is settled")
+    assert len(bench.begun) == 5
+    (letter,) = stored.dead_letters(PARTITION)
+    assert b"ProcessStopped" in letter[1]
+    assert stored.retry_records(PARTITION) == {}
+    await partition.drain(5)
+
+
 async def test_handler_that_outlives_the_shutdown_is_not_suspected(
     bench: Bench, stored: Stored, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Though it ignores its cancellation: a graceful stop, time and again, makes no event poison."""
+    """Though it ignores its cancellation: no graceful stop is taken for a death."""
     monkeypatch.setattr("hookline_processor.partition.execution._CANCEL_TIMEOUT_S", 0.01)
     bench.stubborn = True
     bench.open.clear()
@@ -225,7 +254,7 @@ async def test_handler_that_outlives_the_shutdown_is_not_suspected(
         partition = await bench.start()
         await until(lambda: bench.begun == [pending.id], "it is being handled")
         await partition.drain(0)
-        assert stored.retry_records(PARTITION) == {}
+        assert one_record(stored).begun == 0
         bench.begun.clear()
     bench.open.set()
 
