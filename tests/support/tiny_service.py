@@ -63,20 +63,20 @@ class CancelledInside(Tiny):
 class ExitingTask(Tiny):
     """Its task wants to end the process."""
 
-    async def start(self, supervisor: Supervisor) -> None:
+    async def begin(self, supervisor: Supervisor) -> None:
         await supervisor.spawn("doomed", _fail(SystemExit(7)))
 
 
 class ExitingCallback(Tiny):
     """A callback and a task that is not its own want to end the process."""
 
-    async def start(self, supervisor: Supervisor) -> None:
+    async def begin(self, supervisor: Supervisor) -> None:
         asyncio.get_running_loop().call_soon(sys.exit, 7)
         await asyncio.sleep(0.01)
         task = asyncio.create_task(_fail(KeyboardInterrupt()))
         await asyncio.wait({task})
         task.exception()
-        await super().start(supervisor)
+        await super().begin(supervisor)
 
 
 class RefusingToStart(Tiny):

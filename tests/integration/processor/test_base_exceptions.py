@@ -80,6 +80,7 @@ async def test_whatever_is_raised_is_a_failed_attempt(
         assert sorted(one["event_id"] for one in processor.logs if one["event"] == line) == sorted(failed)
     assert len(stored.dead_letters(PARTITION)) == len(failed)
     ended = [line for line in processor.logs if line["event"] == "a task or callback tried to end the process"]
-    assert {line["error"] for line in ended} == {"SystemExit", "KeyboardInterrupt"}
+    assert {line["error"] for line in ended} <= {"SystemExit", "KeyboardInterrupt"}
+    assert ended, "of those that come at the same time, the last is told"
     assert await processor.stop() == 0
     assert processor.logs[-1]["event"] == "stopped"

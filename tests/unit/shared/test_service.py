@@ -82,7 +82,7 @@ async def test_nothing_in_the_loop_ends_the_process(tiny: Run) -> None:
         ("a task or callback tried to end the process", "KeyboardInterrupt"),
         ("a task or callback tried to end the process", "SystemExit"),
     ]
-    assert [event for event, _ in lines[2:]] == ["listening", "stopping", "finishing", "stopped"]
+    assert [event for event, _ in lines[2:]] == ["listening", "stopping", "finishing", "closing", "stopped"]
 
 
 @pytest.mark.parametrize("service", ["FailingTask", "EndingTask", "CancelledInside", "ExitingTask"])
