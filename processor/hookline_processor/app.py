@@ -27,7 +27,7 @@ from hookline_processor.partition.waiting.handled_kinds import HandledKinds
 from hookline_processor.partition.waiting.pauses import Pauses
 from hookline_processor.partition.waiting.waiting_sets import WaitingTotals
 from hookline_processor.retry import RetryPolicy
-from hookline_processor.settings import ProcessorSettings
+from hookline_processor.settings import SETTLE_RESERVE_S, ProcessorSettings
 from hookline_shared.alerts.watcher import AlertWatcher
 from hookline_shared.clock import Clock
 from hookline_shared.lifecycle.service import Supervisor
@@ -50,8 +50,7 @@ _LEASE_REQUESTS = 4
 """How many unanswered lease requests fit into one lease."""
 _ALERT_INTERVALS_PER_BACKLOG = 5
 """Checks of the alerts for each measurement of the backlog, which queries Redis."""
-_SETTLE_RESERVE_S = 2.0
-"""Time after the longest handler time-out at a handover: for the handler to end, and to settle its event."""
+_RAISE_SHUTDOWN = "raise PROCESSOR_SHUTDOWN_S, and what waits for the processor to stop to 18 s more; or lower the time-outs"
 
 
 class OwnedPartitions:
@@ -232,8 +231,11 @@ def _ownership(
     kinds = (handlers.patterns(ignored=ignored) for ignored in (False, True))
     about = encode(settings.partitions, settings.lease_s, settings.topics, *kinds)
     leases = Leases(redis, name, settings.lease_s, settings.lease_s / _LEASE_REQUESTS, about)
-    hand_over_s = handlers.longest_timeout(settings.handler_timeout_s) + _SETTLE_RESERVE_S
-    times = Times(settings.lease_s, hand_over_s=hand_over_s, shutdown_s=settings.shutdown_s)
+    longest_timeout_s = handlers.longest_timeout(settings.handler_timeout_s)
+    if contradiction := settings.cuts_handlers(longest_timeout_s):
+        context.logger.warning("a stop may cut handlers short", reason=contradiction, remedy=_RAISE_SHUTDOWN)
+    hand_over_s, shutdown_s = longest_timeout_s + SETTLE_RESERVE_S, settings.shutdown_time_s(longest_timeout_s)
+    times = Times(settings.lease_s, hand_over_s=hand_over_s, shutdown_s=shutdown_s)
     return Ownership(leases, settings.partitions, make_partition, times, context.clock, context.logger)
 
 

@@ -31,5 +31,12 @@ class InFlightEvent:
     """Whether the processor is cancelling its attempt, which does not count as a failure."""
     lane_id: str = ""
     """The lane whose indexed entry it is, empty if it is not in the waiting index."""
+    started_at: float | None = None
+    """When its attempt that runs began, in monotonic seconds; None if none runs."""
     settling: Settling | None = None
     """The span that waits until Redis confirms the outcome of the last attempt, if that is traced."""
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether an earlier run was cut short, or may have been: after a crash nobody knows what had begun."""
+        return self.recovered or self.record.interrupted

@@ -6,6 +6,11 @@ recovered events are recorded: events that were pending when they were read, aft
 recorded attempt that never ended is a suspect. Suspects are attempted one at a time, so that an event that was in flight by
 chance is not blamed for the next crash.
 
+A stop is not a crash: a processor that stops in order withdraws the attempts that do not end in time, and writes into
+their records that they were cut. An event may also be what stops the process, with a signal from its handler or a child
+process of it. Who sent a signal is not known, and a deploy looks the same, so a cut attempt is forgiven: but an event whose
+attempts were cut several times in a row, with none that ended between them, becomes a suspect, and in the end poison.
+
 Exponential backoff with full jitter: the delay is uniformly random between 0 and a bound that doubles with every failure.
 Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
 """
@@ -18,6 +23,11 @@ import msgspec
 
 _POISON_AFTER: Final = 2
 """Recorded attempts that never ended, after which an event is poison. The first crash is not recorded, so that makes three."""
+_SUSPECT_AFTER_STOPS: Final = 4
+"""Attempts in a row that stops cut, after which an event is attempted alone, the last time."""
+_POISON_AFTER_STOPS: Final = 5
+"""Attempts in a row that stops cut, after which an event is poison. So many deploys in a row cut an innocent one only if its
+handler takes longer than PROCESSOR_SHUTDOWN_S each time, and would never end."""
 _MAX_DOUBLINGS: Final = 32  # beyond any sensible bound; keeps 2 ** n from overflowing a float
 
 
@@ -66,11 +76,12 @@ def _is_exception_class(given: object) -> bool:
     return isinstance(given, type) and issubclass(given, Exception)
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The retry record of an event. All times are Unix time in milliseconds, 0 for never.
 
-    `begun` counts attempts of a recovered event that began and did not end, since the last attempt that ended. The record is
-    stored as JSON in `<prefix>:{p}:retries`, so that operators can read it.
+    `begun` counts attempts of a recovered event that began and did not end, `cut` those that a stop or handover cut, both since
+    the last attempt that ended. `interrupted` is whether any attempt was cut, or may have been. The record is stored as JSON in
+    `<prefix>:{p}:retries`, so that operators can read it; what has its default value is left out.
     """
 
     failures: int = 0
@@ -78,24 +89,34 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     first_failed_at: int = 0
     error: str = ""
     begun: int = 0
+    cut: int = 0
+    interrupted: bool = False
 
     @property
     def suspect(self) -> bool:
-        """Whether a recorded attempt never ended."""
-        return self.begun > 0
+        """Whether a recorded attempt never ended, or stops cut several in a row."""
+        return self.begun > 0 or self.cut >= _SUSPECT_AFTER_STOPS
 
     @property
     def poison(self) -> bool:
-        """Whether the event was in flight in so many crashes that it must not be attempted again."""
-        return self.begun >= _POISON_AFTER
+        """Whether the event was in flight in so many crashes or stops that it must not be attempted again."""
+        return self.begun >= _POISON_AFTER or self.cut >= _POISON_AFTER_STOPS
 
     def begin(self) -> "Record":
-        """Return the record for the time of an attempt at a recovered event."""
-        return msgspec.structs.replace(self, begun=self.begun + 1)
+        """Return the record for the time of an attempt at a recovered event, of which an earlier run may have been cut."""
+        return msgspec.structs.replace(self, begun=self.begun + 1, interrupted=True)
 
     def end(self) -> "Record":
-        """Return the record after an attempt ended, before its verdict is applied."""
-        return msgspec.structs.replace(self, begun=0)
+        """Return the record after an attempt at a recovered event ended, before its verdict is applied."""
+        return msgspec.structs.replace(self, begun=0, cut=0)
+
+    def cut_short(self) -> "Record":
+        """Return the record after an attempt was withdrawn, given the record from before it began."""
+        return msgspec.structs.replace(self, cut=self.cut + 1, interrupted=True)
+
+    def interrupt(self) -> "Record":
+        """Return the record after an attempt was withdrawn that may go on in this process."""
+        return msgspec.structs.replace(self, interrupted=True)
 
     def due_now(self) -> "Record":
         """Return the record without the time of the next attempt."""
@@ -104,11 +125,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def worth_storing(self) -> bool:
         """Whether it says more than the time of the next attempt, which the waiting index has."""
-        return bool(self.failures or self.begun)
+        return bool(self.failures or self.begun or self.cut or self.interrupted)
 
     def postponed(self, next_at: int) -> "Record":
         """Return the record after an attempt ended, with the next one at `next_at`."""
-        return msgspec.structs.replace(self, next_at=next_at, begun=0)
+        return msgspec.structs.replace(self, next_at=next_at, begun=0, cut=0)
 
 
 NEVER_FAILED: Final = Record()

@@ -13,6 +13,10 @@ _WINDOW: Final = 500
 _EVENTS_PER_TOPIC: Final = 8000
 """Events of one topic in memory, over all partitions; an event takes about 2 kB."""
 _MIN_WINDOW: Final = 20
+SETTLE_RESERVE_S: Final = 2.0
+"""Time after the longest handler time-out at a stop or handover: for the handler to end, and to settle its event."""
+LONGEST_DEFAULT_SHUTDOWN_S: Final = 40.0
+"""With what follows the handlers, as long as the deployments in deploy/ wait before they kill a processor."""
 _LOCATION = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
 
 
@@ -75,8 +79,12 @@ class ProcessorSettings(SettingsWithLedger):
         "take its partitions",
         ge=1,
     )
-    shutdown_s: float = Field(
-        25, validation_alias="PROCESSOR_SHUTDOWN_S", description="Seconds that running handlers get to finish at shutdown", ge=0
+    shutdown_s: float | None = Field(
+        None,
+        validation_alias="PROCESSOR_SHUTDOWN_S",
+        description="Seconds that running handlers get to finish at shutdown. By default the longest time-out of any handler "
+        "plus 2 s, at most 40. What runs the processor must wait 18 s longer",
+        ge=0,
     )
     unhandled_wait_s: float = Field(
         600,
@@ -115,6 +123,19 @@ class ProcessorSettings(SettingsWithLedger):
     def window_size(self) -> int:
         """Return the number of events of one topic and partition that are kept in memory."""
         return self.window or min(_WINDOW, max(_MIN_WINDOW, _EVENTS_PER_TOPIC // self.partitions))
+
+    def shutdown_time_s(self, longest_timeout_s: float) -> float:
+        """Return the seconds that running handlers get at shutdown. `longest_timeout_s` is the longest time-out of any."""
+        if self.shutdown_s is not None:
+            return self.shutdown_s
+        return min(longest_timeout_s + SETTLE_RESERVE_S, LONGEST_DEFAULT_SHUTDOWN_S)
+
+    def cuts_handlers(self, longest_timeout_s: float) -> str | None:
+        """Return why a stop may cut handlers that are within their time-out, or None if it does not."""
+        shutdown_s = self.shutdown_time_s(longest_timeout_s)
+        if shutdown_s >= longest_timeout_s + SETTLE_RESERVE_S:
+            return None
+        return f"handlers may take {longest_timeout_s:g} s, and get {shutdown_s:g} s when the processor stops"
 
     @field_validator("blocking_pool_size")
     @classmethod

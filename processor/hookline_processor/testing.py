@@ -52,6 +52,7 @@ async def deliver(
     *,
     json: object = None,
     attempt: int = 1,
+    interrupted: bool = False,
     **params: object,
 ) -> Verdict:
     """Run the handler of `event` once, with its middleware and time-out, and return the verdict: `Done`, `Retry` or `Dead`.
@@ -59,6 +60,7 @@ async def deliver(
     - `event`: a kind (a string) or a class of events, from which `make_event` makes an event, or an `Event` to deliver again.
     - `json`, `params`: passed to `make_event`; ignored for an `Event`.
     - `attempt`: an integer, the number of this attempt, from 1.
+    - `interrupted`: a bool, whether an earlier run was cut short.
 
     The default settings of the service apply: a time-out of 30 s and the default `RetryPolicy`. Start-up hooks do not run: see
     `started`.
@@ -71,7 +73,7 @@ async def deliver(
     threads = Threads(1)
     try:
         attempts = Attempts(handlers, _TIMEOUT_S, RetryPolicy(), threads, SystemClock(), get_logger("test"))
-        return await attempts.make(InFlightEvent(_TOPIC, "1-0", raw, Record(failures=attempt - 1)))
+        return await attempts.make(InFlightEvent(_TOPIC, "1-0", raw, Record(failures=attempt - 1, interrupted=interrupted)))
     finally:
         threads.close()
 

@@ -66,10 +66,13 @@ class Failure(NamedTuple):
     @classmethod
     def of(cls, error: BaseException) -> "Failure":
         """Return the failure for `error`. The traceback begins in the handler: the frames above are always the same."""
-        error.__traceback__ = _from_user_code(error.__traceback__)
-        described = traceback.TracebackException.from_exception(error)  # survives an error whose __str__ fails
-        tail = "".join(described.format())[-_TRACEBACK_TAIL:]
-        return cls(type(error).__name__, _without_surrogates(str(described)[:_MESSAGE_LIMIT]), _without_surrogates(tail))
+        try:
+            error.__traceback__ = _from_user_code(error.__traceback__)
+            described = traceback.TracebackException.from_exception(error)  # survives an error whose __str__ fails
+            message, tail = str(described)[:_MESSAGE_LIMIT], "".join(described.format())[-_TRACEBACK_TAIL:]
+        except BaseException as mistake:  # noqa: BLE001 - whatever else of it fails, and in whatever way
+            return cls(type(error).__name__, f"it cannot be described: {type(mistake).__name__}")
+        return cls(type(error).__name__, _without_surrogates(message), _without_surrogates(tail))
 
     def redacted(self, personal: Collection[str]) -> "Failure":
         """Return the failure for logs, with quotations of `personal` values redacted."""
@@ -101,10 +104,13 @@ Verdict = Done | Retry | Dead
 
 def poison_verdict(record: Record, now_ms: int) -> Dead:
     """Return the verdict on an event that is poison by its `record`. It is not attempted again."""
-    message = f"The process died {record.begun} times in a row, or more, while it attempted this event."
-    return Dead(
-        Reason.POISON, Failure("ProcessDied", message), record.failures + record.begun, record.first_failed_at or now_ms
-    )
+    if record.cut > record.begun:
+        message = f"The processor was stopped {record.cut} times in a row while it attempted this event, which never ended."
+        failure = Failure("ProcessStopped", message)
+    else:
+        message = f"The process died {record.begun} times in a row, or more, while it attempted this event."
+        failure = Failure("ProcessDied", message)
+    return Dead(Reason.POISON, failure, record.failures + record.begun + record.cut, record.first_failed_at or now_ms)
 
 
 def _from_user_code(raised: TracebackType | None) -> TracebackType | None:
@@ -135,7 +141,8 @@ def verdict_on_error(error: BaseException, record: Record, policy: RetryPolicy, 
         return Dead(reason, failure, attempts, first)
     next_at = now_ms + round(backoff_s(policy, attempts, jitter) * 1000)
     summary = f"{failure.type}: {failure.message}"[:500]
-    return Retry(Record(failures=attempts, next_at=next_at, first_failed_at=first, error=summary), failure)
+    retried = Record(failures=attempts, next_at=next_at, first_failed_at=first, error=summary, interrupted=record.interrupted)
+    return Retry(retried, failure)
 
 
 def _dead_reason(error: BaseException, attempts: int, policy: RetryPolicy) -> Reason | None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from aiohttp import web
 
 from hookline_shared.errors import AddressError, PortTakenError
+from hookline_shared.forked import close_in_children
 
 
 @contextmanager
@@ -35,5 +36,8 @@ async def listen(runner: web.BaseRunner, host: str, port: int, *, setting: str) 
 
     """
     with explain_os_error(host, port, setting=setting):
-        await web.TCPSite(runner, host, port, backlog=1024).start()
+        site = web.TCPSite(runner, host, port, backlog=1024)
+        await site.start()
+    for opened in getattr(site._server, "sockets", ()):
+        close_in_children(opened.fileno())
     return int(runner.addresses[-1][1])

@@ -1,5 +1,6 @@
 """The longest time that the services may take to stop, from the code. Stop timeouts must be longer."""
 
+from math import inf
 from typing import Final
 
 from hookline_ingress.settings import IngressSettings
@@ -22,6 +23,6 @@ def ingress_drain_s(settings: IngressSettings) -> float:
 def processor_drain_s(settings: ProcessorSettings) -> float:
     """Return the seconds that a processor may take: handlers, their cancellation and settlement, leases, the ledger, hooks,
     and tasks that do not end."""
-    handlers_s = settings.shutdown_s + execution._CANCEL_TIMEOUT_S + partition._SETTLE_RESERVE_S
+    handlers_s = settings.shutdown_time_s(inf) + execution._CANCEL_TIMEOUT_S + partition._SETTLE_RESERVE_S
     leases_s = _LEASE_REQUESTS_AT_STOP * settings.lease_s / processor_app._LEASE_REQUESTS
     return handlers_s + leases_s + ledger._FLUSH_TIMEOUT_S + lifespan._SHUTDOWN_TIMEOUT_S + service._CANCEL_TIMEOUT_S

@@ -9,12 +9,18 @@ from tests.support.stored import PARTITIONS
 _number = count(1)
 
 
-def event(dedupe_key: str | None = None, *, key: str = "+14155550123:+18005551212", body: bytes = b"Body=hello") -> Event:
+def event(
+    dedupe_key: str | None = None,
+    *,
+    key: str = "+14155550123:+18005551212",
+    body: bytes = b"Body=hello",
+    kind: str = "message.received",
+) -> Event:
     """Return an event with an id of its own, and unless `dedupe_key` is given, one that is no duplicate of any other."""
     number = next(_number)
     return Event(
         id=new_event_id(1_750_000_000_000 + number),
-        kind="message.received",
+        kind=kind,
         key=key,
         dedupe_key=dedupe_key or f"AC1:message.received:SM{number}",
         received_at=1_750_000_000_000 + number,

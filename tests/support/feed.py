@@ -1,5 +1,6 @@
 """Putting events into the streams of one partition, and reading them as its owner does."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from hookline_shared.event import Event, decode
@@ -28,8 +29,12 @@ class Feed:
     async def put(self, number: int, topic: str = MESSAGES) -> list[Event]:
         """Append `number` new events to `topic`; return them."""
         events = [event(key=key_of(PARTITION)) for _ in range(number)]
-        await self._appender.append([(topic, one) for one in events], _TIMEOUT_S)
+        await self.put_all(events, topic)
         return events
+
+    async def put_all(self, events: Iterable[Event], topic: str = MESSAGES) -> None:
+        """Append `events` to `topic`."""
+        await self._appender.append([(topic, one) for one in events], _TIMEOUT_S)
 
 
 async def claim(

@@ -60,6 +60,25 @@ class CancelledInside(Tiny):
         await supervisor.spawn("doomed", _fail(asyncio.CancelledError()))
 
 
+class ExitingTask(Tiny):
+    """Its task wants to end the process."""
+
+    async def begin(self, supervisor: Supervisor) -> None:
+        await supervisor.spawn("doomed", _fail(SystemExit(7)))
+
+
+class ExitingCallback(Tiny):
+    """A callback and a task that is not its own want to end the process."""
+
+    async def begin(self, supervisor: Supervisor) -> None:
+        asyncio.get_running_loop().call_soon(sys.exit, 7)
+        await asyncio.sleep(0.01)
+        task = asyncio.create_task(_fail(KeyboardInterrupt()))
+        await asyncio.wait({task})
+        task.exception()
+        await super().begin(supervisor)
+
+
 class RefusingToStart(Tiny):
     """Cannot start, for a reason that has a remedy."""
 
@@ -92,6 +111,8 @@ SERVICES: tuple[type[Tiny], ...] = (
     ExplainedFailure,
     EndingTask,
     CancelledInside,
+    ExitingTask,
+    ExitingCallback,
     RefusingToStart,
     Stuck,
     FailingStop,

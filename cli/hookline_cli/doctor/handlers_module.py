@@ -12,10 +12,15 @@ import msgspec
 from hookline_cli.doctor.finding import Finding, fine, problem, warning
 from hookline_cli.doctor.load_handlers import Loaded
 from hookline_cli.doctor.subject import Subject
+from hookline_processor.settings import ProcessorSettings
 
 _CHECK: Final = "handlers"
 _TIMEOUT_S: Final = 20.0
 _WILL_NOT: Final = "The processor will not start, so events wait in Redis."
+_RAISE_SHUTDOWN: Final = (
+    "Raise PROCESSOR_SHUTDOWN_S, and what waits for the processor to stop (TimeoutStopSec, terminationGracePeriodSeconds, "
+    "stop_grace_period) to 18 s more; or lower the time-outs."
+)
 _LAST_WORDS: Final = 300
 
 
@@ -29,14 +34,15 @@ async def check_handlers(subject: Subject, timeout_s: float = _TIMEOUT_S) -> lis
         return [
             warning(_CHECK, "PROCESSOR_HANDLERS is not set", meaning, "Set it to the module:attribute of your Handlers object.")
         ]
-    return await _load(location, {**os.environ, **subject.adopted}, timeout_s)
+    return await _load(subject.processor, location, {**os.environ, **subject.adopted}, timeout_s)
 
 
-async def _load(location: str, environment: Mapping[str, str], timeout_s: float) -> list[Finding]:
+async def _load(settings: ProcessorSettings, location: str, environment: Mapping[str, str], timeout_s: float) -> list[Finding]:
     reader, writer = os.pipe()
     os.set_blocking(reader, False)  # a process that the module started may hold the other end open
+    arguments = (location, str(writer), str(settings.handler_timeout_s))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "hookline_cli.doctor.load_handlers", location, str(writer)),
+        *(sys.executable, "-P", "-m", "hookline_cli.doctor.load_handlers", *arguments),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -54,7 +60,7 @@ async def _load(location: str, environment: Mapping[str, str], timeout_s: float)
         remedy = "Do not wait for anything while the module is imported; use @handlers.on_startup."
         return [problem(_CHECK, text, _WILL_NOT, remedy)]
     else:
-        return _judge(location, _read(reader), process.returncode, output.decode(errors="replace"))
+        return _judge(settings, location, _read(reader), process.returncode, output.decode(errors="replace"))
     finally:
         os.close(reader)
 
@@ -66,7 +72,7 @@ def _read(reader: int) -> bytes:
         return b""
 
 
-def _judge(location: str, answer: bytes, code: int | None, output: str) -> list[Finding]:
+def _judge(settings: ProcessorSettings, location: str, answer: bytes, code: int | None, output: str) -> list[Finding]:
     if not answer:
         words = " ".join(output.split())[-_LAST_WORDS:]
         text = f"importing {location} ended the process with code {code}{f': {words}' if words else ''}"
@@ -76,4 +82,13 @@ def _judge(location: str, answer: bytes, code: int | None, output: str) -> list[
         return [problem(_CHECK, loaded.problem, _WILL_NOT, "Fix that; hookline doctor imports it as the processor does.")]
     missing = f"; not handled, so dead letters: {', '.join(loaded.unhandled)}" if loaded.unhandled else ""
     hidden = [warning(_CHECK, text, "Your handlers get the other module.", "Rename it.") for text in loaded.hidden]
-    return [fine(_CHECK, f"{location} was imported; handled: {', '.join(loaded.handled) or 'nothing'}{missing}"), *hidden]
+    imported = fine(_CHECK, f"{location} was imported; handled: {', '.join(loaded.handled) or 'nothing'}{missing}")
+    return [imported, *hidden, *_judge_shutdown(settings, loaded.longest_timeout_s)]
+
+
+def _judge_shutdown(settings: ProcessorSettings, longest_timeout_s: float) -> list[Finding]:
+    contradiction = settings.cuts_handlers(longest_timeout_s)
+    if contradiction is None:
+        return []
+    meaning = "A deploy may cut handlers within their time-out. They run again, with context.interrupted."
+    return [warning(_CHECK, contradiction, meaning, _RAISE_SHUTDOWN)]

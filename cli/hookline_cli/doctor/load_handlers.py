@@ -1,4 +1,4 @@
-"""`python -m hookline_cli.doctor.load_handlers module:attribute DESCRIPTOR`: import handlers and write the result there.
+"""`python -m hookline_cli.doctor.load_handlers module:attribute DESCRIPTOR TIMEOUT_S`: import handlers, write the result there.
 
 What the module prints goes elsewhere, and whatever else it does affects only this process.
 """
@@ -18,16 +18,18 @@ class Loaded(msgspec.Struct):
     """The result.
 
     There is a `problem`; or the kinds without a family that are handled or ignored on purpose, and those that are not. `hidden`
-    are modules of the user that cannot be imported, because another module has the same name.
+    are modules of the user that cannot be imported, because another module has the same name. `longest_timeout_s` is that of
+    any handler.
     """
 
     problem: str = ""
     hidden: list[str] = []
     handled: list[str] = []
     unhandled: list[str] = []
+    longest_timeout_s: float = 0
 
 
-def _examine(location: str) -> Loaded:
+def _examine(location: str, timeout_s: float) -> Loaded:
     try:
         folder = working_folder()
         handlers = load(location, folder)
@@ -35,7 +37,12 @@ def _examine(location: str) -> Loaded:
         return Loaded(problem=str(error))
     handled = [kind for kind in SINGLE if _handles(handlers, kind)]
     hidden = [str(module) for module in folder.hidden()]
-    return Loaded(handled=handled, hidden=hidden, unhandled=[kind for kind in SINGLE if kind not in handled])
+    return Loaded(
+        handled=handled,
+        hidden=hidden,
+        unhandled=[kind for kind in SINGLE if kind not in handled],
+        longest_timeout_s=handlers.longest_timeout(timeout_s),
+    )
 
 
 def _handles(handlers: Handlers, kind: str) -> bool:
@@ -47,4 +54,4 @@ def _handles(handlers: Handlers, kind: str) -> bool:
 
 
 if __name__ == "__main__":
-    os.write(int(sys.argv[2]), msgspec.json.encode(_examine(sys.argv[1])))
+    os.write(int(sys.argv[2]), msgspec.json.encode(_examine(sys.argv[1], float(sys.argv[3]))))

@@ -116,6 +116,7 @@ def _attempts(record: Record, event: Event | None, redaction: Redaction) -> dict
     return {
         "failed attempts": str(record.failures),
         "unfinished attempts": f"{record.begun}: the process died during them" if record.begun else "",
+        "cut attempts": f"{record.cut}: a stop or handover cut them" if record.cut else "",
         "first failed": describe_timestamp(record.first_failed_at) if record.first_failed_at else "",
         "last error": redaction.error(record.error, event),
     }
@@ -147,6 +148,7 @@ def _unsettled_object(unsettled: Unsettled, redaction: Redaction, pauses: Sequen
         "paused_by": [pause.id for pause in _holding(event, place.topic, pauses)],
         "attempts_failed": record.failures,
         "attempts_not_ended": record.begun,
+        "attempts_cut": record.cut,
         "first_failed_at": record.first_failed_at,
         "next_at": wait.until_ms if wait and not wait.condition else 0,
         "last_error": redaction.error(record.error, event),

@@ -9,7 +9,7 @@ import aiohttp
 from hookline_shared.errors import HooklineError
 
 READY_TIMEOUT_S: Final = 20.0
-_STOP_TIMEOUT_S: Final = 40.0  # above the processor's own deadline
+_STOP_TIMEOUT_S: Final = 60.0  # above the processor's own deadline
 _ANSWER_TIMEOUT: Final = aiohttp.ClientTimeout(total=2)
 """In seconds. Short, since whoever waits for readiness looks for Ctrl-C and changes only between two questions."""
 

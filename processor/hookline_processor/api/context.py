@@ -2,8 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 from functools import cached_property
+from inspect import isawaitable
 from typing import Any
 
+from hookline_processor.api.functions import is_async, name_of
 from hookline_processor.api.state import State
 from hookline_shared.event import Event
 from hookline_shared.observability.logs import Logger
@@ -16,12 +18,17 @@ class Context:
     - `deadline`: a float, the Unix time in seconds after which the attempt counts as timed out.
     - `idempotency_key`: a string that is the same in every attempt at this webhook, even if Twilio's retry of it becomes a
       second event. Pass it to every operation that must not happen twice.
+    - `interrupted`: a bool, whether an earlier run for this event was cut short, or may have been: by a stop or crash of the
+      process, or the loss of its lease. What that run did before is done.
     - `state`: the `State` of the registry, filled by start-up hooks and lifespans, and shared by all handlers.
     """
 
-    def __init__(self, attempt: int, deadline: float, event: Event, state: State, logger: Logger) -> None:
+    def __init__(
+        self, attempt: int, deadline: float, event: Event, state: State, logger: Logger, *, interrupted: bool = False
+    ) -> None:
         self.attempt = attempt
         self.deadline = deadline
+        self.interrupted = interrupted
         self.state = state
         self.idempotency_key = event.dedupe_key
         self._event = event
@@ -48,4 +55,16 @@ def wrapped(call: CallNext, middleware: tuple[Middleware, ...]) -> CallNext:
 
 
 def _around(outer: Middleware, call: CallNext) -> CallNext:
-    return lambda event, context: outer(event, context, call)
+    return (lambda event, context: outer(event, context, call)) if is_async(outer) else _checked(outer, call)
+
+
+def _checked(outer: Middleware, call: CallNext) -> CallNext:
+    """Return `call` with a plain function around it, which must return something to await: otherwise nothing would run."""
+
+    async def run(event: Any, context: Context) -> None:
+        result: Any = outer(event, context, call)
+        if not isawaitable(result):
+            raise TypeError(f"the middleware {name_of(outer)} returned {result!r}; make it async def, and await call_next")
+        await result
+
+    return run

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, Unpack, overload
 from hookline_processor.api.context import CallNext, Middleware, wrapped
 from hookline_processor.api.errors import HandlersError
 from hookline_processor.api.function_checks import check_callable, check_event_type
-from hookline_processor.api.functions import calling_place, described, has_yield, is_async, name_of
+from hookline_processor.api.functions import calling_place, described, has_yield, is_async, is_lambda, name_of, wraps_async
 from hookline_processor.api.hooks import DeclaredHook, HookFunction, LifespanFunction, Phase, check_hook
 from hookline_processor.api.patterns import patterns_of
 from hookline_processor.api.registering import HandlerFunction, HandlerOptions, Register
@@ -98,7 +98,7 @@ class Handlers:
         def register(function: Callable[..., Any]) -> Callable[..., Any]:
             self._check_not_included(described(function))
             _check_handler(function, patterns)
-            handler = Handler(name_of(function), function, timeout_s, retry, is_async(function), breaker)
+            handler = Handler(name_of(function), function, timeout_s, retry, is_async(function), wraps_async(function), breaker)
             self._table.add(patterns, Registration(handler, described(function)))
             return function
 
@@ -153,7 +153,7 @@ class Handlers:
 
         """
         check_callable(function, ("event", "context", "call_next"))
-        if not is_async(function):
+        if not (is_async(function) or wraps_async(function) or is_lambda(function)):
             raise HandlersError(
                 f"{described(function)} cannot be a middleware; write async def ...(event, context, call_next)."
             )

@@ -1,21 +1,26 @@
 """Running start-up hooks and lifespans before the first event, and shut-down hooks after the last."""
 
 import asyncio
-import inspect
+import threading
 import traceback
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextvars import copy_context
 from typing import Final
 
-from hookline_processor.api.functions import code_of, name_of, place_of
+from hookline_processor.api.functions import code_of, name_of, place_of, wraps_async
 from hookline_processor.api.handlers import Handlers
 from hookline_processor.api.hooks import DeclaredHook, Phase
+from hookline_processor.api.results import awaitable_of, call_plain, finish, needs_event_loop
 from hookline_processor.api.running_lifespan import RunningLifespan, YieldError
+from hookline_processor.api.state import State
 from hookline_processor.verdicts import Failure
 from hookline_shared.clock import Clock
 from hookline_shared.errors import HooklineError
 from hookline_shared.observability.logs import Logger
 
 _SHUTDOWN_TIMEOUT_S: Final = 5.0
-"""For all shut-down hooks together. With PROCESSOR_SHUTDOWN_S (25 s), as long as Kubernetes waits before SIGKILL."""
+"""For all shut-down hooks together."""
 _MIN_SHARE: Final = 0.1
 """The share of that time that each hook gets at least, even if the hooks before it used all of it."""
 _MESSAGE_LIMIT: Final = 500
@@ -100,7 +105,7 @@ class Lifespan:
     async def _start(self, hook: DeclaredHook) -> None:
         try:
             await self._call(hook)
-        except (Exception, asyncio.CancelledError, SystemExit) as error:
+        except BaseException as error:
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
                 raise
@@ -133,7 +138,10 @@ class Lifespan:
     async def _stop_safely(self, hook: DeclaredHook) -> None:
         try:
             await self._call(hook)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the other hooks must run whatever this one raises
+        except BaseException as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise
             self._report(hook, error)
 
     def _report(self, hook: DeclaredHook, error: BaseException) -> None:
@@ -142,9 +150,35 @@ class Lifespan:
         self._logger.warning(message, hook=name_of(hook.function), **fields)
 
     async def _call(self, hook: DeclaredHook) -> None:
-        result = hook.function(self._handlers.state)
-        if inspect.isawaitable(result):
-            await result
+        awaitable = awaitable_of(await _call(hook.function, self._handlers.state))
+        if awaitable is not None:
+            await finish(awaitable)
+
+
+async def _call(function: Callable[[State], object], state: State) -> object:
+    """Call `function` in the event loop, or in a thread if it may run an event loop of its own."""
+    if wraps_async(function):
+        try:
+            return await _call_in_thread(function, state)
+        except RuntimeError as error:
+            if not needs_event_loop(error):
+                raise
+    return call_plain(function, state)
+
+
+async def _call_in_thread(function: Callable[[State], object], state: State) -> object:
+    """Call `function` in a thread that does not keep the process from ending."""
+    called: Future[object] = Future()
+
+    def run() -> None:
+        try:
+            called.set_result(call_plain(function, state))
+        except BaseException as error:  # noqa: BLE001 - it is raised where the function is called
+            called.set_exception(error)
+
+    threading.Thread(target=copy_context().run, args=(run,), name=f"hook {name_of(function)}", daemon=True).start()
+    await asyncio.wait({waiting := asyncio.wrap_future(called)})
+    return waiting.result()
 
 
 def _error_fields(error: BaseException) -> dict[str, str]:
@@ -153,7 +187,8 @@ def _error_fields(error: BaseException) -> dict[str, str]:
 
 
 def _summary(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:_MESSAGE_LIMIT]}"
+    failure = Failure.of(error)
+    return f"{failure.type}: {' '.join(failure.message.split())[:_MESSAGE_LIMIT]}"
 
 
 def _error_place(hook: DeclaredHook, error: BaseException) -> str:

@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
 from hookline_processor.api.hooks import DeclaredHook
+from hookline_processor.api.results import close_unused
 from hookline_processor.api.state import State
 
 
@@ -67,7 +68,7 @@ class RunningLifespan:
     async def _run(self, state: State) -> None:
         try:
             await self._live(_generator(self.hook.function, state))
-        except (Exception, asyncio.CancelledError, SystemExit) as error:  # noqa: BLE001 - whatever it raises is reported
+        except BaseException as error:  # noqa: BLE001 - whatever it raises is reported
             self.error = error
         if self._opened.is_set() and not self._leaving.is_set():
             self._on_failure(self)
@@ -97,7 +98,12 @@ class RunningLifespan:
 
 def _generator(function: Callable[[State], Any], state: State) -> AsyncGenerator[Any, None]:
     made = function(state)
-    return _generator_of(made) if isinstance(made, AbstractAsyncContextManager) else made
+    if isinstance(made, AbstractAsyncContextManager):
+        return _generator_of(made)
+    if isinstance(made, AsyncGenerator):
+        return made
+    close_unused(made)
+    raise YieldError(f"returned a {type(made).__name__} and no generator")
 
 
 async def _generator_of(manager: AbstractAsyncContextManager[Any]) -> AsyncGenerator[None, None]:

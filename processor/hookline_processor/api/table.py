@@ -14,6 +14,8 @@ from hookline_processor.retry import RetryPolicy
 class Handler:
     """One registered function. `timeout_s` (seconds) and `retry` are None where the settings of the service apply.
 
+    A plain function that `wraps_async` may return a coroutine.
+
     `middleware` is the middleware of the included registries that it comes from, the outermost first.
     """
 
@@ -22,6 +24,7 @@ class Handler:
     timeout_s: float | None
     retry: RetryPolicy | None
     is_async: bool
+    wraps_async: bool = False
     breaker: str | None = None
     middleware: tuple[Middleware, ...] = ()
 

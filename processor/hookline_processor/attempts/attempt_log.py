@@ -18,6 +18,9 @@ _REMEDIES: Final = {
     Reason.UNHANDLED: f"register a handler or ignore the kind, {_REPLAY}",
 }
 _POISON: Final = f"the process died each time; see how in the log of what runs it, fix the handler, {_REPLAY}"
+_STOPPED: Final = f"the handler, or a child process of it, may have stopped it; or raise PROCESSOR_SHUTDOWN_S, {_REPLAY}"
+_CUT: Final = "it runs again, with `context.interrupted`; raise PROCESSOR_SHUTDOWN_S if handlers need longer"
+_CUT_THREAD: Final = "a plain function goes on until the process ends, and runs again, with `context.interrupted`"
 _UNDECODABLE: Final = "it is now a dead letter, unchanged; another version of ingress may have written it, or another program"
 _PAYLOAD_GONE: Final = "it was deleted from Redis, or lost in a failover, and cannot be recovered"
 _NO_HANDLER: Final = (
@@ -53,8 +56,16 @@ class AttemptLog:
 
     def poison(self, in_flight: InFlightEvent) -> None:
         """Log an event that is not attempted because the process died in earlier attempts."""
-        fields = _event_fields(None, in_flight) | {"attempt": in_flight.record.failures + in_flight.record.begun}
-        self._logger.error("event is poison", **fields, reason=Reason.POISON.value, remedy=_POISON)
+        record = in_flight.record
+        fields = _event_fields(None, in_flight) | {"attempt": record.failures + record.begun + record.cut}
+        remedy = _STOPPED if record.cut > record.begun else _POISON
+        self._logger.error("event is poison", **fields, reason=Reason.POISON.value, remedy=remedy)
+
+    def cut(self, handler: Handler | None, in_flight: InFlightEvent, seconds: float, reason: str) -> None:
+        """Log an attempt that is withdrawn after `seconds`."""
+        remedy = _CUT if handler is None or handler.is_async else _CUT_THREAD
+        fields = _event_fields(handler, in_flight)
+        self._logger.warning("handler cut short", **fields, seconds=round(seconds, 3), reason=reason, remedy=remedy)
 
     def without_handler(self, in_flight: InFlightEvent, until_ms: int) -> None:
         """Log an event that waits for a handler until `until_ms`, Unix time in ms: the first one of each kind."""
@@ -71,14 +82,14 @@ class AttemptLog:
         )
         self._logger.error(message, topic=in_flight.topic, entry_id=in_flight.entry_id, remedy=remedy)
 
-    def overdue(self, handler: Handler, event_id: str, timeout_s: float) -> None:
+    def overdue(self, handler: Handler, event_id: str, timeout_s: float, *, in_thread: bool) -> None:
         """Log a handler that is still running after its time-out of `timeout_s` seconds."""
         self._logger.warning(
             "handler overdue",
             handler=handler.name,
             event_id=event_id,
             timeout_s=timeout_s,
-            remedy=_LET_CANCEL if handler.is_async else _CANNOT_STOP,
+            remedy=_CANNOT_STOP if in_thread else _LET_CANCEL,
         )
 
 

@@ -1,15 +1,19 @@
 """Running a handler once, under its time-out, and returning the verdict."""
 
 import asyncio
+import inspect
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from hookline_processor.api.context import CallNext, Context
 from hookline_processor.api.handlers import Handlers
+from hookline_processor.api.results import advise, awaitable_of, close_unused, finish, needs_event_loop
 from hookline_processor.api.table import Handler
 from hookline_processor.attempts.attempt_log import AttemptLog
 from hookline_processor.attempts.deadlines import Deadline, Deadlines
@@ -21,14 +25,15 @@ from hookline_processor.metrics import FAILED_ATTEMPTS, HANDLER_SECONDS, OVERDUE
 from hookline_processor.retry import RetryPolicy
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry, Verdict, verdict_on_error
 from hookline_shared.clock import Clock
+from hookline_shared.forked import end_if_forked
 from hookline_shared.kinds import label_of
 from hookline_shared.observability.logs import CURRENT_EVENT, Logger
 
 if TYPE_CHECKING:
     from hookline_processor.attempts.tracing import AttemptSpans
 
-_IN_FLIGHT: Final[ContextVar[InFlightEvent]] = ContextVar("attempted")
-"""The event of the current task, for code that runs inside middleware."""
+_CURRENT: Final[ContextVar[tuple[InFlightEvent, Deadline]]] = ContextVar("attempted")
+"""The event of the current task and its time-out, for code that runs inside middleware."""
 
 
 class Attempts:
@@ -56,11 +61,17 @@ class Attempts:
         self._spans = spans
         self._log = AttemptLog(logger)
         self._run = self._attempt if spans is None else partial(spans.around, self._attempt)
+        self._awaited: set[InFlightEvent] = set()
+        """Events whose plain function has returned, and what it returned is awaited."""
+        self._called_in_loop: set[Handler] = set()
+        """Plain functions around async ones that turned out to return at once what is to be awaited."""
         self._calls: dict[Handler, CallNext] = {}
         self._deadlines = Deadlines(clock, self._report_overdue)
 
     def can_be_stopped(self, in_flight: InFlightEvent) -> bool:
         """Whether cancelling the attempt at `in_flight` ends it. A plain function continues in its thread."""
+        if in_flight in self._awaited:
+            return True
         try:
             handler = self._handlers.find(in_flight.event.kind)
         except LookupError:
@@ -83,6 +94,12 @@ class Attempts:
             return None
         return handler.breaker if handler is not None else None
 
+    def report_cut(self, in_flight: InFlightEvent, reason: str) -> None:
+        """Log that the attempt at `in_flight` is being withdrawn, if its handler has begun. `reason` says why."""
+        if in_flight.started_at is not None:
+            handler = self._handlers.find(in_flight.event.kind)
+            self._log.cut(handler, in_flight, self._clock.monotonic() - in_flight.started_at, reason)
+
     async def make(self, in_flight: InFlightEvent) -> Verdict:
         """Attempt `in_flight`, and return the verdict. Raise only if cancelled while `in_flight.withdrawn`."""
         event = in_flight.event
@@ -104,15 +121,19 @@ class Attempts:
         return Done()
 
     async def _attempt(self, handler: Handler, in_flight: InFlightEvent) -> Verdict:
-        started = self._clock.monotonic()
+        in_flight.started_at = started = self._clock.monotonic()
         event = typed(in_flight.event)
         try:
             await self._call(handler, event, in_flight, started)
-        except (Exception, asyncio.CancelledError, SystemExit) as error:  # noqa: BLE001 - every exception becomes a verdict
+        except BaseException as error:  # noqa: BLE001 - every exception becomes a verdict
+            end_if_forked(error)
             _cancel_if_withdrawn(in_flight)
             verdict = self._judge(handler, event, in_flight, error)
         else:
+            end_if_forked()
             verdict = Done()
+        finally:
+            in_flight.started_at = None
         seconds = self._clock.monotonic() - started
         HANDLER_SECONDS.of(label_of(event.raw.kind)).observe(seconds)
         if self._log.detailed and not isinstance(verdict, Dead) and not (isinstance(verdict, Retry) and verdict.failure):
@@ -123,27 +144,51 @@ class Attempts:
     async def _call(self, handler: Handler, event: WebhookEvent, in_flight: InFlightEvent, started: float) -> None:
         timeout_s = self._timeout_s if handler.timeout_s is None else handler.timeout_s
         deadline = self._clock.now_ms() / 1000 + timeout_s
-        context = Context(in_flight.record.failures + 1, deadline, in_flight.event, self._handlers.state, self._logger)
+        number, state = in_flight.record.failures + 1, self._handlers.state
+        context = Context(number, deadline, in_flight.event, state, self._logger, interrupted=in_flight.interrupted)
         call = self._calls.get(handler) or self._compose(handler)
-        if not handler.is_async:
-            _IN_FLIGHT.set(in_flight)
-        with self._deadlines.begin(handler, event, timeout_s, started):
+        with self._deadlines.begin(handler, event, timeout_s, started) as current_deadline:
+            if not handler.is_async:
+                _CURRENT.set((in_flight, current_deadline))
             CURRENT_EVENT.set(event)
             await call(event, context)
 
     def _compose(self, handler: Handler) -> CallNext:
         """Return `handler` with the middleware around it, and cache it."""
-        call = handler.function if handler.is_async else partial(self._call_in_thread, handler.function)
+        call = partial(_call_async, handler.function) if handler.is_async else partial(self._call_plain, handler)
         self._calls[handler] = composed = self._handlers.compose(handler, call)
         return composed
 
-    async def _call_in_thread(self, function: Callable[..., object], event: WebhookEvent, context: Context) -> None:
+    async def _call_plain(self, handler: Handler, event: WebhookEvent, context: Context) -> None:
+        """Run a plain function, then what it returns if that is to be awaited: see `results.py`."""
+        if handler in self._called_in_loop:
+            result = handler.function(event, context)
+        else:
+            result = await self._call_in_thread(handler, event, context)
+        if (awaitable := awaitable_of(result)) is not None:
+            if handler.wraps_async:
+                self._called_in_loop.add(handler)
+            await self._await_result(awaitable)
+
+    async def _await_result(self, awaitable: Awaitable[object]) -> None:
+        in_flight, deadline = _CURRENT.get()
+        self._awaited.add(in_flight)
+        try:
+            deadline.allow_stop()
+            await finish(awaitable)
+        except TimeoutError:
+            close_unused(awaitable)
+            raise
+        finally:
+            self._awaited.discard(in_flight)
+
+    async def _call_in_thread(self, handler: Handler, event: WebhookEvent, context: Context) -> object:
         """Run `function` in a thread and wait for its end, even after the time-out: two attempts at once would break the order.
 
         A time-out in a middleware waits as well. The outcome is that of the function.
         """
-        in_flight = _IN_FLIGHT.get()
-        running = self._threads.run(function, event, context)
+        in_flight, _ = _CURRENT.get()
+        running = self._threads.run(handler.function, event, context)
         while not running.done():
             try:
                 await asyncio.wait({running})
@@ -151,18 +196,24 @@ class Attempts:
                 if in_flight.withdrawn:
                     running.cancel()
                     raise
-        running.result()
+        if (error := running.exception()) is not None and needs_event_loop(error):
+            if handler.wraps_async:
+                return handler.function(event, context)
+            advise(error)
+        return running.result()
 
     def _report_overdue(self, deadline: Deadline) -> None:
         OVERDUE.labels(label_of(deadline.event.raw.kind)).inc()
-        self._log.overdue(deadline.handler, deadline.event.id, deadline.timeout_s)
+        in_thread = not deadline.can_be_stopped
+        self._log.overdue(deadline.handler, deadline.event.id, deadline.timeout_s, in_thread=in_thread)
 
     def _judge(self, handler: Handler, event: WebhookEvent, in_flight: InFlightEvent, error: BaseException) -> Verdict:
         policy = handler.retry or self._retry
         jitter = random.random()  # noqa: S311 - spreads retries, guards nothing
         try:
             verdict = verdict_on_error(error, in_flight.record, policy, self._clock.now_ms(), jitter)
-        except Exception as mistake:  # noqa: BLE001 - an exception whose own methods fail is a failure like any other
+        except BaseException as mistake:  # noqa: BLE001 - an exception whose own methods fail is a failure like any other
+            policy = msgspec.structs.replace(policy, give_up_on=())  # their own methods may be what fails
             verdict = verdict_on_error(mistake, in_flight.record, policy, self._clock.now_ms(), jitter)
         if verdict.failure is not None:
             self._report(handler, event, in_flight, verdict, verdict.failure)
@@ -178,6 +229,13 @@ class Attempts:
             self._spans.failed(failure)
         with _without_current_event():
             self._log.failed(handler, in_flight, verdict, failure)
+
+
+async def _call_async(function: Callable[..., Awaitable[object]], event: WebhookEvent, context: Context) -> None:
+    """Run an async function, and the coroutine that it returns if an await was forgotten in it: it would never run."""
+    result = await function(event, context)
+    if inspect.iscoroutine(result):
+        await finish(result)
 
 
 @contextmanager
@@ -198,4 +256,5 @@ def _cancel_if_withdrawn(in_flight: InFlightEvent) -> None:
         return
     if in_flight.withdrawn:
         raise asyncio.CancelledError
-    task.uncancel()
+    while task.uncancel():
+        pass  # it may have cancelled itself several times

@@ -28,14 +28,18 @@ _Queue = dict["Deadline", None]
 
 
 class Deadline:
-    """The time-out of one attempt, a context manager around it. `timeout_s` is in seconds, `at` in monotonic seconds."""
+    """The time-out of one attempt, a context manager around it. `timeout_s` is in seconds, `at` in monotonic seconds.
 
-    __slots__ = ("_cancelled", "_cancelling_before", "_task", "at", "event", "handler", "queue", "timeout_s")
+    It cancels the attempt only if that `can_be_stopped`: a thread cannot.
+    """
+
+    __slots__ = ("_cancelled", "_cancelling_before", "_task", "at", "can_be_stopped", "event", "handler", "queue", "timeout_s")
 
     def __init__(
         self, handler: Handler, event: WebhookEvent, timeout_s: float, at: float, queue: _Queue, task: "asyncio.Task[object]"
     ) -> None:
         self.handler = handler
+        self.can_be_stopped = handler.is_async
         self.event = event
         self.timeout_s = timeout_s
         self.at = at
@@ -55,6 +59,17 @@ class Deadline:
         cancelled_by_others = self._task.uncancel() > self._cancelling_before
         if isinstance(error, asyncio.CancelledError) and not cancelled_by_others:
             raise TimeoutError from error
+
+    def allow_stop(self) -> None:
+        """Let the time-out cancel the attempt from now on: it no longer runs in a thread.
+
+        Raises:
+            TimeoutError: if it has expired.
+
+        """
+        self.can_be_stopped = True
+        if self not in self.queue:
+            raise TimeoutError
 
     def cancel(self) -> None:
         """Cancel the handler."""
@@ -110,7 +125,7 @@ class Deadlines:
 
     def _expire(self, deadline: Deadline, now: float) -> None:
         del deadline.queue[deadline]
-        if not deadline.handler.is_async:
+        if not deadline.can_be_stopped:
             self._overdue(deadline)
             return
         deadline.cancel()

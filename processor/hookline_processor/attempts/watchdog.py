@@ -16,6 +16,7 @@ from typing import Final
 from hookline_processor.api.functions import code_of
 from hookline_processor.api.handlers import Handlers
 from hookline_processor.metrics import BLOCKED_LOOP
+from hookline_shared.lifecycle import event_loop
 from hookline_shared.observability.logs import Logger
 
 _LIMIT_S: Final = 0.5
@@ -26,7 +27,9 @@ _SUSPENDED: Final = 2
 _HAS_THREAD_CLOCK: Final = hasattr(time, "pthread_getcpuclockid")  # macOS has none
 _UNKNOWN: Final = "unknown"
 _LOOP_FILES: Final = frozenset(
-    module.__file__ for module in (asyncio.runners, asyncio.base_events, asyncio.events, selectors) if module.__file__
+    module.__file__
+    for module in (asyncio.runners, asyncio.base_events, asyncio.events, selectors, event_loop)
+    if module.__file__
 )
 """The files of the event loop: at the top of the stack while it waits, and below everything that it calls."""
 

@@ -12,6 +12,7 @@ from hookline_processor.api.errors import HandlersError
 from hookline_processor.api.handlers import Handlers
 from hookline_processor.events.webhook_event import WebhookEvent
 from hookline_processor.loading.user_folder import HiddenModule, UserFolder, modules_in
+from hookline_processor.verdicts import Failure
 
 _IMPORT_SYSTEM: Final = (__file__, importlib.__file__ or "", "<frozen importlib")
 
@@ -92,7 +93,9 @@ class _ImportFailure:
                     'Put what is not to run then below `if __name__ == "__main__":`.'
                 )
             case error:
-                problem = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
+                problem = (
+                    f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else Failure.of(error).message}"
+                )
                 return f"importing {self._name} failed with {problem} ({self._location_text()}). Fix that, then start again."
 
     def _no_module(self) -> str:

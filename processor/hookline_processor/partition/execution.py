@@ -67,20 +67,23 @@ class Execution:
         for lane in suspended:
             self._offer(lane)
 
-    def cancel_stoppable(self) -> None:
-        """Cancel the attempts that can be cancelled. Their events stay in memory, for `go_on`."""
+    def cancel_stoppable(self, reason: str) -> None:
+        """Cancel the attempts that can be cancelled, for `reason`. Their events stay in memory, for `go_on`."""
         for task, in_flight in self._running.items():
             if self._attempts.can_be_stopped(in_flight):
+                self._attempts.report_cut(in_flight, reason)
+                in_flight.record = in_flight.record.interrupt()
                 in_flight.withdrawn = True
                 task.cancel()
 
-    async def withdraw(self) -> None:
-        """Cancel all attempts, as if they had not begun."""
+    async def withdraw(self, reason: str) -> None:
+        """Cancel all attempts, for `reason`. They count as cut, not as failed."""
         running = list(self._running)
         for task in running:
             in_flight = self._running[task]
+            self._attempts.report_cut(in_flight, reason)
             in_flight.withdrawn = True
-            self._undo_begin(in_flight)  # now, because it may ignore its cancellation until after the end
+            self._record_cut(in_flight)  # now, because it may ignore its cancellation until after the end
             task.cancel()
         if running:
             await asyncio.wait(running, timeout=_CANCEL_TIMEOUT_S)
@@ -102,6 +105,15 @@ class Execution:
     def _offer(self, lane: Lane) -> None:
         """Attempt the first event of `lane` when it gets a worker slot."""
         self._slots.offer(lane, self._work)
+
+    def _record_cut(self, in_flight: InFlightEvent) -> None:
+        """Write into the record from before the attempt that it was cut, if its handler has begun."""
+        if in_flight.started_at is None:
+            self._undo_begin(in_flight)
+            return
+        before = self._recorded_attempts.pop(in_flight, in_flight.record)
+        in_flight.record = before.cut_short()
+        self._settler.queue_record(in_flight)
 
     def _undo_begin(self, in_flight: InFlightEvent) -> None:
         """Restore the record from before a recorded attempt."""
@@ -204,6 +216,8 @@ class Execution:
         if not condition and time_ms - self._clock.now_ms() > HORIZON_MS:
             condition = LATER
         lane.leaving = True
+        if lane.events[0].recovered and verdict is None:
+            lane.events[0].record = lane.events[0].record.interrupt()  # once it waits, nothing else knows that it was in memory
         self._sets.will_wait(lane.topic)
         ids = tuple(in_flight.entry_id for in_flight in lane.events)
         self._settler.settle(lane.events[0], Wait(lane, ids, time_ms, condition, verdict))

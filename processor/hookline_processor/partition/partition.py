@@ -31,6 +31,9 @@ _SETTLE_RESERVE_S: Final = 1.0
 """The part of the drain time that is reserved for settling finished events."""
 _DRAIN_POLL_S: Final = 0.25
 """How often draining checks for a shorter deadline."""
+_OUT_OF_TIME: Final = "the time for running handlers at a stop or handover is over"
+_LOST: Final = "another processor has the partition"
+_PAUSED: Final = "the lease of the partition was not renewed in time"
 
 
 class Partition:
@@ -94,7 +97,7 @@ class Partition:
             await asyncio.wait(running, timeout=min(left_s, _DRAIN_POLL_S))
         if running:
             self._logger.warning("handlers cancelled at the deadline; their events will be handled again", events=len(running))
-        await self._execution.withdraw()
+        await self._execution.withdraw(_OUT_OF_TIME)
         await self._settler.stop(max(_SETTLE_RESERVE_S, self._drain_deadline - self._clock.monotonic()))
         self._end()
 
@@ -107,7 +110,7 @@ class Partition:
         self._ending = True
         self._settler.give_up()
         await self._stop_reading()
-        await self._execution.withdraw()
+        await self._execution.withdraw(_LOST)
         await self._settler.stop(0)
         self._end()
 
@@ -128,7 +131,7 @@ class Partition:
             "lease not renewed in time; the partition is paused until it is",
             remedy="check whether Redis answers, and whether this process was stopped or too busy to renew the lease",
         )
-        self._execution.cancel_stoppable()
+        self._execution.cancel_stoppable(_PAUSED)
 
     def _may_attempt(self) -> bool:
         """Whether attempts may start."""

@@ -12,12 +12,14 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextvars import copy_context
+from typing import Any
 
+from hookline_processor.attempts.unclosable import Unclosable
 from hookline_processor.partition.lanes import Lane
 from hookline_shared.errors import TaskDiedError
 from hookline_shared.topics import Topic
 
-Work = Coroutine[object, object, None]
+Work = Coroutine[Any, Any, None]
 
 
 class _Queue:
@@ -91,7 +93,7 @@ class Slots:
     def _start(self, queue: _Queue, lane: Lane, work: Callable[[Lane], Work]) -> None:
         self._shared_used += queue.running >= queue.reserved
         queue.running += 1
-        task = asyncio.get_running_loop().create_task(work(lane), context=self._context.copy())
+        task = asyncio.get_running_loop().create_task(Unclosable(work(lane)), context=self._context.copy())
         self._running.add(task)
         task.add_done_callback(lambda task: self._finished(queue, task))
 

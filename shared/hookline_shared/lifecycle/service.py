@@ -8,11 +8,12 @@ from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Final, Protocol
 
-import uvloop
 from aiojobs import Job, Scheduler
 
 from hookline_shared.clock import Clock
 from hookline_shared.errors import HooklineError, TaskDiedError
+from hookline_shared.forked import separate_children
+from hookline_shared.lifecycle.event_loop import run_to_the_end
 from hookline_shared.observability.logs import Logger
 from hookline_shared.observability.loop_lag import LOOP_LAG
 from hookline_shared.observability.metrics import TASKS
@@ -67,7 +68,7 @@ class Supervisor:
             self._fail(TaskDiedError(name))  # not by us: a part of `work` was cancelled
         except HooklineError as error:
             self._fail(error)
-        except Exception:
+        except BaseException:  # SystemExit, too: the process ends in order, whoever wants it to end
             self._logger.exception("task died", task=name)
             self._fail(TaskDiedError(name))
         else:
@@ -92,7 +93,8 @@ class Service(Protocol):
 
 def run(build: Callable[[], Service], clock: Clock, logger: Logger) -> int:
     """Run the service that `build` makes until SIGTERM or SIGINT; return the exit code. A second signal stops it at once."""
-    return uvloop.run(_run(build, clock, logger))
+    separate_children()
+    return run_to_the_end(_run(build, clock, logger), logger)
 
 
 async def _run(build: Callable[[], Service], clock: Clock, logger: Logger) -> int:

@@ -44,6 +44,28 @@ async def test_good_handlers(folder: Path) -> None:
     assert "handled: message.received, call.received; not handled, so dead letters: message.status" in found[0].found
 
 
+_SLOW = """
+from hookline import Handlers
+handlers = Handlers()
+@handlers.on("message.received", timeout=300)
+async def answer(event, context): ...
+"""
+
+
+async def test_stop_that_may_cut_handlers(folder: Path) -> None:
+    """Times that contradict each other are told, with both; those that fit are not."""
+    slow = {"PROCESSOR_HANDLERS": module(folder, "slow", _SLOW)}
+    level, found = the_wrong(await check_handlers(subject(slow)))
+    assert level is Level.WARNING
+    assert "handlers may take 300 s, and get 40 s when the processor stops" in found
+    assert wrongs(await check_handlers(subject(slow | {"PROCESSOR_SHUTDOWN_S": 302}))) == []
+    good = {"PROCESSOR_HANDLERS": module(folder, "good", _GOOD)}
+    level, found = the_wrong(await check_handlers(subject(good | {"PROCESSOR_HANDLER_TIMEOUT_S": 60})))
+    assert "handlers may take 60 s" in found
+    level, found = the_wrong(await check_handlers(subject(good | {"PROCESSOR_SHUTDOWN_S": 25})))
+    assert "handlers may take 30 s, and get 25 s" in found
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -1,126 +1,32 @@
 """One partition, from Redis to the handlers and back."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
 
 import pytest
 import redis
 
-from hookline_processor.api.context import Context
-from hookline_processor.api.handlers import Handlers
-from hookline_processor.attempts.attempts import Attempts
-from hookline_processor.attempts.threads import Threads
-from hookline_processor.events.webhook_event import WebhookEvent
-from hookline_processor.partition.context import PartitionContext
-from hookline_processor.partition.destinations import Destinations
 from hookline_processor.partition.lanes import MAX_LOADED
-from hookline_processor.partition.partition import Partition
-from hookline_processor.partition.quarantine import Quarantine
-from hookline_processor.partition.room import PayloadMemory
-from hookline_processor.partition.slots import Slots
-from hookline_processor.partition.waiting.conditions import BREAKER, KIND, PAUSE, Conditions
-from hookline_processor.partition.waiting.handled_kinds import HandledKinds
-from hookline_processor.partition.waiting.pauses import Pauses
-from hookline_processor.partition.waiting.waiting_sets import WaitingTotals
-from hookline_processor.retry import RetryPolicy
+from hookline_processor.retry import Record, decode_record, encode_record
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, Event, text_values
 from hookline_shared.keys import GROUP
-from hookline_shared.lifecycle.service import Supervisor
-from hookline_shared.observability.logs import Logger
 from hookline_shared.redis.manager import RedisConnectionManager
-from hookline_shared.streams.append import Appender
-from hookline_shared.streams.consume import CONSUMER, Consumer
-from hookline_shared.streams.pauses import PauseStore
-from hookline_shared.streams.waiting import WaitingIndex
-from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES, Topic
+from hookline_shared.streams.consume import CONSUMER, record_name
+from hookline_shared.topics import MESSAGES, STATUSES
 from tests.support.events import event, key_of
-from tests.support.feed import PARTITION, claim
+from tests.support.feed import PARTITION
 from tests.support.keys import keys
 from tests.support.logbook import Logbook
-from tests.support.stored import PARTITIONS, Stored
+from tests.support.partition_bench import WINDOW, Bench
+from tests.support.stored import Stored
 from tests.support.waiting import until
-
-WINDOW = 20
-TOPICS = dict.fromkeys(DEFAULT_TOPICS, Topic()) | {STATUSES: Topic(ordered=False)}
 
 _ADD_AND_READ: Final = """
 redis.call('XADD', KEYS[1], '*', unpack(ARGV, 3))
 return redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'STREAMS', KEYS[1], '>')
 """
 """Makes an entry pending before the reader can see it."""
-
-
-class Bench:
-    """A partition whose handler does `work`, and the ids of the events that it was given, in order."""
-
-    def __init__(self, broker: RedisConnectionManager, logbook: Logbook) -> None:
-        self.begun: list[str] = []
-        self.stubborn = False
-        self.failing = False
-        self.open = asyncio.Event()
-        self.open.set()
-        self._broker = broker
-        self._logbook = logbook
-        self._supervisor = Supervisor(logbook.logger)
-        self._appender = Appender(broker, PARTITIONS, 3600, 1_000_000)
-        self._threads = Threads(1)
-
-    async def start(self) -> Partition:
-        handlers, clock, logger = Handlers(), SystemClock(), self._logbook.logger
-
-        @handlers.on("*", breaker="crm")
-        async def work(event: WebhookEvent, _context: Context) -> None:
-            self.begun.append(event.id)
-            if self.failing:
-                raise ConnectionError("the CRM is away")
-            while not self.open.is_set():
-                try:
-                    await self.open.wait()
-                except asyncio.CancelledError:
-                    if not self.stubborn:
-                        raise
-
-        attempts = Attempts(handlers, 60, RetryPolicy(), self._threads, clock, logger)
-        fence = await claim(self._broker)
-        consumer = Consumer(self._broker, PARTITION, list(TOPICS), fence)
-        context = self._context(attempts, clock, logger)
-        partition = Partition(PARTITION, consumer, WaitingIndex(self._broker, PARTITION, fence), context)
-        partition.trust(clock.monotonic() + 60)
-        await partition.start(self._supervisor, owned_before=False)
-        return partition
-
-    def _context(self, attempts: Attempts, clock: SystemClock, logger: Logger) -> PartitionContext:
-        room = asyncio.Event()
-        room.set()
-        destinations, pauses = Destinations(5, clock, logger), Pauses(PauseStore(self._broker), clock)
-        return PartitionContext(
-            topics=TOPICS,
-            window=WINDOW,
-            memory=PayloadMemory(1 << 20),
-            slots=Slots(10, TOPICS),
-            attempts=attempts,
-            destinations=destinations,
-            quarantine=Quarantine(clock),
-            pauses=pauses,
-            conditions=Conditions({BREAKER: destinations, PAUSE: pauses, KIND: HandledKinds(attempts)}),
-            waiting=WaitingTotals(),
-            unhandled_wait_ms=0,
-            clock=clock,
-            logger=logger,
-            ledger_has_room=room,
-        )
-
-    async def put(self, number: int, topic: str = MESSAGES, nth_key: int = 0) -> list[Event]:
-        events = [event(key=key_of(PARTITION, nth_key)) for _ in range(number)]
-        await self._appender.append([(topic, one) for one in events], 5)
-        return events
-
-    async def close(self) -> None:
-        assert self._supervisor.failure is None
-        await self._supervisor.close()
-        self._threads.close()
 
 
 @pytest.fixture
@@ -192,20 +98,20 @@ async def test_event_that_is_gone_before_its_turn(
 
 
 async def test_what_was_pending_is_on_record_while_it_is_attempted(bench: Bench, stored: Stored) -> None:
-    """So that a death in the middle of it counts; withdrawn, as at a shutdown, it does not."""
+    """So that a death in the middle of it counts; withdrawn, as at a shutdown, it is no death."""
     (pending,) = await bench.put(1)
     bench.open.clear()
     partition = await bench.start()
     await until(lambda: bench.begun == [pending.id], "it is being handled")
     assert stored.retry_records(PARTITION) == {}, "nothing was pending yet"
     await partition.drain(0)
+    assert one_record(stored) == Record(cut=1, interrupted=True)
 
     partition = await bench.start()
     await until(lambda: len(bench.begun) == 2, "it is being handled again")
-    (record,) = stored.retry_records(PARTITION).values()
-    assert b'"begun":1' in record
+    assert one_record(stored) == Record(begun=1, cut=1, interrupted=True)
     await partition.drain(0)
-    assert stored.retry_records(PARTITION) == {}
+    assert one_record(stored) == Record(cut=2, interrupted=True)
 
     bench.open.set()
     partition = await bench.start()
@@ -214,10 +120,73 @@ async def test_what_was_pending_is_on_record_while_it_is_attempted(bench: Bench,
     await partition.drain(5)
 
 
+def one_record(stored: Stored) -> Record:
+    (record,) = stored.retry_records(PARTITION).values()
+    return decode_record(record)
+
+
+async def test_stop_that_comes_during_an_attempt_again_and_again(bench: Bench, stored: Stored, logbook: Logbook) -> None:
+    """Each is told with the event, and the next run knows of it; after many in a row the event is a dead letter."""
+    (pending,) = await bench.put(1)
+    bench.open.clear()
+    for number in range(1, 6):
+        partition = await bench.start()
+        await until(lambda number=number: len(bench.begun) == number, "it is being handled")  # type: ignore[misc]
+        await partition.drain(0)
+        assert one_record(stored).cut == number
+    cut = [line for line in logbook.lines if line["event"] == "handler cut short"]
+    assert [(line["event_id"], line["kind"], line["attempt"]) for line in cut] == [(pending.id, "message.received", 1)] * 5
+    assert all(line["seconds"] >= 0 and line["reason"] and line["remedy"] for line in cut)
+    assert bench.interrupted == [False, True, True, True, True]
+    partition = await bench.start()
+    await until(lambda: stored.events() == [], "it is settled")
+    assert len(bench.begun) == 5
+    (letter,) = stored.dead_letters(PARTITION)
+    assert b"ProcessStopped" in letter[1]
+    assert stored.retry_records(PARTITION) == {}
+    await partition.drain(5)
+
+
+async def test_failure_after_a_crash(bench: Bench, stored: Stored) -> None:
+    """Every run after it is told, though the event waits in Redis between them."""
+    bench.open.clear()
+    await bench.put(1)
+    partition = await bench.start()
+    await until(lambda: len(bench.begun) == 1, "it is being handled")
+    await partition.abandon()  # which writes nothing
+    bench.failing = True
+    partition = await bench.start()
+    await until(lambda: len(bench.begun) == 2, "it fails")
+    bench.failing = False
+    bench.open.set()
+    await until(lambda: stored.events() == [], "it is settled")
+    assert bench.interrupted == [False, True, True]
+    assert stored.retry_records(PARTITION) == {}
+    await partition.drain(5)
+
+
+async def test_wait_after_a_crash(bench: Bench, stored: Stored, redis_client: "redis.Redis") -> None:
+    """The run after it is told, though the event first had to wait in Redis."""
+    bench.open.clear()
+    await bench.put(1)
+    partition = await bench.start()
+    await until(lambda: len(bench.begun) == 1, "it is being handled")
+    await partition.abandon()
+    ((entry_id, _),) = stored.entries(PARTITION, MESSAGES)
+    waiting = Record(next_at=SystemClock().now_ms() + 300)
+    redis_client.hset(keys.retries(PARTITION), record_name(MESSAGES, entry_id), encode_record(waiting))
+    bench.open.set()
+    partition = await bench.start()
+    await until(lambda: stored.events() == [], "it is settled")
+    assert bench.interrupted == [False, True]
+    assert stored.retry_records(PARTITION) == {}
+    await partition.drain(5)
+
+
 async def test_handler_that_outlives_the_shutdown_is_not_suspected(
     bench: Bench, stored: Stored, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Though it ignores its cancellation: a graceful stop, time and again, makes no event poison."""
+    """Though it ignores its cancellation: no graceful stop is taken for a death."""
     monkeypatch.setattr("hookline_processor.partition.execution._CANCEL_TIMEOUT_S", 0.01)
     bench.stubborn = True
     bench.open.clear()
@@ -226,7 +195,7 @@ async def test_handler_that_outlives_the_shutdown_is_not_suspected(
         partition = await bench.start()
         await until(lambda: bench.begun == [pending.id], "it is being handled")
         await partition.drain(0)
-        assert stored.retry_records(PARTITION) == {}
+        assert one_record(stored).begun == 0
         bench.begun.clear()
     bench.open.set()
 

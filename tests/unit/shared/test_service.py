@@ -71,7 +71,21 @@ async def test_start_that_fails_closes_what_it_opened(tiny: Run) -> None:
     assert [line["event"] for line in process.logs] == ["finishing", "closing", "stopped"]
 
 
-@pytest.mark.parametrize("service", ["FailingTask", "EndingTask", "CancelledInside"])
+async def test_nothing_in_the_loop_ends_the_process(tiny: Run) -> None:
+    """What a library's callback or task raises to end the process is reported, and a signal ends it in order."""
+    process = await tiny("ExitingCallback")
+    await process.logged("listening")
+    process.terminate()
+    assert await process.ended() == EXIT_OK
+    lines = [(line["event"], line.get("error")) for line in process.logs]
+    assert sorted(lines[:2]) == [
+        ("a task or callback tried to end the process", "KeyboardInterrupt"),
+        ("a task or callback tried to end the process", "SystemExit"),
+    ]
+    assert [event for event, _ in lines[2:]] == ["listening", "stopping", "finishing", "closing", "stopped"]
+
+
+@pytest.mark.parametrize("service", ["FailingTask", "EndingTask", "CancelledInside", "ExitingTask"])
 async def test_death_of_a_task_stops_the_service(tiny: Run, service: str) -> None:
     """A service never runs on with a dead part: it finishes, fails, and says which task died."""
     process = await tiny(service)

@@ -89,12 +89,11 @@ def in_a_thread(function: Callable[..., object]) -> Callable[..., Awaitable[obje
         on_message,
         functools.partial(on_message),
         CallableObject(),
-        undecorated(on_message),
         CallableObject().__call__,
         in_a_thread(plain),
         functools.partial(in_a_thread(plain)),
     ],
-    ids=["function", "partial", "object", "decorated", "method", "async decorator", "partial of that"],
+    ids=["function", "partial", "object", "method", "async decorator", "partial of that"],
 )
 def test_async_handlers_are_told_in_every_guise(function: Callable[..., object]) -> None:
     """Whatever gives a coroutine is awaited, and has a name for the logs."""
@@ -104,6 +103,15 @@ def test_async_handlers_are_told_in_every_guise(function: Callable[..., object])
     assert handler is not None
     assert handler.is_async
     assert handler.name
+
+
+def test_outermost_function_decides() -> None:
+    """A plain decorator of an async function is plain: it may run the coroutine by itself."""
+    handlers = Handlers()
+    handlers.on("message.received")(undecorated(on_message))
+    handler = handlers.find("message.received")
+    assert handler is not None
+    assert (handler.is_async, handler.wraps_async) == (False, True)
 
 
 def yields(event: MessageReceived, context: Context) -> Iterator[None]:

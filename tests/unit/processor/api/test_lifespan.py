@@ -82,6 +82,37 @@ async def cancels(_state: State) -> None:
     raise asyncio.CancelledError
 
 
+class OwnError(BaseException):
+    """No Exception."""
+
+
+class WordlessError(BaseException):
+    """It cannot be written as text."""
+
+    def __str__(self) -> str:
+        raise KeyboardInterrupt
+
+
+def interrupts(_state: State) -> None:
+    raise KeyboardInterrupt
+
+
+async def closes(_state: State) -> None:
+    raise GeneratorExit
+
+
+async def raises_its_own(_state: State) -> None:
+    raise OwnError("no route")
+
+
+async def raises_a_group(_state: State) -> None:
+    raise BaseExceptionGroup("two", [OwnError(), SystemExit()])
+
+
+def raises_without_words(_state: State) -> None:
+    raise WordlessError
+
+
 @pytest.mark.parametrize(
     ("hook", "what"),
     [
@@ -89,6 +120,11 @@ async def cancels(_state: State) -> None:
         (fails, "ConnectionError: no route to host"),
         (fails_in_a_library, "TypeError: An asyncio.Future, a coroutine or an awaitable is required"),
         (cancels, "CancelledError: "),
+        (interrupts, "KeyboardInterrupt: "),
+        (closes, "GeneratorExit: "),
+        (raises_its_own, "OwnError: no route"),
+        (raises_a_group, "BaseExceptionGroup: two (2 sub-exceptions)"),
+        (raises_without_words, "WordlessError: <exception str() failed>"),
     ],
 )
 async def test_failed_startup_is_one_line(handlers: Handlers, lifespan: Lifespan, hook: Any, what: str) -> None:
@@ -164,3 +200,20 @@ def test_generator_is_no_hook(handlers: Handlers) -> None:
     """Its body would never run."""
     with pytest.raises(HandlersError, match=r"it has a yield; write a function without one, or @handlers.lifespan"):
         handlers.on_startup(opens_and_closes)
+
+
+@pytest.mark.parametrize("hook", [exits, cancels, interrupts, closes, raises_its_own, raises_a_group, raises_without_words])
+async def test_whatever_a_shutdown_hook_raises_the_others_run(
+    handlers: Handlers, lifespan: Lifespan, logbook: Logbook, hook: Any
+) -> None:
+    """One line names the hook, and those before and after it run."""
+    steps: list[str] = []
+    handlers.on_shutdown(lambda _state: steps.append("first registered"))
+    handlers.on_shutdown(hook)
+    handlers.on_shutdown(lambda _state: steps.append("last registered"))
+    await lifespan.start()
+    await lifespan.stop()
+    assert steps == ["last registered", "first registered"]
+    assert [(line["event"], line["hook"]) for line in logbook.lines] == [
+        ("shut-down hook failed", f"{__name__}.{hook.__name__}")
+    ]

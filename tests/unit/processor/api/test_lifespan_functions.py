@@ -176,6 +176,16 @@ async def exits_at_the_end(_state: State) -> AsyncIterator[None]:
     raise SystemExit(3)
 
 
+async def interrupts_at_the_end(_state: State) -> AsyncIterator[None]:
+    yield
+    raise KeyboardInterrupt
+
+
+async def closes_at_the_end(_state: State) -> AsyncIterator[None]:
+    yield
+    raise GeneratorExit
+
+
 async def hangs(_state: State) -> AsyncIterator[None]:
     yield
     await asyncio.Event().wait()
@@ -188,6 +198,8 @@ async def hangs(_state: State) -> AsyncIterator[None]:
         (yields_for_ever, "lifespan failed", f"has a second yield ({__file__}, line "),
         (fails_at_the_end, "lifespan failed", "ConnectionError: no route"),
         (exits_at_the_end, "lifespan failed", "SystemExit: 3"),
+        (interrupts_at_the_end, "lifespan failed", "KeyboardInterrupt: "),
+        (closes_at_the_end, "lifespan failed", "GeneratorExit: "),
         (hangs, "lifespan takes too long, so it is cancelled", ""),
     ],
 )

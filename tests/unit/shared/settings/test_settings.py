@@ -36,6 +36,30 @@ def test_defaults() -> None:
     assert (settings.backlog_limit, settings.max_in_flight, settings.max_body) == (1_000_000, 1000, 65536)
 
 
+@pytest.mark.parametrize(
+    ("given", "longest", "shutdown", "cuts"),
+    [
+        *((None, 30, 32, False), (None, 0, 2, False), (None, 38, 40, False), (None, 300, 40, True)),
+        *(("25", 30, 25, True), ("302", 300, 302, False), ("0", 30, 0, True)),
+    ],
+)
+def test_handlers_get_their_time_at_a_stop(
+    monkeypatch: pytest.MonkeyPatch, given: str | None, longest: float, shutdown: float, cuts: bool
+) -> None:
+    """By default as long as they may take, unless no deployment waits so long; what contradicts that is told."""
+    if given is not None:
+        monkeypatch.setenv("PROCESSOR_SHUTDOWN_S", given)
+    settings = ProcessorSettings.load()
+    assert settings.shutdown_time_s(longest) == shutdown
+    assert bool(settings.cuts_handlers(longest)) is cuts
+
+
+def test_defaults_of_the_processor_fit_each_other() -> None:
+    """A handler within its time-out is not cut by a stop."""
+    settings = ProcessorSettings.load()
+    assert settings.cuts_handlers(settings.handler_timeout_s) is None
+
+
 def test_every_problem_is_in_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever sets this up learns of everything that is missing or wrong in one go, each with its name and meaning."""
     monkeypatch.delenv("PUBLIC_URL")
