@@ -65,6 +65,6 @@ derive database_url "$ledger" "postgresql://hookline:$(cat "$kept/postgres_passw
 digest() { sed 's/[[:space:]]*$//' "$kept/$1" | tr -d '\n' | sha256sum | cut -d' ' -f1; }
 put users.acl 0:0 444 <<ACL
 user default on #$(digest redis_admin_password) ~* &* +@all
-user hookline on #$(digest redis_password) ~${HOOKLINE_PREFIX:-hookline}:* +@connection +@stream +hsetnx +hset +hdel +hmget +hget +hscan +get +set +del +pexpire +pttl +zadd +zrem +zrange +zremrangebyscore +time +exists +lpushx +info +eval +evalsha +wait +waitaof +command|info +config|get
+user hookline on #$(digest redis_password) ~${HOOKLINE_PREFIX:-hookline}:* +@connection +@stream +hsetnx +hset +hdel +hmget +hget +hvals +hscan +get +set +del +pexpire +pttl +zadd +zrem +zrange +zrangebyscore +zremrangebyscore +zcard +sadd +srem +sismember +smembers +scard +lpush +lpushx +rpush +lpop +lrem +lrange +llen +lpos +time +exists +info +eval +evalsha +wait +waitaof +command|info +config|get
 ACL
 say "all there"

@@ -51,8 +51,8 @@ class ProcessorSettings(SettingsWithLedger):
     window: int | None = Field(
         None,
         validation_alias="PROCESSOR_WINDOW",
-        description="Events in memory for each topic and partition; further events stay in Redis. By default 500. With more than "
-        "16 partitions, the default is lower, so that a topic has at most 8000 in memory",
+        description="Events in memory for each topic and partition; further events stay in Redis. By default 500. With more "
+        "than 16 partitions, the default is lower, so that a topic has at most 8000 in memory",
         ge=1,
     )
     memory_mb: int = Field(

@@ -6,7 +6,7 @@ One partition, so that all share what there is; more events wait in each test th
 import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 from urllib.parse import urlencode
 
 import msgspec
@@ -19,7 +19,6 @@ from hookline_shared.streams.consume import WAITING
 from hookline_shared.topics import CALLS, MESSAGES, STATUSES
 from tests.acceptance.pair import RECORD, Pair, processor_settings
 from tests.support.events import event
-from tests.support.ingress_client import IngressClient
 from tests.support.keys import keys
 from tests.support.redis_server import RedisServer
 from tests.support.service_process import ServiceProcess
@@ -45,14 +44,14 @@ class Processing:
         self.processor = processor
         self.record = record
         self._client = client
-        self._pair = Pair(processor, processor, record, client, IngressClient(None, 0))
+        self._pair = Pair(processor, processor, record, client, cast(Any, None))
 
     def put(self, topic: str, bodies: Sequence[str], key: str = "", kind: str = "message.received") -> list[Event]:
         """Append an event for each of `bodies`, of a conversation of its own unless `key` is given."""
         events = [_event(kind, body, key or f"{topic}{number}{body}") for number, body in enumerate(bodies)]
         with self._client.pipeline(transaction=False) as pipeline:
             for one in events:
-                fields = dict(zip(TEXT_FIELDS, text_values(one), strict=True)) | {BODY_FIELD: one.body}
+                fields: Any = dict(zip(TEXT_FIELDS, text_values(one), strict=True)) | {BODY_FIELD: one.body}
                 pipeline.xadd(keys.topic(0, topic), fields)
             pipeline.execute()
         return events

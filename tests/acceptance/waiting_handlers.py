@@ -6,13 +6,14 @@
     overrun     a plain function that takes longer than its time-out, until the gate is open
     any other   nothing, and one line with the body, and the seconds since the event was received, or since t
 
-HOOKLINE_TEST_RECORD names the file of these lines, and with `.open` behind it the gate. With HOOKLINE_TEST_KINDS, only the kinds in
-it have handlers.
+HOOKLINE_TEST_RECORD names the file of these lines, and with `.open` behind it the gate. With HOOKLINE_TEST_KINDS, only the
+kinds in it have handlers.
 """
 
 import json
 import os
 import time
+from pathlib import Path
 from typing import Final
 
 from hookline import Context, Handlers, RetryLater, WebhookEvent
@@ -36,7 +37,7 @@ def do(event: WebhookEvent) -> None:
         case "fail":
             raise ConnectionError("it is away")
         case "overrun":
-            while not os.path.exists(f"{_RECORD}.open"):
+            while not Path(f"{_RECORD}.open").exists():
                 time.sleep(0.01)
     since = float(value) if action == "until" else event.raw.received_at / 1000
     line = {"what": "end", "body": event.params.get("Body", "")[:100], "key": event.raw.key, "after": now - since}

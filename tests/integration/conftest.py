@@ -52,7 +52,7 @@ async def connect(clock: ManualClock, logbook: Logbook) -> AsyncIterator[Connect
 
 @pytest.fixture
 async def broker(connect: Connect, redis_url: str) -> RedisConnectionManager:
-    """Return a connection manager of the shared server, whose database is empty. A partition reads on one, and waits on another."""
+    """Return a connection manager of the shared server, whose database is empty. A partition reads on two connections."""
     return connect(redis_url, blocking_pool_size=2)
 
 

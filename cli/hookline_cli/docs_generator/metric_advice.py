@@ -39,8 +39,8 @@ ADVICE: Final = {
     "hookline_oldest_event_seconds": "Rises with a small backlog: an event is being retried. With a large one: start more "
     "processors",
     "hookline_retrying_events": "Rises: handlers fail. For this processor only: add up all processors",
-    "hookline_waiting_events": "By reason: time, a retry or RetryLater; breaker, a destination is down; pause, see `hookline pause "
-    "list`; kind, a kind without a handler. For this processor only: add up all processors",
+    "hookline_waiting_events": "By reason: time, a retry or RetryLater; breaker, a destination is down; pause, see `hookline "
+    "pause list`; kind, a kind without a handler. For this processor only: add up all processors",
     "hookline_pending_events": "Near the backlog: handlers are the bottleneck. The same in every processor",
     "hookline_dead_events": "Rises: run `hookline dead list`. The same in every processor",
     "hookline_ledger_events_total": "stripped or set_aside: the database refused data; the log says which",

@@ -24,8 +24,8 @@ _CUT_THREAD: Final = "a plain function goes on until the process ends, and runs 
 _UNDECODABLE: Final = "it is now a dead letter, unchanged; another version of ingress may have written it, or another program"
 _PAYLOAD_GONE: Final = "it was deleted from Redis, or lost in a failover, and cannot be recovered"
 _NO_HANDLER: Final = (
-    "if a version with a handler for the kind is being deployed, none: it takes these events over; else register a handler for the "
-    "kind, or ignore it, or they become dead letters"
+    "if a version with a handler for the kind is being deployed, none: it takes these events over; else register a handler for "
+    "the kind, or ignore it, or they become dead letters"
 )
 _RETRYING: Final = "none, if the next attempt succeeds; else fix the handler or what it calls before the attempts are used up"
 _CANNOT_STOP: Final = "a plain function cannot be stopped, so its conversation waits; use time-outs inside it, or async def"

@@ -21,9 +21,9 @@ from hookline_shared.topics import Topic
 class PartitionContext:
     """What the partitions of one processor share.
 
-    `window` is the number of events of one topic that a partition has in memory. `unhandled_wait_ms` is how long an event waits
-    for a handler, from its receipt. `ledger_has_room` is set while the ledger streams are below their limit; `ledger` is whether
-    there are any.
+    `window` is the number of events of one topic that a partition has in memory. `unhandled_wait_ms` is how long an event
+    waits for a handler, from its receipt. `ledger_has_room` is set while the ledger streams are below their limit; `ledger` is
+    whether there are any.
     """
 
     topics: Mapping[str, Topic]

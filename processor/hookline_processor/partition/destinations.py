@@ -34,7 +34,7 @@ class _InconclusiveError(Exception):
 
 
 class Destinations:
-    """All destinations by name. `failures` consecutive failures open a breaker. It is the gate of the conditions `breaker:…`."""
+    """All destinations by name. `failures` consecutive failures open a breaker. The gate of the conditions `breaker:…`."""
 
     def __init__(self, failures: int, clock: Clock, logger: Logger) -> None:
         self._failures = failures

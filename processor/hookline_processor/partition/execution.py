@@ -26,8 +26,8 @@ _CANCEL_TIMEOUT_S: Final = 1.0
 class Execution:
     """Attempts the first events of `lanes` while `may_attempt()`. Queues every outcome with `settler`.
 
-    An event that has to wait leaves memory with its lane: `sets` is told before that is written to Redis. Lanes whose next events
-    are to be loaded go to `request_load`.
+    An event that has to wait leaves memory with its lane: `sets` is told before that is written to Redis. Lanes whose next
+    events are to be loaded go to `request_load`.
     """
 
     def __init__(
@@ -143,10 +143,10 @@ class Execution:
 
     def _must_wait(self, lane: Lane, in_flight: InFlightEvent) -> bool:
         """Let `lane` wait if its first event may not be attempted yet. Return whether it waits."""
-        if (next_at := in_flight.record.next_at) and next_at > (now_ms := self._clock.now_ms()):
-            if next_at <= now_ms + LONGEST_WAIT_MS:  # otherwise the clock was wrong
-                self._wait(lane, next_at)
-                return True
+        now_ms, next_at = self._clock.now_ms(), in_flight.record.next_at
+        if now_ms < next_at <= now_ms + LONGEST_WAIT_MS:  # a later time is that of a wrong clock
+            self._wait(lane, next_at)
+            return True
         if (pause := self._context.pauses.of(in_flight)) is not None:
             self._wait(lane, pause.until_ms or self._clock.now_ms() + LONGEST_WAIT_MS, f"{PAUSE}:{pause.id}")
             return True

@@ -1,13 +1,12 @@
-"""Takes the entries of one partition into memory: each into its lane, or back to Redis, behind the indexed events of its lane."""
+"""Takes the entries of one partition into memory: each into its lane, or back to Redis, behind its lane's indexed events."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from hookline_processor.events.placeholder import GONE, UNDECODABLE, added_at, placeholder
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.partition.lanes import Lane, Lanes
 from hookline_processor.partition.room import Room
-from hookline_processor.partition.waiting.waiting_sets import WaitingSets
 from hookline_processor.retry import NEVER_FAILED, Record, Recovered
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Verdict
 from hookline_shared.errors import UndecodableError
@@ -19,6 +18,18 @@ _MAX_DEFERRED: Final = 500
 _IN_MEMORY: Final = (Deferral.NOT_INDEXED, Deferral.IS_FIRST, Deferral.BEFORE_INDEX)
 
 SettleUnattempted = Callable[[InFlightEvent, Verdict], None]
+
+
+class IndexedTopics(Protocol):
+    """Knows of which topics lanes may be in the index."""
+
+    def may_be_indexed(self, topic: str) -> bool:
+        """Whether any lane of `topic` may be in the index."""
+        ...
+
+    def was_deferred(self, topic: str) -> None:
+        """Note that an event was put into the index."""
+        ...
 
 
 class Intake:
@@ -33,7 +44,7 @@ class Intake:
         index: WaitingIndex,
         lanes: Lanes,
         room: Room,
-        sets: WaitingSets,
+        sets: IndexedTopics,
         settle_unattempted: SettleUnattempted,
     ) -> None:
         self._index = index
@@ -61,8 +72,13 @@ class Intake:
             request = self._deferral(in_flight, asked)
             if request is not None:
                 undecided.append((in_flight, request))
-        for at in range(0, len(undecided), _MAX_DEFERRED):
-            await self._decide(undecided[at : at + _MAX_DEFERRED])
+        while undecided:
+            try:
+                await self._decide(undecided[:_MAX_DEFERRED])
+            except BaseException:
+                self._give_up(undecided)
+                raise
+            del undecided[:_MAX_DEFERRED]
         return size
 
     def take(
@@ -83,7 +99,7 @@ class Intake:
         return None
 
     async def follow(self, lane: Lane) -> bool:
-        """Put the events of `lane`, whose first ones wait in Redis now, behind these. Return whether the lane is resumed by now.
+        """Put the events of `lane`, whose first ones wait in Redis, behind these. Return whether the lane is resumed by now.
 
         Raises:
             BrokerUnavailableError: if Redis did not confirm. They are still in the lane.
@@ -92,14 +108,15 @@ class Intake:
         results: Sequence[Deferral] = ()
         while lane.events:
             events = list(lane.events)
-            results = await self._index.defer([DeferRequest(lane.topic, lane.id, one.entry_id, always=True) for one in events])
+            requests = [DeferRequest(lane.topic, lane.id, one.entry_id, always=True) for one in events]
+            results = await self._index.defer(requests)
             self._lanes.removed(lane, len(events))
             for one in events:
                 self._room.release(one.topic, one.entry_id)
         return Deferral.DEFERRED_RESUMED in results
 
     def _deferral(self, in_flight: InFlightEvent, asked: set[Lane]) -> DeferRequest | None:
-        """Add an event to its lane, or return the request to defer it. `asked` are the lanes of such requests before this one."""
+        """Add an event to its lane, or return the request to defer it. `asked` are the lanes of earlier such requests."""
         lane = self._lanes.find(in_flight)
         if lane is None:
             if not self._sets.may_be_indexed(in_flight.topic) or self._is_first_of_its_own(in_flight):
@@ -120,12 +137,7 @@ class Intake:
 
     async def _decide(self, undecided: Sequence[tuple[InFlightEvent, DeferRequest]]) -> None:
         """Defer events, and add those that are not deferred to their lanes."""
-        try:
-            results = await self._index.defer([request for _, request in undecided])
-        except BaseException:
-            for in_flight, _ in undecided:
-                self._room.release(in_flight.topic, in_flight.entry_id)
-            raise
+        results = await self._index.defer([request for _, request in undecided])
         for (in_flight, request), result in zip(undecided, results, strict=True):
             if result in _IN_MEMORY:
                 self._add_undeferred(in_flight, request, result)
@@ -137,10 +149,18 @@ class Intake:
                 lane.indexed = lane.behind = True
                 self._lanes.load_if_needed(lane)
 
+    def _give_up(self, undecided: Sequence[tuple[InFlightEvent, DeferRequest]]) -> None:
+        """Let go of events that may be deferred, or not. Those that come after them in their lanes must not overtake them."""
+        for in_flight, _ in undecided:
+            self._room.release(in_flight.topic, in_flight.entry_id)
+            lane = self._lanes.find(in_flight)
+            if lane is not None:
+                lane.indexed = lane.behind = True
+                self._lanes.load_if_needed(lane)
+
     def _add_undeferred(self, in_flight: InFlightEvent, request: DeferRequest, result: Deferral) -> None:
         lane = self._lanes.get_or_add(in_flight)
-        if result is not Deferral.NOT_INDEXED:
-            lane.indexed = lane.behind = True
+        lane.indexed = lane.behind = result is not Deferral.NOT_INDEXED
         if result is Deferral.IS_FIRST:
             in_flight.lane_id = request.lane
         self._lanes.append(lane, in_flight)

@@ -1,7 +1,8 @@
 """One lane per conversation: its events are handled one at a time, in arrival order. No I/O.
 
-A lane is in memory while it has events in memory. Its first event is ready, running, or settled as waiting; the others come after
-it. Redis may have more of its events in the waiting index (`hookline_shared/streams/waiting.py`): they come after those in memory.
+A lane is in memory while it has events in memory. Its first event is ready, running, or settled as waiting; the others come
+after it. Redis may have more of its events in the waiting index (`hookline_shared/streams/waiting.py`): they come after those
+in memory.
 
     in memory only           new events are added at the end, as long as there is room for events that are not the first
     indexed                  new events go to the index, and are loaded before their turn
@@ -55,9 +56,9 @@ class Lane:
 class Lanes:
     """The lanes of one partition that are in memory.
 
-    `offer(lane)` is called whenever the first event of a lane may be attempted, and `request_load(lane)` when a lane needs its next
-    indexed events, once until `loaded`. In topics that are not in `ordered` each event has its own lane. `most_behind` is how many
-    events of a topic may be in memory that are not the first of their lanes.
+    `offer(lane)` is called whenever the first event of a lane may be attempted, and `request_load(lane)` when a lane needs its
+    next indexed events, once until `loaded`. In topics that are not in `ordered` each event has its own lane. `most_behind` is
+    how many events of a topic may be in memory that are not the first of their lanes.
     """
 
     def __init__(
@@ -135,7 +136,7 @@ class Lanes:
         lane.indexed = lane.behind = True
 
     def loaded(self, lane: Lane, *, indexed: bool, more: bool) -> None:
-        """Note that the requested events of `lane` were added. `indexed` is whether it had any, and `more` whether it has more."""
+        """Note that the requested events of `lane` were added: whether it had any, `indexed`, and whether it has `more`."""
         lane.loading = False
         lane.indexed = indexed or lane.behind
         lane.behind = lane.behind or more

@@ -2,8 +2,8 @@
 
 Each topic is read from a position. "0" yields the pending entries of the consumer, left by a previous owner or a lost reply.
 When all of them are known, the position becomes ">", which yields new entries. After any error every position returns to "0".
-So pending entries always come before new ones, and every pending entry is known to its owner. Those that wait are not among them:
-they belong to another consumer of the group (`waiting/waiting_lanes.py`).
+So pending entries always come before new ones, and every pending entry is known to its owner. Those that wait are not among
+them: they belong to another consumer of the group (`waiting/waiting_lanes.py`).
 """
 
 import asyncio

@@ -1,7 +1,8 @@
 """The room in memory: how many events of each topic one partition holds, and how many bytes one processor. No I/O.
 
-Every event that was read takes room until Redis has confirmed that it is settled, or that it waits (`waiting_lanes.py`). So the room
-is held by events that run, or may run as soon as they get a worker slot, and by a bounded number that come after one of these.
+Every event that was read takes room until Redis has confirmed that it is settled, or that it waits (`waiting_lanes.py`). So the
+room is held by events that run, or may run as soon as they get a worker slot, and by a bounded number that come after one of
+these.
 """
 
 import asyncio
@@ -100,7 +101,7 @@ class Room:
         return reads
 
     def was_read(self, topic: str, count: int, size: int) -> None:
-        """Note that a read returned `count` entries with `size` bytes in all. The next one is as large as fits, at most doubled."""
+        """Note that a read returned `count` entries of `size` bytes in all. The next is as large as fits, at most doubled."""
         room = self._topics[topic]
         fitting = READ_BYTES * count // size if size else self._batch
         room.next_read = max(1, min(2 * room.next_read, fitting, self._batch))

@@ -21,8 +21,8 @@ NEW: Final = ">"
 """Read position: entries that were never delivered."""
 
 CONSUMER: Final = "processor"
-"""The consumer of entries that are in the memory of the owner, or were when it died. Only the owner of a partition reads it, so a
-new owner finds the pending entries of the previous one under the same name, without claiming them."""
+"""The consumer of entries that are in the memory of the owner, or were when it died. Only the owner of a partition reads it, so
+a new owner finds the pending entries of the previous one under the same name, without claiming them."""
 
 WAITING: Final = "waiting"
 """The consumer of pending entries that are in the waiting index and not in memory: see `waiting.py`."""

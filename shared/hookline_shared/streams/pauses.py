@@ -1,7 +1,7 @@
 """Pauses: what operators have told all processors not to attempt for a while.
 
-Wire format: a field of the hash `<prefix>:pauses` is the id of a pause, and its value the JSON of `Pause`. An unreadable one is left
-alone, and pauses nothing.
+Wire format: a field of the hash `<prefix>:pauses` is the id of a pause, and its value the JSON of `Pause`. An unreadable one is
+left alone, and pauses nothing.
 """
 
 from collections.abc import Iterable

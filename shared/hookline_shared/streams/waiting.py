@@ -1,8 +1,8 @@
 """The waiting index of a partition: the lanes whose first event may not be attempted yet, kept in Redis alone.
 
 `scripts/waiting_index.lua` draws its keys. The processor that owns the partition moves lanes into the index when it settles
-(`Settlements.waiting` in `consume.py`), and takes them out again as here. Every call names the fence, so it is refused for a former
-owner, and is safe to repeat.
+(`Settlements.waiting` in `consume.py`), and takes them out again as here. Every call names the fence, so it is refused for a
+former owner, and is safe to repeat.
 """
 
 from base64 import b64encode

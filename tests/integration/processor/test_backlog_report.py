@@ -3,21 +3,29 @@
 import pytest
 import redis
 
+from hookline_processor.metrics import RETRYING_EVENTS, WAITING_EVENTS
 from hookline_processor.monitoring.backlog import BacklogGauges
-from hookline_processor.partition.slots import Slots
+from hookline_processor.partition.waiting.waiting_sets import WaitingSets, WaitingTotals
 from hookline_shared.redis.manager import RedisConnectionManager
-from hookline_shared.topics import CALLS, MESSAGES, Topic
+from hookline_shared.streams.waiting import LATER
+from hookline_shared.topics import CALLS, MESSAGES
 from tests.support.keys import keys
 from tests.support.manual_clock import ManualClock
 from tests.support.stored import PARTITIONS
 
-TOPICS = {MESSAGES: Topic(), CALLS: Topic()}
+TOPICS = [MESSAGES, CALLS]
 
 
 @pytest.fixture
-async def gauges(broker: RedisConnectionManager, clock: ManualClock) -> BacklogGauges:
-    """Return gauges of a processor that owns nothing."""
-    return BacklogGauges(broker, PARTITIONS, list(TOPICS), Slots(1, TOPICS, clock), 5.0, clock)
+def totals() -> WaitingTotals:
+    """Return what waits in the partitions of a processor that owns none."""
+    return WaitingTotals()
+
+
+@pytest.fixture
+async def gauges(broker: RedisConnectionManager, totals: WaitingTotals, clock: ManualClock) -> BacklogGauges:
+    """Return gauges of a processor."""
+    return BacklogGauges(broker, PARTITIONS, TOPICS, totals, 5.0, clock)
 
 
 async def test_report_is_of_all_partitions(gauges: BacklogGauges, clock: ManualClock, redis_client: "redis.Redis") -> None:
@@ -47,3 +55,19 @@ async def test_old_number_is_not_told(gauges: BacklogGauges, clock: ManualClock)
     assert "Redis" in str(gauges.report())
     await gauges.update()
     assert isinstance(gauges.report(), dict)
+
+
+async def test_waiting_lanes_are_measured_by_reason(gauges: BacklogGauges, totals: WaitingTotals) -> None:
+    """A retry and a `RetryLater` are a time; what has been waited for is 0, not what it was."""
+    sets = WaitingSets(TOPICS)
+    totals.add(sets)
+    for condition, count in (("", 1), (LATER, 2), ("breaker:crm", 3), ("pause:1f", 4), ("kind:call.status", 5)):
+        sets.polled(MESSAGES, condition, count, 9, sets.changes(MESSAGES))
+    for gone in (False, True):
+        if gone:
+            totals.discard(sets)
+        await gauges.update()
+        expected = {"time": 3, "breaker": 3, "pause": 4, "kind": 5}
+        measured = {reason: WAITING_EVENTS.labels(MESSAGES, reason)._value.get() for reason in expected}
+        assert measured == (dict.fromkeys(expected, 0) if gone else expected)
+        assert RETRYING_EVENTS.labels(MESSAGES)._value.get() == (0 if gone else 3)

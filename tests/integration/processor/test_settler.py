@@ -1,9 +1,11 @@
-"""The settler against a real Redis: newest verdicts, and settlements that Redis refuses."""
+"""The settler against a real Redis: newest outcomes, lanes that wait, and settlements that Redis refuses."""
 
 import pytest
+import redis
 
 from hookline_processor.in_flight import InFlightEvent
-from hookline_processor.partition.settler import Settler
+from hookline_processor.partition.lanes import Lane
+from hookline_processor.partition.settler import Settler, Wait
 from hookline_processor.retry import Record
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry
 from hookline_shared.clock import SystemClock
@@ -11,7 +13,7 @@ from hookline_shared.event import decode
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.append import Appender
-from hookline_shared.streams.consume import NEW, Consumer
+from hookline_shared.streams.consume import NEW, Consumer, record_name
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES
 from tests.support.events import event, key_of
 from tests.support.feed import claim
@@ -39,24 +41,54 @@ async def pending(broker: RedisConnectionManager, consumer: Consumer, number: in
     return [InFlightEvent(MESSAGES, entry.id, decode(entry.fields or ())) for entry in entries]
 
 
-async def test_newest_verdict_counts(
+def wait(*held: InFlightEvent, verdict: Retry | None = None) -> Wait:
+    """Return the outcome that the lane of `held` waits."""
+    lane = Lane(MESSAGES, held[0].event.key)
+    return Wait(lane, tuple(one.entry_id for one in held), 5, "", verdict or Retry(held[0].record))
+
+
+async def test_newest_outcome_counts(
     broker: RedisConnectionManager, consumer: Consumer, stored: Stored, logbook: Logbook
 ) -> None:
-    """However often an event failed while Redis was away, one settlement waits for it, and the last one counts."""
+    """However often an event failed while Redis was away, one settlement is queued, and the last one counts."""
     gone: list[InFlightEvent] = []
-    settler = Settler(consumer, gone.append, SystemClock(), logbook.logger)
+    waits: list[Wait] = []
+    settler = Settler(consumer, gone.append, waits.append, SystemClock(), logbook.logger)
     (held,) = await pending(broker, consumer, 1)
     for failures in range(1, 1000):
         held.record = Record(failures=failures)
-        settler.settle(held, Retry(held.record))
+        settler.settle(held, wait(held))
     settler.settle(held, Done())
     supervisor = Supervisor(logbook.logger)
     await settler.start(supervisor, "settler")
     await settler.stop(timeout_s=20)
     await supervisor.close()
     assert gone == [held]
+    assert waits == []
     assert stored.events() == []
     assert stored.retry_records(PARTITION) == {}
+
+
+async def test_lane_waits_when_redis_has_said_so(
+    broker: RedisConnectionManager, consumer: Consumer, stored: Stored, logbook: Logbook, redis_client: "redis.Redis"
+) -> None:
+    """Its owner is told once, with all events that left memory; they are still in Redis, the first of them with its record."""
+    gone: list[InFlightEvent] = []
+    waits: list[Wait] = []
+    settler = Settler(consumer, gone.append, waits.append, SystemClock(), logbook.logger)
+    held = await pending(broker, consumer, 3)
+    held[0].record = Record(failures=1)
+    outcome = wait(*held)
+    settler.settle(held[0], outcome)
+    supervisor = Supervisor(logbook.logger)
+    await settler.start(supervisor, "settler")
+    await settler.stop(timeout_s=20)
+    await supervisor.close()
+    assert waits == [outcome]
+    assert gone == []
+    assert len(stored.events()) == 3
+    assert list(stored.retry_records(PARTITION)) == [record_name(MESSAGES, held[0].entry_id)]
+    assert redis_client.zrange(keys.waiting(PARTITION, MESSAGES), 0, -1, withscores=True) == [(outcome.lane.id.encode(), 5.0)]
 
 
 async def test_refused_settlement_holds_up_no_other(
@@ -65,7 +97,8 @@ async def test_refused_settlement_holds_up_no_other(
     """A dead letter that Redis refuses is set aside loudly; the others are settled, and it too once Redis takes it."""
     await broker.execute("set", keys.dead(PARTITION), "SET", keys.dead(PARTITION), "no stream")
     gone: list[InFlightEvent] = []
-    settler = Settler(consumer, gone.append, SystemClock(), logbook.logger)
+    waits: list[Wait] = []
+    settler = Settler(consumer, gone.append, waits.append, SystemClock(), logbook.logger)
     held = await pending(broker, consumer, 5)
     for one in held:
         settler.settle(one, REJECTED if one is held[1] else Done())

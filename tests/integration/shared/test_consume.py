@@ -8,7 +8,17 @@ import redis
 from hookline_shared.errors import FencedError, GroupMissingError
 from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import RedisConnectionManager
-from hookline_shared.streams.consume import CONSUMER, NEW, Consumer, DeadLetterRecord, Entry, Settlements
+from hookline_shared.streams.consume import (
+    CONSUMER,
+    NEW,
+    WAITING,
+    Consumer,
+    DeadLetterRecord,
+    Entry,
+    Group,
+    Settlements,
+    WaitingLane,
+)
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
 from tests.integration.conftest import Connect
 from tests.support.feed import PARTITION, PENDING, Feed, claim, events_of, read
@@ -167,14 +177,30 @@ async def test_former_owner_adopts_nothing(
     assert len(redis_client.xinfo_consumers(STREAM, GROUP)) == 1
 
 
-async def test_bodies_are_read_again(consumer: Consumer, feed: Feed, redis_client: "redis.Redis") -> None:
-    """Entries are found by their ids, in the order asked for; of one that is gone there is no body."""
+async def test_what_waits_is_not_adopted(consumer: Consumer, feed: Feed, redis_client: "redis.Redis") -> None:
+    """It belongs to a consumer of ours, which stays, though nobody reads as it; and a takeover reads none of it."""
     await feed.put(3)
-    first, gone, last = await read(consumer)
-    redis_client.xdel(STREAM, gone.id)
-    wanted = [(MESSAGES, entry.id) for entry in (last, gone, first)]
-    assert await consumer.entries(wanted) == [last, Entry(gone.id, None), first]
-    assert await consumer.entries([]) == []
+    entries = await read(consumer)
+    waits = [entry.id for entry in entries[:2]]
+    await consumer.settle(Settlements(waiting=[WaitingLane(MESSAGES, "lane", "", 5, waits)]))
+    assert await consumer.adopt() == 0
+    assert await read(consumer, PENDING) == entries[2:]
+    names = {one["name"]: one["pending"] for one in redis_client.xinfo_consumers(STREAM, GROUP)}
+    assert names == {CONSUMER.encode(): 1, WAITING.encode(): 2}
+
+
+async def test_groups_tell_what_is_in_memory_and_what_waits(
+    consumer: Consumer, feed: Feed, redis_client: "redis.Redis"
+) -> None:
+    """By consumer; entries of others are neither, and a topic without any has none."""
+    await feed.put(4)
+    entries = await read(consumer, count=3)
+    await consumer.settle(Settlements(waiting=[WaitingLane(MESSAGES, "lane", "", 5, [entries[0].id])]))
+    redis_client.execute_command("XREADGROUP", "GROUP", GROUP, "curious", "STREAMS", STREAM, ">")
+    groups = await consumer.groups()
+    assert (groups[MESSAGES].in_memory, groups[MESSAGES].waiting) == (2, 1)
+    assert groups[MESSAGES].delivered > entries[2].id
+    assert groups[STATUSES] == Group("0-0", 0, 0)
 
 
 async def test_missing_group_is_told_apart(broker: RedisConnectionManager, feed: Feed, redis_client: "redis.Redis") -> None:

@@ -6,10 +6,15 @@ from hookline_processor.app import OwnedPartitions
 
 
 class Owner:
-    """Stands in for the ownership: the numbers are those that a test says."""
+    """Stands in for the ownership: the partitions are those that a test says; who has the first one leads."""
 
     def __init__(self, *numbers: int) -> None:
         self.numbers = list(numbers)
+
+    @property
+    def leads(self) -> bool:
+        """Whether it has the first partition."""
+        return 0 in self.numbers
 
 
 def test_partitions_are_those_of_now_until_the_stop() -> None:

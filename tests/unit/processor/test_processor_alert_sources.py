@@ -8,14 +8,14 @@ import pytest
 from hookline_processor.metrics import BODIES_GONE, FAILED_ATTEMPTS, GROUPS_RECREATED, HANDLER_SECONDS
 from hookline_processor.monitoring.alert_sources import AlertSources, measures
 from hookline_processor.monitoring.backlog import BacklogGauges
-from hookline_processor.partition.slots import Slots
+from hookline_processor.partition.waiting.waiting_sets import WaitingTotals
 from hookline_shared.alerts.rules import RULES
 from hookline_shared.alerts.settings import AlertSettings
 from hookline_shared.alerts.watcher import AlertWatcher
 from hookline_shared.observability.metrics import EVENTS
 from hookline_shared.readers.watch import ReadersWatch
 from hookline_shared.streams.backlog import Backlog
-from hookline_shared.topics import MESSAGES, Topic
+from hookline_shared.topics import MESSAGES
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock
 from tests.support.own_gauges import own_gauges
@@ -38,8 +38,7 @@ class Traffic:
         self._per_minute = per_minute
         self._clock = clock
         self._logbook = logbook
-        slots = Slots(1, {MESSAGES: Topic()}, clock)
-        self._gauges = BacklogGauges(cast(Any, None), 8, [MESSAGES], slots, LOOK_S, clock)
+        self._gauges = BacklogGauges(cast(Any, None), 8, [MESSAGES], WaitingTotals(), LOOK_S, clock)
         self.is_leader = True
         readers = ReadersWatch(cast(Any, None), 8, (), LOOK_S, clock)
         found = measures(LIMITS, AlertSources(self._gauges, BACKLOG_LIMIT, None, readers, lambda: self.is_leader), clock)

@@ -11,6 +11,7 @@ from redis.crc import key_slot
 
 from hookline_shared.keys import DEFAULT_PREFIX, Keys, check_prefix
 from hookline_shared.partitions import partition_of, ranges
+from hookline_shared.topics import _TAKEN
 from tests.support.keys import keys
 
 OTHERS = Keys("staging")
@@ -25,6 +26,10 @@ KEYS_OF_A_PARTITION: list[tuple[Callable[..., str], tuple[str | int, ...]]] = [
     (keys.discarded, ()),
     (keys.probe, ()),
     (keys.limit, ("sender", "0" * 32)),
+    (keys.space, ()),
+    (keys.waiting, ("messages",)),
+    (keys.conditions, ()),
+    (keys.resumed, ("messages",)),
 ]
 
 
@@ -82,6 +87,10 @@ def test_default_keys_are_what_they_always_were() -> None:
         "hookline:{7}:discarded",
         "hookline:{7}:probe",
         "hookline:{7}:limit:sender:00000000000000000000000000000000",
+        "hookline:{7}:",
+        "hookline:{7}:waiting:messages",
+        "hookline:{7}:conditions",
+        "hookline:{7}:resumed:messages",
     ]
 
 
@@ -133,7 +142,14 @@ def test_keys_do_not_collide() -> None:
     """No two keys of a partition are the same, even for awkward topics and dedupe keys."""
     made = [make(0, *rest) for make, rest in KEYS_OF_A_PARTITION]
     assert len(set(made)) == len(made)
-    assert keys.layout not in made
+    assert {keys.layout, keys.processors, keys.pauses}.isdisjoint(made)
+    assert keys.waiting(0, "messages", "breaker:crm") == keys.waiting(0, "messages") + ":breaker:crm"
+
+
+def test_no_topic_takes_the_name_of_another_key() -> None:
+    """Its stream would be that key."""
+    names = {make(0, *rest).removeprefix(keys.space(0)) for make, rest in KEYS_OF_A_PARTITION if make != keys.topic}
+    assert {name for name in names if name and ":" not in name} <= set(_TAKEN)
 
 
 def test_ranges() -> None:

@@ -18,5 +18,5 @@ admin=${REDIS_ADMIN_PASSWORD:-$(random)}
 
 cat >"$users" <<ACL
 user default on #$(digest "$admin") ~* &* +@all
-user hookline on #$(digest "$REDIS_PASSWORD") ~${HOOKLINE_PREFIX:-hookline}:* +@connection +@stream +hsetnx +hset +hdel +hmget +hget +hscan +get +set +del +pexpire +pttl +zadd +zrem +zrange +zremrangebyscore +time +exists +lpushx +info +eval +evalsha +wait +waitaof +command|info +config|get
+user hookline on #$(digest "$REDIS_PASSWORD") ~${HOOKLINE_PREFIX:-hookline}:* +@connection +@stream +hsetnx +hset +hdel +hmget +hget +hvals +hscan +get +set +del +pexpire +pttl +zadd +zrem +zrange +zrangebyscore +zremrangebyscore +zcard +sadd +srem +sismember +smembers +scard +lpush +lpushx +rpush +lpop +lrem +lrange +llen +lpos +time +exists +info +eval +evalsha +wait +waitaof +command|info +config|get
 ACL

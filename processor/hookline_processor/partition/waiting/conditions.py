@@ -19,7 +19,7 @@ class Gate(Protocol):
     """Decides about the conditions of one family."""
 
     def claim(self, name: str) -> float:
-        """Return how many lanes may be resumed now that wait for `name`: 0, a number that the caller will resume, or infinity."""
+        """Return how many lanes that wait for `name` may be resumed now: 0, a number that the caller will resume, or all."""
         ...
 
     def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:

@@ -1,6 +1,7 @@
 """The pauses that operators have set, as this processor knows them: events that match one are not attempted."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from math import inf
 
 from aiojobs import Job
@@ -75,7 +76,5 @@ class Pauses:
 
     async def _read(self) -> None:
         """Read the pauses. While Redis does not answer, those that are known stay."""
-        try:
+        with suppress(BrokerUnavailableError):  # the readiness check reports it
             self.update(await self._store.read())
-        except BrokerUnavailableError:
-            pass  # the readiness check reports it

@@ -118,7 +118,7 @@ class WaitingLanes:
         self._settled_since_sent.add(in_flight.entry_id)
 
     def lost_touch(self) -> None:
-        """Look at the whole index again: Redis may have done what it did not confirm, or, after a failover, undone what it did."""
+        """Look at the whole index again: Redis may have done what it did not confirm, or have lost what it did."""
         self._scanned = False
         self._sets.forget()
         self._wake.set()

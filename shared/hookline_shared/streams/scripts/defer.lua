@@ -33,18 +33,17 @@ local function is_before(entry, other)
 end
 
 local function defer(topic, lane, entry, always)
-  local first = first_entry(space, topic, lane)
   if is_single(lane) then
     return redis.call('SISMEMBER', resumed_key(space, topic), lane) == 1 and 2 or 0
-  elseif not first and not always then
+  end
+  local first, consumer = first_entry(space, topic, lane), consumer_of(space, topic, group, entry)
+  if not first and not always then
     return 0
-  elseif first == entry then
+  elseif first == entry and consumer ~= WAITING then
     return 2
   elseif first and is_before(entry, first) then
     return 3
-  end
-  local consumer = consumer_of(space, topic, group, entry)
-  if consumer and consumer ~= WAITING then
+  elseif consumer and consumer ~= WAITING then
     if first then
       redis.call('RPUSH', behind_key(space, topic, lane), entry)
     else

@@ -11,7 +11,7 @@
 --               state: 0 it is not resumed, 1 it is, and these are its last entries, 2 there are more, or may be
 --           or the error FENCED, with nothing done, if the partition has another owner
 --
--- Guarantees: the index does not change, but for entries at its front that are not pending. So it is safe to repeat.
+-- Guarantees: the index does not change, but for entries that are not pending, which are removed. So it is safe to repeat.
 
 local refused = refuse_other_owner(KEYS[1], ARGV[2], ARGV[3])
 if refused then
@@ -26,14 +26,10 @@ local function entries_after(topic, lane, last, most)
   end
   local behind, start, entries = behind_key(space, topic, lane), 0, {}
   if last == '' then
-    local first = first_entry(space, topic, lane)
-    while first and not consumer_of(space, topic, group, first) do
-      first = advance(space, topic, lane)
-    end
-    if not first then
+    entries[1] = first_pending(space, topic, group, lane)
+    if not entries[1] then
       return {}, false
     end
-    entries[1] = first
   else
     start = redis.call('LPOS', behind, last)
     start = start and start + 1 or 0
@@ -65,6 +61,8 @@ local function load(topic, lane, last, most)
         more = true
         break
       end
+    elseif not is_single(lane) then
+      redis.call('LREM', behind_key(space, topic, lane), 1, entry)
     end
   end
   if #entries > 0 or more or (not is_single(lane) and first_entry(space, topic, lane)) then

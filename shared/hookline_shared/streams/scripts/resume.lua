@@ -33,18 +33,6 @@ local function candidates(key, from, until_ms, most)
   return lanes
 end
 
--- Return the first entry of a lane that is pending, and its consumer, or nil if there is none.
-local function first_pending(topic, lane)
-  local entry = first_entry(space, topic, lane)
-  while entry do
-    local consumer = consumer_of(space, topic, group, entry)
-    if consumer then
-      return entry, consumer
-    end
-    entry = advance(space, topic, lane)
-  end
-end
-
 local function resume(topic, condition, from, until_ms, most)
   local key, lanes = waiting_key(space, topic, condition), {}
   for _, lane in ipairs(candidates(key, from, until_ms, most)) do
@@ -52,7 +40,7 @@ local function resume(topic, condition, from, until_ms, most)
       break
     end
     redis.call('ZREM', key, lane)
-    local entry, consumer = first_pending(topic, lane)
+    local entry, consumer = first_pending(space, topic, group, lane)
     if entry then
       redis.call('SADD', resumed_key(space, topic), lane)
       local loaded, size = load_entry(space, topic, group, retries, entry, consumer)

@@ -92,7 +92,7 @@ end
 for _, item in ipairs(leaving) do
   local topic, lane, entry = item[1], item[2], item[3]
   if first_entry(space, topic, lane) == entry then
-    advance(space, topic, lane)
+    first_pending(space, topic, group, lane) -- this one is not pending any more
   else
     redis.call('LREM', behind_key(space, topic, lane), 1, entry)
   end

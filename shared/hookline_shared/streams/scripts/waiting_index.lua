@@ -7,7 +7,8 @@
 --   <space>waiting:<topic>:<condition>   the same for lanes that wait for a condition, and the time at which they stop waiting for it
 --   <space>conditions                    set: "<topic>:<condition>" of each of these
 --   <space>resumed:<topic>               set: lane ids whose first indexed entry is in the owner's memory, or comes after what is
---   <space>lanes:<topic>:<xx>            hash: lane id -> its first indexed entry; xx are the first two characters of the lane id
+--   <space>lanes:<topic>:<bucket>        hash: lane id -> its first indexed entry. 1024 buckets, by the lane id: hashes so small that
+--                                        Redis keeps them in little memory, up to half a million lanes
 --   <space>behind:<topic>:<lane id>      list: the indexed entries after the first, in order
 --
 -- A lane id is made from topic and key (shared/hookline_shared/streams/waiting.py). In an unordered topic it is the entry id itself,
@@ -39,7 +40,7 @@ local function resumed_key(space, topic)
 end
 
 local function lanes_key(space, topic, lane)
-  return space .. 'lanes:' .. topic .. ':' .. string.sub(lane, 1, 2)
+  return space .. 'lanes:' .. topic .. ':' .. string.sub(lane, 1, 1) .. string.byte(lane, 2) % 16
 end
 
 local function behind_key(space, topic, lane)
@@ -76,6 +77,18 @@ end
 local function consumer_of(space, topic, group, entry)
   local pending = redis.pcall('XPENDING', space .. topic, group, entry, entry, 1)
   return not pending.err and pending[1] and pending[1][2] or nil -- the error is NOGROUP
+end
+
+-- Return the first entry of a lane that is pending, and its consumer, or nil if there is none; remove those before it.
+local function first_pending(space, topic, group, lane)
+  local entry = first_entry(space, topic, lane)
+  while entry do
+    local consumer = consumer_of(space, topic, group, entry)
+    if consumer then
+      return entry, consumer
+    end
+    entry = advance(space, topic, lane)
+  end
 end
 
 local function claim(space, topic, group, consumer, entry)

@@ -1,5 +1,6 @@
 """One event of a conversation at a time."""
 
+from collections import deque
 from collections.abc import Callable
 from random import Random
 
@@ -11,25 +12,32 @@ from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.partition.lanes import MAX_LOADED, Lane, Lanes
 from hookline_processor.retry import Record
 from hookline_shared.event import Event
+from hookline_shared.streams.waiting import lane_id
 from hookline_shared.topics import MESSAGES, STATUSES
+
+MOST_BEHIND = 20
 
 
 class LaneHarness:
     """What the lanes have asked for, and the lanes themselves; `statuses` is not ordered."""
 
     def __init__(self) -> None:
-        self.offers: list[tuple[Lane, int]] = []
-        self.wanted: list[Lane] = []
-        self.lanes = Lanes({MESSAGES}, lambda lane, at: self.offers.append((lane, at)), self.wanted.append)
+        self.offers: list[Lane] = []
+        self.requests: list[Lane] = []
+        self.lanes = Lanes({MESSAGES}, MOST_BEHIND, self.offers.append, self.requests.append)
 
-    def add(self, *numbers: int, key: str = "a", topic: str = MESSAGES) -> list[bool]:
-        return [self.lanes.add(held(key, number, topic=topic)) for number in numbers]
+    def add(self, *numbers: int, key: str = "a", topic: str = MESSAGES) -> Lane:
+        """Add events to their lanes, whether or not there is room; return the last lane."""
+        for number in numbers:
+            in_flight = held(key, number, topic=topic)
+            lane = self.lanes.get_or_add(in_flight)
+            self.lanes.append(lane, in_flight)
+        return lane
 
-    def supply(self) -> None:
-        """Load what the lane that has waited longest needs."""
-        lane = self.wanted.pop(0)
-        wanted = lane.next_to_load()
-        self.lanes.add_loaded(lane, len(wanted), [held(lane.key, int(one.entry_id)) for one in wanted])
+    def loaded(self, lane: Lane, *, more: bool) -> None:
+        """Answer the request of `lane`, since which nothing of it was deferred."""
+        lane.behind = False
+        self.lanes.loaded(lane, indexed=True, more=more)
 
 
 @pytest.fixture
@@ -38,127 +46,262 @@ def harness() -> LaneHarness:
     return LaneHarness()
 
 
+def held(key: str, number: int, record: Record | None = None, topic: str = MESSAGES) -> InFlightEvent:
+    event = Event(id=f"{number}", kind="k", key=key, dedupe_key="", received_at=0, target="/", body=b"")
+    return InFlightEvent(topic, str(number), event, record or Record())
+
+
+def ids(lane: Lane) -> list[str]:
+    return [one.entry_id for one in lane.events]
+
+
 def test_first_event_of_a_key_is_offered_and_the_next_waits(harness: LaneHarness) -> None:
-    """A lane runs one event; the next is offered when that one is settled."""
-    assert harness.add(1, 2) == [True, True]
-    ((lane, _),) = harness.offers
-    assert [one.entry_id for one in lane.events] == ["1", "2"]
+    """A lane runs one event; the next is offered when that one is settled. A lane without events is no more."""
+    lane = harness.add(1, 2)
+    assert harness.offers == [lane]
+    assert ids(lane) == ["1", "2"]
 
     harness.lanes.settled(lane)
-    assert len(harness.offers) == 2
-    assert [one.entry_id for one in lane.events] == ["2"]
+    assert harness.offers == [lane, lane]
+    assert ids(lane) == ["2"]
 
     harness.lanes.settled(lane)
     assert len(harness.lanes) == 0
+    assert lane not in harness.lanes
 
 
-def test_failed_event_keeps_its_place_and_its_time(harness: LaneHarness) -> None:
-    """A failed event is offered again for the time in its record, before those behind it."""
-    harness.add(1, 2)
-    ((lane, _),) = harness.offers
-    first = lane.events[0]
-    first.record = Record(failures=1, next_at=123)
+def test_event_that_is_offered_again_keeps_its_place(harness: LaneHarness) -> None:
+    """An attempt that was withdrawn begins again before those behind it."""
+    lane = harness.add(1, 2)
     harness.lanes.offer_again(lane)
-    assert harness.offers[-1] == (lane, 123)
-    assert lane.events[0] is first
-
-
-def test_recovered_event_waits_for_its_time(harness: LaneHarness) -> None:
-    """An event that comes with a retry record is offered for the time in it."""
-    harness.lanes.add(held("a", 1, Record(failures=2, next_at=77)))
-    assert [at for _, at in harness.offers] == [77]
+    assert harness.offers == [lane, lane]
+    assert ids(lane) == ["1", "2"]
 
 
 def test_same_key_in_two_topics_runs_side_by_side(harness: LaneHarness) -> None:
     """Order holds within a topic; a slow topic does not hold up another one."""
     harness.add(1)
     harness.add(2, topic=STATUSES)
-    assert [lane.topic for lane, _ in harness.offers] == [MESSAGES, STATUSES]
+    assert [lane.topic for lane in harness.offers] == [MESSAGES, STATUSES]
+    assert len({lane.id for lane in harness.offers}) == 2
 
 
 def test_events_of_an_unordered_topic_do_not_wait_for_each_other(harness: LaneHarness) -> None:
-    """Each has a lane to itself, though they have the same key."""
+    """Each has a lane to itself, though they have the same key; its name is that of the event."""
     harness.add(1, 2, 3, topic=STATUSES)
-    assert len(harness.offers) == 3
-    for lane, _ in list(harness.offers):
+    assert [lane.id for lane in harness.offers] == ["1", "2", "3"]
+    assert not harness.lanes.is_ordered(STATUSES)
+    for lane in list(harness.offers):
         harness.lanes.settled(lane)
     assert len(harness.lanes) == 0
 
 
-def test_long_lane_knows_the_rest_by_their_ids(harness: LaneHarness) -> None:
-    """Beyond a few events only ids are kept; they are wanted once when half of the few are left, and come in their order."""
-    assert harness.add(*range(MAX_LOADED)) == [True] * MAX_LOADED
-    assert harness.add(100, 101) == [False, False]
-    ((lane, _),) = harness.offers
-    for _ in range(MAX_LOADED // 2):
-        assert harness.wanted == []
-        harness.lanes.settled(lane)
-    assert harness.wanted == [lane]
+def test_lane_is_found_by_its_events(harness: LaneHarness) -> None:
+    """It is made once; asking for it alone makes none."""
+    one = held("a", 1)
+    assert harness.lanes.find(one) is None
+    unknown = harness.lanes.lane_of(one)
+    assert (unknown.id, unknown.ordered, unknown in harness.lanes) == (lane_id(MESSAGES, "a"), True, False)
+    lane = harness.lanes.get_or_add(one)
+    assert harness.lanes.get_or_add(held("a", 2)) is harness.lanes.find(one) is harness.lanes.lane_of(one) is lane
+    assert harness.lanes.all() == [lane]
+    assert harness.lanes.lane_of(held("a", 3, topic=STATUSES)).id == "3"
+
+
+def test_long_lane_has_no_room_for_more(harness: LaneHarness) -> None:
+    """A few of its events are in memory; the others belong into Redis."""
+    lane = harness.add(*range(MAX_LOADED - 1))
+    assert harness.lanes.has_room(lane)
+    harness.add(100)
+    assert not harness.lanes.has_room(lane)
     harness.lanes.settled(lane)
-    assert harness.wanted == [lane]
-    harness.supply()
-    assert [one.entry_id for one in lane.events][-2:] == ["100", "101"]
-    assert harness.add(102) == [True]
+    assert harness.lanes.has_room(lane)
 
 
-def test_lane_that_ran_dry_goes_on_when_it_is_supplied(harness: LaneHarness) -> None:
-    """Without events it is not offered, and it is as soon as there are some."""
-    harness.add(*range(MAX_LOADED + 1))
-    ((lane, _),) = harness.offers
-    for _ in range(MAX_LOADED):
+def test_topic_has_no_room_for_more_that_wait_their_turn(harness: LaneHarness) -> None:
+    """Those that are not the first of their lanes are few, so that the first of many others fit. Topics do not share it."""
+    for number in range(MOST_BEHIND):
+        lane = harness.add(number, 100 + number, key=str(number))
+    assert not harness.lanes.has_room(lane)
+    assert harness.lanes.has_room(harness.add(1, topic=STATUSES))
+    harness.lanes.settled(lane)  # now its second event is its first
+    assert harness.lanes.has_room(lane)
+
+
+def test_leaving_lane_gives_its_room_back(harness: LaneHarness) -> None:
+    """Its events are in Redis only; what was added since is what it has."""
+    for number in range(MOST_BEHIND):
+        lane = harness.add(number, 100 + number, key=str(number))
+    lane.leaving = True
+    harness.lanes.removed(lane, 2)
+    assert (lane.indexed, lane.behind, ids(lane)) == (True, True, [])
+    assert harness.lanes.has_room(harness.add(1, key="other"))
+
+
+def test_leaving_lane_is_not_offered(harness: LaneHarness) -> None:
+    """Its first event is about to wait, so those behind it are not attempted."""
+    lane = harness.add(1)
+    lane.leaving = True
+    harness.add(2)
+    harness.lanes.removed(lane, 1)
+    assert ids(lane) == ["2"]
+    harness.add(3)
+    assert harness.offers == [lane]
+    harness.lanes.removed(lane, 2)
+    harness.add(4)
+    assert harness.offers == [lane]
+    assert harness.requests == []
+
+
+def test_indexed_events_are_requested_once_before_their_turn(harness: LaneHarness) -> None:
+    """They are requested when half of the few are left, and again only after an answer."""
+    lane = harness.add(*range(MAX_LOADED))
+    lane.indexed = lane.behind = True
+    for _ in range(MAX_LOADED // 2 - 1):
         harness.lanes.settled(lane)
-    assert len(harness.offers) == MAX_LOADED
-    harness.supply()
-    assert len(harness.offers) == MAX_LOADED + 1
-    assert lane.events[0].entry_id == str(MAX_LOADED)
+    assert harness.requests == []
+    harness.lanes.settled(lane)
+    harness.lanes.settled(lane)
+    assert harness.requests == [lane]
+    harness.loaded(lane, more=True)
+    assert harness.requests == [lane, lane]
+    harness.add(*range(100, 100 + MAX_LOADED))
+    harness.loaded(lane, more=True)
+    assert harness.requests == [lane, lane]
 
 
-def test_lane_whose_rest_is_gone_ends(harness: LaneHarness) -> None:
-    """If the ids stand for nothing any more there is nothing left to do."""
-    harness.add(*range(MAX_LOADED + 2))
-    ((lane, _),) = harness.offers
-    for _ in range(MAX_LOADED):
-        harness.lanes.settled(lane)
-    harness.lanes.add_loaded(lane, 2, [])
+def test_lane_that_ran_dry_goes_on_when_it_is_loaded(harness: LaneHarness) -> None:
+    """Without events it is not offered, and it is as soon as there are some; meanwhile it stays."""
+    lane = harness.add(1)
+    lane.indexed = lane.behind = True
+    harness.lanes.load_if_needed(lane)
+    harness.lanes.settled(lane)
+    assert lane in harness.lanes
+    assert harness.offers == [lane]
+    harness.add(2)
+    harness.loaded(lane, more=False)
+    assert harness.offers == [lane, lane]
+    harness.lanes.settled(lane)
+    assert lane not in harness.lanes
+
+
+def test_lane_whose_indexed_events_are_gone_ends(harness: LaneHarness) -> None:
+    """If Redis has none any more there is nothing left to do."""
+    lane = harness.add(1)
+    lane.indexed = lane.behind = True
+    harness.lanes.load_if_needed(lane)
+    harness.lanes.settled(lane)
+    lane.behind = False
+    harness.lanes.loaded(lane, indexed=False, more=False)
     assert len(harness.lanes) == 0
-    assert len(harness.offers) == MAX_LOADED
+    assert harness.offers == [lane]
+
+
+def test_event_that_was_deferred_during_a_load_is_loaded_next(harness: LaneHarness) -> None:
+    """The answer may be older than it: whatever that says, there is more."""
+    lane = harness.add(1)
+    lane.indexed = lane.behind = True
+    harness.lanes.load_if_needed(lane)
+    lane.behind = False  # the question is sent
+    lane.behind = True  # an event is deferred
+    harness.lanes.loaded(lane, indexed=False, more=False)
+    assert (lane.indexed, lane.behind) == (True, True)
+    assert harness.requests == [lane, lane]
+
+
+def test_last_indexed_event_is_known(harness: LaneHarness) -> None:
+    """Those after it are loaded; events that were never indexed come before it."""
+    lane = harness.add(1)
+    assert lane.last_indexed == ""
+    for number in (2, 3):
+        in_flight = held("a", number)
+        in_flight.lane_id = lane.id
+        harness.lanes.append(lane, in_flight)
+    assert lane.last_indexed == "3"
+
+
+class Interleaving:
+    """Events of some keys that come, are attempted, wait and return, in any order; Redis keeps what a lane has no room for."""
+
+    def __init__(self, keys: list[str], chance: Random) -> None:
+        self.harness = LaneHarness()
+        self.coming = deque(enumerate(keys))
+        self.indexed: dict[str, deque[InFlightEvent]] = {}
+        self.waiting: list[str] = []
+        self.settled: list[tuple[str, int]] = []
+        self._chance = chance
+
+    def steps(self) -> list[Callable[[], None]]:
+        """Return what may happen next."""
+        can = {
+            self.add: self.coming,
+            self.attempt: self.harness.offers,
+            self.load: self.harness.requests,
+            self.resume: self.waiting,
+        }
+        return [step for step, possible in can.items() if possible]
+
+    def add(self) -> None:
+        number, key = self.coming.popleft()
+        in_flight = held(key, number)
+        lane = self.harness.lanes.find(in_flight)
+        if (lane is None and key in self.indexed) or (lane and (lane.indexed or not self.harness.lanes.has_room(lane))):
+            self.indexed.setdefault(key, deque()).append(in_flight)
+            if lane:
+                lane.indexed = lane.behind = True
+                self.harness.lanes.load_if_needed(lane)
+        else:
+            self.harness.lanes.append(self.harness.lanes.get_or_add(in_flight), in_flight)
+
+    def attempt(self) -> None:
+        assert len({lane.key for lane in self.harness.offers}) == len(self.harness.offers), "a lane was offered twice"
+        lane = self.harness.offers.pop(self._chance.randrange(len(self.harness.offers)))
+        assert len(lane.events) <= MAX_LOADED
+        if self._chance.random() < 0.7:
+            self.settled.append((lane.key, int(lane.events[0].entry_id)))
+            self.harness.lanes.settled(lane)
+        else:
+            self.leave(lane)
+
+    def leave(self, lane: Lane) -> None:
+        """Let a lane wait in Redis, with all its events."""
+        lane.leaving = True
+        if lane in self.harness.requests:
+            self.harness.requests.remove(lane)
+        self.indexed.setdefault(lane.key, deque()).extendleft(reversed(lane.events))
+        self.harness.lanes.removed(lane, len(lane.events))
+        self.harness.lanes.remove(lane)
+        self.waiting.append(lane.key)
+
+    def resume(self) -> None:
+        key = self.waiting.pop(self._chance.randrange(len(self.waiting)))
+        in_flight = self.indexed[key].popleft()
+        lane = self.harness.lanes.get_or_add(in_flight)
+        lane.indexed, lane.behind = True, bool(self.indexed[key])
+        if not lane.behind:
+            del self.indexed[key]
+        self.harness.lanes.append(lane, in_flight)
+        self.harness.lanes.load_if_needed(lane)
+
+    def load(self) -> None:
+        lane = self.harness.requests.pop(0)
+        stored = self.indexed.get(lane.key, deque())
+        while stored and len(lane.events) < MAX_LOADED:
+            self.harness.lanes.append(lane, stored.popleft())
+        if not stored:
+            self.indexed.pop(lane.key, None)
+        lane.behind = False
+        self.harness.lanes.loaded(lane, indexed=bool(stored), more=bool(stored))
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=120), st.randoms(use_true_random=False))
 def test_any_interleaving_keeps_the_order_of_each_key(keys: list[str], chance: Random) -> None:
-    """However additions, failures, supplies and settlements interleave, a key's events settle in order, one at a time."""
-    harness = LaneHarness()
-    settled: list[tuple[str, int]] = []
-    waiting = [(key, number) for number, key in enumerate(keys)]
-
-    def add() -> None:
-        key, number = waiting.pop(0)
-        harness.add(number, key=key)
-
-    def attempt() -> None:
-        assert len({lane.key for lane, _ in harness.offers}) == len(harness.offers), "a lane was offered twice"
-        lane, _ = harness.offers.pop(chance.randrange(len(harness.offers)))
-        assert len(lane.events) <= MAX_LOADED
-        if chance.random() < 0.7:
-            settled.append((lane.key, int(lane.events[0].entry_id)))
-            harness.lanes.settled(lane)
-        else:
-            harness.lanes.offer_again(lane)
-
-    while waiting or harness.offers or harness.wanted:
-        steps: list[tuple[Callable[[], None], object]] = [
-            (add, waiting),
-            (attempt, harness.offers),
-            (harness.supply, harness.wanted),
-        ]
-        chance.choice([step for step, can in steps if can])()
-    assert sorted(settled) == sorted((key, number) for number, key in enumerate(keys))
+    """However arrivals, waits, loads and settlements interleave, a key's events settle in order, one at a time."""
+    interleaving = Interleaving(keys, chance)
+    while steps := interleaving.steps():
+        chance.choice(steps)()
+    assert sorted(interleaving.settled) == sorted((key, number) for number, key in enumerate(keys))
     for key in set(keys):
-        numbers = [number for name, number in settled if name == key]
+        numbers = [number for name, number in interleaving.settled if name == key]
         assert numbers == sorted(numbers)
-    assert len(harness.lanes) == 0
-
-
-def held(key: str, number: int, record: Record | None = None, topic: str = MESSAGES) -> InFlightEvent:
-    event = Event(id=f"{number}", kind="k", key=key, dedupe_key="", received_at=0, target="/", body=b"")
-    return InFlightEvent(topic, str(number), event, record or Record())
+    assert len(interleaving.harness.lanes) == 0

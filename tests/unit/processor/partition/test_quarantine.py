@@ -6,56 +6,49 @@ from hookline_processor.partition.lanes import Lane
 from hookline_processor.partition.quarantine import Quarantine
 from tests.support.manual_clock import ManualClock
 
+FIRST, SECOND = (Lane("messages", key) for key in "ab")
+
 
 @pytest.fixture
-def quarantine() -> Quarantine:
-    """Return one that nobody is in."""
-    return Quarantine(ManualClock())
+async def quarantine(clock: ManualClock) -> Quarantine:
+    """Return a quarantine without any lane."""
+    return Quarantine(clock)
 
 
-def test_one_at_a_time(quarantine: Quarantine) -> None:
-    """The others are called again when it is left, in the order in which they came."""
-    called = list[Lane]()
-    first, second, third = (Lane("messages", key) for key in "abc")
-    assert quarantine.enter(first, called.append)
-    assert not quarantine.enter(second, called.append)
-    assert not quarantine.enter(third, called.append)
-    quarantine.leave(first)
-    assert called == [second, third]
-    assert quarantine.enter(second, called.append)
+async def test_only_one_at_a_time(quarantine: Quarantine) -> None:
+    """The first is admitted, the others when it has left."""
+    assert quarantine.enter(FIRST)
+    assert not quarantine.enter(SECOND)
+    quarantine.leave(FIRST)
+    assert quarantine.enter(SECOND)
+    assert not quarantine.enter(FIRST)
 
 
-def test_who_leaves_while_waiting_is_not_called(quarantine: Quarantine) -> None:
-    """As a lane does whose partition is somebody else's by now."""
-    called = list[Lane]()
-    first, second = (Lane("messages", key) for key in "ab")
-    quarantine.enter(first, called.append)
-    quarantine.enter(second, called.append)
-    quarantine.leave(second)
-    quarantine.leave(first)
-    assert called == []
-    assert quarantine.enter(second, called.append)
-
-
-def test_who_never_came_changes_nothing(quarantine: Quarantine) -> None:
+async def test_who_never_came_changes_nothing(quarantine: Quarantine) -> None:
     """Leaving is safe for every lane."""
-    inside = Lane("messages", "a")
-    quarantine.enter(inside, lambda _lane: None)
-    quarantine.leave(Lane("messages", "b"))
-    assert not quarantine.enter(Lane("messages", "c"), lambda _lane: None)
+    assert quarantine.enter(FIRST)
+    quarantine.leave(SECOND)
+    assert not quarantine.enter(SECOND)
 
 
-async def test_one_that_never_ends_lets_others_in_after_a_while() -> None:
-    """A plain function may hang for ever; it has not brought the process down by then."""
-    clock, called = ManualClock(), list[Lane]()
-    quarantine = Quarantine(clock)
-    hung, other = (Lane("messages", key) for key in "ab")
-    quarantine.enter(hung, called.append)
-    quarantine.enter(other, called.append)
+async def test_one_that_never_ends_lets_others_in_after_a_while(quarantine: Quarantine, clock: ManualClock) -> None:
+    """A plain function may hang for ever; it has not brought the process down by then. When it ends, the others stay."""
+    assert quarantine.enter(FIRST)
     await clock.advance(59)
-    assert called == []
+    assert not quarantine.enter(SECOND)
     await clock.advance(1)
-    assert called == [other]
-    assert quarantine.enter(other, called.append)
-    quarantine.leave(hung)
-    assert not quarantine.enter(hung, called.append)
+    assert quarantine.enter(SECOND)
+    quarantine.leave(FIRST)
+    assert not quarantine.enter(FIRST)
+
+
+async def test_stay_is_measured_for_each_lane(quarantine: Quarantine, clock: ManualClock) -> None:
+    """A lane that comes after another one stays as long as that one might have."""
+    assert quarantine.enter(FIRST)
+    await clock.advance(30)
+    quarantine.leave(FIRST)
+    assert quarantine.enter(SECOND)
+    await clock.advance(59)
+    assert not quarantine.enter(FIRST)
+    quarantine.leave(SECOND)
+    assert clock.waiting == 0

@@ -1,4 +1,4 @@
-"""How many handlers run at once, and when."""
+"""How many handlers run at once, and which topic is next."""
 
 import asyncio
 from collections import Counter
@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from hookline_processor.partition.lanes import Lane
 from hookline_processor.partition.slots import Slots
 from hookline_shared.topics import BULK, CALLS, MESSAGES, STATUSES, Topic
-from tests.support.manual_clock import ManualClock
 
 ALIKE = {MESSAGES: Topic(), STATUSES: Topic()}
 
@@ -65,14 +64,14 @@ def lane(name: str, topic: str = MESSAGES) -> Lane:
 def offer(slots: Slots, works: Works, topic: str, number: int) -> None:
     """Offer `number` lanes of `topic`."""
     for at in range(number):
-        slots.offer(lane(f"{topic}{at}", topic), 0, works)
+        slots.offer(lane(f"{topic}{at}", topic), works)
 
 
 async def test_no_more_than_the_limit_run_at_once() -> None:
     """Lanes beyond the limit wait for a slot, and get it in the order in which they were offered."""
-    works, slots = Works(), Slots(2, {MESSAGES: Topic()}, ManualClock())
+    works, slots = Works(), Slots(2, {MESSAGES: Topic()})
     for name in "abcd":
-        slots.offer(lane(name), 0, works)
+        slots.offer(lane(name), works)
     await turn_loop()
     assert list(works.running) == ["a", "b"]
     await works.finish("b")
@@ -85,7 +84,7 @@ async def test_no_more_than_the_limit_run_at_once() -> None:
 
 async def test_some_slots_are_kept_for_every_topic() -> None:
     """A topic whose handlers all hang leaves the others their part of half of the slots."""
-    works, slots = Works(), Slots(16, {MESSAGES: Topic(weight=3), STATUSES: Topic(weight=1)}, ManualClock())
+    works, slots = Works(), Slots(16, {MESSAGES: Topic(weight=3), STATUSES: Topic(weight=1)})
     offer(slots, works, STATUSES, 50)
     await turn_loop()
     assert works.of(STATUSES) == 16 - 6
@@ -96,7 +95,7 @@ async def test_some_slots_are_kept_for_every_topic() -> None:
 
 async def test_topic_has_at_most_its_concurrency() -> None:
     """However much of it is ready, and however many slots are free."""
-    works, slots = Works(), Slots(10, {MESSAGES: Topic(concurrency=2), STATUSES: Topic()}, ManualClock())
+    works, slots = Works(), Slots(10, {MESSAGES: Topic(concurrency=2), STATUSES: Topic()})
     offer(slots, works, MESSAGES, 5)
     offer(slots, works, STATUSES, 20)
     await turn_loop()
@@ -109,7 +108,7 @@ async def test_topic_has_at_most_its_concurrency() -> None:
 async def test_weights_share_the_slots() -> None:
     """Of topics that all have work, each gets turns in proportion to its weight, and none waits for ever."""
     topics = {MESSAGES: Topic(weight=4), STATUSES: Topic(weight=2), BULK: Topic(weight=1)}
-    works, slots = Works(), Slots(1, topics, ManualClock())
+    works, slots = Works(), Slots(1, topics)
     for topic in topics:
         offer(slots, works, topic, 100)
     for _ in range(70):
@@ -124,7 +123,7 @@ async def test_weights_share_the_slots() -> None:
 async def test_topic_at_its_limit_saves_up_no_turns() -> None:
     """However long it was held back, the others keep their proportion meanwhile and afterwards."""
     topics = {CALLS: Topic(concurrency=1), MESSAGES: Topic(weight=4), BULK: Topic()}
-    works, slots = Works(), Slots(3, topics, ManualClock())
+    works, slots = Works(), Slots(3, topics)
     for topic in topics:
         offer(slots, works, topic, 300)
     for turn in range(300):
@@ -139,7 +138,7 @@ async def test_topic_at_its_limit_saves_up_no_turns() -> None:
 
 async def test_topic_that_was_idle_saves_up_no_turns() -> None:
     """When it has work again it takes turns with the others, rather than all of them until it has caught up."""
-    works, slots = Works(), Slots(1, ALIKE, ManualClock())
+    works, slots = Works(), Slots(1, ALIKE)
     offer(slots, works, MESSAGES, 100)
     for _ in range(50):
         await turn_loop()
@@ -166,7 +165,7 @@ def test_slots_are_never_idle_nor_too_many(limit: int, topics: Mapping[str, Topi
     """Whatever the shares: no more than the limit run, every topic can start something, and in the end all was run."""
 
     async def run() -> None:
-        works, slots = Works(), Slots(limit, topics, ManualClock())
+        works, slots = Works(), Slots(limit, topics)
         for topic in topics:
             offer(slots, works, topic, each)
         left = each * len(topics)
@@ -182,47 +181,29 @@ def test_slots_are_never_idle_nor_too_many(limit: int, topics: Mapping[str, Topi
     asyncio.run(run())
 
 
-async def test_retry_runs_at_its_time_and_holds_no_slot_before() -> None:
-    """A lane that waits for its retry leaves its slot to others, and runs when its time has come."""
-    clock = ManualClock()
-    works, slots = Works(), Slots(1, ALIKE, clock)
-    slots.offer(lane("later"), clock.now_ms() + 5000, works)
-    slots.offer(lane("now"), 0, works)
-    await turn_loop()
-    assert list(works.running) == ["now"]
-    assert slots.retrying() == {MESSAGES: 1}
-    await works.finish("now")
-    await clock.advance(4.9)
-    assert list(works.running) == []
-    await clock.advance(0.1)
-    assert list(works.running) == ["later"]
-    assert slots.retrying() == {}
-
-
-async def test_forgotten_lane_does_not_come_back() -> None:
-    """When its partition is somebody else's, nothing is left that waits for the time of its retry."""
-    clock = ManualClock()
-    works, slots = Works(), Slots(1, ALIKE, clock)
-    later = lane("later")
-    slots.offer(later, clock.now_ms() + 5000, works)
-    slots.forget([later, lane("never offered")])
-    assert slots.retrying() == {}
-    assert clock.waiting == 0
-
-
 async def test_closed_slots_start_nothing() -> None:
-    """After the end, what waits for a slot or a retry is not begun."""
-    clock = ManualClock()
-    works, slots = Works(), Slots(1, ALIKE, clock)
-    slots.offer(lane("running"), 0, works)
-    slots.offer(lane("waiting"), 0, works)
-    slots.offer(lane("retry"), clock.now_ms() + 1, works)
+    """After the end, what waits for a slot is not begun, and neither is what is offered still."""
+    works, slots = Works(), Slots(1, ALIKE)
+    slots.offer(lane("running"), works)
+    slots.offer(lane("waiting"), works)
     await turn_loop()
     slots.close()
+    slots.offer(lane("late", STATUSES), works)
     await works.finish("running")
-    await clock.advance(1)
     assert works.finished == ["running"]
     assert works.running == {}
+
+
+async def test_lane_that_is_offered_again_goes_behind_the_others() -> None:
+    """Those that have waited for a slot are first, also if its work offers it."""
+    works, slots = Works(), Slots(1, ALIKE)
+    for name in "ab":
+        slots.offer(lane(name), works)
+    await turn_loop()
+    slots.offer(lane("a"), works)
+    for name in "aba":
+        await works.finish(name)
+    assert works.finished == ["a", "b", "a"]
 
 
 async def test_mistake_of_ours_is_not_silent() -> None:
@@ -231,7 +212,7 @@ async def test_mistake_of_ours_is_not_silent() -> None:
     async def broken(_lane: Lane) -> None:
         raise RuntimeError("a mistake")
 
-    slots = Slots(1, ALIKE, ManualClock())
-    slots.offer(lane("a"), 0, broken)
+    slots = Slots(1, ALIKE)
+    slots.offer(lane("a"), broken)
     with pytest.raises(RuntimeError, match="a mistake"):
         await slots.wait_failed()
