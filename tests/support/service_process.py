@@ -201,9 +201,9 @@ class ServiceProcess:
 
     def _ports_told(self, after: int) -> dict[str, int]:
         """Return the ports in the line `listening`, in whatever format, past the first `after` lines."""
-        if not self._readers_busy():
-            self._ensure_running("it listened")
         line = next((line for line in self.stderr[after:] if "listening" in line), "")
+        if not line and not self._readers_busy():
+            self._ensure_running("it listened")
         return {name: int(port) for name, port in _PORT.findall(_COLOURS.sub("", line))}
 
     @property

@@ -2,8 +2,8 @@
 
 A task or callback that raises SystemExit or KeyboardInterrupt, such as a handler's task that calls `sys.exit`, stops the event
 loop: asyncio treats these two as a wish to end the process. A service ends by signals, and everything in its loop must finish,
-so the loop goes on. Whoever awaits such a task gets the exception as well, so for a handler it is a failed attempt. If several are
-raised at the same time, the event loop names the last of them.
+so the loop goes on. Whoever awaits such a task gets the exception as well, so for a handler it is a failed attempt. If
+several are raised at the same time, the event loop names the last of them.
 """
 
 import asyncio
