@@ -38,6 +38,8 @@ EMPTY_COUNTS: Final = tuple(
 )
 """The variables for which an empty value has a meaning."""
 _POST_TO: Final = "ALERT_URL"
+_OF_COMPOSE: Final = frozenset({"PROCESSOR_MEMORY"})
+"""Variables of compose.yaml that are similar to a setting, and no typing errors."""
 """Its path is a secret: it permits posting."""
 _CONFIG_MEANING: Final = (
     "TOML file with any of these settings, by default hookline.toml in the working folder. The environment and .env take "
@@ -102,7 +104,7 @@ class Sources:
             (name, f" in {ENV}" if source == ENV else "", suggestion)
             for source in (ENVIRONMENT, ENV)
             for name in self._found.get(source, {})
-            if name not in names and (suggestion := _suggestion(name, names))
+            if name not in names | _OF_COMPOSE and (suggestion := _suggestion(name, names))
         ]
         return [
             *(f"{name} in the file of {CONFIG_VARIABLE} is not a setting{_suggestion(name, names)}." for name in in_file),
