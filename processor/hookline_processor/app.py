@@ -149,7 +149,9 @@ def build_processor(
     blocking = settings.blocking_pool_size or 2 * settings.partitions
     redis = RedisConnectionManager(settings.redis.with_blocking(blocking), settings.partitions, clock, logger)
     pauses = Pauses(PauseStore(redis), clock)
-    context = _context(settings, _attempts(settings, handlers, threads, clock, logger), pauses, clock, logger)
+    slots = Slots(settings.concurrency, settings.topics)
+    attempts = _attempts(settings, handlers, threads, slots, clock, logger)
+    context = _context(settings, slots, attempts, pauses, clock, logger)
     ownership = _ownership(settings, handlers, redis, context)
     owned = OwnedPartitions(ownership)
     ledger = _ledger(settings, redis, ownership, context)
@@ -182,7 +184,9 @@ def build_processor(
     )
 
 
-def _context(settings: ProcessorSettings, attempts: Attempts, pauses: Pauses, clock: Clock, logger: Logger) -> PartitionContext:
+def _context(
+    settings: ProcessorSettings, slots: Slots, attempts: Attempts, pauses: Pauses, clock: Clock, logger: Logger
+) -> PartitionContext:
     destinations = Destinations(settings.breaker_failures, clock, logger)
     ledger_has_room = asyncio.Event()
     ledger_has_room.set()
@@ -190,7 +194,7 @@ def _context(settings: ProcessorSettings, attempts: Attempts, pauses: Pauses, cl
         topics=settings.topics,
         window=settings.window_size(),
         memory=PayloadMemory(settings.window_mb << 20),
-        slots=Slots(settings.concurrency, settings.topics),
+        slots=slots,
         attempts=attempts,
         destinations=destinations,
         quarantine=Quarantine(clock),
@@ -205,9 +209,12 @@ def _context(settings: ProcessorSettings, attempts: Attempts, pauses: Pauses, cl
     )
 
 
-def _attempts(settings: ProcessorSettings, handlers: Handlers, threads: Threads, clock: Clock, logger: Logger) -> Attempts:
+def _attempts(
+    settings: ProcessorSettings, handlers: Handlers, threads: Threads, slots: Slots, clock: Clock, logger: Logger
+) -> Attempts:
     retry = RetryPolicy(max_attempts=settings.max_attempts, base=settings.backoff_base_s, max=settings.backoff_max_s)
-    return Attempts(handlers, settings.handler_timeout_s, retry, threads, clock, logger, _spans(settings))
+    spans = _spans(settings)
+    return Attempts(handlers, settings.handler_timeout_s, retry, threads, clock, logger, spans, slots.release_overdue)
 
 
 def _spans(settings: ProcessorSettings) -> "AttemptSpans | None":

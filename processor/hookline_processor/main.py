@@ -32,7 +32,7 @@ def main() -> int:
     for ignored in settings.ignored():
         logger.warning("setting ignored", setting=ignored.fallback.variable, reason=str(ignored))
     clock = SystemClock()
-    threads = Threads(settings.concurrency)
+    threads = Threads(2 * settings.concurrency)  # as many again may be overdue, and still need theirs
     with traced("hookline-processor", settings.secrets(), on=settings.tracing == "on"):
         code = run(lambda: build_processor(settings, handlers, threads, clock, logger), clock, logger)
     if threads.busy:

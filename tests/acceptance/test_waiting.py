@@ -28,10 +28,12 @@ from tests.support.waiting import until
 WINDOW: Final = 40
 MANY: Final = 5 * WINDOW
 FRESH: Final = 20
+SLOTS: Final = 10
 SETTINGS: Final = {
     "HOOKLINE_PARTITIONS": "1",
     "PROCESSOR_HANDLERS": "tests.acceptance.waiting_handlers:handlers",
     "PROCESSOR_WINDOW": str(WINDOW),
+    "PROCESSOR_CONCURRENCY": str(SLOTS),
     "PROCESSOR_BACKOFF_BASE_S": "3600",
     "PROCESSOR_BACKOFF_MAX_S": "3600",
 }
@@ -64,6 +66,14 @@ class Processing:
         """Return the number of events that wait."""
         consumers = self._client.xinfo_consumers(keys.topic(0, topic), GROUP)
         return sum(consumer["pending"] for consumer in consumers if consumer["name"].decode() == WAITING)
+
+    def open_gate(self) -> None:
+        """Let the handlers end that wait at the gate."""
+        Path(f"{self.record}.open").touch()
+
+    def overdue(self) -> list[str]:
+        """Return the ids of the events whose handlers run on after their time-outs."""
+        return [line["event_id"] for line in self.processor.logs if line["event"] == "handler overdue"]
 
     def left(self, topic: str) -> int:
         """Return the number of unsettled events."""
@@ -110,6 +120,14 @@ async def test_open_breaker(processing: Processing) -> None:
     processing.put(STATUSES, ["fail"] * MANY, kind="message.status")
     await until(lambda: processing.waiting(STATUSES) >= MANY - 1, "all wait")
     await others_are_handled(processing, STATUSES)
+
+
+async def test_handlers_that_overrun(processing: Processing) -> None:
+    """Plain functions that run on after their time-out, as many as there are worker slots: others get slots all the same."""
+    processing.put(CALLS, ["overrun"] * SLOTS, kind="call.status")
+    await until(lambda: len(processing.overdue()) == SLOTS, "all are overdue")
+    await others_are_handled(processing, CALLS)
+    processing.open_gate()
 
 
 async def test_long_conversation(processing: Processing) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -39,7 +39,8 @@ _CURRENT: Final[ContextVar[tuple[InFlightEvent, Deadline]]] = ContextVar("attemp
 class Attempts:
     """Runs attempts. `timeout_s` (seconds) and `retry` apply to handlers without their own; `threads` run plain functions.
 
-    `spans` creates a span for each attempt, if attempts are traced.
+    `spans` creates a span for each attempt, if attempts are traced. `release_slot` is called with the task of an attempt whose
+    handler runs on after its time-out.
     """
 
     def __init__(
@@ -51,7 +52,9 @@ class Attempts:
         clock: Clock,
         logger: Logger,
         spans: "AttemptSpans | None" = None,
+        release_slot: "Callable[[asyncio.Task[Any]], None] | None" = None,
     ) -> None:
+        self._release_slot = release_slot
         self._handlers = handlers
         self._timeout_s = timeout_s
         self._retry = retry
@@ -204,6 +207,8 @@ class Attempts:
 
     def _report_overdue(self, deadline: Deadline) -> None:
         OVERDUE.labels(label_of(deadline.event.raw.kind)).inc()
+        if self._release_slot is not None:
+            self._release_slot(deadline.task)
         in_thread = not deadline.can_be_stopped
         self._log.overdue(deadline.handler, deadline.event.id, deadline.timeout_s, in_thread=in_thread)
 

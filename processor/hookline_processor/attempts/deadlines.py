@@ -33,7 +33,7 @@ class Deadline:
     It cancels the attempt only if that `can_be_stopped`: a thread cannot.
     """
 
-    __slots__ = ("_cancelled", "_cancelling_before", "_task", "at", "can_be_stopped", "event", "handler", "queue", "timeout_s")
+    __slots__ = ("_cancelled", "_cancelling_before", "at", "can_be_stopped", "event", "handler", "queue", "task", "timeout_s")
 
     def __init__(
         self, handler: Handler, event: WebhookEvent, timeout_s: float, at: float, queue: _Queue, task: "asyncio.Task[object]"
@@ -44,7 +44,7 @@ class Deadline:
         self.timeout_s = timeout_s
         self.at = at
         self.queue = queue
-        self._task = task
+        self.task = task
         self._cancelling_before = task.cancelling()
         self._cancelled = False
 
@@ -56,7 +56,7 @@ class Deadline:
         self.queue.pop(self, None)
         if not self._cancelled:
             return
-        cancelled_by_others = self._task.uncancel() > self._cancelling_before
+        cancelled_by_others = self.task.uncancel() > self._cancelling_before
         if isinstance(error, asyncio.CancelledError) and not cancelled_by_others:
             raise TimeoutError from error
 
@@ -74,7 +74,7 @@ class Deadline:
     def cancel(self) -> None:
         """Cancel the handler."""
         self._cancelled = True
-        self._task.cancel()
+        self.task.cancel()
 
 
 class Deadlines:

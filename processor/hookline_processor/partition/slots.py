@@ -39,7 +39,7 @@ class _Queue:
 class Slots:
     """Runs offered lanes, at most `limit` at once, each in a task with its own context.
 
-    Lanes of one topic run in the order in which they were offered.
+    Lanes of one topic run in the order in which they were offered. As many again may be overdue, which hold no slot.
     """
 
     def __init__(self, limit: int, topics: Mapping[str, Topic]) -> None:
@@ -49,7 +49,9 @@ class Slots:
         self._shared = limit - sum(queue.reserved for queue in self._queues.values())
         self._shared_used = 0
         self._position = 0.0
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], _Queue] = {}
+        self._overdue: set[asyncio.Task[None]] = set()
+        self._most_overdue = limit
         self._accepting = True
         self._context = copy_context()  # without it a task would inherit the context variables of the handler that ended before
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -61,6 +63,17 @@ class Slots:
             queue.position = max(queue.position, self._position)
         queue.ready.append((lane, work))
         self._fill()
+
+    def release_overdue(self, task: "asyncio.Task[Any]") -> None:
+        """Give the slot of `task` to others, though it runs: it is past its time-out, and nobody knows when it ends.
+
+        A plain function cannot be stopped. If there are as many overdue tasks as slots, it keeps its slot.
+        """
+        queue = self._running.get(task)
+        if queue is None or task in self._overdue or len(self._overdue) >= self._most_overdue:
+            return
+        self._overdue.add(task)
+        self._give_back(queue)
 
     async def wait_failed(self) -> None:
         """Wait until `work` raises, and raise that. It is a bug in this package: an exception of a handler is a verdict."""
@@ -94,15 +107,21 @@ class Slots:
         self._shared_used += queue.running >= queue.reserved
         queue.running += 1
         task = asyncio.get_running_loop().create_task(Unclosable(work(lane)), context=self._context.copy())
-        self._running.add(task)
-        task.add_done_callback(lambda task: self._finished(queue, task))
+        self._running[task] = queue
+        task.add_done_callback(self._finished)
 
-    def _finished(self, queue: _Queue, task: asyncio.Task[None]) -> None:
-        queue.running -= 1
-        self._shared_used -= queue.running >= queue.reserved
-        self._running.discard(task)
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        queue = self._running.pop(task)
         if not task.cancelled() and task.exception() is not None and not self._failure.done():
             self._failure.set_exception(task.exception() or TaskDiedError("handler"))
+        if task in self._overdue:
+            self._overdue.discard(task)
+        else:
+            self._give_back(queue)
+
+    def _give_back(self, queue: _Queue) -> None:
+        queue.running -= 1
+        self._shared_used -= queue.running >= queue.reserved
         self._fill()
 
 

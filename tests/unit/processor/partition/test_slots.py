@@ -216,3 +216,35 @@ async def test_mistake_of_ours_is_not_silent() -> None:
     slots.offer(lane("a"), broken)
     with pytest.raises(RuntimeError, match="a mistake"):
         await slots.wait_failed()
+
+
+async def test_overdue_work_holds_no_slot() -> None:
+    """Others get its slot. As many may be overdue as there are slots; more keep theirs."""
+    works, slots = Works(), Slots(2, {MESSAGES: Topic()})
+    tasks: list[asyncio.Task[object]] = []
+
+    async def work(lane: Lane) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.append(task)
+        await works(lane)
+
+    for name in "abcdefg":
+        slots.offer(lane(name), work)
+    await turn_loop()
+    for number in range(2):
+        slots.release_overdue(tasks[number])
+        slots.release_overdue(tasks[number])
+        await turn_loop()
+    assert list(works.running) == ["a", "b", "c", "d"]
+    slots.release_overdue(tasks[2])
+    await turn_loop()
+    assert list(works.running) == ["a", "b", "c", "d"]
+    await works.finish("a")
+    assert list(works.running) == ["b", "c", "d"], "its slot was given away before"
+    slots.release_overdue(tasks[2])
+    await turn_loop()
+    assert list(works.running) == ["b", "c", "d", "e"]
+    for name in "bcdefg":
+        await works.finish(name)
+    assert sorted(works.finished) == list("abcdefg")
