@@ -201,7 +201,8 @@ class IngressSettings(SharedSettings):
     address_burst: int = Field(
         100,
         validation_alias="INGRESS_ADDRESS_BURST",
-        description="Requests of this type that one address can send at once before INGRESS_ADDRESS_RATE applies",
+        description="Requests with a missing or wrong signature that one address can send at once before INGRESS_ADDRESS_RATE "
+        "applies",
         ge=1,
     )
     shutdown_s: float = Field(

@@ -64,8 +64,8 @@ class ProcessorSettings(SettingsWithLedger):
     blocking_pool_size: int | None = Field(
         None,
         validation_alias="REDIS_BLOCKING_POOL_SIZE",
-        description="Size of the pool of connections for blocking reads, for each Redis master. At least twice "
-        "HOOKLINE_PARTITIONS, which is the default",
+        description="Size of the pool of connections for blocking reads, for each Redis master. The default, twice "
+        "HOOKLINE_PARTITIONS, is also the minimum",
         ge=1,
     )
     admin_host: str = Field("127.0.0.1", validation_alias="PROCESSOR_ADMIN_HOST", description="Address of the admin port")
@@ -83,7 +83,7 @@ class ProcessorSettings(SettingsWithLedger):
         None,
         validation_alias="PROCESSOR_SHUTDOWN_S",
         description="Seconds that running handlers get to finish at shutdown. By default the longest time-out of any handler "
-        "plus 2 s, at most 40. What runs the processor must wait 18 s longer",
+        "plus 2 s, at most 40. Docker, systemd or Kubernetes must wait 18 s longer before it kills the process",
         ge=0,
     )
     unhandled_wait_s: float = Field(
