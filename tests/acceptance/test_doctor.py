@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from hookline_cli.doctor.event import SID_BEGINS, check_event
 from hookline_cli.doctor.finding import Level
 from tests.acceptance.machine import Machine
@@ -39,12 +41,13 @@ async def test_running_pair_is_well(machine: Machine) -> None:
     assert "attempt failed" not in machine.read("first.log")
 
 
-async def test_dead_letter_of_the_event_is_told(machine: Machine) -> None:
+@pytest.mark.parametrize(("wait_s", "state"), [("600", "waits for a handler"), ("0", "is a dead letter")])
+async def test_event_without_a_handler_is_told(machine: Machine, wait_s: str, state: str) -> None:
     """With --send an event goes all the way; where there is no handler for it, that shows."""
-    await machine.up("first.log")
+    await machine.up("first.log", PROCESSOR_UNHANDLED_WAIT_S=wait_s)
     found = await examined(machine, "--send")
-    (letter,) = [finding for finding in found["findings"] if "is a dead letter" in finding["found"]]
-    assert letter["level"] == "warning"
+    (finding,) = [finding for finding in found["findings"] if state in finding["found"]]
+    assert finding["level"] == "warning"
 
 
 async def test_event_is_settled(single_pair: Pair, own_redis: RedisServer) -> None:

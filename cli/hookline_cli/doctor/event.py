@@ -32,8 +32,12 @@ _POLL_S: Final = 0.05
 _ENTRIES: Final = 200
 
 
+_KIND: Final = "message.status"
+
+
 class _EventState(Enum):
     WAITING = "is still waiting"
+    UNHANDLED = "waits for a handler"
     DEAD = "is a dead letter"
     SETTLED = "was settled"
 
@@ -60,7 +64,7 @@ async def check_event(subject: Subject, timeout_s: float = _TIMEOUT_S) -> list[F
 
 def _status_request(settings: IngressSettings, sid: str) -> WebhookRequest:
     account, _, token = settings.auth_tokens[0].rpartition("=")
-    params = sample("message.status", {"MessageSid": sid, **({"AccountSid": account} if account else {})}).params
+    params = sample(_KIND, {"MessageSid": sid, **({"AccountSid": account} if account else {})}).params
     return sign_form(f"{settings.public_urls[0]}/twilio", params, token)
 
 
@@ -84,7 +88,9 @@ async def _wait_until_settled(settings: IngressSettings, sid: str, timeout_s: fl
 async def _read_state(redis: RedisConnectionManager, partition: int, topics: Iterable[str], sid: str) -> _EventState:
     for topic in topics:
         if await is_among_newest(redis, redis.keys.topic(partition, topic), sid, _ENTRIES):
-            return _EventState.WAITING
+            conditions, waits = redis.keys.conditions(partition), f"{topic}:kind:{_KIND}"
+            unhandled = await redis.execute("look", conditions, "SISMEMBER", conditions, waits)
+            return _EventState.UNHANDLED if unhandled else _EventState.WAITING
     return _EventState.DEAD if await is_among_newest(redis, redis.keys.dead(partition), sid, _ENTRIES) else _EventState.SETTLED
 
 
@@ -93,8 +99,16 @@ def _judge(sid: str, state: _EventState) -> Finding:
     if state is _EventState.SETTLED:
         return fine(CHECK, f"{text}: it passed ingress, Redis and a handler, or is in the spool")
     if state is _EventState.DEAD:
-        meaning = "It passed ingress and Redis, but the handler of message.status failed, or there is none."
+        meaning = f"It passed ingress and Redis, but the handler of {_KIND} failed, or there is none."
         return warning(CHECK, text, meaning, "See hookline dead list, and discard this one.")
+    if state is _EventState.UNHANDLED:
+        return warning(
+            CHECK,
+            text,
+            f"It passed ingress and Redis, but no processor has a handler of {_KIND}. Its events wait for one, and become dead "
+            "letters after PROCESSOR_UNHANDLED_WAIT_S.",
+            f"Register a handler of {_KIND}, or ignore it; see hookline retry list.",
+        )
     return warning(
         CHECK,
         text,
