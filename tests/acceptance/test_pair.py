@@ -106,8 +106,10 @@ async def test_undecodable_entry_is_dead_lettered_alone(pair: Pair) -> None:
 
 async def test_flushed_redis_heals_by_itself(pair: Pair) -> None:
     """After FLUSHALL the groups and the layout come back, with a log line, and new webhooks are handled."""
+    await pair.deliver(texted("before the flush"))
+    await until(pair.settled, "the partition is being read")
     pair.redis.flushall()
     await pair.deliver(texted("after the flush"))
-    await until(lambda: [line["body"] for line in pair.lines()] == ["after the flush"], "it is handled")
+    await until(lambda: [line["body"] for line in pair.lines()][1:] == ["after the flush"], "it is handled")
     await pair.processor.logged("consumer groups were missing and are created again; was Redis flushed?")
     await until(lambda: pair.redis.hget("hookline:layout", "partitions") == b"8", "the layout is back")
