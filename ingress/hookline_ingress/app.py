@@ -11,9 +11,9 @@ from hookline_ingress.http.server import ConnectionLimits, Server, allow_connect
 from hookline_ingress.limits.limiter import AddressLimit, LimitExchange, SenderLimit
 from hookline_ingress.routes import Routes
 from hookline_ingress.settings import IngressSettings
+from hookline_ingress.signatures.twilio import Keyring, Verifier, parse_secrets, parse_shared_keys
 from hookline_ingress.spool.drain import Drain
 from hookline_ingress.spool.spool import Spool
-from hookline_ingress.twilio_signature import Keyring, Verifier, parse_secrets, parse_shared_keys
 from hookline_ingress.webhooks import Guards, Webhooks
 from hookline_ingress.writer import Writer
 from hookline_shared.alerts.watcher import AlertWatcher
@@ -150,7 +150,7 @@ def _routes(settings: IngressSettings) -> Routes:
 def _sendgrid(settings: IngressSettings) -> Verifier | None:
     if not settings.sendgrid_keys:
         return None
-    from hookline_ingress.sendgrid_signature import SendGridKeys  # noqa: PLC0415 - cryptography takes memory that only this needs
+    from hookline_ingress.signatures.sendgrid import SendGridKeys  # noqa: PLC0415 - cryptography takes memory that only this needs
 
     return SendGridKeys(settings.sendgrid_keys)
 

@@ -7,6 +7,7 @@ from hookline_ingress.http.replies import EMPTY_TWIML, NO_CONTENT
 from hookline_ingress.http.request import Reply
 from hookline_ingress.limits.rates import Rate
 from hookline_ingress.route_settings import RouteSettings
+from hookline_ingress.signatures.twilio import Verifier
 from hookline_ingress.translation.catalogue import (
     CALL_RECEIVED,
     EVENT_STREAM,
@@ -16,7 +17,6 @@ from hookline_ingress.translation.catalogue import (
     STUDIO,
 )
 from hookline_ingress.translation.kind import Kind
-from hookline_ingress.twilio_signature import Verifier
 from hookline_shared.json_body import is_form
 
 LARGEST_JSON: Final = 1 << 20

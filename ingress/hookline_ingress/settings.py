@@ -60,7 +60,7 @@ def _sendgrid_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
         return keys
     if find_spec("cryptography") is None:
         raise ValueError(f"it needs the package cryptography: {install_command('sendgrid')}")
-    from hookline_ingress.sendgrid_signature import SendGridKeys  # noqa: PLC0415 - cryptography takes memory that only this needs
+    from hookline_ingress.signatures.sendgrid import SendGridKeys  # noqa: PLC0415 - cryptography takes memory that only this needs
 
     SendGridKeys(keys)
     return keys

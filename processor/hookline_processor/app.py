@@ -39,8 +39,8 @@ from hookline_shared.readers.watch import ReadersWatch
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.consume import Consumer
 from hookline_shared.streams.lease import Fence, Leases
-from hookline_shared.streams.pauses import PauseStore
-from hookline_shared.streams.waiting import WaitingIndex
+from hookline_shared.streams.waiting.index import WaitingIndex
+from hookline_shared.streams.waiting.pauses import PauseStore
 
 if TYPE_CHECKING:
     from hookline_processor.attempts.tracing import AttemptSpans

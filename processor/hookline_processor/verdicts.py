@@ -45,7 +45,7 @@ class RetryLater(Exception):
 
 
 class Reason(StrEnum):
-    """Why an event is a dead letter. No verdict is "dropped": an operator did that (`scripts/drop.lua`)."""
+    """Why an event is a dead letter. No verdict is "dropped": an operator did that (`scripts/waiting/drop.lua`)."""
 
     REJECTED = "rejected"
     EXHAUSTED = "exhausted"

@@ -87,8 +87,8 @@ class Keys:
         return f"{self.prefix}:{{{partition}}}:retries"
 
     def waiting(self, partition: int, topic: str, condition: str = "") -> str:
-        """Sorted set: the waiting lanes of a topic by the time of their next attempt. `scripts/waiting_index.lua` explains the
-        waiting index and has all its names, too."""
+        """Sorted set: the waiting lanes of a topic by the time of their next attempt. `waiting_index.lua` explains the waiting
+        index and has all its names, too."""
         return f"{self.space(partition)}waiting:{topic}{condition and f':{condition}'}"
 
     def conditions(self, partition: int) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping
 from multidict import CIMultiDict
 
 from hookline_ingress.http.request import Request
+from hookline_ingress.signatures.twilio import SIGNATURE
 from hookline_ingress.translation.webhook import Webhook
-from hookline_ingress.twilio_signature import SIGNATURE
 from hookline_shared.forms import EMPTY, form_of
 
 RECEIVED_AT = 1_750_345_200_611

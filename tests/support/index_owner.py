@@ -6,7 +6,7 @@ from typing import Final
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.consume import NEW, Consumer, LeavingEntry, Settlements, WaitingLane
 from hookline_shared.streams.lease import Fence
-from hookline_shared.streams.waiting import (
+from hookline_shared.streams.waiting.index import (
     Deferral,
     DeferRequest,
     Loaded,

@@ -25,8 +25,8 @@ from hookline_shared.observability.logs import Logger
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.append import Appender
 from hookline_shared.streams.consume import Consumer
-from hookline_shared.streams.pauses import PauseStore
-from hookline_shared.streams.waiting import WaitingIndex
+from hookline_shared.streams.waiting.index import WaitingIndex
+from hookline_shared.streams.waiting.pauses import PauseStore
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES, Topic
 from tests.support.events import event, key_of
 from tests.support.feed import PARTITION, claim

@@ -3,7 +3,7 @@
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.append import Appender
 from hookline_shared.streams.consume import Consumer, Settlements, WaitingLane
-from hookline_shared.streams.waiting import lane_id
+from hookline_shared.streams.waiting.index import lane_id
 from hookline_shared.topics import MESSAGES
 from tests.support.events import event
 from tests.support.feed import read

@@ -15,7 +15,7 @@ from hookline_shared.observability.logs import get_logger
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.backlog import backlogs, partitions_in_use
 from hookline_shared.streams.locate import server_time_ms
-from hookline_shared.streams.pauses import Pause, PauseStore
+from hookline_shared.streams.waiting.pauses import Pause, PauseStore
 
 _CHECK: Final = "pauses"
 _LONG_MS: Final = 86_400_000

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from hookline_cli.redis_session import RedisSession
 from hookline_shared.streams.locate import server_time_ms
-from hookline_shared.streams.pauses import Pause, PauseStore
+from hookline_shared.streams.waiting.pauses import Pause, PauseStore
 
 
 class ActivePauses(NamedTuple):

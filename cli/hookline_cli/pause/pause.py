@@ -18,7 +18,7 @@ from hookline_cli.redis_session import DataFolder, find_settings, open_redis_ses
 from hookline_shared.errors import HooklineError
 from hookline_shared.settings.base import SharedSettings
 from hookline_shared.streams.locate import server_time_ms
-from hookline_shared.streams.pauses import Pause, PauseStore, new_pause_id
+from hookline_shared.streams.waiting.pauses import Pause, PauseStore, new_pause_id
 
 pause = typer.Typer(add_completion=False, pretty_exceptions_enable=False, subcommand_metavar="[list]")
 

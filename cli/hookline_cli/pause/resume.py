@@ -15,7 +15,7 @@ from hookline_cli.pause.target import FromOption, KeyOption, KindOption, Target,
 from hookline_cli.redis_session import DataFolder, find_settings, open_redis_session
 from hookline_shared.errors import HooklineError
 from hookline_shared.settings.base import SharedSettings
-from hookline_shared.streams.pauses import Pause, PauseStore
+from hookline_shared.streams.waiting.pauses import Pause, PauseStore
 
 
 def resume(

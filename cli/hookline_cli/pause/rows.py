@@ -9,7 +9,7 @@ from rich.text import Text
 from hookline_cli.output.durations import describe_timestamp, format_duration
 from hookline_cli.output.redaction import Redaction
 from hookline_cli.output.terminal import one_line
-from hookline_shared.streams.pauses import Pause
+from hookline_shared.streams.waiting.pauses import Pause
 
 _LONGEST_NOTE = 200
 

@@ -7,7 +7,7 @@ import typer
 
 from hookline_shared.errors import HooklineError
 from hookline_shared.kinds import FAMILIES, SINGLE
-from hookline_shared.streams.pauses import Pause
+from hookline_shared.streams.waiting.pauses import Pause
 
 TopicOption = Annotated[str, typer.Option("--topic", help="Events of this topic.")]
 KindOption = Annotated[str, typer.Option("--kind", help="Events of this kind, or family such as 'conversation.*'.")]

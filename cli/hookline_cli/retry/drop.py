@@ -19,7 +19,7 @@ from hookline_cli.retry.selection import EventOption, KeyOption, KindsOption, Pa
 from hookline_cli.settings.running import find_running
 from hookline_processor.ledger.settings import SettingsWithLedger
 from hookline_shared.errors import BrokerUnavailableError, HooklineError
-from hookline_shared.streams.waiting_control import Dropped, WaitingControl
+from hookline_shared.streams.waiting.control import Dropped, WaitingControl
 
 _BATCH: Final = 50
 

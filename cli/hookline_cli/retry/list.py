@@ -16,7 +16,7 @@ from hookline_cli.pause.target import TopicOption, read_target
 from hookline_cli.redis_session import DataFolder, find_settings, open_redis_session
 from hookline_shared.settings.base import SharedSettings
 from hookline_shared.streams.locate import server_time_ms
-from hookline_shared.streams.waiting_control import LaneSet, WaitingControl
+from hookline_shared.streams.waiting.control import LaneSet, WaitingControl
 
 _BREAKER: Final = "breaker:"
 

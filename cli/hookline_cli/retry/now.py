@@ -16,7 +16,7 @@ from hookline_cli.output.terminal import confirm, end
 from hookline_cli.redis_session import DataFolder, RedisSession, find_settings, open_redis_session
 from hookline_cli.retry.selection import EventOption, KeyOption, KindsOption, RetryScan, RetrySelection, TopicsOption
 from hookline_shared.errors import BrokerUnavailableError, HooklineError
-from hookline_shared.streams.waiting_control import RetriedNow, WaitingControl
+from hookline_shared.streams.waiting.control import RetriedNow, WaitingControl
 
 
 class _Options(NamedTuple):

@@ -13,8 +13,8 @@ from hookline_shared.errors import HooklineError
 from hookline_shared.partitions import partition_of
 from hookline_shared.settings.base import SharedSettings
 from hookline_shared.streams.locate import Stage
-from hookline_shared.streams.waiting import lane_id
-from hookline_shared.streams.waiting_control import LaneSet, WaitingControl
+from hookline_shared.streams.waiting.control import LaneSet, WaitingControl
+from hookline_shared.streams.waiting.index import lane_id
 
 TopicsOption = Annotated[list[str], typer.Option("--topic", help="Only this topic; may be repeated.")]
 KindsOption = Annotated[list[str], typer.Option("--kind", help="Only this kind, or family such as 'sync.*'; may be repeated.")]

@@ -23,7 +23,7 @@ from hookline_shared.event import Event, ReplayHistory, decode, replay_history_o
 from hookline_shared.settings.base import SharedSettings
 from hookline_shared.streams.dead_letters import Discarded
 from hookline_shared.streams.locate import server_time_ms
-from hookline_shared.streams.pauses import Pause, PauseStore
+from hookline_shared.streams.waiting.pauses import Pause, PauseStore
 
 _SETTLED: Final = "settled during this search"
 

@@ -26,7 +26,7 @@ from hookline_shared.settings.base import Port, SharedSettings
 from hookline_shared.streams.backlog import Backlog, backlogs, partitions_in_use, servers
 from hookline_shared.streams.counts import EventCounts, count_events
 from hookline_shared.streams.membership import leases, members
-from hookline_shared.streams.pauses import Pause, PauseStore
+from hookline_shared.streams.waiting.pauses import Pause, PauseStore
 
 _INGRESS: Final = IngressSettings.model_fields
 _PROCESSOR: Final = ProcessorSettings.model_fields

@@ -12,7 +12,7 @@ from hookline_cli.status.service_report import ServiceReport
 from hookline_shared.partitions import ranges
 from hookline_shared.streams.lease import Lease
 from hookline_shared.streams.membership import Member
-from hookline_shared.streams.pauses import Pause
+from hookline_shared.streams.waiting.pauses import Pause
 
 _NOT_RUNNING: Final = (
     "No Hookline service answers on this machine (checked port {ports}). Start the services with `hookline up`, or name the "

@@ -17,7 +17,7 @@ from hookline_processor.partition.waiting.waiting_sets import WaitingSets
 from hookline_processor.retry import Record
 from hookline_processor.verdicts import Done, Retry, Verdict, poison_verdict
 from hookline_shared.observability.logs import Logger
-from hookline_shared.streams.waiting import LATER
+from hookline_shared.streams.waiting.index import LATER
 
 _CANCEL_TIMEOUT_S: Final = 1.0
 """The time for a cancelled handler to end. One that ignores its cancellation is abandoned."""

@@ -12,7 +12,7 @@ from hookline_processor.verdicts import Dead, Done, Failure, Reason, Verdict
 from hookline_shared.errors import UndecodableError
 from hookline_shared.event import Event, decode
 from hookline_shared.streams.consume import Entry
-from hookline_shared.streams.waiting import Deferral, DeferRequest, WaitingIndex
+from hookline_shared.streams.waiting.index import Deferral, DeferRequest, WaitingIndex
 
 _MAX_DEFERRED: Final = 500
 _IN_MEMORY: Final = (Deferral.NOT_INDEXED, Deferral.IS_FIRST, Deferral.BEFORE_INDEX)

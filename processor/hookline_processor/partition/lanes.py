@@ -1,8 +1,8 @@
 """One lane per conversation: its events are handled one at a time, in arrival order. No I/O.
 
 A lane is in memory while it has events in memory. Its first event is ready, running, or settled as waiting; the others come
-after it. Redis may have more of its events in the waiting index (`hookline_shared/streams/waiting.py`): they come after those
-in memory.
+after it. Redis may have more of its events in the waiting index (`hookline_shared/streams/waiting/index.py`): they come after
+those in memory.
 
     in memory only           new events are added at the end, as long as there is room for events that are not the first
     indexed                  new events go to the index, and are loaded before their turn
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from hookline_processor.in_flight import InFlightEvent
-from hookline_shared.streams.waiting import lane_id
+from hookline_shared.streams.waiting.index import lane_id
 
 MAX_LOADED: Final = 8
 """How many events of one lane are in memory."""

@@ -25,7 +25,7 @@ from hookline_processor.partition.waiting.waiting_lanes import WaitingLanes
 from hookline_processor.partition.waiting.waiting_sets import WaitingSets
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.streams.consume import Consumer
-from hookline_shared.streams.waiting import WaitingIndex
+from hookline_shared.streams.waiting.index import WaitingIndex
 
 _SETTLE_RESERVE_S: Final = 1.0
 """The part of the drain time that is reserved for settling finished events."""

@@ -10,7 +10,7 @@ from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import Command, RedisConnectionManager
 from hookline_shared.streams.dead_letter_counts import FIRST, count_by_topic
 from hookline_shared.streams.replies import raise_first_error
-from hookline_shared.streams.waiting_control import WaitingControl
+from hookline_shared.streams.waiting.control import WaitingControl
 
 
 class EventCounts(NamedTuple):

@@ -11,9 +11,9 @@ from hookline_shared.streams.follow import Arrival, StreamPosition
 from hookline_shared.streams.paging import pages
 from hookline_shared.streams.replies import raise_first_error
 from hookline_shared.streams.scripts import load_script
-from hookline_shared.streams.waiting import LATER, lane_id
+from hookline_shared.streams.waiting.index import LATER, lane_id
 
-_LOCATE: Final = load_script("locate")
+_LOCATE: Final = load_script("waiting/locate")
 
 
 class Stage(Enum):

@@ -17,7 +17,7 @@ from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.consume import Consumer, record_name
 from hookline_shared.streams.follow import Arrival, Follower
-from hookline_shared.streams.waiting import lane_id
+from hookline_shared.streams.waiting.index import lane_id
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
 from tests.integration.conftest import Connect
 from tests.support.cluster_set import ClusterSet

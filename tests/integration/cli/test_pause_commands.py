@@ -10,7 +10,7 @@ import redis
 from hookline_shared.event import SCHEMA
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.consume import Consumer
-from hookline_shared.streams.pauses import Pause, PauseStore
+from hookline_shared.streams.waiting.pauses import Pause, PauseStore
 from hookline_shared.topics import CALLS, MESSAGES
 from tests.support.command import Command, Result, ended
 from tests.support.events import key_of

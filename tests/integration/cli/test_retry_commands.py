@@ -9,7 +9,7 @@ import redis
 from hookline_shared.event import SCHEMA
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.consume import Consumer
-from hookline_shared.streams.waiting import LATER
+from hookline_shared.streams.waiting.index import LATER
 from hookline_shared.topics import CALLS, MESSAGES
 from tests.support.command import Command, Result, interrupt
 from tests.support.events import key_of

@@ -7,7 +7,7 @@ from hookline_processor.metrics import RETRYING_EVENTS, WAITING_EVENTS
 from hookline_processor.monitoring.backlog import BacklogGauges
 from hookline_processor.partition.waiting.waiting_sets import WaitingSets, WaitingTotals
 from hookline_shared.redis.manager import RedisConnectionManager
-from hookline_shared.streams.waiting import LATER
+from hookline_shared.streams.waiting.index import LATER
 from hookline_shared.topics import CALLS, MESSAGES
 from tests.support.keys import keys
 from tests.support.manual_clock import ManualClock

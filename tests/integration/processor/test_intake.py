@@ -15,7 +15,7 @@ from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.consume import NEW, Consumer, Entry
 from hookline_shared.streams.lease import Fence
-from hookline_shared.streams.waiting import Deferral, DeferRequest, LoadRequest, WaitingIndex
+from hookline_shared.streams.waiting.index import Deferral, DeferRequest, LoadRequest, WaitingIndex
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES
 from tests.support.feed import PARTITION, PENDING, Feed, claim, read
 

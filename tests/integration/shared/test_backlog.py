@@ -5,7 +5,7 @@ import redis
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.backlog import Backlog, backlogs, partitions_in_use, total
 from hookline_shared.streams.consume import Consumer
-from hookline_shared.streams.waiting import LATER
+from hookline_shared.streams.waiting.index import LATER
 from hookline_shared.topics import CALLS, MESSAGES, STATUSES
 from tests.support.events import key_of
 from tests.support.feed import PARTITION, Feed, read

@@ -12,7 +12,7 @@ from hookline_shared.streams.counts import EventCounts, count_events
 from hookline_shared.streams.dead_letter_counts import DeadLetterCounts
 from hookline_shared.streams.lease import Leases
 from hookline_shared.streams.membership import leases, members
-from hookline_shared.streams.waiting import lane_id
+from hookline_shared.streams.waiting.index import lane_id
 from hookline_shared.topics import BULK, CALLS, DEFAULT_TOPICS, MESSAGES
 from tests.integration.conftest import Connect
 from tests.support.cluster_set import ClusterSet

@@ -12,8 +12,8 @@ from hookline_shared.streams.counts import count_waiting
 from hookline_shared.streams.follow import StreamPosition
 from hookline_shared.streams.lease import Fence
 from hookline_shared.streams.locate import Stage, locate
-from hookline_shared.streams.waiting import LATER, LoadRequest, ResumeRequest, WaitingIndex, lane_id
-from hookline_shared.streams.waiting_control import Dropped, LaneSet, RetriedNow, WaitingControl
+from hookline_shared.streams.waiting.control import Dropped, LaneSet, RetriedNow, WaitingControl
+from hookline_shared.streams.waiting.index import LATER, LoadRequest, ResumeRequest, WaitingIndex, lane_id
 from hookline_shared.topics import CALLS, MESSAGES
 from tests.support.events import event, key_of
 from tests.support.feed import PARTITION, Feed, read

@@ -4,7 +4,7 @@ import pytest
 
 from hookline_cli.doctor.finding import Level
 from hookline_cli.doctor.pauses import findings
-from hookline_shared.streams.pauses import Pause
+from hookline_shared.streams.waiting.pauses import Pause
 
 HOUR_MS = 3_600_000
 NOW_MS = 100 * HOUR_MS

@@ -7,7 +7,7 @@ from multidict import CIMultiDict
 
 from hookline_ingress.http.proxies import Proxies, parse_networks
 from hookline_ingress.http.request import Request
-from hookline_ingress.twilio_signature import SIGNATURE, Keyring, parse_secrets
+from hookline_ingress.signatures.twilio import SIGNATURE, Keyring, parse_secrets
 from tests.support.decoded import decoded_form
 from tests.support.webhooks import TOKEN, sign
 

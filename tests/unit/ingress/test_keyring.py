@@ -1,6 +1,6 @@
 """Which secrets and URLs a request is verified against."""
 
-from hookline_ingress.twilio_signature import SIGNATURE, Keyring, Secret, parse_secrets
+from hookline_ingress.signatures.twilio import SIGNATURE, Keyring, Secret, parse_secrets
 from tests.support.decoded import decoded_form
 from tests.support.webhooks import sign
 

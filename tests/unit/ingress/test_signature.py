@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from multidict import MultiDict
 from twilio.request_validator import RequestValidator
 
-from hookline_ingress.twilio_signature import (
+from hookline_ingress.signatures.twilio import (
     SIGNATURE,
     Keyring,
     compute,

@@ -17,9 +17,9 @@ from twilio.request_validator import RequestValidator, get_signature_algorithm
 
 from hookline_ingress.http.request import Request
 from hookline_ingress.settings import IngressSettings
+from hookline_ingress.signatures.twilio import SETTINGS, SIGNATURE, Keyring, parse_secrets, parse_shared_keys
 from hookline_ingress.translation.translate import translate
 from hookline_ingress.translation.webhook import decode
-from hookline_ingress.twilio_signature import SETTINGS, SIGNATURE, Keyring, parse_secrets, parse_shared_keys
 from tests.support.kinds import call, call_status, message, message_status, picture_message, unknown, whatsapp_status
 
 Pairs = list[tuple[str, str]]

@@ -10,7 +10,7 @@ from hookline_processor.in_flight import InFlightEvent
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.lifecycle.service import Supervisor
-from hookline_shared.streams.pauses import Pause, PauseStore
+from hookline_shared.streams.waiting.pauses import Pause, PauseStore
 
 _POLL_S = 1.0
 

@@ -1,7 +1,7 @@
 """The lanes of one partition that wait in Redis: resumes them when they are due, and loads the events behind the first ones.
 
 A lane waits for a time, or for a condition (`conditions.py`). Neither takes memory, and their number does not matter.
-`hookline_shared/streams/waiting.py` has the index; docs/architecture.md has the states of an event.
+`hookline_shared/streams/waiting/index.py` has the index; docs/architecture.md has the states of an event.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.observability.logs import Logger
 from hookline_shared.streams.consume import Entry
-from hookline_shared.streams.waiting import (
+from hookline_shared.streams.waiting.index import (
     LATER,
     Loaded,
     LoadRequest,

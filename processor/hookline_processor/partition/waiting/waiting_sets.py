@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final
 
-from hookline_shared.streams.waiting import LATER
+from hookline_shared.streams.waiting.index import LATER
 
 TIMED: Final = ("", LATER)
 """The sets of lanes that wait for a time."""

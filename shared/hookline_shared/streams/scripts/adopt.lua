@@ -1,4 +1,4 @@
--- Requires waiting_index
+-- Requires waiting/waiting_index
 -- Take over the pending entries of foreign consumers, and remove the consumers that then have none.
 --
 -- KEYS      [1] lease, then the topic streams of one partition

@@ -1,4 +1,4 @@
--- Requires waiting_index
+-- Requires waiting/waiting_index
 -- Measure the topics of one partition.
 --
 -- KEYS      topic streams

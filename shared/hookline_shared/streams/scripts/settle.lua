@@ -1,4 +1,4 @@
--- Requires waiting_index
+-- Requires waiting/waiting_index
 -- Settle events of one partition: done, failed, dead, or waiting, in one atomic step.
 --
 -- KEYS      [1] lease, [2] retries hash, [3] dead-letter stream, then the topic streams, and last, with ARGV[6], the ledger stream

@@ -14,7 +14,7 @@ from hookline_shared.streams.consume import (
     WaitingLane,
 )
 from hookline_shared.streams.lease import Fence
-from hookline_shared.streams.waiting import (
+from hookline_shared.streams.waiting.index import (
     Deferral,
     DeferRequest,
     Loaded,

@@ -6,7 +6,7 @@ from hookline_shared.streams.consume import (
     CONSUMER,
     Settlements,
 )
-from hookline_shared.streams.waiting import (
+from hookline_shared.streams.waiting.index import (
     Deferral,
     Loaded,
     LoadRequest,

@@ -11,7 +11,7 @@ from hookline_shared.streams.consume import (
     CONSUMER,
     WAITING,
 )
-from hookline_shared.streams.waiting import (
+from hookline_shared.streams.waiting.index import (
     Deferral,
     Resumed,
 )

@@ -10,7 +10,7 @@ from hookline_shared.streams.consume import (
     WAITING,
     Settlements,
 )
-from hookline_shared.streams.waiting import (
+from hookline_shared.streams.waiting.index import (
     Resumed,
     ResumeRequest,
 )

@@ -12,7 +12,7 @@ from hookline_shared.streams.consume import (
     WaitingLane,
     record_name,
 )
-from hookline_shared.streams.waiting import (
+from hookline_shared.streams.waiting.index import (
     LATER,
     Deferral,
     lane_id,

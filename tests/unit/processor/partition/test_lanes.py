@@ -12,7 +12,7 @@ from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.partition.lanes import MAX_LOADED, Lane, Lanes
 from hookline_processor.retry import Record
 from hookline_shared.event import Event
-from hookline_shared.streams.waiting import lane_id
+from hookline_shared.streams.waiting.index import lane_id
 from hookline_shared.topics import MESSAGES, STATUSES
 
 MOST_BEHIND = 20

@@ -11,7 +11,7 @@ from hookline_processor.partition.waiting.pauses import Pauses
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.event import Event
 from hookline_shared.lifecycle.service import Supervisor
-from hookline_shared.streams.pauses import Pause
+from hookline_shared.streams.waiting.pauses import Pause
 from hookline_shared.topics import MESSAGES, STATUSES
 from tests.support.logbook import Logbook
 from tests.support.manual_clock import ManualClock

@@ -5,7 +5,7 @@ from math import inf
 import pytest
 
 from hookline_processor.partition.waiting.waiting_sets import TIME, WaitingSets, WaitingTotals
-from hookline_shared.streams.waiting import LATER
+from hookline_shared.streams.waiting.index import LATER
 from hookline_shared.topics import MESSAGES, STATUSES
 
 BREAKER, KIND = "breaker:crm", "kind:call.status"

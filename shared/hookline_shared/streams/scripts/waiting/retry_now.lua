@@ -1,4 +1,4 @@
--- Requires waiting_index
+-- Requires waiting/waiting_index
 -- Make waiting lanes of one partition due at once. An operator calls it, so it does not name the fence.
 --
 -- KEYS      [1] conditions set

@@ -1,4 +1,4 @@
--- Requires waiting_index
+-- Requires waiting/waiting_index
 -- Move waiting events of one partition to the dead letters. An operator calls it, so it does not name the fence.
 --
 -- KEYS      [1] retries hash, [2] dead-letter stream, [3] ledger stream

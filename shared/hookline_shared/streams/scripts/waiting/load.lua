@@ -1,4 +1,4 @@
--- Requires waiting_index
+-- Requires waiting/waiting_index
 -- Take the next entries of resumed lanes into the memory of the owner.
 --
 -- KEYS      [1] lease, [2] retries hash

@@ -1,8 +1,8 @@
 """The waiting index of a partition: the lanes whose first event may not be attempted yet, kept in Redis alone.
 
-`scripts/waiting_index.lua` draws its keys. The processor that owns the partition moves lanes into the index when it settles
-(`Settlements.waiting` in `consume.py`), and takes them out again as here. Every call names the fence, so it is refused for a
-former owner, and is safe to repeat.
+`scripts/waiting/waiting_index.lua` draws its keys. The processor that owns the partition moves lanes into the index when it
+settles (`Settlements.waiting` in `consume.py`), and takes them out again as here. Every call names the fence, so it is refused
+for a former owner, and is safe to repeat.
 """
 
 from base64 import b64encode
@@ -21,9 +21,9 @@ from hookline_shared.streams.lease import Fence
 from hookline_shared.streams.replies import raise_first_error
 from hookline_shared.streams.scripts import load_script
 
-_DEFER: Final = load_script("defer")
-_RESUME: Final = load_script("resume")
-_LOAD: Final = load_script("load")
+_DEFER: Final = load_script("waiting/defer")
+_RESUME: Final = load_script("waiting/resume")
+_LOAD: Final = load_script("waiting/load")
 _TIMEOUT_S: Final = 3.0
 _LANE_BYTES: Final = 8
 

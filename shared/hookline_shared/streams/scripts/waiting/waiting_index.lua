@@ -11,7 +11,7 @@
 --                                        Redis keeps them in little memory, up to half a million lanes
 --   <space>behind:<topic>:<lane id>      list: the indexed entries after the first, in order
 --
--- A lane id is made from topic and key (shared/hookline_shared/streams/waiting.py). In an unordered topic it is the entry id itself,
+-- A lane id is made from topic and key (shared/hookline_shared/streams/waiting/index.py). In an unordered topic it is the entry id itself,
 -- which alone has a "-": such a lane has one entry, so it is in no hash and no list.
 --
 -- An indexed lane is in exactly one of the sorted sets, or resumed. An entry of the index stays pending; its consumer is `waiting`

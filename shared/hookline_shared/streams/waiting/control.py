@@ -14,11 +14,11 @@ from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import Command, RedisConnectionManager, Script, ScriptCall
 from hookline_shared.streams.replies import raise_first_error
 from hookline_shared.streams.scripts import load_script
-from hookline_shared.streams.waiting import LATER
+from hookline_shared.streams.waiting.index import LATER
 
-_RETRY_NOW: Final = load_script("retry_now")
-_DROP: Final = load_script("drop")
-_DESCRIBE: Final = load_script("waiting_lanes")
+_RETRY_NOW: Final = load_script("waiting/retry_now")
+_DROP: Final = load_script("waiting/drop")
+_DESCRIBE: Final = load_script("waiting/waiting_lanes")
 _PAGE: Final = 100
 """Lanes looked at in one call: so few that Redis is not blocked."""
 _SCANNED: Final = 500

@@ -1,4 +1,4 @@
--- Requires waiting_index
+-- Requires waiting/waiting_index
 -- Find the state of one unsettled event.
 --
 -- KEYS      [1] retries hash, [2] topic stream

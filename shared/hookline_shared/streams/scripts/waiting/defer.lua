@@ -1,4 +1,4 @@
--- Requires waiting_index
+-- Requires waiting/waiting_index
 -- Put entries that were read behind the indexed entries of their lanes, instead of into the memory of the owner.
 --
 -- KEYS      [1] lease

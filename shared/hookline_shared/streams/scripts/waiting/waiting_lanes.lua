@@ -1,4 +1,4 @@
--- Requires waiting_index
+-- Requires waiting/waiting_index
 -- Return the first events of lanes of one partition, without their bodies.
 --
 -- KEYS      [1] conditions set

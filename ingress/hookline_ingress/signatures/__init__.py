@@ -1,0 +1,1 @@
+"""Verification of signatures: those of Twilio, and those of SendGrid."""

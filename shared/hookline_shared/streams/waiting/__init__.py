@@ -1,0 +1,1 @@
+"""What waits in Redis: the waiting index, what operators do with it, and pauses."""
