@@ -59,14 +59,15 @@ def pause_events(
     if (target != Target()) == everything:
         raise HooklineError("Choose what to pause by --topic, --kind or --conversation, or everything with --all. See --help.")
     made = asyncio.run(_pause(settings, target, who_note(who), why_note(why), duration_ms))
-    if as_json:
-        typer.echo(msgspec.json.encode(rows.as_object(made, Redaction(reveal=True))))
-    else:
-        until = f" for {duration.strip()}" if duration else ""
-        typer.echo(
-            f"Paused{until}: {rows.describe_target(made, Redaction(reveal=True))}. Processors follow within about a second; "
-            f"webhooks are still accepted. End it with: hookline resume {made.id}"
-        )
+    typer.echo(msgspec.json.encode(rows.as_object(made, Redaction(reveal=True))) if as_json else _summary(made, duration))
+
+
+def _summary(made: Pause, duration: str) -> str:
+    until = f" for {duration.strip()}" if duration else ""
+    return (
+        f"Paused{until}: {rows.describe_target(made, Redaction(reveal=True))}. Processors follow within about a second; "
+        f"webhooks are still accepted. End it with: hookline resume {made.id}"
+    )
 
 
 async def _pause(settings: SharedSettings, target: Target, who: str, why: str, duration_ms: int) -> Pause:

@@ -12,7 +12,7 @@ from hookline_processor.partition.lanes import Lane, Lanes
 from hookline_processor.partition.quarantine import RETURN_AFTER_MS
 from hookline_processor.partition.settler import Settler, Wait
 from hookline_processor.partition.waiting.conditions import BREAKER, KIND, PAUSE
-from hookline_processor.partition.waiting.waiting_lanes import HORIZON_MS, LONGEST_WAIT_MS
+from hookline_processor.partition.waiting.resume_requests import HORIZON_MS, LONGEST_WAIT_MS
 from hookline_processor.partition.waiting.waiting_sets import WaitingSets
 from hookline_processor.retry import Record
 from hookline_processor.verdicts import Done, Retry, Verdict, poison_verdict

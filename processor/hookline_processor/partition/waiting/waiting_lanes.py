@@ -15,9 +15,10 @@ from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.partition.intake import Intake
 from hookline_processor.partition.lanes import MAX_LOADED, Lane, Lanes
 from hookline_processor.partition.room import READ_BYTES, Room
-from hookline_processor.partition.waiting.conditions import BREAKER, Conditions
+from hookline_processor.partition.waiting.conditions import Conditions
 from hookline_processor.partition.waiting.load_queue import Load, LoadQueue
-from hookline_processor.partition.waiting.waiting_sets import TIMED, WaitingSet, WaitingSets
+from hookline_processor.partition.waiting.resume_requests import resume_requests
+from hookline_processor.partition.waiting.waiting_sets import TIMED, WaitingSets
 from hookline_processor.retry import recover
 from hookline_shared.clock import Cancellable, Clock
 from hookline_shared.errors import BrokerUnavailableError
@@ -25,22 +26,13 @@ from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.observability.logs import Logger
 from hookline_shared.streams.consume import Entry
 from hookline_shared.streams.waiting.index import (
-    LATER,
     Loaded,
     LoadRequest,
     ResumedLane,
-    ResumeRequest,
     StoredEntry,
     WaitingIndex,
 )
 
-HORIZON_MS: Final = 3_600_000
-"""Lanes that wait for longer are apart from the others, so that an impossible time is noticed in either set."""
-LONGEST_WAIT_MS: Final = 30 * 86_400_000
-"""The longest wait for a time: that of `RetryLater`."""
-_SLACK_MS: Final = 60_000
-"""By so much a time may be later than is possible: the clocks of processors differ."""
-_MAX_RESUMED: Final = 100
 _MAX_LOADS: Final = 50
 _POLL_S: Final = 1.0
 """How often waiting lanes are looked at in any case: a command may have changed their time, or a pause ended."""
@@ -245,7 +237,7 @@ class WaitingLanes:
         )
 
     async def _resume(self) -> None:
-        requests = self._requests()
+        requests = resume_requests(self._sets, self._room.free, self._conditions.claim, self._clock.now_ms())
         if not requests:
             return
         changes = {topic: self._sets.changes(topic) for topic in self._sets.topics_to_poll()}
@@ -262,31 +254,6 @@ class WaitingLanes:
             self._sets.poll_ended(topic, number, changes[topic])
         if self._sets.next_ms() <= self._clock.now_ms() and any(self._room.free(request.topic) for request in requests):
             self._wake.set()
-
-    def _requests(self) -> list[ResumeRequest]:
-        """Return what to ask for: lanes that may be resumed, and how it stands with those that wait for a time."""
-        now_ms = self._clock.now_ms()
-        requests = []
-        for topic in self._sets.topics_to_poll():
-            free = min(_MAX_RESUMED, self._room.free(topic))
-            sets = self._sets.of(topic)
-            share = -(-free // max(1, sum(waiting.count > 0 for waiting in sets.values())))
-            for condition, waiting in sets.items():
-                request = self._request_of(topic, condition, waiting, min(free, share, waiting.count), now_ms)
-                if request is not None:
-                    requests.append(request)
-                    free -= request.most
-        return requests
-
-    def _request_of(self, topic: str, condition: str, waiting: WaitingSet, most: int, now_ms: int) -> ResumeRequest | None:
-        if condition in TIMED:
-            longest_ms = LONGEST_WAIT_MS if condition == LATER else HORIZON_MS
-            return ResumeRequest(topic, condition, now_ms, now_ms + longest_ms + _SLACK_MS, most)
-        if most and (claimed := self._conditions.claim(condition)):
-            return ResumeRequest(topic, condition, inf, inf, int(min(most, claimed)))
-        if most and waiting.next_ms <= now_ms and not condition.startswith(BREAKER):
-            return ResumeRequest(topic, condition, now_ms, inf, most)
-        return None
 
     async def _add_resumed(self, topic: str, resumed: ResumedLane) -> None:
         in_flight = self._take(topic, resumed.lane, resumed.first)
