@@ -12,16 +12,15 @@ queues behind it, whether its row can be deleted now or only later.
 
 import asyncio
 import sqlite3
-from array import array
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
-from zlib import crc32
 
 from hookline_ingress.metrics import SPOOL_BYTES, SPOOL_EVENTS, SPOOL_FILL, SPOOL_REFUSING
 from hookline_ingress.spool.database import NewEntry, RemovedEvent, SpooledEvent, SpoolError, SpoolFile
+from hookline_ingress.spool.lane_counts import LaneCounts, lane_of
 from hookline_ingress.spool.rows import MIB
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event
@@ -32,7 +31,6 @@ __all__ = ["Spool", "SpoolError", "SpooledEvent"]
 
 Result = TypeVar("Result")
 
-_LANES: Final = 1 << 16
 _MOST_UNWRITTEN: Final = 64 * MIB
 """Bytes that may wait for the disk. A disk that hangs must not fill the memory: webhooks keep coming."""
 _LEAST_PROBE: Final = 4096
@@ -65,7 +63,7 @@ class Spool:
         self._logger = logger
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
         self._loop = asyncio.get_running_loop()
-        self._lanes = array("L", bytes(_LANES * array("L").itemsize))
+        self._lanes = LaneCounts()
         self._gathered: list[_Waiting] = []
         self._unwritten = 0
         self._committing: asyncio.Task[None] | None = None
@@ -128,7 +126,7 @@ class Spool:
 
         Keys are hashed into a table of fixed size. If two keys share a slot, both go through the spool; that is harmless.
         """
-        return self.events > 0 and self._lanes[_lane(topic, key)] > 0
+        return self.events > 0 and self._lanes[lane_of(topic, key)] > 0
 
     def put(self, topic: str, event: Event) -> "asyncio.Future[None]":
         """Write `event`; the future is done once it is on disk, or fails with a `SpoolError`.
@@ -142,7 +140,7 @@ class Spool:
             self._note(error)
             done.set_exception(error)
             return done
-        put = NewEntry(topic, _lane(topic, event.key), event)
+        put = NewEntry(topic, lane_of(topic, event.key), event)
         self._mark(put.lane, 1, 0)
         self._unwritten += size
         self._gathered.append(_Waiting(put, size, done))
@@ -273,7 +271,7 @@ class Spool:
         self._show()
 
     def _mark(self, lane: int, events: int, size: int) -> None:
-        self._lanes[lane] += events
+        self._lanes.add(lane, events)
         self.events += events
         self.bytes += size
         self._update_filled()
@@ -300,7 +298,3 @@ def _cause(failed: Exception) -> str:
     """Return what the system or SQLite says, without the path."""
     cause = failed.__cause__ or failed
     return getattr(cause, "strerror", None) or str(cause)
-
-
-def _lane(topic: str, key: str) -> int:
-    return crc32(f"{topic} {key}".encode()) & (_LANES - 1)

@@ -85,8 +85,7 @@ _INGRESS: Final = (
         "1 while the spool's disk takes no events",
         "The spool accepts no more events: {subject}.",
         "While Redis does not take them either, webhooks get a 503. Events in the spool are still delivered.",
-        "Free up space on its disk, or repair the disk (`hookline doctor`, `dmesg`), and restore Redis. "
-        "The spool tries again by itself.",
+        "Free up space on its disk, or repair the disk (`hookline doctor`, `dmesg`), and restore Redis.",
         per="reason",
     ),
     Rule(
@@ -120,8 +119,7 @@ _READERS: Final = (
         "partitions without an owner, while a processor is running",
         "Partitions without an owner: {value} (threshold: {threshold}).",
         "The conversations of these partitions wait.",
-        "Run `hookline status` to see who owns which partition. Restart a processor that is stuck; the log of each says why it "
-        "cannot take a partition.",
+        "Run `hookline status` to see who owns which partition. Restart a stuck processor; its log says why.",
     ),
     Rule(
         "partitions_differ",
@@ -156,8 +154,7 @@ _PROCESSOR: Final = (
         "unsettled events as a share of INGRESS_BACKLOG_LIMIT",
         "The backlog of topic {subject} is at {value} of INGRESS_BACKLOG_LIMIT (threshold: {threshold}).",
         "At the limit, webhooks go to the spool. When that is full, they get a 503.",
-        "Run `hookline status`. If many events are waiting, fix the handlers. Otherwise start more processors or raise "
-        "PROCESSOR_CONCURRENCY.",
+        "Run `hookline status`. If many events wait, fix the handlers; else start processors or raise PROCESSOR_CONCURRENCY.",
         per="topic",
     ),
     Rule(
