@@ -36,7 +36,7 @@ def _overload(environment: Environment, times: float, rate: int, seconds: float)
         plan = OpenPlan(port=server.port, connections=_CONNECTIONS, rate=rate, lead_in_s=_LEAD_IN_S, seconds=seconds, first=0)
         outcome = send(environment, plan)
         server.child.check()
-        if not outcome.answered:
+        if not outcome.took_s:
             raise NoAnswerError(server.child.name, outcome.failures, server.child.written())
         memory = window_mb(server.child.pid, "VmHWM")
     overload = Overload(
