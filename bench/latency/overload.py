@@ -42,6 +42,7 @@ def _overload(environment: Environment, times: float, rate: int, seconds: float)
     overload = Overload(
         times=times,
         rate=rate,
+        sent=sum(second.due for second in outcome.by_second),
         accepted=len(outcome.acknowledged),
         refused=sum(second.failed for second in outcome.by_second),
         took_s=outcome.took_s,

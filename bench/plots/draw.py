@@ -32,6 +32,7 @@ _SERVERS: Final = {
     "ingress + processor": "ingress, processor beside it",
     "until handler started": "webhook to start of handler",
 }
+_OUTCOMES: Final = {"accepted (2xx)": "#e08e83", "refused (503)": "#b4c0cb", "no answer": "#f6ddcc"}
 _GRID: Final = "#e8ebee"
 _FAULT: Final = "#f6ddcc"
 _IN_FULL: Final = {
@@ -141,21 +142,20 @@ def _range(axes: Any, at: float, percentiles_ms: dict[str, float], colour: str) 
 
 
 def _overload(figures: dict[str, Any], file: Path) -> None:
-    """Draw the answers per second, a bar for each load in their order: accepted, then refused."""
+    """Draw a bar for each load, the least first: the shares that were accepted, refused, and not answered."""
     shown = sorted(figures["overloads"], key=lambda one: one["rate"], reverse=True)
-    names = [f"{one['times']:g} x peak: {one['rate']:,} offered per second" for one in shown]
-    accepted, refused = ([one[count] / one["took_s"] for one in shown] for count in ("accepted", "refused"))
+    names = [f"{one['times']:g} x peak: {one['rate']:,} per second" for one in shown]
+    shares = [[100 * one[count] / one["sent"] for one in shown] for count in ("accepted", "refused")]
+    shares.append([100 - accepted - refused for accepted, refused in zip(*shares, strict=True)])
     figure, axes = plt.subplots(figsize=(7.5, 1.4 + 0.4 * len(shown)))
-    for label, values, left, colour in (
-        ("accepted (2xx)", accepted, [0.0] * len(shown), _OURS),
-        ("refused (503)", refused, accepted, _OTHERS),
-    ):
+    left = [0.0] * len(shown)
+    for (label, colour), values in zip(_OUTCOMES.items(), shares, strict=True):
         bars = axes.barh(names, values, left=left, color=colour, label=label)
-        axes.bar_label(bars, [f"{value:,.0f}" if value else "" for value in values], label_type="center", color="white")
-    axes.axvline(figures["peak"], color="#444", linestyle=":", label=f"peak ({figures['peak']:,})")
-    axes.set_title("Answers of ingress per second, by the load", loc="left")
-    axes.set_xlabel("answers per second")
-    axes.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
+        axes.bar_label(bars, [f"{value:.0f} %" if value >= 1 else "" for value in values], label_type="center")
+        left = [start + value for start, value in zip(left, values, strict=True)]
+    axes.set_title(f"Webhooks offered to ingress, by outcome (peak: {figures['peak']:,} per second)", loc="left", fontsize=10)
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("% of the webhooks offered")
     figure.legend(fontsize=8, frameon=False, loc="outside lower right", ncols=3)
     _save(figure, file)
 

@@ -164,7 +164,7 @@ class FaultFigures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Overload(msgspec.Struct, frozen=True, kw_only=True):
-    """Ingress given `times` what it can take: `accepted` and `refused` webhooks within `took_s` seconds.
+    """Ingress given `times` what it can take: of those `sent`, how many it `accepted` and `refused` within `took_s` seconds.
 
     `took_s` lasts until the last answer, because the load still sends what was due when its time is over.
     `failures` counts by status what was not accepted. `late_ms` is the most by which the load itself was behind.
@@ -174,6 +174,7 @@ class Overload(msgspec.Struct, frozen=True, kw_only=True):
 
     times: float
     rate: int
+    sent: int
     accepted: int
     refused: int
     took_s: float

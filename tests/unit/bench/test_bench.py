@@ -114,6 +114,7 @@ def test_overload_is_divided_by_the_time_until_the_last_answer() -> None:
     overload = Overload(
         times=3,
         rate=300,
+        sent=600,
         accepted=400,
         refused=200,
         took_s=4,
