@@ -128,7 +128,7 @@ bench-quick: $(READY) ## the same, fewer and shorter rounds (within 3 minutes)
 	@$(BIN)/python -m bench --quick
 
 .PHONY: bench-dashboard
-bench-dashboard: $(READY) ## draw docs/images/dashboard.png again: both services under load and faults (2 minutes)
+bench-dashboard: $(READY) ## draw docs/images/grafana-dashboards.png again: load and faults (2 minutes, needs prometheus)
 	@$(BIN)/python -m bench.dashboard
 
 .PHONY: bench-check

@@ -47,7 +47,7 @@ def main(
     except HooklineError as error:
         console.print(str(error), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from None
-    console.print(f"{into / 'dashboard.png'}, from {figures}", highlight=False)
+    console.print(f"{into / 'grafana-dashboards.png'}, from {figures}", highlight=False)
 
 
 def _run(lines: ProgressLog) -> Path:

@@ -1,1 +1,1 @@
-"""The effect of faults on senders and handlers: Hookline, and a service that does the work inside the request."""
+"""The effect of faults on senders and handlers of Hookline, of a receiver with an XADD, and of work inside the request."""

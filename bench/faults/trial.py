@@ -13,9 +13,8 @@ from hdrh.histogram import HdrHistogram
 from bench.environment import Environment
 from bench.faults.redis import FaultyRedis
 from bench.faults.subject import STAGES, Subject
-from bench.latency.plan import OpenOutcome, OpenPlan
+from bench.latency.plan import TWILIO_LIMIT_S, OpenOutcome, OpenPlan
 from bench.latency.sending import send
-from bench.losses.record import read
 from bench.report.figures import Faulted, FaultFigures
 
 RATE: Final = 200
@@ -37,7 +36,7 @@ class Fault(StrEnum):
 
 
 def faults(environment: Environment) -> FaultFigures:
-    """Run both systems with every fault.
+    """Run every system with every fault, except those without a handler where the handler is killed.
 
     Raises:
         BenchError: if a process ends or hangs.
@@ -45,7 +44,9 @@ def faults(environment: Environment) -> FaultFigures:
     """
     faulted = []
     for fault in Fault:
-        for name in STAGES:
+        for name, stage in STAGES.items():
+            if fault is Fault.WORKER and not stage.has_handler:
+                continue
             environment.progress.doing(f"fault: {fault}, {name}")
             faulted.append(_try(environment, name, fault))
             environment.progress.note(_tell(faulted[-1]))
@@ -65,7 +66,7 @@ def _try(environment: Environment, name: str, fault: Fault) -> Faulted:
             acted_at = time.time()
             _act(fault, redis, subject)
             outcome = load.result()
-        done = _done(record, outcome)
+        done = _done(subject, outcome)
     return _sum_up(name, fault, outcome, acted_at, done)
 
 
@@ -79,17 +80,25 @@ def _act(fault: Fault, redis: FaultyRedis, subject: Subject) -> None:
 
 
 def _load(environment: Environment, port: int) -> OpenOutcome:
-    plan = OpenPlan(port=port, connections=_CONNECTIONS, rate=RATE, lead_in_s=0.0, seconds=SECONDS, first=0)
+    plan = OpenPlan(
+        port=port,
+        connections=_CONNECTIONS,
+        rate=RATE,
+        lead_in_s=0.0,
+        seconds=SECONDS,
+        first=0,
+        grace_s=TWILIO_LIMIT_S,
+    )
     return send(environment, plan)
 
 
-def _done(record: Path, outcome: OpenOutcome) -> set[int]:
+def _done(subject: Subject, outcome: OpenOutcome) -> set[int]:
     """Return the messages that were handled, once all that were acknowledged are among them, or after a long time."""
     acknowledged, deadline = set(outcome.acknowledged), time.monotonic() + _DRAIN_S
-    while not acknowledged <= (done := set(read(record).done)) and time.monotonic() < deadline:
+    while not acknowledged <= (done := subject.done()) and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(_AFTERWARDS_S)  # those that were not acknowledged may be done, too
-    return done | set(read(record).done)
+    return done | subject.done()
 
 
 def _sum_up(name: str, fault: Fault, outcome: OpenOutcome, acted_at: float, done: set[int]) -> Faulted:
@@ -105,7 +114,7 @@ def _sum_up(name: str, fault: Fault, outcome: OpenOutcome, acted_at: float, done
         p99_ms=histogram.get_value_at_percentile(99.0) / 1000,
         fault_at_s=acted_at - outcome.began_at,
         worst_ms=histogram.get_max_value() / 1000,
-        beats=outcome.beats,
+        by_second=outcome.by_second,
     )
 
 

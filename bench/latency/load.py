@@ -8,24 +8,22 @@ import asyncio
 import sys
 import time
 from collections import Counter, deque
-from math import ceil, inf
+from math import inf
 from typing import Final, cast
 
 import msgspec
 import uvloop
 from hdrh.histogram import HdrHistogram
 
-from bench.latency.plan import Beat, OpenOutcome, OpenPlan
+from bench.latency.plan import TWILIO_LIMIT_S, OpenOutcome, OpenPlan
+from bench.latency.tally import Tally
 from bench.load import webhooks
 from bench.load.http_reply import is_whole, status_of
 
 MOST_US: Final = 60_000_000
 DIGITS: Final = 3
-_GRACE_S: Final = 5.0
 _TICK_S: Final = 0.001
 _RECONNECT_S: Final = 0.05
-BEAT_S: Final = 0.2
-_OK, _BAD, _WORST = range(3)
 
 
 class OpenLoad:
@@ -43,7 +41,7 @@ class OpenLoad:
         self._late = 0.0
         self._began = inf
         self._acknowledged: list[int] = []
-        self._beats = [[0, 0, 0.0] for _ in range(ceil((plan.lead_in_s + plan.seconds) / BEAT_S) + 1)]
+        self._tally = Tally(plan.rate, self._count, TWILIO_LIMIT_S)
         self._connecting: set[asyncio.Task[None]] = set()
         self._over = asyncio.Event()
 
@@ -52,10 +50,11 @@ class OpenLoad:
         loop = asyncio.get_running_loop()
         for _ in range(self._plan.connections):
             await self._connect()
-        self._began, self._began_at = time.perf_counter(), time.time()
+        self._began_at = time.time()
+        self._began = self._last_answer = time.perf_counter()
         sender = loop.create_task(self._send_all())
         try:
-            async with asyncio.timeout(self._plan.lead_in_s + self._plan.seconds + _GRACE_S):
+            async with asyncio.timeout(self._plan.lead_in_s + self._plan.seconds + self._plan.grace_s):
                 await self._over.wait()
         except TimeoutError:
             self._failures["no answer"] += self._count - self._ended
@@ -68,7 +67,8 @@ class OpenLoad:
             late_ms=self._late * 1000,
             acknowledged=self._acknowledged,
             began_at=self._began_at,
-            beats=[Beat(index * BEAT_S, int(ok), int(bad), worst) for index, (ok, bad, worst) in enumerate(self._beats)],
+            took_s=self._last_answer - self._began,
+            by_second=self._tally.by_second(),
         )
 
     async def _connect(self) -> None:
@@ -106,14 +106,12 @@ class OpenLoad:
 
     def answered(self, number: int, reply: bytes, sent_at: float) -> None:
         """Count the answer to request `number`."""
-        now = time.perf_counter()
+        self._last_answer = now = time.perf_counter()
         seconds = now - self._due(number)
         if reply.startswith(b"HTTP/1.1 2"):
             self._acknowledge(number, seconds, now - sent_at)
         else:
             self._fail(number, status_of(reply))
-        beat = self._beats[int(number / self._plan.rate / BEAT_S)]
-        beat[_WORST] = max(beat[_WORST], seconds * 1000)
         self._end_one()
 
     def lost(self, lane: "Lane", number: int | None) -> None:
@@ -130,7 +128,7 @@ class OpenLoad:
 
     def _acknowledge(self, number: int, from_due_s: float, from_sent_s: float) -> None:
         self._acknowledged.append(self._plan.first + number)
-        self._beats[int(number / self._plan.rate / BEAT_S)][_OK] += 1
+        self._tally.accepted(number, from_due_s)
         if number >= self._plan.rate * self._plan.lead_in_s:
             self._answered += 1
             self._from_due.record_value(_in_us(from_due_s))
@@ -138,7 +136,7 @@ class OpenLoad:
 
     def _fail(self, number: int, how: str) -> None:
         self._failures[how] += 1
-        self._beats[int(number / self._plan.rate / BEAT_S)][_BAD] += 1
+        self._tally.failed(number)
 
     def _end_one(self) -> None:
         self._ended += 1

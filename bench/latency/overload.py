@@ -5,6 +5,7 @@ from typing import Final
 from hdrh.histogram import HdrHistogram
 
 from bench.environment import Environment
+from bench.errors import NoAnswerError
 from bench.latency.plan import OpenPlan
 from bench.latency.sending import percentiles_ms, send
 from bench.latency.servers import ingress
@@ -35,22 +36,26 @@ def _overload(environment: Environment, times: float, rate: int, seconds: float)
         plan = OpenPlan(port=server.port, connections=_CONNECTIONS, rate=rate, lead_in_s=_LEAD_IN_S, seconds=seconds, first=0)
         outcome = send(environment, plan)
         server.child.check()
+        if not outcome.took_s:
+            raise NoAnswerError(server.child.name, outcome.failures, server.child.written())
         memory = window_mb(server.child.pid, "VmHWM")
     overload = Overload(
         times=times,
         rate=rate,
-        accepted=outcome.answered,
-        refused=sum(beat.failed for beat in outcome.beats if beat.at_s >= _LEAD_IN_S),
+        sent=sum(second.due for second in outcome.by_second),
+        accepted=len(outcome.acknowledged),
+        refused=sum(second.failed for second in outcome.by_second),
+        took_s=outcome.took_s,
         failures=outcome.failures,
         late_ms=outcome.late_ms,
         percentiles_ms=percentiles_ms(HdrHistogram.decode(outcome.histogram_from_sent)),
         window_mb=memory,
     )
-    environment.progress.note(_tell(overload, seconds))
+    environment.progress.note(_tell(overload))
     return overload
 
 
-def _tell(one: Overload, seconds: float) -> str:
-    accepted, refused = one.accepted / seconds, one.refused / seconds
+def _tell(one: Overload) -> str:
+    accepted, refused = one.per_second()
     p99 = one.percentiles_ms["99.0"]
     return f"{one.times:g} x peak: {accepted:,.0f}/s accepted, p99 {p99:,.0f} ms; {refused:,.0f}/s refused"

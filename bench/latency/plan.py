@@ -1,10 +1,18 @@
 """The input and output of the open load: JSON over standard input and output."""
 
+from typing import Final
+
 import msgspec
+
+TWILIO_LIMIT_S: Final = 15.0
+"""How long Twilio waits for the answer to a webhook."""
 
 
 class OpenPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """Send message `first` and those after it, `rate` per second for `seconds` after a lead-in, over so many connections."""
+    """Send message `first` and those after it, `rate` per second for `seconds` after a lead-in, over so many connections.
+
+    After the last was sent, answers are waited for `grace_s` seconds.
+    """
 
     port: int
     connections: int
@@ -12,15 +20,19 @@ class OpenPlan(msgspec.Struct, frozen=True, kw_only=True):
     lead_in_s: float
     seconds: float
     first: int
+    grace_s: float = 5.0
 
 
-class Beat(msgspec.Struct, frozen=True, array_like=True):
-    """A fifth of a second, from `at_s` on: what became of the webhooks that were due in it, and the slowest answer."""
+class Second(msgspec.Struct, frozen=True):
+    """The webhooks that were due in one second, from `at_s` on: how many had a 2xx within Twilio's limit, and how many failed.
 
-    at_s: float
-    answered: int
+    A webhook fails by another answer or a lost connection. One without any answer is `due` only.
+    """
+
+    at_s: int
+    due: int
+    in_time: int
     failed: int
-    worst_ms: float
 
 
 class OpenOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +40,7 @@ class OpenOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
     `late_ms` is the most by which the load itself was behind with something due and a connection free: what it adds to the
     latencies at worst. Waiting for the server to free a connection is not the load's doing, and does not count.
+    `took_s` is from when the first was due to the last answer, the lead-in included.
     `acknowledged` are the numbers of the messages that were answered with a 2xx. The first was due at `began_at`, in Unix time.
     """
 
@@ -38,4 +51,5 @@ class OpenOutcome(msgspec.Struct, frozen=True, kw_only=True):
     late_ms: float
     acknowledged: list[int]
     began_at: float
-    beats: list[Beat]
+    took_s: float
+    by_second: list[Second]

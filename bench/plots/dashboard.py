@@ -1,4 +1,4 @@
-"""Draw the panels of dashboards: `python dashboard.py FIGURES.json DIRECTORY`, in the environment of bench/plots."""
+"""Draw panels of the Grafana dashboards: `python dashboard.py FIGURES.json DIRECTORY`, in the environment of bench/plots."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ from PIL import Image
 _COLUMNS: Final = 3
 _SETTINGS: Final = {
     "font.size": 8,
-    "axes.titlesize": 9,
+    "axes.titlesize": 8.5,
     "axes.titleweight": "bold",
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -45,8 +45,13 @@ def main() -> None:
     for axes in grid[-1]:
         axes.set_xlabel("seconds")
     faults = "; ".join(f"{mark['what']}, {mark['from_s']:g} to {mark['to_s']:g} s" for mark in picture["marks"])
-    figure.suptitle(f"shaded: {faults}", x=0.01, ha="left", fontsize=9)
-    _save(figure, directory / "dashboard.png")
+    figure.suptitle(
+        f"Panels of the Grafana dashboards “Hookline: ingress” and “Hookline: processor”. Shaded: {faults}.",
+        x=0.01,
+        ha="left",
+        fontsize=10,
+    )
+    _save(figure, directory / "grafana-dashboards.png")
 
 
 def _save(figure: Any, file: Path) -> None:
@@ -57,10 +62,12 @@ def _save(figure: Any, file: Path) -> None:
 
 
 def _draw(axes: Any, panel: dict[str, Any], picture: dict[str, Any]) -> None:
-    axes.set_title(f"{panel['dashboard']}: {panel['title']}", loc="left")
+    axes.set_title(f"{panel['dashboard']}: {panel['title']}", loc="left", x=-0.08)
     axes.set_xlim(0, picture["seconds"])
     for mark in picture["marks"]:
-        axes.axvspan(mark["from_s"], mark["to_s"], color=_FAULT, alpha=0.18, linewidth=0, zorder=3)
+        axes.axvspan(mark["from_s"], mark["to_s"], color=_FAULT, alpha=0.18, linewidth=0, zorder=0)
+        for edge_s in (mark["from_s"], mark["to_s"]):  # areas hide the shade
+            axes.axvline(edge_s, color=_FAULT, linestyle=":", linewidth=1, zorder=3)
     if panel["kind"] == "heatmap":
         _heat(axes, panel)
         return

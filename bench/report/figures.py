@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from bench.latency.plan import Beat
+from bench.latency.plan import Second
 from bench.load.plan import Outcome
 from bench.report.spread import Spread, spread
 
@@ -151,7 +151,7 @@ class Faulted(msgspec.Struct, frozen=True, kw_only=True):
     p99_ms: float
     worst_ms: float
     fault_at_s: float
-    beats: list[Beat]
+    by_second: list[Second]
 
 
 class FaultFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,21 +164,28 @@ class FaultFigures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Overload(msgspec.Struct, frozen=True, kw_only=True):
-    """Ingress given `times` what it can take. `failures` counts by status what was not accepted, the lead-in included.
+    """Ingress given `times` what it can take: of those `sent`, how many it `accepted` and `refused` within `took_s` seconds.
 
-    `late_ms` is the most by which the load itself was behind.
+    `took_s` lasts until the last answer, because the load still sends what was due when its time is over.
+    `failures` counts by status what was not accepted. `late_ms` is the most by which the load itself was behind.
     `percentiles_ms` are of what was accepted, from when it was sent: what was due and found no free connection had not reached
     ingress yet. `window_mb` is the most that ingress ever had.
     """
 
     times: float
     rate: int
+    sent: int
     accepted: int
     refused: int
+    took_s: float
     failures: dict[str, int]
     late_ms: float
     percentiles_ms: dict[str, float]
     window_mb: float | None
+
+    def per_second(self) -> tuple[float, float]:
+        """Return how many webhooks were accepted and refused per second."""
+        return self.accepted / self.took_s, self.refused / self.took_s
 
 
 class OverloadFigures(msgspec.Struct, frozen=True, kw_only=True):

@@ -158,7 +158,7 @@ def _overload_table(figures: OverloadFigures) -> Table:
         f"x {figures.peak:,}/s", "refused as", "2xx/s", "others/s", "p50, ms", "p99, ms", "MB", "late, ms", to_the_left=2
     )
     for one in figures.overloads:
-        accepted, refused = (count / figures.seconds for count in (one.accepted, one.refused))
+        accepted, refused = one.per_second()
         latencies = [f"{one.percentiles_ms[share]:,.1f}" for share in ("50.0", "99.0")]
         memory = f"{one.window_mb:.1f}" if one.window_mb else ""
         why = ", ".join(sorted(one.failures))

@@ -9,7 +9,18 @@ from bench import baseline
 from bench.latency.rounds import STARTED
 from bench.load.plan import Outcome
 from bench.parts import Options, Part
-from bench.report.figures import FSYNC, INGRESS, Drain, DrainFigures, Drains, IngressFigures, Latency, LatencyFigures, Served
+from bench.report.figures import (
+    FSYNC,
+    INGRESS,
+    Drain,
+    DrainFigures,
+    Drains,
+    IngressFigures,
+    Latency,
+    LatencyFigures,
+    Overload,
+    Served,
+)
 from bench.report.report import Report
 from bench.scale import FULL, QUICK
 from bench.system.machine import Machine
@@ -96,3 +107,20 @@ def test_a_first_look_leaves_out_what_takes_minutes() -> None:
     assert {part for part in Part if not quick.wants(part)} == {Part.OVERLOAD, Part.FAULTS, Part.LOSSES}
     chosen = Options(frozenset({Part.FAULTS}), QUICK, 1)
     assert [part for part in Part if chosen.wants(part)] == [Part.FAULTS]
+
+
+def test_overload_is_divided_by_the_time_until_the_last_answer() -> None:
+    """The load sends for longer than planned when too much is due: the planned time would tell of more than was accepted."""
+    overload = Overload(
+        times=3,
+        rate=300,
+        sent=600,
+        accepted=400,
+        refused=200,
+        took_s=4,
+        failures={"503": 200},
+        late_ms=0,
+        percentiles_ms={},
+        window_mb=None,
+    )
+    assert overload.per_second() == (100, 50)
