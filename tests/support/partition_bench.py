@@ -1,6 +1,7 @@
 """A partition whose handler does as a test wants."""
 
 import asyncio
+from itertools import count, islice
 
 from hookline_processor.api.context import Context
 from hookline_processor.api.handlers import Handlers
@@ -22,6 +23,7 @@ from hookline_shared.clock import SystemClock
 from hookline_shared.event import Event
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.observability.logs import Logger
+from hookline_shared.partitions import partition_of
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.append import Appender
 from hookline_shared.streams.consume import Consumer
@@ -34,6 +36,7 @@ from tests.support.logbook import Logbook
 from tests.support.stored import PARTITIONS
 
 WINDOW = 20
+_BATCH = 250
 TOPICS = dict.fromkeys(DEFAULT_TOPICS, Topic()) | {STATUSES: Topic(ordered=False)}
 
 
@@ -45,6 +48,7 @@ class Bench:
         self.interrupted: list[bool] = []
         self.stubborn = False
         self.failing = False
+        self.window = WINDOW
         self.open = asyncio.Event()
         self.open.set()
         self._broker = broker
@@ -52,6 +56,7 @@ class Bench:
         self._supervisor = Supervisor(logbook.logger)
         self._appender = Appender(broker, PARTITIONS, 3600, 1_000_000)
         self._threads = Threads(1)
+        self.pauses = Pauses(PauseStore(broker), SystemClock())
 
     async def start(self) -> Partition:
         """Return the partition, started, with a lease of its own."""
@@ -82,10 +87,10 @@ class Bench:
     def _context(self, attempts: Attempts, clock: SystemClock, logger: Logger) -> PartitionContext:
         room = asyncio.Event()
         room.set()
-        destinations, pauses = Destinations(5, clock, logger), Pauses(PauseStore(self._broker), clock)
+        destinations, pauses = Destinations(5, clock, logger), self.pauses
         return PartitionContext(
             topics=TOPICS,
-            window=WINDOW,
+            window=self.window,
             memory=PayloadMemory(1 << 20),
             slots=Slots(10, TOPICS),
             attempts=attempts,
@@ -105,6 +110,13 @@ class Bench:
         events = [event(key=key_of(PARTITION, nth_key)) for _ in range(number)]
         await self._appender.append([(topic, one) for one in events], 5)
         return events
+
+    async def put_each(self, number: int) -> None:
+        """Append one new event of each of so many conversations."""
+        keys = islice((key for key in map(str, count()) if partition_of(key, PARTITIONS) == PARTITION), number)
+        events = [event(key=key) for key in keys]
+        for at in range(0, number, _BATCH):
+            await self._appender.append([(MESSAGES, one) for one in events[at : at + _BATCH]], 5)
 
     async def close(self) -> None:
         """End what still runs; nothing may have failed."""

@@ -22,6 +22,10 @@ from hookline_shared.streams.waiting.index import LATER
 _CANCEL_TIMEOUT_S: Final = 1.0
 """The time for a cancelled handler to end. One that ignores its cancellation is abandoned."""
 
+_FOLLOWING_PART: Final = 4
+"""The part of the window for events that are not the first of their lanes: so little that a topic whose first ones take long is
+still read (`Room.open_topics`), with room for as many first ones."""
+
 
 class Execution:
     """Attempts the first events of `lanes` while `may_attempt()`. Queues every outcome with `settler`.
@@ -54,7 +58,7 @@ class Execution:
         self._suspended: list[Lane] = []
         self._ended = False
         ordered = {name for name, topic in context.topics.items() if topic.ordered}
-        self.lanes = Lanes(ordered, context.window // 2, self._offer, request_load)
+        self.lanes = Lanes(ordered, context.window // _FOLLOWING_PART, self._offer, request_load)
 
     @property
     def running(self) -> dict[asyncio.Task[None], InFlightEvent]:

@@ -1,5 +1,6 @@
 """Takes the entries of one partition into memory: each into its lane, or back to Redis, behind its lane's indexed events."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
@@ -62,7 +63,7 @@ class Intake:
         """
         size = 0
         undecided: list[tuple[InFlightEvent, DeferRequest]] = []
-        asked: set[Lane] = set()
+        asked = Counter[str]()
         for entry, recovered in found:
             record, recorded = recovered or (NEVER_FAILED, False)
             in_flight = self.take(topic, entry, record, recovered=recovered is not None, recorded=recorded)
@@ -115,20 +116,22 @@ class Intake:
                 self._room.release(one.topic, one.entry_id)
         return Deferral.DEFERRED_RESUMED in results
 
-    def _deferral(self, in_flight: InFlightEvent, asked: set[Lane]) -> DeferRequest | None:
-        """Add an event to its lane, or return the request to defer it. `asked` are the lanes of earlier such requests."""
+    def _deferral(self, in_flight: InFlightEvent, asked: Counter[str]) -> DeferRequest | None:
+        """Add an event to its lane, or return the request to defer it. `asked` counts earlier such requests by lane id."""
         lane = self._lanes.find(in_flight)
         if lane is None:
             if not self._sets.may_be_indexed(in_flight.topic) or self._is_first_of_its_own(in_flight):
                 self._lanes.append(self._lanes.get_or_add(in_flight), in_flight)
                 return None
-            lane, always = self._lanes.lane_of(in_flight), False
+            lane = self._lanes.lane_of(in_flight)
+            number = asked[lane.id]
+            always = number > 0 and not self._lanes.has_room(lane, number, asked.total() - len(asked))
         else:
             always = not lane.indexed
-            if lane.leaving or (always and lane not in asked and self._lanes.has_room(lane)):
+            if lane.leaving or (always and lane.id not in asked and self._lanes.has_room(lane)):
                 self._lanes.append(lane, in_flight)
                 return None
-            asked.add(lane)
+        asked[lane.id] += 1
         return DeferRequest(lane.topic, lane.id, in_flight.entry_id, always)
 
     def _is_first_of_its_own(self, in_flight: InFlightEvent) -> bool:

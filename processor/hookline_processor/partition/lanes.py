@@ -57,8 +57,8 @@ class Lanes:
     """The lanes of one partition that are in memory.
 
     `offer(lane)` is called whenever the first event of a lane may be attempted, and `request_load(lane)` when a lane needs its
-    next indexed events, once until `loaded`. In topics that are not in `ordered` each event has its own lane. `most_behind` is
-    how many events of a topic may be in memory that are not the first of their lanes.
+    next indexed events, and again if it becomes empty before `loaded`. In topics that are not in `ordered` each event has its
+    own lane. `most_behind` is how many events of a topic may be in memory that are not the first of their lanes.
     """
 
     def __init__(
@@ -106,9 +106,13 @@ class Lanes:
             self._lanes[in_flight.topic, key] = lane
         return lane
 
-    def has_room(self, lane: Lane) -> bool:
-        """Whether another event may be added to `lane`, which has events."""
-        return len(lane.events) < MAX_LOADED and self._behind[lane.topic] < self._most_behind
+    def has_room(self, lane: Lane, expected: int = 0, expected_behind: int = 0) -> bool:
+        """Whether another event may be added to `lane`, as one that is not the first.
+
+        `expected` more events may come before it, and in all lanes of the topic `expected_behind` more that are not the first.
+        """
+        behind = self._behind[lane.topic] + expected_behind
+        return len(lane.events) + expected < MAX_LOADED and behind < self._most_behind
 
     def append(self, lane: Lane, in_flight: InFlightEvent) -> None:
         """Add an event to the end of `lane`, and offer the lane if it is the first."""
@@ -118,16 +122,19 @@ class Lanes:
         elif not lane.leaving:
             self._offer(lane)
 
-    def offer_again(self, lane: Lane) -> None:
-        """Offer the first event of `lane` again."""
-        self._offer(lane)
-
     def settled(self, lane: Lane) -> None:
         """Remove the first event of `lane`, which is done or dead, and offer the next one if there is one."""
         self._pop(lane)
         if lane.events:
             self._offer(lane)
+        elif lane.loading:
+            self._request_load(lane)  # it may have been asked for without room behind its first event; now it needs that one
         self.load_if_needed(lane)
+
+    def wanted(self, lane: Lane, expected_behind: int) -> int:
+        """Return how many events to load of `lane`, while in its topic `expected_behind` more come that are not the first."""
+        room_behind = max(0, self._most_behind - self._behind[lane.topic] - expected_behind)
+        return min(MAX_LOADED - len(lane.events), room_behind + (not lane.events))
 
     def removed(self, lane: Lane, number: int) -> None:
         """Remove the first `number` events of a leaving lane, which are in Redis only."""

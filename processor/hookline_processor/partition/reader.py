@@ -157,7 +157,7 @@ class Reader:
             BrokerUnavailableError, GroupMissingError: if the topics could not be read.
 
         """
-        open_topics = [topic for topic in self._room.open_topics() if not self._reading.is_paused(topic)]
+        open_topics = [topic for topic in self._room.open_topics() if self._may_read(topic)]
         if not open_topics:
             await self._wait_freed()
             return
@@ -177,6 +177,10 @@ class Reader:
             await self._refresh_delivered()  # another client has read the announced entries
         if not full and not recovering:
             self._expect_new = await self._wait_for_more(open_topics)
+
+    def _may_read(self, topic: str) -> bool:
+        """Whether `topic` is not paused, or has pending entries: waiting lanes of all topics wait until these are known."""
+        return self._positions[topic] != NEW or not self._reading.is_paused(topic)
 
     async def _wait_freed(self) -> None:
         """Wait until a topic may be read; a pause may end at any time."""

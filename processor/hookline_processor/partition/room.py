@@ -87,9 +87,13 @@ class Room:
         return len(self._topics[topic].sizes)
 
     def free(self, topic: str) -> int:
-        """Return how many more events of `topic` may be loaded."""
+        """Return how many more events of `topic` may be loaded, 0 or more."""
         count = self.count(topic)
-        return self._size - count if not count or self._memory.free else 0
+        return max(0, self._size - count) if not count or self._memory.free else 0
+
+    def holds(self, topic: str, entry_id: str) -> bool:
+        """Whether the event is in memory."""
+        return entry_id in self._topics[topic].sizes
 
     def reads(self, topics: Iterable[str]) -> dict[int, list[str]]:
         """Return the number of entries to read at once, and the topics to read so: usually one number for all of them."""

@@ -30,12 +30,15 @@ class LoadQueue:
         return lane_id in self._loads
 
     def request(self, lane: Lane) -> None:
-        """Load the next events of a lane in memory."""
-        self.request_by_id(lane.topic, lane.id, lane)
+        """Load the next events of a lane in memory, unless that is requested already."""
+        requested = self._loads.get(lane.id)
+        if requested is None or requested.lane is not lane:
+            self._loads[lane.id] = Load(lane.topic, lane.id, lane)
+        self.wake.set()
 
-    def request_by_id(self, topic: str, lane_id: str, lane: Lane | None = None) -> None:
+    def request_by_id(self, topic: str, lane_id: str) -> None:
         """Load the next events of a lane that is not in memory."""
-        self._loads[lane_id] = Load(topic, lane_id, lane)
+        self._loads[lane_id] = Load(topic, lane_id, None)
         self.wake.set()
 
     def drop(self, lane_id: str) -> None:

@@ -1,7 +1,6 @@
 """The pauses that operators have set, as this processor knows them: events that match one are not attempted."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from math import inf
 
 from aiojobs import Job
@@ -26,8 +25,12 @@ class Pauses:
         self._job: Job[None] | None = None
 
     async def start(self, supervisor: Supervisor) -> None:
-        """Read the pauses, if Redis answers, and keep reading them."""
-        await self._read()
+        """Read the pauses, however long Redis does not answer, and keep reading them.
+
+        Until they are known, nothing may be attempted: it may be paused.
+        """
+        while not await self._read():
+            await self._clock.sleep(_POLL_S)
         self._job = await supervisor.spawn("pauses", self._run())
 
     async def stop(self) -> None:
@@ -74,7 +77,10 @@ class Pauses:
             await self._clock.sleep(_POLL_S)
             await self._read()
 
-    async def _read(self) -> None:
-        """Read the pauses. While Redis does not answer, those that are known stay."""
-        with suppress(BrokerUnavailableError):  # the readiness check reports it
+    async def _read(self) -> bool:
+        """Read the pauses; return whether Redis answered. While it does not, those that are known stay."""
+        try:
             self.update(await self._store.read())
+        except BrokerUnavailableError:  # the readiness check reports it
+            return False
+        return True

@@ -5,6 +5,7 @@ A lane waits for a time, or for a condition (`conditions.py`). Neither takes mem
 """
 
 import asyncio
+from collections import Counter, deque
 from collections.abc import Sequence
 from math import inf
 from typing import Final
@@ -13,7 +14,7 @@ from aiojobs import Job
 
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.partition.intake import Intake
-from hookline_processor.partition.lanes import MAX_LOADED, Lane, Lanes
+from hookline_processor.partition.lanes import Lane, Lanes
 from hookline_processor.partition.room import READ_BYTES, Room
 from hookline_processor.partition.waiting.conditions import Conditions
 from hookline_processor.partition.waiting.load_queue import Load, LoadQueue
@@ -28,7 +29,9 @@ from hookline_shared.streams.consume import Entry
 from hookline_shared.streams.waiting.index import (
     Loaded,
     LoadRequest,
+    Resumed,
     ResumedLane,
+    ResumeRequest,
     StoredEntry,
     WaitingIndex,
 )
@@ -65,7 +68,7 @@ class WaitingLanes:
         self._gates = gates
         self._clock = clock
         self._logger = logger
-        self._leaving: list[Lane] = []
+        self._leaving: deque[Lane] = deque()
         self._early: set[str] = set()
         self._settled_since_sent: set[str] = set()
         self._scanned = False
@@ -125,8 +128,8 @@ class WaitingLanes:
         if not self._scanned:
             await self._scan()
         while self._leaving:
-            await self._follow(self._leaving[-1])
-            self._leaving.pop()
+            await self._follow(self._leaving[0])  # another one may be added meanwhile, at the end
+            self._leaving.popleft()
         await self._load()
         await self._resume()
 
@@ -146,9 +149,10 @@ class WaitingLanes:
                 self._schedule()
 
     def _schedule(self) -> None:
-        """Set the timer for the next lane that is due, or for the next poll."""
-        if self._sets.topics_to_poll():
-            self._wake_in((self._sets.next_ms() - self._clock.now_ms()) / 1000)
+        """Set the timer for the next lane that is due where there is room for it, or for the next poll."""
+        if topics := self._sets.topics_to_poll():
+            next_ms = self._sets.next_ms(topic for topic in topics if self._room.free(topic))
+            self._wake_in((next_ms - self._clock.now_ms()) / 1000)
 
     def _wake_in(self, seconds: float) -> None:
         """Wake in `seconds`, or earlier: for the next poll, or because that was requested before."""
@@ -187,22 +191,39 @@ class WaitingLanes:
             self._lanes.remove(lane)
 
     async def _load(self) -> None:
-        batch = self._loads.first(_MAX_LOADS, self._may_load)
-        if not batch:
+        requests = self._load_requests()
+        if not requests:
             return
-        for load in batch:
+        for load in requests:
             if load.lane is not None:
                 load.lane.behind = False  # what is deferred from now on may be missing in the answer
         self._settled_since_sent.clear()
-        answers = await self._index.load([_request(load) for load in batch], READ_BYTES)
-        for load, loaded in zip(batch, answers, strict=True):
+        answers = await self._index.load(list(requests.values()), READ_BYTES)
+        for load, loaded in zip(requests, answers, strict=True):
             self._loads.answered(load)
             self._add_loaded(load, loaded)
         if len(self._loads):
             self._wake.set()
 
+    def _load_requests(self) -> dict[Load, LoadRequest]:
+        """Return what to ask for: no more events of a topic than there is room for."""
+        requests: dict[Load, LoadRequest] = {}
+        asked, behind = Counter[str](), Counter[str]()
+        for load in self._loads.first(_MAX_LOADS, self._may_load):
+            topic, lane_id, lane = load
+            wanted = self._lanes.wanted(lane, behind[topic]) if lane else 1
+            most = min(wanted, self._room.free(topic) - asked[topic])
+            if most > 0:
+                asked[topic] += most
+                behind[topic] += most - (lane is None or not lane.events)
+                requests[load] = LoadRequest(topic, lane_id, lane.last_indexed if lane else "", most)
+        return requests
+
     def _may_load(self, load: Load) -> bool:
-        return self._room.free(load.topic) > 0 and not (load.lane and load.lane.leaving)
+        lane = load.lane
+        if lane is not None and (lane.leaving or not self._lanes.wanted(lane, 0)):
+            return False
+        return self._room.free(load.topic) > 0
 
     def _add_loaded(self, load: Load, loaded: Loaded) -> None:
         lane = load.lane
@@ -247,18 +268,24 @@ class WaitingLanes:
         for request, answer in zip(requests, answers, strict=True):
             topic, condition = request.topic, request.condition
             self._sets.polled(topic, condition, answer.left, answer.next_ms, changes[topic])
-            resumed[request.topic] = answer.resumed
+            resumed[topic] = answer.resumed
             for lane in answer.lanes:
                 await self._add_resumed(request.topic, lane)
         for topic, number in resumed.items():
             self._sets.poll_ended(topic, number, changes[topic])
-        if self._sets.next_ms() <= self._clock.now_ms() and any(self._room.free(request.topic) for request in requests):
+        # The timer wakes for lanes that wait for a time. Of the others, the next pass resumes more, or none.
+        if any(answer.lanes for answer in answers) and any(map(self._may_have_more, requests, answers)):
             self._wake.set()
+
+    def _may_have_more(self, request: ResumeRequest, answer: Resumed) -> bool:
+        """Whether more of the lanes can be resumed at once that wait for a condition."""
+        return request.condition not in TIMED and answer.left > 0 and self._room.free(request.topic) > 0
 
     async def _add_resumed(self, topic: str, resumed: ResumedLane) -> None:
         in_flight = self._take(topic, resumed.lane, resumed.first)
-        if in_flight is None:  # it may be in memory still, as the confirmation that it waits is under way
-            self._early.add(resumed.lane)
+        if in_flight is None:
+            if self._room.holds(topic, resumed.first.id):  # the confirmation that it waits is under way
+                self._early.add(resumed.lane)
             return
         lane = self._lanes.get_or_add(in_flight)
         if lane.leaving:
@@ -278,10 +305,3 @@ class WaitingLanes:
         lane.leaving = False
         if lane in self._leaving:
             self._leaving.remove(lane)
-
-
-def _request(load: Load) -> LoadRequest:
-    lane = load.lane
-    return LoadRequest(
-        load.topic, load.lane_id, lane.last_indexed if lane else "", MAX_LOADED - len(lane.events) if lane else 1
-    )

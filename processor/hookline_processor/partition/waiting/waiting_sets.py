@@ -61,12 +61,10 @@ class WaitingSets:
         """Return the topics that have waiting lanes, or may have."""
         return [topic for topic in self._sets if topic in self._indexed]
 
-    def next_ms(self) -> float:
-        """Return the time at which the next lane is due that waits for a time, in Unix ms, or infinity."""
-        return min(
-            (waiting.next_ms for sets in self._sets.values() for condition in TIMED if (waiting := sets[condition]).count),
-            default=inf,
-        )
+    def next_ms(self, topics: Iterable[str]) -> float:
+        """Return the time at which the next lane of `topics` is due that waits for a time, in Unix ms, or infinity."""
+        timed = (self._sets[topic][condition] for topic in topics for condition in TIMED)
+        return min((waiting.next_ms for waiting in timed if waiting.count), default=inf)
 
     def will_wait(self, topic: str) -> None:
         """Note that a lane is about to be written to the index."""

@@ -70,14 +70,6 @@ def test_first_event_of_a_key_is_offered_and_the_next_waits(harness: LaneHarness
     assert lane not in harness.lanes
 
 
-def test_event_that_is_offered_again_keeps_its_place(harness: LaneHarness) -> None:
-    """An attempt that was withdrawn begins again before those behind it."""
-    lane = harness.add(1, 2)
-    harness.lanes.offer_again(lane)
-    assert harness.offers == [lane, lane]
-    assert ids(lane) == ["1", "2"]
-
-
 def test_same_key_in_two_topics_runs_side_by_side(harness: LaneHarness) -> None:
     """Order holds within a topic; a slow topic does not hold up another one."""
     harness.add(1)

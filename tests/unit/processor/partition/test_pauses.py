@@ -1,5 +1,6 @@
 """What a pause stops, and who is told when it ends."""
 
+import asyncio
 from collections.abc import Sequence
 from math import inf
 from typing import Any, cast
@@ -160,3 +161,20 @@ async def test_pauses_stay_while_redis_is_away(pauses: Pauses, store: Store, clo
     await pauses.stop()
     await supervisor.close()
     assert supervisor.failure is None
+
+
+async def test_nothing_begins_before_the_pauses_are_known(
+    pauses: Pauses, store: Store, clock: ManualClock, logbook: Logbook
+) -> None:
+    """The start waits for Redis, since any event may be paused."""
+    supervisor = Supervisor(logbook.logger)
+    store.is_away, store.pauses = True, [EVERYTHING]
+    starting = asyncio.ensure_future(pauses.start(supervisor))
+    await clock.advance(3)
+    assert not starting.done()
+    store.is_away = False
+    await clock.advance(1)
+    await starting
+    assert pauses.active() == [EVERYTHING]
+    await pauses.stop()
+    await supervisor.close()

@@ -61,21 +61,22 @@ def test_poll_that_began_before_a_lane_waited_says_nothing_about_it(sets: Waitin
     sets.polled(MESSAGES, "", 0, inf, before)
     sets.poll_ended(MESSAGES, 0, before)
     assert sets.may_be_indexed(MESSAGES)
-    assert (sets.waiting(MESSAGES), sets.next_ms()) == (1, 5)
+    assert (sets.waiting(MESSAGES), sets.next_ms([MESSAGES])) == (1, 5)
     polled(sets, "", 0, inf)
     sets.poll_ended(MESSAGES, 0, sets.changes(MESSAGES))
     assert not sets.may_be_indexed(MESSAGES)
 
 
 def test_earliest_time_is_that_of_lanes_that_wait_for_a_time(sets: WaitingSets) -> None:
-    """Of any topic, long or short; a condition has its own way to end."""
-    assert sets.next_ms() == inf
+    """Of any of the topics, long or short; a condition has its own way to end."""
+    both = [MESSAGES, STATUSES]
+    assert sets.next_ms(both) == inf
     for topic, condition, time_ms in ((MESSAGES, "", 50), (STATUSES, LATER, 40), (MESSAGES, "", 60), (MESSAGES, KIND, 10)):
         sets.will_wait(topic)
         sets.waits(topic, condition, time_ms)
-    assert sets.next_ms() == 40
+    assert [sets.next_ms(topics) for topics in (both, [MESSAGES], [])] == [40, 50, inf]
     sets.polled(STATUSES, LATER, 0, inf, sets.changes(STATUSES))
-    assert sets.next_ms() == 50
+    assert sets.next_ms(both) == 50
 
 
 def test_redis_has_the_last_word(sets: WaitingSets) -> None:

@@ -25,10 +25,11 @@ local function entries_after(topic, lane, last, most)
     return {lane}, false
   end
   local behind, start, entries = behind_key(space, topic, lane), 0, {}
-  local at = last ~= '' and redis.call('LPOS', behind, last)
+  local is_first = first_entry(space, topic, lane) == last -- then it is not looked for in the list, which may be very long
+  local at = not is_first and last ~= '' and redis.call('LPOS', behind, last)
   if at then
     start = at + 1
-  elseif first_entry(space, topic, lane) ~= last then -- all that was in memory is settled, so the first one is not in memory
+  elseif not is_first then -- all that was in memory is settled, so the first one is not in memory
     entries[1] = first_pending(space, topic, group, lane)
     if not entries[1] then
       return {}, false
