@@ -7,7 +7,6 @@ A lane waits for a time, or for a condition (`conditions.py`). Neither takes mem
 import asyncio
 from collections import Counter, deque
 from collections.abc import Sequence
-from math import inf
 from typing import Final
 
 from aiojobs import Job
@@ -20,8 +19,9 @@ from hookline_processor.partition.waiting.conditions import Conditions
 from hookline_processor.partition.waiting.load_queue import Load, LoadQueue
 from hookline_processor.partition.waiting.resume_requests import resume_requests
 from hookline_processor.partition.waiting.waiting_sets import TIMED, WaitingSets
+from hookline_processor.partition.waiting.wake_timer import WakeTimer
 from hookline_processor.retry import recover
-from hookline_shared.clock import Cancellable, Clock
+from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.observability.logs import Logger
@@ -74,8 +74,7 @@ class WaitingLanes:
         self._scanned = False
         self._wake = loads.wake
         self._wake.set()
-        self._timer: Cancellable | None = None
-        self._timer_at = inf
+        self._timer = WakeTimer(self._wake, clock)
         self._job: Job[None] | None = None
         self._end_listening = conditions.on_change(self._wake.set)
         room.on_freed(self._wake.set)
@@ -89,8 +88,7 @@ class WaitingLanes:
         self._end_listening()
         if self._job is not None:
             await self._job.close()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._timer.stop()
 
     def waits(self, lane: Lane, number: int, condition: str, time_ms: float) -> None:
         """Note that the first `number` events of `lane` wait in Redis now. What was read since follows them."""
@@ -156,18 +154,7 @@ class WaitingLanes:
 
     def _wake_in(self, seconds: float) -> None:
         """Wake in `seconds`, or earlier: for the next poll, or because that was requested before."""
-        seconds = min(_POLL_S, max(0.0, seconds))
-        at = self._clock.monotonic() + seconds
-        if self._timer is not None:
-            if self._timer_at <= at:
-                return
-            self._timer.cancel()
-        self._timer_at = at
-        self._timer = self._clock.call_later(seconds, self._on_timer)
-
-    def _on_timer(self) -> None:
-        self._timer = None
-        self._wake.set()
+        self._timer.wake_in(min(_POLL_S, seconds))
 
     async def _scan(self) -> None:
         """Find the conditions for which lanes wait, and the resumed lanes that are not in memory."""
