@@ -110,7 +110,7 @@ async def test_long_conversations_take_no_more_than_the_room(bench: Bench, store
     partition._room.admit = measure  # type: ignore[method-assign]
     bench.pauses.update([])
     await until(lambda: stored.events() == [], "all are handled")
-    assert peak <= WINDOW + WINDOW // 2  # what is read while others are resumed
+    assert peak <= 2 * WINDOW  # what is read, loaded and resumed at the same time
     await partition.drain(5)
 
 

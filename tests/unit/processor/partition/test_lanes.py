@@ -217,6 +217,7 @@ class Interleaving:
 
     def __init__(self, keys: list[str], chance: Random) -> None:
         self.harness = LaneHarness()
+        self.harness.lanes = Lanes({MESSAGES}, MOST_BEHIND, self.harness.offers.append, self.request)
         self.coming = deque(enumerate(keys))
         self.indexed: dict[str, deque[InFlightEvent]] = {}
         self.waiting: list[str] = []
@@ -232,6 +233,11 @@ class Interleaving:
             self.resume: self.waiting,
         }
         return [step for step, possible in can.items() if possible]
+
+    def request(self, lane: Lane) -> None:
+        """Note that a lane asks, once however often it does."""
+        if lane not in self.harness.requests:
+            self.harness.requests.append(lane)
 
     def add(self) -> None:
         number, key = self.coming.popleft()
