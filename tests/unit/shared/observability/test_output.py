@@ -13,6 +13,7 @@ import pytest
 from hookline_shared.observability.metrics import LOG_LINES_DROPPED
 from hookline_shared.observability.output import Output
 from tests.support.full_disk import full_disk
+from tests.support.waiting import PATIENCE_S
 
 LINE: Final = "x" * 100
 MANY: Final = 20_000
@@ -26,6 +27,9 @@ def pipe() -> Iterator[tuple[int, int]]:
     yield ends
     for end in ends:
         close(end)
+    for thread in threading.enumerate():
+        if thread.name == "log writer":  # it drops what it has, which must not count for the next test
+            thread.join(PATIENCE_S)
 
 
 def close(fd: int) -> None:
