@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 _CURRENT: Final[ContextVar[tuple[InFlightEvent, Deadline]]] = ContextVar("attempted")
 """The event of the current task and its time-out, for code that runs inside middleware."""
 
+_MAX_HANDLED: Final = 1000
+"""Kinds that are remembered to have a handler; Twilio can send any number."""
+
 
 class Attempts:
     """Runs attempts. `timeout_s` (seconds) and `retry` apply to handlers without their own; `threads` run plain functions.
@@ -64,6 +67,7 @@ class Attempts:
         self._spans = spans
         self._log = AttemptLog(logger)
         self._run = self._attempt if spans is None else partial(spans.around, self._attempt)
+        self._handled: set[str] = set()
         self._awaited: set[InFlightEvent] = set()
         """Events whose plain function has returned, and what it returned is awaited."""
         self._called_in_loop: set[Handler] = set()
@@ -83,10 +87,14 @@ class Attempts:
 
     def handles(self, kind: str) -> bool:
         """Whether events of `kind` have a handler, or are ignored."""
+        if kind in self._handled:
+            return True
         try:
             self._handlers.find(kind)
         except LookupError:
             return False
+        if len(self._handled) < _MAX_HANDLED:
+            self._handled.add(kind)
         return True
 
     def destination(self, in_flight: InFlightEvent) -> str | None:

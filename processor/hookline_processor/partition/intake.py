@@ -128,7 +128,7 @@ class Intake:
             always = number > 0 and not self._lanes.has_room(lane, number, asked.total() - len(asked))
         else:
             always = not lane.indexed
-            if lane.leaving or (always and lane.id not in asked and self._lanes.has_room(lane)):
+            if lane.leaving or (always and not (asked and lane.id in asked) and self._lanes.has_room(lane)):
                 self._lanes.append(lane, in_flight)
                 return None
         asked[lane.id] += 1

@@ -22,6 +22,7 @@ from hookline_shared.streams.waiting.index import lane_id
 
 MAX_LOADED: Final = 8
 """How many events of one lane are in memory."""
+_ALWAYS_LOADED: Final = 4
 _LOAD_BELOW: Final = MAX_LOADED // 2
 """Indexed events are loaded once the lane has no more events than this in memory."""
 
@@ -110,9 +111,11 @@ class Lanes:
         """Whether another event may be added to `lane`, as one that is not the first.
 
         `expected` more events may come before it, and in all lanes of the topic `expected_behind` more that are not the first.
+        A few are added in any case: a backlog of many short conversations would else go to Redis and back.
         """
+        number = len(lane.events) + expected
         behind = self._behind[lane.topic] + expected_behind
-        return len(lane.events) + expected < MAX_LOADED and behind < self._most_behind
+        return number < _ALWAYS_LOADED or (number < MAX_LOADED and behind < self._most_behind)
 
     def append(self, lane: Lane, in_flight: InFlightEvent) -> None:
         """Add an event to the end of `lane`, and offer the lane if it is the first."""
