@@ -1,4 +1,4 @@
-"""Tells whether webhooks are being refused, and why: a service that refuses some of them may still be ready."""
+"""Whether webhooks are being refused, and why: a service that refuses some of them may still be ready."""
 
 from typing import Final
 

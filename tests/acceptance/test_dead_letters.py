@@ -1,6 +1,5 @@
 """A handler breaks, and its events die; it is fixed, and they are replayed: services and command as processes."""
 
-import asyncio
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.pair import Backend, Pair
-from tests.support.command import Command, Result, ended
+from tests.support.command import Command, run
 from tests.support.kinds import message
 from tests.support.waiting import until
 from tests.support.webhooks import Twilio
@@ -22,18 +21,6 @@ _EVENTS = 30
 def command(tmp_path: Path, backend: Backend) -> Command:
     """Return `hookline` for the Redis of the pair."""
     return Command(tmp_path, backend.url)
-
-
-async def run(command: Command, *words: str) -> Result:
-    """Run the command in a process of its own, as an operator does."""
-
-    def wait() -> Result:
-        with command.started(*words) as process:
-            return ended(process)
-
-    result = await asyncio.to_thread(wait)
-    assert result.code == 0, result
-    return result
 
 
 async def test_replay_after_the_handler_is_mended(pair: Pair, command: Command) -> None:

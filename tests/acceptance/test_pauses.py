@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.pair import Pair, started_pair
-from tests.support.command import Command, Result, ended
+from tests.support.command import Command, run
 from tests.support.kinds import message, sid
 from tests.support.redis_server import RedisServer
 from tests.support.services import Services
@@ -34,18 +34,6 @@ async def pair(own_redis: RedisServer, services: Services, tmp_path: Path) -> As
 def command(tmp_path: Path, own_redis: RedisServer) -> Command:
     """Return `hookline` for the Redis of the pair."""
     return Command(tmp_path, own_redis.url)
-
-
-async def run(command: Command, *words: str) -> Result:
-    """Run the command in a process of its own, as an operator does."""
-
-    def wait() -> Result:
-        with command.started(*words) as process:
-            return ended(process)
-
-    result = await asyncio.to_thread(wait)
-    assert result.code == 0, result
-    return result
 
 
 async def deliver(pair: Pair, sender: str, bodies: list[str]) -> None:

@@ -1,5 +1,6 @@
 """The `hookline` command as a process."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -75,6 +76,18 @@ def ended(process: "subprocess.Popen[str]") -> Result:
     """Wait until `process` ends."""
     out, err = process.communicate(timeout=PATIENCE_S)
     return Result(process.returncode, out, err)
+
+
+async def run(command: Command, *words: str) -> Result:
+    """Run the command in a process of its own, as an operator does."""
+
+    def wait() -> Result:
+        with command.started(*words) as process:
+            return ended(process)
+
+    result = await asyncio.to_thread(wait)
+    assert result.code == 0, result
+    return result
 
 
 def interrupt(process: "subprocess.Popen[str]") -> Result:

@@ -2,7 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -107,3 +108,15 @@ class FaultProxy:
         task = asyncio.create_task(relay.run(accepted, self._server_port), name=f"relay of {accepted.getpeername()}")
         self._relays[task] = relay
         task.add_done_callback(self._relays.pop)
+
+
+@asynccontextmanager
+async def raw(proxy: FaultProxy) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Yield a connection to the proxy that no client library made."""
+    reader, writer = await asyncio.open_connection(LOOPBACK, proxy.port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()

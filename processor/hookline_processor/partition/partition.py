@@ -138,7 +138,7 @@ class Partition:
         return not self._ending and self._trust.is_valid()
 
     def _settled(self, in_flight: InFlightEvent) -> None:
-        """Give back the room of an event that has left Redis."""
+        """Free the room of an event that has left Redis."""
         if self._ended:
             return
         self._reader.settled(in_flight.topic, in_flight.entry_id)

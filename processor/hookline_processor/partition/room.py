@@ -27,11 +27,11 @@ class PayloadMemory:
         return max(0, self._limit - self._used)
 
     def share_with(self, room: "Room") -> None:
-        """Tell `room` when memory becomes free, until `forget`."""
+        """Notify `room` when memory becomes free, until `forget`."""
         self._rooms.add(room)
 
     def forget(self, room: "Room") -> None:
-        """Do not tell `room` any more."""
+        """Do not notify `room` any more."""
         self._rooms.discard(room)
 
     def take(self, size: int) -> None:
@@ -121,14 +121,14 @@ class Room:
         return True
 
     def release(self, topic: str, entry_id: str) -> None:
-        """Give back the room of an entry, which is settled or waits."""
+        """Free the room of an entry, which is settled or waits."""
         was_open = self._is_open(topic)
         self._memory.give_back(self._topics[topic].sizes.pop(entry_id))
         if not was_open and self._is_open(topic):
             self.wake()
 
     def close(self) -> None:
-        """Give back the room of all entries."""
+        """Free the room of all entries."""
         self._memory.forget(self)
         for room in self._topics.values():
             self._memory.give_back(sum(room.sizes.values()))

@@ -65,7 +65,7 @@ class Slots:
         self._fill()
 
     def release_overdue(self, task: "asyncio.Task[Any]") -> None:
-        """Give the slot of `task` to others, though it runs: it is past its time-out, and nobody knows when it ends.
+        """Release the slot of `task` to others, though it runs: it is past its time-out, and nobody knows when it ends.
 
         A plain function cannot be stopped. If there are as many overdue tasks as slots, it keeps its slot.
         """

@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
 
 import pytest
 import redis
@@ -11,7 +10,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from tests.support.fault_proxy import FaultProxy
+from tests.support.fault_proxy import FaultProxy, raw
 from tests.support.ports import LOOPBACK
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import until
@@ -23,18 +22,6 @@ TOO_LONG_S = 3600.0
 SHORT_S = 0.02
 
 Connect = Callable[[], "Redis"]
-
-
-@asynccontextmanager
-async def raw(proxy: FaultProxy) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Connect without a client library."""
-    reader, writer = await asyncio.open_connection(LOOPBACK, proxy.port)
-    try:
-        yield reader, writer
-    finally:
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
 
 
 async def assert_silent(asked: "asyncio.Task[object]", others: "Redis | None" = None) -> None:

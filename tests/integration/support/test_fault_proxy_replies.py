@@ -1,15 +1,15 @@
 """The faults of the proxy that concern replies: truncated, replaced by errors, in pieces; and its end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 import redis
 from redis.asyncio import Redis
 
-from tests.support.fault_proxy import FaultProxy
-from tests.support.ports import LOOPBACK, free_port
+from tests.support.fault_proxy import FaultProxy, raw
+from tests.support.ports import free_port
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import until
 
@@ -18,18 +18,6 @@ LOADING = "LOADING Redis is loading the dataset in memory"
 TOO_LONG_S = 3600.0
 
 Connect = Callable[[], "Redis"]
-
-
-@asynccontextmanager
-async def raw(proxy: FaultProxy) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Connect without a client library."""
-    reader, writer = await asyncio.open_connection(LOOPBACK, proxy.port)
-    try:
-        yield reader, writer
-    finally:
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
 
 
 @pytest.mark.parametrize("after_bytes", [0, 3, 5, 1000])
