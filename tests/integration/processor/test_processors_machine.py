@@ -18,14 +18,14 @@ from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.redis.options import RedisOptions
 from hookline_shared.streams.append import Appended, Appender
 from hookline_shared.topics import MESSAGES, STATUSES
-from tests.support.command_log import CommandLog
-from tests.support.events import event
-from tests.support.harness import LEASE_S, PARTITIONS, URL, Harness, Member
-from tests.support.invariants import Invariants
-from tests.support.keys import keys
-from tests.support.logbook import Logbook
-from tests.support.own_loop import OwnClock, OwnLoop
-from tests.support.redis_pair import RedisPair
+from tests.support.observability.logbook import Logbook
+from tests.support.processor.events import event
+from tests.support.processor.harness import LEASE_S, PARTITIONS, URL, Harness, Member
+from tests.support.processor.invariants import Invariants
+from tests.support.processor.own_loop import OwnClock, OwnLoop
+from tests.support.servers.command_log import CommandLog
+from tests.support.servers.redis_pair import RedisPair
+from tests.support.storage.keys import keys
 
 EXAMPLES: Final = int(os.environ.get("HOOKLINE_TEST_EXAMPLES", "0"))
 MOST_MEMBERS: Final = 3

@@ -12,7 +12,7 @@ from hookline import Handlers, State
 from hookline.testing import started
 from hookline_processor.api.lifespan import HookError, Lifespan
 from hookline_shared.clock import SystemClock
-from tests.support.logbook import Logbook
+from tests.support.observability.logbook import Logbook
 
 Steps = list[str]
 

@@ -18,9 +18,9 @@ from hookline_processor.attempts.threads import Threads
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.retry import RetryPolicy
 from hookline_shared.observability.logs import get_logger
-from tests.support.events import event as new_event
-from tests.support.logbook import Logbook
-from tests.support.manual_clock import ManualClock
+from tests.support.observability.logbook import Logbook
+from tests.support.processor.events import event as new_event
+from tests.support.time.manual_clock import ManualClock
 
 Function = Callable[..., Any]
 Decorator = Callable[[Function], Function]

@@ -22,7 +22,7 @@ from hookline_shared.clock import SystemClock
 from hookline_shared.event import Event
 from hookline_shared.forms import FORM
 from hookline_shared.observability.logs import CURRENT_EVENT, get_logger
-from tests.support.manual_clock import ManualClock
+from tests.support.time.manual_clock import ManualClock
 
 if TYPE_CHECKING:
     from hookline_processor.attempts.tracing import AttemptSpans
