@@ -1,10 +1,7 @@
 """Every alert, in a running pair: what it is about is made true, it fires; that is undone, it is resolved."""
 
 import asyncio
-import os
-import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -19,12 +16,12 @@ from hookline_processor.ledger.database.migrate import migrate
 from hookline_shared.alerts.rules import RULES
 from hookline_shared.readers.published import encode
 from hookline_shared.topics import DEFAULT_TOPICS
+from tests.acceptance.support.alerting import BOT, RUNBOOK, both_say, locked, logged_alerts, low_disk, raised, tables
 from tests.acceptance.support.pair import Pair, started_pair
 from tests.support.faults.fault_proxy import FaultProxy
 from tests.support.inbound.kinds import message
 from tests.support.inbound.webhooks import Twilio
 from tests.support.observability.alert_channel import PLANTED, AlertChannel
-from tests.support.processes.service_process import ServiceProcess
 from tests.support.processes.services import Services
 from tests.support.servers.ports import LOOPBACK
 from tests.support.servers.redis_server import RedisServer
@@ -33,46 +30,7 @@ from tests.support.storage.ledger import ledger_settings
 from tests.support.storage.stored import PARTITIONS
 from tests.support.waiting import until_answer
 
-MIB = 1 << 20
-RUNBOOK = "https://wiki.example.com/hookline/runbook"
-ROOM, TAKEN = 200 * MIB, 400 * MIB
-"""Bytes: less than so much more may be used on the disk until it is low, and so much is."""
-
-BOT = """
-import asyncio, pathlib, time
-from hookline import Handlers, Reject
-
-handlers = Handlers()
-
-@handlers.on("message.received", timeout=60)
-async def handle(event, context):
-    match event.body:
-        case "block":
-            time.sleep(0.8)
-        case "reject":
-            raise Reject("not for us")
-        case "fail" if not pathlib.Path("go").exists():
-            raise ValueError("not mended yet")
-        case "gate":
-            while not pathlib.Path("go").exists():
-                await asyncio.sleep(0.01)
-"""
-
 _NUMBER = count()
-
-THRESHOLDS = {
-    "reply_slow": 0.1,
-    "write_slow": 0.1,
-    "spool_waiting": 0.2,
-    "backlog_high": 0.01,
-    "oldest_event_old": 0.3,
-    "ledger_behind": 0.002,
-}
-"""Those that a test would not reach otherwise; all others are the usual ones."""
-
-OF_THREE = {"reply_slow", "write_slow", "signatures_failing"}
-"""What one or two of its kind do not make fire."""
-
 SURROUNDINGS = {
     "ingress": {"disk_low spool", "signatures_failing"},
     "processor": {
@@ -105,25 +63,6 @@ ABANDONED = {"ingress": {"processor_down"}}
 """What fires, of which service."""
 OTHERS = {"partitions_unowned", "partitions_differ", "processor_down"}
 """Alerts with a test of their own."""
-
-
-def tables(folder: Path) -> str:
-    """Return the TOML file: no hold times, and windows of a second, but where three of something must come within one."""
-    lines = []
-    for name, rule in RULES.items():
-        lines += [f"[alerts.{name}]", "for_s = 0"]
-        if rule.limit.window_s:
-            lines.append(f"window_s = {4 if name in OF_THREE else 1}")
-        if name in THRESHOLDS:
-            lines.append(f"threshold = {THRESHOLDS[name]}")
-        if name == "disk_low":
-            lines += [f"{key} = {(_free(folder) - ROOM) / MIB}" for key in ("threshold", "clear")]
-    return "\n".join(lines)
-
-
-def _free(folder: Path) -> int:
-    found = os.statvfs(folder)
-    return found.f_bavail * found.f_frsize
 
 
 @pytest.fixture
@@ -180,45 +119,6 @@ async def send(pair: Pair, body: str, times: int = 1) -> int:
     return status
 
 
-def logged_alerts(service: ServiceProcess, event: str) -> set[str]:
-    """Return the alerts for which `event` was logged, each with its subject."""
-    lines = (line for line in service.logs if line["event"] == event)
-    return {f"{line['alert']} {_server(line['subject'])}".rstrip() for line in lines}
-
-
-def _server(subject: str | None) -> str:
-    """Return what an alert is of, Redis without its address."""
-    return "redis" if subject and subject.startswith("redis") else subject or ""
-
-
-async def both_say(pair: Pair, event: str, expected: dict[str, set[str]]) -> None:
-    """Wait until each service has logged `event` of all the alerts that are expected of it."""
-
-    async def missing() -> list[str]:
-        services = {"ingress": pair.ingress, "processor": pair.processor}
-        return [name for which, names in expected.items() for name in names - logged_alerts(services[which], event)]
-
-    await until_answer(missing, lambda left: not left, f"all have said: {event}")
-
-
-@contextmanager
-def locked(database: Path) -> Iterator[None]:
-    """Lock an SQLite database against writes."""
-    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
-        connection.execute("BEGIN EXCLUSIVE")
-        yield
-        connection.execute("ROLLBACK")
-
-
-@contextmanager
-def low_disk(folder: Path) -> Iterator[None]:
-    """Take room on the disk."""
-    with (folder / "ballast").open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, TAKEN)
-    yield
-    (folder / "ballast").unlink()
-
-
 async def test_every_alert_fires_and_is_resolved(pair: Pair, proxy: FaultProxy, channel: AlertChannel, tmp_path: Path) -> None:
     """What one is about is made true and undone, again and again, and the services stay ready, but where Redis is away."""
     await handlers_and_surroundings(pair, tmp_path)
@@ -234,11 +134,6 @@ async def test_every_alert_fires_and_is_resolved(pair: Pair, proxy: FaultProxy, 
     assert {body["service"].partition(" ")[0] for body in channel.bodies} == {"ingress", "processor"}  # the first goes at once
     assert all(alert["runbook"] == RULES[alert["alert"]].runbook(RUNBOOK) for alert in channel.alerts)
     assert all(f"Runbook: <{RUNBOOK}#" in body["text"] for body in channel.bodies if "[firing" in body["text"])
-
-
-async def raised(service: ServiceProcess) -> list[str]:
-    """Return the alerts that the metrics show as firing."""
-    return [name for name, value in (await service.metrics()).items() if name.startswith("hookline_alert{") and value]
 
 
 async def handlers_and_surroundings(pair: Pair, folder: Path) -> None:
