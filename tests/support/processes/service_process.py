@@ -12,12 +12,15 @@ from typing import Any, Final, Self
 
 import aiohttp
 
+from tests.support.processes.forked import ForkedProcess
 from tests.support.servers.ports import LOOPBACK
 from tests.support.waiting import PATIENCE_S, until
 
 _ROOT: Final = Path(__file__).parents[3]
 _PATH: Final = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
 _INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV")
+_READ_AT_START: Final = {*_INHERITED, "PYTHONPATH", "TZ"}
+"""Python and the system read them at the very start of a process, and a fork does not."""
 _LONGEST_LINE: Final = 4 * 1024 * 1024
 
 _PORT: Final = re.compile(r"\b((?:admin_)?port)\W+(\d+)")
@@ -47,18 +50,25 @@ class ServiceProcess:
         self._ports = ports
         self._settings = {"LOG_FORMAT": "json"} | dict.fromkeys(ports, "0") | dict(settings)
         self._folder = folder
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: asyncio.subprocess.Process | ForkedProcess | None = None
+        self._package = ""
         self._readers: list[asyncio.Task[None]] = []
 
     @classmethod
     def ingress(cls, settings: Mapping[str, str], folder: Path) -> Self:
         """Return an ingress, not yet started."""
-        return cls(["-m", "hookline_ingress"], INGRESS_PORTS, {"INGRESS_HOST": LOOPBACK} | dict(settings), folder)
+        return cls._of("hookline_ingress", INGRESS_PORTS, {"INGRESS_HOST": LOOPBACK} | dict(settings), folder)
 
     @classmethod
     def processor(cls, settings: Mapping[str, str], folder: Path) -> Self:
         """Return a processor, not yet started."""
-        return cls(["-m", "hookline_processor"], PROCESSOR_PORTS, settings, folder)
+        return cls._of("hookline_processor", PROCESSOR_PORTS, settings, folder)
+
+    @classmethod
+    def _of(cls, package: str, ports: Sequence[str], settings: Mapping[str, str], folder: Path) -> Self:
+        service = cls(["-m", package], ports, settings, folder)
+        service._package = package
+        return service
 
     @property
     def url(self) -> str:
@@ -98,17 +108,21 @@ class ServiceProcess:
         """Start the process, and wait for nothing. What it writes goes to the file descriptor `output`, by default to be read
         by this object. `before` runs in the process before anything else does."""
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *self._arguments,
-            cwd=self._folder,
-            env=inherited | {"PYTHONPATH": _PATH, "PYTHONUNBUFFERED": "1"} | self._settings,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            limit=_LONGEST_LINE,
-            preexec_fn=before,
-        )
+        environment = inherited | {"PYTHONPATH": _PATH, "PYTHONUNBUFFERED": "1"} | self._settings
+        if self._package and output == asyncio.subprocess.PIPE and before is None and _READ_AT_START.isdisjoint(self._settings):
+            self._process = await ForkedProcess.start(self._package, self._folder, environment, _LONGEST_LINE)
+        else:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *self._arguments,
+                cwd=self._folder,
+                env=environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                limit=_LONGEST_LINE,
+                preexec_fn=before,
+            )
         outputs = ((self._process.stdout, self.stdout), (self._process.stderr, self.stderr))
         self._readers = [asyncio.create_task(_collect(stream, lines)) for stream, lines in outputs if stream]
         return self
@@ -207,7 +221,7 @@ class ServiceProcess:
         return {name: int(port) for name, port in _PORT.findall(_COLOURS.sub("", line))}
 
     @property
-    def _started(self) -> asyncio.subprocess.Process:
+    def _started(self) -> asyncio.subprocess.Process | ForkedProcess:
         assert self._process is not None, "not launched yet"
         return self._process
 
