@@ -22,6 +22,8 @@ _INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV")
 _READ_AT_START: Final = {*_INHERITED, "PYTHONPATH", "TZ"}
 """Python and the system read them at the very start of a process, and a fork does not."""
 _LONGEST_LINE: Final = 4 * 1024 * 1024
+_CUT: Final = "[cut]"
+"""Behind a line whose end was not written."""
 
 _PORT: Final = re.compile(r"\b((?:admin_)?port)\W+(\d+)")
 _COLOURS: Final = re.compile(r"\x1b\[[\d;]*m")
@@ -97,8 +99,8 @@ class ServiceProcess:
 
     @property
     def logs(self) -> list[dict[str, Any]]:
-        """The log lines so far, over all runs."""
-        return [json.loads(line) for line in self.stderr if line.startswith("{")]
+        """The log lines so far, over all runs, but what a kill has cut."""
+        return [json.loads(line) for line in self.stderr if line.startswith("{") and not line.endswith(_CUT)]
 
     def find(self, event: str) -> dict[str, Any] | None:
         """Return the first log line of `event`, None if there is none yet."""
@@ -239,4 +241,5 @@ class ServiceProcess:
 
 async def _collect(stream: asyncio.StreamReader, lines: list[str]) -> None:
     while line := await stream.readline():
-        lines.append(line.decode(errors="replace").rstrip("\n"))
+        text = line.decode(errors="replace")
+        lines.append(text.removesuffix("\n") if text.endswith("\n") else text + _CUT)
