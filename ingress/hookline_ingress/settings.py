@@ -140,7 +140,7 @@ class IngressSettings(SharedSettings):
     max_in_flight: int = Field(
         1000,
         validation_alias="INGRESS_MAX_IN_FLIGHT",
-        description="Largest number of concurrent requests. More get a 503",
+        description="Largest number of concurrent requests. Above it, requests get a 503",
         ge=1,
     )
     max_body: int = Field(

@@ -89,7 +89,7 @@ class ProcessorSettings(SettingsWithLedger):
     unhandled_wait_s: float = Field(
         600,
         validation_alias="PROCESSOR_UNHANDLED_WAIT_S",
-        description="Seconds, from its receipt, that an event waits for a handler of its kind, before it is a dead letter",
+        description="Age in seconds at which an event without a handler for its kind becomes a dead letter",
         ge=0,
     )
     max_attempts: int = Field(

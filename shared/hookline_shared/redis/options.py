@@ -58,7 +58,7 @@ class RedisOptions(SettingsGroup):
     max_age_s: float = Field(
         3600.0,
         validation_alias="REDIS_MAX_AGE_S",
-        description="Age in seconds at which a connection is replaced, when it is idle",
+        description="Age in seconds at which a connection is replaced, as soon as it is idle",
         gt=0,
     )
     idle_check_s: float = Field(

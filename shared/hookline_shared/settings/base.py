@@ -78,7 +78,7 @@ class SharedSettings(BaseSettings):
     partitions: int = Field(
         8,
         validation_alias="HOOKLINE_PARTITIONS",
-        description="Number of partitions. It cannot be changed after the first start, see docs/upgrading.md",
+        description="Number of partitions, fixed at the first start. docs/upgrading.md says how to change it later",
         ge=1,
         le=1024,
     )
