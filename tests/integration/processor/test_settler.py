@@ -17,12 +17,12 @@ from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.append import Appender
 from hookline_shared.streams.consume import NEW, Consumer, Settlements, record_name
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES
-from tests.support.events import event, key_of
-from tests.support.feed import claim
-from tests.support.keys import keys
-from tests.support.logbook import Logbook
-from tests.support.manual_clock import ManualClock
-from tests.support.stored import PARTITIONS, Stored
+from tests.support.observability.logbook import Logbook
+from tests.support.processor.events import event, key_of
+from tests.support.processor.feed import claim
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import PARTITIONS, Stored
+from tests.support.time.manual_clock import ManualClock
 from tests.support.waiting import until
 
 PARTITION = 5
