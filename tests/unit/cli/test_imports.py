@@ -26,3 +26,21 @@ def test_version_loads_no_command_line() -> None:
 def test_what_is_loaded_is_seen(wanted: str) -> None:
     """The check itself finds what is there."""
     assert loaded("import hookline_ingress.app", (wanted,)) == [wanted]
+
+
+@pytest.mark.parametrize("service", ["ingress", "processor"])
+def test_service_loads_no_more_than_it_needs(service: str) -> None:
+    """Each of these costs half a megabyte to twelve, and up to a tenth of the start, for something that is not switched on."""
+    code = f"import hookline_{service}.main, hookline_{service}.app"
+    unused = (
+        "pydantic",
+        "pydantic_settings",
+        "typer",
+        "requests",
+        "twilio",
+        "cryptography.hazmat",
+        "sqlalchemy",
+        "xml.etree",
+        "dotenv",
+    )
+    assert loaded(code, (*unused, "hookline_cli", "hookline_shared.observability.telemetry")) == []
