@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -40,9 +41,9 @@ Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="Show at most thi
 
 def _settings(data: Path) -> LedgerSettings:
     found, file = SettingsWithLedger.load(find_running(data).adopted).ledger, Workspace(data).ledger
-    settings = found.model_copy(update={"command_timeout_s": _PATIENCE_S})
+    settings = msgspec.structs.replace(found, command_timeout_s=_PATIENCE_S)
     if settings.url is None and file.exists():
-        return settings.model_copy(update={"url": f"sqlite:///{file.resolve()}"})
+        return msgspec.structs.replace(settings, url=f"sqlite:///{file.resolve()}")
     return settings
 
 

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 from unittest.mock import patch
 
+import msgspec
+
 from hookline_processor.api.context import Context
 from hookline_processor.api.handlers import Handlers
 from hookline_processor.app import Processor, build_processor
@@ -190,7 +192,7 @@ def _done() -> "asyncio.Future[int]":
 
 def build(name: str, handlers: Handlers, clock: OwnClock, logbook: Logbook) -> Processor:
     """Put a processor together as the service does, but for its name, its admin port, and a lease too short to be allowed."""
-    settings = ProcessorSettings.model_validate(_SETTINGS).model_copy(update={"lease_s": LEASE_S})
+    settings = msgspec.structs.replace(ProcessorSettings.load(_SETTINGS), lease_s=LEASE_S)
     parts: dict[str, Any] = {"Admin": _Nothing, "Watchdog": _Nothing, "token_hex": lambda _size: name}
     with patch.multiple("hookline_processor.app", **parts):
         return build_processor(settings, handlers, Threads(1), clock, logbook.logger)
