@@ -266,7 +266,7 @@ class WaitingLanes:
 
     def _may_have_more(self, request: ResumeRequest, answer: Resumed) -> bool:
         """Whether more of the lanes can be resumed at once that wait for a condition."""
-        return request.condition not in TIMED and answer.left > 0 and self._room.free(request.topic) > 0
+        return request.condition not in TIMED and request.most > 0 < answer.left and self._room.free(request.topic) > 0
 
     async def _add_resumed(self, topic: str, resumed: ResumedLane) -> None:
         in_flight = self._take(topic, resumed.lane, resumed.first)

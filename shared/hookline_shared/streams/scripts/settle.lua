@@ -29,6 +29,8 @@
 --
 -- A ledger entry is such a copy, too, followed by the fields in processor/hookline_processor/ledger/entry.py.
 
+local MOST_LOADED = 8 -- the entries of one lane that load.lua returns: MAX_LOADED in processor/hookline_processor/partition/lanes.py
+
 local retries, dead_letters, group, space = KEYS[2], KEYS[3], ARGV[1], ARGV[4]
 local refused = refuse_other_owner(KEYS[1], ARGV[2], ARGV[3])
 if refused then
@@ -122,6 +124,11 @@ for _, item in ipairs(waiting) do
     local was_indexed = index_entries(topic, lane, entries)
     for _, entry in ipairs(entries) do
       claim(space, topic, group, WAITING, entry)
+    end
+    if was_indexed then -- load.lua may have returned some of the next ones since, which the owner no longer wants
+      for _, entry in ipairs(redis.call('LRANGE', behind_key(space, topic, lane), #entries - 1, #entries + MOST_LOADED - 2)) do
+        claim(space, topic, group, WAITING, entry)
+      end
     end
     if redis.call('SREM', resumed_key(space, topic), lane) == 0 and was_indexed then
       stop_waiting(space, topic, lane) -- this was done before, or Redis has lost that it was resumed

@@ -66,6 +66,18 @@ async def test_lane_that_waits_again_keeps_what_is_behind(bench: Bench) -> None:
     assert bench.of(WAITING) == entries
 
 
+async def test_lane_that_waits_takes_along_what_was_loaded_too_late(bench: Bench) -> None:
+    """Its owner gave up that call, or let the lane wait meanwhile: nobody else would return these entries to the index."""
+    entries = await bench.read(12)
+    await bench.wait(*entries)
+    await bench.resume()
+    await bench.load(entries[0], most=1)
+    await bench.load(entries[1], most=8)
+    await bench.wait(*entries[:2], time=7)
+    assert bench.state.entries(MESSAGES, LANE) == entries
+    assert bench.of(WAITING) == entries
+
+
 @pytest.mark.parametrize("condition", ["", BREAKER])
 async def test_waiting_twice_is_waiting_once(bench: Bench, condition: str) -> None:
     """A settlement whose confirmation was lost is sent again."""
