@@ -1,6 +1,6 @@
 """Which waiting lanes of a partition to resume now, and how many. No I/O."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import inf
 from typing import Final
 
@@ -20,12 +20,14 @@ Claim = Callable[[str], float]
 """Returns how many of the lanes may be resumed that wait for a condition, infinity for all."""
 
 
-def resume_requests(sets: WaitingSets, free: Callable[[str], int], claim: Claim, now_ms: int) -> list[ResumeRequest]:
-    """Return what to ask for: lanes that may be resumed, and how it stands with the others, in every set.
+def resume_requests(
+    sets: WaitingSets, topics: Iterable[str], free: Callable[[str], int], claim: Claim, now_ms: int
+) -> list[ResumeRequest]:
+    """Return what to ask for: lanes of `topics` that may be resumed, and how it stands with the others, in every set.
 
     `free(topic)` is how many more events may be in memory; the sets of a topic share them. `now_ms` is Unix time in ms.
     """
-    return [request for topic in sets.topics_to_poll() for request in _of_topic(topic, sets, free(topic), claim, now_ms)]
+    return [request for topic in topics for request in _of_topic(topic, sets, free(topic), claim, now_ms)]
 
 
 def _of_topic(topic: str, sets: WaitingSets, free: int, claim: Claim, now_ms: int) -> Iterator[ResumeRequest]:

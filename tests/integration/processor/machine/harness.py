@@ -37,8 +37,9 @@ _SETTINGS: Final = {
     "PROCESSOR_BACKOFF_BASE_S": "0.02",
     "PROCESSOR_BACKOFF_MAX_S": "0.05",
 }
+_LINES: Final = 8
 _NAP_S: Final = 0.0001
-_PATIENCE_S: Final = 10.0
+_PATIENCE_S: Final = 30.0
 
 
 class StuckError(AssertionError):
@@ -189,9 +190,13 @@ class Harness:
         deadline = time.perf_counter() + _PATIENCE_S
         while not condition():
             if time.perf_counter() > deadline:
-                raise StuckError(f"waited in vain until {what}")
+                raise StuckError(f"waited in vain until {what}; {self._told()}")
             self.turn()
             self.run(every)
+
+    def _told(self) -> str:
+        """Return what the processors logged last."""
+        return "\n".join(f"{member.name}: {member.logbook.lines[-_LINES:]}" for member in self.members)
 
     def until_none(self, faults: Callable[[], list[str]], every: float = 0) -> None:
         """Run all loops until there are no `faults()`."""
@@ -204,7 +209,7 @@ class Harness:
         try:
             self.until(none, "there are no faults", every)
         except StuckError as error:
-            raise StuckError("\n".join(found)) from error
+            raise StuckError("\n".join([*found, str(error)])) from error
 
     def close(self) -> None:
         """Stop all."""

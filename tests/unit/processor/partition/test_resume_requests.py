@@ -18,7 +18,7 @@ def requests(
     sets = WaitingSets([MESSAGES])
     for condition, (count, next_ms) in waiting.items():
         sets.polled(MESSAGES, condition, count, next_ms, sets.changes(MESSAGES))
-    asked = resume_requests(sets, lambda _topic: free, lambda condition: (claims or {}).get(condition, 0), NOW)
+    asked = resume_requests(sets, [MESSAGES], lambda _topic: free, lambda condition: (claims or {}).get(condition, 0), NOW)
     return {request.condition: request for request in asked}
 
 
@@ -56,7 +56,7 @@ def test_nothing_is_free() -> None:
         claimed.append(condition)
         return 1
 
-    found = resume_requests(sets, lambda _topic: 0, claim, NOW)
+    found = resume_requests(sets, [MESSAGES], lambda _topic: 0, claim, NOW)
     assert {request.condition: request.most for request in found} == {"": 0, LATER: 0, "breaker:a": 0}
     assert claimed == []
 
