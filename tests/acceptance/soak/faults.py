@@ -9,12 +9,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from tests.acceptance.load import Load
-from tests.acceptance.pair import Pair
-from tests.support.command import Command, Result, ended, run
-from tests.support.fault_proxy import FaultProxy
-from tests.support.redis_server import RedisServer
-from tests.support.settable_clock import SettableClock
+from tests.acceptance.support.load import Load
+from tests.acceptance.support.pair import Pair
+from tests.support.faults.fault_proxy import FaultProxy
+from tests.support.processes.command import Command, Result, ended, run
+from tests.support.servers.redis_server import RedisServer
+from tests.support.time.settable_clock import SettableClock
 
 LONGEST_FAULT_S: Final = 3.0
 LONGEST_CALM_S: Final = 3.0

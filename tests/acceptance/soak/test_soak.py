@@ -13,15 +13,15 @@ from typing import Final
 
 import pytest
 
-from tests.acceptance.load import Load, assert_nothing_lost_or_doubled
-from tests.acceptance.pair import Pair, started_pair
 from tests.acceptance.soak.faults import FaultInjector
-from tests.support.command import Command
-from tests.support.fault_proxy import FaultProxy
-from tests.support.redis_server import RedisServer
-from tests.support.service_process import ServiceProcess
-from tests.support.services import Services
-from tests.support.settable_clock import SettableClock
+from tests.acceptance.support.load import Load, assert_nothing_lost_or_doubled
+from tests.acceptance.support.pair import Pair, started_pair
+from tests.support.faults.fault_proxy import FaultProxy
+from tests.support.processes.command import Command
+from tests.support.processes.service_process import ServiceProcess
+from tests.support.processes.services import Services
+from tests.support.servers.redis_server import RedisServer
+from tests.support.time.settable_clock import SettableClock
 from tests.support.waiting import until, until_answer
 
 DURATION_S: Final = float(os.environ.get("HOOKLINE_SOAK_S", "12"))

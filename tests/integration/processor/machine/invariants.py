@@ -19,8 +19,8 @@ from tests.integration.processor.machine.command_log import Call
 from tests.integration.processor.machine.harness import PARTITIONS, UNORDERED, Member
 from tests.integration.processor.machine.redis_state import topic_state
 from tests.integration.processor.machine.scripted_handlers import CALL, Attempt
-from tests.support.keys import keys
-from tests.support.stored import Stored
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import Stored
 
 UNREAD: Final = "vip"
 """A topic that ingress writes and no processor reads."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 from weakref import WeakSet
 
 from hookline_shared.clock import SystemClock
-from tests.support.ports import LOOPBACK
+from tests.support.servers.ports import LOOPBACK
 
 _FIRST_TURNS: Final = 10
 _LAST_TURNS: Final = 50

@@ -6,9 +6,9 @@ from typing import Final, Self
 
 import redis
 
-from tests.support.ports import LOOPBACK, free_port
-from tests.support.redis_server import RedisServer
-from tests.support.settable_clock import SettableClock
+from tests.support.servers.ports import LOOPBACK, free_port
+from tests.support.servers.redis_server import RedisServer
+from tests.support.time.settable_clock import SettableClock
 from tests.support.waiting import until_now
 
 _SETTINGS: Final = {"repl-diskless-sync": "yes", "repl-diskless-sync-delay": "0", "repl-diskless-load": "swapdb"}

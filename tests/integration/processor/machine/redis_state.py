@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 import redis
 
 from hookline_shared.keys import GROUP
-from tests.support.keys import keys
+from tests.support.storage.keys import keys
 
 _SCRIPT: Final = """
 local space, topic, group = ARGV[1], ARGV[2], ARGV[3]

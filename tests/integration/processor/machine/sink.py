@@ -6,7 +6,7 @@ import os
 from structlog.typing import EventDict, WrappedLogger
 
 from hookline_shared.observability.output import Output
-from tests.support.logbook import Logbook
+from tests.support.observability.logbook import Logbook
 
 
 class SinkLogbook(Logbook):

@@ -17,9 +17,9 @@ from tests.integration.processor.machine.own_loop import OwnClock, OwnLoop
 from tests.integration.processor.machine.redis_pair import RedisPair
 from tests.integration.processor.machine.scripted_handlers import MESSAGE
 from tests.integration.processor.machine.sums import READ, at_rest, check_sums, imbalance, leftovers, read_states
-from tests.support.events import event
-from tests.support.keys import keys
-from tests.support.logbook import Logbook
+from tests.support.observability.logbook import Logbook
+from tests.support.processor.events import event
+from tests.support.storage.keys import keys
 
 MOST_MEMBERS: Final = 3
 NEVER: Final = 1_000_000

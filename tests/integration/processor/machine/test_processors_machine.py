@@ -30,7 +30,7 @@ from tests.integration.processor.machine.sequences import (
     wake,
 )
 from tests.integration.processor.machine.system import SystemUnderTest
-from tests.support.settable_clock import SettableClock
+from tests.support.time.settable_clock import SettableClock
 
 EXAMPLES: Final = int(os.environ.get("HOOKLINE_TEST_EXAMPLES", "0"))
 
