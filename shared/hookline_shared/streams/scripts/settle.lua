@@ -16,7 +16,8 @@
 --                         behind it; each may be indexed already
 --               where stream is an index into KEYS
 --           [6] missing, or any value to copy the events that leave their topic to the ledger
--- Returns   the number of dead letters written, or the error FENCED, with nothing done, if the partition has another owner now
+-- Returns   {the number of dead letters written, list of {topic, entry id} of the entries of waiting lanes that have no body any more
+--           and were therefore removed}, or the error FENCED, with nothing done, if the partition has another owner now
 --
 -- Guarantees: an event is removed from its stream only together with its pending entry. A dead letter is a copy of the entry,
 -- field by field, also if it cannot be decoded, and is written before the entry is removed. Running it again has no effect: an
@@ -118,25 +119,35 @@ local function index_entries(topic, lane, entries)
   return first ~= nil
 end
 
+local gone = {}
+
+-- Take entries out of the memory of the owner, if they are pending.
+local function wait_with(topic, lane, entries)
+  for _, entry in ipairs(entries) do
+    if consumer_of(space, topic, group, entry) and not claim(space, topic, group, WAITING, entry) then
+      redis.call('HDEL', retries, topic .. '/' .. entry)
+      gone[#gone + 1] = {topic, entry}
+    end
+  end
+end
+
 for _, item in ipairs(waiting) do
   local topic, lane, condition, time, entries = item[1], item[2], item[3], item[4], item[5]
   if consumer_of(space, topic, group, entries[1]) then
     local was_indexed = index_entries(topic, lane, entries)
-    for _, entry in ipairs(entries) do
-      claim(space, topic, group, WAITING, entry)
-    end
+    wait_with(topic, lane, entries)
     if was_indexed then -- load.lua may have returned some of the next ones since, which the owner no longer wants
-      for _, entry in ipairs(redis.call('LRANGE', behind_key(space, topic, lane), #entries - 1, #entries + MOST_LOADED - 2)) do
-        claim(space, topic, group, WAITING, entry)
-      end
+      wait_with(topic, lane, redis.call('LRANGE', behind_key(space, topic, lane), #entries - 1, #entries + MOST_LOADED - 2))
     end
     if redis.call('SREM', resumed_key(space, topic), lane) == 0 and was_indexed then
       stop_waiting(space, topic, lane) -- this was done before, or Redis has lost that it was resumed
     end
-    redis.call('ZADD', waiting_key(space, topic, condition), time, lane)
-    if condition ~= '' then
-      redis.call('SADD', space .. 'conditions', topic .. ':' .. condition)
+    if first_pending(space, topic, group, lane) then
+      redis.call('ZADD', waiting_key(space, topic, condition), time, lane)
+      if condition ~= '' then
+        redis.call('SADD', space .. 'conditions', topic .. ':' .. condition)
+      end
     end
   end
 end
-return written
+return {written, gone}

@@ -78,6 +78,18 @@ async def test_lane_that_waits_takes_along_what_was_loaded_too_late(bench: Bench
     assert bench.of(WAITING) == entries
 
 
+@pytest.mark.parametrize("missing", [0, 1, 2])
+async def test_entry_without_a_body_is_told(bench: Bench, redis_client: "redis.Redis", missing: int) -> None:
+    """Redis 7 removes it when it is given to another consumer; older versions keep it, and it is told when it is resumed."""
+    entries = await bench.read(3)
+    redis_client.xdel(keys.topic(PARTITION, MESSAGES), entries[missing])
+    settled = await bench.wait(*entries)
+    assert sorted([*bench.state.consumers(MESSAGES), *(entry for _, entry in settled.gone)]) == entries
+    left = [lane.first.id for lane in (await bench.resume()).lanes]
+    assert left == [entry for entry in entries if (MESSAGES, entry) not in settled.gone][:1]
+    assert (await bench.wait(*entries)).gone == []
+
+
 @pytest.mark.parametrize("condition", ["", BREAKER])
 async def test_waiting_twice_is_waiting_once(bench: Bench, condition: str) -> None:
     """A settlement whose confirmation was lost is sent again."""

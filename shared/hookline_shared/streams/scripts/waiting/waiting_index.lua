@@ -91,8 +91,10 @@ local function first_pending(space, topic, group, lane)
   end
 end
 
+-- Give a pending entry to a consumer. Return false if its body is gone and it is not pending any more either: Redis 7 and newer remove
+-- such an entry. That is to be told, since nothing is left of the event.
 local function claim(space, topic, group, consumer, entry)
-  redis.call('XCLAIM', space .. topic, group, consumer, 0, entry, 'JUSTID')
+  return #redis.call('XCLAIM', space .. topic, group, consumer, 0, entry, 'JUSTID') > 0
 end
 
 -- Remove a lane from wherever it waits.
@@ -132,7 +134,7 @@ local function load_entry(space, topic, group, retries, entry, consumer)
   local found = redis.call('XRANGE', space .. topic, entry, entry)[1]
   local size = 0
   if found then
-    claim(space, topic, group, PROCESSOR, entry) -- without fields it stays as it is: a newer Redis would remove it here, uncounted
+    claim(space, topic, group, PROCESSOR, entry) -- without a body it stays as it is, and is told and settled like any other
     for at = 2, #found[2], 2 do
       size = size + #found[2][at]
     end
