@@ -92,12 +92,26 @@ for _, item in ipairs(dead) do
   end
 end
 
+-- Let a lane that waits go on with its next entry, if it has one.
+local function end_wait(topic, lane, following)
+  local condition = condition_of(space, topic, lane)
+  if condition and following then
+    make_due(space, topic, lane, condition)
+  elseif condition then
+    redis.call('ZREM', waiting_key(space, topic, condition), lane)
+  end
+end
+
 for _, item in ipairs(leaving) do
   local topic, lane, entry = item[1], item[2], item[3]
-  if first_entry(space, topic, lane) == entry then
-    first_pending(space, topic, group, lane) -- this one is not pending any more
-  else
+  if first_entry(space, topic, lane) ~= entry then
     redis.call('LREM', behind_key(space, topic, lane), 1, entry)
+  else
+    local was_resumed = redis.call('SISMEMBER', resumed_key(space, topic), lane) == 1
+    local following = first_pending(space, topic, group, lane) -- this one is not pending any more
+    if not was_resumed then -- Redis has lost that it was: it waits, for what concerned the event that leaves
+      end_wait(topic, lane, following)
+    end
   end
 end
 
@@ -143,10 +157,7 @@ for _, item in ipairs(waiting) do
       stop_waiting(space, topic, lane) -- this was done before, or Redis has lost that it was resumed
     end
     if first_pending(space, topic, group, lane) then
-      redis.call('ZADD', waiting_key(space, topic, condition), time, lane)
-      if condition ~= '' then
-        redis.call('SADD', space .. 'conditions', topic .. ':' .. condition)
-      end
+      wait_for(space, topic, lane, condition, time)
     end
   end
 end

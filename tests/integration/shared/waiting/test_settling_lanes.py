@@ -168,6 +168,29 @@ async def test_settled_entries_leave_the_index(bench: Bench) -> None:
     assert bench.state.keys() == set()
 
 
+@pytest.mark.parametrize("condition", ["", BREAKER])
+async def test_lane_whose_resumption_was_lost_goes_on(bench: Bench, condition: str) -> None:
+    """A replica that had not seen it becomes the master: what the first event waited for does not concern the next one."""
+    entries = await bench.read(3)
+    await bench.wait(*entries, condition=condition, time=1000)
+    await bench.leave(entries[0])
+    assert bench.state.waiting(MESSAGES) == {LANE: 0}
+    assert bench.state.waiting(MESSAGES, BREAKER) == {}
+    (lane,) = (await bench.resume()).lanes
+    assert lane.first.id == entries[1]
+
+
+async def test_lane_whose_resumption_was_lost_ends(bench: Bench) -> None:
+    """Nothing waits in the end."""
+    (entry,) = await bench.read(1)
+    await bench.wait(entry, condition=BREAKER)
+    (single,) = await bench.read(1, STATUSES)
+    await bench.wait(single, lane=single, topic=STATUSES)
+    await bench.leave(entry)
+    await bench.leave(single, lane=single, topic=STATUSES)
+    assert bench.state.waiting(MESSAGES, BREAKER) == bench.state.waiting(STATUSES) == {}
+
+
 async def test_lane_goes_on_in_the_settlement_in_which_its_first_leaves(bench: Bench) -> None:
     """One event is done, and the next one waits, in one batch."""
     entries = await bench.read(3)
