@@ -25,10 +25,11 @@ _ROOT: Final = Path(__file__).parents[3]
 class ForkedProcess:
     """A child of a fork server, with what a test wants of an `asyncio.subprocess.Process`."""
 
-    def __init__(self, pid: int, stdout: asyncio.StreamReader, stderr: asyncio.StreamReader, ending: "Pipe") -> None:
+    def __init__(self, pid: int, stdout: "Pipe", stderr: "Pipe", ending: "Pipe") -> None:
         self.pid = pid
-        self.stdout = stdout
-        self.stderr = stderr
+        self.stdout = stdout.reader
+        self.stderr = stderr.reader
+        self.pipes = [stdout.transport, stderr.transport]
         self.returncode: int | None = None
         self._end = asyncio.create_task(self._watch(ending))
 
@@ -43,7 +44,7 @@ class ForkedProcess:
         for _, write in pipes:
             os.close(write)
         ending, stdout, stderr = [await Pipe.reading(read, limit) for read, _ in pipes]
-        return cls(int(await ending.reader.readline()), stdout.reader, stderr.reader, ending)
+        return cls(int(await ending.reader.readline()), stdout, stderr, ending)
 
     async def wait(self) -> int:
         """Wait until it has ended; return the exit code."""

@@ -6,7 +6,8 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -105,6 +106,22 @@ class ServiceProcess:
     def find(self, event: str) -> dict[str, Any] | None:
         """Return the first log line of `event`, None if there is none yet."""
         return next((line for line in self.logs if line.get("event") == event), None)
+
+    def configure(self, settings: Mapping[str, str]) -> None:
+        """Change settings, from the next start on."""
+        self._settings |= dict(settings)
+
+    @asynccontextmanager
+    async def unread(self) -> AsyncIterator[None]:
+        """Read nothing of what the process writes, so that its pipes become full."""
+        pipes = _pipes(self._started)
+        for pipe in pipes:
+            pipe.pause_reading()
+        try:
+            yield
+        finally:
+            for pipe in pipes:
+                pipe.resume_reading()
 
     async def launch(self, output: int = asyncio.subprocess.PIPE, before: Callable[[], None] | None = None) -> Self:
         """Start the process, and wait for nothing. What it writes goes to the file descriptor `output`, by default to be read
@@ -237,6 +254,14 @@ class ServiceProcess:
     def _ensure_running(self, before: str) -> None:
         if self.exit_code is not None:
             raise EndedError(f"{' '.join(self._arguments)} ended with {self.exit_code} before {before}:\n{self.errors}")
+
+
+def _pipes(process: asyncio.subprocess.Process | ForkedProcess) -> Sequence[asyncio.ReadTransport]:
+    """Return what reads standard output and standard error."""
+    if isinstance(process, ForkedProcess):
+        return process.pipes
+    transport: Any = process._transport  # type: ignore[attr-defined]
+    return [transport.get_pipe_transport(number) for number in (1, 2)]
 
 
 async def _collect(stream: asyncio.StreamReader, lines: list[str]) -> None:
