@@ -42,5 +42,6 @@ def test_service_loads_no_more_than_it_needs(service: str) -> None:
         "sqlalchemy",
         "xml.etree",
         "dotenv",
+        "sysconfig",
     )
     assert loaded(code, (*unused, "hookline_cli", "hookline_shared.observability.telemetry")) == []
