@@ -161,7 +161,7 @@ class IngressSettings(SharedSettings, frozen=True, kw_only=True):
         AtLeastOne, Variable("INGRESS_DEDUPE_WINDOW_S", "Seconds during which duplicates of an event are recognized")
     ] = 3600
     max_in_flight: Annotated[
-        AtLeastOne, Variable("INGRESS_MAX_IN_FLIGHT", "Largest number of concurrent requests. More get a 503")
+        AtLeastOne, Variable("INGRESS_MAX_IN_FLIGHT", "Largest number of concurrent requests. Above it, requests get a 503")
     ] = 1000
     max_body: Annotated[
         int,

@@ -97,7 +97,7 @@ class ProcessorSettings(SettingsWithLedger, frozen=True, kw_only=True):
         NotNegative,
         Variable(
             "PROCESSOR_UNHANDLED_WAIT_S",
-            "Seconds, from its receipt, that an event waits for a handler of its kind, before it is a dead letter",
+            "Age in seconds at which an event without a handler for its kind becomes a dead letter",
         ),
     ] = 600
     max_attempts: Annotated[

@@ -34,9 +34,9 @@ _NOTHING: Final = "Nothing was removed."
 app = typer.Typer(no_args_is_help=True)
 
 Data = Annotated[Path, typer.Option(help="Folder of `hookline up`, whose ledger is used if HOOKLINE_LEDGER_URL is not set.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print it for programs, as one JSON document.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print it as CSV, with a heading.")]
-Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many, the newest.")]
+Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="Show at most this many, the newest.")]
 
 
 def _settings(data: Path) -> LedgerSettings:

@@ -54,7 +54,7 @@ class RedisOptions(SettingsGroup, frozen=True, kw_only=True, dict=True):  # the 
         ),
     ] = 5.0
     max_age_s: Annotated[
-        Positive, Variable("REDIS_MAX_AGE_S", "Age in seconds at which a connection is replaced, when it is idle")
+        Positive, Variable("REDIS_MAX_AGE_S", "Age in seconds at which a connection is replaced, as soon as it is idle")
     ] = 3600.0
     idle_check_s: Annotated[
         Positive, Variable("REDIS_IDLE_CHECK_S", "Idle time in seconds after which a connection is checked with a PING")

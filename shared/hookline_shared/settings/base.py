@@ -74,7 +74,7 @@ class SharedSettings(SettingsTable, frozen=True, kw_only=True):
         Meta(ge=1, le=1024),
         Variable(
             "HOOKLINE_PARTITIONS",
-            "Number of partitions. It cannot be changed after the first start, see docs/upgrading.md",
+            "Number of partitions, fixed at the first start. docs/upgrading.md says how to change it later",
         ),
     ] = 8
     topics: Annotated[
