@@ -48,6 +48,7 @@ class Execution:
         self._destinations = context.destinations
         self._quarantine = context.quarantine
         self._clock = context.clock
+        self._loop = asyncio.get_running_loop()  # asking for it costs a system call before Python 3.12
         self._settler = settler
         self._sets = sets
         self._may_attempt = may_attempt
@@ -161,7 +162,7 @@ class Execution:
         return False
 
     async def _attempt(self, lane: Lane, in_flight: InFlightEvent) -> None:
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)
         assert task is not None  # noqa: S101 - a slot runs this in a task of its own
         self._running[task] = in_flight
         run_attempt = self._attempt_recovered if in_flight.recovered else self._attempts.make

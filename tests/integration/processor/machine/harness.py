@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from unittest.mock import patch
 
+import msgspec
+
 from hookline_processor.api.handlers import Handlers
 from hookline_processor.app import Processor, build_processor
 from hookline_processor.attempts.threads import Threads
@@ -132,9 +134,9 @@ def _done() -> "asyncio.Future[int]":
 
 def build(name: str, handlers: Handlers, clock: OwnClock, logbook: SinkLogbook) -> Processor:
     """Put a processor together as the service does, but for its name, its admin port, and a lease too short to be allowed."""
-    settings = ProcessorSettings.model_validate(_SETTINGS)
+    settings = ProcessorSettings.load(_SETTINGS)
     topics = settings.topics | {UNORDERED: Topic(weight=4, ordered=False)}
-    settings = settings.model_copy(update={"lease_s": LEASE_S, "topics": topics})
+    settings = msgspec.structs.replace(settings, lease_s=LEASE_S, topics=topics)
     parts: dict[str, Any] = {"Admin": _Nothing, "Watchdog": _Nothing, "token_hex": lambda _size: name}
     with patch.multiple("hookline_processor.app", **parts):
         return build_processor(settings, handlers, Threads(1), clock, logbook.logger)
