@@ -67,8 +67,8 @@ class Pair:
         """Return what the handlers wrote down, in order: the begun attempts, or the ended ones."""
         if not self.record.exists():
             return []
-        lines = [json.loads(line) for line in self.record.read_text().splitlines()]
-        return [line for line in lines if line["what"] == what]
+        with self.record.open() as file:
+            return [line for line in map(json.loads, file) if line["what"] == what]
 
     async def spooled(self) -> int:
         """Return how many events wait in the spool."""
