@@ -32,6 +32,9 @@ from tests.integration.processor.machine.sequences import (
 from tests.integration.processor.machine.system import SystemUnderTest
 from tests.support.time.settable_clock import SettableClock
 
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed Connection:ResourceWarning")
+"""What crashes closes nothing."""
+
 EXAMPLES: Final = int(os.environ.get("HOOKLINE_TEST_EXAMPLES", "0"))
 
 
