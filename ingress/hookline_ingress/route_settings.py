@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from hookline_ingress.http.replies import NO_CONTENT
 from hookline_ingress.http.request import Reply
 from hookline_ingress.limits.rates import Rate
-from hookline_ingress.translation.catalogue import KINDS
+from hookline_shared.kinds import KINDS
 from hookline_shared.validation import describe_errors
 
 _LARGEST_TWIML: Final = 64_000

@@ -12,10 +12,10 @@ from hookline_ingress.limits.limiter import AddressLimit, SenderLimit
 from hookline_ingress.metrics import REQUESTS, SIGNERS, STAGE_SECONDS
 from hookline_ingress.refusals import Refusals
 from hookline_ingress.routes import Route, Routes
-from hookline_ingress.translation.catalogue import EVENT_STREAM
 from hookline_ingress.translation.translate import TranslatedEvent, translate
 from hookline_ingress.translation.webhook import TooManyElementsError, Webhook, decode, is_encoded
 from hookline_ingress.writer import NotStoredError, Stored, Write
+from hookline_shared.catalogue.products.streams import EVENT_STREAM
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event
 from hookline_shared.kinds import label_of
@@ -194,9 +194,9 @@ class Webhooks:
 
     def _topic(self, one: TranslatedEvent, route: Route) -> str:
         topic = route.topic or one.kind.topic
-        if one.kind.sender is None:
+        if not one.kind.sender:
             return topic
-        sender = one.kind.sender(one.params)
+        sender = one.params.get(one.kind.sender, "")
         return BULK if self._senders.demotes(one.event.account, sender, route.rate) else topic
 
 

@@ -23,9 +23,9 @@ from hookline_processor.api.context import Context
 from hookline_processor.api.handlers import Handlers
 from hookline_processor.app import Processor, build_processor
 from hookline_processor.attempts.threads import Threads
-from hookline_processor.events.webhook_event import WebhookEvent
 from hookline_processor.settings import ProcessorSettings
 from hookline_processor.verdicts import Reject, RetryLater
+from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.lifecycle.service import Supervisor
 from tests.support.logbook import Logbook
 from tests.support.own_loop import OwnClock, OwnLoop

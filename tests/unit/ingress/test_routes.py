@@ -10,7 +10,9 @@ from hookline_ingress.limits.rates import Rate
 from hookline_ingress.routes import LARGEST_JSON, PATHS, Routes
 from hookline_ingress.settings import IngressSettings
 from hookline_ingress.signatures.twilio import Keyring, parse_secrets
-from hookline_ingress.translation.catalogue import CALL_RECEIVED, EVENT_STREAM, MESSAGE_RECEIVED, MESSAGE_STATUS, STUDIO
+from hookline_shared.catalogue.products.messaging import MESSAGE_RECEIVED, MESSAGE_STATUS
+from hookline_shared.catalogue.products.streams import EVENT_STREAM, STUDIO
+from hookline_shared.catalogue.products.voice import CALL_RECEIVED
 from hookline_shared.errors import SettingsError
 from hookline_shared.settings.config_file import CONFIG_VARIABLE
 from hookline_shared.topics import BULK, CALLS
@@ -93,8 +95,8 @@ MISTAKES = {
     "not ASCII": ('path = "/ü"', "route 1 (/ü): path: a path must begin with / and have no query or fragment; write it"),
     "no path": ('topic = "calls"', "route 1 (no path): path: Field required"),
     "unknown kind": (
-        'path = "/in"\nkind = "fax"',
-        "route 1 (/in): kind: there is no kind fax; the kinds are message.received,",
+        'path = "/in"\nkind = "teapot"',
+        "route 1 (/in): kind: there is no kind teapot; the kinds are message.received,",
     ),
     "unknown topic": ('path = "/in"\ntopic = "a"', "route /in: there is no topic a; the topics are messages,"),
     "unknown key": ('path = "/in"\nkinds = "a"', "route 1 (/in): kinds: there is no such key; the keys are path, kind, topic,"),
