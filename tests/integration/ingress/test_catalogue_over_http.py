@@ -9,13 +9,13 @@ import pytest
 from hookline_processor.events.events import typed
 from hookline_shared.event import Event
 from hookline_shared.kinds import ALL, kind_of
-from tests.support.kind_rows import ACCOUNT, CALLS, MESSAGING, KindRow
-from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress
-from tests.support.product_rows import CONVERSATIONS, OTHERS
-from tests.support.replies import assert_accepted
-from tests.support.sendgrid import SendGrid
-from tests.support.stored import Stored
-from tests.support.webhooks import Twilio, Webhook
+from tests.support.inbound.kind_rows import ACCOUNT, CALLS, MESSAGING, KindRow
+from tests.support.inbound.product_rows import CONVERSATIONS, OTHERS
+from tests.support.inbound.sendgrid import SendGrid
+from tests.support.inbound.webhooks import Twilio, Webhook
+from tests.support.ingress.local_ingress import LocalIngress, ingress_settings, running_ingress
+from tests.support.ingress.replies import assert_accepted
+from tests.support.storage.stored import Stored
 
 TWILIO, SENDGRID = Twilio(), SendGrid()
 TOKEN = "I-Twilio-Idempotency-Token"

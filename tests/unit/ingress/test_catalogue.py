@@ -13,9 +13,9 @@ from hookline_shared.catalogue.products.email import SENDGRID_EVENT
 from hookline_shared.catalogue.products.messaging import MESSAGE_RECEIVED
 from hookline_shared.catalogue.products.streams import EVENT_STREAM
 from hookline_shared.kinds import CLASSIFIED, FAMILIES, KINDS, SINGLE, classify
-from tests.support.catalogue_cases import CASES, Case
-from tests.support.decoded import decoded_form, decoded_json
-from tests.support.kinds import (
+from tests.support.inbound.catalogue_cases import CASES, Case
+from tests.support.inbound.decoded import decoded_form, decoded_json
+from tests.support.inbound.kinds import (
     call,
     call_status,
     live_transcription,
@@ -26,7 +26,7 @@ from tests.support.kinds import (
     unknown,
     whatsapp_status,
 )
-from tests.support.products import (
+from tests.support.inbound.products import (
     debugger,
     delivery_updated,
     document_updated,
@@ -43,7 +43,7 @@ from tests.support.products import (
     task,
     verify,
 )
-from tests.support.webhooks import Params
+from tests.support.inbound.webhooks import Params
 
 IN_CHAT = {"ConversationSid": "CH1", "ParticipantSid": "MB1"}
 

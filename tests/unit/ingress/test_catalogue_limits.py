@@ -11,14 +11,14 @@ from hookline_shared.catalogue.products.messaging import MESSAGE_RECEIVED
 from hookline_shared.catalogue.products.streams import STUDIO, UNKNOWN
 from hookline_shared.catalogue.products.voice import CALL_RECEIVED, CALL_STATUS
 from hookline_shared.kinds import classify
-from tests.support.catalogue_cases import CASES, Case
-from tests.support.decoded import decoded_form
-from tests.support.kinds import (
+from tests.support.inbound.catalogue_cases import CASES, Case
+from tests.support.inbound.decoded import decoded_form
+from tests.support.inbound.kinds import (
     call_status,
     message,
     unknown,
 )
-from tests.support.webhooks import Params
+from tests.support.inbound.webhooks import Params
 
 
 def dedupe(params: Params, target: str = "/twilio", expected: Kind | None = None) -> str:

@@ -13,9 +13,9 @@ from hookline_shared.catalogue.kind import Kind
 from hookline_shared.catalogue.products.email import SENDGRID_EVENT
 from hookline_shared.catalogue.products.streams import EVENT_STREAM, STUDIO, UNKNOWN
 from hookline_shared.event import Event
-from tests.support.kinds import ACCOUNT, SENDER, message, unknown
-from tests.support.products import email_event, stream_event
-from tests.support.webhooks import JSON, Twilio, Webhook
+from tests.support.inbound.kinds import ACCOUNT, SENDER, message, unknown
+from tests.support.inbound.products import email_event, stream_event
+from tests.support.inbound.webhooks import JSON, Twilio, Webhook
 
 TWILIO = Twilio()
 RECEIVED_AT, SIGNATURE, SIGNER = 1_750_345_200_611, "signature", "token1"

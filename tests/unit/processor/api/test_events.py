@@ -17,7 +17,7 @@ from hookline_shared.catalogue.products.streams import StreamEvent
 from hookline_shared.event import Event
 from hookline_shared.forms import FORM
 from hookline_shared.kinds import ALL, FAMILIES, SINGLE
-from tests.support.kinds import (
+from tests.support.inbound.kinds import (
     call,
     call_status,
     live_transcription,
@@ -27,7 +27,7 @@ from tests.support.kinds import (
     transcription,
     whatsapp_message,
 )
-from tests.support.products import (
+from tests.support.inbound.products import (
     debugger,
     delivery_updated,
     document_updated,
@@ -43,7 +43,7 @@ from tests.support.products import (
     task,
     verify,
 )
-from tests.support.webhooks import Params
+from tests.support.inbound.webhooks import Params
 
 JSON = "application/json; charset=utf-8"
 
