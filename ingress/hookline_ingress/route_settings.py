@@ -7,14 +7,12 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from hookline_ingress.http.replies import NO_CONTENT
 from hookline_ingress.http.request import Reply
 from hookline_ingress.limits.rates import Rate
+from hookline_ingress.reply_settings import ReplySetting
 from hookline_shared.kinds import KINDS
 from hookline_shared.validation import describe_errors
 
-_LARGEST_TWIML: Final = 64_000
-"""Bytes; Twilio refuses more with error 11750."""
 _PATH: Final = re.compile(r"/[!-~]*")
 
 
@@ -30,22 +28,6 @@ def _kind(kind: str) -> str:
     return kind
 
 
-def _twiml(text: str) -> str:
-    if not text:
-        return text
-    if len(text.encode()) > _LARGEST_TWIML:
-        raise ValueError("Twilio accepts no TwiML above 64 kB")
-    from xml.etree import ElementTree  # noqa: PLC0415 - half a megabyte that only TwiML needs
-
-    try:
-        root = ElementTree.fromstring(text)  # noqa: S314 - the operator's own file
-    except ElementTree.ParseError as error:
-        raise ValueError(f"it is not XML: {error}") from None
-    if root.tag != "Response":
-        raise ValueError(f"TwiML is a <Response>, not a <{root.tag}>")
-    return text
-
-
 class RouteSettings(BaseModel):
     """One path, new or built-in. For a built-in path, what is left out stays as it is."""
 
@@ -56,8 +38,8 @@ class RouteSettings(BaseModel):
         None, description="The kind of webhooks that match no other kind"
     )
     topic: str | None = Field(None, description="The topic of all events of this path")
-    reply: Annotated[str, AfterValidator(_twiml)] | None = Field(
-        None, description="TwiML of the answer. Empty: a 204 without a body"
+    reply: ReplySetting | None = Field(
+        None, description="TwiML, or a table with status, type and body. Empty: a 204 without a body"
     )
     max_body: int | None = Field(None, description="Largest body in bytes. A larger one gets a 413", ge=1, le=1 << 24)
     sender_rate: float | None = Field(None, description="Events per second of one sender, instead of INGRESS_SENDER_RATE", ge=0)
@@ -73,9 +55,7 @@ class RouteSettings(BaseModel):
 
     def as_reply(self) -> Reply | None:
         """Return the reply, None if the kind's own applies."""
-        if self.reply is None:
-            return None
-        return Reply(200, "text/xml", self.reply.encode()) if self.reply else NO_CONTENT
+        return None if self.reply is None else self.reply.as_reply()
 
     def rate(self) -> Rate | None:
         """Return the rate of one sender, None if the settings' applies."""

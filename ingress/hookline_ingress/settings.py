@@ -144,7 +144,7 @@ class IngressSettings(SharedSettings):
         ge=1,
     )
     max_body: int = Field(
-        65536,
+        1 << 18,
         validation_alias="INGRESS_MAX_BODY",
         description="Largest form in bytes. A larger one gets a 413. For other bodies, the limit is this value or 1 MiB, "
         "whichever is larger",

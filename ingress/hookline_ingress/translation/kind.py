@@ -14,12 +14,14 @@ from typing import Final
 
 from hookline_ingress.translation.webhook import Webhook
 from hookline_shared.catalogue.kind import Kind
+from hookline_shared.event import TOKEN_MARK
 
 TOKEN: Final = "I-Twilio-Idempotency-Token"  # noqa: S105 - the name of a header
 """Header: the same in all deliveries of one event. Not signed."""
 
 _MAX_KEY_LENGTH: Final = 200
-_TOKEN_MARK: Final = "~"  # noqa: S105 - a separator
+_MAX_CONTENT_KEY_LENGTH: Final = 135
+"""Leaves room for a token. Whether one comes makes no difference to the rest of the key."""
 _USABLE_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _RETRIES: Final = frozenset({"RetryCount"})
 _OF_FALLBACK: Final = frozenset({"ErrorCode", "ErrorUrl", "RetryCount"})
@@ -48,13 +50,8 @@ def dedupe_key(kind: Kind, name: str, webhook: Webhook) -> str:
     if identity:
         content = f"{identity}:{webhook.path}:{content}"
     token = "" if webhook.is_element else webhook.request.headers.get(TOKEN, "")
-    mark = f"{_TOKEN_MARK}{token}" if _USABLE_TOKEN.fullmatch(token) else ""
-    return _bounded(f"{webhook.account}:{name}:{content}", _MAX_KEY_LENGTH - len(mark)) + mark
-
-
-def without_token(dedupe: str) -> str:
-    """Return the dedupe key without the idempotency token: what the signed content alone identifies."""
-    return dedupe.partition(_TOKEN_MARK)[0]
+    mark = f"{TOKEN_MARK}{token}" if _USABLE_TOKEN.fullmatch(token) else ""
+    return _bounded(f"{webhook.account}:{name}:{content.replace(TOKEN_MARK, '_')}", _MAX_CONTENT_KEY_LENGTH) + mark
 
 
 def ordering_key(kind: Kind, webhook: Webhook, dedupe: str) -> str:

@@ -4,6 +4,7 @@ from json import dumps
 from typing import Any
 
 import pytest
+from multidict import CIMultiDict
 
 from hookline_ingress.translation import kind as kinds
 from hookline_ingress.translation.webhook import members
@@ -12,6 +13,7 @@ from hookline_shared.catalogue.kind import Kind
 from hookline_shared.catalogue.products.email import SENDGRID_EVENT
 from hookline_shared.catalogue.products.messaging import MESSAGE_RECEIVED
 from hookline_shared.catalogue.products.streams import EVENT_STREAM
+from hookline_shared.event import without_token
 from hookline_shared.kinds import CLASSIFIED, FAMILIES, KINDS, SINGLE, classify
 from tests.support.inbound.catalogue_cases import CASES, Case
 from tests.support.inbound.decoded import decoded_form, decoded_json
@@ -246,3 +248,18 @@ def test_idempotency_does_not_depend_on_the_route_of_a_message() -> None:
     """A message that comes to the general and to its own route is one event."""
     params = message(MessageSid="SM1")
     assert dedupe(params, "/twilio") == dedupe(params, "/twilio/message", MESSAGE_RECEIVED)
+
+
+def test_token_is_beside_the_content() -> None:
+    """The idempotency token is at the end of a key that is made of content, and the rest does not depend on it."""
+    params = call(CallSid="CA1", Digits="1")
+
+    def keyed(token: str, target: str = "/twilio/voice") -> str:
+        webhook = decoded_form(params, target, CIMultiDict({kinds.TOKEN: token} if token else {}))
+        return kinds.dedupe_key(classify(webhook.params), "call.received", webhook)
+
+    assert len({keyed(""), keyed("a"), keyed("b")}) == 3
+    assert {without_token(keyed(token)) for token in ("a", "b")} == {keyed("")} == {keyed("not a token!")}
+    long = f"/{'~long/' * 40}"
+    assert without_token(keyed("a" * 64, long)) == keyed("", long)
+    assert len(keyed("a" * 64, long)) <= 200
