@@ -59,8 +59,12 @@ test-compose: $(READY) ## compose.yaml and deploy.sh in real containers (some mi
 	@HOOKLINE_TEST_COMPOSE=1 $(BIN)/python -m pytest -rs tests/acceptance/deployment/test_compose.py
 
 .PHONY: soak
-soak: $(READY) ## eight minutes of load and random faults
-	@HOOKLINE_SOAK_S=$${HOOKLINE_SOAK_S:-480} $(BIN)/python -m pytest -s --timeout 0 tests/acceptance/processors/test_soak.py
+soak: $(READY) ## eight minutes of load and random faults, or HOOKLINE_SOAK_S seconds
+	@HOOKLINE_SOAK_S=$${HOOKLINE_SOAK_S:-480} $(BIN)/python -m pytest -s --timeout 0 tests/acceptance/soak
+
+.PHONY: sequences
+sequences: $(READY) ## random sequences of faults and steps on several processors, HOOKLINE_TEST_EXAMPLES of each kind (10 minutes)
+	@HOOKLINE_TEST_EXAMPLES=$${HOOKLINE_TEST_EXAMPLES:-50} $(BIN)/python -m pytest $(PYTEST_ARGS) --timeout 0 tests/integration/processor/machine
 
 .PHONY: fleet
 fleet: $(READY) ## a minute of load on four processors that are killed, stopped, added and asked to leave

@@ -73,7 +73,7 @@ def send(
     rate: Annotated[float, typer.Option(min=0, help="Webhooks per second; 0 sends the next as soon as an answer comes.")] = 0,
     concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of concurrent requests.")] = _AT_ONCE,
     url: Annotated[str | None, typer.Option(help="URL to send to, instead of the ingress of `hookline up`.")] = None,
-    via: Annotated[str | None, typer.Option(help="Sign for PUBLIC_URL, but send to this URL, as past a proxy.")] = None,
+    via: Annotated[str | None, typer.Option(help="Sign for PUBLIC_URL, but send to this URL, bypassing the proxy.")] = None,
     token: Annotated[str | None, typer.Option(envvar=_VARIABLE, help="Auth token to sign with.")] = None,
     data: Annotated[Path, typer.Option(help="Folder of `hookline up`.")] = Path("var"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,

@@ -15,6 +15,7 @@ from typing import Final
 
 from aiojobs import Job
 
+from hookline_processor.attempts.attempt_log import AttemptLog
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.metrics import FENCED
 from hookline_processor.partition.lanes import Lane
@@ -83,6 +84,7 @@ class Settler:
         self._copies = copies
         self._clock = clock
         self._logger = logger
+        self._log = AttemptLog(logger)
         self._settled = settled
         self._waiting: dict[InFlightEvent, Outcome] = {}
         self._confirmations: dict[InFlightEvent, asyncio.Future[None]] = {}
@@ -200,11 +202,13 @@ class Settler:
 
     async def _send(self, batch: dict[InFlightEvent, Outcome]) -> None:
         settlements = combine(batch.items(), self._clock.now_ms())
-        written = await self._consumer.settle(settlements)
+        written, gone = await self._consumer.settle(settlements)
         if written < len(settlements.dead):
             self._logger.error(
                 "dead letters not written: their entries are missing in redis", missing=len(settlements.dead) - written
             )
+        for topic, entry_id in gone:
+            self._log.gone(topic, entry_id)
 
     def _conclude(self, batch: Mapping[InFlightEvent, Outcome]) -> None:
         for in_flight, outcome in batch.items():

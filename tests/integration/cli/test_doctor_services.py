@@ -41,7 +41,10 @@ async def test_good_handlers(folder: Path) -> None:
     """They are imported as the processor would; it is told what is handled, whatever the module prints."""
     found = await check_handlers(subject({"PROCESSOR_HANDLERS": module(folder, "good", _GOOD)}))
     assert wrongs(found) == []
-    assert "handled: message.received, call.received; not handled, so dead letters: message.status" in found[0].found
+    assert (
+        "handled: message.received, call.received; without a handler, so dead letters 600 s after receipt: message.status"
+        in found[0].found
+    )
 
 
 _SLOW = """

@@ -6,7 +6,8 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -93,6 +94,23 @@ class ServiceProcess:
     def find(self, event: str) -> dict[str, Any] | None:
         """Return the first log line of `event`, None if there is none yet."""
         return next((line for line in self.logs if line.get("event") == event), None)
+
+    def configure(self, settings: Mapping[str, str]) -> None:
+        """Change settings, from the next start on."""
+        self._settings |= dict(settings)
+
+    @asynccontextmanager
+    async def unread(self) -> AsyncIterator[None]:
+        """Read nothing of what the process writes, so that its pipes become full."""
+        transport: Any = self._started._transport  # type: ignore[attr-defined]
+        pipes = [transport.get_pipe_transport(number) for number in (1, 2)]
+        for pipe in pipes:
+            pipe.pause_reading()
+        try:
+            yield
+        finally:
+            for pipe in pipes:
+                pipe.resume_reading()
 
     async def launch(self, output: int = asyncio.subprocess.PIPE, before: Callable[[], None] | None = None) -> Self:
         """Start the process, and wait for nothing. What it writes goes to the file descriptor `output`, by default to be read

@@ -49,6 +49,7 @@ class Bench:
         self.stubborn = False
         self.failing = False
         self.window = WINDOW
+        self.slots = 10
         self.open = asyncio.Event()
         self.open.set()
         self._broker = broker
@@ -92,7 +93,7 @@ class Bench:
             topics=TOPICS,
             window=self.window,
             memory=PayloadMemory(1 << 20),
-            slots=Slots(10, TOPICS),
+            slots=Slots(self.slots, TOPICS),
             attempts=attempts,
             destinations=destinations,
             quarantine=Quarantine(clock),

@@ -110,26 +110,35 @@ def test_replies(config_file: Path, text: str, reply: Reply) -> None:
 
 
 MISTAKES = {
-    "429": ('path = "/in"\nreply = { status = 429 }', "route 1 (/in): reply: Twilio does not support 429"),
-    "redirect": ('path = "/in"\nreply = { status = 302 }', "route 1 (/in): reply: Twilio cannot use the status 302; use 2xx"),
-    "no status": ('path = "/in"\nreply = { status = 299 }', "route 1 (/in): reply: there is no HTTP status 299"),
+    "429": ('path = "/in"\nreply = { status = 429 }', "route 1 (/in): reply: status: Twilio does not support 429"),
+    "redirect": (
+        'path = "/in"\nreply = { status = 302 }',
+        "reply: status: Twilio cannot use the status 302; use 2xx",
+    ),
+    "no status": ('path = "/in"\nreply = { status = 299 }', "route 1 (/in): reply: status: there is no HTTP status 299"),
     "body of a 204": (
         'path = "/in"\nreply = { status = 204, body = "{}" }',
-        "route 1 (/in): reply: a 204 has no body; use 200",
+        "route 1 (/in): reply: body: a 204 has no body; use 200",
     ),
-    "broken JSON": ('path = "/in"\nreply = { body = "{" }', "route 1 (/in): reply: it is not JSON: "),
-    "text/plain": ('path = "/in"\nreply = { type = "text/plain", body = "Hi" }', "reply: text/plain is never a reply, because"),
+    "broken JSON": ('path = "/in"\nreply = { body = "{" }', "route 1 (/in): reply: body: it is not JSON: "),
+    "text/plain": (
+        'path = "/in"\nreply = { type = "text/plain", body = "Hi" }',
+        "reply: type: text/plain is never a reply",
+    ),
     "unknown part": (
         'path = "/in"\nreply = { text = "Hi" }',
         "reply: text: there is no such key; the keys are status, type",
     ),
-    "type with a line": ('path = "/in"\nreply = { type = "a/b\\r\\nX: y", body = "{}" }', "reply: type: String should match"),
-    "list": ('path = "/in"\nreply = ["Hi"]', "route 1 (/in): reply: it must be TwiML, or a table: { status"),
+    "type with a line": (
+        'path = "/in"\nreply = { type = "a/b\\r\\nX: y", body = "{}" }',
+        "reply: type: it must be a content",
+    ),
+    "list": ('path = "/in"\nreply = ["Hi"]', "route 1 (/in): reply: it must be TwiML, or a table such as"),
     "no slash": ('path = "in"', "route 1 (in): path: a path must begin with /"),
     "a query": ('path = "/in?a=1"', "route 1 (/in?a=1): path: a path must begin with / and have no query or"),
     "a space": ('path = "/in and out"', "route 1 (/in and out): path: a path must begin with /"),
     "not ASCII": ('path = "/ü"', "route 1 (/ü): path: a path must begin with / and have no query or fragment; write it"),
-    "no path": ('topic = "calls"', "route 1 (no path): path: Field required"),
+    "no path": ('topic = "calls"', "route 1 (no path): path: it is missing"),
     "unknown kind": (
         'path = "/in"\nkind = "teapot"',
         "route 1 (/in): kind: there is no kind teapot; the kinds are message.received,",
@@ -143,9 +152,9 @@ MISTAKES = {
         f'path = "/in"\nreply = "<Response>{"x" * 64_000}</Response>"',
         "route 1 (/in): reply: Twilio accepts no TwiML above 64 kB",
     ),
-    "no size": ('path = "/in"\nmax_body = 0', "route 1 (/in): max_body: Input should be greater than or equal to 1"),
-    "no number": ('path = "/in"\nsender_rate = "fast"', "route 1 (/in): sender_rate: Input should be a valid number"),
-    "burst alone": ('path = "/in"\nsender_burst = 5', "route 1 (/in): sender_burst needs a sender_rate"),
+    "no size": ('path = "/in"\nmax_body = 0', "route 1 (/in): max_body: it must be a whole number from 1 to 16777216"),
+    "no number": ('path = "/in"\nsender_rate = "fast"', "route 1 (/in): sender_rate: it must be a number of at least 0"),
+    "burst alone": ('path = "/in"\nsender_burst = 5', "route 1 (/in): sender_burst: it needs a sender_rate"),
     "twice": ('path = "/in"\n[[routes]]\npath = "/out"\n[[routes]]\npath = "/in"', "there are 2 routes for /in"),
     "several": ('path = "a"\n[[routes]]\npath = "/b"\nkind = "c"', "route 2 (/b): kind: there is no kind c;"),
 }

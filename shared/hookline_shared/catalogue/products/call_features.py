@@ -25,7 +25,7 @@ _ACCOUNT: Final = "AC00000000000000000000000000000001"
 
 
 class ConferenceEvent(WebhookEvent):
-    """Something happened in a conference: `status_callback_event`, such as participant-join.
+    """Something happened in a conference. `status_callback_event` says what, for example participant-join.
 
     `call_sid` is the call of the participant.
     """
@@ -52,7 +52,7 @@ class ConferenceEvent(WebhookEvent):
 
 
 class AmdResult(WebhookEvent):
-    """Asynchronous answering machine detection has a result: `answered_by`. `machine_detection_duration` is in milliseconds."""
+    """Asynchronous answering machine detection has a result, `answered_by`. `machine_detection_duration` is in milliseconds."""
 
     kind = "amd"
     call_sid = Text("CallSid")
@@ -61,7 +61,7 @@ class AmdResult(WebhookEvent):
 
 
 class MediaStreamEvent(WebhookEvent):
-    """A media stream of a call started, stopped or failed: `stream_event`, such as stream-started."""
+    """A media stream of a call started, stopped or failed. `stream_event` says what, for example stream-started."""
 
     kind = "media_stream.*"
     stream_event = Text("StreamEvent")
@@ -73,7 +73,7 @@ class MediaStreamEvent(WebhookEvent):
 
 
 class SiprecEvent(WebhookEvent):
-    """A SIPREC session of a call started, stopped or failed: `siprec_event`, such as siprec-started."""
+    """A SIPREC session of a call started, stopped or failed. `siprec_event` says what, for example siprec-started."""
 
     kind = "siprec.*"
     siprec_event = Text("SiprecEvent")

@@ -17,7 +17,10 @@ _HAPPENED_AT: Final = "2025-06-19T15:00:00.611Z"
 
 
 class OrchestratorEvent(WebhookEvent):
-    """Something happened in Conversation Orchestrator: `event_type`, such as COMMUNICATION_CREATED. `data` is the resource."""
+    """Something happened in Conversation Orchestrator. `event_type` says what, for example COMMUNICATION_CREATED.
+
+    `data` is the resource.
+    """
 
     kind = "orchestrator.*"
     event_type = Text("eventType")
@@ -31,7 +34,7 @@ class OrchestratorEvent(WebhookEvent):
 
 
 class TranscriptEvent(WebhookEvent):
-    """Conversation Intelligence (classic) has a transcript: `event_type`, such as voice_intelligence_transcript_available."""
+    """Conversation Intelligence (classic) has a transcript. `event_type` says so: voice_intelligence_transcript_available."""
 
     kind = "intelligence.*"
     event_type = Text("event_type")
@@ -50,7 +53,7 @@ class OperatorResults(WebhookEvent):
 
 
 class FrontlineRequest(WebhookEvent):
-    """Frontline asks for something: `location`, such as GetCustomersList. The route's reply answers it."""
+    """Frontline asks for something. `location` says what, for example GetCustomersList. The route's reply answers it."""
 
     kind = "frontline.*"
     location = Text("Location")

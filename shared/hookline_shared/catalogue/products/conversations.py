@@ -16,7 +16,7 @@ _HAPPENED_AT: Final = "2025-06-19T15:00:00.611Z"
 
 
 class ConversationEvent(WebhookEvent):
-    """Something happened in a conversation of Twilio Conversations: `event_type`, such as onMessageAdded.
+    """Something happened in a conversation of Twilio Conversations. `event_type` says what, for example onMessageAdded.
 
     `media` and `attributes` are JSON. `index` is the message's number in its conversation, from 0. Events of users, and
     onConversationAdd, have no `conversation_sid`.
@@ -65,7 +65,7 @@ class ConversationEvent(WebhookEvent):
 
 
 class ChatEvent(WebhookEvent):
-    """Something happened in a channel of Programmable Chat: `event_type`, such as onMessageSent."""
+    """Something happened in a channel of Programmable Chat. `event_type` says what, for example onMessageSent."""
 
     kind = "chat.*"
     event_type = Text("EventType")

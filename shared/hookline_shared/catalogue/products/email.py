@@ -15,7 +15,7 @@ _MESSAGE_ID: Final = re.compile(r"^message-id:\s*(\S{1,200})", re.IGNORECASE | r
 
 
 class SendGridEvent(WebhookEvent):
-    """An e-mail has a new status: `event`, such as delivered, open or click. `timestamp` is Unix time in seconds."""
+    """An e-mail has a new status. `event` is the status, for example delivered. `timestamp` is Unix time in seconds."""
 
     kind = "sendgrid.event"
     sg_event_id = Text("sg_event_id")

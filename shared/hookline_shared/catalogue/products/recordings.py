@@ -31,7 +31,7 @@ class RecordingStatus(WebhookEvent):
 
 
 class Transcription(WebhookEvent):
-    """A recording was transcribed, or a call is being transcribed: then `transcription_event` is the step.
+    """A recording was transcribed, or a call is being transcribed. For a call, `transcription_event` names the step.
 
     `transcription_data` is JSON with the spoken text; `final` is "true" or "false".
     """

@@ -16,7 +16,7 @@ _REVISIONS: Final = ("EventId", "DocumentRevision", "ItemRevision", "Revision", 
 
 
 class SyncEvent(WebhookEvent):
-    """An object of Sync changed: `event_type`, such as document_updated. `document_data` and `item_data` are JSON.
+    """An object of Sync changed. `event_type` says how, for example document_updated. `document_data` and `item_data` are JSON.
 
     A revision is an opaque string that can only be compared. An event such as endpoint_connected is about no object.
     """

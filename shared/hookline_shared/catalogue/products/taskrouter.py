@@ -19,7 +19,7 @@ _VOLATILE: Final = frozenset(
 
 
 class TaskRouterEvent(WebhookEvent):
-    """Something happened in a TaskRouter workspace: `event_type`, such as reservation.created.
+    """Something happened in a TaskRouter workspace. `event_type` says what, for example reservation.created.
 
     `task_attributes` and `worker_attributes` are JSON.
     """

@@ -11,7 +11,7 @@ __all__ = ["VerifyEvent"]
 
 
 class VerifyEvent(WebhookEvent):
-    """Something happened to a factor or challenge of Verify: `type`, such as factor.created."""
+    """Something happened to a factor or challenge of Verify. `type` says what, for example factor.created."""
 
     kind = "verify.*"
     uuid = Text("uuid")

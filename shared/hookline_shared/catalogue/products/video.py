@@ -14,7 +14,7 @@ _ACCOUNT: Final = "AC00000000000000000000000000000001"
 
 
 class VideoEvent(WebhookEvent):
-    """Something happened in a video room: `status_callback_event`, such as participant-connected or recording-completed."""
+    """Something happened in a video room. `status_callback_event` says what, for example participant-connected."""
 
     kind = "video.*"
     status_callback_event = Text("StatusCallbackEvent")
@@ -41,7 +41,7 @@ class VideoEvent(WebhookEvent):
 
 
 class CompositionEvent(WebhookEvent):
-    """The composition of a room's recordings has progressed: `status_callback_event`, such as composition-available."""
+    """A composition has progressed. `status_callback_event` says how far, for example composition-available."""
 
     kind = "composition.*"
     status_callback_event = Text("StatusCallbackEvent")

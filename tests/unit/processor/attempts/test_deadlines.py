@@ -38,7 +38,7 @@ class Room:
 
 
 @pytest.fixture
-def room() -> Room:
+async def room() -> Room:
     return Room()
 
 
