@@ -171,7 +171,7 @@ class IngressSettings(SharedSettings, frozen=True, kw_only=True):
             "Largest form in bytes. A larger one gets a 413. For other bodies, the limit is this value or 1 MiB, "
             "whichever is larger",
         ),
-    ] = 65536
+    ] = 1 << 18
     max_connections: Annotated[
         int,
         Meta(ge=10),
