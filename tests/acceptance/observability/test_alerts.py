@@ -6,7 +6,6 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from hookline_cli.admin_address import AdminAddress
@@ -177,9 +176,8 @@ async def handlers_and_surroundings(pair: Pair, folder: Path) -> None:
 async def assert_shown(pair: Pair) -> None:
     """Check that readiness, status and metrics show it."""
     assert 'hookline_alert{level="critical",name="disk_low",subject="spool"} 1.0' in await pair.ingress.probe("metrics", 200)
-    async with aiohttp.ClientSession() as session:
-        asking = partial(ask, session, AdminAddress("", LOOPBACK, pair.processor.admin_port))
-        report = await until_answer(asking, lambda found: found.problems == [], "there are warnings only")
+    asking = partial(ask, AdminAddress("", LOOPBACK, pair.processor.admin_port))
+    report = await until_answer(asking, lambda found: found.problems == [], "there are warnings only")
     disk = next(alert for alert in report.alerts if alert.name == "disk_low")
     assert (disk.subject, disk.level) == ("ledger", "critical")
     assert "Free up space on that disk" in disk.text
