@@ -137,7 +137,6 @@ def _server(
         keepalive_s=settings.keepalive_s,
         shutdown_s=settings.shutdown_s,
         connections=allow_connections(settings.max_connections),
-        largest_body=routes.largest_body,
     )
     return Server(handle, routes.body_limit, limits, clock, logger)
 
