@@ -194,8 +194,8 @@ class IngressSettings(SharedSettings):
     address_rate: float = Field(
         10,
         validation_alias="INGRESS_ADDRESS_RATE",
-        description="Requests per second of one address with a missing or wrong signature. Above it, the address gets a 403 "
-        "without verification. 0: no limit",
+        description="Requests per second of one address with a missing or wrong signature. Above it, those without a signature "
+        "get a 403 at once, and of the others only some are verified, until one is valid. 0: no limit",
         ge=0,
     )
     address_burst: int = Field(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from hookline_ingress.http.proxies import Proxies
 from hookline_ingress.http.replies import refused
 from hookline_ingress.http.request import Reply, Request
-from hookline_ingress.limits.limiter import AddressLimit, SenderLimit
+from hookline_ingress.limits.addresses import AddressLimit
+from hookline_ingress.limits.limiter import SenderLimit
 from hookline_ingress.metrics import REQUESTS, SIGNERS, STAGE_SECONDS
 from hookline_ingress.refusals import Refusals
 from hookline_ingress.routes import Route, Routes
@@ -108,8 +109,14 @@ class Webhooks:
         self._in_flight += 1
         try:
             address = self._proxies.client(request)
-            webhook = self._decode(request, route, address)
-            signer = self._verify(webhook, route, address)
+            signature = self._check(request, route, address)
+            try:
+                webhook = self._decode(request, route, signature)
+                signer = self._verify(webhook, route)
+            except Refusal:
+                self._addresses.refused(address, now() - started)
+                raise
+            self._addresses.verified(address)
             verified = now()
             _TIME_TO_VERIFY(verified - started)
             events = translate(webhook, signer, route.expected)
@@ -121,7 +128,8 @@ class Webhooks:
             self._in_flight -= 1
         return route.reply_to(events[0].kind if events else None), outcome
 
-    def _decode(self, request: Request, route: Route, address: str) -> Webhook:
+    def _check(self, request: Request, route: Route, address: str) -> str:
+        """Refuse what is refused whatever its signature is; return the signature, empty if there is none."""
         headers = request.headers
         if request.method not in ("POST", "GET"):
             raise Refusal(405, "wrong_method")
@@ -130,22 +138,25 @@ class Webhooks:
         if len(request.body) > route.body_limit(headers.get("Content-Type", "")):
             raise Refusal(413, "too_large")
         signature = route.verifier.signature_of(headers)
-        if self._addresses.blocks(address):
+        if self._addresses.blocks(address, signed=bool(signature)):
             raise Refusal(403, "flooding_signed" if signature else "flooding")
+        return signature
+
+    def _decode(self, request: Request, route: Route, signature: str) -> Webhook:
+        if not signature:
+            self._warn_of_refusal(route, signed=False)
+            raise Refusal(403, "no_signature")
         try:
             return decode(request, signature, self._clock.now_ms())
         except ValueError:
-            self._addresses.refused(address)
             raise Refusal(400, "unparsable") from None
 
-    def _verify(self, webhook: Webhook, route: Route, address: str) -> str:
+    def _verify(self, webhook: Webhook, route: Route) -> str:
         """Return the name of the secret that verifies the signature of `webhook`."""
         signer = route.verifier.verify(webhook, self._proxies.base(webhook.request))
         if signer is None:
-            self._addresses.refused(address)
-            self._warn_of_refusal(route, signed=bool(webhook.signature))
-            raise Refusal(403, "bad_signature" if webhook.signature else "no_signature")
-        self._addresses.verified(address)
+            self._warn_of_refusal(route, signed=True)
+            raise Refusal(403, "bad_signature")
         SIGNERS.count(signer)
         return signer
 
