@@ -19,7 +19,7 @@ from hookline_cli.ledger.database import with_engine
 from hookline_processor.ledger.database.migrate import migrate
 from hookline_processor.ledger.settings import LedgerSettings
 from hookline_shared.errors import HooklineError
-from tests.support.postgres_server import NoPostgresError, PostgresServer
+from tests.support.servers.postgres_server import NoPostgresError, PostgresServer
 
 _NONE: Final = "no ledger"
 _TO_REACH_WRITTEN, _TO_REACH_RATIO, _TO_REACH_MS = 5000, 0.7, 100

@@ -147,8 +147,8 @@ class Execution:
 
     def _must_wait(self, lane: Lane, in_flight: InFlightEvent) -> bool:
         """Let `lane` wait if its first event may not be attempted yet. Return whether it waits."""
-        now_ms, next_at = self._clock.now_ms(), in_flight.record.next_at
-        if now_ms < next_at <= now_ms + LONGEST_WAIT_MS:  # a later time is that of a wrong clock
+        next_at = in_flight.record.next_at
+        if next_at and 0 < next_at - self._clock.now_ms() <= LONGEST_WAIT_MS:  # a later time is that of a wrong clock
             self._wait(lane, next_at)
             return True
         if (pause := self._context.pauses.of(in_flight)) is not None:

@@ -121,7 +121,7 @@ class Intake:
         lane = self._lanes.find(in_flight)
         if lane is None:
             if not self._sets.may_be_indexed(in_flight.topic) or self._is_first_of_its_own(in_flight):
-                self._lanes.append(self._lanes.get_or_add(in_flight), in_flight)
+                self._lanes.append(self._lanes.add(in_flight), in_flight)
                 return None
             lane = self._lanes.lane_of(in_flight)
             number = asked[lane.id]

@@ -16,10 +16,10 @@ import pytest
 from hookline_cli.send.sendgrid_key import SendGridKey
 from hookline_cli.send.templates import SHORT
 from hookline_shared.topics import MESSAGES
-from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress
-from tests.support.stored import Stored
+from tests.support.inbound.webhooks import PUBLIC_URL, TOKEN
+from tests.support.ingress.local_ingress import LocalIngress, ingress_settings, running_ingress
+from tests.support.storage.stored import Stored
 from tests.support.waiting import PATIENCE_S, until
-from tests.support.webhooks import PUBLIC_URL, TOKEN
 
 _ROOT = Path(__file__).parents[3]
 _COMMAND = "from hookline_cli.start import main; main()"

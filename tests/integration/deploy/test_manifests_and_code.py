@@ -18,12 +18,12 @@ from hookline_processor.loading.loading import log_only
 from hookline_processor.settings import ProcessorSettings
 from hookline_shared.alerts.rules import RULES
 from hookline_shared.validation import fields_of
-from tests.support.drain_times import ingress_drain_s, processor_drain_s
-from tests.support.flood_memory import flood_mib
-from tests.support.logbook import Logbook
-from tests.support.manifests import Manifests, Object, pod, port_number
-from tests.support.manual_clock import ManualClock
-from tests.support.ports import LOOPBACK
+from tests.support.deployment.manifests import Manifests, Object, pod, port_number
+from tests.support.faults.flood_memory import flood_mib
+from tests.support.observability.logbook import Logbook
+from tests.support.processes.drain_times import ingress_drain_s, processor_drain_s
+from tests.support.servers.ports import LOOPBACK
+from tests.support.time.manual_clock import ManualClock
 
 SECRETS: Final = {
     "TWILIO_AUTH_TOKEN": "0123456789abcdef0123456789abcdef",

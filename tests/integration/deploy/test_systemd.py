@@ -15,10 +15,10 @@ from hookline_processor.settings import ProcessorSettings
 from hookline_shared.lifecycle.service import EXIT_SETTINGS
 from hookline_shared.settings.base import SharedSettings
 from hookline_shared.validation import fields_of
-from tests.support.drain_times import ingress_drain_s, processor_drain_s
-from tests.support.flood_memory import flood_mib
-from tests.support.redis_server import RedisServer
-from tests.support.services import Services
+from tests.support.faults.flood_memory import flood_mib
+from tests.support.processes.drain_times import ingress_drain_s, processor_drain_s
+from tests.support.processes.services import Services
+from tests.support.servers.redis_server import RedisServer
 
 UNITS: Final = Path(__file__).parents[3] / "deploy" / "systemd"
 PAGE: Final = UNITS.parents[1] / "docs" / "systemd.md"

@@ -11,12 +11,12 @@ from hookline_shared.event import Event
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.waiting.pauses import Pause
 from hookline_shared.topics import MESSAGES, STATUSES
-from tests.support.events import key_of
-from tests.support.feed import PARTITION
-from tests.support.keys import keys
-from tests.support.logbook import Logbook
-from tests.support.partition_bench import WINDOW, Bench
-from tests.support.stored import Stored
+from tests.support.observability.logbook import Logbook
+from tests.support.processor.events import key_of
+from tests.support.processor.feed import PARTITION
+from tests.support.processor.partition_bench import WINDOW, Bench
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import Stored
 from tests.support.waiting import until
 
 EVERYTHING = Pause(id="everything", kind="message.*")

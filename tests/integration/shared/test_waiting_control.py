@@ -15,11 +15,11 @@ from hookline_shared.streams.locate import Stage, locate
 from hookline_shared.streams.waiting.control import Dropped, LaneSet, RetriedNow, WaitingControl
 from hookline_shared.streams.waiting.index import LATER, LoadRequest, ResumeRequest, WaitingIndex, lane_id
 from hookline_shared.topics import CALLS, MESSAGES
-from tests.support.events import event, key_of
-from tests.support.feed import PARTITION, Feed, read
-from tests.support.keys import keys
-from tests.support.stored import PARTITIONS, Stored
-from tests.support.waiting_lanes import put_waiting
+from tests.support.processor.events import event, key_of
+from tests.support.processor.feed import PARTITION, Feed, read
+from tests.support.processor.waiting_lanes import put_waiting
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import PARTITIONS, Stored
 
 FAR_MS = 4_000_000_000_000
 KEY, OTHER = key_of(PARTITION), key_of(PARTITION, 1)

@@ -13,7 +13,7 @@ from hookline_cli.config import env_lines
 from hookline_cli.settings.rows import secrets, variables
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
-from tests.support.drain_times import ingress_drain_s, processor_drain_s
+from tests.support.processes.drain_times import ingress_drain_s, processor_drain_s
 
 _ROOT = Path(__file__).parents[3]
 _DEPLOY = _ROOT / "deploy"

@@ -1,8 +1,8 @@
 """Which secrets and URLs a request is verified against."""
 
 from hookline_ingress.signatures.twilio import SIGNATURE, Keyring, Secret, parse_secrets
-from tests.support.decoded import decoded_form
-from tests.support.webhooks import sign
+from tests.support.inbound.decoded import decoded_form
+from tests.support.inbound.webhooks import sign
 
 URL = "https://h.example.com"
 FORM = [("AccountSid", "AC" + "1" * 32), ("Body", "hello")]

@@ -18,7 +18,7 @@ from hookline_ingress.signatures.twilio import (
     with_and_without_port,
 )
 from hookline_shared.forms import form_of
-from tests.support.decoded import decoded_form
+from tests.support.inbound.decoded import decoded_form
 
 Pairs = list[tuple[str, str]]
 

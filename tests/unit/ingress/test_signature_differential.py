@@ -20,7 +20,7 @@ from hookline_ingress.settings import IngressSettings
 from hookline_ingress.signatures.twilio import SETTINGS, SIGNATURE, Keyring, parse_secrets, parse_shared_keys
 from hookline_ingress.translation.translate import translate
 from hookline_ingress.translation.webhook import decode
-from tests.support.kinds import call, call_status, message, message_status, picture_message, unknown, whatsapp_status
+from tests.support.inbound.kinds import call, call_status, message, message_status, picture_message, unknown, whatsapp_status
 
 Pairs = list[tuple[str, str]]
 

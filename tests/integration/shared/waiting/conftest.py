@@ -25,9 +25,9 @@ from hookline_shared.streams.waiting.index import (
     lane_id,
 )
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES
-from tests.support.events import key_of
-from tests.support.feed import PARTITION, Feed, claim, read
-from tests.support.index_state import IndexState
+from tests.support.processor.events import key_of
+from tests.support.processor.feed import PARTITION, Feed, claim, read
+from tests.support.processor.index_state import IndexState
 
 LANE = lane_id(MESSAGES, key_of(PARTITION))
 BREAKER = "breaker:crm"

@@ -14,8 +14,8 @@ from hookline_shared.streams.waiting.index import (
 )
 from hookline_shared.topics import MESSAGES, STATUSES
 from tests.integration.shared.waiting.conftest import LANE, Bench
-from tests.support.feed import PARTITION, read
-from tests.support.keys import keys
+from tests.support.processor.feed import PARTITION, read
+from tests.support.storage.keys import keys
 
 
 async def test_entry_of_a_lane_that_is_not_indexed_stays(bench: Bench) -> None:

@@ -19,8 +19,8 @@ from hookline_shared.streams.waiting.index import (
 )
 from hookline_shared.topics import MESSAGES, STATUSES
 from tests.integration.shared.waiting.conftest import BREAKER, LANE, Bench, ids
-from tests.support.feed import PARTITION, PENDING, read
-from tests.support.keys import keys
+from tests.support.processor.feed import PARTITION, PENDING, read
+from tests.support.storage.keys import keys
 
 
 def test_lanes_have_names_of_their_own() -> None:

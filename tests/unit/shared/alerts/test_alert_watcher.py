@@ -13,8 +13,8 @@ from hookline_shared.alerts.settings import AlertSettings
 from hookline_shared.alerts.thresholds import Threshold
 from hookline_shared.alerts.watcher import AlertWatcher
 from hookline_shared.lifecycle.service import Supervisor
-from tests.support.logbook import Logbook
-from tests.support.manual_clock import ManualClock
+from tests.support.observability.logbook import Logbook
+from tests.support.time.manual_clock import ManualClock
 
 LIMITS = {name: rule.limit for name, rule in RULES.items()}
 
