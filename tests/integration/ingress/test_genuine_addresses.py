@@ -5,12 +5,12 @@ import pytest
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.genuine_addresses import Noted, SharedAddresses
 from tests.integration.conftest import Connect
-from tests.support.cluster_set import ClusterSet
-from tests.support.kinds import message
-from tests.support.local_ingress import ingress_settings, running_ingress
-from tests.support.redis_server import RedisServer
+from tests.support.inbound.kinds import message
+from tests.support.inbound.webhooks import Twilio
+from tests.support.ingress.local_ingress import ingress_settings, running_ingress
+from tests.support.servers.cluster_set import ClusterSet
+from tests.support.servers.redis_server import RedisServer
 from tests.support.waiting import until_answer
-from tests.support.webhooks import Twilio
 
 TWILIO = Twilio()
 FLOODED = {"INGRESS_ADDRESS_RATE": "0.1", "INGRESS_ADDRESS_BURST": "5"}

@@ -8,7 +8,7 @@ from hookline_ingress.limits.addresses import GENUINE_S, MOST_ADDRESSES, Address
 from hookline_ingress.limits.rates import Rate
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.streams.genuine_addresses import Noted, SharedAddresses
-from tests.support.manual_clock import ManualClock
+from tests.support.time.manual_clock import ManualClock
 
 RATE = Rate(1.0, 3)
 ADDRESS, OTHER = "192.0.2.1", "192.0.2.2"
