@@ -54,6 +54,10 @@ test-lowest: ## the tests of single services with the oldest versions that pypro
 test-compose: $(READY) ## compose.yaml and deploy.sh in real containers (some minutes; needs Docker)
 	@HOOKLINE_TEST_COMPOSE=1 $(BIN)/python -m pytest -rs tests/acceptance/deployment/test_compose.py
 
+.PHONY: fuzz
+fuzz: $(READY) ## mutated requests at an ingress: FUZZ_REQUESTS=100000 (3 minutes); new cases are added to bench/fuzz/corpus.txt
+	@$(BIN)/python -m bench.fuzz --requests $${FUZZ_REQUESTS:-100000}
+
 .PHONY: soak
 soak: $(READY) ## eight minutes of load and random faults
 	@HOOKLINE_SOAK_S=$${HOOKLINE_SOAK_S:-480} $(BIN)/python -m pytest -s --timeout 0 tests/acceptance/processors/test_soak.py
