@@ -87,9 +87,8 @@ class Webhooks:
             return refused(404)
         try:
             reply, outcome = await self._accept(request, route)
-        except (Refusal, TooManyElementsError) as error:
-            refusal = error if isinstance(error, Refusal) else Refusal(413, "too_many_events")
-            reply, outcome = refused(_status_for_twilio(refusal, request, route)), refusal.outcome
+        except Refusal as refusal:  # kept in no other variable: its traceback would keep the request until a garbage collection
+            reply, outcome = refused(_status_for_twilio(refusal.status, request, route)), refusal.outcome
             self._logger.debug("request refused", path=route.path, status=reply.status, outcome=outcome)
         REQUESTS.count(route.path, reply.status, outcome)
         if self._spans is not None:
@@ -119,7 +118,7 @@ class Webhooks:
             self._addresses.verified(address)
             verified = now()
             _TIME_TO_VERIFY(verified - started)
-            events = translate(webhook, signer, route.expected)
+            events = _translate(webhook, signer, route)
             translated = now()
             _TIME_TO_TRANSLATE(translated - verified)
             outcome = await self._write(events, route)
@@ -184,19 +183,20 @@ class Webhooks:
         if len(writes) > 1:
             await wait([write for _, _, write in writes])  # all of them, before the first failure is raised
         outcome: Stored | str = Stored.DUPLICATE
-        failure: NotStoredError | None = None
+        failure: tuple[str, str] | None = None  # not the error: its traceback would keep the events
         for topic, event, write in writes:
             try:
                 stored: Stored | str = await write
             except NotStoredError as error:
-                failure, stored = error, error.outcome
+                failure, stored = (str(error), error.outcome), error.outcome
             EVENTS.count(topic, label_of(event.kind), stored)
             if self._detailed:
                 self._note(topic, event, stored)
             outcome = stored if outcome is Stored.DUPLICATE or stored is Stored.SPOOLED else outcome
         if failure is not None:
-            self.refusals.note(str(failure))
-            raise Refusal(503, failure.outcome)
+            reason, failed = failure
+            self.refusals.note(reason)
+            raise Refusal(503, failed)
         return outcome
 
     def _note(self, topic: str, event: Event, outcome: str) -> None:
@@ -211,11 +211,18 @@ class Webhooks:
         return BULK if self._senders.demotes(one.event.account, sender, route.rate) else topic
 
 
-def _status_for_twilio(refusal: Refusal, request: Request, route: Route) -> int:
-    """Return the status of a refusal.
+def _translate(webhook: Webhook, signer: str, route: Route) -> Sequence[TranslatedEvent]:
+    try:
+        return translate(webhook, signer, route.expected)
+    except TooManyElementsError:
+        raise Refusal(413, "too_many_events") from None
+
+
+def _status_for_twilio(status: int, request: Request, route: Route) -> int:
+    """Return the status of a refusal that is `status` for anybody else.
 
     Twilio discards an Event Streams delivery for good after most 4xx, and repeats it for hours after a 5xx, in which a wrong
     token or a limit that is too low can be fixed. So a refusal that may be our fault is a 5xx there.
     """
     signed = bool(route.verifier.signature_of(request.headers))
-    return 503 if route.expected is EVENT_STREAM and signed and refusal.status in (403, 413) else refusal.status
+    return 503 if route.expected is EVENT_STREAM and signed and status in (403, 413) else status
