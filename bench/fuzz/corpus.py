@@ -7,9 +7,9 @@ from typing import Final
 from bench.fuzz.cases import Case
 from bench.fuzz.delivery import Answered
 
-_LARGEST: Final = 3000
+_LARGEST: Final = 1500
 """Bytes of a case that is kept; a larger one says nothing that a smaller one could not."""
-_MOST: Final = 400
+_MOST: Final = 300
 
 
 class Corpus:

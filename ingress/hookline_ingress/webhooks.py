@@ -1,7 +1,7 @@
 """The way of one request: read, verify, translate, write, reply."""
 
 from asyncio import wait
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from logging import DEBUG
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -13,10 +13,11 @@ from hookline_ingress.limits.limiter import SenderLimit
 from hookline_ingress.metrics import REQUESTS, SIGNERS, STAGE_SECONDS
 from hookline_ingress.refusals import Refusals
 from hookline_ingress.routes import Route, Routes
-from hookline_ingress.translation.catalogue import EVENT_STREAM
+from hookline_ingress.signatures.likely_cause import likely_cause
 from hookline_ingress.translation.translate import TranslatedEvent, translate
 from hookline_ingress.translation.webhook import TooManyElementsError, Webhook, decode, is_encoded
 from hookline_ingress.writer import NotStoredError, Stored, Write
+from hookline_shared.catalogue.products.streams import EVENT_STREAM
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event
 from hookline_shared.kinds import label_of
@@ -143,7 +144,7 @@ class Webhooks:
 
     def _decode(self, request: Request, route: Route, signature: str) -> Webhook:
         if not signature:
-            self._warn_of_refusal(route, signed=False)
+            self._warn_of_refusal(route)
             raise Refusal(403, "no_signature")
         try:
             return decode(request, signature, self._clock.now_ms())
@@ -152,24 +153,30 @@ class Webhooks:
 
     def _verify(self, webhook: Webhook, route: Route) -> str:
         """Return the name of the secret that verifies the signature of `webhook`."""
-        signer = route.verifier.verify(webhook, self._proxies.base(webhook.request))
+        forwarded = self._proxies.base(webhook.request)
+        signer = route.verifier.verify(webhook, forwarded)
         if signer is None:
-            self._warn_of_refusal(route, signed=True)
+            self._warn_of_refusal(route, lambda: likely_cause(route.verifier, webhook, tuple(self._public_urls), forwarded))
             raise Refusal(403, "bad_signature")
         SIGNERS.count(signer)
         return signer
 
-    def _warn_of_refusal(self, route: Route, *, signed: bool) -> None:
-        """Log at most once a minute that requests are refused, as happens with a wrong PUBLIC_URL or token."""
+    def _warn_of_refusal(self, route: Route, find_cause: Callable[[], str | None] | None = None) -> None:
+        """Log at most once a minute that requests are refused, as happens with a wrong PUBLIC_URL or token, and why.
+
+        `find_cause` returns the likely cause for a request that is signed; it is None for one that is not.
+        """
         now = self._clock.monotonic()
         if now < self._quiet_until:
             return
         self._quiet_until = now + _WARN_INTERVAL_S
+        cause = find_cause() if find_cause else None
         self._logger.warning(
             "request refused: its signature is missing or wrong",
             path=route.path,
-            signed=signed,
+            signed=find_cause is not None,
             tried=self._public_urls,
+            **({"cause": cause} if cause else {}),
             remedy="if Twilio sent it: set PUBLIC_URL to the URL that Twilio calls, without /twilio, and TWILIO_AUTH_TOKEN "
             "to the token of that account",
         )
@@ -205,9 +212,9 @@ class Webhooks:
 
     def _topic(self, one: TranslatedEvent, route: Route) -> str:
         topic = route.topic or one.kind.topic
-        if one.kind.sender is None:
+        if not one.kind.sender:
             return topic
-        sender = one.kind.sender(one.params)
+        sender = one.params.get(one.kind.sender, "")
         return BULK if self._senders.demotes(one.event.account, sender, route.rate) else topic
 
 

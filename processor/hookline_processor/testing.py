@@ -16,11 +16,12 @@ from hookline_processor.api.lifespan import HookError, Lifespan
 from hookline_processor.api.state import State
 from hookline_processor.attempts.attempts import Attempts
 from hookline_processor.attempts.threads import Threads
-from hookline_processor.events.webhook_event import WebhookEvent
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.retry import Record, RetryPolicy
 from hookline_processor.samples.webhook import Webhook, sample
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry, Verdict
+from hookline_shared.catalogue.sids import account_of
+from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import Event, new_event_id
 from hookline_shared.observability.logs import get_logger
@@ -81,7 +82,7 @@ async def deliver(
 def make_event(kind: str | type[WebhookEvent], /, *, json: object = None, **params: object) -> Event:
     """Return a realistic event of `kind`, a class such as `MessageReceived` or a string such as "message.received".
 
-    `params` replace and add parameters, under Twilio's names; None removes one. With `json`, any JSON value, that is the whole
+    `params` replace and add parameters, under Twilio's names; None removes one. `json`, any JSON value, replaces the whole
     body. Every event has new SIDs, so two events are never duplicates.
 
     Raises:
@@ -93,7 +94,7 @@ def make_event(kind: str | type[WebhookEvent], /, *, json: object = None, **para
     if json is not None:
         webhook = Webhook({}, "application/json", msgspec.json.encode(json))
     now_ms = SystemClock().now_ms()
-    account = str(webhook.params.get("AccountSid", ""))
+    account = account_of({name: value for name, value in webhook.params.items() if isinstance(value, str)})
     return Event(
         id=new_event_id(now_ms),
         kind=kind,
@@ -117,8 +118,8 @@ def _kind_of(event: type[WebhookEvent]) -> str:
 async def started(handlers: Handlers) -> AsyncIterator[State]:
     """Run the start-up hooks and lifespans of `handlers` before the `async with` block, and the shut-down hooks after it.
 
-    Yield the `State` of `handlers`. After the block it has its earlier values again, so a test can put a fake into it before,
-    for hooks that create only missing values.
+    Yield the `State` of `handlers`. A test can put a fake into `handlers.state` before the block, if the hooks create only
+    missing values. After the block, `handlers.state` has the values that it had before the block.
 
     Raises:
         HookError: if a start-up hook or a lifespan fails, or a lifespan ends during the block.

@@ -63,6 +63,10 @@ _VARIANT: Final = 0b10 << 62
 _LOW_62: Final = (1 << 62) - 1
 
 
+TOKEN_MARK: Final = "~"  # noqa: S105 - a separator
+"""Stands before Twilio's idempotency token, at the end of a key."""
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One accepted webhook. `received_at` is Unix time in milliseconds; the module's docstring explains every field."""
 
@@ -100,6 +104,11 @@ def new_event_id(now_ms: int, bits: int | None = None) -> str:
     if bits is None:
         bits = _random.getrandbits(74)
     return f"{now_ms << 80 | _VERSION | bits >> 62 << 64 | _VARIANT | bits & _LOW_62:032x}"
+
+
+def without_token(key: str) -> str:
+    """Return the dedupe or ordering key `key` without Twilio's idempotency token: what the signed request alone makes."""
+    return key.partition(TOKEN_MARK)[0]
 
 
 def text_values(event: Event) -> tuple[str, ...]:

@@ -147,8 +147,8 @@ class Connection(asyncio.Protocol):
             self.transport.pause_reading()
 
     def _read(self) -> None:
-        """Read what has arrived, and answer the request once it is whole."""
-        if self.transport is None or self._ending:
+        """Read what has arrived, and answer the request once it is whole; do nothing while one is being answered."""
+        if self.transport is None or self._ending or self._answering is not None:
             return
         try:
             request = self._read_request()

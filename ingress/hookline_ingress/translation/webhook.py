@@ -8,12 +8,11 @@ import msgspec
 from msgspec.structs import replace
 
 from hookline_ingress.http.request import Request
+from hookline_shared.catalogue.sids import ACCOUNT_NAMES, Params, account_of
 from hookline_shared.errors import HooklineError
 from hookline_shared.forms import EMPTY, Form, parse_form
 from hookline_shared.json_body import as_text, decode_json, is_form, members_of
-
-Params = Mapping[str, str]
-"""Decoded parameters by Twilio's names; the last value of a repeated one."""
+from hookline_shared.multipart import boundary_of, parse_multipart
 
 MAX_ELEMENTS: Final = 10_000
 """Twilio sends far fewer events at once, SendGrid at most 768 kB. An array of half a million zeros would take half a minute."""
@@ -37,7 +36,7 @@ class Webhook(msgspec.Struct, frozen=True, gc=False):
     `body` and `content_type` are those of the event. `form` has the parameters of a form body or of the query of a GET;
     `params` has the same by name, or the members of a JSON object as text; `rest` is all other content. `signed` has the
     parameters of `form` that the signature covers one by one; `signed_body` is the body if the signature covers it as a whole,
-    else None.
+    else None. `is_element` is whether it is an element of an array.
     """
 
     request: Request
@@ -51,6 +50,7 @@ class Webhook(msgspec.Struct, frozen=True, gc=False):
     rest: bytes
     signed: Form = EMPTY
     signed_body: bytes | None = None
+    is_element: bool = False
 
     @property
     def path(self) -> str:
@@ -60,7 +60,15 @@ class Webhook(msgspec.Struct, frozen=True, gc=False):
     def element(self, body: bytes) -> "Webhook":
         """Return the webhook of one element of a JSON array. Its account is ignored: the signature was verified for none."""
         return replace(
-            self, account="", body=body, content_type=_JSON, params=members(body), form=EMPTY, rest=body, signed_body=None
+            self,
+            account="",
+            body=body,
+            content_type=_JSON,
+            params=members(body),
+            form=EMPTY,
+            rest=body,
+            signed_body=None,
+            is_element=True,
         )
 
 
@@ -83,17 +91,17 @@ def decode(request: Request, signature: str, received_at: int) -> Webhook:
         form = signed = parse_form(body)
         rest = query
     else:
-        account, rest = claimed_account(body), query + b"\n" + body
-        return Webhook(request, received_at, signature, account, body, content_type, members(body), EMPTY, rest, EMPTY, body)
-    account = _account_of(form.params)
+        boundary = boundary_of(content_type)
+        params = parse_multipart(body, boundary) if boundary else members(body)
+        account = account_of(params) if boundary else claimed_account(body)
+        rest = query + b"\n" + body
+        return Webhook(request, received_at, signature, account, body, content_type, params, EMPTY, rest, EMPTY, body)
+    account = account_of(form.params)
     return Webhook(request, received_at, signature, account, body, content_type, form.params, form, rest, signed)
 
 
-class _Claim(msgspec.Struct):
-    """The members of a JSON object that name its account, as they stand there. Skipping the others takes no memory."""
-
-    AccountSid: msgspec.Raw = msgspec.Raw(b"null")
-    account_sid: msgspec.Raw = msgspec.Raw(b"null")
+_Claim = msgspec.defstruct("_Claim", [(name, msgspec.Raw, msgspec.Raw(b"null")) for name in ACCOUNT_NAMES])
+"""The members of a JSON object that name its account, as they stand there. Skipping the others takes no memory."""
 
 
 class _Members(Mapping[str, str]):
@@ -134,7 +142,7 @@ def claimed_account(body: bytes) -> str:
         claim = msgspec.json.decode(body, type=_Claim)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
-    return _claimed(claim.AccountSid) or _claimed(claim.account_sid)  # only Verify uses the second
+    return account_of({name: _claimed(getattr(claim, name)) for name in ACCOUNT_NAMES})
 
 
 def _claimed(value: msgspec.Raw) -> str:
@@ -159,10 +167,6 @@ def elements(body: bytes) -> list[bytes] | None:
     if len(found) > MAX_ELEMENTS:
         raise TooManyElementsError
     return [bytes(element) for element in found]
-
-
-def _account_of(params: Params) -> str:
-    return params.get("AccountSid") or params.get("account_sid", "")  # only Verify uses the second
 
 
 @lru_cache(maxsize=64)

@@ -19,11 +19,11 @@ from hookline_processor.attempts.attempt_log import AttemptLog
 from hookline_processor.attempts.deadlines import Deadline, Deadlines
 from hookline_processor.attempts.threads import Threads
 from hookline_processor.events.events import typed
-from hookline_processor.events.webhook_event import WebhookEvent
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.metrics import FAILED_ATTEMPTS, HANDLER_SECONDS, OVERDUE, WAIT_SECONDS
 from hookline_processor.retry import RetryPolicy
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry, Verdict, verdict_on_error
+from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.clock import Clock
 from hookline_shared.forked import end_if_forked
 from hookline_shared.kinds import label_of
@@ -141,7 +141,9 @@ class Attempts:
         in_flight.started_at = started = self._clock.monotonic()
         event = typed(in_flight.event)
         try:
-            await self._call(handler, event, in_flight, started)
+            call = self._calls.get(handler) or self._compose(handler)
+            with self._begin(handler, event, in_flight, started):
+                await call(event, self._context(handler, in_flight))
         except BaseException as error:  # noqa: BLE001 - every exception becomes a verdict
             end_if_forked(error)
             _cancel_if_withdrawn(in_flight)
@@ -158,17 +160,21 @@ class Attempts:
                 self._log.succeeded(handler, in_flight, verdict, seconds)
         return verdict
 
-    async def _call(self, handler: Handler, event: WebhookEvent, in_flight: InFlightEvent, started: float) -> None:
-        timeout_s = self._timeout_s if handler.timeout_s is None else handler.timeout_s
-        deadline = self._clock.now_ms() / 1000 + timeout_s
+    def _begin(self, handler: Handler, event: WebhookEvent, in_flight: InFlightEvent, started: float) -> Deadline:
+        """Begin the attempt of the current task: from now on it has a time-out, and logs belong to its event."""
+        deadline = self._deadlines.begin(handler, event, self._timeout_of(handler), started)
+        if not handler.is_async:
+            _CURRENT.set((in_flight, deadline))
+        CURRENT_EVENT.set(event)
+        return deadline
+
+    def _context(self, handler: Handler, in_flight: InFlightEvent) -> Context:
+        deadline = self._clock.now_ms() / 1000 + self._timeout_of(handler)
         number, state = in_flight.record.failures + 1, self._handlers.state
-        context = Context(number, deadline, in_flight.event, state, self._logger, interrupted=in_flight.interrupted)
-        call = self._calls.get(handler) or self._compose(handler)
-        with self._deadlines.begin(handler, event, timeout_s, started) as current_deadline:
-            if not handler.is_async:
-                _CURRENT.set((in_flight, current_deadline))
-            CURRENT_EVENT.set(event)
-            await call(event, context)
+        return Context(number, deadline, in_flight.event, state, self._logger, interrupted=in_flight.interrupted)
+
+    def _timeout_of(self, handler: Handler) -> float:
+        return self._timeout_s if handler.timeout_s is None else handler.timeout_s
 
     def _compose(self, handler: Handler) -> CallNext:
         """Return `handler` with the middleware around it, and cache it."""

@@ -112,8 +112,11 @@ class Intake:
             requests = [DeferRequest(lane.topic, lane.id, one.entry_id, always=True) for one in events]
             results = await self._index.defer(requests)
             self._lanes.removed(lane, len(events))
-            for one in events:
-                self._room.release(one.topic, one.entry_id)
+            for one, result in zip(events, results, strict=True):
+                if result is Deferral.GONE:
+                    self._settle_unattempted(one, Done())
+                else:
+                    self._room.release(one.topic, one.entry_id)
         return Deferral.DEFERRED_RESUMED in results
 
     def _deferral(self, in_flight: InFlightEvent, asked: Counter[str]) -> DeferRequest | None:
@@ -144,6 +147,9 @@ class Intake:
         for (in_flight, request), result in zip(undecided, results, strict=True):
             if result in _IN_MEMORY:
                 self._add_undeferred(in_flight, request, result)
+                continue
+            if result is Deferral.GONE:
+                self._settle_unattempted(in_flight, Done())
                 continue
             self._sets.was_deferred(in_flight.topic)
             self._room.release(in_flight.topic, in_flight.entry_id)

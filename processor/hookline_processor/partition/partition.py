@@ -66,9 +66,19 @@ class Partition:
         intake = Intake(index, execution.lanes, room, sets, execution.settle_unattempted)
         reading = Reading(self._trust.event, context.ledger_has_room, context.pauses.stops_topic)
         self._reader = Reader(consumer, room, intake.admit, self._lost_touch, reading, clock, logger)
-        gates = (self._trust.event, self._reader.caught_up, context.ledger_has_room)
+        gates = (self._trust.event, context.ledger_has_room)
         self._waiting = WaitingLanes(
-            index, sets, execution.lanes, loads, room, intake, context.conditions, gates, clock, logger
+            index,
+            sets,
+            execution.lanes,
+            loads,
+            room,
+            intake,
+            context.conditions,
+            gates,
+            self._reader.is_caught_up,
+            clock,
+            logger,
         )
 
     async def start(self, supervisor: Supervisor, *, owned_before: bool) -> None:

@@ -4,7 +4,8 @@ import asyncio
 import random
 from collections import Counter, defaultdict
 
-from tests.acceptance.support.pair import Line, Pair
+from tests.acceptance.support.pair import Pair
+from tests.acceptance.support.records import Line
 from tests.support.inbound.kinds import message, sid
 from tests.support.inbound.webhooks import Twilio
 from tests.support.waiting import until, until_answer
@@ -19,10 +20,13 @@ class Load:
 
     `acknowledged` are the SIDs of those that were answered with a 2xx.
 
-    The numbers of two loads in one test must begin with another `prefix` each.
+    The numbers of two loads in one test must begin with another `prefix` each. Each message is `size` bytes larger than usual.
     """
 
-    def __init__(self, pair: Pair, senders: int, each: int, rate: float | None = None, prefix: str = "+1415555") -> None:
+    def __init__(
+        self, pair: Pair, senders: int, each: int, rate: float | None = None, prefix: str = "+1415555", size: int = 0
+    ) -> None:
+        self._padding = {"Padding": "x" * size} if size else {}
         self._pair = pair
         self._senders = [f"{prefix}{number:04d}" for number in range(senders)]
         self._each = each
@@ -57,7 +61,7 @@ class Load:
             if self._ended:
                 return
             message_sid = sid("SM")
-            webhook = Twilio().webhook(message(From=sender, Body=str(number), MessageSid=message_sid))
+            webhook = Twilio().webhook(message(From=sender, Body=str(number), MessageSid=message_sid, **self._padding))
             for _ in range(2 if self._random.random() < _TWICE else 1):
                 await self._pair.deliver(webhook)
             self.acknowledged.append(message_sid)

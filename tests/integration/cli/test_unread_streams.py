@@ -36,7 +36,7 @@ async def doctor(server: RedisServer, **settings: object) -> list[tuple[Level, s
 
 async def status(server: RedisServer, **settings: object) -> tuple[list[str], list[str]]:
     """Return the problems and warnings that Redis shows."""
-    found = CollectorSettings.model_validate({"REDIS_URL": server.url, **settings})
+    found = CollectorSettings.load({"REDIS_URL": server.url, **settings})
     async with Collector(found, [], SystemClock()) as collector:
         shown = await collector.look()
     return shown.problems()[1:], [text for _, text in shown.warnings()]  # the first: that no service answers here

@@ -102,8 +102,8 @@ def test_ports_are_those_of_the_settings(
 
 def test_settings_are_known(manifests: Manifests) -> None:
     """No variable is mistyped: one of the services reads it."""
-    fields = [*fields_of(IngressSettings), *fields_of(ProcessorSettings)]
-    known = {"HOOKLINE_CONFIG", *(field.validation_alias for field in fields)}
+    read = {variable.name for one in (IngressSettings, ProcessorSettings) for _, variable in fields_of(one)}
+    known = {"HOOKLINE_CONFIG", *read}
     for name in ("ingress", "processor"):
         assert {variable for variable, _ in manifests.environment(container(manifests, name))} <= known
 

@@ -45,6 +45,20 @@ async def resume(index: WaitingIndex, due_ms: float, condition: str = "") -> lis
     return [lane.first.id for lane in answer.lanes]
 
 
+async def test_many_conditions_cost_little(control: WaitingControl, redis_client: "redis.Redis") -> None:
+    """However many pauses, breakers and kinds lanes wait for, Redis looks at few of them for each lane."""
+    names, lanes = [f"kind:{number}" for number in range(100)], [f"lane{number}" for number in range(50)]
+    for condition in [*names, "breaker:crm"]:
+        redis_client.sadd(keys.conditions(PARTITION), f"{MESSAGES}:{condition}")
+        redis_client.zadd(keys.waiting(PARTITION, MESSAGES, condition), {f"lane of {condition}": 1})
+    redis_client.zadd(keys.waiting(PARTITION, MESSAGES, "breaker:crm"), dict.fromkeys(lanes, 1))
+    redis_client.config_resetstat()
+    assert await control.retry_now(PARTITION, MESSAGES, lanes) == [RetriedNow.DUE] * 50
+    calls: dict[str, dict[str, int]] = redis_client.info("commandstats")
+    assert calls["cmdstat_zscore"]["calls"] <= 2 * len(lanes) + len(names)
+    assert calls["cmdstat_smembers"]["calls"] == 1
+
+
 async def test_sets_are_counted_with_their_times(
     broker: RedisConnectionManager, consumer: Consumer, control: WaitingControl
 ) -> None:

@@ -1,8 +1,9 @@
 """Event webhooks as SendGrid sends and signs them: ECDSA with P-256 and SHA-256 over the timestamp and the body."""
 
 import json
+import secrets
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, generate_private_key
@@ -26,7 +27,19 @@ class SendGrid:
 
     def webhook(self, events: Sequence[dict[str, Any]], target: str = "/sendgrid", timestamp: str = "1750345200") -> Webhook:
         """Return the delivery of `events`. A line break follows the JSON, and is signed, too."""
-        body = json.dumps(events).encode() + b"\r\n"
+        return self._signed(json.dumps(events).encode() + b"\r\n", JSON, target, timestamp)
+
+    def email(self, fields: Mapping[str, str], target: str = "/sendgrid", timestamp: str = "1750345200") -> Webhook:
+        """Return the delivery of an e-mail that Inbound Parse received. The boundary is another one each time."""
+        boundary = secrets.token_hex(8)
+        parts = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+            for name, value in fields.items()
+        )
+        body = f"{''.join(parts)}--{boundary}--\r\n".encode()
+        return self._signed(body, f"multipart/form-data; boundary={boundary}", target, timestamp)
+
+    def _signed(self, body: bytes, content_type: str, target: str, timestamp: str) -> Webhook:
         signature = self._key.sign(timestamp.encode() + body, ECDSA(SHA256()))
-        headers = {"Content-Type": JSON, SIGNATURE: b64encode(signature).decode(), TIMESTAMP: timestamp}
+        headers = {"Content-Type": content_type, SIGNATURE: b64encode(signature).decode(), TIMESTAMP: timestamp}
         return Webhook(target, (), headers, body)

@@ -49,7 +49,7 @@ async def listening_ingress(settings: Mapping[str, object]) -> AsyncIterator[Loc
     """Run an ingress whose ports are open; Redis may not have answered yet."""
     logbook = Logbook()
     supervisor = Supervisor(logbook.logger)
-    ingress = build_ingress(IngressSettings.model_validate(settings), SystemClock(), logbook.logger)
+    ingress = build_ingress(IngressSettings.load(settings), SystemClock(), logbook.logger)
     stopping = AsyncExitStack()
     try:
         await ingress.start(supervisor, stopping)

@@ -16,7 +16,7 @@ _REQUIRED = {"PUBLIC_URL": PUBLIC_URL, "TWILIO_AUTH_TOKEN": TOKEN}
 def subject(settings: Mapping[str, object], *, online: bool = False, send: bool = False) -> Subject:
     """Return what is examined if all that is set are `settings` and what is required."""
     whole = _REQUIRED | dict(settings)
-    shared, ingress, processor = (one.model_validate(whole) for one in (SharedSettings, IngressSettings, ProcessorSettings))
+    shared, ingress, processor = (one.load(whole) for one in (SharedSettings, IngressSettings, ProcessorSettings))
     assert isinstance(ingress, IngressSettings)
     assert isinstance(processor, ProcessorSettings)
     return Subject(shared, ingress, processor, online=online, send=send)

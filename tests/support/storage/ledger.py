@@ -14,6 +14,7 @@ from hookline_processor.ledger.entry import SettledEvent
 from hookline_processor.ledger.rows.rows import Rows, rows_of
 from hookline_processor.ledger.settings import LedgerSettings
 from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, Event, new_event_id, text_values
+from hookline_shared.validation import read_variables
 from tests.support.storage.keys import keys
 
 START_MS = 1_750_000_000_000
@@ -26,7 +27,7 @@ _TABLES = {"events": events, "messages": messages, "calls": calls}
 
 def ledger_settings(url: str, **others: Any) -> LedgerSettings:
     """Return the settings of a ledger in the database `url`."""
-    return LedgerSettings.model_validate({"HOOKLINE_LEDGER_URL": url, **others})
+    return read_variables(LedgerSettings, {"HOOKLINE_LEDGER_URL": url, **others})
 
 
 def settled(

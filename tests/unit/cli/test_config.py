@@ -66,6 +66,12 @@ def test_only_the_password_of_a_url_is_hidden(url: str, masked: str | None) -> N
     parse_redis_url(url)
 
 
+@pytest.mark.parametrize("url", ["sqlite:////srv/bot/ledger.db", "sqlite:///ledger.db", "unix:////run/redis.sock"])
+def test_paths_in_urls_keep_their_slashes(url: str) -> None:
+    """An absolute path stays absolute, so the URL can be copied from the output."""
+    assert mask_url(url) == url
+
+
 @given(st.text(min_size=9, alphabet=st.characters(exclude_characters="/?#[]@,%\\", categories=["L", "N", "P", "S"])))
 def test_no_password_is_shown(password: str) -> None:
     """Whatever is in it: a URL that is taken is shown without its password."""
@@ -159,7 +165,7 @@ def test_file_that_cannot_be_read(file: Path) -> None:
 
 
 def test_topics_and_routes_are_readable(file: Path) -> None:
-    """Each is a line, with what was said of it; as JSON they are what the file says."""
+    """Each is a line, with what was said of it; as JSON they are what the file could say."""
     file.write_text(
         f"""
         [[routes]]
@@ -171,9 +177,10 @@ def test_topics_and_routes_are_readable(file: Path) -> None:
         concurrency = 3
         """
     )
-    assert f"/tenants/7: kind studio, reply {_GREETING}" in shown()
+    assert f"/tenants/7: kind studio, reply 200 text/xml {_GREETING}" in shown()
     assert "slow: weight 1, 3 handlers at once, not ordered" in shown()
-    assert objects()["ROUTES"]["value"] == [{"path": "/tenants/7", "kind": "studio", "reply": _GREETING}]
+    reply = {"status": 200, "type": "text/xml", "body": _GREETING}
+    assert objects()["ROUTES"]["value"] == [{"path": "/tenants/7", "kind": "studio", "reply": reply}]
     assert objects()["TOPICS"]["value"]["slow"] == {"weight": 1, "concurrency": 3, "ordered": False}
 
 

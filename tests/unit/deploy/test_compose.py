@@ -115,9 +115,9 @@ def test_files_that_compose_mounts_are_there() -> None:
 
 def test_containers_stop_later_than_the_services_in_them(services: dict[str, Any]) -> None:
     """Whatever a service finishes when it stops, it gets the time for it."""
-    settings = IngressSettings.model_validate({"TWILIO_AUTH_TOKEN": "0123456789", "PUBLIC_URL": "https://hooks.example.com"})
+    settings = IngressSettings.load({"TWILIO_AUTH_TOKEN": "0123456789", "PUBLIC_URL": "https://hooks.example.com"})
     drains_s = {"ingress-1": ingress_drain_s(settings), "ingress-2": ingress_drain_s(settings)}
-    drains_s["processor"] = processor_drain_s(ProcessorSettings())
+    drains_s["processor"] = processor_drain_s(ProcessorSettings.load())
     for name, drain_s in drains_s.items():
         assert int(services[name]["stop_grace_period"].removesuffix("s")) > drain_s
 
@@ -133,7 +133,7 @@ def test_flood_fits_the_memory(services: dict[str, Any]) -> None:
     """As many half-sent bodies as there may be connections by default do not reach the memory limit by default."""
     given = services["ingress-1"]["environment"]["INGRESS_MAX_CONNECTIONS"]
     assert given == f"${{INGRESS_CONNECTIONS:-{_USED['INGRESS_CONNECTIONS']}}}"
-    settings = IngressSettings.model_validate(
+    settings = IngressSettings.load(
         {
             "TWILIO_AUTH_TOKEN": "0123456789",
             "PUBLIC_URL": "https://hooks.example.com",

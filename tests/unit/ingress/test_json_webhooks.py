@@ -9,11 +9,12 @@ from multidict import CIMultiDict
 from hookline_ingress.http.request import Request
 from hookline_ingress.translation import webhook as module
 from hookline_ingress.translation.webhook import claimed_account, decode, members
+from hookline_shared.catalogue.sids import ACCOUNT_NAMES, account_of
 from hookline_shared.json_body import decode_json
 
 ACCOUNT = "AC" + "0" * 32
 
-names = st.sampled_from(["AccountSid", "account_sid", "accountSid", "x"])
+names = st.sampled_from([*ACCOUNT_NAMES, "x"])
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(max_size=40),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
@@ -28,7 +29,7 @@ def test_claim_is_that_of_the_members(value: object) -> None:
     """The account by which secrets are chosen is the one that handlers see, unless it is far too long for one."""
     body = json.encode(value)
     decoded = members(body)
-    assert claimed_account(body)[:100] == (decoded.get("AccountSid") or decoded.get("account_sid", ""))[:100]
+    assert claimed_account(body)[:100] == account_of(decoded)[:100]
 
 
 @pytest.mark.parametrize(

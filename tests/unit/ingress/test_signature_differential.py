@@ -103,7 +103,7 @@ def parse_with_stdlib(body: bytes) -> MultiDict[str] | None:
 def test_whatever_twilio_signs_is_accepted(base: tuple[str, str], target: str, form: Pairs) -> None:
     """Any form, to any target, below any public URL: with the port or without, what Twilio signs is accepted."""
     configured, public = base
-    keys = keyring(*IngressSettings.model_validate({"PUBLIC_URL": configured, "TWILIO_AUTH_TOKEN": TOKEN}).public_urls)
+    keys = keyring(*IngressSettings.load({"PUBLIC_URL": configured, "TWILIO_AUTH_TOKEN": TOKEN}).public_urls)
     url = urlparse(public)
     host = url.netloc.removesuffix(f":{url.port}")
     ports = {url.port, None} if url.port else {None, 443 if url.scheme == "https" else 80}

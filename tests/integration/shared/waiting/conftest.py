@@ -11,6 +11,7 @@ from hookline_shared.streams.consume import (
     Consumer,
     LeavingEntry,
     Settlements,
+    SettleResult,
     WaitingLane,
 )
 from hookline_shared.streams.lease import Fence
@@ -48,8 +49,10 @@ class Bench:
         await self._feed.put(number, topic)
         return [entry.id for entry in await read(self.consumer, topic=topic)]
 
-    async def wait(self, *entries: str, lane: str = LANE, time: int = 5, condition: str = "", topic: str = MESSAGES) -> None:
-        await self.consumer.settle(Settlements(waiting=[WaitingLane(topic, lane, condition, time, entries)]))
+    async def wait(
+        self, *entries: str, lane: str = LANE, time: int = 5, condition: str = "", topic: str = MESSAGES
+    ) -> SettleResult:
+        return await self.consumer.settle(Settlements(waiting=[WaitingLane(topic, lane, condition, time, entries)]))
 
     async def leave(self, entry: str, lane: str = LANE, topic: str = MESSAGES) -> None:
         """Settle an indexed entry as done."""

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import cast
 
+import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
@@ -141,7 +142,7 @@ async def test_unknown_time_is_no_hold_time(watched: Watched, clock: ManualClock
 
 async def test_what_is_off_is_not_watched(clock: ManualClock, logbook: Logbook) -> None:
     """It is not even asked for."""
-    off = LIMITS["disk_low"].model_copy(update={"enabled": False})
+    off = msgspec.structs.replace(LIMITS["disk_low"], enabled=False)
     watched = Watched(clock, logbook, disk_low=off)
     watched.watch(disk_low=lambda _now: pytest.fail("it was asked for")).evaluate()
 

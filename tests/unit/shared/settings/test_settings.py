@@ -1,7 +1,6 @@
 """Settings are settled at the door: read, checked, and all that is wrong said at once."""
 
 import pytest
-from pydantic import ValidationError
 
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
@@ -33,7 +32,7 @@ def test_defaults() -> None:
     assert (settings.partitions, settings.log_level, settings.log_format) == (8, "info", None)
     assert (settings.host, settings.port, settings.admin_host, settings.admin_port) == ("0.0.0.0", 8080, "127.0.0.1", 9080)
     assert (settings.durability, settings.write_budget_ms, settings.dedupe_window_s) == ("memory", 250, 3600)
-    assert (settings.backlog_limit, settings.max_in_flight, settings.max_body) == (1_000_000, 1000, 65536)
+    assert (settings.backlog_limit, settings.max_in_flight, settings.max_body) == (1_000_000, 1000, 262_144)
 
 
 @pytest.mark.parametrize(
@@ -249,5 +248,5 @@ def test_many_partitions_hold_less_each(monkeypatch: pytest.MonkeyPatch, partiti
 def test_settings_cannot_be_changed() -> None:
     """What was validated stays as it is."""
     settings = IngressSettings.load()
-    with pytest.raises(ValidationError):
+    with pytest.raises(AttributeError):
         settings.port = 1  # type: ignore[misc]

@@ -92,7 +92,12 @@ class OwnLoop(asyncio.SelectorEventLoop):
 
 
 class OwnClock(SystemClock):
-    """The clock of what runs in `loop`."""
+    """The clock of what runs in `loop`. Its time of day is `ahead_ms` milliseconds ahead of the machine's."""
 
     def __init__(self, loop: OwnLoop) -> None:
         self.monotonic = loop.time
+        self.ahead_ms = 0
+
+    def now_ms(self) -> int:
+        """Return Unix time in milliseconds."""
+        return super().now_ms() + self.ahead_ms

@@ -1,87 +1,51 @@
-"""Several processors at once, in one process, each as `hookline_processor.app` puts it together, and what their handlers do.
-
-Handlers do what the event's script says, a letter for each attempt, whoever makes it:
-
-    d  done
-    e  an error
-    r  Reject
-    l  RetryLater
-    p  wait until the test says which of the others it is
-
-An attempt for which there is no letter is done.
-"""
+"""Several processors at once, in one process, each as `hookline_processor.app` puts it together."""
 
 import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from unittest.mock import patch
 
-from hookline_processor.api.context import Context
+import msgspec
+
 from hookline_processor.api.handlers import Handlers
 from hookline_processor.app import Processor, build_processor
 from hookline_processor.attempts.threads import Threads
-from hookline_processor.events.webhook_event import WebhookEvent
 from hookline_processor.settings import ProcessorSettings
-from hookline_processor.verdicts import Reject, RetryLater
 from hookline_shared.lifecycle.service import Supervisor
-from tests.support.observability.logbook import Logbook
-from tests.support.processor.own_loop import OwnClock, OwnLoop
+from hookline_shared.topics import CALLS, Topic
+from tests.integration.processor.machine.own_loop import OwnClock, OwnLoop
+from tests.integration.processor.machine.scripted_handlers import MAX_ATTEMPTS, Watcher, scripted_handlers
+from tests.integration.processor.machine.sink import SinkLogbook
 
 LEASE_S: Final = 0.4
 PARTITIONS: Final = 2
-MAX_ATTEMPTS: Final = 3
+WINDOW: Final = 4
+UNORDERED: Final = CALLS
 URL: Final = "redis://127.0.0.1:1/0"
 """Where nothing listens: `OwnLoop` knows better."""
 
 _SETTINGS: Final = {
     "REDIS_URL": URL,
     "HOOKLINE_PARTITIONS": str(PARTITIONS),
-    "PROCESSOR_WINDOW": "4",
+    "PROCESSOR_WINDOW": str(WINDOW),
+    "PROCESSOR_WINDOW_MB": "1",
+    "PROCESSOR_BREAKER_FAILURES": "2",
     "PROCESSOR_CONCURRENCY": "20",
     "PROCESSOR_SHUTDOWN_S": "1.2",
     "PROCESSOR_MAX_ATTEMPTS": str(MAX_ATTEMPTS),
     "PROCESSOR_BACKOFF_BASE_S": "0.02",
     "PROCESSOR_BACKOFF_MAX_S": "0.05",
 }
+_LINES: Final = 8
 _NAP_S: Final = 0.0001
-_PATIENCE_S: Final = 10.0
+_PATIENCE_S: Final = 30.0
 
 
 class StuckError(AssertionError):
     """A condition was not met."""
-
-
-@dataclass(eq=False)
-class Attempt:
-    """An attempt of the event with the id `event_id` by `member`; `ended` is the letter for how, empty while it has not."""
-
-    member: "Member"
-    event_id: str
-    number: int
-    said: "asyncio.Future[str]"
-    ended: str = ""
-    excused: bool = False
-    """Whether its processor had lost touch since, so that another one may have begun the same."""
-
-    @property
-    def final(self) -> bool:
-        """Whether nothing more is to be attempted after it."""
-        return self.ended in ("d", "r") or (self.ended == "e" and self.number >= MAX_ATTEMPTS)
-
-
-class Watcher(Protocol):
-    """Receives the attempts."""
-
-    def begun(self, attempt: Attempt) -> str:
-        """Record the start of the attempt; return the letter of the script."""
-        ...
-
-    def ended(self, attempt: Attempt) -> None:
-        """Record its end; a withdrawn attempt has no letter."""
-        ...
 
 
 @dataclass(eq=False)
@@ -91,13 +55,15 @@ class Member:
     name: str
     loop: OwnLoop
     watcher: Watcher
-    logbook: Logbook = field(default_factory=Logbook)
+    logbook: SinkLogbook = field(default_factory=SinkLogbook)
     supervisor: Supervisor | None = None
     leaving: bool = False
     clock_wrong_until: float = 0.0
     """Until when, in the test's own time, it may believe that it has what it lost, and not be blamed."""
 
     def __post_init__(self) -> None:
+        self.clock = OwnClock(self.loop)
+        self.processor: Processor | None = None
         self._leave = asyncio.Event()
         self._stopping = AsyncExitStack()
         self._life = self.loop.create_task(self._live())
@@ -122,6 +88,7 @@ class Member:
         """End the process at once."""
         self._stopping.pop_all()
         self.loop.end()
+        self.logbook.close()
 
     def wake(self, *, stood_still: bool) -> None:
         """Resume the processor; if its clock stood still, it trusts its old leases for one lease time."""
@@ -135,7 +102,7 @@ class Member:
 
     async def _live(self) -> None:
         self.supervisor = Supervisor(self.logbook.logger)
-        processor = build(self.name, self._handlers(), OwnClock(self.loop), self.logbook)
+        self.processor = processor = build(self.name, scripted_handlers(self, self.watcher), self.clock, self.logbook)
         try:
             await processor.start(self.supervisor, self._stopping)
             await self._leave.wait()
@@ -144,29 +111,6 @@ class Member:
             await processor.redis.close()
             raise
         await self.supervisor.close()
-
-    def _handlers(self) -> Handlers:
-        handlers = Handlers()
-        handlers.on("*")(self._handle)
-        return handlers
-
-    async def _handle(self, event: WebhookEvent, context: Context) -> None:
-        attempt = Attempt(self, event.id, context.attempt, self.loop.create_future())
-        try:
-            attempt.ended = await self._outcome(attempt)
-        finally:
-            self.watcher.ended(attempt)
-        match attempt.ended:
-            case "e":
-                raise ValueError("as the script says")
-            case "r":
-                raise Reject("as the script says")
-            case "l":
-                raise RetryLater(0)
-
-    async def _outcome(self, attempt: Attempt) -> str:
-        letter = self.watcher.begun(attempt)
-        return await attempt.said if letter == "p" else letter
 
 
 class _Nothing:
@@ -188,9 +132,11 @@ def _done() -> "asyncio.Future[int]":
     return done
 
 
-def build(name: str, handlers: Handlers, clock: OwnClock, logbook: Logbook) -> Processor:
+def build(name: str, handlers: Handlers, clock: OwnClock, logbook: SinkLogbook) -> Processor:
     """Put a processor together as the service does, but for its name, its admin port, and a lease too short to be allowed."""
-    settings = ProcessorSettings.model_validate(_SETTINGS).model_copy(update={"lease_s": LEASE_S})
+    settings = ProcessorSettings.load(_SETTINGS)
+    topics = settings.topics | {UNORDERED: Topic(weight=4, ordered=False)}
+    settings = msgspec.structs.replace(settings, lease_s=LEASE_S, topics=topics)
     parts: dict[str, Any] = {"Admin": _Nothing, "Watchdog": _Nothing, "token_hex": lambda _size: name}
     with patch.multiple("hookline_processor.app", **parts):
         return build_processor(settings, handlers, Threads(1), clock, logbook.logger)
@@ -241,13 +187,31 @@ class Harness:
         while time.perf_counter() < end:
             self.turn()
 
-    def until(self, condition: Callable[[], bool], what: str) -> None:
-        """Run all loops until `condition()`; `what` describes it."""
+    def until(self, condition: Callable[[], bool], what: str, every: float = 0) -> None:
+        """Run all loops until `condition()`, which is asked `every` so many seconds; `what` describes it."""
         deadline = time.perf_counter() + _PATIENCE_S
         while not condition():
             if time.perf_counter() > deadline:
-                raise StuckError(f"waited in vain until {what}")
+                raise StuckError(f"waited in vain until {what}; {self._told()}")
             self.turn()
+            self.run(every)
+
+    def _told(self) -> str:
+        """Return what the processors logged last."""
+        return "\n".join(f"{member.name}: {member.logbook.lines[-_LINES:]}" for member in self.members)
+
+    def until_none(self, faults: Callable[[], list[str]], every: float = 0) -> None:
+        """Run all loops until there are no `faults()`."""
+        found: list[str] = []
+
+        def none() -> bool:
+            found[:] = faults()
+            return not found
+
+        try:
+            self.until(none, "there are no faults", every)
+        except StuckError as error:
+            raise StuckError("\n".join([*found, str(error)])) from error
 
     def close(self) -> None:
         """Stop all."""

@@ -1,18 +1,13 @@
-"""What can happen to several processors, step by step, and sequences of it that chance puts together."""
+"""What can happen to events and processors, one step at a time. `faults.py` has what else goes wrong."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
 
-from hypothesis import strategies as st
+from hookline_shared.topics import MESSAGES
+from tests.integration.processor.machine.scripted_handlers import MESSAGE
+from tests.integration.processor.machine.system import MOST_MEMBERS, SystemUnderTest
 
-from hookline_shared.topics import MESSAGES, STATUSES
-from tests.support.processor.harness import LEASE_S
-from tests.support.processor.system import SystemUnderTest
-
-MOST_MEMBERS: Final = 3
-KEYS: Final = ("a", "b", "d", "e")  # two of each partition
-LONG_S: Final = LEASE_S * 1.5
+HUGE: int = 700_000
+"""Bytes of a huge body: two of them are more than a processor may have in memory."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +17,11 @@ class Deliver:
     key: str
     script: str = ""
     topic: str = MESSAGES
+    kind: str = MESSAGE
+    size: int = 10
 
     def take(self, system: SystemUnderTest) -> None:
-        system.deliver(self.topic, self.key, self.script)
+        system.deliver(self.topic, self.key, self.script, self.kind, self.size)
 
 
 @dataclass(frozen=True)
@@ -173,34 +170,3 @@ class FailOver:
 
     def take(self, system: SystemUnderTest) -> None:
         system.fail_over()
-
-
-Step = (
-    Deliver | End | EndAll | Join | Leave | Crash | Stall | Wake | CutOff | Link | Pass | Turn | FallBehind | CatchUp | FailOver
-)
-number = st.integers(0, MOST_MEMBERS - 1)
-topic = st.sampled_from([MESSAGES, MESSAGES, STATUSES])
-script = st.sampled_from(["", "", "p", "pp", "ppp", "e", "ep", "eee", "pe", "r", "pr", "l", "lp"])
-deliver = st.builds(Deliver, st.sampled_from(KEYS), script, topic)
-end = st.builds(End, number, st.sampled_from("derl"))
-passing = st.builds(Pass, st.sampled_from([0.01, 0.05, 0.2, LONG_S]))
-join, leave, crash, cut_off = st.builds(Join), st.builds(Leave, number), st.builds(Crash, number), st.builds(CutOff, number)
-stall, wake, link = st.builds(Stall, number), st.builds(Wake, number, st.booleans()), st.builds(Link, number)
-fail_over: st.SearchStrategy[Step] = st.sampled_from([FallBehind(), CatchUp(), FailOver()])
-common = deliver | deliver | deliver | end | join | leave | crash | passing
-
-
-def chapters(single: st.SearchStrategy[Step]) -> st.SearchStrategy[list[Step]]:
-    """Return sequences of single steps, and of longer ones that hang together and chance would seldom put so."""
-    some = st.lists(single, max_size=3).map(tuple)
-    busy = st.lists(deliver, min_size=1, max_size=3).map(lambda delivered: (*delivered, Pass(0.02)))
-    after = st.tuples(join, some, st.just(Pass(LONG_S)), st.builds(EndAll, st.sampled_from("dder")) | end, some)
-    absence = st.tuples(busy, stall, after, wake, some)
-    isolation = st.tuples(busy, cut_off, after, link, some)
-    parted = st.lists(st.tuples(single) | st.tuples(single) | absence | isolation, min_size=2, max_size=6)
-    return st.tuples(st.lists(join, max_size=2).map(tuple), some, parted.map(tuple)).map(lambda parts: list(_flat(parts)))
-
-
-def _flat(parts: Iterable[Any]) -> Iterator[Step]:
-    for part in parts:
-        yield from _flat(part) if isinstance(part, tuple) else (part,)

@@ -3,54 +3,23 @@
 import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property, lru_cache
-from typing import Any, ClassVar, Final, overload
-from urllib.parse import urlsplit
+from itertools import chain
+from typing import Any, ClassVar, Final
 
 import msgspec
 
+from hookline_shared.catalogue.sids import account_of
 from hookline_shared.event import Event
-from hookline_shared.forms import parse_form
+from hookline_shared.forms import EMPTY, Form, parse_form
 from hookline_shared.json_body import decode_json, is_form, members_of
+from hookline_shared.multipart import boundary_of, parse_multipart
 
 _HARMLESS: Final = re.compile(
-    r".*(Sid|Status|Country|Version)|Num.*|Direction|SequenceNumber|Timestamp|.*Duration|CallbackSource|EventType|MessageType"
-    r"|.*_sid|sg_event_id|specversion|Level|PayloadType|ResourceType|SequenceId|TranscriptionEvent"
+    r".*(Sid|Status|Country|Version|Event)|Num.*|Direction|SequenceNumber|Timestamp|.*Duration|CallbackSource|(Event|event)Type"
+    r"|.*_sid|sg_event_id|specversion|Level|PayloadType|ResourceType|SequenceId|MessageType|event_type|AnsweredBy|accountId"
+    r"|conversationId|.*Date(Created|Updated|Fired)|.*ErrorCode|OptOutType|bodySHA256"
 )
 """Names of parameters whose values may be logged. All other parameters count as personal, new ones too."""
-_WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
-
-
-class Text:
-    """An attribute with the text of parameter `name`, or an empty string if Twilio did not send it."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    @overload
-    def __get__(self, event: None, owner: type) -> "Text": ...
-    @overload
-    def __get__(self, event: "WebhookEvent", owner: type) -> str: ...
-    def __get__(self, event: "WebhookEvent | None", owner: type) -> "str | Text":
-        """Read the parameter."""
-        return self if event is None else event.params.get(self._name, "")
-
-
-class Number:
-    """An attribute with the integer in parameter `name`, or None if Twilio sent no integer."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    @overload
-    def __get__(self, event: None, owner: type) -> "Number": ...
-    @overload
-    def __get__(self, event: "WebhookEvent", owner: type) -> int | None: ...
-    def __get__(self, event: "WebhookEvent | None", owner: type) -> "int | Number | None":
-        """Read the parameter."""
-        if event is None:
-            return self
-        value = event.params.get(self._name, "")
-        return int(value) if _WHOLE_NUMBER.fullmatch(value) else None
 
 
 class WebhookEvent:
@@ -89,9 +58,54 @@ class WebhookEvent:
             ValueError: if the body cannot be parsed.
 
         """
+        if not self.raw.body or is_form(self.raw.content_type):
+            return self._form.params
+        boundary = boundary_of(self.raw.content_type)
+        return parse_multipart(self.raw.body, boundary) if boundary else members_of(self.json)
+
+    @cached_property
+    def all(self) -> Mapping[str, list[str]]:
+        """All values of each parameter, in the order in which Twilio sent them: `event.all["MediaUrl"]`.
+
+        Raises:
+            ValueError: if the body cannot be parsed.
+
+        """
+        values: dict[str, list[str]] = {}
+        for name, value in self._form.pairs or self.params.items():
+            values.setdefault(name, []).append(value)
+        return values
+
+    @cached_property
+    def query(self) -> Mapping[str, str]:
+        """The parameters in the query of the URL that Twilio called: for a POST, those that you wrote into your callback URL.
+
+        Raises:
+            ValueError: if the query cannot be parsed.
+
+        """
+        return parse_form(self.raw.target.partition("?")[2].encode()).params
+
+    @property
+    def account_sid(self) -> str:
+        """The SID of the account that the webhook names, in whichever spelling; empty if it names none."""
+        if self.raw.account:
+            return self.raw.account
+        data = self.json.get("data") if isinstance(self.json, dict) else None
+        return account_of(self.params) or account_of(members_of(data))
+
+    def _readable_query(self) -> Mapping[str, str]:
+        try:
+            return self.query
+        except ValueError:
+            return {}
+
+    @cached_property
+    def _form(self) -> Form:
+        """The parameters of a form body, or of the query if there is no body; empty for any other body."""
         if not self.raw.body:
-            return parse_form(urlsplit(self.raw.target).query.encode()).params
-        return parse_form(self.raw.body).params if is_form(self.raw.content_type) else members_of(self.json)
+            return parse_form(self.raw.target.partition("?")[2].encode())
+        return parse_form(self.raw.body) if is_form(self.raw.content_type) else EMPTY
 
     @cached_property
     def personal(self) -> list[str]:
@@ -101,13 +115,11 @@ class WebhookEvent:
         signature is the only text.
         """
         try:
-            data = self.params if self.json is None else self.json
-            found = (value for name, value in _texts(data) if not is_harmless(name))
+            data = self.all if self.json is None else self.json
+            found = (value for name, value in chain(_texts(data), _texts(self._readable_query())) if not is_harmless(name))
             return list(dict.fromkeys((self.raw.signature, *found)))
         except ValueError:
             return [self.raw.signature]
-
-    account_sid = Text("AccountSid")
 
 
 @lru_cache(maxsize=1024)

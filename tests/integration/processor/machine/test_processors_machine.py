@@ -1,9 +1,11 @@
 """Several processors share the partitions, and everything that can happen to them does, in sequences that nobody thought of.
 
-`HOOKLINE_TEST_EXAMPLES=200` tries that many other sequences, instead of the same few each time.
+After each step, every event is counted in one state. `HOOKLINE_TEST_EXAMPLES=200` (`make sequences`) tries that many other
+sequences of each kind, instead of the same few each time.
 """
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
@@ -13,61 +15,45 @@ from hypothesis import given, settings
 
 from hookline_shared.redis.durability import Durability
 from hookline_shared.topics import MESSAGES
-from tests.support.processor.steps import (
-    LONG_S,
-    Crash,
-    Deliver,
-    End,
-    FailOver,
-    FallBehind,
-    Join,
-    Leave,
-    Pass,
-    Stall,
+from tests.integration.processor.machine.redis_pair import RedisPair
+from tests.integration.processor.machine.sequences import (
+    KNOWN,
+    KNOWN_FAIL_OVERS,
     Step,
-    Turn,
-    Wake,
     chapters,
     common,
     cut_off,
     fail_over,
     link,
     stall,
+    trouble,
     wake,
 )
-from tests.support.processor.system import SystemUnderTest
-from tests.support.servers.redis_pair import RedisPair
+from tests.integration.processor.machine.system import SystemUnderTest
+from tests.support.time.settable_clock import SettableClock
+
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed Connection:ResourceWarning")
+"""What crashes closes nothing."""
 
 EXAMPLES: Final = int(os.environ.get("HOOKLINE_TEST_EXAMPLES", "0"))
-GOES_ON, STOOD_STILL = False, True
-LATE: Final = (Stall(0), Join(), Pass(LONG_S))
-"""The only processor stands still, and another one takes over."""
-KNOWN: Final[dict[str, Sequence[Step]]] = {
-    "crash": [Deliver("a", "p"), Deliver("a"), Pass(0.05), Crash(0), Join()],
-    "late settlement": [Deliver("a", "pp"), Pass(0.05), *LATE, End(0, "d"), Wake(0, STOOD_STILL), Pass(0.05)],
-    "late failure": [Deliver("a", "pp"), Pass(0.05), *LATE, End(0, "e"), Wake(0, STOOD_STILL), Pass(0.05)],
-    "late death": [Deliver("a", "pp"), Pass(0.05), *LATE, End(0, "r"), Wake(0, STOOD_STILL), Pass(0.05)],
-    "late read": [*LATE, Stall(0), Deliver("d"), Wake(0, STOOD_STILL), Pass(0.02)],
-    "late attempt": [Deliver("a", "pp"), Deliver("a"), Pass(0.05), *LATE, End(0, "d"), Wake(0, GOES_ON), Pass(0.05)],
-    "lost while leaving": [Deliver("a", "pp"), Pass(0.05), Leave(0), *LATE, Wake(0, STOOD_STILL), Pass(0.05)],
-}
-"""Sequences that go wrong if one of the precautions is missing, each."""
-RETURNED: Final = (Crash(1), FailOver())
-"""The one that took over is gone, and Redis no longer knows that it ever did."""
-KNOWN_FAIL_OVERS: Final[dict[str, Sequence[Step]]] = {
-    "term again": [Join(), FallBehind(), Deliver("a"), Pass(0.2), FailOver(), Pass(0.2)],
-    "refused and returned": [
-        *(Deliver("a", "pp"), Deliver("a"), Pass(0.05), FallBehind(), *LATE),
-        *(End(0, "r"), Wake(0, STOOD_STILL), Turn(8), *RETURNED),
-    ],
-}
 
 
 @pytest.fixture(scope="module")
-def pair() -> Iterator[RedisPair]:
-    """Yield a master and a replica."""
-    with RedisPair() as pair:
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisPair]:
+    """Yield a master and a replica, each with a clock of its own where there is a C compiler."""
+    clocks = [SettableClock(tmp_path_factory.mktemp("clock")) for _ in range(2 if shutil.which("cc") else 0)]
+    with RedisPair(clocks) as pair:
         yield pair
+
+
+@pytest.fixture(autouse=True)
+def frequent_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let processors look more often, and breakers probe sooner, than is good outside of tests."""
+    monkeypatch.setattr("hookline_processor.partition.waiting.pauses._POLL_S", 0.05)
+    monkeypatch.setattr("hookline_processor.partition.waiting.waiting_lanes._POLL_S", 0.05)
+    monkeypatch.setattr("hookline_processor.partition.destinations._NEXT_PROBE_S", 0.05)
+    monkeypatch.setattr("hookline_shared.breaker._FIRST_DELAY_S", 0.05)
+    monkeypatch.setattr("hookline_shared.breaker._LONGEST_DELAY_S", 0.2)
 
 
 @contextmanager
@@ -89,6 +75,7 @@ def play(pair: RedisPair, durability: Durability, taken: Sequence[Step]) -> None
         for step in taken:
             step.take(made)
             made.harness.turn()
+            made.check()
         made.finish()
 
 
@@ -104,7 +91,7 @@ def test_known_sequence_with_fail_overs(pair: RedisPair, taken: Sequence[Step]) 
     play(pair, Durability.REPLICA, taken)
 
 
-@settings(max_examples=EXAMPLES or 4, derandomize=not EXAMPLES, database=None, print_blob=False)
+@settings(max_examples=EXAMPLES or 2, derandomize=not EXAMPLES, database=None, print_blob=False)
 @given(chapters(common | stall | wake | cut_off | link))
 def test_any_sequence(pair: RedisPair, taken: list[Step]) -> None:
     """Each event is settled exactly once, in order, by the owner of its partition, whatever happens to the processors."""
@@ -115,4 +102,18 @@ def test_any_sequence(pair: RedisPair, taken: list[Step]) -> None:
 @given(chapters(common | stall | wake | fail_over | fail_over))
 def test_any_sequence_with_fail_overs(pair: RedisPair, taken: list[Step]) -> None:
     """The same, when Redis itself falls back to an older state; only what a replica had counts as accepted."""
+    play(pair, Durability.REPLICA, taken)
+
+
+@settings(max_examples=EXAMPLES or 2, derandomize=not EXAMPLES, database=None, print_blob=False)
+@given(chapters(common | trouble | trouble))
+def test_any_sequence_with_trouble(pair: RedisPair, taken: list[Step]) -> None:
+    """The same, when events wait for long, are paused, huge or unread, and when clocks, logs and destinations fail."""
+    play(pair, Durability.MEMORY, taken)
+
+
+@settings(max_examples=EXAMPLES or 2, derandomize=not EXAMPLES, database=None, print_blob=False)
+@given(chapters(common | trouble | trouble | stall | wake | cut_off | link | fail_over | fail_over))
+def test_any_sequence_of_everything(pair: RedisPair, taken: list[Step]) -> None:
+    """All of this at once."""
     play(pair, Durability.REPLICA, taken)

@@ -1,5 +1,6 @@
 """A master and a replica that may fall behind and then take over, without what the master did meanwhile."""
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -7,16 +8,19 @@ import redis
 
 from tests.support.servers.ports import LOOPBACK, free_port
 from tests.support.servers.redis_server import RedisServer
+from tests.support.time.settable_clock import SettableClock
 from tests.support.waiting import until_now
 
 _SETTINGS: Final = {"repl-diskless-sync": "yes", "repl-diskless-sync-delay": "0", "repl-diskless-load": "swapdb"}
 
 
 class RedisPair:
-    """As a context manager it starts and closes."""
+    """Two servers with a clock each; without `clocks`, those of the machine. As a context manager it starts and closes."""
 
-    def __init__(self) -> None:
-        self._servers = [RedisServer(_SETTINGS), RedisServer(_SETTINGS)]
+    def __init__(self, clocks: Sequence[SettableClock] = ()) -> None:
+        environments = [clock.environment for clock in clocks] or [{}, {}]
+        self._servers = [RedisServer(_SETTINGS, environment) for environment in environments]
+        self._clocks = list(clocks)
         self._clients: list[redis.Redis] = []
 
     @property
@@ -42,10 +46,18 @@ class RedisPair:
         self._clients[1].execute_command("REPLICAOF", "NO", "ONE")
         self._servers.reverse()
         self._clients.reverse()
+        self._clocks.reverse()
         self.catch_up()
 
+    def set_clock(self, ahead_s: int) -> None:
+        """Set the clock of the master."""
+        if self._clocks:
+            self._clocks[0].set_ahead(ahead_s)
+
     def reset(self) -> None:
-        """Empty both, and have the replica in step."""
+        """Empty both, with the right time, and have the replica in step."""
+        for clock in self._clocks:
+            clock.set_ahead(0)
         self.catch_up()
         self.master.flushall()
         self.wait_in_step()

@@ -15,11 +15,15 @@ from hookline_shared.event import Event
 from hookline_shared.keys import GROUP
 from hookline_shared.partitions import partition_of
 from hookline_shared.streams.consume import record_name
-from tests.support.processor.harness import PARTITIONS, Attempt, Member
-from tests.support.servers.command_log import Call
+from tests.integration.processor.machine.command_log import Call
+from tests.integration.processor.machine.harness import PARTITIONS, UNORDERED, Member
+from tests.integration.processor.machine.redis_state import topic_state
+from tests.integration.processor.machine.scripted_handlers import CALL, Attempt
 from tests.support.storage.keys import keys
 from tests.support.storage.stored import Stored
 
+UNREAD: Final = "vip"
+"""A topic that ingress writes and no processor reads."""
 Lease = tuple[str, str]
 """Owner and term."""
 
@@ -38,17 +42,19 @@ class Delivery:
     script: str
     timeline: int
     accepted: bool = False
+    dropped: bool = False
+    """Whether an operator asked to drop it."""
     attempts: list[Attempt] = field(default_factory=list)
 
     @property
     def lane(self) -> tuple[str, str]:
         """The lane within which it must be in order."""
-        return self.topic, self.event.key
+        return self.topic, self.event.id if self.topic == UNORDERED else self.event.key
 
     @property
     def errors(self) -> int:
         """The number of failed attempts."""
-        return sum(attempt.ended == "e" for attempt in self.attempts)
+        return sum(attempt.failed for attempt in self.attempts)
 
 
 class _ExpectedState(NamedTuple):
@@ -66,6 +72,7 @@ class Invariants:
         self.deliveries: dict[str, Delivery] = {}
         self.running: list[Attempt] = []
         self.hurry = False
+        self.destination_fails = False
         self._faults: list[str] = []
         self._timeline = 0
         self._leases: dict[Attempt, Lease] = {}
@@ -111,7 +118,9 @@ class Invariants:
         self._faults += self._judge(attempt, delivery)
         delivery.attempts.append(attempt)
         self.running.append(attempt)
-        return "d" if letter == "p" and self.hurry else letter
+        if self.destination_fails and delivery.event.kind == CALL:
+            return "e"
+        return "d" if letter in "pL" and self.hurry else letter
 
     def ended(self, attempt: Attempt) -> None:
         """Record the end of an attempt."""
@@ -141,6 +150,8 @@ class Invariants:
                 letter = {name.decode(): value for name, value in zip(fields[::2], fields[1::2], strict=True)}
                 reasons.setdefault(letter["id"].decode(), []).append(letter["dead.reason"].decode())
         for delivery in self.deliveries.values():
+            if delivery.topic == UNREAD:
+                continue
             if delivery.accepted or delivery.event.id in reasons:
                 self._faults += _misplaced(delivery, reasons.get(delivery.event.id, []))
         records = {name for number in range(PARTITIONS) for name in stored.retry_records(number)}
@@ -161,14 +172,17 @@ class Invariants:
 
     def _judge(self, attempt: Attempt, delivery: Delivery) -> Iterator[str]:
         """Yield each invariant that starting `attempt` now violates."""
+        blamed = time.perf_counter() > attempt.member.clock_wrong_until
         told = f"{attempt.member.name} begins attempt {attempt.number} of {self._name(delivery)}"
         if not delivery.attempts and any(later.attempts for later in self._lane(delivery, later=True)):
             yield f"{told} for the first time, after a later one"
+        if _is_paused(attempt, delivery):
+            yield f"{told}, which is paused"
         truth = self._look(delivery)
         self._timelines[attempt] = self._timeline
         if not truth.lease[0].endswith(f":{attempt.member.name}"):
             attempt.excused = True
-            if time.perf_counter() > attempt.member.clock_wrong_until:
+            if blamed:
                 yield f"{told}, but the lease is {truth.lease}"
             return
         self._leases[attempt] = truth.lease
@@ -208,11 +222,11 @@ class Invariants:
         partition = partition_of(delivery.event.key, PARTITIONS)
         with self._master.pipeline(transaction=True) as pipeline:
             pipeline.hmget(keys.lease(partition), "owner", "term")
-            pipeline.xrange(keys.topic(partition, delivery.topic))
             pipeline.hgetall(keys.retries(partition))
-            lease, entries, records = pipeline.execute()
+            lease, records = pipeline.execute()
+        entries = topic_state(self._master, partition, delivery.topic).entries
         failures = {name.decode(): (decode_record(record) or NEVER_FAILED).failures for name, record in records.items()}
-        return _ExpectedState(_lease(lease), {fields[b"id"].decode(): entry.decode() for entry, fields in entries}, failures)
+        return _ExpectedState(_lease(lease), {event: entry for entry, event in entries.items()}, failures)
 
     def _lease(self, partition: int) -> Lease:
         return _lease(self._master.hmget(keys.lease(partition), "owner", "term"))
@@ -220,6 +234,13 @@ class Invariants:
     def _name(self, delivery: Delivery) -> str:
         number = list(self.deliveries).index(delivery.event.id) + 1
         return f"event {number} ({delivery.topic}, {delivery.event.key}, {delivery.script!r})"
+
+
+def _is_paused(attempt: Attempt, delivery: Delivery) -> bool:
+    """Whether the processor knows of a pause of the event."""
+    processor, event = attempt.member.processor, delivery.event
+    assert processor is not None
+    return any(pause.covers(delivery.topic, event.kind, event.key) for pause in processor.pauses.active())
 
 
 def _fence(words: list[str]) -> Lease | None:
@@ -243,6 +264,8 @@ def _explained(delivery: Delivery, endings: list[str], reasons: list[str]) -> bo
     match reasons:
         case []:
             return "d" in endings
+        case ["dropped"]:
+            return delivery.dropped
         case ["poison"]:
             return sum(attempt.excused and not attempt.ended for attempt in delivery.attempts) >= POISON_AFTER
         case [_]:
