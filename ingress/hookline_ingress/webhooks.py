@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from logging import DEBUG
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from msgspec.structs import replace
+
 from hookline_ingress.http.proxies import Proxies
 from hookline_ingress.http.replies import refused
 from hookline_ingress.http.request import Reply, Request
@@ -17,6 +19,7 @@ from hookline_ingress.translation.translate import TranslatedEvent, translate
 from hookline_ingress.translation.webhook import TooManyElementsError, Webhook, decode, is_encoded
 from hookline_ingress.writer import NotStoredError, Stored, Write
 from hookline_shared.catalogue.products.streams import EVENT_STREAM
+from hookline_shared.catalogue.sids import PARENT_ACCOUNT
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event
 from hookline_shared.kinds import label_of
@@ -110,7 +113,7 @@ class Webhooks:
         try:
             address = self._proxies.client(request)
             webhook = self._decode(request, route, address)
-            signer = self._verify(webhook, route, address)
+            signer, webhook = self._verify(webhook, route, address)
             verified = now()
             _TIME_TO_VERIFY(verified - started)
             events = translate(webhook, signer, route.expected)
@@ -139,17 +142,24 @@ class Webhooks:
             self._addresses.refused(address)
             raise Refusal(400, "unparsable") from None
 
-    def _verify(self, webhook: Webhook, route: Route, address: str) -> str:
-        """Return the name of the secret that verifies the signature of `webhook`."""
+    def _verify(self, webhook: Webhook, route: Route, address: str) -> tuple[str, Webhook]:
+        """Return the name of the secret that verifies the signature of `webhook`, and the webhook with the account of it.
+
+        What is about a subaccount may be signed with the token of the parent account. It then counts as the parent's: its token
+        must not speak for accounts that are not its own.
+        """
         forwarded = self._proxies.base(webhook.request)
         signer = route.verifier.verify(webhook, forwarded)
+        if signer is None and (parent := webhook.params.get(PARENT_ACCOUNT)):
+            webhook = replace(webhook, account=parent)
+            signer = route.verifier.verify(webhook, forwarded)
         if signer is None:
             self._addresses.refused(address)
             self._warn_of_refusal(route, webhook, forwarded)
             raise Refusal(403, "bad_signature" if webhook.signature else "no_signature")
         self._addresses.verified(address)
         SIGNERS.count(signer)
-        return signer
+        return signer, webhook
 
     def _warn_of_refusal(self, route: Route, webhook: Webhook, forwarded: str) -> None:
         """Log at most once a minute that requests are refused, as happens with a wrong PUBLIC_URL or token, and why."""

@@ -104,3 +104,14 @@ async def test_token_never_joins(ingress: LocalIngress, stored: Stored) -> None:
     row = next(row for row in CALLS if row.kind == "call.received")
     deliveries = [sent(row, row.full | {"Digits": digits}, "t1") for digits in ("1", "2")]
     assert len(await accepted(ingress, stored, row, *deliveries)) == 2
+
+
+async def test_parent_account(redis_url: str, stored: Stored) -> None:
+    """A token that is bound to the parent account signs what is about a subaccount: it counts as the parent's."""
+    parent, token = "AC" + "2" * 32, "f" * 32
+    row = next(row for row in OTHERS if row.kind == "debugger.error")
+    async with running_ingress(ingress_settings(redis_url) | {"TWILIO_AUTH_TOKEN": f"{parent}={token}"}) as ingress:
+        (event,) = await accepted(ingress, stored, row, Twilio(token).webhook(row.full.items()))
+        assert (event.account, typed(event).account_sid) == (parent, parent)
+        forged = Twilio(token).webhook((row.full | {"ParentAccountSid": ""}).items())
+        assert (await ingress.client.post(forged)).status == 403
