@@ -8,6 +8,9 @@ READY := .venv/.ready
 
 .DEFAULT_GOAL := help
 
+# Each of several workers of pytest would compile all tests at every run.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +72,10 @@ sequences: $(READY) ## random sequences of faults and steps on several processor
 .PHONY: fleet
 fleet: $(READY) ## a minute of load on four processors that are killed, stopped, added and asked to leave
 	@HOOKLINE_FLEET_S=$${HOOKLINE_FLEET_S:-60} $(BIN)/python -m pytest -s --timeout 0 tests/acceptance/processors/test_fleet.py
+
+.PHONY: kills
+kills: $(READY) ## 20 000 webhooks while both services are killed again and again (a minute)
+	@HOOKLINE_KILL_WEBHOOKS=$${HOOKLINE_KILL_WEBHOOKS:-20000} $(BIN)/python -m pytest -s -n 0 --timeout 0 tests/acceptance/processors/test_kill.py
 
 .PHONY: slow-links
 slow-links: $(READY) ## 2 000 events of 1 MB through links of 40 and 12 MB/s, for all that reads or writes many (half an hour)

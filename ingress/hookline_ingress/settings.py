@@ -69,9 +69,9 @@ def _sendgrid_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
 
 def _spool_path(path: object) -> Path | None:
     """Return None for an empty path, which means that there is no spool."""
-    if not isinstance(path, str):
+    if not isinstance(path, str | Path):
         raise ValueError("it must be a path")  # noqa: TRY004 - reported beside other problems
-    return Path(path) if path else None
+    return Path(path) if path != "" else None
 
 
 def _at_least_one(values: tuple[str, ...]) -> tuple[str, ...]:

@@ -208,8 +208,7 @@ def _judge(outcome: LoadOutcome, target: SendTarget, remedies: Mapping[str, str]
         reason = f"Nothing answers at {target.base}: {outcome.last}. Is Hookline running? Start it with `hookline up`."
         raise SendError(reason)
     failed = Counter({answer: count for answer, count in outcome.answers.items() if not answer.startswith("2")})
-    ((worst, _),) = failed.most_common(1)
-    number = (
-        f"{failed.total():,} of {outcome.sent:,} were not accepted, most of them with {worst}. " if outcome.sent > 1 else ""
-    )
+    ((worst, times),) = failed.most_common(1)
+    with_worst = f"with {worst}" if times == failed.total() else f"most of them with {worst}"
+    number = f"{failed.total():,} of {outcome.sent:,} were not accepted, {with_worst}. " if outcome.sent > 1 else ""
     raise SendError(number + {**_REMEDIES, **remedies}.get(worst, _NOT_STORED))

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
-from hookline_ingress.metrics import SPOOL_BYTES, SPOOL_EVENTS, SPOOL_FILL, SPOOL_REFUSING
+from hookline_ingress.metrics import SPOOL_BYTES, SPOOL_EVENTS, SPOOL_FILL, SPOOL_READ_ERRORS, SPOOL_REFUSING
 from hookline_ingress.spool.database import NewEntry, RemovedEvent, SpooledEvent, SpoolError, SpoolFile
 from hookline_ingress.spool.lane_counts import LaneCounts, lane_of
 from hookline_ingress.spool.rows import MIB
@@ -159,7 +159,11 @@ class Spool:
             SpoolError: if they cannot be read.
 
         """
-        events, unreadable = await self._in_thread(lambda: self._file.oldest(after, limit))
+        try:
+            events, unreadable = await self._in_thread(lambda: self._file.oldest(after, limit))
+        except SpoolError:
+            SPOOL_READ_ERRORS.inc()
+            raise
         if unreadable:
             self._logger.error(
                 "unreadable events in the spool were set aside",

@@ -41,7 +41,7 @@ def load(location: str, folder: UserFolder) -> Handlers:
     folder.put_on_path()
     try:
         module = importlib.import_module(name)
-    except BaseException as error:  # no signal raises KeyboardInterrupt: `exit_on_signal` has those
+    except BaseException as error:  # no signal raises KeyboardInterrupt: `prepare_process` has those
         raise _ImportFailure(location, folder, error).to_error() from error
     found = getattr(module, attribute, None)
     if not isinstance(found, Handlers):
