@@ -182,5 +182,5 @@ def _route(route: dict[str, Any]) -> str:
 def _clause(name: str, value: Any) -> str:
     if name != "reply":
         return f"{name} {value}"
-    text = str(value)
-    return f"reply {text[:_LONGEST]}{'…' * (len(text) > _LONGEST)}" if text else "reply 204"
+    status, text = value["status"], f"{value['type']} {value['body']}"
+    return f"reply {status} {text[:_LONGEST]}{'…' * (len(text) > _LONGEST)}" if value["body"] else f"reply {status}"
