@@ -21,6 +21,7 @@ from hookline_shared.catalogue.products import (
     voice,
 )
 from hookline_shared.catalogue.products.email import EMAIL_RECEIVED
+from hookline_shared.catalogue.products.messaging import MESSAGE_RECEIVED
 from hookline_shared.catalogue.products.streams import UNKNOWN
 from hookline_shared.catalogue.sids import Params
 
@@ -53,10 +54,19 @@ SINGLE: Final = tuple(kind.name for kind in ALL if kind.event_type is None)
 
 def classify(params: Params, expected: Kind | None = None) -> Kind:
     """Return the kind that the parameters of a webhook match, else `expected`, the kind of its route, if that fits them."""
-    for kind in CLASSIFIED:
+    if MESSAGE_RECEIVED.told_by.matches(params):
+        return MESSAGE_RECEIVED
+    for kind in _candidates(tuple(params)):
         if kind.told_by.matches(params):
             return kind
     return expected if expected is not None and expected.fits(params) else UNKNOWN
+
+
+@lru_cache(maxsize=64)
+def _candidates(names: tuple[str, ...]) -> tuple[Kind, ...]:
+    """Return the kinds that parameters with these names may match. Cached, since webhooks of a kind have the same names."""
+    there = frozenset(names)
+    return tuple(kind for kind in CLASSIFIED if all(not there.isdisjoint(one) for one in kind.told_by.needs))
 
 
 @lru_cache(maxsize=1024)

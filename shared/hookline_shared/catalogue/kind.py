@@ -23,10 +23,14 @@ class Reply(StrEnum):
 
 
 class Condition(NamedTuple):
-    """How a kind is recognised, as a function and in words."""
+    """How a kind is recognised, as a function and in words.
+
+    Of each tuple in `needs`, one parameter must be there: without, the function is not called.
+    """
 
     matches: Callable[[Params], bool]
     described: str
+    needs: tuple[tuple[str, ...], ...] = ()
 
 
 class Key(NamedTuple):
@@ -101,7 +105,7 @@ def has(*names: str, lacks: Collection[str] = (), also: str = "", **values: str)
 
     `also` is the beginning of the parameter EventType.
     """
-    wanted = [tuple(name.split("|")) for name in names]
+    wanted = tuple(tuple(name.split("|")) for name in names)
     values_wanted = tuple(values.items())
 
     def matches(params: Params) -> bool:
@@ -119,7 +123,7 @@ def has(*names: str, lacks: Collection[str] = (), also: str = "", **values: str)
     parts += [f"`{name}={value}`" for name, value in values_wanted]
     parts += [f"`EventType={also}…`"] if also else []
     parts += [f"no `{name}`" for name in lacks]
-    return Condition(matches, ", ".join(parts))
+    return Condition(matches, ", ".join(parts), (*wanted, *((name,) for name in values)))
 
 
 def key(*names: str) -> Key:
