@@ -21,7 +21,6 @@ from hookline_shared.catalogue.products import (
     voice,
 )
 from hookline_shared.catalogue.products.email import EMAIL_RECEIVED
-from hookline_shared.catalogue.products.messaging import MESSAGE_RECEIVED
 from hookline_shared.catalogue.products.streams import UNKNOWN
 from hookline_shared.catalogue.sids import Params
 
@@ -47,6 +46,12 @@ KINDS: Final = {kind.name: kind for kind in ALL}
 CLASSIFIED: Final = tuple(kind for kind in ALL if not kind.elements and kind not in (EMAIL_RECEIVED, UNKNOWN))
 """The kinds that are recognised by the parameters alone, on every path."""
 
+_MOST: Final = CLASSIFIED[:2]
+"""Messages and their statuses: most webhooks are of these two kinds."""
+_OTHERS: Final = CLASSIFIED[2:]
+_TELLING: Final = frozenset(name for kind in _OTHERS for names in kind.told_by.needs for name in names)
+"""The names of all parameters that tell other kinds apart."""
+
 FAMILIES: Final = tuple(kind.name for kind in ALL if kind.event_type is not None)
 """The families. Twilio defines what can follow their name."""
 SINGLE: Final = tuple(kind.name for kind in ALL if kind.event_type is None)
@@ -54,19 +59,19 @@ SINGLE: Final = tuple(kind.name for kind in ALL if kind.event_type is None)
 
 def classify(params: Params, expected: Kind | None = None) -> Kind:
     """Return the kind that the parameters of a webhook match, else `expected`, the kind of its route, if that fits them."""
-    if MESSAGE_RECEIVED.told_by.matches(params):
-        return MESSAGE_RECEIVED
-    for kind in _candidates(tuple(params)):
+    for kind in _MOST:
+        if kind.told_by.matches(params):
+            return kind
+    for kind in _candidates(_TELLING.intersection(params)):
         if kind.told_by.matches(params):
             return kind
     return expected if expected is not None and expected.fits(params) else UNKNOWN
 
 
-@lru_cache(maxsize=64)
-def _candidates(names: tuple[str, ...]) -> tuple[Kind, ...]:
-    """Return the kinds that parameters with these names may match. Cached, since webhooks of a kind have the same names."""
-    there = frozenset(names)
-    return tuple(kind for kind in CLASSIFIED if all(not there.isdisjoint(one) for one in kind.told_by.needs))
+@lru_cache(maxsize=256)
+def _candidates(names: frozenset[str]) -> tuple[Kind, ...]:
+    """Return the kinds, without `_MOST`, that parameters may match of which these names, all in `_TELLING`, are there."""
+    return tuple(kind for kind in _OTHERS if not any(names.isdisjoint(one) for one in kind.told_by.needs))
 
 
 @lru_cache(maxsize=1024)
