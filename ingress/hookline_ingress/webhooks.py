@@ -158,11 +158,11 @@ class Webhooks:
         """Return the name of the secret that verifies the signature of `webhook`, and the webhook with the account of it.
 
         What is about a subaccount may be signed with the token of the parent account. It then counts as the parent's: its token
-        must not speak for accounts that are not its own.
+        must not speak for accounts that are not its own. Such webhooks are forms: JSON is not decoded before it is verified.
         """
         forwarded = self._proxies.base(webhook.request)
         signer = route.verifier.verify(webhook, forwarded)
-        if signer is None and (parent := webhook.params.get(PARENT_ACCOUNT)):
+        if signer is None and (parent := webhook.form.params.get(PARENT_ACCOUNT)):
             webhook = replace(webhook, account=parent)
             signer = route.verifier.verify(webhook, forwarded)
         if signer is None:
