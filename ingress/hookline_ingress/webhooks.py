@@ -20,7 +20,7 @@ from hookline_ingress.translation.translate import TranslatedEvent, translate
 from hookline_ingress.translation.webhook import TooManyElementsError, Webhook, decode, is_encoded
 from hookline_ingress.writer import NotStoredError, Stored, Write
 from hookline_shared.catalogue.products.streams import EVENT_STREAM
-from hookline_shared.catalogue.sids import PARENT_ACCOUNT
+from hookline_shared.catalogue.sids import PARENT_ACCOUNT, is_account
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event
 from hookline_shared.kinds import label_of
@@ -162,7 +162,7 @@ class Webhooks:
         """
         forwarded = self._proxies.base(webhook.request)
         signer = route.verifier.verify(webhook, forwarded)
-        if signer is None and (parent := webhook.form.params.get(PARENT_ACCOUNT)):
+        if signer is None and is_account(parent := webhook.form.params.get(PARENT_ACCOUNT, "")):
             webhook = replace(webhook, account=parent)
             signer = route.verifier.verify(webhook, forwarded)
         if signer is None:
