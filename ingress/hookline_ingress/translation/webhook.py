@@ -148,7 +148,7 @@ def claimed_account(body: bytes) -> str:
 def _claimed(value: msgspec.Raw) -> str:
     """Return what `members` has of `value`; of what is no SID, at least something that is no account either."""
     if len(value) > _LONGEST_CLAIM:
-        return bytes(value)[:_LONGEST_CLAIM].decode(errors="replace")
+        return bytes(memoryview(value)[:_LONGEST_CLAIM]).decode(errors="replace")
     decoded = decode_json(value)
     return "" if decoded is None else as_text(decoded)
 
