@@ -43,7 +43,7 @@ def free_cluster_port() -> int:
 
 
 def _reserve(port: int) -> bool:
-    """Reserve `port` among the tests of this machine: by a name that only one socket can have, and that goes with its process."""
+    """Reserve `port` among the tests of this machine: by a name that one socket can have, and that goes with its process."""
     holder = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
         holder.bind(f"\0hookline-test-port-{port}")
