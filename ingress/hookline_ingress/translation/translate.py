@@ -6,7 +6,7 @@ from hookline_ingress.translation.kind import dedupe_key, ordering_key
 from hookline_ingress.translation.webhook import Webhook, elements
 from hookline_shared.catalogue.kind import Kind
 from hookline_shared.catalogue.products.email import EMAIL_RECEIVED, SENDGRID_EVENT
-from hookline_shared.catalogue.products.streams import EVENT_STREAM, UNKNOWN
+from hookline_shared.catalogue.products.streams import EVENT_STREAM, STUDIO, UNKNOWN
 from hookline_shared.catalogue.sids import Params
 from hookline_shared.event import Event, new_event_id
 from hookline_shared.kinds import classify
@@ -45,7 +45,7 @@ def translate(webhook: Webhook, signer: str, expected: Kind | None) -> list[Tran
 
 
 def _kind_of_json(params: Params, expected: Kind | None) -> Kind:
-    if expected is SENDGRID_EVENT or EVENT_STREAM.told_by.matches(params):
+    if expected is SENDGRID_EVENT or (EVENT_STREAM.told_by.matches(params) and not STUDIO.told_by.matches(params)):
         return _kind_of_element(params, expected)
     return classify(params, expected)
 
@@ -58,7 +58,9 @@ def _kind_of_element(params: Params, expected: Kind | None) -> Kind:
 
 def _kind_of_multipart(params: Params, expected: Kind | None) -> Kind:
     """Return the kind of a multipart body. Only SendGrid sends such."""
-    return EMAIL_RECEIVED if expected is SENDGRID_EVENT and EMAIL_RECEIVED.told_by.matches(params) else UNKNOWN
+    return (
+        EMAIL_RECEIVED if expected in (SENDGRID_EVENT, EMAIL_RECEIVED) and EMAIL_RECEIVED.told_by.matches(params) else UNKNOWN
+    )
 
 
 def _event(webhook: Webhook, kind: Kind, signer: str) -> TranslatedEvent:

@@ -24,7 +24,31 @@ PARENT_ACCOUNT: Final = "ParentAccountSid"
 _ACCOUNT: Final = re.compile(r"AC[0-9a-fA-F]{32}")
 _SID: Final = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
 _CONTAINERS: Final = frozenset(
-    {"AC", "AP", "CR", "FW", "GA", "IS", "KS", "MG", "PN", "RL", "SK", "VA", "WQ", "WS", "WW", "XE", "ZS"}
+    {
+        *(
+            "AC",
+            "AD",
+            "AP",
+            "BN",
+            "BU",
+            "CR",
+            "FW",
+            "GA",
+            "HX",
+            "IS",
+            "KS",
+            "MG",
+            "PN",
+            "QU",
+            "RL",
+            "SD",
+            "SK",
+            "TC",
+            "TK",
+            "VA",
+        ),
+        *("WA", "WQ", "WS", "WW", "XE", "ZS"),
+    }
 )
 """Prefixes of what many resources share: accounts, services, workspaces, flows, queues, keys, numbers. Webhooks that have only
 such a SID in common have nothing to do with each other."""
@@ -43,6 +67,11 @@ def account_of(params: Params) -> str:
 def is_account(text: str) -> bool:
     """Whether `text` is the SID of an account."""
     return _ACCOUNT.fullmatch(text) is not None
+
+
+def is_sid(text: str) -> bool:
+    """Whether `text` is a SID, which no two accounts share."""
+    return _SID.fullmatch(text) is not None
 
 
 def resource_of(params: Params) -> str:

@@ -80,9 +80,14 @@ def test_every_kind_has_a_case() -> None:
 @pytest.mark.parametrize(
     ("kind", "element", "ordering_key", "dedupe_key"),
     [
-        (EVENT_STREAM, stream_event(id="EZ1", source="/a"), "/a", ":event.stream:EZ1"),
-        (SENDGRID_EVENT, email_event(sg_event_id="e1", sg_message_id="m1"), "m1", ":sendgrid.event:e1"),
-        (SENDGRID_EVENT, email_event(sg_event_id="e1", sg_message_id=""), "zoe@example.com", ":sendgrid.event:e1"),
+        (EVENT_STREAM, stream_event(id="EZ1", source="/a"), ":event.stream:/a", ":event.stream:EZ1"),
+        (SENDGRID_EVENT, email_event(sg_event_id="e1", sg_message_id="m1"), ":sendgrid.event:m1", ":sendgrid.event:e1"),
+        (
+            SENDGRID_EVENT,
+            email_event(sg_event_id="e1", sg_message_id=""),
+            ":sendgrid.event:zoe@example.com",
+            ":sendgrid.event:e1",
+        ),
     ],
 )
 def test_elements_of_an_array(kind: Kind, element: dict[str, Any], ordering_key: str, dedupe_key: str) -> None:

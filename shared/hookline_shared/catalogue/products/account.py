@@ -5,8 +5,9 @@ from typing import Final
 from hookline_shared import topics
 from hookline_shared.catalogue.fields import Json, Text
 from hookline_shared.catalogue.kind import CONTENT, Key, Kind, Template, has, key
-from hookline_shared.catalogue.sids import Params, account_of
+from hookline_shared.catalogue.sids import Params
 from hookline_shared.catalogue.webhook_event import WebhookEvent
+from hookline_shared.json_body import decode_json, members_of
 
 __all__ = ["ComplianceStatus", "DebuggerEvent", "HostedNumberStatus", "PortingStatus", "UsageTrigger"]
 
@@ -81,13 +82,18 @@ def _level(params: Params) -> str:
     return params.get("Level", "").lower()
 
 
+def _resource(params: Params) -> str:
+    """Return the SID of what the error is about: errors of two calls have nothing to do with each other."""
+    return members_of(decode_json(params.get("Payload", "").encode())).get("resource_sid", "")
+
+
 DEBUGGER: Final = Kind(
     name="debugger",
     topic=topics.EVENTS,
     told_by=has("Level", "PayloadType", "Payload"),
     event_type=Key(_level, "`Level`"),
     dedupe=key("Sid"),
-    ordering=Key(account_of, "account"),
+    ordering=Key(_resource, "`resource_sid` in `Payload`"),
     event=DebuggerEvent,
     source="https://www.twilio.com/docs/usage/troubleshooting/debugging-event-webhooks",
     sample=Template(

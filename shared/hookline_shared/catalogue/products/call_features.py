@@ -221,7 +221,7 @@ SIPREC: Final = Kind(
 PAYMENT: Final = Kind(
     name="payment",
     topic=topics.STATUSES,
-    told_by=has("CallSid", "PaymentConnector|PaymentMethod|Capture|PartialResult", lacks=("CallStatus",)),
+    told_by=has("CallSid", "PaymentConnector|PaymentMethod|Capture|PartialResult|For", lacks=("CallStatus",)),
     dedupe=CONTENT,
     ordering=key("CallSid"),
     event=PaymentStatus,

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from hookline_shared import topics
 from hookline_shared.catalogue.fields import Json, Text
-from hookline_shared.catalogue.kind import CONTENT, Key, Kind, Template, has, key
+from hookline_shared.catalogue.kind import CONTENT, Key, Kind, Template, has, joined, key
 from hookline_shared.catalogue.sids import Params
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.json_body import decode_json, members_of
@@ -78,7 +78,7 @@ def _conversation_id(params: Params) -> str:
 def _orchestrator_key(params: Params) -> str:
     resource = _resource(params).get("id", "")
     when = params.get("timestamp", "")
-    return f"{resource}:{when}" if resource and when else ""
+    return joined(resource, when) if resource and when else ""
 
 
 _OPERATOR_RESULT: Final[dict[str, Any]] = {

@@ -127,7 +127,7 @@ ASSIGNMENT: Final = Kind(
     name="assignment",
     topic=topics.EVENTS,
     told_by=has("TaskSid", "ReservationSid", lacks=("EventType",)),
-    dedupe=key("ReservationSid", "Timestamp?"),
+    dedupe=key("ReservationSid", "Timestamp"),
     ordering=key("ReservationSid"),
     volatile=_VOLATILE,
     event=TaskAssignment,
