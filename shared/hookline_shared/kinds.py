@@ -51,7 +51,7 @@ CLASSIFIED: Final = tuple(kind for kind in ALL if not kind.elements and kind not
 _MOST: Final = (MESSAGE_RECEIVED, MESSAGE_STATUS)
 """Most webhooks are of these two kinds."""
 _OTHERS: Final = tuple(kind for kind in CLASSIFIED if kind not in (STUDIO, *_MOST))
-_TELLING: Final = frozenset(name for kind in _OTHERS for names in kind.told_by.needs for name in names)
+_TELLING: Final = frozenset(name for kind in _OTHERS for names in kind.condition.needs for name in names)
 """The names of all parameters that tell other kinds apart."""
 _NOT_OF_STUDIO: Final = frozenset({"ApiVersion", "CallbackSource", "StatusCallbackEvent", "specversion"})
 """Names that other products use, and that the author of a flow has no reason to give a parameter."""
@@ -67,13 +67,13 @@ def classify(params: Params, expected: Kind | None = None) -> Kind:
     The author of a Studio flow chooses the parameters of its requests, and may call one MessageSid or RecordingSid. At the
     route for them, a webhook is therefore of another product only if it has what no such request has.
     """
-    if STUDIO.told_by.matches(params) or (expected is STUDIO and _NOT_OF_STUDIO.isdisjoint(params)):
+    if STUDIO.condition.matches(params) or (expected is STUDIO and _NOT_OF_STUDIO.isdisjoint(params)):
         return STUDIO
     for kind in _MOST:
-        if kind.told_by.matches(params):
+        if kind.condition.matches(params):
             return kind
     for kind in _candidates(_TELLING.intersection(params)):
-        if kind.told_by.matches(params):
+        if kind.condition.matches(params):
             return kind
     return expected if expected is not None and expected.fits(params) else UNKNOWN
 
@@ -81,7 +81,7 @@ def classify(params: Params, expected: Kind | None = None) -> Kind:
 @lru_cache(maxsize=256)
 def _candidates(names: frozenset[str]) -> tuple[Kind, ...]:
     """Return the kinds, without `_MOST`, that parameters may match of which these names, all in `_TELLING`, are there."""
-    return tuple(kind for kind in _OTHERS if not any(names.isdisjoint(one) for one in kind.told_by.needs))
+    return tuple(kind for kind in _OTHERS if not any(names.isdisjoint(one) for one in kind.condition.needs))
 
 
 @lru_cache(maxsize=1024)

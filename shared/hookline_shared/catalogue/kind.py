@@ -74,7 +74,7 @@ class Kind:
 
     name: str
     topic: str
-    told_by: Condition
+    condition: Condition
     dedupe: Key
     ordering: Key
     event: type[WebhookEvent]
@@ -96,7 +96,7 @@ class Kind:
 
     def fits(self, params: Params) -> bool:
         """Whether a webhook that matches no kind can be one of this kind, if its route says so."""
-        return self.accepts or self.told_by.matches(params) or bool(self.dedupe.of(params))
+        return self.accepts or self.condition.matches(params) or bool(self.dedupe.of(params))
 
     def name_of(self, params: Params) -> str:
         """Return the kind's whole name for an event with `params`."""

@@ -3,7 +3,7 @@
 import pytest
 from multidict import CIMultiDict
 
-from hookline_ingress.translation import kind as kinds
+from hookline_ingress.translation import keys
 from hookline_shared.catalogue.kind import Kind
 from hookline_shared.catalogue.products.email import EMAIL_RECEIVED
 from hookline_shared.catalogue.products.streams import STUDIO, UNKNOWN
@@ -20,9 +20,9 @@ OTHERS = [kind for kind in ALL if kind not in (STUDIO, UNKNOWN)]
 
 def key_of(params: dict[str, str], path: str = "/twilio", token: str = "") -> str:
     """Return the dedupe key of a form."""
-    webhook = decoded_form(tuple(params.items()), path, CIMultiDict({kinds.TOKEN: token} if token else {}))
+    webhook = decoded_form(tuple(params.items()), path, CIMultiDict({keys.TOKEN: token} if token else {}))
     kind = classify(webhook.params)
-    return kinds.dedupe_key(kind, kind.name_of(webhook.params), webhook)
+    return keys.dedupe_key(kind, kind.name_of(webhook.params), webhook)
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -35,7 +35,7 @@ def test_flow_with_the_parameters_of_another_product(case: Case) -> None:
 @pytest.mark.parametrize("kind", OTHERS, ids=lambda kind: kind.name)
 def test_parameters_that_tell_a_kind_at_the_route_of_studio(kind: Kind) -> None:
     """At the route for Studio, names that a flow may use as well make no other kind."""
-    names = {name for alternatives in kind.told_by.needs for name in alternatives}
+    names = {name for alternatives in kind.condition.needs for name in alternatives}
     own = {"ApiVersion", "CallbackSource", "StatusCallbackEvent", "specversion"}
     assert classify(dict.fromkeys(names - own, "1"), STUDIO) is STUDIO
 
@@ -114,7 +114,7 @@ def test_values_are_joined_unambiguously() -> None:
 
 
 def ordering(params: dict[str, str]) -> str:
-    return kinds.ordering_key(classify(params), decoded_form(tuple(params.items())), "alone")
+    return keys.ordering_key(classify(params), decoded_form(tuple(params.items())), "alone")
 
 
 def test_what_is_no_sid_belongs_to_its_account() -> None:

@@ -118,7 +118,7 @@ def _is_conversation(params: Params) -> bool:
 CHAT: Final = Kind(
     name="chat",
     topic=topics.CONVERSATIONS,
-    told_by=has("EventType", "InstanceSid|ChannelSid", also="on"),
+    condition=has("EventType", "InstanceSid|ChannelSid", also="on"),
     event_type=key("EventType"),
     dedupe=CONTENT,
     ordering=key("ChannelSid|UserSid"),
@@ -146,7 +146,7 @@ CHAT: Final = Kind(
 CONVERSATION: Final = Kind(
     name="conversation",
     topic=topics.CONVERSATIONS,
-    told_by=Condition(
+    condition=Condition(
         _is_conversation,
         "`EventType`; `ConversationSid` or `EventType=onConversation…` or `onUser…`; no `InstanceSid`, no `ChannelSid`",
         (("EventType",),),

@@ -85,7 +85,7 @@ def _email_key(params: Params) -> str:
 SENDGRID_EVENT: Final = Kind(
     name="sendgrid.event",
     topic=topics.EVENTS,
-    told_by=has("event", "sg_event_id|sg_message_id|email"),
+    condition=has("event", "sg_event_id|sg_message_id|email"),
     dedupe=key("sg_event_id"),
     ordering=key("sg_message_id|email"),
     elements=True,
@@ -112,7 +112,7 @@ SENDGRID_EVENT: Final = Kind(
 EMAIL_RECEIVED: Final = Kind(
     name="email.received",
     topic=topics.MESSAGES,
-    told_by=has("from", "to", "envelope"),
+    condition=has("from", "to", "envelope"),
     dedupe=Key(_email_key, "Message-ID in `headers` or `email`, fields; content without it"),
     ordering=key("from", "to"),
     lost_after_4xx=True,

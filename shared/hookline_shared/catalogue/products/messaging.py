@@ -128,7 +128,7 @@ def _sender_and_recipient(params: Params) -> str:
 MESSAGE_RECEIVED: Final = Kind(
     name="message.received",
     topic=topics.MESSAGES,
-    told_by=Condition(
+    condition=Condition(
         _is_message_received,
         "`MessageSid` or `SmsSid`, `From`, `Body` or `NumMedia`, status `received` or none, no `CallStatus`",
         (("MessageSid", "SmsSid"), ("From",)),
@@ -170,7 +170,7 @@ MESSAGE_RECEIVED: Final = Kind(
 MESSAGE_STATUS: Final = Kind(
     name="message.status",
     topic=topics.STATUSES,
-    told_by=Condition(
+    condition=Condition(
         _is_message_status,
         "`MessageSid` or `SmsSid`, `MessageStatus` or `SmsStatus` other than `received`, no `CallStatus`",
         (("MessageSid", "SmsSid"), ("MessageStatus", "SmsStatus")),
@@ -198,7 +198,7 @@ MESSAGE_STATUS: Final = Kind(
 LINK_CLICK: Final = Kind(
     name="link_click",
     topic=topics.STATUSES,
-    told_by=has("link", "message_sid|sms_sid", "click_time|event_type"),
+    condition=has("link", "message_sid|sms_sid", "click_time|event_type"),
     dedupe=key("message_sid|sms_sid", "link", "click_time"),
     ordering=key("message_sid|sms_sid"),
     event=LinkClick,

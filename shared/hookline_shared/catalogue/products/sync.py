@@ -86,7 +86,7 @@ def _sample(event: str) -> Mapping[str, Any]:
 SYNC: Final = Kind(
     name="sync",
     topic=topics.EVENTS,
-    told_by=Condition(
+    condition=Condition(
         _is_sync,
         "`EventType`; `DocumentSid`, `ListSid`, `MapSid`, `StreamSid`, or `EventType=endpoint_…`; no `CallSid`",
         (("EventType",), (*_SIDS, "EndpointId")),

@@ -128,7 +128,7 @@ CALL: Final[dict[str, Any]] = {
 CALL_STATUS: Final = Kind(
     name="call.status",
     topic=topics.STATUSES,
-    told_by=Condition(
+    condition=Condition(
         _is_call_status,
         "`CallSid`, `CallbackSource=call-progress-events`, or `CallDuration`, a final `CallStatus`, no `DialCallStatus`",
         (("CallSid",), ("CallbackSource", "CallDuration")),
@@ -155,7 +155,7 @@ CALL_STATUS: Final = Kind(
 CALL_RECEIVED: Final = Kind(
     name="call.received",
     topic=topics.CALLS,
-    told_by=has("CallSid", "CallStatus"),
+    condition=has("CallSid", "CallStatus"),
     dedupe=key("CallSid"),
     steps=True,
     ordering=key("CallSid"),
