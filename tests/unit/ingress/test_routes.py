@@ -120,6 +120,16 @@ MISTAKES = {
         'path = "/in"\nreply = { status = 204, body = "{}" }',
         "route 1 (/in): reply: body: a 204 has no body; use 200",
     ),
+    "body of a 205": (
+        'path = "/in"\nreply = { status = 205, body = "{}" }',
+        "route 1 (/in): reply: body: a 205 has no body; use 200",
+    ),
+    "NaN": ('path = "/in"\nreply = { body = \'{"n": NaN}\' }', "reply: body: it is not JSON: NaN is no value of JSON"),
+    "Infinity": ('path = "/in"\nreply = { body = "-Infinity" }', "reply: body: it is not JSON: -Infinity is no value of JSON"),
+    "type that is not ASCII": (
+        'path = "/in"\nreply = { type = "text/ü", body = "x" }',
+        "reply: type: it must be a content type",
+    ),
     "broken JSON": ('path = "/in"\nreply = { body = "{" }', "route 1 (/in): reply: body: it is not JSON: "),
     "text/plain": (
         'path = "/in"\nreply = { type = "text/plain", body = "Hi" }',
