@@ -187,3 +187,37 @@ async def test_data_between_two_pipelined_requests(harness: ServerHarness) -> No
     await until(lambda: b"/last" in client.received, "the last one is answered")
     assert re.findall(rb"\r\n\r\n(/\w+?)(?=HTTP|\Z)", client.received) == [b"/first", b"/held", b"/last"]
     connection.connection_lost(None)
+
+
+async def test_client_is_told_to_continue_once(harness: ServerHarness) -> None:
+    """However slowly a body comes that a client asked about, the answer is not repeated."""
+    async with connected(harness.port) as wire:
+        wire.send(request("/slow", "Expect: 100-continue", "Transfer-Encoding: chunked"))
+        assert (await wire.answer()).status == 100
+        for piece in (b"1", b"\r", b"\n", b"x\r\n"):
+            wire.send(piece)
+            await wait_processed(harness)
+        wire.send(b"0\r\n\r\n")
+        assert (await wire.answer()).body == b"/slowx"
+
+
+@pytest.mark.parametrize("half", [b"PO", request("/half", body=b"body")[:-1]], ids=["head", "body"])
+async def test_half_request_behind_another_has_no_more_time(harness: ServerHarness, clock: ManualClock, half: bytes) -> None:
+    """What came with the request before is a request that is being read, not an idle connection."""
+    async with connected(harness.port) as wire:
+        wire.send(request("/first") + half)
+        assert (await wire.answer()).body == b"/first"
+        await wait_processed(harness)
+        await clock.advance(LIMITS.read_timeout_s + 1)
+        assert (await wire.answer()).status == 408
+
+
+async def test_no_body_is_read_for_a_path_that_is_not_there(harness: ServerHarness) -> None:
+    """A body that nobody wants is refused with the head that announces it, whatever its length."""
+    harness.body_limit = lambda _target, _headers: None
+    for framing in ("Content-Length: 3", "Transfer-Encoding: chunked"):
+        async with connected(harness.port) as wire:
+            wire.send(request("/nowhere", framing, "Expect: 100-continue"))
+            answer = await wire.answer()
+            assert (answer.status, answer.headers["connection"]) == (404, "close")
+    assert harness.taken == []
