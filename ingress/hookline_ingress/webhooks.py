@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from logging import DEBUG
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from msgspec.structs import replace
+
 from hookline_ingress.http.proxies import Proxies
 from hookline_ingress.http.replies import refused
 from hookline_ingress.http.request import Reply, Request
@@ -18,6 +20,7 @@ from hookline_ingress.translation.translate import TranslatedEvent, translate
 from hookline_ingress.translation.webhook import TooManyElementsError, Webhook, decode, is_encoded
 from hookline_ingress.writer import NotStoredError, Stored, Write
 from hookline_shared.catalogue.products.streams import EVENT_STREAM
+from hookline_shared.catalogue.sids import PARENT_ACCOUNT
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event
 from hookline_shared.kinds import label_of
@@ -112,7 +115,7 @@ class Webhooks:
             signature = self._check(request, route, address)
             try:
                 webhook = self._decode(request, route, signature)
-                signer = self._verify(webhook, route)
+                signer, webhook = self._verify(webhook, route)
             except Refusal:
                 self._addresses.refused(address, now() - started)
                 raise
@@ -151,15 +154,22 @@ class Webhooks:
         except ValueError:
             raise Refusal(400, "unparsable") from None
 
-    def _verify(self, webhook: Webhook, route: Route) -> str:
-        """Return the name of the secret that verifies the signature of `webhook`."""
+    def _verify(self, webhook: Webhook, route: Route) -> tuple[str, Webhook]:
+        """Return the name of the secret that verifies the signature of `webhook`, and the webhook with the account of it.
+
+        What is about a subaccount may be signed with the token of the parent account. It then counts as the parent's: its token
+        must not speak for accounts that are not its own. Such webhooks are forms: JSON is not decoded before it is verified.
+        """
         forwarded = self._proxies.base(webhook.request)
         signer = route.verifier.verify(webhook, forwarded)
+        if signer is None and (parent := webhook.form.params.get(PARENT_ACCOUNT)):
+            webhook = replace(webhook, account=parent)
+            signer = route.verifier.verify(webhook, forwarded)
         if signer is None:
             self._warn_of_refusal(route, lambda: likely_cause(route.verifier, webhook, tuple(self._public_urls), forwarded))
             raise Refusal(403, "bad_signature")
         SIGNERS.count(signer)
-        return signer
+        return signer, webhook
 
     def _warn_of_refusal(self, route: Route, find_cause: Callable[[], str | None] | None = None) -> None:
         """Log at most once a minute that requests are refused, as happens with a wrong PUBLIC_URL or token, and why.
