@@ -41,6 +41,7 @@ class Server(Protocol):
     loop: asyncio.AbstractEventLoop
     clock: Clock
     body_limit: Callable[[str, Mapping[str, str]], int | None]
+    status_if_too_large: Callable[[str, Mapping[str, str]], int]
     read_timeout_s: float
     keepalive_s: float
 
@@ -165,7 +166,7 @@ class Connection(asyncio.Protocol):
         try:
             request = self._read_request()
         except UnreadableError as error:
-            self._refuse(error.status, error.outcome)
+            self._refuse(self._status_of(error), error.outcome)
             return
         if request is not None:
             self._begin_answer(request)
@@ -305,6 +306,11 @@ class Connection(asyncio.Protocol):
             self._answering.cancel()
         if self.transport is not None:
             self.transport.abort()
+
+    def _status_of(self, error: UnreadableError) -> int:
+        if error.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE or self._head is None:
+            return error.status
+        return self._server.status_if_too_large(self._head.target, self._head.headers)
 
     def _refuse(self, status: int, outcome: str) -> None:
         """Answer a request that has not arrived as a whole and never will."""

@@ -45,6 +45,9 @@ class SendGridKeys:
         search = self._cached_search if len(content) <= _LARGEST_RECENT else self._search
         return search(content, webhook.signature)
 
+    def valid_url(self, _webhook: Webhook, _urls: Iterable[str], _most: int) -> None:
+        """Return None: the URL is not signed."""
+
     def _search(self, content: bytes, signature: str) -> str | None:
         try:
             raw = b64decode(signature, validate=True)

@@ -13,7 +13,7 @@ from binascii import b2a_base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from hmac import compare_digest
-from itertools import chain
+from itertools import chain, islice, product
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
@@ -44,6 +44,13 @@ class Verifier(Protocol):
 
     def signature_of(self, headers: Mapping[str, str]) -> str:
         """Return the signature of a request; empty if it has none."""
+        ...
+
+    def valid_url(self, webhook: Webhook, urls: Iterable[str], most: int) -> str | None:
+        """Return the first of `urls` for which the signature of `webhook` is valid, None if there is none.
+
+        At most `most` signatures are computed.
+        """
         ...
 
 
@@ -164,6 +171,26 @@ class Keyring:
         if not settings and not forwarded:
             self._last_match = found
         return found[1].name
+
+    def valid_url(self, webhook: Webhook, urls: Iterable[str], most: int) -> str | None:
+        """Return the first of `urls` with which a token would have signed `webhook`, among the first `most` combinations."""
+        if webhook.signed_body is not None and not body_hash_matches(webhook.request.target, webhook.signed_body):
+            return None
+        signature = webhook.signature.encode(errors="replace")
+        params = signed_params(webhook.signed)
+        settings = webhook.request.headers.get(SETTINGS, "")
+        hashing = _ALGORITHMS.get(parse_settings(settings)[1].upper(), "sha1")
+        for url, secret in islice(product(urls, self._candidates(webhook, settings)), most):
+            right = hmac.digest(secret.value, url.encode(errors="replace") + params, hashing)
+            if compare_digest(b2a_base64(right, newline=False), signature):
+                return url
+        return None
+
+    def _candidates(self, webhook: Webhook, settings: str) -> Sequence[Secret]:
+        """Return the secrets that may have signed `webhook`: the shared key that its header names, else tokens."""
+        key, _ = parse_settings(settings)
+        named = self._secrets if key is None else [self._shared_keys[key]] if key in self._shared_keys else []
+        return [secret for secret in named if _may_sign(secret, webhook.account)]
 
     def _matches_last(self, target: str, params: bytes, account: str, signature: bytes) -> bool:
         base, secret = self._last_match

@@ -1,6 +1,6 @@
 """A request, decoded: the parameters of a form or of a query, or the members of a JSON object. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -92,8 +92,8 @@ def decode(request: Request, signature: str, received_at: int) -> Webhook:
         rest = query
     else:
         boundary = boundary_of(content_type)
-        params = parse_multipart(body, boundary) if boundary else members(body)
-        account = account_of(params) if boundary else claimed_account(body)
+        params = fields(body, boundary) if boundary else members(body)
+        account = "" if boundary else claimed_account(body)  # multipart is SendGrid's, which names none
         rest = query + b"\n" + body
         return Webhook(request, received_at, signature, account, body, content_type, params, EMPTY, rest, EMPTY, body)
     account = account_of(form.params)
@@ -104,21 +104,21 @@ _Claim = msgspec.defstruct("_Claim", [(name, msgspec.Raw, msgspec.Raw(b"null")) 
 """The members of a JSON object that name its account, as they stand there. Skipping the others takes no memory."""
 
 
-class _Members(Mapping[str, str]):
-    """The members of the JSON object in `body`, which is decoded when they are first asked for.
+class _Decoded(Mapping[str, str]):
+    """The parameters that `decode` returns, which is called when they are first asked for.
 
     Decoding a megabyte takes 50 ms, and must not happen before the signature is verified.
     """
 
-    __slots__ = ("_body", "_found")
+    __slots__ = ("_decode", "_found")
 
-    def __init__(self, body: bytes | msgspec.Raw) -> None:
-        self._body = body
+    def __init__(self, decode: Callable[[], Params]) -> None:
+        self._decode = decode
         self._found: Params | None = None
 
     def _decoded(self) -> Params:
         if self._found is None:
-            self._found = members_of(decode_json(self._body))
+            self._found = self._decode()
         return self._found
 
     def __getitem__(self, name: str) -> str:
@@ -133,7 +133,12 @@ class _Members(Mapping[str, str]):
 
 def members(body: bytes | msgspec.Raw) -> Params:
     """Return the members of a JSON object, other values than text as JSON; none if `body` is not a JSON object."""
-    return _Members(body)
+    return _Decoded(lambda: members_of(decode_json(body)))
+
+
+def fields(body: bytes, boundary: bytes) -> Params:
+    """Return the fields of the multipart `body`, whose parts `boundary` separates."""
+    return _Decoded(lambda: parse_multipart(body, boundary))
 
 
 def claimed_account(body: bytes) -> str:
@@ -146,10 +151,8 @@ def claimed_account(body: bytes) -> str:
 
 
 def _claimed(value: msgspec.Raw) -> str:
-    """Return what `members` has of `value`; of what is no SID, at least something that is no account either."""
-    if len(value) > _LONGEST_CLAIM:
-        return bytes(memoryview(value)[:_LONGEST_CLAIM]).decode(errors="replace")
-    decoded = decode_json(value)
+    """Return what `members` has of `value`, empty if that is too long for a SID."""
+    decoded = decode_json(value) if len(value) <= _LONGEST_CLAIM else None
     return "" if decoded is None else as_text(decoded)
 
 

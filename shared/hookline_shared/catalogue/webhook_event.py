@@ -88,11 +88,15 @@ class WebhookEvent:
 
     @property
     def account_sid(self) -> str:
-        """The SID of the account that the webhook names, in whichever spelling; empty if it names none."""
+        """The SID of the account that the webhook names, in whichever spelling; empty if it names none.
+
+        An event of Event Streams names it in its data, or in the payload of these.
+        """
         if self.raw.account:
             return self.raw.account
-        data = self.json.get("data") if isinstance(self.json, dict) else None
-        return account_of(self.params) or account_of(members_of(data))
+        data = _member(self.json, "data")
+        places = (self.params, members_of(data), members_of(_member(data, "payload")))
+        return next(filter(None, map(account_of, places)), "")
 
     def _readable_query(self) -> Mapping[str, str]:
         try:
@@ -120,6 +124,10 @@ class WebhookEvent:
             return list(dict.fromkeys((self.raw.signature, *found)))
         except ValueError:
             return [self.raw.signature]
+
+
+def _member(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None
 
 
 @lru_cache(maxsize=1024)

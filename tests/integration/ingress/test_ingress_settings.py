@@ -91,6 +91,8 @@ async def test_address_that_a_proxy_speaks_for(redis_url: str) -> None:
             assert (await ingress.client.post(unsigned.with_header("X-Forwarded-For", address))).status == 403
             assert (await ingress.client.post(webhook.with_header("X-Forwarded-For", address))).status == 200
         assert turned_away() - before == Counter(flooding=1), "the others are not above their rate"
+        signed = webhook.with_header("X-Forwarded-For", "203.0.113.9")
+        assert (await ingress.client.post(signed)).status == 200, "what is signed is verified, within a budget"
 
 
 async def test_large_forgeries_from_twilios_address(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
