@@ -70,13 +70,13 @@ def skip_empty_lines(data: bytes, at: int, skipped: int = 0) -> int:
 def find_end(data: bytes, at: int, searched: int = 0) -> int:
     """Return where the head that begins at `at` ends in `data`, 0 if the rest of it is missing.
 
-    `searched` is the number of its bytes in which no end was found before.
+    `searched` is the number of its bytes at which none begins, as was found before.
 
     Raises:
         UnreadableError: if it is too large, or will not be a head, whatever follows.
 
     """
-    end = data.find(_END, max(at, at + searched - len(_END) + 1), at + LARGEST_HEAD)
+    end = data.find(_END, at + searched, at + LARGEST_HEAD)
     if end >= 0:
         return end + len(_END)
     if len(data) - at >= LARGEST_HEAD:
@@ -84,6 +84,11 @@ def find_end(data: bytes, at: int, searched: int = 0) -> int:
     if not _BEGINNING.match(data, at):
         raise _malformed()
     return 0
+
+
+def searched_in(length: int) -> int:
+    """Return at how many bytes of a head, of which `length` are there and without an end, none begins."""
+    return max(0, length - len(_END) + 1)
 
 
 def has_end(data: bytes, at: int) -> bool:

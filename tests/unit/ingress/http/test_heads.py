@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from hookline_ingress.http.heads import LARGEST_HEAD, HeadParser, find_end, skip_empty_lines
+from hookline_ingress.http.heads import LARGEST_HEAD, HeadParser, find_end, searched_in, skip_empty_lines
 from hookline_ingress.http.request import UnreadableError
 
 PLAIN = b"POST /twilio HTTP/1.1\r\nHost: h\r\nContent-Length: 7\r\n\r\n"
@@ -170,10 +170,10 @@ def test_head_is_searched_once() -> None:
     data = Counted(b"GET / HTTP/1.1\r\nX: " + b"y" * 30_000)
     assert find_end(data, 0) == 0
     assert data.searched == [0]
-    assert find_end(data, 0, len(data) - 1) == 0
+    assert find_end(data, 0, searched_in(len(data) - 1)) == 0
     assert data.searched[1] > len(data) - 10
     for cut in range(1, 5):
-        assert find_end(b"12" + PLAIN, 2, len(PLAIN) - cut) == 2 + len(PLAIN)
+        assert find_end(b"12" + PLAIN, 2, searched_in(len(PLAIN) - cut)) == 2 + len(PLAIN)
 
 
 @pytest.mark.parametrize("data", [b"P", b"POST", b"POST /", b"M-SEARCH * H", PLAIN[:-1]])
