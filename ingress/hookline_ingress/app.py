@@ -106,7 +106,9 @@ def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> In
     answer_s = max(_ANSWER_S, budget_s + _DISK_S)
     writer = Writer(appender, spool, lambda: redis.monitor.ready, budget_s, answer_s, clock)
     senders = SenderLimit(settings.sender_limit(), clock)
-    genuine = GenuineAddresses(clock, SharedAddresses(redis, GENUINE_S, MOST_ADDRESSES))
+    shared_addresses = SharedAddresses(redis, GENUINE_S, MOST_ADDRESSES)
+    secrets = (*settings.auth_tokens, *settings.shared_keys, "")
+    genuine = GenuineAddresses(clock, shared_addresses, key=secrets[0])
     addresses = AddressLimit(settings.address_limit(), clock, genuine)
     shared = {"sender": senders.meters, "address": addresses.meters}
     limits = [(SharedLimits(redis, name, settings.partitions), meters) for name, meters in shared.items()]

@@ -116,15 +116,16 @@ class Webhooks:
                 webhook = self._decode(request, route, signature)
                 signer, webhook = self._verify(webhook, route)
             except Refusal:
-                self._addresses.refused(address, now() - started)
+                self._addresses.refused(address)
                 raise
-            self._addresses.verified(address)
             verified = now()
             _TIME_TO_VERIFY(verified - started)
             events = _translate(webhook, signer, route)
             translated = now()
             _TIME_TO_TRANSLATE(translated - verified)
             outcome = await self._write(events, route)
+            if outcome is Stored.NEW:  # anyone can send a duplicate, or what is only spooled, who has captured a webhook
+                self._addresses.accepted(address)
             _TIME_TO_WRITE(now() - translated)
         finally:
             self._in_flight -= 1
@@ -140,7 +141,7 @@ class Webhooks:
         if len(request.body) > route.body_limit(headers.get("Content-Type", "")):
             raise Refusal(413, "too_large")
         signature = route.verifier.signature_of(headers)
-        if self._addresses.blocks(address, signed=bool(signature)):
+        if self._addresses.blocks(address, len(request.target) + len(request.body), signed=bool(signature)):
             raise Refusal(403, "flooding_signed" if signature else "flooding")
         return signature
 

@@ -22,7 +22,7 @@ from time import time
 from typing import Any, Final, Protocol, cast
 
 from hookline_ingress.http.bodies import Body, ChunkedBody, SizedBody
-from hookline_ingress.http.heads import Head, HeadParser, find_end, has_end, skip_empty_lines
+from hookline_ingress.http.heads import Head, HeadParser, find_end, has_end, searched_in, skip_empty_lines
 from hookline_ingress.http.replies import refused, wire
 from hookline_ingress.http.request import Reply, Request, UnreadableError
 from hookline_ingress.metrics import REQUEST_SECONDS, STAGE_SECONDS
@@ -95,7 +95,7 @@ class Connection(asyncio.Protocol):
         self._unread = b""  # what has arrived, and is used up to `_unread_at`
         self._unread_at = 0
         self._skipped = 0  # bytes of empty lines, since the last request
-        self._searched = 0  # bytes of the next head, which do not have the end of it
+        self._searched = 0  # bytes of the next head at which the end of it does not begin
         self._began: float | None = None
         self._head: Head | None = None
         self._body: Body | None = None
@@ -201,7 +201,7 @@ class Connection(asyncio.Protocol):
             self.deadline = self._began + (_READ_AT_STOP_S if self._closing else self._server.read_timeout_s)
         end = find_end(unread, begin, self._searched)
         if not end:
-            self._searched = len(unread) - begin
+            self._searched = searched_in(len(unread) - begin)
             return False
         self._searched = 0
         self._head = self._heads.parse(unread[begin:end])

@@ -31,6 +31,7 @@ _BEGINNING: Final = re.compile(rb"[A-Z][A-Z-]{0,31}(?: |\Z)")
 _LINE_ENDS: Final = b"\r\n"
 _PROTOCOL: Final = b" HTTP/1."
 _BLANKS: Final = " \t"
+_LONGEST_NUMBER: Final = 20
 _MOST_EMPTY: Final = 64
 """Bytes of empty lines before a head, of which a server should accept one (RFC 9112, section 2.2)."""
 
@@ -70,13 +71,13 @@ def skip_empty_lines(data: bytes, at: int, skipped: int = 0) -> int:
 def find_end(data: bytes, at: int, searched: int = 0) -> int:
     """Return where the head that begins at `at` ends in `data`, 0 if the rest of it is missing.
 
-    `searched` is the number of its bytes in which no end was found before.
+    `searched` is the number of its bytes at which none begins, as was found before.
 
     Raises:
         UnreadableError: if it is too large, or will not be a head, whatever follows.
 
     """
-    end = data.find(_END, max(at, at + searched - len(_END) + 1), at + LARGEST_HEAD)
+    end = data.find(_END, at + searched, at + LARGEST_HEAD)
     if end >= 0:
         return end + len(_END)
     if len(data) - at >= LARGEST_HEAD:
@@ -84,6 +85,11 @@ def find_end(data: bytes, at: int, searched: int = 0) -> int:
     if not _BEGINNING.match(data, at):
         raise _malformed()
     return 0
+
+
+def searched_in(length: int) -> int:
+    """Return at how many bytes of a head, of which `length` are there and without an end, none begins."""
+    return max(0, length - len(_END) + 1)
 
 
 def has_end(data: bytes, at: int) -> bool:
@@ -121,16 +127,10 @@ class HeadParser:
         is_1_1 = message.version == HttpVersion11
         if not message.path or not (is_1_1 or message.version == HttpVersion10):  # a CONNECT to nowhere has no path
             raise _malformed()
-        if not _is_http(data):
+        if not data.startswith(_PROTOCOL, len(message.method) + 1 + len(message.path)):  # the parser also reads RTSP and ICE
             raise _malformed()
         keep_open = is_1_1 and not (message.should_close or upgraded or message.upgrade)
         return Head(message.method, message.path, message.headers, length, keep_open, is_1_1)
-
-
-def _is_http(data: bytes) -> bool:
-    """Whether the first line of `data` ends as one of HTTP/1; the parser also reads RTSP and ICE."""
-    end = data.find(b"\r\n") - len(b"1")
-    return data[end - len(_PROTOCOL) : end] == _PROTOCOL
 
 
 def _length(headers: Mapping[str, str], *, chunked: bool) -> int | None:
@@ -146,8 +146,10 @@ def _length(headers: Mapping[str, str], *, chunked: bool) -> int | None:
         if not chunked or encoding.lower() != "chunked":  # such as "gzip, chunked"
             raise _malformed()
         return None
-    length = headers.get("Content-Length", "").strip(_BLANKS)  # which the parser leaves before aiohttp 3.14.5
-    return int(length.lstrip("0") or "0")  # of 5000 zeros, int() would complain
+    length = headers.get("Content-Length", "0")
+    if len(length) > _LONGEST_NUMBER:  # of 5000 zeros, int() would complain
+        length = length.strip(_BLANKS).lstrip("0") or "0"
+    return int(length)  # which ignores blanks behind it; the parser leaves those before aiohttp 3.14.5
 
 
 def _malformed() -> UnreadableError:

@@ -11,6 +11,8 @@ from hookline_shared.validation import split_url
 
 Network = IPv4Network | IPv6Network
 
+_LONGEST_HOST: Final = 300
+"""Characters; a name in the DNS has 253. Longer ones would fill the caches."""
 _SCHEMES: Final = ("http", "https")
 _HOST: Final = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?")
 
@@ -53,7 +55,7 @@ class Proxies:
             return request.peer
         nearest = request.peer
         for hop in reversed(",".join(request.headers.getall("X-Forwarded-For", ())).split(",")):
-            address = _address_in(hop.strip())
+            address = _address_in(hop.strip()) if len(hop) <= _LONGEST_HOST else ""
             if not address or not self._trusts(address):
                 return address or nearest
             nearest = address
@@ -64,7 +66,7 @@ class Proxies:
         if not self._networks or not self._trusts(request.peer):
             return ""
         scheme, host = (_first(request.headers, name) for name in ("X-Forwarded-Proto", "X-Forwarded-Host"))
-        return _base(scheme.lower(), host)
+        return _base(scheme.lower(), host) if len(scheme) + len(host) <= _LONGEST_HOST else ""
 
     def _is_in_networks(self, address: str) -> bool:
         try:

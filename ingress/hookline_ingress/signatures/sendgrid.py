@@ -42,7 +42,8 @@ class SendGridKeys:
     def verify(self, webhook: Webhook, _forwarded: str = "") -> str | None:
         """Return the name of the key with which the signature of `webhook` is valid, None if there is none."""
         content = webhook.request.headers.get(TIMESTAMP, "").encode(errors="replace") + (webhook.signed_body or b"")
-        search = self._cached_search if len(content) <= _LARGEST_RECENT else self._search
+        size = len(content) + len(webhook.signature)
+        search = self._cached_search if size <= _LARGEST_RECENT else self._search
         return search(content, webhook.signature)
 
     def valid_url(self, _webhook: Webhook, _urls: Iterable[str], _most: int) -> None:

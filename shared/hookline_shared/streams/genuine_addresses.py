@@ -1,4 +1,4 @@
-"""The addresses from which webhooks were verified lately, shared by all ingress processes."""
+"""The addresses from which webhooks were accepted lately, shared by all ingress processes."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple

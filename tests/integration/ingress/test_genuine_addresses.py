@@ -2,6 +2,7 @@
 
 import pytest
 
+from hookline_ingress.limits.addresses import AddressLimit
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.genuine_addresses import Noted, SharedAddresses
 from tests.integration.conftest import Connect
@@ -9,6 +10,7 @@ from tests.support.inbound.kinds import message
 from tests.support.inbound.webhooks import Twilio
 from tests.support.ingress.local_ingress import ingress_settings, running_ingress
 from tests.support.servers.cluster_set import ClusterSet
+from tests.support.servers.ports import LOOPBACK
 from tests.support.servers.redis_server import RedisServer
 from tests.support.waiting import until_answer
 
@@ -71,6 +73,20 @@ async def test_flood_from_twilios_address_locks_nobody_out(redis_url: str, signa
             for _ in range(20):
                 assert (await ingress.client.post(TWILIO.webhook(message()))).status == 200
                 assert (await ingress.client.post(forged)).status == 403
+
+
+async def test_replay_makes_no_address_genuine(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A captured webhook that is sent again verifies, but is a duplicate: it exempts nobody. The first one does."""
+    accepted: list[str] = []
+    monkeypatch.setattr(AddressLimit, "accepted", lambda _self, address: accepted.append(address))
+    webhook = TWILIO.webhook(message())
+    async with running_ingress(ingress_settings(redis_url)) as ingress:
+        for _ in range(3):
+            assert (await ingress.client.post(webhook)).status == 200
+            assert accepted == [LOOPBACK]
+        forged = webhook.with_header("X-Twilio-Signature", "A" * 28)
+        assert (await ingress.client.post(forged)).status == 403
+    assert accepted == [LOOPBACK]
 
 
 async def test_other_processes_learn_that_an_address_is_genuine(redis_url: str, redis_server: RedisServer) -> None:

@@ -1,6 +1,20 @@
 """Which secrets and URLs a request is verified against."""
 
-from hookline_ingress.signatures.twilio import SIGNATURE, Keyring, Secret, parse_secrets
+from collections.abc import Callable
+from hashlib import sha256
+from time import thread_time
+
+import pytest
+
+from hookline_ingress.signatures import twilio
+from hookline_ingress.signatures.twilio import (
+    SIGNATURE,
+    Keyring,
+    Secret,
+    body_hash_matches,
+    parse_secrets,
+    parse_settings,
+)
 from tests.support.inbound.decoded import decoded_form
 from tests.support.inbound.webhooks import sign
 
@@ -60,3 +74,43 @@ def test_secret_does_not_show_in_the_name_of_the_signer() -> None:
     """What goes to logs and metrics is a name."""
     keyring = Keyring(parse_secrets(["s3cr3t"]), [URL])
     assert "s3cr3t" not in str(signer(keyring, "s3cr3t"))
+
+
+@pytest.mark.parametrize("junk", ["a=b&", "%41&", "&", "=&", "bodySHA256&"])
+def test_hash_of_a_body_is_found_at_once(junk: str) -> None:
+    """Where in a long query the hash stands makes no difference, nor to what it costs."""
+    body = b"{}"
+    query = junk * (60_000 // len(junk))
+    assert body_hash_matches(f"/twilio?{query}bodySHA256={sha256(body).hexdigest()}&x=y", body)
+    assert not body_hash_matches(f"/twilio?{query}xbodySHA256={sha256(body).hexdigest()}", body)
+    assert shortest(lambda: body_hash_matches(f"/twilio?{query}", body)) < 100 * TIME_OF_A_LARGE_HEAD
+
+
+def test_settings_of_a_signature_are_few() -> None:
+    """A header of 60 kB that names the key costs no more than to hash it."""
+    assert parse_settings("key=k,algorithm=HMAC_SHA256") == ("k", "HMAC_SHA256")
+    assert shortest(lambda: parse_settings("a," * 30_000)) < TIME_OF_A_LARGE_HEAD
+
+
+def test_long_requests_are_not_kept() -> None:
+    """Forged signatures, URLs and headers as long as a head allows do not fill the caches."""
+    keyring = Keyring(parse_secrets(["token"]), [URL])
+    twilio._keyed.cache_clear()
+    for headers, target in (({SIGNATURE: "x" * 5000}, "/twilio"), ({SIGNATURE: "x"}, "/twilio?" + "y" * 5000)):
+        assert keyring.verify(decoded_form(FORM, target, headers, ACCOUNT)) is None
+    assert keyring._cached_search.cache_info().currsize == 0
+    assert twilio._keyed.cache_info().currsize == 2, "the short URL, with and without the port"
+
+
+def shortest(work: Callable[[], object]) -> float:
+    """Return the shortest of several times that `work` takes, in seconds of this thread."""
+    times = []
+    for _ in range(9):
+        began = thread_time()
+        work()
+        times.append(thread_time() - began)
+    return min(times)
+
+
+TIME_OF_A_LARGE_HEAD = shortest(lambda: sha256(b"x" * 60_000).digest())
+"""Seconds to hash as much as a head may have."""

@@ -1,4 +1,4 @@
--- Note the addresses from which webhooks were verified, and learn those that other processes have noted.
+-- Note the addresses from which webhooks were accepted, and learn those that other processes have noted.
 --
 -- KEYS      [1] the addresses: hashes, each with the time in ms on the server's clock at which it was noted last
 -- ARGV      [1] how long an address is kept, in ms
