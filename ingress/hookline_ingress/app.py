@@ -152,7 +152,7 @@ def _sendgrid(settings: IngressSettings) -> Verifier | None:
         return None
     from hookline_ingress.signatures.sendgrid import SendGridKeys  # noqa: PLC0415 - cryptography takes memory that only this needs
 
-    return SendGridKeys(settings.sendgrid_keys)
+    return SendGridKeys(settings.sendgrid_keys, settings.dedupe_window_s)
 
 
 def _spans(settings: IngressSettings, proxies: Proxies, clock: Clock) -> "RequestSpans | None":

@@ -14,7 +14,7 @@ from hookline_ingress.refusals import Refusals
 from hookline_ingress.routes import Route, Routes
 from hookline_ingress.translation.catalogue import EVENT_STREAM
 from hookline_ingress.translation.translate import TranslatedEvent, translate
-from hookline_ingress.translation.webhook import TooManyElementsError, Webhook, decode, is_encoded
+from hookline_ingress.translation.webhook import TooManyElementsError, Webhook, is_encoded
 from hookline_ingress.writer import NotStoredError, Stored, Write
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event
@@ -133,7 +133,7 @@ class Webhooks:
         if self._addresses.blocks(address):
             raise Refusal(403, "flooding_signed" if signature else "flooding")
         try:
-            return decode(request, signature, self._clock.now_ms())
+            return route.decode(request, signature, self._clock.now_ms())
         except ValueError:
             self._addresses.refused(address)
             raise Refusal(400, "unparsable") from None

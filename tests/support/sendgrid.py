@@ -1,6 +1,7 @@
 """Event webhooks as SendGrid sends and signs them: ECDSA with P-256 and SHA-256 over the timestamp and the body."""
 
 import json
+import time
 from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any, Final
@@ -24,9 +25,13 @@ class SendGrid:
         public = self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         self.public_key = b64encode(public).decode()
 
-    def webhook(self, events: Sequence[dict[str, Any]], target: str = "/sendgrid", timestamp: str = "1750345200") -> Webhook:
-        """Return the delivery of `events`. A line break follows the JSON, and is signed, too."""
+    def webhook(self, events: Sequence[dict[str, Any]], target: str = "/sendgrid", timestamp: str = "") -> Webhook:
+        """Return the delivery of `events`, made now or at `timestamp`. A line break follows the JSON, and is signed, too."""
         body = json.dumps(events).encode() + b"\r\n"
-        signature = self._key.sign(timestamp.encode() + body, ECDSA(SHA256()))
-        headers = {"Content-Type": JSON, SIGNATURE: b64encode(signature).decode(), TIMESTAMP: timestamp}
+        timestamp = timestamp or str(int(time.time()))
+        headers = {"Content-Type": JSON, SIGNATURE: self.sign(timestamp.encode() + body), TIMESTAMP: timestamp}
         return Webhook(target, (), headers, body)
+
+    def sign(self, content: bytes) -> str:
+        """Return the signature of a timestamp and the body that follows it."""
+        return b64encode(self._key.sign(content, ECDSA(SHA256()))).decode()

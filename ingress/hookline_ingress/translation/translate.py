@@ -34,6 +34,8 @@ def translate(webhook: Webhook, signer: str, expected: Kind | None) -> list[Tran
     elif (several := elements(webhook.body)) is not None:
         kind = SENDGRID_EVENT if expected is SENDGRID_EVENT else EVENT_STREAM
         return [_event(webhook.element(one), kind, signer) for one in several]
+    elif expected is SENDGRID_EVENT:
+        kind = SENDGRID_EVENT
     else:
         kind = EVENT_STREAM if EVENT_STREAM.matches(webhook.params) else classify(webhook.params, expected)
     return [_event(webhook, kind, signer)]

@@ -88,6 +88,20 @@ def decode(request: Request, signature: str, received_at: int) -> Webhook:
     return Webhook(request, received_at, signature, account, body, content_type, form.params, form, rest, signed)
 
 
+def decode_sendgrid(request: Request, signature: str, received_at: int) -> Webhook:
+    """Decode `request`, one of SendGrid, as `decode` does. Its query is not signed, and therefore not content.
+
+    Raises:
+        ValueError: if it is a GET or a form, which SendGrid never sends.
+
+    """
+    content_type, body = request.headers.get("Content-Type", ""), request.body
+    if request.method != "POST" or is_form(content_type):
+        raise ValueError("SendGrid sends its events as the JSON of a POST")
+    request.target.encode()  # one that is not UTF-8 could not be stored
+    return Webhook(request, received_at, signature, "", body, content_type, members(body), EMPTY, body, EMPTY, body)
+
+
 def members(body: bytes | msgspec.Raw) -> Params:
     """Return the members of a JSON object, other values than text as JSON; none if `body` is not a JSON object."""
     return members_of(decode_json(body))
