@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hookline_ingress.tracing import RequestSpans
 
 _WARN_INTERVAL_S: Final = 60.0
+_REUSED: Final = "someone has a genuine webhook and changes it: find out where they got it, and rotate the token if in doubt"
 _TIME_TO_READ, _TIME_TO_VERIFY, _TIME_TO_TRANSLATE, _TIME_TO_WRITE = (
     STAGE_SECONDS[stage].observe for stage in ("read", "verify", "translate", "write")
 )
@@ -186,6 +187,9 @@ class Webhooks:
         if failure is not None:
             self.refusals.note(str(failure))
             raise Refusal(503, failure.outcome)
+        if outcome is Stored.REUSED:
+            self._logger.warning("request refused: its signature was used for another event", path=route.path, remedy=_REUSED)
+            raise Refusal(403, outcome)
         return outcome
 
     def _note(self, topic: str, event: Event, outcome: str) -> None:

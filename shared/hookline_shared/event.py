@@ -14,6 +14,7 @@ Wire format, schema 1. A stream entry is a flat list of names and values, in thi
     signature   the X-Twilio-Signature that was verified
     signer      name of the secret that verified it (a name, not the secret)
     trace       W3C traceparent of the request, or empty
+    method      POST or GET; missing in entries of earlier versions
     body        the raw body bytes
 
 An event that was a dead letter and was replayed has these as well, which `scripts/replay.lua` adds; all other fields stay:
@@ -34,6 +35,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from hookline_shared.errors import UndecodableError
+from hookline_shared.json_body import is_form
 
 SCHEMA: Final = "1"
 _SCHEMA: Final = SCHEMA.encode()
@@ -51,6 +53,7 @@ TEXT_FIELDS: Final = (
     "signature",
     "signer",
     "trace",
+    "method",
 )
 BODY_FIELD: Final = "body"
 _HISTORY_FIELDS: Final = (b"lives", b"first.at", b"first.reason", b"first.topic", b"first.entry")
@@ -76,6 +79,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     signature: str = ""
     signer: str = ""
     traceparent: str = ""
+    method: str = ""
+
+    @property
+    def claim(self) -> str:
+        """What the event's signature is claimed for, see `claim_signature.lua`: both keys, since duplicates are recognised
+        within a partition. For JSON, whose body the signature covers as a whole and may have several events, its target."""
+        return self.target if self.body and not is_form(self.content_type) else f"{self.dedupe_key} {self.key}"
 
 
 class ReplayHistory(NamedTuple):
@@ -115,6 +125,7 @@ def text_values(event: Event) -> tuple[str, ...]:
         event.signature,
         event.signer,
         event.traceparent,
+        event.method,
     )
 
 
@@ -142,6 +153,7 @@ def decode(fields: Sequence[bytes]) -> Event:
             signature=named[b"signature"].decode(),
             signer=named[b"signer"].decode(),
             traceparent=named[b"trace"].decode(),
+            method=named.get(b"method", b"").decode(),
         )
     except KeyError as error:
         raise UndecodableError(f"field {error.args[0].decode()} is missing") from error

@@ -9,6 +9,7 @@ the account's auth token, or, where the request names a shared key, SHA-256 unde
 
 import hashlib
 import hmac
+import re
 from binascii import b2a_base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -27,6 +28,10 @@ SETTINGS: Final = "X-Twilio-Webhooks-Signature-Settings"
 
 _ALGORITHMS: Final = {"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"}
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_HASHED: Final = "bodySHA256="
+"""In the query of JSON. No request with another body, such as a GET, may have its URL, which has the same signature."""
+_NAME: Final = re.compile(r"[^\x00-\x1f\x7f/?#&=]+")
+"""The name of a parameter. Twilio's own have letters, digits, `_`, `.` and brackets; those of Studio are the user's."""
 _RECENT: Final = 512
 _LARGEST_RECENT: Final = 4096
 """The number of results that are cached, and the length in characters of the longest text that is."""
@@ -70,21 +75,31 @@ def parse_shared_keys(keys: Iterable[str]) -> dict[str, Secret]:
     return {id_: Secret(f"key{position}", value.encode()) for position, (id_, _, value) in enumerate(pairs, start=1)}
 
 
-def signed_params(form: Form) -> bytes:
-    """Return the part of the signed text that follows the URL, of the decoded parameters `form`."""
-    if form.repeats:
-        return "".join(chain.from_iterable(dict.fromkeys(sorted(form.pairs)))).encode()
+def signed_params(form: Form) -> bytes | None:
+    """Return the part of the signed text that follows the URL, of the decoded parameters `form`.
+
+    None if a name is none that Twilio makes. Nothing separates the parameters from the URL, so a piece of it could be one.
+    """
     if not form.params:
         return b""
     template, values = _sorted(tuple(form.params))
+    if values is None:
+        return None
+    if form.repeats:
+        return "".join(chain.from_iterable(dict.fromkeys(sorted(form.pairs)))).encode()
     text: str = template % values(form.params)
     return text.encode()
 
 
 @lru_cache(maxsize=64)
-def _sorted(names: tuple[str, ...]) -> tuple[str, Callable[[Mapping[str, str]], Any]]:
-    """Return a template of the sorted names, and a function that picks its values. Cached, since names repeat."""
+def _sorted(names: tuple[str, ...]) -> tuple[str, Callable[[Mapping[str, str]], Any] | None]:
+    """Return a template of the sorted names, and a function that picks its values, None if a name is none of Twilio's.
+
+    Cached, since names repeat.
+    """
     ordered = sorted(names)
+    if not all(map(_NAME.fullmatch, ordered)):
+        return "", None
     return "".join(name.replace("%", "%%") + "%s" for name in ordered), itemgetter(*ordered)
 
 
@@ -150,11 +165,13 @@ class Keyring:
         Its account only decides which of the bound secrets are tried.
         """
         target, account = webhook.request.target, webhook.account
-        if webhook.signed_body is not None and not body_hash_matches(target, webhook.signed_body):
+        if (webhook.signed_body is not None or _HASHED in target) and not body_hash_matches(target, webhook.request.body):
             return None
         signature = webhook.signature.encode(errors="replace")
         settings = webhook.request.headers.get(SETTINGS, "")
         params = signed_params(webhook.signed)
+        if params is None:
+            return None
         if not settings and self._matches_last(target, params, account, signature):
             return self._last_match[1].name
         search = self._cached_search if len(params) + len(target) <= _LARGEST_RECENT else self._search

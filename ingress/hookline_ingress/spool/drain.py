@@ -21,7 +21,8 @@ _Stream = tuple[str, int]
 """Topic and partition."""
 _Result = Appended | BrokerUnavailableError
 
-_TAKEN: Final = (Appended.NEW, Appended.DUPLICATE)
+_TAKEN: Final = {Appended.NEW: "new", Appended.DUPLICATE: "duplicate"}
+_REUSED: Final = "its signature was used for another event"
 _BATCH: Final = 200
 _TIMEOUT_S: Final = 2.0
 _PAUSE_S: Final = 0.01
@@ -109,8 +110,11 @@ class Drain:
             last = found[-1].id
             offered = [one for one in found if self._stream(one) not in stuck]
             results = await self._offer(offered)
+            await self._spool.set_aside(
+                {one.id: _REUSED for one, result in zip(offered, results, strict=True) if result is Appended.REUSED}
+            )
             for one, result in zip(offered, results, strict=True):
-                if result not in _TAKEN:
+                if result not in _TAKEN and result is not Appended.REUSED:
                     stuck.setdefault(self._stream(one), _reason(one, result))
             await self._spool.remove([one.id for one, result in zip(offered, results, strict=True) if result in _TAKEN])
             if self._is_away(results):
@@ -138,8 +142,8 @@ class Drain:
         else:
             self._size.succeeded(len(offered), sum(len(one.event.body) for one in offered))
         for result in results:
-            if result in _TAKEN:
-                count_drained("new" if result is Appended.NEW else "duplicate").inc()
+            if isinstance(result, Appended) and result in _TAKEN:
+                count_drained(_TAKEN[result]).inc()
         return results
 
     def _is_away(self, results: Sequence[_Result]) -> bool:

@@ -57,6 +57,7 @@ def _event(webhook: Webhook, kind: Kind, signer: str) -> TranslatedEvent:
         signature=webhook.signature,
         signer=signer,
         traceparent=_text(request.headers.get("traceparent", "")),
+        method=request.method,
     )
     return TranslatedEvent(kind, params, event)
 

@@ -26,6 +26,7 @@ events = st.builds(
     signature=texts,
     signer=texts,
     traceparent=texts,
+    method=texts,
 )
 EVENT = Event(id="1", kind="k", key="key", dedupe_key="d", received_at=1, target="/", body=b"\xff\x00")
 
@@ -64,11 +65,16 @@ def test_unknown_fields_are_ignored() -> None:
     assert decode([*wire(EVENT), b"reason", b"later", b"odd"]) == EVENT
 
 
-@pytest.mark.parametrize("name", [name.encode() for name in (*TEXT_FIELDS, BODY_FIELD)])
+@pytest.mark.parametrize("name", [name.encode() for name in (*TEXT_FIELDS, BODY_FIELD) if name != "method"])
 def test_missing_field_is_named(name: bytes) -> None:
     """An entry that lacks a field is undecodable, and the error says which."""
     with pytest.raises(UndecodableError, match="schema" if name == b"v" else f"field {name.decode()} is missing"):
         decode(without(name, wire(EVENT)))
+
+
+def test_entry_of_an_earlier_version_has_no_method() -> None:
+    """Entries that were written before the method was a field are read all the same."""
+    assert decode(without(b"method", wire(EVENT))) == EVENT
 
 
 @pytest.mark.parametrize("version", [b"2", b"", b"01"])

@@ -1,14 +1,18 @@
--- Append events to their streams, each at most once within the dedupe window.
+-- Requires claim_signature
+-- Append events to their streams, each at most once within the dedupe window, and nothing else under the same signature.
 --
--- KEYS      for each event: its stream, its seen key (all of one partition where Redis is a cluster)
+-- KEYS      for each event: its stream, its seen key, the key of its signature (all of one partition where Redis is a cluster)
+--           In place of the last, the seen key again means that there is no signature to claim, or that it is claimed.
 --           For a stream <prefix>:{p}:<topic> that has reached the limit, it also reads <prefix>:{p}:waiting:<topic> and
 --           <prefix>:{p}:waiting:<topic>:later (see waiting_index.lua).
 -- ARGV      [1] dedupe window in ms
 --           [2] the limit of entries in a stream; those that wait for a time do not count
 --           [3] the name of the field that holds the body
---           [4] MessagePack: the names of all other fields, then for each event their values, all text; the second is its id
+--           [4] MessagePack: the names of all other fields, then for each event their values and its claim, all text; the
+--           second is its id
 --           then for each event: its body, any bytes
--- Returns   for each event: 1 appended, 0 duplicate, -1 refused because its stream is full
+-- Returns   for each event: 1 appended, 0 duplicate, -1 refused because its stream is full, -2 refused because its signature was
+--           used for another event
 --
 -- Guarantees: an event is appended and its seen key set, or neither, even if Redis refuses one of the commands. The call then
 -- fails as a whole, but events before it in the batch stay appended. Running it again with the same events within the window
@@ -36,9 +40,11 @@ local function is_full(stream)
   return length - redis.call('ZCARD', waiting) - redis.call('ZCARD', waiting .. ':later') >= limit
 end
 
-for event = 1, #KEYS / 2 do
-  local stream, seen = KEYS[2 * event - 1], KEYS[2 * event]
-  if redis.call('EXISTS', seen) == 1 then
+for event = 1, #KEYS / 3 do
+  local stream, seen, signature = KEYS[3 * event - 2], KEYS[3 * event - 1], KEYS[3 * event]
+  if signature ~= seen and not claim_signature(signature, texts[1 + event][#names + 1], window) then
+    results[event] = -2
+  elseif redis.call('EXISTS', seen) == 1 then
     results[event] = 0
   elseif is_full(stream) then
     results[event] = -1

@@ -1,0 +1,150 @@
+"""One signature, one event: across batches, partitions, topologies and outages."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+import redis
+from msgspec.structs import replace
+
+from hookline_ingress.spool.drain import Drain
+from hookline_ingress.spool.spool import Spool
+from hookline_shared.errors import BrokerUnavailableError
+from hookline_shared.event import Event
+from hookline_shared.partitions import partition_of
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.append import Appended, Appender
+from hookline_shared.topics import MESSAGES, STATUSES
+from tests.integration.conftest import Connect
+from tests.support.cluster_set import ClusterSet
+from tests.support.events import event, key_of
+from tests.support.keys import keys
+from tests.support.logbook import Logbook
+from tests.support.manual_clock import ManualClock
+from tests.support.redis_server import RedisServer
+from tests.support.stored import PARTITIONS, Stored
+from tests.support.waiting import until_answer
+
+NEW, DUPLICATE, FULL, REUSED = Appended.NEW, Appended.DUPLICATE, Appended.FULL, Appended.REUSED
+TIMEOUT_S = 10.0
+SIGNATURE = "RSOYDt4T1cUTdK1PDd93/VVr8B8="
+
+
+def appender_on(redis: RedisConnectionManager, limit: int = 8000, window_s: int = 3600) -> Appender:
+    return Appender(redis, PARTITIONS, dedupe_window_s=window_s, backlog_limit=limit)
+
+
+def copies(number: int, signature: str = SIGNATURE) -> list[Event]:
+    """Return events of one signed text: each has a key and a conversation of its own."""
+    return [replace(event(key=key_of(at % PARTITIONS)), signature=signature) for at in range(number)]
+
+
+@pytest.fixture(params=["standalone", "cluster"])
+def redis_manager(request: pytest.FixtureRequest, connect: Connect) -> RedisConnectionManager:
+    """Return connections to each topology."""
+    fixture = "redis_url" if request.param == "standalone" else "cluster_set"
+    found = request.getfixturevalue(fixture)
+    return connect(found if isinstance(found, str) else found.url)
+
+
+async def test_one_signature_makes_one_event(redis_manager: RedisConnectionManager) -> None:
+    """Of many events under one signature, in whatever partitions, the first is stored; its repetitions are its duplicates."""
+    await redis_manager.monitor.refresh()
+    appender = appender_on(redis_manager)
+    first, *others = copies(2 * PARTITIONS)
+    other = event(key=first.key)
+    assert await appender.append([(MESSAGES, first), (MESSAGES, others[0]), (MESSAGES, other)], TIMEOUT_S) == [NEW, REUSED, NEW]
+    for one in others:
+        assert await appender.append([(MESSAGES, one)], TIMEOUT_S) == [REUSED]
+    again = replace(first, id="another")
+    assert await appender.append([(MESSAGES, again), (STATUSES, again)], TIMEOUT_S) == [DUPLICATE] * 2
+
+
+async def test_copies_that_race_are_one_event(redis_manager: RedisConnectionManager) -> None:
+    """However many ingresses get the copies at once, one is stored."""
+    await redis_manager.monitor.refresh()
+    appends = [appender_on(redis_manager).append([(MESSAGES, one)], TIMEOUT_S) for one in copies(30)]
+    results = [result for (result,) in await asyncio.gather(*appends)]
+    assert (results.count(REUSED), results.count(NEW)) == (29, 1)
+
+
+async def test_elements_of_an_array_share_their_signature(redis_manager: RedisConnectionManager) -> None:
+    """The signature covers the whole body, so all of its elements are events; the same URL as a form is none."""
+    await redis_manager.monitor.refresh()
+    appender = appender_on(redis_manager)
+    target = "/twilio/events?bodySHA256=1"
+    elements = [replace(one, content_type="application/json", target=target, body=b'{"id":1}') for one in copies(PARTITIONS)]
+    get = replace(event(), signature=SIGNATURE, target=target, body=b"", content_type="")
+    assert await appender.append([(MESSAGES, one) for one in elements], TIMEOUT_S) == [NEW] * PARTITIONS
+    assert await appender.append([(MESSAGES, get), (MESSAGES, elements[0])], TIMEOUT_S) == [REUSED, DUPLICATE]
+
+
+async def test_claim_is_for_one_conversation(broker: RedisConnectionManager) -> None:
+    """A copy with the dedupe key of the first and another sender would be in another partition, and no duplicate there."""
+    first = copies(1)[0]
+    forged = replace(first, key=key_of(1))
+    assert await appender_on(broker).append([(MESSAGES, first), (MESSAGES, forged)], TIMEOUT_S) == [NEW, REUSED]
+
+
+async def test_second_signature_of_an_event_is_claimed_too(broker: RedisConnectionManager) -> None:
+    """A fallback URL gets the same event under another signature: a duplicate, and copies of that signature are refused."""
+    appender = appender_on(broker)
+    first, by_fallback = event("same"), replace(event("same"), signature=SIGNATURE)
+    assert await appender.append([(MESSAGES, first), (MESSAGES, by_fallback)], TIMEOUT_S) == [NEW, DUPLICATE]
+    assert await appender.append([(MESSAGES, copies(1)[0])], TIMEOUT_S) == [REUSED]
+
+
+async def test_event_that_found_no_room_keeps_its_claim(broker: RedisConnectionManager, redis_client: "redis.Redis") -> None:
+    """While an accepted event waits for room, in the spool, no copy takes its place; then it is stored."""
+    appender = appender_on(broker, limit=PARTITIONS)
+    in_the_way = event(key=key_of(0))
+    first, copy = copies(2)
+    assert await appender.append([(MESSAGES, in_the_way), (MESSAGES, first)], TIMEOUT_S) == [NEW, FULL]
+    assert await appender.append([(MESSAGES, copy)], TIMEOUT_S) == [REUSED]
+    redis_client.delete(keys.topic(0, MESSAGES))
+    assert await appender.append([(MESSAGES, first)], TIMEOUT_S) == [NEW]
+
+
+async def test_claim_expires_with_the_window(broker: RedisConnectionManager, redis_client: "redis.Redis") -> None:
+    """A claim takes memory no longer than the mark of the event itself."""
+    appender = appender_on(broker, window_s=1)
+    (one,) = copies(1)
+    assert await appender.append([(MESSAGES, one)], TIMEOUT_S) == [NEW]
+    claim = keys.signed(partition_of(SIGNATURE, PARTITIONS), SIGNATURE)
+    assert 0 < redis_client.pttl(claim) <= 1000
+    await until_answer(
+        lambda: appender.append([(MESSAGES, one)], TIMEOUT_S), lambda results: results == [NEW], "it is new again"
+    )
+
+
+async def test_spooled_copies_are_one_event(
+    own_redis: RedisServer, connect: Connect, clock: ManualClock, logbook: Logbook, tmp_path: Path
+) -> None:
+    """Copies that came while Redis was away are drained in their order: the first is stored, the others are set aside."""
+    spool = Spool(tmp_path / "spool.db", 64, clock, logbook.logger)
+    await spool.open()
+    events = [event(), *copies(PARTITIONS)]
+    await asyncio.gather(*(spool.put(MESSAGES, one) for one in events))
+    redis = connect(own_redis.url)
+    drain = Drain(spool, appender_on(redis), redis, PARTITIONS, clock, logbook.logger)
+    assert await drain.move() is None
+    with own_redis.client as client:
+        assert {one.id for one in Stored(client).events()} == {one.id for one in events[:2]}
+    assert (spool.events, spool.unreadable) == (0, PARTITIONS - 1)
+    await spool.close()
+
+
+async def test_dead_master_of_a_claim_reorders_nothing(connect: Connect, cluster_set: ClusterSet) -> None:
+    """An event that cannot be claimed goes to the spool, and those that follow it in its conversation must go, too."""
+    redis = connect(cluster_set.url)
+    await redis.monitor.refresh()
+    dead = cluster_set.master_of(keys.retries(0))
+    lost = [number for number in range(PARTITIONS) if cluster_set.master_of(keys.retries(number)) is dead]
+    key = next(key_of(number) for number in range(PARTITIONS) if number not in lost)
+    made = [event(str(number), key=key) for number in range(100)]
+    unclaimable = next(at for at, one in enumerate(made) if partition_of(one.signature, PARTITIONS) in lost)
+    batch = [(MESSAGES, one) for one in made]
+    dead.kill()
+    results = await appender_on(redis).append(batch, TIMEOUT_S)
+    assert results[:unclaimable] == [NEW] * unclaimable
+    assert all(isinstance(result, BrokerUnavailableError) for result in results[unclaimable:])
