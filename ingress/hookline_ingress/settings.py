@@ -11,13 +11,14 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from hookline_ingress.http.proxies import parse_networks
 from hookline_ingress.limits.rates import Rate
 from hookline_ingress.route_settings import RouteSettings, RoutesSetting, check_topics
+from hookline_ingress.signatures.secrets import TOKENS_PATH, parse_secrets, parse_shared_keys
 from hookline_shared.distribution import install_command
 from hookline_shared.settings.base import CommaSeparated, Port, SharedSettings
 from hookline_shared.settings.fallbacks import Fallback
 from hookline_shared.validation import split_url
 
 _TOKEN = re.compile(r"^(AC[0-9a-fA-F]{32}=)?[^\s=]{5,}$")
-_SHARED_KEY = re.compile(r"^[^\s=]+=\S{5,}$")
+_SHARED_KEY = re.compile(r"^(AC[0-9a-fA-F]{32}=(?=[^\s=]+=))?[^\s=]+=\S{5,}$")
 _SPOOL_PATH: Final = "INGRESS_SPOOL_PATH"
 
 
@@ -46,7 +47,7 @@ def _tokens(tokens: tuple[str, ...]) -> tuple[str, ...]:
 def _shared_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
     for position, key in enumerate(keys, start=1):
         if not _SHARED_KEY.match(key):
-            raise ValueError(f"number {position} is not of the form id=secret")
+            raise ValueError(f"number {position} is not of the form id=secret or ACxxx=id=secret (a 34-character account SID)")
     return keys
 
 
@@ -90,10 +91,17 @@ class IngressSettings(SharedSettings):
         "ACxxx",
         repr=False,
     )
+    tokens_path: Path | None = Field(
+        None,
+        validation_alias=TOKENS_PATH,
+        description="File with the tokens of subaccounts, a line ACxxx=token for each. It is read again when it changes, so a "
+        "new subaccount needs no restart",
+    )
     shared_keys: Annotated[CommaSeparated, AfterValidator(_shared_keys)] = Field(
         (),
         validation_alias="TWILIO_SHARED_KEYS",
-        description="Shared keys that sign webhooks instead of the auth token, as id=secret; separate several with commas",
+        description="Shared keys that sign webhooks instead of the auth token, as id=secret; separate several with commas. "
+        "ACxxx=id=secret is valid only for account ACxxx",
         repr=False,
     )
     sendgrid_keys: Annotated[CommaSeparated, AfterValidator(_sendgrid_keys)] = Field(
@@ -218,8 +226,8 @@ class IngressSettings(SharedSettings):
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must not be logged."""
-        tokens = (token.rpartition("=")[2] for token in self.auth_tokens)
-        return (*super().secrets(), *tokens, *(key.partition("=")[2] for key in self.shared_keys))
+        secrets = (*parse_secrets(self.auth_tokens), *parse_shared_keys(self.shared_keys).values())
+        return (*super().secrets(), *(secret.value.decode() for secret in secrets))
 
     def sender_limit(self) -> Rate:
         """Return the rate of one sender."""

@@ -110,7 +110,7 @@ class Webhooks:
         try:
             address = self._proxies.client(request)
             webhook = self._decode(request, route, address)
-            signer = self._verify(webhook, route, address)
+            webhook, signer = self._verify(webhook, route, address)
             verified = now()
             _TIME_TO_VERIFY(verified - started)
             events = translate(webhook, signer, route.expected)
@@ -139,16 +139,16 @@ class Webhooks:
             self._addresses.refused(address)
             raise Refusal(400, "unparsable") from None
 
-    def _verify(self, webhook: Webhook, route: Route, address: str) -> str:
-        """Return the name of the secret that verifies the signature of `webhook`."""
+    def _verify(self, webhook: Webhook, route: Route, address: str) -> tuple[Webhook, str]:
+        """Return `webhook` with the account that its signature is valid for, and the name of the secret that verifies it."""
         signer = route.verifier.verify(webhook, self._proxies.base(webhook.request))
         if signer is None:
             self._addresses.refused(address)
             self._warn_of_refusal(route, signed=bool(webhook.signature))
             raise Refusal(403, "bad_signature" if webhook.signature else "no_signature")
         self._addresses.verified(address)
-        SIGNERS.count(signer)
-        return signer
+        SIGNERS.count(signer.name)
+        return webhook.of_account(signer.account), signer.name
 
     def _warn_of_refusal(self, route: Route, *, signed: bool) -> None:
         """Log at most once a minute that requests are refused, as happens with a wrong PUBLIC_URL or token."""

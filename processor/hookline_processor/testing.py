@@ -93,7 +93,7 @@ def make_event(kind: str | type[WebhookEvent], /, *, json: object = None, **para
     if json is not None:
         webhook = Webhook({}, "application/json", msgspec.json.encode(json))
     now_ms = SystemClock().now_ms()
-    account = str(webhook.params.get("AccountSid", ""))
+    account = str(webhook.params.get("AccountSid") or webhook.params.get("account_sid", ""))
     return Event(
         id=new_event_id(now_ms),
         kind=kind,
@@ -104,6 +104,7 @@ def make_event(kind: str | type[WebhookEvent], /, *, json: object = None, **para
         content_type=webhook.content_type,
         target="/twilio",
         body=webhook.body,
+        method="POST",
     )
 
 

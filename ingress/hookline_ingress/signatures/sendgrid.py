@@ -10,7 +10,7 @@ import re
 from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
@@ -27,6 +27,13 @@ _MOST_SKEW_S: Final = 300
 """Seconds by which the clock of SendGrid may be ahead of ours."""
 _RECENT: Final = 256
 _LARGEST_RECENT: Final = 4096
+
+
+class SendGridKey(NamedTuple):
+    """The name of a key in logs and metrics. It signs for no account of Twilio's."""
+
+    name: str
+    account: None = None
 
 
 class SendGridKeys:
@@ -51,8 +58,8 @@ class SendGridKeys:
         """Return the signature of a request; empty if it has none."""
         return headers.get(SIGNATURE, "")
 
-    def verify(self, webhook: Webhook, _forwarded: str = "") -> str | None:
-        """Return the name of the key with which the signature of `webhook` is valid, None if there is none."""
+    def verify(self, webhook: Webhook, _forwarded: str = "") -> "SendGridKey | None":
+        """Return the key with which the signature of `webhook` is valid, None if there is none."""
         timestamp = webhook.request.headers.get(TIMESTAMP, "")
         if not self._is_recent(timestamp, webhook.received_at // 1000):
             return None
@@ -63,12 +70,13 @@ class SendGridKeys:
     def _is_recent(self, timestamp: str, now_s: int) -> bool:
         return bool(_TIMESTAMP.fullmatch(timestamp)) and -self._most_ahead_s <= now_s - int(timestamp) < self._most_age_s
 
-    def _search(self, content: bytes, signature: str) -> str | None:
+    def _search(self, content: bytes, signature: str) -> "SendGridKey | None":
         try:
             raw = b64decode(signature, validate=True)
         except ValueError:
             return None
-        return next((f"sendgrid{at}" for at, key in enumerate(self._keys, start=1) if _is_right(key, raw, content)), None)
+        matching = (at for at, key in enumerate(self._keys, start=1) if _is_right(key, raw, content))
+        return next((SendGridKey(f"sendgrid{at}") for at in matching), None)
 
 
 def _load(position: int, encoded: str) -> EllipticCurvePublicKey:

@@ -16,9 +16,10 @@ from functools import lru_cache
 from hmac import compare_digest
 from itertools import chain
 from operator import itemgetter
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
+from hookline_ingress.signatures.secrets import Secret, Secrets, Signer
 from hookline_ingress.translation.webhook import Webhook
 from hookline_shared.forms import Form
 
@@ -27,6 +28,7 @@ SETTINGS: Final = "X-Twilio-Webhooks-Signature-Settings"
 """Headers: the signature, and which key made it, written `key=<id>,algorithm=HMAC_SHA256`."""
 
 _ALGORITHMS: Final = {"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"}
+_OF_SHARED_KEYS: Final = "HMAC_SHA256"
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _HASHED: Final = "bodySHA256="
 """In the query of JSON. No request with another body, such as a GET, may have its URL, which has the same signature."""
@@ -40,8 +42,8 @@ _LARGEST_RECENT: Final = 4096
 class Verifier(Protocol):
     """Verifies the signatures of requests."""
 
-    def verify(self, webhook: Webhook, forwarded: str) -> str | None:
-        """Return the name of the secret with which the signature of `webhook` is valid, None if there is none.
+    def verify(self, webhook: Webhook, forwarded: str) -> Signer | None:
+        """Return the secret with which the signature of `webhook` is valid, None if there is none.
 
         `forwarded` is the base URL that a trusted proxy was called with, or empty.
         """
@@ -50,29 +52,6 @@ class Verifier(Protocol):
     def signature_of(self, headers: Mapping[str, str]) -> str:
         """Return the signature of a request; empty if it has none."""
         ...
-
-
-class Secret(NamedTuple):
-    """An auth token or shared key. `name` is its name in logs and metrics; `account` is the SID it is bound to, or None."""
-
-    name: str
-    value: bytes
-    account: str | None = None
-
-
-def parse_secrets(tokens: Iterable[str]) -> tuple[Secret, ...]:
-    """Parse `token` and `ACxxx=token` items; return the secrets, named token1, token2, … by position."""
-    secrets = []
-    for position, token in enumerate(tokens, start=1):
-        account, bound, value = token.rpartition("=")
-        secrets.append(Secret(f"token{position}", value.encode(), account if bound else None))
-    return tuple(secrets)
-
-
-def parse_shared_keys(keys: Iterable[str]) -> dict[str, Secret]:
-    """Parse `id=secret` items; return the secrets by id, named key1, key2, … by position."""
-    pairs = (key.partition("=") for key in keys)
-    return {id_: Secret(f"key{position}", value.encode()) for position, (id_, _, value) in enumerate(pairs, start=1)}
 
 
 def signed_params(form: Form) -> bytes | None:
@@ -141,28 +120,34 @@ def with_and_without_port(base: str) -> tuple[str, ...]:
 class Keyring:
     """Verifies requests against several secrets and several public base URLs, as during a token's rotation.
 
-    The URL and secret that matched last are tried first, and nearly always match. Otherwise all are tried, and the result is
-    cached, so that a repeated request, genuine or not, costs one search.
+    The URL and secret that matched last are tried first, and with few accounts nearly always match. Otherwise all that may have
+    signed the request are tried, and the result is cached, so that a repeated request, genuine or not, costs one search.
     """
 
     def __init__(
-        self, secrets: Sequence[Secret], public_urls: Iterable[str], shared_keys: Mapping[str, Secret] | None = None
+        self, secrets: Iterable[Secret], public_urls: Iterable[str], shared_keys: Mapping[str, Secret] | None = None
     ) -> None:
         self.public_urls = tuple(public_urls)
-        self._secrets = secrets
+        self._own = tuple(secrets)
+        self._secrets = Secrets(self._own)
         self._shared_keys = shared_keys or {}
         self._bases = tuple(form for url in self.public_urls for form in with_and_without_port(url))
-        self._last_match = (self._bases[0], secrets[0])
+        self._last_match: tuple[str, Secret | None] = (self._bases[0], None)
         self._cached_search = lru_cache(maxsize=_RECENT)(self._search)
+
+    def add_tokens(self, tokens: Iterable[Secret]) -> None:
+        """Use `tokens` beside the secrets that the keyring was made with, and in place of those that were added before."""
+        self._secrets = Secrets([*self._own, *tokens])
+        self._last_match = (self._bases[0], None)
 
     def signature_of(self, headers: Mapping[str, str]) -> str:
         """Return the signature of a request; empty if it has none."""
         return headers.get(SIGNATURE, "")
 
-    def verify(self, webhook: Webhook, forwarded: str = "") -> str | None:
-        """Return the name of the secret with which the signature of `webhook` is valid, None if there is none.
+    def verify(self, webhook: Webhook, forwarded: str = "") -> Signer | None:
+        """Return the secret with which the signature of `webhook` is valid, None if there is none.
 
-        Its account only decides which of the bound secrets are tried.
+        The account that the webhook names only decides which of the bound secrets are tried.
         """
         target, account = webhook.request.target, webhook.account
         if (webhook.signed_body is not None or _HASHED in target) and not body_hash_matches(target, webhook.request.body):
@@ -173,37 +158,41 @@ class Keyring:
         if params is None:
             return None
         if not settings and self._matches_last(target, params, account, signature):
-            return self._last_match[1].name
+            return self._last_match[1]
+        secrets = self._candidates(webhook, settings)
         search = self._cached_search if len(params) + len(target) <= _LARGEST_RECENT else self._search
-        found = search(target, params, account, signature, settings, forwarded)
+        found = search(target, params, secrets, signature, settings, forwarded)
         if found is None:
             return None
         if not settings and not forwarded:
             self._last_match = found
-        return found[1].name
+        return found[1]
 
     def _matches_last(self, target: str, params: bytes, account: str, signature: bytes) -> bool:
         base, secret = self._last_match
-        return _may_sign(secret, account) and compare_digest(compute(secret.value, base + target, params), signature)
+        if secret is None or not secret.may_sign(account):
+            return False
+        return compare_digest(compute(secret.value, base + target, params), signature)
+
+    def _candidates(self, webhook: Webhook, settings: str) -> tuple[Secret, ...]:
+        """Return the secrets that may have signed `webhook`: the shared key that its header names, else tokens."""
+        key, algorithm = parse_settings(settings)
+        if not key:
+            return self._secrets.candidates(webhook)
+        shared = self._shared_keys.get(key)
+        if shared is None or algorithm.upper() != _OF_SHARED_KEYS or not shared.may_sign(webhook.account):
+            return ()
+        return (shared,)
 
     def _search(
-        self, target: str, params: bytes, account: str, signature: bytes, settings: str, forwarded: str
+        self, target: str, params: bytes, secrets: Sequence[Secret], signature: bytes, settings: str, forwarded: str
     ) -> tuple[str, Secret] | None:
         """Return the base URL and secret with which `signature` is valid."""
-        key, algorithm = parse_settings(settings)
-        secrets = [found] if key and (found := self._shared_keys.get(key)) else [] if key else self._secrets
-        hashing = _ALGORITHMS.get(algorithm.upper())
+        hashing = _ALGORITHMS.get(parse_settings(settings)[1].upper())
         if hashing is None:
             return None
-        bases = (*self._bases, *(with_and_without_port(forwarded) if forwarded else ()))
-        for base in bases:
+        for base in (*self._bases, *(with_and_without_port(forwarded) if forwarded else ())):
             for secret in secrets:
-                right = compute(secret.value, base + target, params, hashing)
-                if _may_sign(secret, account) and compare_digest(right, signature):
+                if compare_digest(compute(secret.value, base + target, params, hashing), signature):
                     return base, secret
         return None
-
-
-def _may_sign(secret: Secret, account: str) -> bool:
-    """Whether `secret` is valid for `account`. A request that names no account, such as JSON, may be of any."""
-    return secret.account is None or not account or secret.account == account

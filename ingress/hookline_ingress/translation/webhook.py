@@ -55,11 +55,13 @@ class Webhook(msgspec.Struct, frozen=True, gc=False):
         """The path of the request, raw and without the query."""
         return self.request.target.partition("?")[0]
 
+    def of_account(self, account: str | None) -> "Webhook":
+        """Return the webhook of `account`, whose secret has verified it; itself if that secret is valid for all accounts."""
+        return self if account is None or account == self.account else replace(self, account=account)
+
     def element(self, body: bytes) -> "Webhook":
-        """Return the webhook of one element of a JSON array. Its account is ignored: the signature was verified for none."""
-        return replace(
-            self, account="", body=body, content_type=_JSON, params=members(body), form=EMPTY, rest=body, signed_body=None
-        )
+        """Return the webhook of one element of a JSON array. The account that it names is ignored: nothing verified that."""
+        return replace(self, body=body, content_type=_JSON, params=members(body), form=EMPTY, rest=body, signed_body=None)
 
 
 def decode(request: Request, signature: str, received_at: int) -> Webhook:

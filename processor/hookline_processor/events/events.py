@@ -180,7 +180,6 @@ class VerifyEvent(WebhookEvent):
     kind = "verify.*"
     uuid = Text("uuid")
     type = Text("type")
-    account_sid = Text("account_sid")
     service_sid = Text("service_sid")
     entity_identity = Text("entity_identity")
     factor_sid = Text("factor_sid")

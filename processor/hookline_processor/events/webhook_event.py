@@ -82,14 +82,14 @@ class WebhookEvent:
     def params(self) -> Mapping[str, str]:
         """All parameters as strings by Twilio's names. The last value of a repeated parameter is used.
 
-        They come from the form body, or from the query if there is no body. For a JSON object they are its members: strings
-        unchanged, other values as JSON text.
+        They come from the form body, or from the query of a GET. For a JSON object they are its members: strings unchanged,
+        other values as JSON text.
 
         Raises:
             ValueError: if the body cannot be parsed.
 
         """
-        if not self.raw.body:
+        if not self.raw.body and self.raw.method != "POST":  # ingress before the method was stored had only GETs without body
             return parse_form(urlsplit(self.raw.target).query.encode()).params
         return parse_form(self.raw.body).params if is_form(self.raw.content_type) else members_of(self.json)
 
@@ -107,7 +107,13 @@ class WebhookEvent:
         except ValueError:
             return [self.raw.signature]
 
-    account_sid = Text("AccountSid")
+    @property
+    def account_sid(self) -> str:
+        """The SID of the account whose token verified the webhook, or if that token is for all accounts, that it names.
+
+        Empty for an element of a JSON array that such a token verified, and for SendGrid.
+        """
+        return self.raw.account
 
 
 @lru_cache(maxsize=1024)

@@ -13,7 +13,8 @@ from multidict import CIMultiDict, MultiDict
 from twilio.request_validator import RequestValidator
 
 from hookline_ingress.http.request import Request
-from hookline_ingress.signatures.twilio import SIGNATURE, Keyring, parse_secrets
+from hookline_ingress.signatures.secrets import parse_secrets
+from hookline_ingress.signatures.twilio import SIGNATURE, Keyring
 from hookline_ingress.translation.translate import translate
 from hookline_ingress.translation.webhook import decode
 from hookline_shared.event import Event

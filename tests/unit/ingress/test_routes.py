@@ -9,7 +9,8 @@ from hookline_ingress.http.request import Reply
 from hookline_ingress.limits.rates import Rate
 from hookline_ingress.routes import LARGEST_JSON, PATHS, Routes
 from hookline_ingress.settings import IngressSettings
-from hookline_ingress.signatures.twilio import Keyring, parse_secrets
+from hookline_ingress.signatures.secrets import parse_secrets
+from hookline_ingress.signatures.twilio import Keyring
 from hookline_ingress.translation.catalogue import CALL_RECEIVED, EVENT_STREAM, MESSAGE_RECEIVED, MESSAGE_STATUS, STUDIO
 from hookline_shared.errors import SettingsError
 from hookline_shared.settings.config_file import CONFIG_VARIABLE

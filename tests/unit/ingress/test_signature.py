@@ -9,14 +9,8 @@ from hypothesis import strategies as st
 from multidict import MultiDict
 from twilio.request_validator import RequestValidator
 
-from hookline_ingress.signatures.twilio import (
-    SIGNATURE,
-    Keyring,
-    compute,
-    parse_secrets,
-    signed_params,
-    with_and_without_port,
-)
+from hookline_ingress.signatures.secrets import parse_secrets
+from hookline_ingress.signatures.twilio import SIGNATURE, Keyring, compute, signed_params, with_and_without_port
 from hookline_shared.forms import form_of
 from tests.support.decoded import decoded_form
 

@@ -1,0 +1,74 @@
+"""Tokens of subaccounts in a file: new ones take effect without a restart, and a broken file breaks nothing."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from hookline_ingress.signatures.tokens_file import parse_tokens
+from hookline_shared.errors import SettingsError
+from tests.support.kinds import ACCOUNT, message
+from tests.support.local_ingress import ingress_settings, running_ingress
+from tests.support.replies import assert_accepted
+from tests.support.stored import Stored
+from tests.support.waiting import until_answer
+from tests.support.webhooks import Twilio
+
+SUB, SUB_TOKEN, NEXT_TOKEN = "AC" + "5" * 32, "5" * 32, "6" * 32
+
+
+def write(path: Path, text: str) -> None:
+    """Replace the file at once, as a secret manager does."""
+    other = path.with_suffix(".new")
+    other.write_text(text)
+    os.replace(other, path)  # noqa: PTH105 - as it says
+
+
+async def test_new_subaccount_needs_no_restart(redis_url: str, stored: Stored, tmp_path: Path) -> None:
+    """A subaccount that is added is verified within seconds; a wrong line changes nothing, and is reported without a quote."""
+    path = tmp_path / "tokens"
+    path.write_text("# none yet\n")
+    old, new = Twilio(SUB_TOKEN), Twilio(NEXT_TOKEN)
+    async with running_ingress(ingress_settings(redis_url) | {"TWILIO_TOKENS_PATH": str(path)}) as ingress:
+
+        async def status(twilio: Twilio) -> int:
+            return (await ingress.client.post(twilio.webhook(message(AccountSid=SUB)))).status
+
+        assert await status(old) == 403
+        write(path, f"{SUB}={SUB_TOKEN}\n")
+        await until_answer(lambda: status(old), lambda code: code == 200, "the new subaccount is known")
+        write(path, f"{SUB}={SUB_TOKEN}\n{SUB}={NEXT_TOKEN}\n")
+        await until_answer(lambda: status(new), lambda code: code == 200, "its next token is known")
+        write(path, f"{SUB_TOKEN}\n")
+        await until_answer(
+            lambda: ingress.admin.request("GET", "/readyz?verbose", {}),
+            lambda reply: b"line 1 is not of the form" in reply.body and SUB_TOKEN.encode() not in reply.body,
+            "the wrong line is reported",
+        )
+        assert (await status(old), await status(new)) == (200, 200)
+        assert_accepted(await ingress.client.post(Twilio().webhook(message())), 200)
+    assert {(event.signer, event.account) for event in stored.events()} == {
+        ("accounts1", SUB),
+        ("accounts2", SUB),
+        ("token1", ACCOUNT),
+    }
+
+
+async def test_file_that_cannot_be_used_stops_the_start(redis_url: str, tmp_path: Path) -> None:
+    """At the start a missing or wrong file is an error: webhooks of all subaccounts would be refused."""
+    for text in (None, SUB_TOKEN):
+        path = tmp_path / "tokens"
+        if text:
+            path.write_text(text)
+        with pytest.raises(SettingsError, match="TWILIO_TOKENS_PATH="):
+            async with running_ingress(ingress_settings(redis_url) | {"TWILIO_TOKENS_PATH": str(path)}):
+                pass
+
+
+def test_lines() -> None:
+    """Comments and empty lines are none; an account may have several tokens."""
+    found = parse_tokens(f"\n# main\n {SUB}={SUB_TOKEN} \n\n{SUB}={NEXT_TOKEN}\n{ACCOUNT}={SUB_TOKEN}")
+    assert [(one.name, one.account) for one in found] == [("accounts1", SUB), ("accounts2", SUB), ("accounts1", ACCOUNT)]
+    with pytest.raises(ValueError, match="line 2 is") as caught:
+        parse_tokens(f"{SUB}={SUB_TOKEN}\n{SUB_TOKEN}")
+    assert SUB_TOKEN not in str(caught.value)
