@@ -52,15 +52,19 @@ test-lowest: ## the tests of single services with the oldest versions that pypro
 
 .PHONY: test-compose
 test-compose: $(READY) ## compose.yaml and deploy.sh in real containers (some minutes; needs Docker)
-	@HOOKLINE_TEST_COMPOSE=1 $(BIN)/python -m pytest -rs tests/acceptance/test_compose.py
+	@HOOKLINE_TEST_COMPOSE=1 $(BIN)/python -m pytest -rs tests/acceptance/deployment/test_compose.py
 
 .PHONY: soak
-soak: $(READY) ## eight minutes of load and random faults
-	@HOOKLINE_SOAK_S=$${HOOKLINE_SOAK_S:-480} $(BIN)/python -m pytest -s --timeout 0 tests/acceptance/test_soak.py
+soak: $(READY) ## eight minutes of load and random faults, or HOOKLINE_SOAK_S seconds
+	@HOOKLINE_SOAK_S=$${HOOKLINE_SOAK_S:-480} $(BIN)/python -m pytest -s --timeout 0 tests/acceptance/soak
+
+.PHONY: sequences
+sequences: $(READY) ## random sequences of faults and steps on several processors, HOOKLINE_TEST_EXAMPLES of each kind (10 minutes)
+	@HOOKLINE_TEST_EXAMPLES=$${HOOKLINE_TEST_EXAMPLES:-50} $(BIN)/python -m pytest $(PYTEST_ARGS) --timeout 0 tests/integration/processor/machine
 
 .PHONY: fleet
 fleet: $(READY) ## a minute of load on four processors that are killed, stopped, added and asked to leave
-	@HOOKLINE_FLEET_S=$${HOOKLINE_FLEET_S:-60} $(BIN)/python -m pytest -s --timeout 0 tests/acceptance/test_fleet.py
+	@HOOKLINE_FLEET_S=$${HOOKLINE_FLEET_S:-60} $(BIN)/python -m pytest -s --timeout 0 tests/acceptance/processors/test_fleet.py
 
 .PHONY: slow-links
 slow-links: $(READY) ## 2 000 events of 1 MB through links of 40 and 12 MB/s, for all that reads or writes many (half an hour)
@@ -68,7 +72,7 @@ slow-links: $(READY) ## 2 000 events of 1 MB through links of 40 and 12 MB/s, fo
 
 .PHONY: ledger-faults
 ledger-faults: $(READY) ## the ledger's database away for half a minute under 500 events/s
-	@HOOKLINE_LEDGER_OUTAGE_S=$${HOOKLINE_LEDGER_OUTAGE_S:-30} $(BIN)/python -m pytest -s --timeout 0 tests/acceptance/test_ledger_faults.py
+	@HOOKLINE_LEDGER_OUTAGE_S=$${HOOKLINE_LEDGER_OUTAGE_S:-30} $(BIN)/python -m pytest -s --timeout 0 tests/acceptance/events/test_ledger_faults.py
 
 .venv/release/.ready: deploy/release.lock
 	@$(PYTHON) -m venv --clear .venv/release
@@ -80,7 +84,7 @@ dist: $(READY) .venv/release/.ready ## build wheel and sdist into dist/, and try
 	@rm -rf dist
 	@.venv/release/bin/python -m build --no-isolation --quiet .
 	@.venv/release/bin/twine check --strict dist/*
-	@HOOKLINE_TEST_DIST=1 $(BIN)/python -m pytest -rs tests/acceptance/test_dist.py
+	@HOOKLINE_TEST_DIST=1 $(BIN)/python -m pytest -rs tests/acceptance/deployment/test_dist.py
 
 .PHONY: sbom
 sbom: .venv/release/.ready ## write sbom.cdx.json: what the image and an installation of the wheel are made of

@@ -14,14 +14,14 @@ import structlog
 
 from hookline_cli.settings.rows import secrets, variables
 from hookline_shared.settings.secret_files import SUFFIX
-from tests.support.cluster_set import ClusterSet
-from tests.support.logbook import Logbook
-from tests.support.manual_clock import ManualClock
-from tests.support.postgres_server import NoPostgresError, PostgresServer
-from tests.support.redis_server import RedisServer
-from tests.support.sentinel_set import SentinelSet
-from tests.support.services import Services
-from tests.support.stored import Stored
+from tests.support.observability.logbook import Logbook
+from tests.support.processes.services import Services
+from tests.support.servers.cluster_set import ClusterSet
+from tests.support.servers.postgres_server import NoPostgresError, PostgresServer
+from tests.support.servers.redis_server import RedisServer
+from tests.support.servers.sentinel_set import SentinelSet
+from tests.support.storage.stored import Stored
+from tests.support.time.manual_clock import ManualClock
 
 # A shell's background job ignores Ctrl-C, and so would every process that it starts; tests press it.
 signal.signal(signal.SIGINT, signal.default_int_handler)

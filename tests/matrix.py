@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from hookline_cli.up.embedded_redis import embedded_server
-from tests.support.debian import NotFetchedError, fetch
-from tests.support.redis_server import BINARY_VARIABLE
+from tests.support.servers.debian import NotFetchedError, fetch
+from tests.support.servers.redis_server import BINARY_VARIABLE
 
 ROOT: Final = Path(__file__).parents[1]
 _VERSION: Final = re.compile(r"v=(\S+)")

@@ -19,7 +19,8 @@ from hookline_cli.ledger.database import with_engine
 from hookline_processor.ledger.database.migrate import migrate
 from hookline_processor.ledger.settings import LedgerSettings
 from hookline_shared.errors import HooklineError
-from tests.support.postgres_server import NoPostgresError, PostgresServer
+from hookline_shared.validation import read_variables
+from tests.support.servers.postgres_server import NoPostgresError, PostgresServer
 
 _NONE: Final = "no ledger"
 _TO_REACH_WRITTEN, _TO_REACH_RATIO, _TO_REACH_MS = 5000, 0.7, 100
@@ -66,7 +67,7 @@ def _databases(stack: ExitStack, directory: Path, console: Console) -> dict[str,
 
 
 def _settings(url: str) -> LedgerSettings:
-    return LedgerSettings.model_validate({"HOOKLINE_LEDGER_URL": url, "DATABASE_COMMAND_TIMEOUT_S": 120})
+    return read_variables(LedgerSettings, {"HOOKLINE_LEDGER_URL": url, "DATABASE_COMMAND_TIMEOUT_S": 120})
 
 
 def _measure_rounds(console: Console, environment: LedgerRounds, rounds: int, databases: dict[str, str]) -> None:

@@ -73,9 +73,9 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from hookline_shared.distribution import own_version  # noqa: PLC0415 - what reads metadata takes time that only this needs
+        from hookline_shared.distribution import version_line  # noqa: PLC0415 - what reads metadata takes time that only this needs
 
-        typer.echo(f"hookline {own_version()}")
+        typer.echo(version_line())
         raise typer.Exit
 
 

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
+import msgspec
 import typer
 
 from hookline_cli.settings.running import find_running
@@ -58,7 +59,7 @@ async def open_redis_session(settings: SharedSettings, waiting_reads: int = 1) -
         RedisSessionError: if Redis does not answer, or no service has ever used it.
 
     """
-    options = settings.redis.model_copy(update={"blocking_pool_size": waiting_reads, "breaker_failures": _NEVER})
+    options = msgspec.structs.replace(settings.redis, blocking_pool_size=waiting_reads, breaker_failures=_NEVER)
     redis = RedisConnectionManager(options, settings.partitions, SystemClock(), get_logger("hookline"))
     try:
         partitions = await _find_partitions(redis)

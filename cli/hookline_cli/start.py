@@ -14,6 +14,7 @@ from hookline_cli.output.exit_codes import INTERRUPTED, USAGE
 from hookline_shared.lifecycle.early_signals import exit_on_signal
 
 SERVICES: Final = ("ingress", "processor")
+_VERSION: Final = ["--version"]
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
@@ -25,6 +26,11 @@ def main() -> None:
         _require_utf8(sys.argv[1:])
         if sys.argv[1:] in ([name] for name in SERVICES):  # without the command-line parser, which takes time and memory
             sys.exit(serve(sys.argv[1]))
+        if sys.argv[1:] == _VERSION:  # the same
+            from hookline_shared.distribution import version_line  # noqa: PLC0415 - no other command reads metadata
+
+            print(version_line())
+            return
         from hookline_cli.main import run  # noqa: PLC0415
 
         run()

@@ -2,16 +2,25 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
-from typing import Annotated, Any, Final, Self
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from msgspec import Meta
 
 from hookline_ingress.http.replies import NO_CONTENT
 from hookline_ingress.http.request import Reply
 from hookline_ingress.limits.rates import Rate
 from hookline_ingress.translation.catalogue import KINDS
-from hookline_shared.validation import describe_errors
+from hookline_shared.validation import (
+    AtLeastOne,
+    Check,
+    InvalidError,
+    NotNegative,
+    Read,
+    SettingsTable,
+    describe_problems,
+    read_table,
+)
 
 _LARGEST_TWIML: Final = 64_000
 """Bytes; Twilio refuses more with error 11750."""
@@ -46,30 +55,29 @@ def _twiml(text: str) -> str:
     return text
 
 
-class RouteSettings(BaseModel):
+class RouteSettings(SettingsTable, frozen=True, kw_only=True):
     """One path, new or built-in. For a built-in path, what is left out stays as it is."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    path: Annotated[str, Check(_path)]
+    """As in the URL that Twilio calls, after PUBLIC_URL."""
+    kind: Annotated[str | None, Check(_kind)] = None
+    """The kind of webhooks that match no other kind."""
+    topic: str | None = None
+    """The topic of all events of this path."""
+    reply: Annotated[str | None, Check(_twiml)] = None
+    """TwiML of the answer. Empty: a 204 without a body."""
+    max_body: Annotated[int, Meta(ge=1, le=1 << 24)] | None = None
+    """Largest body in bytes. A larger one gets a 413."""
+    sender_rate: NotNegative | None = None
+    """Events per second of one sender, instead of INGRESS_SENDER_RATE."""
+    sender_burst: AtLeastOne | None = None
+    """Events that one sender can send at once, instead of INGRESS_SENDER_BURST."""
 
-    path: Annotated[str, AfterValidator(_path)] = Field(description="As in the URL that Twilio calls, after PUBLIC_URL")
-    kind: Annotated[str, AfterValidator(_kind)] | None = Field(
-        None, description="The kind of webhooks that match no other kind"
-    )
-    topic: str | None = Field(None, description="The topic of all events of this path")
-    reply: Annotated[str, AfterValidator(_twiml)] | None = Field(
-        None, description="TwiML of the answer. Empty: a 204 without a body"
-    )
-    max_body: int | None = Field(None, description="Largest body in bytes. A larger one gets a 413", ge=1, le=1 << 24)
-    sender_rate: float | None = Field(None, description="Events per second of one sender, instead of INGRESS_SENDER_RATE", ge=0)
-    sender_burst: int | None = Field(
-        None, description="Events that one sender can send at once, instead of INGRESS_SENDER_BURST", ge=1
-    )
-
-    @model_validator(mode="after")
-    def _check_rate(self) -> Self:
-        if self.sender_burst is not None and self.sender_rate is None:
-            raise ValueError("sender_burst needs a sender_rate")
-        return self
+    @classmethod
+    def contradictions(cls, valid: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield that a burst lacks its rate."""
+        if valid.get("sender_burst") is not None and valid.get("sender_rate", 0) is None:
+            yield "sender_burst", "it needs a sender_rate"
 
     def as_reply(self) -> Reply | None:
         """Return the reply, None if the kind's own applies."""
@@ -92,14 +100,14 @@ def _read(value: Any) -> tuple[RouteSettings, ...]:
 
     """
     if not isinstance(value, list | tuple):
-        raise ValueError("it must be a list of tables, each with the header [[routes]]")  # noqa: TRY004 - pydantic reports this one
+        raise ValueError("it must be a list of tables, each with the header [[routes]]")  # noqa: TRY004 - reported beside other problems
     routes, problems = [], []
     for position, table in enumerate(value, start=1):
         try:
-            routes.append(RouteSettings.model_validate(table))
-        except ValidationError as error:
+            routes.append(read_table(RouteSettings, table))
+        except InvalidError as error:
             path = table.get("path", "no path") if isinstance(table, dict) else "no table"
-            problems += describe_errors(error, RouteSettings, f"route {position} ({path})")
+            problems += describe_problems(error, f"route {position} ({path})")
     paths = Counter(route.path for route in routes)
     problems += [f"there are {times} routes for {path}" for path, times in paths.items() if times > 1]
     if problems:
@@ -120,5 +128,5 @@ def check_topics(routes: Sequence[RouteSettings], topics: Collection[str]) -> No
         raise ValueError(f"{'; '.join(problems)}; the topics are {', '.join(topics)}, and [topics.<name>] adds one")
 
 
-RoutesSetting = Annotated[tuple[RouteSettings, ...], BeforeValidator(_read)]
+RoutesSetting = Annotated[tuple[RouteSettings, ...], Read(_read)]
 """All of `[[routes]]`, no two of them for one path."""

@@ -1,21 +1,22 @@
 """The settings of ingress."""
 
 import re
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 from urllib.parse import urlunsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from msgspec import Meta
 
 from hookline_ingress.http.proxies import parse_networks
 from hookline_ingress.limits.rates import Rate
-from hookline_ingress.route_settings import RouteSettings, RoutesSetting, check_topics
+from hookline_ingress.route_settings import RoutesSetting, check_topics
 from hookline_ingress.signatures.secrets import TOKENS_PATH, parse_secrets, parse_shared_keys
 from hookline_shared.distribution import install_command
 from hookline_shared.settings.base import CommaSeparated, Port, SharedSettings
 from hookline_shared.settings.fallbacks import Fallback
-from hookline_shared.validation import split_url
+from hookline_shared.validation import AtLeastOne, Check, NotNegative, Positive, Read, Variable, split_url
 
 _TOKEN = re.compile(r"^(AC[0-9a-fA-F]{32}=)?[^\s=]{5,}$")
 _SHARED_KEY = re.compile(r"^(AC[0-9a-fA-F]{32}=(?=[^\s=]+=))?[^\s=]+=\S{5,}$")
@@ -67,12 +68,20 @@ def _sendgrid_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
     return keys
 
 
-def _spool_path(path: object) -> object:
-    """Return None for an empty path, which means that there is no spool."""
-    return path or None
+def _optional_path(path: object) -> Path | None:
+    """Return None for an empty path, which means that there is no such file."""
+    if not isinstance(path, str):
+        raise ValueError("it must be a path")  # noqa: TRY004 - reported beside other problems
+    return Path(path) if path else None
 
 
-class IngressSettings(SharedSettings):
+def _at_least_one(values: tuple[str, ...]) -> tuple[str, ...]:
+    if not values:
+        raise ValueError("it has no value")
+    return values
+
+
+class IngressSettings(SharedSettings, frozen=True, kw_only=True):
     """All settings of ingress."""
 
     fallbacks: ClassVar = (
@@ -81,148 +90,161 @@ class IngressSettings(SharedSettings):
 
     empty_counts: ClassVar = (_SPOOL_PATH,)
 
-    public_urls: Annotated[CommaSeparated, AfterValidator(_public_urls), Field(min_length=1)] = Field(
-        validation_alias="PUBLIC_URL",
-        description="Base URL that Twilio calls, for example https://hooks.example.com; separate several with commas",
-    )
-    auth_tokens: Annotated[CommaSeparated, AfterValidator(_tokens), Field(min_length=1)] = Field(
-        validation_alias="TWILIO_AUTH_TOKEN",
-        description="Auth token from the Twilio console; separate several with commas. ACxxx=token is valid only for account "
-        "ACxxx",
-        repr=False,
-    )
-    tokens_path: Path | None = Field(
-        None,
-        validation_alias=TOKENS_PATH,
-        description="File with the tokens of subaccounts, a line ACxxx=token for each. It is read again when it changes, so a "
-        "new subaccount needs no restart",
-    )
-    shared_keys: Annotated[CommaSeparated, AfterValidator(_shared_keys)] = Field(
-        (),
-        validation_alias="TWILIO_SHARED_KEYS",
-        description="Shared keys that sign webhooks instead of the auth token, as id=secret; separate several with commas. "
-        "ACxxx=id=secret is valid only for account ACxxx",
-        repr=False,
-    )
-    sendgrid_keys: Annotated[CommaSeparated, AfterValidator(_sendgrid_keys)] = Field(
-        (),
-        validation_alias="SENDGRID_PUBLIC_KEY",
-        description="Verification key of SendGrid's event webhook; separate several with commas. Without one, the path "
-        "/sendgrid does not exist",
-    )
-    trusted_proxies: Annotated[CommaSeparated, AfterValidator(_networks)] = Field(
-        (),
-        validation_alias="INGRESS_TRUSTED_PROXIES",
-        description="Networks of your proxies, for example 10.0.0.0/8; separate several with commas. Only their "
-        "X-Forwarded-For, -Proto and -Host headers are used",
-    )
-    routes: RoutesSetting = Field(
-        (),
-        validation_alias="ROUTES",
-        description="Custom paths, only in the TOML file: tables [[routes]], see docs/webhooks.md",
-    )
-    host: str = Field("0.0.0.0", validation_alias="INGRESS_HOST", description="Address on which webhooks are received")  # noqa: S104
-    port: Port = Field(8080, validation_alias="INGRESS_PORT", description="Port on which webhooks are received")
-    admin_host: str = Field("127.0.0.1", validation_alias="INGRESS_ADMIN_HOST", description="Address of the admin port")
-    admin_port: Port = Field(
-        9080, validation_alias="INGRESS_ADMIN_PORT", description="Port of health checks and metrics (admin port)"
-    )
-    durability: Literal["memory", "replica", "fsync"] = Field(
-        "memory",
-        validation_alias="INGRESS_DURABILITY",
-        description="What a 2xx answer guarantees about an event in Redis. memory: the master has it. replica: a replica has "
-        "it, too. fsync: it is on the master's disk",
-    )
-    write_budget_ms: int = Field(
-        250,
-        validation_alias="INGRESS_WRITE_BUDGET_MS",
-        description="Milliseconds that Redis has to confirm an event. After that, the event goes to the spool",
-        ge=1,
-    )
-    dedupe_window_s: int = Field(
-        3600,
-        validation_alias="INGRESS_DEDUPE_WINDOW_S",
-        description="Seconds during which duplicates of an event are recognized",
-        ge=1,
-    )
-    max_in_flight: int = Field(
-        1000,
-        validation_alias="INGRESS_MAX_IN_FLIGHT",
-        description="Largest number of concurrent requests. More get a 503",
-        ge=1,
-    )
-    max_body: int = Field(
-        65536,
-        validation_alias="INGRESS_MAX_BODY",
-        description="Largest form in bytes. A larger one gets a 413. For other bodies, the limit is this value or 1 MiB, "
-        "whichever is larger",
-        ge=1,
-        le=1 << 24,
-    )
-    max_connections: int = Field(
-        20_000,
-        validation_alias="INGRESS_MAX_CONNECTIONS",
-        description="Largest number of open connections. Above it, idle connections are closed",
-        ge=10,
-    )
-    read_timeout_s: float = Field(
-        10,
-        validation_alias="INGRESS_READ_TIMEOUT_S",
-        description="Time limit in seconds for receiving a request, head and body",
-        gt=0,
-    )
-    keepalive_s: float = Field(
-        75, validation_alias="INGRESS_KEEPALIVE_S", description="Seconds that a connection may be idle between requests", gt=0
-    )
-    spool_path: Annotated[Path | None, BeforeValidator(_spool_path)] = Field(
-        Path("var/spool.db"),
-        validate_default=True,
-        validation_alias=_SPOOL_PATH,
-        description="File of the spool, which stores events that Redis does not accept. Each ingress process needs its own "
-        "file on a local disk. Empty: no spool, and a 503 instead",
-    )
-    spool_max_mb: int = Field(
-        512,
-        validation_alias="INGRESS_SPOOL_MAX_MB",
-        description="Largest size of the spool in MiB. When it is full, webhooks that need it get a 503",
-        ge=1,
-    )
-    sender_rate: float = Field(
-        10,
-        validation_alias="INGRESS_SENDER_RATE",
-        description="Rate limit of one sender in events per second. Events above it go to the topic bulk. 0: no limit",
-        ge=0,
-    )
-    sender_burst: int = Field(
-        100,
-        validation_alias="INGRESS_SENDER_BURST",
-        description="Events that one sender can send at once before INGRESS_SENDER_RATE applies",
-        ge=1,
-    )
-    address_rate: float = Field(
-        10,
-        validation_alias="INGRESS_ADDRESS_RATE",
-        description="Requests per second of one address with a missing or wrong signature. Above it, the address gets a 403 "
-        "without verification. 0: no limit",
-        ge=0,
-    )
-    address_burst: int = Field(
-        100,
-        validation_alias="INGRESS_ADDRESS_BURST",
-        description="Requests with a missing or wrong signature that one address can send at once before INGRESS_ADDRESS_RATE "
-        "applies",
-        ge=1,
-    )
-    shutdown_s: float = Field(
-        10, validation_alias="INGRESS_SHUTDOWN_S", description="Seconds that running requests get to finish at shutdown", ge=0
-    )
+    public_urls: Annotated[
+        CommaSeparated,
+        Check(_public_urls),
+        Check(_at_least_one),
+        Variable(
+            "PUBLIC_URL",
+            "Base URL that Twilio calls, for example https://hooks.example.com; separate several with commas",
+        ),
+    ]
+    auth_tokens: Annotated[
+        CommaSeparated,
+        Check(_tokens),
+        Check(_at_least_one),
+        Variable(
+            "TWILIO_AUTH_TOKEN",
+            "Auth token from the Twilio console; separate several with commas. ACxxx=token is valid only for account ACxxx",
+            secret=True,
+        ),
+    ]
+    tokens_path: Annotated[
+        Path | None,
+        Read(_optional_path),
+        Variable(
+            TOKENS_PATH,
+            "File with the tokens of subaccounts, a line ACxxx=token for each. It is read again when it changes, so a new "
+            "subaccount needs no restart",
+        ),
+    ] = None
+    shared_keys: Annotated[
+        CommaSeparated,
+        Check(_shared_keys),
+        Variable(
+            "TWILIO_SHARED_KEYS",
+            "Shared keys that sign webhooks instead of the auth token, as id=secret; separate several with commas. "
+            "ACxxx=id=secret is valid only for account ACxxx",
+            secret=True,
+        ),
+    ] = ()
+    sendgrid_keys: Annotated[
+        CommaSeparated,
+        Check(_sendgrid_keys),
+        Variable(
+            "SENDGRID_PUBLIC_KEY",
+            "Verification key of SendGrid's event webhook; separate several with commas. Without one, the path "
+            "/sendgrid does not exist",
+        ),
+    ] = ()
+    trusted_proxies: Annotated[
+        CommaSeparated,
+        Check(_networks),
+        Variable(
+            "INGRESS_TRUSTED_PROXIES",
+            "Networks of your proxies, for example 10.0.0.0/8; separate several with commas. Only their "
+            "X-Forwarded-For, -Proto and -Host headers are used",
+        ),
+    ] = ()
+    routes: Annotated[
+        RoutesSetting, Variable("ROUTES", "Custom paths, only in the TOML file: tables [[routes]], see docs/webhooks.md")
+    ] = ()
+    host: Annotated[str, Variable("INGRESS_HOST", "Address on which webhooks are received")] = "0.0.0.0"  # noqa: S104
+    port: Annotated[Port, Variable("INGRESS_PORT", "Port on which webhooks are received")] = 8080
+    admin_host: Annotated[str, Variable("INGRESS_ADMIN_HOST", "Address of the admin port")] = "127.0.0.1"
+    admin_port: Annotated[Port, Variable("INGRESS_ADMIN_PORT", "Port of health checks and metrics (admin port)")] = 9080
+    durability: Annotated[
+        Literal["memory", "replica", "fsync"],
+        Variable(
+            "INGRESS_DURABILITY",
+            "What a 2xx answer guarantees about an event in Redis. memory: the master has it. replica: a replica "
+            "has it, too. fsync: it is on the master's disk",
+        ),
+    ] = "memory"
+    write_budget_ms: Annotated[
+        AtLeastOne,
+        Variable(
+            "INGRESS_WRITE_BUDGET_MS",
+            "Milliseconds that Redis has to confirm an event. After that, the event goes to the spool",
+        ),
+    ] = 250
+    dedupe_window_s: Annotated[
+        AtLeastOne, Variable("INGRESS_DEDUPE_WINDOW_S", "Seconds during which duplicates of an event are recognized")
+    ] = 3600
+    max_in_flight: Annotated[
+        AtLeastOne, Variable("INGRESS_MAX_IN_FLIGHT", "Largest number of concurrent requests. Above it, requests get a 503")
+    ] = 1000
+    max_body: Annotated[
+        int,
+        Meta(ge=1, le=1 << 24),
+        Variable(
+            "INGRESS_MAX_BODY",
+            "Largest form in bytes. A larger one gets a 413. For other bodies, the limit is this value or 1 MiB, "
+            "whichever is larger",
+        ),
+    ] = 65536
+    max_connections: Annotated[
+        int,
+        Meta(ge=10),
+        Variable("INGRESS_MAX_CONNECTIONS", "Largest number of open connections. Above it, idle connections are closed"),
+    ] = 20_000
+    read_timeout_s: Annotated[
+        Positive, Variable("INGRESS_READ_TIMEOUT_S", "Time limit in seconds for receiving a request, head and body")
+    ] = 10
+    keepalive_s: Annotated[
+        Positive, Variable("INGRESS_KEEPALIVE_S", "Seconds that a connection may be idle between requests")
+    ] = 75
+    spool_path: Annotated[
+        Path | None,
+        Read(_optional_path),
+        Variable(
+            _SPOOL_PATH,
+            "File of the spool, which stores events that Redis does not accept. Each ingress process needs its "
+            "own file on a local disk. Empty: no spool, and a 503 instead",
+        ),
+    ] = Path("var/spool.db")
+    spool_max_mb: Annotated[
+        AtLeastOne,
+        Variable("INGRESS_SPOOL_MAX_MB", "Largest size of the spool in MiB. When it is full, webhooks that need it get a 503"),
+    ] = 512
+    sender_rate: Annotated[
+        NotNegative,
+        Variable(
+            "INGRESS_SENDER_RATE",
+            "Rate limit of one sender in events per second. Events above it go to the topic bulk. 0: no limit",
+        ),
+    ] = 10
+    sender_burst: Annotated[
+        AtLeastOne,
+        Variable("INGRESS_SENDER_BURST", "Events that one sender can send at once before INGRESS_SENDER_RATE applies"),
+    ] = 100
+    address_rate: Annotated[
+        NotNegative,
+        Variable(
+            "INGRESS_ADDRESS_RATE",
+            "Requests per second of one address with a missing or wrong signature. Above it, the address gets a "
+            "403 without verification. 0: no limit",
+        ),
+    ] = 10
+    address_burst: Annotated[
+        AtLeastOne,
+        Variable(
+            "INGRESS_ADDRESS_BURST",
+            "Requests with a missing or wrong signature that one address can send at once before INGRESS_ADDRESS_RATE applies",
+        ),
+    ] = 100
+    shutdown_s: Annotated[
+        NotNegative, Variable("INGRESS_SHUTDOWN_S", "Seconds that running requests get to finish at shutdown")
+    ] = 10
 
-    @field_validator("routes")
     @classmethod
-    def _check_topics(cls, routes: tuple[RouteSettings, ...], others: ValidationInfo) -> tuple[RouteSettings, ...]:
-        if "topics" in others.data:  # else they are wrong themselves
-            check_topics(routes, others.data["topics"])
-        return routes
+    def contradictions(cls, valid: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield that a route has a topic that does not exist."""
+        if "routes" in valid and "topics" in valid:
+            try:
+                check_topics(valid["routes"], valid["topics"])
+            except ValueError as error:
+                yield "routes", str(error)
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must not be logged."""

@@ -46,7 +46,7 @@ def is_time_span(duration: object) -> bool:
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """How often a failed event is attempted, and after which delays: exponential backoff with full jitter.
 
-    - `max_attempts`: an integer of at least 1, the attempts before the event is a dead letter.
+    - `max_attempts`: an integer of at least 1, the number of failed attempts after which the event becomes a dead letter.
     - `base`: seconds or a timedelta, the upper bound of the first delay. It doubles with every failure.
     - `max`: seconds or a timedelta, the upper bound of every delay.
     - `give_up_on`: a tuple of exception classes that make the event a dead letter at once.

@@ -1,13 +1,15 @@
 """The settings of the processor."""
 
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from msgspec import Meta
 
 from hookline_processor.ledger.settings import SettingsWithLedger
 from hookline_shared.settings.base import Port
+from hookline_shared.validation import AtLeastOne, Check, NotNegative, Positive, Variable
 
 _WINDOW: Final = 500
 _EVENTS_PER_TOPIC: Final = 8000
@@ -37,88 +39,88 @@ def _as_imported(path: Path, attribute: str) -> str:
     return f"{'.'.join([*folders, name])}:{attribute}{f', or {from_there}' if folders else ''}"
 
 
-class ProcessorSettings(SettingsWithLedger):
+class ProcessorSettings(SettingsWithLedger, frozen=True, kw_only=True):
     """The settings of the processor."""
 
-    handlers: Annotated[str, AfterValidator(_location)] | None = Field(
-        None,
-        validation_alias="PROCESSOR_HANDLERS",
-        description="Your Handlers object, as module:attribute. Without it, events are logged and settled",
-    )
-    concurrency: int = Field(
-        100, validation_alias="PROCESSOR_CONCURRENCY", description="Largest number of handlers that run at the same time", ge=1
-    )
-    window: int | None = Field(
-        None,
-        validation_alias="PROCESSOR_WINDOW",
-        description="Events in memory for each topic and partition; further events stay in Redis. By default 500. With more "
-        "than 16 partitions, the default is lower, so that a topic has at most 8000 in memory",
-        ge=1,
-    )
-    window_mb: int = Field(
-        32,
-        validation_alias="PROCESSOR_WINDOW_MB",
-        description="Megabytes of events in memory, over all topics and partitions; further events stay in Redis",
-        ge=1,
-    )
-    blocking_pool_size: int | None = Field(
-        None,
-        validation_alias="REDIS_BLOCKING_POOL_SIZE",
-        description="Size of the pool of connections for blocking reads, for each Redis master. The default, twice "
-        "HOOKLINE_PARTITIONS, is also the minimum",
-        ge=1,
-    )
-    admin_host: str = Field("127.0.0.1", validation_alias="PROCESSOR_ADMIN_HOST", description="Address of the admin port")
-    admin_port: Port = Field(
-        9081, validation_alias="PROCESSOR_ADMIN_PORT", description="Port of health checks and metrics (admin port)"
-    )
-    lease_s: float = Field(
-        10,
-        validation_alias="PROCESSOR_LEASE_S",
-        description="Duration of a lease in seconds. When a processor has died or cannot reach Redis for this time, others "
-        "take its partitions",
-        ge=1,
-    )
-    shutdown_s: float | None = Field(
-        None,
-        validation_alias="PROCESSOR_SHUTDOWN_S",
-        description="Seconds that running handlers get to finish at shutdown. By default the longest time-out of any handler "
-        "plus 2 s, at most 40. Docker, systemd or Kubernetes must wait 18 s longer before it kills the process",
-        ge=0,
-    )
-    unhandled_wait_s: float = Field(
-        600,
-        validation_alias="PROCESSOR_UNHANDLED_WAIT_S",
-        description="Seconds, from its receipt, that an event waits for a handler of its kind, before it is a dead letter",
-        ge=0,
-    )
-    max_attempts: int = Field(
-        8,
-        validation_alias="PROCESSOR_MAX_ATTEMPTS",
-        description="Number of failed attempts after which an event becomes a dead letter",
-        ge=1,
-    )
-    backoff_base_s: float = Field(
-        1,
-        validation_alias="PROCESSOR_BACKOFF_BASE_S",
-        description="Upper bound in seconds of the delay before the first retry. It doubles with each failure",
-        gt=0,
-    )
-    backoff_max_s: float = Field(
-        300,
-        validation_alias="PROCESSOR_BACKOFF_MAX_S",
-        description="Upper bound in seconds of the delay before any retry",
-        gt=0,
-    )
-    breaker_failures: int = Field(
-        5,
-        validation_alias="PROCESSOR_BREAKER_FAILURES",
-        description="Consecutive failures of different events that open the circuit breaker of a handler (breaker=...)",
-        ge=1,
-    )
-    handler_timeout_s: float = Field(
-        30, validation_alias="PROCESSOR_HANDLER_TIMEOUT_S", description="Time limit of a handler in seconds", gt=0
-    )
+    handlers: Annotated[
+        str | None,
+        Check(_location),
+        Variable("PROCESSOR_HANDLERS", "Your Handlers object, as module:attribute. Without it, events are logged and settled"),
+    ] = None
+    concurrency: Annotated[
+        AtLeastOne, Variable("PROCESSOR_CONCURRENCY", "Largest number of handlers that run at the same time")
+    ] = 100
+    window: Annotated[
+        AtLeastOne | None,
+        Variable(
+            "PROCESSOR_WINDOW",
+            "Events in memory for each topic and partition; further events stay in Redis. By default 500. With "
+            "more than 16 partitions, the default is lower, so that a topic has at most 8000 in memory",
+        ),
+    ] = None
+    window_mb: Annotated[
+        AtLeastOne,
+        Variable(
+            "PROCESSOR_WINDOW_MB",
+            "Megabytes of events in memory, over all topics and partitions; further events stay in Redis",
+        ),
+    ] = 32
+    blocking_pool_size: Annotated[
+        AtLeastOne | None,
+        Variable(
+            "REDIS_BLOCKING_POOL_SIZE",
+            "Size of the pool of connections for blocking reads, for each Redis master. The default, twice "
+            "HOOKLINE_PARTITIONS, is also the minimum",
+        ),
+    ] = None
+    admin_host: Annotated[str, Variable("PROCESSOR_ADMIN_HOST", "Address of the admin port")] = "127.0.0.1"
+    admin_port: Annotated[Port, Variable("PROCESSOR_ADMIN_PORT", "Port of health checks and metrics (admin port)")] = 9081
+    lease_s: Annotated[
+        float,
+        Meta(ge=1),
+        Variable(
+            "PROCESSOR_LEASE_S",
+            "Duration of a lease in seconds. When a processor has died or cannot reach Redis for this time, "
+            "others take its partitions",
+        ),
+    ] = 10
+    shutdown_s: Annotated[
+        NotNegative | None,
+        Variable(
+            "PROCESSOR_SHUTDOWN_S",
+            "Seconds that running handlers get to finish at shutdown. By default the longest time-out of any "
+            "handler plus 2 s, at most 40. Docker, systemd or Kubernetes must wait 18 s longer before it kills "
+            "the process",
+        ),
+    ] = None
+    unhandled_wait_s: Annotated[
+        NotNegative,
+        Variable(
+            "PROCESSOR_UNHANDLED_WAIT_S",
+            "Age in seconds at which an event without a handler for its kind becomes a dead letter",
+        ),
+    ] = 600
+    max_attempts: Annotated[
+        AtLeastOne, Variable("PROCESSOR_MAX_ATTEMPTS", "Number of failed attempts after which an event becomes a dead letter")
+    ] = 8
+    backoff_base_s: Annotated[
+        Positive,
+        Variable(
+            "PROCESSOR_BACKOFF_BASE_S",
+            "Upper bound in seconds of the delay before the first retry. It doubles with each failure",
+        ),
+    ] = 1
+    backoff_max_s: Annotated[
+        Positive, Variable("PROCESSOR_BACKOFF_MAX_S", "Upper bound in seconds of the delay before any retry")
+    ] = 300
+    breaker_failures: Annotated[
+        AtLeastOne,
+        Variable(
+            "PROCESSOR_BREAKER_FAILURES",
+            "Consecutive failures of different events that open the circuit breaker of a handler (breaker=...)",
+        ),
+    ] = 5
+    handler_timeout_s: Annotated[Positive, Variable("PROCESSOR_HANDLER_TIMEOUT_S", "Time limit of a handler in seconds")] = 30
 
     def window_size(self) -> int:
         """Return the number of events of one topic and partition that are kept in memory."""
@@ -137,9 +139,12 @@ class ProcessorSettings(SettingsWithLedger):
             return None
         return f"handlers may take {longest_timeout_s:g} s, and get {shutdown_s:g} s when the processor stops"
 
-    @field_validator("blocking_pool_size")
     @classmethod
-    def _two_for_each_partition(cls, size: int | None, others: ValidationInfo) -> int | None:
-        if size is not None and size < 2 * others.data.get("partitions", 0):
-            raise ValueError("it is less than twice HOOKLINE_PARTITIONS, and each partition reads on one and waits on another")
-        return size
+    def contradictions(cls, valid: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield that the pool is too small for the partitions."""
+        size = valid.get("blocking_pool_size")
+        if size is not None and size < 2 * valid.get("partitions", 0):
+            yield (
+                "blocking_pool_size",
+                "it is less than twice HOOKLINE_PARTITIONS, and each partition reads on one and waits on another",
+            )

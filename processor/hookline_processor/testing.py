@@ -81,7 +81,7 @@ async def deliver(
 def make_event(kind: str | type[WebhookEvent], /, *, json: object = None, **params: object) -> Event:
     """Return a realistic event of `kind`, a class such as `MessageReceived` or a string such as "message.received".
 
-    `params` replace and add parameters, under Twilio's names; None removes one. With `json`, any JSON value, that is the whole
+    `params` replace and add parameters, under Twilio's names; None removes one. `json`, any JSON value, replaces the whole
     body. Every event has new SIDs, so two events are never duplicates.
 
     Raises:
@@ -118,8 +118,8 @@ def _kind_of(event: type[WebhookEvent]) -> str:
 async def started(handlers: Handlers) -> AsyncIterator[State]:
     """Run the start-up hooks and lifespans of `handlers` before the `async with` block, and the shut-down hooks after it.
 
-    Yield the `State` of `handlers`. After the block it has its earlier values again, so a test can put a fake into it before,
-    for hooks that create only missing values.
+    Yield the `State` of `handlers`. A test can put a fake into `handlers.state` before the block, if the hooks create only
+    missing values. After the block, `handlers.state` has the values that it had before the block.
 
     Raises:
         HookError: if a start-up hook or a lifespan fails, or a lifespan ends during the block.

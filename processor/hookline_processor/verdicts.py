@@ -29,7 +29,8 @@ class Reject(Exception):
 class RetryLater(Exception):
     """Raise this in a handler to be run again after `delay`. It does not count as a failed attempt.
 
-    `delay` is a number of seconds or a timedelta, limited to the range from 0.1 s to 30 days; the attribute is in seconds.
+    `delay` is a number of seconds or a timedelta, limited to the range from 0.1 s to 30 days. The attribute `delay` is a
+    number of seconds.
 
     Raises:
         ValueError: if `delay` is not a number.

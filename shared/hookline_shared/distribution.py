@@ -17,6 +17,11 @@ def own_version() -> str:
     return version(_DISTRIBUTION)
 
 
+def version_line() -> str:
+    """Return what `hookline --version` prints."""
+    return f"{_DISTRIBUTION} {own_version()}"
+
+
 def requirement(name: str) -> str:
     """Return the requirement of the distribution `name`, for example `aiohttp<3.15,>=3.14.1`; `name` if none is declared."""
     return next((one for one in _declared(None) if _NAME.match(one)[0] == name), name)  # type: ignore[index] # it begins so

@@ -56,6 +56,8 @@ TEXT_FIELDS: Final = (
     "method",
 )
 BODY_FIELD: Final = "body"
+_RECEIVED: Final = TEXT_FIELDS.index("received")
+_NAMES: Final = [name.encode() for name in (*TEXT_FIELDS, BODY_FIELD)]
 _HISTORY_FIELDS: Final = (b"lives", b"first.at", b"first.reason", b"first.topic", b"first.entry")
 
 _random: Final = Random()  # noqa: S311 - see new_event_id
@@ -136,6 +138,8 @@ def decode(fields: Sequence[bytes]) -> Event:
         UndecodableError: if the schema is another one, or a field is missing or malformed.
 
     """
+    if fields[::2] == _NAMES and (event := _decode_as_written(fields[1::2])) is not None:
+        return event
     named = dict(zip(fields[::2], fields[1::2], strict=False))
     if named.get(b"v") != _SCHEMA:
         raise UndecodableError(f"schema {named.get(b'v', b'(none)')!r} is not {_SCHEMA!r}")
@@ -159,6 +163,31 @@ def decode(fields: Sequence[bytes]) -> Event:
         raise UndecodableError(f"field {error.args[0].decode()} is missing") from error
     except ValueError as error:
         raise UndecodableError(f"a field is malformed: {type(error).__name__}") from error
+
+
+def _decode_as_written(values: Sequence[bytes]) -> Event | None:
+    """Return the event whose `values` are in the order of the format; None if one of them is malformed, or has a NUL."""
+    try:
+        texts = b"\0".join(values[:-1]).decode().split("\0")
+        schema, id_, kind, key, dedupe, _, account, content_type, target, signature, signer, trace = texts
+        if schema != SCHEMA:
+            return None
+        return Event(
+            id=id_,
+            kind=kind,
+            key=key,
+            dedupe_key=dedupe,
+            received_at=int(values[_RECEIVED]),
+            account=account,
+            content_type=content_type,
+            target=target,
+            body=values[-1],
+            signature=signature,
+            signer=signer,
+            traceparent=trace,
+        )
+    except ValueError:
+        return None
 
 
 def replay_history_of(named: Mapping[bytes, bytes]) -> ReplayHistory:

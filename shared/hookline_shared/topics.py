@@ -7,9 +7,9 @@ import re
 from difflib import get_close_matches
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from msgspec import Meta
 
-from hookline_shared.validation import describe_errors
+from hookline_shared.validation import AtLeastOne, InvalidError, Read, SettingsTable, describe_problems, read_table
 
 MESSAGES: Final = "messages"
 CALLS: Final = "calls"
@@ -26,16 +26,15 @@ _TAKEN: Final = ("conditions", "dead", "discarded", "lease", "ledger", "limit", 
 """Names of other keys, which a topic must not have: see shared/hookline_shared/keys.py."""
 
 
-class Topic(BaseModel):
+class Topic(SettingsTable, frozen=True, kw_only=True):
     """The settings of one topic."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    weight: int = Field(1, description="Share of the worker slots while several topics have work", ge=1, le=1000)
-    concurrency: int | None = Field(
-        None, description="Largest number of handlers that run at the same time; none: PROCESSOR_CONCURRENCY", ge=1
-    )
-    ordered: bool = Field(True, description="Whether the events of a conversation are handled one at a time, in order")
+    weight: Annotated[int, Meta(ge=1, le=1000)] = 1
+    """Share of the worker slots while several topics have work."""
+    concurrency: AtLeastOne | None = None
+    """Largest number of handlers that run at the same time; none: PROCESSOR_CONCURRENCY."""
+    ordered: bool = True
+    """Whether the events of a conversation are handled one at a time, in order."""
 
 
 _DEFAULTS: Final = {
@@ -56,17 +55,16 @@ def _read(value: Any) -> dict[str, Topic]:
 
     """
     if not isinstance(value, dict):
-        raise ValueError("it must consist of tables, each with the header [topics.<name>]")  # noqa: TRY004 - pydantic reports this one
+        raise ValueError("it must consist of tables, each with the header [topics.<name>]")  # noqa: TRY004 - reported beside other problems
     topics, problems = dict(_DEFAULTS), []
     for name, table in value.items():
         if problem := _problem_with(name):
             problems.append(problem)
             continue
-        default = topics.get(name, Topic()).model_dump()
         try:
-            topics[name] = Topic.model_validate(default | table if isinstance(table, dict) else table)
-        except ValidationError as error:
-            problems += describe_errors(error, Topic, name)
+            topics[name] = read_table(Topic, table, usual=topics.get(name))
+        except InvalidError as error:
+            problems += describe_problems(error, name)
     if problems:
         raise ValueError("; ".join(problems))
     return topics
@@ -81,5 +79,10 @@ def _problem_with(name: str) -> str | None:
     return f"{name} is too similar to {meant[0]}: correct it, or choose another name" if meant else None
 
 
-TopicsSetting = Annotated[dict[str, Topic], BeforeValidator(_read)]
+def default_topics() -> dict[str, Topic]:
+    """Return the topics of an installation that configures none."""
+    return dict(_DEFAULTS)
+
+
+TopicsSetting = Annotated[dict[str, Topic], Read(_read)]
 """All topics by name."""

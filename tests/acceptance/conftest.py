@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.machine import STUBBORN, Machine
-from tests.acceptance.pair import Backend, Pair, started_pair
-from tests.support.redis_server import RedisServer
-from tests.support.services import Services
+from tests.acceptance.support.machine import STUBBORN, Machine
+from tests.acceptance.support.pair import Backend, Pair, started_pair
+from tests.support.processes.services import Services
+from tests.support.servers.redis_server import RedisServer
 
 
 @pytest.fixture(params=["own_redis", "sentinel_set", "cluster_set"], ids=["standalone", "sentinel", "cluster"])

@@ -16,13 +16,13 @@ from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.redis.options import RedisOptions
 from hookline_shared.streams.consume import Consumer
 from hookline_shared.topics import DEFAULT_TOPICS
-from tests.support.feed import PARTITION, Feed, claim
-from tests.support.ledger import ledger_settings
-from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress
-from tests.support.logbook import Logbook
-from tests.support.manual_clock import ManualClock
-from tests.support.postgres_server import PostgresServer
-from tests.support.stored import PARTITIONS
+from tests.support.ingress.local_ingress import LocalIngress, ingress_settings, running_ingress
+from tests.support.observability.logbook import Logbook
+from tests.support.processor.feed import PARTITION, Feed, claim
+from tests.support.servers.postgres_server import PostgresServer
+from tests.support.storage.ledger import ledger_settings
+from tests.support.storage.stored import PARTITIONS
+from tests.support.time.manual_clock import ManualClock
 
 Connect = Callable[..., RedisConnectionManager]
 

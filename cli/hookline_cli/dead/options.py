@@ -10,7 +10,7 @@ import typer
 from hookline_cli.dead.selection import Selection
 from hookline_cli.output.timestamps import parse_timestamp
 
-_FILTERS: Final = "Filters (a letter must match all)"
+_FILTERS: Final = "Filters (a dead letter must match all)"
 
 
 def _option(name: str, text: str, **more: Any) -> Any:

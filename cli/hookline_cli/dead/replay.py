@@ -47,16 +47,16 @@ def replay(
     selection: Selection,
     ids: Ids = None,
     everything: Everything = False,
-    rate: Annotated[float, typer.Option(min=0.1, max=1_000_000, help="Letters per second.")] = 100.0,
+    rate: Annotated[float, typer.Option(min=0.1, max=1_000_000, help="Dead letters per second.")] = 100.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print how many would be replayed, with a sample.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Also replay letters that cannot be decoded.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also replay dead letters that cannot be decoded.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
     data: DataFolder = Path("var"),
 ) -> None:
-    """Put dead letters back into their topics. The letters of a conversation keep their original order.
+    """Put dead letters back into their topics. Those of one conversation keep their original order.
 
-    Ctrl-C stops it between two letters; run the same command again to continue.
+    After Ctrl-C, the rest stays dead; run the same command again to continue.
 
     Example: `hookline dead replay --topic messages --reason exhausted --dry-run`
     """

@@ -80,7 +80,8 @@ def _judge(settings: ProcessorSettings, location: str, answer: bytes, code: int 
     loaded = msgspec.json.decode(answer, type=Loaded)
     if loaded.problem:
         return [problem(_CHECK, loaded.problem, _WILL_NOT, "Fix that; hookline doctor imports it as the processor does.")]
-    missing = f"; not handled, so dead letters: {', '.join(loaded.unhandled)}" if loaded.unhandled else ""
+    wait = f"dead letters {settings.unhandled_wait_s:g} s after receipt"
+    missing = f"; without a handler, so {wait}: {', '.join(loaded.unhandled)}" if loaded.unhandled else ""
     hidden = [warning(_CHECK, text, "Your handlers get the other module.", "Rename it.") for text in loaded.hidden]
     imported = fine(_CHECK, f"{location} was imported; handled: {', '.join(loaded.handled) or 'nothing'}{missing}")
     return [imported, *hidden, *_judge_shutdown(settings, loaded.longest_timeout_s)]

@@ -17,6 +17,7 @@ from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.redis.probe import Layout, describe
 from hookline_shared.redis.server_info import risks
 from hookline_shared.settings.base import SharedSettings
+from hookline_shared.validation import field_of
 
 _CHECK: Final = "redis"
 _LAYOUT: Final = "partitions"
@@ -52,7 +53,7 @@ async def check_redis(subject: Subject, clock: Clock = _CLOCK_OF_OURS) -> list[F
 
 
 def _default_durability() -> str:
-    return str(IngressSettings.model_fields["durability"].default)
+    return str(field_of(IngressSettings, "durability").default)
 
 
 def _server(one: RedisDiagnostics) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -33,16 +34,16 @@ _NOTHING: Final = "Nothing was removed."
 app = typer.Typer(no_args_is_help=True)
 
 Data = Annotated[Path, typer.Option(help="Folder of `hookline up`, whose ledger is used if HOOKLINE_LEDGER_URL is not set.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print it for programs, as one JSON document.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print it as CSV, with a heading.")]
-Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many, the newest.")]
+Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="Show at most this many, the newest.")]
 
 
 def _settings(data: Path) -> LedgerSettings:
     found, file = SettingsWithLedger.load(find_running(data).adopted).ledger, Workspace(data).ledger
-    settings = found.model_copy(update={"command_timeout_s": _PATIENCE_S})
+    settings = msgspec.structs.replace(found, command_timeout_s=_PATIENCE_S)
     if settings.url is None and file.exists():
-        return settings.model_copy(update={"url": f"sqlite:///{file.resolve()}"})
+        return msgspec.structs.replace(settings, url=f"sqlite:///{file.resolve()}")
     return settings
 
 

@@ -40,7 +40,7 @@ def pause_events(
 ) -> None:
     """Keep processors from attempting events that match all options, until `hookline resume` or for a time.
 
-    Ingress goes on accepting webhooks. All processors follow within about a second; attempts that run are not stopped. The
+    Ingress goes on accepting webhooks. All processors obey the pause within about a second; running attempts continue. The
     events wait in Redis, in their order, and nothing is lost.
 
     Example: `hookline pause --topic messages --why 'the CRM is being migrated' --for 2h`
@@ -65,7 +65,7 @@ def pause_events(
 def _summary(made: Pause, duration: str) -> str:
     until = f" for {duration.strip()}" if duration else ""
     return (
-        f"Paused{until}: {rows.describe_target(made, Redaction(reveal=True))}. Processors follow within about a second; "
+        f"Paused{until}: {rows.describe_target(made, Redaction(reveal=True))}. Processors obey it within about a second; "
         f"webhooks are still accepted. End it with: hookline resume {made.id}"
     )
 

@@ -29,9 +29,9 @@ def resume(
     as_json: Annotated[bool, typer.Option("--json", help="Print the ended pauses as one JSON object.")] = False,
     data: DataFolder = Path("var"),
 ) -> None:
-    """End pauses: those with these ids, those that were set with exactly these options, or all.
+    """End pauses: by their ids, by exactly the options with which they were set, or all of them.
 
-    The events are attempted within a few seconds, in their order. An event that another pause holds goes on waiting.
+    The events are attempted within a few seconds, in their order. An event that matches another pause stays paused.
 
     Example: `hookline resume --topic messages`
     """

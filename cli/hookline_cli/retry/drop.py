@@ -38,7 +38,7 @@ def drop(
     kinds: KindsOption = [],  # noqa: B006
     key: KeyOption = "",
     event: EventOption = "",
-    everything: Annotated[bool, typer.Option("--all", help="All that waits.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All waiting events.")] = False,
     why: Annotated[str, typer.Option(help="The reason, kept in the dead letter. Do not write personal data here.")] = "",
     who: Annotated[str | None, typer.Option(help="Who drops them, kept in the dead letter. Default: user@host.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print how many would be dropped.")] = False,
@@ -48,8 +48,8 @@ def drop(
 ) -> None:
     """Move waiting events to the dead letters, so that the next event of each conversation goes on.
 
-    Without --event, it drops the first event of each matching conversation, the one that waits. An event that is being
-    attempted right now is not dropped. `hookline dead replay --reason dropped` brings them back.
+    Without --event, it drops only the first event of each matching conversation. An event that is being attempted right now
+    is not dropped. `hookline dead replay --reason dropped` puts dropped events back into their topics.
 
     Example: `hookline retry drop --event SM0123456789abcdef0123456789abcdef --why 'the order was cancelled'`
     """

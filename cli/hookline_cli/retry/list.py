@@ -37,7 +37,7 @@ def list_waiting(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     data: DataFolder = Path("var"),
 ) -> None:
-    """List how many conversations wait, for what, and until when. Of each, the first event waits, and the others behind it.
+    """List how many conversations wait, for what, and until when. The other events of a conversation wait behind its first.
 
     Conversations wait for a time (a retry, or `RetryLater`), for a breaker to close, for the end of a pause, or for a
     processor with a handler for their kind. In an unordered topic, each event counts as a conversation.

@@ -33,16 +33,16 @@ def retry_now(
     kinds: KindsOption = [],  # noqa: B006
     key: KeyOption = "",
     event: EventOption = "",
-    everything: Annotated[bool, typer.Option("--all", help="All that waits.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All waiting events.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print how many would be due now.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
     data: DataFolder = Path("var"),
 ) -> None:
-    """Attempt waiting events now, whatever they wait for. A conversation continues with its first event.
+    """Attempt waiting events now. A conversation continues with its first event.
 
-    Their number of attempts stays as it is. What a pause holds goes on waiting: see `hookline resume`. What waits for a
-    breaker that is still open, or for a handler that does not exist, waits again.
+    The number of their attempts does not change. A paused event stays paused: see `hookline resume`. An event whose breaker
+    is still open, or whose kind still has no handler, waits again.
 
     Example: `hookline retry now --topic messages`
 

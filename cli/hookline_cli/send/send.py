@@ -73,7 +73,7 @@ def send(
     rate: Annotated[float, typer.Option(min=0, help="Webhooks per second; 0 sends the next as soon as an answer comes.")] = 0,
     concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of concurrent requests.")] = _AT_ONCE,
     url: Annotated[str | None, typer.Option(help="URL to send to, instead of the ingress of `hookline up`.")] = None,
-    via: Annotated[str | None, typer.Option(help="Sign for PUBLIC_URL, but send to this URL, as past a proxy.")] = None,
+    via: Annotated[str | None, typer.Option(help="Sign for PUBLIC_URL, but send to this URL, bypassing the proxy.")] = None,
     token: Annotated[str | None, typer.Option(envvar=_VARIABLE, help="Auth token to sign with.")] = None,
     data: Annotated[Path, typer.Option(help="Folder of `hookline up`.")] = Path("var"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
@@ -208,8 +208,7 @@ def _judge(outcome: LoadOutcome, target: SendTarget, remedies: Mapping[str, str]
         reason = f"Nothing answers at {target.base}: {outcome.last}. Is Hookline running? Start it with `hookline up`."
         raise SendError(reason)
     failed = Counter({answer: count for answer, count in outcome.answers.items() if not answer.startswith("2")})
-    ((worst, _),) = failed.most_common(1)
-    number = (
-        f"{failed.total():,} of {outcome.sent:,} were not accepted, most of them with {worst}. " if outcome.sent > 1 else ""
-    )
+    ((worst, times),) = failed.most_common(1)
+    with_worst = f"with {worst}" if times == failed.total() else f"most of them with {worst}"
+    number = f"{failed.total():,} of {outcome.sent:,} were not accepted, {with_worst}. " if outcome.sent > 1 else ""
     raise SendError(number + {**_REMEDIES, **remedies}.get(worst, _NOT_STORED))

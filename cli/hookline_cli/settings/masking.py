@@ -2,7 +2,7 @@
 
 import re
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 HIDDEN: Final = "****"
 
@@ -22,8 +22,10 @@ def mask_url(url: str) -> str:
     credentials, at, hosts = parts.netloc.rpartition("@")
     user, colon, _ = credentials.partition(":")
     shown = f"{user}{colon}{HIDDEN if colon else ''}{at}{hosts}"
-    masked = parts._replace(netloc=shown, query=_OPTION.sub(rf"\1={HIDDEN}", f"?{parts.query}")[1:])
-    return url.split("://", 1)[0] + "://" + urlunsplit(masked._replace(scheme="")).removeprefix("//")
+    query = f"?{parts.query}" if parts.query else ""
+    fragment = f"#{parts.fragment}" if parts.fragment else ""
+    # Not urlunsplit: it removes slashes of a path like //srv/ledger.db in some versions of Python.
+    return url.split("://", 1)[0] + f"://{shown}{parts.path}" + _OPTION.sub(rf"\1={HIDDEN}", query) + fragment
 
 
 def mask_all_but_host(url: str) -> str:

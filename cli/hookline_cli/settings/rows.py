@@ -6,9 +6,8 @@ from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
 
-from pydantic import BaseModel, ValidationError, create_model
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import asdict
 
 from hookline_cli.settings.masking import HIDDEN, mask_all_but_host, mask_credentials, mask_pair, mask_url
 from hookline_ingress.settings import IngressSettings
@@ -21,7 +20,7 @@ from hookline_shared.settings.env_file import ENV_FILE, own_environment
 from hookline_shared.settings.fallbacks import Fallback
 from hookline_shared.settings.secret_files import SUFFIX, read_secret_files
 from hookline_shared.topics import Topic
-from hookline_shared.validation import fields_of
+from hookline_shared.validation import Field, Variable, fields_of
 
 ENVIRONMENT: Final = "environment"
 UP: Final = "hookline up"
@@ -119,18 +118,17 @@ def rows(sources: Sources) -> Iterator[Row]:
     yield Row(
         CONFIG_VARIABLE, name, source, "", _CONFIG_MEANING, right=not any(CONFIG_VARIABLE in problem for problem in wrong)
     )
-    for service, field in _fields():
-        variable = str(field.validation_alias)
-        fallback = _fallback(variable)
-        source, written = _found(sources, variable, fallback)
+    for service, field, variable in _fields():
+        fallback = _fallback(variable.name)
+        source, written = _found(sources, variable.name, fallback)
         yield Row(
-            variable,
-            _value(field, source, written, right=variable not in wrong),
-            "" if source == DEFAULT and field.default is PydanticUndefined else source,
+            variable.name,
+            _value(field, source, written, right=variable.name not in wrong),
+            "" if source == DEFAULT and field.default is NODEFAULT else source,
             _default(field),
-            field.description or "",
+            variable.meaning,
             service,
-            variable not in wrong,
+            variable.name not in wrong,
         )
         if fallback is not None:
             yield _fallback_row(sources, fallback, field, service)
@@ -146,7 +144,7 @@ def _found(sources: Sources, variable: str, fallback: Fallback | None) -> tuple[
     return source, written
 
 
-def _fallback_row(sources: Sources, fallback: Fallback, field: FieldInfo, service: str) -> Row:
+def _fallback_row(sources: Sources, fallback: Fallback, field: Field, service: str) -> Row:
     source, written = sources.find(fallback.variable)
     value = None if source == DEFAULT else _value(field, source, written, right=not fallback.obstacle(str(written)))
     return Row(fallback.variable, value, source, "", fallback.meaning, service)
@@ -165,7 +163,7 @@ def problems(services: Iterable[str] = _SERVICES, adopted: Mapping[str, str] = N
 
 def variables() -> list[str]:
     """Return the name of every setting."""
-    names = (str(field.validation_alias) for _, field in _fields())
+    names = (variable.name for _, _, variable in _fields())
     return [CONFIG_VARIABLE, *names, *(one.variable for settings in _SERVICES.values() for one in settings.fallbacks)]
 
 
@@ -197,42 +195,38 @@ def _or_empty(read: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
         return {}
 
 
-def _fields() -> Iterator[tuple[str, FieldInfo]]:
-    """Yield every field and its service, which is empty if both read it."""
-    shared = [field.validation_alias for field in fields_of(SharedSettings)]
-    yield from (("", field) for field in fields_of(SharedSettings))
+def _fields() -> Iterator[tuple[str, Field, Variable]]:
+    """Yield every field and its variable, after its service, which is empty if both read it."""
+    shared = [variable.name for _, variable in fields_of(SharedSettings)]
+    yield from (("", field, variable) for field, variable in fields_of(SharedSettings))
     for service, settings in _SERVICES.items():
-        yield from ((service, field) for field in fields_of(settings) if field.validation_alias not in shared)
+        yield from ((service, field, variable) for field, variable in fields_of(settings) if variable.name not in shared)
 
 
-def _value(field: FieldInfo, source: str, written: Any, *, right: bool) -> Any:
-    if written == "" or (source == DEFAULT and field.default is PydanticUndefined):
+def _value(field: Field, source: str, written: Any, *, right: bool) -> Any:
+    if written == "" or (source == DEFAULT and field.default is NODEFAULT):
         return None
     try:
-        value = _validated(field, source, written)
-    except ValidationError:
+        value = field.default if source == DEFAULT else field.read(written)
+    except ValueError:
         right, value = False, written
     if value is None:
         return None
-    if field.repr:
+    if field.variable is None or not field.variable.secret:
         return _plain(value) if right else mask_credentials(str(_plain(value)))
     if not right:
         return HIDDEN
     if isinstance(value, tuple):
         return [mask_pair(item) for item in value]
-    return (mask_all_but_host if field.validation_alias == _POST_TO else mask_url)(str(value))
-
-
-def _validated(field: FieldInfo, source: str, written: Any) -> Any:
-    """Return the validated value of one setting, independent of the others."""
-    model: type[BaseModel] = create_model("One", one=(field.annotation, field))  # type: ignore[arg-type]
-    return vars(model.model_validate({} if source == DEFAULT else {str(field.validation_alias): written}))["one"]
+    return (mask_all_but_host if field.variable.name == _POST_TO else mask_url)(str(value))
 
 
 def _plain(value: Any) -> Any:
     """Return `value` in JSON types."""
-    if isinstance(value, BaseModel):
-        return value.model_dump(exclude_none=not isinstance(value, Topic | Threshold))
+    if isinstance(value, Topic | Threshold):
+        return _plain(asdict(value))
+    if isinstance(value, Struct):
+        return {name: _plain(item) for name, item in asdict(value).items() if item is not None}
     if isinstance(value, dict):
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, tuple | list):
@@ -240,10 +234,10 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
-def _default(field: FieldInfo) -> str:
-    if field.default is PydanticUndefined:
+def _default(field: Field) -> str:
+    if field.default is NODEFAULT:
         return "required"
-    return "" if field.default in (None, (), {}) else str(field.default)
+    return "" if field.default in (None, ()) or isinstance(field.default, dict) else str(field.default)
 
 
 def _suggestion(name: str, known: Iterable[str]) -> str:

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import Annotated, Final, Self
 
 import aiohttp
-from pydantic import Field
+from msgspec import Meta
 
 from hookline_cli.admin_address import AdminAddress, reachable
 from hookline_cli.status.handled_kinds import differences
@@ -27,20 +27,26 @@ from hookline_shared.streams.backlog import Backlog, backlogs, partitions_in_use
 from hookline_shared.streams.counts import EventCounts, count_events
 from hookline_shared.streams.membership import leases, members
 from hookline_shared.streams.waiting.pauses import Pause, PauseStore
+from hookline_shared.validation import Variable, field_of
 
-_INGRESS: Final = IngressSettings.model_fields
-_PROCESSOR: Final = ProcessorSettings.model_fields
+_INGRESS_HOST: Final[str] = field_of(IngressSettings, "admin_host").default
+_INGRESS_PORT: Final[int] = field_of(IngressSettings, "admin_port").default
+_PROCESSOR_HOST: Final[str] = field_of(ProcessorSettings, "admin_host").default
+_PROCESSOR_PORT: Final[int] = field_of(ProcessorSettings, "admin_port").default
+_LEASE_S: Final[float] = field_of(ProcessorSettings, "lease_s").default
 _EMPTY: Final = Backlog(0, None)
 
 
-class CollectorSettings(SharedSettings):
+class CollectorSettings(SharedSettings, frozen=True, kw_only=True):
     """Where the services are, if no `hookline up` runs here."""
 
-    ingress_admin_host: str = Field(_INGRESS["admin_host"].default, validation_alias="INGRESS_ADMIN_HOST")
-    ingress_admin_port: Port = Field(_INGRESS["admin_port"].default, validation_alias="INGRESS_ADMIN_PORT")
-    processor_admin_host: str = Field(_PROCESSOR["admin_host"].default, validation_alias="PROCESSOR_ADMIN_HOST")
-    processor_admin_port: Port = Field(_PROCESSOR["admin_port"].default, validation_alias="PROCESSOR_ADMIN_PORT")
-    lease_s: float = Field(_PROCESSOR["lease_s"].default, validation_alias="PROCESSOR_LEASE_S", ge=1)
+    redis_url: Annotated[str | None, Variable("REDIS_URL", "", secret=True)] = None
+    """As it is written, if it is set."""
+    ingress_admin_host: Annotated[str, Variable("INGRESS_ADMIN_HOST", "")] = _INGRESS_HOST
+    ingress_admin_port: Annotated[Port, Variable("INGRESS_ADMIN_PORT", "")] = _INGRESS_PORT
+    processor_admin_host: Annotated[str, Variable("PROCESSOR_ADMIN_HOST", "")] = _PROCESSOR_HOST
+    processor_admin_port: Annotated[Port, Variable("PROCESSOR_ADMIN_PORT", "")] = _PROCESSOR_PORT
+    lease_s: Annotated[float, Meta(ge=1), Variable("PROCESSOR_LEASE_S", "")] = _LEASE_S
 
     def admin_addresses(self) -> list[AdminAddress]:
         """Return the admin port of each service."""
@@ -83,7 +89,7 @@ class Collector:
         rates = self._rates(at, services)
         self._before = (at, services)
         if isinstance(redis, str):
-            named = "url" in self._settings.redis.model_fields_set
+            named = self._settings.redis_url is not None
             return Snapshot(self._clock.now_ms(), RedisState(), redis, services, rates, named)
         return Snapshot(self._clock.now_ms(), redis, None, services, rates)
 

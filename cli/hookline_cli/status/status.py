@@ -42,10 +42,10 @@ def status(
 ) -> None:
     """Show the backlog, the owners of partitions, and the state of each service.
 
-    For each topic: the backlog, which is the events not yet settled, without those that wait for a time; the age of the
-    oldest event that does not wait; how many events are pending, which means read by a processor; how many wait in Redis for
-    a retry, a breaker, a pause or a handler (see `hookline retry list`); dead letters; and events accepted and settled per
-    second.
+    For each topic, the columns are: unsettled events, except those that wait for a time (backlog); the age of the oldest
+    event that does not wait in Redis (oldest); events that a processor has read (pending); conversations that wait in Redis
+    for a retry, a breaker, the end of a pause or a handler (waiting, see `hookline retry list`); dead letters (dead); and the
+    events accepted and settled per second (in/s, out/s).
 
     Example: `hookline status --watch`
 

@@ -16,10 +16,10 @@ class Context:
 
     - `attempt`: an integer, the number of this attempt, from 1.
     - `deadline`: a float, the Unix time in seconds after which the attempt counts as timed out.
-    - `idempotency_key`: a string that is the same in every attempt at this webhook, even if Twilio's retry of it becomes a
-      second event. Pass it to every operation that must not happen twice.
+    - `idempotency_key`: a string that is the same in every attempt for this webhook, even if Twilio's retry of the webhook
+      becomes a second event. Pass it to every operation that must not happen twice.
     - `interrupted`: a bool, whether an earlier run for this event was cut short, or may have been: by a stop or crash of the
-      process, or the loss of its lease. What that run did before is done.
+      process, or the loss of its lease. That run may have done a part of its work.
     - `state`: the `State` of the registry, filled by start-up hooks and lifespans, and shared by all handlers.
     """
 

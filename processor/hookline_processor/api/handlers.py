@@ -105,7 +105,7 @@ class Handlers:
         return register
 
     def ignore(self, *kinds: str | type[WebhookEvent]) -> None:
-        """Settle events of `kinds` without a handler, instead of moving them to the dead-letter stream as unhandled.
+        """Settle events of `kinds` without a handler. Otherwise they would wait for one, and then become dead letters.
 
         `kinds` are classes of events or strings, as for `on`.
 
@@ -121,7 +121,7 @@ class Handlers:
         """Add everything that is registered in `other`, another `Handlers`. After that, `other` accepts no registrations.
 
         The middleware of `other` runs only around its own handlers, inside the middleware of this registry. Its hooks and
-        lifespans run in the place of this call, with the state of this registry. Values in `other.state` are copied to it.
+        lifespans run in the place of this call, with the state of this registry, to which `other.state` is copied.
 
         Raises:
             HandlersError: if both registries have a handler for the same kind, or different values under the same key of
@@ -145,8 +145,8 @@ class Handlers:
         """Run the decorated function around every handler. The function that is registered first is outermost.
 
         It is an async function of the event, the `Context` and `call_next`, and runs the handler with
-        `await call_next(event, context)`. An exception that it raises counts as one of the handler. If it returns without
-        calling `call_next`, the event is done.
+        `await call_next(event, context)`. An exception that it raises counts as an exception of the handler. If it returns
+        without calling `call_next`, the event is done.
 
         Raises:
             HandlersError: if it is not an async function, or if events are already being handled.

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from hookline_processor.api.table import Handler
 from hookline_processor.in_flight import InFlightEvent
+from hookline_processor.metrics import BODIES_GONE
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry
 from hookline_shared.clock import utc
 from hookline_shared.kinds import label_of
@@ -75,12 +76,14 @@ class AttemptLog:
             fields = _event_fields(None, in_flight) | {"waits_until": utc(until_ms)}
             self._logger.warning("no handler for this kind; its events wait for one", **fields, remedy=_NO_HANDLER)
 
-    def unattempted(self, in_flight: InFlightEvent, *, gone: bool) -> None:
-        """Log an entry whose body is `gone`, or that cannot be decoded."""
-        message, remedy = (
-            ("body of a pending entry is gone", _PAYLOAD_GONE) if gone else ("entry cannot be decoded", _UNDECODABLE)
-        )
-        self._logger.error(message, topic=in_flight.topic, entry_id=in_flight.entry_id, remedy=remedy)
+    def gone(self, topic: str, entry_id: str) -> None:
+        """Log and count an entry whose body is gone."""
+        BODIES_GONE.labels(topic).inc()
+        self._logger.error("body of a pending entry is gone", topic=topic, entry_id=entry_id, remedy=_PAYLOAD_GONE)
+
+    def undecodable(self, topic: str, entry_id: str) -> None:
+        """Log an entry that cannot be decoded."""
+        self._logger.error("entry cannot be decoded", topic=topic, entry_id=entry_id, remedy=_UNDECODABLE)
 
     def overdue(self, handler: Handler, event_id: str, timeout_s: float, *, in_thread: bool) -> None:
         """Log a handler that is still running after its time-out of `timeout_s` seconds."""

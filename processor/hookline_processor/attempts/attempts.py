@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 _CURRENT: Final[ContextVar[tuple[InFlightEvent, Deadline]]] = ContextVar("attempted")
 """The event of the current task and its time-out, for code that runs inside middleware."""
 
-_MAX_HANDLED: Final = 1000
-"""Kinds that are remembered to have a handler; Twilio can send any number."""
+_MAX_FOUND: Final = 1000
+"""Kinds whose handler is remembered; Twilio can send any number."""
 
 
 class Attempts:
@@ -67,7 +67,7 @@ class Attempts:
         self._spans = spans
         self._log = AttemptLog(logger)
         self._run = self._attempt if spans is None else partial(spans.around, self._attempt)
-        self._handled: set[str] = set()
+        self._found: dict[str, Handler | None] = {}
         self._awaited: set[InFlightEvent] = set()
         """Events whose plain function has returned, and what it returned is awaited."""
         self._called_in_loop: set[Handler] = set()
@@ -80,27 +80,23 @@ class Attempts:
         if in_flight in self._awaited:
             return True
         try:
-            handler = self._handlers.find(in_flight.event.kind)
+            handler = self._find(in_flight.event.kind)
         except LookupError:
             return True
         return handler is None or handler.is_async
 
     def handles(self, kind: str) -> bool:
         """Whether events of `kind` have a handler, or are ignored."""
-        if kind in self._handled:
-            return True
         try:
-            self._handlers.find(kind)
+            self._find(kind)
         except LookupError:
             return False
-        if len(self._handled) < _MAX_HANDLED:
-            self._handled.add(kind)
         return True
 
     def destination(self, in_flight: InFlightEvent) -> str | None:
         """Return the destination of the handler of `in_flight`, or None if it names none."""
         try:
-            handler = self._handlers.find(in_flight.event.kind)
+            handler = self._find(in_flight.event.kind)
         except LookupError:
             return None
         return handler.breaker if handler is not None else None
@@ -108,7 +104,7 @@ class Attempts:
     def report_cut(self, in_flight: InFlightEvent, reason: str) -> None:
         """Log that the attempt at `in_flight` is being withdrawn, if its handler has begun. `reason` says why."""
         if in_flight.started_at is not None:
-            handler = self._handlers.find(in_flight.event.kind)
+            handler = self._find(in_flight.event.kind)
             self._log.cut(handler, in_flight, self._clock.monotonic() - in_flight.started_at, reason)
 
     async def make(self, in_flight: InFlightEvent) -> Verdict:
@@ -117,7 +113,7 @@ class Attempts:
         if not in_flight.record.failures:
             WAIT_SECONDS.of(in_flight.topic).observe(max(0, self._clock.now_ms() - event.received_at) / 1000)
         try:
-            handler = self._handlers.find(event.kind)
+            handler = self._find(event.kind)
         except LookupError as error:
             dead = Dead(Reason.UNHANDLED, Failure("LookupError", str(error)), 0, self._clock.now_ms())
             self._log.failed(None, in_flight, dead, dead.failure)
@@ -131,11 +127,23 @@ class Attempts:
             self._log.succeeded(None, in_flight, Done(), 0)
         return Done()
 
+    def _find(self, kind: str) -> Handler | None:
+        """Return what `Handlers.find` returns, which is remembered: it is asked several times for each event."""
+        try:
+            return self._found[kind]
+        except KeyError:
+            handler = self._handlers.find(kind)
+        if len(self._found) < _MAX_FOUND:
+            self._found[kind] = handler
+        return handler
+
     async def _attempt(self, handler: Handler, in_flight: InFlightEvent) -> Verdict:
         in_flight.started_at = started = self._clock.monotonic()
         event = typed(in_flight.event)
         try:
-            await self._call(handler, event, in_flight, started)
+            call = self._calls.get(handler) or self._compose(handler)
+            with self._begin(handler, event, in_flight, started):
+                await call(event, self._context(handler, in_flight))
         except BaseException as error:  # noqa: BLE001 - every exception becomes a verdict
             end_if_forked(error)
             _cancel_if_withdrawn(in_flight)
@@ -152,17 +160,21 @@ class Attempts:
                 self._log.succeeded(handler, in_flight, verdict, seconds)
         return verdict
 
-    async def _call(self, handler: Handler, event: WebhookEvent, in_flight: InFlightEvent, started: float) -> None:
-        timeout_s = self._timeout_s if handler.timeout_s is None else handler.timeout_s
-        deadline = self._clock.now_ms() / 1000 + timeout_s
+    def _begin(self, handler: Handler, event: WebhookEvent, in_flight: InFlightEvent, started: float) -> Deadline:
+        """Begin the attempt of the current task: from now on it has a time-out, and logs belong to its event."""
+        deadline = self._deadlines.begin(handler, event, self._timeout_of(handler), started)
+        if not handler.is_async:
+            _CURRENT.set((in_flight, deadline))
+        CURRENT_EVENT.set(event)
+        return deadline
+
+    def _context(self, handler: Handler, in_flight: InFlightEvent) -> Context:
+        deadline = self._clock.now_ms() / 1000 + self._timeout_of(handler)
         number, state = in_flight.record.failures + 1, self._handlers.state
-        context = Context(number, deadline, in_flight.event, state, self._logger, interrupted=in_flight.interrupted)
-        call = self._calls.get(handler) or self._compose(handler)
-        with self._deadlines.begin(handler, event, timeout_s, started) as current_deadline:
-            if not handler.is_async:
-                _CURRENT.set((in_flight, current_deadline))
-            CURRENT_EVENT.set(event)
-            await call(event, context)
+        return Context(number, deadline, in_flight.event, state, self._logger, interrupted=in_flight.interrupted)
+
+    def _timeout_of(self, handler: Handler) -> float:
+        return self._timeout_s if handler.timeout_s is None else handler.timeout_s
 
     def _compose(self, handler: Handler) -> CallNext:
         """Return `handler` with the middleware around it, and cache it."""

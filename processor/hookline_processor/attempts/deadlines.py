@@ -85,6 +85,7 @@ class Deadlines:
 
     def __init__(self, clock: Clock, overdue: Callable[[Deadline], None]) -> None:
         self._clock = clock
+        self._loop = asyncio.get_running_loop()  # asking for it costs a system call before Python 3.12
         self._overdue = overdue
         self._running: dict[float, _Queue] = {}
         self._cancelled: _Queue = {}
@@ -96,7 +97,7 @@ class Deadlines:
         queue = self._running.get(timeout_s)
         if queue is None:
             queue = self._running[timeout_s] = {}
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)
         assert task is not None  # noqa: S101 - a coroutine runs in a task
         deadline = Deadline(handler, event, timeout_s, now + timeout_s, queue, task)
         queue[deadline] = None

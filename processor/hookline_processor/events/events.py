@@ -92,7 +92,7 @@ class RecordingStatus(WebhookEvent):
 
 
 class Transcription(WebhookEvent):
-    """A recording was transcribed, or a call is being transcribed: then `transcription_event` is the step.
+    """A recording was transcribed, or a call is being transcribed. For a call, `transcription_event` names the step.
 
     `transcription_data` is JSON with the spoken text; `final` is "true" or "false".
     """
@@ -114,7 +114,7 @@ class Transcription(WebhookEvent):
 
 
 class ConversationEvent(WebhookEvent):
-    """Something happened in a conversation of Twilio Conversations: `event_type`, such as onMessageAdded.
+    """Something happened in a conversation of Twilio Conversations. `event_type` says what, for example onMessageAdded.
 
     `media` and `attributes` are JSON. `index` is the message's number in its conversation, from 0.
     """
@@ -145,7 +145,7 @@ class ConversationEvent(WebhookEvent):
 
 
 class TaskRouterEvent(WebhookEvent):
-    """Something happened in a TaskRouter workspace: `event_type`, such as reservation.created.
+    """Something happened in a TaskRouter workspace. `event_type` says what, for example reservation.created.
 
     `task_attributes` and `worker_attributes` are JSON.
     """
@@ -175,7 +175,7 @@ class TaskRouterEvent(WebhookEvent):
 
 
 class VerifyEvent(WebhookEvent):
-    """Something happened to a factor or challenge of Verify: `type`, such as factor.created."""
+    """Something happened to a factor or challenge of Verify. `type` says what, for example factor.created."""
 
     kind = "verify.*"
     uuid = Text("uuid")
@@ -189,7 +189,7 @@ class VerifyEvent(WebhookEvent):
 
 
 class SyncEvent(WebhookEvent):
-    """An object of Sync changed: `event_type`, such as document_updated. `document_data` and `item_data` are JSON.
+    """An object of Sync changed. `event_type` says how, for example document_updated. `document_data` and `item_data` are JSON.
 
     A revision is an opaque string that can only be compared.
     """
@@ -252,7 +252,7 @@ class StreamEvent(WebhookEvent):
 
 
 class SendGridEvent(WebhookEvent):
-    """An e-mail has a new status: `event`, such as delivered. `timestamp` is Unix time in seconds."""
+    """An e-mail has a new status. `event` is the status, for example delivered. `timestamp` is Unix time in seconds."""
 
     kind = "sendgrid.event"
     sg_event_id = Text("sg_event_id")

@@ -6,7 +6,6 @@ from typing import Final
 
 from hookline_processor.attempts.attempt_log import AttemptLog
 from hookline_processor.in_flight import InFlightEvent
-from hookline_processor.metrics import BODIES_GONE
 from hookline_processor.partition.context import PartitionContext
 from hookline_processor.partition.lanes import Lane, Lanes
 from hookline_processor.partition.quarantine import RETURN_AFTER_MS
@@ -49,6 +48,7 @@ class Execution:
         self._destinations = context.destinations
         self._quarantine = context.quarantine
         self._clock = context.clock
+        self._loop = asyncio.get_running_loop()  # asking for it costs a system call before Python 3.12
         self._settler = settler
         self._sets = sets
         self._may_attempt = may_attempt
@@ -101,9 +101,8 @@ class Execution:
     def settle_unattempted(self, in_flight: InFlightEvent, verdict: Verdict) -> None:
         """Settle an entry that has no event."""
         assert not isinstance(verdict, Retry)  # noqa: S101 - it would need a lane
-        if isinstance(verdict, Done):
-            BODIES_GONE.labels(in_flight.topic).inc()
-        self._log.unattempted(in_flight, gone=isinstance(verdict, Done))
+        log = self._log.gone if isinstance(verdict, Done) else self._log.undecodable
+        log(in_flight.topic, in_flight.entry_id)
         self._settler.settle(in_flight, verdict)
 
     def _offer(self, lane: Lane) -> None:
@@ -147,8 +146,8 @@ class Execution:
 
     def _must_wait(self, lane: Lane, in_flight: InFlightEvent) -> bool:
         """Let `lane` wait if its first event may not be attempted yet. Return whether it waits."""
-        now_ms, next_at = self._clock.now_ms(), in_flight.record.next_at
-        if now_ms < next_at <= now_ms + LONGEST_WAIT_MS:  # a later time is that of a wrong clock
+        next_at = in_flight.record.next_at
+        if next_at and 0 < next_at - self._clock.now_ms() <= LONGEST_WAIT_MS:  # a later time is that of a wrong clock
             self._wait(lane, next_at)
             return True
         if (pause := self._context.pauses.of(in_flight)) is not None:
@@ -163,7 +162,7 @@ class Execution:
         return False
 
     async def _attempt(self, lane: Lane, in_flight: InFlightEvent) -> None:
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)
         assert task is not None  # noqa: S101 - a slot runs this in a task of its own
         self._running[task] = in_flight
         run_attempt = self._attempt_recovered if in_flight.recovered else self._attempts.make

@@ -112,8 +112,11 @@ class Intake:
             requests = [DeferRequest(lane.topic, lane.id, one.entry_id, always=True) for one in events]
             results = await self._index.defer(requests)
             self._lanes.removed(lane, len(events))
-            for one in events:
-                self._room.release(one.topic, one.entry_id)
+            for one, result in zip(events, results, strict=True):
+                if result is Deferral.GONE:
+                    self._settle_unattempted(one, Done())
+                else:
+                    self._room.release(one.topic, one.entry_id)
         return Deferral.DEFERRED_RESUMED in results
 
     def _deferral(self, in_flight: InFlightEvent, asked: Counter[str]) -> DeferRequest | None:
@@ -121,7 +124,7 @@ class Intake:
         lane = self._lanes.find(in_flight)
         if lane is None:
             if not self._sets.may_be_indexed(in_flight.topic) or self._is_first_of_its_own(in_flight):
-                self._lanes.append(self._lanes.get_or_add(in_flight), in_flight)
+                self._lanes.append(self._lanes.add(in_flight), in_flight)
                 return None
             lane = self._lanes.lane_of(in_flight)
             number = asked[lane.id]
@@ -144,6 +147,9 @@ class Intake:
         for (in_flight, request), result in zip(undecided, results, strict=True):
             if result in _IN_MEMORY:
                 self._add_undeferred(in_flight, request, result)
+                continue
+            if result is Deferral.GONE:
+                self._settle_unattempted(in_flight, Done())
                 continue
             self._sets.was_deferred(in_flight.topic)
             self._room.release(in_flight.topic, in_flight.entry_id)

@@ -100,11 +100,12 @@ class Lanes:
 
     def get_or_add(self, in_flight: InFlightEvent) -> Lane:
         """Return the lane of an event, which may be new and without events."""
-        key = self._key(in_flight)
-        lane = self._lanes.get((in_flight.topic, key))
-        if lane is None:
-            lane = Lane(in_flight.topic, key, ordered=in_flight.topic in self._ordered)
-            self._lanes[in_flight.topic, key] = lane
+        return self.find(in_flight) or self.add(in_flight)
+
+    def add(self, in_flight: InFlightEvent) -> Lane:
+        """Add the lane of an event, which is not in memory, and return it; it has no events yet."""
+        lane = Lane(in_flight.topic, self._key(in_flight), ordered=in_flight.topic in self._ordered)
+        self._lanes[in_flight.topic, lane.key] = lane
         return lane
 
     def has_room(self, lane: Lane, expected: int = 0, expected_behind: int = 0) -> bool:

@@ -59,14 +59,26 @@ class Partition:
         self._loads = loads = LoadQueue()
         self._room = room = Room(context.topics, context.window, context.memory)
         logger, clock = self._logger, context.clock
-        self._settler = Settler(consumer, self._settled, self._waits, clock, logger, copies=context.ledger)
+        self._settler = Settler(
+            consumer, self._settled, self._waits, context.slots.has_backlog, clock, logger, copies=context.ledger
+        )
         self._execution = execution = Execution(context, self._settler, sets, loads.request, self._may_attempt, logger)
         intake = Intake(index, execution.lanes, room, sets, execution.settle_unattempted)
         reading = Reading(self._trust.event, context.ledger_has_room, context.pauses.stops_topic)
         self._reader = Reader(consumer, room, intake.admit, self._lost_touch, reading, clock, logger)
-        gates = (self._trust.event, self._reader.caught_up, context.ledger_has_room)
+        gates = (self._trust.event, context.ledger_has_room)
         self._waiting = WaitingLanes(
-            index, sets, execution.lanes, loads, room, intake, context.conditions, gates, clock, logger
+            index,
+            sets,
+            execution.lanes,
+            loads,
+            room,
+            intake,
+            context.conditions,
+            gates,
+            self._reader.is_caught_up,
+            clock,
+            logger,
         )
 
     async def start(self, supervisor: Supervisor, *, owned_before: bool) -> None:

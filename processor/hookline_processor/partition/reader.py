@@ -44,8 +44,8 @@ class Reading(NamedTuple):
 class Reader:
     """Reads as `reading` says, while `room` is free, and passes what it reads to `admit`.
 
-    `caught_up` is set once all pending entries were read. `lost_touch` is called after an error, and at every
-    sweep, in case that something was missed.
+    `lost_touch` is called when all pending entries of a topic were read, after an error, and at every sweep, in case that
+    something was missed.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Reader:
         self._new_entries: asyncio.Future[bool] | None = None
         self._expect_new = False
         self._problem: str | None = None
-        self.caught_up = asyncio.Event()
+        self._caught_up: set[str] = set()
         self._job: Job[None] | None = None
 
     async def start(self, supervisor: Supervisor, name: str, *, owned_before: bool) -> None:
@@ -88,6 +88,10 @@ class Reader:
     def check(self) -> str | None:
         """Return the readiness check: why this partition cannot be read, or None if it can."""
         return self._problem
+
+    def is_caught_up(self, topic: str) -> bool:
+        """Whether all pending entries of `topic` were read, since the start or the last error."""
+        return topic in self._caught_up
 
     def settled(self, topic: str, entry_id: str) -> None:
         """Note that an entry was settled, or waits: it may be in the answer to a read that was under way."""
@@ -141,7 +145,7 @@ class Reader:
         """Log the problem once, wait until Redis answers, and start again with pending entries."""
         self._cancel_wait()
         self._positions = dict.fromkeys(self._positions, _PENDING)
-        self.caught_up.clear()
+        self._caught_up.clear()
         self._lost_touch()
         self._room.read_failed()
         if self._problem is None:
@@ -179,7 +183,7 @@ class Reader:
             self._expect_new = await self._wait_for_more(open_topics)
 
     def _may_read(self, topic: str) -> bool:
-        """Whether `topic` is not paused, or has pending entries: waiting lanes of all topics wait until these are known."""
+        """Whether `topic` is not paused, or has pending entries: its waiting lanes wait until these are known."""
         return self._positions[topic] != NEW or not self._reading.is_paused(topic)
 
     async def _wait_freed(self) -> None:
@@ -191,8 +195,9 @@ class Reader:
             pass
 
     def _note_progress(self) -> None:
-        if not self.caught_up.is_set() and all(position == NEW for position in self._positions.values()):
-            self.caught_up.set()
+        known = {topic for topic, position in self._positions.items() if position == NEW}
+        if known - self._caught_up:
+            self._caught_up |= known
             self._lost_touch()
 
     async def _admit_all(self, topic: str, entries: Sequence[Entry]) -> None:

@@ -122,9 +122,10 @@ class Room:
 
     def release(self, topic: str, entry_id: str) -> None:
         """Free the room of an entry, which is settled or waits."""
-        was_open = self._is_open(topic)
-        self._memory.give_back(self._topics[topic].sizes.pop(entry_id))
-        if not was_open and self._is_open(topic):
+        sizes = self._topics[topic].sizes
+        self._memory.give_back(sizes.pop(entry_id))  # which wakes all rooms if it ends that memory is full
+        opens_at = self._size - self._batch if self._memory.free else 0
+        if len(sizes) == opens_at:
             self.wake()
 
     def close(self) -> None:

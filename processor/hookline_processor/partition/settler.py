@@ -15,11 +15,12 @@ from typing import Final
 
 from aiojobs import Job
 
+from hookline_processor.attempts.attempt_log import AttemptLog
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.metrics import FENCED
 from hookline_processor.partition.lanes import Lane
 from hookline_processor.retry import Record, encode_record
-from hookline_processor.verdicts import Dead, Done, Retry
+from hookline_processor.verdicts import Dead, Done, Retry, Verdict
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError, CommandRefusedError, FencedError
 from hookline_shared.kinds import label_of
@@ -29,6 +30,9 @@ from hookline_shared.observability.metrics import EVENTS
 from hookline_shared.streams.consume import Consumer, DeadLetterRecord, LeavingEntry, Settlements, WaitingLane, record_name
 
 _MAX_BATCH: Final = 500
+_GATHERED: Final = 100
+"""The outcomes for which a batch is not held back any longer."""
+_GATHER_S: Final = 0.02
 _MAX_COPIED_BYTES: Final = 4 << 20
 """Redis copies the events of a batch that become dead letters or ledger entries, and does nothing else meanwhile."""
 _RETRY_PAUSE_S: Final = 0.5
@@ -52,23 +56,35 @@ Outcome = Done | Dead | Wait | Record
 """What is written about an event: that it is done, dead or waits, or only its retry record."""
 Settled = Callable[[InFlightEvent], None]
 Waiting = Callable[[Wait], None]
+HasBacklog = Callable[[], bool]
 
 
 class Settler:
     """Settles the events of one partition in the order of their verdicts.
 
-    Calls `settled` for each event that left Redis, and `waits` for each lane that waits there. `copies` is whether Redis copies
-    events that are done, to the ledger.
+    Calls `settled` for each event that left Redis, and `waits` for each lane that waits there. While `has_backlog`, more events
+    are ready than can run, and batches gather for some milliseconds: few large ones leave more time for handlers. `copies` is
+    whether Redis copies events that are done, to the ledger.
     """
 
     def __init__(
-        self, consumer: Consumer, settled: Settled, waits: Waiting, clock: Clock, logger: Logger, *, copies: bool = False
+        self,
+        consumer: Consumer,
+        settled: Settled,
+        waits: Waiting,
+        has_backlog: HasBacklog,
+        clock: Clock,
+        logger: Logger,
+        *,
+        copies: bool = False,
     ) -> None:
         self._consumer = consumer
         self._waits = waits
+        self._has_backlog = has_backlog
         self._copies = copies
         self._clock = clock
         self._logger = logger
+        self._log = AttemptLog(logger)
         self._settled = settled
         self._waiting: dict[InFlightEvent, Outcome] = {}
         self._confirmations: dict[InFlightEvent, asyncio.Future[None]] = {}
@@ -76,6 +92,7 @@ class Settler:
         self._abandoned = False
         self._one_by_one_left = 0
         self._wake = asyncio.Event()
+        self._gathered = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._job: Job[None] | None = None
@@ -105,6 +122,7 @@ class Settler:
     async def write_record(self, in_flight: InFlightEvent) -> None:
         """Queue the retry record of `in_flight`, and wait until Redis has confirmed it."""
         confirmed = self._confirmations[in_flight] = asyncio.get_running_loop().create_future()
+        self._gathered.set()
         self.queue_record(in_flight)
         try:
             await confirmed
@@ -122,18 +140,30 @@ class Settler:
         if self._abandoned:
             return
         in_flight.recorded |= isinstance(outcome, Record)
-        self._waiting.pop(in_flight, None)
+        if in_flight in self._waiting:
+            del self._waiting[in_flight]
         self._waiting[in_flight] = outcome
-        self._idle.clear()
-        self._wake.set()
+        if len(self._waiting) == 1:
+            self._idle.clear()
+            self._wake.set()
+        elif len(self._waiting) == _GATHERED:
+            self._gathered.set()
 
     async def _run(self) -> None:
         while True:
             await self._wake.wait()
+            if len(self._waiting) < _GATHERED and not self._confirmations and self._has_backlog():
+                await self._gather()
             await self._settle_batch()
             if not self._waiting:
                 self._wake.clear()
                 self._idle.set()
+
+    async def _gather(self) -> None:
+        self._gathered.clear()
+        timer = self._clock.call_later(_GATHER_S, self._gathered.set)
+        await self._gathered.wait()
+        timer.cancel()
 
     async def _settle_batch(self) -> None:
         batch = self._next_batch()
@@ -172,11 +202,13 @@ class Settler:
 
     async def _send(self, batch: dict[InFlightEvent, Outcome]) -> None:
         settlements = combine(batch.items(), self._clock.now_ms())
-        written = await self._consumer.settle(settlements)
+        written, gone = await self._consumer.settle(settlements)
         if written < len(settlements.dead):
             self._logger.error(
                 "dead letters not written: their entries are missing in redis", missing=len(settlements.dead) - written
             )
+        for topic, entry_id in gone:
+            self._log.gone(topic, entry_id)
 
     def _conclude(self, batch: Mapping[InFlightEvent, Outcome]) -> None:
         for in_flight, outcome in batch.items():
@@ -185,17 +217,15 @@ class Settler:
                 del self._waiting[in_flight]
             if isinstance(outcome, Record):
                 self._confirm(in_flight, newest=newest)
-                continue
-            self._count(in_flight, outcome, newest=newest)
-            if isinstance(outcome, Wait):
+            elif isinstance(outcome, Wait):
+                if outcome.verdict is not None:
+                    self._count(in_flight, outcome.verdict, newest=newest)
                 self._waits(outcome)
             else:
+                self._count(in_flight, outcome, newest=newest)
                 self._settled(in_flight)
 
-    def _count(self, in_flight: InFlightEvent, outcome: Done | Dead | Wait, *, newest: bool) -> None:
-        verdict = outcome.verdict if isinstance(outcome, Wait) else outcome
-        if verdict is None:
-            return
+    def _count(self, in_flight: InFlightEvent, verdict: Verdict, *, newest: bool) -> None:
         name = type(verdict).__name__.lower()
         EVENTS.count(in_flight.topic, label_of(in_flight.event.kind), name)
         if in_flight.settling is not None:

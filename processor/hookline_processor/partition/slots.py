@@ -49,18 +49,25 @@ class Slots:
         self._shared = limit - sum(queue.reserved for queue in self._queues.values())
         self._shared_used = 0
         self._position = 0.0
+        self._ready: dict[_Queue, None] = {}
         self._running: dict[asyncio.Task[None], _Queue] = {}
         self._overdue: set[asyncio.Task[None]] = set()
         self._most_overdue = limit
         self._accepting = True
         self._context = copy_context()  # without it a task would inherit the context variables of the handler that ended before
-        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._failure: asyncio.Future[None] = self._loop.create_future()
+
+    def has_backlog(self) -> bool:
+        """Whether offered lanes wait for a slot."""
+        return bool(self._ready)
 
     def offer(self, lane: Lane, work: Callable[[Lane], Work]) -> None:
         """Run `work(lane)` when it is its turn."""
         queue = self._queues[lane.topic]
         if not queue.ready:
             queue.position = max(queue.position, self._position)
+            self._ready[queue] = None
         queue.ready.append((lane, work))
         self._fill()
 
@@ -85,20 +92,21 @@ class Slots:
         self._failure.cancel()
 
     def _fill(self) -> None:
-        while self._accepting and (queue := self._next()) is not None:
+        while self._ready and self._accepting and (queue := self._next()) is not None:
             self._position = max(self._position, queue.position)
             queue.position = self._position + queue.stride
-            self._start(queue, *queue.ready.popleft())
+            lane, work = queue.ready.popleft()
+            if not queue.ready:
+                del self._ready[queue]
+            self._start(queue, lane, work)
 
     def _next(self) -> _Queue | None:
         """Return the queue that is next, or None if no queue may start work."""
         shared_is_free = self._shared_used < self._shared
         chosen = None
-        for queue in self._queues.values():
-            if (
-                queue.ready
-                and queue.running < (queue.limit if shared_is_free else queue.reserved)
-                and (chosen is None or queue.position < chosen.position)
+        for queue in self._ready:
+            if queue.running < (queue.limit if shared_is_free else queue.reserved) and (
+                chosen is None or queue.position < chosen.position
             ):
                 chosen = queue
         return chosen
@@ -106,7 +114,7 @@ class Slots:
     def _start(self, queue: _Queue, lane: Lane, work: Callable[[Lane], Work]) -> None:
         self._shared_used += queue.running >= queue.reserved
         queue.running += 1
-        task = asyncio.get_running_loop().create_task(Unclosable(work(lane)), context=self._context.copy())
+        task = self._loop.create_task(Unclosable(work(lane)), context=self._context.copy())
         self._running[task] = queue
         task.add_done_callback(self._finished)
 

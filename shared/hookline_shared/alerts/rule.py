@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+import msgspec
+
 from hookline_shared.alerts.thresholds import Level, Threshold
 from hookline_shared.alerts.units import Unit
 
@@ -51,5 +53,5 @@ class Rule(NamedTuple):
     def limit_of(self, subject: str, limit: Threshold) -> Threshold:
         """Return `limit` as it applies to `subject`."""
         if self.critical and subject.partition(" ")[0] == self.critical:
-            return limit.model_copy(update={"level": Level.CRITICAL})
+            return msgspec.structs.replace(limit, level=Level.CRITICAL)
         return limit

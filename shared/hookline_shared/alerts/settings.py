@@ -4,31 +4,45 @@ import re
 from difflib import get_close_matches
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+import msgspec
+from msgspec import Meta
 
 from hookline_shared.alerts.rule import Rule
 from hookline_shared.alerts.rules import RULES
 from hookline_shared.alerts.thresholds import Threshold
-from hookline_shared.validation import SettingsGroup, describe_errors, split_url
+from hookline_shared.validation import (
+    Check,
+    InvalidError,
+    Read,
+    SettingsGroup,
+    Variable,
+    describe_problems,
+    read_table,
+    split_url,
+)
 
 _ADDRESS: Final = re.compile(r"https?://(?:[^\s/?#<>|@:\[\]]+|\[[0-9a-fA-F:.]+\])(?::\d+)?(?:[/?][^\s#<>|]*)?")
 """An http URL to which a # part can be added, with nothing that is markup in Slack, and without a user name or password."""
 
 
+def _usual_limits() -> dict[str, Threshold]:
+    return {name: rule.limit for name, rule in RULES.items()}
+
+
 def _read(value: Any) -> dict[str, Threshold]:
     """Return the limits of every alert, or raise one ValueError that names every mistake."""
     if not isinstance(value, dict):
-        raise ValueError("it must consist of tables, each headed [alerts.<name>]")  # noqa: TRY004 - pydantic reports this one
-    limits, problems = {name: rule.limit for name, rule in RULES.items()}, []
+        raise ValueError("it must consist of tables, each headed [alerts.<name>]")  # noqa: TRY004 - reported beside other problems
+    limits, problems = _usual_limits(), []
     for name, table in value.items():
         rule = RULES.get(name)
         if rule is None:
             problems.append(_unknown(name))
             continue
         try:
-            limits[name] = Threshold.model_validate(_whole(rule, table))
-        except ValidationError as error:
-            problems += describe_errors(error, Threshold, name)
+            limits[name] = read_table(Threshold, table, usual=_usual_limit(rule, table))
+        except InvalidError as error:
+            problems += describe_problems(error, name)
         else:
             problems += [f"{name}: {problem}" for problem in _contradictions(rule, limits[name])]
     if problems:
@@ -36,15 +50,12 @@ def _read(value: Any) -> dict[str, Threshold]:
     return limits
 
 
-def _whole(rule: Rule, table: Any) -> Any:
-    """Return `table` with defaults for missing keys. A new threshold without `clear` moves `clear` in proportion."""
-    if not isinstance(table, dict):
-        return table
-    usual = rule.limit.model_dump()
-    threshold = table.get("threshold")
-    if isinstance(threshold, int | float) and "clear" not in table:
-        usual["clear"] = threshold * rule.limit.clear / rule.limit.threshold
-    return usual | table
+def _usual_limit(rule: Rule, table: Any) -> Threshold:
+    """Return the limit of `rule`, whose keys count where `table` lacks them. A new threshold moves `clear` in proportion."""
+    threshold = table.get("threshold") if isinstance(table, dict) else None
+    if isinstance(threshold, int | float):
+        return msgspec.structs.replace(rule.limit, clear=threshold * rule.limit.clear / rule.limit.threshold)
+    return rule.limit
 
 
 def _contradictions(rule: Rule, limit: Threshold) -> list[str]:
@@ -79,33 +90,42 @@ def _runbook_url(url: str) -> str:
     return url
 
 
-class AlertSettings(SettingsGroup):
+class AlertSettings(SettingsGroup, frozen=True, kw_only=True):
     """When alerts fire, and where they go. `limits` has those of all alerts, by name."""
 
-    limits: Annotated[dict[str, Threshold], BeforeValidator(_read)] = Field(
-        {},
-        validate_default=True,
-        validation_alias="ALERTS",
-        description="Alerts, only in the TOML file: tables [alerts.<name>] with threshold, clear, for_s, window_s, level and "
-        "enabled, see docs/alerts.md",
-    )
-    url: Annotated[str, AfterValidator(_alert_url)] | None = Field(
-        None,
-        validation_alias="ALERT_URL",
-        description="URL to which alerts are posted in Slack's format (https://hooks.slack.com/services/...). Without it, "
-        "alerts are only logged and shown by hookline status",
-        repr=False,
-    )
-    runbook_url: Annotated[str, AfterValidator(_runbook_url)] | None = Field(
-        None,
-        validation_alias="RUNBOOK_URL",
-        description="URL of your copy of docs/runbook.md, for example https://wiki.example.com/hookline/runbook. Alerts link "
-        "to its sections, such as #reply-slow. Without it, alerts name the file and the section",
-    )
-    interval_s: float = Field(
-        1,
-        validation_alias="ALERT_INTERVAL_S",
-        description="Seconds between two evaluations of the alerts. The backlog is measured only at every fifth",
-        ge=0.05,
-        le=60,
-    )
+    limits: Annotated[
+        dict[str, Threshold],
+        Read(_read),
+        Variable(
+            "ALERTS",
+            "Alerts, only in the TOML file: tables [alerts.<name>] with threshold, clear, for_s, window_s, level "
+            "and enabled, see docs/alerts.md",
+        ),
+    ] = msgspec.field(default_factory=_usual_limits)
+    url: Annotated[
+        str | None,
+        Check(_alert_url),
+        Variable(
+            "ALERT_URL",
+            "URL to which alerts are posted in Slack's format (https://hooks.slack.com/services/...). Without it,"
+            " alerts are only logged and shown by hookline status",
+            secret=True,
+        ),
+    ] = None
+    runbook_url: Annotated[
+        str | None,
+        Check(_runbook_url),
+        Variable(
+            "RUNBOOK_URL",
+            "URL of your copy of docs/runbook.md, for example https://wiki.example.com/hookline/runbook. Alerts "
+            "link to its sections, such as #reply-slow. Without it, alerts name the file and the section",
+        ),
+    ] = None
+    interval_s: Annotated[
+        float,
+        Meta(ge=0.05, le=60),
+        Variable(
+            "ALERT_INTERVAL_S",
+            "Seconds between two evaluations of the alerts. The backlog is measured only at every fifth",
+        ),
+    ] = 1

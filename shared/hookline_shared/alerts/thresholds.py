@@ -1,10 +1,13 @@
 """When an alert fires and when it is resolved: the keys of `[alerts.<name>]` in the TOML file."""
 
+import math
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from msgspec import Meta
 
 from hookline_shared.observability.loop_lag import LONGEST_WINDOW_S
+from hookline_shared.validation import Check, NotNegative, SettingsTable
 
 
 class Level(StrEnum):
@@ -16,16 +19,26 @@ class Level(StrEnum):
     """Fix it now: webhooks are being lost, or soon will be."""
 
 
-class Threshold(BaseModel):
+def _finite(number: float) -> float:
+    if math.isinf(number):
+        raise ValueError("it must be a finite number")
+    return number
+
+
+_Value = Annotated[NotNegative, Check(_finite)]
+
+
+class Threshold(SettingsTable, frozen=True, kw_only=True):
     """The thresholds and times of one alert. Thresholds are in the unit of the rule (docs/alerts.md), times in seconds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-    threshold: float = Field(description="The value at which the alert fires", ge=0)
-    clear: float = Field(description="The value at which the alert is resolved", ge=0)
-    for_s: float = Field(
-        description="Seconds for which the value must stay beyond a limit before the alert fires or is resolved", ge=0
-    )
-    window_s: float | None = Field(None, description="Seconds over which the value is computed", gt=0, le=LONGEST_WINDOW_S)
-    level: Level = Field(description="warning or critical", strict=False)
-    enabled: bool = Field(True, description="Whether the alert is evaluated")
+    threshold: _Value
+    """The value at which the alert fires."""
+    clear: _Value
+    """The value at which the alert is resolved."""
+    for_s: _Value
+    """Seconds for which the value must stay beyond a limit before the alert fires or is resolved."""
+    window_s: Annotated[float, Meta(gt=0, le=LONGEST_WINDOW_S)] | None = None
+    """Seconds over which the value is computed."""
+    level: Level
+    enabled: bool = True
+    """Whether the alert is evaluated."""

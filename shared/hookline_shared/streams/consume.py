@@ -81,6 +81,14 @@ class WaitingLane(NamedTuple):
     entry_ids: Sequence[str]
 
 
+class Settled(NamedTuple):
+    """What `Consumer.settle` did: the number of dead letters written, and the entries, as topic and id, of waiting lanes whose
+    bodies are gone, so that nothing is left of them."""
+
+    dead_letters: int
+    gone: Sequence[tuple[str, str]]
+
+
 class Settlements(msgspec.Struct):
     """A batch of `Consumer.settle`, for one partition."""
 
@@ -215,8 +223,8 @@ class Consumer:
         records: list[bytes | None] = await self._redis.execute("hmget", self._retries, "HMGET", self._retries, *names)
         return records
 
-    async def settle(self, settlements: Settlements) -> int:
-        """Apply `settlements` atomically. Safe to repeat. Return the number of dead letters that were written.
+    async def settle(self, settlements: Settlements) -> Settled:
+        """Apply `settlements` atomically. Safe to repeat.
 
         Raises:
             FencedError: if the partition has another owner now; nothing was done.
@@ -236,8 +244,9 @@ class Consumer:
         arguments: list[str | bytes | int] = [GROUP, *self._fence, space, msgspec.msgpack.encode(batch)]
         if self._ledger:
             arguments.append("ledger")
-        (written,) = raise_first_error(await self._redis.run("settle", _SETTLE, [ScriptCall(self._script_keys, arguments)]))
-        return int(written)
+        call = ScriptCall(self._script_keys, arguments)
+        ((written, gone),) = raise_first_error(await self._redis.run("settle", _SETTLE, [call]))
+        return Settled(int(written), [(topic.decode(), entry.decode()) for topic, entry in gone])
 
     def _done(self, settlements: Settlements) -> list[tuple[Any, ...]]:
         index, done, attempts = self._key_index, settlements.done.items(), settlements.attempts

@@ -10,11 +10,11 @@ import redis
 
 from hookline_shared.event import Event, decode
 from hookline_shared.topics import MESSAGES
-from tests.support.command import Command, Result, ended, interrupt
-from tests.support.dead_letters import DEATH_CASES, StoredDeadLetter, deaths, write_dead_letters
-from tests.support.keys import keys
-from tests.support.ports import free_port
-from tests.support.stored import PARTITIONS, Stored
+from tests.support.processes.command import Command, Result, ended, interrupt
+from tests.support.servers.ports import free_port
+from tests.support.storage.dead_letters import DEATH_CASES, StoredDeadLetter, deaths, write_dead_letters
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import PARTITIONS, Stored
 from tests.support.waiting import until_now
 
 _NUMBER = "+14155550123"

@@ -12,13 +12,13 @@ from hookline_cli.doctor.redis_server import check_redis
 from hookline_cli.doctor.spool_disk import check_spool
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import SCHEMA
-from tests.support.cluster_set import ClusterSet
-from tests.support.findings import subject, the_wrong, wrongs
-from tests.support.full_disk import full_disk
-from tests.support.keys import keys
-from tests.support.ports import LOOPBACK, free_port
-from tests.support.redis_server import RedisServer
-from tests.support.sentinel_set import SentinelSet
+from tests.support.faults.full_disk import full_disk
+from tests.support.processes.findings import subject, the_wrong, wrongs
+from tests.support.servers.cluster_set import ClusterSet
+from tests.support.servers.ports import LOOPBACK, free_port
+from tests.support.servers.redis_server import RedisServer
+from tests.support.servers.sentinel_set import SentinelSet
+from tests.support.storage.keys import keys
 
 SAFE = {"appendonly": "yes", "appendfsync": "always"}
 

@@ -14,9 +14,9 @@ from hookline_cli.doctor.event import check_event
 from hookline_cli.doctor.finding import Level
 from hookline_cli.doctor.ports import check_ports
 from hookline_cli.doctor.webhook import check_webhook
-from tests.support.findings import subject, the_wrong, wrongs
-from tests.support.local_ingress import LocalIngress, ingress_settings, listening_ingress
-from tests.support.ports import LOOPBACK, free_port
+from tests.support.ingress.local_ingress import LocalIngress, ingress_settings, listening_ingress
+from tests.support.processes.findings import subject, the_wrong, wrongs
+from tests.support.servers.ports import LOOPBACK, free_port
 from tests.support.waiting import until
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]

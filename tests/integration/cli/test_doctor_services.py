@@ -12,11 +12,11 @@ from hookline_cli.doctor.finding import Level
 from hookline_cli.doctor.handlers_module import check_handlers
 from hookline_cli.doctor.ports import check_ports
 from hookline_cli.doctor.webhook import check_webhook
-from tests.support.findings import module, subject, the_wrong, wrongs
-from tests.support.local_ingress import LocalIngress
-from tests.support.ports import LOOPBACK, free_port
+from tests.support.inbound.webhooks import PUBLIC_URL, TOKEN
+from tests.support.ingress.local_ingress import LocalIngress
+from tests.support.processes.findings import module, subject, the_wrong, wrongs
+from tests.support.servers.ports import LOOPBACK, free_port
 from tests.support.waiting import until
-from tests.support.webhooks import PUBLIC_URL, TOKEN
 
 
 @pytest.fixture
@@ -41,7 +41,10 @@ async def test_good_handlers(folder: Path) -> None:
     """They are imported as the processor would; it is told what is handled, whatever the module prints."""
     found = await check_handlers(subject({"PROCESSOR_HANDLERS": module(folder, "good", _GOOD)}))
     assert wrongs(found) == []
-    assert "handled: message.received, call.received; not handled, so dead letters: message.status" in found[0].found
+    assert (
+        "handled: message.received, call.received; without a handler, so dead letters 600 s after receipt: message.status"
+        in found[0].found
+    )
 
 
 _SLOW = """

@@ -20,14 +20,14 @@ from hookline_shared.streams.follow import Arrival, Follower
 from hookline_shared.streams.waiting.index import lane_id
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
 from tests.integration.conftest import Connect
-from tests.support.cluster_set import ClusterSet
-from tests.support.command import Command
-from tests.support.dead_letters import fields_of
-from tests.support.events import event, key_of
-from tests.support.feed import PARTITION, Feed, read
-from tests.support.keys import keys
-from tests.support.redis_server import RedisServer
-from tests.support.stored import PARTITIONS
+from tests.support.processes.command import Command
+from tests.support.processor.events import event, key_of
+from tests.support.processor.feed import PARTITION, Feed, read
+from tests.support.servers.cluster_set import ClusterSet
+from tests.support.servers.redis_server import RedisServer
+from tests.support.storage.dead_letters import fields_of
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import PARTITIONS
 from tests.support.waiting import until_now
 
 SID = "SM" + "0123456789abcdef" * 2

@@ -12,12 +12,12 @@ from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.consume import Consumer
 from hookline_shared.streams.waiting.pauses import Pause, PauseStore
 from hookline_shared.topics import CALLS, MESSAGES
-from tests.support.command import Command, Result, ended
-from tests.support.events import key_of
-from tests.support.feed import PARTITION, Feed
-from tests.support.keys import keys
-from tests.support.stored import PARTITIONS, Stored
-from tests.support.waiting_lanes import put_waiting
+from tests.support.processes.command import Command, Result, ended
+from tests.support.processor.events import key_of
+from tests.support.processor.feed import PARTITION, Feed
+from tests.support.processor.waiting_lanes import put_waiting
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import PARTITIONS, Stored
 
 KEY = key_of(PARTITION)
 WHY = ("--why", "a reason")

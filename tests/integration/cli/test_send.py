@@ -16,10 +16,10 @@ import pytest
 from hookline_cli.send.sendgrid_key import SendGridKey
 from hookline_cli.send.templates import SHORT
 from hookline_shared.topics import MESSAGES
-from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress
-from tests.support.stored import Stored
+from tests.support.inbound.webhooks import PUBLIC_URL, TOKEN
+from tests.support.ingress.local_ingress import LocalIngress, ingress_settings, running_ingress
+from tests.support.storage.stored import Stored
 from tests.support.waiting import PATIENCE_S, until
-from tests.support.webhooks import PUBLIC_URL, TOKEN
 
 _ROOT = Path(__file__).parents[3]
 _COMMAND = "from hookline_cli.start import main; main()"
@@ -106,7 +106,7 @@ async def test_summary_is_shown(ingress: LocalIngress, tmp_path: Path) -> None:
     ("words", "message"),
     [
         (["message", "--token", "f" * 32], "The signature was rejected."),
-        (["message", "--token", "f" * 32, "--times", "3"], "3 of 3 were not accepted, most of them with 403. The signature"),
+        (["message", "--token", "f" * 32, "--times", "3"], "3 of 3 were not accepted, with 403. The signature"),
         (["sendgrid"], "SENDGRID_PUBLIC_KEY="),
         (["message", "--json-body", f'"{"x" * (1 << 20)}"'], "was not accepted, and nothing was stored"),
         (["massage"], "'massage' is neither a short name (message, status"),

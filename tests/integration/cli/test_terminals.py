@@ -12,9 +12,9 @@ import pytest
 import redis
 
 from hookline_cli.output.exit_codes import INTERRUPTED, USAGE
-from tests.support.dead_letters import write_dead_letters
-from tests.support.ports import free_port
-from tests.support.stored import Stored
+from tests.support.servers.ports import free_port
+from tests.support.storage.dead_letters import write_dead_letters
+from tests.support.storage.stored import Stored
 from tests.support.waiting import PATIENCE_S
 
 _ROOT = Path(__file__).parents[3]

@@ -11,10 +11,10 @@ from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.lease import LeaseRequest, Leases
 from hookline_shared.topics import DEFAULT_TOPICS
 from tests.integration.conftest import Connect
-from tests.support.findings import subject, wrongs
-from tests.support.keys import keys
-from tests.support.redis_server import RedisServer
-from tests.support.stored import PARTITIONS
+from tests.support.processes.findings import subject, wrongs
+from tests.support.servers.redis_server import RedisServer
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import PARTITIONS
 
 
 async def join(redis: RedisConnectionManager, name: str, partitions: Sequence[int], handled: Sequence[str]) -> None:
@@ -36,7 +36,7 @@ async def doctor(server: RedisServer, **settings: object) -> list[tuple[Level, s
 
 async def status(server: RedisServer, **settings: object) -> tuple[list[str], list[str]]:
     """Return the problems and warnings that Redis shows."""
-    found = CollectorSettings.model_validate({"REDIS_URL": server.url, **settings})
+    found = CollectorSettings.load({"REDIS_URL": server.url, **settings})
     async with Collector(found, [], SystemClock()) as collector:
         shown = await collector.look()
     return shown.problems()[1:], [text for _, text in shown.warnings()]  # the first: that no service answers here

@@ -8,7 +8,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tests.support.manifests import K8S, Manifests, Object, containers, labels, pod, port_number, selects
+from tests.support.deployment.manifests import K8S, Manifests, Object, containers, labels, pod, port_number, selects
 
 DOCS: Final = K8S.parents[1] / "docs"
 PROMETHEUS: Final = K8S.parent / "prometheus"

@@ -18,12 +18,12 @@ from hookline_processor.loading.loading import log_only
 from hookline_processor.settings import ProcessorSettings
 from hookline_shared.alerts.rules import RULES
 from hookline_shared.validation import fields_of
-from tests.support.drain_times import ingress_drain_s, processor_drain_s
-from tests.support.flood_memory import flood_mib
-from tests.support.logbook import Logbook
-from tests.support.manifests import Manifests, Object, pod, port_number
-from tests.support.manual_clock import ManualClock
-from tests.support.ports import LOOPBACK
+from tests.support.deployment.manifests import Manifests, Object, pod, port_number
+from tests.support.faults.flood_memory import flood_mib
+from tests.support.observability.logbook import Logbook
+from tests.support.processes.drain_times import ingress_drain_s, processor_drain_s
+from tests.support.servers.ports import LOOPBACK
+from tests.support.time.manual_clock import ManualClock
 
 SECRETS: Final = {
     "TWILIO_AUTH_TOKEN": "0123456789abcdef0123456789abcdef",
@@ -102,8 +102,8 @@ def test_ports_are_those_of_the_settings(
 
 def test_settings_are_known(manifests: Manifests) -> None:
     """No variable is mistyped: one of the services reads it."""
-    fields = [*fields_of(IngressSettings), *fields_of(ProcessorSettings)]
-    known = {"HOOKLINE_CONFIG", *(field.validation_alias for field in fields)}
+    read = {variable.name for one in (IngressSettings, ProcessorSettings) for _, variable in fields_of(one)}
+    known = {"HOOKLINE_CONFIG", *read}
     for name in ("ingress", "processor"):
         assert {variable for variable, _ in manifests.environment(container(manifests, name))} <= known
 

@@ -10,7 +10,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tests.support.manifests import Manifests, Object, labels, selects
+from tests.support.deployment.manifests import Manifests, Object, labels, selects
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "kubernetes.md"
 REDIS, SENTINEL, POSTGRES, HTTPS, DNS, OPENSHIFT_DNS = 6379, 26379, 5432, 443, 53, 5353

@@ -13,9 +13,9 @@ from redis.retry import Retry
 
 from hookline_cli.up.embedded_redis import _version
 from hookline_shared.redis.server_info import parse_info, risks
-from tests.support.manifests import K8S, Manifests, Object, pod
-from tests.support.ports import LOOPBACK
-from tests.support.redis_server import RedisServer, server_binary
+from tests.support.deployment.manifests import K8S, Manifests, Object, pod
+from tests.support.servers.ports import LOOPBACK
+from tests.support.servers.redis_server import RedisServer, server_binary
 
 COMPONENT: Final = K8S / "components" / "redis"
 DEPLOY: Final = K8S.parent

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import yaml
 
-from tests.support.dashboards import panels, queries
-from tests.support.promtool import promtool
-from tests.support.rules import PROMETHEUS, RULE_FILES, RULE_TESTS, every_rule
+from tests.support.deployment.dashboards import panels, queries
+from tests.support.deployment.promtool import promtool
+from tests.support.deployment.rules import PROMETHEUS, RULE_FILES, RULE_TESTS, every_rule
 
 
 def test_configuration_is_taken() -> None:

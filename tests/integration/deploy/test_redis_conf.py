@@ -8,8 +8,8 @@ import pytest
 import redis
 
 from hookline_cli.up.embedded_redis import _version
-from tests.support.ports import LOOPBACK
-from tests.support.redis_server import RedisServer, server_binary
+from tests.support.servers.ports import LOOPBACK
+from tests.support.servers.redis_server import RedisServer, server_binary
 
 _DEPLOY = Path(__file__).parents[3] / "deploy"
 _DIGEST = re.compile(r"\$\(digest (\w+)\)")

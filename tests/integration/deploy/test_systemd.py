@@ -15,10 +15,10 @@ from hookline_processor.settings import ProcessorSettings
 from hookline_shared.lifecycle.service import EXIT_SETTINGS
 from hookline_shared.settings.base import SharedSettings
 from hookline_shared.validation import fields_of
-from tests.support.drain_times import ingress_drain_s, processor_drain_s
-from tests.support.flood_memory import flood_mib
-from tests.support.redis_server import RedisServer
-from tests.support.services import Services
+from tests.support.faults.flood_memory import flood_mib
+from tests.support.processes.drain_times import ingress_drain_s, processor_drain_s
+from tests.support.processes.services import Services
+from tests.support.servers.redis_server import RedisServer
 
 UNITS: Final = Path(__file__).parents[3] / "deploy" / "systemd"
 PAGE: Final = UNITS.parents[1] / "docs" / "systemd.md"
@@ -63,8 +63,8 @@ def test_nobody_is_killed_while_draining() -> None:
     """systemd waits for longer than the services may take to stop."""
     (ingress_s,), (processor_s,) = service("ingress")["TimeoutStopSec"], service("processor")["TimeoutStopSec"]
     settings = {"TWILIO_AUTH_TOKEN": TOKEN, "PUBLIC_URL": "https://hooks.example.com"}
-    assert int(ingress_s) > ingress_drain_s(IngressSettings.model_validate(settings))
-    assert int(processor_s) > processor_drain_s(ProcessorSettings())
+    assert int(ingress_s) > ingress_drain_s(IngressSettings.load(settings))
+    assert int(processor_s) > processor_drain_s(ProcessorSettings.load())
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -125,8 +125,7 @@ def test_flood_fits_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_settings_are_known() -> None:
     """No variable of the files is mistyped, those that are commented out included."""
-    fields = [*fields_of(IngressSettings), *fields_of(ProcessorSettings)]
-    known = {str(field.validation_alias) for field in fields}
+    known = {variable.name for one in (IngressSettings, ProcessorSettings) for _, variable in fields_of(one)}
     for file in UNITS.glob("*.env"):
         assert set(NAMES.findall(file.read_text())) <= known
 
@@ -144,7 +143,7 @@ def test_secrets_are_apart() -> None:
 
 def test_what_both_read_reaches_both() -> None:
     """A setting of both services is in their common file, or, if it is a secret, in the file of each."""
-    shared = {str(field.validation_alias) for field in fields_of(SharedSettings)}
+    shared = {variable.name for _, variable in fields_of(SharedSettings)}
     named = [shared & set(NAMES.findall((UNITS / f"{name}-secrets.env").read_text())) for name in SERVICES]
     assert named == [{"REDIS_URL", "ALERT_URL"}] * 2
     assert all("/etc/hookline/hookline.env" in service(name)["EnvironmentFile"] for name in SERVICES)

@@ -13,15 +13,15 @@ from hookline_ingress.http.request import Request
 from hookline_ingress.signatures.sendgrid import SendGridKeys
 from hookline_ingress.translation.webhook import decode_sendgrid
 from hookline_shared.topics import EVENTS
-from tests.support.events import key_of
-from tests.support.keys import keys
-from tests.support.kinds import ACCOUNT, message
-from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress
-from tests.support.products import email_event, stream_event
-from tests.support.replies import assert_accepted, assert_refused
-from tests.support.sendgrid import SIGNATURE, TIMESTAMP, SendGrid
-from tests.support.stored import PARTITIONS, Stored
-from tests.support.webhooks import FORM, JSON, Twilio, Webhook
+from tests.support.inbound.kinds import ACCOUNT, message
+from tests.support.inbound.products import email_event, stream_event
+from tests.support.inbound.sendgrid import SIGNATURE, TIMESTAMP, SendGrid
+from tests.support.inbound.webhooks import FORM, JSON, Twilio, Webhook
+from tests.support.ingress.local_ingress import LocalIngress, ingress_settings, running_ingress
+from tests.support.ingress.replies import assert_accepted, assert_refused
+from tests.support.processor.events import key_of
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import PARTITIONS, Stored
 
 TWILIO = Twilio()
 

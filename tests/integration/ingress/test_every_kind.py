@@ -8,7 +8,7 @@ import pytest
 
 from hookline_ingress.routes import PATHS
 from hookline_shared.topics import BULK, CALLS, CONVERSATIONS, DEFAULT_TOPICS, EVENTS, MESSAGES, STATUSES
-from tests.support.kinds import (
+from tests.support.inbound.kinds import (
     ACCOUNT,
     call,
     call_status,
@@ -22,8 +22,7 @@ from tests.support.kinds import (
     whatsapp_message,
     whatsapp_status,
 )
-from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress
-from tests.support.products import (
+from tests.support.inbound.products import (
     debugger,
     delivery_updated,
     document_updated,
@@ -38,9 +37,10 @@ from tests.support.products import (
     task,
     verify,
 )
-from tests.support.replies import assert_accepted, assert_refused
-from tests.support.stored import Stored
-from tests.support.webhooks import TOKEN, Params, Twilio, Webhook
+from tests.support.inbound.webhooks import TOKEN, Params, Twilio, Webhook
+from tests.support.ingress.local_ingress import LocalIngress, ingress_settings, running_ingress
+from tests.support.ingress.replies import assert_accepted, assert_refused
+from tests.support.storage.stored import Stored
 
 TWILIO = Twilio()
 OTHER_ACCOUNT, OTHER_TOKEN = "AC" + "2" * 32, "f" * 32

@@ -7,11 +7,11 @@ import pytest
 
 from bench.system.machine import window_mb
 from hookline_ingress.routes import LARGEST_JSON
-from tests.support.flood_memory import OVERHEAD
-from tests.support.local_ingress import ingress_settings
-from tests.support.services import Services
+from tests.support.faults.flood_memory import OVERHEAD
+from tests.support.ingress.local_ingress import ingress_settings
+from tests.support.ingress.wire import connected
+from tests.support.processes.services import Services
 from tests.support.waiting import until
-from tests.support.wire import connected
 
 CONNECTIONS: Final = 64
 HEAD: Final = f"POST / HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: {LARGEST_JSON}\r\n\r\n"

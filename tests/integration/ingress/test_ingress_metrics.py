@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from prometheus_client.parser import text_string_to_metric_families
 
 from hookline_ingress.routes import PATHS
-from tests.support.ingress_client import raw_exchange, raw_request
-from tests.support.kinds import message, message_status, unknown
-from tests.support.local_ingress import LocalIngress
-from tests.support.webhooks import Twilio
+from tests.support.inbound.kinds import message, message_status, unknown
+from tests.support.inbound.webhooks import Twilio
+from tests.support.ingress.ingress_client import raw_exchange, raw_request
+from tests.support.ingress.local_ingress import LocalIngress
 
 TWILIO = Twilio()
 Sample = tuple[str, frozenset[tuple[str, str]]]

@@ -9,16 +9,16 @@ import aiohttp
 import pytest
 
 from hookline_shared.lifecycle.service import EXIT_FAILED, EXIT_OK, EXIT_SETTINGS
-from tests.support.ingress_client import IngressClient
-from tests.support.kinds import RECIPIENT, SENDER, message
-from tests.support.local_ingress import ingress_settings
-from tests.support.ports import LOOPBACK
-from tests.support.redis_server import RedisServer
-from tests.support.service_process import ServiceProcess
-from tests.support.services import Services
-from tests.support.stored import Stored
+from tests.support.inbound.kinds import RECIPIENT, SENDER, message
+from tests.support.inbound.webhooks import TOKEN, Twilio
+from tests.support.ingress.ingress_client import IngressClient
+from tests.support.ingress.local_ingress import ingress_settings
+from tests.support.processes.service_process import ServiceProcess
+from tests.support.processes.services import Services
+from tests.support.servers.ports import LOOPBACK
+from tests.support.servers.redis_server import RedisServer
+from tests.support.storage.stored import Stored
 from tests.support.waiting import until_answer
-from tests.support.webhooks import TOKEN, Twilio
 
 TWILIO = Twilio()
 

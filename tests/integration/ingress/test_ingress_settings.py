@@ -8,11 +8,11 @@ import pytest
 from hookline_ingress.metrics import REQUESTS
 from hookline_shared.settings.config_file import CONFIG_VARIABLE
 from hookline_shared.topics import BULK, EVENTS, MESSAGES
-from tests.support.kinds import message, message_status, unknown
-from tests.support.local_ingress import ingress_settings, running_ingress
-from tests.support.replies import assert_accepted
-from tests.support.stored import Stored
-from tests.support.webhooks import Twilio
+from tests.support.inbound.kinds import message, message_status, unknown
+from tests.support.inbound.webhooks import Twilio
+from tests.support.ingress.local_ingress import ingress_settings, running_ingress
+from tests.support.ingress.replies import assert_accepted
+from tests.support.storage.stored import Stored
 
 TWILIO = Twilio()
 GREETING = "<Response><Message>Thank you</Message></Response>"

@@ -6,15 +6,15 @@ import pytest
 
 from hookline_shared.errors import LayoutMismatchError
 from hookline_shared.event import Event
-from tests.support.ingress_client import Reply
-from tests.support.keys import keys
-from tests.support.kinds import message, message_status
-from tests.support.local_ingress import LocalIngress, ingress_settings, listening_ingress, running_ingress
-from tests.support.ports import LOOPBACK, free_port
-from tests.support.redis_server import RedisServer
-from tests.support.stored import PARTITIONS, Stored
+from tests.support.inbound.kinds import message, message_status
+from tests.support.inbound.webhooks import Twilio
+from tests.support.ingress.ingress_client import Reply
+from tests.support.ingress.local_ingress import LocalIngress, ingress_settings, listening_ingress, running_ingress
+from tests.support.servers.ports import LOOPBACK, free_port
+from tests.support.servers.redis_server import RedisServer
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import PARTITIONS, Stored
 from tests.support.waiting import until, until_answer
-from tests.support.webhooks import Twilio
 
 TWILIO = Twilio()
 SHORT_BUDGET = {"INGRESS_WRITE_BUDGET_MS": "100"}

@@ -6,12 +6,12 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.support.kinds import ACCOUNT, call, message
-from tests.support.local_ingress import LocalIngress
-from tests.support.replies import assert_accepted
-from tests.support.resplits import moved, signed_text
-from tests.support.stored import Stored
-from tests.support.webhooks import Params, Twilio, Webhook
+from tests.support.inbound.kinds import ACCOUNT, call, message
+from tests.support.inbound.resplits import moved, signed_text
+from tests.support.inbound.webhooks import Params, Twilio, Webhook
+from tests.support.ingress.local_ingress import LocalIngress
+from tests.support.ingress.replies import assert_accepted
+from tests.support.storage.stored import Stored
 
 TWILIO = Twilio()
 PLACES = {"FromCity": "OAKLAND", "ToCity": "OAKLAND"}  # without a space, so that every copy of the text is a valid URL

@@ -9,11 +9,11 @@ from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.rate_limits import SharedLimits, Usage
 from tests.integration.conftest import Connect
-from tests.support.cluster_set import ClusterSet
-from tests.support.logbook import Logbook
-from tests.support.manual_clock import ManualClock
-from tests.support.redis_server import RedisServer
-from tests.support.stored import PARTITIONS
+from tests.support.observability.logbook import Logbook
+from tests.support.servers.cluster_set import ClusterSet
+from tests.support.servers.redis_server import RedisServer
+from tests.support.storage.stored import PARTITIONS
+from tests.support.time.manual_clock import ManualClock
 from tests.support.waiting import until_answer
 
 SLOW = Rate(0.001, 20)

@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.ingress_client import raw_exchange, raw_request
-from tests.support.kinds import ACCOUNT, message, message_status
-from tests.support.local_ingress import LocalIngress, ingress_settings, running_ingress
-from tests.support.ports import LOOPBACK
-from tests.support.products import verify
-from tests.support.replies import assert_accepted, assert_refused
-from tests.support.stored import Stored
-from tests.support.webhooks import Params, Twilio, Webhook
+from tests.support.inbound.kinds import ACCOUNT, message, message_status
+from tests.support.inbound.products import verify
+from tests.support.inbound.webhooks import Params, Twilio, Webhook
+from tests.support.ingress.ingress_client import raw_exchange, raw_request
+from tests.support.ingress.local_ingress import LocalIngress, ingress_settings, running_ingress
+from tests.support.ingress.replies import assert_accepted, assert_refused
+from tests.support.servers.ports import LOOPBACK
+from tests.support.storage.stored import Stored
 
 TWILIO = Twilio()
 OTHER_TOKEN = "f" * 32

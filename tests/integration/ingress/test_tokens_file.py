@@ -7,12 +7,12 @@ import pytest
 
 from hookline_ingress.signatures.tokens_file import parse_tokens
 from hookline_shared.errors import SettingsError
-from tests.support.kinds import ACCOUNT, message
-from tests.support.local_ingress import ingress_settings, running_ingress
-from tests.support.replies import assert_accepted
-from tests.support.stored import Stored
+from tests.support.inbound.kinds import ACCOUNT, message
+from tests.support.inbound.webhooks import Twilio
+from tests.support.ingress.local_ingress import ingress_settings, running_ingress
+from tests.support.ingress.replies import assert_accepted
+from tests.support.storage.stored import Stored
 from tests.support.waiting import until_answer
-from tests.support.webhooks import Twilio
 
 SUB, SUB_TOKEN, NEXT_TOKEN = "AC" + "5" * 32, "5" * 32, "6" * 32
 

@@ -7,18 +7,18 @@ import pytest
 from hookline_shared.event import Event
 from hookline_shared.forms import parse_form
 from hookline_shared.topics import MESSAGES, STATUSES
-from tests.support.ingress_client import raw_exchange, raw_request
-from tests.support.kinds import (
+from tests.support.inbound.kinds import (
     ACCOUNT,
     RECIPIENT,
     SENDER,
     message,
     message_status,
 )
-from tests.support.local_ingress import LocalIngress
-from tests.support.replies import assert_accepted
-from tests.support.stored import Stored
-from tests.support.webhooks import Twilio
+from tests.support.inbound.webhooks import Twilio
+from tests.support.ingress.ingress_client import raw_exchange, raw_request
+from tests.support.ingress.local_ingress import LocalIngress
+from tests.support.ingress.replies import assert_accepted
+from tests.support.storage.stored import Stored
 
 TWILIO = Twilio()
 

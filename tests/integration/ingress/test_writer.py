@@ -15,10 +15,10 @@ from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.append import Appended, Appender
 from hookline_shared.topics import MESSAGES
 from tests.integration.conftest import Connect
-from tests.support.events import event
-from tests.support.logbook import Logbook
-from tests.support.redis_server import RedisServer
-from tests.support.stored import PARTITIONS, Stored
+from tests.support.observability.logbook import Logbook
+from tests.support.processor.events import event
+from tests.support.servers.redis_server import RedisServer
+from tests.support.storage.stored import PARTITIONS, Stored
 
 LONG_S, SHORT_S = 20.0, 0.1
 

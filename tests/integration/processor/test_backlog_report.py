@@ -9,9 +9,9 @@ from hookline_processor.partition.waiting.waiting_sets import WaitingSets, Waiti
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.waiting.index import LATER
 from hookline_shared.topics import CALLS, MESSAGES
-from tests.support.keys import keys
-from tests.support.manual_clock import ManualClock
-from tests.support.stored import PARTITIONS
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import PARTITIONS
+from tests.support.time.manual_clock import ManualClock
 
 TOPICS = [MESSAGES, CALLS]
 

@@ -6,10 +6,10 @@ from typing import Final
 import redis
 
 from hookline_shared.topics import MESSAGES
-from tests.support.events import event, key_of
-from tests.support.feed import PARTITION, Feed
-from tests.support.services import Services
-from tests.support.stored import Stored
+from tests.support.processes.services import Services
+from tests.support.processor.events import event, key_of
+from tests.support.processor.feed import PARTITION, Feed
+from tests.support.storage.stored import Stored
 from tests.support.waiting import until
 
 BOT: Final = """

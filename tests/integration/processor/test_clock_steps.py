@@ -16,11 +16,11 @@ from hookline_shared.streams.lease import Fence, Lease, LeaseRequest, Leases
 from hookline_shared.streams.membership import leases, members
 from hookline_shared.streams.rate_limits import SharedLimits, Usage
 from tests.integration.conftest import Connect
-from tests.support.keys import keys
-from tests.support.logbook import Logbook
-from tests.support.redis_server import RedisServer
-from tests.support.settable_clock import SettableClock
-from tests.support.stored import PARTITIONS
+from tests.support.observability.logbook import Logbook
+from tests.support.servers.redis_server import RedisServer
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import PARTITIONS
+from tests.support.time.settable_clock import SettableClock
 
 LEASE_S: Final = 2.0
 HOURS: Final = 2 * 3600

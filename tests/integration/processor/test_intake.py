@@ -17,7 +17,7 @@ from hookline_shared.streams.consume import NEW, Consumer, Entry
 from hookline_shared.streams.lease import Fence
 from hookline_shared.streams.waiting.index import Deferral, DeferRequest, LoadRequest, WaitingIndex
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES
-from tests.support.feed import PARTITION, PENDING, Feed, claim, read
+from tests.support.processor.feed import PARTITION, PENDING, Feed, claim, read
 
 
 class LossyIndex(WaitingIndex):

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import pytest
 
-from tests.support.events import event, key_of
-from tests.support.feed import PARTITION, Feed
-from tests.support.service_process import ServiceProcess
-from tests.support.services import Services
-from tests.support.stored import Stored
+from tests.support.processes.service_process import ServiceProcess
+from tests.support.processes.services import Services
+from tests.support.processor.events import event, key_of
+from tests.support.processor.feed import PARTITION, Feed
+from tests.support.storage.stored import Stored
 from tests.support.waiting import until
 
 BOT: Final = """

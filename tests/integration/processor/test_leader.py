@@ -12,8 +12,8 @@ from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.streams.lease import Lease, LeaseRequest, Leases
 from tests.integration.conftest import Connect
 from tests.integration.processor.test_clock_steps import _Partition
-from tests.support.logbook import Logbook
-from tests.support.stored import PARTITIONS
+from tests.support.observability.logbook import Logbook
+from tests.support.storage.stored import PARTITIONS
 
 LEASE_S: Final = 30.0
 

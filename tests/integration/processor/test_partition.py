@@ -14,12 +14,12 @@ from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.consume import CONSUMER, record_name
 from hookline_shared.topics import MESSAGES, STATUSES
-from tests.support.events import event, key_of
-from tests.support.feed import PARTITION
-from tests.support.keys import keys
-from tests.support.logbook import Logbook
-from tests.support.partition_bench import WINDOW, Bench
-from tests.support.stored import Stored
+from tests.support.observability.logbook import Logbook
+from tests.support.processor.events import event, key_of
+from tests.support.processor.feed import PARTITION
+from tests.support.processor.partition_bench import WINDOW, Bench
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import Stored
 from tests.support.waiting import until
 
 _ADD_AND_READ: Final = """

@@ -1,5 +1,7 @@
 """The settler against a real Redis: newest outcomes, lanes that wait, and settlements that Redis refuses."""
 
+import asyncio
+
 import pytest
 import redis
 
@@ -13,13 +15,14 @@ from hookline_shared.event import decode
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.append import Appender
-from hookline_shared.streams.consume import NEW, Consumer, record_name
+from hookline_shared.streams.consume import NEW, Consumer, Settled, Settlements, record_name
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES
-from tests.support.events import event, key_of
-from tests.support.feed import claim
-from tests.support.keys import keys
-from tests.support.logbook import Logbook
-from tests.support.stored import PARTITIONS, Stored
+from tests.support.observability.logbook import Logbook
+from tests.support.processor.events import event, key_of
+from tests.support.processor.feed import claim
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import PARTITIONS, Stored
+from tests.support.time.manual_clock import ManualClock
 from tests.support.waiting import until
 
 PARTITION = 5
@@ -47,13 +50,17 @@ def wait(*held: InFlightEvent, verdict: Retry | None = None) -> Wait:
     return Wait(lane, tuple(one.entry_id for one in held), 5, "", verdict or Retry(held[0].record))
 
 
+def no_backlog() -> bool:
+    return False
+
+
 async def test_newest_outcome_counts(
     broker: RedisConnectionManager, consumer: Consumer, stored: Stored, logbook: Logbook
 ) -> None:
     """However often an event failed while Redis was away, one settlement is queued, and the last one counts."""
     gone: list[InFlightEvent] = []
     waits: list[Wait] = []
-    settler = Settler(consumer, gone.append, waits.append, SystemClock(), logbook.logger)
+    settler = Settler(consumer, gone.append, waits.append, no_backlog, SystemClock(), logbook.logger)
     (held,) = await pending(broker, consumer, 1)
     for failures in range(1, 1000):
         held.record = Record(failures=failures)
@@ -75,7 +82,7 @@ async def test_lane_waits_when_redis_has_said_so(
     """Its owner is told once, with all events that left memory; they are still in Redis, the first of them with its record."""
     gone: list[InFlightEvent] = []
     waits: list[Wait] = []
-    settler = Settler(consumer, gone.append, waits.append, SystemClock(), logbook.logger)
+    settler = Settler(consumer, gone.append, waits.append, no_backlog, SystemClock(), logbook.logger)
     held = await pending(broker, consumer, 3)
     held[0].record = Record(failures=1)
     outcome = wait(*held)
@@ -98,7 +105,7 @@ async def test_refused_settlement_holds_up_no_other(
     await broker.execute("set", keys.dead(PARTITION), "SET", keys.dead(PARTITION), "no stream")
     gone: list[InFlightEvent] = []
     waits: list[Wait] = []
-    settler = Settler(consumer, gone.append, waits.append, SystemClock(), logbook.logger)
+    settler = Settler(consumer, gone.append, waits.append, no_backlog, SystemClock(), logbook.logger)
     held = await pending(broker, consumer, 5)
     for one in held:
         settler.settle(one, REJECTED if one is held[1] else Done())
@@ -114,3 +121,37 @@ async def test_refused_settlement_holds_up_no_other(
     await settler.stop(timeout_s=20)
     await supervisor.close()
     assert supervisor.failure is None
+
+
+class _CountingConsumer(Consumer):
+    """Records the number of settled events of each batch."""
+
+    batches: list[int]
+
+    async def settle(self, settlements: Settlements) -> Settled:
+        self.batches.append(sum(map(len, settlements.done.values())))
+        return await super().settle(settlements)
+
+
+@pytest.mark.parametrize(("number", "seconds"), [(100, 0), (7, 1)])
+async def test_outcomes_gather_while_events_wait_for_slots(
+    broker: RedisConnectionManager, logbook: Logbook, number: int, seconds: int
+) -> None:
+    """They are settled in one batch once there are a hundred, or after some milliseconds."""
+    consumer = _CountingConsumer(broker, PARTITION, DEFAULT_TOPICS, await claim(broker, PARTITION))
+    consumer.batches = []
+    await consumer.ensure_groups()
+    gone: list[InFlightEvent] = []
+    waits: list[Wait] = []
+    clock = ManualClock()
+    settler = Settler(consumer, gone.append, waits.append, lambda: True, clock, logbook.logger)
+    supervisor = Supervisor(logbook.logger)
+    await settler.start(supervisor, "settler")
+    for one in await pending(broker, consumer, number):
+        settler.settle(one, Done())
+        await asyncio.sleep(0)
+    await clock.advance(seconds)
+    await until(lambda: len(gone) == number, "all are settled")
+    await settler.stop(timeout_s=20)
+    await supervisor.close()
+    assert consumer.batches == [number]

@@ -9,14 +9,15 @@ import pytest
 from hookline_processor.partition.partition import Partition
 from hookline_shared.event import Event
 from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.consume import Consumer
 from hookline_shared.streams.waiting.pauses import Pause
 from hookline_shared.topics import MESSAGES, STATUSES
-from tests.support.events import key_of
-from tests.support.feed import PARTITION
-from tests.support.keys import keys
-from tests.support.logbook import Logbook
-from tests.support.partition_bench import WINDOW, Bench
-from tests.support.stored import Stored
+from tests.support.observability.logbook import Logbook
+from tests.support.processor.events import key_of
+from tests.support.processor.feed import PARTITION, claim, read
+from tests.support.processor.partition_bench import WINDOW, Bench
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import Stored
 from tests.support.waiting import until
 
 EVERYTHING = Pause(id="everything", kind="message.*")
@@ -76,7 +77,7 @@ def ids(events: Sequence[Event]) -> list[str]:
 
 
 async def test_paused_topic_stops_no_other(bench: Bench, stored: Stored) -> None:
-    """What was pending in it at the start is found all the same, since the waiting events of all topics wait for that."""
+    """What was pending in it at the start is found all the same, since its waiting events wait for that."""
     bench.pauses.update([Pause(id="statuses", topic=STATUSES)])
     bench.failing = True
     await bench.put(1)
@@ -84,6 +85,26 @@ async def test_paused_topic_stops_no_other(bench: Bench, stored: Stored) -> None
     await until(lambda: bench.begun, "it is attempted")
     bench.failing = False
     await until(lambda: stored.events() == [], "it is attempted again")
+    await partition.drain(5)
+
+
+async def test_topic_whose_room_is_full_stops_no_other(bench: Bench, broker: RedisConnectionManager) -> None:
+    """After a takeover, the lanes of a topic wait until its own pending entries are known, and not until those of all are."""
+    bench.failing, bench.slots = True, 100
+    (other,) = await bench.put(1, STATUSES)
+    partition = await bench.start()
+    await until(lambda: partition._sets.waiting(STATUSES), "it waits for a retry")
+    await partition.drain(5)
+    bench.begun.clear()
+    bench.failing = False
+    bench.open.clear()
+    await bench.put_each(3 * WINDOW)
+    await read(Consumer(broker, PARTITION, [MESSAGES], await claim(broker, force=True)))
+    partition = await bench.start()
+    await until(lambda: other.id in bench.begun, "the other topic goes on")
+    assert len(bench.begun) <= WINDOW + 1
+    bench.open.set()
+    await until(lambda: len(bench.begun) == 3 * WINDOW + 1, "all are attempted")
     await partition.drain(5)
 
 

@@ -12,9 +12,9 @@ from hookline_shared.alerts.notifier import DeliveryPolicy, Notifier
 from hookline_shared.alerts.rules import RULES
 from hookline_shared.clock import SystemClock
 from hookline_shared.lifecycle.service import Supervisor
-from tests.support.alert_channel import PLANTED, AlertChannel, Answer, hang
-from tests.support.logbook import Logbook
-from tests.support.ports import free_port
+from tests.support.observability.alert_channel import PLANTED, AlertChannel, Answer, hang
+from tests.support.observability.logbook import Logbook
+from tests.support.servers.ports import free_port
 from tests.support.waiting import until
 
 QUICK = DeliveryPolicy(timeout_s=0.3, tries=3, first_delay_s=0.02, pause_s=0.05)

@@ -14,10 +14,10 @@ from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.append import Appended, Appender
 from hookline_shared.topics import MESSAGES, STATUSES
 from tests.integration.conftest import Connect
-from tests.support.events import event, key_of
-from tests.support.keys import keys
-from tests.support.redis_server import RedisServer
-from tests.support.stored import PARTITIONS, Stored
+from tests.support.processor.events import event, key_of
+from tests.support.servers.redis_server import RedisServer
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import PARTITIONS, Stored
 from tests.support.waiting import until_answer
 
 NEW, DUPLICATE, FULL = Appended.NEW, Appended.DUPLICATE, Appended.FULL

@@ -7,10 +7,10 @@ from hookline_shared.streams.backlog import Backlog, backlogs, partitions_in_use
 from hookline_shared.streams.consume import Consumer
 from hookline_shared.streams.waiting.index import LATER
 from hookline_shared.topics import CALLS, MESSAGES, STATUSES
-from tests.support.events import key_of
-from tests.support.feed import PARTITION, Feed, read
-from tests.support.keys import keys
-from tests.support.waiting_lanes import put_waiting
+from tests.support.processor.events import key_of
+from tests.support.processor.feed import PARTITION, Feed, read
+from tests.support.processor.waiting_lanes import put_waiting
+from tests.support.storage.keys import keys
 
 
 async def test_backlog_is_summed_over_partitions(broker: RedisConnectionManager, redis_client: "redis.Redis") -> None:

@@ -21,9 +21,9 @@ from hookline_shared.streams.consume import (
 )
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
 from tests.integration.conftest import Connect
-from tests.support.feed import PARTITION, PENDING, Feed, claim, events_of, read
-from tests.support.keys import keys
-from tests.support.stored import Stored
+from tests.support.processor.feed import PARTITION, PENDING, Feed, claim, events_of, read
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import Stored
 from tests.support.waiting import until
 
 STREAM = keys.topic(PARTITION, MESSAGES)

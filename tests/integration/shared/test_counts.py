@@ -15,12 +15,12 @@ from hookline_shared.streams.membership import leases, members
 from hookline_shared.streams.waiting.index import lane_id
 from hookline_shared.topics import BULK, CALLS, DEFAULT_TOPICS, MESSAGES
 from tests.integration.conftest import Connect
-from tests.support.cluster_set import ClusterSet
-from tests.support.events import key_of
-from tests.support.feed import PARTITION, Feed, claim, read
-from tests.support.keys import keys
-from tests.support.manual_clock import ManualClock
-from tests.support.stored import PARTITIONS
+from tests.support.processor.events import key_of
+from tests.support.processor.feed import PARTITION, Feed, claim, read
+from tests.support.servers.cluster_set import ClusterSet
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import PARTITIONS
+from tests.support.time.manual_clock import ManualClock
 
 EMPTY = EventCounts(Counter(), Counter(), Counter())
 

@@ -13,12 +13,12 @@ from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.dead_letters import DeadLetterStreams, Move, Replayed
 from hookline_shared.topics import MESSAGES
 from tests.integration.conftest import Connect
-from tests.support.cluster_set import ClusterSet
-from tests.support.dead_letters import DEATH_CASES, deaths, write_dead_letters
-from tests.support.feed import PARTITION
-from tests.support.keys import keys
-from tests.support.redis_server import RedisServer
-from tests.support.stored import PARTITIONS, Stored
+from tests.support.processor.feed import PARTITION
+from tests.support.servers.cluster_set import ClusterSet
+from tests.support.servers.redis_server import RedisServer
+from tests.support.storage.dead_letters import DEATH_CASES, deaths, write_dead_letters
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import PARTITIONS, Stored
 
 _RAW = [b"v", b"99", b"\xff\xfe", b"\x00binary\xff", b"again", b"1", b"again", b"2", b"dead.reason", b"own", b"", b""]
 

@@ -1,6 +1,6 @@
 """What a service says of a variable that the platform set, and that is of no use to it."""
 
-from tests.support.services import Services
+from tests.support.processes.services import Services
 
 
 async def test_database_of_the_app_is_ignored_with_a_line(redis_url: str, services: Services) -> None:

@@ -11,9 +11,9 @@ from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.consume import Consumer, DeadLetterRecord, Settlements
 from hookline_shared.streams.ledger import FRONT, LedgerEntry, LedgerStreams
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
-from tests.support.feed import PARTITION, Feed, claim, read
-from tests.support.keys import keys
-from tests.support.stored import Stored
+from tests.support.processor.feed import PARTITION, Feed, claim, read
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import Stored
 
 LETTER = ["dead.reason", "rejected", "dead.error", "Reject", "dead.message", "ünsafe", "dead.attempts", "2"]
 

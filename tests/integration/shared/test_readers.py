@@ -13,12 +13,12 @@ from hookline_shared.streams.append import Appender
 from hookline_shared.streams.lease import LeaseRequest, Leases
 from hookline_shared.topics import DEFAULT_TOPICS
 from tests.integration.conftest import Connect
-from tests.support.cluster_set import ClusterSet
-from tests.support.events import event, key_of
-from tests.support.keys import keys
-from tests.support.manual_clock import ManualClock
-from tests.support.redis_server import RedisServer
-from tests.support.stored import PARTITIONS
+from tests.support.processor.events import event, key_of
+from tests.support.servers.cluster_set import ClusterSet
+from tests.support.servers.redis_server import RedisServer
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import PARTITIONS
+from tests.support.time.manual_clock import ManualClock
 from tests.support.waiting import until_answer
 
 INTERVAL_S = 5.0

@@ -9,10 +9,10 @@ from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.consume import Consumer, DeadLetterRecord, Settlements
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
 from tests.integration.conftest import Connect
-from tests.support.feed import PARTITION, PENDING, Feed, claim, read
-from tests.support.keys import keys
-from tests.support.redis_server import RedisServer
-from tests.support.stored import Stored
+from tests.support.processor.feed import PARTITION, PENDING, Feed, claim, read
+from tests.support.servers.redis_server import RedisServer
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import Stored
 
 STREAM = keys.topic(PARTITION, MESSAGES)
 

@@ -16,13 +16,13 @@ from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.append import Appended, Appender
 from hookline_shared.topics import MESSAGES, STATUSES
 from tests.integration.conftest import Connect
-from tests.support.cluster_set import ClusterSet
-from tests.support.events import event, key_of
-from tests.support.keys import keys
-from tests.support.logbook import Logbook
-from tests.support.manual_clock import ManualClock
-from tests.support.redis_server import RedisServer
-from tests.support.stored import PARTITIONS, Stored
+from tests.support.observability.logbook import Logbook
+from tests.support.processor.events import event, key_of
+from tests.support.servers.cluster_set import ClusterSet
+from tests.support.servers.redis_server import RedisServer
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import PARTITIONS, Stored
+from tests.support.time.manual_clock import ManualClock
 from tests.support.waiting import until_answer
 
 NEW, DUPLICATE, FULL, REUSED = Appended.NEW, Appended.DUPLICATE, Appended.FULL, Appended.REUSED

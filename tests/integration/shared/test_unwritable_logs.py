@@ -17,17 +17,17 @@ from typing import Final
 import aiohttp
 import pytest
 
-from tests.support.feed import PARTITION, Feed
-from tests.support.ingress_client import IngressClient
-from tests.support.kinds import message
-from tests.support.local_ingress import ingress_settings
-from tests.support.ports import LOOPBACK, free_port
-from tests.support.redis_server import RedisServer
-from tests.support.service_process import ServiceProcess
-from tests.support.services import Services
-from tests.support.stored import Stored
+from tests.support.inbound.kinds import message
+from tests.support.inbound.webhooks import Twilio
+from tests.support.ingress.ingress_client import IngressClient
+from tests.support.ingress.local_ingress import ingress_settings
+from tests.support.processes.service_process import ServiceProcess
+from tests.support.processes.services import Services
+from tests.support.processor.feed import PARTITION, Feed
+from tests.support.servers.ports import LOOPBACK, free_port
+from tests.support.servers.redis_server import RedisServer
+from tests.support.storage.stored import Stored
 from tests.support.waiting import until, until_answer
-from tests.support.webhooks import Twilio
 
 BOT: Final = """
 import logging, sys, warnings

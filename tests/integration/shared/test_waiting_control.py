@@ -15,11 +15,11 @@ from hookline_shared.streams.locate import Stage, locate
 from hookline_shared.streams.waiting.control import Dropped, LaneSet, RetriedNow, WaitingControl
 from hookline_shared.streams.waiting.index import LATER, LoadRequest, ResumeRequest, WaitingIndex, lane_id
 from hookline_shared.topics import CALLS, MESSAGES
-from tests.support.events import event, key_of
-from tests.support.feed import PARTITION, Feed, read
-from tests.support.keys import keys
-from tests.support.stored import PARTITIONS, Stored
-from tests.support.waiting_lanes import put_waiting
+from tests.support.processor.events import event, key_of
+from tests.support.processor.feed import PARTITION, Feed, read
+from tests.support.processor.waiting_lanes import put_waiting
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import PARTITIONS, Stored
 
 FAR_MS = 4_000_000_000_000
 KEY, OTHER = key_of(PARTITION), key_of(PARTITION, 1)
@@ -43,6 +43,20 @@ async def resume(index: WaitingIndex, due_ms: float, condition: str = "") -> lis
     """Resume what is due at `due_ms`; return the entry ids."""
     (answer,) = await index.resume([ResumeRequest(MESSAGES, condition, due_ms, float("inf"), 100)], 1_000_000)
     return [lane.first.id for lane in answer.lanes]
+
+
+async def test_many_conditions_cost_little(control: WaitingControl, redis_client: "redis.Redis") -> None:
+    """However many pauses, breakers and kinds lanes wait for, Redis looks at few of them for each lane."""
+    names, lanes = [f"kind:{number}" for number in range(100)], [f"lane{number}" for number in range(50)]
+    for condition in [*names, "breaker:crm"]:
+        redis_client.sadd(keys.conditions(PARTITION), f"{MESSAGES}:{condition}")
+        redis_client.zadd(keys.waiting(PARTITION, MESSAGES, condition), {f"lane of {condition}": 1})
+    redis_client.zadd(keys.waiting(PARTITION, MESSAGES, "breaker:crm"), dict.fromkeys(lanes, 1))
+    redis_client.config_resetstat()
+    assert await control.retry_now(PARTITION, MESSAGES, lanes) == [RetriedNow.DUE] * 50
+    calls: dict[str, dict[str, int]] = redis_client.info("commandstats")
+    assert calls["cmdstat_zscore"]["calls"] <= 2 * len(lanes) + len(names)
+    assert calls["cmdstat_smembers"]["calls"] == 1
 
 
 async def test_sets_are_counted_with_their_times(

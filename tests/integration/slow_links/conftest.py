@@ -13,11 +13,11 @@ from hookline_shared.event import Event
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.topics import MESSAGES
 from tests.integration.conftest import Connect
-from tests.support.events import event
-from tests.support.keys import keys
-from tests.support.redis_server import RedisServer
-from tests.support.slow_link import SlowLink
-from tests.support.stored import PARTITIONS
+from tests.support.faults.slow_link import SlowLink
+from tests.support.processor.events import event
+from tests.support.servers.redis_server import RedisServer
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import PARTITIONS
 
 MB = 1_000_000
 SCALE = int(os.environ.get("SLOW_LINKS_SCALE", "1"))

@@ -18,12 +18,12 @@ from hookline_shared.streams.dead_letters import DeadLetterStreams, Move, Replay
 from hookline_shared.streams.follow import Arrival, Follower
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES
 from tests.integration.slow_links.conftest import MB, NUMBER, SCALE, OpenLink, Reach, large, stored_ids
-from tests.support.command import Command, ended
-from tests.support.dead_letters import fields_of
-from tests.support.events import event, key_of
-from tests.support.feed import PARTITION
-from tests.support.keys import keys
-from tests.support.stored import PARTITIONS
+from tests.support.processes.command import Command, ended
+from tests.support.processor.events import event, key_of
+from tests.support.processor.feed import PARTITION
+from tests.support.storage.dead_letters import fields_of
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import PARTITIONS
 
 _SCRIPT_CALLS = 8
 """The least number of calls by SHA-1 for 40 MB, at 4 MiB each; the first may be by its text."""

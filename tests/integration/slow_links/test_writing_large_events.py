@@ -31,13 +31,13 @@ from hookline_shared.streams.append import Appender
 from hookline_shared.streams.ledger import LedgerStreams
 from hookline_shared.topics import MESSAGES
 from tests.integration.slow_links.conftest import MB, NUMBER, SCALE, OpenLink, Reach, large, stored_ids
-from tests.support.dead_letters import fields_of
-from tests.support.events import event, key_of
-from tests.support.feed import PARTITION
-from tests.support.keys import keys
-from tests.support.ledger import ledger_settings
-from tests.support.logbook import Logbook
-from tests.support.stored import PARTITIONS
+from tests.support.observability.logbook import Logbook
+from tests.support.processor.events import event, key_of
+from tests.support.processor.feed import PARTITION
+from tests.support.storage.dead_letters import fields_of
+from tests.support.storage.keys import keys
+from tests.support.storage.ledger import ledger_settings
+from tests.support.storage.stored import PARTITIONS
 
 _FAST, _SLOW = 40 * MB, 12 * MB
 _ENOUGH_S = 120.0 * SCALE

@@ -8,8 +8,8 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from tests.support.fault_proxy import FaultProxy
-from tests.support.redis_server import RedisServer
+from tests.support.faults.fault_proxy import FaultProxy
+from tests.support.servers.redis_server import RedisServer
 
 Connect = Callable[[], "Redis"]
 

@@ -10,9 +10,9 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from tests.support.fault_proxy import FaultProxy, raw
-from tests.support.ports import LOOPBACK
-from tests.support.redis_server import RedisServer
+from tests.support.faults.fault_proxy import FaultProxy, raw
+from tests.support.servers.ports import LOOPBACK
+from tests.support.servers.redis_server import RedisServer
 from tests.support.waiting import until
 
 DELAY_S = 0.05

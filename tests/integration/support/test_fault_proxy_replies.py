@@ -8,9 +8,9 @@ import pytest
 import redis
 from redis.asyncio import Redis
 
-from tests.support.fault_proxy import FaultProxy, raw
-from tests.support.ports import free_port
-from tests.support.redis_server import RedisServer
+from tests.support.faults.fault_proxy import FaultProxy, raw
+from tests.support.servers.ports import free_port
+from tests.support.servers.redis_server import RedisServer
 from tests.support.waiting import until
 
 LOADING = "LOADING Redis is loading the dataset in memory"

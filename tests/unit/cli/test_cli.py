@@ -10,7 +10,7 @@ from hookline_cli.docs_generator.metric_advice import ADVICE
 from hookline_cli.docs_generator.pages import PAGES, PARTS, metric_rows
 from hookline_cli.main import app
 from hookline_shared.errors import HooklineError
-from tests.support.ports import free_port
+from tests.support.servers.ports import free_port
 
 _ROOT = Path(__file__).parents[3]
 

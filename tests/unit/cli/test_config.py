@@ -66,6 +66,12 @@ def test_only_the_password_of_a_url_is_hidden(url: str, masked: str | None) -> N
     parse_redis_url(url)
 
 
+@pytest.mark.parametrize("url", ["sqlite:////srv/bot/ledger.db", "sqlite:///ledger.db", "unix:////run/redis.sock"])
+def test_paths_in_urls_keep_their_slashes(url: str) -> None:
+    """An absolute path stays absolute, so the URL can be copied from the output."""
+    assert mask_url(url) == url
+
+
 @given(st.text(min_size=9, alphabet=st.characters(exclude_characters="/?#[]@,%\\", categories=["L", "N", "P", "S"])))
 def test_no_password_is_shown(password: str) -> None:
     """Whatever is in it: a URL that is taken is shown without its password."""

@@ -6,7 +6,7 @@ from hookline_cli.dead.plan import Order, Plan
 from hookline_cli.dead.selection import NotASidError, Selection
 from hookline_cli.output.sids import is_sid, mentions
 from hookline_shared.dead_letter import DeadLetter
-from tests.support.dead_letters import DEATH_CASES, deaths
+from tests.support.storage.dead_letters import DEATH_CASES, deaths
 
 SID = "SM" + "0123456789abcdef" * 2
 

@@ -15,9 +15,9 @@ from hookline_cli.doctor.subject import Subject
 from hookline_cli.main import app
 from hookline_cli.workspace import StackFacts, Workspace
 from hookline_shared.settings.config_file import CONFIG_VARIABLE
-from tests.support.findings import subject, the_wrong, wrongs
-from tests.support.ports import free_port
-from tests.support.webhooks import PUBLIC_URL, TOKEN
+from tests.support.inbound.webhooks import PUBLIC_URL, TOKEN
+from tests.support.processes.findings import subject, the_wrong, wrongs
+from tests.support.servers.ports import free_port
 
 ACCOUNT = "AC" + "1" * 32
 

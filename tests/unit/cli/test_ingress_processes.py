@@ -9,7 +9,7 @@ from hookline_cli.up.child_process import UpError
 from hookline_cli.up.ingress_processes import check_left_over, plan, spool_of
 from hookline_ingress.settings import IngressSettings
 from hookline_ingress.spool.database import NewEntry, SpoolFile
-from tests.support.events import event
+from tests.support.processor.events import event
 
 _PROCESSOR = 9081
 

@@ -13,7 +13,7 @@ from hookline_cli.status.snapshot import RedisState, TopicState, as_object, owne
 from hookline_cli.status.status import StatusError
 from hookline_shared.streams.lease import Lease
 from hookline_shared.streams.membership import Member
-from tests.support.status_snapshots import FREE, owned, report, shown, situation
+from tests.support.processes.status_snapshots import FREE, owned, report, shown, situation
 
 _SINCE = "2025-06-15T15:06:40Z"
 

@@ -12,7 +12,7 @@ from hookline_cli.status.snapshot import TopicState, as_object
 from hookline_cli.status.status import StatusError
 from hookline_cli.status.view import duration
 from hookline_cli.workspace import StackFacts, Workspace
-from tests.support.status_snapshots import owned, report, shown, situation
+from tests.support.processes.status_snapshots import owned, report, shown, situation
 
 
 def test_destination_that_is_left_alone_is_a_warning() -> None:

@@ -13,7 +13,7 @@ from hookline_cli.config import env_lines
 from hookline_cli.settings.rows import secrets, variables
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
-from tests.support.drain_times import ingress_drain_s, processor_drain_s
+from tests.support.processes.drain_times import ingress_drain_s, processor_drain_s
 
 _ROOT = Path(__file__).parents[3]
 _DEPLOY = _ROOT / "deploy"
@@ -114,9 +114,9 @@ def test_files_that_compose_mounts_are_there() -> None:
 
 def test_containers_stop_later_than_the_services_in_them(services: dict[str, Any]) -> None:
     """Whatever a service finishes when it stops, it gets the time for it."""
-    settings = IngressSettings.model_validate({"TWILIO_AUTH_TOKEN": "0123456789", "PUBLIC_URL": "https://hooks.example.com"})
+    settings = IngressSettings.load({"TWILIO_AUTH_TOKEN": "0123456789", "PUBLIC_URL": "https://hooks.example.com"})
     drains_s = {"ingress-1": ingress_drain_s(settings), "ingress-2": ingress_drain_s(settings)}
-    drains_s["processor"] = processor_drain_s(ProcessorSettings())
+    drains_s["processor"] = processor_drain_s(ProcessorSettings.load())
     for name, drain_s in drains_s.items():
         assert int(services[name]["stop_grace_period"].removesuffix("s")) > drain_s
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from tests.support.dashboards import DASHBOARDS, GRAFANA, panels, queries
-from tests.support.promql import FROM_SCRAPING, asked, groups_by, mistakes, recorded, shown_by_services
-from tests.support.rules import PROMETHEUS, recordings
+from tests.support.deployment.dashboards import DASHBOARDS, GRAFANA, panels, queries
+from tests.support.deployment.promql import FROM_SCRAPING, asked, groups_by, mistakes, recorded, shown_by_services
+from tests.support.deployment.rules import PROMETHEUS, recordings
 
 PANELS: Final = panels()
 SERIES: Final = shown_by_services() | recorded(recordings()) | {"up": frozenset[str]()}

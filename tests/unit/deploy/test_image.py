@@ -13,6 +13,7 @@ from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
 from hookline_shared.observability.admin import Admin
 from hookline_shared.observability.health import Health
+from hookline_shared.validation import field_of
 
 _ROOT = Path(__file__).parents[3]
 _DEPLOY = _ROOT / "deploy"
@@ -90,8 +91,9 @@ def test_health_check_tells_the_service(command: bytes, service: str | None, hea
 def test_health_check_knows_the_ports(healthcheck: ModuleType) -> None:
     """Its variables and defaults are those of the settings."""
     for name, settings in (("ingress", IngressSettings), ("processor", ProcessorSettings)):
-        port = settings.model_fields["admin_port"]
-        assert healthcheck.PORTS[name] == (port.validation_alias, port.default)
+        port = field_of(settings, "admin_port")
+        assert port.variable is not None
+        assert healthcheck.PORTS[name] == (port.variable.name, port.default)
 
 
 async def test_health_check_says_what_is_wrong(healthcheck: ModuleType) -> None:

@@ -7,8 +7,8 @@ from typing import Any, Final
 import pytest
 
 from hookline_shared.alerts.rules import RULES
-from tests.support.promql import asked, groups_by, mistakes, recorded, shown_by_services
-from tests.support.rules import RULE_TESTS, alerts, every_rule, recordings
+from tests.support.deployment.promql import asked, groups_by, mistakes, recorded, shown_by_services
+from tests.support.deployment.rules import RULE_TESTS, alerts, every_rule, recordings
 
 _RUNBOOK: Final = Path(__file__).parents[3] / "docs" / "runbook.md"
 _LINK: Final = re.compile(r"""^\{\{ or \$externalLabels\.runbook "docs/runbook\.md" \}\}#([a-z-]+)$""")

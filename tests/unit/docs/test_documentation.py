@@ -86,7 +86,12 @@ def test_tables_of_packages_are_complete(room: str) -> None:
 
 
 def test_index_of_support_is_complete() -> None:
-    """tests/support/README.md has each file once, and no other."""
+    """tests/support/README.md has each file once, under the name of its folder, and no other."""
     folder = ROOT / "tests" / "support"
-    listed = re.findall(r"^\| `(\w+\.py)` \|", (folder / "README.md").read_text(), re.MULTILINE)
-    assert sorted(listed) == sorted(path.name for path in folder.glob("*.py") if path.name != "__init__.py")
+    (top, *sections) = re.split(r"^## `(\w+)/`", (folder / "README.md").read_text(), flags=re.MULTILINE)
+    texts = {".": top, **dict(zip(sections[::2], sections[1::2], strict=True))}
+    listed = [
+        f"{room}/{file}" for room, text in texts.items() for file in re.findall(r"^\| `(\w+\.py)` \|", text, re.MULTILINE)
+    ]
+    there = [path.relative_to(folder) for path in folder.rglob("*.py") if path.name != "__init__.py"]
+    assert sorted(listed) == sorted(f"{path.parent}/{path.name}" for path in there)

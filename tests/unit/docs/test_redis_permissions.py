@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import hookline_shared.streams.scripts
-from tests.support.permissions import documented_permissions
+from tests.support.deployment.permissions import documented_permissions
 
 ROOT = Path(__file__).parents[3]
 SCRIPTS = sorted(Path(hookline_shared.streams.scripts.__file__).parent.glob("*.lua"))

@@ -15,9 +15,9 @@ from hookline_ingress.translation.webhook import Webhook as Decoded
 from hookline_ingress.translation.webhook import decode
 from hookline_processor.events.events import typed
 from hookline_shared.event import Event
-from tests.support.kinds import message
-from tests.support.products import stream_event
-from tests.support.webhooks import FORM, JSON, PUBLIC_URL, TOKEN, Twilio, Webhook
+from tests.support.inbound.kinds import message
+from tests.support.inbound.products import stream_event
+from tests.support.inbound.webhooks import FORM, JSON, PUBLIC_URL, TOKEN, Twilio, Webhook
 
 OWN, VICTIM = "AC" + "2" * 32, "AC" + "1" * 32
 OWN_TOKEN = "f" * 32

@@ -18,9 +18,9 @@ from hookline_ingress.translation.kind import Kind
 from hookline_ingress.translation.webhook import members
 from hookline_shared import topics
 from hookline_shared.kinds import FAMILIES, SINGLE
-from tests.support.catalogue_cases import CASES, Case
-from tests.support.decoded import decoded_form, decoded_json
-from tests.support.kinds import (
+from tests.support.inbound.catalogue_cases import CASES, Case
+from tests.support.inbound.decoded import decoded_form, decoded_json
+from tests.support.inbound.kinds import (
     call,
     call_status,
     live_transcription,
@@ -31,7 +31,7 @@ from tests.support.kinds import (
     unknown,
     whatsapp_status,
 )
-from tests.support.products import (
+from tests.support.inbound.products import (
     debugger,
     delivery_updated,
     document_updated,
@@ -48,7 +48,7 @@ from tests.support.products import (
     task,
     verify,
 )
-from tests.support.webhooks import Params
+from tests.support.inbound.webhooks import Params
 
 IN_CHAT = {"ConversationSid": "CH1", "ParticipantSid": "MB1"}
 

@@ -15,14 +15,14 @@ from hookline_ingress.translation.catalogue import (
 )
 from hookline_ingress.translation.kind import Kind
 from hookline_shared import topics
-from tests.support.catalogue_cases import CASES, Case
-from tests.support.decoded import decoded_form
-from tests.support.kinds import (
+from tests.support.inbound.catalogue_cases import CASES, Case
+from tests.support.inbound.decoded import decoded_form
+from tests.support.inbound.kinds import (
     call_status,
     message,
     unknown,
 )
-from tests.support.webhooks import Params
+from tests.support.inbound.webhooks import Params
 
 
 def dedupe(params: Params, target: str = "/twilio", expected: Kind | None = None) -> str:

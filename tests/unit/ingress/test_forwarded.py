@@ -9,8 +9,8 @@ from hookline_ingress.http.proxies import Proxies, parse_networks
 from hookline_ingress.http.request import Request
 from hookline_ingress.signatures.secrets import parse_secrets
 from hookline_ingress.signatures.twilio import SIGNATURE, Keyring
-from tests.support.decoded import decoded_form
-from tests.support.webhooks import TOKEN, sign
+from tests.support.inbound.decoded import decoded_form
+from tests.support.inbound.webhooks import TOKEN, sign
 
 PROXY, INNER, STRANGER, CLIENT = "10.0.0.1", "10.0.0.2", "203.0.113.9", "198.51.100.7"
 PROXIES = Proxies(parse_networks(["10.0.0.0/8", "fd00::/8"]))

@@ -11,9 +11,9 @@ from hookline_shared.alerts.settings import AlertSettings
 from hookline_shared.alerts.watcher import AlertWatcher
 from hookline_shared.observability.loop_lag import LoopLag
 from hookline_shared.observability.metrics import REDIS_OPERATION_SECONDS
-from tests.support.logbook import Logbook
-from tests.support.manual_clock import ManualClock
-from tests.support.own_gauges import own_gauges
+from tests.support.observability.logbook import Logbook
+from tests.support.observability.own_gauges import own_gauges
+from tests.support.time.manual_clock import ManualClock
 
 LIMITS = {name: rule.limit for name, rule in RULES.items()}
 HEARTBEATS_PER_S = 4

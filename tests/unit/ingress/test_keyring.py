@@ -2,8 +2,8 @@
 
 from hookline_ingress.signatures.secrets import Secret, parse_secrets
 from hookline_ingress.signatures.twilio import SIGNATURE, Keyring
-from tests.support.decoded import decoded_form
-from tests.support.webhooks import sign
+from tests.support.inbound.decoded import decoded_form
+from tests.support.inbound.webhooks import sign
 
 URL = "https://h.example.com"
 FORM = [("AccountSid", "AC" + "1" * 32), ("Body", "hello")]

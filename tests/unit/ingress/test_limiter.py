@@ -8,8 +8,8 @@ from hookline_ingress.metrics import LIMITS_SHARED
 from hookline_shared.errors import BrokerUnavailableError, CommandRefusedError
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.streams.rate_limits import SharedLimits, Usage
-from tests.support.logbook import Logbook
-from tests.support.manual_clock import ManualClock
+from tests.support.observability.logbook import Logbook
+from tests.support.time.manual_clock import ManualClock
 
 RATE = Rate(1.0, 3)
 ACCOUNT, SENDER, ADDRESS = "AC1", "+15550001", "192.0.2.1"

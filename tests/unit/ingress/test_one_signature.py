@@ -19,9 +19,9 @@ from hookline_ingress.translation.translate import translate
 from hookline_ingress.translation.webhook import decode
 from hookline_shared.event import Event
 from hookline_shared.partitions import partition_of
-from tests.support.kinds import call, call_status, message, message_status, picture_message, unknown
-from tests.support.resplits import moved, signed_text
-from tests.support.webhooks import PUBLIC_URL, TOKEN, Params, Twilio, Webhook
+from tests.support.inbound.kinds import call, call_status, message, message_status, picture_message, unknown
+from tests.support.inbound.resplits import moved, signed_text
+from tests.support.inbound.webhooks import PUBLIC_URL, TOKEN, Params, Twilio, Webhook
 
 KEYRING = Keyring(parse_secrets([TOKEN]), [PUBLIC_URL])
 RECEIVED_AT = 1_750_000_000_000

@@ -1,7 +1,7 @@
 """What ingress says while it refuses webhooks."""
 
 from hookline_ingress.refusals import Refusals
-from tests.support.manual_clock import ManualClock
+from tests.support.time.manual_clock import ManualClock
 
 
 async def test_refusals_are_told_while_they_are_recent() -> None:

@@ -14,7 +14,7 @@ from hookline_ingress.http.proxies import Proxies, parse_networks
 from hookline_ingress.http.request import Reply, Request
 from hookline_ingress.tracing import RequestSpans
 from hookline_shared.observability.telemetry import LinkBased
-from tests.support.manual_clock import ManualClock
+from tests.support.time.manual_clock import ManualClock
 
 PROXY, STRANGER = "10.0.0.7", "203.0.113.9"
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"

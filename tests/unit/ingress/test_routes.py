@@ -92,7 +92,7 @@ MISTAKES = {
     "a query": ('path = "/in?a=1"', "route 1 (/in?a=1): path: a path must begin with / and have no query or"),
     "a space": ('path = "/in and out"', "route 1 (/in and out): path: a path must begin with /"),
     "not ASCII": ('path = "/ü"', "route 1 (/ü): path: a path must begin with / and have no query or fragment; write it"),
-    "no path": ('topic = "calls"', "route 1 (no path): path: Field required"),
+    "no path": ('topic = "calls"', "route 1 (no path): path: it is missing"),
     "unknown kind": (
         'path = "/in"\nkind = "fax"',
         "route 1 (/in): kind: there is no kind fax; the kinds are message.received,",
@@ -106,9 +106,9 @@ MISTAKES = {
         f'path = "/in"\nreply = "<Response>{"x" * 64_000}</Response>"',
         "route 1 (/in): reply: Twilio accepts no TwiML above 64 kB",
     ),
-    "no size": ('path = "/in"\nmax_body = 0', "route 1 (/in): max_body: Input should be greater than or equal to 1"),
-    "no number": ('path = "/in"\nsender_rate = "fast"', "route 1 (/in): sender_rate: Input should be a valid number"),
-    "burst alone": ('path = "/in"\nsender_burst = 5', "route 1 (/in): sender_burst needs a sender_rate"),
+    "no size": ('path = "/in"\nmax_body = 0', "route 1 (/in): max_body: it must be a whole number from 1 to 16777216"),
+    "no number": ('path = "/in"\nsender_rate = "fast"', "route 1 (/in): sender_rate: it must be a number of at least 0"),
+    "burst alone": ('path = "/in"\nsender_burst = 5', "route 1 (/in): sender_burst: it needs a sender_rate"),
     "twice": ('path = "/in"\n[[routes]]\npath = "/out"\n[[routes]]\npath = "/in"', "there are 2 routes for /in"),
     "several": ('path = "a"\n[[routes]]\npath = "/b"\nkind = "c"', "route 2 (/b): kind: there is no kind c;"),
 }

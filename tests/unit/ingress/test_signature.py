@@ -12,7 +12,7 @@ from twilio.request_validator import RequestValidator
 from hookline_ingress.signatures.secrets import parse_secrets
 from hookline_ingress.signatures.twilio import SIGNATURE, Keyring, compute, signed_params, with_and_without_port
 from hookline_shared.forms import form_of
-from tests.support.decoded import decoded_form
+from tests.support.inbound.decoded import decoded_form
 
 Pairs = list[tuple[str, str]]
 

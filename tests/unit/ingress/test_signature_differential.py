@@ -21,7 +21,7 @@ from hookline_ingress.signatures.secrets import parse_secrets, parse_shared_keys
 from hookline_ingress.signatures.twilio import SETTINGS, SIGNATURE, Keyring
 from hookline_ingress.translation.translate import translate
 from hookline_ingress.translation.webhook import decode
-from tests.support.kinds import call, call_status, message, message_status, picture_message, unknown, whatsapp_status
+from tests.support.inbound.kinds import call, call_status, message, message_status, picture_message, unknown, whatsapp_status
 
 Pairs = list[tuple[str, str]]
 
@@ -106,7 +106,7 @@ def parse_with_stdlib(body: bytes) -> MultiDict[str] | None:
 def test_whatever_twilio_signs_is_accepted(base: tuple[str, str], target: str, form: Pairs) -> None:
     """Any form, to any target, below any public URL: with the port or without, what Twilio signs is accepted."""
     configured, public = base
-    keys = keyring(*IngressSettings.model_validate({"PUBLIC_URL": configured, "TWILIO_AUTH_TOKEN": TOKEN}).public_urls)
+    keys = keyring(*IngressSettings.load({"PUBLIC_URL": configured, "TWILIO_AUTH_TOKEN": TOKEN}).public_urls)
     url = urlparse(public)
     host = url.netloc.removesuffix(f":{url.port}")
     ports = {url.port, None} if url.port else {None, 443 if url.scheme == "https" else 80}

@@ -12,9 +12,9 @@ from hookline_ingress.translation.kind import Kind
 from hookline_ingress.translation.translate import TranslatedEvent, translate
 from hookline_ingress.translation.webhook import MAX_ELEMENTS, TooManyElementsError, decode
 from hookline_shared.event import Event
-from tests.support.kinds import ACCOUNT, SENDER, message, unknown
-from tests.support.products import email_event, stream_event
-from tests.support.webhooks import JSON, Twilio, Webhook
+from tests.support.inbound.kinds import ACCOUNT, SENDER, message, unknown
+from tests.support.inbound.products import email_event, stream_event
+from tests.support.inbound.webhooks import JSON, Twilio, Webhook
 
 TWILIO = Twilio()
 RECEIVED_AT, SIGNATURE, SIGNER = 1_750_345_200_611, "signature", "token1"

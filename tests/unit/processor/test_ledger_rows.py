@@ -20,7 +20,7 @@ from hookline_processor.partition.settler import dead_letter_fields
 from hookline_processor.verdicts import Dead, Failure, Reason
 from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, text_values
 from hookline_shared.streams.ledger import LedgerEntry
-from tests.support.ledger import PERSON, SHOP, message, settled, status
+from tests.support.storage.ledger import PERSON, SHOP, message, settled, status
 
 JSON = "application/json"
 

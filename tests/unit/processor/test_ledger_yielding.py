@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from hookline_processor.ledger.yielding import yield_to_handlers
-from tests.support.manual_clock import ManualClock
+from tests.support.time.manual_clock import ManualClock
 
 
 class LateClock(ManualClock):

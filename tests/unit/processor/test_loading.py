@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from hookline_processor.api.errors import HandlersError
 from hookline_processor.loading.loading import load, working_folder
 from hookline_processor.loading.user_folder import UserFolder
 from hookline_processor.settings import ProcessorSettings
+from hookline_shared.errors import SettingsError
 
 HANDLERS = "from hookline import Handlers\nhandlers = Handlers()\n"
 
@@ -196,8 +196,8 @@ def test_environment_below_the_folder_is_not_the_users(tmp_path: Path) -> None:
 )
 def test_file_is_no_location(location: str, message: str) -> None:
     """The path of a file is refused with what it should be."""
-    with pytest.raises(ValidationError, match=message):
-        ProcessorSettings(PROCESSOR_HANDLERS=location)
+    with pytest.raises(SettingsError, match=message):
+        ProcessorSettings.load({"PROCESSOR_HANDLERS": location})
 
 
 def test_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

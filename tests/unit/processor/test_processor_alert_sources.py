@@ -16,9 +16,9 @@ from hookline_shared.observability.metrics import EVENTS
 from hookline_shared.readers.watch import ReadersWatch
 from hookline_shared.streams.backlog import Backlog
 from hookline_shared.topics import MESSAGES
-from tests.support.logbook import Logbook
-from tests.support.manual_clock import ManualClock
-from tests.support.own_gauges import own_gauges
+from tests.support.observability.logbook import Logbook
+from tests.support.observability.own_gauges import own_gauges
+from tests.support.time.manual_clock import ManualClock
 
 LIMITS = {name: rule.limit for name, rule in RULES.items()}
 BACKLOG_LIMIT = 1_000_000

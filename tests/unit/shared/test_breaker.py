@@ -9,8 +9,8 @@ import pytest
 from prometheus_client import REGISTRY
 
 from hookline_shared.breaker import Breaker, BreakerOpenError, State, probe_delay
-from tests.support.logbook import Logbook
-from tests.support.manual_clock import ManualClock
+from tests.support.observability.logbook import Logbook
+from tests.support.time.manual_clock import ManualClock
 
 FAIL_MAX = 3
 

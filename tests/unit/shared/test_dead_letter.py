@@ -7,8 +7,8 @@ from hookline_processor.verdicts import Dead, Failure, Reason
 from hookline_shared.dead_letter import DeadLetter, DeadLetterId
 from hookline_shared.errors import HooklineError
 from hookline_shared.event import ReplayHistory, replay_history_of
-from tests.support.dead_letters import fields_of
-from tests.support.events import event
+from tests.support.processor.events import event
+from tests.support.storage.dead_letters import fields_of
 
 
 def words(texts: list[str]) -> list[bytes]:

@@ -26,8 +26,8 @@ TEMPLATES: Final = "project"
 """Files of a user's project, which `hookline new` writes."""
 NEWER: Final = {"annotationlib"}
 """Modules of the standard library of a Python that is newer than this one."""
-OF_OTHERS: Final = {"hiredis", "multidict", "pydantic_core", "yarl"}
-"""Parts of redis, aiohttp and pydantic, which say which versions of them they work with."""
+OF_OTHERS: Final = {"hiredis", "multidict", "yarl"}
+"""Parts of redis and aiohttp, which say which versions of them they work with."""
 NAME: Final = re.compile(r"[\w.-]+")
 
 

@@ -12,7 +12,7 @@ from redis.crc import key_slot
 from hookline_shared.keys import DEFAULT_PREFIX, Keys, check_prefix
 from hookline_shared.partitions import partition_of, ranges
 from hookline_shared.topics import _TAKEN
-from tests.support.keys import keys
+from tests.support.storage.keys import keys
 
 OTHERS = Keys("staging")
 KEYS_OF_A_PARTITION: list[tuple[Callable[..., str], tuple[str | int, ...]]] = [

@@ -10,19 +10,19 @@ import pytest
 
 from hookline_shared.errors import HooklineError, TaskDiedError
 from hookline_shared.lifecycle.service import EXIT_FAILED, EXIT_OK, Supervisor
-from tests.support.logbook import Logbook
-from tests.support.service_process import ServiceProcess
+from tests.support.observability.logbook import Logbook
+from tests.support.processes.service_process import ServiceProcess
 
 Run = Callable[[str], Awaitable[ServiceProcess]]
 
 
 @pytest.fixture
 async def tiny(tmp_path: Path) -> AsyncIterator[Run]:
-    """Yield a starter of tiny services; see tests.support.tiny_service for what each does."""
+    """Yield a starter of tiny services; see tests.support.processes.tiny_service for what each does."""
     made: list[ServiceProcess] = []
 
     async def launch(name: str) -> ServiceProcess:
-        made.append(ServiceProcess(["-m", "tests.support.tiny_service", name], (), {}, tmp_path))
+        made.append(ServiceProcess(["-m", "tests.support.processes.tiny_service", name], (), {}, tmp_path))
         return await made[-1].launch()
 
     yield launch

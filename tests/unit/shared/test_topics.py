@@ -28,7 +28,7 @@ def config_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ConfigFile:
 
 def test_default_topics() -> None:
     """Without a file there are the six topics, all ordered, conversations and calls before statuses and the rest."""
-    topics = ProcessorSettings().topics
+    topics = ProcessorSettings.load().topics
     assert tuple(topics) == DEFAULT_TOPICS
     assert all(topic.ordered and topic.concurrency is None for topic in topics.values())
     assert [topics[name].weight for name in DEFAULT_TOPICS] == [4, 4, 4, 2, 1, 1]
@@ -42,7 +42,7 @@ def test_file_changes_and_adds_topics(config_file: ConfigFile, monkeypatch: pyte
     )
     monkeypatch.setenv("PUBLIC_URL", "https://hooks.example.com")
     monkeypatch.setenv("TWILIO_AUTH_TOKEN", "12345")
-    for topics in (ProcessorSettings().topics, IngressSettings().topics):
+    for topics in (ProcessorSettings.load().topics, IngressSettings.load().topics):
         assert tuple(topics) == (*DEFAULT_TOPICS, "vip")
         assert topics["statuses"] == Topic(weight=2, concurrency=5, ordered=False)
         assert topics["vip"] == Topic(weight=9)
@@ -56,9 +56,9 @@ def test_file_changes_and_adds_topics(config_file: ConfigFile, monkeypatch: pyte
         ("[topics.dead]", "dead is not a valid topic name"),
         ('[topics."no name"]', "no name is not a valid topic name"),
         ("[topics.calls]\nwait = 1", "calls: wait: there is no such key; the keys are weight, concurrency, ordered"),
-        ("[topics.calls]\nweight = 0", "calls: weight: Input should be greater than or equal to 1"),
-        ("[topics.calls]\nconcurrency = true", "calls: concurrency: Input should be a valid integer"),
-        ("[topics]\ncalls = 3", "calls: Input should be a valid dictionary"),
+        ("[topics.calls]\nweight = 0", "calls: weight: it must be a whole number from 1 to 1000"),
+        ("[topics.calls]\nconcurrency = true", "calls: concurrency: it must be a whole number of at least 1"),
+        ("[topics]\ncalls = 3", "calls: it must be a table"),
     ],
 )
 def test_mistakes(config_file: ConfigFile, text: str, problem: str) -> None:

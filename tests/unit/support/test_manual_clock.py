@@ -3,7 +3,7 @@
 import asyncio
 
 from hookline_shared.clock import Clock, SystemClock
-from tests.support.manual_clock import ManualClock
+from tests.support.time.manual_clock import ManualClock
 
 
 def as_clock(clock: Clock) -> Clock:

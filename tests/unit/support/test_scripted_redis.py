@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from tests.support.ports import LOOPBACK
-from tests.support.scripted_redis import Answer, ScriptedRedis, bulk
+from tests.support.servers.ports import LOOPBACK
+from tests.support.servers.scripted_redis import Answer, ScriptedRedis, bulk
 from tests.support.waiting import until
 
 Connect = Callable[[ScriptedRedis], "Redis"]

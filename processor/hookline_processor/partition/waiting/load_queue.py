@@ -1,11 +1,15 @@
 """The lanes whose next events are to be loaded from the waiting index. No I/O."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from itertools import islice
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from hookline_processor.partition.lanes import Lane
+from hookline_processor.partition.lanes import Lane, Lanes
+from hookline_shared.streams.waiting.index import LoadRequest
+
+_MAX_LOADS: Final = 50
 
 
 class Load(NamedTuple):
@@ -53,3 +57,26 @@ class LoadQueue:
     def first(self, most: int, suits: Callable[[Load], bool]) -> list[Load]:
         """Return up to `most` of the requests that suit. They stay until `drop`."""
         return list(islice((load for load in self._loads.values() if suits(load)), most))
+
+
+def load_requests(
+    loads: LoadQueue, lanes: Lanes, free: Callable[[str], int], is_caught_up: Callable[[str], bool]
+) -> dict[Load, LoadRequest]:
+    """Return what to ask for, of topics that are caught up: no more events than `free(topic)` may be in memory."""
+
+    def may_load(load: Load) -> bool:
+        if load.lane is not None and (load.lane.leaving or not lanes.wanted(load.lane, 0)):
+            return False
+        return free(load.topic) > 0 and is_caught_up(load.topic)
+
+    requests: dict[Load, LoadRequest] = {}
+    asked, behind = Counter[str](), Counter[str]()
+    for load in loads.first(_MAX_LOADS, may_load):
+        topic, lane_id, lane = load
+        wanted = lanes.wanted(lane, behind[topic]) if lane else 1
+        most = min(wanted, free(topic) - asked[topic])
+        if most > 0:
+            asked[topic] += most
+            behind[topic] += most - (lane is None or not lane.events)
+            requests[load] = LoadRequest(topic, lane_id, lane.last_indexed if lane else "", most)
+    return requests

@@ -5,8 +5,8 @@ A lane waits for a time, or for a condition (`conditions.py`). Neither takes mem
 """
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from aiojobs import Job
@@ -16,7 +16,7 @@ from hookline_processor.partition.intake import Intake
 from hookline_processor.partition.lanes import Lane, Lanes
 from hookline_processor.partition.room import READ_BYTES, Room
 from hookline_processor.partition.waiting.conditions import Conditions
-from hookline_processor.partition.waiting.load_queue import Load, LoadQueue
+from hookline_processor.partition.waiting.load_queue import Load, LoadQueue, load_requests
 from hookline_processor.partition.waiting.resume_requests import resume_requests
 from hookline_processor.partition.waiting.waiting_sets import TIMED, WaitingSets
 from hookline_processor.partition.waiting.wake_timer import WakeTimer
@@ -28,7 +28,6 @@ from hookline_shared.observability.logs import Logger
 from hookline_shared.streams.consume import Entry
 from hookline_shared.streams.waiting.index import (
     Loaded,
-    LoadRequest,
     Resumed,
     ResumedLane,
     ResumeRequest,
@@ -36,14 +35,16 @@ from hookline_shared.streams.waiting.index import (
     WaitingIndex,
 )
 
-_MAX_LOADS: Final = 50
 _POLL_S: Final = 1.0
 """How often waiting lanes are looked at in any case: a command may have changed their time, or a pause ended."""
 _RETRY_PAUSE_S: Final = 0.5
 
 
 class WaitingLanes:
-    """Takes lanes out of `index` into `lanes`, as `room` permits, while all `gates` are set. `sets` knows what waits."""
+    """Takes lanes out of `index` into `lanes`, as `room` permits, while all `gates` are set. `sets` knows what waits.
+
+    Lanes of a topic wait until it `is_caught_up`: what was in memory before comes first. `lost_touch` is called then.
+    """
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class WaitingLanes:
         intake: Intake,
         conditions: Conditions,
         gates: Sequence[asyncio.Event],
+        is_caught_up: Callable[[str], bool],
         clock: Clock,
         logger: Logger,
     ) -> None:
@@ -66,6 +68,7 @@ class WaitingLanes:
         self._intake = intake
         self._conditions = conditions
         self._gates = gates
+        self._is_caught_up = is_caught_up
         self._clock = clock
         self._logger = logger
         self._leaving: deque[Lane] = deque()
@@ -125,9 +128,10 @@ class WaitingLanes:
         """
         if not self._scanned:
             await self._scan()
-        while self._leaving:
-            await self._follow(self._leaving[0])  # another one may be added meanwhile, at the end
-            self._leaving.popleft()
+        for lane in list(self._leaving):
+            if self._is_caught_up(lane.topic):
+                await self._follow(lane)
+                self._leaving.remove(lane)
         await self._load()
         await self._resume()
 
@@ -148,7 +152,7 @@ class WaitingLanes:
 
     def _schedule(self) -> None:
         """Set the timer for the next lane that is due where there is room for it, or for the next poll."""
-        if topics := self._sets.topics_to_poll():
+        if topics := self._topics():
             next_ms = self._sets.next_ms(topic for topic in topics if self._room.free(topic))
             self._wake_in((next_ms - self._clock.now_ms()) / 1000)
 
@@ -163,7 +167,7 @@ class WaitingLanes:
                 waiting = self._sets.found(topic, condition)
                 waiting.count = max(1, waiting.count)  # the next poll counts them
         in_memory = {lane.id for lane in self._lanes.all() if lane.indexed}
-        for topic in self._sets.topics_to_poll():
+        for topic in self._topics():
             for lane_id in await self._index.resumed(topic):
                 if lane_id not in in_memory and lane_id not in self._loads:
                     self._loads.request_by_id(topic, lane_id)
@@ -178,7 +182,7 @@ class WaitingLanes:
             self._lanes.remove(lane)
 
     async def _load(self) -> None:
-        requests = self._load_requests()
+        requests = load_requests(self._loads, self._lanes, self._room.free, self._is_caught_up)
         if not requests:
             return
         for load in requests:
@@ -192,25 +196,9 @@ class WaitingLanes:
         if len(self._loads):
             self._wake.set()
 
-    def _load_requests(self) -> dict[Load, LoadRequest]:
-        """Return what to ask for: no more events of a topic than there is room for."""
-        requests: dict[Load, LoadRequest] = {}
-        asked, behind = Counter[str](), Counter[str]()
-        for load in self._loads.first(_MAX_LOADS, self._may_load):
-            topic, lane_id, lane = load
-            wanted = self._lanes.wanted(lane, behind[topic]) if lane else 1
-            most = min(wanted, self._room.free(topic) - asked[topic])
-            if most > 0:
-                asked[topic] += most
-                behind[topic] += most - (lane is None or not lane.events)
-                requests[load] = LoadRequest(topic, lane_id, lane.last_indexed if lane else "", most)
-        return requests
-
-    def _may_load(self, load: Load) -> bool:
-        lane = load.lane
-        if lane is not None and (lane.leaving or not self._lanes.wanted(lane, 0)):
-            return False
-        return self._room.free(load.topic) > 0
+    def _topics(self) -> list[str]:
+        """Return the topics that may have waiting lanes, as far as these may be resumed."""
+        return [topic for topic in self._sets.topics_to_poll() if self._is_caught_up(topic)]
 
     def _add_loaded(self, load: Load, loaded: Loaded) -> None:
         lane = load.lane
@@ -245,10 +233,11 @@ class WaitingLanes:
         )
 
     async def _resume(self) -> None:
-        requests = resume_requests(self._sets, self._room.free, self._conditions.claim, self._clock.now_ms())
+        topics = self._topics()
+        requests = resume_requests(self._sets, topics, self._room.free, self._conditions.claim, self._clock.now_ms())
         if not requests:
             return
-        changes = {topic: self._sets.changes(topic) for topic in self._sets.topics_to_poll()}
+        changes = {topic: self._sets.changes(topic) for topic in topics}
         self._settled_since_sent.clear()
         answers = await self._index.resume(requests, READ_BYTES)
         resumed: dict[str, int] = {}
@@ -266,7 +255,7 @@ class WaitingLanes:
 
     def _may_have_more(self, request: ResumeRequest, answer: Resumed) -> bool:
         """Whether more of the lanes can be resumed at once that wait for a condition."""
-        return request.condition not in TIMED and answer.left > 0 and self._room.free(request.topic) > 0
+        return request.condition not in TIMED and request.most > 0 < answer.left and self._room.free(request.topic) > 0
 
     async def _add_resumed(self, topic: str, resumed: ResumedLane) -> None:
         in_flight = self._take(topic, resumed.lane, resumed.first)

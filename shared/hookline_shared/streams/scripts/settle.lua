@@ -16,7 +16,8 @@
 --                         behind it; each may be indexed already
 --               where stream is an index into KEYS
 --           [6] missing, or any value to copy the events that leave their topic to the ledger
--- Returns   the number of dead letters written, or the error FENCED, with nothing done, if the partition has another owner now
+-- Returns   {the number of dead letters written, list of {topic, entry id} of the entries of waiting lanes that have no body any more
+--           and were therefore removed}, or the error FENCED, with nothing done, if the partition has another owner now
 --
 -- Guarantees: an event is removed from its stream only together with its pending entry. A dead letter is a copy of the entry,
 -- field by field, also if it cannot be decoded, and is written before the entry is removed. Running it again has no effect: an
@@ -28,6 +29,8 @@
 -- is not pending any more.
 --
 -- A ledger entry is such a copy, too, followed by the fields in processor/hookline_processor/ledger/entry.py.
+
+local MOST_LOADED = 8 -- the entries of one lane that load.lua returns: MAX_LOADED in processor/hookline_processor/partition/lanes.py
 
 local retries, dead_letters, group, space = KEYS[2], KEYS[3], ARGV[1], ARGV[4]
 local refused = refuse_other_owner(KEYS[1], ARGV[2], ARGV[3])
@@ -89,12 +92,26 @@ for _, item in ipairs(dead) do
   end
 end
 
+-- Let a lane that waits go on with its next entry, if it has one.
+local function end_wait(topic, lane, following)
+  local condition = condition_of(space, topic, lane)
+  if condition and following then
+    make_due(space, topic, lane, condition)
+  elseif condition then
+    redis.call('ZREM', waiting_key(space, topic, condition), lane)
+  end
+end
+
 for _, item in ipairs(leaving) do
   local topic, lane, entry = item[1], item[2], item[3]
-  if first_entry(space, topic, lane) == entry then
-    first_pending(space, topic, group, lane) -- this one is not pending any more
-  else
+  if first_entry(space, topic, lane) ~= entry then
     redis.call('LREM', behind_key(space, topic, lane), 1, entry)
+  else
+    local was_resumed = redis.call('SISMEMBER', resumed_key(space, topic), lane) == 1
+    local following = first_pending(space, topic, group, lane) -- this one is not pending any more
+    if not was_resumed then -- Redis has lost that it was: it waits, for what concerned the event that leaves
+      end_wait(topic, lane, following)
+    end
   end
 end
 
@@ -116,20 +133,32 @@ local function index_entries(topic, lane, entries)
   return first ~= nil
 end
 
+local gone = {}
+
+-- Take entries out of the memory of the owner, if they are pending.
+local function wait_with(topic, lane, entries)
+  for _, entry in ipairs(entries) do
+    if consumer_of(space, topic, group, entry) and not claim(space, topic, group, WAITING, entry) then
+      redis.call('HDEL', retries, topic .. '/' .. entry)
+      gone[#gone + 1] = {topic, entry}
+    end
+  end
+end
+
 for _, item in ipairs(waiting) do
   local topic, lane, condition, time, entries = item[1], item[2], item[3], item[4], item[5]
   if consumer_of(space, topic, group, entries[1]) then
     local was_indexed = index_entries(topic, lane, entries)
-    for _, entry in ipairs(entries) do
-      claim(space, topic, group, WAITING, entry)
+    wait_with(topic, lane, entries)
+    if was_indexed then -- load.lua may have returned some of the next ones since, which the owner no longer wants
+      wait_with(topic, lane, redis.call('LRANGE', behind_key(space, topic, lane), #entries - 1, #entries + MOST_LOADED - 2))
     end
     if redis.call('SREM', resumed_key(space, topic), lane) == 0 and was_indexed then
       stop_waiting(space, topic, lane) -- this was done before, or Redis has lost that it was resumed
     end
-    redis.call('ZADD', waiting_key(space, topic, condition), time, lane)
-    if condition ~= '' then
-      redis.call('SADD', space .. 'conditions', topic .. ':' .. condition)
+    if first_pending(space, topic, group, lane) then
+      wait_for(space, topic, lane, condition, time)
     end
   end
 end
-return written
+return {written, gone}

@@ -88,6 +88,7 @@ class Deferral(IntEnum):
     IS_FIRST = 2
     BEFORE_INDEX = 3
     DEFERRED_RESUMED = 4
+    GONE = 5
 
 
 class DeferRequest(NamedTuple):

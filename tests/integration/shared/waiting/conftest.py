@@ -10,6 +10,7 @@ from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.consume import (
     Consumer,
     LeavingEntry,
+    Settled,
     Settlements,
     WaitingLane,
 )
@@ -25,9 +26,9 @@ from hookline_shared.streams.waiting.index import (
     lane_id,
 )
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES
-from tests.support.events import key_of
-from tests.support.feed import PARTITION, Feed, claim, read
-from tests.support.index_state import IndexState
+from tests.support.processor.events import key_of
+from tests.support.processor.feed import PARTITION, Feed, claim, read
+from tests.support.processor.index_state import IndexState
 
 LANE = lane_id(MESSAGES, key_of(PARTITION))
 BREAKER = "breaker:crm"
@@ -48,8 +49,8 @@ class Bench:
         await self._feed.put(number, topic)
         return [entry.id for entry in await read(self.consumer, topic=topic)]
 
-    async def wait(self, *entries: str, lane: str = LANE, time: int = 5, condition: str = "", topic: str = MESSAGES) -> None:
-        await self.consumer.settle(Settlements(waiting=[WaitingLane(topic, lane, condition, time, entries)]))
+    async def wait(self, *entries: str, lane: str = LANE, time: int = 5, condition: str = "", topic: str = MESSAGES) -> Settled:
+        return await self.consumer.settle(Settlements(waiting=[WaitingLane(topic, lane, condition, time, entries)]))
 
     async def leave(self, entry: str, lane: str = LANE, topic: str = MESSAGES) -> None:
         """Settle an indexed entry as done."""

@@ -14,8 +14,8 @@ from hookline_shared.streams.waiting.index import (
 )
 from hookline_shared.topics import MESSAGES, STATUSES
 from tests.integration.shared.waiting.conftest import LANE, Bench
-from tests.support.feed import PARTITION, read
-from tests.support.keys import keys
+from tests.support.processor.feed import PARTITION, read
+from tests.support.storage.keys import keys
 
 
 async def test_entry_of_a_lane_that_is_not_indexed_stays(bench: Bench) -> None:
@@ -99,6 +99,18 @@ async def test_settled_entry_is_not_deferred(bench: Bench) -> None:
     await bench.consumer.settle(Settlements(done={MESSAGES: entries[1:]}))
     assert await bench.defer(entries[1]) is Deferral.DEFERRED
     assert bench.state.entries(MESSAGES, LANE) == entries[:1]
+
+
+@pytest.mark.parametrize("always", [False, True])
+async def test_entry_without_a_body_is_told(bench: Bench, redis_client: "redis.Redis", always: bool) -> None:
+    """Redis 7 removes it when it is given to another consumer; older versions keep it, and it is told when it is loaded."""
+    entries = await bench.read(2)
+    await bench.wait(entries[0])
+    redis_client.xdel(keys.topic(PARTITION, MESSAGES), entries[1])
+    result = await bench.defer(entries[1], always=always)
+    gone = [entries[1]] if result is Deferral.GONE else []
+    assert [*bench.state.consumers(MESSAGES), *gone] == entries
+    assert bench.state.entries(MESSAGES, LANE) == [entry for entry in entries if entry not in gone]
 
 
 async def test_many_are_deferred_at_once(bench: Bench) -> None:

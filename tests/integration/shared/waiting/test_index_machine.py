@@ -23,14 +23,14 @@ from hookline_shared.redis.durability import Durability
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.redis.options import RedisOptions
 from hookline_shared.streams.consume import CONSUMER, WAITING
-from tests.support.feed import PARTITION, claim
-from tests.support.index_owner import FEW, ORDERED, TOPICS, HeldLane, IndexOwner
-from tests.support.index_state import IndexState
-from tests.support.keys import keys
-from tests.support.logbook import Logbook
-from tests.support.manual_clock import ManualClock
-from tests.support.redis_server import RedisServer
-from tests.support.stored import PARTITIONS
+from tests.support.observability.logbook import Logbook
+from tests.support.processor.feed import PARTITION, claim
+from tests.support.processor.index_owner import FEW, ORDERED, TOPICS, HeldLane, IndexOwner
+from tests.support.processor.index_state import IndexState
+from tests.support.servers.redis_server import RedisServer
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import PARTITIONS
+from tests.support.time.manual_clock import ManualClock
 
 EXAMPLES: Final = int(os.environ.get("HOOKLINE_TEST_EXAMPLES", "0"))
 KEYS: Final = ("a", "b")

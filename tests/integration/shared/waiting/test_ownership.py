@@ -17,8 +17,8 @@ from hookline_shared.streams.waiting.index import (
 )
 from hookline_shared.topics import MESSAGES, STATUSES
 from tests.integration.shared.waiting.conftest import BREAKER, LANE, Bench, ids
-from tests.support.feed import PARTITION, PENDING, read
-from tests.support.keys import keys
+from tests.support.processor.feed import PARTITION, PENDING, read
+from tests.support.storage.keys import keys
 
 
 async def test_former_owner_changes_nothing(bench: Bench, successor: Bench) -> None:

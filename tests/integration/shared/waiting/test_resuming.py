@@ -16,10 +16,10 @@ from hookline_shared.streams.waiting.index import (
 )
 from hookline_shared.topics import MESSAGES, STATUSES
 from tests.integration.shared.waiting.conftest import BREAKER, LANE, PLENTY, Bench
-from tests.support.events import event
-from tests.support.feed import PARTITION
-from tests.support.keys import keys
-from tests.support.stored import Stored
+from tests.support.processor.events import event
+from tests.support.processor.feed import PARTITION
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import Stored
 
 
 async def test_due_lanes_are_resumed(bench: Bench) -> None:

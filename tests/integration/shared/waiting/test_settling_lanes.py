@@ -19,8 +19,8 @@ from hookline_shared.streams.waiting.index import (
 )
 from hookline_shared.topics import MESSAGES, STATUSES
 from tests.integration.shared.waiting.conftest import BREAKER, LANE, Bench, ids
-from tests.support.feed import PARTITION, PENDING, read
-from tests.support.keys import keys
+from tests.support.processor.feed import PARTITION, PENDING, read
+from tests.support.storage.keys import keys
 
 
 def test_lanes_have_names_of_their_own() -> None:
@@ -64,6 +64,30 @@ async def test_lane_that_waits_again_keeps_what_is_behind(bench: Bench) -> None:
     assert bench.state.waiting(MESSAGES) == {LANE: 7}
     assert bench.state.resumed(MESSAGES) == set()
     assert bench.of(WAITING) == entries
+
+
+async def test_lane_that_waits_takes_along_what_was_loaded_too_late(bench: Bench) -> None:
+    """Its owner gave up that call, or let the lane wait meanwhile: nobody else would return these entries to the index."""
+    entries = await bench.read(12)
+    await bench.wait(*entries)
+    await bench.resume()
+    await bench.load(entries[0], most=1)
+    await bench.load(entries[1], most=8)
+    await bench.wait(*entries[:2], time=7)
+    assert bench.state.entries(MESSAGES, LANE) == entries
+    assert bench.of(WAITING) == entries
+
+
+@pytest.mark.parametrize("missing", [0, 1, 2])
+async def test_entry_without_a_body_is_told(bench: Bench, redis_client: "redis.Redis", missing: int) -> None:
+    """Redis 7 removes it when it is given to another consumer; older versions keep it, and it is told when it is resumed."""
+    entries = await bench.read(3)
+    redis_client.xdel(keys.topic(PARTITION, MESSAGES), entries[missing])
+    settled = await bench.wait(*entries)
+    assert sorted([*bench.state.consumers(MESSAGES), *(entry for _, entry in settled.gone)]) == entries
+    left = [lane.first.id for lane in (await bench.resume()).lanes]
+    assert left == [entry for entry in entries if (MESSAGES, entry) not in settled.gone][:1]
+    assert (await bench.wait(*entries)).gone == []
 
 
 @pytest.mark.parametrize("condition", ["", BREAKER])
@@ -142,6 +166,29 @@ async def test_settled_entries_leave_the_index(bench: Bench) -> None:
     for entry in entries[2:]:
         await bench.leave(entry)
     assert bench.state.keys() == set()
+
+
+@pytest.mark.parametrize("condition", ["", BREAKER])
+async def test_lane_whose_resumption_was_lost_goes_on(bench: Bench, condition: str) -> None:
+    """A replica that had not seen it becomes the master: what the first event waited for does not concern the next one."""
+    entries = await bench.read(3)
+    await bench.wait(*entries, condition=condition, time=1000)
+    await bench.leave(entries[0])
+    assert bench.state.waiting(MESSAGES) == {LANE: 0}
+    assert bench.state.waiting(MESSAGES, BREAKER) == {}
+    (lane,) = (await bench.resume()).lanes
+    assert lane.first.id == entries[1]
+
+
+async def test_lane_whose_resumption_was_lost_ends(bench: Bench) -> None:
+    """Nothing waits in the end."""
+    (entry,) = await bench.read(1)
+    await bench.wait(entry, condition=BREAKER)
+    (single,) = await bench.read(1, STATUSES)
+    await bench.wait(single, lane=single, topic=STATUSES)
+    await bench.leave(entry)
+    await bench.leave(single, lane=single, topic=STATUSES)
+    assert bench.state.waiting(MESSAGES, BREAKER) == bench.state.waiting(STATUSES) == {}
 
 
 async def test_lane_goes_on_in_the_settlement_in_which_its_first_leaves(bench: Bench) -> None:

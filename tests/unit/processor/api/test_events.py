@@ -16,7 +16,7 @@ from hookline_processor.events.webhook_event import Number, Text
 from hookline_shared.event import Event
 from hookline_shared.forms import FORM
 from hookline_shared.kinds import FAMILIES, SINGLE
-from tests.support.kinds import (
+from tests.support.inbound.kinds import (
     call,
     call_status,
     live_transcription,
@@ -26,7 +26,7 @@ from tests.support.kinds import (
     transcription,
     whatsapp_message,
 )
-from tests.support.products import (
+from tests.support.inbound.products import (
     debugger,
     delivery_updated,
     document_updated,
@@ -42,7 +42,7 @@ from tests.support.products import (
     task,
     verify,
 )
-from tests.support.webhooks import Params
+from tests.support.inbound.webhooks import Params
 
 JSON = "application/json; charset=utf-8"
 

@@ -8,7 +8,7 @@ import pytest
 from hookline import Handlers, HandlersError
 from hookline_processor.api.lifespan import HookError, Lifespan
 from hookline_shared.clock import SystemClock
-from tests.support.logbook import Logbook
+from tests.support.observability.logbook import Logbook
 
 State = dict[str, Any]
 

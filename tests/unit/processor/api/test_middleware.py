@@ -15,8 +15,8 @@ from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.verdicts import Dead, Done, Reason, Retry, Verdict
 from hookline_shared.clock import Clock, SystemClock
 from hookline_shared.observability.logs import get_logger
-from tests.support.events import event as new_event
-from tests.support.manual_clock import ManualClock
+from tests.support.processor.events import event as new_event
+from tests.support.time.manual_clock import ManualClock
 
 Steps = list[str]
 

@@ -9,8 +9,8 @@ import pytest
 from hookline_processor.api.table import Handler
 from hookline_processor.attempts.deadlines import GRACE_S, Deadline, Deadlines
 from hookline_processor.events.webhook_event import WebhookEvent
-from tests.support.events import event
-from tests.support.manual_clock import ManualClock
+from tests.support.processor.events import event
+from tests.support.time.manual_clock import ManualClock
 
 
 class Room:
@@ -38,7 +38,7 @@ class Room:
 
 
 @pytest.fixture
-def room() -> Room:
+async def room() -> Room:
     return Room()
 
 

@@ -10,8 +10,8 @@ import pytest
 from hookline_processor.api.table import Handler
 from hookline_processor.attempts.deadlines import Deadlines
 from hookline_processor.events.webhook_event import WebhookEvent
-from tests.support.events import event
-from tests.support.manual_clock import ManualClock
+from tests.support.processor.events import event
+from tests.support.time.manual_clock import ManualClock
 
 Scenario = Callable[["Stage"], Awaitable[object]]
 FINISH = "finish"

@@ -17,7 +17,7 @@ from prometheus_client import REGISTRY
 
 from hookline import CallNext, Context, Handlers, MessageReceived, WebhookEvent
 from hookline_processor.attempts.watchdog import Watchdog, find_blocking_handler, is_blocked
-from tests.support.logbook import Logbook
+from tests.support.observability.logbook import Logbook
 from tests.support.waiting import PATIENCE_S, until_now
 
 LIMIT_S = 0.02

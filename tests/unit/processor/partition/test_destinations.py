@@ -11,8 +11,8 @@ from hookline_processor.partition.destinations import Destinations
 from hookline_processor.retry import NEVER_FAILED, Record
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry, Verdict
 from hookline_shared.event import Event
-from tests.support.logbook import Logbook
-from tests.support.manual_clock import ManualClock
+from tests.support.observability.logbook import Logbook
+from tests.support.time.manual_clock import ManualClock
 
 FAILURES = 3
 CRM = "crm"

@@ -14,8 +14,8 @@ from hookline_shared.event import Event
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.streams.waiting.pauses import Pause
 from hookline_shared.topics import MESSAGES, STATUSES
-from tests.support.logbook import Logbook
-from tests.support.manual_clock import ManualClock
+from tests.support.observability.logbook import Logbook
+from tests.support.time.manual_clock import ManualClock
 
 KIND = "message.received"
 KEY = "+14155550123"

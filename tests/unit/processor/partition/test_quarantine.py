@@ -4,7 +4,7 @@ import pytest
 
 from hookline_processor.partition.lanes import Lane
 from hookline_processor.partition.quarantine import Quarantine
-from tests.support.manual_clock import ManualClock
+from tests.support.time.manual_clock import ManualClock
 
 FIRST, SECOND = (Lane("messages", key) for key in "ab")
 

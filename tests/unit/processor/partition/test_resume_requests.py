@@ -18,7 +18,7 @@ def requests(
     sets = WaitingSets([MESSAGES])
     for condition, (count, next_ms) in waiting.items():
         sets.polled(MESSAGES, condition, count, next_ms, sets.changes(MESSAGES))
-    asked = resume_requests(sets, lambda _topic: free, lambda condition: (claims or {}).get(condition, 0), NOW)
+    asked = resume_requests(sets, [MESSAGES], lambda _topic: free, lambda condition: (claims or {}).get(condition, 0), NOW)
     return {request.condition: request for request in asked}
 
 
@@ -42,12 +42,30 @@ def test_condition_decides_how_many() -> None:
     found = requests(waiting, claims={"breaker:a": inf, "breaker:b": 1})
     assert (found["breaker:a"].most, found["breaker:a"].due_ms) == (9, inf)
     assert (found["breaker:b"].most, found["breaker:b"].due_ms) == (1, inf)
-    assert "breaker:c" not in found
+    assert found["breaker:c"].most == 0
     assert found["pause:1"].due_ms == found["kind:x"].due_ms == NOW
 
 
 def test_nothing_is_free() -> None:
-    """It is still asked how many wait for a time, and until when; no probe of a breaker is claimed in vain."""
-    found = requests({"": (5, NOW), "breaker:a": (5, NOW)}, free=0, claims={"breaker:a": 1})
-    assert found[""].most == 0
-    assert "breaker:a" not in found
+    """It is still asked how many wait, and until when; no probe of a breaker is claimed in vain."""
+    claimed: list[str] = []
+    sets = WaitingSets([MESSAGES])
+    sets.polled(MESSAGES, "breaker:a", 5, NOW, sets.changes(MESSAGES))
+
+    def claim(condition: str) -> float:
+        claimed.append(condition)
+        return 1
+
+    found = resume_requests(sets, [MESSAGES], lambda _topic: 0, claim, NOW)
+    assert {request.condition: request.most for request in found} == {"": 0, LATER: 0, "breaker:a": 0}
+    assert claimed == []
+
+
+def test_lanes_that_may_not_be_resumed_are_counted() -> None:
+    """Their number changes, also while the condition lasts: by an operator, or because others have put them there."""
+    found = requests({"pause:1": (1, inf), "breaker:a": (1, NOW), "kind:x": (1, inf)})
+    assert {condition: request.most for condition, request in found.items() if request.condition not in ("", LATER)} == {
+        "pause:1": 0,
+        "breaker:a": 0,
+        "kind:x": 0,
+    }

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import cast
 
+import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
@@ -13,8 +14,8 @@ from hookline_shared.alerts.settings import AlertSettings
 from hookline_shared.alerts.thresholds import Threshold
 from hookline_shared.alerts.watcher import AlertWatcher
 from hookline_shared.lifecycle.service import Supervisor
-from tests.support.logbook import Logbook
-from tests.support.manual_clock import ManualClock
+from tests.support.observability.logbook import Logbook
+from tests.support.time.manual_clock import ManualClock
 
 LIMITS = {name: rule.limit for name, rule in RULES.items()}
 
@@ -141,7 +142,7 @@ async def test_unknown_time_is_no_hold_time(watched: Watched, clock: ManualClock
 
 async def test_what_is_off_is_not_watched(clock: ManualClock, logbook: Logbook) -> None:
     """It is not even asked for."""
-    off = LIMITS["disk_low"].model_copy(update={"enabled": False})
+    off = msgspec.structs.replace(LIMITS["disk_low"], enabled=False)
     watched = Watched(clock, logbook, disk_low=off)
     watched.watch(disk_low=lambda _now: pytest.fail("it was asked for")).evaluate()
 

@@ -9,7 +9,7 @@ import pytest
 from hookline_shared.errors import PortTakenError
 from hookline_shared.observability.admin import Admin
 from hookline_shared.observability.health import Health
-from tests.support.ports import LOOPBACK
+from tests.support.servers.ports import LOOPBACK
 
 
 class Probes:

@@ -12,7 +12,7 @@ import pytest
 
 from hookline_shared.observability.metrics import LOG_LINES_DROPPED
 from hookline_shared.observability.output import Output
-from tests.support.full_disk import full_disk
+from tests.support.faults.full_disk import full_disk
 from tests.support.waiting import PATIENCE_S
 
 LINE: Final = "x" * 100

@@ -14,8 +14,8 @@ from hookline_shared.redis.answer_limit import AnswerTooLargeError
 from hookline_shared.redis.connector import connector
 from hookline_shared.redis.options import RedisOptions
 from hookline_shared.redis.pool import Pool, PoolExhaustedError
-from tests.support.manual_clock import ManualClock
-from tests.support.scripted_redis import ScriptedRedis, bulk
+from tests.support.servers.scripted_redis import ScriptedRedis, bulk
+from tests.support.time.manual_clock import ManualClock
 from tests.support.waiting import until
 
 SIZE = 3

@@ -9,9 +9,9 @@ from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.redis.options import RedisOptions
 from hookline_shared.redis.topology import Locator, SlotMap, SlotRange, locator, single_master
 from hookline_shared.redis.url import Address
-from tests.support.keys import keys
-from tests.support.ports import LOOPBACK, free_port
-from tests.support.scripted_redis import ScriptedRedis, bulk
+from tests.support.servers.ports import LOOPBACK, free_port
+from tests.support.servers.scripted_redis import ScriptedRedis, bulk
+from tests.support.storage.keys import keys
 
 HERE, THERE = Address("here", 1), Address("there", 2)
 KEY = keys.retries(0)

@@ -11,6 +11,7 @@
 --                           2 not deferred, it is the first of its lane's indexed entries
 --                           3 not deferred, it comes before the indexed entries of its lane
 --                           4 deferred, and its lane is resumed
+--                           5 its body is gone, and it is not pending any more (Redis 7 and newer)
 --           or the error FENCED, with nothing done, if the partition has another owner
 --
 -- Guarantees: a deferred entry is behind all indexed entries of its lane. A lane that was not indexed counts as resumed. Running it
@@ -44,13 +45,15 @@ local function defer(topic, lane, entry, always)
   elseif first and is_before(entry, first) then
     return 3
   elseif consumer and consumer ~= WAITING then
+    if not claim(space, topic, group, WAITING, entry) then
+      return 5
+    end
     if first then
       redis.call('RPUSH', behind_key(space, topic, lane), entry)
     else
       redis.call('HSET', lanes_key(space, topic, lane), lane, entry)
       redis.call('SADD', resumed_key(space, topic), lane)
     end
-    claim(space, topic, group, WAITING, entry)
   end
   return redis.call('SISMEMBER', resumed_key(space, topic), lane) == 1 and 4 or 1
 end

@@ -91,30 +91,61 @@ local function first_pending(space, topic, group, lane)
   end
 end
 
+-- Give a pending entry to a consumer. Return false if its body is gone and it is not pending any more either: Redis 7 and newer remove
+-- such an entry. That is to be told, since nothing is left of the event.
 local function claim(space, topic, group, consumer, entry)
-  redis.call('XCLAIM', space .. topic, group, consumer, 0, entry, 'JUSTID')
+  return #redis.call('XCLAIM', space .. topic, group, consumer, 0, entry, 'JUSTID') > 0
 end
 
--- Remove a lane from wherever it waits.
-local function stop_waiting(space, topic, lane)
-  redis.call('ZREM', waiting_key(space, topic, ''), lane)
-  for _, name in ipairs(redis.call('SMEMBERS', space .. 'conditions')) do
-    if string.sub(name, 1, #topic + 1) == topic .. ':' then
-      redis.call('ZREM', waiting_key(space, topic, string.sub(name, #topic + 2)), lane)
+-- The conditions of each topic, read once in a call of a script, and the one for which a lane was found to wait last: the lanes of one
+-- call mostly wait for the same. So a call looks at few sets, however many pauses, breakers and kinds there are.
+local conditions_of, last_condition = {}, {}
+
+local function conditions(space, topic)
+  if not conditions_of[topic] then
+    conditions_of[topic] = {}
+    for _, name in ipairs(redis.call('SMEMBERS', space .. 'conditions')) do
+      if string.sub(name, 1, #topic + 1) == topic .. ':' then
+        table.insert(conditions_of[topic], string.sub(name, #topic + 2))
+      end
     end
   end
+  return conditions_of[topic]
 end
 
 -- Return the condition for which a lane waits, '' for a time, or nil if it does not wait.
 local function condition_of(space, topic, lane)
-  if redis.call('ZSCORE', waiting_key(space, topic, ''), lane) then
+  local function waits_for(condition)
+    return redis.call('ZSCORE', waiting_key(space, topic, condition), lane)
+  end
+  local last = last_condition[topic] or ''
+  if waits_for(last) then
+    return last
+  elseif last ~= '' and waits_for('') then
     return ''
   end
-  for _, name in ipairs(redis.call('SMEMBERS', space .. 'conditions')) do
-    local condition = string.sub(name, #topic + 2)
-    if string.sub(name, 1, #topic + 1) == topic .. ':' and redis.call('ZSCORE', waiting_key(space, topic, condition), lane) then
+  for _, condition in ipairs(conditions(space, topic)) do
+    if condition ~= last and waits_for(condition) then
+      last_condition[topic] = condition
       return condition
     end
+  end
+end
+
+-- Let a lane wait until `time`, or for a condition.
+local function wait_for(space, topic, lane, condition, time)
+  redis.call('ZADD', waiting_key(space, topic, condition), time, lane)
+  if condition ~= '' then
+    redis.call('SADD', space .. 'conditions', topic .. ':' .. condition)
+    conditions_of[topic] = nil
+  end
+end
+
+-- Remove a lane from wherever it waits.
+local function stop_waiting(space, topic, lane)
+  local condition = condition_of(space, topic, lane)
+  if condition then
+    redis.call('ZREM', waiting_key(space, topic, condition), lane)
   end
 end
 
@@ -132,7 +163,7 @@ local function load_entry(space, topic, group, retries, entry, consumer)
   local found = redis.call('XRANGE', space .. topic, entry, entry)[1]
   local size = 0
   if found then
-    claim(space, topic, group, PROCESSOR, entry) -- without fields it stays as it is: a newer Redis would remove it here, uncounted
+    claim(space, topic, group, PROCESSOR, entry) -- without a body it stays as it is, and is told and settled like any other
     for at = 2, #found[2], 2 do
       size = size + #found[2][at]
     end

@@ -1,0 +1,150 @@
+"""Connections to the port that Twilio calls, byte by byte: how they begin, wait, are answered, and end."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.support.ingress.http_server import (
+    BODY_LIMIT,
+    LIMITS,
+    ServerHarness,
+    listening_harness,
+    request,
+    served,
+    wait_processed,
+)
+from tests.support.ingress.wire import connected
+from tests.support.observability.logbook import Logbook
+from tests.support.time.manual_clock import ManualClock
+
+ON_UVLOOP = True
+
+pytestmark = pytest.mark.timeout(method="thread")  # uvloop takes the exception of the other method for a callback's
+
+
+@pytest.fixture
+async def harness(clock: ManualClock, logbook: Logbook) -> AsyncIterator[ServerHarness]:
+    """Yield a server that listens."""
+    async with listening_harness(clock, logbook) as harness:
+        yield harness
+
+
+async def test_pipelined_requests_are_answered_in_order(harness: ServerHarness) -> None:
+    """Many requests in one packet, the first of which takes long, are answered one by one, though no more can follow."""
+    targets = ["/held", *(f"/{number}" for number in range(300))]
+    async with connected(harness.port) as wire:
+        wire.send(b"".join(request(target, body=b"!") for target in targets))
+        wire.finish()
+        await harness.has_taken(1)
+        await wait_processed(harness)
+        assert harness.taken == ["/held", "/"]
+        harness.go_on.set()
+        assert [(await wire.answer()).body.decode() for _ in targets] == [f"{target}!" for target in targets]
+        assert await wire.rest() == b""
+
+
+async def test_connection_is_used_again_until_it_idles(harness: ServerHarness, clock: ManualClock) -> None:
+    """A connection serves request after request; it is closed, without a word, once none came for the keep-alive time."""
+    async with connected(harness.port) as wire:
+        for _ in range(3):
+            await served(wire)
+            await clock.advance(LIMITS.keepalive_s - 1)
+        await clock.advance(2)
+        assert await wire.rest() == b""
+
+
+async def test_connection_without_a_request_is_closed(harness: ServerHarness, clock: ManualClock) -> None:
+    """Who connects and says nothing is not waited for as long as who was served before."""
+    async with connected(harness.port) as wire:
+        await wait_processed(harness)
+        await clock.advance(LIMITS.read_timeout_s + 1)
+        assert await wire.rest() == b""
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        request("/held", "Connection: close"),
+        request("/held", version="1.0"),
+        request("/held", "Connection: keep-alive", version="1.0"),
+    ],
+    ids=["Connection: close", "HTTP/1.0", "HTTP/1.0 keep-alive"],
+)
+async def test_last_request_of_a_connection(harness: ServerHarness, last: bytes) -> None:
+    """Who wants no second answer gets none: the answer says so, and the connection ends, even if the client does not."""
+    async with connected(harness.port) as wire:
+        await served(wire)
+        wire.send(last)
+        await harness.has_taken(2)
+        wire.send(request("/never"))
+        await wait_processed(harness)
+        harness.go_on.set()
+        answer = await wire.answer()
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+        assert await wire.rest() == b""
+    assert "/never" not in harness.taken
+
+
+async def test_half_closed_connection_is_answered(harness: ServerHarness) -> None:
+    """A client that has sent its request and shut its side still gets the answer, however long that takes."""
+    async with connected(harness.port) as wire:
+        wire.send(request("/held"))
+        wire.finish()
+        await harness.has_taken(1)
+        await wait_processed(harness)
+        harness.go_on.set()
+        assert (await wire.answer()).body == b"/held"
+        assert await wire.rest() == b""
+
+
+async def test_body_in_pieces(harness: ServerHarness) -> None:
+    """A body comes once the server says so, or in chunks and in packets of any size, and its trailer is no part of it."""
+    async with connected(harness.port) as wire:
+        wire.send(request("/waits", "Expect: 100-continue", "Content-Length: 3"))
+        assert (await wire.answer()).status == 100
+        wire.send(b"abc")
+        assert (await wire.answer()).body == b"/waitsabc"
+        for piece in (
+            request("/chunks", "Transfer-Encoding: chunked"),
+            b"3;x=y\r",
+            b"\nab",
+            b"c\r\n2\r\nde\r\n0\r\nX: y\r\n",
+            b"\r\n",
+        ):
+            wire.send(piece)
+            await wait_processed(harness)
+        assert (await wire.answer()).body == b"/chunksabcde"
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, id="TLS"),
+        pytest.param(b"nonsense\r\n\r\n", 400, id="nonsense"),
+        pytest.param(b"POST http://][@ HTTP/1.1\r\nHost: h\r\n\r\n", 400, id="URL on which yarl fails"),
+        pytest.param(b"CONNECT \n!:\r\n\r\n", 400, id="CONNECT to nowhere"),
+        pytest.param(b"POST / HTTP/1.1\r\n\r\n", 400, id="no host"),
+        pytest.param(request("/" + "x" * 9000), 400, id="long target"),
+        pytest.param(request("/", "X: " + "x" * 9000), 400, id="long header"),
+        pytest.param(request("/", "X"), 400, id="header without a colon"),
+        pytest.param(request("/", *[f"X{number}: 1" for number in range(200)]), 400, id="many headers"),
+        pytest.param(request("/", "Content-Length: -1"), 400, id="negative length"),
+        pytest.param(request("/", "Content-Length: 3", "Transfer-Encoding: chunked"), 400, id="two lengths"),
+        pytest.param(request("/", "Transfer-Encoding: chunked", body=b"zz\r\n"), 400, id="no chunk"),
+        pytest.param(request("/", f"Content-Length: {BODY_LIMIT + 1}"), 413, id="long body"),
+        pytest.param(request("/", f"Content-Length: {2**63}"), 413, id="endless body"),
+        pytest.param(request("/", f"Content-Length: {'0' * 5000}{BODY_LIMIT + 1}"), 413, id="length of 5000 digits"),
+        pytest.param(request("/", "Transfer-Encoding: chunked", body=b"1f5\r\n" + b"x" * 501), 413, id="long chunk"),
+    ],
+)
+async def test_what_can_never_be_answered_is_refused(harness: ServerHarness, data: bytes, status: int) -> None:
+    """What is no request, or is too large, is refused as soon as that is plain, at the cost of its connection alone."""
+    async with connected(harness.port) as wire:
+        wire.send(data)
+        answer = await wire.answer()
+        assert (answer.status, answer.headers["connection"], answer.body) == (status, "close", b"")
+        wire.send(b"x" * 100_000)  # it is not reset while it still sends, which could lose the answer
+        wire.finish()
+        assert await wire.rest() == b""
+        await wait_processed(harness)
+    assert harness.taken == ["/"]

@@ -1,0 +1,1 @@
+"""Networks and disks that fail as a test wants."""

@@ -1,0 +1,1 @@
+"""Webhooks as Twilio and SendGrid send them."""

@@ -1,0 +1,1 @@
+"""Ingress in the test's own process, and its clients."""

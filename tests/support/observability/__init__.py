@@ -1,0 +1,1 @@
+"""What the services say: logs, alerts, traces, metrics."""

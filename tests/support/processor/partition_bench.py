@@ -1,0 +1,126 @@
+"""A partition whose handler does as a test wants."""
+
+import asyncio
+from itertools import count, islice
+
+from hookline_processor.api.context import Context
+from hookline_processor.api.handlers import Handlers
+from hookline_processor.attempts.attempts import Attempts
+from hookline_processor.attempts.threads import Threads
+from hookline_processor.events.webhook_event import WebhookEvent
+from hookline_processor.partition.context import PartitionContext
+from hookline_processor.partition.destinations import Destinations
+from hookline_processor.partition.partition import Partition
+from hookline_processor.partition.quarantine import Quarantine
+from hookline_processor.partition.room import PayloadMemory
+from hookline_processor.partition.slots import Slots
+from hookline_processor.partition.waiting.conditions import BREAKER, KIND, PAUSE, Conditions
+from hookline_processor.partition.waiting.handled_kinds import HandledKinds
+from hookline_processor.partition.waiting.pauses import Pauses
+from hookline_processor.partition.waiting.waiting_sets import WaitingTotals
+from hookline_processor.retry import RetryPolicy
+from hookline_shared.clock import SystemClock
+from hookline_shared.event import Event
+from hookline_shared.lifecycle.service import Supervisor
+from hookline_shared.observability.logs import Logger
+from hookline_shared.partitions import partition_of
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.append import Appender
+from hookline_shared.streams.consume import Consumer
+from hookline_shared.streams.waiting.index import WaitingIndex
+from hookline_shared.streams.waiting.pauses import PauseStore
+from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES, Topic
+from tests.support.observability.logbook import Logbook
+from tests.support.processor.events import event, key_of
+from tests.support.processor.feed import PARTITION, claim
+from tests.support.storage.stored import PARTITIONS
+
+WINDOW = 20
+_BATCH = 250
+TOPICS = dict.fromkeys(DEFAULT_TOPICS, Topic()) | {STATUSES: Topic(ordered=False)}
+
+
+class Bench:
+    """A partition whose handler does `work`, and the ids of the events that it was given, in order."""
+
+    def __init__(self, broker: RedisConnectionManager, logbook: Logbook) -> None:
+        self.begun: list[str] = []
+        self.interrupted: list[bool] = []
+        self.stubborn = False
+        self.failing = False
+        self.window = WINDOW
+        self.slots = 10
+        self.open = asyncio.Event()
+        self.open.set()
+        self._broker = broker
+        self._logbook = logbook
+        self._supervisor = Supervisor(logbook.logger)
+        self._appender = Appender(broker, PARTITIONS, 3600, 1_000_000)
+        self._threads = Threads(1)
+        self.pauses = Pauses(PauseStore(broker), SystemClock())
+
+    async def start(self) -> Partition:
+        """Return the partition, started, with a lease of its own."""
+        handlers, clock, logger = Handlers(), SystemClock(), self._logbook.logger
+
+        @handlers.on("*", breaker="crm")
+        async def work(event: WebhookEvent, context: Context) -> None:
+            self.begun.append(event.id)
+            self.interrupted.append(context.interrupted)
+            if self.failing:
+                raise ConnectionError("the CRM is away")
+            while not self.open.is_set():
+                try:
+                    await self.open.wait()
+                except asyncio.CancelledError:
+                    if not self.stubborn:
+                        raise
+
+        attempts = Attempts(handlers, 60, RetryPolicy(), self._threads, clock, logger)
+        fence = await claim(self._broker)
+        consumer = Consumer(self._broker, PARTITION, list(TOPICS), fence)
+        context = self._context(attempts, clock, logger)
+        partition = Partition(PARTITION, consumer, WaitingIndex(self._broker, PARTITION, fence), context)
+        partition.trust(clock.monotonic() + 60)
+        await partition.start(self._supervisor, owned_before=False)
+        return partition
+
+    def _context(self, attempts: Attempts, clock: SystemClock, logger: Logger) -> PartitionContext:
+        room = asyncio.Event()
+        room.set()
+        destinations, pauses = Destinations(5, clock, logger), self.pauses
+        return PartitionContext(
+            topics=TOPICS,
+            window=self.window,
+            memory=PayloadMemory(1 << 20),
+            slots=Slots(self.slots, TOPICS),
+            attempts=attempts,
+            destinations=destinations,
+            quarantine=Quarantine(clock),
+            pauses=pauses,
+            conditions=Conditions({BREAKER: destinations, PAUSE: pauses, KIND: HandledKinds(attempts)}),
+            waiting=WaitingTotals(),
+            unhandled_wait_ms=0,
+            clock=clock,
+            logger=logger,
+            ledger_has_room=room,
+        )
+
+    async def put(self, number: int, topic: str = MESSAGES, nth_key: int = 0) -> list[Event]:
+        """Append `number` new events of one conversation to `topic`; return them."""
+        events = [event(key=key_of(PARTITION, nth_key)) for _ in range(number)]
+        await self._appender.append([(topic, one) for one in events], 5)
+        return events
+
+    async def put_each(self, number: int) -> None:
+        """Append one new event of each of so many conversations."""
+        keys = islice((key for key in map(str, count()) if partition_of(key, PARTITIONS) == PARTITION), number)
+        events = [event(key=key) for key in keys]
+        for at in range(0, number, _BATCH):
+            await self._appender.append([(MESSAGES, one) for one in events[at : at + _BATCH]], 5)
+
+    async def close(self) -> None:
+        """End what still runs; nothing may have failed."""
+        assert self._supervisor.failure is None
+        await self._supervisor.close()
+        self._threads.close()

@@ -1,0 +1,1 @@
+"""Real servers, and where they come from."""
