@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from hookline_processor.retry import Record, RetryPolicy, backoff_s, seconds
 from hookline_shared.observability.redaction import redact_quotes
+from hookline_shared.observability.secrets import SECRETS
 
 _PACKAGE: Final = str(Path(__file__).parent)
 _TRACEBACK_TAIL: Final = 4000
@@ -66,11 +67,15 @@ class Failure(NamedTuple):
 
     @classmethod
     def of(cls, error: BaseException) -> "Failure":
-        """Return the failure for `error`. The traceback begins in the handler: the frames above are always the same."""
+        """Return the failure for `error`, without the secrets that this process knows: it is stored and shown to people.
+
+        The traceback begins in the handler: the frames above are always the same.
+        """
         try:
             error.__traceback__ = _from_user_code(error.__traceback__)
             described = traceback.TracebackException.from_exception(error)  # survives an error whose __str__ fails
-            message, tail = str(described)[:_MESSAGE_LIMIT], "".join(described.format())[-_TRACEBACK_TAIL:]
+            message = SECRETS.hide(str(described))[:_MESSAGE_LIMIT]
+            tail = SECRETS.hide("".join(described.format()))[-_TRACEBACK_TAIL:]
         except BaseException as mistake:  # noqa: BLE001 - whatever else of it fails, and in whatever way
             return cls(type(error).__name__, f"it cannot be described: {type(mistake).__name__}")
         return cls(type(error).__name__, _without_surrogates(message), _without_surrogates(tail))

@@ -15,6 +15,8 @@ from hookline_processor.events.webhook_event import WebhookEvent, is_harmless
 from hookline_shared.event import Event
 from hookline_shared.observability.logs import Redactor
 from hookline_shared.observability.redaction import redact_quotes
+from hookline_shared.observability.secrets import SECRETS
+from hookline_shared.settings.known_secrets import known_secrets
 
 Reveal = Annotated[bool, typer.Option("--reveal", help="Show numbers, keys and texts unmasked.")]
 
@@ -31,6 +33,7 @@ class Redaction:
 
     def __init__(self, *, reveal: bool) -> None:
         self.reveal = reveal
+        SECRETS.add(known_secrets())
         self._redactor = Redactor()
 
     def key(self, key: str) -> str:
