@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from hookline_processor.events.webhook_event import Number, Text, WebhookEvent
 from hookline_shared.event import Event
+from hookline_shared.forms import MAX_FIELDS
 from hookline_shared.kinds import FAMILIES, SINGLE, label_of
 
 
@@ -21,7 +22,7 @@ class MessageReceived(WebhookEvent):
     from_ = Text("From")
     to = Text("To")
     body = Text("Body")
-    num_media = Number("NumMedia")
+    num_media = Number("NumMedia", most=MAX_FIELDS)
     num_segments = Number("NumSegments")
     profile_name = Text("ProfileName")
     wa_id = Text("WaId")

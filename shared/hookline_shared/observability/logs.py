@@ -20,7 +20,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from hookline_shared.observability.redaction import HIDDEN, redact_quotes
 from hookline_shared.observability.secrets import SECRETS, KnownSecrets
 from hookline_shared.observability.standard_streams import LineWriter, line_writer
-from hookline_shared.observability.tracebacks import for_people
+from hookline_shared.observability.tracebacks import escape_controls, for_people
 
 Logger = structlog.typing.FilteringBoundLogger
 
@@ -210,6 +210,7 @@ def _console_lines() -> Sequence[Processor]:
     plain = structlog.dev.plain_traceback  # the exception is text by then, which rich cannot format
     return [
         _show_traceback,
+        _escape_values,
         structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), sort_keys=False, exception_formatter=plain),
     ]
 
@@ -220,6 +221,14 @@ def _show_traceback(_logger: WrappedLogger, _method: str, event: EventDict) -> E
     if found:
         event["exception"] = for_people(str(found))
     return event
+
+
+def _escape_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Escape control and bidirectional characters: a terminal would obey them. The renderer does so in nested values."""
+    return {
+        escape_controls(name): escape_controls(value) if isinstance(value, str) and name != "exception" else value
+        for name, value in event.items()
+    }
 
 
 def get_logger(service: str) -> Logger:
