@@ -8,6 +8,9 @@ READY := .venv/.ready
 
 .DEFAULT_GOAL := help
 
+# Each of several workers of pytest would compile all tests at every run.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +53,10 @@ test-lowest: ## the tests of single services with the oldest versions that pypro
 	@VIRTUAL_ENV=.venv/lowest .venv/lowest/bin/uv pip install --quiet --resolution lowest-direct --all-extras -r pyproject.toml -e .
 	@.venv/lowest/bin/python -m pytest $(PYTEST_ARGS) tests/unit tests/integration
 
+.PHONY: emulator
+emulator: ## install the emulator of Twilio that the acceptance tests use (needs Node.js 20 or newer)
+	@cd tests/acceptance/emulator && npm ci --silent --no-audit --no-fund
+
 .PHONY: test-compose
 test-compose: $(READY) ## compose.yaml and deploy.sh in real containers (some minutes; needs Docker)
 	@HOOKLINE_TEST_COMPOSE=1 $(BIN)/python -m pytest -rs tests/acceptance/deployment/test_compose.py
@@ -65,6 +72,10 @@ sequences: $(READY) ## random sequences of faults and steps on several processor
 .PHONY: fleet
 fleet: $(READY) ## a minute of load on four processors that are killed, stopped, added and asked to leave
 	@HOOKLINE_FLEET_S=$${HOOKLINE_FLEET_S:-60} $(BIN)/python -m pytest -s --timeout 0 tests/acceptance/processors/test_fleet.py
+
+.PHONY: kills
+kills: $(READY) ## 20 000 webhooks while both services are killed again and again (a minute)
+	@HOOKLINE_KILL_WEBHOOKS=$${HOOKLINE_KILL_WEBHOOKS:-20000} $(BIN)/python -m pytest -s -n 0 --timeout 0 tests/acceptance/processors/test_kill.py
 
 .PHONY: slow-links
 slow-links: $(READY) ## 2 000 events of 1 MB through links of 40 and 12 MB/s, for all that reads or writes many (half an hour)
@@ -159,5 +170,5 @@ lock-peers: $(READY) ## resolve what the benchmark's peers need again
 	@for wanted in bench/*/requirements.in bench/peers/*/requirements.in; do (cd $$(dirname $$wanted) && $(CURDIR)/.venv/lock/bin/uv pip compile --quiet \
 	  --universal --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	  --custom-compile-command "make lock-peers" -o requirements.txt requirements.in) || exit 1; done
-	@for wanted in bench/peers/*/package.json; do (cd $$(dirname $$wanted) && npm install --package-lock-only \
+	@for wanted in bench/peers/*/package.json tests/acceptance/emulator/package.json; do (cd $$(dirname $$wanted) && npm install --package-lock-only \
 	  --omit-lockfile-registry-resolved --no-audit --no-fund --silent) || exit 1; done

@@ -1,55 +1,70 @@
 """Hookline: register a handler for each kind of Twilio webhook. Accepted webhooks are handled in order per conversation.
 
-Import from here and from `hookline.testing`. The other packages (`hookline_*`) are internal and may change.
+Import from here and from `hookline.testing`. The other packages (`hookline_*`) are internal and may change. The classes of
+events are those of the catalogue, `hookline_shared.catalogue.products`.
 """
 
 from hookline_processor.api.context import CallNext, Context
 from hookline_processor.api.errors import HandlersError
 from hookline_processor.api.handlers import Handlers
 from hookline_processor.api.state import State, StateKey
-from hookline_processor.events.events import (
-    CallReceived,
-    CallStatus,
-    ConversationEvent,
-    DebuggerEvent,
-    MessageReceived,
-    MessageStatus,
-    RecordingStatus,
-    SendGridEvent,
-    StreamEvent,
-    StudioEvent,
-    SyncEvent,
-    TaskRouterEvent,
-    Transcription,
-    VerifyEvent,
-)
-from hookline_processor.events.webhook_event import WebhookEvent
 from hookline_processor.retry import RetryPolicy
 from hookline_processor.verdicts import Reject, RetryLater
+from hookline_shared.catalogue.products import (
+    account,
+    call_features,
+    conversation_tools,
+    conversations,
+    devices,
+    email,
+    messaging,
+    recordings,
+    streams,
+    sync,
+    taskrouter,
+    verify,
+    video,
+    voice,
+)
+from hookline_shared.catalogue.products.account import *
+from hookline_shared.catalogue.products.call_features import *
+from hookline_shared.catalogue.products.conversation_tools import *
+from hookline_shared.catalogue.products.conversations import *
+from hookline_shared.catalogue.products.devices import *
+from hookline_shared.catalogue.products.email import *
+from hookline_shared.catalogue.products.messaging import *
+from hookline_shared.catalogue.products.recordings import *
+from hookline_shared.catalogue.products.streams import *
+from hookline_shared.catalogue.products.sync import *
+from hookline_shared.catalogue.products.taskrouter import *
+from hookline_shared.catalogue.products.verify import *
+from hookline_shared.catalogue.products.video import *
+from hookline_shared.catalogue.products.voice import *
+from hookline_shared.catalogue.webhook_event import WebhookEvent
 
 __all__ = [
     "CallNext",
-    "CallReceived",
-    "CallStatus",
     "Context",
-    "ConversationEvent",
-    "DebuggerEvent",
     "Handlers",
     "HandlersError",
-    "MessageReceived",
-    "MessageStatus",
-    "RecordingStatus",
     "Reject",
     "RetryLater",
     "RetryPolicy",
-    "SendGridEvent",
     "State",
     "StateKey",
-    "StreamEvent",
-    "StudioEvent",
-    "SyncEvent",
-    "TaskRouterEvent",
-    "Transcription",
-    "VerifyEvent",
     "WebhookEvent",
 ]
+__all__ += account.__all__
+__all__ += call_features.__all__
+__all__ += conversation_tools.__all__
+__all__ += conversations.__all__
+__all__ += devices.__all__
+__all__ += email.__all__
+__all__ += messaging.__all__
+__all__ += recordings.__all__
+__all__ += streams.__all__
+__all__ += sync.__all__
+__all__ += taskrouter.__all__
+__all__ += verify.__all__
+__all__ += video.__all__
+__all__ += voice.__all__

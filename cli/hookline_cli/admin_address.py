@@ -22,10 +22,6 @@ class AdminAddress(NamedTuple):
         """Host and port, as in a URL."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
-    def url(self, path: str) -> str:
-        """Return the URL of `path`."""
-        return f"http://{self.place}{path}"
-
 
 def parse_admin(text: str) -> AdminAddress:
     """Parse HOST:PORT, or a port alone, which means this machine.

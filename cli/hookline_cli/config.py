@@ -180,7 +180,10 @@ def _route(route: dict[str, Any]) -> str:
 
 
 def _clause(name: str, value: Any) -> str:
-    if name != "reply":
-        return f"{name} {value}"
-    text = str(value)
-    return f"reply {text[:_LONGEST]}{'…' * (len(text) > _LONGEST)}" if text else "reply 204"
+    return _reply(value) if name == "reply" else f"{name} {value}"
+
+
+def _reply(reply: dict[str, Any]) -> str:
+    body: str = reply["body"]
+    shown = f"{body[:_LONGEST]}{'…' * (len(body) > _LONGEST)}"
+    return " ".join(["reply", str(reply["status"]), *([reply["type"], shown] if body else [])])

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Final, cast
 
 from hookline_cli.output.exit_codes import INTERRUPTED, USAGE
-from hookline_shared.lifecycle.early_signals import exit_on_signal
+from hookline_shared.lifecycle.process_start import prepare_process
 
 SERVICES: Final = ("ingress", "processor")
 _VERSION: Final = ["--version"]
@@ -44,7 +44,7 @@ def main() -> None:
 
 def serve(name: str) -> int:
     """Run service `name`, one of `SERVICES`, until a signal; return its exit code."""
-    exit_on_signal()
+    prepare_process()
     return cast(int, import_module(f"hookline_{name}.main").main())
 
 

@@ -27,6 +27,7 @@ SPOOL_EVENTS = Gauge("hookline_spool_events", "Events in the spool")
 SPOOL_BYTES = Gauge("hookline_spool_bytes", "Size of the events in the spool")
 SPOOL_FILL = Gauge("hookline_spool_fill_ratio", "Share of INGRESS_SPOOL_MAX_MB in use, from 0 to 1")
 SPOOL_REFUSING = Gauge("hookline_spool_refusing", "1 while the disk of the spool takes no events, else 0")
+SPOOL_READ_ERRORS = Counter("hookline_spool_read_errors_total", "Failed attempts to read events from the spool")
 LIMITS_SHARED = Gauge("hookline_limits_shared", "1 while rate limits are shared with the other ingress processes, else 0")
 DRAINED = Counter("hookline_spool_drained_total", "Events moved from the spool to Redis, by outcome", ["outcome"])
 

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta
 
-from hookline_ingress.http.replies import NO_CONTENT
 from hookline_ingress.http.request import Reply
 from hookline_ingress.limits.rates import Rate
-from hookline_ingress.translation.catalogue import KINDS
+from hookline_ingress.reply_settings import ReplySettings, read_reply
+from hookline_shared.kinds import KINDS
 from hookline_shared.validation import (
     AtLeastOne,
     Check,
@@ -22,8 +22,6 @@ from hookline_shared.validation import (
     read_table,
 )
 
-_LARGEST_TWIML: Final = 64_000
-"""Bytes; Twilio refuses more with error 11750."""
 _PATH: Final = re.compile(r"/[!-~]*")
 
 
@@ -39,22 +37,6 @@ def _kind(kind: str) -> str:
     return kind
 
 
-def _twiml(text: str) -> str:
-    if not text:
-        return text
-    if len(text.encode()) > _LARGEST_TWIML:
-        raise ValueError("Twilio accepts no TwiML above 64 kB")
-    from xml.etree import ElementTree  # noqa: PLC0415 - half a megabyte that only TwiML needs
-
-    try:
-        root = ElementTree.fromstring(text)  # noqa: S314 - the operator's own file
-    except ElementTree.ParseError as error:
-        raise ValueError(f"it is not XML: {error}") from None
-    if root.tag != "Response":
-        raise ValueError(f"TwiML is a <Response>, not a <{root.tag}>")
-    return text
-
-
 class RouteSettings(SettingsTable, frozen=True, kw_only=True):
     """One path, new or built-in. For a built-in path, what is left out stays as it is."""
 
@@ -64,8 +46,8 @@ class RouteSettings(SettingsTable, frozen=True, kw_only=True):
     """The kind of webhooks that match no other kind."""
     topic: str | None = None
     """The topic of all events of this path."""
-    reply: Annotated[str | None, Check(_twiml)] = None
-    """TwiML of the answer. Empty: a 204 without a body."""
+    reply: Annotated[ReplySettings | None, Read(read_reply)] = None
+    """TwiML, or a table with status, type and body. Empty: a 204 without a body."""
     max_body: Annotated[int, Meta(ge=1, le=1 << 24)] | None = None
     """Largest body in bytes. A larger one gets a 413."""
     sender_rate: NotNegative | None = None
@@ -81,9 +63,7 @@ class RouteSettings(SettingsTable, frozen=True, kw_only=True):
 
     def as_reply(self) -> Reply | None:
         """Return the reply, None if the kind's own applies."""
-        if self.reply is None:
-            return None
-        return Reply(200, "text/xml", self.reply.encode()) if self.reply else NO_CONTENT
+        return None if self.reply is None else self.reply.as_reply()
 
     def rate(self) -> Rate | None:
         """Return the rate of one sender, None if the settings' applies."""

@@ -8,17 +8,13 @@ from hookline_ingress.http.request import Reply, Request
 from hookline_ingress.limits.rates import Rate
 from hookline_ingress.route_settings import RouteSettings
 from hookline_ingress.signatures.twilio import Verifier
-from hookline_ingress.translation.catalogue import (
-    CALL_RECEIVED,
-    EVENT_STREAM,
-    KINDS,
-    MESSAGE_RECEIVED,
-    SENDGRID_EVENT,
-    STUDIO,
-)
-from hookline_ingress.translation.kind import Kind
 from hookline_ingress.translation.webhook import Webhook, decode, decode_sendgrid
+from hookline_shared.catalogue.kind import Kind
+from hookline_shared.catalogue.kind import Reply as Answer
+from hookline_shared.catalogue.products.email import SENDGRID_EVENT
+from hookline_shared.catalogue.products.streams import EVENT_STREAM, STUDIO
 from hookline_shared.json_body import is_form
+from hookline_shared.kinds import KINDS
 
 LARGEST_JSON: Final = 1 << 20
 """Bytes: the largest body that is not a form, unless the route or INGRESS_MAX_BODY has another limit."""
@@ -65,7 +61,7 @@ class Route(NamedTuple):
         """Return the reply to an event of `kind` that is stored: empty TwiML if Twilio expects TwiML, else 204."""
         if self.reply is not None:
             return self.reply
-        return EMPTY_TWIML if kind is MESSAGE_RECEIVED or kind is CALL_RECEIVED else NO_CONTENT
+        return EMPTY_TWIML if kind is not None and kind.reply is Answer.TWIML else NO_CONTENT
 
     def body_limit(self, content_type: str) -> int:
         """Return the largest body in bytes."""

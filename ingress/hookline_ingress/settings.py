@@ -70,9 +70,9 @@ def _sendgrid_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
 
 def _optional_path(path: object) -> Path | None:
     """Return None for an empty path, which means that there is no such file."""
-    if not isinstance(path, str):
+    if not isinstance(path, str | Path):
         raise ValueError("it must be a path")  # noqa: TRY004 - reported beside other problems
-    return Path(path) if path else None
+    return Path(path) if path != "" else None
 
 
 def _at_least_one(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -182,7 +182,7 @@ class IngressSettings(SharedSettings, frozen=True, kw_only=True):
             "Largest form in bytes. A larger one gets a 413. For other bodies, the limit is this value or 1 MiB, "
             "whichever is larger",
         ),
-    ] = 65536
+    ] = 1 << 18
     max_connections: Annotated[
         int,
         Meta(ge=10),

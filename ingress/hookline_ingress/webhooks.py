@@ -12,10 +12,11 @@ from hookline_ingress.limits.limiter import AddressLimit, SenderLimit
 from hookline_ingress.metrics import REQUESTS, SIGNERS, STAGE_SECONDS
 from hookline_ingress.refusals import Refusals
 from hookline_ingress.routes import Route, Routes
-from hookline_ingress.translation.catalogue import EVENT_STREAM
+from hookline_ingress.signatures.likely_cause import likely_cause
 from hookline_ingress.translation.translate import TranslatedEvent, translate
 from hookline_ingress.translation.webhook import TooManyElementsError, Webhook, is_encoded
 from hookline_ingress.writer import NotStoredError, Stored, Write
+from hookline_shared.catalogue.products.streams import EVENT_STREAM
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event
 from hookline_shared.kinds import label_of
@@ -141,26 +142,30 @@ class Webhooks:
 
     def _verify(self, webhook: Webhook, route: Route, address: str) -> tuple[Webhook, str]:
         """Return `webhook` with the account that its signature is valid for, and the name of the secret that verifies it."""
-        signer = route.verifier.verify(webhook, self._proxies.base(webhook.request))
+        forwarded = self._proxies.base(webhook.request)
+        signer = route.verifier.verify(webhook, forwarded)
         if signer is None:
             self._addresses.refused(address)
-            self._warn_of_refusal(route, signed=bool(webhook.signature))
+            self._warn_of_refusal(route, webhook, forwarded)
             raise Refusal(403, "bad_signature" if webhook.signature else "no_signature")
         self._addresses.verified(address)
         SIGNERS.count(signer.name)
         return webhook.of_account(signer.account), signer.name
 
-    def _warn_of_refusal(self, route: Route, *, signed: bool) -> None:
-        """Log at most once a minute that requests are refused, as happens with a wrong PUBLIC_URL or token."""
+    def _warn_of_refusal(self, route: Route, webhook: Webhook, forwarded: str) -> None:
+        """Log at most once a minute that requests are refused, as happens with a wrong PUBLIC_URL or token, and why."""
         now = self._clock.monotonic()
         if now < self._quiet_until:
             return
         self._quiet_until = now + _WARN_INTERVAL_S
+        signed = bool(webhook.signature)
+        cause = likely_cause(route.verifier, webhook, tuple(self._public_urls), forwarded) if signed else None
         self._logger.warning(
             "request refused: its signature is missing or wrong",
             path=route.path,
             signed=signed,
             tried=self._public_urls,
+            **({"cause": cause} if cause else {}),
             remedy="if Twilio sent it: set PUBLIC_URL to the URL that Twilio calls, without /twilio, and TWILIO_AUTH_TOKEN "
             "to the token of that account",
         )
@@ -198,9 +203,9 @@ class Webhooks:
 
     def _topic(self, one: TranslatedEvent, route: Route) -> str:
         topic = route.topic or one.kind.topic
-        if one.kind.sender is None:
+        if not one.kind.sender:
             return topic
-        sender = one.kind.sender(one.params)
+        sender = one.params.get(one.kind.sender, "")
         return BULK if self._senders.demotes(one.event.account, sender, route.rate) else topic
 
 

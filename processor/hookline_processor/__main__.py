@@ -7,9 +7,9 @@ if __name__ == "__main__":
     if sys.path[0] == os.getcwd():  # noqa: PTH109 - the user's folder may have modules of any name, a pathlib.py too
         del sys.path[0]
 
-    from hookline_shared.lifecycle.early_signals import exit_on_signal
+    from hookline_shared.lifecycle.process_start import prepare_process
 
-    exit_on_signal()
+    prepare_process()
 
     from hookline_processor.main import main
 

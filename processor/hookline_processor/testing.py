@@ -16,11 +16,12 @@ from hookline_processor.api.lifespan import HookError, Lifespan
 from hookline_processor.api.state import State
 from hookline_processor.attempts.attempts import Attempts
 from hookline_processor.attempts.threads import Threads
-from hookline_processor.events.webhook_event import WebhookEvent
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.retry import Record, RetryPolicy
 from hookline_processor.samples.webhook import Webhook, sample
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry, Verdict
+from hookline_shared.catalogue.sids import account_of
+from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import Event, new_event_id
 from hookline_shared.observability.logs import get_logger
@@ -93,7 +94,7 @@ def make_event(kind: str | type[WebhookEvent], /, *, json: object = None, **para
     if json is not None:
         webhook = Webhook({}, "application/json", msgspec.json.encode(json))
     now_ms = SystemClock().now_ms()
-    account = str(webhook.params.get("AccountSid") or webhook.params.get("account_sid", ""))
+    account = account_of({name: value for name, value in webhook.params.items() if isinstance(value, str)})
     return Event(
         id=new_event_id(now_ms),
         kind=kind,

@@ -35,7 +35,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from hookline_shared.errors import UndecodableError
-from hookline_shared.json_body import is_form
+from hookline_shared.json_body import JSON
 
 SCHEMA: Final = "1"
 _SCHEMA: Final = SCHEMA.encode()
@@ -66,6 +66,10 @@ _VARIANT: Final = 0b10 << 62
 _LOW_62: Final = (1 << 62) - 1
 
 
+TOKEN_MARK: Final = "~"  # noqa: S105 - a separator
+"""Stands before Twilio's idempotency token, at the end of a key."""
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One accepted webhook. `received_at` is Unix time in milliseconds; the module's docstring explains every field."""
 
@@ -87,7 +91,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     def claim(self) -> str:
         """What the event's signature is claimed for, see `claim_signature.lua`: both keys, since duplicates are recognised
         within a partition. For JSON, whose body the signature covers as a whole and may have several events, its target."""
-        return self.target if self.body and not is_form(self.content_type) else f"{self.dedupe_key} {self.key}"
+        return self.target if self.content_type == JSON and self.body else f"{self.dedupe_key} {self.key}"
 
 
 class ReplayHistory(NamedTuple):
@@ -110,6 +114,11 @@ def new_event_id(now_ms: int, bits: int | None = None) -> str:
     if bits is None:
         bits = _random.getrandbits(74)
     return f"{now_ms << 80 | _VERSION | bits >> 62 << 64 | _VARIANT | bits & _LOW_62:032x}"
+
+
+def without_token(key: str) -> str:
+    """Return the dedupe or ordering key `key` without Twilio's idempotency token: what the signed request alone makes."""
+    return key.partition(TOKEN_MARK)[0]
 
 
 def text_values(event: Event) -> tuple[str, ...]:

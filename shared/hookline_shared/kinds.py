@@ -1,29 +1,73 @@
-"""The names of the kinds of events. Kinds of a family end with Twilio's name of the event: `conversation.onMessageAdded`."""
+"""All kinds of events in the catalogue, and their names. Kinds of a family end with Twilio's name of the event."""
 
 from functools import lru_cache
 from typing import Final
 
-FAMILIES: Final = ("conversation", "taskrouter", "verify", "sync", "debugger")
-"""The families. Twilio defines what can follow their name."""
-
-SINGLE: Final = (
-    "message.received",
-    "message.status",
-    "call.received",
-    "call.status",
-    "recording.status",
-    "transcription",
-    "studio",
-    "event.stream",
-    "sendgrid.event",
-    "unknown",
+from hookline_shared.catalogue.kind import Kind
+from hookline_shared.catalogue.products import (
+    account,
+    call_features,
+    conversation_tools,
+    conversations,
+    devices,
+    email,
+    messaging,
+    recordings,
+    streams,
+    sync,
+    taskrouter,
+    verify,
+    video,
+    voice,
 )
+from hookline_shared.catalogue.products.email import EMAIL_RECEIVED
+from hookline_shared.catalogue.products.streams import UNKNOWN
+from hookline_shared.catalogue.sids import Params
+
+ALL: Final[tuple[Kind, ...]] = (
+    *messaging.KINDS,
+    *recordings.KINDS,
+    *voice.KINDS,
+    *call_features.KINDS,
+    *conversations.KINDS,
+    *conversation_tools.KINDS,
+    *taskrouter.KINDS,
+    *sync.KINDS,
+    *video.KINDS,
+    *verify.KINDS,
+    *account.KINDS,
+    *devices.KINDS,
+    *email.KINDS,
+    *streams.KINDS,
+)
+"""Every kind. The first that matches counts: a transcription, for example, has the parameters of its call, too."""
+
+KINDS: Final = {kind.name: kind for kind in ALL}
+CLASSIFIED: Final = tuple(kind for kind in ALL if not kind.elements and kind not in (EMAIL_RECEIVED, UNKNOWN))
+"""The kinds that are recognised by the parameters alone, on every path."""
+
+FAMILIES: Final = tuple(kind.name for kind in ALL if kind.event_type is not None)
+"""The families. Twilio defines what can follow their name."""
+SINGLE: Final = tuple(kind.name for kind in ALL if kind.event_type is None)
+
+
+def classify(params: Params, expected: Kind | None = None) -> Kind:
+    """Return the kind that the parameters of a webhook match, else `expected`, the kind of its route, if that fits them."""
+    for kind in CLASSIFIED:
+        if kind.told_by.matches(params):
+            return kind
+    return expected if expected is not None and expected.fits(params) else UNKNOWN
 
 
 @lru_cache(maxsize=1024)
-def label_of(kind: str) -> str:
-    """Return the value of the metrics' label for `kind`, one of a small, fixed set: one for all kinds of a family."""
-    family, _, _ = kind.partition(".")
-    if family in FAMILIES:
-        return f"{family}.*"
-    return kind if kind in SINGLE else "other"
+def kind_of(name: str) -> Kind | None:
+    """Return the kind with the whole name `name`, None if no kind has it."""
+    found = KINDS.get(name.partition(".")[0])
+    return found if found is not None and found.event_type is not None else KINDS.get(name)
+
+
+@lru_cache(maxsize=1024)
+def label_of(name: str) -> str:
+    """Return the value of the metrics' label for the kind `name`, one of a small, fixed set: one for all kinds of a family."""
+    kind = kind_of(name)
+    return kind.label if kind is not None and kind.name in (*SINGLE, *FAMILIES) else "other"

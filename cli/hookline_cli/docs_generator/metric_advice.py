@@ -18,6 +18,7 @@ ADVICE: Final = {
     "hookline_live_processors": "0 at ingress: no event is handled; start a processor",
     "hookline_unread_partitions": "Above 0: give the processors the same topics as ingress in the TOML file",
     "hookline_spool_refusing": "1: free up space on that disk, or repair it, before Redis fails, too",
+    "hookline_spool_read_errors_total": "Grows: the disk of the spool fails, and events wait there; repair it",
     "hookline_spool_fill_ratio": "Nears 1: restore Redis, or raise INGRESS_SPOOL_MAX_MB, before webhooks get a 503",
     "hookline_spool_drained_total": "new: events that the spool saved. Many duplicate: Redis had accepted events, but its "
     "response was lost",

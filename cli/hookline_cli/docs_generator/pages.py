@@ -1,6 +1,7 @@
 """Generates the parts of the documentation that come from the code. Run it with `make pages`.
 
-Each page starts with text that is written by hand. The generated part reaches from its first heading to the end of the file.
+Each page starts with text that is written by hand. The generated part reaches from its first heading to the end of the file; a
+table in the middle of a page reaches from its head to the next empty line.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +17,7 @@ import hookline_processor.ledger.metrics
 import hookline_processor.metrics
 import hookline_shared.observability.metrics
 from hookline_cli.config import env_lines, markdown_table
+from hookline_cli.docs_generator.catalogue_tables import events_table, kinds_table
 from hookline_cli.docs_generator.metric_advice import ADVICE
 from hookline_shared.alerts.rule import Watcher
 from hookline_shared.alerts.rules import RULES
@@ -100,11 +102,28 @@ PAGES: Final[dict[str, tuple[str, Callable[[], str]]]] = {
 """By file: the first line of the generated part, and the function that renders it."""
 
 
+TABLES: Final[dict[str, tuple[str, Callable[[], str]]]] = {
+    "docs/webhooks.md": ("| kind | told by |", kinds_table),
+    "docs/handlers.md": ("| kind | class |", events_table),
+}
+"""By file, tables in the middle of a page: the beginning of the first line, and the function that renders the table."""
+
+
+def with_table(text: str, head: str, table: str) -> str:
+    """Return `text` with the table that begins with `head` replaced by `table`."""
+    before, found, rest = text.partition(f"\n{head}")
+    if not found:
+        raise ValueError(f"no table begins with {head!r}")
+    return f"{before}\n{table}\n{rest.partition(chr(10) * 2)[2]}"
+
+
 def write(repository: Path) -> None:
     """Replace the generated part of every page in the folder `repository`."""
     for name, (head, render) in PAGES.items():
         text = (repository / name).read_text()
         (repository / name).write_text(text[: text.index(f"\n{head}") + 1] + render())
+    for name, (head, render) in TABLES.items():
+        (repository / name).write_text(with_table((repository / name).read_text(), head, render()))
 
 
 if __name__ == "__main__":

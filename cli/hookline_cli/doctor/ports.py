@@ -5,8 +5,6 @@ import socket
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-import aiohttp
-
 from hookline_cli.admin_address import AdminAddress, reachable
 from hookline_cli.doctor.finding import Finding, fine, problem, warning
 from hookline_cli.doctor.subject import Subject
@@ -28,21 +26,18 @@ class ListenAddress(NamedTuple):
 async def check_ports(subject: Subject) -> list[Finding]:
     """Check every port in the settings, and the services that run there."""
     found: list[Finding] = []
-    async with aiohttp.ClientSession() as session:
-        if ingress := subject.ingress:
-            report = await ask(session, AdminAddress("ingress", reachable(ingress.admin_host), ingress.admin_port))
-            found += await _check_admin_port(
-                report, ListenAddress("ingress", ingress.admin_host, ingress.admin_port, "INGRESS_ADMIN")
-            )
-            running = report.answers and report.role == "ingress"
-            found += await _check_webhook_port(
-                ListenAddress("webhooks", ingress.host, ingress.port, "INGRESS"), running=running
-            )
-        if processor := subject.processor:
-            report = await ask(session, AdminAddress("processor", reachable(processor.admin_host), processor.admin_port))
-            found += await _check_admin_port(
-                report, ListenAddress("processor", processor.admin_host, processor.admin_port, "PROCESSOR_ADMIN")
-            )
+    if ingress := subject.ingress:
+        report = await ask(AdminAddress("ingress", reachable(ingress.admin_host), ingress.admin_port))
+        found += await _check_admin_port(
+            report, ListenAddress("ingress", ingress.admin_host, ingress.admin_port, "INGRESS_ADMIN")
+        )
+        running = report.answers and report.role == "ingress"
+        found += await _check_webhook_port(ListenAddress("webhooks", ingress.host, ingress.port, "INGRESS"), running=running)
+    if processor := subject.processor:
+        report = await ask(AdminAddress("processor", reachable(processor.admin_host), processor.admin_port))
+        found += await _check_admin_port(
+            report, ListenAddress("processor", processor.admin_host, processor.admin_port, "PROCESSOR_ADMIN")
+        )
     return found
 
 

@@ -43,15 +43,15 @@ async def check_webhook(subject: Subject) -> list[Finding]:
     if settings is None:
         return []
     async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
-        running = await _runs(session, settings)
+        running = await _runs(settings)
         found = await _direct(session, settings) if running else [_not_running()]
         for url in settings.public_urls:
             found += await _public(session, settings, url, running=running, allowed=subject.online or is_loopback(url))
     return found
 
 
-async def _runs(session: aiohttp.ClientSession, settings: IngressSettings) -> bool:
-    report = await ask(session, AdminAddress("ingress", reachable(settings.admin_host), settings.admin_port))
+async def _runs(settings: IngressSettings) -> bool:
+    report = await ask(AdminAddress("ingress", reachable(settings.admin_host), settings.admin_port))
     return report.role == "ingress"
 
 

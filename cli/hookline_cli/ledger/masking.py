@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from hookline_cli.output.redaction import Redaction
-from hookline_processor.events.webhook_event import is_harmless
+from hookline_shared.catalogue.webhook_event import is_harmless
 
 Found = Mapping[str, Any]
 

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from hookline_cli.output.sids import is_sid
-from hookline_processor.events.webhook_event import WebhookEvent, is_harmless
+from hookline_shared.catalogue.webhook_event import WebhookEvent, is_harmless
 from hookline_shared.event import Event
 from hookline_shared.observability.logs import Redactor
 from hookline_shared.observability.redaction import redact_quotes

@@ -150,10 +150,10 @@ def _read(json_body: str | None, param: Sequence[str] | None) -> bytes | None:
 
 
 def _signer(what: WebhookTemplate, target: SendTarget, token: str, data: Path) -> Signer:
-    if what.kind == SENDGRID:
+    if what.path == SENDGRID:
         key = SendGridKey(data)
         remedy = f"Ingress accepts it if it was started with SENDGRID_PUBLIC_KEY={key.public}"
-        return lambda webhook: key.sign(target.url, webhook.body), {"403": remedy, "404": remedy}
+        return lambda webhook: key.sign(target.url, webhook.body, webhook.content_type), {"403": remedy, "404": remedy}
     secrets = parse_secrets(filter(None, (part.strip() for part in token.split(","))))
     if not secrets:
         raise SendError("No auth token to sign with. Start `hookline up` first, or set TWILIO_AUTH_TOKEN to that of ingress.")

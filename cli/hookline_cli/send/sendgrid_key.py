@@ -46,7 +46,7 @@ class SendGridKey:
         der = self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         return b64encode(der).decode()
 
-    def sign(self, url: str, body: bytes) -> WebhookRequest:
+    def sign(self, url: str, body: bytes, content_type: str) -> WebhookRequest:
         """Return the request that carries `body` to `url`."""
         from cryptography.hazmat.primitives.asymmetric.ec import ECDSA  # noqa: PLC0415
         from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
@@ -54,7 +54,7 @@ class SendGridKey:
         timestamp = str(int(time.time()))
         signature = b64encode(self._key.sign(timestamp.encode() + body, ECDSA(SHA256()))).decode()
         headers = {
-            "Content-Type": "application/json",
+            "Content-Type": content_type,
             "User-Agent": "SendGrid Event API",
             "X-Twilio-Email-Event-Webhook-Signature": signature,
             "X-Twilio-Email-Event-Webhook-Timestamp": timestamp,

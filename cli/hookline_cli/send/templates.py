@@ -7,10 +7,12 @@ import msgspec
 
 from hookline_processor.samples.webhook import Webhook, sample
 from hookline_shared.errors import HooklineError
-from hookline_shared.kinds import FAMILIES, SINGLE
+from hookline_shared.kinds import ALL, FAMILIES, SINGLE
 
-SENDGRID: Final = "sendgrid.event"
-_IN_ARRAYS: Final = ("event.stream", SENDGRID)
+SENDGRID: Final = "/sendgrid"
+"""The path of webhooks that SendGrid signs."""
+
+_IN_ARRAYS: Final = frozenset(kind.name for kind in ALL if kind.elements)
 _JSON: Final = "application/json"
 _MOST_SENDERS: Final = 1_000_000
 _FIRST_NUMBER: Final = 4_155_000_000
@@ -25,21 +27,10 @@ class WebhookTemplate(NamedTuple):
 
 
 SHORT: Final[Mapping[str, WebhookTemplate]] = {
-    "message": WebhookTemplate("message.received", "/twilio/message", "From"),
-    "status": WebhookTemplate("message.status", "/twilio/status", "From"),
-    "call": WebhookTemplate("call.received", "/twilio/voice", "From"),
-    "call-status": WebhookTemplate("call.status", "/twilio/call-status", "From"),
-    "recording": WebhookTemplate("recording.status", "/twilio/recording"),
-    "transcription": WebhookTemplate("transcription", "/twilio/transcription", "From"),
-    "conversation": WebhookTemplate("conversation.onMessageAdded", "/twilio/conversation", "Author"),
-    "taskrouter": WebhookTemplate("taskrouter.task.created", "/twilio/taskrouter"),
-    "verify": WebhookTemplate("verify.factor.created", "/twilio/verify"),
-    "sync": WebhookTemplate("sync.document_updated", "/twilio/sync"),
-    "studio": WebhookTemplate("studio", "/twilio/studio", "ContactChannelAddress"),
-    "debugger": WebhookTemplate("debugger.error", "/twilio/debugger"),
-    "events": WebhookTemplate("event.stream", "/twilio/events"),
-    "sendgrid": WebhookTemplate(SENDGRID, "/sendgrid"),
-    "unknown": WebhookTemplate("unknown", "/twilio"),
+    kind.sample.short: WebhookTemplate(
+        f"{kind.name}.{kind.sample.event}" if kind.sample.event else kind.name, kind.sample.path, kind.sample.sender
+    )
+    for kind in ALL
 }
 """By short name, which stands for the most common kind of a family."""
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Annotated, Final, Self
 
-import aiohttp
 from msgspec import Meta
 
 from hookline_cli.admin_address import AdminAddress, reachable
@@ -64,7 +63,6 @@ class Collector:
         self._addresses = addresses
         self._clock = clock
         self._redis = RedisConnectionManager(settings.redis, settings.partitions, clock, get_logger("status"))
-        self._session = aiohttp.ClientSession()
         self._before: tuple[float, Sequence[ServiceReport]] | None = None
 
     async def __aenter__(self) -> Self:
@@ -73,7 +71,6 @@ class Collector:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._session.close()
         await self._redis.close()
 
     async def begin(self) -> bool:
@@ -99,7 +96,7 @@ class Collector:
         return measure(self._before[1], services, at - self._before[0])
 
     async def _ask_services(self) -> list[ServiceReport]:
-        return await asyncio.gather(*(ask(self._session, address) for address in self._addresses))
+        return await asyncio.gather(*(ask(address) for address in self._addresses))
 
     async def _ask_redis(self) -> RedisState | str:
         """Return the state in Redis, or why it cannot be read."""

@@ -16,6 +16,7 @@ TOKENS_PATH: Final = "TWILIO_TOKENS_PATH"
 
 _BOUND: Final = re.compile(r"(AC[0-9a-fA-F]{32})=(.+)")
 _TOKEN: Final = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
+_SID: Final = re.compile(r"AC[0-9a-fA-F]{32}")
 _ACCOUNT: Final = re.compile(rb"AC[0-9a-fA-F]{32}")
 _SEARCHED: Final = 1 << 16
 _MOST_NAMED: Final = 8
@@ -50,8 +51,8 @@ class Secret(NamedTuple):
         return f"<{type(self).__name__} {self.name}>"
 
     def may_sign(self, account: str) -> bool:
-        """Whether it is valid for `account`. A request that names no account, such as JSON, may be of any: it is of its own."""
-        return self.account is None or not account or self.account == account
+        """Whether it is valid for `account`. A request that names none, such as JSON, is of the account of the secret."""
+        return self.account is None or self.account == account or not _SID.fullmatch(account)
 
 
 class Secrets:
@@ -74,7 +75,7 @@ class Secrets:
 
         JSON may name its account anywhere. What it names is only a hint: whichever secret verifies it decides the account.
         """
-        if webhook.account:
+        if _SID.fullmatch(webhook.account):
             return self._bound.get(webhook.account, ()) + self._unbound
         if self._few is not None:
             return self._few + self._unbound

@@ -12,7 +12,7 @@ If the process dies while events are delivered and not removed, they are offered
 
 import fcntl
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import IO, Final, NamedTuple
@@ -131,19 +131,21 @@ class SpoolFile:
         return self.commit(puts[:half]) + self.commit(puts[half:])
 
     def oldest(self, after: int, limit: int) -> Batch:
-        """Read up to `limit` events with ids above `after`, oldest first; fewer if they are large."""
+        """Read up to `limit` events with ids above `after`, oldest first; fewer if they are large.
+
+        Where the disk cannot be read, those before that place are returned. At that place itself it is an error.
+        """
         found: list[SpooledEvent] = []
         bad: dict[int, str] = {}
-        size = 0
-        with closing(self._open_database.execute(_OLDEST, (after, limit))) as rows:
-            for at, topic, blob in rows:
+        try:
+            for at, topic, blob in self._rows(after, limit):
                 try:
                     found.append(SpooledEvent(at, topic, msgspec.msgpack.decode(blob, type=Event)))
                 except (msgspec.DecodeError, ValueError, TypeError) as error:
                     bad[at] = str(error)
-                size += len(blob)
-                if size >= MIB:
-                    break
+        except sqlite3.Error:
+            if not found and not bad:
+                raise
         return Batch(found, self.set_aside(bad) if bad else [])
 
     def set_aside(self, reasons: Mapping[int, str]) -> list[RemovedEvent]:
@@ -254,6 +256,15 @@ class SpoolFile:
             sizes = [len(row[3]) * database.execute(_INSERT, row).rowcount for row in rows]
         self._measure(database)
         return sizes
+
+    def _rows(self, after: int, limit: int) -> Iterator[tuple[int, str, bytes]]:
+        size = 0
+        with closing(self._open_database.execute(_OLDEST, (after, limit))) as rows:
+            for row in rows:
+                yield row
+                size += len(row[2])
+                if size >= MIB:
+                    break
 
     def _measure(self, database: sqlite3.Connection) -> None:
         with suppress(sqlite3.Error):  # this is only a measurement: the commit has succeeded

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
-from hookline_ingress.metrics import SPOOL_BYTES, SPOOL_EVENTS, SPOOL_FILL, SPOOL_REFUSING
+from hookline_ingress.metrics import SPOOL_BYTES, SPOOL_EVENTS, SPOOL_FILL, SPOOL_READ_ERRORS, SPOOL_REFUSING
 from hookline_ingress.spool.database import NewEntry, RemovedEvent, SpooledEvent, SpoolError, SpoolFile
 from hookline_ingress.spool.lane_counts import LaneCounts, lane_of
 from hookline_ingress.spool.rows import MIB
@@ -160,29 +160,27 @@ class Spool:
             SpoolError: if they cannot be read.
 
         """
-        events, unreadable = await self._in_thread(lambda: self._file.oldest(after, limit))
+        try:
+            events, unreadable = await self._in_thread(lambda: self._file.oldest(after, limit))
+        except SpoolError:
+            SPOOL_READ_ERRORS.inc()
+            raise
         self._note_set_aside("unreadable events in the spool were set aside", unreadable)
         return events
 
     async def set_aside(self, reasons: Mapping[int, str]) -> None:
-        """Keep the events with these ids, with the reasons, and do not offer them again.
-
-        Raises:
-            SpoolError: as `remove`.
-
-        """
+        """Keep the events with these ids, with the reasons, and do not offer them again. Raise as `remove` does."""
         if reasons:
             gone = await self._in_thread(lambda: self._file.set_aside(reasons))
             self._note_set_aside("events that must not be delivered were set aside", gone)
 
     def _note_set_aside(self, what: str, gone: Sequence[RemovedEvent]) -> None:
-        if not gone:
-            return
-        remedy = f"they are kept with the reason in table `unreadable` of {self._file.path}; report this"
-        self._logger.error(what, events=len(gone), remedy=remedy)
-        self.unreadable += len(gone)
-        self.unremoved += len(gone)
-        self._forget(gone)
+        if gone:
+            remedy = f"they are kept with the reason in table `unreadable` of {self._file.path}; report this"
+            self._logger.error(what, events=len(gone), remedy=remedy)
+            self.unreadable += len(gone)
+            self.unremoved += len(gone)
+            self._forget(gone)
 
     async def remove(self, ids: Sequence[int]) -> None:
         """Remove the events `ids`, which Redis has now. If the disk does not allow it, their rows stay until `tidy` succeeds.

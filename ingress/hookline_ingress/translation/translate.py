@@ -1,15 +1,16 @@
 """Translates a verified request into its events. Pure, except for the random part of an event id."""
 
-from typing import Final
-
 import msgspec
 
-from hookline_ingress.translation.catalogue import EVENT_STREAM, SENDGRID_EVENT, classify
-from hookline_ingress.translation.kind import Kind, dedupe_key, ordering_key
-from hookline_ingress.translation.webhook import Params, Webhook, elements
+from hookline_ingress.translation.kind import dedupe_key, ordering_key
+from hookline_ingress.translation.webhook import Webhook, elements
+from hookline_shared.catalogue.kind import Kind
+from hookline_shared.catalogue.products.email import EMAIL_RECEIVED, SENDGRID_EVENT
+from hookline_shared.catalogue.products.streams import EVENT_STREAM, UNKNOWN
+from hookline_shared.catalogue.sids import Params
 from hookline_shared.event import Event, new_event_id
-
-_JSON_ONLY: Final = (EVENT_STREAM, SENDGRID_EVENT)
+from hookline_shared.kinds import classify
+from hookline_shared.multipart import boundary_of
 
 
 class TranslatedEvent(msgspec.Struct, frozen=True, gc=False):
@@ -24,31 +25,51 @@ def translate(webhook: Webhook, signer: str, expected: Kind | None) -> list[Tran
     """Return the events of `webhook`: one for each element of a JSON array, in their order, otherwise a single one.
 
     `signer` is the name of the secret that verified it. `expected` is the kind of what is not recognised by its parameters.
+    An array is split if its route is one for arrays, or if it has events of Event Streams.
 
     Raises:
         TooManyElementsError: if that array is too long.
 
     """
     if webhook.signed_body is None:
-        kind = classify(webhook.params, None if expected in _JSON_ONLY else expected)
-    elif (several := elements(webhook.body)) is not None:
-        kind = SENDGRID_EVENT if expected is SENDGRID_EVENT else EVENT_STREAM
-        return [_event(webhook.element(one), kind, signer) for one in several]
-    elif expected is SENDGRID_EVENT:
-        kind = SENDGRID_EVENT
-    else:
-        kind = EVENT_STREAM if EVENT_STREAM.matches(webhook.params) else classify(webhook.params, expected)
-    return [_event(webhook, kind, signer)]
+        return [_event(webhook, classify(webhook.params, expected), signer)]
+    if boundary_of(webhook.content_type):
+        return [_event(webhook, _kind_of_multipart(webhook.params, expected), signer)]
+    several = elements(webhook.body)
+    if several is None:
+        return [_event(webhook, _kind_of_json(webhook.params, expected), signer)]
+    parts = [webhook.element(one) for one in several]
+    if (expected is not None and expected.elements) or (parts and EVENT_STREAM.told_by.matches(parts[0].params)):
+        return [_event(part, _kind_of_element(part.params, expected), signer) for part in parts]
+    return [_event(webhook, classify(webhook.params, expected), signer)]
+
+
+def _kind_of_json(params: Params, expected: Kind | None) -> Kind:
+    if expected is SENDGRID_EVENT or EVENT_STREAM.told_by.matches(params):
+        return _kind_of_element(params, expected)
+    return classify(params, expected)
+
+
+def _kind_of_element(params: Params, expected: Kind | None) -> Kind:
+    """Return the kind of an element of an array: an event of Event Streams or of SendGrid, never a message or a call."""
+    kind = SENDGRID_EVENT if expected is SENDGRID_EVENT else EVENT_STREAM
+    return kind if kind.fits(params) else UNKNOWN
+
+
+def _kind_of_multipart(params: Params, expected: Kind | None) -> Kind:
+    """Return the kind of a multipart body. Only SendGrid sends such."""
+    return EMAIL_RECEIVED if expected is SENDGRID_EVENT and EMAIL_RECEIVED.told_by.matches(params) else UNKNOWN
 
 
 def _event(webhook: Webhook, kind: Kind, signer: str) -> TranslatedEvent:
     request, params = webhook.request, webhook.params
     name = kind.name_of(params)
+    dedupe = dedupe_key(kind, name, webhook)
     event = Event(
         id=new_event_id(webhook.received_at),
         kind=name,
-        key=ordering_key(kind, webhook),
-        dedupe_key=dedupe_key(kind, name, webhook),
+        key=ordering_key(kind, webhook, dedupe),
+        dedupe_key=dedupe,
         received_at=webhook.received_at,
         account=webhook.account,
         content_type=_text(webhook.content_type),

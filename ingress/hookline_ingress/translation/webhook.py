@@ -1,6 +1,5 @@
 """A request, decoded: the parameters of a form or of a query, or the members of a JSON object. Pure."""
 
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -8,17 +7,15 @@ import msgspec
 from msgspec.structs import replace
 
 from hookline_ingress.http.request import Request
+from hookline_shared.catalogue.sids import Params, account_of
 from hookline_shared.errors import HooklineError
 from hookline_shared.forms import EMPTY, Form, parse_form
-from hookline_shared.json_body import decode_json, is_form, members_of
-
-Params = Mapping[str, str]
-"""Decoded parameters by Twilio's names; the last value of a repeated one."""
+from hookline_shared.json_body import JSON, decode_json, is_form, members_of
+from hookline_shared.multipart import boundary_of, parse_multipart
 
 MAX_ELEMENTS: Final = 10_000
 """Twilio sends far fewer events at once, SendGrid at most 768 kB. An array of half a million zeros would take half a minute."""
 
-_JSON: Final = "application/json"
 _NOT_ENCODED: Final = ("", "identity")
 
 
@@ -35,7 +32,7 @@ class Webhook(msgspec.Struct, frozen=True, gc=False):
     `body` and `content_type` are those of the event. `form` has the parameters of a form body or of the query of a GET;
     `params` has the same by name, or the members of a JSON object as text; `rest` is all other content. `signed` has the
     parameters of `form` that the signature covers one by one; `signed_body` is the body if the signature covers it as a whole,
-    else None.
+    else None. `is_element` is whether it is an element of an array.
     """
 
     request: Request
@@ -49,6 +46,7 @@ class Webhook(msgspec.Struct, frozen=True, gc=False):
     rest: bytes
     signed: Form = EMPTY
     signed_body: bytes | None = None
+    is_element: bool = False
 
     @property
     def path(self) -> str:
@@ -61,7 +59,16 @@ class Webhook(msgspec.Struct, frozen=True, gc=False):
 
     def element(self, body: bytes) -> "Webhook":
         """Return the webhook of one element of a JSON array. The account that it names is ignored: nothing verified that."""
-        return replace(self, body=body, content_type=_JSON, params=members(body), form=EMPTY, rest=body, signed_body=None)
+        return replace(
+            self,
+            body=body,
+            content_type=JSON,
+            params=members(body),
+            form=EMPTY,
+            rest=body,
+            signed_body=None,
+            is_element=True,
+        )
 
 
 def decode(request: Request, signature: str, received_at: int) -> Webhook:
@@ -83,10 +90,11 @@ def decode(request: Request, signature: str, received_at: int) -> Webhook:
         form = signed = parse_form(body)
         rest = query
     else:
-        params = members(body)
-        account, rest = _account_of(params), query + b"\n" + body
+        boundary = boundary_of(content_type)
+        params = parse_multipart(body, boundary) if boundary else members(body)
+        account, rest = account_of(params), query + b"\n" + body
         return Webhook(request, received_at, signature, account, body, content_type, params, EMPTY, rest, EMPTY, body)
-    account = _account_of(form.params)
+    account = account_of(form.params)
     return Webhook(request, received_at, signature, account, body, content_type, form.params, form, rest, signed)
 
 
@@ -99,9 +107,11 @@ def decode_sendgrid(request: Request, signature: str, received_at: int) -> Webho
     """
     content_type, body = request.headers.get("Content-Type", ""), request.body
     if request.method != "POST" or is_form(content_type):
-        raise ValueError("SendGrid sends its events as the JSON of a POST")
+        raise ValueError("SendGrid sends its events as the JSON of a POST, and e-mails as multipart")
     request.target.encode()  # one that is not UTF-8 could not be stored
-    return Webhook(request, received_at, signature, "", body, content_type, members(body), EMPTY, body, EMPTY, body)
+    boundary = boundary_of(content_type)
+    params = parse_multipart(body, boundary) if boundary else members(body)
+    return Webhook(request, received_at, signature, "", body, content_type, params, EMPTY, body, EMPTY, body)
 
 
 def members(body: bytes | msgspec.Raw) -> Params:
@@ -123,10 +133,6 @@ def elements(body: bytes) -> list[bytes] | None:
     if len(found) > MAX_ELEMENTS:
         raise TooManyElementsError
     return [bytes(element) for element in found]
-
-
-def _account_of(params: Params) -> str:
-    return params.get("AccountSid") or params.get("account_sid", "")  # only Verify uses the second
 
 
 @lru_cache(maxsize=64)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 from hookline_processor.api.errors import HandlersError
 from hookline_processor.api.functions import described, innermost, is_decorated
-from hookline_processor.events.webhook_event import WebhookEvent
+from hookline_shared.catalogue.webhook_event import WebhookEvent
 
 _UNIONS: Final = (typing.Union, types.UnionType)
 

@@ -14,8 +14,8 @@ from hookline_processor.api.registering import HandlerFunction, HandlerOptions, 
 from hookline_processor.api.state import State
 from hookline_processor.api.table import Handler, HandlerTable, Registration
 from hookline_processor.events.events import classes_for
-from hookline_processor.events.webhook_event import WebhookEvent
 from hookline_processor.retry import RetryPolicy, is_time_span, seconds
+from hookline_shared.catalogue.webhook_event import WebhookEvent
 
 MiddlewareFunction = TypeVar("MiddlewareFunction", bound=Middleware)
 E1 = TypeVar("E1", bound=WebhookEvent)

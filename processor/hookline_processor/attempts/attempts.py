@@ -19,11 +19,11 @@ from hookline_processor.attempts.attempt_log import AttemptLog
 from hookline_processor.attempts.deadlines import Deadline, Deadlines
 from hookline_processor.attempts.threads import Threads
 from hookline_processor.events.events import typed
-from hookline_processor.events.webhook_event import WebhookEvent
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.metrics import FAILED_ATTEMPTS, HANDLER_SECONDS, OVERDUE, WAIT_SECONDS
 from hookline_processor.retry import RetryPolicy
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry, Verdict, verdict_on_error
+from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.clock import Clock
 from hookline_shared.forked import end_if_forked
 from hookline_shared.kinds import label_of

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from hookline_processor.api.table import Handler
-from hookline_processor.events.webhook_event import WebhookEvent
+from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.clock import Cancellable, Clock
 
 GRACE_S: Final = 1.0

@@ -10,9 +10,9 @@ from typing import Final
 from hookline_processor.api.context import Context
 from hookline_processor.api.errors import HandlersError
 from hookline_processor.api.handlers import Handlers
-from hookline_processor.events.webhook_event import WebhookEvent
 from hookline_processor.loading.user_folder import HiddenModule, UserFolder, modules_in
 from hookline_processor.verdicts import Failure
+from hookline_shared.catalogue.webhook_event import WebhookEvent
 
 _IMPORT_SYSTEM: Final = (__file__, importlib.__file__ or "", "<frozen importlib")
 
@@ -41,7 +41,7 @@ def load(location: str, folder: UserFolder) -> Handlers:
     folder.put_on_path()
     try:
         module = importlib.import_module(name)
-    except BaseException as error:  # no signal raises KeyboardInterrupt: `exit_on_signal` has those
+    except BaseException as error:  # no signal raises KeyboardInterrupt: `prepare_process` has those
         raise _ImportFailure(location, folder, error).to_error() from error
     found = getattr(module, attribute, None)
     if not isinstance(found, Handlers):

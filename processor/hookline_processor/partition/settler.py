@@ -86,7 +86,7 @@ class Settler:
         self._logger = logger
         self._log = AttemptLog(logger)
         self._settled = settled
-        self._waiting: dict[InFlightEvent, Outcome] = {}
+        self._queued: dict[InFlightEvent, Outcome] = {}
         self._confirmations: dict[InFlightEvent, asyncio.Future[None]] = {}
         self._fenced = False
         self._abandoned = False
@@ -132,7 +132,7 @@ class Settler:
     def give_up(self) -> None:
         """Discard all queued verdicts: another processor has the partition."""
         self._abandoned = True
-        self._waiting.clear()
+        self._queued.clear()
         self._wake.clear()
         self._idle.set()
 
@@ -140,22 +140,22 @@ class Settler:
         if self._abandoned:
             return
         in_flight.recorded |= isinstance(outcome, Record)
-        if in_flight in self._waiting:
-            del self._waiting[in_flight]
-        self._waiting[in_flight] = outcome
-        if len(self._waiting) == 1:
+        if in_flight in self._queued:
+            del self._queued[in_flight]
+        self._queued[in_flight] = outcome
+        if len(self._queued) == 1:
             self._idle.clear()
             self._wake.set()
-        elif len(self._waiting) == _GATHERED:
+        elif len(self._queued) == _GATHERED:
             self._gathered.set()
 
     async def _run(self) -> None:
         while True:
             await self._wake.wait()
-            if len(self._waiting) < _GATHERED and not self._confirmations and self._has_backlog():
+            if len(self._queued) < _GATHERED and not self._confirmations and self._has_backlog():
                 await self._gather()
             await self._settle_batch()
-            if not self._waiting:
+            if not self._queued:
                 self._wake.clear()
                 self._idle.set()
 
@@ -176,7 +176,7 @@ class Settler:
         except CommandRefusedError as error:
             await self._set_aside(batch, error)
         except BrokerUnavailableError as error:
-            self._logger.debug("settling waits for redis", events=len(self._waiting), error=str(error))
+            self._logger.debug("settling waits for redis", events=len(self._queued), error=str(error))
             await self._clock.sleep(_RETRY_PAUSE_S)
         else:
             self._fenced = False
@@ -186,7 +186,7 @@ class Settler:
         most = 1 if self._one_by_one_left else _MAX_BATCH
         batch: dict[InFlightEvent, Outcome] = {}
         copied = 0
-        for in_flight, outcome in self._waiting.items():
+        for in_flight, outcome in self._queued.items():
             batch[in_flight] = outcome
             if self._copies or isinstance(outcome, Dead):
                 copied += len(in_flight.event.body)
@@ -196,8 +196,8 @@ class Settler:
 
     def _report_fence(self, error: FencedError) -> None:
         if not self._fenced:
-            FENCED.inc(len(self._waiting))
-            self._logger.warning("settlements refused", events=len(self._waiting), reason=str(error))
+            FENCED.inc(len(self._queued))
+            self._logger.warning("settlements refused", events=len(self._queued), reason=str(error))
         self._fenced = True
 
     async def _send(self, batch: dict[InFlightEvent, Outcome]) -> None:
@@ -212,9 +212,9 @@ class Settler:
 
     def _conclude(self, batch: Mapping[InFlightEvent, Outcome]) -> None:
         for in_flight, outcome in batch.items():
-            newest = self._waiting.get(in_flight) is outcome
+            newest = self._queued.get(in_flight) is outcome
             if newest:
-                del self._waiting[in_flight]
+                del self._queued[in_flight]
             if isinstance(outcome, Record):
                 self._confirm(in_flight, newest=newest)
             elif isinstance(outcome, Wait):
@@ -239,10 +239,10 @@ class Settler:
     async def _set_aside(self, batch: dict[InFlightEvent, Outcome], error: CommandRefusedError) -> None:
         """Send the queued settlements one by one to find the refused one. It goes to the end of the queue and is sent again."""
         if len(batch) > 1:
-            self._one_by_one_left = len(self._waiting)
+            self._one_by_one_left = len(self._queued)
             return
-        for in_flight in batch.keys() & self._waiting.keys():
-            self._waiting[in_flight] = self._waiting.pop(in_flight)
+        for in_flight in batch.keys() & self._queued.keys():
+            self._queued[in_flight] = self._queued.pop(in_flight)
             self._logger.error(
                 "redis refuses a settlement", entry_id=in_flight.entry_id, topic=in_flight.topic, error=str(error)
             )

@@ -4,7 +4,6 @@ import secrets
 from collections.abc import Mapping
 from typing import Final
 
-ACCOUNT_SID: Final = "AC00000000000000000000000000000001"
 SENDER: Final = "+15005550006"
 RECIPIENT: Final = "+15005550001"
 
@@ -15,8 +14,3 @@ Overrides = Mapping[str, object]
 def new_sid(prefix: str) -> str:
     """Return a new SID: `prefix` and 32 random hexadecimal digits."""
     return prefix + secrets.token_hex(16)
-
-
-def sid_or_new(overrides: Overrides, name: str, prefix: str) -> str:
-    """Return the SID `name` of `overrides`, or a new one. Other parameters of the sample repeat it."""
-    return str(overrides.get(name) or new_sid(prefix))

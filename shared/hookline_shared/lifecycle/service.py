@@ -14,6 +14,7 @@ from hookline_shared.clock import Clock
 from hookline_shared.errors import HooklineError, TaskDiedError
 from hookline_shared.forked import separate_children
 from hookline_shared.lifecycle.event_loop import run_to_the_end
+from hookline_shared.lifecycle.process_start import ALLOCATIONS_PER_COLLECTION
 from hookline_shared.observability.logs import Logger
 from hookline_shared.observability.loop_lag import LOOP_LAG
 from hookline_shared.observability.metrics import TASKS
@@ -25,7 +26,6 @@ EXIT_SETTINGS: Final = 2
 
 _HEARTBEAT_S: Final = 0.25
 _CANCEL_TIMEOUT_S: Final = 1.0
-_ALLOCATIONS_PER_COLLECTION: Final = 20_000
 
 
 class Supervisor:
@@ -130,7 +130,7 @@ def _tune_garbage_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_ALLOCATIONS_PER_COLLECTION)
+    gc.set_threshold(ALLOCATIONS_PER_COLLECTION)
 
 
 async def _stop(stopping: AsyncExitStack, signals: "_Signals", logger: Logger) -> None:

@@ -4,13 +4,12 @@ The input is redacted already, and the output has no other text, so nothing that
 """
 
 import re
-import sysconfig
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
-_STANDARD_LIBRARY: Final = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")})
 _PACKAGES: Final = frozenset({"site-packages", "dist-packages"})
 _OURS: Final = frozenset({"hookline_cli", "hookline_ingress", "hookline_processor", "hookline_shared"})
 """Our packages, which in a clone are outside of those folders. A user's folder may begin like them, such as `hookline_bot`."""
@@ -65,8 +64,15 @@ def _owner(path: str) -> str:
             return name.removesuffix(".py")
     if path.startswith("<frozen "):
         return "importlib"
-    library = next((folder for folder in _STANDARD_LIBRARY if Path(path).is_relative_to(folder)), None)
+    library = next((folder for folder in _standard_library() if Path(path).is_relative_to(folder)), None)
     return Path(path).relative_to(library).parts[0].removesuffix(".py") if library else ""
+
+
+@cache
+def _standard_library() -> frozenset[str]:
+    import sysconfig  # noqa: PLC0415 - the first question to it takes 0.7 MB, and most services never show a traceback
+
+    return frozenset({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")})
 
 
 def _folded(parts: Iterable[_Frame]) -> Iterator[_Frame]:

@@ -81,7 +81,7 @@ class WaitingLane(NamedTuple):
     entry_ids: Sequence[str]
 
 
-class Settled(NamedTuple):
+class SettleResult(NamedTuple):
     """What `Consumer.settle` did: the number of dead letters written, and the entries, as topic and id, of waiting lanes whose
     bodies are gone, so that nothing is left of them."""
 
@@ -223,7 +223,7 @@ class Consumer:
         records: list[bytes | None] = await self._redis.execute("hmget", self._retries, "HMGET", self._retries, *names)
         return records
 
-    async def settle(self, settlements: Settlements) -> Settled:
+    async def settle(self, settlements: Settlements) -> SettleResult:
         """Apply `settlements` atomically. Safe to repeat.
 
         Raises:
@@ -246,7 +246,7 @@ class Consumer:
             arguments.append("ledger")
         call = ScriptCall(self._script_keys, arguments)
         ((written, gone),) = raise_first_error(await self._redis.run("settle", _SETTLE, [call]))
-        return Settled(int(written), [(topic.decode(), entry.decode()) for topic, entry in gone])
+        return SettleResult(int(written), [(topic.decode(), entry.decode()) for topic, entry in gone])
 
     def _done(self, settlements: Settlements) -> list[tuple[Any, ...]]:
         index, done, attempts = self._key_index, settlements.done.items(), settlements.attempts

@@ -6,6 +6,7 @@ import signal
 import socket
 import sqlite3
 from contextlib import closing
+from typing import Any
 
 from hookline_ingress.spool.database import NewEntry, SpoolFile
 from tests.acceptance.support.machine import Machine
@@ -43,22 +44,40 @@ async def test_pending_events_survive_ctrl_c(machine: Machine) -> None:
     assert "Traceback" not in machine.read("second.log")
 
 
-async def test_second_up_in_the_same_folder_is_refused(machine: Machine) -> None:
+async def test_beside_another_pair(machine: Machine, redis_url: str) -> None:
+    """A second pair is refused, in the same folder or on the same ports; status names what is missing where it looks."""
+    up = await machine.up("first.log")
+    await refused_in_the_same_folder(machine)
+    await refused_on_the_same_ports(machine)
+    await missing_is_named(machine, redis_url)
+    assert up.returncode is None
+
+
+async def refused_in_the_same_folder(machine: Machine) -> None:
     """Two Redis servers would ruin one folder's data; the second is refused with the reason."""
-    await machine.up("first.log")
     code, output = await machine.run("up")
     assert code == 1
     assert "is already running with its data in var/" in output
 
 
-async def test_second_pair_needs_ports_of_its_own(machine: Machine) -> None:
+async def refused_on_the_same_ports(machine: Machine) -> None:
     """Where another pair answers on an admin port, nothing is started, and nobody is told that it is up."""
-    up = await machine.up("first.log")
     code, output = await machine.run("up", "--data", "other", "--port", str(free_port()))
     assert code == 1
     assert output.startswith(f"hookline: Port {machine.admin_port()} on 127.0.0.1 is in use by another program")
     assert "choose another port with INGRESS_ADMIN_PORT" in output
-    assert up.returncode is None
+
+
+async def missing_is_named(machine: Machine, redis_url: str) -> None:
+    """A service that is gone and a Redis that is away are each named, with a remedy."""
+    nowhere = {"PROCESSOR_ADMIN_PORT": str(free_port())}
+    code, output = await machine.run("status", "--data", "elsewhere", REDIS_URL=redis_url, **nowhere)
+    assert code == 1
+    assert "processor: nothing answers on port" in output
+    code, output = await machine.run("status", "--data", "elsewhere", REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
+    assert code == 1
+    assert "Redis cannot be reached" in output
+    assert "Traceback" not in output
 
 
 async def test_wrong_settings_start_nothing(machine: Machine) -> None:
@@ -119,12 +138,6 @@ async def test_events_left_in_a_spool_are_not_forgotten(machine: Machine) -> Non
     assert third.returncode is None
 
 
-async def test_empty_spool_path_means_no_spool(machine: Machine) -> None:
-    """Whoever sets INGRESS_SPOOL_PATH to nothing gets no spool from `hookline up` either."""
-    await machine.up("first.log", "--ingress", "2", INGRESS_SPOOL_PATH="")
-    assert not list(machine.folder.rglob("spool*.db"))
-
-
 async def test_status_tells_of_everything_that_runs(machine: Machine) -> None:
     """In a second terminal, `hookline status` finds every process and the backlog without being told where they are."""
     up = await machine.up("first.log", "--ingress", "2")
@@ -136,11 +149,17 @@ async def test_status_tells_of_everything_that_runs(machine: Machine) -> None:
     for word in ("messages", "ingress-1", "ingress-2", "processor", "ready", "redis closed"):
         assert word in table
 
-    code, output = await machine.run("status", "--json")
-    assert code == 0, output
-    found = json.loads(output)
-    assert found["topics"]["messages"]["events"] + found["topics"]["messages"]["scheduled"] == 1
-    assert found["topics"]["messages"]["waiting"] == found["topics"]["messages"]["pending"] == 1
+    async def ask() -> dict[str, Any]:
+        code, output = await machine.run("status", "--json")
+        assert code == 0, output
+        told: dict[str, Any] = json.loads(output)
+        assert told["topics"]["messages"]["events"] + told["topics"]["messages"]["scheduled"] == 1
+        return told
+
+    def waits(told: dict[str, Any]) -> bool:
+        return bool(told["topics"]["messages"]["waiting"] == told["topics"]["messages"]["pending"] == 1)
+
+    found = await until_answer(ask, waits, "it waits, since an attempt is none of those that wait")
     assert found["topics"]["calls"]["oldest_ms"] is None
     assert [service["name"] for service in found["services"]] == ["ingress-1", "ingress-2", "processor"]
     assert [service["spool_events"] for service in found["services"]] == [0, 0, None]
@@ -156,14 +175,6 @@ async def test_status_tells_of_everything_that_runs(machine: Machine) -> None:
     assert "Start the services with `hookline up`" in output
 
 
-async def test_status_shows_warnings(machine: Machine) -> None:
-    """What a service warns of is shown, and is no failure."""
-    await machine.up("first.log", INGRESS_SPOOL_PATH="")
-    code, output = await machine.run("status")
-    assert code == 0, output
-    assert "warning ingress: spool: There is no spool" in output
-
-
 async def test_status_with_nothing_running(machine: Machine) -> None:
     """Where nothing runs, it says what to do, whether Redis is away, too, and --json is still JSON for whoever reads it."""
     nowhere = {"REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
@@ -176,20 +187,6 @@ async def test_status_with_nothing_running(machine: Machine) -> None:
     code, output = await machine.run("status", "--json", **nowhere)
     assert code == 1
     assert '"topics": {}' in output
-    assert "Traceback" not in output
-
-
-async def test_status_names_what_is_missing(machine: Machine, redis_url: str) -> None:
-    """A service that is gone and a Redis that is away are each named, with a remedy."""
-    await machine.up("first.log")
-    code, output = await machine.run(
-        "status", "--data", "elsewhere", PROCESSOR_ADMIN_PORT=str(free_port()), REDIS_URL=redis_url
-    )
-    assert code == 1
-    assert "processor: nothing answers on port" in output
-    code, output = await machine.run("status", "--data", "elsewhere", REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
-    assert code == 1
-    assert "Redis cannot be reached" in output
     assert "Traceback" not in output
 
 
@@ -211,7 +208,14 @@ async def test_history_is_kept_without_being_asked_for(machine: Machine) -> None
     assert "Traceback" not in machine.read("first.log")
 
 
-async def test_no_database_means_no_ledger(machine: Machine) -> None:
-    """Whoever sets HOOKLINE_LEDGER_URL to nothing gets no ledger from `hookline up` either."""
-    await machine.up("first.log", HOOKLINE_LEDGER_URL="")
+async def test_what_is_set_to_nothing_is_not_there(machine: Machine) -> None:
+    """Whoever sets INGRESS_SPOOL_PATH or HOOKLINE_LEDGER_URL to nothing gets no spool and no ledger from `hookline up` either.
+
+    A service without a spool warns of it, which status shows, and is no failure.
+    """
+    await machine.up("first.log", "--ingress", "2", INGRESS_SPOOL_PATH="", HOOKLINE_LEDGER_URL="")
+    code, output = await machine.run("status")
+    assert code == 0, output
+    assert "warning ingress-1, ingress-2: spool: There is no spool" in output
+    assert not list(machine.folder.rglob("spool*.db"))
     assert not (machine.folder / "var" / "ledger.db").exists()

@@ -26,11 +26,11 @@ async def test_message_is_handled_once(pair: Pair) -> None:
     assert pair.dead_letters() == []
 
 
-async def test_plain_function_handles_a_status(pair: Pair) -> None:
+async def test_plain_function_handles_a_status(single_pair: Pair) -> None:
     """A plain handler runs too, and its event is settled."""
-    assert (await pair.client.post(TWILIO.webhook(message_status()))).status == 204
-    await until(pair.settled, "all is settled")
-    assert [line["body"] for line in pair.lines()] == ["delivered"]
+    assert (await single_pair.client.post(TWILIO.webhook(message_status()))).status == 204
+    await until(single_pair.settled, "all is settled")
+    assert [line["body"] for line in single_pair.lines()] == ["delivered"]
 
 
 async def test_failing_event_is_retried_in_its_place(pair: Pair) -> None:
@@ -42,12 +42,12 @@ async def test_failing_event_is_retried_in_its_place(pair: Pair) -> None:
     assert pair.retry_records() == 0
 
 
-async def test_waiting_conversation_holds_up_nobody_else(pair: Pair) -> None:
+async def test_waiting_conversation_holds_up_nobody_else(single_pair: Pair) -> None:
     """While one conversation waits for a retry, others are handled."""
     for body, sender in (("later", SENDER), ("behind", SENDER), ("other", "+14155550999")):
-        assert (await pair.client.post(texted(body, sender))).status == 200
-    await until(pair.settled, "all is settled")
-    assert [line["body"] for line in pair.lines()] == ["other", "later", "behind"]
+        assert (await single_pair.client.post(texted(body, sender))).status == 200
+    await until(single_pair.settled, "all is settled")
+    assert [line["body"] for line in single_pair.lines()] == ["other", "later", "behind"]
 
 
 async def test_dead_letters_say_why(pair: Pair) -> None:
@@ -77,18 +77,18 @@ async def test_dead_letters_say_why(pair: Pair) -> None:
     assert pair.retry_records() == 0
 
 
-async def test_retry_later_runs_again_without_counting(pair: Pair) -> None:
+async def test_retry_later_runs_again_without_counting(single_pair: Pair) -> None:
     """RetryLater comes back at its time, as the same attempt."""
-    assert (await pair.client.post(texted("later"))).status == 200
-    await until(pair.settled, "all is settled")
-    assert {line["attempt"] for line in pair.lines("begin")} == {1}
-    assert len(pair.lines("begin")) >= 2
-    assert len(pair.lines()) == 1
+    assert (await single_pair.client.post(texted("later"))).status == 200
+    await until(single_pair.settled, "all is settled")
+    assert {line["attempt"] for line in single_pair.lines("begin")} == {1}
+    assert len(single_pair.lines("begin")) >= 2
+    assert len(single_pair.lines()) == 1
 
 
-async def test_backlog_is_told(pair: Pair) -> None:
+async def test_backlog_is_told(single_pair: Pair) -> None:
     """An autoscaler finds one number at the processor's admin port, and from where it comes."""
-    found = json.loads(await pair.processor.probe("backlog", 200))
+    found = json.loads(await single_pair.processor.probe("backlog", 200))
     assert found["events"] == sum(topic["events"] for topic in found["topics"].values())
 
 

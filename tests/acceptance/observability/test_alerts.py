@@ -1,12 +1,11 @@
 """Every alert, in a running pair: what it is about is made true, it fires; that is undone, it is resolved."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from itertools import count
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from hookline_cli.admin_address import AdminAddress
@@ -16,9 +15,21 @@ from hookline_processor.ledger.database.migrate import migrate
 from hookline_shared.alerts.rules import RULES
 from hookline_shared.readers.published import encode
 from hookline_shared.topics import DEFAULT_TOPICS
-from tests.acceptance.support.alerting import BOT, RUNBOOK, both_say, locked, logged_alerts, low_disk, raised, tables
+from tests.acceptance.support.alerting import (
+    BOT,
+    DISK,
+    DISK_KIB,
+    RUNBOOK,
+    both_say,
+    locked,
+    logged_alerts,
+    low_disk,
+    raised,
+    tables,
+)
 from tests.acceptance.support.pair import Pair, started_pair
 from tests.support.faults.fault_proxy import FaultProxy
+from tests.support.faults.small_disk import mount, unmount
 from tests.support.inbound.kinds import message
 from tests.support.inbound.webhooks import Twilio
 from tests.support.observability.alert_channel import PLANTED, AlertChannel
@@ -78,13 +89,24 @@ async def proxy(own_redis: RedisServer) -> AsyncIterator[FaultProxy]:
 
 
 @pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """Yield the folder of spool and ledger: a disk of its own where one can be mounted, since others fill the usual one."""
+    folder = tmp_path / DISK
+    folder.mkdir()
+    refused = mount(folder, DISK_KIB)
+    yield folder
+    if not refused:
+        unmount(folder)
+
+
+@pytest.fixture
 async def pair(
-    own_redis: RedisServer, services: Services, tmp_path: Path, proxy: FaultProxy, channel: AlertChannel
+    own_redis: RedisServer, services: Services, tmp_path: Path, disk: Path, proxy: FaultProxy, channel: AlertChannel
 ) -> AsyncIterator[Pair]:
     """Yield a pair with a spool of 1 MiB, a ledger, and one connection to Redis for commands; it looks ten times a second."""
     (tmp_path / "bot.py").write_text(BOT)
-    (tmp_path / "hookline.toml").write_text(tables(tmp_path))
-    url = f"sqlite:///{tmp_path}/ledger.db"
+    (tmp_path / "hookline.toml").write_text(tables(disk))
+    url = f"sqlite:///{disk}/ledger.db"
     engine = make_engine(ledger_settings(url))
     await migrate(engine)
     await engine.dispose()
@@ -97,7 +119,7 @@ async def pair(
         "DATABASE_CONNECT_TIMEOUT_S": "0.2",
         "INGRESS_BACKLOG_LIMIT": "1000",
         "INGRESS_SPOOL_MAX_MB": "1",
-        "INGRESS_SPOOL_PATH": str(tmp_path / "spool.db"),
+        "INGRESS_SPOOL_PATH": str(disk / "spool.db"),
         "INGRESS_WRITE_BUDGET_MS": "1000",
         "LEDGER_BACKLOG_LIMIT": "1000",
         "PROCESSOR_HANDLERS": "bot:handlers",
@@ -138,7 +160,7 @@ async def test_every_alert_fires_and_is_resolved(pair: Pair, proxy: FaultProxy, 
 
 async def handlers_and_surroundings(pair: Pair, folder: Path) -> None:
     """Handlers fail, reject, block and hang; a database is locked, a disk low, Redis set up badly, and signatures are wrong."""
-    with low_disk(folder), locked(folder / "ledger.db"):
+    with low_disk(folder / DISK), locked(folder / DISK / "ledger.db"):
         pair.redis.config_set("maxmemory-policy", "allkeys-lru")
         for body, times in (("gate", 6), ("ok", 5), ("reject", 3), ("fail", 5), ("block", 1), ("gate", 10)):
             await send(pair, body, times)
@@ -154,9 +176,8 @@ async def handlers_and_surroundings(pair: Pair, folder: Path) -> None:
 async def assert_shown(pair: Pair) -> None:
     """Check that readiness, status and metrics show it."""
     assert 'hookline_alert{level="critical",name="disk_low",subject="spool"} 1.0' in await pair.ingress.probe("metrics", 200)
-    async with aiohttp.ClientSession() as session:
-        report = await ask(session, AdminAddress("", LOOPBACK, pair.processor.admin_port))
-    assert report.problems == []
+    asking = partial(ask, AdminAddress("", LOOPBACK, pair.processor.admin_port))
+    report = await until_answer(asking, lambda found: found.problems == [], "there are warnings only")
     disk = next(alert for alert in report.alerts if alert.name == "disk_low")
     assert (disk.subject, disk.level) == ("ledger", "critical")
     assert "Free up space on that disk" in disk.text
@@ -177,10 +198,16 @@ async def slow_redis(pair: Pair, proxy: FaultProxy) -> None:
 async def redis_away(pair: Pair, proxy: FaultProxy) -> None:
     """Redis refuses connections until the spool is full, and longer."""
     proxy.refuse()
-    await until_answer(lambda: send(pair, "x" * 60_000), lambda status: status == 503, "the spool is full")
+    await until_answer(partial(fill_spool, pair), lambda full: full, "the spool is full")  # a slow disk is a 503 as well
     await both_say(pair, "alert firing", REDIS_AWAY)
     proxy.heal()
     await both_say(pair, "alert resolved", REDIS_AWAY)
+
+
+async def fill_spool(pair: Pair) -> bool:
+    """Deliver a large message; return whether the spool says that it is full."""
+    await send(pair, "x" * 60_000)
+    return (await pair.ingress.metrics())["hookline_spool_refusing"] == 1
 
 
 async def redis_flushed(pair: Pair) -> None:

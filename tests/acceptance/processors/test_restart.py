@@ -26,33 +26,19 @@ async def test_killed_processor_keeps_the_count_of_attempts(pair: Pair) -> None:
     assert [line["attempt"] for line in pair.lines("begin")[attempts_before:]][-1] == 4
 
 
-async def test_graceful_stop_finishes_what_runs_and_burns_no_attempt(pair: Pair) -> None:
+async def test_graceful_stop_finishes_what_runs_and_burns_no_attempt(single_pair: Pair) -> None:
     """On SIGTERM the running handler finishes and is settled; the event behind it is begun by the next processor."""
-    await pair.deliver(texted("slow"))
-    await pair.deliver(texted("behind"))
-    await until(lambda: len(pair.lines("begin")) == 1, "the slow one runs")
-    assert await pair.processor.stop() == 0
-    assert [line["body"] for line in pair.lines()] == ["slow"]
-    assert not pair.settled()
+    await single_pair.deliver(texted("slow"))
+    await single_pair.deliver(texted("behind"))
+    await until(lambda: len(single_pair.lines("begin")) == 1, "the slow one runs")
+    assert await single_pair.processor.stop() == 0
+    assert [line["body"] for line in single_pair.lines()] == ["slow"]
+    assert not single_pair.settled()
 
-    await pair.processor.start()
-    await until(pair.settled, "all is settled")
-    assert [(line["body"], line["attempt"]) for line in pair.lines()] == [("slow", 1), ("behind", 1)]
-    assert len(pair.lines("begin")) == 2
-
-
-async def test_second_signal_stops_at_once(pair: Pair) -> None:
-    """A second SIGTERM does not wait for handlers; their event is handled by the next processor, as the same attempt."""
-    await pair.deliver(texted("hang"))
-    await until(lambda: len(pair.lines("begin")) == 1, "it runs")
-    pair.processor.terminate()
-    await pair.processor.logged("stopping")
-    pair.processor.terminate()
-    assert await pair.processor.ended() == 0
-    assert pair.lines() == []
-    await pair.processor.start()
-    await until(lambda: len(pair.lines("begin")) == 2, "it runs again")
-    assert {line["attempt"] for line in pair.lines("begin")} == {1}
+    await single_pair.processor.start()
+    await until(single_pair.settled, "all is settled")
+    assert [(line["body"], line["attempt"]) for line in single_pair.lines()] == [("slow", 1), ("behind", 1)]
+    assert len(single_pair.lines("begin")) == 2
 
 
 async def test_order_holds_across_a_kill(pair: Pair) -> None:

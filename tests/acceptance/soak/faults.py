@@ -19,7 +19,7 @@ from tests.support.time.settable_clock import SettableClock
 LONGEST_FAULT_S: Final = 3.0
 LONGEST_CALM_S: Final = 3.0
 """Faults and the calm between them last up to so long; what is random here is the test's input, printed with its seed."""
-_LONGEST_END_S: Final = 60.0
+_LONGEST_END_S: Final = 120.0
 _HUGE_BYTES: Final = 500_000
 _SPOOL_ROOM: Final = 40_000
 _CLOCK_STEPS_S: Final = (1800, -1800, 60, -60)
@@ -79,9 +79,13 @@ class FaultInjector:
 
     async def end_waiting(self) -> None:
         """Let everything that waits be attempted, until nothing is left."""
-        async with asyncio.timeout(_LONGEST_END_S):
-            while await self._pair.spooled() or not self._pair.settled():
-                await self._retry_now()
+        try:
+            async with asyncio.timeout(_LONGEST_END_S):
+                while await self._pair.spooled() or not self._pair.settled():
+                    await self._retry_now()
+        except TimeoutError:
+            found = await asyncio.to_thread(self._ended, "status")
+            raise AssertionError(f"{await self._pair.spooled()} in the spool, and {found.out}{found.err}") from None
 
     async def last(self) -> None:
         await asyncio.sleep(self._random.uniform(0.1, LONGEST_FAULT_S))

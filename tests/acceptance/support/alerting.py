@@ -13,8 +13,11 @@ from tests.support.waiting import until_answer
 
 MIB = 1 << 20
 RUNBOOK = "https://wiki.example.com/hookline/runbook"
-ROOM, TAKEN = 200 * MIB, 400 * MIB
-"""Bytes: less than so much more may be used on the disk until it is low, and so much is."""
+DISK = "disk"
+"""The folder of spool and ledger."""
+DISK_KIB = 64 * 1024
+MOST_TAKEN = 400 * MIB
+"""What is taken of a disk to make it low, in bytes: as much, or half of what is free. Half of that makes it low already."""
 
 BOT = """
 import asyncio, pathlib, time
@@ -50,7 +53,10 @@ OF_THREE = {"reply_slow", "write_slow", "signatures_failing"}
 
 
 def tables(folder: Path) -> str:
-    """Return the TOML file: no hold times, and windows of a second, but where three of something must come within one."""
+    """Return the TOML file: no hold times, and windows of a second, but where three of something must come within one.
+
+    `folder` is on the disk that is to be low.
+    """
     lines = []
     for name, rule in RULES.items():
         lines += [f"[alerts.{name}]", "for_s = 0"]
@@ -59,13 +65,17 @@ def tables(folder: Path) -> str:
         if name in THRESHOLDS:
             lines.append(f"threshold = {THRESHOLDS[name]}")
         if name == "disk_low":
-            lines += [f"{key} = {(_free(folder) - ROOM) / MIB}" for key in ("threshold", "clear")]
+            lines += [f"{key} = {(_free(folder) - _taken(folder) / 2) / MIB}" for key in ("threshold", "clear")]
     return "\n".join(lines)
 
 
 def _free(folder: Path) -> int:
     found = os.statvfs(folder)
     return found.f_bavail * found.f_frsize
+
+
+def _taken(folder: Path) -> int:
+    return min(MOST_TAKEN, _free(folder) // 2)
 
 
 def logged_alerts(service: ServiceProcess, event: str) -> set[str]:
@@ -98,7 +108,7 @@ async def raised(service: ServiceProcess) -> list[str]:
 def low_disk(folder: Path) -> Iterator[None]:
     """Take room on the disk."""
     with (folder / "ballast").open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, TAKEN)
+        os.posix_fallocate(file.fileno(), 0, _taken(folder))
     yield
     (folder / "ballast").unlink()
 

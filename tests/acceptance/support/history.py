@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from tests.acceptance.support.pair import Line
+from tests.acceptance.support.records import Line
 
 NO_FAULT: Final = "no fault"
 

@@ -4,7 +4,8 @@ import asyncio
 import random
 from collections import Counter, defaultdict
 
-from tests.acceptance.support.pair import Line, Pair
+from tests.acceptance.support.pair import Pair
+from tests.acceptance.support.records import Line
 from tests.support.inbound.kinds import message, sid
 from tests.support.inbound.webhooks import Twilio
 from tests.support.waiting import until, until_answer

@@ -1,7 +1,6 @@
 """Both services as processes, over a Redis of any topology."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import redis
 
 from hookline_shared.keys import DEFAULT_PREFIX, Keys
 from hookline_shared.topics import DEFAULT_TOPICS
+from tests.acceptance.support.records import Line, Record
 from tests.support.inbound.webhooks import Webhook
 from tests.support.ingress.ingress_client import IngressClient
 from tests.support.ingress.local_ingress import ingress_settings
@@ -20,8 +20,6 @@ from tests.support.processes.service_process import ServiceProcess
 from tests.support.processes.services import Services
 from tests.support.storage.keys import keys
 from tests.support.storage.stored import PARTITIONS, Stored
-
-Line = dict[str, Any]
 
 RECORD = "record.jsonl"
 """Where the handlers write, in the folder of the services."""
@@ -65,10 +63,7 @@ class Pair:
 
     def lines(self, what: str = "end") -> list[Line]:
         """Return what the handlers wrote down, in order: the begun attempts, or the ended ones."""
-        if not self.record.exists():
-            return []
-        lines = [json.loads(line) for line in self.record.read_text().splitlines()]
-        return [line for line in lines if line["what"] == what]
+        return [line for line in Record(self.record).lines() if line["what"] == what]
 
     async def spooled(self) -> int:
         """Return how many events wait in the spool."""

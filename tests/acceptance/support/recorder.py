@@ -97,4 +97,4 @@ def record(event: WebhookEvent, context: Context, what: str) -> None:
         "pid": os.getpid(),
         "at": time.time(),
     }
-    os.write(_FILE, json.dumps(line).encode() + b"\n")
+    os.write(_FILE, b"\n" + json.dumps(line).encode() + b"\n")  # behind a line that a kill has cut, too

@@ -41,7 +41,7 @@ def do(event: WebhookEvent) -> None:
                 time.sleep(0.01)
     since = float(value) if action == "until" else event.raw.received_at / 1000
     line = {"what": "end", "body": event.params.get("Body", "")[:100], "key": event.raw.key, "after": now - since}
-    os.write(_FILE, json.dumps(line).encode() + b"\n")
+    os.write(_FILE, b"\n" + json.dumps(line).encode() + b"\n")  # behind a line that a kill has cut, too
 
 
 async def message(event: WebhookEvent, _context: Context) -> None:

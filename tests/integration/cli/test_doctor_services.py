@@ -4,7 +4,6 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
-import aiohttp
 import pytest
 import redis
 
@@ -130,9 +129,7 @@ async def test_free_ports() -> None:
 @pytest.mark.parametrize("name", ["INGRESS_PORT", "INGRESS_ADMIN_PORT", "PROCESSOR_ADMIN_PORT"])
 async def test_port_of_another_program(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A port that is taken keeps a service from starting."""
-    monkeypatch.setattr(
-        "hookline_cli.status.service_report._TIMEOUT", aiohttp.ClientTimeout(total=0.5)
-    )  # it takes connections, and is silent
+    monkeypatch.setattr("hookline_cli.status.service_report._TIMEOUT_S", 0.5)  # it takes connections, and is silent
     with socket.create_server((LOOPBACK, 0)) as other:
         level, found = the_wrong(await check_ports(subject(ports(**{name: other.getsockname()[1]}))))
     assert level is Level.PROBLEM

@@ -16,7 +16,7 @@ from tests.support.storage.stored import Stored
 
 TWILIO = Twilio()
 OTHER_TOKEN = "f" * 32
-MAX_BODY = 65536
+MAX_BODY = 1 << 18
 
 
 async def test_no_signature(ingress: LocalIngress, stored: Stored) -> None:

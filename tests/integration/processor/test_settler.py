@@ -15,7 +15,7 @@ from hookline_shared.event import decode
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.append import Appender
-from hookline_shared.streams.consume import NEW, Consumer, Settled, Settlements, record_name
+from hookline_shared.streams.consume import NEW, Consumer, Settlements, SettleResult, record_name
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES
 from tests.support.observability.logbook import Logbook
 from tests.support.processor.events import event, key_of
@@ -128,7 +128,7 @@ class _CountingConsumer(Consumer):
 
     batches: list[int]
 
-    async def settle(self, settlements: Settlements) -> Settled:
+    async def settle(self, settlements: Settlements) -> SettleResult:
         self.batches.append(sum(map(len, settlements.done.values())))
         return await super().settle(settlements)
 

@@ -161,7 +161,7 @@ async def test_two_lanes_leave_one_after_the_other(bench: Bench) -> None:
     settle.gated = True
     for nth_key in range(2):
         await bench.put(1, nth_key=nth_key)
-        await until(lambda: settle.number == 1 and len(partition._settler._waiting) == nth_key + 1, "it is to wait")  # noqa: B023
+        await until(lambda: settle.number == 1 and len(partition._settler._queued) == nth_key + 1, "it is to wait")  # noqa: B023
         await bench.put(1, nth_key=nth_key)
         await until(lambda: in_memory(partition) == 2 * nth_key + 2, "another one is behind it")  # noqa: B023
     defer.number, defer.gated = 0, True

@@ -12,14 +12,24 @@ import pytest
 def small_disk(folder: Path, kib: int) -> Iterator[Path]:
     """Mount a file system of `kib` KiB at `folder`, which root alone may do; skip the test for all others."""
     folder.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", f"size={kib}k", "hookline-test", str(folder)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"a file system cannot be mounted here: {done.stderr.strip()}")
+    if refused := mount(folder, kib):
+        pytest.skip(f"a file system cannot be mounted here: {refused}")
     try:
         yield folder
     finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+        unmount(folder)
+
+
+def mount(folder: Path, kib: int) -> str:
+    """Mount a file system of `kib` KiB at `folder`; return why that is refused, nothing if it is not."""
+    words = ["mount", "-t", "tmpfs", "-o", f"size={kib}k", "hookline-test", str(folder)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    return done.stderr.strip() or "no reason given" if done.returncode else ""
+
+
+def unmount(folder: Path) -> None:
+    """Take away what `mount` has mounted; open files keep it until they are closed."""
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def fill(folder: Path) -> Path:

@@ -38,7 +38,7 @@ from tests.support.inbound.webhooks import Params
 
 
 class Case(NamedTuple):
-    """A webhook and the expected result. `dedupe` is None where it is a hash."""
+    """A webhook and the expected result. `dedupe` is None where it is a hash, `ordering` "alone" where it has its own lane."""
 
     params: Params
     kind: str
@@ -263,10 +263,10 @@ CASES = {
         "WR1",
         f"{ACCOUNT}:taskrouter.other:what is/this?:WR1:17",
     ),
-    "unknown": Case(unknown(), "unknown", topics.EVENTS, ACCOUNT, None),
+    "unknown": Case(unknown(GizmoSid="GZ" + "1" * 32), "unknown", topics.EVENTS, "GZ" + "1" * 32, None),
     "message SID without a message": Case(
-        (("MessageSid", "SM1"), ("AccountSid", ACCOUNT)), "unknown", topics.EVENTS, ACCOUNT, None
+        (("MessageSid", "SM1"), ("AccountSid", ACCOUNT)), "unknown", topics.EVENTS, "alone", None
     ),
-    "call SID without a call": Case((("CallSid", "CA1"), ("AccountSid", ACCOUNT)), "unknown", topics.EVENTS, ACCOUNT, None),
-    "nothing": Case((), "unknown", topics.EVENTS, "", None),
+    "call SID without a call": Case((("CallSid", "CA1"), ("AccountSid", ACCOUNT)), "unknown", topics.EVENTS, "alone", None),
+    "nothing": Case((), "unknown", topics.EVENTS, "alone", None),
 }

@@ -159,7 +159,7 @@ def call_status(status: str = "completed", **changes: str | None) -> Params:
 
 def unknown(**changes: str | None) -> Params:
     """Return a webhook of a product that Hookline does not know."""
-    return changed({"AccountSid": ACCOUNT, "FaxSid": sid("FX"), "FaxStatus": "delivered"}, changes)
+    return changed({"AccountSid": ACCOUNT, "GizmoSid": sid("GZ"), "GizmoStatus": "delivered"}, changes)
 
 
 def changed(params: Mapping[str, str], changes: Mapping[str, str | None]) -> Params:

@@ -1,9 +1,10 @@
 """Event webhooks as SendGrid sends and signs them: ECDSA with P-256 and SHA-256 over the timestamp and the body."""
 
 import json
+import secrets
 import time
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, generate_private_key
@@ -27,11 +28,23 @@ class SendGrid:
 
     def webhook(self, events: Sequence[dict[str, Any]], target: str = "/sendgrid", timestamp: str = "") -> Webhook:
         """Return the delivery of `events`, made now or at `timestamp`. A line break follows the JSON, and is signed, too."""
-        body = json.dumps(events).encode() + b"\r\n"
-        timestamp = timestamp or str(int(time.time()))
-        headers = {"Content-Type": JSON, SIGNATURE: self.sign(timestamp.encode() + body), TIMESTAMP: timestamp}
-        return Webhook(target, (), headers, body)
+        return self._signed(json.dumps(events).encode() + b"\r\n", JSON, target, timestamp)
+
+    def email(self, fields: Mapping[str, str], target: str = "/sendgrid", timestamp: str = "") -> Webhook:
+        """Return the delivery of an e-mail that Inbound Parse received. The boundary is another one each time."""
+        boundary = secrets.token_hex(8)
+        parts = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+            for name, value in fields.items()
+        )
+        body = f"{''.join(parts)}--{boundary}--\r\n".encode()
+        return self._signed(body, f"multipart/form-data; boundary={boundary}", target, timestamp)
 
     def sign(self, content: bytes) -> str:
         """Return the signature of a timestamp and the body that follows it."""
         return b64encode(self._key.sign(content, ECDSA(SHA256()))).decode()
+
+    def _signed(self, body: bytes, content_type: str, target: str, timestamp: str) -> Webhook:
+        timestamp = timestamp or str(int(time.time()))
+        headers = {"Content-Type": content_type, SIGNATURE: self.sign(timestamp.encode() + body), TIMESTAMP: timestamp}
+        return Webhook(target, (), headers, body)

@@ -4,7 +4,6 @@ Nothing here uses Hookline's code, so nothing vouches for itself. What the reque
 `tests.support.inbound.products`.
 """
 
-import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -59,37 +58,45 @@ class Twilio:
     def webhook(self, params: Iterable[tuple[str, str]], target: str = "/twilio") -> Webhook:
         """Return the delivery of `params` to `target`."""
         pairs = tuple(params)
-        return Webhook(target, pairs, self._headers(FORM, self.signature(target, pairs)), urlencode(pairs).encode())
+        headers = self._headers(FORM, self.signature(target, pairs), _token(pairs))
+        return Webhook(target, pairs, headers, urlencode(pairs).encode())
 
     def get(self, params: Iterable[tuple[str, str]], path: str = "/twilio") -> Webhook:
         """Return the delivery of `params` by GET: they are the query, which the signature covers with the URL."""
         pairs = tuple(params)
         target = f"{path}?{urlencode(pairs)}"
-        headers = self._headers("", self.signature(target, ()))
+        headers = self._headers("", self.signature(target, ()), _token(pairs))
         return Webhook(target, pairs, headers, b"", "GET")
 
     def json(self, body: bytes, target: str = "/twilio", *, hashed: bool = True) -> Webhook:
         """Return the delivery of `body`, which is no form. The signature covers it only if it is `hashed` into the URL."""
         if hashed:
             target += f"{'&' if '?' in target else '?'}bodySHA256={sha256(body).hexdigest()}"
-        return Webhook(target, (), self._headers(JSON, self.signature(target, ())), body)
+        headers = self._headers(JSON, self.signature(target, ()), sha256(body).hexdigest()[:32])
+        return Webhook(target, (), headers, body)
 
     def signature(self, target: str, params: Params) -> str:
         """Return the X-Twilio-Signature of a form POST, or without parameters of any other request."""
         return sign(self.token, self.public_url + target, params, "HMAC_SHA256" if self.key_id else "HMAC_SHA1")
 
-    def _headers(self, content_type: str, signature: str) -> dict[str, str]:
+    def _headers(self, content_type: str, signature: str, token: str) -> dict[str, str]:
         headers = {
             "Content-Type": content_type,
             "Accept": "*/*",
             "User-Agent": "TwilioProxy/1.1",
             "X-Home-Region": "us1",
-            "I-Twilio-Idempotency-Token": secrets.token_hex(16),
+            "I-Twilio-Idempotency-Token": token,
             "X-Twilio-Signature": signature,
         }
         if self.key_id:
             headers["X-Twilio-Webhooks-Signature-Settings"] = f"key={self.key_id},algorithm=HMAC_SHA256"
         return {name: value for name, value in headers.items() if value}
+
+
+def _token(params: Params) -> str:
+    """Return the idempotency token of an event with `params`: the same in all its deliveries, whatever a retry adds."""
+    facts = sorted(pair for pair in params if pair[0] not in ("ErrorCode", "ErrorUrl", "RetryCount"))
+    return sha256(repr(facts).encode()).hexdigest()[:32]
 
 
 def sign(token: str, url: str, params: Params, algorithm: str = "HMAC_SHA1") -> str:

@@ -13,13 +13,18 @@ from typing import Any, Final, Self
 
 import aiohttp
 
+from tests.support.processes.forked import ForkedProcess
 from tests.support.servers.ports import LOOPBACK
 from tests.support.waiting import PATIENCE_S, until
 
 _ROOT: Final = Path(__file__).parents[3]
 _PATH: Final = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
 _INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV")
+_READ_AT_START: Final = {*_INHERITED, "PYTHONPATH", "TZ"}
+"""Python and the system read them at the very start of a process, and a fork does not."""
 _LONGEST_LINE: Final = 4 * 1024 * 1024
+_CUT: Final = "[cut]"
+"""Behind a line whose end was not written."""
 
 _PORT: Final = re.compile(r"\b((?:admin_)?port)\W+(\d+)")
 _COLOURS: Final = re.compile(r"\x1b\[[\d;]*m")
@@ -48,18 +53,25 @@ class ServiceProcess:
         self._ports = ports
         self._settings = {"LOG_FORMAT": "json"} | dict.fromkeys(ports, "0") | dict(settings)
         self._folder = folder
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: asyncio.subprocess.Process | ForkedProcess | None = None
+        self._package = ""
         self._readers: list[asyncio.Task[None]] = []
 
     @classmethod
     def ingress(cls, settings: Mapping[str, str], folder: Path) -> Self:
         """Return an ingress, not yet started."""
-        return cls(["-m", "hookline_ingress"], INGRESS_PORTS, {"INGRESS_HOST": LOOPBACK} | dict(settings), folder)
+        return cls._of("hookline_ingress", INGRESS_PORTS, {"INGRESS_HOST": LOOPBACK} | dict(settings), folder)
 
     @classmethod
     def processor(cls, settings: Mapping[str, str], folder: Path) -> Self:
         """Return a processor, not yet started."""
-        return cls(["-m", "hookline_processor"], PROCESSOR_PORTS, settings, folder)
+        return cls._of("hookline_processor", PROCESSOR_PORTS, settings, folder)
+
+    @classmethod
+    def _of(cls, package: str, ports: Sequence[str], settings: Mapping[str, str], folder: Path) -> Self:
+        service = cls(["-m", package], ports, settings, folder)
+        service._package = package
+        return service
 
     @property
     def url(self) -> str:
@@ -88,8 +100,8 @@ class ServiceProcess:
 
     @property
     def logs(self) -> list[dict[str, Any]]:
-        """The log lines so far, over all runs."""
-        return [json.loads(line) for line in self.stderr if line.startswith("{")]
+        """The log lines so far, over all runs, but what a kill has cut."""
+        return [json.loads(line) for line in self.stderr if line.startswith("{") and not line.endswith(_CUT)]
 
     def find(self, event: str) -> dict[str, Any] | None:
         """Return the first log line of `event`, None if there is none yet."""
@@ -102,8 +114,7 @@ class ServiceProcess:
     @asynccontextmanager
     async def unread(self) -> AsyncIterator[None]:
         """Read nothing of what the process writes, so that its pipes become full."""
-        transport: Any = self._started._transport  # type: ignore[attr-defined]
-        pipes = [transport.get_pipe_transport(number) for number in (1, 2)]
+        pipes = _pipes(self._started)
         for pipe in pipes:
             pipe.pause_reading()
         try:
@@ -116,17 +127,21 @@ class ServiceProcess:
         """Start the process, and wait for nothing. What it writes goes to the file descriptor `output`, by default to be read
         by this object. `before` runs in the process before anything else does."""
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *self._arguments,
-            cwd=self._folder,
-            env=inherited | {"PYTHONPATH": _PATH, "PYTHONUNBUFFERED": "1"} | self._settings,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            limit=_LONGEST_LINE,
-            preexec_fn=before,
-        )
+        environment = inherited | {"PYTHONPATH": _PATH, "PYTHONUNBUFFERED": "1"} | self._settings
+        if self._package and output == asyncio.subprocess.PIPE and before is None and _READ_AT_START.isdisjoint(self._settings):
+            self._process = await ForkedProcess.start(self._package, self._folder, environment, _LONGEST_LINE)
+        else:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *self._arguments,
+                cwd=self._folder,
+                env=environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                limit=_LONGEST_LINE,
+                preexec_fn=before,
+            )
         outputs = ((self._process.stdout, self.stdout), (self._process.stderr, self.stderr))
         self._readers = [asyncio.create_task(_collect(stream, lines)) for stream, lines in outputs if stream]
         return self
@@ -225,7 +240,7 @@ class ServiceProcess:
         return {name: int(port) for name, port in _PORT.findall(_COLOURS.sub("", line))}
 
     @property
-    def _started(self) -> asyncio.subprocess.Process:
+    def _started(self) -> asyncio.subprocess.Process | ForkedProcess:
         assert self._process is not None, "not launched yet"
         return self._process
 
@@ -241,6 +256,15 @@ class ServiceProcess:
             raise EndedError(f"{' '.join(self._arguments)} ended with {self.exit_code} before {before}:\n{self.errors}")
 
 
+def _pipes(process: asyncio.subprocess.Process | ForkedProcess) -> Sequence[asyncio.ReadTransport]:
+    """Return what reads standard output and standard error."""
+    if isinstance(process, ForkedProcess):
+        return process.pipes
+    transport: Any = process._transport  # type: ignore[attr-defined]
+    return [transport.get_pipe_transport(number) for number in (1, 2)]
+
+
 async def _collect(stream: asyncio.StreamReader, lines: list[str]) -> None:
     while line := await stream.readline():
-        lines.append(line.decode(errors="replace").rstrip("\n"))
+        text = line.decode(errors="replace")
+        lines.append(text.removesuffix("\n") if text.endswith("\n") else text + _CUT)

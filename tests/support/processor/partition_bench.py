@@ -7,7 +7,6 @@ from hookline_processor.api.context import Context
 from hookline_processor.api.handlers import Handlers
 from hookline_processor.attempts.attempts import Attempts
 from hookline_processor.attempts.threads import Threads
-from hookline_processor.events.webhook_event import WebhookEvent
 from hookline_processor.partition.context import PartitionContext
 from hookline_processor.partition.destinations import Destinations
 from hookline_processor.partition.partition import Partition
@@ -19,6 +18,7 @@ from hookline_processor.partition.waiting.handled_kinds import HandledKinds
 from hookline_processor.partition.waiting.pauses import Pauses
 from hookline_processor.partition.waiting.waiting_sets import WaitingTotals
 from hookline_processor.retry import RetryPolicy
+from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import Event
 from hookline_shared.lifecycle.service import Supervisor

@@ -7,7 +7,7 @@ from prometheus_client import REGISTRY
 from typer.testing import CliRunner
 
 from hookline_cli.docs_generator.metric_advice import ADVICE
-from hookline_cli.docs_generator.pages import PAGES, PARTS, metric_rows
+from hookline_cli.docs_generator.pages import PAGES, PARTS, TABLES, metric_rows
 from hookline_cli.main import app
 from hookline_shared.errors import HooklineError
 from tests.support.servers.ports import free_port
@@ -47,6 +47,12 @@ def run(*words: str) -> BaseException | None:
 def test_pages_are_what_the_code_says(page: str) -> None:
     """The tables of settings, metrics and alerts are those of the code; `make pages` writes them again."""
     assert (_ROOT / page).read_text().endswith("\n" + PAGES[page][1]())
+
+
+@pytest.mark.parametrize("page", TABLES)
+def test_documented_kinds_are_those_of_the_catalogue(page: str) -> None:
+    """docs/webhooks.md and docs/handlers.md have the tables that `make pages` writes."""
+    assert f"\n{TABLES[page][1]()}\n" in (_ROOT / page).read_text()
 
 
 def test_every_metric_has_advice() -> None:

@@ -165,7 +165,7 @@ def test_file_that_cannot_be_read(file: Path) -> None:
 
 
 def test_topics_and_routes_are_readable(file: Path) -> None:
-    """Each is a line, with what was said of it; as JSON they are what the file says."""
+    """Each is a line, with what was said of it; as JSON they are what the file could say."""
     file.write_text(
         f"""
         [[routes]]
@@ -177,9 +177,10 @@ def test_topics_and_routes_are_readable(file: Path) -> None:
         concurrency = 3
         """
     )
-    assert f"/tenants/7: kind studio, reply {_GREETING}" in shown()
+    assert f"/tenants/7: kind studio, reply 200 text/xml {_GREETING}" in shown()
     assert "slow: weight 1, 3 handlers at once, not ordered" in shown()
-    assert objects()["ROUTES"]["value"] == [{"path": "/tenants/7", "kind": "studio", "reply": _GREETING}]
+    reply = {"status": 200, "type": "text/xml", "body": _GREETING}
+    assert objects()["ROUTES"]["value"] == [{"path": "/tenants/7", "kind": "studio", "reply": reply}]
     assert objects()["TOPICS"]["value"]["slow"] == {"weight": 1, "concurrency": 3, "ordered": False}
 
 

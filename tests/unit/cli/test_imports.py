@@ -42,5 +42,11 @@ def test_service_loads_no_more_than_it_needs(service: str) -> None:
         "sqlalchemy",
         "xml.etree",
         "dotenv",
+        "sysconfig",
     )
     assert loaded(code, (*unused, "hookline_cli", "hookline_shared.observability.telemetry")) == []
+
+
+def test_status_loads_no_client_of_http_but_one() -> None:
+    """Half a second is long for a command that people repeat; aiohttp would be a fifth of it."""
+    assert loaded("import hookline_cli.main, hookline_cli.status.status", ("aiohttp", "pydantic", "twilio", "sqlalchemy")) == []

@@ -5,16 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hookline_ingress.translation import kind as kinds
-from hookline_ingress.translation.catalogue import (
-    CALL_RECEIVED,
-    CALL_STATUS,
-    MESSAGE_RECEIVED,
-    STUDIO,
-    UNKNOWN,
-    classify,
-)
-from hookline_ingress.translation.kind import Kind
 from hookline_shared import topics
+from hookline_shared.catalogue.kind import Kind
+from hookline_shared.catalogue.products.messaging import MESSAGE_RECEIVED
+from hookline_shared.catalogue.products.streams import STUDIO, UNKNOWN
+from hookline_shared.catalogue.products.voice import CALL_RECEIVED, CALL_STATUS
+from hookline_shared.kinds import classify
 from tests.support.inbound.catalogue_cases import CASES, Case
 from tests.support.inbound.decoded import decoded_form
 from tests.support.inbound.kinds import (
@@ -32,7 +28,7 @@ def dedupe(params: Params, target: str = "/twilio", expected: Kind | None = None
 
 
 def ordering(params: Params) -> str:
-    return kinds.ordering_key(classify(dict(params)), decoded_form(params))
+    return kinds.ordering_key(classify(dict(params)), decoded_form(params), "alone")
 
 
 @pytest.mark.parametrize("case", [case for case in CASES.values() if case.dedupe is not None])
@@ -75,4 +71,4 @@ def test_any_parameters_have_a_kind_and_keys(params: dict[str, str]) -> None:
     facts = decoded_form(params.items())
     assert kind.topic in topics.DEFAULT_TOPICS
     assert 0 < len(kinds.dedupe_key(kind, kind.name_of(params), facts)) <= 200
-    assert len(kinds.ordering_key(kind, facts)) <= 200
+    assert len(kinds.ordering_key(kind, facts, "alone")) <= 200

@@ -11,7 +11,9 @@ from hookline_ingress.routes import LARGEST_JSON, PATHS, Routes
 from hookline_ingress.settings import IngressSettings
 from hookline_ingress.signatures.secrets import parse_secrets
 from hookline_ingress.signatures.twilio import Keyring
-from hookline_ingress.translation.catalogue import CALL_RECEIVED, EVENT_STREAM, MESSAGE_RECEIVED, MESSAGE_STATUS, STUDIO
+from hookline_shared.catalogue.products.messaging import MESSAGE_RECEIVED, MESSAGE_STATUS
+from hookline_shared.catalogue.products.streams import EVENT_STREAM, STUDIO
+from hookline_shared.catalogue.products.voice import CALL_RECEIVED
 from hookline_shared.errors import SettingsError
 from hookline_shared.settings.config_file import CONFIG_VARIABLE
 from hookline_shared.topics import BULK, CALLS
@@ -69,7 +71,7 @@ def test_route_of_ones_own(config_file: Path) -> None:
     assert (routes.body_limit(own.path, FORM), routes.body_limit(own.path, {}), routes.largest_body) == (2_000_000,) * 3
     assert (plain.expected, plain.topic, plain.rate) == (None, None, None)
     assert (plain.reply_to(CALL_RECEIVED), plain.reply_to(MESSAGE_STATUS)) == (EMPTY_TWIML, NO_CONTENT)
-    assert (routes.body_limit("/plain", FORM), routes.body_limit("/plain", {})) == (65536, LARGEST_JSON)
+    assert (routes.body_limit("/plain", FORM), routes.body_limit("/plain", {})) == (1 << 18, LARGEST_JSON)
     assert (silent.reply_to(MESSAGE_RECEIVED), silent.rate) == (NO_CONTENT, Rate(2, 3))
     for path in ("/tenants/%c3%bc/calls", "/tenants/ü/calls", "/Plain", "/plain/", "plain", ""):
         assert routes.find(path) is None, "paths are taken to the letter"
@@ -87,15 +89,60 @@ def test_route_that_exists_is_changed(config_file: Path) -> None:
     ]
 
 
+REPLIES = {
+    '{ body = \'{"instruction": "accept"}\' }': Reply(200, "application/json", b'{"instruction": "accept"}'),
+    "{ status = 403 }": Reply(403),
+    "{ status = 204 }": NO_CONTENT,
+    '{ status = 200, type = "application/json; charset=utf-8", body = "[]" }': Reply(
+        200, "application/json; charset=utf-8", b"[]"
+    ),
+    '{ type = "text/xml", body = "<Response/>" }': EMPTY_TWIML,
+    '"<Response/>"': EMPTY_TWIML,
+    '""': NO_CONTENT,
+}
+
+
+@pytest.mark.parametrize(("text", "reply"), REPLIES.items(), ids=REPLIES)
+def test_replies(config_file: Path, text: str, reply: Reply) -> None:
+    """A route can answer with TwiML, or with any status, type and body."""
+    route = routes_of(config_file, f'[[routes]]\npath = "/in"\nreply = {text}\n').find("/in")
+    assert route is not None
+    assert route.reply_to(MESSAGE_RECEIVED) == reply
+
+
 MISTAKES = {
+    "429": ('path = "/in"\nreply = { status = 429 }', "route 1 (/in): reply: status: Twilio does not support 429"),
+    "redirect": (
+        'path = "/in"\nreply = { status = 302 }',
+        "reply: status: Twilio cannot use the status 302; use 2xx",
+    ),
+    "no status": ('path = "/in"\nreply = { status = 299 }', "route 1 (/in): reply: status: there is no HTTP status 299"),
+    "body of a 204": (
+        'path = "/in"\nreply = { status = 204, body = "{}" }',
+        "route 1 (/in): reply: body: a 204 has no body; use 200",
+    ),
+    "broken JSON": ('path = "/in"\nreply = { body = "{" }', "route 1 (/in): reply: body: it is not JSON: "),
+    "text/plain": (
+        'path = "/in"\nreply = { type = "text/plain", body = "Hi" }',
+        "reply: type: text/plain is never a reply",
+    ),
+    "unknown part": (
+        'path = "/in"\nreply = { text = "Hi" }',
+        "reply: text: there is no such key; the keys are status, type",
+    ),
+    "type with a line": (
+        'path = "/in"\nreply = { type = "a/b\\r\\nX: y", body = "{}" }',
+        "reply: type: it must be a content",
+    ),
+    "list": ('path = "/in"\nreply = ["Hi"]', "route 1 (/in): reply: it must be TwiML, or a table such as"),
     "no slash": ('path = "in"', "route 1 (in): path: a path must begin with /"),
     "a query": ('path = "/in?a=1"', "route 1 (/in?a=1): path: a path must begin with / and have no query or"),
     "a space": ('path = "/in and out"', "route 1 (/in and out): path: a path must begin with /"),
     "not ASCII": ('path = "/ü"', "route 1 (/ü): path: a path must begin with / and have no query or fragment; write it"),
     "no path": ('topic = "calls"', "route 1 (no path): path: it is missing"),
     "unknown kind": (
-        'path = "/in"\nkind = "fax"',
-        "route 1 (/in): kind: there is no kind fax; the kinds are message.received,",
+        'path = "/in"\nkind = "teapot"',
+        "route 1 (/in): kind: there is no kind teapot; the kinds are message.received,",
     ),
     "unknown topic": ('path = "/in"\ntopic = "a"', "route /in: there is no topic a; the topics are messages,"),
     "unknown key": ('path = "/in"\nkinds = "a"', "route 1 (/in): kinds: there is no such key; the keys are path, kind, topic,"),

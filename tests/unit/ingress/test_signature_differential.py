@@ -120,7 +120,8 @@ def test_whatever_twilio_signs_is_accepted(base: tuple[str, str], target: str, f
 
 @given(targets, forms, st.data())
 def test_one_changed_byte_has_the_same_verdict(target: str, form: Pairs, data: st.DataObject) -> None:
-    """A byte of the body, of the target or of the signature is replaced: Twilio's library and ingress still agree.
+    """A byte of the body, of the target or of the signature is replaced: Twilio's library and ingress still agree, except about
+    parameters without a name, or with one that could be a piece of a URL, which ingress refuses.
 
     Most such requests are refused; a "+" that became "%20" changes nothing, and is accepted by both.
     """
@@ -137,7 +138,8 @@ def test_one_changed_byte_has_the_same_verdict(target: str, form: Pairs, data: s
         return  # ingress refuses such a target before it comes to this
     url, read = f"https://h.example.com{target}", parse_with_stdlib(body)
     if is_understood(url):
-        expected = read is not None and approves(url, read, signature)
+        named = read is not None and all(name and not set("/?#&=") & set(name) for name in read)
+        expected = read is not None and named and approves(url, read, signature)
         assert accepts("POST", target, FORM | {SIGNATURE: signature}, body) is expected
 
 

@@ -7,10 +7,11 @@ import pytest
 from multidict import CIMultiDict
 
 from hookline_ingress.http.request import Request
-from hookline_ingress.translation.catalogue import EVENT_STREAM, SENDGRID_EVENT, STUDIO
-from hookline_ingress.translation.kind import Kind
 from hookline_ingress.translation.translate import TranslatedEvent, translate
 from hookline_ingress.translation.webhook import MAX_ELEMENTS, TooManyElementsError, decode
+from hookline_shared.catalogue.kind import Kind
+from hookline_shared.catalogue.products.email import SENDGRID_EVENT
+from hookline_shared.catalogue.products.streams import EVENT_STREAM, STUDIO, UNKNOWN
 from hookline_shared.event import Event
 from tests.support.inbound.kinds import ACCOUNT, SENDER, message, unknown
 from tests.support.inbound.products import email_event, stream_event
@@ -54,12 +55,50 @@ def test_elements() -> None:
     assert shared == {(1_750_345_200_611, "signature", "token1", webhook.target, JSON, "00-trace")}
 
 
-@pytest.mark.parametrize(("expected", "kind"), [(None, EVENT_STREAM), (STUDIO, EVENT_STREAM), (SENDGRID_EVENT, SENDGRID_EVENT)])
-def test_kind_of_an_array(expected: Kind | None, kind: Kind) -> None:
-    """An array is Event Streams' wherever it comes, but at SendGrid's path: an element is never a message, whatever it says."""
+@pytest.mark.parametrize(
+    ("expected", "kinds"),
+    [
+        (None, [EVENT_STREAM, UNKNOWN]),
+        (STUDIO, [EVENT_STREAM, UNKNOWN]),
+        (EVENT_STREAM, [EVENT_STREAM, UNKNOWN]),
+        (SENDGRID_EVENT, [UNKNOWN, SENDGRID_EVENT]),
+    ],
+)
+def test_kind_of_an_array(expected: Kind | None, kinds: list[Kind]) -> None:
+    """An element is an event of Event Streams, at SendGrid's path one of SendGrid, or unknown, but never a message."""
     elements = [stream_event(), email_event(), dict(message()), {}]
     found = translated(TWILIO.json(dumps(elements).encode()), expected)
-    assert [(one.kind, one.event.kind) for one in found] == [(kind, kind.name)] * 4
+    assert [one.kind for one in found] == [*kinds, UNKNOWN, UNKNOWN]
+
+
+@pytest.mark.parametrize(("expected", "kind"), [(None, "unknown"), (STUDIO, "studio")])
+def test_array_of_something_else(expected: Kind | None, kind: str) -> None:
+    """An array that a Studio flow sends is one event of Studio: nothing in it is an event of Event Streams."""
+    body = dumps([{"order": 1}, {"order": 2}]).encode()
+    (one,) = translated(TWILIO.json(body), expected)
+    assert (one.event.kind, one.event.body) == (kind, body)
+
+
+@pytest.mark.parametrize("expected", [EVENT_STREAM, SENDGRID_EVENT])
+def test_empty_body_is_no_event_of_its_route(expected: Kind) -> None:
+    """A body without anything in it is unknown, not an event of the path to which it came."""
+    (one,) = translated(TWILIO.json(b""), expected)
+    assert one.event.kind == "unknown"
+
+
+def multipart(**fields: str) -> Webhook:
+    parts = [f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n' for name, text in fields.items()]
+    return TWILIO.json(f"{''.join(parts)}--x--".encode()).with_header("Content-Type", 'multipart/form-data; boundary="x"')
+
+
+def test_received_email() -> None:
+    """Multipart at SendGrid's path is a received e-mail, known by its Message-ID; elsewhere nothing sends multipart."""
+    sent = multipart(**{"from": "Zoë <z@a.example>", "to": "b@c.example", "envelope": "{}", "headers": "Message-ID: <1@a>"})
+    (one,) = translated(sent, SENDGRID_EVENT)
+    assert (one.event.kind, one.event.key) == ("email.received", "Zoë <z@a.example>:b@c.example")
+    assert one.event.dedupe_key == ":email.received:<1@a>:{}"
+    assert [one.event.kind for one in translated(sent)] == ["unknown"]
+    assert [one.event.kind for one in translated(multipart(event="open"), SENDGRID_EVENT)] == ["unknown"]
 
 
 @pytest.mark.parametrize("body", [b"[]", b" [\r\n] "])
@@ -69,12 +108,12 @@ def test_empty_array(body: bytes) -> None:
 
 
 def test_elements_that_are_no_objects() -> None:
-    """An element that is no object is an event by itself, known by its bytes alone, and harms none of its neighbours."""
+    """An element that is no object is an event by itself, known by its bytes alone, in a lane of its own."""
     odd = [b"1", b"2", b"null", b'"text"', b'[{"id":"EZ1"}]', b"{}"]
     one, *others, last = events_of(b"[%s]" % b",".join([dumps(stream_event(id="EZ1")).encode(), *odd, b'{"id":"EZ2"}']))
     assert [event.body for event in others] == odd
-    assert {event.kind for event in others} == {"event.stream"}
-    assert {event.key for event in others} == {""}
+    assert {event.kind for event in others} == {"unknown"}
+    assert [event.key for event in others] == [event.dedupe_key for event in others]
     assert len({event.dedupe_key for event in others}) == len(odd)
     assert (one.dedupe_key, last.dedupe_key) == (":event.stream:EZ1", ":event.stream:EZ2")
 
@@ -90,8 +129,8 @@ def test_element_with_an_account() -> None:
     """An account that an element names was not verified, so that it is neither the event's nor in its keys."""
     element = dumps({"AccountSid": ACCOUNT}).encode()
     (event,) = events_of(b"[%s]" % element)
-    assert (event.account, event.key, event.body) == ("", "", element)
-    assert ACCOUNT not in event.dedupe_key
+    assert (event.account, event.body) == ("", element)
+    assert ACCOUNT not in event.dedupe_key + event.key
 
 
 def test_elements_without_an_id() -> None:

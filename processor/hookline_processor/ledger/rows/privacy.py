@@ -6,8 +6,8 @@ Content is every value that is not known to be harmless, as for logs, and is not
 from hashlib import sha256
 from typing import Any, Final
 
-from hookline_processor.events.webhook_event import is_harmless
 from hookline_processor.ledger.body_policy import BodyPolicy
+from hookline_shared.catalogue.webhook_event import is_harmless
 
 _ALWAYS_KEPT: Final = frozenset(
     {

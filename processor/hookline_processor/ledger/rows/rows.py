@@ -8,12 +8,12 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from hookline_processor.events.events import typed
-from hookline_processor.events.webhook_event import WebhookEvent
 from hookline_processor.ledger.body_policy import BodyPolicy
 from hookline_processor.ledger.entry import SettledEvent
 from hookline_processor.ledger.rows.addresses import normalise
 from hookline_processor.ledger.rows.privacy import text_for_policy, value_for_policy
 from hookline_processor.ledger.rows.status_order import call_rank, message_rank
+from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.observability.redaction import redact_quotes
 
 Row = dict[str, Any]

@@ -72,7 +72,7 @@ class WaitingLanes:
         self._clock = clock
         self._logger = logger
         self._leaving: deque[Lane] = deque()
-        self._early: set[str] = set()
+        self._resumed_unconfirmed: set[str] = set()
         self._settled_since_sent: set[str] = set()
         self._scanned = False
         self._wake = loads.wake
@@ -104,9 +104,9 @@ class WaitingLanes:
             self._wake.set()
         else:
             self._lanes.remove(lane)
-            if lane.id in self._early:
+            if lane.id in self._resumed_unconfirmed:
                 self._loads.request_by_id(lane.topic, lane.id)
-        self._early.discard(lane.id)
+        self._resumed_unconfirmed.discard(lane.id)
         self._wake_in((time_ms - self._clock.now_ms()) / 1000 if condition in TIMED else _POLL_S)
 
     def settled(self, in_flight: InFlightEvent) -> None:
@@ -261,7 +261,7 @@ class WaitingLanes:
         in_flight = self._take(topic, resumed.lane, resumed.first)
         if in_flight is None:
             if self._room.holds(topic, resumed.first.id):  # the confirmation that it waits is under way
-                self._early.add(resumed.lane)
+                self._resumed_unconfirmed.add(resumed.lane)
             return
         lane = self._lanes.get_or_add(in_flight)
         if lane.leaving:

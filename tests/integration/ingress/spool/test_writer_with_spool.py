@@ -1,17 +1,20 @@
 """The writer with a spool: what Redis does not confirm is safe on disk, and nothing overtakes it."""
 
 import asyncio
+import sqlite3
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hookline_ingress.metrics import SPOOL_READ_ERRORS
 from hookline_ingress.spool.database import SpoolFile
 from hookline_ingress.spool.drain import Drain
-from hookline_ingress.spool.spool import Spool
+from hookline_ingress.spool.spool import Spool, SpoolError
 from hookline_ingress.writer import NotStoredError, Writer
 from hookline_ingress.writer import Stored as Outcome
 from hookline_shared.clock import Clock, SystemClock
@@ -124,6 +127,41 @@ async def test_later_events_of_a_key_queue_behind_it(harness: Maker) -> None:
     assert await at.drain.move() is None
     assert await at.write(last) == [Outcome.NEW]
     assert at.in_redis() == [first, lost, other, later, last]
+
+
+async def test_disk_that_cannot_be_read(harness: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is before that place is delivered, other conversations go on, and all is delivered in order once it can be read."""
+    at = await harness()
+    events = [event(key=f"k{number % 5}") for number in range(20)]
+    at.proxy.refuse()
+    await at.write(*events)
+    at.proxy.heal()
+    await at.redis.monitor.refresh()
+    read, errors = SpoolFile._rows, SPOOL_READ_ERRORS._value.get()
+
+    def broken_rows(file: SpoolFile, after: int, limit: int) -> Iterator[tuple[int, str, bytes]]:
+        for row in read(file, after, limit):
+            if row[0] == 8:
+                raise sqlite3.OperationalError("disk I/O error")
+            yield row
+
+    monkeypatch.setattr(SpoolFile, "_rows", broken_rows)
+    for _ in range(2):
+        with pytest.raises(SpoolError, match="disk I/O error"):
+            await at.drain.move()
+    later, other = event(key="k3"), event(key="other")
+    assert await at.write(later, other) == [Outcome.SPOOLED, Outcome.NEW]
+    assert (by_key(at.in_redis()), SPOOL_READ_ERRORS._value.get()) == (by_key([*events[:7], other]), errors + 2)
+    monkeypatch.undo()
+    assert await at.drain.move() is None
+    assert by_key(at.in_redis()) == by_key([*events, later, other])
+
+
+def by_key(events: Iterable[Event]) -> dict[str, list[Event]]:
+    found: dict[str, list[Event]] = defaultdict(list)
+    for one in events:
+        found[one.key].append(one)
+    return found
 
 
 async def test_open_breaker_costs_no_budget(harness: Maker) -> None:

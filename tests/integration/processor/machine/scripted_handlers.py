@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from hookline_processor.api.context import Context
 from hookline_processor.api.handlers import Handlers
-from hookline_processor.events.webhook_event import WebhookEvent
 from hookline_processor.verdicts import Reject, RetryLater
+from hookline_shared.catalogue.webhook_event import WebhookEvent
 
 if TYPE_CHECKING:
     from tests.integration.processor.machine.harness import Member

@@ -54,7 +54,7 @@ def imbalance(states: States, members: list[Member]) -> list[str]:
 def at_rest(members: list[Member]) -> bool:
     """Whether no processor holds anything of an event."""
     return not any(any(partition._room.count(topic) for topic in READ) for partition in _all_partitions(members)) and not any(
-        len(partition._execution.lanes) or len(partition._loads) or partition._settler._waiting
+        len(partition._execution.lanes) or len(partition._loads) or partition._settler._queued
         for partition in _all_partitions(members)
     )
 
@@ -132,7 +132,7 @@ def _partition_faults(partition: Partition) -> Iterator[str]:
     for topic in READ:
         held = partition._room._topics[topic].sizes
         in_lanes = [event.entry_id for lane in lanes.all() if lane.topic == topic for event in lane.events]
-        settling = [event.entry_id for event in partition._settler._waiting if event.topic == topic]
+        settling = [event.entry_id for event in partition._settler._queued if event.topic == topic]
         if len(in_lanes) != len(set(in_lanes)):
             yield f"an event is in two lanes: {in_lanes}"
         if roomless := {*in_lanes, *settling} - held.keys():

@@ -10,8 +10,8 @@ from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.consume import (
     Consumer,
     LeavingEntry,
-    Settled,
     Settlements,
+    SettleResult,
     WaitingLane,
 )
 from hookline_shared.streams.lease import Fence
@@ -49,7 +49,9 @@ class Bench:
         await self._feed.put(number, topic)
         return [entry.id for entry in await read(self.consumer, topic=topic)]
 
-    async def wait(self, *entries: str, lane: str = LANE, time: int = 5, condition: str = "", topic: str = MESSAGES) -> Settled:
+    async def wait(
+        self, *entries: str, lane: str = LANE, time: int = 5, condition: str = "", topic: str = MESSAGES
+    ) -> SettleResult:
         return await self.consumer.settle(Settlements(waiting=[WaitingLane(topic, lane, condition, time, entries)]))
 
     async def leave(self, entry: str, lane: str = LANE, topic: str = MESSAGES) -> None:

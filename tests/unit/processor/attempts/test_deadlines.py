@@ -8,7 +8,7 @@ import pytest
 
 from hookline_processor.api.table import Handler
 from hookline_processor.attempts.deadlines import GRACE_S, Deadline, Deadlines
-from hookline_processor.events.webhook_event import WebhookEvent
+from hookline_shared.catalogue.webhook_event import WebhookEvent
 from tests.support.processor.events import event
 from tests.support.time.manual_clock import ManualClock
 

@@ -32,7 +32,7 @@ def test_defaults() -> None:
     assert (settings.partitions, settings.log_level, settings.log_format) == (8, "info", None)
     assert (settings.host, settings.port, settings.admin_host, settings.admin_port) == ("0.0.0.0", 8080, "127.0.0.1", 9080)
     assert (settings.durability, settings.write_budget_ms, settings.dedupe_window_s) == ("memory", 250, 3600)
-    assert (settings.backlog_limit, settings.max_in_flight, settings.max_body) == (1_000_000, 1000, 65536)
+    assert (settings.backlog_limit, settings.max_in_flight, settings.max_body) == (1_000_000, 1000, 262_144)
 
 
 @pytest.mark.parametrize(

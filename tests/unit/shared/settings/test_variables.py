@@ -62,6 +62,13 @@ def test_empty_spool_path_wins_over_the_file(tmp_path: Path, monkeypatch: pytest
     assert IngressSettings.load(REQUIRED).spool_path is None
 
 
+def test_one_function_may_hand_a_path_to_another() -> None:
+    """It is a value like the text of it."""
+    assert IngressSettings.load(REQUIRED | {"INGRESS_SPOOL_PATH": Path("here.db")}).spool_path == Path("here.db")
+    with pytest.raises(SettingsError, match="INGRESS_SPOOL_PATH is wrong: it must be a path"):
+        IngressSettings.load(REQUIRED | {"INGRESS_SPOOL_PATH": 3})
+
+
 @pytest.mark.parametrize("name", ["redis", "REDIS", "alerts", "ledger", "LEDGER"])
 def test_name_of_a_group_is_no_variable(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable that happens to be called like one, such as those of Docker's links, changes nothing."""

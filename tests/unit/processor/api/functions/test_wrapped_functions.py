@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import gc
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 from unittest.mock import AsyncMock, MagicMock
@@ -43,8 +44,11 @@ from tests.support.time.manual_clock import ManualClock
 
 @pytest.fixture
 def collected() -> Iterator[None]:
-    """Let no coroutine of a first call, which fails in a thread, be found in a later test."""
+    """Let no coroutine of a first call, which fails in a thread, be found in a later test. The thread has it until it ends."""
     yield
+    for thread in threading.enumerate():
+        if thread.name.startswith(("handler", "hook")):
+            thread.join()
     gc.collect()
 
 

@@ -1,14 +1,24 @@
-"""The signal handlers of a service before it has its own."""
+"""What a service does before it imports anything else."""
 
+import gc
 import os
 import signal
 from types import FrameType
 from typing import Final
 
+ALLOCATIONS_PER_COLLECTION: Final = 20_000
+"""Allocations, less what is freed, between two runs of the garbage collector. The imports reach Python's 700 165 times."""
+
 _EXIT_OK: Final = 0
 
 
-def exit_on_signal() -> None:
+def prepare_process() -> None:
+    """Prepare this process for the start of a service: handle signals, and collect garbage less often."""
+    _exit_on_signal()
+    gc.set_threshold(ALLOCATIONS_PER_COLLECTION)
+
+
+def _exit_on_signal() -> None:
     """End the process at SIGTERM and SIGINT, until the service installs its own handlers.
 
     That is the default for every process except process 1 of a container, to which the kernel delivers no signal without a
