@@ -35,7 +35,6 @@ from typing import Final, NamedTuple
 import msgspec
 
 from hookline_shared.errors import UndecodableError
-from hookline_shared.json_body import JSON
 
 SCHEMA: Final = "1"
 _SCHEMA: Final = SCHEMA.encode()
@@ -71,7 +70,11 @@ TOKEN_MARK: Final = "~"  # noqa: S105 - a separator
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One accepted webhook. `received_at` is Unix time in milliseconds; the module's docstring explains every field."""
+    """One accepted webhook. `received_at` is Unix time in milliseconds; the module's docstring explains every field.
+
+    `claim` is what its signature is claimed for, see `claim_signature.lua`. It matters only until the event is in its stream,
+    and is not a field there; if it is empty, nothing is claimed.
+    """
 
     id: str
     kind: str
@@ -86,12 +89,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     signer: str = ""
     traceparent: str = ""
     method: str = ""
-
-    @property
-    def claim(self) -> str:
-        """What the event's signature is claimed for, see `claim_signature.lua`: both keys, since duplicates are recognised
-        within a partition. For JSON, whose body the signature covers as a whole and may have several events, its target."""
-        return self.target if self.content_type == JSON and self.body else f"{self.dedupe_key} {self.key}"
+    claim: str = ""
 
 
 class ReplayHistory(NamedTuple):
@@ -178,7 +176,7 @@ def _decode_as_written(values: Sequence[bytes]) -> Event | None:
     """Return the event whose `values` are in the order of the format; None if one of them is malformed, or has a NUL."""
     try:
         texts = b"\0".join(values[:-1]).decode().split("\0")
-        schema, id_, kind, key, dedupe, _, account, content_type, target, signature, signer, trace = texts
+        schema, id_, kind, key, dedupe, _, account, content_type, target, signature, signer, trace, method = texts
         if schema != SCHEMA:
             return None
         return Event(
@@ -194,6 +192,7 @@ def _decode_as_written(values: Sequence[bytes]) -> Event | None:
             signature=signature,
             signer=signer,
             traceparent=trace,
+            method=method,
         )
     except ValueError:
         return None

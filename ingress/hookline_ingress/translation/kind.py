@@ -49,9 +49,8 @@ def dedupe_key(kind: Kind, name: str, webhook: Webhook) -> str:
     content = content_hash(webhook, kind.volatile)
     if identity:
         content = f"{identity}:{webhook.path}:{content}"
-    token = "" if webhook.is_element else webhook.request.headers.get(TOKEN, "")
-    mark = f"{TOKEN_MARK}{token}" if _USABLE_TOKEN.fullmatch(token) else ""
-    return _bounded(f"{webhook.account}:{name}:{content.replace(TOKEN_MARK, '_')}", _MAX_CONTENT_KEY_LENGTH) + mark
+    content_key = f"{webhook.account}:{name}:{content.replace(TOKEN_MARK, '_')}"
+    return _bounded(content_key, _MAX_CONTENT_KEY_LENGTH) + _token_mark(webhook)
 
 
 def ordering_key(kind: Kind, webhook: Webhook, dedupe: str) -> str:
@@ -61,6 +60,24 @@ def ordering_key(kind: Kind, webhook: Webhook, dedupe: str) -> str:
     come to one partition.
     """
     return _bounded(kind.ordering.of(webhook.params) or dedupe)
+
+
+def claim_of(kind: Kind, webhook: Webhook, dedupe: str, ordering: str) -> str:
+    """Return what the signature of `webhook` is claimed for, see `claim_signature.lua`.
+
+    That is both keys of the event, since duplicates are recognised within a partition, but without the idempotency token: the
+    same content may come twice under one signature. The elements of an array share it: their signature covers the whole body.
+    """
+    if webhook.is_element:
+        return webhook.request.target
+    mark = _token_mark(webhook) if kind.steps or not kind.dedupe.of(webhook.params) else ""
+    return f"{dedupe.removesuffix(mark)} {ordering.removesuffix(mark)}"
+
+
+def _token_mark(webhook: Webhook) -> str:
+    """Return the end of a dedupe key that has the idempotency token, empty if the request has none that can be used."""
+    token = "" if webhook.is_element else webhook.request.headers.get(TOKEN, "")
+    return f"{TOKEN_MARK}{token}" if _USABLE_TOKEN.fullmatch(token) else ""
 
 
 def _bounded(key: str, length: int = _MAX_KEY_LENGTH) -> str:

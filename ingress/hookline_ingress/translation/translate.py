@@ -2,7 +2,7 @@
 
 import msgspec
 
-from hookline_ingress.translation.kind import dedupe_key, ordering_key
+from hookline_ingress.translation.kind import claim_of, dedupe_key, ordering_key
 from hookline_ingress.translation.webhook import Webhook, elements
 from hookline_shared.catalogue.kind import Kind
 from hookline_shared.catalogue.products.email import EMAIL_RECEIVED, SENDGRID_EVENT
@@ -65,10 +65,11 @@ def _event(webhook: Webhook, kind: Kind, signer: str) -> TranslatedEvent:
     request, params = webhook.request, webhook.params
     name = kind.name_of(params)
     dedupe = dedupe_key(kind, name, webhook)
+    key = ordering_key(kind, webhook, dedupe)
     event = Event(
         id=new_event_id(webhook.received_at),
         kind=name,
-        key=ordering_key(kind, webhook, dedupe),
+        key=key,
         dedupe_key=dedupe,
         received_at=webhook.received_at,
         account=webhook.account,
@@ -79,6 +80,7 @@ def _event(webhook: Webhook, kind: Kind, signer: str) -> TranslatedEvent:
         signer=signer,
         traceparent=_text(request.headers.get("traceparent", "")),
         method=request.method,
+        claim=claim_of(kind, webhook, dedupe, key),
     )
     return TranslatedEvent(kind, params, event)
 

@@ -80,7 +80,7 @@ class Appender:
 
     async def _claim(self, batch: Sequence[_Entry], timeout_s: float) -> dict[int, _Result]:
         """Claim the signatures in `batch`; return the results of events that must not be appended, by index."""
-        signed = [at for at, (_, event) in enumerate(batch) if event.signature]
+        signed = [at for at, (_, event) in enumerate(batch) if event.claim]
         groups = self._groups(signed, lambda event: event.signature, batch)
         calls = [self._claim_call([batch[at][1] for at in group]) for group in groups]
         answers = await self._redis.run("claim", _CLAIM, calls, timeout_s) if calls else []
@@ -116,9 +116,9 @@ class Appender:
         return ScriptCall(names, [*self._constants, _pack(texts), *bodies])
 
     def _signature_key(self, event: Event, seen: str) -> str:
-        """Return the key of the claim on the signature of `event`, or `seen` if it has none."""
+        """Return the key of the claim on the signature of `event`, or `seen` if it claims none."""
         signature = event.signature
-        return self._keys.signed(partition_of(signature, self._partitions), signature) if signature else seen
+        return self._keys.signed(partition_of(signature, self._partitions), signature) if event.claim else seen
 
 
 def _with_followers(batch: Sequence[_Entry], results: Mapping[int, _Result]) -> dict[int, _Result]:

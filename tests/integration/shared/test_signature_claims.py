@@ -36,7 +36,12 @@ def appender_on(redis: RedisConnectionManager, limit: int = 8000, window_s: int 
 
 def copies(number: int, signature: str = SIGNATURE) -> list[Event]:
     """Return events of one signed text: each has a key and a conversation of its own."""
-    return [replace(event(key=key_of(at % PARTITIONS)), signature=signature) for at in range(number)]
+    return [claiming(event(key=key_of(at % PARTITIONS)), signature) for at in range(number)]
+
+
+def claiming(one: Event, signature: str = "", claim: str = "") -> Event:
+    """Return `one` with what ingress sets; without `signature`, it keeps its own."""
+    return replace(one, signature=signature or one.signature, claim=claim or f"{one.dedupe_key} {one.key}")
 
 
 @pytest.fixture(params=["standalone", "cluster"])
@@ -52,7 +57,7 @@ async def test_one_signature_makes_one_event(redis_manager: RedisConnectionManag
     await redis_manager.monitor.refresh()
     appender = appender_on(redis_manager)
     first, *others = copies(2 * PARTITIONS)
-    other = event(key=first.key)
+    other = claiming(event(key=first.key))
     assert await appender.append([(MESSAGES, first), (MESSAGES, others[0]), (MESSAGES, other)], TIMEOUT_S) == [NEW, REUSED, NEW]
     for one in others:
         assert await appender.append([(MESSAGES, one)], TIMEOUT_S) == [REUSED]
@@ -73,8 +78,11 @@ async def test_elements_of_an_array_share_their_signature(redis_manager: RedisCo
     await redis_manager.monitor.refresh()
     appender = appender_on(redis_manager)
     target = "/twilio/events?bodySHA256=1"
-    elements = [replace(one, content_type="application/json", target=target, body=b'{"id":1}') for one in copies(PARTITIONS)]
-    get = replace(event(), signature=SIGNATURE, target=target, body=b"", content_type="")
+    elements = [
+        replace(one, content_type="application/json", target=target, claim=target, body=b'{"id":1}')
+        for one in copies(PARTITIONS)
+    ]
+    get = replace(copies(1)[0], target=target, body=b"", content_type="")
     assert await appender.append([(MESSAGES, one) for one in elements], TIMEOUT_S) == [NEW] * PARTITIONS
     assert await appender.append([(MESSAGES, get), (MESSAGES, elements[0])], TIMEOUT_S) == [REUSED, DUPLICATE]
 
@@ -82,14 +90,14 @@ async def test_elements_of_an_array_share_their_signature(redis_manager: RedisCo
 async def test_claim_is_for_one_conversation(broker: RedisConnectionManager) -> None:
     """A copy with the dedupe key of the first and another sender would be in another partition, and no duplicate there."""
     first = copies(1)[0]
-    forged = replace(first, key=key_of(1))
+    forged = claiming(replace(first, key=key_of(1)))
     assert await appender_on(broker).append([(MESSAGES, first), (MESSAGES, forged)], TIMEOUT_S) == [NEW, REUSED]
 
 
 async def test_second_signature_of_an_event_is_claimed_too(broker: RedisConnectionManager) -> None:
     """A fallback URL gets the same event under another signature: a duplicate, and copies of that signature are refused."""
     appender = appender_on(broker)
-    first, by_fallback = event("same"), replace(event("same"), signature=SIGNATURE)
+    first, by_fallback = claiming(event("same")), claiming(event("same"), SIGNATURE)
     assert await appender.append([(MESSAGES, first), (MESSAGES, by_fallback)], TIMEOUT_S) == [NEW, DUPLICATE]
     assert await appender.append([(MESSAGES, copies(1)[0])], TIMEOUT_S) == [REUSED]
 
@@ -141,7 +149,7 @@ async def test_dead_master_of_a_claim_reorders_nothing(connect: Connect, cluster
     dead = cluster_set.master_of(keys.retries(0))
     lost = [number for number in range(PARTITIONS) if cluster_set.master_of(keys.retries(number)) is dead]
     key = next(key_of(number) for number in range(PARTITIONS) if number not in lost)
-    made = [event(str(number), key=key) for number in range(100)]
+    made = [claiming(event(str(number), key=key)) for number in range(100)]
     unclaimable = next(at for at, one in enumerate(made) if partition_of(one.signature, PARTITIONS) in lost)
     batch = [(MESSAGES, one) for one in made]
     dead.kill()
