@@ -61,6 +61,14 @@ emulator: ## install the emulator of Twilio that the acceptance tests use (needs
 test-compose: $(READY) ## compose.yaml and deploy.sh in real containers (some minutes; needs Docker)
 	@HOOKLINE_TEST_COMPOSE=1 $(BIN)/python -m pytest -rs tests/acceptance/deployment/test_compose.py
 
+.PHONY: fuzz
+fuzz: $(READY) ## mutated requests at an ingress: FUZZ_REQUESTS=100000 (3 minutes); new cases are added to bench/fuzz/corpus.txt
+	@$(BIN)/python -m bench.fuzz --requests $${FUZZ_REQUESTS:-100000}
+
+.PHONY: attacks
+attacks: $(READY) ## attack an ingress in a dozen ways, and print what it costs whom (2 minutes)
+	@$(BIN)/python -m bench.attacks
+
 .PHONY: soak
 soak: $(READY) ## eight minutes of load and random faults, or HOOKLINE_SOAK_S seconds
 	@HOOKLINE_SOAK_S=$${HOOKLINE_SOAK_S:-480} $(BIN)/python -m pytest -s --timeout 0 tests/acceptance/soak

@@ -8,7 +8,8 @@ from hookline_ingress.alert_sources import measures
 from hookline_ingress.health_checks import HealthChecks
 from hookline_ingress.http.proxies import Proxies, parse_networks
 from hookline_ingress.http.server import ConnectionLimits, Server, allow_connections
-from hookline_ingress.limits.limiter import AddressLimit, LimitExchange, SenderLimit
+from hookline_ingress.limits.addresses import GENUINE_S, MOST_ADDRESSES, AddressLimit, GenuineAddresses
+from hookline_ingress.limits.limiter import LimitExchange, SenderLimit
 from hookline_ingress.routes import Routes
 from hookline_ingress.settings import IngressSettings
 from hookline_ingress.signatures.secrets import parse_secrets, parse_shared_keys, unusual_tokens
@@ -28,6 +29,7 @@ from hookline_shared.readers.watch import ReadersWatch
 from hookline_shared.redis.durability import Durability
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.append import Appender
+from hookline_shared.streams.genuine_addresses import SharedAddresses
 from hookline_shared.streams.rate_limits import SharedLimits
 
 if TYPE_CHECKING:
@@ -109,10 +111,11 @@ def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> In
     answer_s = max(_ANSWER_S, budget_s + _DISK_S)
     writer = Writer(appender, spool, lambda: redis.monitor.ready, budget_s, answer_s, clock)
     senders = SenderLimit(settings.sender_limit(), clock)
-    addresses = AddressLimit(settings.address_limit(), clock)
+    genuine = GenuineAddresses(clock, SharedAddresses(redis, GENUINE_S, MOST_ADDRESSES))
+    addresses = AddressLimit(settings.address_limit(), clock, genuine)
     shared = {"sender": senders.meters, "address": addresses.meters}
     limits = [(SharedLimits(redis, name, settings.partitions), meters) for name, meters in shared.items()]
-    exchange = LimitExchange(limits, clock, logger)
+    exchange = LimitExchange(limits, genuine, clock, logger)
     guards = Guards(Proxies(parse_networks(settings.trusted_proxies)), senders, addresses, settings.max_in_flight)
     keyring = _keyring(settings, logger)
     tokens = TokensFile(settings.tokens_path, keyring, clock, logger) if settings.tokens_path else None
@@ -148,7 +151,6 @@ def _server(
         keepalive_s=settings.keepalive_s,
         shutdown_s=settings.shutdown_s,
         connections=allow_connections(settings.max_connections),
-        largest_body=routes.largest_body,
     )
     return Server(handle, routes.body_limit, limits, clock, logger)
 

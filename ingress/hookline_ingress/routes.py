@@ -78,16 +78,15 @@ class Routes:
             routes.append(Route(_SENDGRID, SENDGRID_EVENT, sendgrid, max_body, largest_json, decode=decode_sendgrid))
         self._by_path = {route.path: route for route in routes}
         self._by_path |= {one.path: self._customised(one) for one in added}
-        self.largest_body = max(max(route.largest_form, route.largest_json) for route in self._by_path.values())
 
     def find(self, target: str) -> Route | None:
         """Return the route of a raw path and query."""
         return self._by_path.get(target.partition("?")[0])
 
-    def body_limit(self, target: str, headers: Mapping[str, str]) -> int:
-        """Return the largest body in bytes of a request to `target`."""
+    def body_limit(self, target: str, headers: Mapping[str, str]) -> int | None:
+        """Return the largest body in bytes of a request to `target`; None if there is no such path."""
         route = self.find(target)
-        return route.body_limit(headers.get("Content-Type", "")) if route else self.largest_body
+        return route.body_limit(headers.get("Content-Type", "")) if route else None
 
     def _customised(self, settings: RouteSettings) -> Route:
         """Return the route that `settings` describe; for a built-in path, what they leave out stays as it is."""

@@ -222,8 +222,8 @@ class IngressSettings(SharedSettings, frozen=True, kw_only=True):
         NotNegative,
         Variable(
             "INGRESS_ADDRESS_RATE",
-            "Requests per second of one address with a missing or wrong signature. Above it, the address gets a "
-            "403 without verification. 0: no limit",
+            "Requests per second of one address with a missing or wrong signature. Above it, those without a "
+            "signature get a 403 at once, and of the others only some are verified, until one is valid. 0: no limit",
         ),
     ] = 10
     address_burst: Annotated[

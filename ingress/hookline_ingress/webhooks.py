@@ -1,14 +1,15 @@
 """The way of one request: read, verify, translate, write, reply."""
 
 from asyncio import wait
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from logging import DEBUG
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from hookline_ingress.http.proxies import Proxies
 from hookline_ingress.http.replies import refused
 from hookline_ingress.http.request import Reply, Request
-from hookline_ingress.limits.limiter import AddressLimit, SenderLimit
+from hookline_ingress.limits.addresses import AddressLimit
+from hookline_ingress.limits.limiter import SenderLimit
 from hookline_ingress.metrics import REQUESTS, SIGNERS, STAGE_SECONDS
 from hookline_ingress.refusals import Refusals
 from hookline_ingress.routes import Route, Routes
@@ -88,9 +89,8 @@ class Webhooks:
             return refused(404)
         try:
             reply, outcome = await self._accept(request, route)
-        except (Refusal, TooManyElementsError) as error:
-            refusal = error if isinstance(error, Refusal) else Refusal(413, "too_many_events")
-            reply, outcome = refused(_status_for_twilio(refusal, request, route)), refusal.outcome
+        except Refusal as refusal:  # kept in no other variable: its traceback would keep the request until a garbage collection
+            reply, outcome = refused(_status_for_twilio(refusal.status, request, route)), refusal.outcome
             self._logger.debug("request refused", path=route.path, status=reply.status, outcome=outcome)
         REQUESTS.count(route.path, reply.status, outcome)
         if self._spans is not None:
@@ -110,11 +110,17 @@ class Webhooks:
         self._in_flight += 1
         try:
             address = self._proxies.client(request)
-            webhook = self._decode(request, route, address)
-            webhook, signer = self._verify(webhook, route, address)
+            signature = self._check(request, route, address)
+            try:
+                webhook = self._decode(request, route, signature)
+                webhook, signer = self._verify(webhook, route)
+            except Refusal:
+                self._addresses.refused(address, now() - started)
+                raise
+            self._addresses.verified(address)
             verified = now()
             _TIME_TO_VERIFY(verified - started)
-            events = translate(webhook, signer, route.expected)
+            events = _translate(webhook, signer, route)
             translated = now()
             _TIME_TO_TRANSLATE(translated - verified)
             outcome = await self._write(events, route)
@@ -123,7 +129,8 @@ class Webhooks:
             self._in_flight -= 1
         return route.reply_to(events[0].kind if events else None), outcome
 
-    def _decode(self, request: Request, route: Route, address: str) -> Webhook:
+    def _check(self, request: Request, route: Route, address: str) -> str:
+        """Refuse what is refused whatever its signature is; return the signature, empty if there is none."""
         headers = request.headers
         if request.method not in ("POST", "GET"):
             raise Refusal(405, "wrong_method")
@@ -132,38 +139,43 @@ class Webhooks:
         if len(request.body) > route.body_limit(headers.get("Content-Type", "")):
             raise Refusal(413, "too_large")
         signature = route.verifier.signature_of(headers)
-        if self._addresses.blocks(address):
+        if self._addresses.blocks(address, signed=bool(signature)):
             raise Refusal(403, "flooding_signed" if signature else "flooding")
+        return signature
+
+    def _decode(self, request: Request, route: Route, signature: str) -> Webhook:
+        if not signature:
+            self._warn_of_refusal(route)
+            raise Refusal(403, "no_signature")
         try:
             return route.decode(request, signature, self._clock.now_ms())
         except ValueError:
-            self._addresses.refused(address)
             raise Refusal(400, "unparsable") from None
 
-    def _verify(self, webhook: Webhook, route: Route, address: str) -> tuple[Webhook, str]:
+    def _verify(self, webhook: Webhook, route: Route) -> tuple[Webhook, str]:
         """Return `webhook` with the account that its signature is valid for, and the name of the secret that verifies it."""
         forwarded = self._proxies.base(webhook.request)
         signer = route.verifier.verify(webhook, forwarded)
         if signer is None:
-            self._addresses.refused(address)
-            self._warn_of_refusal(route, webhook, forwarded)
-            raise Refusal(403, "bad_signature" if webhook.signature else "no_signature")
-        self._addresses.verified(address)
+            self._warn_of_refusal(route, lambda: likely_cause(route.verifier, webhook, tuple(self._public_urls), forwarded))
+            raise Refusal(403, "bad_signature")
         SIGNERS.count(signer.name)
         return webhook.of_account(signer.account), signer.name
 
-    def _warn_of_refusal(self, route: Route, webhook: Webhook, forwarded: str) -> None:
-        """Log at most once a minute that requests are refused, as happens with a wrong PUBLIC_URL or token, and why."""
+    def _warn_of_refusal(self, route: Route, find_cause: Callable[[], str | None] | None = None) -> None:
+        """Log at most once a minute that requests are refused, as happens with a wrong PUBLIC_URL or token, and why.
+
+        `find_cause` returns the likely cause for a request that is signed; it is None for one that is not.
+        """
         now = self._clock.monotonic()
         if now < self._quiet_until:
             return
         self._quiet_until = now + _WARN_INTERVAL_S
-        signed = bool(webhook.signature)
-        cause = likely_cause(route.verifier, webhook, tuple(self._public_urls), forwarded) if signed else None
+        cause = find_cause() if find_cause else None
         self._logger.warning(
             "request refused: its signature is missing or wrong",
             path=route.path,
-            signed=signed,
+            signed=find_cause is not None,
             tried=self._public_urls,
             **({"cause": cause} if cause else {}),
             remedy="if Twilio sent it: set PUBLIC_URL to the URL that Twilio calls, without /twilio, and TWILIO_AUTH_TOKEN "
@@ -179,19 +191,20 @@ class Webhooks:
         if len(writes) > 1:
             await wait([write for _, _, write in writes])  # all of them, before the first failure is raised
         outcome: Stored | str = Stored.DUPLICATE
-        failure: NotStoredError | None = None
+        failure: tuple[str, str] | None = None  # not the error: its traceback would keep the events
         for topic, event, write in writes:
             try:
                 stored: Stored | str = await write
             except NotStoredError as error:
-                failure, stored = error, error.outcome
+                failure, stored = (str(error), error.outcome), error.outcome
             EVENTS.count(topic, label_of(event.kind), stored)
             if self._detailed:
                 self._note(topic, event, stored)
             outcome = stored if outcome is Stored.DUPLICATE or stored is Stored.SPOOLED else outcome
         if failure is not None:
-            self.refusals.note(str(failure))
-            raise Refusal(503, failure.outcome)
+            reason, failed = failure
+            self.refusals.note(reason)
+            raise Refusal(503, failed)
         if outcome is Stored.REUSED:
             self._logger.warning("request refused: its signature was used for another event", path=route.path, remedy=_REUSED)
             raise Refusal(403, outcome)
@@ -209,11 +222,18 @@ class Webhooks:
         return BULK if self._senders.demotes(one.event.account, sender, route.rate) else topic
 
 
-def _status_for_twilio(refusal: Refusal, request: Request, route: Route) -> int:
-    """Return the status of a refusal.
+def _translate(webhook: Webhook, signer: str, route: Route) -> Sequence[TranslatedEvent]:
+    try:
+        return translate(webhook, signer, route.expected)
+    except TooManyElementsError:
+        raise Refusal(413, "too_many_events") from None
+
+
+def _status_for_twilio(status: int, request: Request, route: Route) -> int:
+    """Return the status of a refusal that is `status` for anybody else.
 
     Twilio discards an Event Streams delivery for good after most 4xx, and repeats it for hours after a 5xx, in which a wrong
     token or a limit that is too low can be fixed. So a refusal that may be our fault is a 5xx there.
     """
     signed = bool(route.verifier.signature_of(request.headers))
-    return 503 if route.expected is EVENT_STREAM and signed and refusal.status in (403, 413) else refusal.status
+    return 503 if route.expected is EVENT_STREAM and signed and status in (403, 413) else status

@@ -62,6 +62,11 @@ class Keys:
         """Hash: id -> pause, what operators have told the processors not to attempt."""
         return f"{self.prefix}:pauses"
 
+    @property
+    def genuine(self) -> str:
+        """Sorted set: hashes of the addresses from which webhooks were verified, by the server's time of the last one in ms."""
+        return f"{self.prefix}:genuine"
+
     def space(self, partition: int) -> str:
         """The common start of the keys of one partition, for scripts that spell some of them themselves."""
         return f"{self.prefix}:{{{partition}}}:"

@@ -1,9 +1,12 @@
-"""One HTTP connection: aiohttp's parser in front, one request at a time, each answered with bytes that are written at once.
+"""One HTTP connection: one request at a time, each answered with bytes that are written at once.
 
     waiting    nothing of a request has arrived
-    reading    a part of one has arrived
+    reading    a part of one has arrived: of its head (`_head` is None), or of its body
     answering  one has arrived as a whole, and a task handles it; bytes that arrive meanwhile wait
     ending     the last reply is written; bytes that still arrive are dropped, so that the client can read the reply
+
+What a connection holds is bounded in each state: a head (`heads`), a body within the limit of its path (`bodies`), and what was
+read of the socket at once, twice. More is not read from the socket until these bytes are used up.
 
 aiohttp's own request handler keeps a task for each connection, and creates a payload writer and a dozen other objects for each
 request that a webhook does not need. Without them a request costs half, and thousands of slow connections cost little
@@ -12,25 +15,19 @@ request that a webhook does not need. Without them a request costs half, and tho
 
 import asyncio
 import sys
-from collections import deque
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from math import inf
 from time import time
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
-from aiohttp import StreamReader
-from aiohttp.base_protocol import BaseProtocol
-from aiohttp.http import HttpRequestParser, HttpVersion11, RawRequestMessage
-from aiohttp.web import RequestPayloadError
-
+from hookline_ingress.http.bodies import Body, ChunkedBody, SizedBody
+from hookline_ingress.http.heads import Head, HeadParser, find_end, has_end, skip_empty_lines
 from hookline_ingress.http.replies import refused, wire
-from hookline_ingress.http.request import Reply, Request
+from hookline_ingress.http.request import Reply, Request, UnreadableError
 from hookline_ingress.metrics import REQUEST_SECONDS, STAGE_SECONDS
 from hookline_shared.clock import Clock
 
-_PIPELINED: Final = 16
-"""Requests that are parsed ahead; neither Twilio nor a usual proxy sends one before it has the reply to the previous one."""
 _LINGER_S: Final = 2.0
 _AT_ONCE: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 """Run a task at once until its first await, instead of in the next iteration of the event loop."""
@@ -42,10 +39,9 @@ class Server(Protocol):
 
     loop: asyncio.AbstractEventLoop
     clock: Clock
-    body_limit: Callable[[str, Mapping[str, str]], int]
+    body_limit: Callable[[str, Mapping[str, str]], int | None]
     read_timeout_s: float
     keepalive_s: float
-    largest_body: int
 
     def admit(self, connection: "Connection") -> None:
         """Register a new connection."""
@@ -64,41 +60,40 @@ class Server(Protocol):
         ...
 
 
-class Connection(BaseProtocol):
+class Connection(asyncio.Protocol):
     """One connection of `server`. In seconds on the server's clock, `deadline` is when it expires, infinite while it is
     answering, and `since` is when it began to wait or to read."""
 
     __slots__ = (
         "_answering",
         "_began",
+        "_body",
         "_closing",
         "_ending",
+        "_head",
+        "_heads",
         "_input_paused",
-        "_malformed",
         "_peer",
         "_peer_closed",
-        "_requests",
         "_server",
+        "_unread",
+        "_unread_at",
         "deadline",
         "since",
+        "transport",
     )
 
     def __init__(self, server: Server) -> None:
-        parser = HttpRequestParser(
-            self,
-            server.loop,
-            server.largest_body,
-            payload_exception=RequestPayloadError,
-            auto_decompress=False,  # a compressed body could grow past every limit; Twilio sends none
-            max_msg_queue_size=_PIPELINED,
-        )
-        super().__init__(server.loop, parser)
+        self.transport: asyncio.Transport | None = None
         self._server = server
-        self._requests: deque[tuple[RawRequestMessage, StreamReader]] = deque()
-        self._answering: asyncio.Task[None] | None = None
+        self._heads = HeadParser(server.loop)
+        self._unread = b""  # what has arrived, and is used up to `_unread_at`
+        self._unread_at = 0
         self._began: float | None = None
+        self._head: Head | None = None
+        self._body: Body | None = None
+        self._answering: asyncio.Task[None] | None = None
         self._peer = ""
-        self._malformed = False
         self._input_paused = False
         self._closing = False
         self._ending = False
@@ -106,29 +101,14 @@ class Connection(BaseProtocol):
         self.deadline = inf
         self.since = 0.0
 
-    def read(self, data: bytes) -> tuple[Request, bool]:
-        """Read `data`, one whole request, without a transport; return the request, and whether the connection may stay open.
-
-        Raises:
-            ValueError: if the body was not read.
-
-        """
-        assert self._parser is not None  # noqa: S101 - it was built with one
-        self._began = 0.0
-        self._requests.extend(self._parser.feed_data(data)[0])
-        _, payload = self._requests[0]
-        if payload.exception() is not None or not payload.is_eof() or not payload.total_bytes:
-            raise ValueError("the body was not read")
-        return self._take_request()
-
     @property
     def is_busy(self) -> bool:
         """Whether a request is being read or answered, or is next."""
-        return self._answering is not None or self._began is not None or bool(self._requests)
+        return self._answering is not None or self._began is not None or bool(self._unread)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for a request, which must arrive within the time limit for reading."""
-        super().connection_made(transport)
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is none, but has the same methods
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if isinstance(peer, tuple) else ""
         self.since = self._server.clock.monotonic()
@@ -137,16 +117,9 @@ class Connection(BaseProtocol):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Drop everything but the request that is being answered: its events are written all the same."""
-        super().connection_lost(exc)
+        self.transport = self._head = self._body = None
+        self._unread, self._unread_at = b"", 0
         self._server.dismiss(self)
-        self._requests.clear()
-        self._parser = None
-
-    def pause_reading(self) -> None:
-        """Do nothing: a body is bounded, so the parser need not wait until it is read."""
-
-    def resume_reading(self, resume_parser: bool = True) -> None:
-        """Do nothing, as `pause_reading`."""
 
     def pause_writing(self) -> None:
         """Abort the connection of a client that sends requests and does not read the replies."""
@@ -159,72 +132,103 @@ class Connection(BaseProtocol):
     def eof_received(self) -> bool:
         """Answer the requests that have arrived; return whether the connection is still needed for that."""
         self._closing = self._peer_closed = True
-        return self._answering is not None or bool(self._requests and self._requests[0][1].is_eof())
+        return self._answering is not None or (self._began is None and bool(self._unread))
 
     def data_received(self, data: bytes) -> None:
-        """Parse `data`; if it is empty, process the bytes that have arrived before."""
-        if self._ending or self._parser is None:
+        """Read `data`, or keep it until the request before it is answered."""
+        if self._ending:
             return
-        if self._began is None:
-            self._began = self.since = self._server.clock.monotonic()
-            self.deadline = self._began + self._server.read_timeout_s
-        try:
-            messages, upgraded, _ = self._parser.feed_data(data)
-        except Exception:  # noqa: BLE001 - not only of the parser: "POST http://][@" is an IndexError of what splits URLs
-            messages, upgraded = [], True
-        self._requests.extend(messages)
-        self._malformed = self._malformed or upgraded
+        self._unread = self._unread[self._unread_at :] + data if self._unread else data
+        self._unread_at = 0
         if self._answering is None:
-            self._process_next()
+            self._read()
         elif not self._input_paused and self.transport is not None:
             self._input_paused = True
             self.transport.pause_reading()
 
-    def _process_next(self) -> None:
-        """Answer the oldest request if it has arrived as a whole, or refuse bytes that cannot become a request."""
-        if not self._requests:
-            if self._malformed:
-                self._refuse(HTTPStatus.BAD_REQUEST, "malformed")
+    def _read(self) -> None:
+        """Read what has arrived, and answer the request once it is whole; do nothing while one is being answered."""
+        if self.transport is None or self._ending or self._answering is not None:
             return
-        message, payload = self._requests[0]
-        if payload.exception() is not None or not message.path:  # of a CONNECT to nowhere, there is none
-            self._refuse(HTTPStatus.BAD_REQUEST, "malformed")
-        elif payload.is_eof():
-            self._answer_next()
-        elif self._malformed:
-            self._refuse(HTTPStatus.BAD_REQUEST, "malformed")
+        try:
+            request = self._read_request()
+        except UnreadableError as error:
+            self._refuse(error.status, error.outcome)
+            return
+        if request is not None:
+            self._begin_answer(request)
+        elif self._peer_closed:
+            self.transport.close()
         else:
-            self._expect_more(message, payload)
+            self._unread, self._unread_at = self._unread[self._unread_at :], 0
+            self._resume_input()
 
-    def _expect_more(self, message: RawRequestMessage, payload: StreamReader) -> None:
-        announced = int(message.headers.get("Content-Length", "").lstrip("0") or "0")  # of 5000 zeros, int() would complain
-        if max(announced, payload.total_bytes) > self._server.body_limit(message.path, message.headers):
-            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large")
-        elif not payload.total_bytes and "Expect" in message.headers and self.transport is not None:
+    def _read_request(self) -> Request | None:
+        """Return the next request, None while a part of it is missing."""
+        if self._head is None and not self._read_head():
+            return None
+        assert self._head is not None  # noqa: S101 - it was read
+        assert self._began is not None  # noqa: S101 - with it
+        body = self._read_body(self._head)
+        if body is None:
+            return None
+        return Request(self._head.method, self._head.target, self._head.headers, body, self._peer, self._began)
+
+    def _read_head(self) -> bool:
+        """Read the head of the next request; return whether it has arrived."""
+        unread = self._unread
+        begin = skip_empty_lines(unread, self._unread_at)
+        self._unread_at = begin
+        if begin == len(unread):
+            return False
+        if self._began is None:
+            self._began = self.since = self._server.clock.monotonic()
+            self.deadline = self._began + self._server.read_timeout_s
+        end = find_end(unread, begin)
+        if end:
+            self._head = self._heads.parse(unread[begin:end])
+            self._unread_at = end
+        return bool(end)
+
+    def _read_body(self, head: Head) -> bytes | None:
+        """Return the body of the request with `head`, None while a part of it is missing."""
+        begin = self._unread_at
+        if self._body is None:
+            if head.length is not None and (end := begin + head.length) <= len(self._unread):  # as nearly always
+                self._unread_at = end
+                return self._unread[begin:end]
+            self._body = self._expect_body(head)
+        self._unread_at = self._body.take(self._unread, begin)
+        return bytes(self._body.content) if self._body.is_whole else None
+
+    def _expect_body(self, head: Head) -> Body:
+        """Return the body of the request with `head`, of which a part may be missing; nothing is in it yet."""
+        limit = self._server.body_limit(head.target, head.headers)
+        if limit is None:
+            raise UnreadableError(HTTPStatus.NOT_FOUND, "unknown_path")
+        if (head.length or 0) > limit:
+            raise UnreadableError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large")
+        if "Expect" in head.headers and self._unread_at == len(self._unread) and self.transport is not None:
             self.transport.write(_CONTINUE)
+        return ChunkedBody(limit) if head.length is None else SizedBody(head.length)
 
-    def _answer_next(self) -> None:
-        request, keep_open = self._take_request()
+    def _begin_answer(self, request: Request) -> None:
+        """Answer `request`, the one at hand."""
+        assert self._head is not None  # noqa: S101 - it is that of the request
+        keep_open = self._head.keep_open
+        self._head = self._body = None
+        if self._unread_at == len(self._unread):
+            self._unread, self._unread_at = b"", 0
         self.deadline = inf
-        task = asyncio.Task(self._answer(request, keep_open=keep_open), loop=self._loop, **_AT_ONCE)
+        task = asyncio.Task(self._answer(request, keep_open=keep_open), loop=self._server.loop, **_AT_ONCE)
         self._answering = None if task.done() else task
-
-    def _take_request(self) -> tuple[Request, bool]:
-        """Remove the oldest request, which has arrived as a whole; return it, and whether the client may send another one."""
-        message, payload = self._requests.popleft()
-        assert self._parser is not None  # noqa: S101 - there is one as long as data comes
-        assert self._began is not None  # noqa: S101 - a request has come
-        self._parser.message_consumed()
-        body = payload.read_nowait(-1)
-        request = Request(message.method, message.path, message.headers, body, self._peer, self._began)
-        return request, not message.should_close and message.version == HttpVersion11
 
     async def _answer(self, request: Request, *, keep_open: bool) -> None:
         reply = await self._server.answer(request)
         self._answering = None
         if self.transport is None:
             return
-        keep_open = keep_open and (not self._closing or bool(self._requests))
+        keep_open = keep_open and (not self._closing or has_end(self._unread, self._unread_at))
         now = self._server.clock.monotonic
         answered = now()
         self.transport.write(wire(reply, int(time()), keep_open=keep_open))
@@ -240,11 +244,16 @@ class Connection(BaseProtocol):
         self._began = None
         self.since = self._server.clock.monotonic()
         self.deadline = self.since + self._server.keepalive_s
+        if self._unread:
+            self._server.loop.call_soon(self._read)  # not directly: the stack would grow with each request
+        else:
+            self._resume_input()
+
+    def _resume_input(self) -> None:
+        """Read from the socket again: what was read before is used up."""
         if self._input_paused and self.transport is not None:
             self._input_paused = False
             self.transport.resume_reading()
-        if self._requests or self._malformed:
-            self._loop.call_soon(self.data_received, b"")  # not directly: the stack would grow with each request
 
     def close_after_response(self) -> None:
         """Close the connection after the reply to the request in flight, or to the next one if there is none."""
@@ -287,13 +296,13 @@ class Connection(BaseProtocol):
         its own side sends nothing, so its connection is closed at once.
         """
         self._ending = True
-        self._requests.clear()
+        self._head = self._body = None
+        self._unread, self._unread_at = b"", 0
         self.deadline = self._server.clock.monotonic() + _LINGER_S
         if self.transport is None:
             return
         if self._peer_closed:
             self.transport.close()
             return
-        if self._input_paused:
-            self.transport.resume_reading()
+        self._resume_input()
         self.transport.write_eof()

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import msgspec
 from multidict import MultiMapping
 
+from hookline_shared.errors import HooklineError
+
 
 class Request(msgspec.Struct, frozen=True, gc=False):
     """One HTTP request that has arrived as a whole.
@@ -27,3 +29,12 @@ class Reply(NamedTuple):
     status: int
     content_type: str = ""
     body: bytes = b""
+
+
+class UnreadableError(HooklineError):
+    """Bytes that are refused before they are a whole request, with HTTP status `status` and, for the metrics, `outcome`."""
+
+    def __init__(self, status: int, outcome: str) -> None:
+        super().__init__(outcome)
+        self.status = status
+        self.outcome = outcome

@@ -11,6 +11,7 @@ from aiojobs import Job
 
 from hookline_ingress.http.compatibility import check_aiohttp
 from hookline_ingress.http.connection import Connection
+from hookline_ingress.http.heads import IS_COMPILED, HeadParser
 from hookline_ingress.http.replies import refused
 from hookline_ingress.http.request import Reply, Request
 from hookline_ingress.metrics import CONNECTIONS, REQUESTS
@@ -34,7 +35,7 @@ class ConnectionLimits(NamedTuple):
     """The limits of connections.
 
     Times are in seconds: `read_timeout_s` for a request to arrive, `keepalive_s` for the next one to begin, `shutdown_s` for
-    those in flight when the service stops. `connections` is the number of open ones, `largest_body` that of any route in bytes.
+    those in flight when the service stops. `connections` is the number of open ones.
 
     `idle_grace_s` is how long an idle connection is kept when the service stops, as part of `shutdown_s`. A request then is
     answered with `Connection: close`. If the connection were closed at once, a request could be on its way, and the client
@@ -45,17 +46,19 @@ class ConnectionLimits(NamedTuple):
     keepalive_s: float
     shutdown_s: float
     connections: int
-    largest_body: int
     idle_grace_s: float = 0.5
 
 
 class Server:
-    """Passes each request to `handle`. `body_limit` returns the largest body in bytes for a target and headers."""
+    """Passes each request to `handle`.
+
+    `body_limit` returns the largest body in bytes for a target and headers, None if no body is read for that target.
+    """
 
     def __init__(
         self,
         handle: Callable[[Request], Awaitable[Reply]],
-        body_limit: Callable[[str, Mapping[str, str]], int],
+        body_limit: Callable[[str, Mapping[str, str]], int | None],
         limits: ConnectionLimits,
         clock: Clock,
         logger: Logger,
@@ -65,7 +68,6 @@ class Server:
         self.body_limit = body_limit
         self.read_timeout_s = limits.read_timeout_s
         self.keepalive_s = limits.keepalive_s
-        self.largest_body = limits.largest_body
         self._limits = limits
         self._handle = handle
         self._logger = logger
@@ -76,8 +78,14 @@ class Server:
         CONNECTIONS.set_function(lambda: len(self._connections))
 
     def check_connection(self) -> None:
-        """Raise AiohttpMismatchError unless requests can be read with the aiohttp that is installed."""
-        check_aiohttp(lambda data: Connection(self).read(data))
+        """Check that requests can be read with the aiohttp that is installed.
+
+        Raises:
+            AiohttpMismatchError: if it has other internals.
+            NoCompiledParserError: if it has no compiled parser.
+
+        """
+        check_aiohttp(lambda: HeadParser(self.loop).parse, compiled=IS_COMPILED)
 
     async def start(self, host: str, port: int, supervisor: Supervisor) -> int:
         """Listen, beside other processes that do so on the same port; return the port.

@@ -1,15 +1,15 @@
-"""Rate limits: of verified senders, whose excess events go to the topic bulk, and of addresses whose requests do not verify.
+"""The rate limit of verified senders, whose excess events go to the topic bulk; and the exchange of all limits.
 
 Decisions use the counts of this process alone, since no request waits for Redis. Twice a second the counts are exchanged with
 the other processes through Redis. While Redis is down, each process continues with its own counts.
 """
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
 from aiojobs import Job
 
+from hookline_ingress.limits.addresses import GenuineAddresses
 from hookline_ingress.limits.rates import Meter, Meters, Rate
 from hookline_ingress.metrics import LIMITS_SHARED
 from hookline_shared.clock import Clock
@@ -22,7 +22,6 @@ MOST_KEYS: Final = 4096
 """The number of keys that are counted, the most recently used ones: heavy senders are among them. Each takes 300 bytes."""
 _EXCHANGE_INTERVAL_S: Final = 0.5
 _EXCHANGES_PER_TIDYING: Final = 20
-_GENUINE_S: Final = 600.0
 _MOST_BURSTS: Final = 2.0
 
 
@@ -46,49 +45,18 @@ class SenderLimit:
         return self.meters.take(key, applied, self._clock.monotonic())
 
 
-class AddressLimit:
-    """Counts the requests of each address that do not verify.
-
-    An address from which a request was verified recently is never blocked: it is Twilio's, or that of a proxy in front of
-    ingress, and blocking it would block Twilio.
-    """
-
-    def __init__(self, rate: Rate, clock: Clock) -> None:
-        self._rate = rate
-        self._clock = clock
-        self._genuine: OrderedDict[str, float] = OrderedDict()
-        self.meters = Meters(MOST_KEYS)
-
-    def blocks(self, address: str) -> bool:
-        """Whether requests from `address` are refused unread."""
-        meter = self.meters.get(address)
-        if meter is None or not meter.above:
-            return False
-        now = self._clock.monotonic()
-        return meter.level(now) > 0 and not self._is_genuine(address, now)
-
-    def refused(self, address: str) -> None:
-        """Count a request from `address` that did not verify."""
-        if self._rate.per_second and address:
-            self.meters.take(address, self._rate, self._clock.monotonic())
-
-    def verified(self, address: str) -> None:
-        """Note that a request from `address` was verified."""
-        genuine = self._genuine
-        genuine[address] = self._clock.monotonic()
-        genuine.move_to_end(address)
-        if len(genuine) > MOST_KEYS:
-            genuine.popitem(last=False)
-
-    def _is_genuine(self, address: str, now: float) -> bool:
-        return now - self._genuine.get(address, -_GENUINE_S) < _GENUINE_S
-
-
 class LimitExchange:
-    """Exchanges the counts of `meters` with the other processes."""
+    """Exchanges the counts of `meters`, and the addresses that are `genuine`, with the other processes."""
 
-    def __init__(self, meters: Sequence[tuple[SharedLimits, Meters]], clock: Clock, logger: Logger) -> None:
+    def __init__(
+        self,
+        meters: Sequence[tuple[SharedLimits, Meters]],
+        genuine: GenuineAddresses,
+        clock: Clock,
+        logger: Logger,
+    ) -> None:
         self._meters = meters
+        self._genuine = genuine
         self._clock = clock
         self._logger = logger
         self._shared = True
@@ -107,14 +75,15 @@ class LimitExchange:
     async def _run(self) -> None:
         while True:
             for _ in range(_EXCHANGES_PER_TIDYING):
-                await self._clock.sleep(_EXCHANGE_INTERVAL_S)
                 await self.exchange()
+                await self._clock.sleep(_EXCHANGE_INTERVAL_S)
             for _, meters in self._meters:
                 meters.forget_idle(self._clock.monotonic())
 
     async def exchange(self) -> None:
-        """Send the counts since the last exchange, and adopt the levels of all processes together."""
+        """Send the counts and genuine addresses since the last exchange, and adopt those of all processes together."""
         answers = [answer for limits, meters in self._meters for answer in await self._exchange(limits, meters)]
+        answers += await self._genuine.exchange()
         if answers:  # without any, nothing was sent, and the state of Redis is unknown
             self._note(next((answer for answer in answers if isinstance(answer, BrokerUnavailableError)), None))
 

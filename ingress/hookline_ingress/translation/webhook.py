@@ -1,5 +1,6 @@
 """A request, decoded: the parameters of a form or of a query, or the members of a JSON object. Pure."""
 
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -7,15 +8,17 @@ import msgspec
 from msgspec.structs import replace
 
 from hookline_ingress.http.request import Request
-from hookline_shared.catalogue.sids import Params, account_of
+from hookline_shared.catalogue.sids import ACCOUNT_NAMES, Params, account_of
 from hookline_shared.errors import HooklineError
 from hookline_shared.forms import EMPTY, Form, parse_form
-from hookline_shared.json_body import JSON, decode_json, is_form, members_of
+from hookline_shared.json_body import JSON, as_text, decode_json, is_form, members_of
 from hookline_shared.multipart import boundary_of, parse_multipart
 
 MAX_ELEMENTS: Final = 10_000
 """Twilio sends far fewer events at once, SendGrid at most 768 kB. An array of half a million zeros would take half a minute."""
 
+_LONGEST_CLAIM: Final = 256
+"""Bytes of what may be an account; a SID has 34."""
 _NOT_ENCODED: Final = ("", "identity")
 
 
@@ -92,7 +95,8 @@ def decode(request: Request, signature: str, received_at: int) -> Webhook:
     else:
         boundary = boundary_of(content_type)
         params = parse_multipart(body, boundary) if boundary else members(body)
-        account, rest = account_of(params), query + b"\n" + body
+        account = account_of(params) if boundary else claimed_account(body)
+        rest = query + b"\n" + body
         return Webhook(request, received_at, signature, account, body, content_type, params, EMPTY, rest, EMPTY, body)
     account = account_of(form.params)
     return Webhook(request, received_at, signature, account, body, content_type, form.params, form, rest, signed)
@@ -114,9 +118,57 @@ def decode_sendgrid(request: Request, signature: str, received_at: int) -> Webho
     return Webhook(request, received_at, signature, "", body, content_type, params, EMPTY, body, EMPTY, body)
 
 
+_Claim = msgspec.defstruct("_Claim", [(name, msgspec.Raw, msgspec.Raw(b"null")) for name in ACCOUNT_NAMES])
+"""The members of a JSON object that name its account, as they stand there. Skipping the others takes no memory."""
+
+
+class _Members(Mapping[str, str]):
+    """The members of the JSON object in `body`, which is decoded when they are first asked for.
+
+    Decoding a megabyte takes 50 ms, and must not happen before the signature is verified.
+    """
+
+    __slots__ = ("_body", "_found")
+
+    def __init__(self, body: bytes | msgspec.Raw) -> None:
+        self._body = body
+        self._found: Params | None = None
+
+    def _decoded(self) -> Params:
+        if self._found is None:
+            self._found = members_of(decode_json(self._body))
+        return self._found
+
+    def __getitem__(self, name: str) -> str:
+        return self._decoded()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._decoded())
+
+    def __len__(self) -> int:
+        return len(self._decoded())
+
+
 def members(body: bytes | msgspec.Raw) -> Params:
     """Return the members of a JSON object, other values than text as JSON; none if `body` is not a JSON object."""
-    return members_of(decode_json(body))
+    return _Members(body)
+
+
+def claimed_account(body: bytes) -> str:
+    """Return the account that a JSON object names, empty if it names none, without decoding the rest of `body`."""
+    try:
+        claim = msgspec.json.decode(body, type=_Claim)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    return account_of({name: _claimed(getattr(claim, name)) for name in ACCOUNT_NAMES})
+
+
+def _claimed(value: msgspec.Raw) -> str:
+    """Return what `members` has of `value`; of what is no SID, at least something that is no account either."""
+    if len(value) > _LONGEST_CLAIM:
+        return bytes(memoryview(value)[:_LONGEST_CLAIM]).decode(errors="replace")
+    decoded = decode_json(value)
+    return "" if decoded is None else as_text(decoded)
 
 
 def elements(body: bytes) -> list[bytes] | None:

@@ -8,8 +8,9 @@ from hookline_processor.attempts.attempt_log import AttemptLog
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.partition.context import PartitionContext
 from hookline_processor.partition.lanes import Lane, Lanes
+from hookline_processor.partition.outcomes import Wait
 from hookline_processor.partition.quarantine import RETURN_AFTER_MS
-from hookline_processor.partition.settler import Settler, Wait
+from hookline_processor.partition.settler import Settler
 from hookline_processor.partition.waiting.conditions import BREAKER, KIND, PAUSE
 from hookline_processor.partition.waiting.resume_requests import HORIZON_MS, LONGEST_WAIT_MS
 from hookline_processor.partition.waiting.waiting_sets import WaitingSets

@@ -244,7 +244,7 @@ def test_taken_port_stops_before_anything_is_touched(stack: Stack) -> None:
         other.listen()
         done = stack.deploy(PUBLISHED_PORT=str(port))
     assert done.returncode == 1
-    assert f"door cannot have the port 0.0.0.0:{port}" in done.stdout
+    assert f"door cannot have the port 127.0.0.1:{port}" in done.stdout
     assert "address already in use" in done.stdout
     assert stack.containers() == before
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import redis
 
-from hookline_processor.partition.settler import dead_letter_fields
+from hookline_processor.partition.outcomes import dead_letter_fields
 from hookline_processor.retry import Record, encode_record
 from hookline_processor.verdicts import Dead, Failure, Reason
 from hookline_shared.event import SCHEMA, Event

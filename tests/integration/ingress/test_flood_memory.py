@@ -14,7 +14,7 @@ from tests.support.processes.services import Services
 from tests.support.waiting import until
 
 CONNECTIONS: Final = 64
-HEAD: Final = f"POST / HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: {LARGEST_JSON}\r\n\r\n"
+HEAD: Final = f"POST /twilio HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: {LARGEST_JSON}\r\n\r\n"
 BODIES_MB: Final = CONNECTIONS * (LARGEST_JSON - 1) / 1e6
 
 

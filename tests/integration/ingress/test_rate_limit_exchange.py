@@ -2,6 +2,7 @@
 
 import pytest
 
+from hookline_ingress.limits.addresses import GenuineAddresses
 from hookline_ingress.limits.limiter import LimitExchange, SenderLimit
 from hookline_ingress.limits.rates import Rate
 from hookline_ingress.metrics import LIMITS_SHARED
@@ -28,7 +29,7 @@ class Process:
     def __init__(self, redis: RedisConnectionManager, clock: ManualClock, logbook: Logbook) -> None:
         self.senders = SenderLimit(SLOW, clock)
         self.limits = SharedLimits(redis, "sender", PARTITIONS)
-        self._exchange = LimitExchange([(self.limits, self.senders.meters)], clock, logbook.logger)
+        self._exchange = LimitExchange([(self.limits, self.senders.meters)], GenuineAddresses(clock), clock, logbook.logger)
 
     def send(self, events: int) -> bool:
         """Count `events` of the sender; return whether the last one is demoted."""

@@ -1,10 +1,12 @@
 """What ingress refuses over HTTP: without a word, and without a trace in Redis."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 
 import pytest
 
+from hookline_ingress.webhooks import Refusal
 from tests.support.inbound.kinds import ACCOUNT, message, message_status
 from tests.support.inbound.products import verify
 from tests.support.inbound.webhooks import Params, Twilio, Webhook
@@ -169,3 +171,18 @@ async def test_truncated_request_is_not_accepted(ingress: LocalIngress, stored: 
     other = TWILIO.webhook(message(Body="other"))
     assert_accepted(await ingress.client.post(other), 200)
     assert [event.body for event in stored.events()] == [other.body]
+
+
+@pytest.mark.parametrize("signature", ["", "A" * 28], ids=["unsigned", "forged"])
+async def test_refused_request_is_forgotten_at_once(ingress: LocalIngress, signature: str) -> None:
+    """A refused body does not wait for a garbage collection, of which there are few: a flood of them would fill the memory."""
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        reply = await ingress.client.post(TWILIO.webhook(message()).with_header("X-Twilio-Signature", signature))
+        gc.collect()
+        assert reply.status == 403
+        assert [found for found in gc.garbage if isinstance(found, Refusal)] == []
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()

@@ -121,7 +121,9 @@ async def test_child_is_a_process_of_its_own(
 ) -> None:
     """The handler sees its end and goes on, once; the processor knows nothing of it, handles the next event, and stops."""
     (tmp_path / "bot.py").write_text(BOT)
-    processor = services.processor({"REDIS_URL": redis_url, "PROCESSOR_HANDLERS": "bot:handlers", "PYTHONUNBUFFERED": ""})
+    processor = services.processor(
+        {"REDIS_URL": redis_url, "PROCESSOR_HANDLERS": "bot:handlers", "PYTHONUNBUFFERED": ""}, forked=False
+    )
     await processor.start()
     topic = MESSAGES if kind == "message.received" else STATUSES
     for number in (1, 2):
@@ -139,7 +141,9 @@ async def test_child_that_outlives_the_processor_leaves_its_port(
 ) -> None:
     """A processor that starts again finds it free."""
     (tmp_path / "bot.py").write_text(BOT)
-    processor = services.processor({"REDIS_URL": redis_url, "PROCESSOR_HANDLERS": "bot:handlers", "PYTHONUNBUFFERED": ""})
+    processor = services.processor(
+        {"REDIS_URL": redis_url, "PROCESSOR_HANDLERS": "bot:handlers", "PYTHONUNBUFFERED": ""}, forked=False
+    )
     await processor.start()
     await feed.put_all([event(key=key_of(PARTITION), body=b"Body=outlives")])
     await until(lambda: stored.events() == [], "it is settled")

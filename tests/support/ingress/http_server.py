@@ -15,7 +15,7 @@ from tests.support.servers.ports import LOOPBACK
 from tests.support.time.manual_clock import ManualClock
 from tests.support.waiting import until
 
-LIMITS = ConnectionLimits(read_timeout_s=10, keepalive_s=75, shutdown_s=5, connections=20, largest_body=1000, idle_grace_s=0)
+LIMITS = ConnectionLimits(read_timeout_s=10, keepalive_s=75, shutdown_s=5, connections=20, idle_grace_s=0)
 BODY_LIMIT = 500
 LARGE = b"x" * 50_000
 

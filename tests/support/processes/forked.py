@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple, Self
@@ -52,8 +53,9 @@ class ForkedProcess:
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal, if it has not ended."""
-        if self.returncode is None:
-            os.kill(self.pid, number)
+        with suppress(ProcessLookupError):
+            if self.returncode is None:
+                os.kill(self.pid, number)
 
     async def _watch(self, ending: "Pipe") -> int:
         self.returncode = int(await ending.reader.readline())

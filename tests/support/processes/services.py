@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.support.processes.service_process import ServiceProcess
+from tests.support.processes.service_process import PROCESSOR_PORTS, ServiceProcess
 
 
 class Services:
@@ -17,8 +17,10 @@ class Services:
         """Make an ingress."""
         return self._keep(ServiceProcess.ingress(settings, self._folder))
 
-    def processor(self, settings: Mapping[str, str]) -> ServiceProcess:
-        """Make a processor."""
+    def processor(self, settings: Mapping[str, str], *, forked: bool = True) -> ServiceProcess:
+        """Make a processor; one that is not `forked` is started from nothing."""
+        if not forked:
+            return self._keep(ServiceProcess(["-m", "hookline_processor"], PROCESSOR_PORTS, settings, self._folder))
         return self._keep(ServiceProcess.processor(settings, self._folder))
 
     async def close(self) -> None:

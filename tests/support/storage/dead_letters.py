@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import redis
 
-from hookline_processor.partition.settler import dead_letter_fields
+from hookline_processor.partition.outcomes import dead_letter_fields
 from hookline_processor.verdicts import Dead, Failure, Reason
 from hookline_shared.event import SCHEMA, TEXT_FIELDS, Event, text_values
 from hookline_shared.partitions import partition_of

@@ -13,6 +13,7 @@ from hookline_cli.config import env_lines
 from hookline_cli.settings.rows import secrets, variables
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
+from tests.support.faults.flood_memory import flood_mib
 from tests.support.processes.drain_times import ingress_drain_s, processor_drain_s
 
 _ROOT = Path(__file__).parents[3]
@@ -119,6 +120,35 @@ def test_containers_stop_later_than_the_services_in_them(services: dict[str, Any
     drains_s["processor"] = processor_drain_s(ProcessorSettings.load())
     for name, drain_s in drains_s.items():
         assert int(services[name]["stop_grace_period"].removesuffix("s")) > drain_s
+
+
+def test_only_this_machine_connects_by_default(services: dict[str, Any]) -> None:
+    """What comes to the published port is not encrypted, so no other machine reaches it unless someone says so."""
+    published = [port for service in services.values() for port in service.get("ports", [])]
+    assert len(published) == 3
+    assert all(port.startswith(("127.0.0.1:", "${PUBLISHED_ADDRESS:-127.0.0.1}:")) for port in published)
+
+
+def test_flood_fits_the_memory(services: dict[str, Any]) -> None:
+    """As many half-sent bodies as there may be connections by default do not reach the memory limit by default."""
+    given = services["ingress-1"]["environment"]["INGRESS_MAX_CONNECTIONS"]
+    assert given == f"${{INGRESS_CONNECTIONS:-{_USED['INGRESS_CONNECTIONS']}}}"
+    settings = IngressSettings.load(
+        {
+            "TWILIO_AUTH_TOKEN": "0123456789",
+            "PUBLIC_URL": "https://hooks.example.com",
+            "INGRESS_MAX_CONNECTIONS": _USED["INGRESS_CONNECTIONS"],
+        }
+    )
+    assert flood_mib(settings) < int(_USED["INGRESS_MEMORY"].removesuffix("m"))
+
+
+def test_nobody_gains_privileges_and_images_have_versions(services: dict[str, Any]) -> None:
+    """No container gains privileges by running a program, and no image changes by itself."""
+    for name, service in services.items():
+        assert "no-new-privileges:true" in service.get("security_opt", []), name
+        assert not service["image"].endswith(":latest"), name
+        assert ":" in service["image"], name
 
 
 def test_containers_may_do_nothing_that_they_need_not(services: dict[str, Any]) -> None:

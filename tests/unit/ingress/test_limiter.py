@@ -2,7 +2,8 @@
 
 import pytest
 
-from hookline_ingress.limits.limiter import MOST_KEYS, AddressLimit, LimitExchange, SenderLimit
+from hookline_ingress.limits.addresses import GenuineAddresses
+from hookline_ingress.limits.limiter import LimitExchange, SenderLimit
 from hookline_ingress.limits.rates import Meters, Rate
 from hookline_ingress.metrics import LIMITS_SHARED
 from hookline_shared.errors import BrokerUnavailableError, CommandRefusedError
@@ -12,7 +13,7 @@ from tests.support.observability.logbook import Logbook
 from tests.support.time.manual_clock import ManualClock
 
 RATE = Rate(1.0, 3)
-ACCOUNT, SENDER, ADDRESS = "AC1", "+15550001", "192.0.2.1"
+ACCOUNT, SENDER = "AC1", "+15550001"
 ALONE, TOGETHER = "rate limits are counted by this process alone", "rate limits are shared again"
 
 
@@ -40,22 +41,12 @@ def senders(clock: ManualClock) -> SenderLimit:
 
 
 @pytest.fixture
-def addresses(clock: ManualClock) -> AddressLimit:
-    return AddressLimit(RATE, clock)
-
-
-@pytest.fixture
 def limits() -> FakeLimits:
     return FakeLimits()
 
 
 def exchange_of(limits: FakeLimits, meters: Meters, clock: ManualClock, logbook: Logbook) -> LimitExchange:
-    return LimitExchange([(limits, meters)], clock, logbook.logger)
-
-
-def flood(addresses: AddressLimit, address: str = ADDRESS) -> None:
-    for _ in range(2 * RATE.burst):
-        addresses.refused(address)
+    return LimitExchange([(limits, meters)], GenuineAddresses(clock), clock, logbook.logger)
 
 
 async def test_sender_above_its_rate_is_demoted(senders: SenderLimit, clock: ManualClock) -> None:
@@ -84,57 +75,15 @@ async def test_route_with_its_own_rate(senders: SenderLimit) -> None:
 
 
 async def test_rate_of_zero_is_no_limit(clock: ManualClock) -> None:
-    """Limits that are off neither demote nor block, and remember nobody."""
-    off = Rate(0.0, 1)
-    senders, addresses = SenderLimit(off, clock), AddressLimit(off, clock)
+    """A limit that is off demotes nobody, and remembers nobody."""
+    senders = SenderLimit(Rate(0.0, 1), clock)
     assert not any(senders.demotes(ACCOUNT, SENDER) for _ in range(100))
-    flood(addresses)
-    assert not addresses.blocks(ADDRESS)
-    assert len(senders.meters) == len(addresses.meters) == 0
+    assert len(senders.meters) == 0
 
 
-async def test_nobody_in_particular_is_not_limited(senders: SenderLimit, addresses: AddressLimit) -> None:
-    """Events without a sender, and requests without an address, are not counted as those of one."""
+async def test_nobody_in_particular_is_not_limited(senders: SenderLimit) -> None:
+    """Events without a sender are not counted as those of one."""
     assert not any(senders.demotes(ACCOUNT, "") for _ in range(100))
-    flood(addresses, "")
-    assert not addresses.blocks("")
-
-
-async def test_flooding_address_is_blocked_for_a_while(addresses: AddressLimit, clock: ManualClock) -> None:
-    """An address that only sends what does not verify is turned away, until its bucket is empty."""
-    assert not addresses.blocks(ADDRESS)
-    flood(addresses)
-    assert addresses.blocks(ADDRESS)
-    assert not addresses.blocks("192.0.2.2")
-    await clock.advance(2 * RATE.burst / RATE.per_second)
-    assert not addresses.blocks(ADDRESS)
-
-
-async def test_address_that_verified_is_never_blocked(addresses: AddressLimit, clock: ManualClock) -> None:
-    """Twilio, or a proxy in front of us, is let in whatever else comes from there, for ten minutes at a time."""
-    addresses.verified(ADDRESS)
-    flood(addresses)
-    assert not addresses.blocks(ADDRESS)
-    await clock.advance(599)
-    flood(addresses)
-    assert not addresses.blocks(ADDRESS)
-    await clock.advance(1)
-    flood(addresses)
-    assert addresses.blocks(ADDRESS)
-    addresses.verified(ADDRESS)
-    assert not addresses.blocks(ADDRESS)
-
-
-async def test_memory_of_addresses_is_bounded_and_keeps_those_in_use(addresses: AddressLimit) -> None:
-    """However many addresses come, memory does not grow, and the one that Twilio keeps using stays known."""
-    for number in range(30_000):
-        if number % 1000 == 0:
-            addresses.verified(ADDRESS)
-        addresses.verified(f"verified {number}")
-        addresses.refused(f"refused {number}")
-    flood(addresses)
-    assert not addresses.blocks(ADDRESS)
-    assert len(addresses.meters) == MOST_KEYS
 
 
 async def test_exchange_tells_only_what_is_new(

@@ -16,7 +16,7 @@ from hookline_processor.ledger.rows.addresses import normalise
 from hookline_processor.ledger.rows.rows import rows_of
 from hookline_processor.ledger.rows.status_order import call_rank, message_rank
 from hookline_processor.ledger.url import parse_database_url
-from hookline_processor.partition.settler import dead_letter_fields
+from hookline_processor.partition.outcomes import dead_letter_fields
 from hookline_processor.verdicts import Dead, Failure, Reason
 from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, text_values
 from hookline_shared.streams.ledger import LedgerEntry

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hookline_processor.partition.settler import dead_letter_fields
+from hookline_processor.partition.outcomes import dead_letter_fields
 from hookline_processor.verdicts import Dead, Failure, Reason
 from hookline_shared.dead_letter import DeadLetter, DeadLetterId
 from hookline_shared.errors import HooklineError

@@ -1,9 +1,12 @@
 """Connections to the port that Twilio calls, byte by byte: how they begin, wait, are answered, and end."""
 
+import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import pytest
 
+from hookline_ingress.http.connection import Connection
 from tests.support.ingress.http_server import (
     BODY_LIMIT,
     LIMITS,
@@ -16,6 +19,7 @@ from tests.support.ingress.http_server import (
 from tests.support.ingress.wire import connected
 from tests.support.observability.logbook import Logbook
 from tests.support.time.manual_clock import ManualClock
+from tests.support.waiting import until
 
 ON_UVLOOP = True
 
@@ -148,3 +152,38 @@ async def test_what_can_never_be_answered_is_refused(harness: ServerHarness, dat
         assert await wire.rest() == b""
         await wait_processed(harness)
     assert harness.taken == ["/"]
+
+
+class Client(asyncio.Transport):
+    """The other end of a connection. It keeps what it is sent, and goes on sending when it should not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.received = b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.received += data
+
+    def pause_reading(self) -> None:
+        """Do nothing."""
+
+    def resume_reading(self) -> None:
+        """Do nothing."""
+
+
+async def test_data_between_two_pipelined_requests(harness: ServerHarness) -> None:
+    """Data that comes after a reply, just before the next request is read, has no two requests answered at once."""
+
+    connection, client = Connection(harness), Client()
+    connection.connection_made(client)
+    connection.data_received(request("/first") + request("/held"))
+    if not harness.taken:  # before Python 3.12, an answer begins in the next iteration
+        await asyncio.sleep(0)
+    connection.data_received(request("/last"))
+    await harness.has_taken(2)
+    await wait_processed(harness)
+    assert harness.taken == ["/first", "/held", "/"]
+    harness.go_on.set()
+    await until(lambda: b"/last" in client.received, "the last one is answered")
+    assert re.findall(rb"\r\n\r\n(/\w+?)(?=HTTP|\Z)", client.received) == [b"/first", b"/held", b"/last"]
+    connection.connection_lost(None)

@@ -1,0 +1,66 @@
+"""JSON webhooks: which account one claims, and that nothing else is decoded before the signature is verified."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from msgspec import json
+from multidict import CIMultiDict
+
+from hookline_ingress.http.request import Request
+from hookline_ingress.translation import webhook as module
+from hookline_ingress.translation.webhook import claimed_account, decode, members
+from hookline_shared.catalogue.sids import ACCOUNT_NAMES, account_of
+from hookline_shared.json_body import decode_json
+
+ACCOUNT = "AC" + "0" * 32
+
+names = st.sampled_from([*ACCOUNT_NAMES, "x"])
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(max_size=40),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(names, values, max_size=4) | values)
+@example({"AccountSid": None, "account_sid": ACCOUNT})
+@example({"AccountSid": "", "account_sid": ACCOUNT})
+def test_claim_is_that_of_the_members(value: object) -> None:
+    """The account by which secrets are chosen is the one that handlers see, unless it is far too long for one."""
+    body = json.encode(value)
+    decoded = members(body)
+    assert claimed_account(body)[:100] == account_of(decoded)[:100]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"null", b"[{}]", b'{"AccountSid":}', b'{"AccountSid":"\xff"}', b"[" * 100_000, b'{"x":' * 100_000]
+)
+def test_no_claim(body: bytes) -> None:
+    """What is no JSON object names no account, and is no error."""
+    assert claimed_account(body) == ""
+    assert dict(members(body)) == {}
+
+
+def test_last_of_two_claims_counts() -> None:
+    """A member that stands there twice has one value, the same for both ways of reading it."""
+    body = b'{"AccountSid":"AC1","AccountSid":"AC2"}'
+    assert claimed_account(body) == members(body)["AccountSid"] == "AC2"
+
+
+def test_body_is_not_decoded_before_it_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decoding a webhook decodes no more than its account; its members are decoded once they are asked for, and once only."""
+    decoded: list[int] = []
+
+    def counting(body: bytes) -> object:
+        decoded.append(len(body))
+        return decode_json(body)
+
+    monkeypatch.setattr(module, "decode_json", counting)
+    body = json.encode({"AccountSid": ACCOUNT, "x": ["y"] * 10_000})
+    request = Request("POST", "/twilio", CIMultiDict({"Content-Type": "application/json"}), body, "", 0.0)
+    webhook = decode(request, "signature", 0)
+    assert webhook.account == ACCOUNT
+    assert sum(decoded) < 100
+    assert webhook.params["AccountSid"] == ACCOUNT
+    assert len(webhook.params) == 2
+    assert decoded.count(len(body)) == 1
