@@ -28,7 +28,9 @@ An event that was a dead letter and was replayed has these as well, which `scrip
 All values but `body` are UTF-8 text. The entry has everything that the signature covers, so it can be verified again.
 """
 
+from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from random import Random
 from typing import Final, NamedTuple
 
@@ -72,8 +74,9 @@ TOKEN_MARK: Final = "~"  # noqa: S105 - a separator
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One accepted webhook. `received_at` is Unix time in milliseconds; the module's docstring explains every field.
 
-    `claim` is what its signature is claimed for, see `claim_signature.lua`. It matters only until the event is in its stream,
-    and is not a field there; if it is empty, nothing is claimed.
+    `claim` is what its signed text is claimed for, see `claim_for`; if it is empty, nothing is claimed. `text_hash` is a hash
+    of that text if several signatures may be valid for it. Both matter only until the event is in its stream, and are no fields
+    there.
     """
 
     id: str
@@ -90,6 +93,12 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     traceparent: str = ""
     method: str = ""
     claim: str = ""
+    text_hash: str = ""
+
+    @property
+    def signed_text(self) -> str:
+        """What stands for the signed text: its hash, or the signature, which is one if it is an HMAC."""
+        return self.text_hash or self.signature
 
 
 class ReplayHistory(NamedTuple):
@@ -112,6 +121,12 @@ def new_event_id(now_ms: int, bits: int | None = None) -> str:
     if bits is None:
         bits = _random.getrandbits(74)
     return f"{now_ms << 80 | _VERSION | bits >> 62 << 64 | _VARIANT | bits & _LOW_62:032x}"
+
+
+def claim_for(what: str, token: str = "") -> str:
+    """Return the claim for `what` with the idempotency token `token`, in the format of `claim_signature.lua`."""
+    claim = b2a_base64(blake2b(what.encode(), digest_size=16).digest(), newline=False)[:22]
+    return (claim + b2a_base64(blake2b(token.encode(), digest_size=6).digest(), newline=False) if token else claim).decode()
 
 
 def without_token(key: str) -> str:

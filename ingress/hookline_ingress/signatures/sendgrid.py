@@ -17,10 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePub
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from hookline_ingress.translation.webhook import Webhook
+from hookline_ingress.translation.webhook import TIMESTAMP, Webhook, signed_by_sendgrid
 
 SIGNATURE: Final = "X-Twilio-Email-Event-Webhook-Signature"
-TIMESTAMP: Final = "X-Twilio-Email-Event-Webhook-Timestamp"
 
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")
 _MOST_SKEW_S: Final = 300
@@ -63,7 +62,7 @@ class SendGridKeys:
         timestamp = webhook.request.headers.get(TIMESTAMP, "")
         if not self._is_recent(timestamp, webhook.received_at // 1000):
             return None
-        content = timestamp.encode() + webhook.request.body
+        content = signed_by_sendgrid(webhook.request)
         search = self._cached_search if len(content) <= _LARGEST_RECENT else self._search
         return search(content, webhook.signature)
 

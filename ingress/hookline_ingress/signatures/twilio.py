@@ -17,7 +17,7 @@ from hmac import compare_digest
 from itertools import chain
 from operator import itemgetter
 from typing import Any, Final, Protocol
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from hookline_ingress.signatures.secrets import Secret, Secrets, Signer
 from hookline_ingress.translation.webhook import Webhook
@@ -30,8 +30,9 @@ SETTINGS: Final = "X-Twilio-Webhooks-Signature-Settings"
 _ALGORITHMS: Final = {"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"}
 _OF_SHARED_KEYS: Final = "HMAC_SHA256"
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-_HASHED: Final = "bodySHA256="
+_HASHED: Final = "bodySHA256"
 """In the query of JSON. No request with another body, such as a GET, may have its URL, which has the same signature."""
+_HASH_OF_BODY: Final = re.compile(r"[?&]bodySHA256=([0-9a-f]{64})\Z")
 _NAME: Final = re.compile(r"[^\x00-\x1f\x7f/?#&=]+")
 """The name of a parameter. Twilio's own have letters, digits, `_`, `.` and brackets; those of Studio are the user's."""
 _RECENT: Final = 512
@@ -96,10 +97,14 @@ def _keyed(secret: bytes, url: str, algorithm: str) -> hmac.HMAC:
 
 
 def body_hash_matches(target: str, body: bytes) -> bool:
-    """Whether `bodySHA256` in the query of `target` is the SHA-256 of `body`."""
-    query = parse_qsl(target.partition("?")[2], errors="replace")
-    claimed = next((value for name, value in query if name == "bodySHA256"), "")
-    return compare_digest(hashlib.sha256(body).hexdigest().encode(), claimed.encode())
+    """Whether `bodySHA256` at the end of `target` is the SHA-256 of `body`.
+
+    Twilio adds it there, once. Anywhere else it is text of the sender: that of a message, which is signed behind the URL.
+    """
+    claimed = _HASH_OF_BODY.search(target)
+    if claimed is None or target.count(_HASHED) != 1:
+        return False
+    return compare_digest(hashlib.sha256(body).hexdigest(), claimed[1])
 
 
 def parse_settings(header: str) -> tuple[str | None, str]:

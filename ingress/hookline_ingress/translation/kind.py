@@ -14,7 +14,7 @@ from typing import Final
 
 from hookline_ingress.translation.webhook import Webhook
 from hookline_shared.catalogue.kind import Kind
-from hookline_shared.event import TOKEN_MARK
+from hookline_shared.event import TOKEN_MARK, claim_for
 
 TOKEN: Final = "I-Twilio-Idempotency-Token"  # noqa: S105 - the name of a header
 """Header: the same in all deliveries of one event. Not signed."""
@@ -23,6 +23,7 @@ _MAX_KEY_LENGTH: Final = 200
 _MAX_CONTENT_KEY_LENGTH: Final = 135
 """Leaves room for a token. Whether one comes makes no difference to the rest of the key."""
 _USABLE_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_CLAIM_OF_ELEMENTS: Final = claim_for("elements")
 _RETRIES: Final = frozenset({"RetryCount"})
 _OF_FALLBACK: Final = frozenset({"ErrorCode", "ErrorUrl", "RetryCount"})
 """Parameters that Twilio adds when it calls the fallback URL. Without an ErrorUrl, an ErrorCode is what happened."""
@@ -43,7 +44,7 @@ def content_hash(webhook: Webhook, volatile: frozenset[str] = frozenset()) -> st
 
 def dedupe_key(kind: Kind, name: str, webhook: Webhook) -> str:
     """Return the dedupe key: the same for all deliveries of an event of `kind`. `name` is the kind's whole name."""
-    identity = kind.dedupe.of(webhook.params)
+    identity = _identity(kind, webhook)
     if identity and not kind.steps:
         return _bounded(f"{webhook.account}:{name}:{identity}")
     content = content_hash(webhook, kind.volatile)
@@ -63,15 +64,25 @@ def ordering_key(kind: Kind, webhook: Webhook, dedupe: str) -> str:
 
 
 def claim_of(kind: Kind, webhook: Webhook, dedupe: str, ordering: str) -> str:
-    """Return what the signature of `webhook` is claimed for, see `claim_signature.lua`.
+    """Return what the signed text of `webhook` is claimed for, see `claim_signature.lua`.
 
     That is both keys of the event, since duplicates are recognised within a partition, but without the idempotency token: the
-    same content may come twice under one signature. The elements of an array share it: their signature covers the whole body.
+    same content may come a few times under one signature. The keys have text of the sender, so their lengths separate them.
+    The elements of an array share one claim: their signature covers the whole body.
     """
     if webhook.is_element:
-        return webhook.request.target
-    mark = _token_mark(webhook) if kind.steps or not kind.dedupe.of(webhook.params) else ""
-    return f"{dedupe.removesuffix(mark)} {ordering.removesuffix(mark)}"
+        return _CLAIM_OF_ELEMENTS
+    mark = _token_mark(webhook) if kind.steps or not _identity(kind, webhook) else ""
+    content = dedupe.removesuffix(mark)
+    return claim_for(f"{len(content)}:{content}{ordering.removesuffix(mark)}", mark)
+
+
+def _identity(kind: Kind, webhook: Webhook) -> str:
+    """Return what identifies the event among those of its kind, empty if Twilio sent nothing that can.
+
+    A SID in it has the form of one. The sender of a webhook that is cut elsewhere chooses the values, but makes no two of them.
+    """
+    return kind.dedupe.of(webhook.params) if kind.dedupe.has_sids(webhook.params) else ""
 
 
 def _token_mark(webhook: Webhook) -> str:

@@ -81,6 +81,7 @@ def _event(webhook: Webhook, kind: Kind, signer: str) -> TranslatedEvent:
         traceparent=_text(request.headers.get("traceparent", "")),
         method=request.method,
         claim=claim_of(kind, webhook, dedupe, key),
+        text_hash=webhook.text_hash,
     )
     return TranslatedEvent(kind, params, event)
 

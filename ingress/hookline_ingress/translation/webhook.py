@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from hashlib import sha256
 from typing import Final
 
 import msgspec
@@ -16,6 +17,9 @@ from hookline_shared.multipart import boundary_of, parse_multipart
 
 MAX_ELEMENTS: Final = 10_000
 """Twilio sends far fewer events at once, SendGrid at most 768 kB. An array of half a million zeros would take half a minute."""
+
+TIMESTAMP: Final = "X-Twilio-Email-Event-Webhook-Timestamp"
+"""Header of SendGrid: when it signed the request, a part of the signed text."""
 
 _LONGEST_CLAIM: Final = 256
 """Bytes of what may be an account; a SID has 34."""
@@ -35,7 +39,8 @@ class Webhook(msgspec.Struct, frozen=True, gc=False):
     `body` and `content_type` are those of the event. `form` has the parameters of a form body or of the query of a GET;
     `params` has the same by name, or the members of a JSON object as text; `rest` is all other content. `signed` has the
     parameters of `form` that the signature covers one by one; `signed_body` is the body if the signature covers it as a whole,
-    else None. `is_element` is whether it is an element of an array.
+    else None. `is_element` is whether it is an element of an array. `text_hash` is a hash of the signed text if that may have
+    several valid signatures, else empty.
     """
 
     request: Request
@@ -50,6 +55,7 @@ class Webhook(msgspec.Struct, frozen=True, gc=False):
     signed: Form = EMPTY
     signed_body: bytes | None = None
     is_element: bool = False
+    text_hash: str = ""
 
     @property
     def path(self) -> str:
@@ -93,11 +99,10 @@ def decode(request: Request, signature: str, received_at: int) -> Webhook:
         form = signed = parse_form(body)
         rest = query
     else:
-        boundary = boundary_of(content_type)
-        params = parse_multipart(body, boundary) if boundary else members(body)
-        account = account_of(params) if boundary else claimed_account(body)
-        rest = query + b"\n" + body
-        return Webhook(request, received_at, signature, account, body, content_type, params, EMPTY, rest, EMPTY, body)
+        if boundary_of(content_type):
+            raise ValueError("only SendGrid sends multipart bodies")
+        account, rest = claimed_account(body), query + b"\n" + body
+        return Webhook(request, received_at, signature, account, body, content_type, members(body), EMPTY, rest, EMPTY, body)
     account = account_of(form.params)
     return Webhook(request, received_at, signature, account, body, content_type, form.params, form, rest, signed)
 
@@ -105,8 +110,10 @@ def decode(request: Request, signature: str, received_at: int) -> Webhook:
 def decode_sendgrid(request: Request, signature: str, received_at: int) -> Webhook:
     """Decode `request`, one of SendGrid, as `decode` does. Its query is not signed, and therefore not content.
 
+    Its content type is not signed either, so the only boundary between parts that counts is the one that the body begins with.
+
     Raises:
-        ValueError: if it is a GET or a form, which SendGrid never sends.
+        ValueError: if it is a GET or a form, which SendGrid never sends, or its body has another boundary.
 
     """
     content_type, body = request.headers.get("Content-Type", ""), request.body
@@ -114,8 +121,16 @@ def decode_sendgrid(request: Request, signature: str, received_at: int) -> Webho
         raise ValueError("SendGrid sends its events as the JSON of a POST, and e-mails as multipart")
     request.target.encode()  # one that is not UTF-8 could not be stored
     boundary = boundary_of(content_type)
+    if boundary and not body.startswith(b"--" + boundary + b"\r\n"):
+        raise ValueError("the body does not begin with the boundary that its content type names")
     params = parse_multipart(body, boundary) if boundary else members(body)
-    return Webhook(request, received_at, signature, "", body, content_type, params, EMPTY, body, EMPTY, body)
+    webhook = Webhook(request, received_at, signature, "", body, content_type, params, EMPTY, body, EMPTY, body)
+    return replace(webhook, text_hash=sha256(signed_by_sendgrid(request)).hexdigest()[:40])
+
+
+def signed_by_sendgrid(request: Request) -> bytes:
+    """Return the text of `request` that SendGrid signs. Many ECDSA signatures are valid for it, so none stands for it."""
+    return request.headers.get(TIMESTAMP, "").encode() + request.body
 
 
 _Claim = msgspec.defstruct("_Claim", [(name, msgspec.Raw, msgspec.Raw(b"null")) for name in ACCOUNT_NAMES])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from hookline_shared.catalogue.sids import Params
+from hookline_shared.catalogue.sids import SID, Params
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -30,10 +30,22 @@ class Condition(NamedTuple):
 
 
 class Key(NamedTuple):
-    """What identifies an event, or its conversation, as a function and in words. Empty if the parameters do not have it."""
+    """What identifies an event, or its conversation, as a function and in words. Empty if the parameters do not have it.
+
+    `sids` are the parameters in it that have SIDs, each with its alternatives.
+    """
 
     of: Callable[[Params], str]
     described: str
+    sids: tuple[tuple[str, ...], ...] = ()
+
+    def has_sids(self, params: Params) -> bool:
+        """Whether the SIDs in it have the form of one, those that are there."""
+        for alternatives in self.sids:
+            value = next(filter(None, map(params.get, alternatives)), "")
+            if value and not SID.fullmatch(value):
+                return False
+        return True
 
 
 class Template(NamedTuple):
@@ -126,8 +138,9 @@ def key(*names: str) -> Key:
     """Return the key of `names`, joined. It is empty if one of them is missing; a name that ends with "?" may be missing."""
     parts = [(tuple(name.removesuffix("?").split("|")), name.endswith("?")) for name in names]
     described = ", ".join(_in_words(alternatives) for alternatives, _ in parts)
+    sids = tuple(alternatives for alternatives, _ in parts if alternatives[0].lower().endswith("sid"))
     if len(parts) == 1:
-        return Key(_first_of(parts[0][0]), described)
+        return Key(_first_of(parts[0][0]), described, sids)
 
     def of(params: Params) -> str:
         values = []
@@ -138,7 +151,7 @@ def key(*names: str) -> Key:
             values.append(value)
         return ":".join(values)
 
-    return Key(of, described)
+    return Key(of, described, sids)
 
 
 def _first_of(alternatives: tuple[str, ...]) -> Callable[[Params], str]:

@@ -20,7 +20,7 @@ ACCOUNT_NAMES: Final = (
 
 PARENT_ACCOUNT: Final = "ParentAccountSid"
 
-_SID: Final = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
+SID: Final = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
 _CONTAINERS: Final = frozenset(
     {"AC", "AP", "CR", "FW", "GA", "IS", "KS", "MG", "PN", "RL", "SK", "VA", "WQ", "WS", "WW", "XE", "ZS"}
 )
@@ -40,6 +40,6 @@ def resource_of(params: Params) -> str:
     found = [
         (value[:2] in _PARENTS, name, value)
         for name, value in params.items()
-        if _SID.fullmatch(value) and value[:2] not in _CONTAINERS
+        if SID.fullmatch(value) and value[:2] not in _CONTAINERS
     ]
     return min(found)[2] if found else ""

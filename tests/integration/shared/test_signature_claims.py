@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from time import monotonic
 
 import pytest
 import redis
@@ -9,8 +10,8 @@ from msgspec.structs import replace
 
 from hookline_ingress.spool.drain import Drain
 from hookline_ingress.spool.spool import Spool
-from hookline_shared.errors import BrokerUnavailableError
-from hookline_shared.event import Event
+from hookline_shared.event import Event, claim_for
+from hookline_shared.observability.metrics import UNCLAIMED_EVENTS
 from hookline_shared.partitions import partition_of
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.append import Appended, Appender
@@ -41,7 +42,7 @@ def copies(number: int, signature: str = SIGNATURE) -> list[Event]:
 
 def claiming(one: Event, signature: str = "", claim: str = "") -> Event:
     """Return `one` with what ingress sets; without `signature`, it keeps its own."""
-    return replace(one, signature=signature or one.signature, claim=claim or f"{one.dedupe_key} {one.key}")
+    return replace(one, signature=signature or one.signature, claim=claim or claim_for(f"{one.dedupe_key} {one.key}"))
 
 
 @pytest.fixture(params=["standalone", "cluster"])
@@ -68,8 +69,9 @@ async def test_one_signature_makes_one_event(redis_manager: RedisConnectionManag
 async def test_copies_that_race_are_one_event(redis_manager: RedisConnectionManager) -> None:
     """However many ingresses get the copies at once, one is stored."""
     await redis_manager.monitor.refresh()
-    appends = [appender_on(redis_manager).append([(MESSAGES, one)], TIMEOUT_S) for one in copies(30)]
-    results = [result for (result,) in await asyncio.gather(*appends)]
+    for signature in ("connects", SIGNATURE):
+        appends = [appender_on(redis_manager).append([(MESSAGES, one)], TIMEOUT_S) for one in copies(30, signature)]
+        results = [result for (result,) in await asyncio.gather(*appends)]
     assert (results.count(REUSED), results.count(NEW)) == (29, 1)
 
 
@@ -79,7 +81,7 @@ async def test_elements_of_an_array_share_their_signature(redis_manager: RedisCo
     appender = appender_on(redis_manager)
     target = "/twilio/events?bodySHA256=1"
     elements = [
-        replace(one, content_type="application/json", target=target, claim=target, body=b'{"id":1}')
+        replace(one, content_type="application/json", target=target, claim=claim_for(target), body=b'{"id":1}')
         for one in copies(PARTITIONS)
     ]
     get = replace(copies(1)[0], target=target, body=b"", content_type="")
@@ -142,17 +144,93 @@ async def test_spooled_copies_are_one_event(
     await spool.close()
 
 
-async def test_dead_master_of_a_claim_reorders_nothing(connect: Connect, cluster_set: ClusterSet) -> None:
-    """An event that cannot be claimed goes to the spool, and those that follow it in its conversation must go, too."""
+@pytest.fixture
+async def healthy(connect: Connect, cluster_set: ClusterSet) -> tuple[RedisConnectionManager, RedisServer, list[Event]]:
+    """Return a cluster, one of its masters, and events of other masters: the claims of some are at the first."""
     redis = connect(cluster_set.url)
     await redis.monitor.refresh()
-    dead = cluster_set.master_of(keys.retries(0))
-    lost = [number for number in range(PARTITIONS) if cluster_set.master_of(keys.retries(number)) is dead]
+    master = cluster_set.master_of(keys.retries(0))
+    lost = [number for number in range(PARTITIONS) if cluster_set.master_of(keys.retries(number)) is master]
     key = next(key_of(number) for number in range(PARTITIONS) if number not in lost)
-    made = [claiming(event(str(number), key=key)) for number in range(100)]
-    unclaimable = next(at for at, one in enumerate(made) if partition_of(one.signature, PARTITIONS) in lost)
-    batch = [(MESSAGES, one) for one in made]
-    dead.kill()
-    results = await appender_on(redis).append(batch, TIMEOUT_S)
-    assert results[:unclaimable] == [NEW] * unclaimable
-    assert all(isinstance(result, BrokerUnavailableError) for result in results[unclaimable:])
+    events = [claiming(event(str(number), key=key)) for number in range(60)]
+    assert any(partition_of(one.signature, PARTITIONS) in lost for one in events)
+    return redis, master, events
+
+
+async def test_dead_master_of_a_claim_stops_nobody(healthy: tuple[RedisConnectionManager, RedisServer, list[Event]]) -> None:
+    """What cannot be claimed is stored without a claim, in its order: its own master works."""
+    redis, master, events = healthy
+    master.kill()
+    counted = UNCLAIMED_EVENTS.of()
+    appender = appender_on(redis)
+    for at in range(0, len(events), 6):
+        assert await appender.append([(MESSAGES, one) for one in events[at : at + 6]], 0.25) == [NEW] * 6
+    assert 0 < UNCLAIMED_EVENTS.of() - counted < len(events)
+
+
+async def test_slow_master_of_a_claim_delays_nobody(healthy: tuple[RedisConnectionManager, RedisServer, list[Event]]) -> None:
+    """One batch waits for it for a moment, and those that follow not at all, nor is any of their time used up."""
+    redis, master, events = healthy
+    appender = appender_on(redis)
+    master.pause()
+    try:
+        began = monotonic()
+        for at in range(0, len(events), 6):
+            assert await appender.append([(MESSAGES, one) for one in events[at : at + 6]], 5.0) == [NEW] * 6
+        assert monotonic() - began < 2.5
+    finally:
+        master.resume()
+
+
+@pytest.mark.parametrize("tokens", [["", "one", "two"], ["one", "", "two"]])
+async def test_content_that_happens_again_is_another_event(redis_manager: RedisConnectionManager, tokens: list[str]) -> None:
+    """The same digit may be pressed twice, under one signature and two tokens."""
+    await redis_manager.monitor.refresh()
+    batch = [(MESSAGES, one) for one in pressed(tokens)]
+    assert await appender_on(redis_manager).append(batch, TIMEOUT_S) == [NEW] * len(batch)
+    assert await appender_on(redis_manager).append(batch, TIMEOUT_S) == [DUPLICATE] * len(batch)
+
+
+async def test_invented_tokens_make_few_events(redis_manager: RedisConnectionManager) -> None:
+    """Twilio does not sign the token: whoever has one webhook could make as many events as there are tokens."""
+    await redis_manager.monitor.refresh()
+    events = pressed([f"token{number}" for number in range(100)])
+    results = await appender_on(redis_manager).append([(MESSAGES, one) for one in events], TIMEOUT_S)
+    assert results == [NEW] * 16 + [REUSED] * 84
+    assert await appender_on(redis_manager).append([(MESSAGES, events[0]), (MESSAGES, events[-1])], TIMEOUT_S) == [
+        DUPLICATE,
+        REUSED,
+    ]
+
+
+def pressed(tokens: list[str]) -> list[Event]:
+    """Return the events of one content with each of `tokens`, as ingress makes them."""
+    return [
+        claiming(event(f"step~{token}", key=key_of(0)), SIGNATURE, claim_for("step", f"~{token}" if token else ""))
+        for token in tokens
+    ]
+
+
+async def test_event_that_is_stored_is_never_refused(
+    redis_manager: RedisConnectionManager, redis_client: "redis.Redis"
+) -> None:
+    """A repetition is a duplicate as long as the mark of the event lasts, whoever has the claim by then."""
+    await redis_manager.monitor.refresh()
+    appender = appender_on(redis_manager)
+    first, copy = copies(2)
+    assert await appender.append([(MESSAGES, first)], TIMEOUT_S) == [NEW]
+    partition = partition_of(SIGNATURE, PARTITIONS)
+    await redis_manager.execute("test", keys.signed(partition, SIGNATURE), "SET", keys.signed(partition, SIGNATURE), copy.claim)
+    assert await appender.append([(MESSAGES, first)], TIMEOUT_S) == [DUPLICATE]
+
+
+async def test_claim_lasts_as_long_as_the_mark(broker: RedisConnectionManager, redis_client: "redis.Redis") -> None:
+    """An event that finds room late is marked late, and its claim lasts for the whole window from then on."""
+    (one,) = copies(1)
+    appender = appender_on(broker)
+    assert await appender.append([(MESSAGES, one)], TIMEOUT_S) == [NEW]
+    claim = keys.signed(partition_of(SIGNATURE, PARTITIONS), SIGNATURE)
+    redis_client.delete(keys.seen(partition_of(one.key, PARTITIONS), one.dedupe_key))
+    redis_client.pexpire(claim, 1000)
+    assert await appender.append([(MESSAGES, one)], TIMEOUT_S) == [NEW]
+    assert redis_client.pttl(claim) > 3_000_000

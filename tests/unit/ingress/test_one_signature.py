@@ -3,6 +3,7 @@
 Twilio's own library accepts all of these requests: the text has no separators, and the method is not in it.
 """
 
+from hashlib import sha256
 from json import dumps
 from random import Random
 
@@ -45,7 +46,7 @@ def stored(requests: list[list[Event]]) -> list[Event]:
     claims: dict[str, str] = {}
     seen: dict[tuple[int, str], Event] = {}
     for event in (event for events in requests for event in events):
-        if claims.setdefault(event.signature, event.claim) == event.claim:
+        if claims.setdefault(event.signed_text, event.claim) == event.claim:
             seen.setdefault((partition_of(event.key, 1 << 32), event.dedupe_key), event)
     return list(seen.values())
 
@@ -99,3 +100,34 @@ def test_piece_of_a_url_is_no_name(name: str) -> None:
 def test_names_of_twilio_and_of_users_are_accepted(name: str) -> None:
     """Whatever the user has called a parameter in Studio, and whatever Twilio adds next year."""
     assert accepted(Twilio().webhook([(name, "1")]))
+
+
+def test_text_with_the_hash_of_a_body_verifies_no_body() -> None:
+    """A message may have the hash of some JSON in its text: that must not become a part of the URL."""
+    body = dumps({"specversion": "1.0", "type": "t", "id": "EZ1"}).encode()
+    text = f"hi&bodySHA256={sha256(body).hexdigest()}"
+    for end in ("&", "", "x"):
+        genuine = Twilio().webhook(message(Body=text + end), "/twilio?x=1")
+        headers = {**genuine.headers, "Content-Type": "application/json"}
+        copy = Webhook(signed_text(genuine), (), headers, body)
+        assert accepted(genuine)
+        assert not accepted(copy)
+
+
+def test_keys_of_other_cuts_are_other_claims() -> None:
+    """The sender chooses where a dedupe key ends and an ordering key begins, if both have its text."""
+    claims = set()
+    for at in range(4):
+        words = ["q"] * 4
+        cut = [("MessageSid", " ".join(["SM1", *words[:at]])), ("From", " ".join([*words[at:], "+1"])), ("To", "+5")]
+        claims |= {one.claim for one in accepted(Twilio().webhook([*cut, ("AccountSid", "AC1"), ("Body", "x")]))}
+    assert len(claims) == 4
+
+
+@pytest.mark.parametrize("sid", ["SM1", "SM" + "a" * 33, "SM" + "g" * 32, "SM" + "a" * 32 + " q"])
+def test_text_of_the_sender_is_no_sid(sid: str) -> None:
+    """Only a SID identifies a message, anything else is content: else whoever writes the text would choose the key."""
+    (one,) = accepted(Twilio().webhook(message(MessageSid=sid)))
+    assert sid not in one.dedupe_key
+    (other,) = accepted(Twilio().webhook(message(MessageSid=sid, Body="another")))
+    assert other.dedupe_key != one.dedupe_key

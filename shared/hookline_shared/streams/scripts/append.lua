@@ -1,8 +1,9 @@
 -- Requires claim_signature
 -- Append events to their streams, each at most once within the dedupe window, and nothing else under the same signature.
 --
--- KEYS      for each event: its stream, its seen key, the key of its signature (all of one partition where Redis is a cluster)
---           In place of the last, the seen key again means that there is no signature to claim, or that it is claimed.
+-- KEYS      for each event: its stream, its seen key, the key of its signed text (all of one partition where Redis is a cluster)
+--           In place of the last, the seen key again means that there is nothing to claim, or that it is claimed, and the stream
+--           again that the claim was refused.
 --           For a stream <prefix>:{p}:<topic> that has reached the limit, it also reads <prefix>:{p}:waiting:<topic> and
 --           <prefix>:{p}:waiting:<topic>:later (see waiting_index.lua).
 -- ARGV      [1] dedupe window in ms
@@ -12,7 +13,7 @@
 --           second is its id
 --           then for each event: its body, any bytes
 -- Returns   for each event: 1 appended, 0 duplicate, -1 refused because its stream is full, -2 refused because its signature was
---           used for another event
+--           used for another event; an event that was stored before is a duplicate, whatever its signature was used for
 --
 -- Guarantees: an event is appended and its seen key set, or neither, even if Redis refuses one of the commands. The call then
 -- fails as a whole, but events before it in the batch stay appended. Running it again with the same events within the window
@@ -41,11 +42,15 @@ local function is_full(stream)
 end
 
 for event = 1, #KEYS / 3 do
-  local stream, seen, signature = KEYS[3 * event - 2], KEYS[3 * event - 1], KEYS[3 * event]
-  if signature ~= seen and not claim_signature(signature, texts[1 + event][#names + 1], window) then
-    results[event] = -2
-  elseif redis.call('EXISTS', seen) == 1 then
+  local stream, seen, signed = KEYS[3 * event - 2], KEYS[3 * event - 1], KEYS[3 * event]
+  local refused = signed == stream
+  if signed ~= seen and not refused then
+    refused = not claim_signature(signed, texts[1 + event][#names + 1], window)
+  end
+  if redis.call('EXISTS', seen) == 1 then
     results[event] = 0
+  elseif refused then
+    results[event] = -2
   elseif is_full(stream) then
     results[event] = -1
   else

@@ -1,12 +1,12 @@
 -- Requires claim_signature
--- Claim signatures whose events are in other partitions, in a cluster, before append.lua is called for these.
+-- Claim signed texts whose events are in other partitions, in a cluster, before append.lua is called for these.
 --
--- KEYS      for each event: the key of its signature, see claim_signature.lua (all of one partition)
+-- KEYS      for each event: the key of its signed text, see claim_signature.lua (all of one partition)
 -- ARGV      [1] dedupe window in ms
 --           then for each event: its claim
--- Returns   for each event: 1 if the signature is claimed for it, now or since an earlier call, 0 if it is for another one
+-- Returns   for each event: 1 if the text is claimed for it, now or since an earlier call, 0 if it is for another one
 --
--- Guarantees: of all claims on a signature within the window, one succeeds. Running it again is safe.
+-- Guarantees: of all claims on a text within the window, one succeeds. Running it again is safe.
 
 local results = {}
 for event = 1, #KEYS do
