@@ -23,6 +23,9 @@ _MAX_KEY_LENGTH: Final = 200
 _MAX_CONTENT_KEY_LENGTH: Final = 135
 """Leaves room for a token. Whether one comes makes no difference to the rest of the key."""
 _USABLE_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SID_LENGTH: Final = 34
+_MORE_THAN_A_SID: Final = re.compile(r"[A-Z]{2}[0-9a-f]{32}[^:]")
+"""No SID, but the beginning of a signed text that was cut behind it: see `claim_of`. It identifies nothing."""
 _RETRIES: Final = frozenset({"RetryCount"})
 _OF_FALLBACK: Final = frozenset({"ErrorCode", "ErrorUrl", "RetryCount"})
 """Parameters that Twilio adds when it calls the fallback URL. Without an ErrorUrl, an ErrorCode is what happened."""
@@ -44,6 +47,8 @@ def content_hash(webhook: Webhook, volatile: frozenset[str] = frozenset()) -> st
 def dedupe_key(kind: Kind, name: str, webhook: Webhook) -> str:
     """Return the dedupe key: the same for all deliveries of an event of `kind`. `name` is the kind's whole name."""
     identity = kind.dedupe.of(webhook.params)
+    if len(identity) > _SID_LENGTH and identity[_SID_LENGTH] != ":" and _MORE_THAN_A_SID.match(identity):
+        identity = ""
     if identity and not kind.steps:
         return _bounded(f"{webhook.account}:{name}:{identity}")
     content = content_hash(webhook, kind.volatile)
@@ -70,6 +75,8 @@ def claim_of(kind: Kind, webhook: Webhook, dedupe: str, ordering: str) -> str:
     """
     if webhook.is_element:
         return webhook.request.target
+    if TOKEN_MARK not in dedupe:
+        return f"{dedupe} {ordering}"
     mark = _token_mark(webhook) if kind.steps or not kind.dedupe.of(webhook.params) else ""
     return f"{dedupe.removesuffix(mark)} {ordering.removesuffix(mark)}"
 

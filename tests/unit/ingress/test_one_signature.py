@@ -99,3 +99,13 @@ def test_piece_of_a_url_is_no_name(name: str) -> None:
 def test_names_of_twilio_and_of_users_are_accepted(name: str) -> None:
     """Whatever the user has called a parameter in Studio, and whatever Twilio adds next year."""
     assert accepted(Twilio().webhook([(name, "1")]))
+
+
+def test_key_is_made_of_a_sid_alone() -> None:
+    """What follows a SID because the text was cut behind it is no part of a key: the content identifies such an event."""
+    whole = "SM" + "3" * 32
+    (genuine,), (cut,) = (
+        accepted(Twilio().webhook([*message(MessageSid=sid, Body="x")])) for sid in (whole, f"{whole}NumMedia0")
+    )
+    assert genuine.dedupe_key.endswith(f":{whole}")
+    assert whole not in cut.dedupe_key
