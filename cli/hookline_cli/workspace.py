@@ -75,6 +75,18 @@ class Workspace:
         """The ledger, unless HOOKLINE_LEDGER_URL names another database."""
         return self.path / "ledger.db"
 
+    def create(self) -> None:
+        """Create the folder, for its owner only. One that is there keeps its mode; all that is put into it is private itself.
+
+        Raises:
+            OSError: if it cannot be created.
+
+        """
+        is_new = not self.path.exists()
+        self.redis_data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if is_new:
+            self.path.chmod(0o700)
+
     def lock(self) -> None:
         """Create the folder and lock it for this process.
 
@@ -84,8 +96,7 @@ class Workspace:
 
         """
         try:
-            self.redis_data.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.path.chmod(0o700)
+            self.create()
             self._lock = (self.path / "lock").open("a+")
         except OSError as error:
             raise UnusableFolderError(self.path, error) from error

@@ -72,6 +72,7 @@ class Ingress:
         """
         self.server.check_connection()
         self.health.live["tasks"] = supervisor.check_tasks
+        self.health.ready["port"] = self.server.check_listening
         stopping.push_async_callback(self.admin.stop)
         admin_port = await self.admin.start()
         if self.spool is not None:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from logging import DEBUG
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from msgspec.structs import replace
+
 from hookline_ingress.http.proxies import Proxies
 from hookline_ingress.http.replies import refused
 from hookline_ingress.http.request import Reply, Request
@@ -18,6 +20,7 @@ from hookline_ingress.translation.translate import TranslatedEvent, translate
 from hookline_ingress.translation.webhook import TooManyElementsError, Webhook, is_encoded
 from hookline_ingress.writer import NotStoredError, Stored, Write
 from hookline_shared.catalogue.products.streams import EVENT_STREAM
+from hookline_shared.catalogue.sids import PARENT_ACCOUNT
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event
 from hookline_shared.kinds import label_of
@@ -153,9 +156,16 @@ class Webhooks:
             raise Refusal(400, "unparsable") from None
 
     def _verify(self, webhook: Webhook, route: Route) -> tuple[Webhook, str]:
-        """Return `webhook` with the account that its signature is valid for, and the name of the secret that verifies it."""
+        """Return `webhook` with the account that its signature is valid for, and the name of the secret that verifies it.
+
+        What is about a subaccount may be signed with the token of the parent account. It then counts as the parent's: its token
+        must not speak for accounts that are not its own. Such webhooks are forms: JSON is not decoded before it is verified.
+        """
         forwarded = self._proxies.base(webhook.request)
         signer = route.verifier.verify(webhook, forwarded)
+        if signer is None and (parent := webhook.form.params.get(PARENT_ACCOUNT)):
+            webhook = replace(webhook, account=parent)
+            signer = route.verifier.verify(webhook, forwarded)
         if signer is None:
             self._warn_of_refusal(route, lambda: likely_cause(route.verifier, webhook, tuple(self._public_urls), forwarded))
             raise Refusal(403, "bad_signature")

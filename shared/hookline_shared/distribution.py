@@ -23,7 +23,7 @@ def version_line() -> str:
 
 
 def requirement(name: str) -> str:
-    """Return the requirement of the distribution `name`, for example `aiohttp<3.15,>=3.14.1`; `name` if none is declared."""
+    """Return the requirement of the distribution `name`, for example `aiohttp<3.15,>=3.14.3`; `name` if none is declared."""
     return next((one for one in _declared(None) if _NAME.match(one)[0] == name), name)  # type: ignore[index] # it begins so
 
 

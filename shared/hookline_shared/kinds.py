@@ -46,6 +46,12 @@ KINDS: Final = {kind.name: kind for kind in ALL}
 CLASSIFIED: Final = tuple(kind for kind in ALL if not kind.elements and kind not in (EMAIL_RECEIVED, UNKNOWN))
 """The kinds that are recognised by the parameters alone, on every path."""
 
+_MOST: Final = CLASSIFIED[:2]
+"""Messages and their statuses: most webhooks are of these two kinds."""
+_OTHERS: Final = CLASSIFIED[2:]
+_TELLING: Final = frozenset(name for kind in _OTHERS for names in kind.told_by.needs for name in names)
+"""The names of all parameters that tell other kinds apart."""
+
 FAMILIES: Final = tuple(kind.name for kind in ALL if kind.event_type is not None)
 """The families. Twilio defines what can follow their name."""
 SINGLE: Final = tuple(kind.name for kind in ALL if kind.event_type is None)
@@ -53,10 +59,19 @@ SINGLE: Final = tuple(kind.name for kind in ALL if kind.event_type is None)
 
 def classify(params: Params, expected: Kind | None = None) -> Kind:
     """Return the kind that the parameters of a webhook match, else `expected`, the kind of its route, if that fits them."""
-    for kind in CLASSIFIED:
+    for kind in _MOST:
+        if kind.told_by.matches(params):
+            return kind
+    for kind in _candidates(_TELLING.intersection(params)):
         if kind.told_by.matches(params):
             return kind
     return expected if expected is not None and expected.fits(params) else UNKNOWN
+
+
+@lru_cache(maxsize=256)
+def _candidates(names: frozenset[str]) -> tuple[Kind, ...]:
+    """Return the kinds, without `_MOST`, that parameters may match of which these names, all in `_TELLING`, are there."""
+    return tuple(kind for kind in _OTHERS if not any(names.isdisjoint(one) for one in kind.told_by.needs))
 
 
 @lru_cache(maxsize=1024)

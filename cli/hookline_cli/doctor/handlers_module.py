@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -22,6 +22,7 @@ _RAISE_SHUTDOWN: Final = (
     "stop_grace_period) to 18 s more; or lower the time-outs."
 )
 _LAST_WORDS: Final = 300
+_MOST_NAMED: Final = 8
 
 
 async def check_handlers(subject: Subject, timeout_s: float = _TIMEOUT_S) -> list[Finding]:
@@ -81,10 +82,16 @@ def _judge(settings: ProcessorSettings, location: str, answer: bytes, code: int 
     if loaded.problem:
         return [problem(_CHECK, loaded.problem, _WILL_NOT, "Fix that; hookline doctor imports it as the processor does.")]
     wait = f"dead letters {settings.unhandled_wait_s:g} s after receipt"
-    missing = f"; without a handler, so {wait}: {', '.join(loaded.unhandled)}" if loaded.unhandled else ""
+    missing = f"; without a handler, so {wait}: {_shortened(loaded.unhandled)}" if loaded.unhandled else ""
     hidden = [warning(_CHECK, text, "Your handlers get the other module.", "Rename it.") for text in loaded.hidden]
     imported = fine(_CHECK, f"{location} was imported; handled: {', '.join(loaded.handled) or 'nothing'}{missing}")
     return [imported, *hidden, *_judge_shutdown(settings, loaded.longest_timeout_s)]
+
+
+def _shortened(kinds: Sequence[str]) -> str:
+    """Return the first of `kinds`, and how many more there are: most products are used by few."""
+    more = len(kinds) - _MOST_NAMED
+    return ", ".join([*kinds[:_MOST_NAMED], *([f"and {more} more kinds"] if more > 0 else [])])
 
 
 def _judge_shutdown(settings: ProcessorSettings, longest_timeout_s: float) -> list[Finding]:

@@ -1,17 +1,28 @@
 """One child process of `hookline up`."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import aiohttp
 
+from hookline_cli.settings.rows import secrets
 from hookline_shared.errors import HooklineError
+from hookline_shared.settings.secret_files import SUFFIX
 
 READY_TIMEOUT_S: Final = 20.0
 _STOP_TIMEOUT_S: Final = 60.0  # above the processor's own deadline
 _ANSWER_TIMEOUT: Final = aiohttp.ClientTimeout(total=2)
 """In seconds. Short, since whoever waits for readiness looks for Ctrl-C and changes only between two questions."""
+
+
+def without_secrets(environment: Mapping[str, str], keep: Iterable[str]) -> dict[str, str]:
+    """Return the variables of `environment` for one process: of the secrets and the files with them, only those in `keep`."""
+    own = set(keep)
+    others = {name for name in secrets() if name not in own}
+    return {
+        name: value for name, value in environment.items() if name not in others and name.removesuffix(SUFFIX) not in others
+    }
 
 
 class UpError(HooklineError):

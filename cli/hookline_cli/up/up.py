@@ -21,7 +21,7 @@ from hookline_cli.settings.rows import secrets
 from hookline_cli.settings.running import public_settings
 from hookline_cli.up import embedded_redis
 from hookline_cli.up import ingress_processes as ingresses
-from hookline_cli.up.child_process import READY_TIMEOUT_S, ChildProcess, UpError, not_ready
+from hookline_cli.up.child_process import READY_TIMEOUT_S, ChildProcess, UpError, not_ready, without_secrets
 from hookline_cli.up.ingress_processes import IngressProcess
 from hookline_cli.up.reload import FRESH, ReloadedProcess, ensure_watchfiles
 from hookline_cli.workspace import StackFacts, Workspace
@@ -29,6 +29,7 @@ from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
 from hookline_shared.errors import PortTakenError
 from hookline_shared.observability.standard_streams import protect_output
+from hookline_shared.settings.base import secrets_of
 from hookline_shared.settings.config_file import read_config_file
 from hookline_shared.settings.fallbacks import find_fallbacks
 from hookline_shared.settings.secret_files import names_file
@@ -36,6 +37,8 @@ from hookline_shared.settings.secret_files import names_file
 _POLL_S: Final = 0.05
 _LEDGER_NEEDS: Final = ("sqlalchemy", "alembic", "aiosqlite")
 _EXAMPLE: Final = "examples.greeter"
+
+_FOR_HANDLERS: Final = ("TWILIO_AUTH_TOKEN", "TWILIO_AUTH_TOKEN_FILE")
 
 
 def up(
@@ -174,23 +177,31 @@ class LocalStack:
             server = embedded_redis.find_server()
             embedded_redis.check_data(server, self._workspace.redis_data)
             command = embedded_redis.arguments(server, self._workspace.redis_data, self._workspace.redis_socket)
-            self._processes.append(await ChildProcess.start("redis", command, environment, [self._workspace.lock_descriptor]))
+            bare = without_secrets(environment, keep=())
+            self._processes.append(await ChildProcess.start("redis", command, bare, [self._workspace.lock_descriptor]))
         self._processes.append(await self._start_processor(environment))
         for one in self._ingresses:
-            own = environment | one.environment()
+            own = without_secrets(environment, keep=secrets_of(IngressSettings)) | one.environment()
             self._processes.append(await ChildProcess.start(one.name, _python("hookline_ingress"), own))
         self._note_processes()
 
     async def _start_processor(self, environment: Mapping[str, str]) -> ChildProcess | ReloadedProcess:
         def launch() -> Coroutine[object, object, ChildProcess]:
-            own = FRESH if self._sources else {}
-            return ChildProcess.start("processor", _python("hookline_processor"), {**environment, **own})
+            own = without_secrets(environment, keep=self._of_processor()) | (FRESH if self._sources else {})
+            return ChildProcess.start("processor", _python("hookline_processor"), own)
 
         if self._sources is None:
             return await launch()
         processor = ReloadedProcess(self._processor.admin_port, launch, self._print, self._note_processes)
         await processor.start(self._sources, self._workspace.path.resolve())
         return processor
+
+    def _of_processor(self) -> list[str]:
+        """Return the secrets of the processor: its own, and Twilio's token if the user has set it for this program.
+
+        Handlers call Twilio with that. A token that was made up here is of no use to them.
+        """
+        return [*secrets_of(ProcessorSettings), *(name for name in _FOR_HANDLERS if os.environ.get(name))]
 
     def _print(self, text: str) -> None:
         self._console.print(text, style="bold", markup=False, highlight=False, soft_wrap=True)

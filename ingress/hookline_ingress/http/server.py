@@ -87,6 +87,10 @@ class Server:
         """
         check_aiohttp(lambda: HeadParser(self.loop).parse, compiled=IS_COMPILED)
 
+    def check_listening(self) -> str | None:
+        """Return that the port is not open yet, None once it is."""
+        return None if self._listener is not None else "the port for webhooks is not open yet"
+
     async def start(self, host: str, port: int, supervisor: Supervisor) -> int:
         """Listen, beside other processes that do so on the same port; return the port.
 

@@ -72,7 +72,8 @@ def claim_of(kind: Kind, webhook: Webhook, dedupe: str, ordering: str) -> str:
     """
     if webhook.is_element:
         return _CLAIM_OF_ELEMENTS
-    mark = _token_mark(webhook) if kind.steps or not _identity(kind, webhook) else ""
+    has_mark = TOKEN_MARK in dedupe and (kind.steps or not _identity(kind, webhook))
+    mark = _token_mark(webhook) if has_mark else ""
     content = dedupe.removesuffix(mark)
     return claim_for(f"{len(content)}:{content}{ordering.removesuffix(mark)}", mark)
 

@@ -23,10 +23,14 @@ class Reply(StrEnum):
 
 
 class Condition(NamedTuple):
-    """How a kind is recognised, as a function and in words."""
+    """How a kind is recognised, as a function and in words.
+
+    Of each tuple in `needs`, one parameter must be there: without, the function is not called.
+    """
 
     matches: Callable[[Params], bool]
     described: str
+    needs: tuple[tuple[str, ...], ...] = ()
 
 
 class Key(NamedTuple):
@@ -113,25 +117,29 @@ def has(*names: str, lacks: Collection[str] = (), also: str = "", **values: str)
 
     `also` is the beginning of the parameter EventType.
     """
-    wanted = [tuple(name.split("|")) for name in names]
-    values_wanted = tuple(values.items())
+    wanted = tuple(tuple(name.split("|")) for name in names)
+    single = [one for (one, *others) in wanted if not others]
+    several = [alternatives for alternatives in wanted if len(alternatives) > 1]
+    equal = tuple(values.items())
 
     def matches(params: Params) -> bool:
         get = params.get
-        for alternatives in wanted:
+        for name in single:
+            if not get(name):
+                return False
+        for name in lacks:
+            if name in params:
+                return False
+        for alternatives in several:
             if not any(map(get, alternatives)):
                 return False
-        return (
-            not any(name in params for name in lacks)
-            and all(get(name) == value for name, value in values_wanted)
-            and get("EventType", "").startswith(also)
-        )
+        return all(get(name) == value for name, value in equal) and (not also or get("EventType", "").startswith(also))
 
     parts = [_in_words(one) for one in wanted]
-    parts += [f"`{name}={value}`" for name, value in values_wanted]
+    parts += [f"`{name}={value}`" for name, value in equal]
     parts += [f"`EventType={also}…`"] if also else []
     parts += [f"no `{name}`" for name in lacks]
-    return Condition(matches, ", ".join(parts))
+    return Condition(matches, ", ".join(parts), (*wanted, *((name,) for name in values)))
 
 
 def key(*names: str) -> Key:
@@ -139,13 +147,14 @@ def key(*names: str) -> Key:
     parts = [(tuple(name.removesuffix("?").split("|")), name.endswith("?")) for name in names]
     described = ", ".join(_in_words(alternatives) for alternatives, _ in parts)
     sids = tuple(alternatives for alternatives, _ in parts if alternatives[0].lower().endswith("sid"))
-    if len(parts) == 1:
-        return Key(_first_of(parts[0][0]), described, sids)
+    read = [(_first_of(alternatives), may_lack) for alternatives, may_lack in parts]
+    if len(read) == 1:
+        return Key(read[0][0], described, sids)
 
     def of(params: Params) -> str:
         values = []
-        for alternatives, may_lack in parts:
-            value = next(filter(None, map(params.get, alternatives)), "")
+        for value_of, may_lack in read:
+            value = value_of(params)
             if not value and not may_lack:
                 return ""
             values.append(value)
@@ -158,6 +167,9 @@ def _first_of(alternatives: tuple[str, ...]) -> Callable[[Params], str]:
     first, *others = alternatives
     if not others:
         return lambda params: params.get(first, "")
+    if len(others) == 1:
+        (second,) = others
+        return lambda params: params.get(first) or params.get(second, "")
     return lambda params: params.get(first) or next(filter(None, map(params.get, others)), "")
 
 

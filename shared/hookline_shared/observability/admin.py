@@ -1,6 +1,7 @@
 """The admin port: /livez, /readyz, /startupz in Kubernetes' style, /metrics for Prometheus, and JSON pages of the service."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from ipaddress import ip_address
 from typing import Final
 
 from aiohttp import web
@@ -13,8 +14,26 @@ from hookline_shared.observability.health import Check, Health, Warnings
 Page = Callable[[], Mapping[str, object] | str]
 """Returns the content for JSON, or one line that says why it is unavailable. Must not block."""
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_PRIVATE_DOMAINS: Final = (".localhost", ".local", ".internal", ".svc", ".svc.cluster.local", ".home.arpa", ".lan")
 _NO_WARNINGS: Final[Mapping[str, Warnings]] = {}
 _NO_PAGES: Final[Mapping[str, Page]] = {}
+
+
+def is_private_name(host: str, own: str = "") -> bool:
+    """Whether nobody else can own the name in `host`, a Host header: an address, `own`, or a name of no public domain."""
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    name = name.strip("[]").rstrip(".").lower()
+    return _is_address(name) or name == own.lower() or "." not in name or name.endswith(_PRIVATE_DOMAINS)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 class Admin:
@@ -30,7 +49,7 @@ class Admin:
         self._runner = web.AppRunner(self._application(), access_log=None, handle_signals=False)
 
     def _application(self) -> web.Application:
-        app = web.Application()
+        app = web.Application(middlewares=[self._check_host])
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/startupz", self._startupz)
@@ -38,6 +57,13 @@ class Admin:
         for path, page in self._pages.items():
             app.router.add_get(path, _page_handler(page))
         return app
+
+    @web.middleware
+    async def _check_host(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuse a request to a public name: a browser sends one if a page has its name mean this address (DNS rebinding)."""
+        if request.host and not is_private_name(request.host, self._address[0]):
+            return web.Response(text=f"{request.host} is no name of this service.\n", status=421)
+        return await handler(request)
 
     async def start(self) -> int:
         """Start listening; return the port.

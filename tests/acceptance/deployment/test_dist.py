@@ -197,7 +197,7 @@ def test_wrong_aiohttp_ends_ingress(server: Installation, tmp_path: Path) -> Non
     )
     assert done.returncode == 1
     assert "aiohttp 3.13.5 is installed, with which no webhook could be read" in done.stderr
-    assert "run pip install 'aiohttp<3.15,>=3.14.1'" in done.stderr
+    assert "run pip install 'aiohttp<3.15,>=3.14.3'" in done.stderr
     assert "listening" not in done.stderr
 
 

@@ -66,30 +66,27 @@ async def test_least(ingress: LocalIngress, stored: Stored, row: KindRow) -> Non
 
 
 @each_row
-async def test_full(ingress: LocalIngress, stored: Stored, row: KindRow) -> None:
-    """With all that Twilio sends, the event has its kind, keys and attributes, and names its account."""
-    (event,) = await accepted(ingress, stored, row, sent(row, row.full))
+async def test_full_retry_and_next(ingress: LocalIngress, stored: Stored, row: KindRow) -> None:
+    """All that Twilio sends makes one event, with keys and attributes. Its retry is none, the next of its resource is one."""
+    added = {"RetryCount": "1"} if row.shape == "form" else {}
+    (event,) = await accepted(ingress, stored, row, sent(row, row.full, "t1"), sent(row, {**row.full, **added}, "t1"))
+    assert_told(event, row)
+    following = await accepted(ingress, stored, row, sent(row, {**row.full, **row.following}, "t2"))
+    assert len({event.dedupe_key for event in following}) == 2
+
+
+def assert_told(event: Event, row: KindRow) -> None:
+    """The event has the kind, keys, class, attributes and account of the row."""
     assert (event.kind, event.key) == (row.kind, row.ordering)
     assert event.dedupe_key.startswith(f"{event.account}:{row.kind}:")
     if row.dedupe is not None:
         assert event.dedupe_key == f"{event.account}:{row.kind}:{row.dedupe}"
-    handled = typed(event)
-    kind = kind_of(row.kind)
+    handled, kind = typed(event), kind_of(row.kind)
     assert kind is not None
     assert type(handled) is kind.event
     assert {name: getattr(handled, name) for name in row.read} == row.read
     assert handled.account_sid in (ACCOUNT, "")
     assert handled.account_sid or ACCOUNT not in dumps(row.full)
-
-
-@each_row
-async def test_retry_and_next(ingress: LocalIngress, stored: Stored, row: KindRow) -> None:
-    """A retry is the same event. The next event of the same resource is another one."""
-    added = {"RetryCount": "1"} if row.shape == "form" else {}
-    events = await accepted(ingress, stored, row, sent(row, row.full, "t1"), sent(row, {**row.full, **added}, "t1"))
-    assert len(events) == 1
-    following = await accepted(ingress, stored, row, sent(row, {**row.full, **row.following}, "t2"))
-    assert len({event.dedupe_key for event in following}) == 2
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.dedupe is None and row.shape == "form"], ids=lambda row: row.kind)
@@ -104,3 +101,14 @@ async def test_token_never_joins(ingress: LocalIngress, stored: Stored) -> None:
     row = next(row for row in CALLS if row.kind == "call.received")
     deliveries = [sent(row, row.full | {"Digits": digits}, "t1") for digits in ("1", "2")]
     assert len(await accepted(ingress, stored, row, *deliveries)) == 2
+
+
+async def test_parent_account(redis_url: str, stored: Stored) -> None:
+    """A token that is bound to the parent account signs what is about a subaccount: it counts as the parent's."""
+    parent, token = "AC" + "2" * 32, "f" * 32
+    row = next(row for row in OTHERS if row.kind == "debugger.error")
+    async with running_ingress(ingress_settings(redis_url) | {"TWILIO_AUTH_TOKEN": f"{parent}={token}"}) as ingress:
+        (event,) = await accepted(ingress, stored, row, Twilio(token).webhook(row.full.items()))
+        assert (event.account, typed(event).account_sid) == (parent, parent)
+        forged = Twilio(token).webhook((row.full | {"ParentAccountSid": ""}).items())
+        assert (await ingress.client.post(forged)).status == 403

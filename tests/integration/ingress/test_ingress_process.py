@@ -4,15 +4,20 @@ import asyncio
 import os
 import signal
 import socket
+from contextlib import AsyncExitStack
 
 import aiohttp
 import pytest
 
-from hookline_shared.lifecycle.service import EXIT_FAILED, EXIT_OK, EXIT_SETTINGS
+from hookline_ingress.app import build_ingress
+from hookline_ingress.settings import IngressSettings
+from hookline_shared.clock import SystemClock
+from hookline_shared.lifecycle.service import EXIT_FAILED, EXIT_OK, EXIT_SETTINGS, Supervisor
 from tests.support.inbound.kinds import RECIPIENT, SENDER, message
 from tests.support.inbound.webhooks import TOKEN, Twilio
 from tests.support.ingress.ingress_client import IngressClient
 from tests.support.ingress.local_ingress import ingress_settings
+from tests.support.observability.logbook import Logbook
 from tests.support.processes.service_process import ServiceProcess
 from tests.support.processes.services import Services
 from tests.support.servers.ports import LOOPBACK
@@ -179,3 +184,16 @@ async def test_killed_process_is_reported(services: Services, redis_url: str) ->
     assert await service.kill() == -signal.SIGKILL
     with pytest.raises(ProcessLookupError):
         os.kill(service.pid, 0)
+
+
+async def test_ready_once_webhooks_are_received(redis_url: str) -> None:
+    """An ingress whose port is not open yet is not ready, whatever else works: no traffic may be sent there."""
+    ingress = build_ingress(IngressSettings.load(ingress_settings(redis_url)), SystemClock(), Logbook().logger)
+    supervisor, stopping = Supervisor(Logbook().logger), AsyncExitStack()
+    assert ingress.server.check_listening() == "the port for webhooks is not open yet"
+    try:
+        await ingress.start(supervisor, stopping)
+        assert ingress.health.ready["port"]() is None
+    finally:
+        await stopping.aclose()
+        await supervisor.close()

@@ -41,6 +41,16 @@ def test_no_claim(body: bytes) -> None:
     assert dict(members(body)) == {}
 
 
+@pytest.mark.parametrize(
+    "value", ["A" * 1000, "ü" * 1000, ["A"] * 1000, {"A": "B" * 1000}], ids=["text", "not ASCII", "list", "object"]
+)
+def test_long_claim_is_no_account(value: object) -> None:
+    """What is far too long for an account is not decoded, and is a claim all the same: no secret of an account verifies it."""
+    body = json.encode({"AccountSid": value, "account_sid": ACCOUNT})
+    assert 0 < len(claimed_account(body)) <= 256
+    assert claimed_account(body) != ACCOUNT
+
+
 def test_last_of_two_claims_counts() -> None:
     """A member that stands there twice has one value, the same for both ways of reading it."""
     body = b'{"AccountSid":"AC1","AccountSid":"AC2"}'

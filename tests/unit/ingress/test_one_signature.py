@@ -131,3 +131,13 @@ def test_text_of_the_sender_is_no_sid(sid: str) -> None:
     assert sid not in one.dedupe_key
     (other,) = accepted(Twilio().webhook(message(MessageSid=sid, Body="another")))
     assert other.dedupe_key != one.dedupe_key
+
+
+def test_key_is_made_of_a_sid_alone() -> None:
+    """What follows a SID because the text was cut behind it is no part of a key: the content identifies such an event."""
+    whole = "SM" + "3" * 32
+    (genuine,), (cut,) = (
+        accepted(Twilio().webhook([*message(MessageSid=sid, Body="x")])) for sid in (whole, f"{whole}NumMedia0")
+    )
+    assert genuine.dedupe_key.endswith(f":{whole}")
+    assert whole not in cut.dedupe_key

@@ -193,6 +193,13 @@ def test_nested_content_is_not_kept() -> None:
         assert "secret" not in json.dumps(rows_of(settled("event.stream", body=body, content_type=JSON), bodies).event)
 
 
+def test_subject_of_a_stranger() -> None:
+    """An event of a kind whose SIDs the ledger does not know is found by the most specific SID that it names."""
+    gizmo = "GZ" + "1" * 32
+    found = rows_of(settled("unknown", {"AccountSid": "AC" + "1" * 32, "GizmoSid": gizmo}), BodyPolicy.KEEP)
+    assert found.event["sid"] == gizmo
+
+
 def test_direction() -> None:
     """What came in is told from what was sent."""
     received, sent = rows_of(message("SM1"), BodyPolicy.KEEP).message, rows_of(status("SM2", "queued"), BodyPolicy.KEEP).message

@@ -13,6 +13,7 @@ from hookline_processor.ledger.entry import SettledEvent
 from hookline_processor.ledger.rows.addresses import normalise
 from hookline_processor.ledger.rows.privacy import text_for_policy, value_for_policy
 from hookline_processor.ledger.rows.status_order import call_rank, message_rank
+from hookline_shared.catalogue.sids import resource_of
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.observability.redaction import redact_quotes
 
@@ -129,7 +130,7 @@ class _Subject(NamedTuple):
 
 
 def _subject_of(params: Mapping[str, str]) -> _Subject:
-    sid = _first(params, _OWN_SIDS)
+    sid = _first(params, _OWN_SIDS) or resource_of(params)
     parent = next((params[name] for name in _PARENT_SIDS if params.get(name) not in (None, "", sid)), "")
     return _Subject(
         sid=_fit(sid, _SID),

@@ -142,6 +142,7 @@ CONVERSATION: Final = Kind(
     told_by=Condition(
         _is_conversation,
         "`EventType`; `ConversationSid` or `EventType=onConversation…` or `onUser…`; no `InstanceSid`, no `ChannelSid`",
+        (("EventType",),),
     ),
     event_type=key("EventType"),
     dedupe=Key(

@@ -14,8 +14,6 @@ from hookline_shared.forms import MAX_FIELDS
 __all__ = ["LinkClick", "MessageReceived", "MessageStatus"]
 
 _INBOUND: Final = frozenset({"received", "receiving"})
-_NO_MESSAGE: Final = ("ConversationSid", "ChannelSid", "InstanceSid")
-"""Parameters of chats. Their messages have a SID and a body as well."""
 
 
 class MessageReceived(WebhookEvent):
@@ -98,27 +96,29 @@ class LinkClick(WebhookEvent):
     user_agent = Text("user_agent")
 
 
-def _is_inbound(params: Params) -> bool:
-    get = params.get
-    return (get("MessageStatus") or get("SmsStatus") or "received") in _INBOUND
-
-
 def _is_message_received(params: Params) -> bool:
+    get = params.get
     return (
-        ("Body" in params or "NumMedia" in params)
-        and bool(params.get("MessageSid") or params.get("SmsSid"))
-        and _is_inbound(params)
-        and bool(params.get("From"))
-        and not any(name in params for name in _NO_MESSAGE)
+        (get("MessageStatus") or get("SmsStatus") or "received") in _INBOUND
+        and bool(get("MessageSid") or get("SmsSid"))
+        and ("Body" in params or "NumMedia" in params)
+        and bool(get("From"))
+        and not _is_in_chat(params)
     )
 
 
 def _is_message_status(params: Params) -> bool:
+    get = params.get
     return (
-        bool(params.get("MessageSid") or params.get("SmsSid"))
-        and not _is_inbound(params)
-        and not any(name in params for name in _NO_MESSAGE)
+        (get("MessageStatus") or get("SmsStatus") or "received") not in _INBOUND
+        and bool(get("MessageSid") or get("SmsSid"))
+        and not _is_in_chat(params)
     )
+
+
+def _is_in_chat(params: Params) -> bool:
+    """Whether it is about a chat: messages in chats have a SID and a body as well."""
+    return "ConversationSid" in params or "ChannelSid" in params or "InstanceSid" in params
 
 
 def _sender_and_recipient(params: Params) -> str:
@@ -131,6 +131,7 @@ MESSAGE_RECEIVED: Final = Kind(
     told_by=Condition(
         _is_message_received,
         "`MessageSid` or `SmsSid`, `From`, `Body` or `NumMedia`, status `received` or none",
+        (("MessageSid", "SmsSid"), ("From",)),
     ),
     dedupe=key("MessageSid|SmsSid"),
     ordering=Key(_sender_and_recipient, "`From`, `To`"),
@@ -169,7 +170,11 @@ MESSAGE_RECEIVED: Final = Kind(
 MESSAGE_STATUS: Final = Kind(
     name="message.status",
     topic=topics.STATUSES,
-    told_by=Condition(_is_message_status, "`MessageSid` or `SmsSid`, `MessageStatus` or `SmsStatus` other than `received`"),
+    told_by=Condition(
+        _is_message_status,
+        "`MessageSid` or `SmsSid`, `MessageStatus` or `SmsStatus` other than `received`",
+        (("MessageSid", "SmsSid"), ("MessageStatus", "SmsStatus")),
+    ),
     dedupe=key("MessageSid|SmsSid", "MessageStatus|SmsStatus", "EventType?"),
     ordering=key("MessageSid|SmsSid"),
     event=MessageStatus,

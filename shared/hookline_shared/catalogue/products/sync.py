@@ -89,6 +89,7 @@ SYNC: Final = Kind(
     told_by=Condition(
         _is_sync,
         "`EventType`; `DocumentSid`, `ListSid`, `MapSid`, `StreamSid`, or `EventType=endpoint_…`; no `CallSid`",
+        (("EventType",), (*_SIDS, "EndpointId")),
     ),
     event_type=key("EventType"),
     dedupe=Key(_sync_key, "SID, `EventType`, item, `EventId` or revision; content if it has neither"),

@@ -44,6 +44,7 @@ def test_one_parser_reads_head_after_head(loop: asyncio.AbstractEventLoop) -> No
         pytest.param(head("X: y\0"), id="NUL in a value"),
         pytest.param(head("X : y"), id="space before the colon"),
         pytest.param(head("X: y", " folded"), id="folded line"),
+        pytest.param(head()[:-2] + b"\rX: y\r\n\r\n", id="CR for the empty line"),
         pytest.param(head("Host: other"), id="two hosts"),
         pytest.param(b"POST /twilio HTTP/1.1\r\n\r\n", id="no host"),
         pytest.param(head("Content-Length: 3", "Content-Length: 3"), id="two lengths"),

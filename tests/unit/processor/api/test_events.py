@@ -16,7 +16,7 @@ from hookline_shared.catalogue.fields import Json, Number, Text
 from hookline_shared.catalogue.products.streams import StreamEvent
 from hookline_shared.event import Event
 from hookline_shared.forms import FORM
-from hookline_shared.kinds import ALL, FAMILIES, SINGLE
+from hookline_shared.kinds import ALL, FAMILIES, SINGLE, label_of
 from tests.support.inbound.kinds import (
     call,
     call_status,
@@ -218,6 +218,18 @@ def test_every_class_has_a_row() -> None:
     classes = {event.kind: event.__name__ for event in WebhookEvent.__subclasses__()}
     assert classes.keys() == {*SINGLE, *(f"{family}.*" for family in FAMILIES)} - {"unknown"}
     assert {row.name for row in ROWS} <= set(classes.values())
+
+
+def test_kinds_of_the_first_version_remain() -> None:
+    """An event that version 0.1.0 stored, in Redis or a spool, has the class and the label that it had."""
+    singles = ["message.received", "message.status", "call.received", "call.status", "recording.status", "transcription"]
+    singles += ["studio", "event.stream", "sendgrid.event", "unknown"]
+    families = ["conversation", "taskrouter", "verify", "sync", "debugger"]
+    names = {row.kind: row.name for row in ROWS} | {"unknown": "WebhookEvent", "conversation.other": "ConversationEvent"}
+    assert {kind.partition(".")[0] for kind in names if kind not in singles} == set(families)
+    assert {kind: type(event_of(kind, {})).__name__ for kind in names} == names
+    assert [label_of(kind) for kind in singles] == singles
+    assert [label_of(f"{family}.new") for family in families] == [f"{family}.*" for family in families]
 
 
 def test_attributes_have_twilios_names_in_snake_case() -> None:

@@ -2,12 +2,13 @@
 
 import socket
 from collections.abc import AsyncIterator
+from unittest.mock import ANY
 
 import aiohttp
 import pytest
 
 from hookline_shared.errors import PortTakenError
-from hookline_shared.observability.admin import Admin
+from hookline_shared.observability.admin import Admin, is_private_name
 from hookline_shared.observability.health import Health
 from tests.support.servers.ports import LOOPBACK
 
@@ -24,8 +25,8 @@ class Probes:
         health.ready["redis"] = lambda: self.problem
         health.ready["shutdown"] = lambda: None
 
-    async def get(self, path: str) -> tuple[int, str]:
-        async with self._session.get(path) as answer:
+    async def get(self, path: str, host: str = LOOPBACK) -> tuple[int, str]:
+        async with self._session.get(path, headers={"Host": host}) as answer:
             return answer.status, await answer.text()
 
 
@@ -136,3 +137,36 @@ async def test_taken_port_names_the_setting() -> None:
         ):
             await admin.start()
         await admin.stop()
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "127.0.0.1:9080",
+        "[::1]:9080",
+        "10.1.2.3:9080",
+        "localhost:9080",
+        "LOCALHOST",
+        "ingress:9080",
+        "hookline.svc",
+    ],
+)
+async def test_private_names_are_answered(probes: Probes, host: str) -> None:
+    """Probes, Prometheus and commands call the port by its address, or by a name that only their network knows."""
+    assert await probes.get("/metrics", host) == (200, ANY)
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example.com", "evil.example.com:9080", "127.0.0.1.evil.example.com", "localhost.evil.example."]
+)
+@pytest.mark.parametrize("path", ["/livez", "/metrics", "/readyz?verbose", "/backlog", "/nothing"])
+async def test_public_names_are_not(probes: Probes, host: str, path: str) -> None:
+    """A page in a browser whose name suddenly means this address reads nothing."""
+    assert (await probes.get(path, host))[0] == 421
+
+
+def test_own_name_is_private() -> None:
+    """Whoever has the port listen at a name of a public domain may call it by that."""
+    assert is_private_name("admin.example.com:9080", "admin.example.com")
+    assert not is_private_name("admin.example.com:9080", "0.0.0.0")
