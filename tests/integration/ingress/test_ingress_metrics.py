@@ -44,7 +44,7 @@ async def send_requests_of_every_outcome(ingress: LocalIngress) -> None:
     await post(genuine.with_body(b"Body=%ff"))
     await post(genuine.with_header("Content-Encoding", "gzip"))
     await ingress.client.request("PUT", "/twilio", {}, b"")
-    too_large = raw_request(genuine.with_body(b""), ingress.port).replace(b"Content-Length: 0", b"Content-Length: 70000")
+    too_large = raw_request(genuine.with_body(b""), ingress.port).replace(b"Content-Length: 0", b"Content-Length: 300000")
     await raw_exchange(ingress.port, too_large)
     for number in range(50):
         await post(TWILIO.webhook(message(), f"/{number}"))

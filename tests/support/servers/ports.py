@@ -6,6 +6,7 @@ trying a server which is down can be given the server's own port, and then talks
 
 import random
 import socket
+from collections import deque
 from pathlib import Path
 from typing import Final
 
@@ -19,18 +20,40 @@ _BUS: Final = 10_000
 """How far above its port a node of a Redis Cluster listens for the others."""
 
 
+_RESERVED: Final[deque[socket.socket]] = deque()
+_MOST_RESERVED: Final = 200
+
+
 def free_port() -> int:
-    """Return a port on which nothing listens now. Another process may take it first, so callers must retry."""
-    while not is_free(port := _CHANCE.randrange(_LOWEST, _bound())):
+    """Return a port on which nothing listens now. Another process may take it first, so callers must retry.
+
+    No other test gets it while this process lives: a server that a test has killed finds it free when it starts again. Only
+    the newest ones are reserved, since each takes a file descriptor.
+    """
+    while not (is_free(port := _CHANCE.randrange(_LOWEST, _bound())) and _reserve(port)):
         pass
     return port
 
 
 def free_cluster_port() -> int:
     """Return a port for a node of a Redis Cluster, whose second port is free and below the bound, too."""
-    while not (is_free(port := _CHANCE.randrange(_LOWEST, _bound() - _BUS)) and is_free(port + _BUS)):
+    while not (is_free(port := _CHANCE.randrange(_LOWEST, _bound() - _BUS)) and is_free(port + _BUS) and _reserve(port)):
         pass
     return port
+
+
+def _reserve(port: int) -> bool:
+    """Reserve `port` among the tests of this machine: by a name that one socket can have, and that goes with its process."""
+    holder = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        holder.bind(f"\0hookline-test-port-{port}")
+    except OSError:
+        holder.close()
+        return False
+    if len(_RESERVED) == _MOST_RESERVED:
+        _RESERVED.popleft().close()
+    _RESERVED.append(holder)
+    return True
 
 
 def _bound() -> int:
