@@ -19,7 +19,6 @@ from hookline_shared.settings.fallbacks import Fallback
 from hookline_shared.validation import AtLeastOne, Check, NotNegative, Positive, Read, Variable, split_url
 
 _TOKEN = re.compile(r"^(AC[0-9a-fA-F]{32}=)?[^\s=]{5,}$")
-_SHARED_KEY = re.compile(r"^(AC[0-9a-fA-F]{32}=(?=[^\s=]+=))?[^\s=]+=\S{5,}$")
 _SPOOL_PATH: Final = "INGRESS_SPOOL_PATH"
 
 
@@ -46,9 +45,7 @@ def _tokens(tokens: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _shared_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
-    for position, key in enumerate(keys, start=1):
-        if not _SHARED_KEY.match(key):
-            raise ValueError(f"number {position} is not of the form id=secret or ACxxx=id=secret (a 34-character account SID)")
+    parse_shared_keys(keys)
     return keys
 
 

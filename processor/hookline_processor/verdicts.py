@@ -74,8 +74,8 @@ class Failure(NamedTuple):
         try:
             error.__traceback__ = _from_user_code(error.__traceback__)
             described = traceback.TracebackException.from_exception(error)  # survives an error whose __str__ fails
-            message = SECRETS.hide(str(described))[:_MESSAGE_LIMIT]
-            tail = SECRETS.hide("".join(described.format()))[-_TRACEBACK_TAIL:]
+            message = SECRETS.hide_in_start(str(described), _MESSAGE_LIMIT)
+            tail = SECRETS.hide_in_end("".join(described.format()), _TRACEBACK_TAIL)
         except BaseException as mistake:  # noqa: BLE001 - whatever else of it fails, and in whatever way
             return cls(type(error).__name__, f"it cannot be described: {type(mistake).__name__}")
         return cls(type(error).__name__, _without_surrogates(message), _without_surrogates(tail))

@@ -14,13 +14,13 @@ from hookline_ingress.translation.webhook import Webhook
 TOKENS_PATH: Final = "TWILIO_TOKENS_PATH"
 """The setting that names the file with the tokens of subaccounts, see `tokens_file.py`."""
 
-_BOUND: Final = re.compile(r"(AC[0-9a-fA-F]{32})=(.+)")
+_BOUND: Final = re.compile(r"(?:(AC[0-9a-fA-F]{32})=)?(.+)")
+_SHARED_KEY: Final = re.compile(r"(?:(AC[0-9a-fA-F]{32})=(?=[^\s=]+=))?([^\s=]+)=(\S{5,})")
 _TOKEN: Final = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
 _SID: Final = re.compile(r"AC[0-9a-fA-F]{32}")
-_ACCOUNT: Final = re.compile(rb"AC[0-9a-fA-F]{32}")
-_SEARCHED: Final = 1 << 16
+_ACCOUNT: Final = re.compile(rb"AC[0-9a-f]{32}")
 _MOST_NAMED: Final = 8
-"""The bytes of a body that are searched for accounts, and the accounts in it whose secrets are tried."""
+"""The accounts in a body whose secrets are tried."""
 _FEW: Final = 16
 """Up to so many bound secrets are all tried for a request that names no account."""
 
@@ -62,8 +62,11 @@ class Secrets:
         self._unbound: tuple[Secret, ...] = ()
         self._bound: dict[str, tuple[Secret, ...]] = {}
         self._few: tuple[Secret, ...] | None = ()
-        for secret in secrets:
-            self._add(secret)
+        known = tuple(secrets)
+        bound = {secret.value for secret in known if secret.account}
+        for secret in known:
+            if secret.account or secret.value not in bound:  # else the account of its webhooks would be that of either
+                self._add(secret)
 
     def __iter__(self) -> Iterator[Secret]:
         yield from self._unbound
@@ -79,9 +82,9 @@ class Secrets:
             return self._bound.get(webhook.account, ()) + self._unbound
         if self._few is not None:
             return self._few + self._unbound
-        content = f"{webhook.request.target} ".encode() + webhook.request.body[:_SEARCHED]
-        named = dict.fromkeys(found[0].decode() for found in islice(_ACCOUNT.finditer(content), _MOST_NAMED))
-        return tuple(secret for account in named for secret in self._bound.get(account, ())) + self._unbound
+        mentions = _ACCOUNT.findall(f"{webhook.request.target} ".encode() + webhook.request.body)
+        known = (account for mention in dict.fromkeys(mentions) if (account := mention.decode()) in self._bound)
+        return tuple(secret for account in islice(known, _MOST_NAMED) for secret in self._bound[account]) + self._unbound
 
     def _add(self, secret: Secret) -> None:
         if secret.account is None:
@@ -98,13 +101,29 @@ def parse_secrets(tokens: Iterable[str]) -> tuple[Secret, ...]:
 
 
 def parse_shared_keys(keys: Iterable[str]) -> dict[str, Secret]:
-    """Parse `id=secret` and `ACxxx=id=secret` items; return the secrets by id, named key1, key2, … by position."""
+    """Parse `id=secret` and `ACxxx=id=secret` items; return the secrets by id, named key1, key2, … by position.
+
+    Raises:
+        ValueError: naming the position of an item that is neither.
+
+    """
     found = {}
     for position, key in enumerate(keys, start=1):
-        account, pair = _split(key)
-        id_, _, value = pair.partition("=")
-        found[id_] = Secret(f"key{position}", value.encode(), account)
+        account, id_, value = _parts_of_shared_key(position, key)
+        found[id_] = Secret(f"key{position}", value.encode(), normal_sid(account))
     return found
+
+
+def normal_sid(account: str | None) -> str | None:
+    """Return the SID of an account as Twilio sends it: its digits are lower case."""
+    return account and account[:2] + account[2:].lower()
+
+
+def _parts_of_shared_key(position: int, key: str) -> Sequence[str]:
+    found = _SHARED_KEY.fullmatch(key)
+    if found is None:
+        raise ValueError(f"number {position} is not of the form id=secret or ACxxx=id=secret (a 34-character account SID)")
+    return found.groups()
 
 
 def unusual_tokens(secrets: Iterable[Secret]) -> Sequence[str]:
@@ -113,11 +132,5 @@ def unusual_tokens(secrets: Iterable[Secret]) -> Sequence[str]:
 
 
 def _parse(name: str, token: str) -> Secret:
-    account, value = _split(token)
-    return Secret(name, value.encode(), account)
-
-
-def _split(text: str) -> tuple[str | None, str]:
-    """Return the account that `text` begins with, None if there is none, and the rest."""
-    bound = _BOUND.fullmatch(text)
-    return (bound[1], bound[2]) if bound else (None, text)
+    bound = _BOUND.fullmatch(token)
+    return Secret(name, bound[2].encode(), normal_sid(bound[1])) if bound else Secret(name, token.encode())

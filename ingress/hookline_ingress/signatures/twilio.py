@@ -140,9 +140,13 @@ class Keyring:
         self._last_match: tuple[str, Secret | None] = (self._bases[0], None)
         self._cached_search = lru_cache(maxsize=_RECENT)(self._search)
 
-    def add_tokens(self, tokens: Iterable[Secret]) -> None:
-        """Use `tokens` beside the secrets that the keyring was made with, and in place of those that were added before."""
-        self._secrets = Secrets([*self._own, *tokens])
+    def with_tokens(self, tokens: Iterable[Secret]) -> Secrets:
+        """Return `tokens` together with the secrets that the keyring was made with. Any thread may call it."""
+        return Secrets([*self._own, *tokens])
+
+    def use(self, secrets: Secrets) -> None:
+        """Use `secrets` from now on."""
+        self._secrets = secrets
         self._last_match = (self._bases[0], None)
 
     def signature_of(self, headers: Mapping[str, str]) -> str:

@@ -25,8 +25,18 @@ SECRET_VARIABLES: Final = (
 """The variables of both services. The last one stands for what is in the file of TWILIO_TOKENS_PATH."""
 
 _TOKENS_PATH: Final = "TWILIO_TOKENS_PATH"
-_NAMED_SECRET: Final = re.compile(r".*(TOKENS?|SECRET|PASSWORD|PASSWD|API_?KEY|PRIVATE_?KEY)")
+_NAMED_SECRET: Final = re.compile(
+    r"(?!.*PUBLIC)"
+    r"(?:.*(?:SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|API_?KEY|PRIVATE_?KEY)|.+_(?:KEY|PWD)|(?:.*_)?(?:PASS|DSN))"
+    r"S?(?:_(?!FILE$|PATH$)[A-Z0-9]+)?"
+)
+_LISTS: Final = ("TWILIO_AUTH_TOKEN", "TWILIO_SHARED_KEYS", _TOKENS)
+"""Of these, the items are the secrets, not the whole value."""
 _WHOLE_URL: Final = "ALERT_URL"
+_NO_SECRETS: Final = frozenset(
+    {"changeme", "disabled", "enabled", "hookline", "password", "postgres", "redis", "secret", "twilio"}
+)
+"""Values that are no secret, though they may be in place of one. Hiding them would hide what an error is about."""
 _LEAST: Final = 5
 _LEAST_OF_OTHERS: Final = 8
 """Characters of a secret, of ours and of any other variable. A shorter value would hide parts of ordinary words."""
@@ -39,19 +49,29 @@ def known_secrets(environment: Mapping[str, str] = os.environ) -> set[str]:
     for name, value in (*_in_environment(environment), *_in_config_file(environment)):
         least = _LEAST if name in SECRET_VARIABLES else _LEAST_OF_OTHERS
         found.update(secret for secret in secrets_in(name, value) if len(secret) >= least)
-    return found
+    return found - _NO_SECRETS
 
 
 def secrets_in(name: str, value: str) -> Iterator[str]:
-    """Yield the secrets in the `value` of a variable: in URLs the passwords, in `id=secret` items what follows the names."""
-    if name not in SECRET_VARIABLES:
+    """Yield the secrets in the `value` of a variable: in URLs the passwords, in `id=secret` items what follows the names.
+
+    Other values are secrets as a whole, and in each of their lines, but not in their words: those of a pass phrase, or the
+    hosts of a URL, are in many messages.
+    """
+    if name in _LISTS:
+        yield from _in_list(name, value)
+        return
+    if name not in SECRET_VARIABLES or name == _WHOLE_URL:
         yield value.strip()
-    for part in re.split(r"[,\s]+", value):
+        yield from (line.strip() for line in value.splitlines())
+    for part in [value, *value.split()]:
         if "://" in part:
-            yield from _in_url(part)
-            if name == _WHOLE_URL:
-                yield part
-        elif "=" in part:
+            yield from _in_url(part.strip())
+
+
+def _in_list(name: str, value: str) -> Iterator[str]:
+    for part in re.split(r"[,\s]+", value):
+        if "=" in part:
             yield from _after_names(part)
         elif name != _TOKENS:  # in a file of tokens, it is a comment
             yield part
@@ -101,6 +121,6 @@ def _as_text(value: object) -> str:
 def _content(path: str) -> str:
     """Return the text in the file at `path`, empty if it is none that can be read."""
     with suppress(OSError, ValueError):
-        if Path(path).stat().st_size <= _LARGEST_FILE:
+        if Path(path).is_file() and Path(path).stat().st_size <= _LARGEST_FILE:  # a pipe would be empty for who needs it
             return Path(path).read_text()
     return ""

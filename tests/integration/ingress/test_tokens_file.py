@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from hookline_ingress.signatures.tokens_file import parse_tokens
+from hookline_ingress.signatures.tokens_file import TokensFile, parse_tokens
+from hookline_ingress.signatures.twilio import Keyring
 from hookline_shared.errors import SettingsError
 from tests.support.inbound.kinds import ACCOUNT, message
 from tests.support.inbound.webhooks import Twilio
 from tests.support.ingress.local_ingress import ingress_settings, running_ingress
 from tests.support.ingress.replies import assert_accepted
+from tests.support.observability.logbook import Logbook
 from tests.support.storage.stored import Stored
+from tests.support.time.manual_clock import ManualClock
 from tests.support.waiting import until_answer
 
 SUB, SUB_TOKEN, NEXT_TOKEN = "AC" + "5" * 32, "5" * 32, "6" * 32
@@ -72,3 +75,72 @@ def test_lines() -> None:
     with pytest.raises(ValueError, match="line 2 is") as caught:
         parse_tokens(f"{SUB}={SUB_TOKEN}\n{SUB_TOKEN}")
     assert SUB_TOKEN not in str(caught.value)
+
+
+@pytest.fixture
+async def tokens_file(tmp_path: Path, clock: ManualClock, logbook: Logbook) -> TokensFile:
+    """Return a file with a token, which was read."""
+    path = tmp_path / "tokens"
+    path.write_text(f"{SUB}={SUB_TOKEN}\n")
+    found = TokensFile(path, Keyring([], ["https://h.example.com"]), clock, logbook.logger)
+    await found.look()
+    await found.look()
+    return found
+
+
+async def known(file: TokensFile, looks: int = 2) -> set[str]:
+    """Return the tokens in use after some looks at the file."""
+    for _ in range(looks):
+        await file.look()
+    return {secret.value.decode() for secret in file._keyring._secrets}
+
+
+async def test_file_that_is_being_written_does_not_count(tokens_file: TokensFile, tmp_path: Path) -> None:
+    """Written in place, it is empty, then has half a line: until it is whole, the tokens stay."""
+    path = tmp_path / "tokens"
+    path.write_text("")
+    assert await known(tokens_file, looks=3) == {SUB_TOKEN}
+    assert "no token any more" in str(tokens_file.problem)
+    path.write_text(f"{SUB}={NEXT_TOKEN[:10]}")
+    assert await known(tokens_file, looks=3) == {SUB_TOKEN}
+    assert "line 1" in str(tokens_file.problem)
+    path.write_text(f"{SUB}={NEXT_TOKEN}\n")
+    assert await known(tokens_file, looks=1) == {SUB_TOKEN}
+    assert await known(tokens_file, looks=1) == {NEXT_TOKEN}
+    assert tokens_file.problem is None
+
+
+async def test_file_that_comes_back_is_no_problem(tokens_file: TokensFile, tmp_path: Path) -> None:
+    """Moved away and back, it is what it was."""
+    path = tmp_path / "tokens"
+    path.rename(tmp_path / "away")
+    assert await known(tokens_file) == {SUB_TOKEN}
+    assert "cannot be read" in str(tokens_file.problem)
+    (tmp_path / "away").rename(path)
+    await known(tokens_file)
+    assert tokens_file.warnings() == []
+
+
+async def test_rewrite_with_the_same_time_is_seen(tokens_file: TokensFile, tmp_path: Path) -> None:
+    """Of the same size, too."""
+    path = tmp_path / "tokens"
+    before = path.stat()
+    path.write_text(f"{SUB}={NEXT_TOKEN}\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert await known(tokens_file) == {NEXT_TOKEN}
+
+
+async def test_pipe_is_no_file(tokens_file: TokensFile, tmp_path: Path) -> None:
+    """Reading it would wait for ever."""
+    (tmp_path / "tokens").unlink()
+    os.mkfifo(tmp_path / "tokens")
+    assert await known(tokens_file) == {SUB_TOKEN}
+    assert "no regular file" in str(tokens_file.problem)
+
+
+def test_few_tokens_of_one_account() -> None:
+    """All are tried for a webhook, so there are few."""
+    lines = [f"{SUB}={number:032x}" for number in range(5)]
+    assert len(parse_tokens("\n".join(lines[:4]))) == 4
+    with pytest.raises(ValueError, match="line 5 has token 5"):
+        parse_tokens("\n".join(lines))

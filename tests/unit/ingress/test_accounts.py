@@ -138,11 +138,43 @@ def test_added_tokens_replace_those_added_before() -> None:
     keyring = Keyring(parse_secrets([TOKEN]), [PUBLIC_URL])
     own = HOLDER.webhook(message(AccountSid=OWN))
     assert not events(own, keyring)
-    keyring.add_tokens([Secret("accounts1", OWN_TOKEN.encode(), OWN)])
+    keyring.use(keyring.with_tokens([Secret("accounts1", OWN_TOKEN.encode(), OWN)]))
     assert [event.signer for event in events(own, keyring)] == ["accounts1"]
-    keyring.add_tokens([])
+    keyring.use(keyring.with_tokens([]))
     assert not events(own, keyring)
     assert events(Twilio().webhook(message()), keyring)
+
+
+def test_many_mentions_of_one_account_are_one() -> None:
+    """An array may name the account of its signature behind many mentions of others, and anywhere in a large body."""
+    accounts = [f"AC{number:032x}" for number in range(20)]
+    keyring = Keyring(parse_secrets(f"{one}={number:032x}" for number, one in enumerate(accounts)), [PUBLIC_URL])
+    elements = [{"id": "EZ1", "of": accounts[3]}] * 8 + [{"id": "EZ2", "text": "x" * 70_000}, {"of": accounts[5]}]
+    signed = Twilio(f"{5:032x}").json(dumps(elements).encode())
+    assert {event.account for event in events(signed, keyring)} == {accounts[5]}
+
+
+def test_token_that_is_bound_is_bound() -> None:
+    """The same token may be given without its account, too: the account of an event must not depend on which is tried first."""
+    for tokens in ([TOKEN, f"{VICTIM}={TOKEN}"], [f"{VICTIM}={TOKEN}", TOKEN]):
+        keyring = Keyring(parse_secrets(tokens), [PUBLIC_URL])
+        array, form = Twilio().json(dumps([stream_event(id="EZ1")]).encode()), Twilio().webhook(message())
+        keys = {event.dedupe_key for _ in range(2) for one in (array, form) for event in events(one, keyring)}
+        assert all(VICTIM in key for key in keys)
+        assert len(keys) == 2
+
+
+@pytest.mark.parametrize("key", [f"{OWN}=secretvalue", f"{OWN}=c2VjcmV0cw=="])
+def test_id_of_a_shared_key_may_look_like_an_account(key: str) -> None:
+    """What follows is its secret, with all equals signs, and never an empty one."""
+    assert parse_shared_keys([key]) == {OWN: Secret("key1", key.removeprefix(f"{OWN}=").encode())}
+
+
+def test_accounts_are_as_twilio_writes_them() -> None:
+    """An account that was copied in upper case is the same one."""
+    upper = "AC" + "AB" * 16
+    (token,) = parse_secrets([f"{upper}={TOKEN}"])
+    assert token.account == parse_shared_keys([f"{upper}=SK1=secret"])["SK1"].account == "AC" + "ab" * 16
 
 
 def test_tokens_that_do_not_look_like_tokens_are_named() -> None:

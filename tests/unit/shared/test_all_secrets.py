@@ -1,5 +1,6 @@
 """Whatever secret is configured for either service or for handlers, every redactor knows it."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,14 @@ def test_every_secret_setting_is_known() -> None:
         ("ALERT_URL", "https://hooks.example.com/T0/B0/x", {"https://hooks.example.com/T0/B0/x"}),
         ("TWILIO_API_SECRET", "longenough", {"longenough"}),
         ("SENDGRID_API_KEY", "SG.abcdefgh", {"SG.abcdefgh"}),
+        ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG", {"wJalrXUtnFEMI/K7MDENG"}),
+        ("STRIPE_KEY", "sk_live_1234", {"sk_live_1234"}),
+        ("DB_PASS", "hunter2hunter2", {"hunter2hunter2"}),
+        ("MYSQL_PWD", "hunter2hunter2", {"hunter2hunter2"}),
+        ("APP_SECRETS", "hunter2hunter2", {"hunter2hunter2"}),
+        ("TWILIO_AUTH_TOKEN_OLD", TOKEN, {TOKEN}),
+        ("SENTRY_DSN", "https://abcdef0123@o1.ingest.example/2", {"https://abcdef0123@o1.ingest.example/2"}),
+        ("SIGNING_KEY", "first line\nsecond line", {"first line", "second line"}),
         ("DB_PASSWORD", "with space, and comma", {"with space, and comma"}),
     ],
 )
@@ -53,8 +62,27 @@ def test_what_is_no_secret_stays(tmp_path: Path) -> None:
         "TWILIO_AUTH_TOKEN": f"{ACCOUNT}={TOKEN}",
         "TWILIO_SHARED_KEYS": "SK12345=another",
         "MY_TOKEN": "yes",
+        "PWD": "/home/somebody",
+        "MY_PUBLIC_KEY": "not a secret",
+        "DB_PASSWORD": "postgres",
+        "USE_API_KEY": "disabled",
         "OTHER_TOKEN_FILE": str(tmp_path),
         "PATH": "/usr/bin:/bin",
         CONFIG_VARIABLE: "",
     }
     assert known_secrets(environment) == {TOKEN, "another"}
+
+
+def test_hosts_and_words_are_no_secrets() -> None:
+    """What an error is about must stay: hosts of a list of servers, the words of a pass phrase, an ordinary word."""
+    cluster = {"REDIS_URL": "redis+cluster://u:hunter22@a:7000,b-host:7001,c-host:7002", CONFIG_VARIABLE: ""}
+    assert known_secrets(cluster) == {"hunter22"}
+    assert known_secrets({"MY_PASSPHRASE": "contains ordinary words", CONFIG_VARIABLE: ""}) == {"contains ordinary words"}
+    assert known_secrets({"REDIS_URL": "redis://:redis@127.0.0.1", CONFIG_VARIABLE: ""}) == set()
+
+
+def test_pipe_is_left_alone(tmp_path: Path) -> None:
+    """Opening it would wait for ever, or take the secret from who needs it."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert known_secrets({"MY_PASSWORD_FILE": str(pipe), CONFIG_VARIABLE: ""}) == set()
