@@ -83,6 +83,7 @@ class Webhooks:
         self.refusals = Refusals(clock)
         self._in_flight = 0
         self._quiet_until = 0.0
+        self._quiet_of_reuse_until = 0.0
 
     async def handle(self, request: Request) -> Reply:
         """Return the reply to any request."""
@@ -120,7 +121,6 @@ class Webhooks:
             except Refusal:
                 self._addresses.refused(address, now() - started)
                 raise
-            self._addresses.verified(address)
             verified = now()
             _TIME_TO_VERIFY(verified - started)
             events = _translate(webhook, signer, route)
@@ -128,6 +128,11 @@ class Webhooks:
             _TIME_TO_TRANSLATE(translated - verified)
             outcome = await self._write(events, route)
             _TIME_TO_WRITE(now() - translated)
+            if outcome is Stored.REUSED:
+                self._addresses.refused(address, now() - started)
+                self._warn_of_reuse(route)
+                raise Refusal(403, outcome)
+            self._addresses.verified(address)
         finally:
             self._in_flight -= 1
         return route.reply_to(events[0].kind if events else None), outcome
@@ -167,10 +172,21 @@ class Webhooks:
             webhook = replace(webhook, account=parent)
             signer = route.verifier.verify(webhook, forwarded)
         if signer is None:
-            self._warn_of_refusal(route, lambda: likely_cause(route.verifier, webhook, tuple(self._public_urls), forwarded))
+            self._warn_of_refusal(route, lambda: self._cause(route, webhook, forwarded))
             raise Refusal(403, "bad_signature")
         SIGNERS.count(signer.name)
         return webhook.of_account(signer.account), signer.name
+
+    def _cause(self, route: Route, webhook: Webhook, forwarded: str) -> str | None:
+        verifier = route.verifier
+        return verifier.cause(webhook) or likely_cause(verifier, webhook, tuple(self._public_urls), forwarded)
+
+    def _warn_of_reuse(self, route: Route) -> None:
+        """Log at most once a minute that a signature was used for another event."""
+        now = self._clock.monotonic()
+        if now >= self._quiet_of_reuse_until:
+            self._quiet_of_reuse_until = now + _WARN_INTERVAL_S
+            self._logger.warning("request refused: its signature was used for another event", path=route.path, remedy=_REUSED)
 
     def _warn_of_refusal(self, route: Route, find_cause: Callable[[], str | None] | None = None) -> None:
         """Log at most once a minute that requests are refused, as happens with a wrong PUBLIC_URL or token, and why.
@@ -215,9 +231,6 @@ class Webhooks:
             reason, failed = failure
             self.refusals.note(reason)
             raise Refusal(503, failed)
-        if outcome is Stored.REUSED:
-            self._logger.warning("request refused: its signature was used for another event", path=route.path, remedy=_REUSED)
-            raise Refusal(403, outcome)
         return outcome
 
     def _note(self, topic: str, event: Event, outcome: str) -> None:

@@ -47,7 +47,8 @@ class RetryLater(Exception):
 
 
 class Reason(StrEnum):
-    """Why an event is a dead letter. No verdict is "dropped": an operator did that (`scripts/waiting/drop.lua`)."""
+    """Why an event is a dead letter. No verdict is "dropped": an operator did that (`scripts/waiting/drop.lua`), nor "reused":
+    ingress did that (`scripts/append.lua`)."""
 
     REJECTED = "rejected"
     EXHAUSTED = "exhausted"
@@ -56,6 +57,7 @@ class Reason(StrEnum):
     UNDECODABLE = "undecodable"
     POISON = "poison"
     DROPPED = "dropped"
+    REUSED = "reused"
 
 
 class Failure(NamedTuple):

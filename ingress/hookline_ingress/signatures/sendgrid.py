@@ -57,6 +57,15 @@ class SendGridKeys:
         """Return the signature of a request; empty if it has none."""
         return headers.get(SIGNATURE, "")
 
+    def cause(self, webhook: Webhook) -> str | None:
+        """Return why `webhook`, which did not verify, could not, whatever its signature is: a sentence; None if it could."""
+        if self._is_recent(webhook.request.headers.get(TIMESTAMP, ""), webhook.received_at // 1000):
+            return None
+        return (
+            f"SendGrid signed it more than {self._most_age_s} s ago, or in the future: it repeats events for a day, but "
+            "ingress recognises duplicates only for INGRESS_DEDUPE_WINDOW_S. Raise that, and check the clock of this machine."
+        )
+
     def verify(self, webhook: Webhook, _forwarded: str = "") -> "SendGridKey | None":
         """Return the key with which the signature of `webhook` is valid, None if there is none."""
         timestamp = webhook.request.headers.get(TIMESTAMP, "")

@@ -54,6 +54,10 @@ class Verifier(Protocol):
         """Return the signature of a request; empty if it has none."""
         ...
 
+    def cause(self, webhook: Webhook) -> str | None:
+        """Return why `webhook`, which did not verify, could not, whatever its signature is: a sentence; None if it could."""
+        ...
+
 
 def signed_params(form: Form) -> bytes | None:
     """Return the part of the signed text that follows the URL, of the decoded parameters `form`.
@@ -152,6 +156,14 @@ class Keyring:
     def signature_of(self, headers: Mapping[str, str]) -> str:
         """Return the signature of a request; empty if it has none."""
         return headers.get(SIGNATURE, "")
+
+    def cause(self, webhook: Webhook) -> str | None:
+        """Return why `webhook`, which did not verify, could not, whatever its signature is: a sentence; None if it could."""
+        if signed_params(webhook.signed) is None:
+            return (
+                "The name of a parameter is empty or has /, ?, #, &, = or a control character. Give it another name at Twilio."
+            )
+        return None
 
     def verify(self, webhook: Webhook, forwarded: str = "") -> Signer | None:
         """Return the secret with which the signature of `webhook` is valid, None if there is none.

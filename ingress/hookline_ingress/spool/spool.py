@@ -12,7 +12,7 @@ queues behind it, whether its row can be deleted now or only later.
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -167,12 +167,6 @@ class Spool:
             raise
         self._note_set_aside("unreadable events in the spool were set aside", unreadable)
         return events
-
-    async def set_aside(self, reasons: Mapping[int, str]) -> None:
-        """Keep the events with these ids, with the reasons, and do not offer them again. Raise as `remove` does."""
-        if reasons:
-            gone = await self._in_thread(lambda: self._file.set_aside(reasons))
-            self._note_set_aside("events that must not be delivered were set aside", gone)
 
     def _note_set_aside(self, what: str, gone: Sequence[RemovedEvent]) -> None:
         if gone:

@@ -29,9 +29,12 @@ _Entry = tuple[str, Event]
 """Topic and event."""
 _SignedKey = Callable[[Event, str, str], str]
 """Returns the third key of an event for the script, given its stream and its seen key."""
+_Letter = Sequence[tuple[str, str]]
+"""Fields of the dead letter that a refused event becomes, without their prefix; empty if it becomes none."""
 _Result = Appended | BrokerUnavailableError
 
 _APPENDED: Final = {appended.value: appended for appended in Appended}
+_REUSED: Final = "its signature was used for another event, which came before: one of the two is a copy that somebody made"
 _SCRIPT: Final = load_script("append")
 _pack: Final = msgspec.msgpack.Encoder().encode
 """Packs all text fields into one argument: sending a dozen for each event would double the time of a call."""
@@ -62,13 +65,22 @@ class Appender:
         An error in the place of an event means that Redis did not confirm it. It may have been appended all the same; appending
         it again within the window is safe.
         """
+        return await self._append(batch, timeout_s, ())
+
+    async def append_accepted(self, batch: Sequence[_Entry], timeout_s: float) -> list[_Result]:
+        """Do the same with events that were accepted before. One whose signature made another event becomes a dead letter."""
+        at = str(self._redis.clock.now_ms())
+        letter = {"reason": "reused", "error": "ReusedSignature", "message": _REUSED, "traceback": "", "attempts": "0"}
+        return await self._append(batch, timeout_s, [*letter.items(), ("first_at", at), ("at", at)])
+
+    async def _append(self, batch: Sequence[_Entry], timeout_s: float, letter: _Letter) -> list[_Result]:
         if self._redis.clustered:
-            return await self._claim_and_append(batch, timeout_s)
-        call = self._call(batch, self._signed_key)
+            return await self._claim_and_append(batch, timeout_s, letter)
+        call = self._call(batch, self._signed_key, letter)
         (answer,) = await self._redis.run("append", _SCRIPT, [call], timeout_s, durable=True)
         return [answer] * len(batch) if isinstance(answer, BrokerUnavailableError) else [_APPENDED[code] for code in answer]
 
-    async def _claim_and_append(self, batch: Sequence[_Entry], timeout_s: float) -> list[_Result]:
+    async def _claim_and_append(self, batch: Sequence[_Entry], timeout_s: float, letter: _Letter) -> list[_Result]:
         """Claim the signed texts, then append the events whose text is theirs, and those whose master did not say.
 
         Between the two, this process may die, or Redis refuse the event: the claim then waits for the next delivery.
@@ -79,7 +91,7 @@ class Appender:
         groups: dict[int, list[int]] = {}
         for at, (_, event) in enumerate(batch):
             groups.setdefault(partition_of(event.key, self._partitions), []).append(at)
-        calls = [self._call([batch[at] for at in group], _key_after_claim(group, claims)) for group in groups.values()]
+        calls = [self._call([batch[at] for at in group], _key_after_claim(group, claims), letter) for group in groups.values()]
         answers = await self._redis.run("append", _SCRIPT, calls, left_s, durable=True)
         results: list[_Result] = [Appended.NEW] * len(batch)
         for group, answer in zip(groups.values(), answers, strict=True):
@@ -89,7 +101,7 @@ class Appender:
         _count_unclaimed(batch, claims, results)
         return results
 
-    def _call(self, group: Iterable[_Entry], signed_key: _SignedKey) -> ScriptCall:
+    def _call(self, group: Iterable[_Entry], signed_key: _SignedKey, letter: _Letter) -> ScriptCall:
         names: list[str] = []
         texts: list[tuple[str, ...]] = [TEXT_FIELDS]
         bodies = []
@@ -99,6 +111,8 @@ class Appender:
             names += (stream, seen, signed_key(event, stream, seen))
             texts.append((*text_values(event), event.claim))
             bodies.append(event.body)
+        if letter:
+            texts.append(tuple(text for name, value in letter for text in (f"dead.{name}", value)))
         return ScriptCall(names, [*self._constants, _pack(texts), *bodies])
 
     def _signed_key(self, event: Event, _stream: str, seen: str) -> str:

@@ -182,6 +182,15 @@ def sendgrid_verifies(timestamp: str) -> bool:
     return keys.verify(decode_sendgrid(request, signature, RECEIVED_AT)) is not None
 
 
+@pytest.mark.parametrize(("age_s", "told"), [(0, False), (3300, True), (-301, True)])
+def test_old_signature_of_sendgrid_is_told(age_s: int, told: bool) -> None:
+    """It is neither a wrong URL nor a wrong token, and the log says so."""
+    headers = {TIMESTAMP: str(RECEIVED_AT // 1000 - age_s)}
+    webhook = decode_sendgrid(Request("POST", "/sendgrid", CIMultiDict(headers), b"[]", "", 0.0), "x", RECEIVED_AT)
+    cause = SendGridKeys([SendGrid().public_key], window_s=3600).cause(webhook)
+    assert ("INGRESS_DEDUPE_WINDOW_S" in str(cause)) is told
+
+
 async def test_sendgrid_without_key(ingress: LocalIngress, stored: Stored) -> None:
     """Without a key there is no /sendgrid."""
     assert_refused(await ingress.client.post(SendGrid().webhook([email_event()])), 404, stored)

@@ -40,6 +40,16 @@ async def test_forged_sender_is_refused(ingress: LocalIngress, stored: Stored) -
     assert ingress.logbook.find("request refused: its signature was used for another event")
 
 
+async def test_many_copies_are_one_warning(ingress: LocalIngress) -> None:
+    """Whoever has one genuine webhook cannot fill the log with it, and is not taken for Twilio."""
+    genuine = TWILIO.webhook(SMS)
+    assert_accepted(await ingress.client.post(genuine), 200)
+    for _ in range(20):
+        assert (await ingress.client.post(with_sender(genuine))).status == 403
+    lines = [line for line in ingress.logbook.lines if "used for another event" in line["event"]]
+    assert len(lines) == 1
+
+
 @pytest.mark.parametrize("params", [SMS, call(**PLACES)], ids=["message", "call"])
 async def test_copies_make_no_second_event(ingress: LocalIngress, stored: Stored, params: Params) -> None:
     """A hundred copies, by GET and POST, on longer and shorter URLs, with and without an account: one event."""

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 import redis
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 
 from hookline_ingress.spool.drain import Drain
 from hookline_ingress.spool.spool import Spool
+from hookline_shared.dead_letter import DeadLetter
 from hookline_shared.event import Event, claim_for
 from hookline_shared.observability.metrics import UNCLAIMED_EVENTS
 from hookline_shared.partitions import partition_of
@@ -130,7 +132,8 @@ async def test_claim_expires_with_the_window(broker: RedisConnectionManager, red
 async def test_spooled_copies_are_one_event(
     own_redis: RedisServer, connect: Connect, clock: ManualClock, logbook: Logbook, tmp_path: Path
 ) -> None:
-    """Copies that came while Redis was away are drained in their order: the first is stored, the others are set aside."""
+    """Copies that came while Redis was away are drained in their order: the first is stored. The others were accepted, too, and
+    one of them may be the genuine one: they are dead letters, each once, and can be replayed."""
     spool = Spool(tmp_path / "spool.db", 64, clock, logbook.logger)
     await spool.open()
     events = [event(), *copies(PARTITIONS)]
@@ -140,8 +143,24 @@ async def test_spooled_copies_are_one_event(
     assert await drain.move() is None
     with own_redis.client as client:
         assert {one.id for one in Stored(client).events()} == {one.id for one in events[:2]}
-    assert (spool.events, spool.unreadable) == (0, PARTITIONS - 1)
+        letters = [letter for number in range(PARTITIONS) for letter in dead_letters(client, number)]
+    assert {letter.event_id for letter in letters} == {one.id for one in events[2:]}
+    assert {(letter.reason, letter.topic, letter.event and letter.event.body) for letter in letters} == {
+        ("reused", MESSAGES, events[0].body)
+    }
+    assert (spool.events, spool.unreadable) == (0, 0)
+    await asyncio.gather(*(spool.put(MESSAGES, one) for one in events))
+    assert await drain.move() is None
+    with own_redis.client as client:
+        assert sum(len(dead_letters(client, number)) for number in range(PARTITIONS)) == len(letters)
     await spool.close()
+
+
+def dead_letters(client: Any, partition: int) -> list[DeadLetter]:
+    return [
+        DeadLetter(partition, entry.decode(), [item for pair in fields.items() for item in pair])
+        for entry, fields in client.xrange(keys.dead(partition))
+    ]
 
 
 @pytest.fixture

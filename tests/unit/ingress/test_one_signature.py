@@ -92,8 +92,12 @@ def test_json_makes_no_form_and_no_get(numbers: list[int], query: str, chance: R
 
 @pytest.mark.parametrize("name", ["/voiceAccountSid", "?x", "=1", "&x=1", "#", "a=b", "a\n", ""])
 def test_piece_of_a_url_is_no_name(name: str) -> None:
-    """A right signature over a parameter with a name that Twilio does not make may be one over another path."""
-    assert not accepted(Twilio().webhook([(name, "1")]))
+    """A right signature over a parameter with a name that Twilio does not make may be one over another path. If it is genuine,
+    the log tells what to do."""
+    webhook = Twilio().webhook([(name, "1")])
+    assert not accepted(webhook)
+    request = Request("POST", webhook.target, CIMultiDict(webhook.headers), webhook.body, "", 0.0)
+    assert "name of a parameter" in str(KEYRING.cause(decode(request, "x", 0)))
 
 
 @pytest.mark.parametrize("name", ["AccountSid", "factor_sid", "MediaUrl0", "SipHeader_X-Id", "a[0].b", "first name", "größe"])
