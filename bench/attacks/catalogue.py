@@ -48,6 +48,10 @@ ATTACKS: Final = (
     ),
     Attack("1 MiB in chunks of a byte", 10, _CHUNKED % b"/twilio/events" + b"1\r\nx\r\n" * _MIB),
     Attack("the same, unknown path", 10, _CHUNKED % b"/" + b"1\r\nx\r\n" * _MIB),
+    Attack(
+        "1 MiB in the smallest chunks", 8, _CHUNKED % b"/twilio/events" + b"384\r\n%b\r\n" % (b"x" * 900) * 1165 + b"0\r\n\r\n"
+    ),
+    Attack("empty lines", 8, b"\r\n" * (_MIB // 2), requests=0),
     Attack("unfinished heads", 200, b"GET /twilio HTTP/1.1\r\n" + b"X-Header: value\r\n" * (1_440_000 // 17), holds=True),
     Attack("half-sent bodies", 100, _request(b"/twilio/events", _JSON, b"x" * _MIB)[:-1], holds=True),
     Attack("a request and a half", 200, _UNSIGNED + _UNSIGNED[:-1], requests=2, holds=True),

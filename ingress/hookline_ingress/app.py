@@ -153,7 +153,7 @@ def _server(
         shutdown_s=settings.shutdown_s,
         connections=allow_connections(settings.max_connections),
     )
-    return Server(handle, routes.body_limit, limits, clock, logger)
+    return Server(handle, routes.body_limit, limits, clock, logger, routes.status_if_too_large)
 
 
 def _keyring(settings: IngressSettings, logger: Logger) -> Keyring:

@@ -12,7 +12,8 @@ from hookline_shared.validation import Check, InvalidError, SettingsTable, read_
 
 _LARGEST: Final = 64_000
 """Bytes; Twilio refuses more TwiML with error 11750."""
-_TYPE: Final = re.compile(r"[\w.+-]+/[\w.+-]+(; ?[\w-]+=[\w-]+)?")
+_TYPE: Final = re.compile(r"[\w.+-]+/[\w.+-]+(; ?[\w-]+=[\w-]+)?", re.ASCII)
+_WITHOUT_BODY: Final = (HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT)
 _TWIML: Final = "text/xml"
 _XML: Final = (_TWIML, "application/xml")
 
@@ -49,8 +50,8 @@ class ReplySettings(SettingsTable, frozen=True, kw_only=True):
     def contradictions(cls, valid: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Yield that the body is none of its status or type."""
         body = valid.get("body", "")
-        if body and valid.get("status") == HTTPStatus.NO_CONTENT:
-            yield "body", "a 204 has no body; use 200"
+        if body and (status := valid.get("status")) in _WITHOUT_BODY:
+            yield "body", f"a {status} has no body; use 200"
         elif body and (problem := _problem_with(body, _plain(valid.get("type", "")))):
             yield "body", problem
 
@@ -90,10 +91,14 @@ def _problem_with(body: str, kind: str) -> str:
         return _problem_with_twiml(body)
     if kind.endswith("json"):
         try:
-            json.loads(body)
+            json.loads(body, parse_constant=_refuse)
         except (ValueError, RecursionError) as error:
             return f"it is not JSON: {error}"
     return ""
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no value of JSON")
 
 
 def _problem_with_twiml(text: str) -> str:

@@ -63,6 +63,15 @@ class Route(NamedTuple):
             return self.reply
         return EMPTY_TWIML if kind is not None and kind.reply is Answer.TWIML else NO_CONTENT
 
+    def refusal_status(self, status: int, headers: Mapping[str, str]) -> int:
+        """Return the status of a refusal that is `status` for anybody else than Twilio.
+
+        Event Streams and SendGrid discard a delivery for good after most 4xx, and repeat it for hours after a 5xx, in which a
+        wrong token or a limit that is too low can be fixed. So a refusal that may be our fault is a 5xx there.
+        """
+        is_lost = self.expected is not None and self.expected.lost_after_4xx and bool(self.verifier.signature_of(headers))
+        return 503 if is_lost and status in (403, 413) else status
+
     def body_limit(self, content_type: str) -> int:
         """Return the largest body in bytes."""
         return self.largest_form if is_form(content_type) else self.largest_json
@@ -87,6 +96,11 @@ class Routes:
         """Return the largest body in bytes of a request to `target`; None if there is no such path."""
         route = self.find(target)
         return route.body_limit(headers.get("Content-Type", "")) if route else None
+
+    def status_if_too_large(self, target: str, headers: Mapping[str, str]) -> int:
+        """Return the status of the reply to a request to `target` whose body is too large."""
+        route = self.find(target)
+        return route.refusal_status(413, headers) if route else 413
 
     def _customised(self, settings: RouteSettings) -> Route:
         """Return the route that `settings` describe; for a built-in path, what they leave out stays as it is."""

@@ -19,8 +19,7 @@ from hookline_ingress.signatures.likely_cause import likely_cause
 from hookline_ingress.translation.translate import TranslatedEvent, translate
 from hookline_ingress.translation.webhook import TooManyElementsError, Webhook, is_encoded
 from hookline_ingress.writer import NotStoredError, Stored, Write
-from hookline_shared.catalogue.products.streams import EVENT_STREAM
-from hookline_shared.catalogue.sids import PARENT_ACCOUNT
+from hookline_shared.catalogue.sids import PARENT_ACCOUNT, is_account
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event
 from hookline_shared.kinds import label_of
@@ -94,7 +93,7 @@ class Webhooks:
         try:
             reply, outcome = await self._accept(request, route)
         except Refusal as refusal:  # kept in no other variable: its traceback would keep the request until a garbage collection
-            reply, outcome = refused(_status_for_twilio(refusal.status, request, route)), refusal.outcome
+            reply, outcome = refused(route.refusal_status(refusal.status, request.headers)), refusal.outcome
             self._logger.debug("request refused", path=route.path, status=reply.status, outcome=outcome)
         REQUESTS.count(route.path, reply.status, outcome)
         if self._spans is not None:
@@ -168,7 +167,7 @@ class Webhooks:
         """
         forwarded = self._proxies.base(webhook.request)
         signer = route.verifier.verify(webhook, forwarded)
-        if signer is None and (parent := webhook.form.params.get(PARENT_ACCOUNT)):
+        if signer is None and is_account(parent := webhook.form.params.get(PARENT_ACCOUNT, "")):
             webhook = replace(webhook, account=parent)
             signer = route.verifier.verify(webhook, forwarded)
         if signer is None:
@@ -250,13 +249,3 @@ def _translate(webhook: Webhook, signer: str, route: Route) -> Sequence[Translat
         return translate(webhook, signer, route.expected)
     except TooManyElementsError:
         raise Refusal(413, "too_many_events") from None
-
-
-def _status_for_twilio(status: int, request: Request, route: Route) -> int:
-    """Return the status of a refusal that is `status` for anybody else.
-
-    Twilio discards an Event Streams delivery for good after most 4xx, and repeats it for hours after a 5xx, in which a wrong
-    token or a limit that is too low can be fixed. So a refusal that may be our fault is a 5xx there.
-    """
-    signed = bool(route.verifier.signature_of(request.headers))
-    return 503 if route.expected is EVENT_STREAM and signed and status in (403, 413) else status

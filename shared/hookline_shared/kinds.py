@@ -21,7 +21,8 @@ from hookline_shared.catalogue.products import (
     voice,
 )
 from hookline_shared.catalogue.products.email import EMAIL_RECEIVED
-from hookline_shared.catalogue.products.streams import UNKNOWN
+from hookline_shared.catalogue.products.messaging import MESSAGE_RECEIVED, MESSAGE_STATUS
+from hookline_shared.catalogue.products.streams import STUDIO, UNKNOWN
 from hookline_shared.catalogue.sids import Params
 
 ALL: Final[tuple[Kind, ...]] = (
@@ -40,17 +41,20 @@ ALL: Final[tuple[Kind, ...]] = (
     *email.KINDS,
     *streams.KINDS,
 )
-"""Every kind. The first that matches counts: a transcription, for example, has the parameters of its call, too."""
+"""Every kind. Studio counts before all others, since the author of a flow calls parameters as they like. Otherwise, the first
+that matches counts: a transcription, for example, has the parameters of its call, too."""
 
 KINDS: Final = {kind.name: kind for kind in ALL}
 CLASSIFIED: Final = tuple(kind for kind in ALL if not kind.elements and kind not in (EMAIL_RECEIVED, UNKNOWN))
 """The kinds that are recognised by the parameters alone, on every path."""
 
-_MOST: Final = CLASSIFIED[:2]
-"""Messages and their statuses: most webhooks are of these two kinds."""
-_OTHERS: Final = CLASSIFIED[2:]
-_TELLING: Final = frozenset(name for kind in _OTHERS for names in kind.told_by.needs for name in names)
+_MOST: Final = (MESSAGE_RECEIVED, MESSAGE_STATUS)
+"""Most webhooks are of these two kinds."""
+_OTHERS: Final = tuple(kind for kind in CLASSIFIED if kind not in (STUDIO, *_MOST))
+_TELLING: Final = frozenset(name for kind in _OTHERS for names in kind.condition.needs for name in names)
 """The names of all parameters that tell other kinds apart."""
+_NOT_OF_STUDIO: Final = frozenset({"ApiVersion", "CallbackSource", "StatusCallbackEvent", "specversion"})
+"""Names that other products use, and that the author of a flow has no reason to give a parameter."""
 
 FAMILIES: Final = tuple(kind.name for kind in ALL if kind.event_type is not None)
 """The families. Twilio defines what can follow their name."""
@@ -58,12 +62,18 @@ SINGLE: Final = tuple(kind.name for kind in ALL if kind.event_type is None)
 
 
 def classify(params: Params, expected: Kind | None = None) -> Kind:
-    """Return the kind that the parameters of a webhook match, else `expected`, the kind of its route, if that fits them."""
+    """Return the kind that the parameters of a webhook match, else `expected`, the kind of its route, if that fits them.
+
+    The author of a Studio flow chooses the parameters of its requests, and may call one MessageSid or RecordingSid. At the
+    route for them, a webhook is therefore of another product only if it has what no such request has.
+    """
+    if STUDIO.condition.matches(params) or (expected is STUDIO and _NOT_OF_STUDIO.isdisjoint(params)):
+        return STUDIO
     for kind in _MOST:
-        if kind.told_by.matches(params):
+        if kind.condition.matches(params):
             return kind
     for kind in _candidates(_TELLING.intersection(params)):
-        if kind.told_by.matches(params):
+        if kind.condition.matches(params):
             return kind
     return expected if expected is not None and expected.fits(params) else UNKNOWN
 
@@ -71,7 +81,7 @@ def classify(params: Params, expected: Kind | None = None) -> Kind:
 @lru_cache(maxsize=256)
 def _candidates(names: frozenset[str]) -> tuple[Kind, ...]:
     """Return the kinds, without `_MOST`, that parameters may match of which these names, all in `_TELLING`, are there."""
-    return tuple(kind for kind in _OTHERS if not any(names.isdisjoint(one) for one in kind.told_by.needs))
+    return tuple(kind for kind in _OTHERS if not any(names.isdisjoint(one) for one in kind.condition.needs))
 
 
 @lru_cache(maxsize=1024)

@@ -10,11 +10,11 @@ from hookline_shared.kinds import ALL
 
 def kinds_table() -> str:
     """Return the table of docs/webhooks.md: how each kind is told, its keys, its reply and its source."""
-    lines = ["| kind | told by | dedupe key: account, kind and … | ordering key | reply |", "|---|---|---|---|---|"]
+    lines = ["| kind | recognized by | dedupe key: account, kind and … | ordering key | reply |", "|---|---|---|---|---|"]
     for kind in ALL:
         sources = ", ".join(f"[{number}]({url})" for number, url in enumerate(kind.source.split(", "), start=1))
         name = f"`{_label(kind)}`{f' {sources}' if kind.source.startswith('https:') else ''}"
-        lines.append(f"| {name} | {kind.told_by.described} | {_dedupe(kind)} | {kind.ordering.described} | {kind.reply} |")
+        lines.append(f"| {name} | {kind.condition.described} | {_dedupe(kind)} | {kind.ordering.described} | {kind.reply} |")
     return "\n".join(lines) + "\n"
 
 

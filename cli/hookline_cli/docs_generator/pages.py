@@ -103,7 +103,7 @@ PAGES: Final[dict[str, tuple[str, Callable[[], str]]]] = {
 
 
 TABLES: Final[dict[str, tuple[str, Callable[[], str]]]] = {
-    "docs/webhooks.md": ("| kind | told by |", kinds_table),
+    "docs/webhooks.md": ("| kind | recognized by |", kinds_table),
     "docs/handlers.md": ("| kind | class |", events_table),
 }
 """By file, tables in the middle of a page: the beginning of the first line, and the function that renders the table."""

@@ -11,12 +11,14 @@ from typing import Final, Protocol
 from hookline_ingress.http.request import UnreadableError
 
 _CRLF: Final = b"\r\n"
-_SIZE_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n")
-_TRAILER_LINE: Final = re.compile(rb"[!#-'*+.^-z|~\w-]+:[\t\x20-\x7e\x80-\xff]*\r\n")
+_SIZE: Final = rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]{0,1000})?\r\n"
+_FIRST_SIZE: Final = re.compile(_SIZE)
+_NEXT_SIZE: Final = re.compile(rb"\r\n" + _SIZE)
+_TRAILER: Final = re.compile(rb"(?:[!#-'*+.^-z|~\w-]{1,200}:[\t\x20-\x7e\x80-\xff]{0,1000})?\r\n")
 _LONGEST_LINE: Final = 1024
-_FREE_FRAMING: Final = 4096
-_CONTENT_PER_FRAMING: Final = 16
-"""Bytes of a body for each one that frames chunks, beside the first `_FREE_FRAMING`: with 7 of these, a chunk must have 112."""
+_FREE_FRAMING: Final = 512
+_CONTENT_PER_FRAMING: Final = 128
+"""Bytes of a body for each one that frames chunks, beside the first `_FREE_FRAMING`: with 7 of these, a chunk must have 896."""
 
 
 class Body(Protocol):
@@ -72,14 +74,14 @@ class ChunkedBody:
         while at < len(data) and not self.is_whole:
             if self._missing:
                 at = self._take_content(data, at)
-            elif (end := self._find_line(data, at)) == 0:
+                continue
+            end = self._take_trailer(data, at) if self._in_trailers else self._take_size(data, at)
+            if not end:
                 break
-            elif self._in_trailers:
-                self._take_trailer(data[at:end])
-                at = end
-            else:
-                self._take_size(data[at:end])
-                at = end
+            self._framing += end - at
+            if self._framing > _FREE_FRAMING + len(self.content) // _CONTENT_PER_FRAMING:
+                raise UnreadableError(HTTPStatus.BAD_REQUEST, "small_chunks")
+            at = end
         return at
 
     def _take_content(self, data: bytes, at: int) -> int:
@@ -88,35 +90,31 @@ class ChunkedBody:
         self._missing -= end - at
         return end
 
-    def _find_line(self, data: bytes, at: int) -> int:
-        """Return where the line that begins at `at` ends, 0 if the rest of it is missing."""
-        after_chunk = len(_CRLF) if self.content and not self._in_trailers else 0
-        end = data.find(b"\n", at + after_chunk, at + _LONGEST_LINE) + 1
-        if not end and len(data) - at >= _LONGEST_LINE:
-            raise _malformed()
-        self._framing += max(end - at, 0)
-        if self._framing > _FREE_FRAMING + len(self.content) // _CONTENT_PER_FRAMING:
-            raise UnreadableError(HTTPStatus.BAD_REQUEST, "small_chunks")
-        return end
-
-    def _take_size(self, line: bytes) -> None:
-        if self.content:
-            if not line.startswith(_CRLF):
-                raise _malformed()
-            line = line[len(_CRLF) :]
-        found = _SIZE_LINE.fullmatch(line)
+    def _take_size(self, data: bytes, at: int) -> int:
+        """Take the line with the size of the next chunk; return where it ends, 0 if the rest of it is missing."""
+        found = (_NEXT_SIZE if self.content else _FIRST_SIZE).match(data, at)
         if found is None:
-            raise _malformed()
+            return _await_line(data, at, after=len(_CRLF) if self.content else 0)
         self._missing = int(found[1], 16)
         self._in_trailers = not self._missing
         if len(self.content) + self._missing > self._limit:
             raise UnreadableError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large")
+        return found.end()
 
-    def _take_trailer(self, line: bytes) -> None:
-        if line == _CRLF:
-            self.is_whole = True
-        elif not _TRAILER_LINE.fullmatch(line):
-            raise _malformed()
+    def _take_trailer(self, data: bytes, at: int) -> int:
+        """Take one line after the last chunk; return where it ends, 0 if the rest of it is missing."""
+        found = _TRAILER.match(data, at)
+        if found is None:
+            return _await_line(data, at)
+        self.is_whole = found.end() == at + len(_CRLF)
+        return found.end()
+
+
+def _await_line(data: bytes, at: int, after: int = 0) -> int:
+    """Return 0, since no line that is accepted begins at `at`, but may once more has come: the first LF `after` ends it."""
+    if len(data) - at >= _LONGEST_LINE or data.find(b"\n", at + after) >= 0:
+        raise _malformed()
+    return 0
 
 
 def _malformed() -> UnreadableError:

@@ -29,6 +29,7 @@ from hookline_ingress.metrics import REQUEST_SECONDS, STAGE_SECONDS
 from hookline_shared.clock import Clock
 
 _LINGER_S: Final = 2.0
+_READ_AT_STOP_S: Final = 2.0
 _AT_ONCE: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 """Run a task at once until its first await, instead of in the next iteration of the event loop."""
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -40,6 +41,7 @@ class Server(Protocol):
     loop: asyncio.AbstractEventLoop
     clock: Clock
     body_limit: Callable[[str, Mapping[str, str]], int | None]
+    status_if_too_large: Callable[[str, Mapping[str, str]], int]
     read_timeout_s: float
     keepalive_s: float
 
@@ -73,9 +75,12 @@ class Connection(asyncio.Protocol):
         "_head",
         "_heads",
         "_input_paused",
+        "_next_is_due",
         "_peer",
         "_peer_closed",
+        "_searched",
         "_server",
+        "_skipped",
         "_unread",
         "_unread_at",
         "deadline",
@@ -89,12 +94,15 @@ class Connection(asyncio.Protocol):
         self._heads = HeadParser(server.loop)
         self._unread = b""  # what has arrived, and is used up to `_unread_at`
         self._unread_at = 0
+        self._skipped = 0  # bytes of empty lines, since the last request
+        self._searched = 0  # bytes of the next head, which do not have the end of it
         self._began: float | None = None
         self._head: Head | None = None
         self._body: Body | None = None
         self._answering: asyncio.Task[None] | None = None
         self._peer = ""
         self._input_paused = False
+        self._next_is_due = False  # whether `_read_next` is scheduled
         self._closing = False
         self._ending = False
         self._peer_closed = False
@@ -135,25 +143,30 @@ class Connection(asyncio.Protocol):
         return self._answering is not None or (self._began is None and bool(self._unread))
 
     def data_received(self, data: bytes) -> None:
-        """Read `data`, or keep it until the request before it is answered."""
+        """Read `data`, or keep it until the requests before it are answered."""
         if self._ending:
             return
         self._unread = self._unread[self._unread_at :] + data if self._unread else data
         self._unread_at = 0
-        if self._answering is None:
+        if self._answering is None and not self._next_is_due:
             self._read()
         elif not self._input_paused and self.transport is not None:
             self._input_paused = True
             self.transport.pause_reading()
 
+    def _read_next(self) -> None:
+        self._next_is_due = False
+        if not self._ending:
+            self._read()
+
     def _read(self) -> None:
-        """Read what has arrived, and answer the request once it is whole; do nothing while one is being answered."""
-        if self.transport is None or self._ending or self._answering is not None:
+        """Read what has arrived, and answer the request once it is whole. None must be being answered."""
+        if self.transport is None:
             return
         try:
             request = self._read_request()
         except UnreadableError as error:
-            self._refuse(error.status, error.outcome)
+            self._refuse(self._status_of(error), error.outcome)
             return
         if request is not None:
             self._begin_answer(request)
@@ -177,18 +190,23 @@ class Connection(asyncio.Protocol):
     def _read_head(self) -> bool:
         """Read the head of the next request; return whether it has arrived."""
         unread = self._unread
-        begin = skip_empty_lines(unread, self._unread_at)
-        self._unread_at = begin
+        begin = skip_empty_lines(unread, self._unread_at, self._skipped)
         if begin == len(unread):
+            self._skipped += begin - self._unread_at
+            self._unread_at = begin
             return False
+        self._unread_at, self._skipped = begin, 0
         if self._began is None:
             self._began = self.since = self._server.clock.monotonic()
-            self.deadline = self._began + self._server.read_timeout_s
-        end = find_end(unread, begin)
-        if end:
-            self._head = self._heads.parse(unread[begin:end])
-            self._unread_at = end
-        return bool(end)
+            self.deadline = self._began + (_READ_AT_STOP_S if self._closing else self._server.read_timeout_s)
+        end = find_end(unread, begin, self._searched)
+        if not end:
+            self._searched = len(unread) - begin
+            return False
+        self._searched = 0
+        self._head = self._heads.parse(unread[begin:end])
+        self._unread_at = end
+        return True
 
     def _read_body(self, head: Head) -> bytes | None:
         """Return the body of the request with `head`, None while a part of it is missing."""
@@ -208,7 +226,8 @@ class Connection(asyncio.Protocol):
             raise UnreadableError(HTTPStatus.NOT_FOUND, "unknown_path")
         if (head.length or 0) > limit:
             raise UnreadableError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large")
-        if "Expect" in head.headers and self._unread_at == len(self._unread) and self.transport is not None:
+        asks = head.is_1_1 and head.headers.get("Expect", "").lower() == "100-continue"
+        if asks and self._unread_at == len(self._unread) and self.transport is not None:
             self.transport.write(_CONTINUE)
         return ChunkedBody(limit) if head.length is None else SizedBody(head.length)
 
@@ -245,7 +264,8 @@ class Connection(asyncio.Protocol):
         self.since = self._server.clock.monotonic()
         self.deadline = self.since + self._server.keepalive_s
         if self._unread:
-            self._server.loop.call_soon(self._read)  # not directly: the stack would grow with each request
+            self._next_is_due = True
+            self._server.loop.call_soon(self._read_next)  # not directly: the stack would grow with each request
         else:
             self._resume_input()
 
@@ -256,8 +276,13 @@ class Connection(asyncio.Protocol):
             self.transport.resume_reading()
 
     def close_after_response(self) -> None:
-        """Close the connection after the reply to the request in flight, or to the next one if there is none."""
+        """Close the connection after the reply to the request in flight, or to the next one if there is none.
+
+        The rest of a request has less time from now on: anyone could hold up the end of the service with half a request.
+        """
         self._closing = True
+        if self._began is not None and self._answering is None:
+            self.deadline = min(self.deadline, self._server.clock.monotonic() + _READ_AT_STOP_S)
 
     def close_if_idle(self) -> None:
         """Close the connection if no request is in flight."""
@@ -281,6 +306,11 @@ class Connection(asyncio.Protocol):
             self._answering.cancel()
         if self.transport is not None:
             self.transport.abort()
+
+    def _status_of(self, error: UnreadableError) -> int:
+        if error.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE or self._head is None:
+            return error.status
+        return self._server.status_if_too_large(self._head.target, self._head.headers)
 
     def _refuse(self, status: int, outcome: str) -> None:
         """Answer a request that has not arrived as a whole and never will."""

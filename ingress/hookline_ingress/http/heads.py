@@ -18,8 +18,9 @@ from multidict import MultiMapping
 
 from hookline_ingress.http.request import UnreadableError
 
-LARGEST_HEAD: Final = 32 * 1024
-"""Bytes. Twilio sends 1 kB; nginx accepts as much by default, other proxies less or up to twice as much."""
+LARGEST_HEAD: Final = 64 * 1024
+"""Bytes, all of which one line may have. Twilio's POSTs have 1 kB, but a GET has the text of its message in the URL: 4096
+characters of WhatsApp, each as 9 bytes in Chinese."""
 
 IS_COMPILED: Final = not issubclass(HttpRequestParser, HttpRequestParserPy)
 """Whether the parser is aiohttp's compiled one, llhttp. Most weaknesses that were published are those of the other one."""
@@ -28,12 +29,16 @@ _END: Final = b"\r\n\r\n"
 _BEGINNING: Final = re.compile(rb"[A-Z][A-Z-]{0,31}(?: |\Z)")
 """A method, or the beginning of one: what else comes, such as TLS, becomes no request, however much follows."""
 _LINE_ENDS: Final = b"\r\n"
+_PROTOCOL: Final = b" HTTP/1."
+_BLANKS: Final = " \t"
+_MOST_EMPTY: Final = 64
+"""Bytes of empty lines before a head, of which a server should accept one (RFC 9112, section 2.2)."""
 
 
 class Head(msgspec.Struct, frozen=True, gc=False):
     """A head. `length` is that of the body in bytes, None if it comes in chunks.
 
-    `keep_open` is whether the client may send another request after this one.
+    `keep_open` is whether the client may send another request after this one, `is_1_1` whether it speaks HTTP/1.1.
     """
 
     method: str
@@ -41,23 +46,37 @@ class Head(msgspec.Struct, frozen=True, gc=False):
     headers: MultiMapping[str]
     length: int | None
     keep_open: bool
+    is_1_1: bool
 
 
-def skip_empty_lines(data: bytes, at: int) -> int:
-    """Return where the first line that is not empty begins in `data`, from `at`. Some clients send one after a body."""
-    while at < len(data) and data[at] in _LINE_ENDS:
-        at += 1
-    return at
+def skip_empty_lines(data: bytes, at: int, skipped: int = 0) -> int:
+    """Return where the first line that is not empty begins in `data`, from `at`. Some clients send one after a body.
+
+    `skipped` is the number of bytes that were skipped before, since the last request.
+
+    Raises:
+        UnreadableError: if there are too many of them.
+
+    """
+    if at < len(data) and data[at] not in _LINE_ENDS:
+        return at
+    begun = data[at : at + _MOST_EMPTY + 1]
+    empty = len(begun) - len(begun.lstrip(_LINE_ENDS))
+    if skipped + empty > _MOST_EMPTY:
+        raise _malformed()
+    return at + empty
 
 
-def find_end(data: bytes, at: int) -> int:
+def find_end(data: bytes, at: int, searched: int = 0) -> int:
     """Return where the head that begins at `at` ends in `data`, 0 if the rest of it is missing.
+
+    `searched` is the number of its bytes in which no end was found before.
 
     Raises:
         UnreadableError: if it is too large, or will not be a head, whatever follows.
 
     """
-    end = data.find(_END, at, at + LARGEST_HEAD)
+    end = data.find(_END, max(at, at + searched - len(_END) + 1), at + LARGEST_HEAD)
     if end >= 0:
         return end + len(_END)
     if len(data) - at >= LARGEST_HEAD:
@@ -80,6 +99,8 @@ class HeadParser:
             None,  # the protocol, which is told about bodies
             loop,
             0,  # bytes of a body
+            max_line_size=LARGEST_HEAD,
+            max_field_size=LARGEST_HEAD,
             auto_decompress=False,
             response_with_body=False,  # so the next head follows, as far as it knows
         )
@@ -93,27 +114,40 @@ class HeadParser:
         """
         try:
             messages, upgraded, _ = self._parser.feed_data(data)
+            ((message, _),) = messages
+            length = _length(message.headers, chunked=bool(message.chunked))
         except Exception as error:  # not only of the parser: "POST http://][@" is an IndexError of what splits URLs
             raise _malformed() from error
-        if len(messages) != 1:
+        is_1_1 = message.version == HttpVersion11
+        if not message.path or not (is_1_1 or message.version == HttpVersion10):  # a CONNECT to nowhere has no path
             raise _malformed()
-        message, _ = messages[0]
-        persistent = message.version == HttpVersion11
-        if not message.path or not (persistent or message.version == HttpVersion10):  # a CONNECT to nowhere has no path
+        if not _is_http(data):
             raise _malformed()
-        headers = message.headers
-        keep_open = persistent and not (message.should_close or upgraded or message.upgrade)
-        return Head(message.method, message.path, headers, _length(headers, chunked=bool(message.chunked)), keep_open)
+        keep_open = is_1_1 and not (message.should_close or upgraded or message.upgrade)
+        return Head(message.method, message.path, message.headers, length, keep_open, is_1_1)
+
+
+def _is_http(data: bytes) -> bool:
+    """Whether the first line of `data` ends as one of HTTP/1; the parser also reads RTSP and ICE."""
+    end = data.find(b"\r\n") - len(b"1")
+    return data[end - len(_PROTOCOL) : end] == _PROTOCOL
 
 
 def _length(headers: Mapping[str, str], *, chunked: bool) -> int | None:
-    """Return the length of the body, None if it comes in chunks. The parser has seen that only one of both is given."""
+    """Return the length of the body, None if it comes in chunks. The parser has seen that only one of both is given.
+
+    Raises:
+        ValueError: if it is no number.
+        UnreadableError: if the body comes in another way.
+
+    """
     encoding = headers.get("Transfer-Encoding")
     if encoding is not None:
         if not chunked or encoding.lower() != "chunked":  # such as "gzip, chunked"
             raise _malformed()
         return None
-    return int(headers.get("Content-Length", "").lstrip("0") or "0")  # of 5000 zeros, int() would complain
+    length = headers.get("Content-Length", "").strip(_BLANKS)  # which the parser leaves before aiohttp 3.14.5
+    return int(length.lstrip("0") or "0")  # of 5000 zeros, int() would complain
 
 
 def _malformed() -> UnreadableError:

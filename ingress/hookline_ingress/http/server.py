@@ -53,6 +53,7 @@ class Server:
     """Passes each request to `handle`.
 
     `body_limit` returns the largest body in bytes for a target and headers, None if no body is read for that target.
+    `status_if_too_large` returns the status of the reply to one that is larger.
     """
 
     def __init__(
@@ -62,10 +63,12 @@ class Server:
         limits: ConnectionLimits,
         clock: Clock,
         logger: Logger,
+        status_if_too_large: Callable[[str, Mapping[str, str]], int] = lambda _target, _headers: 413,
     ) -> None:
         self.loop = asyncio.get_running_loop()  # kept: asking for it is a system call before Python 3.12
         self.clock = clock
         self.body_limit = body_limit
+        self.status_if_too_large = status_if_too_large
         self.read_timeout_s = limits.read_timeout_s
         self.keepalive_s = limits.keepalive_s
         self._limits = limits

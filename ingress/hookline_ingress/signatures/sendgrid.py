@@ -78,6 +78,9 @@ class SendGridKeys:
     def _is_recent(self, timestamp: str, now_s: int) -> bool:
         return bool(_TIMESTAMP.fullmatch(timestamp)) and -self._most_ahead_s <= now_s - int(timestamp) < self._most_age_s
 
+    def valid_url(self, _webhook: Webhook, _urls: Iterable[str], _most: int) -> None:
+        """Return None: the URL is not signed."""
+
     def _search(self, content: bytes, signature: str) -> "SendGridKey | None":
         try:
             raw = b64decode(signature, validate=True)

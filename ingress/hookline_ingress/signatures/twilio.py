@@ -14,7 +14,7 @@ from binascii import b2a_base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from hmac import compare_digest
-from itertools import chain
+from itertools import chain, islice, product
 from operator import itemgetter
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit, urlunsplit
@@ -56,6 +56,13 @@ class Verifier(Protocol):
 
     def cause(self, webhook: Webhook) -> str | None:
         """Return why `webhook`, which did not verify, could not, whatever its signature is: a sentence; None if it could."""
+        ...
+
+    def valid_url(self, webhook: Webhook, urls: Iterable[str], most: int) -> str | None:
+        """Return the first of `urls` for which the signature of `webhook` is valid, None if there is none.
+
+        At most `most` signatures are computed.
+        """
         ...
 
 
@@ -188,6 +195,22 @@ class Keyring:
         if not settings and not forwarded:
             self._last_match = found
         return found[1]
+
+    def valid_url(self, webhook: Webhook, urls: Iterable[str], most: int) -> str | None:
+        """Return the first of `urls` with which a token would have signed `webhook`, among the first `most` combinations."""
+        if webhook.signed_body is not None and not body_hash_matches(webhook.request.target, webhook.signed_body):
+            return None
+        signature = webhook.signature.encode(errors="replace")
+        params = signed_params(webhook.signed)
+        if params is None:
+            return None
+        settings = webhook.request.headers.get(SETTINGS, "")
+        hashing = _ALGORITHMS.get(parse_settings(settings)[1].upper(), "sha1")
+        for url, secret in islice(product(urls, self._candidates(webhook, settings)), most):
+            right = hmac.digest(secret.value, url.encode(errors="replace") + params, hashing)
+            if compare_digest(b2a_base64(right, newline=False), signature):
+                return url
+        return None
 
     def _matches_last(self, target: str, params: bytes, account: str, signature: bytes) -> bool:
         base, secret = self._last_match

@@ -2,11 +2,11 @@
 
 import msgspec
 
-from hookline_ingress.translation.kind import claim_of, dedupe_key, ordering_key
+from hookline_ingress.translation.keys import claim_of, dedupe_key, ordering_key
 from hookline_ingress.translation.webhook import Webhook, elements
 from hookline_shared.catalogue.kind import Kind
 from hookline_shared.catalogue.products.email import EMAIL_RECEIVED, SENDGRID_EVENT
-from hookline_shared.catalogue.products.streams import EVENT_STREAM, UNKNOWN
+from hookline_shared.catalogue.products.streams import EVENT_STREAM, STUDIO, UNKNOWN
 from hookline_shared.catalogue.sids import Params
 from hookline_shared.event import Event, new_event_id
 from hookline_shared.kinds import classify
@@ -25,7 +25,7 @@ def translate(webhook: Webhook, signer: str, expected: Kind | None) -> list[Tran
     """Return the events of `webhook`: one for each element of a JSON array, in their order, otherwise a single one.
 
     `signer` is the name of the secret that verified it. `expected` is the kind of what is not recognised by its parameters.
-    An array is split if its route is one for arrays, or if it has events of Event Streams.
+    An array is split if its route is one for arrays, or if it has events of Event Streams. An empty one has no events.
 
     Raises:
         TooManyElementsError: if that array is too long.
@@ -39,13 +39,13 @@ def translate(webhook: Webhook, signer: str, expected: Kind | None) -> list[Tran
     if several is None:
         return [_event(webhook, _kind_of_json(webhook.params, expected), signer)]
     parts = [webhook.element(one) for one in several]
-    if (expected is not None and expected.elements) or (parts and EVENT_STREAM.told_by.matches(parts[0].params)):
+    if not parts or (expected is not None and expected.elements) or EVENT_STREAM.condition.matches(parts[0].params):
         return [_event(part, _kind_of_element(part.params, expected), signer) for part in parts]
     return [_event(webhook, classify(webhook.params, expected), signer)]
 
 
 def _kind_of_json(params: Params, expected: Kind | None) -> Kind:
-    if expected is SENDGRID_EVENT or EVENT_STREAM.told_by.matches(params):
+    if expected is SENDGRID_EVENT or (EVENT_STREAM.condition.matches(params) and not STUDIO.condition.matches(params)):
         return _kind_of_element(params, expected)
     return classify(params, expected)
 
@@ -58,7 +58,9 @@ def _kind_of_element(params: Params, expected: Kind | None) -> Kind:
 
 def _kind_of_multipart(params: Params, expected: Kind | None) -> Kind:
     """Return the kind of a multipart body. Only SendGrid sends such."""
-    return EMAIL_RECEIVED if expected is SENDGRID_EVENT and EMAIL_RECEIVED.told_by.matches(params) else UNKNOWN
+    return (
+        EMAIL_RECEIVED if expected in (SENDGRID_EVENT, EMAIL_RECEIVED) and EMAIL_RECEIVED.condition.matches(params) else UNKNOWN
+    )
 
 
 def _event(webhook: Webhook, kind: Kind, signer: str) -> TranslatedEvent:

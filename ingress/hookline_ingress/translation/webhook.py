@@ -1,6 +1,6 @@
 """A request, decoded: the parameters of a form or of a query, or the members of a JSON object. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from hashlib import sha256
 from typing import Final
@@ -123,7 +123,7 @@ def decode_sendgrid(request: Request, signature: str, received_at: int) -> Webho
     boundary = boundary_of(content_type)
     if boundary and not body.startswith(b"--" + boundary + b"\r\n"):
         raise ValueError("the body does not begin with the boundary that its content type names")
-    params = parse_multipart(body, boundary) if boundary else members(body)
+    params = fields(body, boundary) if boundary else members(body)
     webhook = Webhook(request, received_at, signature, "", body, content_type, params, EMPTY, body, EMPTY, body)
     return replace(webhook, text_hash=sha256(signed_by_sendgrid(request)).hexdigest()[:40])
 
@@ -137,21 +137,21 @@ _Claim = msgspec.defstruct("_Claim", [(name, msgspec.Raw, msgspec.Raw(b"null")) 
 """The members of a JSON object that name its account, as they stand there. Skipping the others takes no memory."""
 
 
-class _Members(Mapping[str, str]):
-    """The members of the JSON object in `body`, which is decoded when they are first asked for.
+class _Decoded(Mapping[str, str]):
+    """The parameters that `decode` returns, which is called when they are first asked for.
 
     Decoding a megabyte takes 50 ms, and must not happen before the signature is verified.
     """
 
-    __slots__ = ("_body", "_found")
+    __slots__ = ("_decode", "_found")
 
-    def __init__(self, body: bytes | msgspec.Raw) -> None:
-        self._body = body
+    def __init__(self, decode: Callable[[], Params]) -> None:
+        self._decode = decode
         self._found: Params | None = None
 
     def _decoded(self) -> Params:
         if self._found is None:
-            self._found = members_of(decode_json(self._body))
+            self._found = self._decode()
         return self._found
 
     def __getitem__(self, name: str) -> str:
@@ -166,7 +166,12 @@ class _Members(Mapping[str, str]):
 
 def members(body: bytes | msgspec.Raw) -> Params:
     """Return the members of a JSON object, other values than text as JSON; none if `body` is not a JSON object."""
-    return _Members(body)
+    return _Decoded(lambda: members_of(decode_json(body)))
+
+
+def fields(body: bytes, boundary: bytes) -> Params:
+    """Return the fields of the multipart `body`, whose parts `boundary` separates."""
+    return _Decoded(lambda: parse_multipart(body, boundary))
 
 
 def claimed_account(body: bytes) -> str:
@@ -179,10 +184,8 @@ def claimed_account(body: bytes) -> str:
 
 
 def _claimed(value: msgspec.Raw) -> str:
-    """Return what `members` has of `value`; of what is no SID, at least something that is no account either."""
-    if len(value) > _LONGEST_CLAIM:
-        return bytes(memoryview(value)[:_LONGEST_CLAIM]).decode(errors="replace")
-    decoded = decode_json(value)
+    """Return what `members` has of `value`, empty if that is too long for a SID."""
+    decoded = decode_json(value) if len(value) <= _LONGEST_CLAIM else None
     return "" if decoded is None else as_text(decoded)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from hookline_shared.catalogue.sids import SID, Params
+from hookline_shared.catalogue.sids import Params, is_sid
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -36,18 +36,20 @@ class Condition(NamedTuple):
 class Key(NamedTuple):
     """What identifies an event, or its conversation, as a function and in words. Empty if the parameters do not have it.
 
+    `numbers` is whether it is made of phone numbers, which belong to one account, as SIDs do. Anything else may be in two.
     `sids` are the parameters in it that have SIDs, each with its alternatives.
     """
 
     of: Callable[[Params], str]
     described: str
+    numbers: bool = False
     sids: tuple[tuple[str, ...], ...] = ()
 
     def has_sids(self, params: Params) -> bool:
         """Whether the SIDs in it have the form of one, those that are there."""
         for alternatives in self.sids:
             value = next(filter(None, map(params.get, alternatives)), "")
-            if value and not SID.fullmatch(value):
+            if value and not is_sid(value):
                 return False
         return True
 
@@ -76,12 +78,13 @@ class Kind:
     key: a call comes to the same path several times.
 
     `accepts` is whether a route for this kind takes every webhook that matches no other kind for one of it, as for Studio,
-    whose parameters the user chooses. `elements` is whether events come as elements of a JSON array.
+    whose parameters the user chooses. `elements` is whether events come as elements of a JSON array. `lost_after_4xx` is
+    whether the sender repeats a webhook after a 5xx only, and discards it after any other refusal.
     """
 
     name: str
     topic: str
-    told_by: Condition
+    condition: Condition
     dedupe: Key
     ordering: Key
     event: type[WebhookEvent]
@@ -94,6 +97,7 @@ class Kind:
     steps: bool = False
     accepts: bool = False
     elements: bool = False
+    lost_after_4xx: bool = False
 
     @property
     def label(self) -> str:
@@ -102,7 +106,7 @@ class Kind:
 
     def fits(self, params: Params) -> bool:
         """Whether a webhook that matches no kind can be one of this kind, if its route says so."""
-        return self.accepts or self.told_by.matches(params) or bool(self.dedupe.of(params))
+        return self.accepts or self.condition.matches(params) or bool(self.dedupe.of(params))
 
     def name_of(self, params: Params) -> str:
         """Return the kind's whole name for an event with `params`."""
@@ -128,7 +132,7 @@ def has(*names: str, lacks: Collection[str] = (), also: str = "", **values: str)
             if not get(name):
                 return False
         for name in lacks:
-            if name in params:
+            if get(name):
                 return False
         for alternatives in several:
             if not any(map(get, alternatives)):
@@ -145,11 +149,11 @@ def has(*names: str, lacks: Collection[str] = (), also: str = "", **values: str)
 def key(*names: str) -> Key:
     """Return the key of `names`, joined. It is empty if one of them is missing; a name that ends with "?" may be missing."""
     parts = [(tuple(name.removesuffix("?").split("|")), name.endswith("?")) for name in names]
-    described = ", ".join(_in_words(alternatives) for alternatives, _ in parts)
+    described = ", ".join(_in_words(alternatives) + "?" * may_lack for alternatives, may_lack in parts)
     sids = tuple(alternatives for alternatives, _ in parts if alternatives[0].lower().endswith("sid"))
     read = [(_first_of(alternatives), may_lack) for alternatives, may_lack in parts]
     if len(read) == 1:
-        return Key(read[0][0], described, sids)
+        return Key(read[0][0], described, sids=sids)
 
     def of(params: Params) -> str:
         values = []
@@ -158,9 +162,20 @@ def key(*names: str) -> Key:
             if not value and not may_lack:
                 return ""
             values.append(value)
-        return ":".join(values)
+        return joined(*values)
 
-    return Key(of, described, sids)
+    return Key(of, described, sids=sids)
+
+
+def joined(*values: str) -> str:
+    """Return `values` with a ":" between them. One in a value, except in the last, has a backslash before it, so that different
+    values are never joined to the same text."""
+    *others, last = values
+    return ":".join([*(_escaped(value) for value in others), last])
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace(":", "\\:") if ":" in value or "\\" in value else value
 
 
 def _first_of(alternatives: tuple[str, ...]) -> Callable[[Params], str]:

@@ -10,6 +10,7 @@ Params = Mapping[str, str]
 ACCOUNT_NAMES: Final = (
     "AccountSid",
     "account_sid",
+    "accountsid",
     "accountSid",
     "accountId",
     "AccountId",
@@ -20,9 +21,34 @@ ACCOUNT_NAMES: Final = (
 
 PARENT_ACCOUNT: Final = "ParentAccountSid"
 
-SID: Final = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
+_ACCOUNT: Final = re.compile(r"AC[0-9a-fA-F]{32}")
+_SID: Final = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
 _CONTAINERS: Final = frozenset(
-    {"AC", "AP", "CR", "FW", "GA", "IS", "KS", "MG", "PN", "RL", "SK", "VA", "WQ", "WS", "WW", "XE", "ZS"}
+    {
+        *(
+            "AC",
+            "AD",
+            "AP",
+            "BN",
+            "BU",
+            "CR",
+            "FW",
+            "GA",
+            "HX",
+            "IS",
+            "KS",
+            "MG",
+            "PN",
+            "QU",
+            "RL",
+            "SD",
+            "SK",
+            "TC",
+            "TK",
+            "VA",
+        ),
+        *("WA", "WQ", "WS", "WW", "XE", "ZS"),
+    }
 )
 """Prefixes of what many resources share: accounts, services, workspaces, flows, queues, keys, numbers. Webhooks that have only
 such a SID in common have nothing to do with each other."""
@@ -31,8 +57,21 @@ _PARENTS: Final = frozenset({"CA", "CF", "CH", "RM", "WT"})
 
 
 def account_of(params: Params) -> str:
-    """Return the account that `params` name, in whichever spelling; empty if they name none."""
-    return params.get("AccountSid") or next((value for name in ACCOUNT_NAMES if (value := params.get(name))), "")
+    """Return the SID of the account that `params` name, in whichever spelling; empty if they name none.
+
+    A value that is no account SID is none of Twilio's: the author of a Studio flow may call a customer's number `account_id`.
+    """
+    return next((value for name in ACCOUNT_NAMES if (value := params.get(name)) and is_account(value)), "")
+
+
+def is_account(text: str) -> bool:
+    """Whether `text` is the SID of an account."""
+    return _ACCOUNT.fullmatch(text) is not None
+
+
+def is_sid(text: str) -> bool:
+    """Whether `text` is a SID, which no two accounts share."""
+    return _SID.fullmatch(text) is not None
 
 
 def resource_of(params: Params) -> str:
@@ -40,6 +79,6 @@ def resource_of(params: Params) -> str:
     found = [
         (value[:2] in _PARENTS, name, value)
         for name, value in params.items()
-        if SID.fullmatch(value) and value[:2] not in _CONTAINERS
+        if _SID.fullmatch(value) and value[:2] not in _CONTAINERS
     ]
     return min(found)[2] if found else ""

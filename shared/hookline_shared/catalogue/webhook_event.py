@@ -90,12 +90,14 @@ class WebhookEvent:
     def account_sid(self) -> str:
         """The SID of the account whose secret verified the webhook, or if that is for all accounts, the one that it names.
 
-        It may be spelled in any way. Empty if it names none, and for SendGrid, which signs for no account.
+        It may be spelled in any way; an event of Event Streams names it in its data, or in the payload of these. Empty if it
+        names none, and for SendGrid, which signs for no account.
         """
         if self.raw.account or self.raw.signer.startswith("sendgrid"):
             return self.raw.account
-        data = self.json.get("data") if isinstance(self.json, dict) else None
-        return account_of(self.params) or account_of(members_of(data))
+        data = _member(self.json, "data")
+        places = (self.params, members_of(data), members_of(_member(data, "payload")))
+        return next(filter(None, map(account_of, places)), "")
 
     def _readable_query(self) -> Mapping[str, str]:
         try:
@@ -123,6 +125,10 @@ class WebhookEvent:
             return list(dict.fromkeys((self.raw.signature, *found)))
         except ValueError:
             return [self.raw.signature]
+
+
+def _member(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None
 
 
 @lru_cache(maxsize=1024)

@@ -56,23 +56,24 @@ class Emulator:
 
 @asynccontextmanager
 async def running_emulator(folder: Path, webhooks: str) -> AsyncIterator[Emulator]:
-    """Run an emulator that sends webhooks to the base URL `webhooks`; its files are in `folder`."""
+    """Run an emulator that sends webhooks to the base URL `webhooks`; its files, such as its log, are in `folder`."""
     port = free_port()
     seed = folder / "emulator.json"
     seed.write_text(json.dumps({"twilio": _seed(webhooks)}))
     entry = FOLDER / "node_modules" / "emulate" / "dist" / "index.js"
     command = ["node", "--require", str(FOLDER / "loopback.cjs"), str(entry), "start", "--service", "twilio"]
-    quiet = asyncio.subprocess.DEVNULL
-    process = await asyncio.create_subprocess_exec(
-        *command, "--port", str(port), "--seed", str(seed), cwd=folder, stdout=quiet, stderr=quiet
-    )
+    with (folder / "emulator.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *command, "--port", str(port), "--seed", str(seed), cwd=folder, stdout=log, stderr=log
+        )
     try:
         async with aiohttp.ClientSession(headers={"Authorization": aiohttp.encode_basic_auth(ACCOUNT, AUTH_TOKEN)}) as session:
             emulator = Emulator(session, f"http://{LOOPBACK}:{port}")
             await until_answer(emulator.answers, bool, "the emulator answers")
             yield emulator
     finally:
-        process.kill()
+        if process.returncode is None:
+            process.kill()
         await process.wait()
 
 

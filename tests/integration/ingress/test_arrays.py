@@ -1,6 +1,8 @@
 """JSON arrays: those of Event Streams, signed like all of Twilio's JSON, and those of SendGrid, signed with its own key."""
 
+import asyncio
 from dataclasses import replace
+from itertools import count
 from json import dumps, loads
 from time import time
 from urllib.parse import urlencode
@@ -12,6 +14,7 @@ from multidict import CIMultiDict
 from hookline_ingress.http.request import Request
 from hookline_ingress.signatures.sendgrid import SendGridKeys
 from hookline_ingress.translation.webhook import decode_sendgrid
+from hookline_shared.partitions import partition_of
 from hookline_shared.topics import EVENTS
 from tests.support.inbound.kinds import ACCOUNT, message
 from tests.support.inbound.products import email_event, stream_event
@@ -19,7 +22,7 @@ from tests.support.inbound.sendgrid import SIGNATURE, TIMESTAMP, SendGrid
 from tests.support.inbound.webhooks import FORM, JSON, Twilio, Webhook
 from tests.support.ingress.local_ingress import LocalIngress, ingress_settings, running_ingress
 from tests.support.ingress.replies import assert_accepted, assert_refused
-from tests.support.processor.events import key_of
+from tests.support.servers.ports import LOOPBACK
 from tests.support.storage.keys import keys
 from tests.support.storage.stored import PARTITIONS, Stored
 
@@ -35,7 +38,7 @@ async def test_event_streams(ingress: LocalIngress, stored: Stored, path: str) -
     events = stored.events(EVENTS)
     assert [event.body for event in events] == elements
     assert {(event.kind, event.key, event.signer, event.content_type) for event in events} == {
-        ("event.stream", "/calls", "token1", "application/json")
+        ("event.stream", ":event.stream:/calls", "token1", "application/json")
     }
     assert [event.dedupe_key for event in events] == [f":event.stream:{loads(element)['id']}" for element in elements]
     assert len({event.id for event in events}) == 30
@@ -51,11 +54,17 @@ async def test_event_streams_of_odd_shape(ingress: LocalIngress, stored: Stored,
     assert [event.kind for event in stored.events()] == ["event.stream"] * count
 
 
+def source_in(partition: int) -> str:
+    """Return the source of events that come to `partition`."""
+    names = (f"/calls/{number}" for number in count())
+    return next(name for name in names if partition_of(f":event.stream:{name}", PARTITIONS) == partition)
+
+
 async def test_array_is_accepted_as_a_whole(redis_url: str, redis_client: "redis.Redis", stored: Stored) -> None:
     """While one element is not safe none is acknowledged; the next delivery adds what is missing, and nothing twice."""
-    elements = [dumps(stream_event(source=key_of(partition))).encode() for partition in range(3)]
+    elements = [dumps(stream_event(source=source_in(partition))).encode() for partition in range(3)]
     array = TWILIO.json(b"[" + b",".join(elements) + b"]", "/twilio/events")
-    in_the_way = TWILIO.json(dumps([stream_event(source=key_of(1))]).encode(), "/twilio/events")
+    in_the_way = TWILIO.json(dumps([stream_event(source=source_in(1))]).encode(), "/twilio/events")
     async with running_ingress(ingress_settings(redis_url) | {"INGRESS_BACKLOG_LIMIT": str(PARTITIONS)}) as ingress:
         assert_accepted(await ingress.client.post(in_the_way), 204)
         for _ in range(2):
@@ -104,13 +113,16 @@ async def test_sendgrid(redis_url: str, stored: Stored) -> None:
     events = stored.events(EVENTS)
     assert [loads(event.body) for event in events] == delivery
     assert [(event.kind, event.key, event.signer) for event in events] == [
-        ("sendgrid.event", "m1", signer) for signer in ("sendgrid1", "sendgrid1", "sendgrid2")
+        ("sendgrid.event", ":sendgrid.event:m1", signer) for signer in ("sendgrid1", "sendgrid1", "sendgrid2")
     ]
     assert stored.events() == events
 
 
 async def test_sendgrid_forged(redis_url: str, stored: Stored) -> None:
-    """Whatever differs from what SendGrid signed is refused, down to the line break at the end; neither signs for the other."""
+    """Whatever differs from what SendGrid signed is refused, down to the line break at the end; neither signs for the other.
+
+    SendGrid discards events after a 403: so what is signed, with a wrong key perhaps, is a 503, which it repeats.
+    """
     sendgrid = SendGrid()
     webhook = sendgrid.webhook([email_event()])
     forgeries = {
@@ -126,7 +138,25 @@ async def test_sendgrid_forged(redis_url: str, stored: Stored) -> None:
     }
     async with running_ingress(ingress_settings(redis_url) | {"SENDGRID_PUBLIC_KEY": sendgrid.public_key}) as ingress:
         for forgery in forgeries.values():
-            assert_refused(await ingress.client.post(forgery), 403, stored)
+            kept = forgery.target == "/sendgrid" and SIGNATURE in forgery.headers
+            assert_refused(await ingress.client.post(forgery), 503 if kept else 403, stored)
+
+
+@pytest.mark.parametrize("path", ["/sendgrid", "/twilio/events", "/twilio"])
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_too_large(redis_url: str, stored: Stored, path: str, chunked: bool) -> None:
+    """SendGrid and Event Streams discard what gets a 413: so it is a 503 there, which they repeat, unless it is unsigned."""
+    signed = (SIGNATURE if path == "/sendgrid" else "X-Twilio-Signature").encode() + b": x\r\n"
+    size = b"Transfer-Encoding: chunked\r\n" if chunked else b"Content-Length: 2000000\r\n"
+    head = b"POST " + path.encode() + b" HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n" + size
+    async with running_ingress(ingress_settings(redis_url) | {"SENDGRID_PUBLIC_KEY": SendGrid().public_key}) as ingress:
+        for headers, status in ((signed, 413 if path == "/twilio" else 503), (b"", 413)):
+            reader, writer = await asyncio.open_connection(LOOPBACK, ingress.port)
+            writer.write(head + headers + b"\r\n" + (b"1e8480\r\n" if chunked else b""))
+            assert int((await reader.readline()).split()[1]) == status
+            writer.close()
+            await writer.wait_closed()
+    assert stored.events() == []
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
@@ -141,7 +171,7 @@ async def test_sendgrid_signature_makes_nothing_else(redis_url: str, stored: Sto
     async with running_ingress(ingress_settings(redis_url) | {"SENDGRID_PUBLIC_KEY": sendgrid.public_key}) as ingress:
         for one in forged:
             refused_by_signature = method == "POST" and one.headers["Content-Type"] == JSON
-            assert_refused(await ingress.client.post(one), 403 if refused_by_signature else 400, stored)
+            assert_refused(await ingress.client.post(one), 503 if refused_by_signature else 400, stored)
         genuine = sendgrid.webhook([email_event()])
         assert_accepted(await ingress.client.post(replace(genuine, target=f"/sendgrid?{sms}")), 204)
     assert [event.kind for event in stored.events()] == ["sendgrid.event"]

@@ -12,6 +12,7 @@ CALL = "CA" + "c" * 32
 MESSAGE = "SM" + "a" * 32
 SENDER, RECIPIENT = "+14155550123", "+18005551212"
 AT = "2025-06-19T15:00:00.611Z"
+ESCAPED_AT = AT.replace(":", "\\:")
 RFC_AT = "Thu, 19 Jun 2025 15:00:00 +0000"
 
 
@@ -114,7 +115,7 @@ MESSAGING = [
         {"account_sid": ACCOUNT, "event_type": "click", "to": SENDER, "from": RECIPIENT, "user_agent": "Mozilla/5.0"},
         {"click_time": "2025-06-19T15:00:01.000Z"},
         MESSAGE,
-        f"{MESSAGE}:https://example.com/sale:{AT}",
+        f"{MESSAGE}:https\\://example.com/sale:{AT}",
         {"link": "https://example.com/sale", "event_type": "click"},
         shape="JSON",
     ),

@@ -1,8 +1,9 @@
 """One row for each kind of Twilio's other products, and of SendGrid: see `tests.support.inbound.kind_rows`."""
 
-from tests.support.inbound.kind_rows import ACCOUNT, AT, MESSAGE, RECIPIENT, SENDER, KindRow
+from tests.support.inbound.kind_rows import ACCOUNT, AT, ESCAPED_AT, MESSAGE, RECIPIENT, SENDER, KindRow
 
 CONVERSATION = "CH" + "1" * 32
+ERROR = '{"error_code":"11200","resource_sid":"CA' + "1" * 32 + '"}'
 ENVELOPE = '{"to":["orders@parse.example.com"],"from":"zoe@example.com"}'
 
 CONVERSATIONS = [
@@ -31,7 +32,7 @@ CONVERSATIONS = [
         },
         {"DateUpdated": "2025-06-19T15:00:01.000Z"},
         CONVERSATION,
-        f"onConversationStateUpdated:{CONVERSATION}:{AT}:",
+        f"onConversationStateUpdated:{CONVERSATION}:{ESCAPED_AT}::{ESCAPED_AT}:::",
         {
             "state_updated": AT,
             "messaging_binding": {"type": "sms", "address": SENDER, "proxy_address": RECIPIENT},
@@ -44,7 +45,7 @@ CONVERSATIONS = [
         {"AccountSid": ACCOUNT, "Identity": "zoe", "FriendlyName": "Zoe", "RoleSid": "RL" + "1" * 32},
         {"DateUpdated": "2025-06-19T15:00:01.000Z"},
         "US" + "1" * 32,
-        f"onUserUpdated:US{'1' * 32}:{AT}:",
+        f"onUserUpdated:US{'1' * 32}:{ESCAPED_AT}:",
         {"user_sid": "US" + "1" * 32, "identity": "zoe"},
     ),
     KindRow(
@@ -56,7 +57,7 @@ CONVERSATIONS = [
         },
         {},
         {"timestamp": "2025-06-19T15:00:01.000Z"},
-        "conv_conversation_1",
+        ":orchestrator:conv_conversation_1",
         f"conv_communication_1:{AT}",
         {"conversation_id": "conv_conversation_1", "account_sid": ACCOUNT},
         shape="JSON",
@@ -76,7 +77,7 @@ CONVERSATIONS = [
         {"conversationId": "conv_conversation_1", "operatorResults": [{"id": "1", "result": "positive"}]},
         {"accountId": ACCOUNT, "intelligenceConfiguration": {"id": "c1", "version": 18}},
         {"operatorResults": [{"id": "2", "result": "positive"}]},
-        "conv_conversation_1",
+        f"{ACCOUNT}:operator_results:conv_conversation_1",
         None,
         {"operator_results": [{"id": "1", "result": "positive"}], "account_sid": ACCOUNT},
         shape="JSON",
@@ -86,7 +87,7 @@ CONVERSATIONS = [
         {"Location": "GetCustomerDetailsByCustomerId", "Worker": "zoe@example.com", "CustomerId": "7"},
         {"AccountSid": ACCOUNT},
         {"CustomerId": "8", "PageSize": "30"},
-        "7",
+        f"{ACCOUNT}:frontline:7",
         None,
         {"worker": "zoe@example.com", "customer_id": "7"},
     ),
@@ -107,7 +108,7 @@ OTHERS = [
         {"AccountSid": ACCOUNT, "WorkflowSid": "WW" + "1" * 32, "WorkerAttributes": '{"languages":["en"]}', "TaskAge": "3"},
         {"ReservationSid": "WR" + "2" * 32},
         "WR" + "1" * 32,
-        f"WR{'1' * 32}:",
+        None,
         {"worker_attributes_json": {"languages": ["en"]}, "task_age": 3},
     ),
     KindRow(
@@ -115,7 +116,7 @@ OTHERS = [
         {"EventType": "endpoint_connected", "EndpointId": "endpoint1"},
         {"AccountSid": ACCOUNT, "ServiceSid": "IS" + "1" * 32, "Identity": "zoe"},
         {"EventType": "endpoint_disconnected"},
-        "endpoint1",
+        f"{ACCOUNT}:sync:endpoint1",
         None,
         {"identity": "zoe"},
     ),
@@ -148,12 +149,12 @@ OTHERS = [
     ),
     KindRow(
         "debugger.error",
-        {"Level": "ERROR", "PayloadType": "application/json", "Payload": '{"error_code":"11200"}', "Sid": "NO" + "1" * 32},
+        {"Level": "ERROR", "PayloadType": "application/json", "Payload": ERROR, "Sid": "NO" + "1" * 32},
         {"AccountSid": ACCOUNT, "ParentAccountSid": "AC" + "2" * 32},
         {"Sid": "NO" + "2" * 32},
-        ACCOUNT,
+        "CA" + "1" * 32,
         "NO" + "1" * 32,
-        {"payload_json": {"error_code": "11200"}, "parent_account_sid": "AC" + "2" * 32},
+        {"payload_json": {"error_code": "11200", "resource_sid": "CA" + "1" * 32}, "parent_account_sid": "AC" + "2" * 32},
     ),
     KindRow(
         "usage_trigger",
@@ -233,7 +234,7 @@ OTHERS = [
         {"sg_event_id": "e1", "event": "deferred", "email": "zoe@example.com"},
         {"sg_message_id": "m1", "timestamp": 1750345200, "category": ["newsletter"], "attempt": "5"},
         {"sg_event_id": "e2"},
-        "m1",
+        ":sendgrid.event:m1",
         "e1",
         {"category": ["newsletter"], "attempt": 5},
         shape="SendGrid",
@@ -248,8 +249,8 @@ OTHERS = [
             "attachments": "0",
         },
         {"headers": "Message-ID: <2@example.com>\r\nSubject: Hello"},
-        "zoe@example.com:orders@parse.example.com",
-        f"<1@example.com>:{ENVELOPE}",
+        ":email.received:zoe@example.com:orders@parse.example.com",
+        None,
         {
             "subject": "Hello",
             "attachments": 0,
@@ -271,7 +272,7 @@ OTHERS = [
         {"specversion": "1.0", "id": "EZ1", "type": "com.twilio.messaging.message.sent"},
         {"source": "/Messages/SM1.json", "time": AT, "data": {"messageSid": MESSAGE, "accountSid": ACCOUNT}},
         {"id": "EZ2"},
-        "/Messages/SM1.json",
+        ":event.stream:/Messages/SM1.json",
         "EZ1",
         {"data": {"messageSid": MESSAGE, "accountSid": ACCOUNT}, "account_sid": ACCOUNT},
         shape="stream",

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from multidict import CIMultiDict
 
-from hookline_ingress.translation import kind as kinds
+from hookline_ingress.translation import keys
 from hookline_ingress.translation.webhook import members
 from hookline_shared import topics
 from hookline_shared.catalogue.kind import Kind
@@ -55,11 +55,11 @@ cases = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def dedupe(params: Params, target: str = "/twilio", expected: Kind | None = None) -> str:
     webhook = decoded_form(params, target)
     kind = classify(webhook.params, expected)
-    return kinds.dedupe_key(kind, kind.name_of(webhook.params), webhook)
+    return keys.dedupe_key(kind, kind.name_of(webhook.params), webhook)
 
 
 def ordering(params: Params) -> str:
-    return kinds.ordering_key(classify(dict(params)), decoded_form(params), "alone")
+    return keys.ordering_key(classify(dict(params)), decoded_form(params), "alone")
 
 
 @cases
@@ -80,24 +80,29 @@ def test_every_kind_has_a_case() -> None:
 @pytest.mark.parametrize(
     ("kind", "element", "ordering_key", "dedupe_key"),
     [
-        (EVENT_STREAM, stream_event(id="EZ1", source="/a"), "/a", ":event.stream:EZ1"),
-        (SENDGRID_EVENT, email_event(sg_event_id="e1", sg_message_id="m1"), "m1", ":sendgrid.event:e1"),
-        (SENDGRID_EVENT, email_event(sg_event_id="e1", sg_message_id=""), "zoe@example.com", ":sendgrid.event:e1"),
+        (EVENT_STREAM, stream_event(id="EZ1", source="/a"), ":event.stream:/a", ":event.stream:EZ1"),
+        (SENDGRID_EVENT, email_event(sg_event_id="e1", sg_message_id="m1"), ":sendgrid.event:m1", ":sendgrid.event:e1"),
+        (
+            SENDGRID_EVENT,
+            email_event(sg_event_id="e1", sg_message_id=""),
+            ":sendgrid.event:zoe@example.com",
+            ":sendgrid.event:e1",
+        ),
     ],
 )
 def test_elements_of_an_array(kind: Kind, element: dict[str, Any], ordering_key: str, dedupe_key: str) -> None:
     """What comes in arrays is known by its route; its own id makes its dedupe key, without an account."""
     facts = decoded_json(members(dumps(element).encode()), b"")
     assert kind.topic == topics.EVENTS
-    assert kinds.ordering_key(kind, facts, "alone") == ordering_key
-    assert kinds.dedupe_key(kind, kind.name_of(facts.params), facts) == dedupe_key
+    assert keys.ordering_key(kind, facts, "alone") == ordering_key
+    assert keys.dedupe_key(kind, kind.name_of(facts.params), facts) == dedupe_key
 
 
 def keys_of_json(body: dict[str, Any]) -> tuple[str, str, str]:
     params = members(dumps(body).encode())
     facts, kind = decoded_json(params, dumps(body).encode()), classify(params)
     name = kind.name_of(params)
-    return name, kinds.ordering_key(kind, facts, "alone"), kinds.dedupe_key(kind, name, facts)
+    return name, keys.ordering_key(kind, facts, "alone"), keys.dedupe_key(kind, name, facts)
 
 
 @pytest.mark.parametrize(
@@ -255,8 +260,8 @@ def test_token_is_beside_the_content() -> None:
     params = call(CallSid="CA1", Digits="1")
 
     def keyed(token: str, target: str = "/twilio/voice") -> str:
-        webhook = decoded_form(params, target, CIMultiDict({kinds.TOKEN: token} if token else {}))
-        return kinds.dedupe_key(classify(webhook.params), "call.received", webhook)
+        webhook = decoded_form(params, target, CIMultiDict({keys.TOKEN: token} if token else {}))
+        return keys.dedupe_key(classify(webhook.params), "call.received", webhook)
 
     assert len({keyed(""), keyed("a"), keyed("b")}) == 3
     assert {without_token(keyed(token)) for token in ("a", "b")} == {keyed("")} == {keyed("not a token!")}

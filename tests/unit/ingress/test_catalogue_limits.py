@@ -4,16 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hookline_ingress.translation import kind as kinds
+from hookline_ingress.translation import keys
 from hookline_shared import topics
 from hookline_shared.catalogue.kind import Kind
 from hookline_shared.catalogue.products.messaging import MESSAGE_RECEIVED
 from hookline_shared.catalogue.products.streams import STUDIO, UNKNOWN
 from hookline_shared.catalogue.products.voice import CALL_RECEIVED, CALL_STATUS
+from hookline_shared.catalogue.sids import ACCOUNT_NAMES, account_of
 from hookline_shared.kinds import classify
 from tests.support.inbound.catalogue_cases import CASES, Case
 from tests.support.inbound.decoded import decoded_form
 from tests.support.inbound.kinds import (
+    ACCOUNT,
     call_status,
     message,
     unknown,
@@ -24,11 +26,11 @@ from tests.support.inbound.webhooks import Params
 def dedupe(params: Params, target: str = "/twilio", expected: Kind | None = None) -> str:
     webhook = decoded_form(params, target)
     kind = classify(webhook.params, expected)
-    return kinds.dedupe_key(kind, kind.name_of(webhook.params), webhook)
+    return keys.dedupe_key(kind, kind.name_of(webhook.params), webhook)
 
 
 def ordering(params: Params) -> str:
-    return kinds.ordering_key(classify(dict(params)), decoded_form(params), "alone")
+    return keys.ordering_key(classify(dict(params)), decoded_form(params), "alone")
 
 
 @pytest.mark.parametrize("case", [case for case in CASES.values() if case.dedupe is not None])
@@ -70,5 +72,13 @@ def test_any_parameters_have_a_kind_and_keys(params: dict[str, str]) -> None:
     kind = classify(params)
     facts = decoded_form(params.items())
     assert kind.topic in topics.DEFAULT_TOPICS
-    assert 0 < len(kinds.dedupe_key(kind, kind.name_of(params), facts)) <= 200
-    assert len(kinds.ordering_key(kind, facts, "alone")) <= 200
+    assert 0 < len(keys.dedupe_key(kind, kind.name_of(params), facts)) <= 200
+    assert len(keys.ordering_key(kind, facts, "alone")) <= 200
+
+
+@pytest.mark.parametrize("value", ["7", "AC1", ACCOUNT.lower(), f"{ACCOUNT}0", f"{ACCOUNT}\n", "CA" + "1" * 32, "x" * 60_000])
+@pytest.mark.parametrize("name", ACCOUNT_NAMES)
+def test_what_is_no_account(name: str, value: str) -> None:
+    """A parameter that is called like an account, as in a Studio flow, is an account only if its value is the SID of one."""
+    assert account_of({name: value}) == ""
+    assert account_of({name: value, "interactionAccountSid": ACCOUNT} | {"account_id": ACCOUNT}) == ACCOUNT

@@ -8,11 +8,12 @@ from multidict import CIMultiDict
 
 from hookline_ingress.http.request import Request
 from hookline_ingress.translation import webhook as module
-from hookline_ingress.translation.webhook import claimed_account, decode, members
+from hookline_ingress.translation.webhook import claimed_account, decode, decode_sendgrid, members
 from hookline_shared.catalogue.sids import ACCOUNT_NAMES, account_of
 from hookline_shared.json_body import decode_json
+from hookline_shared.multipart import parse_multipart
 
-ACCOUNT = "AC" + "0" * 32
+ACCOUNT, OTHER = "AC" + "0" * 32, "AC" + "1" * 32
 
 names = st.sampled_from([*ACCOUNT_NAMES, "x"])
 values = st.recursive(
@@ -25,11 +26,13 @@ values = st.recursive(
 @given(st.dictionaries(names, values, max_size=4) | values)
 @example({"AccountSid": None, "account_sid": ACCOUNT})
 @example({"AccountSid": "", "account_sid": ACCOUNT})
+@example({"account_id": "7", "AccountSid": ACCOUNT})
+@example({"AccountSid": ACCOUNT + "0" * 300, "accountId": OTHER})
 def test_claim_is_that_of_the_members(value: object) -> None:
-    """The account by which secrets are chosen is the one that handlers see, unless it is far too long for one."""
+    """The account by which secrets are chosen is the one that handlers see."""
     body = json.encode(value)
     decoded = members(body)
-    assert claimed_account(body)[:100] == account_of(decoded)[:100]
+    assert claimed_account(body) == account_of(decoded)
 
 
 @pytest.mark.parametrize(
@@ -45,16 +48,15 @@ def test_no_claim(body: bytes) -> None:
     "value", ["A" * 1000, "ü" * 1000, ["A"] * 1000, {"A": "B" * 1000}], ids=["text", "not ASCII", "list", "object"]
 )
 def test_long_claim_is_no_account(value: object) -> None:
-    """What is far too long for an account is not decoded, and is a claim all the same: no secret of an account verifies it."""
-    body = json.encode({"AccountSid": value, "account_sid": ACCOUNT})
-    assert 0 < len(claimed_account(body)) <= 256
-    assert claimed_account(body) != ACCOUNT
+    """What is far too long for an account is not decoded, and is none: another spelling counts, as it does for handlers."""
+    assert claimed_account(json.encode({"AccountSid": value})) == ""
+    assert claimed_account(json.encode({"AccountSid": value, "account_sid": ACCOUNT})) == ACCOUNT
 
 
 def test_last_of_two_claims_counts() -> None:
     """A member that stands there twice has one value, the same for both ways of reading it."""
-    body = b'{"AccountSid":"AC1","AccountSid":"AC2"}'
-    assert claimed_account(body) == members(body)["AccountSid"] == "AC2"
+    body = b'{"AccountSid":"%s","AccountSid":"%s"}' % (ACCOUNT.encode(), OTHER.encode())
+    assert claimed_account(body) == members(body)["AccountSid"] == OTHER
 
 
 def test_body_is_not_decoded_before_it_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,3 +76,20 @@ def test_body_is_not_decoded_before_it_is_verified(monkeypatch: pytest.MonkeyPat
     assert webhook.params["AccountSid"] == ACCOUNT
     assert len(webhook.params) == 2
     assert decoded.count(len(body)) == 1
+
+
+def test_multipart_is_not_parsed_before_it_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fields of a multipart body are parsed once they are asked for. They name no account."""
+    parsed: list[int] = []
+
+    def counting(body: bytes, boundary: bytes) -> dict[str, str]:
+        parsed.append(len(body))
+        return parse_multipart(body, boundary)
+
+    monkeypatch.setattr(module, "parse_multipart", counting)
+    body = f'--x\r\nContent-Disposition: form-data; name="AccountSid"\r\n\r\n{ACCOUNT}\r\n--x--'.encode()
+    request = Request("POST", "/sendgrid", CIMultiDict({"Content-Type": "multipart/form-data; boundary=x"}), body, "", 0.0)
+    webhook = decode_sendgrid(request, "signature", 0)
+    assert (webhook.account, parsed) == ("", [])
+    assert webhook.params["AccountSid"] == ACCOUNT
+    assert len(webhook.params) == len(parsed) == 1

@@ -1,15 +1,20 @@
 """Why genuine webhooks are refused: what the log says about the URL."""
 
+import hmac
+from hmac import digest
+
 import pytest
 from multidict import CIMultiDict
 
 from hookline_ingress.http.request import Request
+from hookline_ingress.signatures import twilio
 from hookline_ingress.signatures.likely_cause import likely_cause
-from hookline_ingress.signatures.secrets import parse_secrets
-from hookline_ingress.signatures.twilio import SIGNATURE, Keyring
+from hookline_ingress.signatures.secrets import parse_secrets, parse_shared_keys
+from hookline_ingress.signatures.twilio import SIGNATURE, Keyring, signed_params
 from hookline_ingress.translation.webhook import decode
+from hookline_shared.forms import Form
 from tests.support.inbound.kinds import message
-from tests.support.inbound.webhooks import PUBLIC_URL, TOKEN, Twilio
+from tests.support.inbound.webhooks import PUBLIC_URL, TOKEN, Twilio, Webhook
 
 KEYRING = Keyring(parse_secrets([TOKEN]), [PUBLIC_URL])
 
@@ -30,18 +35,23 @@ CASES = {
 def cause_of(signed: str, called: str, base: str = PUBLIC_URL) -> str | None:
     """Return the cause for a webhook that Twilio signed for the target `signed`, and that came to `called`."""
     webhook = Twilio(public_url=base).webhook(message(), signed)
+    return cause(KEYRING, webhook, called)
+
+
+def cause(keyring: Keyring, webhook: Webhook, called: str) -> str | None:
+    """Return the cause for `webhook` that came to `called`, where `keyring` refuses it."""
     request = Request("POST", called, CIMultiDict(webhook.headers), webhook.body, "", 0.0)
     decoded = decode(request, webhook.headers[SIGNATURE], 0)
-    assert KEYRING.verify(decoded) is None
-    return likely_cause(KEYRING, decoded, KEYRING.public_urls, "")
+    assert keyring.verify(decoded) is None
+    return likely_cause(keyring, decoded, keyring.public_urls, "")
 
 
 @pytest.mark.parametrize(("signed", "called", "told"), CASES.values(), ids=CASES)
 def test_cause(signed: str, called: str, told: str) -> None:
     """What a proxy or a setting does to the URL is named, and the webhook is refused all the same."""
-    cause = cause_of(signed, called)
-    assert cause is not None
-    assert told in cause
+    found = cause_of(signed, called)
+    assert found is not None
+    assert told in found
 
 
 def test_other_scheme() -> None:
@@ -52,3 +62,51 @@ def test_other_scheme() -> None:
 def test_nothing_known() -> None:
     """A signature of another URL, or a forged one, has no cause that is known."""
     assert cause_of("/other", "/in") is None
+
+
+def test_cause_for_json_and_a_shared_key() -> None:
+    """JSON is covered by its hash, and a shared key signs with another algorithm: both are known."""
+    json = Twilio().json(b"{}", "/in?b=1&a=2")
+    told = cause(KEYRING, json, json.target.replace("b=1&a=2", "a=2&b=1"))
+    assert told is not None
+    assert "another order" in told
+    keyring = Keyring(parse_secrets([TOKEN]), [PUBLIC_URL], parse_shared_keys(["one=secret1"]))
+    told = cause(keyring, Twilio("secret1", key_id="one").webhook(message(), "/in/"), "/in")
+    assert told is not None
+    assert "ends with a slash" in told
+
+
+FORGED = Twilio("0" * 32)
+TOKENS = [f"{number:032}" for number in range(300)]
+LARGE = {
+    "body": (FORGED.webhook([("Body", "x" * 4096)]), "/in"),
+    "target": (FORGED.webhook(message()), f"/in?{'a&' * 2048}"),
+    "tokens": (FORGED.webhook(message()), "/in?a=1&b=2&c=3&d=4&e=5"),
+    "parameters": (FORGED.webhook([("a", str(number)) for number in range(300)]), f"/in?{'a&' * 500}"),
+}
+
+
+@pytest.mark.parametrize(("forged", "called"), LARGE.values(), ids=LARGE)
+def test_cost(monkeypatch: pytest.MonkeyPatch, forged: Webhook, called: str) -> None:
+    """A forged request costs a bounded number of signatures, its parameters are sorted once, and a large one costs none."""
+    computed: list[int] = []
+    sorted_: list[Form] = []
+
+    def counting_digest(key: bytes, text: bytes, hashing: str) -> bytes:
+        computed.append(len(text))
+        return digest(key, text, hashing)
+
+    def counting_params(form: Form) -> bytes | None:
+        sorted_.append(form)
+        return signed_params(form)
+
+    keyring = Keyring(parse_secrets(TOKENS), [PUBLIC_URL])
+    request = Request("POST", called, CIMultiDict(forged.headers), forged.body, "", 0.0)
+    webhook = decode(request, forged.headers[SIGNATURE], 0)
+    monkeypatch.setattr(hmac, "digest", counting_digest)
+    monkeypatch.setattr(twilio, "signed_params", counting_params)
+    assert likely_cause(keyring, webhook, keyring.public_urls, "") is None
+    assert len(sorted_) <= 1
+    assert len(computed) <= 1000
+    assert sum(computed) <= 5_000_000
+    assert bool(computed) is (len(forged.body) + len(called) <= 4096)

@@ -10,7 +10,7 @@ from hookline_ingress.http.request import Request
 from hookline_ingress.translation.translate import TranslatedEvent, translate
 from hookline_ingress.translation.webhook import MAX_ELEMENTS, TooManyElementsError, decode, decode_sendgrid
 from hookline_shared.catalogue.kind import Kind
-from hookline_shared.catalogue.products.email import SENDGRID_EVENT
+from hookline_shared.catalogue.products.email import EMAIL_RECEIVED, SENDGRID_EVENT
 from hookline_shared.catalogue.products.streams import EVENT_STREAM, STUDIO, UNKNOWN
 from hookline_shared.event import Event
 from tests.support.inbound.kinds import ACCOUNT, SENDER, message, unknown
@@ -24,7 +24,7 @@ RECEIVED_AT, SIGNATURE, SIGNER = 1_750_345_200_611, "signature", "token1"
 def translated(webhook: Webhook, expected: Kind | None = None) -> list[TranslatedEvent]:
     headers = CIMultiDict(webhook.headers)
     request = Request(webhook.method, webhook.target, headers, webhook.body, peer="", began=0.0)
-    read = decode_sendgrid if expected is SENDGRID_EVENT and not webhook.params else decode
+    read = decode_sendgrid if expected in (SENDGRID_EVENT, EMAIL_RECEIVED) and not webhook.params else decode
     return translate(read(request, SIGNATURE, RECEIVED_AT), SIGNER, expected)
 
 
@@ -44,9 +44,9 @@ def test_elements() -> None:
     events = [one.event for one in translated(webhook, EVENT_STREAM)]
     assert [event.body for event in events] == bodies
     assert [(event.kind, event.key, event.dedupe_key) for event in events] == [
-        ("event.stream", "/calls/1", ":event.stream:EZ2"),
-        ("event.stream", "/calls/2", ":event.stream:EZ1"),
-        ("event.stream", "/calls/1", ":event.stream:EZ3"),
+        ("event.stream", ":event.stream:/calls/1", ":event.stream:EZ2"),
+        ("event.stream", ":event.stream:/calls/2", ":event.stream:EZ1"),
+        ("event.stream", ":event.stream:/calls/1", ":event.stream:EZ3"),
     ]
     assert len({event.id for event in events}) == 3
     shared = {
@@ -96,11 +96,44 @@ def test_received_email() -> None:
     """Multipart at SendGrid's path is a received e-mail, known by its Message-ID; elsewhere nothing sends multipart."""
     sent = multipart(**{"from": "Zoë <z@a.example>", "to": "b@c.example", "envelope": "{}", "headers": "Message-ID: <1@a>"})
     (one,) = translated(sent, SENDGRID_EVENT)
-    assert (one.event.kind, one.event.key) == ("email.received", "Zoë <z@a.example>:b@c.example")
-    assert one.event.dedupe_key == ":email.received:<1@a>:{}"
+    assert (one.event.kind, one.event.key) == ("email.received", ":email.received:Zoë <z@a.example>:b@c.example")
+    assert one.event.dedupe_key.startswith(":email.received:<1@a>:")
+    assert [one.event.kind for one in translated(sent, EMAIL_RECEIVED)] == ["email.received"]
     with pytest.raises(ValueError, match="only SendGrid"):
         translated(sent)
     assert [one.event.kind for one in translated(multipart(event="open"), SENDGRID_EVENT)] == ["unknown"]
+
+
+def email(headers: str, **fields: str) -> str:
+    """Return the dedupe key of an e-mail."""
+    sent = {"from": "z@a.example", "to": "b@c.example", "envelope": "{}", "headers": headers, "text": "Hello"} | fields
+    (one,) = translated(multipart(**sent), EMAIL_RECEIVED)
+    return one.event.dedupe_key
+
+
+def test_dedupe_key_of_an_email() -> None:
+    """The Message-ID is the sender's choice: two e-mails with the same one are told apart by what else they have."""
+    headers = "Received: by mx\r\nMessage-ID: <1@a>\r\nSubject: Hello"
+    assert email(headers) == email(headers)
+    different = [email(headers, **changed) for changed in ({}, {"text": "Bye"}, {"envelope": "[]"}, {"cc": ""}, {"cc": "x"})]
+    assert len(set(different)) == len(different)
+
+
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [
+        ("message-id:<1@a>", "<1@a>:"),
+        ("X: y\nMessage-ID:\r\n <1@a>\r\nA: b", "<1@a>:"),
+        ("Message-ID:\r\nSubject: Hello", ""),
+        ("Message-ID:\r\n\r\nSubject: Hello", ""),
+        ("X-Message-ID: <1@a>", ""),
+        ("Message-ID: <1:2~@a>", "<1\\:2%7E@a>:"),
+    ],
+)
+def test_message_id(headers: str, found: str) -> None:
+    """The Message-ID is in its own header only, which may go on in the next line."""
+    assert email(headers).startswith(f":email.received:{found}")
+    assert (email(headers).count(":") > 2) is bool(found)
 
 
 @pytest.mark.parametrize("boundary", ["EVIL", "xx", '"x-"', "x--"])

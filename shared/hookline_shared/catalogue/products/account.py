@@ -5,8 +5,9 @@ from typing import Final
 from hookline_shared import topics
 from hookline_shared.catalogue.fields import Json, Text
 from hookline_shared.catalogue.kind import CONTENT, Key, Kind, Template, has, key
-from hookline_shared.catalogue.sids import Params, account_of
+from hookline_shared.catalogue.sids import Params
 from hookline_shared.catalogue.webhook_event import WebhookEvent
+from hookline_shared.json_body import decode_json, members_of
 
 __all__ = ["ComplianceStatus", "DebuggerEvent", "HostedNumberStatus", "PortingStatus", "UsageTrigger"]
 
@@ -42,12 +43,10 @@ class UsageTrigger(WebhookEvent):
 
 
 class ComplianceStatus(WebhookEvent):
-    """A regulatory bundle, a profile of Trust Hub, or an A2P brand or campaign was reviewed."""
+    """A regulatory bundle or a profile of Trust Hub was reviewed. A2P brands and campaigns come by Event Streams."""
 
     kind = "compliance"
     bundle_sid = Text("BundleSid")
-    brand_sid = Text("BrandSid")
-    campaign_sid = Text("CampaignSid")
     status = Text("Status")
     failure_reason = Text("FailureReason")
     error_code = Text("ErrorCode")
@@ -81,13 +80,18 @@ def _level(params: Params) -> str:
     return params.get("Level", "").lower()
 
 
+def _resource(params: Params) -> str:
+    """Return the SID of what the error is about: errors of two calls have nothing to do with each other."""
+    return members_of(decode_json(params.get("Payload", "").encode())).get("resource_sid", "")
+
+
 DEBUGGER: Final = Kind(
     name="debugger",
     topic=topics.EVENTS,
-    told_by=has("Level", "PayloadType", "Payload"),
+    condition=has("Level", "PayloadType", "Payload"),
     event_type=Key(_level, "`Level`"),
     dedupe=key("Sid"),
-    ordering=Key(account_of, "account"),
+    ordering=Key(_resource, "`resource_sid` in `Payload`"),
     event=DebuggerEvent,
     source="https://www.twilio.com/docs/usage/troubleshooting/debugging-event-webhooks",
     sample=Template(
@@ -108,7 +112,7 @@ DEBUGGER: Final = Kind(
 USAGE_TRIGGER: Final = Kind(
     name="usage_trigger",
     topic=topics.EVENTS,
-    told_by=has("UsageTriggerSid"),
+    condition=has("UsageTriggerSid"),
     dedupe=key("UsageTriggerSid", "IdempotencyToken|DateFired"),
     ordering=key("UsageTriggerSid"),
     event=UsageTrigger,
@@ -132,9 +136,9 @@ USAGE_TRIGGER: Final = Kind(
 COMPLIANCE: Final = Kind(
     name="compliance",
     topic=topics.EVENTS,
-    told_by=has("BundleSid|BrandSid|BrandRegistrationSid|CampaignSid", "Status"),
+    condition=has("BundleSid", "Status"),
     dedupe=CONTENT,
-    ordering=key("BundleSid|CampaignSid|BrandSid|BrandRegistrationSid"),
+    ordering=key("BundleSid"),
     event=ComplianceStatus,
     source="https://www.twilio.com/docs/phone-numbers/regulatory/api/bundles#status-callback, "
     "https://www.twilio.com/docs/trust-hub/trusthub-rest-api",
@@ -152,7 +156,7 @@ COMPLIANCE: Final = Kind(
 HOSTED_NUMBER: Final = Kind(
     name="hosted_number",
     topic=topics.EVENTS,
-    told_by=has("HostedNumberOrderSid", "Status"),
+    condition=has("HostedNumberOrderSid", "Status"),
     dedupe=CONTENT,
     ordering=key("HostedNumberOrderSid"),
     event=HostedNumberStatus,
@@ -165,7 +169,7 @@ HOSTED_NUMBER: Final = Kind(
 PORTING: Final = Kind(
     name="porting",
     topic=topics.EVENTS,
-    told_by=has("port_in_request_sid"),
+    condition=has("port_in_request_sid"),
     dedupe=CONTENT,
     ordering=key("port_in_request_sid"),
     event=PortingStatus,

@@ -136,7 +136,7 @@ class VirtualAgentStatus(WebhookEvent):
 CONFERENCE: Final = Kind(
     name="conference",
     topic=topics.STATUSES,
-    told_by=has("ConferenceSid", "StatusCallbackEvent|EventName"),
+    condition=has("ConferenceSid", "StatusCallbackEvent|EventName"),
     event_type=key("StatusCallbackEvent|EventName"),
     dedupe=key("ConferenceSid", "SequenceNumber|Timestamp|timestamp", "CallSid?"),
     ordering=key("ConferenceSid"),
@@ -164,7 +164,7 @@ CONFERENCE: Final = Kind(
 AMD: Final = Kind(
     name="amd",
     topic=topics.STATUSES,
-    told_by=has("CallSid", "AnsweredBy", lacks=("CallStatus",)),
+    condition=has("CallSid", "AnsweredBy", lacks=("CallStatus",)),
     dedupe=key("CallSid", "AnsweredBy", "MachineDetectionDuration?"),
     ordering=key("CallSid"),
     event=AmdResult,
@@ -177,7 +177,7 @@ AMD: Final = Kind(
 MEDIA_STREAM: Final = Kind(
     name="media_stream",
     topic=topics.STATUSES,
-    told_by=has("StreamSid", "StreamEvent"),
+    condition=has("StreamSid", "StreamEvent"),
     event_type=key("StreamEvent"),
     dedupe=key("StreamSid", "Timestamp?"),
     ordering=key("CallSid|StreamSid"),
@@ -199,7 +199,7 @@ MEDIA_STREAM: Final = Kind(
 SIPREC: Final = Kind(
     name="siprec",
     topic=topics.STATUSES,
-    told_by=has("SiprecSid", "SiprecEvent"),
+    condition=has("SiprecSid", "SiprecEvent"),
     event_type=key("SiprecEvent"),
     dedupe=key("SiprecSid", "Timestamp?"),
     ordering=key("CallSid|SiprecSid"),
@@ -221,7 +221,7 @@ SIPREC: Final = Kind(
 PAYMENT: Final = Kind(
     name="payment",
     topic=topics.STATUSES,
-    told_by=has("CallSid", "PaymentConnector|PaymentMethod|Capture|PartialResult", lacks=("CallStatus",)),
+    condition=has("CallSid", "PaymentConnector|PaymentMethod|Capture|PartialResult|For", lacks=("CallStatus",)),
     dedupe=CONTENT,
     ordering=key("CallSid"),
     event=PaymentStatus,
@@ -245,7 +245,7 @@ PAYMENT: Final = Kind(
 USER_DEFINED_MESSAGE: Final = Kind(
     name="user_defined_message",
     topic=topics.STATUSES,
-    told_by=has("CallSid", "Content", lacks=("CallStatus",)),
+    condition=has("CallSid", "Content", lacks=("CallStatus",)),
     dedupe=CONTENT,
     ordering=key("CallSid"),
     event=UserDefinedMessage,
@@ -265,7 +265,7 @@ USER_DEFINED_MESSAGE: Final = Kind(
 VIRTUAL_AGENT: Final = Kind(
     name="virtual_agent",
     topic=topics.STATUSES,
-    told_by=has("CallSid", "VirtualAgentStatus|VirtualAgentProvider|VirtualAgentProviderData", lacks=("CallStatus",)),
+    condition=has("CallSid", "VirtualAgentStatus|VirtualAgentProvider|VirtualAgentProviderData", lacks=("CallStatus",)),
     dedupe=CONTENT,
     ordering=key("CallSid"),
     event=VirtualAgentStatus,

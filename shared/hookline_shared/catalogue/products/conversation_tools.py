@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from hookline_shared import topics
 from hookline_shared.catalogue.fields import Json, Text
-from hookline_shared.catalogue.kind import CONTENT, Key, Kind, Template, has, key
+from hookline_shared.catalogue.kind import CONTENT, Key, Kind, Template, has, joined, key
 from hookline_shared.catalogue.sids import Params
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.json_body import decode_json, members_of
@@ -78,7 +78,7 @@ def _conversation_id(params: Params) -> str:
 def _orchestrator_key(params: Params) -> str:
     resource = _resource(params).get("id", "")
     when = params.get("timestamp", "")
-    return f"{resource}:{when}" if resource and when else ""
+    return joined(resource, when) if resource and when else ""
 
 
 _OPERATOR_RESULT: Final[dict[str, Any]] = {
@@ -93,7 +93,7 @@ _OPERATOR_RESULT: Final[dict[str, Any]] = {
 ORCHESTRATOR: Final = Kind(
     name="orchestrator",
     topic=topics.CONVERSATIONS,
-    told_by=has("eventType", "timestamp", "data"),
+    condition=has("eventType", "timestamp", "data"),
     event_type=key("eventType"),
     dedupe=Key(_orchestrator_key, "`data.id`, `timestamp`"),
     ordering=Key(_conversation_id, "`data.conversationId` or `data.id`"),
@@ -120,7 +120,7 @@ ORCHESTRATOR: Final = Kind(
 INTELLIGENCE: Final = Kind(
     name="intelligence",
     topic=topics.EVENTS,
-    told_by=has("transcript_sid", "event_type"),
+    condition=has("transcript_sid", "event_type"),
     event_type=key("event_type"),
     dedupe=key("transcript_sid"),
     ordering=key("transcript_sid"),
@@ -142,7 +142,7 @@ INTELLIGENCE: Final = Kind(
 OPERATOR_RESULTS: Final = Kind(
     name="operator_results",
     topic=topics.EVENTS,
-    told_by=has("conversationId", "operatorResults"),
+    condition=has("conversationId", "operatorResults"),
     dedupe=CONTENT,
     ordering=key("conversationId"),
     event=OperatorResults,
@@ -161,7 +161,7 @@ OPERATOR_RESULTS: Final = Kind(
 FRONTLINE: Final = Kind(
     name="frontline",
     topic=topics.EVENTS,
-    told_by=has("Location", "Worker"),
+    condition=has("Location", "Worker"),
     event_type=key("Location"),
     dedupe=CONTENT,
     ordering=key("ConversationSid|CustomerId|Worker"),

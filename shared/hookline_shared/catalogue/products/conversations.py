@@ -5,7 +5,7 @@ from typing import Final
 
 from hookline_shared import topics
 from hookline_shared.catalogue.fields import Json, Number, Text
-from hookline_shared.catalogue.kind import CONTENT, Condition, Key, Kind, Template, has, key
+from hookline_shared.catalogue.kind import CONTENT, Condition, Key, Kind, Template, has, joined, key
 from hookline_shared.catalogue.sids import Params
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 
@@ -13,6 +13,10 @@ __all__ = ["ChatEvent", "ConversationEvent"]
 
 _ACCOUNT: Final = "AC00000000000000000000000000000001"
 _HAPPENED_AT: Final = "2025-06-19T15:00:00.611Z"
+
+
+_STATES: Final = ("StateUpdated", "LastReadMessageIndex", "IsOnline", "IsNotifiable")
+"""What can change without a new date, beside the status of a delivery."""
 
 
 class ConversationEvent(WebhookEvent):
@@ -98,7 +102,10 @@ def _conversation_key(params: Params) -> str:
         return ""
     resources = ("DeliveryReceiptSid", "MessageSid", "ParticipantSid", "ConversationSid", "UserSid")
     resource = next((params[name] for name in resources if params.get(name)), "")
-    return ":".join((what, resource, when, params.get("Status", ""))) if resource else ""
+    if not resource:
+        return ""
+    states = [params.get(name, "") for name in _STATES]
+    return joined(what, resource, when, params.get("Status", ""), *(states if any(states) else ()))
 
 
 def _is_conversation(params: Params) -> bool:
@@ -111,7 +118,7 @@ def _is_conversation(params: Params) -> bool:
 CHAT: Final = Kind(
     name="chat",
     topic=topics.CONVERSATIONS,
-    told_by=has("EventType", "InstanceSid|ChannelSid", also="on"),
+    condition=has("EventType", "InstanceSid|ChannelSid", also="on"),
     event_type=key("EventType"),
     dedupe=CONTENT,
     ordering=key("ChannelSid|UserSid"),
@@ -139,14 +146,15 @@ CHAT: Final = Kind(
 CONVERSATION: Final = Kind(
     name="conversation",
     topic=topics.CONVERSATIONS,
-    told_by=Condition(
+    condition=Condition(
         _is_conversation,
         "`EventType`; `ConversationSid` or `EventType=onConversation…` or `onUser…`; no `InstanceSid`, no `ChannelSid`",
         (("EventType",),),
     ),
     event_type=key("EventType"),
     dedupe=Key(
-        _conversation_key, "`EventType`, SID of the resource, time of the change, `Status`; content without such a time"
+        _conversation_key,
+        "`EventType`, SID of the resource, time of the change, `Status`, what else changed; content without such a time",
     ),
     ordering=key("ConversationSid|UserSid"),
     event=ConversationEvent,

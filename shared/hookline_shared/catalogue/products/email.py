@@ -1,17 +1,21 @@
 """SendGrid: what happened to e-mails that you sent, and e-mails that came in."""
 
 import re
+from hashlib import sha256
 from typing import Final
+
+import msgspec
 
 from hookline_shared import topics
 from hookline_shared.catalogue.fields import Json, Number, Text
-from hookline_shared.catalogue.kind import Key, Kind, Template, has, key
+from hookline_shared.catalogue.kind import Key, Kind, Template, has, joined, key
 from hookline_shared.catalogue.sids import Params
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 
 __all__ = ["EmailReceived", "SendGridEvent"]
 
-_MESSAGE_ID: Final = re.compile(r"^message-id:\s*(\S{1,200})", re.IGNORECASE | re.MULTILINE)
+_MESSAGE_ID: Final = re.compile(r"^message-id:[ \t]*(?:\r?\n[ \t]+)?(\S{1,200})", re.IGNORECASE | re.MULTILINE)
+"""A header may go on in the next line, which then begins with a space."""
 
 
 class SendGridEvent(WebhookEvent):
@@ -66,18 +70,26 @@ class EmailReceived(WebhookEvent):
 
 
 def _email_key(params: Params) -> str:
-    """Return the Message-ID and the envelope: an e-mail to two addresses that are received comes twice."""
+    """Return the Message-ID and a hash of the fields.
+
+    The sender chooses the Message-ID, so it alone identifies nothing. An e-mail to two addresses that are received comes twice,
+    with two envelopes.
+    """
     found = _MESSAGE_ID.search(params.get("headers") or params.get("email", "")[:100_000])
-    return f"{found[1]}:{params.get('envelope', '')}" if found else ""
+    if found is None:
+        return ""
+    fields = sha256(msgspec.json.encode(sorted(params.items()))).hexdigest()[:32]
+    return joined(found[1], fields)
 
 
 SENDGRID_EVENT: Final = Kind(
     name="sendgrid.event",
     topic=topics.EVENTS,
-    told_by=has("event", "sg_event_id|sg_message_id|email"),
+    condition=has("event", "sg_event_id|sg_message_id|email"),
     dedupe=key("sg_event_id"),
     ordering=key("sg_message_id|email"),
     elements=True,
+    lost_after_4xx=True,
     event=SendGridEvent,
     source="https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event",
     sample=Template(
@@ -100,9 +112,10 @@ SENDGRID_EVENT: Final = Kind(
 EMAIL_RECEIVED: Final = Kind(
     name="email.received",
     topic=topics.MESSAGES,
-    told_by=has("from", "to", "envelope"),
-    dedupe=Key(_email_key, "Message-ID in `headers` or `email`, `envelope`; content without it"),
+    condition=has("from", "to", "envelope"),
+    dedupe=Key(_email_key, "Message-ID in `headers` or `email`, fields; content without it"),
     ordering=key("from", "to"),
+    lost_after_4xx=True,
     event=EmailReceived,
     source="https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/setting-up-the-inbound-parse-webhook",
     sample=Template(

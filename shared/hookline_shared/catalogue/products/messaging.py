@@ -14,6 +14,7 @@ from hookline_shared.forms import MAX_FIELDS
 __all__ = ["LinkClick", "MessageReceived", "MessageStatus"]
 
 _INBOUND: Final = frozenset({"received", "receiving"})
+_OF_OTHERS: Final = ("ConversationSid", "ChannelSid", "InstanceSid", "CallStatus")
 
 
 class MessageReceived(WebhookEvent):
@@ -103,7 +104,7 @@ def _is_message_received(params: Params) -> bool:
         and bool(get("MessageSid") or get("SmsSid"))
         and ("Body" in params or "NumMedia" in params)
         and bool(get("From"))
-        and not _is_in_chat(params)
+        and not _is_of_chat_or_call(params)
     )
 
 
@@ -112,13 +113,13 @@ def _is_message_status(params: Params) -> bool:
     return (
         (get("MessageStatus") or get("SmsStatus") or "received") not in _INBOUND
         and bool(get("MessageSid") or get("SmsSid"))
-        and not _is_in_chat(params)
+        and not _is_of_chat_or_call(params)
     )
 
 
-def _is_in_chat(params: Params) -> bool:
-    """Whether it is about a chat: messages in chats have a SID and a body as well."""
-    return "ConversationSid" in params or "ChannelSid" in params or "InstanceSid" in params
+def _is_of_chat_or_call(params: Params) -> bool:
+    """Whether it is about a chat, whose messages have a SID and a body as well, or the step of a call after `<Sms>`."""
+    return any(map(params.get, _OF_OTHERS))
 
 
 def _sender_and_recipient(params: Params) -> str:
@@ -128,13 +129,13 @@ def _sender_and_recipient(params: Params) -> str:
 MESSAGE_RECEIVED: Final = Kind(
     name="message.received",
     topic=topics.MESSAGES,
-    told_by=Condition(
+    condition=Condition(
         _is_message_received,
-        "`MessageSid` or `SmsSid`, `From`, `Body` or `NumMedia`, status `received` or none",
+        "`MessageSid` or `SmsSid`, `From`, `Body` or `NumMedia`, status `received` or none, no `CallStatus`",
         (("MessageSid", "SmsSid"), ("From",)),
     ),
     dedupe=key("MessageSid|SmsSid"),
-    ordering=Key(_sender_and_recipient, "`From`, `To`"),
+    ordering=Key(_sender_and_recipient, "`From`, `To`", numbers=True),
     event=MessageReceived,
     reply=Reply.TWIML,
     sender="From",
@@ -170,9 +171,9 @@ MESSAGE_RECEIVED: Final = Kind(
 MESSAGE_STATUS: Final = Kind(
     name="message.status",
     topic=topics.STATUSES,
-    told_by=Condition(
+    condition=Condition(
         _is_message_status,
-        "`MessageSid` or `SmsSid`, `MessageStatus` or `SmsStatus` other than `received`",
+        "`MessageSid` or `SmsSid`, `MessageStatus` or `SmsStatus` other than `received`, no `CallStatus`",
         (("MessageSid", "SmsSid"), ("MessageStatus", "SmsStatus")),
     ),
     dedupe=key("MessageSid|SmsSid", "MessageStatus|SmsStatus", "EventType?"),
@@ -198,7 +199,7 @@ MESSAGE_STATUS: Final = Kind(
 LINK_CLICK: Final = Kind(
     name="link_click",
     topic=topics.STATUSES,
-    told_by=has("link", "message_sid|sms_sid", "click_time|event_type"),
+    condition=has("link", "message_sid|sms_sid", "click_time|event_type"),
     dedupe=key("message_sid|sms_sid", "link", "click_time"),
     ordering=key("message_sid|sms_sid"),
     event=LinkClick,

@@ -61,7 +61,7 @@ class Transcription(WebhookEvent):
 TRANSCRIPTION: Final = Kind(
     name="transcription",
     topic=topics.STATUSES,
-    told_by=has("TranscriptionSid", "TranscriptionStatus|TranscriptionEvent"),
+    condition=has("TranscriptionSid", "TranscriptionStatus|TranscriptionEvent"),
     dedupe=key("TranscriptionSid", "TranscriptionStatus?", "TranscriptionEvent?", "SequenceId?"),
     ordering=key("CallSid|TranscriptionSid"),
     event=Transcription,
@@ -87,7 +87,7 @@ TRANSCRIPTION: Final = Kind(
 RECORDING_STATUS: Final = Kind(
     name="recording.status",
     topic=topics.STATUSES,
-    told_by=has("RecordingSid", "RecordingStatus"),
+    condition=has("RecordingSid", "RecordingStatus"),
     dedupe=key("RecordingSid", "RecordingStatus"),
     ordering=key("CallSid|RecordingSid"),
     event=RecordingStatus,

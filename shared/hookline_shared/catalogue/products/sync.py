@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from hookline_shared import topics
 from hookline_shared.catalogue.fields import Json, Text
-from hookline_shared.catalogue.kind import Condition, Key, Kind, Template, key
+from hookline_shared.catalogue.kind import Condition, Key, Kind, Template, joined, key
 from hookline_shared.catalogue.sids import Params
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 
@@ -56,7 +56,7 @@ def _sync_key(params: Params) -> str:
     sid = next((params[name] for name in _SIDS if params.get(name)), "")
     revision = next((params[name] for name in _REVISIONS if params.get(name)), "")
     place = params.get("ItemIndex") or params.get("ItemKey", "")
-    return ":".join((sid, params.get("EventType", ""), place, revision)) if sid and revision else ""
+    return joined(sid, params.get("EventType", ""), place, revision) if sid and revision else ""
 
 
 def _sample(event: str) -> Mapping[str, Any]:
@@ -86,7 +86,7 @@ def _sample(event: str) -> Mapping[str, Any]:
 SYNC: Final = Kind(
     name="sync",
     topic=topics.EVENTS,
-    told_by=Condition(
+    condition=Condition(
         _is_sync,
         "`EventType`; `DocumentSid`, `ListSid`, `MapSid`, `StreamSid`, or `EventType=endpoint_…`; no `CallSid`",
         (("EventType",), (*_SIDS, "EndpointId")),

@@ -114,7 +114,7 @@ def _sample(event: str) -> Mapping[str, Any]:
 TASKROUTER: Final = Kind(
     name="taskrouter",
     topic=topics.EVENTS,
-    told_by=has("EventType", "ResourceSid"),
+    condition=has("EventType", "ResourceSid"),
     event_type=key("EventType"),
     dedupe=key("EventType", "ResourceSid", "TimestampMs|Timestamp"),
     ordering=key("ResourceSid"),
@@ -126,8 +126,8 @@ TASKROUTER: Final = Kind(
 ASSIGNMENT: Final = Kind(
     name="assignment",
     topic=topics.EVENTS,
-    told_by=has("TaskSid", "ReservationSid", lacks=("EventType",)),
-    dedupe=key("ReservationSid", "Timestamp?"),
+    condition=has("TaskSid", "ReservationSid", lacks=("EventType",)),
+    dedupe=key("ReservationSid", "Timestamp"),
     ordering=key("ReservationSid"),
     volatile=_VOLATILE,
     event=TaskAssignment,

@@ -28,7 +28,7 @@ class VerifyEvent(WebhookEvent):
 VERIFY: Final = Kind(
     name="verify",
     topic=topics.EVENTS,
-    told_by=has("uuid", "type"),
+    condition=has("uuid", "type"),
     event_type=key("type"),
     dedupe=key("uuid"),
     ordering=key("factor_sid|challenge_sid"),

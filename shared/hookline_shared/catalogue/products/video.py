@@ -63,7 +63,7 @@ class CompositionEvent(WebhookEvent):
 COMPOSITION: Final = Kind(
     name="composition",
     topic=topics.EVENTS,
-    told_by=has("CompositionSid", "StatusCallbackEvent"),
+    condition=has("CompositionSid", "StatusCallbackEvent"),
     event_type=key("StatusCallbackEvent"),
     dedupe=key("CompositionSid", "PercentageDone?", "Timestamp?"),
     ordering=key("CompositionSid"),
@@ -88,7 +88,7 @@ COMPOSITION: Final = Kind(
 VIDEO: Final = Kind(
     name="video",
     topic=topics.EVENTS,
-    told_by=has("RoomSid", "StatusCallbackEvent"),
+    condition=has("RoomSid", "StatusCallbackEvent"),
     event_type=key("StatusCallbackEvent"),
     dedupe=key("RoomSid", "SequenceNumber|Timestamp", "RecordingSid?", "TrackSid?", "ParticipantSid?"),
     ordering=key("RoomSid"),

@@ -4,10 +4,14 @@ from typing import Any, Final
 
 from hookline_shared import topics
 from hookline_shared.catalogue.fields import Json, Number, Text
-from hookline_shared.catalogue.kind import Kind, Reply, Template, has, key
+from hookline_shared.catalogue.kind import Condition, Kind, Reply, Template, has, key
+from hookline_shared.catalogue.sids import Params
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 
 __all__ = ["CallReceived", "CallStatus"]
+
+
+_FINAL: Final = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 
 
 class CallReceived(WebhookEvent):
@@ -89,6 +93,19 @@ class CallStatus(WebhookEvent):
     error_code = Text("ErrorCode")
 
 
+def _is_call_status(params: Params) -> bool:
+    """Whether it is a status. Without the parameter that says so, it is one that says how long the call was.
+
+    The step after `<Dial>` has the duration of the other call.
+    """
+    get = params.get
+    if not get("CallSid"):
+        return False
+    if get("CallbackSource") == "call-progress-events":
+        return True
+    return bool(get("CallDuration")) and get("CallStatus") in _FINAL and "DialCallStatus" not in params
+
+
 CALL: Final[dict[str, Any]] = {
     "AccountSid": "AC00000000000000000000000000000001",
     "ApiVersion": "2010-04-01",
@@ -111,7 +128,11 @@ CALL: Final[dict[str, Any]] = {
 CALL_STATUS: Final = Kind(
     name="call.status",
     topic=topics.STATUSES,
-    told_by=has("CallSid", CallbackSource="call-progress-events"),
+    condition=Condition(
+        _is_call_status,
+        "`CallSid`, `CallbackSource=call-progress-events`, or `CallDuration`, a final `CallStatus`, no `DialCallStatus`",
+        (("CallSid",), ("CallbackSource", "CallDuration")),
+    ),
     dedupe=key("CallSid", "SequenceNumber|CallStatus"),
     ordering=key("CallSid"),
     event=CallStatus,
@@ -134,7 +155,7 @@ CALL_STATUS: Final = Kind(
 CALL_RECEIVED: Final = Kind(
     name="call.received",
     topic=topics.CALLS,
-    told_by=has("CallSid", "CallStatus"),
+    condition=has("CallSid", "CallStatus"),
     dedupe=key("CallSid"),
     steps=True,
     ordering=key("CallSid"),

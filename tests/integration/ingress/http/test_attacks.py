@@ -14,7 +14,7 @@ from tests.support.processes.services import Services
 from tests.support.waiting import until_answer
 
 WEBHOOKS: Final = 20
-RATE: Final = 20.0
+RATE: Final = 40.0
 CONNECTIONS: Final = 32
 OWN_MB: Final = 16.0
 """What ingress may take besides, for its caches and for what it answers."""

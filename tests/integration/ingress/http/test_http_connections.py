@@ -125,11 +125,12 @@ async def test_body_in_pieces(harness: ServerHarness) -> None:
     [
         pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, id="TLS"),
         pytest.param(b"nonsense\r\n\r\n", 400, id="nonsense"),
+        pytest.param(b"\r\n" * 131_072, 400, id="empty lines"),
         pytest.param(b"POST http://][@ HTTP/1.1\r\nHost: h\r\n\r\n", 400, id="URL on which yarl fails"),
         pytest.param(b"CONNECT \n!:\r\n\r\n", 400, id="CONNECT to nowhere"),
         pytest.param(b"POST / HTTP/1.1\r\n\r\n", 400, id="no host"),
-        pytest.param(request("/" + "x" * 9000), 400, id="long target"),
-        pytest.param(request("/", "X: " + "x" * 9000), 400, id="long header"),
+        pytest.param(request("/" + "x" * 70_000), 431, id="long target"),
+        pytest.param(request("/", "X: " + "x" * 70_000), 431, id="long header"),
         pytest.param(request("/", "X"), 400, id="header without a colon"),
         pytest.param(request("/", *[f"X{number}: 1" for number in range(200)]), 400, id="many headers"),
         pytest.param(request("/", "Content-Length: -1"), 400, id="negative length"),
@@ -160,15 +161,16 @@ class Client(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.received = b""
+        self.is_paused = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.received += data
 
     def pause_reading(self) -> None:
-        """Do nothing."""
+        self.is_paused = True
 
     def resume_reading(self) -> None:
-        """Do nothing."""
+        self.is_paused = False
 
 
 async def test_data_between_two_pipelined_requests(harness: ServerHarness) -> None:
@@ -187,3 +189,74 @@ async def test_data_between_two_pipelined_requests(harness: ServerHarness) -> No
     await until(lambda: b"/last" in client.received, "the last one is answered")
     assert re.findall(rb"\r\n\r\n(/\w+?)(?=HTTP|\Z)", client.received) == [b"/first", b"/held", b"/last"]
     connection.connection_lost(None)
+
+
+async def test_empty_lines_drop_by_drop(harness: ServerHarness) -> None:
+    """Empty lines are counted over all packets, and from the beginning once a request has come."""
+    async with connected(harness.port) as wire:
+        for _ in range(3):
+            wire.send(b"\r\n" * 32)
+            await wait_processed(harness)
+            await served(wire)
+        for _ in range(33):
+            wire.send(b"\r\n")
+            await wait_processed(harness)
+        assert (await wire.answer()).status == 400
+
+
+async def test_no_more_is_read_than_is_answered(harness: ServerHarness) -> None:
+    """A client that sends without end is not read from while whole requests of it are unanswered."""
+    connection, client = Connection(harness), Client()
+    connection.connection_made(client)
+    for _ in range(10):
+        connection.data_received(request("/again") * 10)
+    assert (client.is_paused, len(harness.taken) <= 1) == (True, True)
+    await until(lambda: client.received.count(b"HTTP/1.1") == 100, "all are answered")
+    assert not client.is_paused
+    connection.connection_lost(None)
+
+
+@pytest.mark.parametrize(
+    ("expect", "version"), [("100-continue", "1.0"), ("anything", "1.1")], ids=["HTTP/1.0", "another expectation"]
+)
+async def test_client_that_does_not_wait(harness: ServerHarness, expect: str, version: str) -> None:
+    """A client that knows no 100 Continue, or expects something else, gets the answer alone."""
+    async with connected(harness.port) as wire:
+        wire.send(request("/waits", f"Expect: {expect}", "Content-Length: 3", version=version))
+        await wait_processed(harness)
+        wire.send(b"abc")
+        assert (await wire.answer()).body == b"/waitsabc"
+
+
+async def test_client_is_told_to_continue_once(harness: ServerHarness) -> None:
+    """However slowly a body comes that a client asked about, the answer is not repeated."""
+    async with connected(harness.port) as wire:
+        wire.send(request("/slow", "Expect: 100-continue", "Transfer-Encoding: chunked"))
+        assert (await wire.answer()).status == 100
+        for piece in (b"1", b"\r", b"\n", b"x\r\n"):
+            wire.send(piece)
+            await wait_processed(harness)
+        wire.send(b"0\r\n\r\n")
+        assert (await wire.answer()).body == b"/slowx"
+
+
+@pytest.mark.parametrize("half", [b"PO", request("/half", body=b"body")[:-1]], ids=["head", "body"])
+async def test_half_request_behind_another_has_no_more_time(harness: ServerHarness, clock: ManualClock, half: bytes) -> None:
+    """What came with the request before is a request that is being read, not an idle connection."""
+    async with connected(harness.port) as wire:
+        wire.send(request("/first") + half)
+        assert (await wire.answer()).body == b"/first"
+        await wait_processed(harness)
+        await clock.advance(LIMITS.read_timeout_s + 1)
+        assert (await wire.answer()).status == 408
+
+
+async def test_no_body_is_read_for_a_path_that_is_not_there(harness: ServerHarness) -> None:
+    """A body that nobody wants is refused with the head that announces it, whatever its length."""
+    harness.body_limit = lambda _target, _headers: None
+    for framing in ("Content-Length: 3", "Transfer-Encoding: chunked"):
+        async with connected(harness.port) as wire:
+            wire.send(request("/nowhere", framing, "Expect: 100-continue"))
+            answer = await wire.answer()
+            assert (answer.status, answer.headers["connection"]) == (404, "close")
+    assert harness.taken == []

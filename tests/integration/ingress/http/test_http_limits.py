@@ -119,6 +119,30 @@ async def test_request_that_crosses_the_end_is_answered(clock: ManualClock, logb
     await supervisor.close()
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_half_a_request_does_not_hold_up_the_end(clock: ManualClock, logbook: Logbook, when: str) -> None:
+    """What does not arrive soon after the service is told to stop is refused, long before its time would be up."""
+    limits = LIMITS._replace(shutdown_s=PATIENCE_S, read_timeout_s=1000)
+    harness, supervisor = ServerHarness(limits, clock, logbook), Supervisor(logbook.logger)
+    harness.port = await harness.start(LOOPBACK, 0, supervisor)
+    half = request("/half", body=b"body")[:-1]
+    async with connected(harness.port) as wire:
+        wire.send((half if when == "before" else b"") or request("/held"))
+        await wait_processed(harness)
+        stopping = asyncio.create_task(harness.stop())
+        await asyncio.sleep(0)
+        if when == "after":
+            wire.send(request("/whole") + half)
+            harness.go_on.set()
+            assert (await wire.answer()).body == b"/held"
+            assert (await wire.answer()).body == b"/whole"
+        await clock.advance(3)
+        assert (await wire.answer()).status == 408
+        await wire.close()
+    await stopping
+    await supervisor.close()
+
+
 async def test_vanished_clients_leave_nothing(harness: ServerHarness) -> None:
     """Clients whose connection breaks off while they wait, send, or are answered leave no connection behind."""
     async with AsyncExitStack() as stack:

@@ -1,6 +1,7 @@
 """Bodies in chunks: what is one, what is not, and that their size is all that they cost."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
@@ -61,6 +62,8 @@ def test_sized_body_in_any_packets(content: bytes, cuts: list[int]) -> None:
         pytest.param(b"+3\r\nabc\r\n0\r\n\r\n", id="sign"),
         pytest.param(b"3_0\r\nabc\r\n0\r\n\r\n", id="underscore"),
         pytest.param(" ٣\r\nabc\r\n0\r\n\r\n".encode(), id="a digit that is not ASCII"),
+        pytest.param(b"3 \r\nabc\r\n0\r\n\r\n", id="space behind"),
+        pytest.param(b"3\t\r\nabc\r\n0\r\n\r\n", id="tab behind"),
         pytest.param(b" 3\r\nabc\r\n0\r\n\r\n", id="space before"),
         pytest.param(b"\r\n3\r\nabc\r\n0\r\n\r\n", id="empty line before"),
         pytest.param(b"3;x\n=y\r\nabc\r\n0\r\n\r\n", id="LF in an extension"),
@@ -104,7 +107,32 @@ def test_framing_is_bounded(framed: bytes) -> None:
     assert len(body.content) < 1000
 
 
-@pytest.mark.parametrize("size", [128, 1460, 65536])
+@pytest.mark.parametrize("limit", [4096, 65536, LIMIT])
+@pytest.mark.parametrize("size", [1, 7, 112, 500, 896])
+def test_number_of_chunks_is_bounded(size: int, limit: int) -> None:
+    """Whatever size an attacker gives its chunks, a body costs at most some chunks and one for each 800 bytes of it."""
+    body = Counting(limit)
+    with suppress(UnreadableError):
+        take(body, [chunks([b"x" * size] * (limit // size))])
+    assert body.chunks <= 120 + limit // 800
+
+
+class Counting(ChunkedBody):
+    """A body that counts its chunks."""
+
+    chunks = 0
+
+    def _take_size(self, data: bytes, at: int) -> int:
+        self.chunks += 1
+        return super()._take_size(data, at)
+
+
+def test_space_before_an_extension() -> None:
+    """Blanks are allowed before an extension only (RFC 9112, section 7.1.1)."""
+    assert take(ChunkedBody(LIMIT), [b"3 ;x=y\r\nabc\r\n0\r\n\r\n"]) == b""
+
+
+@pytest.mark.parametrize("size", [1024, 1460, 65536])
 def test_what_proxies_send_is_no_small_chunk(size: int) -> None:
     """A proxy that passes on what it reads, as a chunk for each packet, can send the largest body."""
     body = ChunkedBody(LIMIT)

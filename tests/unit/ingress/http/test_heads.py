@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from hookline_ingress.http.heads import LARGEST_HEAD, HeadParser, find_end, skip_empty_lines
 from hookline_ingress.http.request import UnreadableError
@@ -19,6 +22,23 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop = asyncio.new_event_loop()
     yield loop
     loop.close()
+
+
+class Counted(bytes):
+    """Bytes that count how often one of them is looked at, and note from where they are searched."""
+
+    steps = 0
+
+    def __init__(self, _data: bytes) -> None:
+        self.searched: list[int] = []
+
+    def __getitem__(self, index: Any) -> Any:
+        self.steps += 1
+        return super().__getitem__(index)
+
+    def find(self, sub: Any, *bounds: Any) -> int:
+        self.searched.append(bounds[0])
+        return super().find(sub, *bounds)
 
 
 def head(*lines: str) -> bytes:
@@ -64,10 +84,12 @@ def test_one_parser_reads_head_after_head(loop: asyncio.AbstractEventLoop) -> No
         pytest.param(head(f"Content-Length: {2**64}"), id="more than 64 bits"),
         pytest.param(head("Content-Length:"), id="empty length"),
         pytest.param(head(*[f"X{number}: y" for number in range(200)]), id="200 lines"),
-        pytest.param(head("X: " + "y" * 9000), id="long line"),
         pytest.param(b"GET /twilio\r\n\r\n", id="HTTP/0.9"),
         pytest.param(b"GET /twilio HTTP/2.0\r\nHost: h\r\n\r\n", id="HTTP/2.0"),
         pytest.param(b"PRI * HTTP/2.0\r\n\r\n", id="HTTP/2"),
+        pytest.param(b"SETUP /twilio RTSP/1.0\r\nHost: h\r\n\r\n", id="RTSP"),
+        pytest.param(b"SOURCE /twilio ICE/1.0\r\nHost: h\r\n\r\n", id="ICE"),
+        pytest.param(head("Transfer-Encoding: chunked,"), id="chunked and nothing"),
     ],
 )
 def test_what_is_no_head(loop: asyncio.AbstractEventLoop, data: bytes) -> None:
@@ -75,6 +97,31 @@ def test_what_is_no_head(loop: asyncio.AbstractEventLoop, data: bytes) -> None:
     with pytest.raises(UnreadableError) as refused:
         HeadParser(loop).parse(data)
     assert (refused.value.status, refused.value.outcome) == (400, "malformed")
+
+
+@pytest.mark.parametrize("blanks", ["", " ", "\t", " \t "])
+def test_blanks_after_a_length(loop: asyncio.AbstractEventLoop, blanks: str) -> None:
+    """Blanks around a value are no part of it, whether the parser strips them or not."""
+    assert HeadParser(loop).parse(head(f"Content-Length:{blanks}0{blanks}")).length == 0
+    assert HeadParser(loop).parse(head(f"Content-Length: 17{blanks}")).length == 17
+
+
+@pytest.mark.parametrize("length", ["x", "1 7", "\xb2"])
+def test_length_that_is_no_number(loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch, length: str) -> None:
+    """What the parser lets through and this side cannot read is refused, and no error of the connection."""
+    parser = HeadParser(loop)
+    headers = CIMultiDictProxy(CIMultiDict({"Content-Length": length}))
+    message = parser._parser.feed_data(head())[0][0][0]._replace(headers=headers)
+    monkeypatch.setattr(parser, "_parser", SimpleNamespace(feed_data=lambda _data: ([(message, None)], False, b"")))
+    with pytest.raises(UnreadableError):
+        parser.parse(head())
+
+
+def test_long_lines(loop: asyncio.AbstractEventLoop) -> None:
+    """A GET has the text of its message in the URL; 4096 characters of Chinese take 36 kB."""
+    target = "/twilio?Body=" + "%E4%BD%A0" * 4096
+    found = HeadParser(loop).parse(f"GET {target} HTTP/1.1\r\nHost: h\r\nX: {'y' * 20_000}\r\n\r\n".encode())
+    assert found.target == target
 
 
 @pytest.mark.parametrize(
@@ -105,6 +152,28 @@ def test_end_is_found_behind_empty_lines() -> None:
     assert skip_empty_lines(data, 0) == 4
     assert find_end(data, 4) == 4 + len(PLAIN)
     assert skip_empty_lines(b"\r\n\r\n", 0) == 4
+    assert skip_empty_lines(b"\r\n" * 32 + PLAIN, 0) == 64
+
+
+@pytest.mark.parametrize(("empty", "skipped"), [(65, 0), (2, 63), (1 << 18, 0)])
+def test_empty_lines_without_end(empty: int, skipped: int) -> None:
+    """However many come, and in whatever packets, they are refused after a few."""
+    data = Counted(b"\r\n" * (empty // 2) + b"\r" * (empty % 2) + PLAIN)
+    with pytest.raises(UnreadableError) as refused:
+        skip_empty_lines(data, 0, skipped)
+    assert (refused.value.status, refused.value.outcome) == (400, "malformed")
+    assert data.steps < 100
+
+
+def test_head_is_searched_once() -> None:
+    """A head that arrives byte by byte is not searched from its beginning for each of them."""
+    data = Counted(b"GET / HTTP/1.1\r\nX: " + b"y" * 30_000)
+    assert find_end(data, 0) == 0
+    assert data.searched == [0]
+    assert find_end(data, 0, len(data) - 1) == 0
+    assert data.searched[1] > len(data) - 10
+    for cut in range(1, 5):
+        assert find_end(b"12" + PLAIN, 2, len(PLAIN) - cut) == 2 + len(PLAIN)
 
 
 @pytest.mark.parametrize("data", [b"P", b"POST", b"POST /", b"M-SEARCH * H", PLAIN[:-1]])

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import pytest
+from msgspec.structs import replace
 
 import hookline
 from hookline import MessageReceived, WebhookEvent
@@ -52,6 +53,28 @@ def event_of(kind: str, params: dict[str, str]) -> WebhookEvent:
     body = urlencode(params).encode()
     event = Event(id="1", kind=kind, key="", dedupe_key="", received_at=0, content_type=FORM, target="/twilio", body=body)
     return typed(event)
+
+
+ACCOUNT, OTHER = "AC" + "1" * 32, "AC" + "2" * 32
+
+
+@pytest.mark.parametrize(
+    ("data", "named"),
+    [
+        ({"accountsid": ACCOUNT, "brandsid": "BN1"}, ACCOUNT),
+        ({"AccountSid": "none", "account_sid": ACCOUNT}, ACCOUNT),
+        ({"payload": {"account_sid": ACCOUNT}}, ACCOUNT),
+        ({"accountSid": ACCOUNT, "payload": {"account_sid": OTHER}}, ACCOUNT),
+        ({"payload": [{"account_sid": OTHER}]}, ""),
+        ([], ""),
+    ],
+)
+def test_account_of_an_event_stream(data: object, named: str) -> None:
+    """The account is found where products put it; that of the secret that verified the event wins."""
+    body = dumps(stream_event(data=data)).encode()
+    raw = Event(id="1", kind="event.stream", key="", dedupe_key="", received_at=0, content_type=JSON, target="/", body=body)
+    assert typed(raw).account_sid == named
+    assert typed(replace(raw, account=OTHER)).account_sid == OTHER
 
 
 def test_fields_have_twilios_names_in_snake_case() -> None:

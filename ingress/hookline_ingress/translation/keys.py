@@ -14,6 +14,7 @@ from typing import Final
 
 from hookline_ingress.translation.webhook import Webhook
 from hookline_shared.catalogue.kind import Kind
+from hookline_shared.catalogue.sids import is_sid
 from hookline_shared.event import TOKEN_MARK, claim_for
 
 TOKEN: Final = "I-Twilio-Idempotency-Token"  # noqa: S105 - the name of a header
@@ -34,7 +35,7 @@ def content_hash(webhook: Webhook, volatile: frozenset[str] = frozenset()) -> st
 
     `volatile` are the names of more such parameters.
     """
-    left_out = (_OF_FALLBACK if "ErrorUrl" in webhook.form.params else _RETRIES) | volatile
+    left_out = (_OF_FALLBACK if webhook.form.params.get("ErrorUrl") else _RETRIES) | volatile
     digest = sha256(webhook.rest)
     for name, value in sorted(webhook.form.pairs):
         if name not in left_out:
@@ -46,21 +47,29 @@ def dedupe_key(kind: Kind, name: str, webhook: Webhook) -> str:
     """Return the dedupe key: the same for all deliveries of an event of `kind`. `name` is the kind's whole name."""
     identity = _identity(kind, webhook)
     if identity and not kind.steps:
-        return _bounded(f"{webhook.account}:{name}:{identity}")
+        return _bounded(f"{webhook.account}:{name}:{_escaped(identity)}")
     content = content_hash(webhook, kind.volatile)
-    if identity:
+    if kind.steps:
         content = f"{identity}:{webhook.path}:{content}"
-    content_key = f"{webhook.account}:{name}:{content.replace(TOKEN_MARK, '_')}"
-    return _bounded(content_key, _MAX_CONTENT_KEY_LENGTH) + _token_mark(webhook)
+    return _bounded(f"{webhook.account}:{name}:{_escaped(content)}", _MAX_CONTENT_KEY_LENGTH) + _token_mark(webhook)
 
 
 def ordering_key(kind: Kind, webhook: Webhook, dedupe: str) -> str:
     """Return the key within which events are handled in order.
 
     An event that names no resource has a lane of its own, `dedupe`: that is the same for all its deliveries, which therefore
-    come to one partition.
+    come to one partition. What is no SID may mean something else in another account, or for another kind.
     """
-    return _bounded(kind.ordering.of(webhook.params) or dedupe)
+    found = kind.ordering.of(webhook.params)
+    if not found:
+        return _bounded(dedupe)
+    unique = kind.ordering.numbers or is_sid(found)
+    return _bounded(_escaped(found if unique else f"{webhook.account}:{kind.name}:{found}"))
+
+
+def _escaped(key: str) -> str:
+    """Return `key` without `TOKEN_MARK`, percent-encoded: only the token is behind one."""
+    return key.replace("%", "%25").replace(TOKEN_MARK, "%7E")
 
 
 def claim_of(kind: Kind, webhook: Webhook, dedupe: str, ordering: str) -> str:
