@@ -1,6 +1,7 @@
 """Which secrets and URLs a request is verified against."""
 
-from hookline_ingress.signatures.twilio import SIGNATURE, Keyring, Secret, parse_secrets
+from hookline_ingress.signatures.secrets import Secret, parse_secrets
+from hookline_ingress.signatures.twilio import SIGNATURE, Keyring
 from tests.support.inbound.decoded import decoded_form
 from tests.support.inbound.webhooks import sign
 
@@ -11,7 +12,8 @@ ACCOUNT, OTHER_ACCOUNT = "AC" + "1" * 32, "AC" + "2" * 32
 
 def signer(keyring: Keyring, token: str, url: str = URL, account: str = ACCOUNT) -> str | None:
     signature = sign(token, f"{url}/twilio", tuple(FORM))
-    return keyring.verify(decoded_form(FORM, "/twilio", {SIGNATURE: signature}, account))
+    found = keyring.verify(decoded_form(FORM, "/twilio", {SIGNATURE: signature}, account))
+    return found.name if found else None
 
 
 def test_secrets_are_named_by_position() -> None:
