@@ -119,4 +119,5 @@ def _event(number: int, now_ms: int) -> Event:
         body=webhooks.body(number),
         signature=webhooks.signature(number),
         signer="token1",
+        method="POST",
     )

@@ -12,7 +12,9 @@ from hookline_ingress.limits.addresses import GENUINE_S, MOST_ADDRESSES, Address
 from hookline_ingress.limits.limiter import LimitExchange, SenderLimit
 from hookline_ingress.routes import Routes
 from hookline_ingress.settings import IngressSettings
-from hookline_ingress.signatures.twilio import Keyring, Verifier, parse_secrets, parse_shared_keys
+from hookline_ingress.signatures.secrets import parse_secrets, parse_shared_keys, unusual_tokens
+from hookline_ingress.signatures.tokens_file import TokensFile
+from hookline_ingress.signatures.twilio import Keyring, Verifier
 from hookline_ingress.spool.drain import Drain
 from hookline_ingress.spool.spool import Spool
 from hookline_ingress.webhooks import Guards, Webhooks
@@ -52,6 +54,7 @@ class Ingress:
     redis: RedisConnectionManager
     alerts: AlertWatcher
     readers: ReadersWatch
+    tokens: TokensFile | None
     drain: Drain | None
     exchange: LimitExchange
     writer: Writer
@@ -82,6 +85,9 @@ class Ingress:
         stopping.push_async_callback(monitor.close)
         stopping.push_async_callback(self.readers.stop)
         await self.readers.start(supervisor)
+        if self.tokens is not None:
+            stopping.push_async_callback(self.tokens.stop)
+            await self.tokens.start(supervisor)
         if self.drain is not None:
             stopping.push_async_callback(self.drain.stop)
             await self.drain.start(supervisor)
@@ -114,7 +120,10 @@ def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> In
     limits = [(SharedLimits(redis, name, settings.partitions), meters) for name, meters in shared.items()]
     exchange = LimitExchange(limits, genuine, clock, logger)
     guards = Guards(Proxies(parse_networks(settings.trusted_proxies)), senders, addresses, settings.max_in_flight)
-    routes, spans = _routes(settings), _spans(settings, guards.proxies, clock)
+    keyring = _keyring(settings, logger)
+    tokens = TokensFile(settings.tokens_path, keyring, clock, logger) if settings.tokens_path else None
+    routes = Routes(keyring, _sendgrid(settings), settings.max_body, settings.routes)
+    spans = _spans(settings, guards.proxies, clock)
     write = writer.write if spans is None else spans.trace_writes(writer.write)
     webhooks = Webhooks(routes, guards, write, settings.public_urls, clock, logger, spans)
     server = _server(settings, routes, webhooks, spans, clock, logger)
@@ -123,8 +132,10 @@ def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> In
     measured = measures(settings.alerts.limits, spool, settings.spool_path) | readers.measures()
     alerts = AlertWatcher(settings.alerts, "ingress", measured, clock, logger)
     health = _health(HealthChecks(redis.monitor, spool, drain), webhooks, readers, alerts)
+    if tokens is not None:
+        health.warnings["tokens"] = tokens.warnings
     admin = Admin(health, settings.admin_host, settings.admin_port, "INGRESS_ADMIN")
-    return Ingress(settings, health, admin, spool, redis, alerts, readers, drain, exchange, writer, server, logger)
+    return Ingress(settings, health, admin, spool, redis, alerts, readers, tokens, drain, exchange, writer, server, logger)
 
 
 def _spool(settings: IngressSettings, clock: Clock, logger: Logger) -> Spool | None:
@@ -147,9 +158,12 @@ def _server(
     return Server(handle, routes.body_limit, limits, clock, logger, routes.status_if_too_large)
 
 
-def _routes(settings: IngressSettings) -> Routes:
-    keyring = Keyring(parse_secrets(settings.auth_tokens), settings.public_urls, parse_shared_keys(settings.shared_keys))
-    return Routes(keyring, _sendgrid(settings), settings.max_body, settings.routes)
+def _keyring(settings: IngressSettings, logger: Logger) -> Keyring:
+    tokens = parse_secrets(settings.auth_tokens)
+    if unusual := unusual_tokens(tokens):
+        remedy = "compare TWILIO_AUTH_TOKEN with Twilio's console: webhooks that these tokens must verify will be refused"
+        logger.warning("tokens are not 32 hexadecimal digits, as Twilio's are", tokens=unusual, remedy=remedy)
+    return Keyring(tokens, settings.public_urls, parse_shared_keys(settings.shared_keys))
 
 
 def _sendgrid(settings: IngressSettings) -> Verifier | None:
@@ -157,7 +171,7 @@ def _sendgrid(settings: IngressSettings) -> Verifier | None:
         return None
     from hookline_ingress.signatures.sendgrid import SendGridKeys  # noqa: PLC0415 - cryptography takes memory that only this needs
 
-    return SendGridKeys(settings.sendgrid_keys)
+    return SendGridKeys(settings.sendgrid_keys, settings.dedupe_window_s)
 
 
 def _spans(settings: IngressSettings, proxies: Proxies, clock: Clock) -> "RequestSpans | None":

@@ -8,8 +8,10 @@ from hookline_shared.clock import SystemClock
 from hookline_shared.errors import SettingsError
 from hookline_shared.lifecycle.service import EXIT_FAILED, EXIT_SETTINGS, run
 from hookline_shared.observability.logs import configure_logs, get_logger
+from hookline_shared.observability.secrets import SECRETS
 from hookline_shared.observability.standard_streams import protect_output
 from hookline_shared.observability.tracing import span_log_processors, traced
+from hookline_shared.settings.known_secrets import known_secrets
 
 
 def main() -> int:
@@ -27,6 +29,7 @@ def main() -> int:
             raise
         sys.stderr.write(f"ingress: {AiohttpMismatchError()}\n")
         return EXIT_FAILED
+    SECRETS.add(known_secrets())
     configure_logs(
         settings.log_level, settings.log_format, settings.secrets(), span_log_processors(on=settings.tracing == "on")
     )

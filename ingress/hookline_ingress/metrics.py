@@ -32,4 +32,4 @@ LIMITS_SHARED = Gauge("hookline_limits_shared", "1 while rate limits are shared 
 DRAINED = Counter("hookline_spool_drained_total", "Events moved from the spool to Redis, by outcome", ["outcome"])
 
 count_drained = cache(DRAINED.labels)
-"""Returns the counter of an outcome: new or duplicate."""
+"""Returns the counter of an outcome: new, duplicate or dead."""

@@ -1,13 +1,14 @@
 """The paths of webhooks, and the properties of each."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from hookline_ingress.http.replies import EMPTY_TWIML, NO_CONTENT
-from hookline_ingress.http.request import Reply
+from hookline_ingress.http.request import Reply, Request
 from hookline_ingress.limits.rates import Rate
 from hookline_ingress.route_settings import RouteSettings
 from hookline_ingress.signatures.twilio import Verifier
+from hookline_ingress.translation.webhook import Webhook, decode, decode_sendgrid
 from hookline_shared.catalogue.kind import Kind
 from hookline_shared.catalogue.kind import Reply as Answer
 from hookline_shared.catalogue.products.email import SENDGRID_EVENT
@@ -43,7 +44,7 @@ class Route(NamedTuple):
     """One path. `expected` is the kind of webhooks that are not recognised by their parameters; None means `unknown`.
 
     `topic`, `reply` and `rate` are None if those of the kind and of the settings apply. `largest_form` and `largest_json` are
-    the largest bodies in bytes.
+    the largest bodies in bytes. `decode` reads the requests that `verifier` verifies.
     """
 
     path: str
@@ -54,6 +55,7 @@ class Route(NamedTuple):
     topic: str | None = None
     reply: Reply | None = None
     rate: Rate | None = None
+    decode: Callable[[Request, str, int], Webhook] = decode
 
     def reply_to(self, kind: Kind | None) -> Reply:
         """Return the reply to an event of `kind` that is stored: empty TwiML if Twilio expects TwiML, else 204."""
@@ -82,7 +84,7 @@ class Routes:
         largest_json = max(max_body, LARGEST_JSON)
         routes = [Route(path, kind, twilio, max_body, largest_json) for path, kind in PATHS.items()]
         if sendgrid is not None:
-            routes.append(Route(_SENDGRID, SENDGRID_EVENT, sendgrid, max_body, largest_json))
+            routes.append(Route(_SENDGRID, SENDGRID_EVENT, sendgrid, max_body, largest_json, decode=decode_sendgrid))
         self._by_path = {route.path: route for route in routes}
         self._by_path |= {one.path: self._customised(one) for one in added}
 
@@ -106,7 +108,7 @@ class Routes:
         largest = settings.max_body
         reply, rate = settings.as_reply(), settings.rate()
         return known._replace(
-            expected=KINDS[settings.kind] if settings.kind else known.expected,
+            expected=KINDS[settings.kind] if settings.kind and known.decode is decode else known.expected,
             topic=settings.topic or known.topic,
             reply=known.reply if reply is None else reply,
             rate=known.rate if rate is None else rate,

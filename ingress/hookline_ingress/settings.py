@@ -12,13 +12,13 @@ from msgspec import Meta
 from hookline_ingress.http.proxies import parse_networks
 from hookline_ingress.limits.rates import Rate
 from hookline_ingress.route_settings import RoutesSetting, check_topics
+from hookline_ingress.signatures.secrets import TOKENS_PATH, parse_secrets, parse_shared_keys
 from hookline_shared.distribution import install_command
 from hookline_shared.settings.base import CommaSeparated, Port, SharedSettings
 from hookline_shared.settings.fallbacks import Fallback
 from hookline_shared.validation import AtLeastOne, Check, NotNegative, Positive, Read, Variable, split_url
 
 _TOKEN = re.compile(r"^(AC[0-9a-fA-F]{32}=)?[^\s=]{5,}$")
-_SHARED_KEY = re.compile(r"^[^\s=]+=\S{5,}$")
 _SPOOL_PATH: Final = "INGRESS_SPOOL_PATH"
 
 
@@ -45,9 +45,7 @@ def _tokens(tokens: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _shared_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
-    for position, key in enumerate(keys, start=1):
-        if not _SHARED_KEY.match(key):
-            raise ValueError(f"number {position} is not of the form id=secret")
+    parse_shared_keys(keys)
     return keys
 
 
@@ -67,8 +65,8 @@ def _sendgrid_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
     return keys
 
 
-def _spool_path(path: object) -> Path | None:
-    """Return None for an empty path, which means that there is no spool."""
+def _optional_path(path: object) -> Path | None:
+    """Return None for an empty path, which means that there is no such file."""
     if not isinstance(path, str | Path):
         raise ValueError("it must be a path")  # noqa: TRY004 - reported beside other problems
     return Path(path) if path != "" else None
@@ -108,12 +106,22 @@ class IngressSettings(SharedSettings, frozen=True, kw_only=True):
             secret=True,
         ),
     ]
+    tokens_path: Annotated[
+        Path | None,
+        Read(_optional_path),
+        Variable(
+            TOKENS_PATH,
+            "File with the tokens of subaccounts, a line ACxxx=token for each. It is read again when it changes, so a new "
+            "subaccount needs no restart",
+        ),
+    ] = None
     shared_keys: Annotated[
         CommaSeparated,
         Check(_shared_keys),
         Variable(
             "TWILIO_SHARED_KEYS",
-            "Shared keys that sign webhooks instead of the auth token, as id=secret; separate several with commas",
+            "Shared keys that sign webhooks instead of the auth token, as id=secret; separate several with commas. "
+            "ACxxx=id=secret is valid only for account ACxxx",
             secret=True,
         ),
     ] = ()
@@ -185,7 +193,7 @@ class IngressSettings(SharedSettings, frozen=True, kw_only=True):
     ] = 75
     spool_path: Annotated[
         Path | None,
-        Read(_spool_path),
+        Read(_optional_path),
         Variable(
             _SPOOL_PATH,
             "File of the spool, which stores events that Redis does not accept. Each ingress process needs its "
@@ -237,8 +245,8 @@ class IngressSettings(SharedSettings, frozen=True, kw_only=True):
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must not be logged."""
-        tokens = (token.rpartition("=")[2] for token in self.auth_tokens)
-        return (*super().secrets(), *tokens, *(key.partition("=")[2] for key in self.shared_keys))
+        secrets = (*parse_secrets(self.auth_tokens), *parse_shared_keys(self.shared_keys).values())
+        return (*super().secrets(), *(secret.value.decode() for secret in secrets))
 
     def sender_limit(self) -> Rate:
         """Return the rate of one sender."""

@@ -17,7 +17,7 @@ from hookline_ingress.refusals import Refusals
 from hookline_ingress.routes import Route, Routes
 from hookline_ingress.signatures.likely_cause import likely_cause
 from hookline_ingress.translation.translate import TranslatedEvent, translate
-from hookline_ingress.translation.webhook import TooManyElementsError, Webhook, decode, is_encoded
+from hookline_ingress.translation.webhook import TooManyElementsError, Webhook, is_encoded
 from hookline_ingress.writer import NotStoredError, Stored, Write
 from hookline_shared.catalogue.sids import PARENT_ACCOUNT, is_account
 from hookline_shared.clock import Clock
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from hookline_ingress.tracing import RequestSpans
 
 _WARN_INTERVAL_S: Final = 60.0
+_REUSED: Final = "someone has a genuine webhook and changes it: find out where they got it, and rotate the token if in doubt"
 _TIME_TO_READ, _TIME_TO_VERIFY, _TIME_TO_TRANSLATE, _TIME_TO_WRITE = (
     STAGE_SECONDS[stage].observe for stage in ("read", "verify", "translate", "write")
 )
@@ -81,6 +82,7 @@ class Webhooks:
         self.refusals = Refusals(clock)
         self._in_flight = 0
         self._quiet_until = 0.0
+        self._quiet_of_reuse_until = 0.0
 
     async def handle(self, request: Request) -> Reply:
         """Return the reply to any request."""
@@ -114,7 +116,7 @@ class Webhooks:
             signature = self._check(request, route, address)
             try:
                 webhook = self._decode(request, route, signature)
-                signer, webhook = self._verify(webhook, route)
+                webhook, signer = self._verify(webhook, route)
             except Refusal:
                 self._addresses.refused(address)
                 raise
@@ -127,6 +129,10 @@ class Webhooks:
             if outcome is Stored.NEW:  # anyone can send a duplicate, or what is only spooled, who has captured a webhook
                 self._addresses.accepted(address)
             _TIME_TO_WRITE(now() - translated)
+            if outcome is Stored.REUSED:
+                self._addresses.refused(address)
+                self._warn_of_reuse(route)
+                raise Refusal(403, outcome)
         finally:
             self._in_flight -= 1
         return route.reply_to(events[0].kind if events else None), outcome
@@ -150,12 +156,12 @@ class Webhooks:
             self._warn_of_refusal(route)
             raise Refusal(403, "no_signature")
         try:
-            return decode(request, signature, self._clock.now_ms())
+            return route.decode(request, signature, self._clock.now_ms())
         except ValueError:
             raise Refusal(400, "unparsable") from None
 
-    def _verify(self, webhook: Webhook, route: Route) -> tuple[str, Webhook]:
-        """Return the name of the secret that verifies the signature of `webhook`, and the webhook with the account of it.
+    def _verify(self, webhook: Webhook, route: Route) -> tuple[Webhook, str]:
+        """Return `webhook` with the account that its signature is valid for, and the name of the secret that verifies it.
 
         What is about a subaccount may be signed with the token of the parent account. It then counts as the parent's: its token
         must not speak for accounts that are not its own. Such webhooks are forms: JSON is not decoded before it is verified.
@@ -166,10 +172,21 @@ class Webhooks:
             webhook = replace(webhook, account=parent)
             signer = route.verifier.verify(webhook, forwarded)
         if signer is None:
-            self._warn_of_refusal(route, lambda: likely_cause(route.verifier, webhook, tuple(self._public_urls), forwarded))
+            self._warn_of_refusal(route, lambda: self._cause(route, webhook, forwarded))
             raise Refusal(403, "bad_signature")
-        SIGNERS.count(signer)
-        return signer, webhook
+        SIGNERS.count(signer.name)
+        return webhook.of_account(signer.account), signer.name
+
+    def _cause(self, route: Route, webhook: Webhook, forwarded: str) -> str | None:
+        verifier = route.verifier
+        return verifier.cause(webhook) or likely_cause(verifier, webhook, tuple(self._public_urls), forwarded)
+
+    def _warn_of_reuse(self, route: Route) -> None:
+        """Log at most once a minute that a signature was used for another event."""
+        now = self._clock.monotonic()
+        if now >= self._quiet_of_reuse_until:
+            self._quiet_of_reuse_until = now + _WARN_INTERVAL_S
+            self._logger.warning("request refused: its signature was used for another event", path=route.path, remedy=_REUSED)
 
     def _warn_of_refusal(self, route: Route, find_cause: Callable[[], str | None] | None = None) -> None:
         """Log at most once a minute that requests are refused, as happens with a wrong PUBLIC_URL or token, and why.

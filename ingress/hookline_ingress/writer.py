@@ -34,10 +34,14 @@ _MIN_TIMEOUT_S: Final = 0.02
 
 
 class Stored(StrEnum):
-    """Where an event is stored; the values are those of the metrics' label `outcome`."""
+    """Where an event is stored; the values are those of the metrics' label `outcome`.
+
+    One whose signature was used for another event before is not, and never will be.
+    """
 
     NEW = "accepted"
     DUPLICATE = "duplicate"
+    REUSED = "reused_signature"
     SPOOLED = "spooled"
 
 
@@ -184,7 +188,7 @@ class Writer:
             one.fail(outcome, message)
 
 
-_STORED: Final = {Appended.NEW: Stored.NEW, Appended.DUPLICATE: Stored.DUPLICATE}
+_STORED: Final = {Appended.NEW: Stored.NEW, Appended.DUPLICATE: Stored.DUPLICATE, Appended.REUSED: Stored.REUSED}
 
 
 def _spooled(one: _PendingWrite, done: "asyncio.Future[None]") -> None:

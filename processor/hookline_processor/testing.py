@@ -105,6 +105,7 @@ def make_event(kind: str | type[WebhookEvent], /, *, json: object = None, **para
         content_type=webhook.content_type,
         target="/twilio",
         body=webhook.body,
+        method="POST",
     )
 
 

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from hookline_processor.retry import Record, RetryPolicy, backoff_s, seconds
 from hookline_shared.observability.redaction import redact_quotes
+from hookline_shared.observability.secrets import SECRETS
 
 _PACKAGE: Final = str(Path(__file__).parent)
 _TRACEBACK_TAIL: Final = 4000
@@ -46,7 +47,8 @@ class RetryLater(Exception):
 
 
 class Reason(StrEnum):
-    """Why an event is a dead letter. No verdict is "dropped": an operator did that (`scripts/waiting/drop.lua`)."""
+    """Why an event is a dead letter. No verdict is "dropped": an operator did that (`scripts/waiting/drop.lua`), nor "reused":
+    ingress did that (`scripts/append.lua`)."""
 
     REJECTED = "rejected"
     EXHAUSTED = "exhausted"
@@ -55,6 +57,7 @@ class Reason(StrEnum):
     UNDECODABLE = "undecodable"
     POISON = "poison"
     DROPPED = "dropped"
+    REUSED = "reused"
 
 
 class Failure(NamedTuple):
@@ -66,11 +69,15 @@ class Failure(NamedTuple):
 
     @classmethod
     def of(cls, error: BaseException) -> "Failure":
-        """Return the failure for `error`. The traceback begins in the handler: the frames above are always the same."""
+        """Return the failure for `error`, without the secrets that this process knows: it is stored and shown to people.
+
+        The traceback begins in the handler: the frames above are always the same.
+        """
         try:
             error.__traceback__ = _from_user_code(error.__traceback__)
             described = traceback.TracebackException.from_exception(error)  # survives an error whose __str__ fails
-            message, tail = str(described)[:_MESSAGE_LIMIT], "".join(described.format())[-_TRACEBACK_TAIL:]
+            message = SECRETS.hide_in_start(str(described), _MESSAGE_LIMIT)
+            tail = SECRETS.hide_in_end("".join(described.format()), _TRACEBACK_TAIL)
         except BaseException as mistake:  # noqa: BLE001 - whatever else of it fails, and in whatever way
             return cls(type(error).__name__, f"it cannot be described: {type(mistake).__name__}")
         return cls(type(error).__name__, _without_surrogates(message), _without_surrogates(tail))

@@ -14,6 +14,7 @@ Wire format, schema 1. A stream entry is a flat list of names and values, in thi
     signature   the X-Twilio-Signature that was verified
     signer      name of the secret that verified it (a name, not the secret)
     trace       W3C traceparent of the request, or empty
+    method      POST or GET; missing in entries of earlier versions
     body        the raw body bytes
 
 An event that was a dead letter and was replayed has these as well, which `scripts/replay.lua` adds; all other fields stay:
@@ -27,7 +28,9 @@ An event that was a dead letter and was replayed has these as well, which `scrip
 All values but `body` are UTF-8 text. The entry has everything that the signature covers, so it can be verified again.
 """
 
+from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from random import Random
 from typing import Final, NamedTuple
 
@@ -51,6 +54,7 @@ TEXT_FIELDS: Final = (
     "signature",
     "signer",
     "trace",
+    "method",
 )
 BODY_FIELD: Final = "body"
 _RECEIVED: Final = TEXT_FIELDS.index("received")
@@ -68,7 +72,12 @@ TOKEN_MARK: Final = "~"  # noqa: S105 - a separator
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One accepted webhook. `received_at` is Unix time in milliseconds; the module's docstring explains every field."""
+    """One accepted webhook. `received_at` is Unix time in milliseconds; the module's docstring explains every field.
+
+    `claim` is what its signed text is claimed for, see `claim_for`; if it is empty, nothing is claimed. `text_hash` is a hash
+    of that text if several signatures may be valid for it. Both matter only until the event is in its stream, and are no fields
+    there.
+    """
 
     id: str
     kind: str
@@ -82,6 +91,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     signature: str = ""
     signer: str = ""
     traceparent: str = ""
+    method: str = ""
+    claim: str = ""
+    text_hash: str = ""
+
+    @property
+    def signed_text(self) -> str:
+        """What stands for the signed text: its hash, or the signature, which is one if it is an HMAC."""
+        return self.text_hash or self.signature
 
 
 class ReplayHistory(NamedTuple):
@@ -106,6 +123,12 @@ def new_event_id(now_ms: int, bits: int | None = None) -> str:
     return f"{now_ms << 80 | _VERSION | bits >> 62 << 64 | _VARIANT | bits & _LOW_62:032x}"
 
 
+def claim_for(what: str, token: str = "") -> str:
+    """Return the claim for `what` with the idempotency token `token`, in the format of `claim_signature.lua`."""
+    claim = b2a_base64(blake2b(what.encode(), digest_size=16).digest(), newline=False)[:22]
+    return (claim + b2a_base64(blake2b(token.encode(), digest_size=6).digest(), newline=False) if token else claim).decode()
+
+
 def without_token(key: str) -> str:
     """Return the dedupe or ordering key `key` without Twilio's idempotency token: what the signed request alone makes."""
     return key.partition(TOKEN_MARK)[0]
@@ -126,6 +149,7 @@ def text_values(event: Event) -> tuple[str, ...]:
         event.signature,
         event.signer,
         event.traceparent,
+        event.method,
     )
 
 
@@ -155,6 +179,7 @@ def decode(fields: Sequence[bytes]) -> Event:
             signature=named[b"signature"].decode(),
             signer=named[b"signer"].decode(),
             traceparent=named[b"trace"].decode(),
+            method=named.get(b"method", b"").decode(),
         )
     except KeyError as error:
         raise UndecodableError(f"field {error.args[0].decode()} is missing") from error
@@ -166,7 +191,7 @@ def _decode_as_written(values: Sequence[bytes]) -> Event | None:
     """Return the event whose `values` are in the order of the format; None if one of them is malformed, or has a NUL."""
     try:
         texts = b"\0".join(values[:-1]).decode().split("\0")
-        schema, id_, kind, key, dedupe, _, account, content_type, target, signature, signer, trace = texts
+        schema, id_, kind, key, dedupe, _, account, content_type, target, signature, signer, trace, method = texts
         if schema != SCHEMA:
             return None
         return Event(
@@ -182,6 +207,7 @@ def _decode_as_written(values: Sequence[bytes]) -> Event | None:
             signature=signature,
             signer=signer,
             traceparent=trace,
+            method=method,
         )
     except ValueError:
         return None

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from hookline_shared.forms import FORM
+
+JSON: Final = "application/json"
+"""The content type of JSON, and of the elements of an array."""
 
 
 @lru_cache(maxsize=64)

@@ -79,6 +79,10 @@ class Keys:
         """String that expires: the id of the event that was first accepted under `dedupe_key`."""
         return f"{self.prefix}:{{{partition}}}:seen:{dedupe_key}"
 
+    def signed(self, partition: int, text: str) -> str:
+        """String that expires: a hash of what the signed text that `text` stands for was first used for."""
+        return f"{self.prefix}:{{{partition}}}:signed:{text}"
+
     def lease(self, partition: int) -> str:
         """Hash: the owner of the partition, and the term, a number that rises with every owner."""
         return f"{self.prefix}:{{{partition}}}:lease"

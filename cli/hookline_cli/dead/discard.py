@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
-import msgspec
 import typer
 
 from hookline_cli.dead import rows
@@ -17,7 +16,7 @@ from hookline_cli.output.exit_codes import INTERRUPTED
 from hookline_cli.output.interrupts import until_interrupted
 from hookline_cli.output.operator import who_note, why_note
 from hookline_cli.output.progress import progress_reporter
-from hookline_cli.output.terminal import confirm, end
+from hookline_cli.output.terminal import confirm, end, json_text
 from hookline_cli.redis_session import DataFolder, RedisSession, find_settings, open_redis_session
 from hookline_shared.dead_letter import DeadLetter
 from hookline_shared.errors import BrokerUnavailableError, HooklineError
@@ -122,4 +121,4 @@ def _report(options: _Options, done: int, gone: int, left: int) -> None:
 
 
 def _print(options: _Options, found: dict[str, object], text: str) -> None:
-    typer.echo(msgspec.json.encode(found) if options.as_json else text)
+    typer.echo(json_text(found) if options.as_json else text)

@@ -6,7 +6,6 @@ from heapq import heappush, heappushpop
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-import msgspec
 import typer
 
 from hookline_cli.dead import rows
@@ -14,7 +13,7 @@ from hookline_cli.dead.options import selecting
 from hookline_cli.dead.scan import scan
 from hookline_cli.dead.selection import Selection
 from hookline_cli.output.redaction import Redaction, Reveal
-from hookline_cli.output.terminal import output
+from hookline_cli.output.terminal import json_text, output
 from hookline_cli.redis_session import DataFolder, find_settings, open_redis_session
 from hookline_shared.dead_letter import DeadLetter
 from hookline_shared.settings.base import SharedSettings
@@ -67,7 +66,7 @@ def list_letters(
     found = asyncio.run(_find(find_settings(data), selection, limit))
     redaction = Redaction(reveal=reveal)
     if as_json:
-        typer.echo(msgspec.json.encode(_as_object(found, redaction)))
+        typer.echo(json_text(_as_object(found, redaction)))
     elif found.newest:
         _show(found, redaction)
     else:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
-import msgspec
 import typer
 
 from hookline_cli.dead import rows
@@ -18,7 +17,7 @@ from hookline_cli.output.exit_codes import INTERRUPTED
 from hookline_cli.output.interrupts import until_interrupted
 from hookline_cli.output.progress import progress_reporter
 from hookline_cli.output.redaction import Redaction
-from hookline_cli.output.terminal import confirm, end, output
+from hookline_cli.output.terminal import confirm, end, json_text, output
 from hookline_cli.redis_session import DataFolder, RedisSession, find_settings, open_redis_session
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import BrokerUnavailableError, HooklineError
@@ -103,7 +102,7 @@ def _preview(plan: Plan, now_ms: int, options: _Options) -> None:
     redaction = Redaction(reveal=False)
     if options.as_json:
         sample = [rows.as_object(letter, redaction) for letter in plan.sample]
-        typer.echo(msgspec.json.encode({"would_replay": len(plan), "refused": dict(plan.refused), "sample": sample}))
+        typer.echo(json_text({"would_replay": len(plan), "refused": dict(plan.refused), "sample": sample}))
         return
     typer.echo(f"{len(plan)} dead letters would be replayed.")
     _print_kinds(plan, err=False)
@@ -118,7 +117,7 @@ def _report(replayer: Replayer, plan: Plan, missing: int, options: _Options) -> 
     done, left = replayer.outcomes[Replayed.DONE], replayer.left
     if options.as_json:
         found = {"replayed": done, "gone": gone, "left": left, "refused": dict(plan.refused), "interrupted": left > 0}
-        typer.echo(msgspec.json.encode(found))
+        typer.echo(json_text(found))
         return
     typer.echo(f"{done} replayed." + (f" {gone} not found: already replayed or discarded." if gone else ""))
     _print_refused(plan.refused)

@@ -4,7 +4,6 @@ import asyncio
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from hookline_cli.dead import rows
@@ -12,7 +11,7 @@ from hookline_cli.dead.scan import find_named
 from hookline_cli.output.durations import describe_timestamp
 from hookline_cli.output.event_fields import event_facts, print_facts
 from hookline_cli.output.redaction import Redaction, Reveal
-from hookline_cli.output.terminal import printable
+from hookline_cli.output.terminal import json_text, printable
 from hookline_cli.redis_session import DataFolder, find_settings, open_redis_session
 from hookline_shared.dead_letter import DeadLetter, DeadLetterId
 from hookline_shared.errors import HooklineError
@@ -32,7 +31,7 @@ def show_letter(
     letter = asyncio.run(_find(find_settings(data), DeadLetterId.parse(letter_id)))
     redaction = Redaction(reveal=reveal)
     if as_json:
-        typer.echo(msgspec.json.encode(rows.details(letter, redaction)))
+        typer.echo(json_text(rows.details(letter, redaction)))
     else:
         print_letter(letter, redaction)
 

@@ -62,6 +62,7 @@ ADVICE: Final = {
     "hookline_breaker_transitions_total": "Opens again and again: that service is overloaded rather than down",
     "hookline_tasks": "Grows and never falls: report it",
     "hookline_loop_lag_seconds": "Above 0.25: a handler blocks the loop, or the machine has too little CPU",
+    "hookline_unclaimed_events_total": "Rises: a master of the cluster is away or slow; copies of a captured webhook may pass",
     "hookline_log_lines_dropped_total": "Rises: what reads the log is gone or too slow, or its disk is full; see docs/logs.md",
     "hookline_events_total": "Compare accepted with done and dead: what arrives and what is settled. retry: another attempt is "
     "scheduled",

@@ -10,7 +10,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from hookline_cli.ledger.database import with_engine
+from hookline_cli.ledger.masking import masked
 from hookline_cli.ledger.output import Form, form_of, print_csv, print_events, print_json, print_thread
+from hookline_cli.output.redaction import Redaction, Reveal
 from hookline_cli.output.terminal import confirm
 from hookline_cli.output.timestamps import format_timestamp, parse_timestamp
 from hookline_cli.settings.running import find_running
@@ -90,6 +92,7 @@ def find(
     limit: Limit = 100,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
+    reveal: Reveal = False,
     data: Data = Path("var"),
 ) -> None:
     """Find events, newest first. An event must match all options.
@@ -101,8 +104,9 @@ def find(
     settings = _settings(data)
     start = None if since is None else parse_timestamp(since, SystemClock().now_ms())
     form = form_of(as_json=as_json, as_csv=as_csv)
-    query = Query(number, sid, kind, status, start, limit, with_params=form is not Form.TEXT)
-    found = _ask(settings, lambda engine: search(engine, query))
+    query = Query(number, sid, kind, status, start, limit, with_params=form is not Form.TEXT or not reveal)
+    redaction = Redaction(reveal=reveal)
+    found = [masked(row, redaction) for row in _ask(settings, lambda engine: search(engine, query))]
     match form:
         case "json":
             print_json(found)
@@ -119,6 +123,7 @@ def thread(
     limit: Limit = 100,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
+    reveal: Reveal = False,
     data: Data = Path("var"),
 ) -> None:
     """Show the messages and calls between two parties as a thread, oldest first.
@@ -127,14 +132,15 @@ def thread(
     """
     from hookline_processor.ledger.search import conversation
 
-    found = _ask(_settings(data), lambda engine: conversation(engine, one, other, limit))
+    rows, redaction = _ask(_settings(data), lambda engine: conversation(engine, one, other, limit)), Redaction(reveal=reveal)
+    found = [masked(row, redaction) for row in rows]
     match form_of(as_json=as_json, as_csv=as_csv):
         case "json":
             print_json(found)
         case "csv":
             print_csv(found)
         case _:
-            print_thread(found, normalise(one))
+            print_thread(found, [row["sender"] == normalise(one) for row in rows])
 
 
 @app.command(epilog=_CODES)

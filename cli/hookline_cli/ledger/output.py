@@ -11,7 +11,7 @@ from typing import Any, Final
 from rich.table import Table
 from rich.text import Text
 
-from hookline_cli.output.terminal import one_line, output, printable
+from hookline_cli.output.terminal import escape_json, one_line, output, printable
 from hookline_cli.output.timestamps import format_timestamp
 
 Found = Mapping[str, Any]
@@ -20,8 +20,9 @@ _COLUMNS: Final = ("received_at", "kind", "sender", "recipient", "sid", "status"
 _ERROR_SHOWN: Final = 80
 _MARGIN: Final = "\n" + " " * len("2026-11-25 08:00:00 → ")
 """Indents each further line of a message, which could pass for a separate message otherwise."""
-_FORMULA: Final = re.compile(r"[=@\t\r]|[+-](?!\d*$)")
-"""The beginning of a text that a spreadsheet would read as a formula; a number is not one."""
+_FORMULA: Final = re.compile(r"[\t\r]|[\W_]*?[=@＝＠]|[\W_]*?[+-](?!\d*$)|[\W_]*?[＋－]")  # noqa: RUF001 - fullwidth
+"""The beginning of a text that a spreadsheet would read as a formula, after spaces, quotes or invisible signs too. A number
+is not one."""
 
 
 class Form(StrEnum):
@@ -39,7 +40,7 @@ def form_of(*, as_json: bool, as_csv: bool) -> Form:
 
 def print_json(found: object) -> None:
     """Print one JSON document."""
-    sys.stdout.write(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(escape_json(json.dumps(found, indent=2, ensure_ascii=False)) + "\n")
 
 
 def print_csv(rows: Sequence[Found]) -> None:
@@ -60,11 +61,11 @@ def print_events(events: Sequence[Found]) -> None:
     output().print(table)
 
 
-def print_thread(rows: Sequence[Found], one: str) -> None:
-    """Print messages and calls as a conversation; those from `one` have an arrow to the right."""
+def print_thread(rows: Sequence[Found], forward: Sequence[bool]) -> None:
+    """Print messages and calls as a conversation; those that are `forward` have an arrow to the right."""
     console = output()
-    for row in rows:
-        arrow = "→" if row["sender"] == one else "←"
+    for row, ahead in zip(rows, forward, strict=True):
+        arrow = "→" if ahead else "←"
         words = f" {arrow} {printable(row['sender'] or '?')}: {_indented(_said(row))}  "
         console.print(
             Text.assemble((format_timestamp(row["first_at"]), "dim"), words, (printable(_state(row)), "dim")), soft_wrap=True
@@ -88,4 +89,6 @@ def _state(row: Found) -> str:
 
 def _plain(value: Any) -> Any:
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
-    return f"'{text}" if isinstance(text, str) and _FORMULA.match(text) else text  # anyone can send one
+    if not isinstance(text, str):
+        return text
+    return f"'{printable(text)}" if _FORMULA.match(text) else printable(text)  # anyone can send one

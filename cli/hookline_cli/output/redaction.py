@@ -5,7 +5,7 @@ Numbers keep their last two digits, so that two of them can be told apart; SIDs 
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated, Final
 
 import typer
@@ -15,6 +15,8 @@ from hookline_shared.catalogue.webhook_event import WebhookEvent, is_harmless
 from hookline_shared.event import Event
 from hookline_shared.observability.logs import Redactor
 from hookline_shared.observability.redaction import redact_quotes
+from hookline_shared.observability.secrets import SECRETS
+from hookline_shared.settings.known_secrets import known_secrets
 
 Reveal = Annotated[bool, typer.Option("--reveal", help="Show numbers, keys and texts unmasked.")]
 
@@ -31,6 +33,7 @@ class Redaction:
 
     def __init__(self, *, reveal: bool) -> None:
         self.reveal = reveal
+        SECRETS.add(known_secrets())
         self._redactor = Redactor()
 
     def key(self, key: str) -> str:
@@ -41,8 +44,11 @@ class Redaction:
         """Return an error message or a traceback without values that it quotes from `event`, if that can be decoded."""
         if self.reveal:
             return text
-        personal = WebhookEvent(event).personal if event else ()
-        return self._redactor.text(redact_quotes(text, personal))
+        return self.text(text, WebhookEvent(event).personal if event else ())
+
+    def text(self, text: str, personal: Collection[str]) -> str:
+        """Return `text` without quotes of `personal` values, numbers and secrets."""
+        return text if self.reveal else self._redactor.text(redact_quotes(text, personal))
 
     def parameters(self, event: Event) -> Mapping[str, str]:
         """Return all parameters of `event`; none if it cannot be parsed."""
@@ -50,7 +56,7 @@ class Redaction:
             params = WebhookEvent(event).params
         except ValueError:
             return {}
-        return params if self.reveal else {name: self._value(name, value) for name, value in params.items()}
+        return {name: self.value(name, value) for name, value in params.items()}
 
     def target(self, target: str) -> str:
         """Return the path, and a mark for the query, which can hold the parameters of a GET."""
@@ -66,8 +72,9 @@ class Redaction:
             return part
         return f"***{part[-_KEPT:]}" if len(part) >= _LONG else "***"
 
-    def _value(self, name: str, value: str) -> str:
-        if not value or is_sid(value) or is_harmless(name):
+    def value(self, name: str, value: str) -> str:
+        """Return the value of parameter `name`."""
+        if self.reveal or not value or is_sid(value) or is_harmless(name):
             return value
         number = self._redactor.text(value)
         scheme, _, rest = number.rpartition(":")

@@ -1,11 +1,13 @@
 """Printing and asking in a terminal, shared by all commands."""
 
+import re
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, NoReturn
 
+import msgspec
 import typer
 from rich.console import Console
 
@@ -13,6 +15,8 @@ from hookline_cli.output.exit_codes import INTERRUPTED
 from hookline_shared.errors import HooklineError
 
 _WIDE: Final = 10_000
+_OBEYED: Final = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+"""What `printable` escapes, and JSON leaves as it is: C1, and what is invisible or changes the direction of the text."""
 
 
 class RefusedError(HooklineError):
@@ -29,6 +33,16 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(sign if sign.isprintable() or sign in "\n\t" else repr(sign)[1:-1] for sign in text)
+
+
+def escape_json(document: str) -> str:
+    """Return a JSON document with the control and bidirectional characters in its texts escaped, which a terminal obeys."""
+    return _OBEYED.sub(lambda sign: f"\\u{ord(sign[0]):04x}", document)
+
+
+def json_text(value: object) -> str:
+    """Return `value` as one JSON document in one line."""
+    return escape_json(msgspec.json.encode(value).decode())
 
 
 def one_line(text: str, most: int) -> str:

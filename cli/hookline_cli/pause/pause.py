@@ -4,13 +4,12 @@ import asyncio
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from hookline_cli.output.durations import parse_duration
 from hookline_cli.output.operator import who_note, why_note
 from hookline_cli.output.redaction import Redaction, Reveal
-from hookline_cli.output.terminal import output
+from hookline_cli.output.terminal import json_text, output
 from hookline_cli.pause import rows
 from hookline_cli.pause.active import ActivePauses, read_active
 from hookline_cli.pause.target import FromOption, KeyOption, KindOption, Target, ToOption, TopicOption, read_target
@@ -59,7 +58,7 @@ def pause_events(
     if (target != Target()) == everything:
         raise HooklineError("Choose what to pause by --topic, --kind or --conversation, or everything with --all. See --help.")
     made = asyncio.run(_pause(settings, target, who_note(who), why_note(why), duration_ms))
-    typer.echo(msgspec.json.encode(rows.as_object(made, Redaction(reveal=True))) if as_json else _summary(made, duration))
+    typer.echo(json_text(rows.as_object(made, Redaction(reveal=True))) if as_json else _summary(made, duration))
 
 
 def _summary(made: Pause, duration: str) -> str:
@@ -100,7 +99,7 @@ def list_pauses(
     redaction = Redaction(reveal=reveal)
     if as_json:
         listed = [rows.as_object(one, redaction) for one in found.pauses]
-        typer.echo(msgspec.json.encode({"pauses": listed}))
+        typer.echo(json_text({"pauses": listed}))
     elif found.pauses:
         output().print(rows.table(found.pauses, redaction, found.now_ms))
     else:

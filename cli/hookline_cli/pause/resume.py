@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from hookline_cli.output.redaction import Redaction
+from hookline_cli.output.terminal import json_text
 from hookline_cli.pause import rows
 from hookline_cli.pause.active import read_active
 from hookline_cli.pause.target import FromOption, KeyOption, KindOption, Target, ToOption, TopicOption, read_target
@@ -42,7 +42,7 @@ def resume(
     ended = asyncio.run(_resume(settings, ids or (), target, everything=everything))
     if as_json:
         found = [rows.as_object(one, Redaction(reveal=True)) for one in ended]
-        typer.echo(msgspec.json.encode({"resumed": found}))
+        typer.echo(json_text({"resumed": found}))
         return
     for one in ended:
         typer.echo(f"Resumed {one.id}: {rows.describe_target(one, Redaction(reveal=True))}.")

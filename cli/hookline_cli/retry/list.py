@@ -5,13 +5,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
-import msgspec
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from hookline_cli.output.durations import format_duration
-from hookline_cli.output.terminal import output, printable
+from hookline_cli.output.terminal import json_text, output, printable
 from hookline_cli.pause.target import TopicOption, read_target
 from hookline_cli.redis_session import DataFolder, find_settings, open_redis_session
 from hookline_shared.settings.base import SharedSettings
@@ -48,7 +47,7 @@ def list_waiting(
     read_target(settings.topics, topic, "", "", "", "")
     groups, now_ms = asyncio.run(_find(settings, topic))
     if as_json:
-        typer.echo(msgspec.json.encode({"waiting": [_as_object(group) for group in groups]}))
+        typer.echo(json_text({"waiting": [_as_object(group) for group in groups]}))
     elif groups:
         output().print(_table(groups, now_ms))
     else:

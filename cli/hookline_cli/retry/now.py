@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-import msgspec
 import typer
 
 from hookline_cli.output.exit_codes import INTERRUPTED
 from hookline_cli.output.interrupts import until_interrupted
 from hookline_cli.output.progress import progress_reporter
-from hookline_cli.output.terminal import confirm, end
+from hookline_cli.output.terminal import confirm, end, json_text
 from hookline_cli.redis_session import DataFolder, RedisSession, find_settings, open_redis_session
 from hookline_cli.retry.selection import EventOption, KeyOption, KindsOption, RetryScan, RetrySelection, TopicsOption
 from hookline_shared.errors import BrokerUnavailableError, HooklineError
@@ -103,4 +102,4 @@ def _report(options: _Options, outcomes: Counter[RetriedNow], scan: RetryScan, *
 
 
 def _print(options: _Options, found: Mapping[str, object], text: str) -> None:
-    typer.echo(msgspec.json.encode(found) if options.as_json else text)
+    typer.echo(json_text(found) if options.as_json else text)

@@ -21,7 +21,7 @@ from hookline_cli.send.target import SendTarget, send_target
 from hookline_cli.send.templates import SENDGRID, SHORT, WebhookFactory, WebhookTemplate, find, names, numbers
 from hookline_cli.signing import WebhookRequest, sign_webhook
 from hookline_cli.workspace import StackFacts, Workspace
-from hookline_ingress.signatures.twilio import parse_secrets
+from hookline_ingress.signatures.secrets import parse_secrets
 from hookline_processor.samples.sids import RECIPIENT, SENDER
 from hookline_processor.samples.webhook import Webhook
 from hookline_shared.clock import SystemClock

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
-import msgspec
 import typer
 
 from hookline_cli.dead import rows
@@ -13,6 +12,7 @@ from hookline_cli.dead.show import print_letter
 from hookline_cli.output.durations import describe_timestamp
 from hookline_cli.output.event_fields import event_facts, event_object, print_facts
 from hookline_cli.output.redaction import Redaction, Reveal
+from hookline_cli.output.terminal import json_text
 from hookline_cli.pause.rows import describe
 from hookline_cli.redis_session import DataFolder, find_settings, open_redis_session
 from hookline_cli.show.search import Hits, Search, SearchTerm, Unsettled
@@ -63,7 +63,7 @@ async def _show(settings: SharedSettings, wanted: SearchTerm, limit: int, redact
         now_ms = await server_time_ms(redis_session.redis)
         pauses = [pause for pause in await PauseStore(redis_session.redis).read() if not pause.has_ended(now_ms)]
     if as_json:
-        typer.echo(msgspec.json.encode(_as_object(hits, redaction, pauses)))
+        typer.echo(json_text(_as_object(hits, redaction, pauses)))
     else:
         _print(hits, redaction, pauses, now_ms)
     if not hits.count:

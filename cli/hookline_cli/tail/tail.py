@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
-import msgspec
 import typer
 
 from hookline_cli.dead.selection import fits_kind
@@ -15,7 +14,7 @@ from hookline_cli.output.durations import format_duration
 from hookline_cli.output.event_fields import event_object
 from hookline_cli.output.interrupts import until_interrupted
 from hookline_cli.output.redaction import Redaction, Reveal
-from hookline_cli.output.terminal import one_line
+from hookline_cli.output.terminal import json_text, one_line
 from hookline_cli.redis_session import DataFolder, RedisSession, find_settings, open_redis_session
 from hookline_cli.tail.timeline import Timeline, TimelineEntry
 from hookline_shared.errors import BrokerUnavailableError, HooklineError
@@ -158,7 +157,7 @@ def _print_object(entry: TimelineEntry, redaction: Redaction) -> None:
     fields |= {"lives": entry.lives, "took_ms": entry.took_ms}
     if letter:
         fields |= {"letter": str(letter.id), "reason": letter.reason, "error": redaction.error(letter.error, event)}
-    typer.echo(msgspec.json.encode(fields | (event_object(event, redaction) if event else {})))
+    typer.echo(json_text(fields | (event_object(event, redaction) if event else {})))
 
 
 def _print_line(entry: TimelineEntry, redaction: Redaction) -> None:

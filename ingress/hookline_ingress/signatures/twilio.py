@@ -16,9 +16,10 @@ from functools import lru_cache
 from hmac import compare_digest
 from itertools import chain, islice, product
 from operator import itemgetter
-from typing import Any, Final, NamedTuple, Protocol
-from urllib.parse import unquote, urlsplit, urlunsplit
+from typing import Any, Final, Protocol
+from urllib.parse import urlsplit, urlunsplit
 
+from hookline_ingress.signatures.secrets import Secret, Secrets, Signer
 from hookline_ingress.translation.webhook import Webhook
 from hookline_shared.forms import Form
 
@@ -27,12 +28,14 @@ SETTINGS: Final = "X-Twilio-Webhooks-Signature-Settings"
 """Headers: the signature, and which key made it, written `key=<id>,algorithm=HMAC_SHA256`."""
 
 _ALGORITHMS: Final = {"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"}
-_LONGEST_HASH: Final = 3 * 64
 _MOST_SETTINGS: Final = 8
-_BODY_HASH: Final = re.compile(r"[?&]" + "".join(f"(?:{one}|%{ord(one):x}|%{ord(one):X})" for one in "bodySHA256") + "=([^&]+)")
-"""The parameter with the hash of a body, its name encoded or not. It is looked for, since parsing a query takes 11 ms if it is
-as long as it may be."""
+_OF_SHARED_KEYS: Final = "HMAC_SHA256"
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_HASHED: Final = "bodySHA256"
+"""In the query of JSON. No request with another body, such as a GET, may have its URL, which has the same signature."""
+_HASH_OF_BODY: Final = re.compile(r"[?&]bodySHA256=([0-9a-f]{64})\Z")
+_NAME: Final = re.compile(r"[^\x00-\x1f\x7f/?#&=]+")
+"""The name of a parameter. Twilio's own have letters, digits, `_`, `.` and brackets; those of Studio are the user's."""
 _RECENT: Final = 512
 _LARGEST_RECENT: Final = 4096
 """The number of results that are cached, and the length in characters of the longest text that is."""
@@ -41,8 +44,8 @@ _LARGEST_RECENT: Final = 4096
 class Verifier(Protocol):
     """Verifies the signatures of requests."""
 
-    def verify(self, webhook: Webhook, forwarded: str) -> str | None:
-        """Return the name of the secret with which the signature of `webhook` is valid, None if there is none.
+    def verify(self, webhook: Webhook, forwarded: str) -> Signer | None:
+        """Return the secret with which the signature of `webhook` is valid, None if there is none.
 
         `forwarded` is the base URL that a trusted proxy was called with, or empty.
         """
@@ -50,6 +53,10 @@ class Verifier(Protocol):
 
     def signature_of(self, headers: Mapping[str, str]) -> str:
         """Return the signature of a request; empty if it has none."""
+        ...
+
+    def cause(self, webhook: Webhook) -> str | None:
+        """Return why `webhook`, which did not verify, could not, whatever its signature is: a sentence; None if it could."""
         ...
 
     def valid_url(self, webhook: Webhook, urls: Iterable[str], most: int) -> str | None:
@@ -60,44 +67,31 @@ class Verifier(Protocol):
         ...
 
 
-class Secret(NamedTuple):
-    """An auth token or shared key. `name` is its name in logs and metrics; `account` is the SID it is bound to, or None."""
+def signed_params(form: Form) -> bytes | None:
+    """Return the part of the signed text that follows the URL, of the decoded parameters `form`.
 
-    name: str
-    value: bytes
-    account: str | None = None
-
-
-def parse_secrets(tokens: Iterable[str]) -> tuple[Secret, ...]:
-    """Parse `token` and `ACxxx=token` items; return the secrets, named token1, token2, … by position."""
-    secrets = []
-    for position, token in enumerate(tokens, start=1):
-        account, bound, value = token.rpartition("=")
-        secrets.append(Secret(f"token{position}", value.encode(), account if bound else None))
-    return tuple(secrets)
-
-
-def parse_shared_keys(keys: Iterable[str]) -> dict[str, Secret]:
-    """Parse `id=secret` items; return the secrets by id, named key1, key2, … by position."""
-    pairs = (key.partition("=") for key in keys)
-    return {id_: Secret(f"key{position}", value.encode()) for position, (id_, _, value) in enumerate(pairs, start=1)}
-
-
-def signed_params(form: Form) -> bytes:
-    """Return the part of the signed text that follows the URL, of the decoded parameters `form`."""
-    if form.repeats:
-        return "".join(chain.from_iterable(dict.fromkeys(sorted(form.pairs)))).encode()
+    None if a name is none that Twilio makes. Nothing separates the parameters from the URL, so a piece of it could be one.
+    """
     if not form.params:
         return b""
     template, values = _sorted(tuple(form.params))
+    if values is None:
+        return None
+    if form.repeats:
+        return "".join(chain.from_iterable(dict.fromkeys(sorted(form.pairs)))).encode()
     text: str = template % values(form.params)
     return text.encode()
 
 
 @lru_cache(maxsize=64)
-def _sorted(names: tuple[str, ...]) -> tuple[str, Callable[[Mapping[str, str]], Any]]:
-    """Return a template of the sorted names, and a function that picks its values. Cached, since names repeat."""
+def _sorted(names: tuple[str, ...]) -> tuple[str, Callable[[Mapping[str, str]], Any] | None]:
+    """Return a template of the sorted names, and a function that picks its values, None if a name is none of Twilio's.
+
+    Cached, since names repeat.
+    """
     ordered = sorted(names)
+    if not all(map(_NAME.fullmatch, ordered)):
+        return "", None
     return "".join(name.replace("%", "%%") + "%s" for name in ordered), itemgetter(*ordered)
 
 
@@ -116,10 +110,14 @@ def _keyed(secret: bytes, url: str, algorithm: str) -> hmac.HMAC:
 
 
 def body_hash_matches(target: str, body: bytes) -> bool:
-    """Whether `bodySHA256` in the query of `target` is the SHA-256 of `body`."""
-    found = _BODY_HASH.search(target)
-    claimed = unquote(found[1]) if found and len(found[1]) <= _LONGEST_HASH else ""
-    return compare_digest(hashlib.sha256(body).hexdigest().encode(), claimed.encode())
+    """Whether `bodySHA256` at the end of `target` is the SHA-256 of `body`.
+
+    Twilio adds it there, once. Anywhere else it is text of the sender: that of a message, which is signed behind the URL.
+    """
+    claimed = _HASH_OF_BODY.search(target)
+    if claimed is None or target.count(_HASHED) != 1:
+        return False
+    return compare_digest(hashlib.sha256(body).hexdigest(), claimed[1])
 
 
 def parse_settings(header: str) -> tuple[str | None, str]:
@@ -140,45 +138,66 @@ def with_and_without_port(base: str) -> tuple[str, ...]:
 class Keyring:
     """Verifies requests against several secrets and several public base URLs, as during a token's rotation.
 
-    The URL and secret that matched last are tried first, and nearly always match. Otherwise all are tried, and the result is
-    cached, so that a repeated request, genuine or not, costs one search.
+    The URL and secret that matched last are tried first, and with few accounts nearly always match. Otherwise all that may have
+    signed the request are tried, and the result is cached, so that a repeated request, genuine or not, costs one search.
     """
 
     def __init__(
-        self, secrets: Sequence[Secret], public_urls: Iterable[str], shared_keys: Mapping[str, Secret] | None = None
+        self, secrets: Iterable[Secret], public_urls: Iterable[str], shared_keys: Mapping[str, Secret] | None = None
     ) -> None:
         self.public_urls = tuple(public_urls)
-        self._secrets = secrets
+        self._own = tuple(secrets)
+        self._secrets = Secrets(self._own)
         self._shared_keys = shared_keys or {}
         self._bases = tuple(form for url in self.public_urls for form in with_and_without_port(url))
-        self._last_match = (self._bases[0], secrets[0])
+        self._last_match: tuple[str, Secret | None] = (self._bases[0], None)
         self._cached_search = lru_cache(maxsize=_RECENT)(self._search)
+
+    def with_tokens(self, tokens: Iterable[Secret]) -> Secrets:
+        """Return `tokens` together with the secrets that the keyring was made with. Any thread may call it."""
+        return Secrets([*self._own, *tokens])
+
+    def use(self, secrets: Secrets) -> None:
+        """Use `secrets` from now on."""
+        self._secrets = secrets
+        self._last_match = (self._bases[0], None)
 
     def signature_of(self, headers: Mapping[str, str]) -> str:
         """Return the signature of a request; empty if it has none."""
         return headers.get(SIGNATURE, "")
 
-    def verify(self, webhook: Webhook, forwarded: str = "") -> str | None:
-        """Return the name of the secret with which the signature of `webhook` is valid, None if there is none.
+    def cause(self, webhook: Webhook) -> str | None:
+        """Return why `webhook`, which did not verify, could not, whatever its signature is: a sentence; None if it could."""
+        if signed_params(webhook.signed) is None:
+            return (
+                "The name of a parameter is empty or has /, ?, #, &, = or a control character. Give it another name at Twilio."
+            )
+        return None
 
-        Its account only decides which of the bound secrets are tried.
+    def verify(self, webhook: Webhook, forwarded: str = "") -> Signer | None:
+        """Return the secret with which the signature of `webhook` is valid, None if there is none.
+
+        The account that the webhook names only decides which of the bound secrets are tried.
         """
         target, account = webhook.request.target, webhook.account
-        if webhook.signed_body is not None and not body_hash_matches(target, webhook.signed_body):
+        if (webhook.signed_body is not None or _HASHED in target) and not body_hash_matches(target, webhook.request.body):
             return None
         signature = webhook.signature.encode(errors="replace")
         settings = webhook.request.headers.get(SETTINGS, "")
         params = signed_params(webhook.signed)
+        if params is None:
+            return None
         if not settings and self._matches_last(target, params, account, signature):
-            return self._last_match[1].name
+            return self._last_match[1]
+        secrets = self._candidates(webhook, settings)
         size = len(params) + len(target) + len(signature) + len(settings) + len(forwarded)
         search = self._cached_search if size <= _LARGEST_RECENT else self._search
-        found = search(target, params, account, signature, settings, forwarded)
+        found = search(target, params, secrets, signature, settings, forwarded)
         if found is None:
             return None
         if not settings and not forwarded:
             self._last_match = found
-        return found[1].name
+        return found[1]
 
     def valid_url(self, webhook: Webhook, urls: Iterable[str], most: int) -> str | None:
         """Return the first of `urls` with which a token would have signed `webhook`, among the first `most` combinations."""
@@ -186,6 +205,8 @@ class Keyring:
             return None
         signature = webhook.signature.encode(errors="replace")
         params = signed_params(webhook.signed)
+        if params is None:
+            return None
         settings = webhook.request.headers.get(SETTINGS, "")
         hashing = _ALGORITHMS.get(parse_settings(settings)[1].upper(), "sha1")
         for url, secret in islice(product(urls, self._candidates(webhook, settings)), most):
@@ -194,34 +215,31 @@ class Keyring:
                 return url
         return None
 
-    def _candidates(self, webhook: Webhook, settings: str) -> Sequence[Secret]:
-        """Return the secrets that may have signed `webhook`: the shared key that its header names, else tokens."""
-        key, _ = parse_settings(settings)
-        named = self._secrets if key is None else [self._shared_keys[key]] if key in self._shared_keys else []
-        return [secret for secret in named if _may_sign(secret, webhook.account)]
-
     def _matches_last(self, target: str, params: bytes, account: str, signature: bytes) -> bool:
         base, secret = self._last_match
-        return _may_sign(secret, account) and compare_digest(compute(secret.value, base + target, params), signature)
+        if secret is None or not secret.may_sign(account):
+            return False
+        return compare_digest(compute(secret.value, base + target, params), signature)
+
+    def _candidates(self, webhook: Webhook, settings: str) -> tuple[Secret, ...]:
+        """Return the secrets that may have signed `webhook`: the shared key that its header names, else tokens."""
+        key, algorithm = parse_settings(settings)
+        if not key:
+            return self._secrets.candidates(webhook)
+        shared = self._shared_keys.get(key)
+        if shared is None or algorithm.upper() != _OF_SHARED_KEYS or not shared.may_sign(webhook.account):
+            return ()
+        return (shared,)
 
     def _search(
-        self, target: str, params: bytes, account: str, signature: bytes, settings: str, forwarded: str
+        self, target: str, params: bytes, secrets: Sequence[Secret], signature: bytes, settings: str, forwarded: str
     ) -> tuple[str, Secret] | None:
         """Return the base URL and secret with which `signature` is valid."""
-        key, algorithm = parse_settings(settings)
-        secrets = [found] if key and (found := self._shared_keys.get(key)) else [] if key else self._secrets
-        hashing = _ALGORITHMS.get(algorithm.upper())
+        hashing = _ALGORITHMS.get(parse_settings(settings)[1].upper())
         if hashing is None:
             return None
-        bases = (*self._bases, *(with_and_without_port(forwarded) if forwarded else ()))
-        for base in bases:
+        for base in (*self._bases, *(with_and_without_port(forwarded) if forwarded else ())):
             for secret in secrets:
-                right = compute(secret.value, base + target, params, hashing)
-                if _may_sign(secret, account) and compare_digest(right, signature):
+                if compare_digest(compute(secret.value, base + target, params, hashing), signature):
                     return base, secret
         return None
-
-
-def _may_sign(secret: Secret, account: str) -> bool:
-    """Whether `secret` is valid for `account`. A request that names no account, such as JSON, may be of any."""
-    return secret.account is None or not account or secret.account == account

@@ -12,7 +12,7 @@ If the process dies while events are delivered and not removed, they are offered
 
 import fcntl
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import IO, Final, NamedTuple
@@ -146,7 +146,14 @@ class SpoolFile:
         except sqlite3.Error:
             if not found and not bad:
                 raise
-        return Batch(found, self._skip(bad) if bad else [])
+        return Batch(found, self.set_aside(bad) if bad else [])
+
+    def set_aside(self, reasons: Mapping[int, str]) -> list[RemovedEvent]:
+        """Note in memory that these rows are not to be delivered. They are moved to `unreadable` with the next removal."""
+        database = self._open_database
+        skipped = [RemovedEvent(*row) for at in reasons for row in database.execute(_SIZE, (at,)).fetchall()]
+        database.executemany(_SKIP, reasons.items())
+        return skipped
 
     def deliver(self, ids: Sequence[int]) -> list[RemovedEvent]:
         """Note in memory that Redis has the events `ids`; return those that were not noted before."""
@@ -258,13 +265,6 @@ class SpoolFile:
                 size += len(row[2])
                 if size >= MIB:
                     break
-
-    def _skip(self, bad: dict[int, str]) -> list[RemovedEvent]:
-        """Note in memory that rows cannot be decoded. They are moved to `unreadable` with the next removal."""
-        database = self._open_database
-        skipped = [RemovedEvent(*row) for at in bad for row in database.execute(_SIZE, (at,)).fetchall()]
-        database.executemany(_SKIP, bad.items())
-        return skipped
 
     def _measure(self, database: sqlite3.Connection) -> None:
         with suppress(sqlite3.Error):  # this is only a measurement: the commit has succeeded

@@ -21,7 +21,7 @@ _Stream = tuple[str, int]
 """Topic and partition."""
 _Result = Appended | BrokerUnavailableError
 
-_TAKEN: Final = (Appended.NEW, Appended.DUPLICATE)
+_TAKEN: Final = {Appended.NEW: "new", Appended.DUPLICATE: "duplicate", Appended.REUSED: "dead"}
 _BATCH: Final = 200
 _TIMEOUT_S: Final = 2.0
 _PAUSE_S: Final = 0.01
@@ -109,6 +109,7 @@ class Drain:
             last = found[-1].id
             offered = [one for one in found if self._stream(one) not in stuck]
             results = await self._offer(offered)
+            self._report_dead(results.count(Appended.REUSED))
             for one, result in zip(offered, results, strict=True):
                 if result not in _TAKEN:
                     stuck.setdefault(self._stream(one), _reason(one, result))
@@ -132,14 +133,14 @@ class Drain:
     async def _append(self, offered: Sequence[SpooledEvent]) -> list[_Result]:
         if not offered:
             return []
-        results = await self._appender.append([(one.topic, one.event) for one in offered], _TIMEOUT_S)
+        results = await self._appender.append_accepted([(one.topic, one.event) for one in offered], _TIMEOUT_S)
         if any(map(_is_outage, results)):
             self._size.failed()
         else:
             self._size.succeeded(len(offered), sum(len(one.event.body) for one in offered))
         for result in results:
-            if result in _TAKEN:
-                count_drained("new" if result is Appended.NEW else "duplicate").inc()
+            if isinstance(result, Appended) and result in _TAKEN:
+                count_drained(_TAKEN[result]).inc()
         return results
 
     def _is_away(self, results: Sequence[_Result]) -> bool:
@@ -150,6 +151,14 @@ class Drain:
         if obstacle and not self.obstacle:
             self._logger.warning("events cannot leave the spool yet", events=self._spool.events, reason=obstacle)
         self.obstacle = obstacle
+
+    def _report_dead(self, events: int) -> None:
+        if events:
+            self._logger.error(
+                "events from the spool are dead letters: their signatures were used for other events",
+                events=events,
+                remedy="hookline dead list --reason reused; replay those that are genuine",
+            )
 
     def _stream(self, one: SpooledEvent) -> _Stream:
         return one.topic, partition_of(one.event.key, self._partitions)

@@ -3,7 +3,8 @@
     events      id          rising: the order of arrival
                 dedupe      UNIQUE: a webhook that is delivered again while it is in the spool is the same event
                 topic, lane, event (MessagePack of `hookline_shared.event.Event`)
-    unreadable  rows of `events` that could not be decoded, with the reason: they are neither drained nor deleted
+    unreadable  rows of `events` that could not be decoded, or whose signature was used for another event, with the reason: they
+                are neither drained nor deleted
     owner       prefix of the installation that the events are for, in one row
 
 and in memory, for this connection only:
@@ -89,6 +90,12 @@ def remove_file(path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def cause_of(failed: Exception) -> str:
+    """Return what the system or SQLite says, without the path."""
+    cause = failed.__cause__ or failed
+    return getattr(cause, "strerror", None) or str(cause)
 
 
 def is_locked(error: Exception) -> bool:

@@ -22,6 +22,7 @@ from hookline_ingress.metrics import SPOOL_BYTES, SPOOL_EVENTS, SPOOL_FILL, SPOO
 from hookline_ingress.spool.database import NewEntry, RemovedEvent, SpooledEvent, SpoolError, SpoolFile
 from hookline_ingress.spool.lane_counts import LaneCounts, lane_of
 from hookline_ingress.spool.rows import MIB
+from hookline_ingress.spool.schema import cause_of
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event
 from hookline_shared.keys import DEFAULT_PREFIX
@@ -164,16 +165,16 @@ class Spool:
         except SpoolError:
             SPOOL_READ_ERRORS.inc()
             raise
-        if unreadable:
-            self._logger.error(
-                "unreadable events in the spool were set aside",
-                events=len(unreadable),
-                remedy=f"they are kept with the reason in table `unreadable` of {self._file.path}; report this",
-            )
-            self.unreadable += len(unreadable)
-            self.unremoved += len(unreadable)
-            self._forget(unreadable)
+        self._note_set_aside("unreadable events in the spool were set aside", unreadable)
         return events
+
+    def _note_set_aside(self, what: str, gone: Sequence[RemovedEvent]) -> None:
+        if gone:
+            remedy = f"they are kept with the reason in table `unreadable` of {self._file.path}; report this"
+            self._logger.error(what, events=len(gone), remedy=remedy)
+            self.unreadable += len(gone)
+            self.unremoved += len(gone)
+            self._forget(gone)
 
     async def remove(self, ids: Sequence[int]) -> None:
         """Remove the events `ids`, which Redis has now. If the disk does not allow it, their rows stay until `tidy` succeeds.
@@ -265,7 +266,7 @@ class Spool:
             self._logger.info("the spool accepts events again")
         if problem:
             self._failed_at = self._clock.monotonic()
-        self.problem, self.cause = problem, _cause(failed) if failed else None
+        self.problem, self.cause = problem, cause_of(failed) if failed else None
         SPOOL_REFUSING.set(failed is not None)
         self._update_filled()
 
@@ -296,9 +297,3 @@ class Spool:
             return await self._loop.run_in_executor(self._thread, work)
         except (OSError, sqlite3.Error) as error:
             raise SpoolError(f"The spool {self._file.path} cannot be used: {error}.") from error
-
-
-def _cause(failed: Exception) -> str:
-    """Return what the system or SQLite says, without the path."""
-    cause = failed.__cause__ or failed
-    return getattr(cause, "strerror", None) or str(cause)

@@ -15,7 +15,7 @@ from typing import Final
 from hookline_ingress.translation.webhook import Webhook
 from hookline_shared.catalogue.kind import Kind
 from hookline_shared.catalogue.sids import is_sid
-from hookline_shared.event import TOKEN_MARK
+from hookline_shared.event import TOKEN_MARK, claim_for
 
 TOKEN: Final = "I-Twilio-Idempotency-Token"  # noqa: S105 - the name of a header
 """Header: the same in all deliveries of one event. Not signed."""
@@ -24,6 +24,7 @@ _MAX_KEY_LENGTH: Final = 200
 _MAX_CONTENT_KEY_LENGTH: Final = 135
 """Leaves room for a token. Whether one comes makes no difference to the rest of the key."""
 _USABLE_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_CLAIM_OF_ELEMENTS: Final = claim_for("elements")
 _RETRIES: Final = frozenset({"RetryCount"})
 _OF_FALLBACK: Final = frozenset({"ErrorCode", "ErrorUrl", "RetryCount"})
 """Parameters that Twilio adds when it calls the fallback URL. Without an ErrorUrl, an ErrorCode is what happened."""
@@ -44,15 +45,13 @@ def content_hash(webhook: Webhook, volatile: frozenset[str] = frozenset()) -> st
 
 def dedupe_key(kind: Kind, name: str, webhook: Webhook) -> str:
     """Return the dedupe key: the same for all deliveries of an event of `kind`. `name` is the kind's whole name."""
-    identity = kind.dedupe.of(webhook.params)
+    identity = _identity(kind, webhook)
     if identity and not kind.steps:
         return _bounded(f"{webhook.account}:{name}:{_escaped(identity)}")
     content = content_hash(webhook, kind.volatile)
     if kind.steps:
         content = f"{identity}:{webhook.path}:{content}"
-    token = "" if webhook.is_element else webhook.request.headers.get(TOKEN, "")
-    mark = f"{TOKEN_MARK}{token}" if _USABLE_TOKEN.fullmatch(token) else ""
-    return _bounded(f"{webhook.account}:{name}:{_escaped(content)}", _MAX_CONTENT_KEY_LENGTH) + mark
+    return _bounded(f"{webhook.account}:{name}:{_escaped(content)}", _MAX_CONTENT_KEY_LENGTH) + _token_mark(webhook)
 
 
 def ordering_key(kind: Kind, webhook: Webhook, dedupe: str) -> str:
@@ -71,6 +70,35 @@ def ordering_key(kind: Kind, webhook: Webhook, dedupe: str) -> str:
 def _escaped(key: str) -> str:
     """Return `key` without `TOKEN_MARK`, percent-encoded: only the token is behind one."""
     return key.replace("%", "%25").replace(TOKEN_MARK, "%7E")
+
+
+def claim_of(kind: Kind, webhook: Webhook, dedupe: str, ordering: str) -> str:
+    """Return what the signed text of `webhook` is claimed for, see `claim_signature.lua`.
+
+    That is both keys of the event, since duplicates are recognised within a partition, but without the idempotency token: the
+    same content may come a few times under one signature. The keys have text of the sender, so their lengths separate them.
+    The elements of an array share one claim: their signature covers the whole body.
+    """
+    if webhook.is_element:
+        return _CLAIM_OF_ELEMENTS
+    has_mark = TOKEN_MARK in dedupe and (kind.steps or not _identity(kind, webhook))
+    mark = _token_mark(webhook) if has_mark else ""
+    content = dedupe.removesuffix(mark)
+    return claim_for(f"{len(content)}:{content}{ordering.removesuffix(mark)}", mark)
+
+
+def _identity(kind: Kind, webhook: Webhook) -> str:
+    """Return what identifies the event among those of its kind, empty if Twilio sent nothing that can.
+
+    A SID in it has the form of one. The sender of a webhook that is cut elsewhere chooses the values, but makes no two of them.
+    """
+    return kind.dedupe.of(webhook.params) if kind.dedupe.has_sids(webhook.params) else ""
+
+
+def _token_mark(webhook: Webhook) -> str:
+    """Return the end of a dedupe key that has the idempotency token, empty if the request has none that can be used."""
+    token = "" if webhook.is_element else webhook.request.headers.get(TOKEN, "")
+    return f"{TOKEN_MARK}{token}" if _USABLE_TOKEN.fullmatch(token) else ""
 
 
 def _bounded(key: str, length: int = _MAX_KEY_LENGTH) -> str:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from hookline_ingress.translation.keys import dedupe_key, ordering_key
+from hookline_ingress.translation.keys import claim_of, dedupe_key, ordering_key
 from hookline_ingress.translation.webhook import Webhook, elements
 from hookline_shared.catalogue.kind import Kind
 from hookline_shared.catalogue.products.email import EMAIL_RECEIVED, SENDGRID_EVENT
@@ -67,10 +67,11 @@ def _event(webhook: Webhook, kind: Kind, signer: str) -> TranslatedEvent:
     request, params = webhook.request, webhook.params
     name = kind.name_of(params)
     dedupe = dedupe_key(kind, name, webhook)
+    key = ordering_key(kind, webhook, dedupe)
     event = Event(
         id=new_event_id(webhook.received_at),
         kind=name,
-        key=ordering_key(kind, webhook, dedupe),
+        key=key,
         dedupe_key=dedupe,
         received_at=webhook.received_at,
         account=webhook.account,
@@ -80,6 +81,9 @@ def _event(webhook: Webhook, kind: Kind, signer: str) -> TranslatedEvent:
         signature=webhook.signature,
         signer=signer,
         traceparent=_text(request.headers.get("traceparent", "")),
+        method=request.method,
+        claim=claim_of(kind, webhook, dedupe, key),
+        text_hash=webhook.text_hash,
     )
     return TranslatedEvent(kind, params, event)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
+from hashlib import sha256
 from typing import Final
 
 import msgspec
@@ -11,13 +12,15 @@ from hookline_ingress.http.request import Request
 from hookline_shared.catalogue.sids import ACCOUNT_NAMES, Params, account_of
 from hookline_shared.errors import HooklineError
 from hookline_shared.forms import EMPTY, Form, parse_form
-from hookline_shared.json_body import as_text, decode_json, is_form, members_of
+from hookline_shared.json_body import JSON, as_text, decode_json, is_form, members_of
 from hookline_shared.multipart import boundary_of, parse_multipart
 
 MAX_ELEMENTS: Final = 10_000
 """Twilio sends far fewer events at once, SendGrid at most 768 kB. An array of half a million zeros would take half a minute."""
 
-_JSON: Final = "application/json"
+TIMESTAMP: Final = "X-Twilio-Email-Event-Webhook-Timestamp"
+"""Header of SendGrid: when it signed the request, a part of the signed text."""
+
 _LONGEST_CLAIM: Final = 256
 """Bytes of what may be an account; a SID has 34."""
 _NOT_ENCODED: Final = ("", "identity")
@@ -36,7 +39,8 @@ class Webhook(msgspec.Struct, frozen=True, gc=False):
     `body` and `content_type` are those of the event. `form` has the parameters of a form body or of the query of a GET;
     `params` has the same by name, or the members of a JSON object as text; `rest` is all other content. `signed` has the
     parameters of `form` that the signature covers one by one; `signed_body` is the body if the signature covers it as a whole,
-    else None. `is_element` is whether it is an element of an array.
+    else None. `is_element` is whether it is an element of an array. `text_hash` is a hash of the signed text if that may have
+    several valid signatures, else empty.
     """
 
     request: Request
@@ -51,19 +55,23 @@ class Webhook(msgspec.Struct, frozen=True, gc=False):
     signed: Form = EMPTY
     signed_body: bytes | None = None
     is_element: bool = False
+    text_hash: str = ""
 
     @property
     def path(self) -> str:
         """The path of the request, raw and without the query."""
         return self.request.target.partition("?")[0]
 
+    def of_account(self, account: str | None) -> "Webhook":
+        """Return the webhook of `account`, whose secret has verified it; itself if that secret is valid for all accounts."""
+        return self if account is None or account == self.account else replace(self, account=account)
+
     def element(self, body: bytes) -> "Webhook":
-        """Return the webhook of one element of a JSON array. Its account is ignored: the signature was verified for none."""
+        """Return the webhook of one element of a JSON array. The account that it names is ignored: nothing verified that."""
         return replace(
             self,
-            account="",
             body=body,
-            content_type=_JSON,
+            content_type=JSON,
             params=members(body),
             form=EMPTY,
             rest=body,
@@ -91,13 +99,38 @@ def decode(request: Request, signature: str, received_at: int) -> Webhook:
         form = signed = parse_form(body)
         rest = query
     else:
-        boundary = boundary_of(content_type)
-        params = fields(body, boundary) if boundary else members(body)
-        account = "" if boundary else claimed_account(body)  # multipart is SendGrid's, which names none
-        rest = query + b"\n" + body
-        return Webhook(request, received_at, signature, account, body, content_type, params, EMPTY, rest, EMPTY, body)
+        if boundary_of(content_type):
+            raise ValueError("only SendGrid sends multipart bodies")
+        account, rest = claimed_account(body), query + b"\n" + body
+        return Webhook(request, received_at, signature, account, body, content_type, members(body), EMPTY, rest, EMPTY, body)
     account = account_of(form.params)
     return Webhook(request, received_at, signature, account, body, content_type, form.params, form, rest, signed)
+
+
+def decode_sendgrid(request: Request, signature: str, received_at: int) -> Webhook:
+    """Decode `request`, one of SendGrid, as `decode` does. Its query is not signed, and therefore not content.
+
+    Its content type is not signed either, so the only boundary between parts that counts is the one that the body begins with.
+
+    Raises:
+        ValueError: if it is a GET or a form, which SendGrid never sends, or its body has another boundary.
+
+    """
+    content_type, body = request.headers.get("Content-Type", ""), request.body
+    if request.method != "POST" or is_form(content_type):
+        raise ValueError("SendGrid sends its events as the JSON of a POST, and e-mails as multipart")
+    request.target.encode()  # one that is not UTF-8 could not be stored
+    boundary = boundary_of(content_type)
+    if boundary and not body.startswith(b"--" + boundary + b"\r\n"):
+        raise ValueError("the body does not begin with the boundary that its content type names")
+    params = fields(body, boundary) if boundary else members(body)
+    webhook = Webhook(request, received_at, signature, "", body, content_type, params, EMPTY, body, EMPTY, body)
+    return replace(webhook, text_hash=sha256(signed_by_sendgrid(request)).hexdigest()[:40])
+
+
+def signed_by_sendgrid(request: Request) -> bytes:
+    """Return the text of `request` that SendGrid signs. Many ECDSA signatures are valid for it, so none stands for it."""
+    return request.headers.get(TIMESTAMP, "").encode() + request.body
 
 
 _Claim = msgspec.defstruct("_Claim", [(name, msgspec.Raw, msgspec.Raw(b"null")) for name in ACCOUNT_NAMES])

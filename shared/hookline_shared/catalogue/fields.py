@@ -34,10 +34,11 @@ class Text:
 
 
 class Number:
-    """An attribute with the integer in parameter `name`, or None if Twilio sent no integer."""
+    """An attribute with the integer in parameter `name`, or None if Twilio sent no integer. It is at most `most`, if given."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, most: int | None = None) -> None:
         self._name = name
+        self._most = most
 
     @overload
     def __get__(self, event: None, owner: type) -> "Number": ...
@@ -48,7 +49,9 @@ class Number:
         if event is None:
             return self
         value = event.params.get(self._name, "")
-        return int(value) if _WHOLE_NUMBER.fullmatch(value) else None
+        if not _WHOLE_NUMBER.fullmatch(value):
+            return None
+        return int(value) if self._most is None else min(int(value), self._most)
 
 
 class Json:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from hookline_shared.catalogue.sids import Params
+from hookline_shared.catalogue.sids import Params, is_sid
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -37,11 +37,21 @@ class Key(NamedTuple):
     """What identifies an event, or its conversation, as a function and in words. Empty if the parameters do not have it.
 
     `numbers` is whether it is made of phone numbers, which belong to one account, as SIDs do. Anything else may be in two.
+    `sids` are the parameters in it that have SIDs, each with its alternatives.
     """
 
     of: Callable[[Params], str]
     described: str
     numbers: bool = False
+    sids: tuple[tuple[str, ...], ...] = ()
+
+    def has_sids(self, params: Params) -> bool:
+        """Whether the SIDs in it have the form of one, those that are there."""
+        for alternatives in self.sids:
+            value = next(filter(None, map(params.get, alternatives)), "")
+            if value and not is_sid(value):
+                return False
+        return True
 
 
 class Template(NamedTuple):
@@ -140,9 +150,10 @@ def key(*names: str) -> Key:
     """Return the key of `names`, joined. It is empty if one of them is missing; a name that ends with "?" may be missing."""
     parts = [(tuple(name.removesuffix("?").split("|")), name.endswith("?")) for name in names]
     described = ", ".join(_in_words(alternatives) + "?" * may_lack for alternatives, may_lack in parts)
+    sids = tuple(alternatives for alternatives, _ in parts if alternatives[0].lower().endswith("sid"))
     read = [(_first_of(alternatives), may_lack) for alternatives, may_lack in parts]
     if len(read) == 1:
-        return Key(read[0][0], described)
+        return Key(read[0][0], described, sids=sids)
 
     def of(params: Params) -> str:
         values = []
@@ -153,7 +164,7 @@ def key(*names: str) -> Key:
             values.append(value)
         return joined(*values)
 
-    return Key(of, described)
+    return Key(of, described, sids=sids)
 
 
 def joined(*values: str) -> str:

@@ -88,11 +88,12 @@ class WebhookEvent:
 
     @property
     def account_sid(self) -> str:
-        """The SID of the account that the webhook names, in whichever spelling; empty if it names none.
+        """The SID of the account whose secret verified the webhook, or if that is for all accounts, the one that it names.
 
-        An event of Event Streams names it in its data, or in the payload of these.
+        It may be spelled in any way; an event of Event Streams names it in its data, or in the payload of these. Empty if it
+        names none, and for SendGrid, which signs for no account.
         """
-        if self.raw.account:
+        if self.raw.account or self.raw.signer.startswith("sendgrid"):
             return self.raw.account
         data = _member(self.json, "data")
         places = (self.params, members_of(data), members_of(_member(data, "payload")))
@@ -106,8 +107,8 @@ class WebhookEvent:
 
     @cached_property
     def _form(self) -> Form:
-        """The parameters of a form body, or of the query if there is no body; empty for any other body."""
-        if not self.raw.body:
+        """The parameters of a form body, or of the query of a GET; empty for any other body."""
+        if not self.raw.body and self.raw.method != "POST":  # before the method was stored, events without a body were GETs
             return parse_form(self.raw.target.partition("?")[2].encode())
         return parse_form(self.raw.body) if is_form(self.raw.content_type) else EMPTY
 

@@ -18,8 +18,9 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from hookline_shared.observability.redaction import HIDDEN, redact_quotes
+from hookline_shared.observability.secrets import SECRETS, KnownSecrets
 from hookline_shared.observability.standard_streams import LineWriter, line_writer
-from hookline_shared.observability.tracebacks import for_people
+from hookline_shared.observability.tracebacks import escape_controls, for_people
 
 Logger = structlog.typing.FilteringBoundLogger
 
@@ -61,10 +62,10 @@ _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[
 
 
 class Redactor:
-    """A structlog processor that redacts `secrets`, phone numbers, URL credentials and personal fields."""
+    """A structlog processor that redacts secrets, phone numbers, URL credentials and personal fields."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._secrets = sorted(filter(None, secrets), key=len, reverse=True)  # one may contain another
+        self._secrets = KnownSecrets(secrets)
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         """Return `event`, redacted."""
@@ -76,8 +77,7 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return `text` without secrets, URL credentials, and all but the last two digits of phone numbers."""
-        for secret in self._secrets:
-            text = text.replace(secret, HIDDEN)
+        text = SECRETS.hide(self._secrets.hide(text))
         if "://" in text:
             text = _URL_PASSWORD.sub(f"{HIDDEN}@", text)
         return _PHONE_NUMBER.sub(r"\1***", text) if "+" in text or "%2" in text else text
@@ -210,6 +210,7 @@ def _console_lines() -> Sequence[Processor]:
     plain = structlog.dev.plain_traceback  # the exception is text by then, which rich cannot format
     return [
         _show_traceback,
+        _escape_values,
         structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), sort_keys=False, exception_formatter=plain),
     ]
 
@@ -220,6 +221,14 @@ def _show_traceback(_logger: WrappedLogger, _method: str, event: EventDict) -> E
     if found:
         event["exception"] = for_people(str(found))
     return event
+
+
+def _escape_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Escape control and bidirectional characters: a terminal would obey them. The renderer does so in nested values."""
+    return {
+        escape_controls(name): escape_controls(value) if isinstance(value, str) and name != "exception" else value
+        for name, value in event.items()
+    }
 
 
 def get_logger(service: str) -> Logger:

@@ -78,6 +78,10 @@ BREAKER_TRANSITIONS = Counter("hookline_breaker_transitions_total", "Changes of 
 TASKS = Gauge("hookline_tasks", "Tasks in the event loop")
 LOOP_LAG_SECONDS = Gauge("hookline_loop_lag_seconds", "Longest delay of the event loop in the last 15 s")
 EVENTS = FastCounter("hookline_events_total", "Events, by topic, kind and outcome", "topic", "kind", "outcome")
+UNCLAIMED_EVENTS = FastCounter(
+    "hookline_unclaimed_events_total",
+    "Events stored without a claim on their signature: in a cluster, its master did not answer",
+)
 LOG_LINES_DROPPED = FastCounter(
     "hookline_log_lines_dropped_total", "Log lines that could not be written: a full or closed pipe, a full disk"
 )

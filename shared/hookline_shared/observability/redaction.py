@@ -1,7 +1,8 @@
 """Redacts quotes of personal values in a text. Pure.
 
 The message of an error may quote a value unchanged, in the syntax of Python or JSON, or encoded for a URL or a form; it may
-quote only a part of a value; and it may quote a phone number with other separators or without its country code. All are found.
+quote only a part of a value, or in another case; and it may quote a phone number with other separators or without its country
+code. All are found.
 """
 
 import json
@@ -10,6 +11,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, quote_plus
+
+from hookline_shared.observability.quote_candidates import candidates
 
 HIDDEN: Final = "[redacted]"
 
@@ -32,6 +35,8 @@ _FIRST_DIGITS: Final = re.compile(rf"(?:\+|%2B)?\(?(?:[0-9]{_BETWEEN}){{1,8}}$",
 _LONGEST_COUNTRY: Final = 30
 _ORIGIN: Final = re.compile(r"[a-z]+://[^/]*/")
 
+_MANY_VALUES: Final = 100
+"""With more values, those that the text cannot quote are left out first."""
 _MOST_VALUES: Final = 500
 """Searching a traceback for this many values takes some hundredths of a second, in which the event loop is blocked."""
 
@@ -39,12 +44,16 @@ _Span = tuple[int, int]
 
 
 def redact_quotes(text: str, values: Collection[str]) -> str:
-    """Return `text` with `[redacted]` in place of quotes of `values`, or of the whole text if there are too many values."""
-    if len(values) > _MOST_VALUES:
-        return HIDDEN if text else text
+    """Return `text` with `[redacted]` in place of quotes of `values`, or of the whole text if it quotes too many."""
     stripped = {value.strip() for value in values} - {""}
-    digits = _NO_DIGITS.sub("", text)
-    spans = sorted(span for value in stripped for span in _quotes(text, digits, value))
+    folded = _fold(text)
+    if len(stripped) > _MANY_VALUES:
+        quoted = set(candidates(folded, set(map(_fold, stripped))))
+        stripped = {value for value in stripped if _fold(value) in quoted}
+    if len(stripped) > _MOST_VALUES:
+        return HIDDEN if text else text
+    digits = _NO_DIGITS.sub("", folded)
+    spans = sorted(span for value in stripped for span in _quotes(folded, digits, value))
     if not spans:
         return text
     parts: list[str] = []
@@ -56,11 +65,11 @@ def redact_quotes(text: str, values: Collection[str]) -> str:
 
 
 def _quotes(text: str, digits: str, value: str) -> Iterator[_Span]:
-    """Yield the quotes of `value` in `text`, whose digits are `digits`."""
+    """Yield the quotes of `value` in `text`, which is in lower case, and whose digits are `digits`."""
     for encoding in _encodings(text, value):
         yield from _whole(text, encoding)
         yield from _parts(text, encoding)
-    if len(digits) >= _LEAST_DIGITS and _NUMBER.fullmatch(value):
+    if len(digits) >= _LEAST_DIGITS and _NUMBER.fullmatch(value.lower()):
         number = _NO_DIGITS.sub("", value)
         if _LEAST_DIGITS <= len(number) <= _MOST_DIGITS and number[-_LEAST_DIGITS:] in digits:
             for found in _last_digits(number[-_LEAST_DIGITS:]).finditer(text):
@@ -68,13 +77,20 @@ def _quotes(text: str, digits: str, value: str) -> Iterator[_Span]:
 
 
 def _encodings(text: str, value: str) -> set[str]:
-    """Return the encodings of `value` that are possible with the characters of `text`."""
+    """Return the encodings of `value`, in any case, that are possible with the characters of `text`; in lower case."""
     found = {value}
-    if "\\" in text:
-        found |= {repr(value)[1:-1], ascii(value)[1:-1], json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
-    if "%" in text or ("+" in text and " " in value):
-        found |= {quote(value, errors="replace"), quote(value, "", errors="replace"), quote_plus(value, errors="replace")}
-    return found
+    for form in (value, value.lower(), value.upper()):
+        if "\\" in text:
+            found |= {repr(form)[1:-1], ascii(form)[1:-1], json.dumps(form)[1:-1], json.dumps(form, ensure_ascii=False)[1:-1]}
+        if "%" in text or ("+" in text and " " in form):
+            found |= {quote(form, errors="replace"), quote(form, "", errors="replace"), quote_plus(form, errors="replace")}
+    return set(map(_fold, found))
+
+
+def _fold(text: str) -> str:
+    """Return `text` in lower case, character by character, so that offsets stay the same."""
+    folded = text.lower()
+    return folded if len(folded) == len(text) else "".join(low if len(low := sign.lower()) == 1 else sign for sign in text)
 
 
 def _whole(text: str, value: str) -> Iterator[_Span]:

@@ -34,7 +34,7 @@ def for_people(text: str) -> str:
     parts = list(_parts(text.rstrip("\n").split("\n")))
     if any(part.owner == "" for part in parts):
         parts = list(_folded(parts))
-    return "\n".join(_MARGIN + _escape_controls(line) for part in parts for line in part.lines)
+    return "\n".join(_MARGIN + escape_controls(line) for part in parts for line in part.lines)
 
 
 def _parts(lines: Iterable[str]) -> Iterator[_Frame]:
@@ -88,6 +88,6 @@ def _folded(parts: Iterable[_Frame]) -> Iterator[_Frame]:
         yield _Frame(None, "", (f"{frames[0].margin}  ... {counted} in {names}",))
 
 
-def _escape_controls(line: str) -> str:
+def escape_controls(line: str) -> str:
     """Return `line` with control characters escaped, which could move the cursor or begin another line."""
     return "".join(each if each.isprintable() or each == "\t" else ascii(each)[1:-1] for each in line)

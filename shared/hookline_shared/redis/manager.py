@@ -68,7 +68,7 @@ class _Request(NamedTuple):
 class RedisConnectionManager:
     """Owns every connection to Redis. `monitor` watches the masters; its `run` must be running.
 
-    `keys` are those of the installation.
+    `keys` are those of the installation. `clock` is what it measures time with.
 
     Nothing is sent twice, except commands that a server refused because it is not the master. A write whose answer was lost may
     have happened; only the caller knows whether it is safe to repeat.
@@ -84,7 +84,7 @@ class RedisConnectionManager:
     ) -> None:
         """Prepare, without connecting. `durability` is that of durable calls of `run`."""
         self.keys = Keys(options.prefix)
-        self._clock = clock
+        self.clock = clock
         self._command_timeout_s = options.command_timeout_s
         self._durability = durability
         self._locator = locator(options, clock)
@@ -129,12 +129,12 @@ class RedisConnectionManager:
     ) -> list[Any]:
         """Run `script` once for each of `calls`; return the answers, errors as values. If `durable`, wait until they are."""
         request = self._request(operation, timeout_s, durability=self._durability if durable else Durability.MEMORY)
-        started = self._clock.monotonic()
+        started = self.clock.monotonic()
         answers = await self._ask(request, [_evaluate("EVALSHA", script.sha, call) for call in calls])
         unknown = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
         if unknown:
             whole = [_evaluate("EVAL", script.text, calls[at]) for at in unknown]
-            left_s = max(_MIN_TIMEOUT_S, request.timeout_s - (self._clock.monotonic() - started))
+            left_s = max(_MIN_TIMEOUT_S, request.timeout_s - (self.clock.monotonic() - started))
             _put(answers, unknown, await self._ask(request._replace(timeout_s=left_s), whole))
         return _translated(answers)
 
@@ -146,6 +146,11 @@ class RedisConnectionManager:
 
         """
         return list({self._nodes.of(key): key for key in keys}.values())
+
+    def by_master(self, keys: Sequence[str]) -> list[list[int]]:
+        """Return the indexes of `keys` of each master; those that have none now are left out."""
+        groups = self._by_master([Command(key, ()) for key in keys])
+        return [places for node, places in groups.items() if isinstance(node, Node)]
 
     async def close(self) -> None:
         """Close every connection."""
@@ -163,11 +168,11 @@ class RedisConnectionManager:
 
     async def _ask(self, request: _Request, commands: Sequence[Command]) -> list[Any]:
         """Send each command to its master, and once more to another server if that answers that it is not the master."""
-        started = self._clock.monotonic()
+        started = self.clock.monotonic()
         answers = await self._ask_masters(request, commands)
         redirected = [at for at, answer in enumerate(answers) if isinstance(answer, ResponseError) and is_redirect(answer)]
         if redirected and self._locator.topology is not Topology.STANDALONE:
-            left_s = request.timeout_s - (self._clock.monotonic() - started)
+            left_s = request.timeout_s - (self.clock.monotonic() - started)
             with suppress(TimeoutError):  # then the refusal is the answer
                 async with asyncio.timeout(left_s):
                     await self._find_masters([(commands[at].key, answers[at]) for at in redirected])

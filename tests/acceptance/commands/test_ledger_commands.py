@@ -47,15 +47,15 @@ def filled(run: Run, tmp_path: Path) -> Run:
 
 def test_search_is_a_table(filled: Run) -> None:
     """For people: a line for each event."""
-    output = filled("search", "--number", "+1 415 555 0123").output
+    output = filled("search", "--number", "+1 415 555 0123", "--reveal").output
     assert [word in output for word in (PERSON, "SM1", "undelivered", "=cmd()")] == [True, True, True, False]
 
 
 def test_search_for_programs(filled: Run) -> None:
     """--json and --csv have every column; a spreadsheet takes no cell for a formula."""
-    found = json.loads(filled("search", "--status", "dead", "--json").output)
+    found = json.loads(filled("search", "--status", "dead", "--json", "--reveal").output)
     assert [(event["kind"], event["outcome"], event["params"]["To"]) for event in found] == [("unknown", "dead", SHOP)]
-    lines = list(csv.DictReader(StringIO(filled("search", "--since", "2025-01-01", "--csv").output)))
+    lines = list(csv.DictReader(StringIO(filled("search", "--since", "2025-01-01", "--csv", "--reveal").output)))
     assert len(lines) == 4
     assert lines[0]["sender"] == "'=cmd()"
     assert json.loads(lines[-1]["params"])["MessageSid"] == "SM1"
@@ -65,7 +65,7 @@ def test_search_for_programs(filled: Run) -> None:
 
 def test_conversation_is_a_thread(filled: Run) -> None:
     """Who said what, in which direction, and what became of it."""
-    lines = filled("conversation", PERSON, SHOP).output.splitlines()
+    lines = filled("conversation", PERSON, SHOP, "--reveal").output.splitlines()
     assert [line[19:].strip() for line in lines] == [
         f"→ {PERSON}: is it [red]ready[/]?  received",
         f"← {SHOP}: (text unknown)  undelivered 30003",
@@ -83,12 +83,24 @@ def test_nobody_steers_a_terminal_or_a_spreadsheet(run: Run, tmp_path: Path) -> 
     body = f"hi\x1b[2J\n2025-06-15 15:06:40 ← {SHOP}: your refund is on its way"
     batch = rows(message("SM1", body), message("SM2", sender="\x1b[31mred", recipient="-1+cmd()"))
     with_engine(ledger_settings(f"sqlite:///{file}"), lambda engine: Store(engine).write(batch))
-    first, second = run("conversation", PERSON, SHOP).output.splitlines()
+    first, second = run("conversation", PERSON, SHOP, "--reveal").output.splitlines()
     assert first.endswith(f"{PERSON}: hi\\x1b[2J")
     assert second.startswith(" " * 20)
-    assert "\x1b" not in run("search").output
-    (line,) = csv.DictReader(StringIO(run("search", "--sid", "SM2", "--csv").output))
+    assert "\x1b" not in run("search", "--reveal").output
+    (line,) = csv.DictReader(StringIO(run("search", "--sid", "SM2", "--csv", "--reveal").output))
     assert line["recipient"] == "'-1+cmd()"
+
+
+@pytest.mark.parametrize("form", [(), ("--json",), ("--csv",)], ids=["text", "json", "csv"])
+@pytest.mark.parametrize("command", [("search",), ("conversation", PERSON, SHOP)], ids=["search", "conversation"])
+def test_personal_data_is_masked(filled: Run, command: tuple[str, ...], form: tuple[str, ...]) -> None:
+    """As all commands do; --reveal shows numbers and texts."""
+    masked, shown = filled(*command, *form).output, filled(*command, *form, "--reveal").output
+    for personal in (PERSON, SHOP, "ready"):
+        assert personal not in masked
+        assert personal in shown or (personal == "ready" and command == ("search",) and not form)
+    assert [sid in masked for sid in ("SM1", "SM2", "CA1")] == [sid in shown for sid in ("SM1", "SM2", "CA1")]
+    assert "undelivered" in masked
 
 
 def test_conversation_as_csv(filled: Run) -> None:

@@ -1,18 +1,25 @@
 """JSON arrays: those of Event Streams, signed like all of Twilio's JSON, and those of SendGrid, signed with its own key."""
 
 import asyncio
+from dataclasses import replace
 from itertools import count
 from json import dumps, loads
+from time import time
+from urllib.parse import urlencode
 
 import pytest
 import redis
+from multidict import CIMultiDict
 
+from hookline_ingress.http.request import Request
+from hookline_ingress.signatures.sendgrid import SendGridKeys
+from hookline_ingress.translation.webhook import decode_sendgrid
 from hookline_shared.partitions import partition_of
 from hookline_shared.topics import EVENTS
-from tests.support.inbound.kinds import ACCOUNT
+from tests.support.inbound.kinds import ACCOUNT, message
 from tests.support.inbound.products import email_event, stream_event
 from tests.support.inbound.sendgrid import SIGNATURE, TIMESTAMP, SendGrid
-from tests.support.inbound.webhooks import Twilio
+from tests.support.inbound.webhooks import FORM, JSON, Twilio, Webhook
 from tests.support.ingress.local_ingress import LocalIngress, ingress_settings, running_ingress
 from tests.support.ingress.replies import assert_accepted, assert_refused
 from tests.support.servers.ports import LOOPBACK
@@ -70,7 +77,7 @@ async def test_array_is_accepted_as_a_whole(redis_url: str, redis_client: "redis
 
 
 async def test_element_speaks_for_no_account(redis_url: str, stored: Stored) -> None:
-    """A token that is bound to one account cannot make an event of another, or hide one, by naming it inside an array."""
+    """A token that is bound to one account makes events of that, whatever account they name inside an array."""
     bound, twin = Twilio("f" * 32), stream_event()
     forged = dumps([twin | {"AccountSid": ACCOUNT}]).encode()
     tokens = f"{'AC' + '2' * 32}={bound.token},{TWILIO.token}"
@@ -78,7 +85,7 @@ async def test_element_speaks_for_no_account(redis_url: str, stored: Stored) -> 
         assert (await ingress.client.post(bound.json(forged[1:-1], "/twilio/events"))).status == 503
         assert_accepted(await ingress.client.post(bound.json(forged, "/twilio/events")), 204)
     assert [(event.signer, event.account, event.dedupe_key) for event in stored.events()] == [
-        ("token1", "", f":event.stream:{twin['id']}")
+        ("token1", "AC" + "2" * 32, f"{'AC' + '2' * 32}:event.stream:{twin['id']}")
     ]
 
 
@@ -96,7 +103,12 @@ async def test_sendgrid(redis_url: str, stored: Stored) -> None:
     async with running_ingress(
         ingress_settings(redis_url) | {"SENDGRID_PUBLIC_KEY": f"{one.public_key},{two.public_key}"}
     ) as ingress:
-        for webhook in (one.webhook(delivery[:2]), one.webhook(delivery[:2], timestamp="1"), two.webhook(delivery[1:])):
+        a_minute_ago = str(int(time()) - 60)
+        for webhook in (
+            one.webhook(delivery[:2]),
+            one.webhook(delivery[:2], timestamp=a_minute_ago),
+            two.webhook(delivery[1:]),
+        ):
             assert_accepted(await ingress.client.post(webhook), 204)
     events = stored.events(EVENTS)
     assert [loads(event.body) for event in events] == delivery
@@ -120,7 +132,6 @@ async def test_sendgrid_forged(redis_url: str, stored: Stored) -> None:
         "no signature": webhook.without_header(SIGNATURE),
         "no base64": webhook.with_header(SIGNATURE, "?"),
         "no DER": webhook.with_header(SIGNATURE, "AAAA"),
-        "form": webhook.with_header("Content-Type", "application/x-www-form-urlencoded"),
         "another account": SendGrid().webhook([email_event()]),
         "Twilio": TWILIO.json(webhook.body, "/sendgrid"),
         "to Twilio's path": sendgrid.webhook([email_event()], "/twilio"),
@@ -146,6 +157,68 @@ async def test_too_large(redis_url: str, stored: Stored, path: str, chunked: boo
             writer.close()
             await writer.wait_closed()
     assert stored.events() == []
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+async def test_sendgrid_signature_makes_nothing_else(redis_url: str, stored: Stored, method: str) -> None:
+    """A genuine signature, its signed text moved into the timestamp, verifies no form and no query: only its own body."""
+    sendgrid, sms = SendGrid(), urlencode(message(Body="pay me"))
+    now = str(int(time()))
+    moved = now + dumps([email_event()])
+    headers = {"Content-Type": FORM, TIMESTAMP: moved, SIGNATURE: sendgrid.sign(moved.encode())}
+    form = Webhook("/sendgrid", (), headers, sms.encode() if method == "POST" else b"", method)
+    forged = [form, replace(form, target=f"/sendgrid?{sms}"), replace(form, headers=headers | {"Content-Type": JSON})]
+    async with running_ingress(ingress_settings(redis_url) | {"SENDGRID_PUBLIC_KEY": sendgrid.public_key}) as ingress:
+        for one in forged:
+            refused_by_signature = method == "POST" and one.headers["Content-Type"] == JSON
+            assert_refused(await ingress.client.post(one), 503 if refused_by_signature else 400, stored)
+        genuine = sendgrid.webhook([email_event()])
+        assert_accepted(await ingress.client.post(replace(genuine, target=f"/sendgrid?{sms}")), 204)
+    assert [event.kind for event in stored.events()] == ["sendgrid.event"]
+
+
+@pytest.mark.parametrize("body", [dumps(dict(message())).encode(), b"7", b""], ids=["object", "number", "nothing"])
+async def test_sendgrid_makes_no_other_kind(redis_url: str, stored: Stored, body: bytes) -> None:
+    """Not even what SendGrid itself has signed is a webhook of Twilio."""
+    sendgrid, now = SendGrid(), str(int(time()))
+    headers = {"Content-Type": JSON, TIMESTAMP: now, SIGNATURE: sendgrid.sign(now.encode() + body)}
+    async with running_ingress(ingress_settings(redis_url) | {"SENDGRID_PUBLIC_KEY": sendgrid.public_key}) as ingress:
+        assert_accepted(await ingress.client.post(Webhook("/sendgrid", (), headers, body)), 204)
+    assert [(event.kind, event.account) for event in stored.events()] == [("unknown", "")]
+
+
+@pytest.mark.parametrize("timestamp", ["", "x", "-1", "1 ", "１", "1234567890123", "1.5", "0"])  # noqa: RUF001 - digits
+def test_sendgrid_timestamp_is_a_recent_time(timestamp: str) -> None:
+    """What is no number of seconds, or older than duplicates are known, is refused, whatever signed it."""
+    assert not sendgrid_verifies(timestamp)
+
+
+@pytest.mark.parametrize(("age_s", "right"), [(0, True), (3299, True), (3300, False), (-300, True), (-301, False)])
+def test_sendgrid_signature_expires_with_the_dedupe_window(age_s: int, right: bool) -> None:
+    """A signature is valid for the dedupe window in all, clock skew included, so no replay becomes a second event."""
+    assert sendgrid_verifies(str(RECEIVED_AT // 1000 - age_s)) is right
+
+
+RECEIVED_AT = 1_750_000_000_000
+
+
+def sendgrid_verifies(timestamp: str) -> bool:
+    sendgrid = SendGrid()
+    body = b"[]"
+    headers = {"Content-Type": JSON, TIMESTAMP: timestamp}
+    signature = sendgrid.sign(timestamp.encode() + body)
+    request = Request("POST", "/sendgrid", CIMultiDict(headers), body, "", 0.0)
+    keys = SendGridKeys([sendgrid.public_key], window_s=3600)
+    return keys.verify(decode_sendgrid(request, signature, RECEIVED_AT)) is not None
+
+
+@pytest.mark.parametrize(("age_s", "told"), [(0, False), (3300, True), (-301, True)])
+def test_old_signature_of_sendgrid_is_told(age_s: int, told: bool) -> None:
+    """It is neither a wrong URL nor a wrong token, and the log says so."""
+    headers = {TIMESTAMP: str(RECEIVED_AT // 1000 - age_s)}
+    webhook = decode_sendgrid(Request("POST", "/sendgrid", CIMultiDict(headers), b"[]", "", 0.0), "x", RECEIVED_AT)
+    cause = SendGridKeys([SendGrid().public_key], window_s=3600).cause(webhook)
+    assert ("INGRESS_DEDUPE_WINDOW_S" in str(cause)) is told
 
 
 async def test_sendgrid_without_key(ingress: LocalIngress, stored: Stored) -> None:

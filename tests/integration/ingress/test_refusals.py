@@ -136,12 +136,18 @@ async def test_unknown_path(ingress: LocalIngress, stored: Stored, target: str) 
 
 @pytest.mark.parametrize(
     "content_type",
-    ["application/json", "text/plain", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded2", ""],
+    ["application/json", "text/plain", "multipart/mixed; boundary=x", "application/x-www-form-urlencoded2", ""],
 )
 async def test_wrong_content_type(ingress: LocalIngress, stored: Stored, content_type: str) -> None:
     """A body that does not claim to be a form is not read as one, and needs its hash in the URL."""
     reply = await ingress.client.post(TWILIO.webhook(message()).with_header("Content-Type", content_type))
     assert_refused(reply, 403, stored)
+
+
+async def test_only_sendgrid_sends_multipart(ingress: LocalIngress, stored: Stored) -> None:
+    """Its content type, and so the boundary between its parts, is not signed."""
+    reply = await ingress.client.post(TWILIO.json(b"--x--").with_header("Content-Type", "multipart/form-data; boundary=x"))
+    assert_refused(reply, 400, stored)
 
 
 async def test_compressed_body_is_not_unpacked(ingress: LocalIngress, stored: Stored) -> None:

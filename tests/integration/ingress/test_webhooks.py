@@ -42,6 +42,7 @@ async def test_event_holds_all_of_the_request(ingress: LocalIngress, stored: Sto
         signature=webhook.headers["X-Twilio-Signature"],
         signer="token1",
         traceparent=trace,
+        method="POST",
     )
     assert int(event.id[:12], 16) <= event.received_at
     assert event.signature == TWILIO.signature(event.target, tuple(parse_form(event.body).pairs))

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import time
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -25,11 +26,11 @@ class SendGrid:
         public = self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         self.public_key = b64encode(public).decode()
 
-    def webhook(self, events: Sequence[dict[str, Any]], target: str = "/sendgrid", timestamp: str = "1750345200") -> Webhook:
-        """Return the delivery of `events`. A line break follows the JSON, and is signed, too."""
+    def webhook(self, events: Sequence[dict[str, Any]], target: str = "/sendgrid", timestamp: str = "") -> Webhook:
+        """Return the delivery of `events`, made now or at `timestamp`. A line break follows the JSON, and is signed, too."""
         return self._signed(json.dumps(events).encode() + b"\r\n", JSON, target, timestamp)
 
-    def email(self, fields: Mapping[str, str], target: str = "/sendgrid", timestamp: str = "1750345200") -> Webhook:
+    def email(self, fields: Mapping[str, str], target: str = "/sendgrid", timestamp: str = "") -> Webhook:
         """Return the delivery of an e-mail that Inbound Parse received. The boundary is another one each time."""
         boundary = secrets.token_hex(8)
         parts = (
@@ -39,7 +40,11 @@ class SendGrid:
         body = f"{''.join(parts)}--{boundary}--\r\n".encode()
         return self._signed(body, f"multipart/form-data; boundary={boundary}", target, timestamp)
 
+    def sign(self, content: bytes) -> str:
+        """Return the signature of a timestamp and the body that follows it."""
+        return b64encode(self._key.sign(content, ECDSA(SHA256()))).decode()
+
     def _signed(self, body: bytes, content_type: str, target: str, timestamp: str) -> Webhook:
-        signature = self._key.sign(timestamp.encode() + body, ECDSA(SHA256()))
-        headers = {"Content-Type": content_type, SIGNATURE: b64encode(signature).decode(), TIMESTAMP: timestamp}
+        timestamp = timestamp or str(int(time.time()))
+        headers = {"Content-Type": content_type, SIGNATURE: self.sign(timestamp.encode() + body), TIMESTAMP: timestamp}
         return Webhook(target, (), headers, body)

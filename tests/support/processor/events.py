@@ -1,5 +1,7 @@
 """Events as ingress makes them, for tests without ingress."""
 
+from base64 import b64encode
+from hashlib import sha1
 from itertools import count, islice
 
 from hookline_shared.event import Event, new_event_id
@@ -16,20 +18,25 @@ def event(
     body: bytes = b"Body=hello",
     kind: str = "message.received",
 ) -> Event:
-    """Return an event with an id of its own, and unless `dedupe_key` is given, one that is no duplicate of any other."""
+    """Return an event with an id of its own, and unless `dedupe_key` is given, one that is no duplicate of any other.
+
+    Its signature is that of every event with its dedupe key, and of no other.
+    """
     number = next(_number)
+    dedupe_key = dedupe_key or f"AC1:message.received:SM{number}"
     return Event(
         id=new_event_id(1_750_000_000_000 + number),
         kind=kind,
         key=key,
-        dedupe_key=dedupe_key or f"AC1:message.received:SM{number}",
+        dedupe_key=dedupe_key,
         received_at=1_750_000_000_000 + number,
         account="AC1",
         content_type="application/x-www-form-urlencoded",
         target="/twilio",
         body=body,
-        signature="c2lnbmF0dXJl",
+        signature=b64encode(sha1(dedupe_key.encode(), usedforsecurity=False).digest()).decode(),
         signer="token1",
+        method="POST",
     )
 
 

@@ -8,7 +8,7 @@ from multidict import CIMultiDict
 
 from hookline_ingress.http.request import Request
 from hookline_ingress.translation import webhook as module
-from hookline_ingress.translation.webhook import claimed_account, decode, members
+from hookline_ingress.translation.webhook import claimed_account, decode, decode_sendgrid, members
 from hookline_shared.catalogue.sids import ACCOUNT_NAMES, account_of
 from hookline_shared.json_body import decode_json
 from hookline_shared.multipart import parse_multipart
@@ -88,8 +88,8 @@ def test_multipart_is_not_parsed_before_it_is_verified(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(module, "parse_multipart", counting)
     body = f'--x\r\nContent-Disposition: form-data; name="AccountSid"\r\n\r\n{ACCOUNT}\r\n--x--'.encode()
-    request = Request("POST", "/twilio", CIMultiDict({"Content-Type": "multipart/form-data; boundary=x"}), body, "", 0.0)
-    webhook = decode(request, "signature", 0)
+    request = Request("POST", "/sendgrid", CIMultiDict({"Content-Type": "multipart/form-data; boundary=x"}), body, "", 0.0)
+    webhook = decode_sendgrid(request, "signature", 0)
     assert (webhook.account, parsed) == ("", [])
     assert webhook.params["AccountSid"] == ACCOUNT
     assert len(webhook.params) == len(parsed) == 1

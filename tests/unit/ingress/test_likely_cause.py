@@ -9,7 +9,8 @@ from multidict import CIMultiDict
 from hookline_ingress.http.request import Request
 from hookline_ingress.signatures import twilio
 from hookline_ingress.signatures.likely_cause import likely_cause
-from hookline_ingress.signatures.twilio import SIGNATURE, Keyring, parse_secrets, parse_shared_keys, signed_params
+from hookline_ingress.signatures.secrets import parse_secrets, parse_shared_keys
+from hookline_ingress.signatures.twilio import SIGNATURE, Keyring, signed_params
 from hookline_ingress.translation.webhook import decode
 from hookline_shared.forms import Form
 from tests.support.inbound.kinds import message
@@ -95,7 +96,7 @@ def test_cost(monkeypatch: pytest.MonkeyPatch, forged: Webhook, called: str) -> 
         computed.append(len(text))
         return digest(key, text, hashing)
 
-    def counting_params(form: Form) -> bytes:
+    def counting_params(form: Form) -> bytes | None:
         sorted_.append(form)
         return signed_params(form)
 

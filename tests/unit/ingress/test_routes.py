@@ -9,7 +9,8 @@ from hookline_ingress.http.request import Reply
 from hookline_ingress.limits.rates import Rate
 from hookline_ingress.routes import LARGEST_JSON, PATHS, Routes
 from hookline_ingress.settings import IngressSettings
-from hookline_ingress.signatures.twilio import Keyring, parse_secrets
+from hookline_ingress.signatures.secrets import parse_secrets
+from hookline_ingress.signatures.twilio import Keyring
 from hookline_shared.catalogue.products.messaging import MESSAGE_RECEIVED, MESSAGE_STATUS
 from hookline_shared.catalogue.products.streams import EVENT_STREAM, STUDIO
 from hookline_shared.catalogue.products.voice import CALL_RECEIVED

@@ -8,7 +8,7 @@ from multidict import CIMultiDict
 
 from hookline_ingress.http.request import Request
 from hookline_ingress.translation.translate import TranslatedEvent, translate
-from hookline_ingress.translation.webhook import MAX_ELEMENTS, TooManyElementsError, decode
+from hookline_ingress.translation.webhook import MAX_ELEMENTS, TooManyElementsError, decode, decode_sendgrid
 from hookline_shared.catalogue.kind import Kind
 from hookline_shared.catalogue.products.email import EMAIL_RECEIVED, SENDGRID_EVENT
 from hookline_shared.catalogue.products.streams import EVENT_STREAM, STUDIO, UNKNOWN
@@ -24,7 +24,8 @@ RECEIVED_AT, SIGNATURE, SIGNER = 1_750_345_200_611, "signature", "token1"
 def translated(webhook: Webhook, expected: Kind | None = None) -> list[TranslatedEvent]:
     headers = CIMultiDict(webhook.headers)
     request = Request(webhook.method, webhook.target, headers, webhook.body, peer="", began=0.0)
-    return translate(decode(request, SIGNATURE, RECEIVED_AT), SIGNER, expected)
+    read = decode_sendgrid if expected in (SENDGRID_EVENT, EMAIL_RECEIVED) and not webhook.params else decode
+    return translate(read(request, SIGNATURE, RECEIVED_AT), SIGNER, expected)
 
 
 def events_of(body: bytes, expected: Kind | None = EVENT_STREAM) -> list[Event]:
@@ -98,7 +99,8 @@ def test_received_email() -> None:
     assert (one.event.kind, one.event.key) == ("email.received", ":email.received:Zoë <z@a.example>:b@c.example")
     assert one.event.dedupe_key.startswith(":email.received:<1@a>:")
     assert [one.event.kind for one in translated(sent, EMAIL_RECEIVED)] == ["email.received"]
-    assert [one.event.kind for one in translated(sent)] == ["unknown"]
+    with pytest.raises(ValueError, match="only SendGrid"):
+        translated(sent)
     assert [one.event.kind for one in translated(multipart(event="open"), SENDGRID_EVENT)] == ["unknown"]
 
 
@@ -132,6 +134,14 @@ def test_message_id(headers: str, found: str) -> None:
     """The Message-ID is in its own header only, which may go on in the next line."""
     assert email(headers).startswith(f":email.received:{found}")
     assert (email(headers).count(":") > 2) is bool(found)
+
+
+@pytest.mark.parametrize("boundary", ["EVIL", "xx", '"x-"', "x--"])
+def test_parts_have_one_boundary(boundary: str) -> None:
+    """The content type is not signed: an e-mail that has the parts of another one in its text must not become that."""
+    sent = multipart(text='hello\r\n--EVIL\r\nContent-Disposition: form-data; name="from"\r\n\r\nceo@corp.example')
+    with pytest.raises(ValueError, match="boundary"):
+        translated(sent.with_header("Content-Type", f"multipart/form-data; boundary={boundary}"), SENDGRID_EVENT)
 
 
 @pytest.mark.parametrize("body", [b"[]", b" [\r\n] "])
@@ -197,3 +207,19 @@ def test_form_is_no_element(expected: Kind, params: Any, kind: str) -> None:
     """A form at a path for JSON is what its parameters tell, and not what only comes as JSON."""
     (one,) = translated(TWILIO.webhook(params), expected)
     assert one.event.kind == kind
+
+
+def test_signed_text_of_sendgrid_is_claimed_once() -> None:
+    """Many signatures are valid for one text, and the target is not signed: neither makes another claim."""
+    copies = [TWILIO.json(dumps([email_event()]).encode(), target) for target in ("/sendgrid", "/sendgrid?x")]
+    claims = {
+        (one.event.signed_text, one.event.claim)
+        for copy in copies
+        for signature in ("MEUCIQ==", "MEUCIR==")
+        for one in translate(
+            decode_sendgrid(Request("POST", copy.target, CIMultiDict(copy.headers), copies[0].body, "", 0.0), signature, 1),
+            SIGNER,
+            SENDGRID_EVENT,
+        )
+    }
+    assert len(claims) == 1

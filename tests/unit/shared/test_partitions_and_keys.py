@@ -18,6 +18,7 @@ OTHERS = Keys("staging")
 KEYS_OF_A_PARTITION: list[tuple[Callable[..., str], tuple[str | int, ...]]] = [
     (keys.topic, ("messages",)),
     (keys.seen, ("AC1:message.received:SM1",)),
+    (keys.signed, ("RSOYDt4T1cUTdK1PDd93/VVr8B8=",)),
     (keys.retries, ()),
     (keys.lease, ()),
     (keys.token, ("host:1:abcd", 5)),
@@ -79,6 +80,7 @@ def test_default_keys_are_what_they_always_were() -> None:
     assert [make(7, *rest) for make, rest in KEYS_OF_A_PARTITION] == [
         "hookline:{7}:messages",
         "hookline:{7}:seen:AC1:message.received:SM1",
+        "hookline:{7}:signed:RSOYDt4T1cUTdK1PDd93/VVr8B8=",
         "hookline:{7}:retries",
         "hookline:{7}:lease",
         "hookline:{7}:lease:host:1:abcd:5",

@@ -9,6 +9,7 @@ from hookline_shared.catalogue.fields import Json, Number, Text
 from hookline_shared.catalogue.kind import Condition, Key, Kind, Reply, Template, has, key
 from hookline_shared.catalogue.sids import Params
 from hookline_shared.catalogue.webhook_event import WebhookEvent
+from hookline_shared.forms import MAX_FIELDS
 
 __all__ = ["LinkClick", "MessageReceived", "MessageStatus"]
 
@@ -29,7 +30,7 @@ class MessageReceived(WebhookEvent):
     from_ = Text("From")
     to = Text("To")
     body = Text("Body")
-    num_media = Number("NumMedia")
+    num_media = Number("NumMedia", most=MAX_FIELDS)
     num_segments = Number("NumSegments")
     opt_out_type = Text("OptOutType")
     message_type = Text("MessageType")

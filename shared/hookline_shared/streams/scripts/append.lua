@@ -1,20 +1,27 @@
--- Append events to their streams, each at most once within the dedupe window.
+-- Requires claim_signature
+-- Append events to their streams, each at most once within the dedupe window, and nothing else under the same signature.
 --
--- KEYS      for each event: its stream, its seen key (all of one partition where Redis is a cluster)
+-- KEYS      for each event: its stream, its seen key, the key of its signed text (all of one partition where Redis is a cluster)
+--           In place of the last, the seen key again means that there is nothing to claim, or that it is claimed, and the stream
+--           again that the claim was refused.
 --           For a stream <prefix>:{p}:<topic> that has reached the limit, it also reads <prefix>:{p}:waiting:<topic> and
 --           <prefix>:{p}:waiting:<topic>:later (see waiting_index.lua).
 -- ARGV      [1] dedupe window in ms
 --           [2] the limit of entries in a stream; those that wait for a time do not count
 --           [3] the name of the field that holds the body
---           [4] MessagePack: the names of all other fields, then for each event their values, all text; the second is its id
+--           [4] MessagePack: the names of all other fields, then for each event their values and its claim, all text; the
+--           second is its id. Then, if the events were accepted before, names and values of a dead letter
 --           then for each event: its body, any bytes
--- Returns   for each event: 1 appended, 0 duplicate, -1 refused because its stream is full
+-- Returns   for each event: 1 appended, 0 duplicate, -1 refused because its stream is full, -2 refused because its signature was
+--           used for another event; an event that was stored before is a duplicate, whatever its signature was used for
 --
 -- Guarantees: an event is appended and its seen key set, or neither, even if Redis refuses one of the commands. The call then
 -- fails as a whole, but events before it in the batch stay appended. Running it again with the same events within the window
--- appends nothing, so a call whose answer was lost is safe to repeat. A refused event may be sent again.
+-- appends nothing, so a call whose answer was lost is safe to repeat. A refused event may be sent again. One that was accepted
+-- before, and is refused because of its signature, is a dead letter in <prefix>:{p}:dead, and seen.
 
 local window, limit, texts = ARGV[1], tonumber(ARGV[2]), cmsgpack.unpack(ARGV[4])
+local letter = texts[#KEYS / 3 + 2]
 local results = {}
 local entry = {'XADD', '', '*'}
 local names = texts[1]
@@ -36,10 +43,45 @@ local function is_full(stream)
   return length - redis.call('ZCARD', waiting) - redis.call('ZCARD', waiting .. ':later') >= limit
 end
 
-for event = 1, #KEYS / 2 do
-  local stream, seen = KEYS[2 * event - 1], KEYS[2 * event]
+-- Add an entry and set the seen key of its event, or neither; return the error, if any.
+local function write(fields, seen, id)
+  local added = redis.call(unpack(fields)) -- first: if the rest fails, a duplicate is better than a lost event
+  local marked = redis.pcall('SET', seen, id, 'PX', window)
+  if marked.err then
+    redis.call('XDEL', fields[2], added)
+    return marked
+  end
+end
+
+local function write_letter(stream, seen, values, content)
+  local space, topic = string.match(stream, '^([^{]*{%d+}:)(.*)$')
+  local fields = {'XADD', space .. 'dead', '*'}
+  for field = 1, #names do
+    fields[2 + 2 * field], fields[3 + 2 * field] = names[field], values[field]
+  end
+  fields[body], fields[body + 1] = ARGV[3], content
+  for at = 1, #letter do
+    fields[#fields + 1] = letter[at]
+  end
+  fields[#fields + 1], fields[#fields + 2] = 'dead.topic', topic
+  fields[#fields + 1], fields[#fields + 2] = 'dead.entry', ''
+  return write(fields, seen, values[2])
+end
+
+for event = 1, #KEYS / 3 do
+  local stream, seen, signed = KEYS[3 * event - 2], KEYS[3 * event - 1], KEYS[3 * event]
+  local refused = signed == stream
+  if signed ~= seen and not refused then
+    refused = not claim_signature(signed, texts[1 + event][#names + 1], window)
+  end
   if redis.call('EXISTS', seen) == 1 then
     results[event] = 0
+  elseif refused then
+    local failed = letter and write_letter(stream, seen, texts[1 + event], ARGV[4 + event])
+    if failed then
+      return failed
+    end
+    results[event] = -2
   elseif is_full(stream) then
     results[event] = -1
   else
@@ -49,11 +91,9 @@ for event = 1, #KEYS / 2 do
       entry[3 + 2 * field] = values[field]
     end
     entry[body + 1] = ARGV[4 + event]
-    local added = redis.call(unpack(entry)) -- first: if the rest fails, a duplicate is better than a lost event
-    local marked = redis.pcall('SET', seen, values[2], 'PX', window)
-    if marked.err then
-      redis.call('XDEL', stream, added)
-      return marked
+    local failed = write(entry, seen, values[2])
+    if failed then
+      return failed
     end
     results[event] = 1
   end

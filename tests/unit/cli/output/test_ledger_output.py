@@ -1,8 +1,13 @@
 """How the ledger's rows are shown to people."""
 
+import csv
+import json
+from io import StringIO
+
 import pytest
 
-from hookline_cli.ledger.output import print_events, print_thread
+from hookline_cli.ledger.output import print_csv, print_events, print_json, print_thread
+from hookline_cli.output.terminal import json_text
 
 _EVIL = "\x1b]0;owned\x07hi [red]\n2025-06-15 15:06:40 ← +1: forged"
 
@@ -12,7 +17,7 @@ def test_texts_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> 
     names = ("kind", "sender", "recipient", "sid", "status", "outcome", "attempts", "error")
     print_events([{"received_at": 0, **dict.fromkeys(names, _EVIL)}])
     thread = {"first_at": 0, "what": "message", "media": None, "error_code": None}
-    print_thread([{**thread, "sender": "+1\x9b2J", "body": _EVIL, "status": "received"}], "+1")
+    print_thread([{**thread, "sender": "+1\x9b2J", "body": _EVIL, "status": "received"}], [False])
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
     assert "\x07" not in shown
@@ -20,3 +25,35 @@ def test_texts_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> 
         r"1970-01-01 00:00:00 ← +1\x9b2J: \x1b]0;owned\x07hi [red]",
         " " * 22 + "2025-06-15 15:06:40 ← +1: forged  received",
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    # ruff: noqa: RUF001 - fullwidth signs
+    ["=1", "\n=1", " =1", "\t=1", "\r@x", "＝1", "＠x", "＋1+2", "-1+cmd()", "\u200b=1", "'=1", '"=1', "\x00=1", "\ufeff+1+2"],
+)
+def test_no_cell_is_a_formula(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """However it begins: with spaces, line breaks, quotes, invisible or fullwidth characters."""
+    print_csv([{"body": text}])
+    (row,) = csv.DictReader(StringIO(capsys.readouterr().out))
+    assert row["body"].startswith("'")
+
+
+@pytest.mark.parametrize("text", ["+14155550123", "-5", "hello = world", "1=1", "", "a@b.c", "🙂"])
+def test_other_cells_stay(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Numbers, and signs in the middle, are no formulas."""
+    print_csv([{"body": text, "other": "x"}])
+    (row,) = csv.DictReader(StringIO(capsys.readouterr().out))
+    assert row["body"] == text
+
+
+@pytest.mark.parametrize("sign", ["\x1b", "\x7f", "\x9b", "\u202e", "\u2066", "\u200f", "\u2028", "\ufeff"])
+def test_machine_output_steers_no_terminal(sign: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """CSV and JSON are read on terminals, too; a program gets the same text from JSON."""
+    print_csv([{"body": f"a{sign}b"}])
+    assert sign not in capsys.readouterr().out
+    print_json([f"a{sign}b"])
+    written = capsys.readouterr().out
+    assert sign not in written + json_text(f"a{sign}b")
+    assert json.loads(written) == [f"a{sign}b"]
+    assert json.loads(json_text({f"a{sign}": "ü"})) == {f"a{sign}": "ü"}

@@ -7,7 +7,8 @@ from multidict import CIMultiDict
 
 from hookline_ingress.http.proxies import Proxies, parse_networks
 from hookline_ingress.http.request import Request
-from hookline_ingress.signatures.twilio import SIGNATURE, Keyring, parse_secrets
+from hookline_ingress.signatures.secrets import parse_secrets
+from hookline_ingress.signatures.twilio import SIGNATURE, Keyring
 from tests.support.inbound.decoded import decoded_form
 from tests.support.inbound.webhooks import TOKEN, sign
 

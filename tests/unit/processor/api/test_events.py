@@ -214,6 +214,16 @@ ROWS = [
 ]
 
 
+def test_number_is_capped() -> None:
+    """A handler may count to it: no more media than a form has parameters."""
+    body = b"NumMedia=999999999999&NumSegments=999999999999"
+    event = typed(
+        Event(id="1", kind="message.received", key="", dedupe_key="", received_at=0, content_type=FORM, target="/", body=body)
+    )
+    assert isinstance(event, MessageReceived)
+    assert (event.num_media, event.num_segments) == (1000, 999999999999)
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.kind}-{next(iter(row.read))}")
 def test_attributes(row: Row) -> None:
     """Handlers read what was sent, under Twilio's names in snake_case, whether it came as a form, by GET or as JSON."""

@@ -206,9 +206,22 @@ def test_lines_inside_of_a_handler_quote_nothing(stderr: pytest.CaptureFixture[s
     assert outside["event"] == "my own words"
 
 
-@pytest.mark.parametrize("personal", [["_record", "event", "_from_structlog"], [str(number) for number in range(600)]])
+@pytest.mark.parametrize("sign", ["\x1b", "\x9b", "\u202e", "\u2066", "\r", "\n"])
+def test_console_obeys_no_control_characters(sign: str, stderr: pytest.CaptureFixture[str]) -> None:
+    """A text from outside moves no cursor, sets no title, turns no direction, and begins no line on a terminal."""
+    configure_logs("info", "console")
+    get_logger("ingress").info(f"said{sign}x", path=f"/twilio{sign}x", nested=[f"a{sign}"])
+    logging.getLogger("a.library").warning("%s", f"a{sign}b")
+    written = stderr.readouterr().err
+    assert sign not in (written if sign != "\n" else "".join(written.splitlines()))
+    assert len(written.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "personal", [["_record", "event", "_from_structlog"], ["this event", "that event", *map(str, range(600))]]
+)
 def test_lines_are_written_whatever_a_customer_writes(personal: list[str], stderr: pytest.CaptureFixture[str]) -> None:
-    """Neither words that are names of fields, nor so many that nothing is looked for any more, keep a line from being one."""
+    """Neither words that are names of fields, nor very many, keep a line from being one."""
     configure_logs("info", "json")
     token = CURRENT_EVENT.set(SimpleNamespace(personal=personal))
     get_logger("processor").info("this event", kind="message.received")
