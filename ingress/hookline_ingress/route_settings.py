@@ -25,6 +25,9 @@ from hookline_shared.validation import (
 _PATH: Final = re.compile(r"/[!-~]*")
 
 
+SENDGRID_PATH: Final = "/sendgrid"
+
+
 def _path(path: str) -> str:
     if not _PATH.fullmatch(path) or "?" in path or "#" in path:
         raise ValueError("a path must begin with / and have no query or fragment; write it %-encoded, as Twilio sends it")
@@ -57,7 +60,9 @@ class RouteSettings(SettingsTable, frozen=True, kw_only=True):
 
     @classmethod
     def contradictions(cls, valid: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Yield that a burst lacks its rate."""
+        """Yield that a burst lacks its rate, and that the kinds of SendGrid are not to be chosen."""
+        if valid.get("kind") is not None and valid.get("path") == SENDGRID_PATH:
+            yield "kind", f"{SENDGRID_PATH} tells its kinds itself: leave it out"
         if valid.get("sender_burst") is not None and valid.get("sender_rate", 0) is None:
             yield "sender_burst", "it needs a sender_rate"
 

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from hookline_ingress.http.replies import EMPTY_TWIML, NO_CONTENT
 from hookline_ingress.http.request import Reply, Request
 from hookline_ingress.limits.rates import Rate
-from hookline_ingress.route_settings import RouteSettings
+from hookline_ingress.route_settings import SENDGRID_PATH, RouteSettings
 from hookline_ingress.signatures.twilio import Verifier
 from hookline_ingress.translation.webhook import Webhook, decode, decode_sendgrid
 from hookline_shared.catalogue.kind import Kind
@@ -37,7 +37,6 @@ PATHS: Final[Mapping[str, Kind | None]] = {
 }
 """The paths for Twilio. Each accepts any kind, which is recognised by its parameters; only webhooks of Studio and Event Streams
 may lack those."""
-_SENDGRID: Final = "/sendgrid"
 
 
 class Route(NamedTuple):
@@ -84,7 +83,7 @@ class Routes:
         largest_json = max(max_body, LARGEST_JSON)
         routes = [Route(path, kind, twilio, max_body, largest_json) for path, kind in PATHS.items()]
         if sendgrid is not None:
-            routes.append(Route(_SENDGRID, SENDGRID_EVENT, sendgrid, max_body, largest_json, decode=decode_sendgrid))
+            routes.append(Route(SENDGRID_PATH, SENDGRID_EVENT, sendgrid, max_body, largest_json, decode=decode_sendgrid))
         self._by_path = {route.path: route for route in routes}
         self._by_path |= {one.path: self._customised(one) for one in added}
 

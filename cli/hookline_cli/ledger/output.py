@@ -20,7 +20,7 @@ _COLUMNS: Final = ("received_at", "kind", "sender", "recipient", "sid", "status"
 _ERROR_SHOWN: Final = 80
 _MARGIN: Final = "\n" + " " * len("2026-11-25 08:00:00 → ")
 """Indents each further line of a message, which could pass for a separate message otherwise."""
-_FORMULA: Final = re.compile(r"[\t\r]|[\W_]*?[=@＝＠]|[\W_]*?[+-](?!\d*$)|[\W_]*?[＋－]")  # noqa: RUF001 - fullwidth
+_FORMULA: Final = re.compile(r"[\t\r]|[\W_]*?[=@＝＠﹦﹫]|[\W_]*?[+-](?!\d*$)|[\W_]*?[＋－﹢﹣]")  # noqa: RUF001 - fullwidth
 """The beginning of a text that a spreadsheet would read as a formula, after spaces, quotes or invisible signs too. A number
 is not one."""
 
@@ -47,7 +47,8 @@ def print_csv(rows: Sequence[Found]) -> None:
     """Print a header and a line for each row; lists and objects are written as JSON."""
     if not rows:
         return
-    writer = csv.DictWriter(sys.stdout, list(dict.fromkeys(name for row in rows for name in row)))
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(sys.stdout, names, quoting=csv.QUOTE_ALL)  # a spreadsheet may take ";" for the end of a cell
     writer.writeheader()
     writer.writerows({name: _plain(value) for name, value in row.items()} for row in rows)
 

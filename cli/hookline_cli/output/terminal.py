@@ -1,5 +1,6 @@
 """Printing and asking in a terminal, shared by all commands."""
 
+import json
 import re
 import signal
 import sys
@@ -15,8 +16,8 @@ from hookline_cli.output.exit_codes import INTERRUPTED
 from hookline_shared.errors import HooklineError
 
 _WIDE: Final = 10_000
-_OBEYED: Final = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
-"""What `printable` escapes, and JSON leaves as it is: C1, and what is invisible or changes the direction of the text."""
+_PERHAPS_OBEYED: Final = re.compile(r"[^\x00-\x7e]")
+"""What JSON leaves as it is, and `printable` escapes if it is invisible or changes the direction of the text."""
 
 
 class RefusedError(HooklineError):
@@ -37,7 +38,7 @@ def printable(text: str) -> str:
 
 def escape_json(document: str) -> str:
     """Return a JSON document with the control and bidirectional characters in its texts escaped, which a terminal obeys."""
-    return _OBEYED.sub(lambda sign: f"\\u{ord(sign[0]):04x}", document)
+    return _PERHAPS_OBEYED.sub(lambda sign: sign[0] if sign[0].isprintable() else json.dumps(sign[0])[1:-1], document)
 
 
 def json_text(value: object) -> str:

@@ -37,18 +37,18 @@ class Key(NamedTuple):
     """What identifies an event, or its conversation, as a function and in words. Empty if the parameters do not have it.
 
     `numbers` is whether it is made of phone numbers, which belong to one account, as SIDs do. Anything else may be in two.
-    `sids` are the parameters in it that have SIDs, each with its alternatives.
+    `sids` read the SIDs in it.
     """
 
     of: Callable[[Params], str]
     described: str
     numbers: bool = False
-    sids: tuple[tuple[str, ...], ...] = ()
+    sids: tuple[Callable[[Params], str], ...] = ()
 
     def has_sids(self, params: Params) -> bool:
         """Whether the SIDs in it have the form of one, those that are there."""
-        for alternatives in self.sids:
-            value = next(filter(None, map(params.get, alternatives)), "")
+        for read in self.sids:
+            value = read(params)
             if value and not is_sid(value):
                 return False
         return True
@@ -150,8 +150,8 @@ def key(*names: str) -> Key:
     """Return the key of `names`, joined. It is empty if one of them is missing; a name that ends with "?" may be missing."""
     parts = [(tuple(name.removesuffix("?").split("|")), name.endswith("?")) for name in names]
     described = ", ".join(_in_words(alternatives) + "?" * may_lack for alternatives, may_lack in parts)
-    sids = tuple(alternatives for alternatives, _ in parts if alternatives[0].lower().endswith("sid"))
     read = [(_first_of(alternatives), may_lack) for alternatives, may_lack in parts]
+    sids = tuple(_first_of(alternatives) for alternatives, _ in parts if alternatives[0].lower().endswith("sid"))
     if len(read) == 1:
         return Key(read[0][0], described, sids=sids)
 

@@ -165,6 +165,10 @@ MISTAKES = {
     ),
     "no size": ('path = "/in"\nmax_body = 0', "route 1 (/in): max_body: it must be a whole number from 1 to 16777216"),
     "no number": ('path = "/in"\nsender_rate = "fast"', "route 1 (/in): sender_rate: it must be a number of at least 0"),
+    "kind of SendGrid": (
+        'path = "/sendgrid"\nkind = "studio"',
+        "route 1 (/sendgrid): kind: /sendgrid tells its kinds itself: leave it out",
+    ),
     "burst alone": ('path = "/in"\nsender_burst = 5', "route 1 (/in): sender_burst: it needs a sender_rate"),
     "twice": ('path = "/in"\n[[routes]]\npath = "/out"\n[[routes]]\npath = "/in"', "there are 2 routes for /in"),
     "several": ('path = "a"\n[[routes]]\npath = "/b"\nkind = "c"', "route 2 (/b): kind: there is no kind c;"),

@@ -30,7 +30,26 @@ def test_texts_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize(
     "text",
     # ruff: noqa: RUF001 - fullwidth signs
-    ["=1", "\n=1", " =1", "\t=1", "\r@x", "＝1", "＠x", "＋1+2", "-1+cmd()", "\u200b=1", "'=1", '"=1', "\x00=1", "\ufeff+1+2"],
+    [
+        "=1",
+        "\n=1",
+        " =1",
+        "\t=1",
+        "\r@x",
+        "＝1",
+        "＠x",
+        "＋1+2",
+        "-1+cmd()",
+        "\u200b=1",
+        "'=1",
+        '"=1',
+        "\x00=1",
+        "\ufeff+1+2",
+        "﹦1",
+        "﹢1",
+        "﹣1",
+        "﹫x",
+    ],
 )
 def test_no_cell_is_a_formula(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     """However it begins: with spaces, line breaks, quotes, invisible or fullwidth characters."""
@@ -47,7 +66,16 @@ def test_other_cells_stay(text: str, capsys: pytest.CaptureFixture[str]) -> None
     assert row["body"] == text
 
 
-@pytest.mark.parametrize("sign", ["\x1b", "\x7f", "\x9b", "\u202e", "\u2066", "\u200f", "\u2028", "\ufeff"])
+def test_cells_are_quoted(capsys: pytest.CaptureFixture[str]) -> None:
+    """In some countries the separator of a spreadsheet is ";", behind which a formula could begin."""
+    print_csv([{"body": "hello;=HYPERLINK(1)", "attempts": 1}])
+    assert capsys.readouterr().out.splitlines()[1] == '"hello;=HYPERLINK(1)","1"'
+
+
+@pytest.mark.parametrize(
+    "sign",
+    ["\x1b", "\x7f", "\x9b", "\u202e", "\u2066", "\u200f", "\u2028", "\ufeff", "\u00ad", "\u180e", "\ufff9", "\U000e0041"],
+)
 def test_machine_output_steers_no_terminal(sign: str, capsys: pytest.CaptureFixture[str]) -> None:
     """CSV and JSON are read on terminals, too; a program gets the same text from JSON."""
     print_csv([{"body": f"a{sign}b"}])
