@@ -110,6 +110,20 @@ class ChunkedBody:
         return found.end()
 
 
+def expect_body(length: int | None, limit: int | None) -> Body:
+    """Return a body of `length` bytes, None if it comes in chunks; nothing of it has arrived. `limit` is the most it may have.
+
+    Raises:
+        UnreadableError: if it is too large, or `limit` is None: its path does not exist.
+
+    """
+    if limit is None:
+        raise UnreadableError(HTTPStatus.NOT_FOUND, "unknown_path")
+    if (length or 0) > limit:
+        raise UnreadableError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large")
+    return ChunkedBody(limit) if length is None else SizedBody(length)
+
+
 def _await_line(data: bytes, at: int, after: int = 0) -> int:
     """Return 0, since no line that is accepted begins at `at`, but may once more has come: the first LF `after` ends it."""
     if len(data) - at >= _LONGEST_LINE or data.find(b"\n", at + after) >= 0:

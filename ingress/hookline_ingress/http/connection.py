@@ -8,58 +8,27 @@
 What a connection holds is bounded in each state: a head (`heads`), a body within the limit of its path (`bodies`), and what was
 read of the socket at once, twice. More is not read from the socket until these bytes are used up.
 
-aiohttp's own request handler keeps a task for each connection, and creates a payload writer and a dozen other objects for each
-request that a webhook does not need. Without them a request costs half, and thousands of slow connections cost little
-(docs/decisions.md).
+docs/decisions.md says why this is not aiohttp's own request handler.
 """
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from math import inf
 from time import time
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, cast
 
-from hookline_ingress.http.bodies import Body, ChunkedBody, SizedBody
+from hookline_ingress.http.bodies import Body, expect_body
 from hookline_ingress.http.heads import Head, HeadParser, find_end, has_end, searched_in, skip_empty_lines
-from hookline_ingress.http.replies import refused, wire
-from hookline_ingress.http.request import Reply, Request, UnreadableError
+from hookline_ingress.http.replies import CONTINUE, refused, wire
+from hookline_ingress.http.request import Request, UnreadableError
+from hookline_ingress.http.served import Server
 from hookline_ingress.metrics import REQUEST_SECONDS, STAGE_SECONDS
-from hookline_shared.clock import Clock
 
 _LINGER_S: Final = 2.0
 _READ_AT_STOP_S: Final = 2.0
 _AT_ONCE: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 """Run a task at once until its first await, instead of in the next iteration of the event loop."""
-_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-class Server(Protocol):
-    """The parts of the server that a connection uses. Times are in seconds, sizes in bytes."""
-
-    loop: asyncio.AbstractEventLoop
-    clock: Clock
-    body_limit: Callable[[str, Mapping[str, str]], int | None]
-    status_if_too_large: Callable[[str, Mapping[str, str]], int]
-    read_timeout_s: float
-    keepalive_s: float
-
-    def admit(self, connection: "Connection") -> None:
-        """Register a new connection."""
-        ...
-
-    def dismiss(self, connection: "Connection") -> None:
-        """Unregister a connection that has ended."""
-        ...
-
-    async def answer(self, request: Request) -> Reply:
-        """Return the reply to `request`."""
-        ...
-
-    def count_refusal(self, status: int, outcome: str) -> None:
-        """Count the response to bytes that never became a request."""
-        ...
 
 
 class Connection(asyncio.Protocol):
@@ -108,11 +77,6 @@ class Connection(asyncio.Protocol):
         self._peer_closed = False
         self.deadline = inf
         self.since = 0.0
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether a request is being read or answered, or is next."""
-        return self._answering is not None or self._began is not None or bool(self._unread)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for a request, which must arrive within the time limit for reading."""
@@ -221,15 +185,11 @@ class Connection(asyncio.Protocol):
 
     def _expect_body(self, head: Head) -> Body:
         """Return the body of the request with `head`, of which a part may be missing; nothing is in it yet."""
-        limit = self._server.body_limit(head.target, head.headers)
-        if limit is None:
-            raise UnreadableError(HTTPStatus.NOT_FOUND, "unknown_path")
-        if (head.length or 0) > limit:
-            raise UnreadableError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large")
+        body = expect_body(head.length, self._server.body_limit(head.target, head.headers))
         asks = head.is_1_1 and head.headers.get("Expect", "").lower() == "100-continue"
         if asks and self._unread_at == len(self._unread) and self.transport is not None:
-            self.transport.write(_CONTINUE)
-        return ChunkedBody(limit) if head.length is None else SizedBody(head.length)
+            self.transport.write(CONTINUE)
+        return body
 
     def _begin_answer(self, request: Request) -> None:
         """Answer `request`, the one at hand."""
@@ -286,7 +246,7 @@ class Connection(asyncio.Protocol):
 
     def close_if_idle(self) -> None:
         """Close the connection if no request is in flight."""
-        if not self.is_busy and self.transport is not None:
+        if self._answering is None and self._began is None and not self._unread and self.transport is not None:
             self.transport.close()
 
     def expire(self) -> None:
@@ -329,10 +289,8 @@ class Connection(asyncio.Protocol):
         self._head = self._body = None
         self._unread, self._unread_at = b"", 0
         self.deadline = self._server.clock.monotonic() + _LINGER_S
-        if self.transport is None:
-            return
-        if self._peer_closed:
+        if self.transport is not None and self._peer_closed:
             self.transport.close()
-            return
-        self._resume_input()
-        self.transport.write_eof()
+        elif self.transport is not None:
+            self._resume_input()
+            self.transport.write_eof()

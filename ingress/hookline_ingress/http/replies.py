@@ -14,6 +14,8 @@ from hookline_ingress.http.request import Reply
 EMPTY_TWIML: Final = Reply(200, "text/xml", b"<Response/>")
 NO_CONTENT: Final = Reply(204)
 
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
 _ALLOW: Final = "Allow: GET, POST\r\n"
 
 

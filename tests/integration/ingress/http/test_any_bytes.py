@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from json import dumps
 from typing import Final
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -137,7 +138,8 @@ TELLING: Final = """
     specversion id source Level PayloadType Payload FlowSid Timestamp
 """
 known = st.sampled_from(TELLING.split())
-forms = st.lists(st.tuples(known | text, text), max_size=12).map(tuple)
+form_names = known | text.filter(re.compile(r"[^\x00-\x1f\x7f/?#&=]+").fullmatch)
+forms = st.lists(st.tuples(form_names, text), max_size=12).map(tuple)
 trees = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | text,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(known | text, inner, max_size=6),
@@ -147,8 +149,11 @@ trees = st.recursive(
 @given(forms, st.sampled_from([*PATHS]))
 @on_one_ingress
 async def test_any_signed_form(ingress: LocalIngress, form: tuple[tuple[str, str], ...], path: str) -> None:
-    """Whatever Twilio puts into a webhook, it is accepted."""
-    assert await answer_to(ingress, TWILIO.webhook(form, path)) in (200, 204)
+    """Whatever Twilio puts into a webhook, it is accepted. Names with separators are refused: see docs/security.md.
+
+    Each has a text of its own, since the same signed text, cut into other parameters, is refused.
+    """
+    assert await answer_to(ingress, TWILIO.webhook((*form, ("Nonce", uuid4().hex)), path)) in (200, 204)
 
 
 @given(trees.map(lambda tree: dumps(tree).encode()) | junk, st.sampled_from([*PATHS]))
