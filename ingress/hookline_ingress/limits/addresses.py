@@ -124,20 +124,19 @@ class AddressLimit:
         """Whether a request of `size` bytes from `address` is refused unread; `signed` is whether it carries a signature."""
         self._charged = None
         network = network_of(address)
-        now = self._clock.monotonic()
-        if not (self._is_above(network, now) or (":" in network and self._is_above(_site_of(network), now))):
+        if not (self._is_above(network) or (":" in network and self._is_above(_site_of(network)))):
             return False
         if not signed:
             return True
         budget = self._budgets[self._genuine.knows(network), size > SMALL]
-        if not budget.allows(now):
+        if not budget.allows(self._clock.monotonic()):
             return True
         self._charged, self._began_s = budget, self._cpu_s()
         return False
 
-    def _is_above(self, key: str, now: float) -> bool:
+    def _is_above(self, key: str) -> bool:
         meter = self.meters.get(key)
-        return meter is not None and meter.above and meter.level(now) > 0
+        return meter is not None and meter.above and meter.level(self._clock.monotonic()) > 0
 
     def refused(self, address: str) -> None:
         """Count a request from `address` that did not verify."""

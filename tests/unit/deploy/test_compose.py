@@ -132,12 +132,12 @@ def test_only_this_machine_connects_by_default(services: dict[str, Any]) -> None
 def test_flood_fits_the_memory(services: dict[str, Any]) -> None:
     """As many half-sent bodies as there may be connections by default do not reach the memory limit by default."""
     given = services["ingress-1"]["environment"]["INGRESS_MAX_CONNECTIONS"]
-    assert given == f"${{INGRESS_CONNECTIONS:-{_USED['INGRESS_CONNECTIONS']}}}"
+    assert given == f"${{PUBLISHED_CONNECTIONS:-{_USED['PUBLISHED_CONNECTIONS']}}}"
     settings = IngressSettings.load(
         {
             "TWILIO_AUTH_TOKEN": "0123456789",
             "PUBLIC_URL": "https://hooks.example.com",
-            "INGRESS_MAX_CONNECTIONS": _USED["INGRESS_CONNECTIONS"],
+            "INGRESS_MAX_CONNECTIONS": _USED["PUBLISHED_CONNECTIONS"],
         }
     )
     assert flood_mib(settings) < int(_USED["INGRESS_MEMORY"].removesuffix("m"))

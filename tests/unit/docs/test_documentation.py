@@ -22,7 +22,7 @@ ELSEWHERE: Final = {
     "REDIS_PASSWORD",
     "REDIS_ADMIN_PASSWORD",
     "REDIS_CONF",
-    "INGRESS_CONNECTIONS",
+    "PUBLISHED_CONNECTIONS",
     "INGRESS_MEMORY",
     "HOOKLINE_WAIT_S",
     "hookline_outside",
