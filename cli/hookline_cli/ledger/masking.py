@@ -37,7 +37,7 @@ def _column(name: str, value: Any, redaction: Redaction, personal: Collection[st
 def _nested(name: str, value: Any, redaction: Redaction) -> Any:
     """Return a value of JSON, each text and number in it masked by the name that it has."""
     if isinstance(value, Mapping):
-        return {own: _nested(own, one, redaction) for own, one in value.items()}
+        return {redaction.name(own): _nested(own, one, redaction) for own, one in value.items()}
     if isinstance(value, list):
         return [_nested(name, one, redaction) for one in value]
     if value is None or isinstance(value, bool):

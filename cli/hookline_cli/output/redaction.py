@@ -22,6 +22,9 @@ Reveal = Annotated[bool, typer.Option("--reveal", help="Show numbers, keys and t
 
 _HASH: Final = re.compile(r"[0-9a-f]{32,64}", re.ASCII)
 _MASKED_NUMBER: Final = re.compile(r"\+\*{3}\d\d", re.ASCII)
+_HARMLESS: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}|[A-Z][a-z]{2}, \d[A-Za-z0-9 :+-]{1,40}", re.ASCII)
+"""A state, a number or a time. A parameter with a name like MyStatus may have any text."""
+_NAME: Final = re.compile(r"[A-Za-z_][\w.\[\]-]{0,99}", re.ASCII)
 _SCHEMES: Final = frozenset({"whatsapp", "messenger", "client", "sip", "rcs"})
 _KEPT: Final = 2
 _LONG: Final = 6
@@ -56,7 +59,7 @@ class Redaction:
             params = WebhookEvent(event).params
         except ValueError:
             return {}
-        return {name: self.value(name, value) for name, value in params.items()}
+        return {self.name(name): self.value(name, value) for name, value in params.items()}
 
     def target(self, target: str) -> str:
         """Return the path, and a mark for the query, which can hold the parameters of a GET."""
@@ -67,6 +70,10 @@ class Redaction:
         """Return the names and values of an entry that is not an event."""
         return [repr(field)[2:-1] if self.reveal else f"[{len(field)} bytes]" for field in fields]
 
+    def name(self, name: str) -> str:
+        """Return the name of a parameter, which somebody may have chosen."""
+        return name if self.reveal or _NAME.fullmatch(name) else f"[{len(name)} characters]"
+
     def _part(self, part: str) -> str:
         if part in _SCHEMES or is_sid(part) or _HASH.fullmatch(part) or _MASKED_NUMBER.fullmatch(part) or not part:
             return part
@@ -74,7 +81,7 @@ class Redaction:
 
     def value(self, name: str, value: str) -> str:
         """Return the value of parameter `name`."""
-        if self.reveal or not value or is_sid(value) or is_harmless(name):
+        if self.reveal or not value or is_sid(value) or (is_harmless(name) and _HARMLESS.fullmatch(value)):
             return value
         number = self._redactor.text(value)
         scheme, _, rest = number.rpartition(":")

@@ -130,7 +130,7 @@ def decode_sendgrid(request: Request, signature: str, received_at: int) -> Webho
 
 def signed_by_sendgrid(request: Request) -> bytes:
     """Return the text of `request` that SendGrid signs. Many ECDSA signatures are valid for it, so none stands for it."""
-    return request.headers.get(TIMESTAMP, "").encode() + request.body
+    return request.headers.get(TIMESTAMP, "").encode(errors="replace") + request.body
 
 
 _Claim = msgspec.defstruct("_Claim", [(name, msgspec.Raw, msgspec.Raw(b"null")) for name in ACCOUNT_NAMES])

@@ -16,9 +16,11 @@ from twilio.request_validator import RequestValidator
 from hookline_ingress.http.request import Request
 from hookline_ingress.signatures.secrets import parse_secrets
 from hookline_ingress.signatures.twilio import SIGNATURE, Keyring
+from hookline_ingress.translation.keys import claim_of
 from hookline_ingress.translation.translate import translate
 from hookline_ingress.translation.webhook import decode
 from hookline_shared.event import Event
+from hookline_shared.kinds import KINDS
 from hookline_shared.partitions import partition_of
 from tests.support.inbound.kinds import call, call_status, message, message_status, picture_message, unknown
 from tests.support.inbound.resplits import moved, signed_text
@@ -120,12 +122,13 @@ def test_text_with_the_hash_of_a_body_verifies_no_body() -> None:
 
 def test_keys_of_other_cuts_are_other_claims() -> None:
     """The sender chooses where a dedupe key ends and an ordering key begins, if both have its text."""
-    claims = set()
-    for at in range(4):
-        words = ["q"] * 4
-        cut = [("MessageSid", " ".join(["SM1", *words[:at]])), ("From", " ".join([*words[at:], "+1"])), ("To", "+5")]
-        claims |= {one.claim for one in accepted(Twilio().webhook([*cut, ("AccountSid", "AC1"), ("Body", "x")]))}
-    assert len(claims) == 4
+    genuine = Twilio().webhook(message())
+    request = Request("POST", genuine.target, CIMultiDict(genuine.headers), genuine.body, "", 0.0)
+    webhook = decode(request, "x", RECEIVED_AT)
+    cuts = [(text[:at], text[at:]) for text in ("SM1 q q +1", "1:a1:b") for at in range(len(text))]
+    cuts += [("SM1", "q +1"), ("SM1 q", "+1")]
+    claims = {claim_of(KINDS["message.received"], webhook, dedupe, ordering) for dedupe, ordering in cuts}
+    assert len(claims) == len(cuts)
 
 
 @pytest.mark.parametrize("sid", ["SM1", "SM" + "a" * 33, "SM" + "g" * 32, "SM" + "a" * 32 + " q"])

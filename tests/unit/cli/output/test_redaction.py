@@ -83,3 +83,16 @@ def test_json_bodies_are_masked() -> None:
     """The members of JSON are parameters, too."""
     one = msgspec.structs.replace(event(body=b'{"sid": "x y", "NumMedia": 1}'), content_type="application/json")
     assert HIDING.parameters(one) == {"sid": "[3 characters]", "NumMedia": "1"}
+
+
+def test_names_that_a_user_chose() -> None:
+    """A name may be a number, and one like MyStatus may have any text."""
+    chosen = "%2B14155550123=x&MyStatus=secret+words&CustomSid=call+me"
+    body = f"{chosen}&SmsStatus=in-progress&Timestamp=Thu%2C+19+Jun+2025+15%3A00%3A00+%2B0000".encode()
+    assert HIDING.parameters(event(body=body)) == {
+        "[12 characters]": "[1 characters]",
+        "MyStatus": "[12 characters]",
+        "CustomSid": "[7 characters]",
+        "SmsStatus": "in-progress",
+        "Timestamp": "Thu, 19 Jun 2025 15:00:00 +0000",
+    }
