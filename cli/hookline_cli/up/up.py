@@ -37,7 +37,6 @@ from hookline_shared.settings.secret_files import names_file
 _POLL_S: Final = 0.05
 _LEDGER_NEEDS: Final = ("sqlalchemy", "alembic", "aiosqlite")
 _EXAMPLE: Final = "examples.greeter"
-
 _FOR_HANDLERS: Final = ("TWILIO_AUTH_TOKEN", "TWILIO_AUTH_TOKEN_FILE")
 
 

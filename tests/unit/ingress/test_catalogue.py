@@ -15,7 +15,8 @@ from hookline_shared.catalogue.products.messaging import MESSAGE_RECEIVED
 from hookline_shared.catalogue.products.streams import EVENT_STREAM
 from hookline_shared.event import without_token
 from hookline_shared.kinds import CLASSIFIED, FAMILIES, KINDS, SINGLE, classify
-from tests.support.inbound.catalogue_cases import CASES, Case
+from tests.support.inbound.case import Case
+from tests.support.inbound.catalogue_cases import CASES
 from tests.support.inbound.decoded import decoded_form, decoded_json
 from tests.support.inbound.kinds import (
     call,

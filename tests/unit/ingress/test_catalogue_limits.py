@@ -12,7 +12,8 @@ from hookline_shared.catalogue.products.streams import STUDIO, UNKNOWN
 from hookline_shared.catalogue.products.voice import CALL_RECEIVED, CALL_STATUS
 from hookline_shared.catalogue.sids import ACCOUNT_NAMES, account_of
 from hookline_shared.kinds import classify
-from tests.support.inbound.catalogue_cases import CASES, Case
+from tests.support.inbound.case import Case
+from tests.support.inbound.catalogue_cases import CASES
 from tests.support.inbound.decoded import decoded_form
 from tests.support.inbound.kinds import (
     ACCOUNT,

@@ -9,7 +9,8 @@ from hookline_shared.catalogue.products.email import EMAIL_RECEIVED
 from hookline_shared.catalogue.products.streams import STUDIO, UNKNOWN
 from hookline_shared.event import TOKEN_MARK
 from hookline_shared.kinds import ALL, classify
-from tests.support.inbound.catalogue_cases import CASES, Case
+from tests.support.inbound.case import Case
+from tests.support.inbound.catalogue_cases import CASES
 from tests.support.inbound.decoded import decoded_form
 from tests.support.inbound.kinds import ACCOUNT, call, call_status, message, sid
 from tests.support.inbound.products import studio

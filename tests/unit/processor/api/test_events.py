@@ -1,7 +1,6 @@
 """The events that handlers get."""
 
 import re
-from collections.abc import Callable
 from json import dumps
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +13,6 @@ import hookline
 from hookline import MessageReceived, WebhookEvent
 from hookline_processor.events.events import typed
 from hookline_shared.catalogue.fields import Json, Number, Text
-from hookline_shared.catalogue.products.streams import StreamEvent
 from hookline_shared.event import Event
 from hookline_shared.forms import FORM
 from hookline_shared.kinds import ALL, FAMILIES, SINGLE, label_of
@@ -45,15 +43,7 @@ from tests.support.inbound.products import (
     verify,
 )
 from tests.support.inbound.webhooks import Params
-
-JSON = "application/json; charset=utf-8"
-
-
-def event_of(kind: str, params: dict[str, str]) -> WebhookEvent:
-    body = urlencode(params).encode()
-    event = Event(id="1", kind=kind, key="", dedupe_key="", received_at=0, content_type=FORM, target="/twilio", body=body)
-    return typed(event)
-
+from tests.support.processor.typed_events import JSON, event_of, json_event
 
 ACCOUNT, OTHER = "AC" + "1" * 32, "AC" + "2" * 32
 
@@ -118,10 +108,6 @@ def test_repr_shows_no_personal_data() -> None:
     """An event in a log line or traceback gives nothing away."""
     event = event_of("message.received", {"Body": "secret", "From": "+14155550123"})
     assert repr(event) == "<MessageReceived message.received 1>"
-
-
-def json_event(kind: str, body: bytes, target: str = "/twilio") -> WebhookEvent:
-    return typed(Event(id="1", kind=kind, key="", dedupe_key="", received_at=0, content_type=JSON, target=target, body=body))
 
 
 class Row(NamedTuple):
@@ -265,57 +251,6 @@ def test_attributes_have_twilios_names_in_snake_case() -> None:
         odd = {name: spelling for name, spelling in plain.items() if spelling != name.removesuffix("_json").rstrip("_")}
         known = {"StreamEvent": {"event_id": "id"}, "FrontlineRequest": {"query_text": "query"}}
         assert odd == known.get(event.__name__, {})
-
-
-@pytest.mark.parametrize(
-    ("body", "json", "params"),
-    [
-        (
-            b'{"a":"x","b":1,"c":{"d":null},"e":null}',
-            {"a": "x", "b": 1, "c": {"d": None}, "e": None},
-            {"a": "x", "b": "1", "c": '{"d":null}'},
-        ),
-        (b'[{"a":"x"}]', [{"a": "x"}], {}),
-        (b"no JSON", None, {}),
-        (b"\xff", None, {}),
-    ],
-)
-def test_json(body: bytes, json: object, params: dict[str, str]) -> None:
-    """`json` is the body, decoded; `params` are the members of an object, text as it is and else as JSON, without nulls."""
-    event = json_event("unknown", body, "/twilio?bodySHA256=0")
-    assert (event.json, event.params) == (json, params)
-
-
-@pytest.mark.parametrize("body", [b"[]", b"1", b"{}", b"no JSON"])
-def test_stream_event_without_data(body: bytes) -> None:
-    """Whatever an element of Event Streams is, it can be read."""
-    event = json_event("event.stream", body)
-    assert isinstance(event, StreamEvent)
-    assert (event.data, event.event_id) == (None, "")
-
-
-def test_form_has_no_json() -> None:
-    """A form is not taken for JSON, although it may be some."""
-    assert event_of("unknown", {"1": ""}).json is None
-
-
-def test_personal_values_of_json() -> None:
-    """Texts at any depth stay out of logs, as they are and as JSON spells them; identifiers do not."""
-    nested = {"sg_event_id": "e1", "email": "zoe@example.com", "data": [{"body": 'say "hi"', "messageSid": "SM1", "n": 5}]}
-    values = json_event("event.stream", dumps(nested).encode()).personal
-    assert {"zoe@example.com", 'say "hi"', 'say \\"hi\\"'} <= set(values)
-    assert {"e1", "SM1"}.isdisjoint(values)
-
-
-@pytest.mark.parametrize(
-    "made", [event_of, lambda kind, params: json_event(kind, dumps(params).encode())], ids=["form", "JSON"]
-)
-def test_personal_values_in_a_parameter_that_is_json(made: Callable[[str, dict[str, str]], WebhookEvent]) -> None:
-    """A handler that decodes a parameter and fails does not give away what was in it, at whatever depth of JSON in JSON."""
-    attributes = dumps({"name": "Zoë", "call_sid": "CA1", "languages": ["Français"], "more": dumps({"street": "High Street"})})
-    values = made("taskrouter.task.created", {"TaskAttributes": attributes, "Body": "[not JSON"}).personal
-    assert {"Zoë", "Français", "High Street", "[not JSON", attributes} <= set(values)
-    assert "CA1" not in values
 
 
 def test_documented_attributes_exist() -> None:
