@@ -130,7 +130,7 @@ class Webhooks:
                 self._addresses.accepted(address)
             _TIME_TO_WRITE(now() - translated)
             if outcome is Stored.REUSED:
-                self._addresses.refused(address)
+                self._addresses.reused(address)
                 self._warn_of_reuse(route)
                 raise Refusal(403, outcome)
         finally:

@@ -82,7 +82,7 @@ class GenuineAddresses:
         return now - self._noted.get(address, -inf) < GENUINE_S or self._known.get(self._digest(address), -inf) > now
 
     async def exchange(self) -> Answers:
-        """Tell the others which addresses are genuine, and learn theirs, if it is time to; return the answer or the error."""
+        """Exchange genuine addresses with the other processes, if it is time to; return the answer or the error."""
         if self._shared is None or self._clock.monotonic() < self._next_at:
             return []
         due = list(self._due)
@@ -139,7 +139,16 @@ class AddressLimit:
         return meter is not None and meter.above and meter.level(self._clock.monotonic()) > 0
 
     def refused(self, address: str) -> None:
-        """Count a request from `address` that did not verify."""
+        """Count a request from `address` that did not verify, and charge its time."""
+        self.reused(address)
+        if self._charged is not None:
+            self._charged.charge(self._cpu_s() - self._began_s, self._clock.monotonic())
+
+    def reused(self, address: str) -> None:
+        """Count a request from `address` that verified, but whose signature made another event: Redis has said so, later.
+
+        Its time is not charged: `blocks` has been called for other requests since.
+        """
         if not self._rate.per_second or not address:
             return
         now = self._clock.monotonic()
@@ -147,8 +156,6 @@ class AddressLimit:
         self.meters.take(network, self._rate, now)
         if ":" in network:
             self.meters.take(_site_of(network), self._site_rate, now)
-        if self._charged is not None:
-            self._charged.charge(self._cpu_s() - self._began_s, now)
 
     def accepted(self, address: str) -> None:
         """Note that a webhook from `address` was verified and stored, and is no duplicate."""

@@ -110,6 +110,16 @@ async def test_work_of_others_is_not_charged(addresses: Limits) -> None:
     assert addresses.try_forged()
 
 
+async def test_time_until_redis_answers_is_not_charged(addresses: Limits) -> None:
+    """A copy of a webhook is refused after others were verified: their work is not its own, so it uses up no budget."""
+    flood(addresses, spent_s=0.0)
+    for _ in range(10):
+        assert not addresses.blocks(ADDRESS, signed=True)
+        addresses.cpu_s += DEAR_S
+        addresses.reused(ADDRESS)
+    assert addresses.try_forged()
+
+
 async def test_address_is_genuine_for_a_day(addresses: Limits, clock: ManualClock) -> None:
     """Twilio, or a proxy in front of us, has the budget of genuine addresses, for a day at a time."""
     addresses.accepted(ADDRESS)
