@@ -134,7 +134,7 @@ def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> In
     health = _health(HealthChecks(redis.monitor, spool, drain), webhooks, readers, alerts)
     if tokens is not None:
         health.warnings["tokens"] = tokens.warnings
-    admin = Admin(health, settings.admin_host, settings.admin_port, "INGRESS_ADMIN")
+    admin = Admin(health, settings.admin_host, settings.admin_port, "INGRESS_ADMIN", token=settings.admin_token)
     return Ingress(settings, health, admin, spool, redis, alerts, readers, tokens, drain, exchange, writer, server, logger)
 
 

@@ -36,6 +36,22 @@ def test_defaults() -> None:
 
 
 @pytest.mark.parametrize(
+    ("token", "valid"), [("", True), ("a" * 15, False), ("a" * 16, True), ("0aZ-._~+/=0aZ-._~", True), ("a b" * 9, False)]
+)
+def test_token_of_admin_ports(monkeypatch: pytest.MonkeyPatch, token: str, valid: bool) -> None:
+    """It cannot be guessed and fits a header; it is a secret, so it is not quoted, and it is hidden in logs."""
+    monkeypatch.setenv("ADMIN_TOKEN", token)
+    if valid:
+        settings = IngressSettings.load()
+        assert settings.admin_token == (token or None)
+        assert (token in settings.secrets()) is bool(token)
+        return
+    (problem,) = complaints()
+    assert problem.startswith("ADMIN_TOKEN is wrong: it must have 16 or more letters")
+    assert token not in problem
+
+
+@pytest.mark.parametrize(
     ("given", "longest", "shutdown", "cuts"),
     [
         *((None, 30, 32, False), (None, 0, 2, False), (None, 38, 40, False), (None, 300, 40, True)),
