@@ -154,8 +154,9 @@ def _server(
         keepalive_s=settings.keepalive_s,
         shutdown_s=settings.shutdown_s,
         connections=allow_connections(settings.max_connections),
+        memory=settings.read_memory_mb << 20,
     )
-    return Server(handle, routes.body_limit, limits, clock, logger, routes.status_if_too_large)
+    return Server(handle, routes.body_limit, limits, clock, logger, routes.status_if_too_large, webhooks.refusals.note)
 
 
 def _keyring(settings: IngressSettings, logger: Logger) -> Keyring:

@@ -23,6 +23,7 @@ BATCH_EVENTS = Histogram(
 )
 SIGNERS = FastCounter("hookline_ingress_signed_total", "Verified requests, by the secret that verified them", "signer")
 CONNECTIONS = Gauge("hookline_ingress_connections", "Open connections")
+READ_BYTES = Gauge("hookline_ingress_read_bytes", "Bytes of requests that have not arrived as a whole or wait for their turn")
 SPOOL_EVENTS = Gauge("hookline_spool_events", "Events in the spool")
 SPOOL_BYTES = Gauge("hookline_spool_bytes", "Size of the events in the spool")
 SPOOL_FILL = Gauge("hookline_spool_fill_ratio", "Share of INGRESS_SPOOL_MAX_MB in use, from 0 to 1")

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from hookline_ingress.http.proxies import parse_networks
 from hookline_ingress.limits.rates import Rate
-from hookline_ingress.route_settings import RoutesSetting, check_topics
+from hookline_ingress.route_settings import LARGEST_JSON, RoutesSetting, check_topics
 from hookline_ingress.signatures.secrets import TOKENS_PATH, parse_secrets, parse_shared_keys
 from hookline_shared.distribution import install_command
 from hookline_shared.settings.base import CommaSeparated, Port, SharedSettings
@@ -188,6 +188,14 @@ class IngressSettings(SharedSettings, frozen=True, kw_only=True):
     read_timeout_s: Annotated[
         Positive, Variable("INGRESS_READ_TIMEOUT_S", "Time limit in seconds for receiving a request, head and body")
     ] = 10
+    read_memory_mb: Annotated[
+        AtLeastOne,
+        Variable(
+            "INGRESS_READ_MEMORY_MB",
+            "Memory in MiB for requests that have not arrived as a whole, on all connections. Above it, those that have taken "
+            "most for longest get a 503",
+        ),
+    ] = 256
     keepalive_s: Annotated[
         Positive, Variable("INGRESS_KEEPALIVE_S", "Seconds that a connection may be idle between requests")
     ] = 75
@@ -236,12 +244,16 @@ class IngressSettings(SharedSettings, frozen=True, kw_only=True):
 
     @classmethod
     def contradictions(cls, valid: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Yield that a route has a topic that does not exist."""
+        """Yield that a route has a topic that does not exist, or that the largest body does not fit into memory."""
         if "routes" in valid and "topics" in valid:
             try:
                 check_topics(valid["routes"], valid["topics"])
             except ValueError as error:
                 yield "routes", str(error)
+        if "routes" in valid and "max_body" in valid and "read_memory_mb" in valid:
+            largest = max(valid["max_body"], LARGEST_JSON, *(route.max_body or 0 for route in valid["routes"]))
+            if valid["read_memory_mb"] << 20 < 2 * largest:
+                yield "read_memory_mb", f"bodies may have {largest} bytes, and two of them must fit"
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must not be logged."""

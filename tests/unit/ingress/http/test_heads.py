@@ -139,6 +139,20 @@ def test_length_that_is_no_number(loop: asyncio.AbstractEventLoop, monkeypatch: 
         parser.parse(head())
 
 
+@pytest.mark.parametrize(
+    "lines", [["X: " + "y" * 60_000], [f"X{number}: y" for number in range(100)]], ids=["long", "many lines"]
+)
+def test_long_head_is_not_kept(loop: asyncio.AbstractEventLoop, lines: list[str]) -> None:
+    """What waits for the next request holds nothing of a long head: there may be thousands of such connections."""
+    parser = HeadParser(loop)
+    first = parser._parser
+    parser.parse(head())
+    assert parser._parser is first
+    parser.parse(head(*lines))
+    assert parser._parser is not first
+    assert parser.parse(PLAIN).length == 7
+
+
 def test_long_lines(loop: asyncio.AbstractEventLoop) -> None:
     """A GET has the text of its message in the URL; 4096 characters of Chinese take 36 kB."""
     target = "/twilio?Body=" + "%E4%BD%A0" * 4096

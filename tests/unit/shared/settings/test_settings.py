@@ -266,3 +266,17 @@ def test_settings_cannot_be_changed() -> None:
     settings = IngressSettings.load()
     with pytest.raises(AttributeError):
         settings.port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("megabytes", "body", "wrong"), [("2", None, False), ("1", None, True), ("8", "4194304", False), ("7", "4194304", True)]
+)
+def test_largest_bodies_fit_into_memory(monkeypatch: pytest.MonkeyPatch, megabytes: str, body: str | None, wrong: bool) -> None:
+    """A memory into which no two bodies fit would refuse the large ones for ever."""
+    monkeypatch.setenv("INGRESS_READ_MEMORY_MB", megabytes)
+    if body:
+        monkeypatch.setenv("INGRESS_MAX_BODY", body)
+    if wrong:
+        assert [problem.partition(":")[0] for problem in complaints()] == ["INGRESS_READ_MEMORY_MB is wrong"]
+    else:
+        assert IngressSettings.load().read_memory_mb == int(megabytes)
