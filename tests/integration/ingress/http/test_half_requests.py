@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from hookline_ingress.http.heads import BYTES_PER_LINE
 from tests.support.ingress.http_server import LIMITS, ServerHarness, connections, listening_harness, request, served
 from tests.support.ingress.wire import Wire, connected
 from tests.support.observability.logbook import Logbook
@@ -18,6 +19,8 @@ ON_UVLOOP = True
 pytestmark = pytest.mark.timeout(method="thread")  # uvloop takes the exception of the other method for a callback's
 
 HALF: Final = request("/half", "Content-Length: 500")
+HELD: Final = len(HALF) + 2 * BYTES_PER_LINE
+"""What it takes, with its two lines."""
 LONG_HEAD: Final = b"POST /half HTTP/1.1\r\nX: "
 
 
@@ -47,10 +50,10 @@ async def test_nothing_is_held_of_what_is_whole(harness: ServerHarness, stack: A
     """What arrived in parts and is answered, refused or broken off counts no more."""
     whole, refused, gone = [await opened(stack, harness) for _ in range(3)]
     whole.send(HALF + b"x" * 400)
-    await holds(harness, len(HALF) + 400)
+    await holds(harness, HELD + 400)
     refused.send(b"POST /half HT")
     gone.send(LONG_HEAD)
-    await holds(harness, len(HALF) + 400 + 13 + len(LONG_HEAD))
+    await holds(harness, HELD + 400 + 13 + len(LONG_HEAD))
     whole.send(b"x" * 100)
     assert (await whole.answer()).status == 200
     await holds(harness, 13 + len(LONG_HEAD))
@@ -68,7 +71,7 @@ async def test_largest_and_oldest_are_refused(harness: ServerHarness, stack: Asy
     small.send(HALF)
     large.send(LONG_HEAD + b"x" * 12_000)
     middle.send(LONG_HEAD + b"x" * 6_000)
-    await holds(harness, len(HALF) + 2 * len(LONG_HEAD) + 18_000)
+    await holds(harness, HELD + 2 * len(LONG_HEAD) + 18_000)
     await clock.advance(5)
     late.send(HALF + b"x" * 400)
     answered = asyncio.create_task(large.answer())
@@ -77,7 +80,7 @@ async def test_largest_and_oldest_are_refused(harness: ServerHarness, stack: Asy
     late.send(LONG_HEAD + b"x" * 2_000)
     answer = await answered
     assert (answer.status, answer.headers["connection"]) == (503, "close")
-    await holds(harness, len(HALF) + 2 * len(LONG_HEAD) + 8_000)
+    await holds(harness, HELD + 2 * len(LONG_HEAD) + 8_000)
     small.send(b"x" * 500)
     assert (await small.answer()).body == b"/half" + b"x" * 500
     assert harness.given_up == 1
