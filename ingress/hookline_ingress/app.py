@@ -12,6 +12,7 @@ from hookline_ingress.limits.addresses import GENUINE_S, MOST_ADDRESSES, Address
 from hookline_ingress.limits.limiter import LimitExchange, SenderLimit
 from hookline_ingress.routes import Routes
 from hookline_ingress.settings import IngressSettings
+from hookline_ingress.signatures.provider_function import ProviderCalls, load_provider
 from hookline_ingress.signatures.secrets import parse_secrets, parse_shared_keys, unusual_tokens
 from hookline_ingress.signatures.tokens_file import TokensFile
 from hookline_ingress.signatures.twilio import Keyring, Verifier
@@ -33,6 +34,7 @@ from hookline_shared.streams.genuine_addresses import SharedAddresses
 from hookline_shared.streams.rate_limits import SharedLimits
 
 if TYPE_CHECKING:
+    from hookline_ingress.signatures.token_provider import TokenProvider
     from hookline_ingress.tracing import RequestSpans
 
 _ANSWER_S: Final = 0.45
@@ -54,7 +56,7 @@ class Ingress:
     redis: RedisConnectionManager
     alerts: AlertWatcher
     readers: ReadersWatch
-    tokens: TokensFile | None
+    tokens: "TokensFile | TokenProvider | None"
     drain: Drain | None
     exchange: LimitExchange
     writer: Writer
@@ -121,11 +123,12 @@ def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> In
     exchange = LimitExchange(limits, genuine, clock, logger)
     guards = Guards(Proxies(parse_networks(settings.trusted_proxies)), senders, addresses, settings.max_in_flight)
     keyring = _keyring(settings, logger)
-    tokens = TokensFile(settings.tokens_path, keyring, clock, logger) if settings.tokens_path else None
+    provider = _provider(settings, keyring, clock, logger)
+    tokens = TokensFile(settings.tokens_path, keyring, clock, logger) if settings.tokens_path else provider
     routes = Routes(keyring, _sendgrid(settings), settings.max_body, settings.routes)
     spans = _spans(settings, guards.proxies, clock)
     write = writer.write if spans is None else spans.trace_writes(writer.write)
-    webhooks = Webhooks(routes, guards, write, settings.public_urls, clock, logger, spans)
+    webhooks = Webhooks(routes, guards, write, settings.public_urls, clock, logger, spans, provider)
     server = _server(settings, routes, webhooks, spans, clock, logger)
     interval_s = _ALERT_INTERVALS_PER_SURVEY * settings.alerts.interval_s
     readers = ReadersWatch(redis, settings.partitions, list(settings.topics), interval_s, clock)
@@ -165,6 +168,16 @@ def _keyring(settings: IngressSettings, logger: Logger) -> Keyring:
         remedy = "compare TWILIO_AUTH_TOKEN with Twilio's console: webhooks that these tokens must verify will be refused"
         logger.warning("tokens are not 32 hexadecimal digits, as Twilio's are", tokens=unusual, remedy=remedy)
     return Keyring(tokens, settings.public_urls, parse_shared_keys(settings.shared_keys))
+
+
+def _provider(settings: IngressSettings, keyring: Keyring, clock: Clock, logger: Logger) -> "TokenProvider | None":
+    if settings.tokens_provider is None:
+        return None
+    from hookline_ingress.signatures.token_provider import TokenProvider  # noqa: PLC0415 - only this needs it
+
+    calls = ProviderCalls(load_provider(settings.tokens_provider))
+    most_waiting = max(2, settings.max_in_flight // 10)
+    return TokenProvider(calls, keyring, settings.tokens_cache_s, most_waiting, clock, logger)
 
 
 def _sendgrid(settings: IngressSettings) -> Verifier | None:

@@ -28,6 +28,7 @@ from hookline_shared.observability.metrics import EVENTS
 from hookline_shared.topics import BULK
 
 if TYPE_CHECKING:
+    from hookline_ingress.signatures.token_provider import TokenProvider
     from hookline_ingress.tracing import RequestSpans
 
 _WARN_INTERVAL_S: Final = 60.0
@@ -46,6 +47,15 @@ class Refusal(Exception):
         self.outcome = outcome
 
 
+class TokenMissing(Exception):
+    """The token that may have signed `webhook` is not known; a provider has to be asked for those of `accounts`."""
+
+    def __init__(self, webhook: Webhook, accounts: Sequence[str]) -> None:
+        super().__init__(f"{len(accounts)} accounts")
+        self.webhook = webhook
+        self.accounts = accounts
+
+
 class Guards(NamedTuple):
     """The limits that may refuse a request or send its events to the topic bulk. `max_in_flight` counts requests."""
 
@@ -58,7 +68,8 @@ class Guards(NamedTuple):
 class Webhooks:
     """Answers Twilio. A 2xx means that every event of the request is verified and stored, now or by an earlier delivery.
 
-    `write` stores events. `spans` record the outcomes of requests, if these are traced. `refusals` are the 503s of ours.
+    `write` stores events. `spans` record the outcomes of requests, if these are traced. `provider` returns tokens that are not
+    known, if there is one. `refusals` are the 503s of ours.
     """
 
     def __init__(
@@ -70,6 +81,7 @@ class Webhooks:
         clock: Clock,
         logger: Logger,
         spans: "RequestSpans | None" = None,
+        provider: "TokenProvider | None" = None,
     ) -> None:
         self._routes = routes
         self._proxies, self._senders, self._addresses, self._max_in_flight = guards
@@ -78,6 +90,7 @@ class Webhooks:
         self._clock = clock
         self._logger = logger
         self._spans = spans
+        self._provider = provider
         self._detailed = logger.is_enabled_for(DEBUG)
         self.refusals = Refusals(clock)
         self._in_flight = 0
@@ -120,6 +133,9 @@ class Webhooks:
             except Refusal:
                 self._addresses.refused(address)
                 raise
+            except TokenMissing as missing:
+                self._addresses.refused(address)
+                webhook, signer = await self._verify_later(missing, route, address)
             verified = now()
             _TIME_TO_VERIFY(verified - started)
             events = _translate(webhook, signer, route)
@@ -172,10 +188,27 @@ class Webhooks:
             webhook = replace(webhook, account=parent)
             signer = route.verifier.verify(webhook, forwarded)
         if signer is None:
+            if self._provider is not None and (accounts := self._provider.accounts_to_ask(route.verifier, webhook)):
+                raise TokenMissing(webhook, accounts)
             self._warn_of_refusal(route, lambda: self._cause(route, webhook, forwarded))
             raise Refusal(403, "bad_signature")
         SIGNERS.count(signer.name)
         return webhook.of_account(signer.account), signer.name
+
+    async def _verify_later(self, missing: TokenMissing, route: Route, address: str) -> tuple[Webhook, str]:
+        """Return what `_verify` does, once the provider has answered for the accounts that are `missing`.
+
+        The second time, it was asked for a token that was in use again after it had expired, and did not verify the webhook.
+        """
+        assert self._provider is not None  # noqa: S101 - it has said what is missing
+        for _ in range(2):
+            if not await self._provider.learn(missing.accounts, genuine=self._addresses.is_genuine(address)):
+                break
+            try:
+                return self._verify(missing.webhook, route)
+            except TokenMissing as still:
+                missing = still
+        raise Refusal(503, "no_token")
 
     def _cause(self, route: Route, webhook: Webhook, forwarded: str) -> str | None:
         verifier = route.verifier
