@@ -123,7 +123,7 @@ def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> In
     exchange = LimitExchange(limits, genuine, clock, logger)
     guards = Guards(Proxies(parse_networks(settings.trusted_proxies)), senders, addresses, settings.max_in_flight)
     keyring = _keyring(settings, logger)
-    provider = _provider(settings, keyring, clock, logger)
+    provider = _provider(settings, keyring, addresses, clock, logger)
     tokens = TokensFile(settings.tokens_path, keyring, clock, logger) if settings.tokens_path else provider
     routes = Routes(keyring, _sendgrid(settings), settings.max_body, settings.routes)
     spans = _spans(settings, guards.proxies, clock)
@@ -170,14 +170,16 @@ def _keyring(settings: IngressSettings, logger: Logger) -> Keyring:
     return Keyring(tokens, settings.public_urls, parse_shared_keys(settings.shared_keys))
 
 
-def _provider(settings: IngressSettings, keyring: Keyring, clock: Clock, logger: Logger) -> "TokenProvider | None":
+def _provider(
+    settings: IngressSettings, keyring: Keyring, addresses: AddressLimit, clock: Clock, logger: Logger
+) -> "TokenProvider | None":
     if settings.tokens_provider is None:
         return None
-    from hookline_ingress.signatures.token_provider import TokenProvider  # noqa: PLC0415 - only this needs it
+    from hookline_ingress.signatures.token_provider import ProviderLimits, TokenProvider  # noqa: PLC0415 - only this needs it
 
     calls = ProviderCalls(load_provider(settings.tokens_provider))
-    most_waiting = max(2, settings.max_in_flight // 10)
-    return TokenProvider(calls, keyring, settings.tokens_cache_s, most_waiting, clock, logger)
+    limits = ProviderLimits(settings.tokens_cache_s, max(2, settings.max_in_flight // 10))
+    return TokenProvider(calls, keyring, addresses, limits, clock, logger)
 
 
 def _sendgrid(settings: IngressSettings) -> Verifier | None:

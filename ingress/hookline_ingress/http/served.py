@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from hookline_ingress.http.heads import Head
 from hookline_ingress.http.read_memory import ReadMemory
-from hookline_ingress.http.request import Reply, Request, UnreadableError
+from hookline_ingress.http.request import Request, Respond, UnreadableError
 from hookline_shared.clock import Clock
 
 
@@ -28,8 +28,8 @@ class Server(Protocol):
         """Unregister a connection that has ended."""
         ...
 
-    async def answer(self, request: Request) -> Reply:
-        """Return the reply to `request`."""
+    def answer(self, request: Request, respond: Respond) -> None:
+        """Handle `request`; `respond` is called once with the reply, now or later."""
         ...
 
     def refusal_status(self, error: UnreadableError, head: Head | None) -> int:

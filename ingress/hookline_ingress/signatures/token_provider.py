@@ -17,10 +17,11 @@ import asyncio
 import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from aiojobs import Job
 
+from hookline_ingress.limits.addresses import AddressLimit
 from hookline_ingress.limits.budget import CallBudget
 from hookline_ingress.metrics import TOKENS_ASKED
 from hookline_ingress.signatures.provider_function import TIMEOUT_S, TOKENS_PROVIDER
@@ -43,6 +44,8 @@ _AGAIN_S: Final = 60.0
 _AFTER_FAILURE_S: Final = 5.0
 _BUDGETS: Final = {False: (10.0, 50.0), True: (100.0, 1000.0)}
 """Calls each second, and at once, for requests of addresses that are genuine or not."""
+_MOST_ROUNDS: Final = 2
+"""The second one is for a token that was in use again after it had expired, and was changed."""
 _MOST_OF_ONE: Final = 4
 _TOKEN: Final = re.compile(r"[0-9a-f]{32}")
 _SWEEP_S: Final = 1.0
@@ -65,25 +68,37 @@ class _Known(NamedTuple):
     ask_at: float
 
 
-class TokenProvider:
-    """Has `keyring` use the tokens that `call` returns for accounts.
+class ProviderLimits(NamedTuple):
+    """For how many seconds tokens are used, and how many requests may wait for an answer at once."""
 
-    Tokens are used for `cache_s` seconds. At most `most_waiting` requests wait for an answer at once.
-    """
+    cache_s: float
+    most_waiting: int
+
+
+class Retry(Protocol):
+    """Tries a request again that waited."""
+
+    def __call__(self, *, answered: bool) -> Sequence[str]:
+        """Accept or refuse the request; return the accounts for which it must wait again. `answered` is whether it may."""
+        ...
+
+
+class TokenProvider:
+    """Has `keyring` use the tokens that `call` returns for accounts. `addresses` knows the genuine ones."""
 
     def __init__(
         self,
         call: Callable[[str], Awaitable[object]],
         keyring: Keyring,
-        cache_s: float,
-        most_waiting: int,
+        addresses: AddressLimit,
+        limits: "ProviderLimits",
         clock: Clock,
         logger: Logger,
     ) -> None:
         self._call = call
         self._keyring = keyring
-        self._cache_s = cache_s
-        self._most_waiting = most_waiting
+        self._addresses = addresses
+        self._cache_s, self._most_waiting = limits
         self._clock = clock
         self._logger = logger
         self._known: OrderedDict[str, _Known] = OrderedDict()
@@ -92,6 +107,7 @@ class TokenProvider:
         self._failed: OrderedDict[str, float] = OrderedDict()
         self._pending: dict[str, asyncio.Task[None]] = {}
         self._budgets = {genuine: CallBudget(*budget) for genuine, budget in _BUDGETS.items()}
+        self._retries: set[asyncio.Task[None]] = set()
         self._waiting = 0
         self._problem = ""
         self._failing_until = 0.0
@@ -107,7 +123,7 @@ class TokenProvider:
         """End what is under way."""
         if self._sweeper is not None:
             await self._sweeper.close()
-        pending = list(self._pending.values())
+        pending = [*self._pending.values(), *self._retries]
         for task in pending:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
@@ -128,6 +144,19 @@ class TokenProvider:
     def _ask_at(self, account: str) -> float:
         known = self._known.get(account)
         return self._without.get(account, 0.0) if known is None else known.ask_at
+
+    def ask_for(self, accounts: Sequence[str], retry: Retry, address: str) -> None:
+        """Ask for the tokens of `accounts`, and call `retry` of a request from `address` once they are known, or cannot be."""
+        task = asyncio.create_task(self._retry(accounts, retry, genuine=self._addresses.is_genuine(address)))
+        self._retries.add(task)
+        task.add_done_callback(self._retries.discard)
+
+    async def _retry(self, accounts: Sequence[str], retry: Retry, *, genuine: bool) -> None:
+        for _ in range(_MOST_ROUNDS):
+            accounts = retry(answered=await self.learn(accounts, genuine=genuine))
+            if not accounts:
+                return
+        retry(answered=False)
 
     async def learn(self, accounts: Sequence[str], *, genuine: bool) -> bool:
         """Ask for the tokens of `accounts`, and wait; return whether a request can be verified again with an answer.

@@ -8,8 +8,10 @@ import pytest
 from multidict import CIMultiDict
 
 from hookline_ingress.http.request import Request
+from hookline_ingress.limits.addresses import AddressLimit, GenuineAddresses
+from hookline_ingress.limits.rates import Rate
 from hookline_ingress.signatures.secrets import parse_secrets, parse_shared_keys
-from hookline_ingress.signatures.token_provider import TokenProvider, read_tokens
+from hookline_ingress.signatures.token_provider import ProviderLimits, TokenProvider, read_tokens
 from hookline_ingress.signatures.twilio import SIGNATURE, Keyring
 from hookline_ingress.translation.webhook import Webhook as Decoded
 from hookline_ingress.translation.webhook import decode
@@ -44,7 +46,14 @@ class Bench:
         self.error: Exception | None = None
         self.going = asyncio.Event()
         self.going.set()
-        self.provider = TokenProvider(self._answer, self.keyring, CACHE_S, MOST_WAITING, clock, logbook.logger)
+        self.provider = TokenProvider(
+            self._answer,
+            self.keyring,
+            AddressLimit(Rate(10, 100), clock, GenuineAddresses(clock)),
+            ProviderLimits(CACHE_S, MOST_WAITING),
+            clock,
+            logbook.logger,
+        )
 
     async def _answer(self, account: str) -> object:
         self.asked.append(account)
