@@ -94,9 +94,10 @@ class CallStatus(WebhookEvent):
 
 
 def _is_call_status(params: Params) -> bool:
-    """Whether it is a status. Without the parameter that says so, it is one that says how long the call was.
+    """Whether it is a status. All of Twilio's say so. What does not is one if it says how long the call was.
 
-    The step after `<Dial>` has the duration of the other call.
+    A final status alone says nothing: the step after `<Record>`, `<Dial>` or `<Enqueue>` has it if the caller hung up. The
+    step after `<Dial>` has the duration of the other call.
     """
     get = params.get
     if not get("CallSid"):
