@@ -110,7 +110,7 @@ def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> In
     drain = Drain(spool, appender, redis, settings.partitions, clock, logger) if spool else None
     budget_s = settings.write_budget_ms / 1000
     answer_s = max(_ANSWER_S, budget_s + _DISK_S)
-    writer = Writer(appender, spool, lambda: redis.monitor.ready, budget_s, answer_s, clock)
+    writer = Writer(appender, spool, lambda: redis.monitor.ready, budget_s, answer_s, clock, logger)
     senders = SenderLimit(settings.sender_limit(), clock)
     shared_addresses = SharedAddresses(redis, GENUINE_S, MOST_ADDRESSES)
     secrets = (*settings.auth_tokens, *settings.shared_keys, "")
