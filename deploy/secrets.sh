@@ -53,6 +53,7 @@ fi
 keep twilio_auth_token "$twilio" "$(random | cut -c1-32)"
 derive twilio_shared_keys "$twilio" "" # a key that you take away counts no more
 derive alert_url "$all" ""
+derive admin_token "$all" ""
 keep redis_password 0:0 "$(random)"
 keep redis_admin_password 0:0 "$(random)"
 keep postgres_password 0:0 "$(random)"

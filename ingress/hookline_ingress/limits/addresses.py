@@ -163,6 +163,10 @@ class AddressLimit:
         if ":" in network:
             self.meters.take(_site_of(network), self._site_rate, now)
 
+    def is_genuine(self, address: str) -> bool:
+        """Whether a webhook from `address` was verified and stored lately."""
+        return self._genuine.knows(network_of(address))
+
     def accepted(self, address: str) -> None:
         """Note that a webhook from `address` was verified and stored, and is no duplicate."""
         self._genuine.note(network_of(address))
