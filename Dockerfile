@@ -28,7 +28,7 @@ COPY cli cli
 RUN /opt/build/bin/python -m hatchling build -t wheel -d dist && \
     pip --python /opt/hookline/bin/python install --no-deps --no-index --no-compile dist/*.whl && \
     /opt/hookline/bin/python -m compileall -q -j 2 --invalidation-mode unchecked-hash /opt/hookline/lib
-COPY deploy/healthcheck.py /opt/hookline/healthcheck.py
+COPY --chmod=644 deploy/healthcheck.py /opt/hookline/healthcheck.py
 
 
 FROM python:3.13-slim-trixie

@@ -110,6 +110,10 @@ sbom: .venv/release/.ready ## write sbom.cdx.json: what the image and an install
 	@.venv/release/bin/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application --output-reproducible \
 	  --output-file sbom.cdx.json deploy/requirements.lock
 
+.PHONY: up
+up: ## start everything with Compose that does not run, from a clean clone too; what runs stays as it is
+	@deploy/deploy.sh up
+
 .PHONY: deploy
 deploy: ## build the image and put it into service with Compose, or leave the version before serving
 	@deploy/deploy.sh deploy $(if $(IMAGE),--image $(IMAGE))
