@@ -43,6 +43,24 @@ class Stack:
         """Put the auth token where deploy.sh wants it."""
         (self.folder / "deploy" / "secrets" / "twilio_auth_token").write_text(self.token + "\n")
 
+    def give(self, name: str, value: str) -> str:
+        """Put a secret where the next deployment finds it."""
+        (self.folder / "deploy" / "secrets" / name).write_text(value + "\n")
+        return value
+
+    def secret(self, name: str) -> str:
+        """Return what containers read of a secret."""
+        return self.compose("exec", "-T", "redis", "cat", f"/run/secrets/{name}").strip()
+
+    def opens(self, name: str, password: str) -> bool:
+        """Whether Redis or PostgreSQL lets its user in with `password`."""
+        if name == "postgres_password":
+            script = 'PGPASSWORD=$0 psql -h "$(hostname -i | cut -d" " -f1)" -U hookline -d hookline -c ""'
+            return self.run("docker", "compose", "exec", "-T", "postgres", "sh", "-c", script, password).returncode == 0
+        user = "hookline" if name == "redis_password" else "default"
+        script = "REDISCLI_AUTH=$0 redis-cli --user $1 ping"
+        return "PONG" in self.run("docker", "compose", "exec", "-T", "redis", "sh", "-c", script, password, user).stdout
+
     def move(self, port: int) -> None:
         """Want another port from now on."""
         self.port = port
