@@ -66,8 +66,9 @@ remember() {
 }
 
 # The settings of what serves, which .env may not be any more when the next deployment fails. It may hold what is nobody's business.
+# Services of all profiles, since the smoke test runs one.
 remember_settings() {
-  (umask 077 && compose config >"$SERVING") && return
+  (umask 077 && compose --profile '*' config >"$SERVING") && return
   rm -f "$SERVING"
   complain "$SERVING cannot be written, so the next deployment that fails will not go back to these settings."
 }
@@ -144,6 +145,7 @@ is_old_and_healthy() { is_healthy "$1" && [ "$(image_of "$1")" = "$old_image" ];
 say_what_serves() {
   local missing version
   missing=$(not_serving)
+  grep -qs '^  caller:' "$SERVING" || SETTINGS=() # of a version of this script that did not keep what the smoke test runs
   version="version $(version_of "$old_image") (${old_image:7:12})"
   if [ -n "$missing" ]; then
     complain "the deployment failed, and so did going back to $version: ${missing//$'\n'/, } is not as before. See above, and: docker compose ps --all"
