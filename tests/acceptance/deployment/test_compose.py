@@ -113,10 +113,9 @@ def test_containers_that_cannot_be_made_end_nobody(stack: Stack, limit: str) -> 
 def test_settings_that_fail_are_taken_back(stack: Stack) -> None:
     """Ingress cannot start in so little memory: it gets back what it had, which .env no longer tells."""
     before = stack.memory("ingress-1", "ingress-2")
-    environment = stack.folder / ".env"
-    environment.write_text("INGRESS_MEMORY=6m\n")
+    stack.write_settings(INGRESS_MEMORY="6m")
     done = stack.deploy("--image", f"{stack.project}:current", HOOKLINE_WAIT_S="30")
-    environment.unlink()
+    stack.write_settings()
     assert done.returncode == 1, done.stdout
     assert "ingress-1" in done.stdout
     assert "serves as before" in done.stdout
@@ -218,10 +217,9 @@ def test_missing_secret_stops_before_anything_is_touched(stack: Stack) -> None:
 def test_wrong_setting_stops_before_anything_is_touched(stack: Stack) -> None:
     """The new version reads the settings first, and says which is wrong."""
     before = stack.containers()
-    environment = stack.folder / ".env"
-    environment.write_text("INGRESS_MAX_BODY=much\n")
+    stack.write_settings(INGRESS_MAX_BODY="much")
     done = stack.deploy()
-    environment.unlink()
+    stack.write_settings()
     assert done.returncode == 1
     assert "INGRESS_MAX_BODY is wrong" in done.stdout
     assert stack.containers() == before

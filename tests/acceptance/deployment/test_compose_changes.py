@@ -112,14 +112,14 @@ async def test_token_with_a_broken_image(stack: Stack, unready: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "code"), [("INGRESS_MAX_BODY=131072", 0), ("INGRESS_MAX_BODY=much", 1), ("INGRESS_MEMORY=6m", 1)]
+    ("setting", "value", "code"),
+    [("INGRESS_MAX_BODY", "131072", 0), ("INGRESS_MAX_BODY", "much", 1), ("INGRESS_MEMORY", "6m", 1)],
 )
-async def test_changed_setting(stack: Stack, setting: str, code: int) -> None:
+async def test_changed_setting(stack: Stack, setting: str, value: str, code: int) -> None:
     """One that works is in force; one that cannot be read touches nothing; one that cannot work is taken back."""
-    environment = stack.folder / ".env"
-    environment.write_text(f"{setting}\n")
+    stack.write_settings(**{setting: value})
     said = await deploys_under_load(stack, code, "--image", f"{stack.project}:current")
-    environment.unlink()
+    stack.write_settings()
     assert code == 0 or "serves as before" in said or "INGRESS_MAX_BODY is wrong" in said
 
 

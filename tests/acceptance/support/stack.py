@@ -37,7 +37,13 @@ class Stack:
         self.project = f"hookline-test-{token_hex(3)}"
         self.port = free_port()
         self.token = token_hex(16)
+        self.write_settings()
         self.settings = {"PUBLISHED_PORT": str(self.port), "PROMETHEUS_PORT": str(free_port()), "PUBLIC_URL": _PUBLIC_URL}
+
+    def write_settings(self, **settings: str) -> None:
+        """Write .env. A busy machine must not turn a 200 into a 503, so each answer may take as long as it takes."""
+        lines = {"INGRESS_WRITE_BUDGET_MS": "5000"} | settings
+        (self.folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
 
     def give_token(self) -> None:
         """Put the auth token where deploy.sh wants it."""
