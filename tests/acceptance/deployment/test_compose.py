@@ -47,6 +47,7 @@ def test_comes_up_from_a_clean_clone(tmp_path: Path) -> None:
     if reason := missing_docker():
         pytest.skip(f"NOTHING OF COMPOSE IS TESTED: {reason}")
     stack = Stack(tmp_path / "hookline")
+    (stack.folder / ".env").unlink()
     try:
         done = stack.run("deploy/deploy.sh", "up")
         assert done.returncode == 0, done.stdout
