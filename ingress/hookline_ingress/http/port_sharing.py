@@ -31,7 +31,7 @@ from hookline_shared.clock import Clock
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.observability.logs import Logger
 
-_INTERVAL_S: Final = 0.5
+_INTERVAL_S: Final = 0.1
 _STEADY_S: Final = 5.0
 """How long a process that has left must be ready without interruption before it listens again."""
 _TABLES: Final = (Path("/proc/self/net/tcp"), Path("/proc/self/net/tcp6"))

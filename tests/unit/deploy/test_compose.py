@@ -151,6 +151,15 @@ def test_nobody_gains_privileges_and_images_have_versions(services: dict[str, An
         assert ":" in service["image"], name
 
 
+def test_every_container_has_limits(services: dict[str, Any]) -> None:
+    """None takes the memory, the swap or the processes that the others need; `image` is only built."""
+    for name in services.keys() - {"image"}:
+        service = services[name]
+        limits = service["deploy"]["resources"]["limits"]
+        assert service["memswap_limit"] == limits["memory"], name
+        assert limits["pids"] > 0, name
+
+
 def test_up_builds_nothing_over_the_image_in_service(services: dict[str, Any]) -> None:
     """`docker compose up --build`, typed once more, keeps the image that was deployed: it builds nothing."""
     built = {name: service for name, service in services.items() if "build" in service}
