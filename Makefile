@@ -105,6 +105,15 @@ dist: $(READY) .venv/release/.ready ## build wheel and sdist into dist/, and try
 	@.venv/release/bin/twine check --strict dist/*
 	@HOOKLINE_TEST_DIST=1 $(BIN)/python -m pytest -rs tests/acceptance/deployment/test_dist.py
 
+.PHONY: chart
+chart: $(READY) ## write the Helm chart again from the manifests of kustomize
+	@$(BIN)/python deploy/helm/generate.py
+
+.PHONY: test-chart
+test-chart: $(READY) ## render the Helm chart with Helm, and compare it with what kustomize makes (a minute)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade --target .venv/chart helm-python-sdk==0.2.2
+	@HOOKLINE_TEST_CHART=1 PYTHONPATH=.venv/chart $(BIN)/python -m pytest -rs tests/integration/deploy/test_chart.py
+
 .PHONY: sbom
 sbom: .venv/release/.ready ## write sbom.cdx.json: what the image and an installation of the wheel are made of
 	@.venv/release/bin/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application --output-reproducible \

@@ -105,6 +105,11 @@ class Ingress:
         await sharing.start(supervisor)
         stopping.callback(self.health.stop)
         self.logger.info("listening", port=port, admin_port=admin_port)
+        if self.spool is None:
+            remedy = (
+                "set INGRESS_SPOOL_PATH to a file on a disk that outlives the process, or let Twilio retry: docs/platforms.md"
+            )
+            self.logger.warning("there is no spool: while Redis is down, webhooks get a 503", remedy=remedy)
 
     def problem(self) -> str | None:
         """Return why webhooks would be refused, None if they are not. Whether the port is open does not count."""
