@@ -71,6 +71,10 @@ class Route(NamedTuple):
         is_lost = self.expected is not None and self.expected.lost_after_4xx and bool(self.verifier.signature_of(headers))
         return 503 if is_lost and status in (403, 413) else status
 
+    def admits(self, length: int, headers: Mapping[str, str]) -> bool:
+        """Whether a body of `length` bytes is not too large."""
+        return length <= min(self.largest_form, self.largest_json) or length <= self.body_limit(headers.get("Content-Type", ""))
+
     def body_limit(self, content_type: str) -> int:
         """Return the largest body in bytes."""
         return self.largest_form if is_form(content_type) else self.largest_json

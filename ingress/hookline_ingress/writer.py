@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from functools import partial
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from aiojobs import Job
@@ -20,7 +20,7 @@ from hookline_ingress.metrics import BATCH_EVENTS
 from hookline_ingress.spool.spool import Spool, SpoolError
 from hookline_shared.batch_size import READ_BYTES
 from hookline_shared.clock import Clock
-from hookline_shared.errors import BrokerUnavailableError, HooklineError
+from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.event import Event
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.streams.append import Appended, Appender
@@ -44,32 +44,36 @@ class Stored(StrEnum):
     REUSED = "reused_signature"
     SPOOLED = "spooled"
 
-
-class NotStoredError(HooklineError):
-    """An event may not be stored anywhere. `outcome` is the reason, as in the metrics."""
-
-    def __init__(self, outcome: str, message: str) -> None:
-        self.outcome = outcome
-        super().__init__(message)
+    __hash__ = str.__hash__  # that of an enum is a function in Python, and metrics look these up with every webhook
 
 
-Write = Callable[[str, Event], "asyncio.Future[Stored]"]
-"""Stores an event of a topic; the future is done once it is stored, or fails with a `NotStoredError`."""
+class NotStored(NamedTuple):
+    """An event may not be stored anywhere. `outcome` is the reason, as in the metrics; `message` tells people."""
+
+    outcome: str
+    message: str
 
 
-class _PendingWrite(msgspec.Struct, frozen=True):
+Done = Callable[[Stored | NotStored], None]
+"""Is told once where an event is stored, never before the call that stores it has returned. It must not raise."""
+Write = Callable[[str, Event, Done], None]
+"""Stores an event of a topic."""
+
+
+class _PendingWrite(msgspec.Struct):
     topic: str
     event: Event
     since: float
-    stored: "asyncio.Future[Stored]"
+    done: Done
 
-    def succeed(self, stored: Stored) -> None:
-        if not self.stored.done():
-            self.stored.set_result(stored)
+    def finish(self, stored: Stored | NotStored) -> None:
+        """Tell where the event is stored. What comes after is ignored, such as the disk after its time was over."""
+        done, self.done = self.done, _ignore
+        done(stored)
 
-    def fail(self, outcome: str, message: str) -> None:
-        if not self.stored.done():
-            self.stored.set_exception(NotStoredError(outcome, message))
+
+def _ignore(_stored: Stored | NotStored) -> None:
+    pass
 
 
 class Writer:
@@ -89,7 +93,6 @@ class Writer:
         self._clock = clock
         self._waiting: list[_PendingWrite] = []
         self._wake = asyncio.Event()
-        self._loop = asyncio.get_running_loop()  # kept: asking for it is a system call before Python 3.12
         self._job: Job[None] | None = None
 
     async def start(self, supervisor: Supervisor) -> None:
@@ -97,16 +100,15 @@ class Writer:
         self._job = await supervisor.spawn("writer", self._run())
 
     async def stop(self) -> None:
-        """Stop. All futures of `write` must be done before."""
+        """Stop. All events should be stored before; the others are failed."""
         if self._job is not None:
             await self._job.close()
 
-    def write(self, topic: str, event: Event) -> "asyncio.Future[Stored]":
-        """Store `event` in `topic`; the future is done once it is stored, or fails with a `NotStoredError`."""
-        stored: asyncio.Future[Stored] = self._loop.create_future()
-        self._waiting.append(_PendingWrite(topic, event, self._clock.monotonic(), stored))
-        self._wake.set()
-        return stored
+    def write(self, topic: str, event: Event, done: Done) -> None:
+        """Store `event` in `topic`; `done` is told where, once it is stored or cannot be."""
+        if not self._waiting:
+            self._wake.set()
+        self._waiting.append(_PendingWrite(topic, event, self._clock.monotonic(), done))
 
     async def _run(self) -> None:
         while True:
@@ -166,7 +168,7 @@ class Writer:
             elif result is Appended.FULL:
                 self._spill([one], "backlog_full", "The backlog of the topic is full.")
             else:
-                one.succeed(_STORED[result])
+                one.finish(_STORED[result])
         if failed == len(batch):  # events that gathered meanwhile would fail in the same way
             waiting, self._waiting = self._waiting, []
             self._spill(waiting, "redis_unavailable", "Redis does not answer.")
@@ -180,12 +182,12 @@ class Writer:
             self._spool.put(one.topic, one.event).add_done_callback(partial(_spooled, one))
             left_s = one.since + self._limit_s - self._clock.monotonic()
             self._clock.call_later(
-                max(_MIN_TIMEOUT_S, left_s), partial(one.fail, "spool_slow", "The disk of the spool is too slow.")
+                max(_MIN_TIMEOUT_S, left_s), partial(one.finish, NotStored("spool_slow", "The disk of the spool is too slow."))
             )
 
     def _fail(self, batch: Sequence[_PendingWrite], outcome: str, message: str) -> None:
         for one in batch:
-            one.fail(outcome, message)
+            one.finish(NotStored(outcome, message))
 
 
 _STORED: Final = {Appended.NEW: Stored.NEW, Appended.DUPLICATE: Stored.DUPLICATE, Appended.REUSED: Stored.REUSED}
@@ -194,6 +196,6 @@ _STORED: Final = {Appended.NEW: Stored.NEW, Appended.DUPLICATE: Stored.DUPLICATE
 def _spooled(one: _PendingWrite, done: "asyncio.Future[None]") -> None:
     error = done.exception()
     if error is None:
-        one.succeed(Stored.SPOOLED)
+        one.finish(Stored.SPOOLED)
     else:
-        one.fail("spool_full" if isinstance(error, SpoolError) else "failed", str(error))
+        one.finish(NotStored("spool_full" if isinstance(error, SpoolError) else "failed", str(error)))

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from hookline_ingress.http.request import Reply, Request
+from hookline_ingress.http.request import Request, Respond
 from hookline_shared.clock import Clock
 
 
@@ -26,8 +26,8 @@ class Server(Protocol):
         """Unregister a connection that has ended."""
         ...
 
-    async def answer(self, request: Request) -> Reply:
-        """Return the reply to `request`."""
+    def answer(self, request: Request, respond: Respond) -> None:
+        """Handle `request`; `respond` is called once with the reply, now or later."""
         ...
 
     def count_refusal(self, status: int, outcome: str) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import resource
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from math import inf
 from typing import Final, NamedTuple
@@ -15,7 +15,7 @@ from hookline_ingress.http.compatibility import check_aiohttp
 from hookline_ingress.http.connection import Connection
 from hookline_ingress.http.heads import IS_COMPILED, HeadParser
 from hookline_ingress.http.replies import refused
-from hookline_ingress.http.request import Reply, Request
+from hookline_ingress.http.request import Request, Respond
 from hookline_ingress.metrics import CONNECTIONS, REQUESTS
 from hookline_shared.clock import Clock
 from hookline_shared.lifecycle.service import Supervisor
@@ -52,7 +52,7 @@ class ConnectionLimits(NamedTuple):
 
 
 class Server:
-    """Passes each request to `handle`.
+    """Passes each request to `handle`, with what sends the reply once there is one.
 
     `body_limit` returns the largest body in bytes for a target and headers, None if no body is read for that target.
     `status_if_too_large` returns the status of the reply to one that is larger.
@@ -60,7 +60,7 @@ class Server:
 
     def __init__(
         self,
-        handle: Callable[[Request], Awaitable[Reply]],
+        handle: Callable[[Request, Respond], None],
         body_limit: Callable[[str, Mapping[str, str]], int | None],
         limits: ConnectionLimits,
         clock: Clock,
@@ -204,14 +204,14 @@ class Server:
         if not self._connections:
             self._none_left.set()
 
-    async def answer(self, request: Request) -> Reply:
-        """Return the reply to `request`; 500 if the handler fails."""
+    def answer(self, request: Request, respond: Respond) -> None:
+        """Handle `request`; `respond` is called once with the reply, 500 if handling it fails."""
         try:
-            return await self._handle(request)
+            self._handle(request, respond)
         except Exception:
             self._logger.exception("a request failed inside ingress")
             self.count_refusal(500, "failed")
-            return refused(500)
+            respond(refused(500))
 
     def count_refusal(self, status: int, outcome: str) -> None:
         """Count the response to bytes that never became a request."""

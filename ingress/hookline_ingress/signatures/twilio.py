@@ -16,7 +16,7 @@ from functools import lru_cache
 from hmac import compare_digest
 from itertools import chain, islice, product
 from operator import itemgetter
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from hookline_ingress.signatures.secrets import Secret, Secrets, Signer
@@ -72,27 +72,24 @@ def signed_params(form: Form) -> bytes | None:
 
     None if a name is none that Twilio makes. Nothing separates the parameters from the URL, so a piece of it could be one.
     """
-    if not form.params:
-        return b""
-    template, values = _sorted(tuple(form.params))
-    if values is None:
+    in_order = _sorter(tuple(form.params))
+    if in_order is None:
         return None
-    if form.repeats:
-        return "".join(chain.from_iterable(dict.fromkeys(sorted(form.pairs)))).encode()
-    text: str = template % values(form.params)
-    return text.encode()
+    if form.parts:
+        return "".join(in_order(form.parts)).encode()
+    return "".join(chain.from_iterable(dict.fromkeys(sorted(form.pairs)))).encode()
 
 
 @lru_cache(maxsize=64)
-def _sorted(names: tuple[str, ...]) -> tuple[str, Callable[[Mapping[str, str]], Any] | None]:
-    """Return a template of the sorted names, and a function that picks its values, None if a name is none of Twilio's.
+def _sorter(names: tuple[str, ...]) -> Callable[[Sequence[str]], Iterable[str]] | None:
+    """Return a function that sorts the parts of a form that has `names`, None if one of them is none of Twilio's.
 
     Cached, since names repeat.
     """
-    ordered = sorted(names)
-    if not all(map(_NAME.fullmatch, ordered)):
-        return "", None
-    return "".join(name.replace("%", "%%") + "%s" for name in ordered), itemgetter(*ordered)
+    if not all(map(_NAME.fullmatch, names)):
+        return None
+    fields = sorted(range(len(names)), key=names.__getitem__)
+    return itemgetter(*(part for field in fields for part in (2 * field, 2 * field + 1))) if fields else tuple
 
 
 def compute(secret: bytes, url: str, params: bytes = b"", algorithm: str = "sha1") -> bytes:

@@ -31,6 +31,7 @@ from hookline_shared.streams.append import Appender
 from hookline_shared.streams.ledger import LedgerStreams
 from hookline_shared.topics import MESSAGES
 from tests.integration.slow_links.conftest import MB, NUMBER, SCALE, OpenLink, Reach, large, stored_ids
+from tests.support.ingress.writes import write
 from tests.support.observability.logbook import Logbook
 from tests.support.processor.events import event, key_of
 from tests.support.processor.feed import PARTITION
@@ -135,7 +136,7 @@ async def test_ingress(
     writer = Writer(appender(through_link), spool, lambda: True, 0.25, 30.0, clock)
     await writer.start(supervisor)
     events = [large(key_of(at % PARTITIONS, at)) for at in range(40)]
-    outcomes = await asyncio.gather(*(writer.write(MESSAGES, one) for one in events))
+    outcomes = await asyncio.gather(*(write(writer, MESSAGES, one) for one in events))
     assert outcomes.count(Outcome.NEW) >= 1
     assert outcomes.count(Outcome.NEW) + outcomes.count(Outcome.SPOOLED) == len(events)
     await writer.stop()
