@@ -4,6 +4,7 @@ What deploy.sh says is compared with what a client sees, and every webhook that 
 """
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
@@ -121,6 +122,41 @@ async def test_changed_setting(stack: Stack, setting: str, value: str, code: int
     said = await deploys_under_load(stack, code, "--image", f"{stack.project}:current")
     stack.write_settings()
     assert code == 0 or "serves as before" in said or "INGRESS_MAX_BODY is wrong" in said
+
+
+async def test_full_spool_leaves_the_port_to_the_other(stack: Stack) -> None:
+    """Redis is away, and one of the two spools has little room: when it is full, the other gets what comes."""
+    rows = stack.rows()
+    small = stack.folder / "small.yaml"
+    small.write_text('services: {ingress-1: {environment: {INGRESS_SPOOL_MAX_MB: "1"}}}\n')
+    one = ("up", "--detach", "--no-deps", "--force-recreate", "--wait", "ingress-1")
+    stack.compose("--file", "compose.yaml", "--file", str(small), *one)
+    stack.compose("stop", "--timeout", "5", "redis")
+    outcome = stack.load(RATE, 60).outcome()
+    stack.compose("up", "--detach", "--no-deps", "--wait", "redis")
+    assert outcome["answers"].get("503", 0) < outcome["sent"] / 50, outcome
+    assert "left the port" in stack.compose("logs", "ingress-1")
+    await until(lambda: stack.rows() - rows == outcome["accepted"], "every accepted one is in the ledger")
+    stack.compose(*one)
+
+
+def test_doctor_finds_nothing_wrong(stack: Stack) -> None:
+    """In the container for commands, it looks at what runs in the others."""
+    done = stack.run("docker", "compose", "run", "--rm", "-T", "hookline", "doctor")
+    assert done.returncode == 0, done.stdout
+    assert "ingress is running" in done.stdout
+    assert "processor is running" in done.stdout
+
+
+def test_image_is_small_and_says_its_version(stack: Stack) -> None:
+    """It adds less than 120 MB to its base, and whoever finds it knows what it is."""
+    form = '{{.Size}} {{index .Config.Labels "org.opencontainers.image.version"}}'
+    images = (f"{stack.project}:current", "python:3.13-slim-trixie")
+    (size, version), (base, _) = (
+        stack.run("docker", "image", "inspect", "--format", form, name).stdout.strip().partition(" ")[::2] for name in images
+    )
+    assert int(size) - int(base) < 120_000_000
+    assert re.fullmatch(r"\d+\.\d+\.\d+", version)
 
 
 async def test_down_and_up(stack: Stack) -> None:
