@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from hookline_ingress.alert_sources import measures
 from hookline_ingress.health_checks import HealthChecks
+from hookline_ingress.http.port_sharing import PortSharing
 from hookline_ingress.http.proxies import Proxies, parse_networks
 from hookline_ingress.http.server import ConnectionLimits, Server, allow_connections
 from hookline_ingress.limits.addresses import GENUINE_S, MOST_ADDRESSES, AddressLimit, GenuineAddresses
@@ -24,7 +25,7 @@ from hookline_shared.alerts.watcher import AlertWatcher
 from hookline_shared.clock import Clock
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.observability.admin import Admin
-from hookline_shared.observability.health import Health
+from hookline_shared.observability.health import Health, problems
 from hookline_shared.observability.logs import Logger
 from hookline_shared.readers.watch import ReadersWatch
 from hookline_shared.redis.durability import Durability
@@ -41,6 +42,8 @@ _ANSWER_S: Final = 0.45
 """Seconds in which an event must be stored, in Redis or in the spool, for its request to be answered within half a second."""
 _DISK_S: Final = 0.2
 """The least time for the spool in seconds, if the time limit for Redis leaves less."""
+_OF_THE_PORT: Final = ("port", "shutdown")
+"""Checks of readiness that say whether the port is open, not whether it should be."""
 _ALERT_INTERVALS_PER_SURVEY: Final = 5
 """Checks of the alerts for each look at who reads the streams, which queries Redis."""
 
@@ -98,9 +101,22 @@ class Ingress:
         stopping.push_async_callback(self.writer.stop)
         await self.writer.start(supervisor)
         stopping.push_async_callback(self.server.stop)
-        port = await self.server.start(self.settings.host, self.settings.port, supervisor)
+        port = await self.server.open(self.settings.host, self.settings.port, supervisor)
+        sharing = PortSharing(self.server, self.problem, self.server.clock, self.logger)
+        stopping.push_async_callback(sharing.stop)
+        await sharing.start(supervisor)
         stopping.callback(self.health.stop)
         self.logger.info("listening", port=port, admin_port=admin_port)
+        if self.spool is None:
+            remedy = (
+                "set INGRESS_SPOOL_PATH to a file on a disk that outlives the process, or let Twilio retry: docs/platforms.md"
+            )
+            self.logger.warning("there is no spool: while Redis is down, webhooks get a 503", remedy=remedy)
+
+    def problem(self) -> str | None:
+        """Return why webhooks would be refused, None if they are not. Whether the port is open does not count."""
+        found = problems({name: check for name, check in self.health.ready.items() if name not in _OF_THE_PORT})
+        return next(iter(found.values()), None)
 
 
 def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> Ingress:
@@ -112,7 +128,7 @@ def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> In
     drain = Drain(spool, appender, redis, settings.partitions, clock, logger) if spool else None
     budget_s = settings.write_budget_ms / 1000
     answer_s = max(_ANSWER_S, budget_s + _DISK_S)
-    writer = Writer(appender, spool, lambda: redis.monitor.ready, budget_s, answer_s, clock)
+    writer = Writer(appender, spool, lambda: redis.monitor.ready, budget_s, answer_s, clock, logger)
     senders = SenderLimit(settings.sender_limit(), clock)
     shared_addresses = SharedAddresses(redis, GENUINE_S, MOST_ADDRESSES)
     secrets = (*settings.auth_tokens, *settings.shared_keys, "")

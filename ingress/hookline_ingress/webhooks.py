@@ -61,7 +61,7 @@ class _Delivery(msgspec.Struct, gc=False):
     translated: float = 0.0
     kind: Kind | None = None
     left: int = 0
-    outcome: Stored | str = Stored.DUPLICATE
+    outcome: Stored = Stored.DUPLICATE
     failure: NotStored | None = None
 
 
@@ -112,7 +112,7 @@ class Webhooks:
             assert self._provider is not None  # noqa: S101 - it has said what is missing
             self._provider.ask_for(missing.accounts, partial(self._accept_later, delivery), delivery.address)
 
-    def _accept_later(self, delivery: "_Delivery", *, answered: bool) -> Sequence[str]:
+    def _accept_later(self, delivery: _Delivery, *, answered: bool) -> Sequence[str]:
         """Accept or refuse a request that has waited for tokens; return the accounts for which it must wait again.
 
         `answered` is whether the provider has said anything. If not, Twilio has to come again, or to call the fallback URL.
@@ -128,10 +128,10 @@ class Webhooks:
             return missing.accounts
         except Exception:
             self._logger.exception("a request failed inside ingress")
-            self._answer(delivery, refused(500), "failed")
+            self._fail(delivery)
         return ()
 
-    def _accept(self, delivery: "_Delivery") -> None:
+    def _accept(self, delivery: _Delivery) -> None:
         """Verify a request, and pass its events on to be stored: `_stored` is called for each of them, later."""
         request, route, now = delivery.request, delivery.route, self._clock.monotonic
         started = now()
@@ -158,32 +158,40 @@ class Webhooks:
         delivery.kind, delivery.left = events[0].kind, len(events)
         addressed = [(self._topic(one, route), one.event) for one in events]
         self._in_flight += 1
-        for topic, event in addressed:
-            self._write(topic, event, partial(self._stored, delivery, topic, event))
-
-    def _stored(self, delivery: "_Delivery", topic: str, event: Event, stored: Stored | NotStored) -> None:
-        """Note where one event of a request is stored, or that it is not; answer the request after the last one."""
-        outcome: Stored | str
-        if isinstance(stored, NotStored):
-            delivery.failure, outcome = stored, stored.outcome
-        else:
-            outcome = stored
-        EVENTS.count(topic, label_of(event.kind), outcome)
-        if self._detailed:
-            self._note(topic, event, outcome)
-        if delivery.outcome is Stored.DUPLICATE or outcome is Stored.SPOOLED:
-            delivery.outcome = outcome
-        delivery.left -= 1
-        if delivery.left:
-            return
-        self._in_flight -= 1
         try:
-            self._finish(delivery)
+            for topic, event in addressed:
+                self._write(topic, event, partial(self._stored, delivery, topic, event))
+        except BaseException:
+            self._in_flight -= 1  # `_stored` will not: the event that is not written is left
+            raise
+
+    def _stored(self, delivery: _Delivery, topic: str, event: Event, stored: Stored | NotStored) -> None:
+        """Note where one event of a request is stored, or that it is not; answer the request after the last one."""
+        delivery.left -= 1
+        if not delivery.left:
+            self._in_flight -= 1
+        try:
+            self._note_stored(delivery, topic, event, stored)
+            if not delivery.left:
+                self._finish(delivery)
         except Exception:
             self._logger.exception("a request failed inside ingress")
-            self._answer(delivery, refused(500), "failed")
+            self._fail(delivery)
 
-    def _finish(self, delivery: "_Delivery") -> None:
+    def _note_stored(self, delivery: _Delivery, topic: str, event: Event, stored: Stored | NotStored) -> None:
+        if isinstance(stored, NotStored):
+            delivery.failure = stored
+            outcome = stored.outcome
+        else:
+            outcome = stored
+            if delivery.outcome is Stored.DUPLICATE or stored is Stored.SPOOLED:
+                delivery.outcome = stored
+        EVENTS.count(topic, label_of(event.kind), outcome)
+        if self._detailed:
+            about = {"event_id": event.id, "kind": event.kind, "topic": topic, **trace_fields(event.traceparent)}
+            self._logger.debug("event received", **about, outcome=str(outcome))
+
+    def _finish(self, delivery: _Delivery) -> None:
         """Answer a request whose events are all stored, or have failed."""
         outcome = delivery.outcome
         if delivery.failure is not None:
@@ -200,13 +208,18 @@ class Webhooks:
         else:
             self._answer(delivery, delivery.route.reply_to(delivery.kind), outcome)
 
-    def _refuse(self, delivery: "_Delivery", status: int, outcome: str) -> None:
+    def _refuse(self, delivery: _Delivery, status: int, outcome: str) -> None:
         route = delivery.route
         reply = refused(route.refusal_status(status, delivery.request.headers))
         self._logger.debug("request refused", path=route.path, status=reply.status, outcome=outcome)
         self._answer(delivery, reply, outcome)
 
-    def _answer(self, delivery: "_Delivery", reply: Reply, outcome: str) -> None:
+    def _fail(self, delivery: _Delivery) -> None:
+        """Answer a request that is at fault for nothing. Not as any other one: that may be what fails."""
+        REQUESTS.count(delivery.route.path, 500, "failed")
+        delivery.respond(refused(500))
+
+    def _answer(self, delivery: _Delivery, reply: Reply, outcome: str) -> None:
         REQUESTS.count(delivery.route.path, reply.status, outcome)
         if self._spans is not None:
             self._spans.record_outcome(delivery.request.method, delivery.route.path, outcome)
@@ -257,10 +270,6 @@ class Webhooks:
     def _cause(self, route: Route, webhook: Webhook, forwarded: str) -> str | None:
         verifier = route.verifier
         return verifier.cause(webhook) or likely_cause(verifier, webhook, tuple(self._public_urls), forwarded)
-
-    def _note(self, topic: str, event: Event, outcome: str) -> None:
-        about = {"event_id": event.id, "kind": event.kind, "topic": topic, **trace_fields(event.traceparent)}
-        self._logger.debug("event received", **about, outcome=str(outcome))
 
     def _topic(self, one: TranslatedEvent, route: Route) -> str:
         topic = route.topic or one.kind.topic

@@ -193,8 +193,9 @@ class Connection(asyncio.Protocol):
 
     def _respond(self, reply: Reply) -> None:
         """Send the reply to the request that is being answered, unless the connection was lost meanwhile."""
-        if not self._answering or self.transport is None or self._began is None:
+        if not self._answering or self.transport is None:
             return
+        assert self._began is not None  # noqa: S101 - the request was read
         self._answering = False
         keep_open = self._keep_open and (not self._closing or has_end(self._unread, self._unread_at))
         now = self._server.clock.monotonic

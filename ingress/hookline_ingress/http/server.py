@@ -1,8 +1,10 @@
 """The port that Twilio calls: how many connections it accepts, how long they may take, and how they end."""
 
 import asyncio
+import os
 import resource
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from math import inf
@@ -90,6 +92,7 @@ class Server:
         self._note_refusal = note_refusal
         self._quiet_until = 0.0
         self._none_left = asyncio.Event()
+        self._place = ("", 0)
         self._listener: asyncio.Server | None = None
         self._sweeper: Job[None] | None = None
         CONNECTIONS.set_function(lambda: len(self._connections))
@@ -105,9 +108,19 @@ class Server:
         """
         check_aiohttp(lambda: HeadParser(self.loop).parse, compiled=IS_COMPILED)
 
+    @property
+    def listening(self) -> bool:
+        """Whether new connections are accepted."""
+        return self._listener is not None and self._listener.is_serving()
+
+    @property
+    def sockets(self) -> Sequence[socket.socket]:
+        """The sockets of the port, whether they listen or not."""
+        return self._listener.sockets if self._listener is not None else ()
+
     def check_listening(self) -> str | None:
-        """Return that the port is not open yet, None once it is."""
-        return None if self._listener is not None else "the port for webhooks is not open yet"
+        """Return that the port is not open, None if it is."""
+        return None if self.listening else "the port for webhooks is not open yet"
 
     async def start(self, host: str, port: int, supervisor: Supervisor) -> int:
         """Listen, beside other processes that do so on the same port; return the port.
@@ -117,12 +130,50 @@ class Server:
             AddressError: if this machine cannot listen there.
 
         """
+        port = await self.open(host, port, supervisor)
+        await self.listen()
+        return port
+
+    async def open(self, host: str, port: int, supervisor: Supervisor) -> int:
+        """Do as `start` does, but do not listen yet."""
+        self._place = host, port
+        await self.bind()
+        self._place = host, int(self.sockets[-1].getsockname()[1])
+        self._sweeper = await supervisor.spawn("sweep of connections", self._sweep())
+        return self._place[1]
+
+    async def bind(self) -> None:
+        """Bind the port, so that it is this user's, and do not listen: the kernel gives it no connections."""
+        host, port = self._place
         with explain_os_error(host, port, setting="INGRESS"):
             self._listener = await self.loop.create_server(
-                lambda: Connection(self), host, port, backlog=_BACKLOG, reuse_port=True
+                lambda: Connection(self), host, port, backlog=_BACKLOG, reuse_port=True, start_serving=False
             )
-        self._sweeper = await supervisor.spawn("sweep of connections", self._sweep())
-        return int(self._listener.sockets[-1].getsockname()[1])
+
+    async def listen(self) -> None:
+        """Accept connections.
+
+        Raises:
+            PortTakenError: if another program listens there.
+
+        """
+        assert self._listener is not None  # noqa: S101 - it was bound
+        with explain_os_error(*self._place, setting="INGRESS"):
+            await self._listener.start_serving()
+
+    def stop_listening(self) -> None:
+        """Leave the port to other processes at once. The connections are closed after their next response, idle ones soon."""
+        if self._listener is not None:
+            for one in self._listener.sockets:
+                _shut(one.fileno())
+            self._listener.close()
+        for connection in self._connections:
+            connection.close_after_response()
+        self.loop.call_later(self._limits.idle_grace_s, self._close_idle, list(self._connections))
+
+    def _close_idle(self, connections: Sequence[Connection]) -> None:
+        for connection in connections:
+            connection.close_if_idle()
 
     async def stop(self) -> None:
         """Accept no more connections, and answer the requests in flight, within the time limit for it."""
@@ -132,8 +183,7 @@ class Server:
             connection.close_after_response()
         idle_grace_s = min(self._limits.idle_grace_s, self._limits.shutdown_s)
         await self._wait_until_empty(idle_grace_s)
-        for connection in list(self._connections):
-            connection.close_if_idle()
+        self._close_idle(list(self._connections))
         await self._wait_until_empty(self._limits.shutdown_s - idle_grace_s)
         for connection in list(self._connections):
             connection.abort()
@@ -207,6 +257,12 @@ class Server:
                     connection.expire()
                 if at % _ENDED_AT_ONCE == 0:
                     await asyncio.sleep(0)
+
+
+def _shut(listening: int) -> None:
+    """Stop listening on the socket with the file descriptor `listening` now; closing it may take effect later."""
+    with suppress(OSError), socket.socket(fileno=os.dup(listening)) as same:
+        same.shutdown(socket.SHUT_RDWR)
 
 
 def allow_connections(wanted: int) -> int:

@@ -90,7 +90,9 @@ def _sorter(names: tuple[str, ...]) -> Callable[[Sequence[str]], Iterable[str]] 
     if not all(map(_NAME.fullmatch, names)):
         return None
     fields = sorted(range(len(names)), key=names.__getitem__)
-    return itemgetter(*(part for field in fields for part in (2 * field, 2 * field + 1))) if fields else tuple
+    if not fields:
+        return tuple
+    return itemgetter(*(part for field in fields for part in (2 * field, 2 * field + 1)))
 
 
 def compute(secret: bytes, url: str, params: bytes = b"", algorithm: str = "sha1") -> bytes:

@@ -67,6 +67,13 @@ def test_nothing_but_what_is_named_gets_into_the_image() -> None:
     assert "deploy" not in added
 
 
+def test_image_is_labelled_with_the_version() -> None:
+    """Also one that is built by hand, without the build argument."""
+    version = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f"ARG VERSION={version}\n" in (_ROOT / "Dockerfile").read_text()
+    assert f"${{HOOKLINE_VERSION:-{version}}}" in (_ROOT / "compose.yaml").read_text()
+
+
 def test_handlers_are_where_services_start() -> None:
     """A folder of handlers is mounted below the working folder; PYTHONPATH would come before the standard library."""
     dockerfile = (_ROOT / "Dockerfile").read_text()
