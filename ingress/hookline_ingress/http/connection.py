@@ -25,6 +25,8 @@ from hookline_ingress.metrics import REQUEST_SECONDS, STAGE_SECONDS
 
 _LINGER_S: Final = 2.0
 _READ_AT_STOP_S: Final = 2.0
+_LARGE_READ: Final = 64 * 1024
+"""Bytes after which others are read before more of a connection is: while so much comes, libuv would read of one 32 times."""
 
 
 class Connection(asyncio.Protocol):
@@ -41,8 +43,7 @@ class Connection(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self._server = server
         self._heads = HeadParser(server.loop)
-        self._unread = b""  # what has arrived, and is used up to `_unread_at`
-        self._unread_at = 0
+        self._unread, self._unread_at = b"", 0  # what has arrived, and up to where it is used up
         self._skipped = 0  # bytes of empty lines, since the last request
         self._searched = 0  # bytes of the next head at which the end of it does not begin
         self._began: float | None = None
@@ -53,13 +54,9 @@ class Connection(asyncio.Protocol):
         self._peer = ""
         self._input_paused = False
         self._next_is_due = False  # whether `_read_next` is scheduled
-        self._closing = False
-        self._ending = False
-        self._peer_closed = False
-        self.deadline = inf
-        self.since = 0.0
-        self.held = 0
-        self._parsed = 0  # bytes that the head takes, if it waits for its body
+        self._closing = self._ending = self._peer_closed = False
+        self.deadline, self.since = inf, 0.0
+        self.held = self._parsed = 0  # bytes, and those of a head that waits for its body
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for a request, which must arrive within the time limit for reading."""
@@ -98,9 +95,8 @@ class Connection(asyncio.Protocol):
         self._unread_at = 0
         if not self._answering and not self._next_is_due:
             self._read()
-        elif not self._input_paused and self.transport is not None:
-            self._input_paused = True
-            self.transport.pause_reading()
+        else:
+            self._pause_input()
             self._note_held()
 
     def _read_next(self) -> None:
@@ -123,15 +119,17 @@ class Connection(asyncio.Protocol):
             self.transport.close()
         else:
             self._unread, self._unread_at = self._unread[self._unread_at :], 0
-            self._note_held()
-            self._resume_input()
+            if self._note_held() > _LARGE_READ:
+                self._pause_input()
+                self._server.loop.call_soon(self._resume_input)
+            else:
+                self._resume_input()
 
     def _read_request(self) -> Request | None:
         """Return the next request, None while a part of it is missing."""
         if self._head is None and not self._read_head():
             return None
-        assert self._head is not None  # noqa: S101 - it was read
-        assert self._began is not None  # noqa: S101 - with it
+        assert self._head and self._began is not None  # noqa: S101, PT018 - it was read
         body = self._read_body(self._head)
         if body is None:
             return None
@@ -219,6 +217,11 @@ class Connection(asyncio.Protocol):
         else:
             self._resume_input()
 
+    def _pause_input(self) -> None:
+        if not self._input_paused and self.transport is not None:
+            self._input_paused = True
+            self.transport.pause_reading()
+
     def _resume_input(self) -> None:
         """Read from the socket again: what was read before is used up."""
         if self._input_paused and self.transport is not None:
@@ -259,11 +262,12 @@ class Connection(asyncio.Protocol):
             self._unread, self._unread_at = b"", 0
             self._note_held()
 
-    def _note_held(self) -> None:
-        """Tell the server what this connection holds: what is not used up, and a request that waits for its body."""
+    def _note_held(self) -> int:
+        """Tell the server what is not used up, and what a request that waits for its body holds; return its growth."""
         held = len(self._unread) + (self._parsed + len(self._body.content) if self._body is not None else 0)
         change, self.held = held - self.held, held
         self._server.memory.change(change)
+        return change
 
     def abort(self) -> None:
         """Close the connection at once. The reply to the request in flight is dropped."""
