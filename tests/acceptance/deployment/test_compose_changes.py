@@ -5,7 +5,6 @@ What deploy.sh says is compared with what a client sees, and every webhook that 
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
 
@@ -27,21 +26,6 @@ pytestmark = [
     pytest.mark.skipif("HOOKLINE_TEST_COMPOSE" not in os.environ, reason="containers take minutes: make test-compose"),
     pytest.mark.timeout(900),
 ]
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Yield a stack that was put into service by the script."""
-    if reason := missing_docker():
-        pytest.skip(f"NOTHING OF COMPOSE IS TESTED: {reason}")
-    stack = Stack(tmp_path_factory.mktemp("clone") / "hookline")
-    stack.give_token()
-    try:
-        done = stack.deploy()
-        assert done.returncode == 0, done.stdout
-        yield stack
-    finally:
-        stack.down()
 
 
 @pytest.fixture
