@@ -83,6 +83,7 @@ hand_over() {
   keep twilio_auth_token "$twilio" "$(random | cut -c1-32)"
   derive twilio_shared_keys "$twilio" "" # a key that you take away counts no more
   derive alert_url "$all" ""
+  derive admin_token "$all" ""
   agree redis_password 0:0 "$(random)"
   agree redis_admin_password 0:0 "$(random)"
   agree postgres_password 0:0 "$(random)"

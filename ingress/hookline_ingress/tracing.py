@@ -54,11 +54,11 @@ class RequestSpans:
         """Return `handle` with a span around each request, from its first byte to its reply."""
 
         def handle_traced(request: Request, respond: Respond) -> None:
-            span = self._start_span(request)
+            span, outside = self._start_span(request), copy_context()
 
             def finish(reply: Reply) -> None:
                 _finish(span, reply)
-                respond(reply)
+                outside.run(respond, reply)  # what the connection does next is not of this request
 
             sends = _SENDS.set({})
             try:
@@ -105,8 +105,10 @@ class RequestSpans:
             send.expect(event, partition_of(event.key, self._partitions))
 
             def finish(stored: Stored | NotStored) -> None:
-                send.finish(stored)
-                request.run(done, stored)  # where the span of the request is the current one
+                try:
+                    send.finish(stored)
+                finally:
+                    request.run(done, stored)  # where the span of the request is the current one
 
             write(topic, msgspec.structs.replace(event, traceparent=send.traceparent), finish)
 

@@ -1,9 +1,9 @@
 """The way of one request: read, verify, translate, write, reply."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from logging import DEBUG
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -14,7 +14,7 @@ from hookline_ingress.http.request import Reply, Request, Respond
 from hookline_ingress.limits.addresses import AddressLimit
 from hookline_ingress.limits.limiter import SenderLimit
 from hookline_ingress.metrics import REQUESTS, SIGNERS, STAGE_SECONDS
-from hookline_ingress.refusals import Refusals
+from hookline_ingress.refusals import Refusal, Refusals, RefusalWarnings, TokenMissing
 from hookline_ingress.routes import Route, Routes
 from hookline_ingress.signatures.likely_cause import likely_cause
 from hookline_ingress.translation.translate import TranslatedEvent, translate
@@ -30,22 +30,12 @@ from hookline_shared.observability.metrics import EVENTS
 from hookline_shared.topics import BULK
 
 if TYPE_CHECKING:
+    from hookline_ingress.signatures.token_provider import TokenProvider
     from hookline_ingress.tracing import RequestSpans
 
-_WARN_INTERVAL_S: Final = 60.0
-_REUSED: Final = "someone has a genuine webhook and changes it: find out where they got it, and rotate the token if in doubt"
 _TIME_TO_READ, _TIME_TO_VERIFY, _TIME_TO_TRANSLATE, _TIME_TO_WRITE = (
     STAGE_SECONDS[stage].observe for stage in ("read", "verify", "translate", "write")
 )
-
-
-class Refusal(Exception):
-    """A request that is not accepted. `status` is the HTTP status, `outcome` the reason for the metrics."""
-
-    def __init__(self, status: int, outcome: str) -> None:
-        super().__init__(outcome)
-        self.status = status
-        self.outcome = outcome
 
 
 class Guards(NamedTuple):
@@ -71,14 +61,15 @@ class _Delivery(msgspec.Struct, gc=False):
     translated: float = 0.0
     kind: Kind | None = None
     left: int = 0
-    outcome: Stored | str = Stored.DUPLICATE
+    outcome: Stored = Stored.DUPLICATE
     failure: NotStored | None = None
 
 
 class Webhooks:
     """Answers Twilio. A 2xx means that every event of the request is verified and stored, now or by an earlier delivery.
 
-    `write` stores events. `spans` record the outcomes of requests, if these are traced. `refusals` are the 503s of ours.
+    `write` stores events. `spans` record the outcomes of requests, if these are traced. `provider` returns tokens that are not
+    known, if there is one. `refusals` are the 503s of ours.
     """
 
     def __init__(
@@ -90,6 +81,7 @@ class Webhooks:
         clock: Clock,
         logger: Logger,
         spans: "RequestSpans | None" = None,
+        provider: "TokenProvider | None" = None,
     ) -> None:
         self._routes = routes
         self._proxies, self._senders, self._addresses, self._max_in_flight = guards
@@ -98,11 +90,11 @@ class Webhooks:
         self._clock = clock
         self._logger = logger
         self._spans = spans
+        self._provider = provider
         self._detailed = logger.is_enabled_for(DEBUG)
         self.refusals = Refusals(clock)
         self._in_flight = 0
-        self._quiet_until = 0.0
-        self._quiet_of_reuse_until = 0.0
+        self._warnings = RefusalWarnings(public_urls, clock, logger)
 
     def handle(self, request: Request, respond: Respond) -> None:
         """Answer any request: `respond` is called with the reply, at once or when its events are stored."""
@@ -116,8 +108,30 @@ class Webhooks:
             self._accept(delivery)
         except Refusal as refusal:  # kept in no other variable: its traceback would keep the request until a garbage collection
             self._refuse(delivery, refusal.status, refusal.outcome)
+        except TokenMissing as missing:
+            assert self._provider is not None  # noqa: S101 - it has said what is missing
+            self._provider.ask_for(missing.accounts, partial(self._accept_later, delivery), delivery.address)
 
-    def _accept(self, delivery: "_Delivery") -> None:
+    def _accept_later(self, delivery: _Delivery, *, answered: bool) -> Sequence[str]:
+        """Accept or refuse a request that has waited for tokens; return the accounts for which it must wait again.
+
+        `answered` is whether the provider has said anything. If not, Twilio has to come again, or to call the fallback URL.
+        """
+        if not answered:
+            self._refuse(delivery, 503, "no_token")
+            return ()
+        try:
+            self._accept(delivery)
+        except Refusal as refusal:
+            self._refuse(delivery, refusal.status, refusal.outcome)
+        except TokenMissing as missing:
+            return missing.accounts
+        except Exception:
+            self._logger.exception("a request failed inside ingress")
+            self._fail(delivery)
+        return ()
+
+    def _accept(self, delivery: _Delivery) -> None:
         """Verify a request, and pass its events on to be stored: `_stored` is called for each of them, later."""
         request, route, now = delivery.request, delivery.route, self._clock.monotonic
         started = now()
@@ -130,7 +144,7 @@ class Webhooks:
         signature = self._check(request, route, delivery.address)
         try:
             webhook, signer = self._verify(self._decode(request, route, signature), route)
-        except Refusal:
+        except (Refusal, TokenMissing):
             self._addresses.refused(delivery.address)
             raise
         verified = now()
@@ -144,32 +158,40 @@ class Webhooks:
         delivery.kind, delivery.left = events[0].kind, len(events)
         addressed = [(self._topic(one, route), one.event) for one in events]
         self._in_flight += 1
-        for topic, event in addressed:
-            self._write(topic, event, partial(self._stored, delivery, topic, event))
-
-    def _stored(self, delivery: "_Delivery", topic: str, event: Event, stored: Stored | NotStored) -> None:
-        """Note where one event of a request is stored, or that it is not; answer the request after the last one."""
-        outcome: Stored | str
-        if isinstance(stored, NotStored):
-            delivery.failure, outcome = stored, stored.outcome
-        else:
-            outcome = stored
-        EVENTS.count(topic, label_of(event.kind), outcome)
-        if self._detailed:
-            self._note(topic, event, outcome)
-        if delivery.outcome is Stored.DUPLICATE or outcome is Stored.SPOOLED:
-            delivery.outcome = outcome
-        delivery.left -= 1
-        if delivery.left:
-            return
-        self._in_flight -= 1
         try:
-            self._finish(delivery)
+            for topic, event in addressed:
+                self._write(topic, event, partial(self._stored, delivery, topic, event))
+        except BaseException:
+            self._in_flight -= 1  # `_stored` will not: the event that is not written is left
+            raise
+
+    def _stored(self, delivery: _Delivery, topic: str, event: Event, stored: Stored | NotStored) -> None:
+        """Note where one event of a request is stored, or that it is not; answer the request after the last one."""
+        delivery.left -= 1
+        if not delivery.left:
+            self._in_flight -= 1
+        try:
+            self._note_stored(delivery, topic, event, stored)
+            if not delivery.left:
+                self._finish(delivery)
         except Exception:
             self._logger.exception("a request failed inside ingress")
-            self._answer(delivery, refused(500), "failed")
+            self._fail(delivery)
 
-    def _finish(self, delivery: "_Delivery") -> None:
+    def _note_stored(self, delivery: _Delivery, topic: str, event: Event, stored: Stored | NotStored) -> None:
+        if isinstance(stored, NotStored):
+            delivery.failure = stored
+            outcome = stored.outcome
+        else:
+            outcome = stored
+            if delivery.outcome is Stored.DUPLICATE or stored is Stored.SPOOLED:
+                delivery.outcome = stored
+        EVENTS.count(topic, label_of(event.kind), outcome)
+        if self._detailed:
+            about = {"event_id": event.id, "kind": event.kind, "topic": topic, **trace_fields(event.traceparent)}
+            self._logger.debug("event received", **about, outcome=str(outcome))
+
+    def _finish(self, delivery: _Delivery) -> None:
         """Answer a request whose events are all stored, or have failed."""
         outcome = delivery.outcome
         if delivery.failure is not None:
@@ -181,18 +203,23 @@ class Webhooks:
         _TIME_TO_WRITE(self._clock.monotonic() - delivery.translated)
         if outcome is Stored.REUSED:
             self._addresses.reused(delivery.address)
-            self._warn_of_reuse(delivery.route)
+            self._warnings.warn_of_reuse(delivery.route.path)
             self._refuse(delivery, 403, outcome)
         else:
             self._answer(delivery, delivery.route.reply_to(delivery.kind), outcome)
 
-    def _refuse(self, delivery: "_Delivery", status: int, outcome: str) -> None:
+    def _refuse(self, delivery: _Delivery, status: int, outcome: str) -> None:
         route = delivery.route
         reply = refused(route.refusal_status(status, delivery.request.headers))
         self._logger.debug("request refused", path=route.path, status=reply.status, outcome=outcome)
         self._answer(delivery, reply, outcome)
 
-    def _answer(self, delivery: "_Delivery", reply: Reply, outcome: str) -> None:
+    def _fail(self, delivery: _Delivery) -> None:
+        """Answer a request that is at fault for nothing. Not as any other one: that may be what fails."""
+        REQUESTS.count(delivery.route.path, 500, "failed")
+        delivery.respond(refused(500))
+
+    def _answer(self, delivery: _Delivery, reply: Reply, outcome: str) -> None:
         REQUESTS.count(delivery.route.path, reply.status, outcome)
         if self._spans is not None:
             self._spans.record_outcome(delivery.request.method, delivery.route.path, outcome)
@@ -214,7 +241,7 @@ class Webhooks:
 
     def _decode(self, request: Request, route: Route, signature: str) -> Webhook:
         if not signature:
-            self._warn_of_refusal(route)
+            self._warnings.warn_of_signature(route.path)
             raise Refusal(403, "no_signature")
         try:
             return route.decode(request, signature, self._clock.now_ms())
@@ -233,7 +260,9 @@ class Webhooks:
             webhook = replace(webhook, account=parent)
             signer = route.verifier.verify(webhook, forwarded)
         if signer is None:
-            self._warn_of_refusal(route, lambda: self._cause(route, webhook, forwarded))
+            if self._provider is not None and (accounts := self._provider.accounts_to_ask(route.verifier, webhook)):
+                raise TokenMissing(accounts)
+            self._warnings.warn_of_signature(route.path, lambda: self._cause(route, webhook, forwarded))
             raise Refusal(403, "bad_signature")
         SIGNERS.count(signer.name)
         return webhook.of_account(signer.account), signer.name
@@ -241,37 +270,6 @@ class Webhooks:
     def _cause(self, route: Route, webhook: Webhook, forwarded: str) -> str | None:
         verifier = route.verifier
         return verifier.cause(webhook) or likely_cause(verifier, webhook, tuple(self._public_urls), forwarded)
-
-    def _warn_of_reuse(self, route: Route) -> None:
-        """Log at most once a minute that a signature was used for another event."""
-        now = self._clock.monotonic()
-        if now >= self._quiet_of_reuse_until:
-            self._quiet_of_reuse_until = now + _WARN_INTERVAL_S
-            self._logger.warning("request refused: its signature was used for another event", path=route.path, remedy=_REUSED)
-
-    def _warn_of_refusal(self, route: Route, find_cause: Callable[[], str | None] | None = None) -> None:
-        """Log at most once a minute that requests are refused, as happens with a wrong PUBLIC_URL or token, and why.
-
-        `find_cause` returns the likely cause for a request that is signed; it is None for one that is not.
-        """
-        now = self._clock.monotonic()
-        if now < self._quiet_until:
-            return
-        self._quiet_until = now + _WARN_INTERVAL_S
-        cause = find_cause() if find_cause else None
-        self._logger.warning(
-            "request refused: its signature is missing or wrong",
-            path=route.path,
-            signed=find_cause is not None,
-            tried=self._public_urls,
-            **({"cause": cause} if cause else {}),
-            remedy="if Twilio sent it: set PUBLIC_URL to the URL that Twilio calls, without /twilio, and TWILIO_AUTH_TOKEN "
-            "to the token of that account",
-        )
-
-    def _note(self, topic: str, event: Event, outcome: str) -> None:
-        about = {"event_id": event.id, "kind": event.kind, "topic": topic, **trace_fields(event.traceparent)}
-        self._logger.debug("event received", **about, outcome=str(outcome))
 
     def _topic(self, one: TranslatedEvent, route: Route) -> str:
         topic = route.topic or one.kind.topic

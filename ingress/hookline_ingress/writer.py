@@ -23,6 +23,7 @@ from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.event import Event
 from hookline_shared.lifecycle.service import Supervisor
+from hookline_shared.observability.logs import Logger
 from hookline_shared.streams.append import Appended, Appender
 
 _LARGEST_BATCH: Final = 500
@@ -48,14 +49,14 @@ class Stored(StrEnum):
 
 
 class NotStored(NamedTuple):
-    """An event may not be stored anywhere. `outcome` is the reason, as in the metrics; `message` tells people."""
+    """Why an event may be stored nowhere: `outcome` for the metrics, `message` for people."""
 
     outcome: str
     message: str
 
 
 Done = Callable[[Stored | NotStored], None]
-"""Is told once where an event is stored, never before the call that stores it has returned. It must not raise."""
+"""Called once with where an event is stored, after the call that stores it has returned."""
 Write = Callable[[str, Event, Done], None]
 """Stores an event of a topic."""
 
@@ -67,7 +68,7 @@ class _PendingWrite(msgspec.Struct):
     done: Done
 
     def finish(self, stored: Stored | NotStored) -> None:
-        """Tell where the event is stored. What comes after is ignored, such as the disk after its time was over."""
+        """Call `done`, the first time only: the disk may store an event after its time was over."""
         done, self.done = self.done, _ignore
         done(stored)
 
@@ -83,7 +84,14 @@ class Writer:
     """
 
     def __init__(
-        self, appender: Appender, spool: Spool | None, ready: Callable[[], bool], budget_s: float, limit_s: float, clock: Clock
+        self,
+        appender: Appender,
+        spool: Spool | None,
+        ready: Callable[[], bool],
+        budget_s: float,
+        limit_s: float,
+        clock: Clock,
+        logger: Logger,
     ) -> None:
         self._appender = appender
         self._spool = spool
@@ -91,6 +99,8 @@ class Writer:
         self._budget_s = budget_s
         self._limit_s = limit_s
         self._clock = clock
+        self._logger = logger
+        self._loop = asyncio.get_running_loop()  # kept: asking for it is a system call before Python 3.12
         self._waiting: list[_PendingWrite] = []
         self._wake = asyncio.Event()
         self._job: Job[None] | None = None
@@ -100,12 +110,12 @@ class Writer:
         self._job = await supervisor.spawn("writer", self._run())
 
     async def stop(self) -> None:
-        """Stop. All events should be stored before; the others are failed."""
+        """Stop. All events must be stored before, or have failed."""
         if self._job is not None:
             await self._job.close()
 
     def write(self, topic: str, event: Event, done: Done) -> None:
-        """Store `event` in `topic`; `done` is told where, once it is stored or cannot be."""
+        """Store `event` in `topic`; `done` is called once it is stored, or cannot be."""
         if not self._waiting:
             self._wake.set()
         self._waiting.append(_PendingWrite(topic, event, self._clock.monotonic(), done))
@@ -161,6 +171,7 @@ class Writer:
 
     def _settle(self, batch: Sequence[_PendingWrite], results: Sequence[Appended | BrokerUnavailableError]) -> None:
         failed = 0
+        stored = []
         for one, result in zip(batch, results, strict=True):
             if isinstance(result, BrokerUnavailableError):
                 failed += 1
@@ -168,7 +179,8 @@ class Writer:
             elif result is Appended.FULL:
                 self._spill([one], "backlog_full", "The backlog of the topic is full.")
             else:
-                one.finish(_STORED[result])
+                stored.append((one, _STORED[result]))
+        self._finish_soon(stored)
         if failed == len(batch):  # events that gathered meanwhile would fail in the same way
             waiting, self._waiting = self._waiting, []
             self._spill(waiting, "redis_unavailable", "Redis does not answer.")
@@ -186,8 +198,18 @@ class Writer:
             )
 
     def _fail(self, batch: Sequence[_PendingWrite], outcome: str, message: str) -> None:
-        for one in batch:
-            one.finish(NotStored(outcome, message))
+        self._finish_soon([(one, NotStored(outcome, message)) for one in batch])
+
+    def _finish_soon(self, batch: Sequence[tuple[_PendingWrite, Stored | NotStored]]) -> None:
+        """Finish each of `batch`, but send the next batch before: Redis would wait until hundreds of replies are written."""
+        self._loop.call_soon(self._finish, batch)
+
+    def _finish(self, batch: Sequence[tuple[_PendingWrite, Stored | NotStored]]) -> None:
+        for one, stored in batch:
+            try:
+                one.finish(stored)
+            except Exception:  # of this event; the others have nothing to do with it
+                self._logger.exception("a request failed inside ingress")
 
 
 _STORED: Final = {Appended.NEW: Stored.NEW, Appended.DUPLICATE: Stored.DUPLICATE, Appended.REUSED: Stored.REUSED}

@@ -51,8 +51,8 @@ async def check_webhook(subject: Subject) -> list[Finding]:
 
 
 async def _runs(settings: IngressSettings) -> bool:
-    report = await ask(AdminAddress("ingress", reachable(settings.admin_host), settings.admin_port))
-    return report.role == "ingress"
+    report = await ask(AdminAddress("ingress", reachable(settings.admin_host), settings.admin_port), settings.admin_token)
+    return report.role == "ingress" or report.refuses_token
 
 
 def _not_running() -> Finding:

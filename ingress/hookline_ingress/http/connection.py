@@ -6,9 +6,8 @@
     ending     the last reply is written; bytes that still arrive are dropped, so that the client can read the reply
 
 What a connection holds is bounded in each state: a head (`heads`), a body within the limit of its path (`bodies`), and what was
-read of the socket at once, twice. More is not read from the socket until these bytes are used up.
-
-docs/decisions.md says why this is not aiohttp's own request handler.
+read of the socket at once, twice. More is not read from the socket until these bytes are used up. `read_memory` bounds what all
+connections hold together. docs/decisions.md says why this is not aiohttp's own request handler.
 """
 
 import asyncio
@@ -18,7 +17,7 @@ from time import time
 from typing import Final, cast
 
 from hookline_ingress.http.bodies import Body, expect_body
-from hookline_ingress.http.heads import Head, HeadParser, find_end, has_end, searched_in, skip_empty_lines
+from hookline_ingress.http.heads import BYTES_PER_LINE, Head, HeadParser, find_end, has_end, searched_in, skip_empty_lines
 from hookline_ingress.http.replies import CONTINUE, refused, wire
 from hookline_ingress.http.request import Reply, Request, UnreadableError
 from hookline_ingress.http.served import Server
@@ -30,30 +29,13 @@ _READ_AT_STOP_S: Final = 2.0
 
 class Connection(asyncio.Protocol):
     """One connection of `server`. In seconds on the server's clock, `deadline` is when it expires, infinite while it is
-    answering, and `since` is when it began to wait or to read."""
+    answering, and `since` is when it began to wait or to read. `held` is what it holds in bytes, see `read_memory`."""
 
     __slots__ = (
-        "_answering",
-        "_began",
-        "_body",
-        "_closing",
-        "_ending",
-        "_head",
-        "_heads",
-        "_input_paused",
-        "_keep_open",
-        "_next_is_due",
-        "_peer",
-        "_peer_closed",
-        "_searched",
-        "_server",
-        "_skipped",
-        "_unread",
-        "_unread_at",
-        "deadline",
-        "since",
-        "transport",
-    )
+        "_answering", "_began", "_body", "_closing", "_ending", "_head", "_heads", "_input_paused", "_keep_open",
+        "_next_is_due", "_parsed", "_peer", "_peer_closed", "_searched", "_server", "_skipped", "_unread", "_unread_at",
+        "deadline", "held", "since", "transport",
+    )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
         self.transport: asyncio.Transport | None = None
@@ -76,6 +58,8 @@ class Connection(asyncio.Protocol):
         self._peer_closed = False
         self.deadline = inf
         self.since = 0.0
+        self.held = 0
+        self._parsed = 0  # bytes that the head takes, if it waits for its body
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for a request, which must arrive within the time limit for reading."""
@@ -90,6 +74,7 @@ class Connection(asyncio.Protocol):
         """Drop everything but the request that is being answered: its events are written all the same."""
         self.transport = self._head = self._body = None
         self._unread, self._unread_at = b"", 0
+        self._note_held()
         self._server.dismiss(self)
 
     def pause_writing(self) -> None:
@@ -116,6 +101,7 @@ class Connection(asyncio.Protocol):
         elif not self._input_paused and self.transport is not None:
             self._input_paused = True
             self.transport.pause_reading()
+            self._note_held()
 
     def _read_next(self) -> None:
         self._next_is_due = False
@@ -129,7 +115,7 @@ class Connection(asyncio.Protocol):
         try:
             request = self._read_request()
         except UnreadableError as error:
-            self._refuse(self._status_of(error), error.outcome)
+            self._refuse(self._server.refusal_status(error, self._head), error.outcome)
             return
         if request is not None:
             self._begin_answer(request)
@@ -137,6 +123,7 @@ class Connection(asyncio.Protocol):
             self.transport.close()
         else:
             self._unread, self._unread_at = self._unread[self._unread_at :], 0
+            self._note_held()
             self._resume_input()
 
     def _read_request(self) -> Request | None:
@@ -179,6 +166,7 @@ class Connection(asyncio.Protocol):
                 self._unread_at = end
                 return self._unread[begin:end]
             self._body = self._expect_body(head)
+            self._parsed = begin + BYTES_PER_LINE * len(head.headers)
         self._unread_at = self._body.take(self._unread, begin)
         return bytes(self._body.content) if self._body.is_whole else None
 
@@ -199,12 +187,15 @@ class Connection(asyncio.Protocol):
             self._unread, self._unread_at = b"", 0
         self.deadline = inf
         self._answering = True
+        if self.held or self._unread:
+            self._note_held()
         self._server.answer(request, self._respond)
 
     def _respond(self, reply: Reply) -> None:
         """Send the reply to the request that is being answered, unless the connection was lost meanwhile."""
-        if not self._answering or self.transport is None or self._began is None:
+        if not self._answering or self.transport is None:
             return
+        assert self._began is not None  # noqa: S101 - the request was read
         self._answering = False
         keep_open = self._keep_open and (not self._closing or has_end(self._unread, self._unread_at))
         now = self._server.clock.monotonic
@@ -259,15 +250,25 @@ class Connection(asyncio.Protocol):
         else:
             self.transport.close()
 
+    def give_up(self) -> None:
+        """Hold nothing any more: refuse the request of which a part is missing, or drop those behind the one in flight."""
+        if not self._answering:
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "no_memory")
+        else:
+            self._closing = True
+            self._unread, self._unread_at = b"", 0
+            self._note_held()
+
+    def _note_held(self) -> None:
+        """Tell the server what this connection holds: what is not used up, and a request that waits for its body."""
+        held = len(self._unread) + (self._parsed + len(self._body.content) if self._body is not None else 0)
+        change, self.held = held - self.held, held
+        self._server.memory.change(change)
+
     def abort(self) -> None:
         """Close the connection at once. The reply to the request in flight is dropped."""
         if self.transport is not None:
             self.transport.abort()
-
-    def _status_of(self, error: UnreadableError) -> int:
-        if error.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE or self._head is None:
-            return error.status
-        return self._server.status_if_too_large(self._head.target, self._head.headers)
 
     def _refuse(self, status: int, outcome: str) -> None:
         """Answer a request that has not arrived as a whole and never will."""
@@ -285,6 +286,7 @@ class Connection(asyncio.Protocol):
         self._ending = True
         self._head = self._body = None
         self._unread, self._unread_at = b"", 0
+        self._note_held()
         self.deadline = self._server.clock.monotonic() + _LINGER_S
         if self.transport is not None and self._peer_closed:
             self.transport.close()

@@ -6,6 +6,7 @@ import resource
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from http import HTTPStatus
 from math import inf
 from typing import Final, NamedTuple
 
@@ -13,10 +14,11 @@ from aiojobs import Job
 
 from hookline_ingress.http.compatibility import check_aiohttp
 from hookline_ingress.http.connection import Connection
-from hookline_ingress.http.heads import IS_COMPILED, HeadParser
+from hookline_ingress.http.heads import IS_COMPILED, Head, HeadParser
+from hookline_ingress.http.read_memory import ReadMemory
 from hookline_ingress.http.replies import refused
-from hookline_ingress.http.request import Request, Respond
-from hookline_ingress.metrics import CONNECTIONS, REQUESTS
+from hookline_ingress.http.request import Request, Respond, UnreadableError
+from hookline_ingress.metrics import CONNECTIONS, READ_BYTES, REQUESTS
 from hookline_shared.clock import Clock
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.listening import explain_os_error
@@ -29,6 +31,11 @@ _ENDED_AT_ONCE: Final = 50
 """Connections that one step of the sweep ends, before requests are handled again."""
 _GIVEN_UP: Final = 0.1
 """Share of the connections that is closed when there are too many."""
+_WARN_INTERVAL_S: Final = 60.0
+_NO_MEMORY: Final = (
+    "requests that have not arrived as a whole take more than INGRESS_READ_MEMORY_MB. Someone sends many large ones slowly, or "
+    "the network is slow: the largest and oldest ones are refused."
+)
 _OTHER_FILES: Final = 256
 """Open files for everything that is no connection from outside: Redis, the spool, the admin port, logs."""
 
@@ -37,7 +44,8 @@ class ConnectionLimits(NamedTuple):
     """The limits of connections.
 
     Times are in seconds: `read_timeout_s` for a request to arrive, `keepalive_s` for the next one to begin, `shutdown_s` for
-    those in flight when the service stops. `connections` is the number of open ones.
+    those in flight when the service stops. `connections` is the number of open ones, `memory` the bytes of what has arrived on
+    all of them and is not answered yet.
 
     `idle_grace_s` is how long an idle connection is kept when the service stops, as part of `shutdown_s`. A request then is
     answered with `Connection: close`. If the connection were closed at once, a request could be on its way, and the client
@@ -48,6 +56,7 @@ class ConnectionLimits(NamedTuple):
     keepalive_s: float
     shutdown_s: float
     connections: int
+    memory: int = 1 << 28
     idle_grace_s: float = 0.5
 
 
@@ -55,7 +64,8 @@ class Server:
     """Passes each request to `handle`, with what sends the reply once there is one.
 
     `body_limit` returns the largest body in bytes for a target and headers, None if no body is read for that target.
-    `status_if_too_large` returns the status of the reply to one that is larger.
+    `status_if_too_large` returns the status of the reply to one that is larger. `note_refusal` is told why requests are refused
+    that might be genuine.
     """
 
     def __init__(
@@ -66,22 +76,27 @@ class Server:
         clock: Clock,
         logger: Logger,
         status_if_too_large: Callable[[str, Mapping[str, str]], int] = lambda _target, _headers: 413,
+        note_refusal: Callable[[str], None] = lambda _reason: None,
     ) -> None:
         self.loop = asyncio.get_running_loop()  # kept: asking for it is a system call before Python 3.12
         self.clock = clock
         self.body_limit = body_limit
-        self.status_if_too_large = status_if_too_large
+        self._status_if_too_large = status_if_too_large
         self.read_timeout_s = limits.read_timeout_s
         self.keepalive_s = limits.keepalive_s
         self._limits = limits
         self._handle = handle
         self._logger = logger
         self._connections: set[Connection] = set()
+        self.memory = ReadMemory(limits.memory, lambda: self._connections, clock, self._warn_of_memory)
+        self._note_refusal = note_refusal
+        self._quiet_until = 0.0
         self._none_left = asyncio.Event()
         self._place = ("", 0)
         self._listener: asyncio.Server | None = None
         self._sweeper: Job[None] | None = None
         CONNECTIONS.set_function(lambda: len(self._connections))
+        READ_BYTES.set_function(lambda: self.memory.held)
 
     def check_connection(self) -> None:
         """Check that requests can be read with the aiohttp that is installed.
@@ -213,9 +228,23 @@ class Server:
             self.count_refusal(500, "failed")
             respond(refused(500))
 
+    def refusal_status(self, error: UnreadableError, head: Head | None) -> int:
+        """Return the status of the reply to what is no request because of `error`; `head` is what was read of it."""
+        if error.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE or head is None:
+            return error.status
+        return self._status_if_too_large(head.target, head.headers)
+
     def count_refusal(self, status: int, outcome: str) -> None:
         """Count the response to bytes that never became a request."""
         REQUESTS.count("none", int(status), outcome)
+
+    def _warn_of_memory(self) -> None:
+        """Note that a request is refused because there are too many half ones, and log it at most once a minute."""
+        self._note_refusal(_NO_MEMORY)
+        now = self.clock.monotonic()
+        if now >= self._quiet_until:
+            self._quiet_until = now + _WARN_INTERVAL_S
+            self._logger.warning("requests are refused to limit memory", cause=_NO_MEMORY, connections=len(self._connections))
 
     async def _sweep(self) -> None:
         """End every connection whose deadline has passed, a few at a time: thousands may have begun together."""

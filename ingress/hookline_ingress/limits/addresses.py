@@ -40,8 +40,6 @@ GENUINE_S: Final = 86_400.0
 SMALL: Final = 16 * 1024
 """Bytes of a small request; a text message has 1 to 3 kB, with 1600 characters of Cyrillic 10 kB."""
 _NOTED_AGAIN_S: Final = 60.0
-_QUIET_S: Final = 1.0
-"""The address that was noted last is not noted again for so long."""
 _EXCHANGE_INTERVAL_S: Final = 5.0
 _HOST_BITS: Final = 64
 _SITE_BITS: Final = 80
@@ -65,20 +63,20 @@ class GenuineAddresses:
         self._noted: OrderedDict[str, float] = OrderedDict()
         self._known: dict[str, float] = {}
         self._due: set[str] = set()
-        self._last, self._quiet_until = "", 0.0
+        self._last, self._last_until = "", 0.0  # the address that was noted last, and until when it need not be again
         self._since_ms = 0
         self._next_at = 0.0
 
     def note(self, address: str) -> None:
         """Note that a webhook from `address` was accepted. It is told to others once a minute."""
         noted, now = self._noted, self._clock.monotonic()
-        if address == self._last and now < self._quiet_until:  # as most webhooks come from a few addresses
+        if address == self._last and now < self._last_until:  # as most webhooks come from a few addresses
             return
-        self._last, self._quiet_until = address, now + _QUIET_S
         if now - noted.get(address, -inf) >= _NOTED_AGAIN_S:
             noted[address] = now
             self._due.add(address)
         noted.move_to_end(address)
+        self._last, self._last_until = address, noted[address] + _NOTED_AGAIN_S
         if len(noted) > MOST_ADDRESSES:
             self._due.discard(noted.popitem(last=False)[0])
 
@@ -164,6 +162,10 @@ class AddressLimit:
         self.meters.take(network, self._rate, now)
         if ":" in network:
             self.meters.take(_site_of(network), self._site_rate, now)
+
+    def is_genuine(self, address: str) -> bool:
+        """Whether a webhook from `address` was verified and stored lately."""
+        return self._genuine.knows(network_of(address))
 
     def accepted(self, address: str) -> None:
         """Note that a webhook from `address` was verified and stored, and is no duplicate."""

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from hookline_ingress.signatures.secrets import Secret, Secrets, Signer
 from hookline_ingress.translation.webhook import Webhook
+from hookline_shared.catalogue.sids import PARENT_ACCOUNT, is_account
 from hookline_shared.forms import Form
 
 SIGNATURE: Final = "X-Twilio-Signature"
@@ -89,7 +90,9 @@ def _sorter(names: tuple[str, ...]) -> Callable[[Sequence[str]], Iterable[str]] 
     if not all(map(_NAME.fullmatch, names)):
         return None
     fields = sorted(range(len(names)), key=names.__getitem__)
-    return itemgetter(*(part for field in fields for part in (2 * field, 2 * field + 1))) if fields else tuple
+    if not fields:
+        return tuple
+    return itemgetter(*(part for field in fields for part in (2 * field, 2 * field + 1)))
 
 
 def compute(secret: bytes, url: str, params: bytes = b"", algorithm: str = "sha1") -> bytes:
@@ -158,6 +161,23 @@ class Keyring:
         """Use `secrets` from now on."""
         self._secrets = secrets
         self._last_match = (self._bases[0], None)
+
+    def provide(self, account: str, tokens: Sequence[Secret]) -> None:
+        """Use `tokens` for `account` from now on, instead of those that were provided for it before."""
+        self._secrets.provide(account, tokens)
+        last = self._last_match[1]
+        if last is not None and last.account == account:
+            self._last_match = (self._bases[0], None)
+
+    def accounts_named(self, webhook: Webhook) -> Sequence[str]:
+        """Return the accounts that `webhook` names and whose tokens might verify it; none if no token could."""
+        target, request = webhook.request.target, webhook.request
+        if (webhook.signed_body is not None or _HASHED in target) and not body_hash_matches(target, request.body):
+            return ()
+        if parse_settings(request.headers.get(SETTINGS, ""))[0] or signed_params(webhook.signed) is None:
+            return ()
+        parent = webhook.form.params.get(PARENT_ACCOUNT, "")
+        return [*self._secrets.named_accounts(webhook), *([parent] if is_account(parent) else [])]
 
     def signature_of(self, headers: Mapping[str, str]) -> str:
         """Return the signature of a request; empty if it has none."""

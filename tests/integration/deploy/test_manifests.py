@@ -115,8 +115,8 @@ def test_secrets_are_references(manifests: Manifests) -> None:
     """No secret is in the manifests, and each pod gets only those that it needs."""
     assert not manifests.of("Secret")
     wanted = {
-        "hookline-ingress": {"hookline-twilio", "hookline-redis", "hookline-alerts"},
-        "hookline-processor": {"hookline-redis", "hookline-database", "hookline-alerts"},
+        "hookline-ingress": {"hookline-twilio", "hookline-redis", "hookline-alerts", "hookline-admin"},
+        "hookline-processor": {"hookline-redis", "hookline-database", "hookline-alerts", "hookline-admin"},
         "hookline-migrate": {"hookline-database-owner"},
         "hookline-redis": {"hookline-redis"},
     }

@@ -146,7 +146,7 @@ def test_what_both_read_reaches_both() -> None:
     """A setting of both services is in their common file, or, if it is a secret, in the file of each."""
     shared = {variable.name for _, variable in fields_of(SharedSettings)}
     named = [shared & set(NAMES.findall((UNITS / f"{name}-secrets.env").read_text())) for name in SERVICES]
-    assert named == [{"REDIS_URL", "ALERT_URL"}] * 2
+    assert named == [{"REDIS_URL", "ALERT_URL", "ADMIN_TOKEN"}] * 2
     assert all("/etc/hookline/hookline.env" in service(name)["EnvironmentFile"] for name in SERVICES)
 
 

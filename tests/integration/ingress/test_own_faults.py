@@ -13,10 +13,10 @@ from tests.support.ingress.local_ingress import ingress_settings, running_ingres
 TWILIO = Twilio()
 
 
-@pytest.mark.parametrize("step", ["translate", "reply_to"])
+@pytest.mark.parametrize("step", ["translate", "label_of", "reply_to"])
 async def test_others_are_answered(redis_url: str, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     """Whether the fault shows before the events are stored or after that, with other requests in the same batch."""
-    owner = webhooks if step == "translate" else Route
+    owner = Route if step == "reply_to" else webhooks
     works, calls = getattr(owner, step), 0
 
     def fails_first(*arguments: object) -> object:

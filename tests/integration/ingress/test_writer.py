@@ -50,7 +50,7 @@ def appender(connect: Connect, own_redis: RedisServer) -> CountingAppender:
 
 
 async def started(appender: Appender, supervisor: Supervisor, budget_s: float = LONG_S) -> Writer:
-    writer = Writer(appender, None, lambda: True, budget_s, budget_s, SystemClock())
+    writer = Writer(appender, None, lambda: True, budget_s, budget_s, SystemClock(), Logbook().logger)
     await writer.start(supervisor)
     return writer
 
@@ -130,10 +130,23 @@ async def test_nothing_is_written_before_the_layout_is_known(
 ) -> None:
     """Until Redis has answered with a layout that is ours, writing is an error, and nothing waits."""
     ready = False
-    writer = Writer(appender, None, lambda: ready, LONG_S, LONG_S, SystemClock())
+    writer = Writer(appender, None, lambda: ready, LONG_S, LONG_S, SystemClock(), Logbook().logger)
     await writer.start(supervisor)
     refused = await write(writer, MESSAGES, event())
     assert isinstance(refused, NotStored)
     assert "not been reached yet" in refused.message
     assert appender.batches == []
     assert events_in(own_redis) == []
+
+
+async def test_fault_of_a_caller_is_its_own(appender: CountingAppender, supervisor: Supervisor) -> None:
+    """What raises when it is told where its event is stored takes nothing from the others of its batch."""
+    writer = await started(appender, supervisor)
+
+    def fails(_stored: Outcome | NotStored) -> None:
+        raise ZeroDivisionError
+
+    writer.write(MESSAGES, event(), fails)
+    assert await write(writer, MESSAGES, event()) is Outcome.NEW
+    assert await write(writer, MESSAGES, event()) is Outcome.NEW
+    assert (appender.batches, supervisor.failure) == ([2, 1], None)

@@ -133,7 +133,7 @@ async def test_ingress(
     """Of many large webhooks at once, those that fit into the budget are in Redis, and the others in the spool."""
     through_link, clock = reach(await open_link(_SLOW)), SystemClock()
     await appender(through_link).append([(MESSAGES, event(key=key_of(1)))], 5.0)  # loads the script
-    writer = Writer(appender(through_link), spool, lambda: True, 0.25, 30.0, clock)
+    writer = Writer(appender(through_link), spool, lambda: True, 0.25, 30.0, clock, logbook.logger)
     await writer.start(supervisor)
     events = [large(key_of(at % PARTITIONS, at)) for at in range(40)]
     outcomes = await asyncio.gather(*(write(writer, MESSAGES, one) for one in events))

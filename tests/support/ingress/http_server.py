@@ -15,7 +15,7 @@ from tests.support.servers.ports import LOOPBACK
 from tests.support.time.manual_clock import ManualClock
 from tests.support.waiting import until
 
-LIMITS = ConnectionLimits(read_timeout_s=10, keepalive_s=75, shutdown_s=5, connections=20, idle_grace_s=0)
+LIMITS = ConnectionLimits(read_timeout_s=10, keepalive_s=75, shutdown_s=5, connections=20, memory=20_000, idle_grace_s=0)
 BODY_LIMIT = 500
 LARGE = b"x" * 50_000
 
@@ -35,6 +35,7 @@ class ServerHarness(Server):
         self.port = 0
         self.admitted: list[Connection] = []
         self.taken: list[str] = []
+        self.given_up = 0
         self.go_on = asyncio.Event()
         self._held: set[asyncio.Task[None]] = set()
 
@@ -56,6 +57,9 @@ class ServerHarness(Server):
     async def _hold(self, reply: Reply, respond: Respond) -> None:
         await self.go_on.wait()
         respond(reply)
+
+    def _warn_of_memory(self) -> None:
+        self.given_up += 1
 
     async def has_taken(self, number: int) -> None:
         """Wait until `number` requests are being answered, or have been."""

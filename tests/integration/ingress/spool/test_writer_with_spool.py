@@ -82,7 +82,7 @@ async def harness(own_redis: RedisServer, connect: Connect, logbook: Logbook, tm
         spools.append(spool := Spool(tmp_path / "spool.db", max_mb, clock, logbook.logger))
         await spool.open()
         appender = Appender(redis, PARTITIONS, dedupe_window_s=3600, backlog_limit=backlog)
-        writer = Writer(appender, spool, lambda: redis.monitor.ready, budget_s, LIMIT_S, clock)
+        writer = Writer(appender, spool, lambda: redis.monitor.ready, budget_s, LIMIT_S, clock, logbook.logger)
         await writer.start(supervisor)
         drain = Drain(spool, appender, redis, PARTITIONS, clock, logbook.logger)
         return WriterHarness(writer, spool, drain, proxy, redis, own_redis)
