@@ -157,7 +157,8 @@ async def test_down_and_up(stack: Stack) -> None:
 async def test_up_with_build_keeps_the_image(stack: Stack) -> None:
     """A second `docker compose up --build` replaces nothing and nobody."""
     before, image = stack.containers(), stack.run("docker", "image", "inspect", f"{stack.project}:current").stdout
-    (stack.folder / "hookline" / "__init__.py").open("a").write("\n# another version\n")
+    changed = stack.folder / "hookline" / "__init__.py"
+    changed.write_text(changed.read_text() + "\n# another version\n")
     stack.compose("up", "--detach", "--build", "--wait")
     assert stack.containers() == before
     assert stack.run("docker", "image", "inspect", f"{stack.project}:current").stdout == image

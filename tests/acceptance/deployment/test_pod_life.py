@@ -107,6 +107,7 @@ def pods(stack: Stack, volume: str) -> Iterator[Any]:
 
     yield make
     for one in made:
+        print(subprocess.run(["docker", "logs", one.name], capture_output=True, text=True, check=False))  # seen if a test fails
         one.remove()
 
 
