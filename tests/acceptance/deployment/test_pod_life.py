@@ -48,7 +48,8 @@ class Pod:
         self._token, self._image = stack.token, f"{stack.project}:current"
         variables = dict(manifests().environment(container())) | {"PUBLIC_URL": PUBLIC_URL, "TWILIO_AUTH_TOKEN": stack.token}
         variables |= {"REDIS_URL": stack.secret("redis_url"), "INGRESS_WRITE_BUDGET_MS": "5000", "HOOKLINE_CONFIG": ""}
-        wanted = {name: value for name, value in variables.items() if name not in ("TWILIO_SHARED_KEYS", "ALERT_URL")}
+        absent = {one["name"] for one in container()["env"] if one["valueFrom"]["secretKeyRef"].get("optional")}
+        wanted = {name: value for name, value in variables.items() if name not in absent}
         user = f"{spec()['securityContext']['runAsUser']}:{spec()['securityContext']['runAsGroup']}"
         rights = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", user, "--tmpfs", "/tmp"]
         limits = ["--memory", container()["resources"]["limits"]["memory"].removesuffix("i")]
