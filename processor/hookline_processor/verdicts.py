@@ -3,12 +3,14 @@
 import math
 import traceback
 from collections.abc import Collection
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple
 
+from hookline_processor.replies.outputs import NOTHING, Outputs
 from hookline_processor.retry import Record, RetryPolicy, backoff_s, seconds
 from hookline_shared.observability.redaction import redact_quotes
 from hookline_shared.observability.secrets import SECRETS
@@ -87,8 +89,15 @@ class Failure(NamedTuple):
         return self._replace(message=redact_quotes(self.message, personal), traceback=redact_quotes(self.traceback, personal))
 
 
-class Done(NamedTuple):
-    """The handler succeeded; the event is settled."""
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The handler succeeded; the event is settled, together with its `outputs`. Two of them are equal, whatever those are."""
+
+    outputs: Outputs = field(default=NOTHING, compare=False)
+
+
+DONE: Final = Done()
+"""The verdict on an event without outputs, which most have."""
 
 
 class Retry(NamedTuple):

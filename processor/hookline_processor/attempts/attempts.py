@@ -22,7 +22,7 @@ from hookline_processor.events.events import typed
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.metrics import FAILED_ATTEMPTS, HANDLER_SECONDS, OVERDUE, WAIT_SECONDS
 from hookline_processor.retry import RetryPolicy
-from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry, Verdict, verdict_on_error
+from hookline_processor.verdicts import DONE, Dead, Failure, Reason, Retry, Verdict, verdict_on_error
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.clock import Clock
 from hookline_shared.forked import end_if_forked
@@ -124,8 +124,8 @@ class Attempts:
             finally:
                 CURRENT_EVENT.set(None)
         if self._log.detailed:
-            self._log.succeeded(None, in_flight, Done(), 0)
-        return Done()
+            self._log.succeeded(None, in_flight, DONE, 0)
+        return DONE
 
     def _find(self, kind: str) -> Handler | None:
         """Return what `Handlers.find` returns, which is remembered: it is asked several times for each event."""
@@ -150,7 +150,7 @@ class Attempts:
             verdict = self._judge(handler, event, in_flight, error)
         else:
             end_if_forked()
-            verdict = Done()
+            verdict = DONE
         finally:
             in_flight.started_at = None
         seconds = self._clock.monotonic() - started

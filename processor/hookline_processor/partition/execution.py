@@ -14,8 +14,9 @@ from hookline_processor.partition.settler import Settler
 from hookline_processor.partition.waiting.conditions import BREAKER, KIND, PAUSE
 from hookline_processor.partition.waiting.resume_requests import HORIZON_MS, LONGEST_WAIT_MS
 from hookline_processor.partition.waiting.waiting_sets import WaitingSets
+from hookline_processor.replies.outputs import NOTHING
 from hookline_processor.retry import Record
-from hookline_processor.verdicts import Done, Retry, Verdict, poison_verdict
+from hookline_processor.verdicts import DONE, Done, Retry, Verdict, poison_verdict
 from hookline_shared.observability.logs import Logger
 from hookline_shared.streams.waiting.index import LATER
 
@@ -57,6 +58,7 @@ class Execution:
         self._running: dict[asyncio.Task[None], InFlightEvent] = {}
         self._recorded_attempts: dict[InFlightEvent, Record] = {}
         self._suspended: list[Lane] = []
+        self._unconfirmed: dict[InFlightEvent, Lane] = {}
         self._ended = False
         ordered = {name for name, topic in context.topics.items() if topic.ordered}
         self.lanes = Lanes(ordered, context.window // _FOLLOWING_PART, self._offer, request_load)
@@ -105,6 +107,14 @@ class Execution:
         log = self._log.gone if isinstance(verdict, Done) else self._log.undecodable
         log(in_flight.topic, in_flight.entry_id)
         self._settler.settle(in_flight, verdict)
+
+    def confirmed(self, in_flight: InFlightEvent) -> None:
+        """Note that Redis has confirmed the settlement of `in_flight`. If it has outputs, its lane goes on only now.
+
+        Otherwise the next attempt could be settled before, and two replies change places; or read what this one is to change.
+        """
+        if self._unconfirmed and (lane := self._unconfirmed.pop(in_flight, None)) is not None:
+            self.lanes.settled(lane)
 
     def _offer(self, lane: Lane) -> None:
         """Attempt the first event of `lane` when it gets a worker slot."""
@@ -211,8 +221,11 @@ class Execution:
             return  # the handler ignored its cancellation; another processor has its event by now
         if isinstance(verdict, Retry):
             self._wait(lane, verdict.record.next_at, verdict=verdict)
+            return
+        self._settler.settle(in_flight, verdict)
+        if verdict is not DONE and isinstance(verdict, Done) and verdict.outputs is not NOTHING:
+            self._unconfirmed[in_flight] = lane
         else:
-            self._settler.settle(in_flight, verdict)
             self.lanes.settled(lane)
 
     def _wait(self, lane: Lane, time_ms: int, condition: str = "", verdict: Retry | None = None) -> None:

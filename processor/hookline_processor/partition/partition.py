@@ -155,6 +155,7 @@ class Partition:
         if self._ended:
             return
         self._reader.settled(in_flight.topic, in_flight.entry_id)
+        self._execution.confirmed(in_flight)
         if not in_flight.lane_id:
             return
         self._waiting.settled(in_flight)

@@ -1,12 +1,15 @@
 """A partition whose handler does as a test wants."""
 
 import asyncio
+from collections.abc import Callable
 from itertools import count, islice
+from typing import Any
 
 from hookline_processor.api.context import Context
 from hookline_processor.api.handlers import Handlers
 from hookline_processor.attempts.attempts import Attempts
 from hookline_processor.attempts.threads import Threads
+from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.partition.context import PartitionContext
 from hookline_processor.partition.destinations import Destinations
 from hookline_processor.partition.partition import Partition
@@ -18,6 +21,7 @@ from hookline_processor.partition.waiting.handled_kinds import HandledKinds
 from hookline_processor.partition.waiting.pauses import Pauses
 from hookline_processor.partition.waiting.waiting_sets import WaitingTotals
 from hookline_processor.retry import RetryPolicy
+from hookline_processor.verdicts import DONE, Verdict
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import Event
@@ -40,6 +44,19 @@ _BATCH = 250
 TOPICS = dict.fromkeys(DEFAULT_TOPICS, Topic()) | {STATUSES: Topic(ordered=False)}
 
 
+class _Judged(Attempts):
+    """Attempts whose verdicts are those of a bench."""
+
+    def __init__(self, bench: "Bench", *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._bench = bench
+
+    async def make(self, in_flight: InFlightEvent) -> Verdict:
+        verdict = await super().make(in_flight)
+        judge = self._bench.verdict
+        return judge(in_flight) if judge is not None and verdict == DONE else verdict
+
+
 class Bench:
     """A partition whose handler does `work`, and the ids of the events that it was given, in order."""
 
@@ -48,6 +65,8 @@ class Bench:
         self.interrupted: list[bool] = []
         self.stubborn = False
         self.failing = False
+        self.verdict: Callable[[InFlightEvent], Verdict] | None = None
+        """Returns the verdict on an event whose handler succeeds, instead of its own."""
         self.window = WINDOW
         self.slots = 10
         self.open = asyncio.Event()
@@ -76,7 +95,7 @@ class Bench:
                     if not self.stubborn:
                         raise
 
-        attempts = Attempts(handlers, 60, RetryPolicy(), self._threads, clock, logger)
+        attempts = _Judged(self, handlers, 60, RetryPolicy(), self._threads, clock, logger)
         fence = await claim(self._broker)
         consumer = Consumer(self._broker, PARTITION, list(TOPICS), fence)
         context = self._context(attempts, clock, logger)
