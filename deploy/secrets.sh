@@ -9,6 +9,7 @@ kept=/run/secrets
 all=0:10001
 twilio=0:10002
 ledger=0:10003
+sender=0:10004
 grafana=472:0
 umask 077
 
@@ -52,6 +53,7 @@ if [ ! -s "$given/twilio_auth_token" ] && [ ! -s "$kept/twilio_auth_token" ]; th
 fi
 keep twilio_auth_token "$twilio" "$(random | cut -c1-32)"
 derive twilio_shared_keys "$twilio" "" # a key that you take away counts no more
+derive twilio_api_secret "$sender" ""
 derive alert_url "$all" ""
 keep redis_password 0:0 "$(random)"
 keep redis_admin_password 0:0 "$(random)"

@@ -22,11 +22,12 @@ from hookline_processor.partition.partition import Partition
 from hookline_processor.partition.quarantine import Quarantine
 from hookline_processor.partition.room import PayloadMemory
 from hookline_processor.partition.slots import Slots
-from hookline_processor.partition.waiting.conditions import BREAKER, KIND, PAUSE, Conditions
+from hookline_processor.partition.waiting.conditions import ACCOUNT, BREAKER, KIND, PAUSE, Conditions
 from hookline_processor.partition.waiting.handled_kinds import HandledKinds
 from hookline_processor.partition.waiting.pauses import Pauses
 from hookline_processor.partition.waiting.waiting_sets import WaitingTotals
 from hookline_processor.retry import RetryPolicy
+from hookline_processor.sender.outgoing import Outbox, build_outbox
 from hookline_processor.settings import SETTLE_RESERVE_S, ProcessorSettings
 from hookline_shared.alerts.watcher import AlertWatcher
 from hookline_shared.clock import Clock
@@ -93,6 +94,7 @@ class Processor:
     gauges: BacklogGauges
     readers: ReadersWatch
     ledger: "Ledger | None"
+    outbox: Outbox
     logger: Logger
 
     async def start(self, supervisor: Supervisor, stopping: AsyncExitStack) -> None:
@@ -107,6 +109,7 @@ class Processor:
         admin_port = await self.admin.start()
         self.logger.info("listening", admin_port=admin_port)
         stopping.push_async_callback(self.redis.close)
+        stopping.push_async_callback(self.outbox.close)
         monitor = await supervisor.spawn("redis watch", self.redis.monitor.run())
         stopping.push_async_callback(monitor.close)  # after the settling, which may wait for Redis
         stopping.push_async_callback(self.alerts.stop)
@@ -150,9 +153,12 @@ def build_processor(
     redis = RedisConnectionManager(settings.redis.with_blocking(blocking), settings.partitions, clock, logger)
     pauses = Pauses(PauseStore(redis), clock)
     slots = Slots(settings.concurrency, settings.topics)
-    attempts = _attempts(settings, handlers, threads, slots, clock, logger)
-    context = _context(settings, slots, attempts, pauses, clock, logger)
-    ownership = _ownership(settings, handlers, redis, context)
+    fences: dict[int, Fence] = {}
+    outbox = build_outbox(settings.sender, redis, fences, settings.partitions, clock, logger)
+    attempts = _attempts(settings, handlers, threads, slots, outbox, clock, logger)
+    context = _context(settings, slots, attempts, pauses, outbox, clock, logger)
+    longest_timeout_s = max(handlers.longest_timeout(settings.handler_timeout_s), outbox.longest_timeout())
+    ownership = _ownership(settings, handlers, redis, context, fences, longest_timeout_s)
     owned = OwnedPartitions(ownership)
     ledger = _ledger(settings, redis, ownership, context)
     gauges_s = _ALERT_INTERVALS_PER_BACKLOG * settings.alerts.interval_s
@@ -180,12 +186,19 @@ def build_processor(
         gauges,
         readers,
         ledger,
+        outbox,
         logger,
     )
 
 
 def _context(
-    settings: ProcessorSettings, slots: Slots, attempts: Attempts, pauses: Pauses, clock: Clock, logger: Logger
+    settings: ProcessorSettings,
+    slots: Slots,
+    attempts: Attempts,
+    pauses: Pauses,
+    outbox: Outbox,
+    clock: Clock,
+    logger: Logger,
 ) -> PartitionContext:
     destinations = Destinations(settings.breaker_failures, clock, logger)
     ledger_has_room = asyncio.Event()
@@ -199,22 +212,29 @@ def _context(
         destinations=destinations,
         quarantine=Quarantine(clock),
         pauses=pauses,
-        conditions=Conditions({BREAKER: destinations, PAUSE: pauses, KIND: HandledKinds(attempts)}),
+        conditions=Conditions({BREAKER: destinations, PAUSE: pauses, KIND: HandledKinds(attempts), ACCOUNT: outbox.accounts}),
         waiting=WaitingTotals(),
         unhandled_wait_ms=round(settings.unhandled_wait_s * 1000),
         clock=clock,
         logger=logger,
         ledger_has_room=ledger_has_room,
         ledger=settings.ledger.url is not None,
+        closed_account=outbox.accounts.closed_for,
     )
 
 
 def _attempts(
-    settings: ProcessorSettings, handlers: Handlers, threads: Threads, slots: Slots, clock: Clock, logger: Logger
+    settings: ProcessorSettings,
+    handlers: Handlers,
+    threads: Threads,
+    slots: Slots,
+    outbox: Outbox,
+    clock: Clock,
+    logger: Logger,
 ) -> Attempts:
     retry = RetryPolicy(max_attempts=settings.max_attempts, base=settings.backoff_base_s, max=settings.backoff_max_s)
     spans = _spans(settings)
-    return Attempts(handlers, settings.handler_timeout_s, retry, threads, clock, logger, spans, slots.release_overdue)
+    return Attempts(handlers, settings.handler_timeout_s, retry, threads, clock, logger, spans, slots.release_overdue, outbox)
 
 
 def _spans(settings: ProcessorSettings) -> "AttemptSpans | None":
@@ -226,11 +246,17 @@ def _spans(settings: ProcessorSettings) -> "AttemptSpans | None":
 
 
 def _ownership(
-    settings: ProcessorSettings, handlers: Handlers, redis: RedisConnectionManager, context: PartitionContext
+    settings: ProcessorSettings,
+    handlers: Handlers,
+    redis: RedisConnectionManager,
+    context: PartitionContext,
+    fences: dict[int, Fence],
+    longest_timeout_s: float,
 ) -> Ownership:
     topics = list(settings.topics)
 
     def make_partition(number: int, fence: Fence) -> Partition:
+        fences[number] = fence
         consumer = Consumer(redis, number, topics, fence, ledger=context.ledger)
         return Partition(number, consumer, WaitingIndex(redis, number, fence), context)
 
@@ -238,7 +264,6 @@ def _ownership(
     kinds = (handlers.patterns(ignored=ignored) for ignored in (False, True))
     about = encode(settings.partitions, settings.lease_s, settings.topics, *kinds)
     leases = Leases(redis, name, settings.lease_s, settings.lease_s / _LEASE_REQUESTS, about)
-    longest_timeout_s = handlers.longest_timeout(settings.handler_timeout_s)
     if contradiction := settings.cuts_handlers(longest_timeout_s):
         context.logger.warning("a stop may cut handlers short", reason=contradiction, remedy=_RAISE_SHUTDOWN)
     hand_over_s, shutdown_s = longest_timeout_s + SETTLE_RESERVE_S, settings.shutdown_time_s(longest_timeout_s)

@@ -11,7 +11,7 @@ from hookline_processor.partition.lanes import Lane, Lanes
 from hookline_processor.partition.outcomes import Wait
 from hookline_processor.partition.quarantine import RETURN_AFTER_MS
 from hookline_processor.partition.settler import Settler
-from hookline_processor.partition.waiting.conditions import BREAKER, KIND, PAUSE
+from hookline_processor.partition.waiting.conditions import ACCOUNT, BREAKER, KIND, PAUSE
 from hookline_processor.partition.waiting.resume_requests import HORIZON_MS, LONGEST_WAIT_MS
 from hookline_processor.partition.waiting.waiting_sets import WaitingSets
 from hookline_processor.replies.outputs import NOTHING
@@ -19,6 +19,7 @@ from hookline_processor.retry import Record
 from hookline_processor.verdicts import DONE, Done, Retry, Verdict, poison_verdict
 from hookline_shared.observability.logs import Logger
 from hookline_shared.streams.waiting.index import LATER
+from hookline_shared.topics import OUTBOX
 
 _CANCEL_TIMEOUT_S: Final = 1.0
 """The time for a cancelled handler to end. One that ignores its cancellation is abandoned."""
@@ -164,7 +165,10 @@ class Execution:
         if (pause := self._context.pauses.of(in_flight)) is not None:
             self._wait(lane, pause.until_ms or self._clock.now_ms() + LONGEST_WAIT_MS, f"{PAUSE}:{pause.id}")
             return True
-        if not self._attempts.handles(in_flight.event.kind):
+        if in_flight.topic == OUTBOX and (account := self._context.closed_account(in_flight.event)) is not None:
+            self._wait(lane, self._clock.now_ms() + LONGEST_WAIT_MS, f"{ACCOUNT}:{account}")
+            return True
+        if not self._attempts.can_handle(in_flight.event):
             until_ms = in_flight.event.received_at + self._context.unhandled_wait_ms
             if until_ms > self._clock.now_ms():
                 self._log.without_handler(in_flight, until_ms)

@@ -36,7 +36,7 @@ def combine(batch: Iterable[tuple[InFlightEvent, Outcome]], now_ms: int) -> Sett
         match outcome:
             case Done():
                 if outcome is not DONE and outcome.outputs is not NOTHING:
-                    settlements.outputs.append(Outputs(in_flight.topic, in_flight.entry_id, outcome.outputs.entries))
+                    _combine_outputs(settlements, in_flight, outcome)
                 settlements.done.setdefault(in_flight.topic, []).append(in_flight.entry_id)
                 if in_flight.record.failures:
                     settlements.attempts.setdefault(in_flight.topic, {})[in_flight.entry_id] = in_flight.record.failures + 1
@@ -50,6 +50,13 @@ def combine(batch: Iterable[tuple[InFlightEvent, Outcome]], now_ms: int) -> Sett
             settlements.leaving.append(LeavingEntry(in_flight.topic, in_flight.lane_id, in_flight.entry_id))
         _combine_record(settlements, in_flight, outcome)
     return settlements
+
+
+def _combine_outputs(settlements: Settlements, in_flight: InFlightEvent, done: Done) -> None:
+    if done.outputs.entries:
+        settlements.outputs.append(Outputs(in_flight.topic, in_flight.entry_id, done.outputs.entries))
+    if done.outputs.sid:
+        settlements.sids.setdefault(in_flight.topic, {})[in_flight.entry_id] = done.outputs.sid
 
 
 def _combine_record(settlements: Settlements, in_flight: InFlightEvent, outcome: Outcome) -> None:

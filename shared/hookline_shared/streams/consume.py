@@ -120,6 +120,8 @@ class Settlements(msgspec.Struct):
     dead: list[DeadLetterRecord] = []
     attempts: dict[str, dict[str, int]] = {}
     """topic -> entry id -> number of attempts, for events that are done after more than one"""
+    sids: dict[str, dict[str, str]] = {}
+    """topic -> entry id -> what Twilio calls the message that was sent"""
     leaving: list[LeavingEntry] = []
     waiting: list[WaitingLane] = []
     outputs: list[Outputs] = []
@@ -271,9 +273,9 @@ class Consumer:
         return SettleResult(int(written), [(topic.decode(), entry.decode()) for topic, entry in gone])
 
     def _done(self, settlements: Settlements) -> list[tuple[Any, ...]]:
-        index, done, attempts = self._key_index, settlements.done.items(), settlements.attempts
+        index, done, attempts, sids = self._key_index, settlements.done.items(), settlements.attempts, settlements.sids
         if self._ledger:
-            return [(index[topic], ids, topic, attempts.get(topic, {})) for topic, ids in done]
+            return [(index[topic], ids, topic, attempts.get(topic, {}), sids.get(topic, {})) for topic, ids in done]
         return [(index[topic], ids) for topic, ids in done]
 
 

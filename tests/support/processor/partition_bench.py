@@ -16,11 +16,13 @@ from hookline_processor.partition.partition import Partition
 from hookline_processor.partition.quarantine import Quarantine
 from hookline_processor.partition.room import PayloadMemory
 from hookline_processor.partition.slots import Slots
-from hookline_processor.partition.waiting.conditions import BREAKER, KIND, PAUSE, Conditions
+from hookline_processor.partition.waiting.conditions import ACCOUNT, BREAKER, KIND, PAUSE, Conditions, Gate
 from hookline_processor.partition.waiting.handled_kinds import HandledKinds
 from hookline_processor.partition.waiting.pauses import Pauses
 from hookline_processor.partition.waiting.waiting_sets import WaitingTotals
 from hookline_processor.retry import RetryPolicy
+from hookline_processor.sender.outgoing import Outbox, build_outbox
+from hookline_processor.sender.settings import SenderSettings
 from hookline_processor.verdicts import DONE, Verdict
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.clock import SystemClock
@@ -41,6 +43,8 @@ from tests.support.storage.stored import PARTITIONS
 
 WINDOW = 20
 _BATCH = 250
+LOOKS_S = (0.3, 0.6, 1.0, 1.5)
+"""When messages in doubt are looked for, instead of minutes later."""
 TOPICS = dict.fromkeys(DEFAULT_TOPICS, Topic()) | {STATUSES: Topic(ordered=False)}
 
 
@@ -65,10 +69,15 @@ class Bench:
         self.interrupted: list[bool] = []
         self.stubborn = False
         self.failing = False
+        self.handlers: Handlers | None = None
+        """The handlers to be used instead of those that do `work`."""
+        self.sender: SenderSettings | None = None
+        self.outbox: Outbox | None = None
         self.verdict: Callable[[InFlightEvent], Verdict] | None = None
         """Returns the verdict on an event whose handler succeeds, instead of its own."""
         self.window = WINDOW
         self.slots = 10
+        self.topics = TOPICS
         self.open = asyncio.Event()
         self.open.set()
         self._broker = broker
@@ -80,7 +89,22 @@ class Bench:
 
     async def start(self) -> Partition:
         """Return the partition, started, with a lease of its own."""
-        handlers, clock, logger = Handlers(), SystemClock(), self._logbook.logger
+        clock, logger = SystemClock(), self._logbook.logger
+        fence = await claim(self._broker)
+        if self.sender is not None:
+            fences = {PARTITION: fence}
+            self.outbox = build_outbox(self.sender, self._broker, fences, PARTITIONS, clock, logger, LOOKS_S)
+        handlers = self.handlers or self._handlers()
+        attempts = _Judged(self, handlers, 60, RetryPolicy(), self._threads, clock, logger, None, None, self.outbox)
+        consumer = Consumer(self._broker, PARTITION, list(self.topics), fence)
+        context = self._context(attempts, clock, logger)
+        partition = Partition(PARTITION, consumer, WaitingIndex(self._broker, PARTITION, fence), context)
+        partition.trust(clock.monotonic() + 60)
+        await partition.start(self._supervisor, owned_before=False)
+        return partition
+
+    def _handlers(self) -> Handlers:
+        handlers = Handlers()
 
         @handlers.on("*", breaker="crm")
         async def work(event: WebhookEvent, context: Context) -> None:
@@ -95,34 +119,32 @@ class Bench:
                     if not self.stubborn:
                         raise
 
-        attempts = _Judged(self, handlers, 60, RetryPolicy(), self._threads, clock, logger)
-        fence = await claim(self._broker)
-        consumer = Consumer(self._broker, PARTITION, list(TOPICS), fence)
-        context = self._context(attempts, clock, logger)
-        partition = Partition(PARTITION, consumer, WaitingIndex(self._broker, PARTITION, fence), context)
-        partition.trust(clock.monotonic() + 60)
-        await partition.start(self._supervisor, owned_before=False)
-        return partition
+        return handlers
 
     def _context(self, attempts: Attempts, clock: SystemClock, logger: Logger) -> PartitionContext:
         room = asyncio.Event()
         room.set()
         destinations, pauses = Destinations(5, clock, logger), self.pauses
+        gates: dict[str, Gate] = {BREAKER: destinations, PAUSE: pauses, KIND: HandledKinds(attempts)}
+        more: dict[str, Any] = {}
+        if self.outbox is not None:
+            gates[ACCOUNT], more = self.outbox.accounts, {"closed_account": self.outbox.accounts.closed_for}
         return PartitionContext(
-            topics=TOPICS,
+            topics=self.topics,
             window=self.window,
             memory=PayloadMemory(1 << 20),
-            slots=Slots(self.slots, TOPICS),
+            slots=Slots(self.slots, self.topics),
             attempts=attempts,
             destinations=destinations,
             quarantine=Quarantine(clock),
             pauses=pauses,
-            conditions=Conditions({BREAKER: destinations, PAUSE: pauses, KIND: HandledKinds(attempts)}),
+            conditions=Conditions(gates),
             waiting=WaitingTotals(),
             unhandled_wait_ms=0,
             clock=clock,
             logger=logger,
             ledger_has_room=room,
+            **more,
         )
 
     async def put(self, number: int, topic: str = MESSAGES, nth_key: int = 0) -> list[Event]:
@@ -140,6 +162,8 @@ class Bench:
 
     async def close(self) -> None:
         """End what still runs; nothing may have failed."""
+        if self.outbox is not None:
+            await self.outbox.close()
         assert self._supervisor.failure is None
         await self._supervisor.close()
         self._threads.close()

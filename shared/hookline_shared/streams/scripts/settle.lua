@@ -7,7 +7,8 @@
 --           [4] the common start of the partition's keys
 --           [5] MessagePack without its binary type, which the servers' library does not know:
 --               {done, recorded, failed, dead, leaving, waiting}, and where events have outputs, these as well
---               done      list of {stream, entry ids}; with ARGV[6] {stream, entry ids, topic, entry id -> attempts if more than 1}
+--               done      list of {stream, entry ids}; with ARGV[6] {stream, entry ids, topic, entry id -> attempts if more than 1,
+--                         entry id -> SID of the message that it has sent}
 --               recorded  list of names of retry records to be removed
 --               failed    list of {name, retry record}
 --               dead      list of {stream, entry id, additional names and values}
@@ -85,11 +86,12 @@ end
 for _, item in ipairs(done) do
   local stream, entries = KEYS[item[1]], item[2]
   if ledger then
-    local topic, attempts = item[3], item[4]
+    local topic, attempts, sids = item[3], item[4], item[5]
     for _, entry in ipairs(entries) do
       local found = redis.call('XRANGE', stream, entry, entry)[1]
       if found then
-        write_ledger(found[2], 'ledger.outcome', 'done', 'ledger.topic', topic, 'ledger.attempts', attempts[entry] or 1)
+        local sid = sids[entry] and 'ledger.sid'
+        write_ledger(found[2], 'ledger.outcome', 'done', 'ledger.topic', topic, 'ledger.attempts', attempts[entry] or 1, sid, sids[entry])
       end
     end
   end
