@@ -59,7 +59,7 @@ emulator: ## install the emulator of Twilio that the acceptance tests use (needs
 
 .PHONY: test-compose
 test-compose: $(READY) ## compose.yaml and deploy.sh in real containers (some minutes; needs Docker)
-	@HOOKLINE_TEST_COMPOSE=1 $(BIN)/python -m pytest -rs tests/acceptance/deployment/test_compose.py
+	@HOOKLINE_TEST_COMPOSE=1 $(BIN)/python -m pytest -rs tests/acceptance/deployment/test_compose.py tests/acceptance/deployment/test_compose_changes.py
 
 .PHONY: fuzz
 fuzz: $(READY) ## mutated requests at an ingress: FUZZ_REQUESTS=100000 (3 minutes); new cases are added to bench/fuzz/corpus.txt
@@ -105,10 +105,23 @@ dist: $(READY) .venv/release/.ready ## build wheel and sdist into dist/, and try
 	@.venv/release/bin/twine check --strict dist/*
 	@HOOKLINE_TEST_DIST=1 $(BIN)/python -m pytest -rs tests/acceptance/deployment/test_dist.py
 
+.PHONY: chart
+chart: $(READY) ## write the Helm chart again from the manifests of kustomize
+	@$(BIN)/python deploy/helm/generate.py
+
+.PHONY: test-chart
+test-chart: $(READY) ## render the Helm chart with Helm, and compare it with what kustomize makes (a minute)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade --target .venv/chart helm-python-sdk==0.2.2
+	@HOOKLINE_TEST_CHART=1 PYTHONPATH=.venv/chart $(BIN)/python -m pytest -rs tests/integration/deploy/test_chart.py
+
 .PHONY: sbom
 sbom: .venv/release/.ready ## write sbom.cdx.json: what the image and an installation of the wheel are made of
 	@.venv/release/bin/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application --output-reproducible \
 	  --output-file sbom.cdx.json deploy/requirements.lock
+
+.PHONY: up
+up: ## start everything with Compose that does not run, from a clean clone too; what runs stays as it is
+	@deploy/deploy.sh up
 
 .PHONY: deploy
 deploy: ## build the image and put it into service with Compose, or leave the version before serving

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Brings a new version into service with Compose, without losing a webhook, or leaves the old one serving. docs/compose.md tells more.
 #
+#   deploy/deploy.sh up                    start what does not run: everything, the first time. What runs stays as it is
 #   deploy/deploy.sh deploy                build the image from this folder and put it into service
 #   deploy/deploy.sh deploy --image NAME   the same with an image that exists already, here or in a registry
 #   deploy/deploy.sh rollback              put the version before back into service
@@ -28,6 +29,7 @@ complain() { printf 'deploy: %s\n' "$*" >&2; }
 
 . deploy/steps/containers.sh
 . deploy/steps/checks.sh
+. deploy/steps/passwords.sh
 . deploy/steps/replacing.sh
 . deploy/steps/smoke.sh
 . deploy/steps/rollout.sh
@@ -59,13 +61,13 @@ main() {
   case "$command" in
     -h | --help | help) usage ;;
     smoke) check_tools; alone; smoke ;;
+    up) check_tools; alone; bring_up ;;
     deploy)
       check_tools
       alone
       check_secrets
       check_port
       if [ -n "$image" ]; then take "$image"; else build; fi
-      check_settings
       in_service forward "$smoke"
       ;;
     rollback)
@@ -75,7 +77,7 @@ main() {
       docker tag "$PREVIOUS" "$CANDIDATE"
       in_service back "$smoke"
       ;;
-    *) misused "one of deploy, rollback and smoke is wanted." ;;
+    *) misused "one of up, deploy, rollback and smoke is wanted." ;;
   esac
 }
 

@@ -9,6 +9,8 @@ _MIB: Final = 1 << 20
 _HEAD: Final = b"POST %b HTTP/1.1\r\nHost: h\r\n%b\r\n"
 _FORGED: Final = b"X-Twilio-Signature: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n"
 _JSON: Final = b"Content-Type: application/json\r\n"
+_MANY: Final = 2000
+"""Webhooks that differ: more than ingress has results of verification in its cache."""
 _SIGNATURE: Final = re.compile(rb"X-Twilio-Signature: [^\r]+\r\n")
 
 
@@ -30,9 +32,9 @@ def _request(path: bytes, headers: bytes, body: bytes = b"") -> bytes:
     return _HEAD % (path, headers + b"Content-Length: %d\r\n" % len(body)) + body
 
 
-def _genuine_but(signature: bytes) -> bytes:
-    """Return a webhook as Twilio sends it, with `signature` for its header."""
-    return _SIGNATURE.sub(signature, webhooks.request(0))
+def _genuine_but(signature: bytes, number: int = 0) -> bytes:
+    """Return webhook `number` as Twilio sends it, with `signature` for its header."""
+    return _SIGNATURE.sub(signature, webhooks.request(number))
 
 
 _CHUNKED: Final = _HEAD % (b"%b", _JSON + b"Transfer-Encoding: chunked\r\n")
@@ -41,6 +43,8 @@ _UNSIGNED: Final = _genuine_but(b"")
 ATTACKS: Final = (
     Attack("unsigned webhooks", 8, _UNSIGNED),
     Attack("forged signatures", 8, _genuine_but(_FORGED)),
+    Attack("forged, all different", 8, b"".join(_genuine_but(_FORGED, number) for number in range(_MANY)), requests=_MANY),
+    Attack("a captured webhook, replayed", 8, webhooks.request(0)),
     Attack(
         "1 MiB of JSON, forged",
         4,

@@ -49,7 +49,14 @@ def expecting(draft: Draft, _source: Random) -> None:
     draft.headers.append((b"Expect", b"100-continue"))
 
 
-HARMLESS: Final[tuple[Change, ...]] = (in_chunks, in_chunks, more_headers, other_case, expecting)
+def whole_url(draft: Draft, source: Random) -> None:
+    """Send the whole URL for a target, with any host."""
+    draft.target = (
+        source.choice([b"http://h", b"https://hooks.example.com", b"HTTP://[::1]:8080", b"http://a.b:1"]) + draft.target
+    )
+
+
+HARMLESS: Final[tuple[Change, ...]] = (in_chunks, in_chunks, more_headers, other_case, expecting, whole_url)
 
 
 def any_header(draft: Draft, source: Random) -> None:

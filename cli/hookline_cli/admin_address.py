@@ -46,3 +46,8 @@ def reachable(host: str) -> str:
         return LOOPBACK if ipaddress.ip_address(host).is_unspecified else host
     except ValueError:
         return host or LOOPBACK
+
+
+def admin_headers(token: str | None) -> dict[str, str]:
+    """Return the headers with which an admin port whose ADMIN_TOKEN is `token` tells everything."""
+    return {"Authorization": f"Bearer {token}"} if token else {}

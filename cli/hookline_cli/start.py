@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Final, cast
 
 from hookline_cli.output.exit_codes import INTERRUPTED, USAGE
+from hookline_shared.import_path import defer_python_path
 from hookline_shared.lifecycle.process_start import prepare_process
 
 SERVICES: Final = ("ingress", "processor")
@@ -21,6 +22,7 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 def main() -> None:
     """Run the command line."""
     try:
+        defer_python_path()
         _open_closed_streams()
         _escape_unencodable_output()
         _require_utf8(sys.argv[1:])

@@ -31,7 +31,7 @@ build() {
   HOOKLINE_REVISION=$(git describe --always --dirty --abbrev=40 --exclude '*' 2>/dev/null || echo unknown)
   HOOKLINE_SOURCE=$(git remote get-url origin 2>/dev/null | sed 's|//[^/@]*@|//|' || true)
   export HOOKLINE_VERSION HOOKLINE_REVISION HOOKLINE_SOURCE
-  HOOKLINE_TAG=${CANDIDATE#*:} docker compose build --quiet migrate || { complain "the image cannot be built: see above."; exit 1; }
+  HOOKLINE_TAG=${CANDIDATE#*:} docker compose build --quiet image || { complain "the image cannot be built: see above."; exit 1; }
 }
 
 # take IMAGE: makes it the candidate. A tag such as `latest` moves, so a registry that the name has is asked first. A name without one is of
@@ -53,9 +53,18 @@ take() {
 check_settings() {
   say "checking the settings with the new version"
   local found
-  docker compose run --rm -T secrets >/dev/null || { complain "secrets cannot be handed over: see above."; exit 1; }
   found=$(HOOKLINE_TAG=${CANDIDATE#*:} docker compose run --rm -T --no-deps hookline config --changed 2>&1) && return
   complain "ingress and processor would not start with these settings (.env, deploy/secrets/), or the image is broken:"
   tail -n "$LOG_LINES" <<<"$found" | sed 's/^/    /' >&2
-  exit 1
+  return 1
+}
+
+# What does not run is started; what runs stays as it is, whatever compose.yaml and .env say now. So a second call does no harm.
+bring_up() {
+  [ -n "$(present_door)" ] || check_port
+  image_id "$CURRENT" >/dev/null || { build && docker tag "$CANDIDATE" "$CURRENT"; }
+  say "starting what does not run"
+  compose up --detach --no-build --no-recreate --quiet-pull --wait || { complain "not everything is up: see above, and: docker compose ps --all"; exit 1; }
+  [ -s "$SERVING" ] || remember_settings
+  say "up: webhooks at http://$(present_door). To try it: make smoke"
 }

@@ -5,26 +5,15 @@
 start_stores() {
   say "redis, postgres, prometheus and door"
   compose up --detach --quiet-pull secrets "${STORES[@]}" || { complain "one of them cannot be started: see above."; return 1; }
-  take_passwords
+  tell_redis || return 1
   local service
   for service in "${STORES[@]}"; do await_service "$service" || return 1; done
+  tell_postgres || return 1
   # It reads its rules again. (docker kill would also take away its restart policy.)
   compose exec -T prometheus sh -c 'kill -HUP 1' || { complain "prometheus cannot be told to read its rules again: see above."; return 1; }
   # The ingress containers live in its network and would be cut off with another one, so it stays until its port changes.
   remove_ended door
   compose up --detach --no-deps --no-recreate door || { complain "door cannot be started: see above."; return 1; }
-}
-
-# Redis reads who may come when it starts. Where a password has changed since, it is started again: the spools have the webhooks meanwhile.
-take_passwords() {
-  local answers
-  # shellcheck disable=SC2016 # the container's shell reads the passwords
-  answers=$(compose exec -T redis sh -c '
-    REDISCLI_AUTH=$(cat /run/secrets/redis_password) redis-cli --user hookline ping
-    REDISCLI_AUTH=$(cat /run/secrets/redis_admin_password) redis-cli --user default ping' 2>&1 || true)
-  [[ "$answers" == *WRONGPASS* ]] || return 0
-  say "redis: starting again, since a password has changed"
-  compose restart redis || complain "redis cannot be started again: see above."
 }
 
 migrate() {

@@ -6,21 +6,34 @@ old_image=""                          # id of the image that serves, empty if no
 old_containers=()                     # those of ingress and processor that ran before
 old_alerts=""                         # the critical alerts that were firing before
 undo=no                               # whether something may have been replaced, which a failure has to put back
+handed_over=no                        # whether the secrets may have been, and nothing has been decided yet
+tried=smoke                           # or no-smoke: whether what serves in the end is tried
 
 # in_service forward|back smoke|no-smoke: puts the candidate into service, tries it, and remembers what was before.
 in_service() {
+  tried=$2
   remember
   trap 'exit 130' INT TERM HUP
   trap leave EXIT
+  handed_over=yes
+  secrets_to change || { complain "the secrets cannot be handed over: see above."; exit 1; }
+  [ "$1" = back ] || check_settings || exit 1
   undo=yes
   docker tag "$CANDIDATE" "$CURRENT"
   start_stores || exit 1
   "$1" || exit 1
   [ "$2" = no-smoke ] || smoke "$1" "$old_alerts" || exit 1
   undo=no
+  settle_secrets
   [ -z "$old_image" ] || [ "$old_image" = "$(image_id "$CURRENT")" ] || docker tag "$old_image" "$PREVIOUS"
   remember_settings
   say "version $(version_of "$CURRENT") is in service ($(image_id "$CURRENT" | cut -c8-19))"
+}
+
+settle_secrets() {
+  secrets_to settle && tell_redis && handed_over=no && return
+  complain "the passwords from before may still be accepted; the next deployment tries again to end that."
+  handed_over=no
 }
 
 # Processors first: they read what the version before wrote, while the reverse would have to be promised.
@@ -53,8 +66,9 @@ remember() {
 }
 
 # The settings of what serves, which .env may not be any more when the next deployment fails. It may hold what is nobody's business.
+# Services of all profiles, since the smoke test runs one.
 remember_settings() {
-  (umask 077 && compose config >"$SERVING") && return
+  (umask 077 && compose --profile '*' config >"$SERVING") && return
   rm -f "$SERVING"
   complain "$SERVING cannot be written, so the next deployment that fails will not go back to these settings."
 }
@@ -66,21 +80,30 @@ serves_still() { among "$1" "${old_containers[@]}" && is_healthy "$1"; }
 put_back() {
   complain "going back to the version that served."
   docker tag "$old_image" "$CURRENT"
+  put_secrets_back
   [ ! -s "$SERVING" ] || SETTINGS=(--project-directory . --file "$SERVING")
   put_stores_back
   put_ingresses_back || complain "not all of ingress could be put back."
   put_processors_back || complain "not all processors could be put back."
 }
 
-# Those that are well have the new settings at most, and are left alone.
+# First of all, since what is started from here on reads them. Files of deploy/secrets/ stay as they are: those are yours.
+put_secrets_back() {
+  secrets_to restore || complain "the secrets from before could not be put back: see above."
+  handed_over=no
+}
+
+# Those that are well have the new settings at most, and are left alone, but for the passwords.
 put_stores_back() {
   local service
+  tell_redis
   for service in "${STORES[@]}"; do
     is_healthy "$(containers_of "$service")" && continue
     say "$service"
     compose up --detach --no-deps --force-recreate "$service"
     await_service "$service" || complain "$service could not be put back."
   done
+  tell_postgres
 }
 
 put_ingresses_back() {
@@ -118,15 +141,20 @@ not_serving() {
 
 is_old_and_healthy() { is_healthy "$1" && [ "$(image_of "$1")" = "$old_image" ]; }
 
-# What is said at the end is what was looked at, not what was meant.
+# What is said at the end is what was looked at and tried, not what was meant.
 say_what_serves() {
   local missing version
   missing=$(not_serving)
+  grep -qs '^  caller:' "$SERVING" || SETTINGS=() # of a version of this script that did not keep what the smoke test runs
   version="version $(version_of "$old_image") (${old_image:7:12})"
-  if [ -z "$missing" ]; then
+  if [ -n "$missing" ]; then
+    complain "the deployment failed, and so did going back to $version: ${missing//$'\n'/, } is not as before. See above, and: docker compose ps --all"
+  elif [ "$tried" = no-smoke ]; then
+    complain "the deployment failed; the containers of $version are as before. Whether they work was not tried (--no-smoke)."
+  elif smoke back "$old_alerts"; then
     complain "the deployment failed; $version serves as before."
   else
-    complain "the deployment failed, and so did going back to $version: ${missing//$'\n'/, } is not as before. See above, and: docker compose ps --all"
+    complain "the deployment failed; the containers of $version are as before, but the smoke test fails with them, too: see above."
   fi
 }
 
@@ -145,6 +173,8 @@ leave() {
     else
       complain "the first deployment failed. The containers are left to be looked at; docker compose down removes them."
     fi
+  elif [ "$handed_over" = yes ]; then
+    put_secrets_back
   fi
   exit "$code"
 }

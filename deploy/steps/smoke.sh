@@ -9,8 +9,12 @@ eventually() {
 }
 
 query() { compose exec -T prometheus promtool query instant http://127.0.0.1:9090 "$1"; }
-all_scraped() { [ "$(query 'count(up{job=~"hookline-.*"} == 1)' | sed -n 's/.*=> \([0-9.e+-]*\) @.*/\1/p')" = "$1" ]; }
-critical_alerts() { query 'ALERTS{alertstate="firing", severity="critical"}' | sed -n 's/.*alertname="\([^"]*\)".*/\1/p' | sort -u; }
+
+# current VECTOR: of its series, those with a sample of the last three scrapes. Prometheus goes on counting a series that has ended without
+# its seeing it, as all do at `down`, for as long as it looks back: minutes.
+current() { printf '%s and (time() - timestamp(%s) < 45)' "$1" "$1"; }
+all_scraped() { [ "$(query "count(($(current 'up{job=~"hookline-.*"}')) == 1)" | sed -n 's/.*=> \([0-9.e+-]*\) @.*/\1/p')" = "$1" ]; }
+critical_alerts() { query "$(current 'ALERTS{alertstate="firing", severity="critical"}')" | sed -n 's/.*alertname="\([^"]*\)".*/\1/p' | sort -u; }
 
 # ledger_rows NUMBER: how many events of it the ledger has; 0 if it cannot tell.
 ledger_rows() { { compose exec -T processor hookline ledger search --number "$1" --limit 1000 --csv 2>/dev/null || true; } | tail -n +2 | wc -l; }

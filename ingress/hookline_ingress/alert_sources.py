@@ -26,8 +26,8 @@ _WRONGLY_SIGNED: Final = ("bad_signature", "flooding_signed")
 """Outcomes of signed requests. An address that keeps sending invalid signatures is soon blocked as flooding, and its requests
 are not read. Requests without a signature are not from Twilio, so they do not count."""
 _LEAST_WRONG: Final = 3
-_OF_THE_SENDER: Final = (*_WRONGLY_SIGNED, "too_large", "too_many_events")
-"""Outcomes that any sender can cause. Event Streams get a 5xx for them, which is no failure of ours."""
+_OF_THE_SENDER: Final = (*_WRONGLY_SIGNED, "too_large", "too_many_events", "no_memory", "no_token")
+"""Outcomes that anyone can cause. Event Streams get a 5xx for them, which is no failure of ours."""
 
 
 def measures(limits: Mapping[str, Threshold], spool: Spool | None, spool_path: Path | None) -> dict[str, Measure]:

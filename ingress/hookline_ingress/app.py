@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from hookline_ingress.alert_sources import measures
 from hookline_ingress.health_checks import HealthChecks
+from hookline_ingress.http.port_sharing import PortSharing
 from hookline_ingress.http.proxies import Proxies, parse_networks
 from hookline_ingress.http.server import ConnectionLimits, Server, allow_connections
 from hookline_ingress.limits.addresses import GENUINE_S, MOST_ADDRESSES, AddressLimit, GenuineAddresses
 from hookline_ingress.limits.limiter import LimitExchange, SenderLimit
 from hookline_ingress.routes import Routes
 from hookline_ingress.settings import IngressSettings
+from hookline_ingress.signatures.provider_function import ProviderCalls, load_provider
 from hookline_ingress.signatures.secrets import parse_secrets, parse_shared_keys, unusual_tokens
 from hookline_ingress.signatures.tokens_file import TokensFile
 from hookline_ingress.signatures.twilio import Keyring, Verifier
@@ -23,7 +25,7 @@ from hookline_shared.alerts.watcher import AlertWatcher
 from hookline_shared.clock import Clock
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.observability.admin import Admin
-from hookline_shared.observability.health import Health
+from hookline_shared.observability.health import Health, problems
 from hookline_shared.observability.logs import Logger
 from hookline_shared.readers.watch import ReadersWatch
 from hookline_shared.redis.durability import Durability
@@ -33,12 +35,15 @@ from hookline_shared.streams.genuine_addresses import SharedAddresses
 from hookline_shared.streams.rate_limits import SharedLimits
 
 if TYPE_CHECKING:
+    from hookline_ingress.signatures.token_provider import TokenProvider
     from hookline_ingress.tracing import RequestSpans
 
 _ANSWER_S: Final = 0.45
 """Seconds in which an event must be stored, in Redis or in the spool, for its request to be answered within half a second."""
 _DISK_S: Final = 0.2
 """The least time for the spool in seconds, if the time limit for Redis leaves less."""
+_OF_THE_PORT: Final = ("port", "shutdown")
+"""Checks of readiness that say whether the port is open, not whether it should be."""
 _ALERT_INTERVALS_PER_SURVEY: Final = 5
 """Checks of the alerts for each look at who reads the streams, which queries Redis."""
 
@@ -54,7 +59,7 @@ class Ingress:
     redis: RedisConnectionManager
     alerts: AlertWatcher
     readers: ReadersWatch
-    tokens: TokensFile | None
+    tokens: "TokensFile | TokenProvider | None"
     drain: Drain | None
     exchange: LimitExchange
     writer: Writer
@@ -96,9 +101,22 @@ class Ingress:
         stopping.push_async_callback(self.writer.stop)
         await self.writer.start(supervisor)
         stopping.push_async_callback(self.server.stop)
-        port = await self.server.start(self.settings.host, self.settings.port, supervisor)
+        port = await self.server.open(self.settings.host, self.settings.port, supervisor)
+        sharing = PortSharing(self.server, self.problem, self.server.clock, self.logger)
+        stopping.push_async_callback(sharing.stop)
+        await sharing.start(supervisor)
         stopping.callback(self.health.stop)
         self.logger.info("listening", port=port, admin_port=admin_port)
+        if self.spool is None:
+            remedy = (
+                "set INGRESS_SPOOL_PATH to a file on a disk that outlives the process, or let Twilio retry: docs/platforms.md"
+            )
+            self.logger.warning("there is no spool: while Redis is down, webhooks get a 503", remedy=remedy)
+
+    def problem(self) -> str | None:
+        """Return why webhooks would be refused, None if they are not. Whether the port is open does not count."""
+        found = problems({name: check for name, check in self.health.ready.items() if name not in _OF_THE_PORT})
+        return next(iter(found.values()), None)
 
 
 def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> Ingress:
@@ -110,7 +128,7 @@ def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> In
     drain = Drain(spool, appender, redis, settings.partitions, clock, logger) if spool else None
     budget_s = settings.write_budget_ms / 1000
     answer_s = max(_ANSWER_S, budget_s + _DISK_S)
-    writer = Writer(appender, spool, lambda: redis.monitor.ready, budget_s, answer_s, clock)
+    writer = Writer(appender, spool, lambda: redis.monitor.ready, budget_s, answer_s, clock, logger)
     senders = SenderLimit(settings.sender_limit(), clock)
     shared_addresses = SharedAddresses(redis, GENUINE_S, MOST_ADDRESSES)
     secrets = (*settings.auth_tokens, *settings.shared_keys, "")
@@ -121,11 +139,12 @@ def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> In
     exchange = LimitExchange(limits, genuine, clock, logger)
     guards = Guards(Proxies(parse_networks(settings.trusted_proxies)), senders, addresses, settings.max_in_flight)
     keyring = _keyring(settings, logger)
-    tokens = TokensFile(settings.tokens_path, keyring, clock, logger) if settings.tokens_path else None
+    provider = _provider(settings, keyring, addresses, clock, logger)
+    tokens = TokensFile(settings.tokens_path, keyring, clock, logger) if settings.tokens_path else provider
     routes = Routes(keyring, _sendgrid(settings), settings.max_body, settings.routes)
     spans = _spans(settings, guards.proxies, clock)
     write = writer.write if spans is None else spans.trace_writes(writer.write)
-    webhooks = Webhooks(routes, guards, write, settings.public_urls, clock, logger, spans)
+    webhooks = Webhooks(routes, guards, write, settings.public_urls, clock, logger, spans, provider)
     server = _server(settings, routes, webhooks, spans, clock, logger)
     interval_s = _ALERT_INTERVALS_PER_SURVEY * settings.alerts.interval_s
     readers = ReadersWatch(redis, settings.partitions, list(settings.topics), interval_s, clock)
@@ -134,7 +153,7 @@ def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> In
     health = _health(HealthChecks(redis.monitor, spool, drain), webhooks, readers, alerts)
     if tokens is not None:
         health.warnings["tokens"] = tokens.warnings
-    admin = Admin(health, settings.admin_host, settings.admin_port, "INGRESS_ADMIN")
+    admin = Admin(health, settings.admin_host, settings.admin_port, "INGRESS_ADMIN", token=settings.admin_token)
     return Ingress(settings, health, admin, spool, redis, alerts, readers, tokens, drain, exchange, writer, server, logger)
 
 
@@ -154,8 +173,9 @@ def _server(
         keepalive_s=settings.keepalive_s,
         shutdown_s=settings.shutdown_s,
         connections=allow_connections(settings.max_connections),
+        memory=settings.read_memory_mb << 20,
     )
-    return Server(handle, routes.body_limit, limits, clock, logger, routes.status_if_too_large)
+    return Server(handle, routes.body_limit, limits, clock, logger, routes.status_if_too_large, webhooks.refusals.note)
 
 
 def _keyring(settings: IngressSettings, logger: Logger) -> Keyring:
@@ -164,6 +184,18 @@ def _keyring(settings: IngressSettings, logger: Logger) -> Keyring:
         remedy = "compare TWILIO_AUTH_TOKEN with Twilio's console: webhooks that these tokens must verify will be refused"
         logger.warning("tokens are not 32 hexadecimal digits, as Twilio's are", tokens=unusual, remedy=remedy)
     return Keyring(tokens, settings.public_urls, parse_shared_keys(settings.shared_keys))
+
+
+def _provider(
+    settings: IngressSettings, keyring: Keyring, addresses: AddressLimit, clock: Clock, logger: Logger
+) -> "TokenProvider | None":
+    if settings.tokens_provider is None:
+        return None
+    from hookline_ingress.signatures.token_provider import ProviderLimits, TokenProvider  # noqa: PLC0415 - only this needs it
+
+    calls = ProviderCalls(load_provider(settings.tokens_provider))
+    limits = ProviderLimits(settings.tokens_cache_s, max(2, settings.max_in_flight // 10))
+    return TokenProvider(calls, keyring, addresses, limits, clock, logger)
 
 
 def _sendgrid(settings: IngressSettings) -> Verifier | None:

@@ -22,7 +22,11 @@ BATCH_EVENTS = Histogram(
     "hookline_ingress_batch_events", "Events written to Redis in one call", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 )
 SIGNERS = FastCounter("hookline_ingress_signed_total", "Verified requests, by the secret that verified them", "signer")
+TOKENS_ASKED = FastCounter(
+    "hookline_ingress_tokens_asked_total", "Accounts that TWILIO_TOKENS_PROVIDER was asked for, by outcome", "outcome"
+)
 CONNECTIONS = Gauge("hookline_ingress_connections", "Open connections")
+READ_BYTES = Gauge("hookline_ingress_read_bytes", "Bytes of requests that have not arrived as a whole or wait for their turn")
 SPOOL_EVENTS = Gauge("hookline_spool_events", "Events in the spool")
 SPOOL_BYTES = Gauge("hookline_spool_bytes", "Size of the events in the spool")
 SPOOL_FILL = Gauge("hookline_spool_fill_ratio", "Share of INGRESS_SPOOL_MAX_MB in use, from 0 to 1")

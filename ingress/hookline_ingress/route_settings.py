@@ -24,8 +24,10 @@ from hookline_shared.validation import (
 
 _PATH: Final = re.compile(r"/[!-~]*")
 
-
 SENDGRID_PATH: Final = "/sendgrid"
+
+LARGEST_JSON: Final = 1 << 20
+"""Bytes: the largest body that is not a form, unless the route or INGRESS_MAX_BODY has another limit."""
 
 
 def _path(path: str) -> str:

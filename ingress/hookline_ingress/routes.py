@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from hookline_ingress.http.replies import EMPTY_TWIML, NO_CONTENT
 from hookline_ingress.http.request import Reply, Request
 from hookline_ingress.limits.rates import Rate
-from hookline_ingress.route_settings import SENDGRID_PATH, RouteSettings
+from hookline_ingress.route_settings import LARGEST_JSON, SENDGRID_PATH, RouteSettings
 from hookline_ingress.signatures.twilio import Verifier
 from hookline_ingress.translation.webhook import Webhook, decode, decode_sendgrid
 from hookline_shared.catalogue.kind import Kind
@@ -15,9 +15,6 @@ from hookline_shared.catalogue.products.email import SENDGRID_EVENT
 from hookline_shared.catalogue.products.streams import EVENT_STREAM, STUDIO
 from hookline_shared.json_body import is_form
 from hookline_shared.kinds import KINDS
-
-LARGEST_JSON: Final = 1 << 20
-"""Bytes: the largest body that is not a form, unless the route or INGRESS_MAX_BODY has another limit."""
 
 PATHS: Final[Mapping[str, Kind | None]] = {
     "/twilio": None,
@@ -70,6 +67,10 @@ class Route(NamedTuple):
         """
         is_lost = self.expected is not None and self.expected.lost_after_4xx and bool(self.verifier.signature_of(headers))
         return 503 if is_lost and status in (403, 413) else status
+
+    def admits(self, length: int, headers: Mapping[str, str]) -> bool:
+        """Whether a body of `length` bytes is not too large."""
+        return length <= min(self.largest_form, self.largest_json) or length <= self.body_limit(headers.get("Content-Type", ""))
 
     def body_limit(self, content_type: str) -> int:
         """Return the largest body in bytes."""

@@ -11,7 +11,8 @@ from msgspec import Meta
 
 from hookline_ingress.http.proxies import parse_networks
 from hookline_ingress.limits.rates import Rate
-from hookline_ingress.route_settings import RoutesSetting, check_topics
+from hookline_ingress.route_settings import LARGEST_JSON, RoutesSetting, check_topics
+from hookline_ingress.signatures.provider_function import LOCATION, TOKENS_PROVIDER
 from hookline_ingress.signatures.secrets import TOKENS_PATH, parse_secrets, parse_shared_keys
 from hookline_shared.distribution import install_command
 from hookline_shared.settings.base import CommaSeparated, Port, SharedSettings
@@ -47,6 +48,12 @@ def _tokens(tokens: tuple[str, ...]) -> tuple[str, ...]:
 def _shared_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
     parse_shared_keys(keys)
     return keys
+
+
+def _location(location: str) -> str:
+    if not LOCATION.fullmatch(location):
+        raise ValueError("it is not of the form module:function")
+    return location
 
 
 def _networks(networks: tuple[str, ...]) -> tuple[str, ...]:
@@ -115,6 +122,21 @@ class IngressSettings(SharedSettings, frozen=True, kw_only=True):
             "subaccount needs no restart",
         ),
     ] = None
+    tokens_provider: Annotated[
+        str | None,
+        Check(_location),
+        Variable(
+            TOKENS_PROVIDER,
+            "Function of yours, module:function, that returns the token of an account, a list of tokens, or None. It is called "
+            "with the SID of an account whose token is not known, see docs/webhooks.md",
+        ),
+    ] = None
+    tokens_cache_s: Annotated[
+        Positive,
+        Variable(
+            "TWILIO_TOKENS_CACHE_S", "Seconds for which a token of TWILIO_TOKENS_PROVIDER is used before it is asked again"
+        ),
+    ] = 3600
     shared_keys: Annotated[
         CommaSeparated,
         Check(_shared_keys),
@@ -188,6 +210,14 @@ class IngressSettings(SharedSettings, frozen=True, kw_only=True):
     read_timeout_s: Annotated[
         Positive, Variable("INGRESS_READ_TIMEOUT_S", "Time limit in seconds for receiving a request, head and body")
     ] = 10
+    read_memory_mb: Annotated[
+        AtLeastOne,
+        Variable(
+            "INGRESS_READ_MEMORY_MB",
+            "Memory in MiB for requests that have not arrived as a whole, on all connections. Above it, those that have taken "
+            "most for longest get a 503",
+        ),
+    ] = 256
     keepalive_s: Annotated[
         Positive, Variable("INGRESS_KEEPALIVE_S", "Seconds that a connection may be idle between requests")
     ] = 75
@@ -236,12 +266,18 @@ class IngressSettings(SharedSettings, frozen=True, kw_only=True):
 
     @classmethod
     def contradictions(cls, valid: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Yield that a route has a topic that does not exist."""
+        """Yield that a route has a topic that does not exist, bodies do not fit into memory, or tokens have two sources."""
+        if valid.get("tokens_path") and valid.get("tokens_provider"):
+            yield "tokens_provider", f"{TOKENS_PATH} is set, too. Set one of them: the function can read a file"
         if "routes" in valid and "topics" in valid:
             try:
                 check_topics(valid["routes"], valid["topics"])
             except ValueError as error:
                 yield "routes", str(error)
+        if "routes" in valid and "max_body" in valid and "read_memory_mb" in valid:
+            largest = max(valid["max_body"], LARGEST_JSON, *(route.max_body or 0 for route in valid["routes"]))
+            if valid["read_memory_mb"] << 20 < 2 * largest:
+                yield "read_memory_mb", f"bodies may have {largest} bytes, and two of them must fit"
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must not be logged."""

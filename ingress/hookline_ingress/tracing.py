@@ -6,9 +6,8 @@ Sources: https://opentelemetry.io/docs/specs/semconv/http/http-spans/,
 https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextvars import ContextVar, copy_context
 from http import HTTPStatus
 from time import time_ns
 from typing import Final
@@ -19,14 +18,15 @@ from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from hookline_ingress.http.proxies import Proxies
-from hookline_ingress.http.request import Reply, Request
-from hookline_ingress.writer import NotStoredError, Stored, Write
+from hookline_ingress.http.replies import refused
+from hookline_ingress.http.request import Reply, Request, Respond
+from hookline_ingress.writer import Done, NotStored, Stored, Write
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event
 from hookline_shared.observability.telemetry import get_tracer, links_to, remote_context, traceparent_of
 from hookline_shared.partitions import partition_of
 
-Handle = Callable[[Request], Awaitable[Reply]]
+Handle = Callable[[Request, Respond], None]
 
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT"})
 _OTHER: Final = "_OTHER"
@@ -51,29 +51,42 @@ class RequestSpans:
         self._tracer = get_tracer()
 
     def trace_requests(self, handle: Handle) -> Handle:
-        """Return `handle` with a span around each request, which begins when the first byte arrived."""
+        """Return `handle` with a span around each request, from its first byte to its reply."""
 
-        async def handle_traced(request: Request) -> Reply:
-            method = request.method if request.method in _METHODS else _OTHER
-            traceparent = request.headers.get("traceparent", "")
-            joined = self._proxies.is_trusted_peer(request)
-            with self._tracer.start_as_current_span(
-                "HTTP" if method is _OTHER else method,
-                remote_context(traceparent if joined else ""),
-                SpanKind.SERVER,
-                {**self._url, "http.request.method": method},
-                start_time=time_ns() - round((self._clock.monotonic() - request.began) * 1e9),
-                record_exception=False,
-            ) as span:
-                for link in () if joined else links_to(traceparent):
-                    span.add_link(link.context)  # not before: the sampler would follow the link
-                span.add_event("received", {"http.request.body.size": len(request.body)})
-                _SENDS.set({})
-                reply = await handle(request)
+        def handle_traced(request: Request, respond: Respond) -> None:
+            span, outside = self._start_span(request), copy_context()
+
+            def finish(reply: Reply) -> None:
                 _finish(span, reply)
-                return reply
+                outside.run(respond, reply)  # what the connection does next is not of this request
+
+            sends = _SENDS.set({})
+            try:
+                with trace.use_span(span, record_exception=False):
+                    handle(request, finish)
+            except Exception:
+                _finish(span, refused(500))
+                raise
+            finally:
+                _SENDS.reset(sends)
 
         return handle_traced
+
+    def _start_span(self, request: Request) -> Span:
+        method = request.method if request.method in _METHODS else _OTHER
+        traceparent = request.headers.get("traceparent", "")
+        joined = self._proxies.is_trusted_peer(request)
+        span = self._tracer.start_span(
+            "HTTP" if method is _OTHER else method,
+            remote_context(traceparent if joined else ""),
+            SpanKind.SERVER,
+            {**self._url, "http.request.method": method},
+            start_time=time_ns() - round((self._clock.monotonic() - request.began) * 1e9),
+        )
+        for link in () if joined else links_to(traceparent):
+            span.add_link(link.context)  # not before: the sampler would follow the link
+        span.add_event("received", {"http.request.body.size": len(request.body)})
+        return span
 
     def record_outcome(self, method: str, path: str, outcome: str) -> None:
         """Add the route and the outcome of the request to the current span."""
@@ -84,23 +97,31 @@ class RequestSpans:
     def trace_writes(self, write: Write) -> Write:
         """Return `write` with a span for each topic to which the current request sends; the events carry its traceparent."""
 
-        def write_traced(topic: str, event: Event) -> "asyncio.Future[Stored]":
+        def write_traced(topic: str, event: Event, done: Done) -> None:
             sends = _SENDS.get()
             if topic not in sends:
                 sends[topic] = _Send(self._tracer.start_span(f"send {topic}", kind=SpanKind.PRODUCER), topic)
-            send = sends[topic]
-            stored = write(topic, msgspec.structs.replace(event, traceparent=send.traceparent))
-            send.expect(event, partition_of(event.key, self._partitions), stored)
-            return stored
+            send, request = sends[topic], copy_context()
+            send.expect(event, partition_of(event.key, self._partitions))
+
+            def finish(stored: Stored | NotStored) -> None:
+                try:
+                    send.finish(stored)
+                finally:
+                    request.run(done, stored)  # where the span of the request is the current one
+
+            write(topic, msgspec.structs.replace(event, traceparent=send.traceparent), finish)
 
         return write_traced
 
 
 def _finish(span: Span, reply: Reply) -> None:
+    """End the span of a request with `reply`."""
     span.set_attribute("http.response.status_code", reply.status)
     if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         span.set_attribute("error.type", str(reply.status))
         span.set_status(Status(StatusCode.ERROR))
+    span.end()
 
 
 class _Send:
@@ -120,7 +141,7 @@ class _Send:
             }
         )
 
-    def expect(self, event: Event, partition: int, stored: "asyncio.Future[Stored]") -> None:
+    def expect(self, event: Event, partition: int) -> None:
         """Add an event, which goes to `partition`."""
         self._count += 1
         self._left += 1
@@ -133,16 +154,14 @@ class _Send:
                     "hookline.kind": event.kind,
                 }
             )
-        stored.add_done_callback(self._done)
 
-    def _done(self, stored: "asyncio.Future[Stored]") -> None:
-        error = None if stored.cancelled() else stored.exception()
-        if error is not None:
-            outcome = error.outcome if isinstance(error, NotStoredError) else type(error).__name__
-            self._span.set_attribute("error.type", outcome)
+    def finish(self, stored: Stored | NotStored) -> None:
+        """Note where one of the events is stored, or that it is not; end the span after the last one."""
+        if isinstance(stored, NotStored):
+            self._span.set_attribute("error.type", stored.outcome)
             self._span.set_status(Status(StatusCode.ERROR))
-        elif not stored.cancelled():
-            self._span.set_attribute("hookline.outcome", str(stored.result()))
+        else:
+            self._span.set_attribute("hookline.outcome", str(stored))
         self._left -= 1
         if not self._left:
             if self._count > 1:

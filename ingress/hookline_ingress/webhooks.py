@@ -1,24 +1,26 @@
 """The way of one request: read, verify, translate, write, reply."""
 
-from asyncio import wait
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from logging import DEBUG
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
 from hookline_ingress.http.proxies import Proxies
 from hookline_ingress.http.replies import refused
-from hookline_ingress.http.request import Reply, Request
+from hookline_ingress.http.request import Reply, Request, Respond
 from hookline_ingress.limits.addresses import AddressLimit
 from hookline_ingress.limits.limiter import SenderLimit
 from hookline_ingress.metrics import REQUESTS, SIGNERS, STAGE_SECONDS
-from hookline_ingress.refusals import Refusals
+from hookline_ingress.refusals import Refusal, Refusals, RefusalWarnings, TokenMissing
 from hookline_ingress.routes import Route, Routes
 from hookline_ingress.signatures.likely_cause import likely_cause
 from hookline_ingress.translation.translate import TranslatedEvent, translate
 from hookline_ingress.translation.webhook import TooManyElementsError, Webhook, is_encoded
-from hookline_ingress.writer import NotStoredError, Stored, Write
+from hookline_ingress.writer import NotStored, Stored, Write
+from hookline_shared.catalogue.kind import Kind
 from hookline_shared.catalogue.sids import PARENT_ACCOUNT, is_account
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event
@@ -28,22 +30,12 @@ from hookline_shared.observability.metrics import EVENTS
 from hookline_shared.topics import BULK
 
 if TYPE_CHECKING:
+    from hookline_ingress.signatures.token_provider import TokenProvider
     from hookline_ingress.tracing import RequestSpans
 
-_WARN_INTERVAL_S: Final = 60.0
-_REUSED: Final = "someone has a genuine webhook and changes it: find out where they got it, and rotate the token if in doubt"
 _TIME_TO_READ, _TIME_TO_VERIFY, _TIME_TO_TRANSLATE, _TIME_TO_WRITE = (
     STAGE_SECONDS[stage].observe for stage in ("read", "verify", "translate", "write")
 )
-
-
-class Refusal(Exception):
-    """A request that is not accepted. `status` is the HTTP status, `outcome` the reason for the metrics."""
-
-    def __init__(self, status: int, outcome: str) -> None:
-        super().__init__(outcome)
-        self.status = status
-        self.outcome = outcome
 
 
 class Guards(NamedTuple):
@@ -55,10 +47,29 @@ class Guards(NamedTuple):
     max_in_flight: int
 
 
+class _Delivery(msgspec.Struct, gc=False):
+    """A request, until it is answered: `respond` sends the reply. `address` is that of the client.
+
+    Of its events, the first is of `kind`, `left` are not stored yet, and `failure` is why one cannot be. `outcome` is that of
+    the others together: spooled before accepted before duplicate. `translated` is when they were made.
+    """
+
+    request: Request
+    route: Route
+    respond: Respond
+    address: str
+    translated: float = 0.0
+    kind: Kind | None = None
+    left: int = 0
+    outcome: Stored = Stored.DUPLICATE
+    failure: NotStored | None = None
+
+
 class Webhooks:
     """Answers Twilio. A 2xx means that every event of the request is verified and stored, now or by an earlier delivery.
 
-    `write` stores events. `spans` record the outcomes of requests, if these are traced. `refusals` are the 503s of ours.
+    `write` stores events. `spans` record the outcomes of requests, if these are traced. `provider` returns tokens that are not
+    known, if there is one. `refusals` are the 503s of ours.
     """
 
     def __init__(
@@ -70,39 +81,59 @@ class Webhooks:
         clock: Clock,
         logger: Logger,
         spans: "RequestSpans | None" = None,
+        provider: "TokenProvider | None" = None,
     ) -> None:
         self._routes = routes
         self._proxies, self._senders, self._addresses, self._max_in_flight = guards
-        self._write_event = write
+        self._write = write
         self._public_urls = public_urls
         self._clock = clock
         self._logger = logger
         self._spans = spans
+        self._provider = provider
         self._detailed = logger.is_enabled_for(DEBUG)
         self.refusals = Refusals(clock)
         self._in_flight = 0
-        self._quiet_until = 0.0
-        self._quiet_of_reuse_until = 0.0
+        self._warnings = RefusalWarnings(public_urls, clock, logger)
 
-    async def handle(self, request: Request) -> Reply:
-        """Return the reply to any request."""
+    def handle(self, request: Request, respond: Respond) -> None:
+        """Answer any request: `respond` is called with the reply, at once or when its events are stored."""
         route = self._routes.find(request.target)
         if route is None:
             REQUESTS.count("none", 404, "unknown_path")
-            return refused(404)
+            respond(refused(404))
+            return
+        delivery = _Delivery(request, route, respond, self._proxies.client(request))
         try:
-            reply, outcome = await self._accept(request, route)
+            self._accept(delivery)
         except Refusal as refusal:  # kept in no other variable: its traceback would keep the request until a garbage collection
-            reply, outcome = refused(route.refusal_status(refusal.status, request.headers)), refusal.outcome
-            self._logger.debug("request refused", path=route.path, status=reply.status, outcome=outcome)
-        REQUESTS.count(route.path, reply.status, outcome)
-        if self._spans is not None:
-            self._spans.record_outcome(request.method, route.path, outcome)
-        return reply
+            self._refuse(delivery, refusal.status, refusal.outcome)
+        except TokenMissing as missing:
+            assert self._provider is not None  # noqa: S101 - it has said what is missing
+            self._provider.ask_for(missing.accounts, partial(self._accept_later, delivery), delivery.address)
 
-    async def _accept(self, request: Request, route: Route) -> tuple[Reply, str]:
-        """Return the reply to `request` and its outcome, once all its events are stored."""
-        now = self._clock.monotonic
+    def _accept_later(self, delivery: _Delivery, *, answered: bool) -> Sequence[str]:
+        """Accept or refuse a request that has waited for tokens; return the accounts for which it must wait again.
+
+        `answered` is whether the provider has said anything. If not, Twilio has to come again, or to call the fallback URL.
+        """
+        if not answered:
+            self._refuse(delivery, 503, "no_token")
+            return ()
+        try:
+            self._accept(delivery)
+        except Refusal as refusal:
+            self._refuse(delivery, refusal.status, refusal.outcome)
+        except TokenMissing as missing:
+            return missing.accounts
+        except Exception:
+            self._logger.exception("a request failed inside ingress")
+            self._fail(delivery)
+        return ()
+
+    def _accept(self, delivery: _Delivery) -> None:
+        """Verify a request, and pass its events on to be stored: `_stored` is called for each of them, later."""
+        request, route, now = delivery.request, delivery.route, self._clock.monotonic
         started = now()
         _TIME_TO_READ(started - request.began)
         if self._in_flight >= self._max_in_flight:
@@ -110,32 +141,89 @@ class Webhooks:
                 f"{self._in_flight} requests are being answered at once, the most that INGRESS_MAX_IN_FLIGHT allows."
             )
             raise Refusal(503, "overloaded")
+        signature = self._check(request, route, delivery.address)
+        try:
+            webhook, signer = self._verify(self._decode(request, route, signature), route)
+        except (Refusal, TokenMissing):
+            self._addresses.refused(delivery.address)
+            raise
+        verified = now()
+        _TIME_TO_VERIFY(verified - started)
+        events = _translate(webhook, signer, route)
+        delivery.translated = now()
+        _TIME_TO_TRANSLATE(delivery.translated - verified)
+        if not events:
+            self._answer(delivery, route.reply_to(None), Stored.DUPLICATE)
+            return
+        delivery.kind, delivery.left = events[0].kind, len(events)
+        addressed = [(self._topic(one, route), one.event) for one in events]
         self._in_flight += 1
         try:
-            address = self._proxies.client(request)
-            signature = self._check(request, route, address)
-            try:
-                webhook = self._decode(request, route, signature)
-                webhook, signer = self._verify(webhook, route)
-            except Refusal:
-                self._addresses.refused(address)
-                raise
-            verified = now()
-            _TIME_TO_VERIFY(verified - started)
-            events = _translate(webhook, signer, route)
-            translated = now()
-            _TIME_TO_TRANSLATE(translated - verified)
-            outcome = await self._write(events, route)
-            if outcome is Stored.NEW:  # anyone can send a duplicate, or what is only spooled, who has captured a webhook
-                self._addresses.accepted(address)
-            _TIME_TO_WRITE(now() - translated)
-            if outcome is Stored.REUSED:
-                self._addresses.reused(address)
-                self._warn_of_reuse(route)
-                raise Refusal(403, outcome)
-        finally:
+            for topic, event in addressed:
+                self._write(topic, event, partial(self._stored, delivery, topic, event))
+        except BaseException:
+            self._in_flight -= 1  # `_stored` will not: the event that is not written is left
+            raise
+
+    def _stored(self, delivery: _Delivery, topic: str, event: Event, stored: Stored | NotStored) -> None:
+        """Note where one event of a request is stored, or that it is not; answer the request after the last one."""
+        delivery.left -= 1
+        if not delivery.left:
             self._in_flight -= 1
-        return route.reply_to(events[0].kind if events else None), outcome
+        try:
+            self._note_stored(delivery, topic, event, stored)
+            if not delivery.left:
+                self._finish(delivery)
+        except Exception:
+            self._logger.exception("a request failed inside ingress")
+            self._fail(delivery)
+
+    def _note_stored(self, delivery: _Delivery, topic: str, event: Event, stored: Stored | NotStored) -> None:
+        if isinstance(stored, NotStored):
+            delivery.failure = stored
+            outcome = stored.outcome
+        else:
+            outcome = stored
+            if delivery.outcome is Stored.DUPLICATE or stored is Stored.SPOOLED:
+                delivery.outcome = stored
+        EVENTS.count(topic, label_of(event.kind), outcome)
+        if self._detailed:
+            about = {"event_id": event.id, "kind": event.kind, "topic": topic, **trace_fields(event.traceparent)}
+            self._logger.debug("event received", **about, outcome=str(outcome))
+
+    def _finish(self, delivery: _Delivery) -> None:
+        """Answer a request whose events are all stored, or have failed."""
+        outcome = delivery.outcome
+        if delivery.failure is not None:
+            self.refusals.note(delivery.failure.message)
+            self._refuse(delivery, 503, delivery.failure.outcome)
+            return
+        if outcome is Stored.NEW:  # anyone can send a duplicate, or what is only spooled, who has captured a webhook
+            self._addresses.accepted(delivery.address)
+        _TIME_TO_WRITE(self._clock.monotonic() - delivery.translated)
+        if outcome is Stored.REUSED:
+            self._addresses.reused(delivery.address)
+            self._warnings.warn_of_reuse(delivery.route.path)
+            self._refuse(delivery, 403, outcome)
+        else:
+            self._answer(delivery, delivery.route.reply_to(delivery.kind), outcome)
+
+    def _refuse(self, delivery: _Delivery, status: int, outcome: str) -> None:
+        route = delivery.route
+        reply = refused(route.refusal_status(status, delivery.request.headers))
+        self._logger.debug("request refused", path=route.path, status=reply.status, outcome=outcome)
+        self._answer(delivery, reply, outcome)
+
+    def _fail(self, delivery: _Delivery) -> None:
+        """Answer a request that is at fault for nothing. Not as any other one: that may be what fails."""
+        REQUESTS.count(delivery.route.path, 500, "failed")
+        delivery.respond(refused(500))
+
+    def _answer(self, delivery: _Delivery, reply: Reply, outcome: str) -> None:
+        REQUESTS.count(delivery.route.path, reply.status, outcome)
+        if self._spans is not None:
+            self._spans.record_outcome(delivery.request.method, delivery.route.path, outcome)
+        delivery.respond(reply)
 
     def _check(self, request: Request, route: Route, address: str) -> str:
         """Refuse what is refused whatever its signature is; return the signature, empty if there is none."""
@@ -144,7 +232,7 @@ class Webhooks:
             raise Refusal(405, "wrong_method")
         if is_encoded(headers.get("Content-Encoding", "")):
             raise Refusal(415, "compressed")
-        if len(request.body) > route.body_limit(headers.get("Content-Type", "")):
+        if not route.admits(len(request.body), headers):
             raise Refusal(413, "too_large")
         signature = route.verifier.signature_of(headers)
         if self._addresses.blocks(address, len(request.target) + len(request.body), signed=bool(signature)):
@@ -153,7 +241,7 @@ class Webhooks:
 
     def _decode(self, request: Request, route: Route, signature: str) -> Webhook:
         if not signature:
-            self._warn_of_refusal(route)
+            self._warnings.warn_of_signature(route.path)
             raise Refusal(403, "no_signature")
         try:
             return route.decode(request, signature, self._clock.now_ms())
@@ -172,7 +260,9 @@ class Webhooks:
             webhook = replace(webhook, account=parent)
             signer = route.verifier.verify(webhook, forwarded)
         if signer is None:
-            self._warn_of_refusal(route, lambda: self._cause(route, webhook, forwarded))
+            if self._provider is not None and (accounts := self._provider.accounts_to_ask(route.verifier, webhook)):
+                raise TokenMissing(accounts)
+            self._warnings.warn_of_signature(route.path, lambda: self._cause(route, webhook, forwarded))
             raise Refusal(403, "bad_signature")
         SIGNERS.count(signer.name)
         return webhook.of_account(signer.account), signer.name
@@ -180,62 +270,6 @@ class Webhooks:
     def _cause(self, route: Route, webhook: Webhook, forwarded: str) -> str | None:
         verifier = route.verifier
         return verifier.cause(webhook) or likely_cause(verifier, webhook, tuple(self._public_urls), forwarded)
-
-    def _warn_of_reuse(self, route: Route) -> None:
-        """Log at most once a minute that a signature was used for another event."""
-        now = self._clock.monotonic()
-        if now >= self._quiet_of_reuse_until:
-            self._quiet_of_reuse_until = now + _WARN_INTERVAL_S
-            self._logger.warning("request refused: its signature was used for another event", path=route.path, remedy=_REUSED)
-
-    def _warn_of_refusal(self, route: Route, find_cause: Callable[[], str | None] | None = None) -> None:
-        """Log at most once a minute that requests are refused, as happens with a wrong PUBLIC_URL or token, and why.
-
-        `find_cause` returns the likely cause for a request that is signed; it is None for one that is not.
-        """
-        now = self._clock.monotonic()
-        if now < self._quiet_until:
-            return
-        self._quiet_until = now + _WARN_INTERVAL_S
-        cause = find_cause() if find_cause else None
-        self._logger.warning(
-            "request refused: its signature is missing or wrong",
-            path=route.path,
-            signed=find_cause is not None,
-            tried=self._public_urls,
-            **({"cause": cause} if cause else {}),
-            remedy="if Twilio sent it: set PUBLIC_URL to the URL that Twilio calls, without /twilio, and TWILIO_AUTH_TOKEN "
-            "to the token of that account",
-        )
-
-    async def _write(self, events: Sequence[TranslatedEvent], route: Route) -> str:
-        """Write all of `events` in their order; return the outcome: spooled before accepted before duplicate."""
-        writes = []
-        for one in events:
-            topic = self._topic(one, route)
-            writes.append((topic, one.event, self._write_event(topic, one.event)))
-        if len(writes) > 1:
-            await wait([write for _, _, write in writes])  # all of them, before the first failure is raised
-        outcome: Stored | str = Stored.DUPLICATE
-        failure: tuple[str, str] | None = None  # not the error: its traceback would keep the events
-        for topic, event, write in writes:
-            try:
-                stored: Stored | str = await write
-            except NotStoredError as error:
-                failure, stored = (str(error), error.outcome), error.outcome
-            EVENTS.count(topic, label_of(event.kind), stored)
-            if self._detailed:
-                self._note(topic, event, stored)
-            outcome = stored if outcome is Stored.DUPLICATE or stored is Stored.SPOOLED else outcome
-        if failure is not None:
-            reason, failed = failure
-            self.refusals.note(reason)
-            raise Refusal(503, failed)
-        return outcome
-
-    def _note(self, topic: str, event: Event, outcome: str) -> None:
-        about = {"event_id": event.id, "kind": event.kind, "topic": topic, **trace_fields(event.traceparent)}
-        self._logger.debug("event received", **about, outcome=str(outcome))
 
     def _topic(self, one: TranslatedEvent, route: Route) -> str:
         topic = route.topic or one.kind.topic

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from functools import partial
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from aiojobs import Job
@@ -20,9 +20,10 @@ from hookline_ingress.metrics import BATCH_EVENTS
 from hookline_ingress.spool.spool import Spool, SpoolError
 from hookline_shared.batch_size import READ_BYTES
 from hookline_shared.clock import Clock
-from hookline_shared.errors import BrokerUnavailableError, HooklineError
+from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.event import Event
 from hookline_shared.lifecycle.service import Supervisor
+from hookline_shared.observability.logs import Logger
 from hookline_shared.streams.append import Appended, Appender
 
 _LARGEST_BATCH: Final = 500
@@ -44,32 +45,36 @@ class Stored(StrEnum):
     REUSED = "reused_signature"
     SPOOLED = "spooled"
 
-
-class NotStoredError(HooklineError):
-    """An event may not be stored anywhere. `outcome` is the reason, as in the metrics."""
-
-    def __init__(self, outcome: str, message: str) -> None:
-        self.outcome = outcome
-        super().__init__(message)
+    __hash__ = str.__hash__  # that of an enum is a function in Python, and metrics look these up with every webhook
 
 
-Write = Callable[[str, Event], "asyncio.Future[Stored]"]
-"""Stores an event of a topic; the future is done once it is stored, or fails with a `NotStoredError`."""
+class NotStored(NamedTuple):
+    """Why an event may be stored nowhere: `outcome` for the metrics, `message` for people."""
+
+    outcome: str
+    message: str
 
 
-class _PendingWrite(msgspec.Struct, frozen=True):
+Done = Callable[[Stored | NotStored], None]
+"""Called once with where an event is stored, after the call that stores it has returned."""
+Write = Callable[[str, Event, Done], None]
+"""Stores an event of a topic."""
+
+
+class _PendingWrite(msgspec.Struct):
     topic: str
     event: Event
     since: float
-    stored: "asyncio.Future[Stored]"
+    done: Done
 
-    def succeed(self, stored: Stored) -> None:
-        if not self.stored.done():
-            self.stored.set_result(stored)
+    def finish(self, stored: Stored | NotStored) -> None:
+        """Call `done`, the first time only: the disk may store an event after its time was over."""
+        done, self.done = self.done, _ignore
+        done(stored)
 
-    def fail(self, outcome: str, message: str) -> None:
-        if not self.stored.done():
-            self.stored.set_exception(NotStoredError(outcome, message))
+
+def _ignore(_stored: Stored | NotStored) -> None:
+    pass
 
 
 class Writer:
@@ -79,7 +84,14 @@ class Writer:
     """
 
     def __init__(
-        self, appender: Appender, spool: Spool | None, ready: Callable[[], bool], budget_s: float, limit_s: float, clock: Clock
+        self,
+        appender: Appender,
+        spool: Spool | None,
+        ready: Callable[[], bool],
+        budget_s: float,
+        limit_s: float,
+        clock: Clock,
+        logger: Logger,
     ) -> None:
         self._appender = appender
         self._spool = spool
@@ -87,9 +99,10 @@ class Writer:
         self._budget_s = budget_s
         self._limit_s = limit_s
         self._clock = clock
+        self._logger = logger
+        self._loop = asyncio.get_running_loop()  # kept: asking for it is a system call before Python 3.12
         self._waiting: list[_PendingWrite] = []
         self._wake = asyncio.Event()
-        self._loop = asyncio.get_running_loop()  # kept: asking for it is a system call before Python 3.12
         self._job: Job[None] | None = None
 
     async def start(self, supervisor: Supervisor) -> None:
@@ -97,16 +110,15 @@ class Writer:
         self._job = await supervisor.spawn("writer", self._run())
 
     async def stop(self) -> None:
-        """Stop. All futures of `write` must be done before."""
+        """Stop. All events must be stored before, or have failed."""
         if self._job is not None:
             await self._job.close()
 
-    def write(self, topic: str, event: Event) -> "asyncio.Future[Stored]":
-        """Store `event` in `topic`; the future is done once it is stored, or fails with a `NotStoredError`."""
-        stored: asyncio.Future[Stored] = self._loop.create_future()
-        self._waiting.append(_PendingWrite(topic, event, self._clock.monotonic(), stored))
-        self._wake.set()
-        return stored
+    def write(self, topic: str, event: Event, done: Done) -> None:
+        """Store `event` in `topic`; `done` is called once it is stored, or cannot be."""
+        if not self._waiting:
+            self._wake.set()
+        self._waiting.append(_PendingWrite(topic, event, self._clock.monotonic(), done))
 
     async def _run(self) -> None:
         while True:
@@ -159,6 +171,7 @@ class Writer:
 
     def _settle(self, batch: Sequence[_PendingWrite], results: Sequence[Appended | BrokerUnavailableError]) -> None:
         failed = 0
+        stored = []
         for one, result in zip(batch, results, strict=True):
             if isinstance(result, BrokerUnavailableError):
                 failed += 1
@@ -166,7 +179,8 @@ class Writer:
             elif result is Appended.FULL:
                 self._spill([one], "backlog_full", "The backlog of the topic is full.")
             else:
-                one.succeed(_STORED[result])
+                stored.append((one, _STORED[result]))
+        self._finish_soon(stored)
         if failed == len(batch):  # events that gathered meanwhile would fail in the same way
             waiting, self._waiting = self._waiting, []
             self._spill(waiting, "redis_unavailable", "Redis does not answer.")
@@ -180,12 +194,22 @@ class Writer:
             self._spool.put(one.topic, one.event).add_done_callback(partial(_spooled, one))
             left_s = one.since + self._limit_s - self._clock.monotonic()
             self._clock.call_later(
-                max(_MIN_TIMEOUT_S, left_s), partial(one.fail, "spool_slow", "The disk of the spool is too slow.")
+                max(_MIN_TIMEOUT_S, left_s), partial(one.finish, NotStored("spool_slow", "The disk of the spool is too slow."))
             )
 
     def _fail(self, batch: Sequence[_PendingWrite], outcome: str, message: str) -> None:
-        for one in batch:
-            one.fail(outcome, message)
+        self._finish_soon([(one, NotStored(outcome, message)) for one in batch])
+
+    def _finish_soon(self, batch: Sequence[tuple[_PendingWrite, Stored | NotStored]]) -> None:
+        """Finish each of `batch`, but send the next batch before: Redis would wait until hundreds of replies are written."""
+        self._loop.call_soon(self._finish, batch)
+
+    def _finish(self, batch: Sequence[tuple[_PendingWrite, Stored | NotStored]]) -> None:
+        for one, stored in batch:
+            try:
+                one.finish(stored)
+            except Exception:  # of this event; the others have nothing to do with it
+                self._logger.exception("a request failed inside ingress")
 
 
 _STORED: Final = {Appended.NEW: Stored.NEW, Appended.DUPLICATE: Stored.DUPLICATE, Appended.REUSED: Stored.REUSED}
@@ -194,6 +218,6 @@ _STORED: Final = {Appended.NEW: Stored.NEW, Appended.DUPLICATE: Stored.DUPLICATE
 def _spooled(one: _PendingWrite, done: "asyncio.Future[None]") -> None:
     error = done.exception()
     if error is None:
-        one.succeed(Stored.SPOOLED)
+        one.finish(Stored.SPOOLED)
     else:
-        one.fail("spool_full" if isinstance(error, SpoolError) else "failed", str(error))
+        one.finish(NotStored("spool_full" if isinstance(error, SpoolError) else "failed", str(error)))

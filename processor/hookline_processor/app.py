@@ -169,7 +169,9 @@ def build_processor(
     lifespan = Lifespan(handlers, clock, logger)
     health = _health(lifespan, redis, ownership, ledger, alerts)
     health.warnings["readers"] = readers.warnings
-    admin = Admin(health, settings.admin_host, settings.admin_port, "PROCESSOR_ADMIN", {"/backlog": gauges.report})
+    admin = Admin(
+        health, settings.admin_host, settings.admin_port, "PROCESSOR_ADMIN", {"/backlog": gauges.report}, settings.admin_token
+    )
     watchdog = Watchdog(handlers, logger)
     return Processor(
         health,

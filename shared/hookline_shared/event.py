@@ -120,7 +120,8 @@ def new_event_id(now_ms: int, bits: int | None = None) -> str:
     """
     if bits is None:
         bits = _random.getrandbits(74)
-    return f"{now_ms << 80 | _VERSION | bits >> 62 << 64 | _VARIANT | bits & _LOW_62:032x}"
+    number = now_ms << 80 | _VERSION | bits >> 62 << 64 | _VARIANT | bits & _LOW_62
+    return number.to_bytes(16, "big").hex()
 
 
 def claim_for(what: str, token: str = "") -> str:

@@ -2,7 +2,7 @@
 
 import re
 from binascii import a2b_qp
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -21,10 +21,14 @@ Pairs = Collection[tuple[str, str]]
 
 
 class Form(msgspec.Struct, frozen=True, gc=False):
-    """A decoded form. `params` has the values by name, the last one of a repeated name; `pairs` has all."""
+    """A decoded form. `params` has the values by name, the last one of a repeated name; `pairs` has all.
+
+    `parts` has names and values in turn, as they were sent, if no name is repeated; it may be empty all the same.
+    """
 
     params: Mapping[str, str]
     pairs: Pairs
+    parts: Sequence[str] = ()
 
     @property
     def repeats(self) -> bool:
@@ -71,8 +75,9 @@ def _parse_plain(body: bytes, separators: bytes) -> Form | None:
     parts = decoded.decode().split("\0")
     if len(parts) != len(separators) + 1:  # a NUL in it
         return None
-    params = dict(zip(parts[::2], parts[1::2], strict=True))
-    return Form(params, params.items()) if 2 * len(params) == len(parts) else None
+    rest = iter(parts)
+    params = dict(zip(rest, rest, strict=True))
+    return Form(params, params.items(), parts) if 2 * len(params) == len(parts) else None
 
 
 def _parse_any(body: bytes) -> Form:

@@ -11,8 +11,12 @@ ADVICE: Final = {
     "the spool's disk",
     "hookline_ingress_batch_events": "Grows with the load. At 500 all the time: Redis or its network is the bottleneck",
     "hookline_ingress_signed_total": "Keep an old token while it still verifies requests; remove it when it no longer does",
+    "hookline_ingress_tokens_asked_total": "failed: the function is broken, and webhooks of new accounts get a 503. limited: "
+    "someone names accounts that are not yours",
     "hookline_ingress_connections": "Near INGRESS_MAX_CONNECTIONS, idle connections are closed: look for clients that are not "
     "Twilio",
+    "hookline_ingress_read_bytes": "Nears INGRESS_READ_MEMORY_MB: someone sends many large requests slowly, and "
+    "the largest get a 503",
     "hookline_spool_events": "Above 0 for long: Redis is down or a backlog is full; see `hookline status`",
     "hookline_spool_bytes": "Nears INGRESS_SPOOL_MAX_MB: restore Redis before webhooks get a 503",
     "hookline_live_processors": "0 at ingress: no event is handled; start a processor",

@@ -15,6 +15,12 @@ from hookline_cli.doctor.subject import Subject
 from hookline_processor.settings import ProcessorSettings
 
 _CHECK: Final = "handlers"
+_PROGRAM: Final = """
+from hookline_shared.import_path import defer_python_path
+defer_python_path()
+from hookline_cli.doctor.load_handlers import main
+main()
+"""
 _TIMEOUT_S: Final = 20.0
 _WILL_NOT: Final = "The processor will not start, so events wait in Redis."
 _RAISE_SHUTDOWN: Final = (
@@ -43,7 +49,7 @@ async def _load(settings: ProcessorSettings, location: str, environment: Mapping
     os.set_blocking(reader, False)  # a process that the module started may hold the other end open
     arguments = (location, str(writer), str(settings.handler_timeout_s))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "hookline_cli.doctor.load_handlers", *arguments),
+        *(sys.executable, "-P", "-c", _PROGRAM, *arguments),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

@@ -1,4 +1,4 @@
-"""`python -m hookline_cli.doctor.load_handlers module:attribute DESCRIPTOR TIMEOUT_S`: import handlers, write the result there.
+"""A process of its own, with the arguments module:attribute DESCRIPTOR TIMEOUT_S: import handlers, write the result there.
 
 What the module prints goes elsewhere, and whatever else it does affects only this process.
 """
@@ -53,5 +53,6 @@ def _handles(handlers: Handlers, kind: str) -> bool:
     return True
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Do it."""
     os.write(int(sys.argv[2]), msgspec.json.encode(_examine(sys.argv[1], float(sys.argv[3]))))

@@ -27,14 +27,16 @@ async def check_ports(subject: Subject) -> list[Finding]:
     """Check every port in the settings, and the services that run there."""
     found: list[Finding] = []
     if ingress := subject.ingress:
-        report = await ask(AdminAddress("ingress", reachable(ingress.admin_host), ingress.admin_port))
+        report = await ask(AdminAddress("ingress", reachable(ingress.admin_host), ingress.admin_port), ingress.admin_token)
         found += await _check_admin_port(
             report, ListenAddress("ingress", ingress.admin_host, ingress.admin_port, "INGRESS_ADMIN")
         )
-        running = report.answers and report.role == "ingress"
+        running = report.role == "ingress" or report.refuses_token
         found += await _check_webhook_port(ListenAddress("webhooks", ingress.host, ingress.port, "INGRESS"), running=running)
     if processor := subject.processor:
-        report = await ask(AdminAddress("processor", reachable(processor.admin_host), processor.admin_port))
+        report = await ask(
+            AdminAddress("processor", reachable(processor.admin_host), processor.admin_port), processor.admin_token
+        )
         found += await _check_admin_port(
             report, ListenAddress("processor", processor.admin_host, processor.admin_port, "PROCESSOR_ADMIN")
         )
@@ -42,11 +44,19 @@ async def check_ports(subject: Subject) -> list[Finding]:
 
 
 async def _check_admin_port(report: ServiceReport, address: ListenAddress) -> list[Finding]:
+    if report.refuses_token:
+        return [_refused(report, address)]
     if not report.answers:
         return [await _check_free(address, f"{address.name} is not running here; its admin port {address.port} is free")]
     if report.role != address.name:
         return [_taken(address, f"another Hookline {report.role or 'service'} listens on port {address.port}")]
     return [fine(_CHECK, f"{address.name} is running; its admin port is {address.port}"), *_not_ready(report)]
+
+
+def _refused(report: ServiceReport, address: ListenAddress) -> Finding:
+    found = f"{report.name} is running, but its admin port {address.port} refuses ADMIN_TOKEN"
+    meaning = "This command and hookline status cannot ask it how it is."
+    return problem(_CHECK, found, meaning, "Set ADMIN_TOKEN to the one with which the service was started.")
 
 
 def _not_ready(report: ServiceReport) -> Iterator[Finding]:

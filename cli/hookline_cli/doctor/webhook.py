@@ -51,8 +51,8 @@ async def check_webhook(subject: Subject) -> list[Finding]:
 
 
 async def _runs(settings: IngressSettings) -> bool:
-    report = await ask(AdminAddress("ingress", reachable(settings.admin_host), settings.admin_port))
-    return report.role == "ingress"
+    report = await ask(AdminAddress("ingress", reachable(settings.admin_host), settings.admin_port), settings.admin_token)
+    return report.role == "ingress" or report.refuses_token
 
 
 def _not_running() -> Finding:
@@ -76,8 +76,9 @@ async def _public(
 ) -> list[Finding]:
     if not allowed:
         return [fine(CHECK, f"{url} was not tested; add --online to test it")]
-    if urlsplit(url).netloc == urlsplit(local_base(settings)).netloc or (is_loopback(url) and not running):
-        return []  # tested already, or known not to answer
+    base = local_base(settings)
+    if urlsplit(url).netloc == urlsplit(base).netloc or (is_loopback(url) and not (running and is_loopback(base))):
+        return []  # tested already, or known not to answer: nothing runs here, or ingress is in another container
     return list(_judge(url, await deliver(session, url, url, _empty_webhook(settings, url))))
 
 

@@ -17,7 +17,9 @@ def mask_pair(text: str) -> str:
 
 
 def mask_url(url: str) -> str:
-    """Return `url`, which must be well-formed, with its passwords masked."""
+    """Return `url`, which must be well-formed, with its passwords masked; what is no URL is masked completely."""
+    if "://" not in url:
+        return HIDDEN
     parts = urlsplit(url)
     credentials, at, hosts = parts.netloc.rpartition("@")
     user, colon, _ = credentials.partition(":")

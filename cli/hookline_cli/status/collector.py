@@ -96,7 +96,7 @@ class Collector:
         return measure(self._before[1], services, at - self._before[0])
 
     async def _ask_services(self) -> list[ServiceReport]:
-        return await asyncio.gather(*(ask(address) for address in self._addresses))
+        return await asyncio.gather(*(ask(address, self._settings.admin_token) for address in self._addresses))
 
     async def _ask_redis(self) -> RedisState | str:
         """Return the state in Redis, or why it cannot be read."""

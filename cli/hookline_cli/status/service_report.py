@@ -5,13 +5,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from typing import Any, Final, NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from hookline_cli.admin_address import AdminAddress
+from hookline_cli.admin_address import AdminAddress, admin_headers
 from hookline_cli.status.service_alert import CHECK, ServiceAlert, parse_alert
 from hookline_shared.breaker import State
 
@@ -23,8 +24,14 @@ _CLOSED: Final = State.CLOSED.name.lower()
 _ROLES: Final = {"hookline_ingress_connections": "ingress", "hookline_partitions_owned": "processor"}
 """Metrics that only one of the services has."""
 _ACCEPTED: Final = ("accepted", "spooled")
+_NOT_SHOWN: Final = ("accepted", "settled", "refuses_token")
+_OTHER: Final = "it refuses the ADMIN_TOKEN of this command. Set it to the one with which the service was started"
 _SETTLED: Final = ("done", "dead")
 """Outcomes of `hookline_events_total` when ingress has accepted an event, and when the processor has settled it."""
+
+
+class _NoTokenError(Exception):
+    """The service wants an ADMIN_TOKEN, or another one."""
 
 
 class ServiceReport(NamedTuple):
@@ -32,7 +39,8 @@ class ServiceReport(NamedTuple):
 
     `spool_events` and `spool_bytes` are None in a service without a spool, `partitions_owned` in one that owns none; `breakers`
     are states by name. `accepted` and `settled` count events by topic since the process started. `role` is ingress or
-    processor, or empty if that is not known. `alerts` are those that are firing.
+    processor, or empty if that is not known. `alerts` are those that are firing. `refuses_token` is whether it answers, but
+    wants another ADMIN_TOKEN.
     """
 
     name: str
@@ -49,6 +57,7 @@ class ServiceReport(NamedTuple):
     accepted: Mapping[str, int] = {}
     settled: Mapping[str, int] = {}
     alerts: Sequence[ServiceAlert] = ()
+    refuses_token: bool = False
 
     def left_alone(self) -> list[str]:
         """Return the destinations of handlers whose breaker is not closed. Redis and the database have their own checks."""
@@ -60,20 +69,22 @@ class ServiceReport(NamedTuple):
 
     def as_object(self) -> dict[str, Any]:
         """Return the --json output for it."""
-        shown = {name: value for name, value in self._asdict().items() if name not in ("accepted", "settled")}
+        shown = {name: value for name, value in self._asdict().items() if name not in _NOT_SHOWN}
         return {"ready": not self.problems, **shown, "alerts": [alert._asdict() for alert in self.alerts]}
 
 
-async def ask(address: AdminAddress) -> ServiceReport:
-    """Ask the service at `address`; if it does not answer, the report says so.
+async def ask(address: AdminAddress, token: str | None = None) -> ServiceReport:
+    """Ask the service at `address`, whose ADMIN_TOKEN is `token`; if it does not answer, the report says so.
 
     The client of the standard library runs in a thread: aiohttp's would take a fifth of the time of `hookline status` to load.
     """
     where = f"on port {address.port}" if address.name else f"at {address.place}"
     try:
         async with asyncio.timeout(_TIMEOUT_S):
-            health, metrics = await asyncio.to_thread(_get, address, ["/readyz?verbose", "/metrics"])
+            health, metrics = await asyncio.to_thread(_get, address, ["/readyz?verbose", "/metrics"], token)
         return parse(address, health, metrics)
+    except _NoTokenError:
+        return _silent(address, _OTHER)._replace(answers=True, refuses_token=True)
     except TimeoutError:
         return _silent(address, f"no answer {where} within {_TIMEOUT_S:g} s")
     except (OSError, UnicodeError):
@@ -132,12 +143,15 @@ def _silent(address: AdminAddress, problem: str) -> ServiceReport:
     return ServiceReport(name, address.port, False, [problem], [], None, None, {}, host=address.host)
 
 
-def _get(address: AdminAddress, paths: Iterable[str]) -> list[str]:
+def _get(address: AdminAddress, paths: Iterable[str], token: str | None) -> list[str]:
     """Return the pages at `paths`, one after the other."""
     with closing(HTTPConnection(address.host, address.port, timeout=_TIMEOUT_S)) as connection:
-        return [_page(connection, path) for path in paths]
+        return [_page(connection, path, admin_headers(token)) for path in paths]
 
 
-def _page(connection: HTTPConnection, path: str) -> str:
-    connection.request("GET", path)
-    return connection.getresponse().read().decode(errors="replace")
+def _page(connection: HTTPConnection, path: str, headers: Mapping[str, str]) -> str:
+    connection.request("GET", path, headers=headers)
+    answer = connection.getresponse()
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        raise _NoTokenError
+    return answer.read().decode(errors="replace")

@@ -186,6 +186,8 @@ def _topic_object(state: TopicState, rate: TopicRate) -> dict[str, Any]:
 
 
 def _problems_of(service: ServiceReport) -> list[str]:
+    if service.refuses_token:
+        return [f"{service.name}: {problem}." for problem in service.problems]
     if service.answers:
         return [f"{service.name} is not ready: {problem}" for problem in service.problems]
     remedy = "Start it, or name its address with --data, --admin or its _ADMIN_PORT."

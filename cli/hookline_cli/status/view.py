@@ -117,6 +117,8 @@ def _state(service: ServiceReport) -> str:
     """Return the names of the failing checks; their texts are listed with the problems, as they are too long for the table."""
     if not service.answers:
         return "[red]no answer[/]"
+    if service.refuses_token:
+        return "[red]needs ADMIN_TOKEN[/]"
     failing = ", ".join(dict.fromkeys(problem.partition(":")[0] for problem in service.problems))
     return f"[red]not ready: {escape(failing)}[/]" if failing else "[green]ready[/]"
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 
+from hookline_cli.admin_address import admin_headers
 from hookline_cli.up.child_process import READY_TIMEOUT_S, ChildProcess, UpError, not_ready
 from hookline_shared.distribution import install_command
 
@@ -72,17 +73,20 @@ async def changes(folder: Path, data: Path, stopping: asyncio.Event) -> AsyncIte
 class ReloadedProcess:
     """A `ChildProcess` that is replaced when its code changes.
 
-    `launch` starts one, `print_line` prints a line for the user, `on_replaced` is called after the process was replaced.
+    `launch` starts one with the `admin_port` and `admin_token` of the settings, `print_line` prints a line for the user,
+    `on_replaced` is called after the process was replaced.
     """
 
     def __init__(
         self,
         admin_port: int,
+        admin_token: str | None,
         launch: Callable[[], Awaitable[ChildProcess]],
         print_line: Callable[[str], None],
         on_replaced: Callable[[], None],
     ) -> None:
         self._admin_port = admin_port
+        self._admin_token = admin_token
         self._launch = launch
         self._print_line = print_line
         self._on_replaced = on_replaced
@@ -211,7 +215,7 @@ class ReloadedProcess:
     async def _settle(self) -> str:
         """Wait until the process is ready, has ended or is to be replaced; return what is not ready, empty if all is."""
         until = asyncio.get_running_loop().time() + READY_TIMEOUT_S
-        async with aiohttp.ClientSession() as session:
+        async with aiohttp.ClientSession(headers=admin_headers(self._admin_token)) as session:
             while problem := await not_ready(session, self._admin_port):
                 if not self._process.running or self._changed.done() or self._stopping.is_set():
                     return ""

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from hookline_cli.admin_address import LOOPBACK, AdminAddress, reachable
+from hookline_cli.admin_address import LOOPBACK, AdminAddress, admin_headers, reachable
 from hookline_cli.ledger.database import prepare_ledger
 from hookline_cli.settings.rows import secrets
 from hookline_cli.settings.running import public_settings
@@ -191,7 +191,9 @@ class LocalStack:
 
         if self._sources is None:
             return await launch()
-        processor = ReloadedProcess(self._processor.admin_port, launch, self._print, self._note_processes)
+        processor = ReloadedProcess(
+            self._processor.admin_port, self._processor.admin_token, launch, self._print, self._note_processes
+        )
         await processor.start(self._sources, self._workspace.path.resolve())
         return processor
 
@@ -229,7 +231,7 @@ class LocalStack:
             UpError: if a process is not ready in time, counted from the one before.
 
         """
-        async with aiohttp.ClientSession() as session:
+        async with aiohttp.ClientSession(headers=admin_headers(self._ingress.admin_token)) as session:
             for name, port in self._admin_ports().items():
                 deadline = asyncio.get_running_loop().time() + READY_TIMEOUT_S
                 while self._is_awaited(name) and (problem := await not_ready(session, port)):

@@ -2,60 +2,40 @@
 
     waiting    nothing of a request has arrived
     reading    a part of one has arrived: of its head (`_head` is None), or of its body
-    answering  one has arrived as a whole, and a task handles it; bytes that arrive meanwhile wait
+    answering  one has arrived as a whole, and is passed on; until its reply comes, bytes that arrive wait
     ending     the last reply is written; bytes that still arrive are dropped, so that the client can read the reply
 
 What a connection holds is bounded in each state: a head (`heads`), a body within the limit of its path (`bodies`), and what was
-read of the socket at once, twice. More is not read from the socket until these bytes are used up.
-
-docs/decisions.md says why this is not aiohttp's own request handler.
+read of the socket at once, twice. More is not read from the socket until these bytes are used up. `read_memory` bounds what all
+connections hold together. docs/decisions.md says why this is not aiohttp's own request handler.
 """
 
 import asyncio
-import sys
 from http import HTTPStatus
 from math import inf
 from time import time
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from hookline_ingress.http.bodies import Body, expect_body
-from hookline_ingress.http.heads import Head, HeadParser, find_end, has_end, searched_in, skip_empty_lines
+from hookline_ingress.http.heads import BYTES_PER_LINE, Head, HeadParser, find_end, has_end, searched_in, skip_empty_lines
 from hookline_ingress.http.replies import CONTINUE, refused, wire
-from hookline_ingress.http.request import Request, UnreadableError
+from hookline_ingress.http.request import Reply, Request, UnreadableError
 from hookline_ingress.http.served import Server
 from hookline_ingress.metrics import REQUEST_SECONDS, STAGE_SECONDS
 
 _LINGER_S: Final = 2.0
 _READ_AT_STOP_S: Final = 2.0
-_AT_ONCE: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
-"""Run a task at once until its first await, instead of in the next iteration of the event loop."""
 
 
 class Connection(asyncio.Protocol):
     """One connection of `server`. In seconds on the server's clock, `deadline` is when it expires, infinite while it is
-    answering, and `since` is when it began to wait or to read."""
+    answering, and `since` is when it began to wait or to read. `held` is what it holds in bytes, see `read_memory`."""
 
     __slots__ = (
-        "_answering",
-        "_began",
-        "_body",
-        "_closing",
-        "_ending",
-        "_head",
-        "_heads",
-        "_input_paused",
-        "_next_is_due",
-        "_peer",
-        "_peer_closed",
-        "_searched",
-        "_server",
-        "_skipped",
-        "_unread",
-        "_unread_at",
-        "deadline",
-        "since",
-        "transport",
-    )
+        "_answering", "_began", "_body", "_closing", "_ending", "_head", "_heads", "_input_paused", "_keep_open",
+        "_next_is_due", "_parsed", "_peer", "_peer_closed", "_searched", "_server", "_skipped", "_unread", "_unread_at",
+        "deadline", "held", "since", "transport",
+    )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
         self.transport: asyncio.Transport | None = None
@@ -68,7 +48,8 @@ class Connection(asyncio.Protocol):
         self._began: float | None = None
         self._head: Head | None = None
         self._body: Body | None = None
-        self._answering: asyncio.Task[None] | None = None
+        self._answering = False
+        self._keep_open = False  # whether the client may send another request after the one that is being answered
         self._peer = ""
         self._input_paused = False
         self._next_is_due = False  # whether `_read_next` is scheduled
@@ -77,6 +58,8 @@ class Connection(asyncio.Protocol):
         self._peer_closed = False
         self.deadline = inf
         self.since = 0.0
+        self.held = 0
+        self._parsed = 0  # bytes that the head takes, if it waits for its body
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for a request, which must arrive within the time limit for reading."""
@@ -91,6 +74,7 @@ class Connection(asyncio.Protocol):
         """Drop everything but the request that is being answered: its events are written all the same."""
         self.transport = self._head = self._body = None
         self._unread, self._unread_at = b"", 0
+        self._note_held()
         self._server.dismiss(self)
 
     def pause_writing(self) -> None:
@@ -104,7 +88,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Answer the requests that have arrived; return whether the connection is still needed for that."""
         self._closing = self._peer_closed = True
-        return self._answering is not None or (self._began is None and bool(self._unread))
+        return self._answering or (self._began is None and bool(self._unread))
 
     def data_received(self, data: bytes) -> None:
         """Read `data`, or keep it until the requests before it are answered."""
@@ -112,11 +96,12 @@ class Connection(asyncio.Protocol):
             return
         self._unread = self._unread[self._unread_at :] + data if self._unread else data
         self._unread_at = 0
-        if self._answering is None and not self._next_is_due:
+        if not self._answering and not self._next_is_due:
             self._read()
         elif not self._input_paused and self.transport is not None:
             self._input_paused = True
             self.transport.pause_reading()
+            self._note_held()
 
     def _read_next(self) -> None:
         self._next_is_due = False
@@ -130,7 +115,7 @@ class Connection(asyncio.Protocol):
         try:
             request = self._read_request()
         except UnreadableError as error:
-            self._refuse(self._status_of(error), error.outcome)
+            self._refuse(self._server.refusal_status(error, self._head), error.outcome)
             return
         if request is not None:
             self._begin_answer(request)
@@ -138,6 +123,7 @@ class Connection(asyncio.Protocol):
             self.transport.close()
         else:
             self._unread, self._unread_at = self._unread[self._unread_at :], 0
+            self._note_held()
             self._resume_input()
 
     def _read_request(self) -> Request | None:
@@ -180,6 +166,7 @@ class Connection(asyncio.Protocol):
                 self._unread_at = end
                 return self._unread[begin:end]
             self._body = self._expect_body(head)
+            self._parsed = begin + BYTES_PER_LINE * len(head.headers)
         self._unread_at = self._body.take(self._unread, begin)
         return bytes(self._body.content) if self._body.is_whole else None
 
@@ -194,26 +181,29 @@ class Connection(asyncio.Protocol):
     def _begin_answer(self, request: Request) -> None:
         """Answer `request`, the one at hand."""
         assert self._head is not None  # noqa: S101 - it is that of the request
-        keep_open = self._head.keep_open
+        self._keep_open = self._head.keep_open
         self._head = self._body = None
         if self._unread_at == len(self._unread):
             self._unread, self._unread_at = b"", 0
         self.deadline = inf
-        task = asyncio.Task(self._answer(request, keep_open=keep_open), loop=self._server.loop, **_AT_ONCE)
-        self._answering = None if task.done() else task
+        self._answering = True
+        if self.held or self._unread:
+            self._note_held()
+        self._server.answer(request, self._respond)
 
-    async def _answer(self, request: Request, *, keep_open: bool) -> None:
-        reply = await self._server.answer(request)
-        self._answering = None
-        if self.transport is None:
+    def _respond(self, reply: Reply) -> None:
+        """Send the reply to the request that is being answered, unless the connection was lost meanwhile."""
+        if not self._answering or self.transport is None:
             return
-        keep_open = keep_open and (not self._closing or has_end(self._unread, self._unread_at))
+        assert self._began is not None  # noqa: S101 - the request was read
+        self._answering = False
+        keep_open = self._keep_open and (not self._closing or has_end(self._unread, self._unread_at))
         now = self._server.clock.monotonic
         answered = now()
         self.transport.write(wire(reply, int(time()), keep_open=keep_open))
         written = now()
         STAGE_SECONDS["reply"].observe(written - answered)
-        REQUEST_SECONDS.observe(written - request.began)
+        REQUEST_SECONDS.observe(written - self._began)
         if keep_open:
             self._wait_for_next()
         else:
@@ -241,12 +231,12 @@ class Connection(asyncio.Protocol):
         The rest of a request has less time from now on: anyone could hold up the end of the service with half a request.
         """
         self._closing = True
-        if self._began is not None and self._answering is None:
+        if self._began is not None and not self._answering:
             self.deadline = min(self.deadline, self._server.clock.monotonic() + _READ_AT_STOP_S)
 
     def close_if_idle(self) -> None:
         """Close the connection if no request is in flight."""
-        if self._answering is None and self._began is None and not self._unread and self.transport is not None:
+        if not self._answering and self._began is None and not self._unread and self.transport is not None:
             self.transport.close()
 
     def expire(self) -> None:
@@ -260,17 +250,25 @@ class Connection(asyncio.Protocol):
         else:
             self.transport.close()
 
+    def give_up(self) -> None:
+        """Hold nothing any more: refuse the request of which a part is missing, or drop those behind the one in flight."""
+        if not self._answering:
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "no_memory")
+        else:
+            self._closing = True
+            self._unread, self._unread_at = b"", 0
+            self._note_held()
+
+    def _note_held(self) -> None:
+        """Tell the server what this connection holds: what is not used up, and a request that waits for its body."""
+        held = len(self._unread) + (self._parsed + len(self._body.content) if self._body is not None else 0)
+        change, self.held = held - self.held, held
+        self._server.memory.change(change)
+
     def abort(self) -> None:
-        """Close the connection at once, and cancel the request in flight."""
-        if self._answering is not None:
-            self._answering.cancel()
+        """Close the connection at once. The reply to the request in flight is dropped."""
         if self.transport is not None:
             self.transport.abort()
-
-    def _status_of(self, error: UnreadableError) -> int:
-        if error.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE or self._head is None:
-            return error.status
-        return self._server.status_if_too_large(self._head.target, self._head.headers)
 
     def _refuse(self, status: int, outcome: str) -> None:
         """Answer a request that has not arrived as a whole and never will."""
@@ -288,6 +286,7 @@ class Connection(asyncio.Protocol):
         self._ending = True
         self._head = self._body = None
         self._unread, self._unread_at = b"", 0
+        self._note_held()
         self.deadline = self._server.clock.monotonic() + _LINGER_S
         if self.transport is not None and self._peer_closed:
             self.transport.close()

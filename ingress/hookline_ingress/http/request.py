@@ -1,5 +1,6 @@
 """The request that a connection passes on, and the reply that it gets back."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
@@ -29,6 +30,10 @@ class Reply(NamedTuple):
     status: int
     content_type: str = ""
     body: bytes = b""
+
+
+Respond = Callable[[Reply], None]
+"""Sends the reply to a request. It is called once, in the event loop, when the request is handled or later."""
 
 
 class UnreadableError(HooklineError):

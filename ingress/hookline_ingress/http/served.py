@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from hookline_ingress.http.request import Reply, Request
+from hookline_ingress.http.heads import Head
+from hookline_ingress.http.read_memory import ReadMemory
+from hookline_ingress.http.request import Request, Respond, UnreadableError
 from hookline_shared.clock import Clock
 
 
@@ -14,9 +16,9 @@ class Server(Protocol):
     loop: asyncio.AbstractEventLoop
     clock: Clock
     body_limit: Callable[[str, Mapping[str, str]], int | None]
-    status_if_too_large: Callable[[str, Mapping[str, str]], int]
     read_timeout_s: float
     keepalive_s: float
+    memory: ReadMemory
 
     def admit(self, connection: Any) -> None:
         """Register a new connection."""
@@ -26,8 +28,12 @@ class Server(Protocol):
         """Unregister a connection that has ended."""
         ...
 
-    async def answer(self, request: Request) -> Reply:
-        """Return the reply to `request`."""
+    def answer(self, request: Request, respond: Respond) -> None:
+        """Handle `request`; `respond` is called once with the reply, now or later."""
+        ...
+
+    def refusal_status(self, error: UnreadableError, head: Head | None) -> int:
+        """Return the status of the reply to what is no request because of `error`; `head` is what was read of it."""
         ...
 
     def count_refusal(self, status: int, outcome: str) -> None:

@@ -4,6 +4,7 @@ A meter holds the time at which its bucket will be empty (the "theoretical arriv
 1 / rate; its distance from now is the level of the bucket. Source: ITU-T I.371, annex A.
 """
 
+from collections import OrderedDict
 from itertools import islice
 from math import ceil
 from typing import Final, NamedTuple
@@ -70,7 +71,7 @@ class Meters:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._meters: dict[str, Meter] = {}
+        self._meters: OrderedDict[str, Meter] = OrderedDict()  # a dict would search for its first key ever longer
         self._due: dict[str, Meter] = {}
 
     def __len__(self) -> int:
@@ -83,12 +84,13 @@ class Meters:
     def take(self, key: str, rate: Rate, now: float) -> bool:
         """Count one event of `key`; return whether it is above `rate`."""
         meters = self._meters
-        meter = meters.pop(key, None)
+        meter = meters.get(key)
         if meter is None:
-            meter = Meter(rate)
-            if len(meters) >= self._most:
-                self._forget(next(iter(meters)))
-        meters[key] = meter  # last: a dict keeps the order in which its keys came
+            meter = meters[key] = Meter(rate)
+            if len(meters) > self._most:
+                self._due.pop(meters.popitem(last=False)[0], None)
+        else:
+            meters.move_to_end(key)
         above = meter.take(now)
         if meter.taken * _PORTION >= rate.burst:
             self._due[key] = meter
@@ -112,8 +114,5 @@ class Meters:
         """Drop the meters that are empty."""
         idle = [key for key, meter in self._meters.items() if meter.empty_at <= now]
         for key in idle:
-            self._forget(key)
-
-    def _forget(self, key: str) -> None:
-        del self._meters[key]
-        self._due.pop(key, None)
+            del self._meters[key]
+            self._due.pop(key, None)

@@ -6,7 +6,7 @@ account that it names, and those that are bound to none.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Final, NamedTuple, Protocol
 
 from hookline_ingress.translation.webhook import Webhook
@@ -21,6 +21,8 @@ _SID: Final = re.compile(r"AC[0-9a-fA-F]{32}")
 _ACCOUNT: Final = re.compile(rb"AC[0-9a-f]{32}")
 _MOST_NAMED: Final = 8
 """The accounts in a body whose secrets are tried."""
+_MOST_ASKED: Final = 2
+"""The accounts in a body that a provider of tokens is asked for."""
 _FEW: Final = 16
 """Up to so many bound secrets are all tried for a request that names no account."""
 
@@ -62,6 +64,7 @@ class Secrets:
         self._unbound: tuple[Secret, ...] = ()
         self._bound: dict[str, tuple[Secret, ...]] = {}
         self._few: tuple[Secret, ...] | None = ()
+        self._configured: dict[str, tuple[Secret, ...]] | None = None
         known = tuple(secrets)
         bound = {secret.value for secret in known if secret.account}
         for secret in known:
@@ -85,6 +88,23 @@ class Secrets:
         mentions = _ACCOUNT.findall(f"{webhook.request.target} ".encode() + webhook.request.body)
         known = (account for mention in dict.fromkeys(mentions) if (account := mention.decode()) in self._bound)
         return tuple(secret for account in islice(known, _MOST_NAMED) for secret in self._bound[account]) + self._unbound
+
+    def provide(self, account: str, secrets: Sequence[Secret]) -> None:
+        """Use `secrets` for `account`, beside those that it was made with, and instead of those that were provided before."""
+        if self._configured is None:
+            self._configured = dict(self._bound)
+        self._bound[account] = (*self._configured.get(account, ()), *secrets)
+        if not self._bound[account]:
+            del self._bound[account]
+        few = tuple(chain.from_iterable(self._bound.values())) if len(self._bound) <= _FEW else ()
+        self._few = few if len(self._bound) <= _FEW and len(few) <= _FEW else None
+
+    def named_accounts(self, webhook: Webhook) -> Sequence[str]:
+        """Return the accounts whose token may have signed `webhook`: the one that it names, or the first that JSON mentions."""
+        if _SID.fullmatch(webhook.account):
+            return [webhook.account]
+        mentions = _ACCOUNT.findall(f"{webhook.request.target} ".encode() + webhook.request.body)
+        return [mention.decode() for mention in dict.fromkeys(mentions)][:_MOST_ASKED]
 
     def _add(self, secret: Secret) -> None:
         if secret.account is None:

@@ -16,11 +16,12 @@ from functools import lru_cache
 from hmac import compare_digest
 from itertools import chain, islice, product
 from operator import itemgetter
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from hookline_ingress.signatures.secrets import Secret, Secrets, Signer
 from hookline_ingress.translation.webhook import Webhook
+from hookline_shared.catalogue.sids import PARENT_ACCOUNT, is_account
 from hookline_shared.forms import Form
 
 SIGNATURE: Final = "X-Twilio-Signature"
@@ -72,27 +73,26 @@ def signed_params(form: Form) -> bytes | None:
 
     None if a name is none that Twilio makes. Nothing separates the parameters from the URL, so a piece of it could be one.
     """
-    if not form.params:
-        return b""
-    template, values = _sorted(tuple(form.params))
-    if values is None:
+    in_order = _sorter(tuple(form.params))
+    if in_order is None:
         return None
-    if form.repeats:
-        return "".join(chain.from_iterable(dict.fromkeys(sorted(form.pairs)))).encode()
-    text: str = template % values(form.params)
-    return text.encode()
+    if form.parts:
+        return "".join(in_order(form.parts)).encode()
+    return "".join(chain.from_iterable(dict.fromkeys(sorted(form.pairs)))).encode()
 
 
 @lru_cache(maxsize=64)
-def _sorted(names: tuple[str, ...]) -> tuple[str, Callable[[Mapping[str, str]], Any] | None]:
-    """Return a template of the sorted names, and a function that picks its values, None if a name is none of Twilio's.
+def _sorter(names: tuple[str, ...]) -> Callable[[Sequence[str]], Iterable[str]] | None:
+    """Return a function that sorts the parts of a form that has `names`, None if one of them is none of Twilio's.
 
     Cached, since names repeat.
     """
-    ordered = sorted(names)
-    if not all(map(_NAME.fullmatch, ordered)):
-        return "", None
-    return "".join(name.replace("%", "%%") + "%s" for name in ordered), itemgetter(*ordered)
+    if not all(map(_NAME.fullmatch, names)):
+        return None
+    fields = sorted(range(len(names)), key=names.__getitem__)
+    if not fields:
+        return tuple
+    return itemgetter(*(part for field in fields for part in (2 * field, 2 * field + 1)))
 
 
 def compute(secret: bytes, url: str, params: bytes = b"", algorithm: str = "sha1") -> bytes:
@@ -161,6 +161,23 @@ class Keyring:
         """Use `secrets` from now on."""
         self._secrets = secrets
         self._last_match = (self._bases[0], None)
+
+    def provide(self, account: str, tokens: Sequence[Secret]) -> None:
+        """Use `tokens` for `account` from now on, instead of those that were provided for it before."""
+        self._secrets.provide(account, tokens)
+        last = self._last_match[1]
+        if last is not None and last.account == account:
+            self._last_match = (self._bases[0], None)
+
+    def accounts_named(self, webhook: Webhook) -> Sequence[str]:
+        """Return the accounts that `webhook` names and whose tokens might verify it; none if no token could."""
+        target, request = webhook.request.target, webhook.request
+        if (webhook.signed_body is not None or _HASHED in target) and not body_hash_matches(target, request.body):
+            return ()
+        if parse_settings(request.headers.get(SETTINGS, ""))[0] or signed_params(webhook.signed) is None:
+            return ()
+        parent = webhook.form.params.get(PARENT_ACCOUNT, "")
+        return [*self._secrets.named_accounts(webhook), *([parent] if is_account(parent) else [])]
 
     def signature_of(self, headers: Mapping[str, str]) -> str:
         """Return the signature of a request; empty if it has none."""

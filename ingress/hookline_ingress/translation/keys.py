@@ -69,7 +69,7 @@ def ordering_key(kind: Kind, webhook: Webhook, dedupe: str) -> str:
 
 def _escaped(key: str) -> str:
     """Return `key` without `TOKEN_MARK`, percent-encoded: only the token is behind one."""
-    return key.replace("%", "%25").replace(TOKEN_MARK, "%7E")
+    return key.replace("%", "%25").replace(TOKEN_MARK, "%7E") if "%" in key or TOKEN_MARK in key else key
 
 
 def claim_of(kind: Kind, webhook: Webhook, dedupe: str, ordering: str) -> str:

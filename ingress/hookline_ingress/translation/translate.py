@@ -25,7 +25,8 @@ def translate(webhook: Webhook, signer: str, expected: Kind | None) -> list[Tran
     """Return the events of `webhook`: one for each element of a JSON array, in their order, otherwise a single one.
 
     `signer` is the name of the secret that verified it. `expected` is the kind of what is not recognised by its parameters.
-    An array is split if its route is one for arrays, or if it has events of Event Streams. An empty one has no events.
+    An array is split if its route is one for arrays, or if it has events of Event Streams. An empty one has no events, except
+    at the route for Studio: the author of a flow chooses what it sends.
 
     Raises:
         TooManyElementsError: if that array is too long.
@@ -39,7 +40,11 @@ def translate(webhook: Webhook, signer: str, expected: Kind | None) -> list[Tran
     if several is None:
         return [_event(webhook, _kind_of_json(webhook.params, expected), signer)]
     parts = [webhook.element(one) for one in several]
-    if not parts or (expected is not None and expected.elements) or EVENT_STREAM.condition.matches(parts[0].params):
+    if (
+        (not parts and expected is not STUDIO)
+        or (expected is not None and expected.elements)
+        or (parts and EVENT_STREAM.condition.matches(parts[0].params))
+    ):
         return [_event(part, _kind_of_element(part.params, expected), signer) for part in parts]
     return [_event(webhook, classify(webhook.params, expected), signer)]
 

@@ -61,7 +61,11 @@ def account_of(params: Params) -> str:
 
     A value that is no account SID is none of Twilio's: the author of a Studio flow may call a customer's number `account_id`.
     """
-    return next((value for name in ACCOUNT_NAMES if (value := params.get(name)) and is_account(value)), "")
+    for name in ACCOUNT_NAMES:
+        value = params.get(name)
+        if value and is_account(value):
+            return value
+    return ""
 
 
 def is_account(text: str) -> bool:

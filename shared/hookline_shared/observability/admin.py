@@ -1,6 +1,7 @@
 """The admin port: /livez, /readyz, /startupz in Kubernetes' style, /metrics for Prometheus, and JSON pages of the service."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from hmac import compare_digest
 from ipaddress import ip_address
 from typing import Final
 
@@ -17,6 +18,8 @@ Page = Callable[[], Mapping[str, object] | str]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _PRIVATE_DOMAINS: Final = (".localhost", ".local", ".internal", ".svc", ".svc.cluster.local", ".home.arpa", ".lan")
+_PROBES: Final = ("/livez", "/readyz", "/startupz")
+_UNAUTHORIZED: Final = "Send the header Authorization: Bearer with the ADMIN_TOKEN of this service.\n"
 _NO_WARNINGS: Final[Mapping[str, Warnings]] = {}
 _NO_PAGES: Final[Mapping[str, Page]] = {}
 
@@ -38,18 +41,30 @@ def _is_address(name: str) -> bool:
 
 class Admin:
     """Serves the health checks, the metrics and the `pages`, by path, of one service on `host`:`port`. `setting` is the prefix
-    of its settings."""
+    of its settings.
 
-    def __init__(self, health: Health, host: str, port: int, setting: str, pages: Mapping[str, Page] = _NO_PAGES) -> None:
+    With a `token`, only who sends it gets more than the verdict of a health check.
+    """
+
+    def __init__(
+        self,
+        health: Health,
+        host: str,
+        port: int,
+        setting: str,
+        pages: Mapping[str, Page] = _NO_PAGES,
+        token: str | None = None,
+    ) -> None:
         disable_created_metrics()  # they double the page and are not used
         self._health = health
         self._address = (host, port)
         self._setting = setting
         self._pages = pages
+        self._authorization = f"bearer {token}".encode() if token else b""
         self._runner = web.AppRunner(self._application(), access_log=None, handle_signals=False)
 
     def _application(self) -> web.Application:
-        app = web.Application(middlewares=[self._check_host])
+        app = web.Application(middlewares=[self._check_host, self._check_token])
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/startupz", self._startupz)
@@ -64,6 +79,20 @@ class Admin:
         if request.host and not is_private_name(request.host, self._address[0]):
             return web.Response(text=f"{request.host} is no name of this service.\n", status=421)
         return await handler(request)
+
+    @web.middleware
+    async def _check_token(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuse a request for anything but the verdict of a health check, unless it has the token."""
+        is_probe = request.path in _PROBES and "verbose" not in request.query
+        if is_probe or self._shows_details(request):
+            return await handler(request)
+        return web.Response(text=_UNAUTHORIZED, status=401, headers={"WWW-Authenticate": "Bearer"})
+
+    def _shows_details(self, request: web.Request) -> bool:
+        """Whether there is no token, or the request has it."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        sent = f"{scheme.lower()} {token.strip()}".encode(errors="replace")
+        return not self._authorization or compare_digest(sent, self._authorization)
 
     async def start(self) -> int:
         """Start listening; return the port.
@@ -81,13 +110,25 @@ class Admin:
         await self._runner.cleanup()
 
     async def _livez(self, request: web.Request) -> web.Response:
-        return _report("livez", self._health.live, request)
+        return self._report("livez", self._health.live, request)
 
     async def _readyz(self, request: web.Request) -> web.Response:
-        return _report("readyz", self._health.ready, request, self._health.warnings)
+        return self._report("readyz", self._health.ready, request, self._health.warnings)
 
     async def _startupz(self, request: web.Request) -> web.Response:
-        return _report("startupz", {"started": self._health.startup}, request)
+        return self._report("startupz", {"started": self._health.startup}, request)
+
+    def _report(
+        self, probe: str, checks: dict[str, Check], request: web.Request, warnings: Mapping[str, Warnings] = _NO_WARNINGS
+    ) -> web.Response:
+        results = {name: check() for name, check in checks.items()}
+        failed = any(problem is not None for problem in results.values())
+        verdict = f"{probe} check {'failed' if failed else 'passed'}"
+        lines = [f"[-]{name} failed: {problem}" if problem else f"[+]{name} ok" for name, problem in results.items()]
+        lines += [f"[!]{name} warning: {warning}" for name, warn in warnings.items() for warning in warn()]
+        details = lines if self._shows_details(request) else []
+        text = "\n".join([*details, verdict]) if failed or "verbose" in request.query else "ok"
+        return web.Response(text=f"{text}\n", status=503 if failed else 200)
 
 
 def _page_handler(page: Page) -> Callable[[web.Request], Awaitable[web.Response]]:
@@ -96,15 +137,3 @@ def _page_handler(page: Page) -> Callable[[web.Request], Awaitable[web.Response]
         return web.json_response({"error": found}, status=503) if isinstance(found, str) else web.json_response(found)
 
     return show
-
-
-def _report(
-    probe: str, checks: dict[str, Check], request: web.Request, warnings: Mapping[str, Warnings] = _NO_WARNINGS
-) -> web.Response:
-    results = {name: check() for name, check in checks.items()}
-    failed = any(problem is not None for problem in results.values())
-    lines = [f"[-]{name} failed: {problem}" if problem else f"[+]{name} ok" for name, problem in results.items()]
-    lines += [f"[!]{name} warning: {warning}" for name, warn in warnings.items() for warning in warn()]
-    verdict = f"{probe} check {'failed' if failed else 'passed'}"
-    text = "\n".join([*lines, verdict]) if failed or "verbose" in request.query else "ok"
-    return web.Response(text=f"{text}\n", status=503 if failed else 200)

@@ -36,7 +36,9 @@ class KnownSecrets:
         """Hide these, too."""
         found = {secret for secret in secrets if secret}
         tokens = set(filter(_TOKEN.fullmatch, found))
-        self._tokens = self._tokens | tokens
+        self._tokens |= tokens  # in place: there may be many, added one by one. Who reads them only looks one up
+        if not found - tokens:
+            return
         others = {*self._others, *(spelling for secret in found - tokens for spelling in _spellings(secret))}
         self._others = tuple(sorted(others, key=len, reverse=True))  # one may contain another
         self._longest = max([_TOKEN_LENGTH, *map(len, others)])

@@ -36,13 +36,17 @@ class SlotMap:
         self._ranges = sorted(ranges)
         self._firsts = [found.first for found in self._ranges]
         self._moved: dict[int, Address] = {}
+        self._only = self._ranges[0].master if [found[:2] for found in self._ranges] == [(0, _SLOTS - 1)] else None
 
     def note(self, key: str, master: Address) -> None:
         """Correct the map: `master` is the master of the slot of `key`."""
         self._moved[key_slot(key.encode())] = master
+        self._only = None
 
     def master(self, key: str) -> Address | None:
         """Return the master of `key`."""
+        if self._only is not None:
+            return self._only
         slot = key_slot(key.encode())
         if slot in self._moved:
             return self._moved[slot]

@@ -6,6 +6,7 @@ of a field is the variable's name; its description is shown in documentation and
 """
 
 import os
+import re
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
@@ -38,6 +39,9 @@ from hookline_shared.validation import (
 _TRACING_NEEDS = ("opentelemetry", "opentelemetry.sdk", "opentelemetry.exporter", "opentelemetry.exporter.otlp.proto.http")
 """In this order, since a package can be looked up only if its parent exists."""
 
+_ADMIN_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]{16,}")
+"""What can stand after Bearer (RFC 6750, section 2.1)."""
+
 
 def _split(value: object) -> tuple[str, ...]:
     parts = value.split(",") if isinstance(value, str) else value
@@ -56,6 +60,13 @@ NO_VARIABLES: Final[Mapping[str, str]] = {}
 
 CommaSeparated = Annotated[tuple[str, ...], Read(_split)]
 """A setting written `a,b,c`."""
+
+
+def _admin_token(token: str) -> str:
+    if not _ADMIN_TOKEN.fullmatch(token):
+        raise ValueError("it must have 16 or more letters, digits or any of -._~+/= (for example from openssl rand -hex 16)")
+    return token
+
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 """A TCP port; 0 lets the system choose one."""
@@ -94,6 +105,16 @@ class SharedSettings(SettingsTable, frozen=True, kw_only=True):
         ),
     ] = 1_000_000
     alerts: AlertSettings
+    admin_token: Annotated[
+        str | None,
+        Check(_admin_token),
+        Variable(
+            "ADMIN_TOKEN",
+            "Token that a request to an admin port must have (Authorization: Bearer ...), except for the verdicts of /livez, "
+            "/readyz and /startupz. Without it, admin ports answer everyone who reaches them",
+            secret=True,
+        ),
+    ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         Variable("LOG_LEVEL", "Least severe level of the lines in the log: debug, info, warning or error"),
@@ -114,8 +135,8 @@ class SharedSettings(SettingsTable, frozen=True, kw_only=True):
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must not be logged."""
-        alert_url = (self.alerts.url,) if self.alerts.url else ()
-        return (*self.redis.server.secrets, *alert_url, *collector_secrets())
+        optional = (secret for secret in (self.alerts.url, self.admin_token) if secret)
+        return (*self.redis.server.secrets, *optional, *collector_secrets())
 
     @classmethod
     def load(cls, variables: Mapping[str, Any] = NO_VARIABLES) -> Self:

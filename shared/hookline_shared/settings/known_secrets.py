@@ -19,7 +19,15 @@ from hookline_shared.settings.secret_files import SUFFIX
 
 _TOKENS: Final = "TWILIO_TOKENS"
 SECRET_VARIABLES: Final = (
-    *("TWILIO_AUTH_TOKEN", "TWILIO_SHARED_KEYS", "REDIS_URL", "HOOKLINE_LEDGER_URL", "DATABASE_URL", "ALERT_URL"),
+    *(
+        "TWILIO_AUTH_TOKEN",
+        "TWILIO_SHARED_KEYS",
+        "REDIS_URL",
+        "HOOKLINE_LEDGER_URL",
+        "DATABASE_URL",
+        "ALERT_URL",
+        "ADMIN_TOKEN",
+    ),
     _TOKENS,
 )
 """The variables of both services. The last one stands for what is in the file of TWILIO_TOKENS_PATH."""
@@ -28,11 +36,11 @@ _TOKENS_PATH: Final = "TWILIO_TOKENS_PATH"
 _NAMED_SECRET: Final = re.compile(
     r"(?!.*PUBLIC)"
     r"(?:.*(?:SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|API_?KEY|PRIVATE_?KEY)|.+_(?:KEY|PWD)|(?:.*_)?(?:PASS|DSN))"
-    r"S?(?:_(?!FILE$|PATH$)[A-Z0-9]+)?"
+    r"S?(?:_(?!FILE$|PATH$|PROVIDER$)[A-Z0-9]+)?"
 )
 _LISTS: Final = ("TWILIO_AUTH_TOKEN", "TWILIO_SHARED_KEYS", _TOKENS)
 """Of these, the items are the secrets, not the whole value."""
-_WHOLE_URL: Final = "ALERT_URL"
+_WHOLE: Final = ("ALERT_URL", "ADMIN_TOKEN")
 _NO_SECRETS: Final = frozenset(
     {"changeme", "disabled", "enabled", "hookline", "password", "postgres", "redis", "secret", "twilio"}
 )
@@ -61,7 +69,7 @@ def secrets_in(name: str, value: str) -> Iterator[str]:
     if name in _LISTS:
         yield from _in_list(name, value)
         return
-    if name not in SECRET_VARIABLES or name == _WHOLE_URL:
+    if name not in SECRET_VARIABLES or name in _WHOLE:
         yield value.strip()
         yield from (line.strip() for line in value.splitlines())
     for part in [value, *value.split()]:

@@ -24,6 +24,8 @@ class Appended(IntEnum):
     FULL = -1
     REUSED = -2
 
+    __hash__ = int.__hash__  # that of an enum is a function in Python
+
 
 _Entry = tuple[str, Event]
 """Topic and event."""

@@ -86,7 +86,8 @@ async def test_emulator(own_redis: RedisServer, services: Services, tmp_path: Pa
         assert {name for name, _ in found} == {"message.received", "message.status", "call.received"}
         assert found["message.received", ""] == 1
         assert found["message.status", "sent"] == found["message.status", "delivered"] == 1
-        # The emulator leaves out CallbackSource and CallDuration, so the end of its call does not look like a status of Twilio.
+        # For a status, the emulator sends the same seven parameters as for an instruction. Twilio's statuses have a
+        # CallbackSource, and final ones a CallDuration, also that of a call that nobody answered.
         assert found["call.received", "in-progress"] == found["call.received", "completed"] == 1
         keys = {(line["kind"], line["key"]) for line in pair.lines()}
         assert keys == {

@@ -37,11 +37,35 @@ class Stack:
         self.project = f"hookline-test-{token_hex(3)}"
         self.port = free_port()
         self.token = token_hex(16)
+        self.write_settings()
         self.settings = {"PUBLISHED_PORT": str(self.port), "PROMETHEUS_PORT": str(free_port()), "PUBLIC_URL": _PUBLIC_URL}
+
+    def write_settings(self, **settings: str) -> None:
+        """Write .env. A busy machine must not turn a 200 into a 503, so each answer may take as long as it takes."""
+        lines = {"INGRESS_WRITE_BUDGET_MS": "5000"} | settings
+        (self.folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
 
     def give_token(self) -> None:
         """Put the auth token where deploy.sh wants it."""
         (self.folder / "deploy" / "secrets" / "twilio_auth_token").write_text(self.token + "\n")
+
+    def give(self, name: str, value: str) -> str:
+        """Put a secret where the next deployment finds it."""
+        (self.folder / "deploy" / "secrets" / name).write_text(value + "\n")
+        return value
+
+    def secret(self, name: str) -> str:
+        """Return what containers read of a secret."""
+        return self.compose("exec", "-T", "redis", "cat", f"/run/secrets/{name}").strip()
+
+    def opens(self, name: str, password: str) -> bool:
+        """Whether Redis or PostgreSQL lets its user in with `password`."""
+        if name == "postgres_password":
+            script = 'PGPASSWORD=$0 psql -h "$(hostname -i | cut -d" " -f1)" -U hookline -d hookline -c ""'
+            return self.run("docker", "compose", "exec", "-T", "postgres", "sh", "-c", script, password).returncode == 0
+        user = "hookline" if name == "redis_password" else "default"
+        script = "REDISCLI_AUTH=$0 redis-cli --user $1 ping"
+        return "PONG" in self.run("docker", "compose", "exec", "-T", "redis", "sh", "-c", script, password, user).stdout
 
     def move(self, port: int) -> None:
         """Want another port from now on."""

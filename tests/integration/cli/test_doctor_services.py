@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 import redis
 
+from hookline_cli.admin_address import AdminAddress
 from hookline_cli.doctor.finding import Level
 from hookline_cli.doctor.handlers_module import check_handlers
 from hookline_cli.doctor.ports import check_ports
 from hookline_cli.doctor.webhook import check_webhook
+from hookline_cli.status.service_report import ask
 from tests.support.inbound.webhooks import PUBLIC_URL, TOKEN
-from tests.support.ingress.local_ingress import LocalIngress
+from tests.support.ingress.local_ingress import LocalIngress, ingress_settings, running_ingress
 from tests.support.processes.findings import module, subject, the_wrong, wrongs
+from tests.support.processes.status_snapshots import situation
 from tests.support.servers.ports import LOOPBACK, free_port
 from tests.support.waiting import until
 
@@ -153,6 +156,19 @@ async def test_our_own_ingress(ingress: LocalIngress) -> None:
     level, found = the_wrong(await check_ports(subject(ports(PROCESSOR_ADMIN_PORT=ingress.admin_port))))
     assert level is Level.PROBLEM
     assert "another Hookline ingress listens" in found
+
+
+async def test_our_own_ingress_with_a_token(redis_url: str) -> None:
+    """Who has its ADMIN_TOKEN learns all of a service, and who has not learns that this is missing."""
+    token: dict[str, int | str] = {"ADMIN_TOKEN": "t" * 16}
+    async with running_ingress({**ingress_settings(redis_url), **token}) as ingress:
+        own = ports(INGRESS_PORT=ingress.port, INGRESS_ADMIN_PORT=ingress.admin_port)
+        assert wrongs(await check_ports(subject(own | token))) == []
+        for wrong in (None, "u" * 16):
+            level, found = the_wrong(await check_ports(subject(own | ({"ADMIN_TOKEN": wrong} if wrong else {}))))
+            assert (level, "refuses ADMIN_TOKEN" in found) == (Level.PROBLEM, True)
+            service = await ask(AdminAddress("ingress", LOOPBACK, ingress.admin_port), wrong)
+            assert situation(service).problems()[0].startswith("ingress: it refuses the ADMIN_TOKEN of this command.")
 
 
 async def test_webhook_gets_through(ingress: LocalIngress, redis_client: "redis.Redis") -> None:

@@ -15,7 +15,11 @@ PROMETHEUS: Final = K8S.parent / "prometheus"
 OVERLAYS: Final = sorted(folder.name for folder in (K8S / "overlays").iterdir())
 OLDEST: Final = "1.30"
 """The first version whose schema has `sleep` in `preStop`."""
-CUSTOM: Final = {"ScaledObject": "keda.sh/v1alpha1", "ServiceMonitor": "monitoring.coreos.com/v1"}
+CUSTOM: Final = {
+    "ScaledObject": "keda.sh/v1alpha1",
+    "ServiceMonitor": "monitoring.coreos.com/v1",
+    "HTTPRoute": "gateway.networking.k8s.io/v1",
+}
 
 
 @pytest.fixture(scope="module", params=[*OVERLAYS, "processors-by-backlog"])
@@ -23,7 +27,7 @@ def manifests(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     """Return every installation, and one with the component that no overlay has."""
     if request.param in OVERLAYS:
         return Manifests.of_overlay(request.param)
-    return Manifests.of_components(tmp_path_factory.mktemp("overlay"), "ledger", "spool-volume", request.param)
+    return Manifests.of_components(tmp_path_factory.mktemp("overlay"), "ledger", "spool-volume", "gateway", request.param)
 
 
 @pytest.mark.parametrize("version", [OLDEST, kubernetes_validate.latest_version()])
@@ -46,10 +50,42 @@ def test_custom_objects_have_what_they_must(manifests: Manifests) -> None:
         assert {"selector", "endpoints"} <= one["spec"].keys()
 
 
+@pytest.mark.parametrize("names", [("autoscaling", "spool-volume"), ("spool-volume", "autoscaling"), ("autoscaling",)])
+def test_what_is_scaled_is_there(names: tuple[str, ...], tmp_path: Path) -> None:
+    """In whatever order components are listed, the HPA is of the workload that there is, and that has no number of its own."""
+    manifests = Manifests.of_components(tmp_path, *names)
+    (scaler,) = manifests.of("HorizontalPodAutoscaler")
+    reference = scaler["spec"]["scaleTargetRef"]
+    workload = manifests.get(reference["kind"], reference["name"])
+    assert "replicas" not in workload["spec"]
+    assert reference["kind"] == ("StatefulSet" if "spool-volume" in names else "Deployment")
+
+
+def test_pods_are_spread_by_revision(manifests: Manifests) -> None:
+    """An update does not put all its pods where those that it ends are not."""
+    for workload in manifests.workloads():
+        key = {"Deployment": "pod-template-hash", "StatefulSet": "controller-revision-hash"}.get(workload["kind"])
+        for constraint in pod(workload).get("topologySpreadConstraints", ()):
+            assert constraint["matchLabelKeys"] == [key]
+
+
+def test_every_pod_that_stays_has_a_budget(manifests: Manifests) -> None:
+    """Whoever drains a node ends no more of them at a time than may go."""
+    budgets = [one["spec"]["selector"] for one in manifests.of("PodDisruptionBudget")]
+    for workload in manifests.of("Deployment", "StatefulSet"):
+        assert any(selects(selector, labels(workload)) for selector in budgets), workload["metadata"]["name"]
+
+
+def test_priorities_exist(manifests: Manifests) -> None:
+    """A pod of a class that is not there is refused."""
+    made = {one["metadata"]["name"] for one in manifests.of("PriorityClass")}
+    assert {name for workload in manifests.workloads() if (name := pod(workload).get("priorityClassName"))} <= made
+
+
 def test_every_component_is_used(tmp_path: Path) -> None:
     """No component is left out of these tests."""
     used = {Path(name).name for overlay in OVERLAYS for name in _components(overlay)}
-    assert used | {"processors-by-backlog"} == {folder.name for folder in (K8S / "components").iterdir()}
+    assert used | {"processors-by-backlog", "gateway"} == {folder.name for folder in (K8S / "components").iterdir()}
 
 
 def _components(overlay: str) -> list[str]:
@@ -79,8 +115,8 @@ def test_secrets_are_references(manifests: Manifests) -> None:
     """No secret is in the manifests, and each pod gets only those that it needs."""
     assert not manifests.of("Secret")
     wanted = {
-        "hookline-ingress": {"hookline-twilio", "hookline-redis", "hookline-alerts"},
-        "hookline-processor": {"hookline-redis", "hookline-database", "hookline-alerts"},
+        "hookline-ingress": {"hookline-twilio", "hookline-redis", "hookline-alerts", "hookline-admin"},
+        "hookline-processor": {"hookline-redis", "hookline-database", "hookline-alerts", "hookline-admin"},
         "hookline-migrate": {"hookline-database-owner"},
         "hookline-redis": {"hookline-redis"},
     }

@@ -30,6 +30,7 @@ SECRETS: Final = {
     "TWILIO_SHARED_KEYS": "key=secret",
     "REDIS_URL": "redis://redis:6379/0",
     "HOOKLINE_LEDGER_URL": "postgresql://ledger:secret@postgres/ledger",
+    "ADMIN_TOKEN": "0123456789abcdef",
     "ALERT_URL": "https://hooks.slack.com/services/secret",
 }
 SIZES: Final = {"Mi": 1, "Gi": 1024}

@@ -1,5 +1,6 @@
 """Prometheus itself takes the configuration and the rules in deploy/prometheus, and they do what their tests say."""
 
+import subprocess
 from pathlib import Path
 
 import yaml
@@ -32,3 +33,17 @@ def test_queries_of_dashboards_are_taken(tmp_path: Path) -> None:
     path = tmp_path / "panels.yml"
     path.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
     assert f"{len(asked)} rules found" in promtool("check", "rules", str(path))
+
+
+def test_smoke_test_counts_what_is_there_now(tmp_path: Path) -> None:
+    """After `down` and `up`, the samples of addresses that are gone count no more, long before Prometheus forgets them."""
+    asked = 'up{job=~"hookline-.*"}'
+    script = f". {PROMETHEUS.parent / 'deploy.sh'}; current '{asked}'"
+    current = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout
+    here, gone = '{job="hookline-ingress", instance="here"}', '{job="hookline-ingress", instance="gone"}'
+    series = [{"series": f"up{here}", "values": "1x20"}, {"series": f"up{gone}", "values": "1x4"}]
+    expected = [(f"count({asked} == 1)", 2), (f"count(({current}) == 1)", 1)]
+    tests = [{"expr": query, "eval_time": "2m", "exp_samples": [{"value": value}]} for query, value in expected]
+    path = tmp_path / "smoke_test.yml"
+    path.write_text(yaml.safe_dump({"tests": [{"interval": "15s", "input_series": series, "promql_expr_test": tests}]}))
+    assert "SUCCESS" in promtool("test", "rules", str(path))

@@ -21,6 +21,7 @@ from tests.support.processes.services import Services
 from tests.support.servers.redis_server import RedisServer
 
 UNITS: Final = Path(__file__).parents[3] / "deploy" / "systemd"
+COMPOSE_UNIT: Final = UNITS.parent / "hookline-compose.service"
 PAGE: Final = UNITS.parents[1] / "docs" / "systemd.md"
 SERVICES: Final = ("ingress", "processor")
 TOKEN: Final = "0123456789abcdef0123456789abcdef"
@@ -145,7 +146,7 @@ def test_what_both_read_reaches_both() -> None:
     """A setting of both services is in their common file, or, if it is a secret, in the file of each."""
     shared = {variable.name for _, variable in fields_of(SharedSettings)}
     named = [shared & set(NAMES.findall((UNITS / f"{name}-secrets.env").read_text())) for name in SERVICES]
-    assert named == [{"REDIS_URL", "ALERT_URL"}] * 2
+    assert named == [{"REDIS_URL", "ALERT_URL", "ADMIN_TOKEN"}] * 2
     assert all("/etc/hookline/hookline.env" in service(name)["EnvironmentFile"] for name in SERVICES)
 
 
@@ -204,9 +205,11 @@ def test_documented_credentials_are_read() -> None:
 
 
 @analysed
-@pytest.mark.parametrize("name", SERVICES)
-def test_units_are_locked_up(name: str) -> None:
-    """The services can do little more than talk over the network and write to their own folder."""
-    said = analyse("security", "--offline=yes", f"{UNITS}/hookline-{name}@.service", path=UNITS)
+@pytest.mark.parametrize(
+    "file", [*(UNITS / f"hookline-{name}@.service" for name in SERVICES), COMPOSE_UNIT], ids=lambda path: path.stem
+)
+def test_units_are_locked_up(file: Path) -> None:
+    """The services can do little more than talk over the network and write to their own folder; Compose's even less."""
+    said = analyse("security", "--offline=yes", str(file), path=UNITS)
     (exposure,) = re.findall(r"Overall exposure level .*: ([0-9.]+)", said)
     assert float(exposure) <= HARDEST

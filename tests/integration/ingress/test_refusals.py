@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from hookline_ingress.webhooks import Refusal
+from hookline_ingress.refusals import Refusal
 from tests.support.inbound.kinds import ACCOUNT, message, message_status
 from tests.support.inbound.products import verify
 from tests.support.inbound.webhooks import Params, Twilio, Webhook

@@ -58,6 +58,15 @@ async def test_target_is_never_decoded(ingress: LocalIngress, stored: Stored, ta
     assert [event.target for event in stored.events()] == [target]
 
 
+async def test_whole_url_as_target(ingress: LocalIngress, stored: Stored) -> None:
+    """A webhook whose request line has the whole URL, with any host, is the same one: its path and query are kept."""
+    request = raw_request(TWILIO.webhook(message(), "/twilio?a=b"), ingress.port)
+    for base in (b"http://elsewhere:81", b"HTTPS://[::1]", b""):
+        answer = await raw_exchange(ingress.port, request.replace(b"/twilio?", base + b"/twilio?", 1))
+        assert answer.startswith(b"HTTP/1.1 200 ")
+    assert [event.target for event in stored.events()] == ["/twilio?a=b"]
+
+
 async def test_repeated_and_empty_parameters(ingress: LocalIngress, stored: Stored) -> None:
     """Parameters that come twice, empty ones, and names and values in any script are verified as Twilio signs them."""
     params = (*message(), ("Option", "b"), ("Option", "a"), ("Option", "b"), ("Empty", ""), ("Имя", "значение 🙂&=+%"))

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from hookline_ingress.writer import NotStoredError, Writer
+from hookline_ingress.writer import NotStored, Writer
 from hookline_ingress.writer import Stored as Outcome
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import BrokerUnavailableError
@@ -15,6 +15,7 @@ from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.append import Appended, Appender
 from hookline_shared.topics import MESSAGES
 from tests.integration.conftest import Connect
+from tests.support.ingress.writes import write
 from tests.support.observability.logbook import Logbook
 from tests.support.processor.events import event
 from tests.support.servers.redis_server import RedisServer
@@ -49,7 +50,7 @@ def appender(connect: Connect, own_redis: RedisServer) -> CountingAppender:
 
 
 async def started(appender: Appender, supervisor: Supervisor, budget_s: float = LONG_S) -> Writer:
-    writer = Writer(appender, None, lambda: True, budget_s, budget_s, SystemClock())
+    writer = Writer(appender, None, lambda: True, budget_s, budget_s, SystemClock(), Logbook().logger)
     await writer.start(supervisor)
     return writer
 
@@ -65,8 +66,8 @@ async def test_lone_event_is_written_at_once(
     """Nobody waits for company: a single event is a batch."""
     writer = await started(appender, supervisor)
     one = event()
-    assert await writer.write(MESSAGES, one) is Outcome.NEW
-    assert await writer.write(MESSAGES, one) is Outcome.DUPLICATE
+    assert await write(writer, MESSAGES, one) is Outcome.NEW
+    assert await write(writer, MESSAGES, one) is Outcome.DUPLICATE
     assert appender.batches == [1, 1]
     assert events_in(own_redis) == [one]
 
@@ -78,10 +79,10 @@ async def test_events_gather_while_one_batch_is_under_way(
     writer = await started(appender, supervisor)
     events = [event() for _ in range(600)]
     own_redis.pause()
-    first = asyncio.ensure_future(writer.write(MESSAGES, events[0]))
+    first = write(writer, MESSAGES, events[0])
     while not appender.batches:
         await asyncio.sleep(0)
-    others = [asyncio.ensure_future(writer.write(MESSAGES, one)) for one in events[1:]]
+    others = [write(writer, MESSAGES, one) for one in events[1:]]
     await asyncio.sleep(0)
     own_redis.resume()
     assert set(await asyncio.gather(first, *others)) == {Outcome.NEW}
@@ -97,7 +98,7 @@ async def test_every_caller_gets_its_own_outcome(
     writer = await started(appender, supervisor)
     own_redis.pause()
     keys = [f"key {number % 7}" for number in range(50)]
-    writing = [asyncio.ensure_future(writer.write(MESSAGES, event(key))) for key in keys]
+    writing = [write(writer, MESSAGES, event(key)) for key in keys]
     await asyncio.sleep(0)
     own_redis.resume()
     outcomes = await asyncio.gather(*writing)
@@ -109,35 +110,19 @@ async def test_spent_budget_fails_all_that_wait(
 ) -> None:
     """A caller that waits when Redis stalls gets the error at once, without spending its own budget; then it goes on."""
     writer = await started(appender, supervisor, SHORT_S)
-    assert await writer.write(MESSAGES, event()) is Outcome.NEW
+    assert await write(writer, MESSAGES, event()) is Outcome.NEW
     own_redis.pause()
-    first = asyncio.ensure_future(writer.write(MESSAGES, event()))
+    first = write(writer, MESSAGES, event())
     while len(appender.batches) < 2:
         await asyncio.sleep(0)
-    others = [asyncio.ensure_future(writer.write(MESSAGES, event())) for _ in range(300)]
-    outcomes = await asyncio.gather(first, *others, return_exceptions=True)
-    assert {type(outcome) for outcome in outcomes} == {NotStoredError}
+    others = [write(writer, MESSAGES, event()) for _ in range(300)]
+    outcomes = await asyncio.gather(first, *others)
+    assert {type(outcome) for outcome in outcomes} == {NotStored}
     assert appender.batches == [1, 1]
     own_redis.resume()
     own_redis.restart()  # no late write of the batch that was given up
     writer = await started(appender, supervisor)
-    assert await writer.write(MESSAGES, event()) is Outcome.NEW
-
-
-async def test_cancelled_caller_costs_the_others_nothing(
-    appender: CountingAppender, supervisor: Supervisor, own_redis: RedisServer
-) -> None:
-    """A caller that no longer waits does not disturb its batch."""
-    writer = await started(appender, supervisor)
-    own_redis.pause()
-    writing = [asyncio.ensure_future(writer.write(MESSAGES, event())) for _ in range(10)]
-    await asyncio.sleep(0)
-    writing[3].cancel()
-    own_redis.resume()
-    outcomes = await asyncio.gather(*writing, return_exceptions=True)
-    assert isinstance(outcomes.pop(3), asyncio.CancelledError)
-    assert set(outcomes) == {Outcome.NEW}
-    assert supervisor.failure is None
+    assert await write(writer, MESSAGES, event()) is Outcome.NEW
 
 
 async def test_nothing_is_written_before_the_layout_is_known(
@@ -145,9 +130,23 @@ async def test_nothing_is_written_before_the_layout_is_known(
 ) -> None:
     """Until Redis has answered with a layout that is ours, writing is an error, and nothing waits."""
     ready = False
-    writer = Writer(appender, None, lambda: ready, LONG_S, LONG_S, SystemClock())
+    writer = Writer(appender, None, lambda: ready, LONG_S, LONG_S, SystemClock(), Logbook().logger)
     await writer.start(supervisor)
-    with pytest.raises(NotStoredError, match="not been reached yet"):
-        await writer.write(MESSAGES, event())
+    refused = await write(writer, MESSAGES, event())
+    assert isinstance(refused, NotStored)
+    assert "not been reached yet" in refused.message
     assert appender.batches == []
     assert events_in(own_redis) == []
+
+
+async def test_fault_of_a_caller_is_its_own(appender: CountingAppender, supervisor: Supervisor) -> None:
+    """What raises when it is told where its event is stored takes nothing from the others of its batch."""
+    writer = await started(appender, supervisor)
+
+    def fails(_stored: Outcome | NotStored) -> None:
+        raise ZeroDivisionError
+
+    writer.write(MESSAGES, event(), fails)
+    assert await write(writer, MESSAGES, event()) is Outcome.NEW
+    assert await write(writer, MESSAGES, event()) is Outcome.NEW
+    assert (appender.batches, supervisor.failure) == ([2, 1], None)

@@ -31,6 +31,7 @@ from hookline_shared.streams.append import Appender
 from hookline_shared.streams.ledger import LedgerStreams
 from hookline_shared.topics import MESSAGES
 from tests.integration.slow_links.conftest import MB, NUMBER, SCALE, OpenLink, Reach, large, stored_ids
+from tests.support.ingress.writes import write
 from tests.support.observability.logbook import Logbook
 from tests.support.processor.events import event, key_of
 from tests.support.processor.feed import PARTITION
@@ -132,10 +133,10 @@ async def test_ingress(
     """Of many large webhooks at once, those that fit into the budget are in Redis, and the others in the spool."""
     through_link, clock = reach(await open_link(_SLOW)), SystemClock()
     await appender(through_link).append([(MESSAGES, event(key=key_of(1)))], 5.0)  # loads the script
-    writer = Writer(appender(through_link), spool, lambda: True, 0.25, 30.0, clock)
+    writer = Writer(appender(through_link), spool, lambda: True, 0.25, 30.0, clock, logbook.logger)
     await writer.start(supervisor)
     events = [large(key_of(at % PARTITIONS, at)) for at in range(40)]
-    outcomes = await asyncio.gather(*(writer.write(MESSAGES, one) for one in events))
+    outcomes = await asyncio.gather(*(write(writer, MESSAGES, one) for one in events))
     assert outcomes.count(Outcome.NEW) >= 1
     assert outcomes.count(Outcome.NEW) + outcomes.count(Outcome.SPOOLED) == len(events)
     await writer.stop()

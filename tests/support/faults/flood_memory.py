@@ -2,17 +2,16 @@
 
 from typing import Final
 
-from hookline_ingress.routes import LARGEST_JSON
 from hookline_ingress.settings import IngressSettings
-from hookline_ingress.spool.rows import MIB
 
 OVERHEAD: Final = 1.2
 """What a half-sent body takes at most for each byte of it."""
+CONNECTION_KIB: Final = 16
+"""What a connection takes at most beside that."""
 _OWN_MIB: Final = 200
 """What ingress takes besides, twice over."""
 
 
 def flood_mib(settings: IngressSettings) -> float:
-    """Return the MiB that ingress takes while every connection has sent all but the end of the largest body."""
-    largest = max(LARGEST_JSON, settings.max_body, *(route.max_body or 0 for route in settings.routes))
-    return settings.max_connections * largest / MIB * OVERHEAD + _OWN_MIB
+    """Return the MiB that ingress takes while connections have sent parts of requests, as many and as much as is allowed."""
+    return settings.read_memory_mb * OVERHEAD + settings.max_connections * CONNECTION_KIB / 1024 + _OWN_MIB

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from hookline_ingress.http.connection import Connection
-from hookline_ingress.http.request import Reply, Request
+from hookline_ingress.http.request import Reply, Request, Respond
 from hookline_ingress.http.server import ConnectionLimits, Server
 from hookline_ingress.metrics import CONNECTIONS
 from hookline_shared.lifecycle.service import Supervisor
@@ -15,7 +15,7 @@ from tests.support.servers.ports import LOOPBACK
 from tests.support.time.manual_clock import ManualClock
 from tests.support.waiting import until
 
-LIMITS = ConnectionLimits(read_timeout_s=10, keepalive_s=75, shutdown_s=5, connections=20, idle_grace_s=0)
+LIMITS = ConnectionLimits(read_timeout_s=10, keepalive_s=75, shutdown_s=5, connections=20, memory=20_000, idle_grace_s=0)
 BODY_LIMIT = 500
 LARGE = b"x" * 50_000
 
@@ -35,18 +35,31 @@ class ServerHarness(Server):
         self.port = 0
         self.admitted: list[Connection] = []
         self.taken: list[str] = []
+        self.given_up = 0
         self.go_on = asyncio.Event()
+        self._held: set[asyncio.Task[None]] = set()
 
     def admit(self, connection: Connection) -> None:
         self.admitted.append(connection)
         super().admit(connection)
 
-    async def _serve(self, request: Request) -> Reply:
+    def _serve(self, request: Request, respond: Respond) -> None:
         self.taken.append(request.target)
-        if request.target == "/held":
-            await self.go_on.wait()
         body = LARGE if request.target == "/large" else request.target.encode() + request.body
-        return Reply(200, "text/xml", body)
+        reply = Reply(200, "text/xml", body)
+        if request.target == "/held":
+            held = asyncio.create_task(self._hold(reply, respond))
+            self._held.add(held)
+            held.add_done_callback(self._held.discard)
+        else:
+            respond(reply)
+
+    async def _hold(self, reply: Reply, respond: Respond) -> None:
+        await self.go_on.wait()
+        respond(reply)
+
+    def _warn_of_memory(self) -> None:
+        self.given_up += 1
 
     async def has_taken(self, number: int) -> None:
         """Wait until `number` requests are being answered, or have been."""

@@ -73,6 +73,7 @@ class RedisServer:
             if self._answers():
                 self._chosen = True
                 return self
+            self.kill()
             if not self._chosen:
                 self.port = self._free_port()
         log = self._log.read_text()[-2000:]
@@ -134,13 +135,16 @@ class RedisServer:
         return words
 
     def _answers(self) -> bool:
-        """Wait until it answers; False if it ended instead, as it does when its port is taken."""
+        """Wait until it answers; False if it ended instead, as if its port is taken. Loading its data may take long."""
         deadline = time.monotonic() + PATIENCE_S
         with self.client as client:
             while self.running and time.monotonic() < deadline:
                 try:
                     if client.ping() and client.info("server")["process_id"] == self._pid:
                         return True
+                except redis.BusyLoadingError:
+                    deadline = time.monotonic() + PATIENCE_S
+                    time.sleep(_POLL_S)
                 except redis.RedisError:
                     time.sleep(_POLL_S)
         return False

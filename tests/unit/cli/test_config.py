@@ -66,6 +66,11 @@ def test_only_the_password_of_a_url_is_hidden(url: str, masked: str | None) -> N
     parse_redis_url(url)
 
 
+def test_secret_that_is_no_url() -> None:
+    """A token is masked completely."""
+    assert mask_url("0123456789abcdef") == HIDDEN
+
+
 @pytest.mark.parametrize("url", ["sqlite:////srv/bot/ledger.db", "sqlite:///ledger.db", "unix:////run/redis.sock"])
 def test_paths_in_urls_keep_their_slashes(url: str) -> None:
     """An absolute path stays absolute, so the URL can be copied from the output."""

@@ -3,11 +3,13 @@
 import json
 import os
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import pytest
 from typer.testing import CliRunner
 
 from hookline_cli.addresses import is_loopback, is_public
+from hookline_cli.doctor import webhook
 from hookline_cli.doctor.finding import Level
 from hookline_cli.doctor.settings import check_settings
 from hookline_cli.doctor.spool_disk import file_system
@@ -38,6 +40,15 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 async def test_right_settings() -> None:
     """Nothing is wrong with settings that are right."""
     assert wrongs(await check_settings(Subject.now(Path("var"), online=False, send=False))) == []
+
+
+async def test_loopback_of_a_container_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where ingress is another container, a PUBLIC_URL of this machine leads to nobody, and that is no problem."""
+    monkeypatch.setenv("INGRESS_HOST", "ingress")
+    monkeypatch.setenv("PUBLIC_URL", "http://127.0.0.1:8080")
+    monkeypatch.setattr(webhook, "_runs", AsyncMock(return_value=True))
+    monkeypatch.setattr(webhook, "_direct", AsyncMock(return_value=[]))
+    assert await webhook.check_webhook(Subject.now(Path("var"), online=False, send=False)) == []
 
 
 async def test_mistakes_are_told_once(monkeypatch: pytest.MonkeyPatch) -> None:

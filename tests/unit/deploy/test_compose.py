@@ -74,14 +74,14 @@ def test_compose_sets_what_is_a_setting(services: dict[str, Any]) -> None:
 
 def test_every_service_is_given_its_own_secrets(services: dict[str, Any]) -> None:
     """Whoever gets into a processor finds no token of webhooks, in ingress no database; every other secret has its file."""
-    common = {"REDIS_URL_FILE", "ALERT_URL_FILE"}
+    common = {"REDIS_URL_FILE", "ALERT_URL_FILE", "ADMIN_TOKEN_FILE"}
     twilio, ledger = {"TWILIO_AUTH_TOKEN_FILE", "TWILIO_SHARED_KEYS_FILE"}, {"HOOKLINE_LEDGER_URL_FILE"}
     sender = {"TWILIO_API_SECRET_FILE"}
     assert common | twilio | sender | ledger == {f"{name}_FILE" for name in secrets()} - {"DATABASE_URL_FILE"}  # a fallback
     wanted = {"ingress-1": common | twilio, "ingress-2": common | twilio, "caller": twilio}
     wanted |= {"processor": common | sender | ledger, "migrate": common | ledger}
     wanted |= {"hookline": common | twilio | sender | ledger}
-    owners = dict(re.findall(r"^(?:keep|derive) (\w+) \"\$(\w+)\"", (_DEPLOY / "secrets.sh").read_text(), re.MULTILINE))
+    owners = dict(re.findall(r"^ +(?:keep|agree|derive) (\w+) \"\$(\w+)\"", (_DEPLOY / "secrets.sh").read_text(), re.MULTILINE))
     groups = dict(re.findall(r"^(\w+)=0:(\d+)$", (_DEPLOY / "secrets.sh").read_text(), re.MULTILINE))
     for name, expected in wanted.items():
         given = {key: value for key, value in services[name]["environment"].items() if key.endswith("_FILE")}
@@ -153,15 +153,48 @@ def test_nobody_gains_privileges_and_images_have_versions(services: dict[str, An
         assert ":" in service["image"], name
 
 
+def test_every_container_has_limits(services: dict[str, Any]) -> None:
+    """None takes the memory, the swap or the processes that the others need; `image` is only built."""
+    for name in services.keys() - {"image"}:
+        service = services[name]
+        limits = service["deploy"]["resources"]["limits"]
+        assert service["memswap_limit"] == limits["memory"], name
+        assert limits["pids"] > 0, name
+
+
+def test_up_builds_nothing_over_the_image_in_service(services: dict[str, Any]) -> None:
+    """`docker compose up --build`, typed once more, keeps the image that was deployed: it builds nothing."""
+    built = {name: service for name, service in services.items() if "build" in service}
+    assert built.keys() == {"image"}
+    assert built["image"]["profiles"] == ["build"]
+
+
+def test_doctor_looks_at_what_runs(services: dict[str, Any]) -> None:
+    """In the container for commands nothing else runs, and its own spool and ports would tell nothing."""
+    hookline, ingress = services["hookline"], services["ingress-1"]
+    hosts = ("INGRESS_HOST", "INGRESS_ADMIN_HOST", "PROCESSOR_ADMIN_HOST")
+    assert [hookline["environment"][name] for name in hosts] == ["ingress", "ingress", "processor"]
+    assert set(ingress["volumes"]) | set(services["processor"]["volumes"]) <= set(hookline["volumes"])
+
+
+def test_everything_that_containers_mount_is_looked_at(services: dict[str, Any]) -> None:
+    """`secrets`, which starts first, sees every file of the clone that another container has to read."""
+    mounts = {name: {volume.rpartition(":/")[0] for volume in service.get("volumes", [])} for name, service in services.items()}
+    of_clone = {source for sources in mounts.values() for source in sources if source.startswith(("./", "${"))}
+    looked_at = mounts["secrets"]
+    below = {source for source in of_clone if any(source.startswith(f"{other}/") for other in looked_at)}
+    assert of_clone == looked_at - {"secrets"} | below
+
+
 def test_containers_may_do_nothing_that_they_need_not(services: dict[str, Any]) -> None:
     """Hookline's containers write nowhere but to the spool and /tmp, and have no privilege."""
     of_hookline = [service for service in services.values() if "HOOKLINE_TAG" in service["image"]]
-    assert len(of_hookline) == 6
+    assert len(of_hookline) == 7
     for service in of_hookline:
         assert service["read_only"]
         assert service["cap_drop"] == ["ALL"]
         assert "privileged" not in service
-        writable = [volume for volume in service["volumes"] if not volume.endswith(":ro")]
+        writable = [volume for volume in service.get("volumes", []) if not volume.endswith(":ro")]
         assert all(volume.startswith("spool-") for volume in writable)
 
 
@@ -178,7 +211,7 @@ def test_every_ingress_has_its_own_spool_and_admin_port(services: dict[str, Any]
 
 def test_user_of_redis_may_do_what_is_documented() -> None:
     """The user that deploy/secrets.sh makes has the permissions of docs/redis.md, with which both services are tested."""
-    made = re.search(r"^user hookline on \S+ \w+\) (.*)$", (_DEPLOY / "secrets.sh").read_text(), re.MULTILINE)
+    made = re.search(r"^user hookline on \$service(.*)$", (_DEPLOY / "secrets.sh").read_text(), re.MULTILINE)
     documented = re.search(r"^`(~hookline:\* [^`]*)`", (_ROOT / "docs" / "redis.md").read_text(), re.MULTILINE)
     assert made is not None
     assert documented is not None

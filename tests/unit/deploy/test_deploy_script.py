@@ -130,13 +130,89 @@ def test_what_served_comes_back_whatever_happens_meanwhile(path: str, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("missing", "said"),
-    [("", "serves as before"), ("ingress-1", "and so did going back"), ("processor", "processor is not as before")],
+    ("missing", "tried", "smoke", "said"),
+    [
+        ("", "smoke", "true", "serves as before"),
+        ("", "smoke", "false", "but the smoke test fails"),
+        ("", "no-smoke", "true", "Whether they work was not tried"),
+        ("ingress-1", "smoke", "true", "and so did going back"),
+        ("processor", "smoke", "true", "processor is not as before"),
+    ],
 )
-def test_says_what_really_serves(missing: str, said: str, path: str) -> None:
-    """That all is as before is said only if it is."""
-    done = steps(
-        path, f"not_serving() {{ echo {missing}; }}; version_of() {{ echo 1.2; }}; old_image=sha256:1; say_what_serves"
-    )
+def test_says_what_really_serves(missing: str, tried: str, smoke: str, said: str, path: str) -> None:
+    """That all is as before is said only if it is, and that it serves only if a smoke test has seen it."""
+    answers = f"not_serving() {{ echo {missing}; }}; version_of() {{ echo 1.2; }}; smoke() {{ {smoke}; }}"
+    done = steps(path, f"{answers}; tried={tried}; old_image=sha256:1; say_what_serves")
     assert said in done.stderr
+    assert ("serves as before" in done.stderr) is (said == "serves as before")
     assert done.returncode == 0
+
+
+_ROLLOUT = """
+remember() { old_image=sha256:1; }
+secrets_to() { echo "secrets $1"; }
+docker() { :; }
+compose() { :; }
+check_settings() { $settings; }
+start_stores() { echo stores; $stores; }
+put_stores_back() { echo stores-back; }
+put_ingresses_back() { echo ingress-back; }
+put_processors_back() { echo processors-back; }
+say_what_serves() { :; }
+forward() { echo forward; }
+smoke() { :; }
+"""
+
+
+@pytest.mark.parametrize(
+    ("settings", "stores", "done"),
+    [
+        ("false", "true", ["secrets change", "secrets restore"]),
+        (
+            "true",
+            "false",
+            ["secrets change", "stores", "secrets restore", "stores-back", "ingress-back", "processors-back"],
+        ),
+    ],
+)
+def test_failure_gives_the_secrets_back_first(settings: str, stores: str, done: list[str], path: str) -> None:
+    """Whatever starts from then on reads what served. If nothing else was touched, nothing else is put back."""
+    found = steps(path, f"settings={settings}; stores={stores}; {_ROLLOUT} in_service forward smoke")
+    assert found.returncode == 1
+    assert [line for line in found.stdout.splitlines() if not line.startswith("==>")] == done
+
+
+def test_success_settles_the_secrets(path: str) -> None:
+    """The passwords from before count until all containers have the new ones, and no longer."""
+    answers = "tell_redis() { echo told; }; remember_settings() { :; }; version_of() { :; }; image_id() { echo sha256:1; }"
+    found = steps(path, f"settings=true; stores=true; {_ROLLOUT} {answers}; in_service forward smoke")
+    assert found.returncode == 0, found.stderr
+    said = [line for line in found.stdout.splitlines() if not line.startswith("==>")]
+    assert said == ["secrets change", "stores", "forward", "secrets settle", "told"]
+
+
+@pytest.mark.parametrize(
+    ("ping", "restarted"), [("PONG", False), ("LOADING Redis is loading", False), ("OK OK AUTH failed: WRONGPASS", True)]
+)
+def test_redis_starts_again_only_if_it_knows_no_password(ping: str, path: str, *, restarted: bool) -> None:
+    """It reads its list of users as it runs. One that is loading its data has read it."""
+    compose = f'compose() {{ case "$1" in exec) echo "{ping}" ;; *) echo "compose $*" ;; esac; }}'
+    done = steps(path, f"{compose}; tell_redis")
+    assert ("compose restart redis" in done.stdout) is restarted
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_second_up_builds_nothing(path: str, *, there: bool) -> None:
+    """The image that was deployed stays the one in service, and no container is replaced."""
+    answers = f"""
+      image_id() {{ {"echo sha256:1" if there else "false"}; }}
+      present_door() {{ echo 127.0.0.1:8080; }}
+      compose() {{ echo "compose $*"; }}
+      build() {{ echo built; }}
+      docker() {{ echo "docker $*"; }}
+    """
+    done = steps(path, f"{answers} remember_settings() {{ :; }}; bring_up")
+    assert done.returncode == 0, done.stderr
+    assert ("built" in done.stdout) is not there
+    assert ("docker tag" in done.stdout) is not there
+    assert "compose up --detach --no-build --no-recreate" in done.stdout

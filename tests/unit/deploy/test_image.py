@@ -67,6 +67,13 @@ def test_nothing_but_what_is_named_gets_into_the_image() -> None:
     assert "deploy" not in added
 
 
+def test_image_is_labelled_with_the_version() -> None:
+    """Also one that is built by hand, without the build argument."""
+    version = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f"ARG VERSION={version}\n" in (_ROOT / "Dockerfile").read_text()
+    assert f"${{HOOKLINE_VERSION:-{version}}}" in (_ROOT / "compose.yaml").read_text()
+
+
 def test_handlers_are_where_services_start() -> None:
     """A folder of handlers is mounted below the working folder; PYTHONPATH would come before the standard library."""
     dockerfile = (_ROOT / "Dockerfile").read_text()
@@ -96,7 +103,9 @@ def test_health_check_knows_the_ports(healthcheck: ModuleType) -> None:
         assert healthcheck.PORTS[name] == (port.variable.name, port.default)
 
 
-async def test_health_check_says_what_is_wrong(healthcheck: ModuleType) -> None:
+async def test_health_check_says_what_is_wrong(
+    healthcheck: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ready, not ready with the reason, and nobody there are distinguished."""
     health, problem = Health(), ["Redis cannot be reached."]
     health.ready["redis"] = lambda: problem[0] if problem else None
@@ -105,6 +114,15 @@ async def test_health_check_says_what_is_wrong(healthcheck: ModuleType) -> None:
     ready, text = await asyncio.to_thread(healthcheck.ask, port)
     assert not ready
     assert "Redis cannot be reached." in text
+    admin._authorization = b"bearer token"
+    assert await asyncio.to_thread(healthcheck.ask, port) == (False, "readyz check failed")
+    assert "Redis cannot be reached." in (await asyncio.to_thread(healthcheck.ask, port, "token"))[1]
+    monkeypatch.setenv("ADMIN_TOKEN", "token")
+    assert healthcheck.admin_token() == "token"
+    monkeypatch.setenv("ADMIN_TOKEN_FILE", str(tmp_path / "admin_token"))
+    assert healthcheck.admin_token() == ""
+    (tmp_path / "admin_token").write_text("other\n")
+    assert healthcheck.admin_token() == "other"
     problem.clear()
     assert await asyncio.to_thread(healthcheck.ask, port) == (True, "ok")
     await admin.stop()

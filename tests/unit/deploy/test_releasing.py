@@ -146,5 +146,5 @@ def test_image_has_the_version_as_its_label() -> None:
     )
     read = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert read.splitlines() == [VERSION]
-    assert 'VERSION: "${HOOKLINE_VERSION:-unknown}"' in (ROOT / "compose.yaml").read_text()
+    assert f'VERSION: "${{HOOKLINE_VERSION:-{VERSION}}}"' in (ROOT / "compose.yaml").read_text()
     assert 'org.opencontainers.image.version="$VERSION"' in (ROOT / "Dockerfile").read_text()

@@ -1,7 +1,7 @@
 """Which account a webhook is of: that of the token that verified it, whatever it says itself. And: many tokens cost no time."""
 
 from json import dumps
-from time import perf_counter
+from time import thread_time
 from urllib.parse import urlencode
 
 import pytest
@@ -124,9 +124,9 @@ def test_time_with_many_tokens(many: Keyring) -> None:
     forged = [decoded(Twilio("e" * 32).webhook(message(AccountSid=f"AC{number:032x}"))) for number in range(200)]
 
     def attempt() -> float:
-        started = perf_counter()
+        started = thread_time()
         assert not any(map(many.verify, forged))
-        return (perf_counter() - started) / len(forged)
+        return (thread_time() - started) / len(forged)
 
     best = min(attempt() for _ in range(10))
     print(f"{best * 1e6:.1f} us for a forged webhook, {MANY} tokens")

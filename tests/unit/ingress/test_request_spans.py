@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased,
 from opentelemetry.trace import format_trace_id
 
 from hookline_ingress.http.proxies import Proxies, parse_networks
-from hookline_ingress.http.request import Reply, Request
+from hookline_ingress.http.request import Reply, Request, Respond
 from hookline_ingress.tracing import RequestSpans
 from hookline_shared.observability.telemetry import LinkBased
 from tests.support.time.manual_clock import ManualClock
@@ -38,36 +38,37 @@ def kept(sampler: Sampler, monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemory
     provider.shutdown()
 
 
-async def answer(peer: str, traceparent: str) -> None:
+def answer(peer: str, traceparent: str) -> None:
     """Answer a request with spans around."""
 
-    async def refuse(_request: Request) -> Reply:
-        return Reply(403)
+    def refuse(_request: Request, respond: Respond) -> None:
+        respond(Reply(403))
 
     spans = RequestSpans("https://hooks.example.com", 8, Proxies(parse_networks(["10.0.0.0/8"])), ManualClock())
-    await spans.trace_requests(refuse)(Request("POST", "/twilio", CIMultiDict(traceparent=traceparent), b"", peer, 0.0))
+    request = Request("POST", "/twilio", CIMultiDict(traceparent=traceparent), b"", peer, 0.0)
+    spans.trace_requests(refuse)(request, lambda _reply: None)
 
 
-async def test_trace_of_a_proxy_is_joined(kept: InMemorySpanExporter) -> None:
+def test_trace_of_a_proxy_is_joined(kept: InMemorySpanExporter) -> None:
     """It decides on what is recorded, too."""
-    await answer(PROXY, SAMPLED)
-    await answer(PROXY, UNSAMPLED)
+    answer(PROXY, SAMPLED)
+    answer(PROXY, UNSAMPLED)
     (span,) = kept.get_finished_spans()
     assert format_trace_id(span.context.trace_id) == TRACE_ID
     assert not span.links
 
 
 @pytest.mark.parametrize("sampler", [LinkBased(ParentBased(ALWAYS_OFF))])
-async def test_nobody_else_has_anything_recorded(kept: InMemorySpanExporter) -> None:
+def test_nobody_else_has_anything_recorded(kept: InMemorySpanExporter) -> None:
     """Whoever sends a header would else have every request of his recorded, refused ones as well."""
-    await answer(STRANGER, SAMPLED)
+    answer(STRANGER, SAMPLED)
     assert kept.get_finished_spans() == ()
 
 
 @pytest.mark.parametrize("sampler", [LinkBased(ParentBased(ALWAYS_ON))])
 @pytest.mark.parametrize("traceparent", [SAMPLED, UNSAMPLED])
-async def test_trace_of_anybody_else_is_linked_to(traceparent: str, kept: InMemorySpanExporter) -> None:
+def test_trace_of_anybody_else_is_linked_to(traceparent: str, kept: InMemorySpanExporter) -> None:
     """Nor can anybody keep a request from being recorded."""
-    await answer(STRANGER, traceparent)
+    answer(STRANGER, traceparent)
     (span,) = kept.get_finished_spans()
     assert (span.parent, [format_trace_id(link.context.trace_id) for link in span.links]) == (None, [TRACE_ID])

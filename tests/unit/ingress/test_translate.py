@@ -150,6 +150,12 @@ def test_empty_array(body: bytes) -> None:
     assert events_of(body) == []
 
 
+def test_empty_array_of_a_flow() -> None:
+    """What a Studio flow sends is an event, whatever it is."""
+    (one,) = translated(TWILIO.json(b"[]", "/twilio/studio"), STUDIO)
+    assert (one.event.kind, one.event.body) == ("studio", b"[]")
+
+
 def test_elements_that_are_no_objects() -> None:
     """An element that is no object is an event by itself, known by its bytes alone, in a lane of its own."""
     odd = [b"1", b"2", b"null", b'"text"', b'[{"id":"EZ1"}]', b"{}"]

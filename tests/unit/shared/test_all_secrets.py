@@ -25,6 +25,7 @@ def test_every_secret_setting_is_known() -> None:
         ("REDIS_URL", "redis://u:p%40ssword@h:1/0?sentinel_password=w0rdpass", {"p%40ssword", "p@ssword", "w0rdpass"}),
         ("HOOKLINE_LEDGER_URL", "postgresql://u:hunter22@h/db", {"hunter22"}),
         ("ALERT_URL", "https://hooks.example.com/T0/B0/x", {"https://hooks.example.com/T0/B0/x"}),
+        ("ADMIN_TOKEN", "aB0=aB0=aB0=aB0=", {"aB0=aB0=aB0=aB0="}),
         ("TWILIO_API_SECRET", "longenough", {"longenough"}),
         ("SENDGRID_API_KEY", "SG.abcdefgh", {"SG.abcdefgh"}),
         ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG", {"wJalrXUtnFEMI/K7MDENG"}),
@@ -58,6 +59,7 @@ def test_secrets_of_the_files(tmp_path: Path) -> None:
 def test_what_is_no_secret_stays(tmp_path: Path) -> None:
     """Addresses, account SIDs, ids of keys, short words and files that cannot be read hide nothing."""
     environment = {
+        "TWILIO_TOKENS_PROVIDER": "my_tokens:find_token",
         "REDIS_URL": "redis://127.0.0.1:6379/0",
         "TWILIO_AUTH_TOKEN": f"{ACCOUNT}={TOKEN}",
         "TWILIO_SHARED_KEYS": "SK12345=another",

@@ -52,6 +52,7 @@ class MessageReceived(WebhookEvent):
     forwarded = Text("Forwarded")
     original_replied_message_sid = Text("OriginalRepliedMessageSid")
     original_replied_message_sender = Text("OriginalRepliedMessageSender")
+    add_ons_json = Json("AddOns")
 
     @property
     def media(self) -> list[tuple[str, str]]:

@@ -54,7 +54,9 @@ class CallReceived(WebhookEvent):
     queue_result = Text("QueueResult")
     queue_time = Number("QueueTime")
     queue_position = Number("QueuePosition")
+    avg_queue_time = Number("AvgQueueTime")
     current_queue_size = Number("CurrentQueueSize")
+    dequeing_call_sid = Text("DequeingCallSid")  # as Twilio spells it
     refer_call_status = Text("ReferCallStatus")
     refer_sip_response_code = Text("ReferSipResponseCode")
     refer_transfer_target = Text("ReferTransferTarget")
@@ -67,6 +69,7 @@ class CallReceived(WebhookEvent):
     handoff_data_json = Json("HandoffData")
     virtual_agent_status = Text("VirtualAgentStatus")
     virtual_agent_provider_data = Text("VirtualAgentProviderData")
+    add_ons_json = Json("AddOns")
     error_code = Text("ErrorCode")
 
 
@@ -94,9 +97,10 @@ class CallStatus(WebhookEvent):
 
 
 def _is_call_status(params: Params) -> bool:
-    """Whether it is a status. Without the parameter that says so, it is one that says how long the call was.
+    """Whether it is a status. All of Twilio's say so. What does not is one if it says how long the call was.
 
-    The step after `<Dial>` has the duration of the other call.
+    A final status alone says nothing: the step after `<Record>`, `<Dial>` or `<Enqueue>` has it if the caller hung up. The
+    step after `<Dial>` has the duration of the other call.
     """
     get = params.get
     if not get("CallSid"):

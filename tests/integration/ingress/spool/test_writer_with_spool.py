@@ -15,7 +15,7 @@ from hookline_ingress.metrics import SPOOL_READ_ERRORS
 from hookline_ingress.spool.database import SpoolFile
 from hookline_ingress.spool.drain import Drain
 from hookline_ingress.spool.spool import Spool, SpoolError
-from hookline_ingress.writer import NotStoredError, Writer
+from hookline_ingress.writer import NotStored, Writer
 from hookline_ingress.writer import Stored as Outcome
 from hookline_shared.clock import Clock, SystemClock
 from hookline_shared.event import Event
@@ -26,6 +26,7 @@ from hookline_shared.streams.append import Appender
 from hookline_shared.topics import MESSAGES
 from tests.integration.conftest import Connect
 from tests.support.faults.fault_proxy import FaultProxy
+from tests.support.ingress.writes import write
 from tests.support.observability.logbook import Logbook
 from tests.support.processor.events import event, key_of
 from tests.support.servers.redis_server import RedisServer
@@ -54,9 +55,9 @@ class WriterHarness:
 
     async def write(self, *events: Event) -> Outcomes:
         """Write `events` at once; return the outcome of each."""
-        writes = [self.writer.write(MESSAGES, one) for one in events]
-        results = await asyncio.wait_for(asyncio.gather(*writes, return_exceptions=True), PATIENCE_S)
-        return [result.outcome if isinstance(result, NotStoredError) else Outcome(str(result)) for result in results]
+        writes = [write(self.writer, MESSAGES, one) for one in events]
+        results = await asyncio.wait_for(asyncio.gather(*writes), PATIENCE_S)
+        return [result.outcome if isinstance(result, NotStored) else Outcome(str(result)) for result in results]
 
     async def in_spool(self) -> list[Event]:
         return [one.event for one in await self.spool.oldest(0, 1000)]
@@ -81,7 +82,7 @@ async def harness(own_redis: RedisServer, connect: Connect, logbook: Logbook, tm
         spools.append(spool := Spool(tmp_path / "spool.db", max_mb, clock, logbook.logger))
         await spool.open()
         appender = Appender(redis, PARTITIONS, dedupe_window_s=3600, backlog_limit=backlog)
-        writer = Writer(appender, spool, lambda: redis.monitor.ready, budget_s, LIMIT_S, clock)
+        writer = Writer(appender, spool, lambda: redis.monitor.ready, budget_s, LIMIT_S, clock, logbook.logger)
         await writer.start(supervisor)
         drain = Drain(spool, appender, redis, PARTITIONS, clock, logbook.logger)
         return WriterHarness(writer, spool, drain, proxy, redis, own_redis)
@@ -215,12 +216,12 @@ async def test_slow_disk_is_answered_for(harness: Maker, clock: ManualClock, mon
     commit = SpoolFile.commit
     monkeypatch.setattr(SpoolFile, "commit", lambda self, puts: goes_on.wait() and commit(self, puts))
     at.proxy.refuse()
-    writes = [at.writer.write(MESSAGES, event()) for _ in range(10)]
+    writes = [write(at.writer, MESSAGES, event()) for _ in range(10)]
     await until(lambda: at.spool.events == 10, "they wait for the disk")
     await clock.advance(LIMIT_S - 0.01)
-    assert not any(write.done() for write in writes)
+    assert not any(one.done() for one in writes)
     await clock.advance(0.01)
-    results = await asyncio.gather(*writes, return_exceptions=True)
-    assert {result.outcome for result in results if isinstance(result, NotStoredError)} == {"spool_slow"}
+    results = await asyncio.gather(*writes)
+    assert {result.outcome for result in results if isinstance(result, NotStored)} == {"spool_slow"}
     goes_on.set()
     assert await at.write(event()) == [Outcome.SPOOLED]

@@ -100,6 +100,26 @@ def test_what_is_no_head(loop: asyncio.AbstractEventLoop, data: bytes) -> None:
     assert (refused.value.status, refused.value.outcome) == (400, "malformed")
 
 
+@pytest.mark.parametrize(
+    ("sent", "target"),
+    [
+        ("http://hooks.example.com/twilio", "/twilio"),
+        ("HTTPS://hooks.example.com:8443/twilio?a=http://x/y", "/twilio?a=http://x/y"),
+        ("http://[::1]:80/twilio", "/twilio"),
+        ("http://h", "/"),
+        ("http://h?a=b", "/?a=b"),
+        ("http://h//twilio", "//twilio"),
+        ("http://user@h/twilio", "http://user@h/twilio"),
+        ("ftp://h/twilio", "ftp://h/twilio"),
+        ("/http://h/twilio", "/http://h/twilio"),
+        ("//h/twilio", "//h/twilio"),
+    ],
+)
+def test_whole_url_as_target(loop: asyncio.AbstractEventLoop, sent: str, target: str) -> None:
+    """A client may send the whole URL; its path and query are the target, and its host means nothing."""
+    assert HeadParser(loop).parse(f"POST {sent} HTTP/1.1\r\nHost: h\r\n\r\n".encode()).target == target
+
+
 @pytest.mark.parametrize("blanks", ["", " ", "\t", " \t "])
 def test_blanks_after_a_length(loop: asyncio.AbstractEventLoop, blanks: str) -> None:
     """Blanks around a value are no part of it, whether the parser strips them or not."""
@@ -117,6 +137,20 @@ def test_length_that_is_no_number(loop: asyncio.AbstractEventLoop, monkeypatch: 
     monkeypatch.setattr(parser, "_parser", SimpleNamespace(feed_data=lambda _data: ([(message, None)], False, b"")))
     with pytest.raises(UnreadableError):
         parser.parse(head())
+
+
+@pytest.mark.parametrize(
+    "lines", [["X: " + "y" * 60_000], [f"X{number}: y" for number in range(100)]], ids=["long", "many lines"]
+)
+def test_long_head_is_not_kept(loop: asyncio.AbstractEventLoop, lines: list[str]) -> None:
+    """What waits for the next request holds nothing of a long head: there may be thousands of such connections."""
+    parser = HeadParser(loop)
+    first = parser._parser
+    parser.parse(head())
+    assert parser._parser is first
+    parser.parse(head(*lines))
+    assert parser._parser is not first
+    assert parser.parse(PLAIN).length == 7
 
 
 def test_long_lines(loop: asyncio.AbstractEventLoop) -> None:

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from unittest.mock import ANY
 
 import aiohttp
@@ -11,6 +12,8 @@ from hookline_shared.errors import PortTakenError
 from hookline_shared.observability.admin import Admin, is_private_name
 from hookline_shared.observability.health import Health
 from tests.support.servers.ports import LOOPBACK
+
+TOKEN = "0123456789abcdef+/="
 
 
 class Probes:
@@ -25,21 +28,35 @@ class Probes:
         health.ready["redis"] = lambda: self.problem
         health.ready["shutdown"] = lambda: None
 
-    async def get(self, path: str, host: str = LOOPBACK) -> tuple[int, str]:
-        async with self._session.get(path, headers={"Host": host}) as answer:
+    async def get(self, path: str, host: str = LOOPBACK, authorization: str = "") -> tuple[int, str]:
+        headers = {"Host": host} | ({"Authorization": authorization} if authorization else {})
+        async with self._session.get(path, headers=headers) as answer:
             return answer.status, await answer.text()
 
 
-@pytest.fixture
-async def probes() -> AsyncIterator[Probes]:
+@asynccontextmanager
+async def answering_probes(token: str | None = None) -> AsyncIterator[Probes]:
     health = Health()
     asked: list[Probes] = []
-    admin = Admin(health, LOOPBACK, 0, "INGRESS_ADMIN_PORT", {"/backlog": lambda: asked[0].backlog})
+    admin = Admin(health, LOOPBACK, 0, "INGRESS_ADMIN_PORT", {"/backlog": lambda: asked[0].backlog}, token)
     port = await admin.start()
     async with aiohttp.ClientSession(f"http://{LOOPBACK}:{port}") as session:
         asked.append(Probes(session, health))
         yield asked[0]
     await admin.stop()
+
+
+@pytest.fixture
+async def probes() -> AsyncIterator[Probes]:
+    async with answering_probes() as probes:
+        yield probes
+
+
+@pytest.fixture
+async def guarded() -> AsyncIterator[Probes]:
+    """Yield probes of a port with a token."""
+    async with answering_probes(TOKEN) as probes:
+        yield probes
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/startupz"])
@@ -170,3 +187,41 @@ def test_own_name_is_private() -> None:
     """Whoever has the port listen at a name of a public domain may call it by that."""
     assert is_private_name("admin.example.com:9080", "admin.example.com")
     assert not is_private_name("admin.example.com:9080", "0.0.0.0")
+
+
+@pytest.mark.parametrize(
+    "path", ["/metrics", "/backlog", "/readyz?verbose", "/livez?verbose", "/startupz?verbose=1", "/nothing"]
+)
+@pytest.mark.parametrize(
+    "sent", ["", "Bearer", "Bearer x", f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN}0", f"Bearer {TOKEN[:-1]}", "Bearer \xe9"]
+)
+async def test_token_is_needed(guarded: Probes, path: str, sent: str) -> None:
+    """With a token, nothing but verdicts is told to those who do not send it, not even what exists."""
+    status, text = await guarded.get(path, authorization=sent)
+    assert (status, "ADMIN_TOKEN" in text) == (401, True)
+
+
+@pytest.mark.parametrize("sent", [f"Bearer {TOKEN}", f"bearer {TOKEN}", f"BEARER  {TOKEN}"])
+async def test_token_opens_everything(guarded: Probes, sent: str) -> None:
+    """Who sends the token gets what everybody gets where there is none."""
+    assert await guarded.get("/metrics", authorization=sent) == (200, ANY)
+    assert await guarded.get("/backlog", authorization=sent) == (200, '{"events": 3}')
+    assert "[+]redis ok" in (await guarded.get("/readyz?verbose", authorization=sent))[1]
+    assert (await guarded.get("/nothing", authorization=sent))[0] == 404
+    guarded.problem = "Redis cannot be reached at redis.example.com"
+    assert "redis.example.com" in (await guarded.get("/readyz", authorization=sent))[1]
+
+
+async def test_verdicts_need_no_token(guarded: Probes) -> None:
+    """Kubernetes and load balancers, which have no token, learn whether the service works, and nothing else."""
+    assert await guarded.get("/readyz") == (200, "ok\n")
+    assert await guarded.get("/livez") == (200, "ok\n")
+    guarded.problem = "Redis cannot be reached at redis.example.com"
+    guarded.health.warnings["redis"] = lambda: ["appendonly is off. Set appendonly yes."]
+    assert await guarded.get("/readyz") == (503, "readyz check failed\n")
+    assert await guarded.get("/startupz") == (503, "startupz check failed\n")
+
+
+async def test_token_does_not_replace_the_name(guarded: Probes) -> None:
+    """A page in a browser whose name suddenly means this address is refused before its token is looked at."""
+    assert (await guarded.get("/metrics", "evil.example.com", f"Bearer {TOKEN}"))[0] == 421

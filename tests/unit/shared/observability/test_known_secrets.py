@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from json import dumps
-from time import perf_counter
+from time import thread_time
 from urllib.parse import quote
 
 from hookline_shared.observability.secrets import KnownSecrets
@@ -64,6 +64,6 @@ def test_many_tokens_take_no_time() -> None:
 
 
 def _time(secrets: KnownSecrets, text: str) -> float:
-    started = perf_counter()
+    started = thread_time()
     secrets.hide(text)
-    return perf_counter() - started
+    return thread_time() - started

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from time import perf_counter
+from time import thread_time
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -137,9 +137,9 @@ def test_many_values_hide_what_few_do(text: str, value: str) -> None:
 def test_time_of_many_values() -> None:
     """A megabyte of short texts takes some tenths of a second on a busy machine, not seconds."""
     values = [f"{number:x}" for number in range(150_000)]
-    started = perf_counter()
+    started = thread_time()
     redact_quotes("ValueError: something went wrong in line 7" * 20, values)
-    assert perf_counter() - started < 2
+    assert thread_time() - started < 2
 
 
 @pytest.mark.parametrize("value", ["my own words", "Zoë", "Straße in Öhringen", "name@example.com"])

@@ -36,6 +36,22 @@ def test_defaults() -> None:
 
 
 @pytest.mark.parametrize(
+    ("token", "valid"), [("", True), ("a" * 15, False), ("a" * 16, True), ("0aZ-._~+/=0aZ-._~", True), ("a b" * 9, False)]
+)
+def test_token_of_admin_ports(monkeypatch: pytest.MonkeyPatch, token: str, valid: bool) -> None:
+    """It cannot be guessed and fits a header; it is a secret, so it is not quoted, and it is hidden in logs."""
+    monkeypatch.setenv("ADMIN_TOKEN", token)
+    if valid:
+        settings = IngressSettings.load()
+        assert settings.admin_token == (token or None)
+        assert (token in settings.secrets()) is bool(token)
+        return
+    (problem,) = complaints()
+    assert problem.startswith("ADMIN_TOKEN is wrong: it must have 16 or more letters")
+    assert token not in problem
+
+
+@pytest.mark.parametrize(
     ("given", "longest", "shutdown", "cuts"),
     [
         *((None, 30, 32, False), (None, 0, 2, False), (None, 38, 40, False), (None, 300, 40, True)),
@@ -250,3 +266,17 @@ def test_settings_cannot_be_changed() -> None:
     settings = IngressSettings.load()
     with pytest.raises(AttributeError):
         settings.port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("megabytes", "body", "wrong"), [("2", None, False), ("1", None, True), ("8", "4194304", False), ("7", "4194304", True)]
+)
+def test_largest_bodies_fit_into_memory(monkeypatch: pytest.MonkeyPatch, megabytes: str, body: str | None, wrong: bool) -> None:
+    """A memory into which no two bodies fit would refuse the large ones for ever."""
+    monkeypatch.setenv("INGRESS_READ_MEMORY_MB", megabytes)
+    if body:
+        monkeypatch.setenv("INGRESS_MAX_BODY", body)
+    if wrong:
+        assert [problem.partition(":")[0] for problem in complaints()] == ["INGRESS_READ_MEMORY_MB is wrong"]
+    else:
+        assert IngressSettings.load().read_memory_mb == int(megabytes)
