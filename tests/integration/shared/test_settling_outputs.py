@@ -75,6 +75,19 @@ async def test_message_that_has_a_mark_is_not_written(
     assert stored.entries(PARTITION, MESSAGES) == []
 
 
+async def test_ledger_has_the_sid_of_a_message_that_was_sent(
+    consumer: Consumer, feed: Feed, broker: RedisConnectionManager, stored: Stored
+) -> None:
+    """Of that one alone, after the attempts."""
+    owner = Consumer(broker, PARTITION, DEFAULT_TOPICS, await claim(broker, owner="next", force=True), ledger=True)
+    await feed.put(2)
+    first, second = await read(owner)
+    await owner.settle(Settlements(done={MESSAGES: [first.id, second.id]}, sids={MESSAGES: {second.id: "SM1"}}))
+    entries = [fields for _, fields in stored.entries(PARTITION, "ledger")]
+    assert [fields[-2:] for fields in entries] == [[b"ledger.attempts", b"1"], [b"ledger.sid", b"SM1"]]
+    assert entries[1][-4:-2] == [b"ledger.attempts", b"1"]
+
+
 async def test_another_owner_sends_nothing(
     consumer: Consumer, feed: Feed, stored: Stored, broker: RedisConnectionManager
 ) -> None:
