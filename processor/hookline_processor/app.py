@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import getpid
 from secrets import token_hex
 from socket import gethostname
@@ -15,6 +15,7 @@ from hookline_processor.attempts.threads import Threads
 from hookline_processor.attempts.watchdog import Watchdog
 from hookline_processor.monitoring.alert_sources import AlertSources, measures
 from hookline_processor.monitoring.backlog import BacklogGauges
+from hookline_processor.ownership.owned_partitions import OwnedPartitions
 from hookline_processor.ownership.ownership import Ownership, Times
 from hookline_processor.partition.context import PartitionContext
 from hookline_processor.partition.destinations import Destinations
@@ -27,6 +28,7 @@ from hookline_processor.partition.waiting.handled_kinds import HandledKinds
 from hookline_processor.partition.waiting.pauses import Pauses
 from hookline_processor.partition.waiting.waiting_sets import WaitingTotals
 from hookline_processor.retry import RetryPolicy
+from hookline_processor.sender.limit import OutboxLimit
 from hookline_processor.sender.outgoing import Outbox, build_outbox
 from hookline_processor.settings import SETTLE_RESERVE_S, ProcessorSettings
 from hookline_shared.alerts.watcher import AlertWatcher
@@ -54,28 +56,6 @@ _ALERT_INTERVALS_PER_BACKLOG = 5
 _RAISE_SHUTDOWN = "raise PROCESSOR_SHUTDOWN_S, and what waits for the processor to stop to 18 s more; or lower the time-outs"
 
 
-class OwnedPartitions:
-    """The partitions of this processor. Once it stops, they remain those that it had until then."""
-
-    def __init__(self, ownership: Ownership) -> None:
-        self._ownership = ownership
-        self._last: list[int] | None = None
-        self._led = False
-
-    @property
-    def numbers(self) -> list[int]:
-        """The numbers of the partitions."""
-        return self._ownership.numbers if self._last is None else self._last
-
-    def is_leader(self) -> bool:
-        """Whether this processor reports the values that all processors see alike."""
-        return self._ownership.leads if self._last is None else self._led
-
-    def freeze(self) -> None:
-        """Keep the partitions that are owned now: the processor stops, and hands them over."""
-        self._last, self._led = self._ownership.numbers, self._ownership.leads
-
-
 @dataclass(frozen=True)
 class Processor:
     """The service that runs the user's handlers for its share of the partitions: its parts, and their start and stop."""
@@ -95,6 +75,7 @@ class Processor:
     readers: ReadersWatch
     ledger: "Ledger | None"
     outbox: Outbox
+    outbox_limit: OutboxLimit
     logger: Logger
 
     async def start(self, supervisor: Supervisor, stopping: AsyncExitStack) -> None:
@@ -127,6 +108,7 @@ class Processor:
         stopping.push_async_callback(self.ownership.stop)
         stopping.callback(self.owned.freeze)
         stopping.push_async_callback(self.gauges.stop)
+        stopping.push_async_callback(self.outbox_limit.stop)
         stopping.push_async_callback(self.readers.stop)
         stopping.callback(self.health.stop)
 
@@ -136,6 +118,7 @@ class Processor:
         await self.pauses.start(supervisor)  # before anything is attempted
         await self.ownership.start(supervisor)
         await self.gauges.start(supervisor)
+        await self.outbox_limit.start(supervisor)
         await self.readers.start(supervisor)
         if self.ledger is not None:
             await self.ledger.start(supervisor)
@@ -154,9 +137,10 @@ def build_processor(
     pauses = Pauses(PauseStore(redis), clock)
     slots = Slots(settings.concurrency, settings.topics)
     fences: dict[int, Fence] = {}
-    outbox = build_outbox(settings.sender, redis, fences, settings.partitions, clock, logger)
+    outbox = build_outbox(settings.sender, redis, fences, settings.partitions, settings.lease_s, clock, logger)
     attempts = _attempts(settings, handlers, threads, slots, outbox, clock, logger)
-    context = _context(settings, slots, attempts, pauses, outbox, clock, logger)
+    outbox_limit = OutboxLimit(redis, settings.partitions, settings.sender.limit, fences.keys, clock, logger)
+    context = replace(_context(settings, slots, attempts, pauses, outbox, clock, logger), outbox_is_full=outbox_limit.is_full)
     longest_timeout_s = max(handlers.longest_timeout(settings.handler_timeout_s), outbox.longest_timeout())
     ownership = _ownership(settings, handlers, redis, context, fences, longest_timeout_s)
     owned = OwnedPartitions(ownership)
@@ -189,6 +173,7 @@ def build_processor(
         readers,
         ledger,
         outbox,
+        outbox_limit,
         logger,
     )
 

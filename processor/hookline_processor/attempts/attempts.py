@@ -1,10 +1,8 @@
 """Running a handler once, under its time-out, and returning the verdict."""
 
 import asyncio
-import inspect
 import random
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +14,7 @@ from hookline_processor.api.handlers import Handlers
 from hookline_processor.api.results import advise, awaitable_of, close_unused, finish, needs_event_loop
 from hookline_processor.api.table import Handler
 from hookline_processor.attempts.attempt_log import AttemptLog
+from hookline_processor.attempts.calls import call_async, cancel_if_withdrawn, collecting, without_current_event
 from hookline_processor.attempts.deadlines import Deadline, Deadlines
 from hookline_processor.attempts.outgoing import Outgoing
 from hookline_processor.attempts.threads import Threads
@@ -162,7 +161,7 @@ class Attempts:
             verdict: Verdict = self._done(event, collected_by(context))
         except BaseException as error:  # noqa: BLE001 - every exception becomes a verdict
             end_if_forked(error)
-            _cancel_if_withdrawn(in_flight)
+            cancel_if_withdrawn(in_flight)
             verdict = self._judge(handler, event, in_flight, error)
         else:
             end_if_forked()
@@ -171,7 +170,7 @@ class Attempts:
         seconds = self._clock.monotonic() - started
         HANDLER_SECONDS.of(label_of(event.raw.kind)).observe(seconds)
         if self._log.detailed and not isinstance(verdict, Dead) and not (isinstance(verdict, Retry) and verdict.failure):
-            with _without_current_event():
+            with without_current_event():
                 self._log.succeeded(handler, in_flight, verdict, seconds)
         return verdict
 
@@ -198,13 +197,13 @@ class Attempts:
 
     def _compose(self, handler: Handler) -> CallNext:
         """Return `handler` with the middleware around it, and cache it."""
-        call = partial(_call_async, handler.function) if handler.is_async else partial(self._call_plain, handler)
+        call = partial(call_async, handler.function) if handler.is_async else partial(self._call_plain, handler)
         self._calls[handler] = composed = self._handlers.compose(handler, call)
         return composed
 
     async def _call_plain(self, handler: Handler, event: WebhookEvent, context: Context) -> None:
         """Run a plain function, then what it returns if that is to be awaited: see `results.py`."""
-        with _collecting(context) as collected:
+        with collecting(context) as collected:
             collected.keep(await self._result_of_plain(handler, event, context))
 
     async def _result_of_plain(self, handler: Handler, event: WebhookEvent, context: Context) -> object:
@@ -277,51 +276,5 @@ class Attempts:
         failure = failure.redacted(event.personal)
         if self._spans is not None:
             self._spans.failed(failure)
-        with _without_current_event():
+        with without_current_event():
             self._log.failed(handler, in_flight, verdict, failure)
-
-
-async def _call_async(function: Callable[..., Awaitable[object]], event: WebhookEvent, context: Context) -> None:
-    """Run an async function, and the coroutine that it returns if an await was forgotten in it: it would never run."""
-    collected = collected_by(context)
-    number = len(collected.messages)
-    try:
-        result = await function(event, context)
-        collected.keep(await finish(result) if inspect.iscoroutine(result) else result)
-    except BaseException:
-        collected.forget(number)
-        raise
-
-
-@contextmanager
-def _collecting(context: Context) -> Iterator[Collected]:
-    """Yield what the attempt sends; forget what is sent in the `with` block if that fails."""
-    collected = collected_by(context)
-    number = len(collected.messages)
-    try:
-        yield collected
-    except BaseException:
-        collected.forget(number)
-        raise
-
-
-@contextmanager
-def _without_current_event() -> Iterator[None]:
-    """Log without the current event, so that the redaction leaves the text alone."""
-    token = CURRENT_EVENT.set(None)
-    yield
-    CURRENT_EVENT.reset(token)
-
-
-def _cancel_if_withdrawn(in_flight: InFlightEvent) -> None:
-    """Raise `CancelledError` if the processor withdrew the attempt, whatever the handler raised.
-
-    A handler that cancelled itself has failed instead, and its task must continue.
-    """
-    task = asyncio.current_task()
-    if task is None or not task.cancelling():
-        return
-    if in_flight.withdrawn:
-        raise asyncio.CancelledError
-    while task.uncancel():
-        pass  # it may have cancelled itself several times

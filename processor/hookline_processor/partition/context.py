@@ -22,6 +22,10 @@ def _no_account(_event: Event) -> str | None:
     return None
 
 
+def _has_room(_partition: int) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class PartitionContext:
     """What the partitions of one processor share.
@@ -48,3 +52,5 @@ class PartitionContext:
     ledger: bool = False
     closed_account: Callable[[Event], str | None] = _no_account
     """Returns the account whose messages wait, if the event is one of these."""
+    outbox_is_full: Callable[[int], bool] = _has_room
+    """Returns whether a partition has so many messages to send that it reads nothing else."""

@@ -41,7 +41,7 @@ class Outbox:
         self.handler = Handler(_NAME, sender.send, attempt_s, _RETRY, is_async=True)
         self.accounts = accounts
         self.sender = sender
-        self._marks = marks
+        self.marks = marks
         self._twilio = twilio
         self._partitions = partitions
         self._logger = logger
@@ -71,11 +71,11 @@ class Outbox:
         await self._twilio.close()
 
     async def _note(self, place: Place, status: MessageStatus) -> None:
-        mark, sid = await self._marks.read(place), status.message_sid
+        mark, sid = await self.marks.read(place), status.message_sid
         if not sid or not mark.is_sending or mark.account != status.account_sid:
             return
-        if await self._marks.claim(sid, place.token):
-            await self._marks.sent(place, mark.account, sid)
+        if await self.marks.claim(sid, place.token):
+            await self.marks.sent(place, mark.account, sid)
             MESSAGES.count("called_back")
 
 
@@ -90,14 +90,19 @@ def build_outbox(
     redis: RedisConnectionManager,
     fences: Mapping[int, Fence],
     partitions: int,
+    lease_s: float,
     clock: Clock,
     logger: Logger,
     looks_s: Sequence[float] = LOOKS_S,
 ) -> Outbox:
-    """Return the outbox of a processor that owns the partitions in `fences`, which may change."""
+    """Return the outbox of a processor that owns the partitions in `fences`, which may change.
+
+    Its leases last `lease_s` seconds. One is renewed while more than half of it is left, so no request has to wait for that.
+    """
     twilio = Twilio(settings, clock)
     accounts = Accounts(twilio.has_credentials, clock, logger)
     marks = Marks(redis, partitions)
     resend = settings.on_unknown == "resend"
-    sender = Sender(marks, fences, partitions, twilio, accounts, clock, logger, resend=resend, looks_s=looks_s)
+    needed_s = min(settings.timeout_s, lease_s / 2)
+    sender = Sender(marks, fences, partitions, twilio, accounts, clock, logger, needed_s, resend=resend, looks_s=looks_s)
     return Outbox(sender, marks, twilio, accounts, partitions, logger)

@@ -46,8 +46,9 @@ class Task(NamedTuple):
 class Sender:
     """Sends messages with `twilio`. `fences` has the proof of ownership of each partition that this processor owns.
 
-    `resend` is whether a message is sent again if nobody knows what became of it, and it cannot be found. `looks_s` is how long
-    after a request it is looked for, in seconds.
+    `needed_s` is how long a lease must last at least when a request begins, in seconds. If it ends during the request, the next
+    owner finds the message in doubt, which is slow, not wrong. `resend` is whether a message is sent again if nobody knows what
+    became of it, and it cannot be found. `looks_s` is how long after a request it is looked for, in seconds.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Sender:
         accounts: Accounts,
         clock: Clock,
         logger: Logger,
+        needed_s: float,
         *,
         resend: bool,
         looks_s: Sequence[float] = LOOKS_S,
@@ -70,6 +72,7 @@ class Sender:
         self._accounts = accounts
         self._clock = clock
         self._logger = logger
+        self._needed_s = needed_s
         self._resend = resend
         self._looks_s = looks_s
         self.in_doubt: dict[Place, None] = {}
@@ -119,8 +122,7 @@ class Sender:
         fence = self._fences.get(task.place.partition)
         if fence is None:
             raise RetryLater(_SOON_S)
-        needed_s = LATEST_S + self._twilio.timeout_s
-        return await self._marks.begin(task.place, fence, needed_s, self._twilio.account(task.account), replaced)
+        return await self._marks.begin(task.place, fence, self._needed_s, self._twilio.account(task.account), replaced)
 
     async def _request(self, task: Task, mark: Mark, started: float) -> str:
         """Send the request for `mark`, which was written after `started`, in monotonic seconds."""

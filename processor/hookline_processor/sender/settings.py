@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from hookline_shared.validation import Check, Positive, SettingsGroup, Variable
+from hookline_shared.validation import AtLeastOne, Check, Positive, SettingsGroup, Variable
 
 _ACCOUNT: Final = re.compile(r"AC[0-9a-fA-F]{32}")
 _KEY: Final = re.compile(r"SK[0-9a-fA-F]{32}")
@@ -73,6 +73,14 @@ class SenderSettings(SettingsGroup, frozen=True, kw_only=True):
         ),
     ] = None
     timeout_s: Annotated[Positive, Variable("TWILIO_TIMEOUT_S", "Time limit of a request to Twilio's API in seconds")] = 10
+    limit: Annotated[
+        AtLeastOne,
+        Variable(
+            "OUTBOX_LIMIT",
+            "Largest number of messages that wait to be sent, in all partitions together. Above it, the processor sends "
+            "messages, and handles no other new events",
+        ),
+    ] = 1_000_000
     on_unknown: Annotated[
         Literal["resend", "dead"],
         Variable(

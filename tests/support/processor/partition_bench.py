@@ -78,9 +78,11 @@ class Bench:
         self.window = WINDOW
         self.slots = 10
         self.topics = TOPICS
+        self.lease_s = 60.0
+        self.outbox_is_full: Callable[[int], bool] = lambda _partition: False
         self.open = asyncio.Event()
         self.open.set()
-        self._broker = broker
+        self.broker = broker
         self._logbook = logbook
         self._supervisor = Supervisor(logbook.logger)
         self._appender = Appender(broker, PARTITIONS, 3600, 1_000_000)
@@ -90,15 +92,15 @@ class Bench:
     async def start(self) -> Partition:
         """Return the partition, started, with a lease of its own."""
         clock, logger = SystemClock(), self._logbook.logger
-        fence = await claim(self._broker)
+        fence = await claim(self.broker, lease_s=self.lease_s)
         if self.sender is not None:
             fences = {PARTITION: fence}
-            self.outbox = build_outbox(self.sender, self._broker, fences, PARTITIONS, clock, logger, LOOKS_S)
+            self.outbox = build_outbox(self.sender, self.broker, fences, PARTITIONS, self.lease_s, clock, logger, LOOKS_S)
         handlers = self.handlers or self._handlers()
         attempts = _Judged(self, handlers, 60, RetryPolicy(), self._threads, clock, logger, None, None, self.outbox)
-        consumer = Consumer(self._broker, PARTITION, list(self.topics), fence)
+        consumer = Consumer(self.broker, PARTITION, list(self.topics), fence)
         context = self._context(attempts, clock, logger)
-        partition = Partition(PARTITION, consumer, WaitingIndex(self._broker, PARTITION, fence), context)
+        partition = Partition(PARTITION, consumer, WaitingIndex(self.broker, PARTITION, fence), context)
         partition.trust(clock.monotonic() + 60)
         await partition.start(self._supervisor, owned_before=False)
         return partition
@@ -126,9 +128,10 @@ class Bench:
         room.set()
         destinations, pauses = Destinations(5, clock, logger), self.pauses
         gates: dict[str, Gate] = {BREAKER: destinations, PAUSE: pauses, KIND: HandledKinds(attempts)}
-        more: dict[str, Any] = {}
+        more: dict[str, Any] = {"outbox_is_full": self.outbox_is_full}
         if self.outbox is not None:
-            gates[ACCOUNT], more = self.outbox.accounts, {"closed_account": self.outbox.accounts.closed_for}
+            gates[ACCOUNT] = self.outbox.accounts
+            more["closed_account"] = self.outbox.accounts.closed_for
         return PartitionContext(
             topics=self.topics,
             window=self.window,

@@ -10,11 +10,11 @@ from hookline_processor.sender.twilio_api import TwilioApi
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import decode
 from hookline_shared.keys import GROUP
-from hookline_shared.streams.outbox import Mark
+from hookline_shared.streams.outbox import Mark, Place, State
 from hookline_shared.topics import OUTBOX
 from tests.integration.processor.replies.conftest import Inbox, sender_settings
 from tests.support.processor.conversations import OURS
-from tests.support.processor.feed import PARTITION
+from tests.support.processor.feed import PARTITION, claim
 from tests.support.processor.partition_bench import Bench
 from tests.support.servers.fake_twilio import ACCOUNT, FakeTwilio, Fault, losing
 from tests.support.storage.keys import keys
@@ -51,6 +51,31 @@ async def test_reply_is_sent(
     assert (mark.account, mark.sid) == (ACCOUNT, sent["sid"])
     assert stored.dead_letters(PARTITION) == []
     await partition.drain(5)
+
+
+async def test_lease_of_the_usual_length_suffices(bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored) -> None:
+    """It is as long as the time-out of a request. If it ends during one, the next owner finds the message in doubt."""
+    bench.lease_s = 10
+    bench.sender = sender_settings(twilio, timeout_s=10)
+    await inbox.put("hello")
+    partition = await bench.start()
+    await until(lambda: stored.events() == [], "it is sent and settled")
+    assert twilio.bodies == ["hello"]
+    await partition.drain(5)
+
+
+async def test_lease_that_is_about_to_end(bench: Bench, inbox: Inbox, twilio: FakeTwilio, redis_client: "redis.Redis") -> None:
+    """Nothing is sent, and nothing is in doubt."""
+    await inbox.put("hello")
+    partition = await bench.start()
+    await until(lambda: marks(redis_client) != [], "it is in the outbox")
+    await partition.drain(5)
+    (name,) = redis_client.execute_command("KEYS", keys.sent(PARTITION, "*"))
+    redis_client.set(name, "queued")
+    assert bench.outbox is not None
+    place = Place(PARTITION, name.decode().rpartition(":")[2])
+    answer = await bench.outbox.marks.begin(place, await claim(bench.broker, lease_s=2), 3, ACCOUNT)
+    assert (answer.state, answer.mark.text) == (State.LEASE, "queued")
 
 
 async def test_replies_of_a_conversation_are_in_order(bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored) -> None:
