@@ -153,6 +153,7 @@ def build_processor(
     lifespan = Lifespan(handlers, clock, logger)
     health = _health(lifespan, redis, ownership, ledger, alerts)
     health.warnings["readers"] = readers.warnings
+    health.warnings["messages"] = outbox.warnings
     admin = Admin(
         health, settings.admin_host, settings.admin_port, "PROCESSOR_ADMIN", {"/backlog": gauges.report}, settings.admin_token
     )

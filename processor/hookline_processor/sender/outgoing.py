@@ -66,6 +66,13 @@ class Outbox:
         """Return the time-out of an attempt to send in seconds, 0 if there are no credentials, so that none is made."""
         return (self.handler.timeout_s or 0.0) if self._twilio.has_credentials("") else 0.0
 
+    def warnings(self) -> list[str]:
+        """Return why messages are not sent that somebody has to do something about, one text for each problem."""
+        texts = [f"messages of {account or 'no account'} wait: {why}" for account, why in self.accounts.problems().items()]
+        if doubts := len(self.sender.in_doubt):
+            texts.append(f"messages in doubt: {doubts}. They are looked for before they are sent again; see docs/replies.md")
+        return texts
+
     async def close(self) -> None:
         """Close the connections to Twilio."""
         await self._twilio.close()

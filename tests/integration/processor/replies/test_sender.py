@@ -296,6 +296,8 @@ async def test_no_credentials(
     partition = await bench.start()
     await until(lambda: redis_client.zcard(keys.waiting(PARTITION, OUTBOX, f"account:{ACCOUNT}")) == 1, "it waits")
     assert [decode(fields).kind for _, fields in stored.entries(PARTITION, OUTBOX)] == ["message.send"]
+    assert bench.outbox is not None
+    assert "TWILIO_API_KEY" in bench.outbox.warnings()[0]
     await partition.drain(5)
     bench.sender = sender
     partition = await bench.start()
