@@ -148,7 +148,7 @@ def build_processor(
     gauges_s = _ALERT_INTERVALS_PER_BACKLOG * settings.alerts.interval_s
     gauges = BacklogGauges(redis, settings.partitions, list(settings.topics), context.waiting, gauges_s, clock)
     readers = ReadersWatch(redis, settings.partitions, (), gauges_s, clock)
-    sources = AlertSources(gauges, settings.backlog_limit, ledger, readers, owned.is_leader)
+    sources = AlertSources(gauges, settings.backlog_limit, ledger, readers, owned.is_leader, outbox)
     alerts = AlertWatcher(settings.alerts, "processor", measures(settings.alerts.limits, sources, clock), clock, logger)
     lifespan = Lifespan(handlers, clock, logger)
     health = _health(lifespan, redis, ownership, ledger, alerts)

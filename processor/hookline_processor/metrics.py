@@ -39,3 +39,5 @@ MESSAGES = FastCounter(
     "Messages, by outcome: sent, refused, opted_out, unfit or unknown; on the way there doubt, found, repeated or swapped",
     "outcome",
 )
+MESSAGES_IN_DOUBT = Gauge("hookline_messages_in_doubt", "Messages of which nobody knows yet whether Twilio has them")
+CLOSED_ACCOUNTS = Gauge("hookline_closed_accounts", "Accounts whose messages wait: their credentials are missing or refused")

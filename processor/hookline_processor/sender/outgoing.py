@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from hookline_processor.api.table import Handler
-from hookline_processor.metrics import MESSAGES
+from hookline_processor.metrics import CLOSED_ACCOUNTS, MESSAGES, MESSAGES_IN_DOUBT
 from hookline_processor.retry import RetryPolicy
 from hookline_processor.sender.accounts import Accounts
 from hookline_processor.sender.lookup import LOOKS_S
@@ -69,7 +69,7 @@ class Outbox:
     def warnings(self) -> list[str]:
         """Return why messages are not sent that somebody has to do something about, one text for each problem."""
         texts = [f"messages of {account or 'no account'} wait: {why}" for account, why in self.accounts.problems().items()]
-        if doubts := len(self.sender.in_doubt):
+        if doubts := len(self.sender.doubts()):
             texts.append(f"messages in doubt: {doubts}. They are looked for before they are sent again; see docs/replies.md")
         return texts
 
@@ -111,5 +111,7 @@ def build_outbox(
     marks = Marks(redis, partitions)
     resend = settings.on_unknown == "resend"
     needed_s = min(settings.timeout_s, lease_s / 2)
+    CLOSED_ACCOUNTS.set_function(lambda: len(accounts.problems()))
     sender = Sender(marks, fences, partitions, twilio, accounts, clock, logger, needed_s, resend=resend, looks_s=looks_s)
+    MESSAGES_IN_DOUBT.set_function(lambda: len(sender.doubts()))
     return Outbox(sender, marks, twilio, accounts, partitions, logger)

@@ -22,6 +22,8 @@ from hookline_shared.streams.outbox import Begun, Mark, Marks, Place, State
 LATEST_S: Final = 5.0
 """How long after its `sending` was written a request may go out. The first that may repeat it comes 120 s after that."""
 _SOON_S: Final = 1.0
+_FORGET_S: Final = 300.0
+"""A message that was not attempted for so long is another processor's, or waits for its account."""
 _AGAIN_S: Final = 0.1
 _UNKNOWN: Final = (
     "Nobody knows whether Twilio has sent this message: the request was cut, and no message in Twilio's list can be told to be "
@@ -75,8 +77,8 @@ class Sender:
         self._needed_s = needed_s
         self._resend = resend
         self._looks_s = looks_s
-        self.in_doubt: dict[Place, None] = {}
-        """The messages of which this process knows that their outcome is unknown."""
+        self._in_doubt: dict[Place, float] = {}
+        """The messages whose outcome is unknown, with the monotonic time in seconds of the last attempt."""
 
     async def send(self, event: WebhookEvent, _context: object) -> Outputs:
         """Send the message that `event` is. Raise `RetryLater` while it has to wait, for whatever reason.
@@ -93,11 +95,17 @@ class Sender:
             raise RetryLater(_SOON_S) from error
         except UndeliverableError as error:
             MESSAGES.count(error.reason.value)
-            self.in_doubt.pop(task.place, None)
+            self._in_doubt.pop(task.place, None)
             raise
         MESSAGES.count("sent")
-        self.in_doubt.pop(task.place, None)
+        self._in_doubt.pop(task.place, None)
         return Outputs(sid=sid)
+
+    def doubts(self) -> list[Place]:
+        """Return the messages whose outcome is unknown, as far as this process attempts them: others may have by now."""
+        now = self._clock.monotonic()
+        self._in_doubt = {place: at for place, at in self._in_doubt.items() if now - at < _FORGET_S}
+        return list(self._in_doubt)
 
     def _task(self, event: WebhookEvent) -> Task:
         parameters = dict(event.json or {})
@@ -152,7 +160,7 @@ class Sender:
     async def _resolve(self, task: Task, begun: Begun) -> str:
         """Find out what became of an earlier request, or wait for the next look."""
         mark, age_s = begun.mark, (begun.now_ms - begun.mark.last_ms) / 1000
-        self.in_doubt[task.place] = None
+        self._in_doubt[task.place] = self._clock.monotonic()
         is_last = age_s >= self._looks_s[-1]
         if age_s < self._looks_s[0] or (is_blind(task.parameters) and not is_last):
             raise self._later(task, seconds_to_look(self._looks_s, age_s))
@@ -193,7 +201,7 @@ class Sender:
         return await self._request(task, begun.mark, started)
 
     def _doubt(self, task: Task, reason: str) -> RetryLater:
-        if task.place not in self.in_doubt:
+        if task.place not in self._in_doubt:
             MESSAGES.count("doubt")
             self._logger.warning(
                 "message in doubt",
@@ -201,7 +209,7 @@ class Sender:
                 reason=reason,
                 remedy="none: it is looked for before it is sent again",
             )
-        self.in_doubt[task.place] = None
+        self._in_doubt[task.place] = self._clock.monotonic()
         return RetryLater(self._looks_s[0])
 
     def _later(self, task: Task, seconds: float) -> RetryLater:
