@@ -93,6 +93,8 @@ class Bench:
         """Return the partition, started, with a lease of its own."""
         clock, logger = SystemClock(), self._logbook.logger
         fence = await claim(self.broker, lease_s=self.lease_s)
+        if self.outbox is not None:
+            await self.outbox.close()
         if self.sender is not None:
             fences = {PARTITION: fence}
             self.outbox = build_outbox(self.sender, self.broker, fences, PARTITIONS, self.lease_s, clock, logger, LOOKS_S)
