@@ -22,6 +22,8 @@ from hookline_shared.streams.outbox import Begun, Mark, Marks, Place, State
 LATEST_S: Final = 5.0
 """How long after its `sending` was written a request may go out. The first that may repeat it comes 120 s after that."""
 _SOON_S: Final = 1.0
+_LONGEST_MS: Final = 86_400_000
+"""How long a message is sent again whose request is cut each time. Its conversation waits, and something else is wrong."""
 _FORGET_S: Final = 300.0
 """A message that was not attempted for so long is another processor's, or waits for its account."""
 _AGAIN_S: Final = 0.1
@@ -170,7 +172,8 @@ class Sender:
                 return sid
             if not is_last:
                 raise self._later(task, seconds_to_look(self._looks_s, age_s))
-        if is_blind(task.parameters) or not self._resend:
+        if is_blind(task.parameters) or not self._resend or mark.last_ms - mark.first_ms > _LONGEST_MS:
+            await self._marks.give_up(task.place, mark)
             raise UndeliverableError(Reason.UNKNOWN, _UNKNOWN)
         return await self._repeat(task, mark)
 

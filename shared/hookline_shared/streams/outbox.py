@@ -111,6 +111,17 @@ class Marks:
         """
         return await self._settle(place, mark.text, QUEUED)
 
+    async def give_up(self, place: Place, mark: Mark) -> bool:
+        """Note that the message of `mark`, whose outcome stays unknown, is not tried any more. Return False if it changed.
+
+        If somebody replays it, trying begins anew, with a look for the last request.
+
+        Raises:
+            BrokerUnavailableError: if Redis did not confirm.
+
+        """
+        return await self._settle(place, mark.text, f"sending {mark.last_ms} {mark.last_ms} {mark.account}", _SENDING_LIFE_MS)
+
     async def sent(self, place: Place, account: str, sid: str) -> bool:
         """Note that Twilio has the message as `sid`. Return False if that is on record.
 
@@ -142,8 +153,8 @@ class Marks:
         holder: bytes = await self._run("outbox claim", _CLAIM, ScriptCall([key], [token, SENT_LIFE_MS]))
         return holder == token.encode()
 
-    async def _settle(self, place: Place, expected: str, mark: str) -> bool:
-        call = ScriptCall([self._keys.sent(place.partition, place.token)], [expected, mark, SENT_LIFE_MS])
+    async def _settle(self, place: Place, expected: str, mark: str, life_ms: int = SENT_LIFE_MS) -> bool:
+        call = ScriptCall([self._keys.sent(place.partition, place.token)], [expected, mark, life_ms])
         return bool(await self._run("outbox mark", _SETTLE_MARK, call))
 
     async def _run(self, operation: str, script: Script, call: ScriptCall, *, durable: bool = False) -> Any:

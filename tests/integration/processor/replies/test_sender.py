@@ -138,6 +138,23 @@ async def test_unknown_message_goes_to_a_person_if_so_wanted(
     await partition.drain(5)
 
 
+async def test_message_that_is_cut_for_a_day_is_given_up(
+    bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored, redis_client: "redis.Redis"
+) -> None:
+    """Its conversation goes on. If somebody replays it, it is looked for, and has another day."""
+    twilio.choose = lambda _form: Fault.LOST_REQUEST
+    await inbox.put("hello")
+    partition = await bench.start()
+    await until(lambda: any(mark.is_sending for mark in marks(redis_client)), "it is in doubt")
+    (name,) = redis_client.execute_command("KEYS", keys.sent(PARTITION, "*"))
+    (mark,) = marks(redis_client)
+    redis_client.set(name, f"sending {mark.last_ms - 86_400_001} {mark.last_ms} {mark.account}")
+    await until(lambda: [reason for reason, _ in dead(stored)] == ["unknown"], "it is given up")
+    (mark,) = marks(redis_client)
+    assert mark.first_ms == mark.last_ms > 0
+    await partition.drain(5)
+
+
 async def test_doubt_waits_while_twilio_is_away(bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored) -> None:
     """However long: a list that cannot be had says nothing."""
     faults = [Fault.LOST_ANSWER]
