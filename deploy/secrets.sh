@@ -21,6 +21,7 @@ mounted=${HOOKLINE_MOUNTED:-/mounted}
 all=0:10001
 twilio=0:10002
 ledger=0:10003
+sender=0:10004
 grafana=472:0
 umask 077
 
@@ -82,6 +83,7 @@ hand_over() {
   fi
   keep twilio_auth_token "$twilio" "$(random | cut -c1-32)"
   derive twilio_shared_keys "$twilio" "" # a key that you take away counts no more
+  derive twilio_api_secret "$sender" ""
   derive alert_url "$all" ""
   derive admin_token "$all" ""
   agree redis_password 0:0 "$(random)"

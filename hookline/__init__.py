@@ -8,6 +8,7 @@ from hookline_processor.api.context import CallNext, Context
 from hookline_processor.api.errors import HandlersError
 from hookline_processor.api.handlers import Handlers
 from hookline_processor.api.state import State, StateKey
+from hookline_processor.replies.message import Message, Reply, UnfitError
 from hookline_processor.retry import RetryPolicy
 from hookline_processor.verdicts import Reject, RetryLater
 from hookline_shared.catalogue.products import (
@@ -47,11 +48,14 @@ __all__ = [
     "Context",
     "Handlers",
     "HandlersError",
+    "Message",
     "Reject",
+    "Reply",
     "RetryLater",
     "RetryPolicy",
     "State",
     "StateKey",
+    "UnfitError",
     "WebhookEvent",
 ]
 __all__ += account.__all__

@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import getpid
 from secrets import token_hex
 from socket import gethostname
@@ -15,6 +15,7 @@ from hookline_processor.attempts.threads import Threads
 from hookline_processor.attempts.watchdog import Watchdog
 from hookline_processor.monitoring.alert_sources import AlertSources, measures
 from hookline_processor.monitoring.backlog import BacklogGauges
+from hookline_processor.ownership.owned_partitions import OwnedPartitions
 from hookline_processor.ownership.ownership import Ownership, Times
 from hookline_processor.partition.context import PartitionContext
 from hookline_processor.partition.destinations import Destinations
@@ -22,11 +23,13 @@ from hookline_processor.partition.partition import Partition
 from hookline_processor.partition.quarantine import Quarantine
 from hookline_processor.partition.room import PayloadMemory
 from hookline_processor.partition.slots import Slots
-from hookline_processor.partition.waiting.conditions import BREAKER, KIND, PAUSE, Conditions
+from hookline_processor.partition.waiting.conditions import ACCOUNT, BREAKER, KIND, PAUSE, Conditions
 from hookline_processor.partition.waiting.handled_kinds import HandledKinds
 from hookline_processor.partition.waiting.pauses import Pauses
 from hookline_processor.partition.waiting.waiting_sets import WaitingTotals
 from hookline_processor.retry import RetryPolicy
+from hookline_processor.sender.limit import OutboxLimit
+from hookline_processor.sender.outgoing import Outbox, build_outbox
 from hookline_processor.settings import SETTLE_RESERVE_S, ProcessorSettings
 from hookline_shared.alerts.watcher import AlertWatcher
 from hookline_shared.clock import Clock
@@ -53,28 +56,6 @@ _ALERT_INTERVALS_PER_BACKLOG = 5
 _RAISE_SHUTDOWN = "raise PROCESSOR_SHUTDOWN_S, and what waits for the processor to stop to 18 s more; or lower the time-outs"
 
 
-class OwnedPartitions:
-    """The partitions of this processor. Once it stops, they remain those that it had until then."""
-
-    def __init__(self, ownership: Ownership) -> None:
-        self._ownership = ownership
-        self._last: list[int] | None = None
-        self._led = False
-
-    @property
-    def numbers(self) -> list[int]:
-        """The numbers of the partitions."""
-        return self._ownership.numbers if self._last is None else self._last
-
-    def is_leader(self) -> bool:
-        """Whether this processor reports the values that all processors see alike."""
-        return self._ownership.leads if self._last is None else self._led
-
-    def freeze(self) -> None:
-        """Keep the partitions that are owned now: the processor stops, and hands them over."""
-        self._last, self._led = self._ownership.numbers, self._ownership.leads
-
-
 @dataclass(frozen=True)
 class Processor:
     """The service that runs the user's handlers for its share of the partitions: its parts, and their start and stop."""
@@ -93,6 +74,8 @@ class Processor:
     gauges: BacklogGauges
     readers: ReadersWatch
     ledger: "Ledger | None"
+    outbox: Outbox
+    outbox_limit: OutboxLimit
     logger: Logger
 
     async def start(self, supervisor: Supervisor, stopping: AsyncExitStack) -> None:
@@ -107,6 +90,7 @@ class Processor:
         admin_port = await self.admin.start()
         self.logger.info("listening", admin_port=admin_port)
         stopping.push_async_callback(self.redis.close)
+        stopping.push_async_callback(self.outbox.close)
         monitor = await supervisor.spawn("redis watch", self.redis.monitor.run())
         stopping.push_async_callback(monitor.close)  # after the settling, which may wait for Redis
         stopping.push_async_callback(self.alerts.stop)
@@ -124,6 +108,7 @@ class Processor:
         stopping.push_async_callback(self.ownership.stop)
         stopping.callback(self.owned.freeze)
         stopping.push_async_callback(self.gauges.stop)
+        stopping.push_async_callback(self.outbox_limit.stop)
         stopping.push_async_callback(self.readers.stop)
         stopping.callback(self.health.stop)
 
@@ -133,6 +118,7 @@ class Processor:
         await self.pauses.start(supervisor)  # before anything is attempted
         await self.ownership.start(supervisor)
         await self.gauges.start(supervisor)
+        await self.outbox_limit.start(supervisor)
         await self.readers.start(supervisor)
         if self.ledger is not None:
             await self.ledger.start(supervisor)
@@ -150,19 +136,24 @@ def build_processor(
     redis = RedisConnectionManager(settings.redis.with_blocking(blocking), settings.partitions, clock, logger)
     pauses = Pauses(PauseStore(redis), clock)
     slots = Slots(settings.concurrency, settings.topics)
-    attempts = _attempts(settings, handlers, threads, slots, clock, logger)
-    context = _context(settings, slots, attempts, pauses, clock, logger)
-    ownership = _ownership(settings, handlers, redis, context)
+    fences: dict[int, Fence] = {}
+    outbox = build_outbox(settings.sender, redis, fences, settings.partitions, settings.lease_s, clock, logger)
+    attempts = _attempts(settings, handlers, threads, slots, outbox, clock, logger)
+    outbox_limit = OutboxLimit(redis, settings.partitions, settings.sender.limit, fences.keys, clock, logger)
+    context = replace(_context(settings, slots, attempts, pauses, outbox, clock, logger), outbox_is_full=outbox_limit.is_full)
+    longest_timeout_s = max(handlers.longest_timeout(settings.handler_timeout_s), outbox.longest_timeout())
+    ownership = _ownership(settings, handlers, redis, context, fences, longest_timeout_s)
     owned = OwnedPartitions(ownership)
     ledger = _ledger(settings, redis, ownership, context)
     gauges_s = _ALERT_INTERVALS_PER_BACKLOG * settings.alerts.interval_s
     gauges = BacklogGauges(redis, settings.partitions, list(settings.topics), context.waiting, gauges_s, clock)
     readers = ReadersWatch(redis, settings.partitions, (), gauges_s, clock)
-    sources = AlertSources(gauges, settings.backlog_limit, ledger, readers, owned.is_leader)
+    sources = AlertSources(gauges, settings.backlog_limit, ledger, readers, owned.is_leader, outbox)
     alerts = AlertWatcher(settings.alerts, "processor", measures(settings.alerts.limits, sources, clock), clock, logger)
     lifespan = Lifespan(handlers, clock, logger)
     health = _health(lifespan, redis, ownership, ledger, alerts)
     health.warnings["readers"] = readers.warnings
+    health.warnings["messages"] = outbox.warnings
     admin = Admin(
         health, settings.admin_host, settings.admin_port, "PROCESSOR_ADMIN", {"/backlog": gauges.report}, settings.admin_token
     )
@@ -182,12 +173,20 @@ def build_processor(
         gauges,
         readers,
         ledger,
+        outbox,
+        outbox_limit,
         logger,
     )
 
 
 def _context(
-    settings: ProcessorSettings, slots: Slots, attempts: Attempts, pauses: Pauses, clock: Clock, logger: Logger
+    settings: ProcessorSettings,
+    slots: Slots,
+    attempts: Attempts,
+    pauses: Pauses,
+    outbox: Outbox,
+    clock: Clock,
+    logger: Logger,
 ) -> PartitionContext:
     destinations = Destinations(settings.breaker_failures, clock, logger)
     ledger_has_room = asyncio.Event()
@@ -201,22 +200,29 @@ def _context(
         destinations=destinations,
         quarantine=Quarantine(clock),
         pauses=pauses,
-        conditions=Conditions({BREAKER: destinations, PAUSE: pauses, KIND: HandledKinds(attempts)}),
+        conditions=Conditions({BREAKER: destinations, PAUSE: pauses, KIND: HandledKinds(attempts), ACCOUNT: outbox.accounts}),
         waiting=WaitingTotals(),
         unhandled_wait_ms=round(settings.unhandled_wait_s * 1000),
         clock=clock,
         logger=logger,
         ledger_has_room=ledger_has_room,
         ledger=settings.ledger.url is not None,
+        closed_account=outbox.accounts.closed_for,
     )
 
 
 def _attempts(
-    settings: ProcessorSettings, handlers: Handlers, threads: Threads, slots: Slots, clock: Clock, logger: Logger
+    settings: ProcessorSettings,
+    handlers: Handlers,
+    threads: Threads,
+    slots: Slots,
+    outbox: Outbox,
+    clock: Clock,
+    logger: Logger,
 ) -> Attempts:
     retry = RetryPolicy(max_attempts=settings.max_attempts, base=settings.backoff_base_s, max=settings.backoff_max_s)
     spans = _spans(settings)
-    return Attempts(handlers, settings.handler_timeout_s, retry, threads, clock, logger, spans, slots.release_overdue)
+    return Attempts(handlers, settings.handler_timeout_s, retry, threads, clock, logger, spans, slots.release_overdue, outbox)
 
 
 def _spans(settings: ProcessorSettings) -> "AttemptSpans | None":
@@ -228,11 +234,17 @@ def _spans(settings: ProcessorSettings) -> "AttemptSpans | None":
 
 
 def _ownership(
-    settings: ProcessorSettings, handlers: Handlers, redis: RedisConnectionManager, context: PartitionContext
+    settings: ProcessorSettings,
+    handlers: Handlers,
+    redis: RedisConnectionManager,
+    context: PartitionContext,
+    fences: dict[int, Fence],
+    longest_timeout_s: float,
 ) -> Ownership:
     topics = list(settings.topics)
 
     def make_partition(number: int, fence: Fence) -> Partition:
+        fences[number] = fence
         consumer = Consumer(redis, number, topics, fence, ledger=context.ledger)
         return Partition(number, consumer, WaitingIndex(redis, number, fence), context)
 
@@ -240,7 +252,6 @@ def _ownership(
     kinds = (handlers.patterns(ignored=ignored) for ignored in (False, True))
     about = encode(settings.partitions, settings.lease_s, settings.topics, *kinds)
     leases = Leases(redis, name, settings.lease_s, settings.lease_s / _LEASE_REQUESTS, about)
-    longest_timeout_s = handlers.longest_timeout(settings.handler_timeout_s)
     if contradiction := settings.cuts_handlers(longest_timeout_s):
         context.logger.warning("a stop may cut handlers short", reason=contradiction, remedy=_RAISE_SHUTDOWN)
     hand_over_s, shutdown_s = longest_timeout_s + SETTLE_RESERVE_S, settings.shutdown_time_s(longest_timeout_s)

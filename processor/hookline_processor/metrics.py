@@ -34,3 +34,10 @@ RETRYING_EVENTS = Gauge("hookline_retrying_events", "Events that wait for a time
 WAITING_EVENTS = Gauge("hookline_waiting_events", "Conversations that wait in Redis, by what for", ["topic", "reason"])
 PENDING_EVENTS = Gauge("hookline_pending_events", "Unsettled events that a processor has read", ["topic"])
 DEAD_EVENTS = Gauge("hookline_dead_events", "Dead letters", ["topic"])
+MESSAGES = FastCounter(
+    "hookline_messages_total",
+    "Messages, by outcome: sent, refused, opted_out, unfit or unknown; on the way there doubt, found, repeated or swapped",
+    "outcome",
+)
+MESSAGES_IN_DOUBT = Gauge("hookline_messages_in_doubt", "Messages of which nobody knows yet whether Twilio has them")
+CLOSED_ACCOUNTS = Gauge("hookline_closed_accounts", "Accounts whose messages wait: their credentials are missing or refused")

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 from msgspec import Meta
 
 from hookline_processor.ledger.settings import SettingsWithLedger
+from hookline_processor.sender.settings import SenderSettings
 from hookline_shared.settings.base import Port
 from hookline_shared.validation import AtLeastOne, Check, NotNegative, Positive, Variable
 
@@ -121,6 +122,12 @@ class ProcessorSettings(SettingsWithLedger, frozen=True, kw_only=True):
         ),
     ] = 5
     handler_timeout_s: Annotated[Positive, Variable("PROCESSOR_HANDLER_TIMEOUT_S", "Time limit of a handler in seconds")] = 30
+
+    sender: SenderSettings
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the values that must never be logged."""
+        return (*super().secrets(), *((self.sender.api_secret,) if self.sender.api_secret else ()))
 
     def window_size(self) -> int:
         """Return the number of events of one topic and partition that are kept in memory."""

@@ -58,6 +58,9 @@ async def deliver(
 ) -> Verdict:
     """Run the handler of `event` once, with its middleware and time-out, and return the verdict: `Done`, `Retry` or `Dead`.
 
+    Its `replies` are what the handler returned, as a list of `Reply` and `Message`, and its `sent` is what the handler passed
+    to `context.send`. Nothing is sent. `Done` is equal to `Done()` whatever they are.
+
     - `event`: a kind (a string) or a class of events, from which `make_event` makes an event, or an `Event` to deliver again.
     - `json`, `params`: passed to `make_event`; ignored for an `Event`.
     - `attempt`: an integer, the number of this attempt, from 1.

@@ -3,12 +3,15 @@
 import math
 import traceback
 from collections.abc import Collection
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple
 
+from hookline_processor.replies.message import Message, Reply, UnfitError
+from hookline_processor.replies.outputs import NOTHING, Outputs
 from hookline_processor.retry import Record, RetryPolicy, backoff_s, seconds
 from hookline_shared.observability.redaction import redact_quotes
 from hookline_shared.observability.secrets import SECRETS
@@ -58,6 +61,18 @@ class Reason(StrEnum):
     POISON = "poison"
     DROPPED = "dropped"
     REUSED = "reused"
+    UNFIT = "unfit"
+    REFUSED = "refused"
+    OPTED_OUT = "opted_out"
+    UNKNOWN = "unknown"
+
+
+class UndeliverableError(Reject):
+    """A message that is not sent, for a `reason` that no other attempt changes."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class Failure(NamedTuple):
@@ -87,8 +102,25 @@ class Failure(NamedTuple):
         return self._replace(message=redact_quotes(self.message, personal), traceback=redact_quotes(self.traceback, personal))
 
 
-class Done(NamedTuple):
-    """The handler succeeded; the event is settled."""
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The handler succeeded; the event is settled, together with its `outputs`. Two of them are equal, whatever those are."""
+
+    outputs: Outputs = field(default=NOTHING, compare=False)
+
+    @property
+    def replies(self) -> list[Reply | Message]:
+        """What the handler returned, as messages, in order."""
+        return list(self.outputs.replies)
+
+    @property
+    def sent(self) -> list[Message]:
+        """What the handler passed to `context.send`, in order."""
+        return list(self.outputs.sent)
+
+
+DONE: Final = Done()
+"""The verdict on an event without outputs, which most have."""
 
 
 class Retry(NamedTuple):
@@ -96,6 +128,9 @@ class Retry(NamedTuple):
 
     record: Record
     failure: Failure | None = None
+    replies: tuple[Reply | Message, ...] = ()
+    """Nothing: an attempt that fails sends nothing."""
+    sent: tuple[Message, ...] = ()
 
 
 class Dead(NamedTuple):
@@ -105,6 +140,9 @@ class Dead(NamedTuple):
     failure: Failure
     attempts: int
     first_failed_at: int
+    replies: tuple[Reply | Message, ...] = ()
+    """Nothing: an attempt that fails sends nothing."""
+    sent: tuple[Message, ...] = ()
 
 
 Verdict = Done | Retry | Dead
@@ -158,8 +196,10 @@ def _dead_reason(error: BaseException, attempts: int, policy: RetryPolicy) -> Re
 
     A time-out is TIMED_OUT even if the policy gives up on it. Unlike a rejection, it says something about the destination.
     """
+    if isinstance(error, UnfitError):
+        return Reason.UNFIT
     if isinstance(error, Reject):
-        return Reason.REJECTED
+        return error.reason if isinstance(error, UndeliverableError) else Reason.REJECTED
     given_up = isinstance(error, policy.give_up_on)
     if not given_up and attempts < policy.max_attempts:
         return None

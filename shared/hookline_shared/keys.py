@@ -83,6 +83,14 @@ class Keys:
         """String that expires: a hash of what the signed text that `text` stands for was first used for."""
         return f"{self.prefix}:{{{partition}}}:signed:{text}"
 
+    def sent(self, partition: int, token: str) -> str:
+        """String that expires: the state of the message with `token`, its mark. `scripts/settle.lua` has its name, too."""
+        return f"{self.space(partition)}sent:{token}"
+
+    def sid(self, partition: int, sid: str) -> str:
+        """String that expires: the token of the message that Twilio calls `sid`."""
+        return f"{self.space(partition)}sid:{sid}"
+
     def lease(self, partition: int) -> str:
         """Hash: the owner of the partition, and the term, a number that rises with every owner."""
         return f"{self.prefix}:{{{partition}}}:lease"

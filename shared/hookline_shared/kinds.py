@@ -48,6 +48,9 @@ KINDS: Final = {kind.name: kind for kind in ALL}
 CLASSIFIED: Final = tuple(kind for kind in ALL if not kind.elements and kind not in (EMAIL_RECEIVED, UNKNOWN))
 """The kinds that are recognised by the parameters alone, on every path."""
 
+MESSAGE_SEND: Final = "message.send"
+"""The kind of messages that are to be sent. They are no webhooks, so it is not in the catalogue."""
+
 _MOST: Final = (MESSAGE_RECEIVED, MESSAGE_STATUS)
 """Most webhooks are of these two kinds."""
 _OTHERS: Final = tuple(kind for kind in CLASSIFIED if kind not in (STUDIO, *_MOST))
@@ -95,4 +98,6 @@ def kind_of(name: str) -> Kind | None:
 def label_of(name: str) -> str:
     """Return the value of the metrics' label for the kind `name`, one of a small, fixed set: one for all kinds of a family."""
     kind = kind_of(name)
+    if name == MESSAGE_SEND:
+        return name
     return kind.label if kind is not None and kind.name in (*SINGLE, *FAMILIES) else "other"

@@ -1,6 +1,6 @@
 """Topics: kinds of events that share a backlog and a share of the worker slots.
 
-There are six of them, and `[topics.<name>]` in the TOML file changes them or adds more, for both services alike.
+There are seven of them, and `[topics.<name>]` in the TOML file changes them or adds more, for both services alike.
 """
 
 import re
@@ -17,12 +17,17 @@ CONVERSATIONS: Final = "conversations"
 STATUSES: Final = "statuses"
 EVENTS: Final = "events"
 BULK: Final = "bulk"
+OUTBOX: Final = "outbox"
+"""The messages that are to be sent. Ingress never writes to it."""
 
-DEFAULT_TOPICS: Final = (MESSAGES, CALLS, CONVERSATIONS, STATUSES, EVENTS, BULK)
+DEFAULT_TOPICS: Final = (MESSAGES, CALLS, CONVERSATIONS, STATUSES, EVENTS, BULK, OUTBOX)
 """The topics that exist without any configuration."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
-_TAKEN: Final = ("conditions", "dead", "discarded", "lease", "ledger", "limit", "probe", "retries", "seen")
+_TAKEN: Final = (
+    *("answer", "answers", "conditions", "dead", "discarded", "lease", "ledger", "limit", "memory", "probe", "retries", "seen"),
+    *("sent", "sid"),
+)
 """Names of other keys, which a topic must not have: see shared/hookline_shared/keys.py."""
 
 
@@ -44,6 +49,7 @@ _DEFAULTS: Final = {
     STATUSES: Topic(weight=2),
     EVENTS: Topic(weight=1),
     BULK: Topic(weight=1),
+    OUTBOX: Topic(weight=4),
 }
 
 
@@ -65,6 +71,8 @@ def _read(value: Any) -> dict[str, Topic]:
             topics[name] = read_table(Topic, table, usual=topics.get(name))
         except InvalidError as error:
             problems += describe_problems(error, name)
+    if not topics[OUTBOX].ordered:
+        problems.append(f"{OUTBOX}.ordered cannot be false: replies would arrive in any order")
     if problems:
         raise ValueError("; ".join(problems))
     return topics

@@ -45,8 +45,13 @@ ADVICE: Final = {
     "large one: start more processors",
     "hookline_retrying_events": "Rises: handlers fail, or ask for RetryLater. For this processor only: add up all processors",
     "hookline_waiting_events": "By reason: time, a retry or RetryLater; breaker, a destination is down; pause, see "
-    "`hookline pause list`; kind, a kind without a handler. For this processor only: add up all processors",
+    "`hookline pause list`; kind, a kind without a handler; account, messages that "
+    "Twilio does not take now. For this processor only: add up all processors",
     "hookline_pending_events": "Near the backlog: handlers are the bottleneck. The same in every processor",
+    "hookline_messages_total": "doubt rises: answers of Twilio are lost; each is looked for. repeated: Twilio did not "
+    "list it. refused, opted_out, unfit, unknown: `hookline dead list`",
+    "hookline_messages_in_doubt": "Rises: requests to Twilio are cut. For this processor only: add up all processors",
+    "hookline_closed_accounts": "Above 0: set or correct the credentials; see the runbook, messages-held",
     "hookline_dead_events": "Rises: run `hookline dead list`. The same in every processor",
     "hookline_ledger_events_total": "stripped or set_aside: the database refused data; the log says which",
     "hookline_ledger_waiting_events": "Grows: the database is down or slow. For this processor only",

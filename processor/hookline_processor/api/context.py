@@ -7,6 +7,8 @@ from typing import Any
 
 from hookline_processor.api.functions import is_async, name_of
 from hookline_processor.api.state import State
+from hookline_processor.replies.collected import Collected
+from hookline_processor.replies.message import Message
 from hookline_shared.event import Event
 from hookline_shared.observability.logs import Logger
 
@@ -33,11 +35,29 @@ class Context:
         self.idempotency_key = event.dedupe_key
         self._event = event
         self._logger = logger
+        self._collected = Collected()
+
+    def send(self, message: Message) -> None:
+        """Send `message`, a `Message`, when the attempt has succeeded; if it fails, nothing is sent.
+
+        It is recorded in the step that settles the event, and sent once, in the order of its conversation.
+
+        Raises:
+            UnfitError: if it is no `Message`.
+            RuntimeError: if the attempt is over.
+
+        """
+        self._collected.send(message)
 
     @cached_property
     def logger(self) -> Logger:
         """A structlog logger with the event id, kind and attempt bound. It redacts numbers, bodies and tokens of the event."""
         return self._logger.bind(event_id=self._event.id, kind=self._event.kind, attempt=self.attempt)
+
+
+def collected_by(context: Context) -> Collected:
+    """Return what the attempt with `context` sends and returns."""
+    return context._collected
 
 
 CallNext = Callable[[Any, Context], Awaitable[None]]

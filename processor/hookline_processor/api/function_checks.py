@@ -4,13 +4,19 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from fnmatch import fnmatchcase
+from types import NoneType
 from typing import Annotated, Any, Final, TypeVar
 
 from hookline_processor.api.errors import HandlersError
 from hookline_processor.api.functions import described, innermost, is_decorated
+from hookline_processor.replies.message import Message, Reply
+from hookline_shared.catalogue.products.messaging import MessageReceived
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 
+SENDABLE: Final = (str, Reply, Message, list, tuple)
+"""What a handler of messages may return, beside None and TwiML."""
 _UNIONS: Final = (typing.Union, types.UnionType)
 
 
@@ -45,6 +51,34 @@ def check_event_type(function: Callable[..., Any], kind: str, classes: Collectio
             f'{described(function)} takes {names}, but "{kind}" comes as {" and ".join(one.__name__ for one in missing)}. '
             "Change the annotation, or what it is registered for."
         )
+
+
+def check_return_type(function: Callable[..., Any], patterns: Collection[str]) -> None:
+    """Raise `HandlersError` if the annotation of what `function` returns is nothing that can be sent for `patterns`.
+
+    Annotations of functions around others are not checked, nor those that cannot be resolved, or are not classes.
+    """
+    signature = _signature(function, follow_wrapped=False)
+    annotation = signature.return_annotation if signature is not None else inspect.Signature.empty
+    if is_decorated(function) or annotation is inspect.Signature.empty:
+        return
+    members = [member for member in _members(_resolved(annotation, function)) if _is_plain_class(member)]
+    sendable = (NoneType, *(SENDABLE if any(map(_may_be_answered, patterns)) else ()))
+    unfit = [member for member in members if member is not object and not _fits(member, sendable)]
+    if unfit and members:
+        raise HandlersError(
+            f"{described(function)} returns {' | '.join(one.__name__ for one in unfit)}, which cannot be sent. A handler of "
+            "MessageReceived returns None, str, Reply, a list of these, or TwiML, and one of other kinds None."
+        )
+
+
+def _may_be_answered(pattern: str) -> bool:
+    return fnmatchcase(MessageReceived.kind, pattern)
+
+
+def _fits(member: type, sendable: tuple[type, ...]) -> bool:
+    """Whether a value of this class may be sent. TwiML is what has `to_xml`; a coroutine is awaited."""
+    return issubclass(member, (*sendable, Awaitable)) or (len(sendable) > 1 and hasattr(member, "to_xml"))
 
 
 def _accepted(function: Callable[..., Any]) -> list[type]:

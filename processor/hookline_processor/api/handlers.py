@@ -6,7 +6,7 @@ from typing import Any, TypeVar, Unpack, overload
 
 from hookline_processor.api.context import CallNext, Middleware, wrapped
 from hookline_processor.api.errors import HandlersError
-from hookline_processor.api.function_checks import check_callable, check_event_type
+from hookline_processor.api.function_checks import check_callable, check_event_type, check_return_type
 from hookline_processor.api.functions import calling_place, described, has_yield, is_async, is_lambda, name_of, wraps_async
 from hookline_processor.api.hooks import DeclaredHook, HookFunction, LifespanFunction, Phase, check_hook
 from hookline_processor.api.patterns import patterns_of
@@ -76,8 +76,9 @@ class Handlers:
         "conversation.*" matches every kind with that prefix that has no handler of its own; "*" matches every kind without a
         handler, and `WebhookEvent` means the same. The longest match is used.
 
-        The function takes the event and a `Context`, and its return value is ignored. If it returns, the event is done. It
-        raises `Reject` for a dead letter at once, `RetryLater` for another attempt at a given time, and any other exception
+        The function takes the event and a `Context`. If it returns, the event is done. What a function for messages returns is
+        sent to whoever wrote: a str, a `Reply`, a list of these, or TwiML. None sends nothing, and is all that others return.
+        It raises `Reject` for a dead letter at once, `RetryLater` for another attempt at a given time, and any other exception
         for a retry with backoff.
 
         `timeout` is a number of seconds or a timedelta; by default PROCESSOR_HANDLER_TIMEOUT_S. An `async def` is cancelled at
@@ -271,3 +272,4 @@ def _check_handler(function: Callable[..., Any], patterns: list[str]) -> None:
         raise HandlersError(f"{described(function)} has a yield in it; a handler is an ordinary or an async function.")
     for pattern in patterns:
         check_event_type(function, pattern, classes_for(pattern))
+    check_return_type(function, patterns)

@@ -37,7 +37,7 @@ def call_plain(function: Callable[..., object], *arguments: object) -> object:
 
 
 def awaitable_of(result: object) -> Awaitable[object] | None:
-    """Return `result` if it is to be awaited, otherwise None: return values are ignored.
+    """Return `result` if it is to be awaited, otherwise None: it is the result.
 
     Raises:
         RuntimeError: if it is a generator, whose code would never run.
@@ -53,11 +53,15 @@ def awaitable_of(result: object) -> Awaitable[object] | None:
     return None
 
 
-async def finish(awaitable: Awaitable[object]) -> None:
-    """Await `awaitable`, and the coroutine that it returns if an await was forgotten in it: it would never run."""
+async def finish(awaitable: Awaitable[object]) -> object:
+    """Await `awaitable`, and the coroutine that it returns if an await was forgotten in it: it would never run.
+
+    Return the result.
+    """
     result = await awaitable
     while inspect.iscoroutine(result):
         result = await result
+    return result
 
 
 def close_unused(result: Any) -> None:

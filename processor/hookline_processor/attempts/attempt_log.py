@@ -17,6 +17,10 @@ _REMEDIES: Final = {
     Reason.EXHAUSTED: f"fix the handler or what it calls, {_REPLAY}",
     Reason.TIMED_OUT: f"make the handler faster, or give it a longer time-out, {_REPLAY}",
     Reason.UNHANDLED: f"register a handler or ignore the kind, {_REPLAY}",
+    Reason.UNFIT: f"return or send what docs/replies.md names, {_REPLAY}",
+    Reason.REFUSED: f"do what the error says, {_REPLAY}; a message in it cannot be changed, only sent again or discarded",
+    Reason.OPTED_OUT: "none: the recipient wants no messages; discard it with `hookline dead discard`",
+    Reason.UNKNOWN: f"look in Twilio's log whether the recipient got it; if not, {_REPLAY}, which looks first",
 }
 _POISON: Final = f"the process died each time; see how in the log of what runs it, fix the handler, {_REPLAY}"
 _STOPPED: Final = f"the handler, or a child process of it, may have stopped it; or raise PROCESSOR_SHUTDOWN_S, {_REPLAY}"

@@ -1,32 +1,34 @@
 """Running a handler once, under its time-out, and returning the verdict."""
 
 import asyncio
-import inspect
 import random
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from hookline_processor.api.context import CallNext, Context
+from hookline_processor.api.context import CallNext, Context, collected_by
 from hookline_processor.api.handlers import Handlers
 from hookline_processor.api.results import advise, awaitable_of, close_unused, finish, needs_event_loop
 from hookline_processor.api.table import Handler
 from hookline_processor.attempts.attempt_log import AttemptLog
+from hookline_processor.attempts.calls import call_async, cancel_if_withdrawn, collecting, without_current_event
 from hookline_processor.attempts.deadlines import Deadline, Deadlines
+from hookline_processor.attempts.outgoing import Outgoing
 from hookline_processor.attempts.threads import Threads
 from hookline_processor.events.events import typed
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.metrics import FAILED_ATTEMPTS, HANDLER_SECONDS, OVERDUE, WAIT_SECONDS
+from hookline_processor.replies.collected import Collected
 from hookline_processor.retry import RetryPolicy
-from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry, Verdict, verdict_on_error
+from hookline_processor.verdicts import DONE, Dead, Done, Failure, Reason, Retry, Verdict, verdict_on_error
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.clock import Clock
+from hookline_shared.event import Event
 from hookline_shared.forked import end_if_forked
-from hookline_shared.kinds import label_of
+from hookline_shared.kinds import MESSAGE_SEND, label_of
 from hookline_shared.observability.logs import CURRENT_EVENT, Logger
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 _CURRENT: Final[ContextVar[tuple[InFlightEvent, Deadline]]] = ContextVar("attempted")
 """The event of the current task and its time-out, for code that runs inside middleware."""
 
+_SOON_MS: Final = 1000
 _MAX_FOUND: Final = 1000
 """Kinds whose handler is remembered; Twilio can send any number."""
 
@@ -43,7 +46,7 @@ class Attempts:
     """Runs attempts. `timeout_s` (seconds) and `retry` apply to handlers without their own; `threads` run plain functions.
 
     `spans` creates a span for each attempt, if attempts are traced. `release_slot` is called with the task of an attempt whose
-    handler runs on after its time-out.
+    handler runs on after its time-out. `outgoing` sends messages, and learns from status callbacks what became of them.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Attempts:
         logger: Logger,
         spans: "AttemptSpans | None" = None,
         release_slot: "Callable[[asyncio.Task[Any]], None] | None" = None,
+        outgoing: Outgoing | None = None,
     ) -> None:
         self._release_slot = release_slot
         self._handlers = handlers
@@ -67,7 +71,8 @@ class Attempts:
         self._spans = spans
         self._log = AttemptLog(logger)
         self._run = self._attempt if spans is None else partial(spans.around, self._attempt)
-        self._found: dict[str, Handler | None] = {}
+        self._outgoing = outgoing
+        self._found: dict[str, Handler | None] = {MESSAGE_SEND: outgoing.handler} if outgoing else {}
         self._awaited: set[InFlightEvent] = set()
         """Events whose plain function has returned, and what it returned is awaited."""
         self._called_in_loop: set[Handler] = set()
@@ -93,6 +98,10 @@ class Attempts:
             return False
         return True
 
+    def can_handle(self, event: Event) -> bool:
+        """Whether `event` has a handler, is ignored, or needs none."""
+        return self.handles(event.kind) or (self._outgoing is not None and self._outgoing.expects(event))
+
     def destination(self, in_flight: InFlightEvent) -> str | None:
         """Return the destination of the handler of `in_flight`, or None if it names none."""
         try:
@@ -112,9 +121,13 @@ class Attempts:
         event = in_flight.event
         if not in_flight.record.failures:
             WAIT_SECONDS.of(in_flight.topic).observe(max(0, self._clock.now_ms() - event.received_at) / 1000)
+        if self._outgoing is not None and self._outgoing.expects(event) and not await self._outgoing.note(event):
+            return Retry(in_flight.record.postponed(self._clock.now_ms() + _SOON_MS))
         try:
             handler = self._find(event.kind)
         except LookupError as error:
+            if self._outgoing is not None and self._outgoing.expects(event):
+                return DONE
             dead = Dead(Reason.UNHANDLED, Failure("LookupError", str(error)), 0, self._clock.now_ms())
             self._log.failed(None, in_flight, dead, dead.failure)
             return dead
@@ -124,8 +137,8 @@ class Attempts:
             finally:
                 CURRENT_EVENT.set(None)
         if self._log.detailed:
-            self._log.succeeded(None, in_flight, Done(), 0)
-        return Done()
+            self._log.succeeded(None, in_flight, DONE, 0)
+        return DONE
 
     def _find(self, kind: str) -> Handler | None:
         """Return what `Handlers.find` returns, which is remembered: it is asked several times for each event."""
@@ -142,23 +155,29 @@ class Attempts:
         event = typed(in_flight.event)
         try:
             call = self._calls.get(handler) or self._compose(handler)
+            context = self._context(handler, in_flight)
             with self._begin(handler, event, in_flight, started):
-                await call(event, self._context(handler, in_flight))
+                await call(event, context)
+            verdict: Verdict = self._done(event, collected_by(context))
         except BaseException as error:  # noqa: BLE001 - every exception becomes a verdict
             end_if_forked(error)
-            _cancel_if_withdrawn(in_flight)
+            cancel_if_withdrawn(in_flight)
             verdict = self._judge(handler, event, in_flight, error)
         else:
             end_if_forked()
-            verdict = Done()
         finally:
             in_flight.started_at = None
         seconds = self._clock.monotonic() - started
         HANDLER_SECONDS.of(label_of(event.raw.kind)).observe(seconds)
         if self._log.detailed and not isinstance(verdict, Dead) and not (isinstance(verdict, Retry) and verdict.failure):
-            with _without_current_event():
+            with without_current_event():
                 self._log.succeeded(handler, in_flight, verdict, seconds)
         return verdict
+
+    def _done(self, event: WebhookEvent, collected: Collected) -> Done:
+        """Return the verdict on an attempt that succeeded. Raise `UnfitError` if it cannot send what it wants to send."""
+        collected.end()
+        return DONE if collected.is_empty else Done(collected.outputs(event, self._clock.now_ms()))
 
     def _begin(self, handler: Handler, event: WebhookEvent, in_flight: InFlightEvent, started: float) -> Deadline:
         """Begin the attempt of the current task: from now on it has a time-out, and logs belong to its event."""
@@ -178,12 +197,16 @@ class Attempts:
 
     def _compose(self, handler: Handler) -> CallNext:
         """Return `handler` with the middleware around it, and cache it."""
-        call = partial(_call_async, handler.function) if handler.is_async else partial(self._call_plain, handler)
+        call = partial(call_async, handler.function) if handler.is_async else partial(self._call_plain, handler)
         self._calls[handler] = composed = self._handlers.compose(handler, call)
         return composed
 
     async def _call_plain(self, handler: Handler, event: WebhookEvent, context: Context) -> None:
         """Run a plain function, then what it returns if that is to be awaited: see `results.py`."""
+        with collecting(context) as collected:
+            collected.keep(await self._result_of_plain(handler, event, context))
+
+    async def _result_of_plain(self, handler: Handler, event: WebhookEvent, context: Context) -> object:
         if handler in self._called_in_loop:
             result = handler.function(event, context)
         else:
@@ -191,14 +214,15 @@ class Attempts:
         if (awaitable := awaitable_of(result)) is not None:
             if handler.wraps_async:
                 self._called_in_loop.add(handler)
-            await self._await_result(awaitable)
+            return await self._await_result(awaitable)
+        return result
 
-    async def _await_result(self, awaitable: Awaitable[object]) -> None:
+    async def _await_result(self, awaitable: Awaitable[object]) -> object:
         in_flight, deadline = _CURRENT.get()
         self._awaited.add(in_flight)
         try:
             deadline.allow_stop()
-            await finish(awaitable)
+            return await finish(awaitable)
         except TimeoutError:
             close_unused(awaitable)
             raise
@@ -252,34 +276,5 @@ class Attempts:
         failure = failure.redacted(event.personal)
         if self._spans is not None:
             self._spans.failed(failure)
-        with _without_current_event():
+        with without_current_event():
             self._log.failed(handler, in_flight, verdict, failure)
-
-
-async def _call_async(function: Callable[..., Awaitable[object]], event: WebhookEvent, context: Context) -> None:
-    """Run an async function, and the coroutine that it returns if an await was forgotten in it: it would never run."""
-    result = await function(event, context)
-    if inspect.iscoroutine(result):
-        await finish(result)
-
-
-@contextmanager
-def _without_current_event() -> Iterator[None]:
-    """Log without the current event, so that the redaction leaves the text alone."""
-    token = CURRENT_EVENT.set(None)
-    yield
-    CURRENT_EVENT.reset(token)
-
-
-def _cancel_if_withdrawn(in_flight: InFlightEvent) -> None:
-    """Raise `CancelledError` if the processor withdrew the attempt, whatever the handler raised.
-
-    A handler that cancelled itself has failed instead, and its task must continue.
-    """
-    task = asyncio.current_task()
-    if task is None or not task.cancelling():
-        return
-    if in_flight.withdrawn:
-        raise asyncio.CancelledError
-    while task.uncancel():
-        pass  # it may have cancelled itself several times

@@ -5,6 +5,7 @@ An entry has the fields of the event's entry, followed by
     ledger.outcome    done or dead
     ledger.topic      the topic of the event   } only for done events; dead ones have the fields of the dead letter
     ledger.attempts   the number of attempts   } instead (hookline_shared/dead_letter.py)
+    ledger.sid        what Twilio calls the message that a done `message.send` has sent
 
 `settle.lua` writes it. The id of the entry is the time of settlement by the clock of the server. Ids of a partition only
 increase, and an event stays in its partition, so of two entries about one event the one with the later id counts.
@@ -19,7 +20,10 @@ from hookline_shared.streams.ledger import LedgerEntry
 
 
 class SettledEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """An event and its outcome. `settled_at` is Unix time in milliseconds; `reason` and `error` are empty unless it is dead."""
+    """An event and its outcome. `settled_at` is Unix time in milliseconds; `reason` and `error` are empty unless it is dead.
+
+    `sid` is what Twilio calls the message that it has sent, empty for all events that send none.
+    """
 
     event: Event
     outcome: str
@@ -28,6 +32,7 @@ class SettledEvent(msgspec.Struct, frozen=True, kw_only=True):
     settled_at: int
     reason: str = ""
     error: str = ""
+    sid: str = ""
 
 
 def read_entry(entry: LedgerEntry) -> SettledEvent:
@@ -50,6 +55,7 @@ def read_entry(entry: LedgerEntry) -> SettledEvent:
         attempts=_number(named.get(b"dead.attempts" if dead else b"ledger.attempts", b"")),
         settled_at=added_at(entry.id),
         reason=text(b"dead.reason"),
+        sid=text(b"ledger.sid"),
         error=f"{text(b'dead.error')}: {text(b'dead.message')}" if dead else "",
     )
 

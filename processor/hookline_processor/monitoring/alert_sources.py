@@ -20,6 +20,7 @@ from hookline_shared.readers.watch import ReadersWatch
 
 if TYPE_CHECKING:
     from hookline_processor.ledger.service import Ledger
+    from hookline_processor.sender.outgoing import Outbox
 
 _MIN_ATTEMPTS: Final = 5
 
@@ -37,11 +38,12 @@ class AlertSources(NamedTuple):
     ledger: "Ledger | None"
     readers: ReadersWatch
     is_leader: Callable[[], bool]
+    outbox: "Outbox | None" = None
 
 
 def measures(limits: Mapping[str, Threshold], sources: AlertSources, clock: Clock) -> dict[str, Measure]:
     """Return the measures by name of the alert. Without a ledger there are no measures of the ledger."""
-    gauges, backlog_limit, ledger, readers, is_leader = sources
+    gauges, backlog_limit, ledger, readers, is_leader, outbox = sources
     unread = readers.measures()
     found = common_measures(limits) | {
         "backlog_high": _if_leader(is_leader, _backlog_share(gauges, backlog_limit)),
@@ -56,6 +58,11 @@ def measures(limits: Mapping[str, Threshold], sources: AlertSources, clock: Cloc
         "data_gone": _lost_data(SlidingWindow(limits["data_gone"].window_s or 0.0)),
         "handlers_failing": _failed_share(SlidingWindows(limits["handlers_failing"].window_s or 0.0)),
     }
+    if outbox is not None:
+        found |= {
+            "messages_held": lambda _now: {"": float(len(outbox.accounts.problems()))},
+            "messages_in_doubt": lambda _now: {"": float(len(outbox.sender.doubts()))},
+        }
     if ledger is not None:
         found |= {
             "ledger_behind": lambda _now: {"": ledger.used_share},

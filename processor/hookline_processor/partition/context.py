@@ -1,7 +1,7 @@
 """What the partitions of one processor share."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from hookline_processor.attempts.attempts import Attempts
@@ -13,8 +13,17 @@ from hookline_processor.partition.waiting.conditions import Conditions
 from hookline_processor.partition.waiting.pauses import Pauses
 from hookline_processor.partition.waiting.waiting_sets import WaitingTotals
 from hookline_shared.clock import Clock
+from hookline_shared.event import Event
 from hookline_shared.observability.logs import Logger
 from hookline_shared.topics import Topic
+
+
+def _no_account(_event: Event) -> str | None:
+    return None
+
+
+def _has_room(_partition: int) -> bool:
+    return False
 
 
 @dataclass(frozen=True)
@@ -41,3 +50,7 @@ class PartitionContext:
     logger: Logger
     ledger_has_room: asyncio.Event
     ledger: bool = False
+    closed_account: Callable[[Event], str | None] = _no_account
+    """Returns the account whose messages wait, if the event is one of these."""
+    outbox_is_full: Callable[[int], bool] = _has_room
+    """Returns whether a partition has so many messages to send that it reads nothing else."""

@@ -142,7 +142,7 @@ class _Destination:
         match verdict:
             case Done():
                 self._last_failed = ""
-            case Retry(failure=None) | Dead(reason=Reason.REJECTED | Reason.UNHANDLED):
+            case Retry(failure=None) | Dead(reason=Reason.REJECTED | Reason.UNHANDLED | Reason.UNFIT):
                 raise _InconclusiveError
             case Retry(failure=failure) | Dead(failure=failure):
                 again, self._last_failed = entry_id == self._last_failed, entry_id

@@ -11,13 +11,15 @@ from hookline_processor.partition.lanes import Lane, Lanes
 from hookline_processor.partition.outcomes import Wait
 from hookline_processor.partition.quarantine import RETURN_AFTER_MS
 from hookline_processor.partition.settler import Settler
-from hookline_processor.partition.waiting.conditions import BREAKER, KIND, PAUSE
+from hookline_processor.partition.waiting.conditions import ACCOUNT, BREAKER, KIND, PAUSE
 from hookline_processor.partition.waiting.resume_requests import HORIZON_MS, LONGEST_WAIT_MS
 from hookline_processor.partition.waiting.waiting_sets import WaitingSets
+from hookline_processor.replies.outputs import NOTHING
 from hookline_processor.retry import Record
-from hookline_processor.verdicts import Done, Retry, Verdict, poison_verdict
+from hookline_processor.verdicts import DONE, Done, Retry, Verdict, poison_verdict
 from hookline_shared.observability.logs import Logger
 from hookline_shared.streams.waiting.index import LATER
+from hookline_shared.topics import OUTBOX
 
 _CANCEL_TIMEOUT_S: Final = 1.0
 """The time for a cancelled handler to end. One that ignores its cancellation is abandoned."""
@@ -57,6 +59,7 @@ class Execution:
         self._running: dict[asyncio.Task[None], InFlightEvent] = {}
         self._recorded_attempts: dict[InFlightEvent, Record] = {}
         self._suspended: list[Lane] = []
+        self._unconfirmed: dict[InFlightEvent, Lane] = {}
         self._ended = False
         ordered = {name for name, topic in context.topics.items() if topic.ordered}
         self.lanes = Lanes(ordered, context.window // _FOLLOWING_PART, self._offer, request_load)
@@ -106,6 +109,14 @@ class Execution:
         log(in_flight.topic, in_flight.entry_id)
         self._settler.settle(in_flight, verdict)
 
+    def confirmed(self, in_flight: InFlightEvent) -> None:
+        """Note that Redis has confirmed the settlement of `in_flight`. If it has outputs, its lane goes on only now.
+
+        Otherwise the next attempt could be settled before, and two replies change places; or read what this one is to change.
+        """
+        if self._unconfirmed and (lane := self._unconfirmed.pop(in_flight, None)) is not None:
+            self.lanes.settled(lane)
+
     def _offer(self, lane: Lane) -> None:
         """Attempt the first event of `lane` when it gets a worker slot."""
         self._slots.offer(lane, self._work)
@@ -154,7 +165,10 @@ class Execution:
         if (pause := self._context.pauses.of(in_flight)) is not None:
             self._wait(lane, pause.until_ms or self._clock.now_ms() + LONGEST_WAIT_MS, f"{PAUSE}:{pause.id}")
             return True
-        if not self._attempts.handles(in_flight.event.kind):
+        if in_flight.topic == OUTBOX and (account := self._context.closed_account(in_flight.event)) is not None:
+            self._wait(lane, self._clock.now_ms() + LONGEST_WAIT_MS, f"{ACCOUNT}:{account}")
+            return True
+        if not self._attempts.can_handle(in_flight.event):
             until_ms = in_flight.event.received_at + self._context.unhandled_wait_ms
             if until_ms > self._clock.now_ms():
                 self._log.without_handler(in_flight, until_ms)
@@ -211,8 +225,11 @@ class Execution:
             return  # the handler ignored its cancellation; another processor has its event by now
         if isinstance(verdict, Retry):
             self._wait(lane, verdict.record.next_at, verdict=verdict)
+            return
+        self._settler.settle(in_flight, verdict)
+        if verdict is not DONE and isinstance(verdict, Done) and verdict.outputs is not NOTHING:
+            self._unconfirmed[in_flight] = lane
         else:
-            self._settler.settle(in_flight, verdict)
             self.lanes.settled(lane)
 
     def _wait(self, lane: Lane, time_ms: int, condition: str = "", verdict: Retry | None = None) -> None:

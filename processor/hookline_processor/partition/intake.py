@@ -109,7 +109,7 @@ class Intake:
         results: Sequence[Deferral] = ()
         while lane.events:
             events = list(lane.events)
-            requests = [DeferRequest(lane.topic, lane.id, one.entry_id, always=True) for one in events]
+            requests = [DeferRequest(lane.topic, lane.id, one.entry_id, always=True, recovered=one.recovered) for one in events]
             results = await self._index.defer(requests)
             self._lanes.removed(lane, len(events))
             for one, result in zip(events, results, strict=True):
@@ -135,7 +135,7 @@ class Intake:
                 self._lanes.append(lane, in_flight)
                 return None
         asked[lane.id] += 1
-        return DeferRequest(lane.topic, lane.id, in_flight.entry_id, always)
+        return DeferRequest(lane.topic, lane.id, in_flight.entry_id, always, in_flight.recovered)
 
     def _is_first_of_its_own(self, in_flight: InFlightEvent) -> bool:
         """Whether it has a lane of its own that cannot be indexed, since the event is new."""

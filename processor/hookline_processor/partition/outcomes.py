@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.partition.lanes import Lane
+from hookline_processor.replies.outputs import NOTHING
 from hookline_processor.retry import Record, encode_record
-from hookline_processor.verdicts import Dead, Done, Retry
-from hookline_shared.streams.consume import DeadLetterRecord, LeavingEntry, Settlements, WaitingLane, record_name
+from hookline_processor.verdicts import DONE, Dead, Done, Retry
+from hookline_shared.streams.consume import DeadLetterRecord, LeavingEntry, Outputs, Settlements, WaitingLane, record_name
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +35,8 @@ def combine(batch: Iterable[tuple[InFlightEvent, Outcome]], now_ms: int) -> Sett
     for in_flight, outcome in batch:
         match outcome:
             case Done():
+                if outcome is not DONE and outcome.outputs is not NOTHING:
+                    _combine_outputs(settlements, in_flight, outcome)
                 settlements.done.setdefault(in_flight.topic, []).append(in_flight.entry_id)
                 if in_flight.record.failures:
                     settlements.attempts.setdefault(in_flight.topic, {})[in_flight.entry_id] = in_flight.record.failures + 1
@@ -47,6 +50,13 @@ def combine(batch: Iterable[tuple[InFlightEvent, Outcome]], now_ms: int) -> Sett
             settlements.leaving.append(LeavingEntry(in_flight.topic, in_flight.lane_id, in_flight.entry_id))
         _combine_record(settlements, in_flight, outcome)
     return settlements
+
+
+def _combine_outputs(settlements: Settlements, in_flight: InFlightEvent, done: Done) -> None:
+    if done.outputs.entries:
+        settlements.outputs.append(Outputs(in_flight.topic, in_flight.entry_id, done.outputs.entries))
+    if done.outputs.sid:
+        settlements.sids.setdefault(in_flight.topic, {})[in_flight.entry_id] = done.outputs.sid
 
 
 def _combine_record(settlements: Settlements, in_flight: InFlightEvent, outcome: Outcome) -> None:

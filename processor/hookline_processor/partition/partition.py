@@ -27,6 +27,7 @@ from hookline_processor.partition.waiting.waiting_sets import WaitingSets
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.streams.consume import Consumer
 from hookline_shared.streams.waiting.index import WaitingIndex
+from hookline_shared.topics import OUTBOX
 
 _SETTLE_RESERVE_S: Final = 1.0
 """The part of the drain time that is reserved for settling finished events."""
@@ -47,6 +48,8 @@ class Partition:
     """
 
     def __init__(self, number: int, consumer: Consumer, index: WaitingIndex, context: PartitionContext) -> None:
+        self._number = number
+        self._context = context
         self._name = f"partition {number}"
         self._clock = context.clock
         self._logger = context.logger.bind(partition=number)
@@ -65,7 +68,7 @@ class Partition:
         )
         self._execution = execution = Execution(context, self._settler, sets, loads.request, self._may_attempt, logger)
         intake = Intake(index, execution.lanes, room, sets, execution.settle_unattempted)
-        reading = Reading(self._trust.event, context.ledger_has_room, context.pauses.stops_topic)
+        reading = Reading(self._trust.event, context.ledger_has_room, self._reads_no_more)
         self._reader = Reader(consumer, room, intake.admit, self._lost_touch, reading, clock, logger)
         gates = (self._trust.event, context.ledger_has_room)
         self._waiting = WaitingLanes(
@@ -146,6 +149,10 @@ class Partition:
         )
         self._execution.cancel_stoppable(_PAUSED)
 
+    def _reads_no_more(self, topic: str) -> bool:
+        """Whether no new events of `topic` are read: it is paused, or its handlers would add to an outbox that is full."""
+        return self._context.pauses.stops_topic(topic) or (topic != OUTBOX and self._context.outbox_is_full(self._number))
+
     def _may_attempt(self) -> bool:
         """Whether attempts may start."""
         return not self._ending and self._trust.is_valid()
@@ -155,6 +162,7 @@ class Partition:
         if self._ended:
             return
         self._reader.settled(in_flight.topic, in_flight.entry_id)
+        self._execution.confirmed(in_flight)
         if not in_flight.lane_id:
             return
         self._waiting.settled(in_flight)

@@ -18,8 +18,9 @@ from hookline_processor.attempts.attempt_log import AttemptLog
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.metrics import FENCED
 from hookline_processor.partition.outcomes import Outcome, Wait, combine
+from hookline_processor.replies.outputs import NOTHING
 from hookline_processor.retry import Record
-from hookline_processor.verdicts import Dead, Done, Verdict
+from hookline_processor.verdicts import DONE, Dead, Done, Verdict
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError, CommandRefusedError, FencedError
 from hookline_shared.kinds import label_of
@@ -34,6 +35,8 @@ _GATHERED: Final = 100
 _GATHER_S: Final = 0.02
 _MAX_COPIED_BYTES: Final = 4 << 20
 """Redis copies the events of a batch that become dead letters or ledger entries, and does nothing else meanwhile."""
+_MAX_OUTPUT_BYTES: Final = 1 << 20
+"""It takes the messages of a batch apart, and does nothing else meanwhile either."""
 _RETRY_PAUSE_S: Final = 0.5
 
 
@@ -168,12 +171,14 @@ class Settler:
     def _next_batch(self) -> dict[InFlightEvent, Outcome]:
         most = 1 if self._one_by_one_left else _MAX_BATCH
         batch: dict[InFlightEvent, Outcome] = {}
-        copied = 0
+        copied = sent = 0
         for in_flight, outcome in self._queued.items():
             batch[in_flight] = outcome
             if self._copies or isinstance(outcome, Dead):
                 copied += len(in_flight.event.body)
-            if len(batch) == most or copied >= _MAX_COPIED_BYTES:
+            if outcome is not DONE and isinstance(outcome, Done) and outcome.outputs is not NOTHING:
+                sent += outcome.outputs.size
+            if len(batch) == most or copied >= _MAX_COPIED_BYTES or sent >= _MAX_OUTPUT_BYTES:
                 break
         return batch
 

@@ -1,11 +1,12 @@
 """Every alert: what it measures, when it fires, what it means, and how to fix it.
 
-The services, their settings, the documentation and the tests all read this list. `docs/runbook.md` has a section for each one.
+The services, their settings, the documentation and the tests read this list. `docs/runbook.md` has a section for each one.
 """
 
 from types import MappingProxyType
 from typing import Final
 
+from hookline_shared.alerts.message_rules import MESSAGE_RULES
 from hookline_shared.alerts.rule import Rule, Watcher
 from hookline_shared.alerts.thresholds import Level, Threshold
 from hookline_shared.alerts.units import Unit
@@ -289,12 +290,11 @@ _BOTH: Final = (
         "{value} are free on the disk of the {subject} (threshold: {threshold}).",
         "On a full disk, the spool takes no events, so webhooks get a 503 while Redis is down; the ledger's history waits in "
         "Redis.",
-        "Free up space on that disk (`du -xsh /var/lib/* | sort -h`), or move the file: INGRESS_SPOOL_PATH, "
-        "HOOKLINE_LEDGER_URL.",
+        "Free up space on it (`du -xsh /var/lib/* | sort -h`), or move the file: INGRESS_SPOOL_PATH, HOOKLINE_LEDGER_URL.",
         per="disk",
         falls=True,
     ),
 )
 
-RULES: Final = MappingProxyType({rule.name: rule for rule in (*_INGRESS, *_READERS, *_PROCESSOR, *_BOTH)})
+RULES: Final = MappingProxyType({rule.name: rule for rule in (*_INGRESS, *_READERS, *_PROCESSOR, *MESSAGE_RULES, *_BOTH)})
 """All rules by name."""

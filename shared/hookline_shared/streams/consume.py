@@ -81,6 +81,25 @@ class WaitingLane(NamedTuple):
     entry_ids: Sequence[str]
 
 
+class OutboxEntry(NamedTuple):
+    """A message to be sent: its token, how long its mark lives in milliseconds, and its entry, names and values in turn.
+
+    `scripts/settle.lua` writes all three. The token is the same whenever the same event sends its message with the same number.
+    """
+
+    token: str
+    life_ms: int
+    fields: Sequence[str]
+
+
+class Outputs(NamedTuple):
+    """What an event that is done sends."""
+
+    topic: str
+    entry_id: str
+    messages: Sequence[OutboxEntry]
+
+
 class SettleResult(NamedTuple):
     """What `Consumer.settle` did: the number of dead letters written, and the entries, as topic and id, of waiting lanes whose
     bodies are gone, so that nothing is left of them."""
@@ -101,8 +120,11 @@ class Settlements(msgspec.Struct):
     dead: list[DeadLetterRecord] = []
     attempts: dict[str, dict[str, int]] = {}
     """topic -> entry id -> number of attempts, for events that are done after more than one"""
+    sids: dict[str, dict[str, str]] = {}
+    """topic -> entry id -> what Twilio calls the message that was sent"""
     leaving: list[LeavingEntry] = []
     waiting: list[WaitingLane] = []
+    outputs: list[Outputs] = []
 
 
 def record_name(topic: str, entry_id: str) -> str:
@@ -235,7 +257,7 @@ class Consumer:
             BrokerUnavailableError: if Redis did not confirm.
 
         """
-        batch = (
+        batch: tuple[Any, ...] = (
             self._done(settlements),
             settlements.recorded,
             list(settlements.failed.items()),
@@ -243,6 +265,8 @@ class Consumer:
             settlements.leaving,
             settlements.waiting,
         )
+        if settlements.outputs:  # events without any cost nothing
+            batch += ([(self._key_index[one.topic], one.entry_id, one.messages) for one in settlements.outputs],)
         space = self._keys.space(self._partition)
         arguments: list[str | bytes | int] = [GROUP, *self._fence, space, msgspec.msgpack.encode(batch)]
         if self._ledger:
@@ -252,9 +276,9 @@ class Consumer:
         return SettleResult(int(written), [(topic.decode(), entry.decode()) for topic, entry in gone])
 
     def _done(self, settlements: Settlements) -> list[tuple[Any, ...]]:
-        index, done, attempts = self._key_index, settlements.done.items(), settlements.attempts
+        index, done, attempts, sids = self._key_index, settlements.done.items(), settlements.attempts, settlements.sids
         if self._ledger:
-            return [(index[topic], ids, topic, attempts.get(topic, {})) for topic, ids in done]
+            return [(index[topic], ids, topic, attempts.get(topic, {}), sids.get(topic, {})) for topic, ids in done]
         return [(index[topic], ids) for topic, ids in done]
 
 

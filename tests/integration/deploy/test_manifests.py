@@ -116,7 +116,7 @@ def test_secrets_are_references(manifests: Manifests) -> None:
     assert not manifests.of("Secret")
     wanted = {
         "hookline-ingress": {"hookline-twilio", "hookline-redis", "hookline-alerts", "hookline-admin"},
-        "hookline-processor": {"hookline-redis", "hookline-database", "hookline-alerts", "hookline-admin"},
+        "hookline-processor": {"hookline-redis", "hookline-database", "hookline-alerts", "hookline-admin", "hookline-sender"},
         "hookline-migrate": {"hookline-database-owner"},
         "hookline-redis": {"hookline-redis"},
     }

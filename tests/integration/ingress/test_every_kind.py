@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from hookline_ingress.routes import PATHS
-from hookline_shared.topics import BULK, CALLS, CONVERSATIONS, DEFAULT_TOPICS, EVENTS, MESSAGES, STATUSES
+from hookline_shared.topics import BULK, CALLS, CONVERSATIONS, DEFAULT_TOPICS, EVENTS, MESSAGES, OUTBOX, STATUSES
 from tests.support.inbound.kinds import (
     ACCOUNT,
     call,
@@ -132,7 +132,7 @@ async def test_every_path_takes_every_kind(ingress: LocalIngress, stored: Stored
 
 def test_every_topic_has_a_kind() -> None:
     """Ingress writes to the topics that the processor reads; none but `bulk` has no kind of its own."""
-    assert {expected.topic for expected in EXPECTED.values()} == set(DEFAULT_TOPICS) - {BULK}
+    assert {expected.topic for expected in EXPECTED.values()} == set(DEFAULT_TOPICS) - {BULK, OUTBOX}
 
 
 @pytest.mark.parametrize(

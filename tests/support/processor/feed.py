@@ -38,14 +38,19 @@ class Feed:
 
 
 async def claim(
-    broker: RedisConnectionManager, partition: int = PARTITION, owner: str = "owner", *, force: bool = False
+    broker: RedisConnectionManager,
+    partition: int = PARTITION,
+    owner: str = "owner",
+    *,
+    force: bool = False,
+    lease_s: float = 60,
 ) -> Fence:
-    """Take the lease of `partition`, for a minute; with `force`, let the one that runs run out first."""
+    """Take the lease of `partition`, for `lease_s` seconds; with `force`, let the one that runs run out first."""
     if force:
         holder, term = await broker.execute("hmget", keys.lease(partition), "HMGET", keys.lease(partition), "owner", "term")
         token = keys.token(partition, holder.decode(), int(term))
         await broker.execute("del", token, "DEL", token)
-    (lease,) = (await Leases(broker, owner, 60, _TIMEOUT_S).ask({partition: (LeaseRequest.ACQUIRE, 0)})).values()
+    (lease,) = (await Leases(broker, owner, lease_s, _TIMEOUT_S).ask({partition: (LeaseRequest.ACQUIRE, 0)})).values()
     assert isinstance(lease, Lease)
     assert lease.owner == owner
     return Fence(owner, lease.term)

@@ -1,23 +1,29 @@
 """A partition whose handler does as a test wants."""
 
 import asyncio
+from collections.abc import Callable
 from itertools import count, islice
+from typing import Any
 
 from hookline_processor.api.context import Context
 from hookline_processor.api.handlers import Handlers
 from hookline_processor.attempts.attempts import Attempts
 from hookline_processor.attempts.threads import Threads
+from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.partition.context import PartitionContext
 from hookline_processor.partition.destinations import Destinations
 from hookline_processor.partition.partition import Partition
 from hookline_processor.partition.quarantine import Quarantine
 from hookline_processor.partition.room import PayloadMemory
 from hookline_processor.partition.slots import Slots
-from hookline_processor.partition.waiting.conditions import BREAKER, KIND, PAUSE, Conditions
+from hookline_processor.partition.waiting.conditions import ACCOUNT, BREAKER, KIND, PAUSE, Conditions, Gate
 from hookline_processor.partition.waiting.handled_kinds import HandledKinds
 from hookline_processor.partition.waiting.pauses import Pauses
 from hookline_processor.partition.waiting.waiting_sets import WaitingTotals
 from hookline_processor.retry import RetryPolicy
+from hookline_processor.sender.outgoing import Outbox, build_outbox
+from hookline_processor.sender.settings import SenderSettings
+from hookline_processor.verdicts import DONE, Verdict
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import Event
@@ -37,7 +43,22 @@ from tests.support.storage.stored import PARTITIONS
 
 WINDOW = 20
 _BATCH = 250
+LOOKS_S = (0.3, 0.6, 1.0, 1.5)
+"""When messages in doubt are looked for, instead of minutes later."""
 TOPICS = dict.fromkeys(DEFAULT_TOPICS, Topic()) | {STATUSES: Topic(ordered=False)}
+
+
+class _Judged(Attempts):
+    """Attempts whose verdicts are those of a bench."""
+
+    def __init__(self, bench: "Bench", *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._bench = bench
+
+    async def make(self, in_flight: InFlightEvent) -> Verdict:
+        verdict = await super().make(in_flight)
+        judge = self._bench.verdict
+        return judge(in_flight) if judge is not None and verdict == DONE else verdict
 
 
 class Bench:
@@ -48,11 +69,20 @@ class Bench:
         self.interrupted: list[bool] = []
         self.stubborn = False
         self.failing = False
+        self.handlers: Handlers | None = None
+        """The handlers to be used instead of those that do `work`."""
+        self.sender: SenderSettings | None = None
+        self.outbox: Outbox | None = None
+        self.verdict: Callable[[InFlightEvent], Verdict] | None = None
+        """Returns the verdict on an event whose handler succeeds, instead of its own."""
         self.window = WINDOW
         self.slots = 10
+        self.topics = TOPICS
+        self.lease_s = 60.0
+        self.outbox_is_full: Callable[[int], bool] = lambda _partition: False
         self.open = asyncio.Event()
         self.open.set()
-        self._broker = broker
+        self.broker = broker
         self._logbook = logbook
         self._supervisor = Supervisor(logbook.logger)
         self._appender = Appender(broker, PARTITIONS, 3600, 1_000_000)
@@ -61,7 +91,24 @@ class Bench:
 
     async def start(self) -> Partition:
         """Return the partition, started, with a lease of its own."""
-        handlers, clock, logger = Handlers(), SystemClock(), self._logbook.logger
+        clock, logger = SystemClock(), self._logbook.logger
+        fence = await claim(self.broker, lease_s=self.lease_s)
+        if self.outbox is not None:
+            await self.outbox.close()
+        if self.sender is not None:
+            fences = {PARTITION: fence}
+            self.outbox = build_outbox(self.sender, self.broker, fences, PARTITIONS, self.lease_s, clock, logger, LOOKS_S)
+        handlers = self.handlers or self._handlers()
+        attempts = _Judged(self, handlers, 60, RetryPolicy(), self._threads, clock, logger, None, None, self.outbox)
+        consumer = Consumer(self.broker, PARTITION, list(self.topics), fence)
+        context = self._context(attempts, clock, logger)
+        partition = Partition(PARTITION, consumer, WaitingIndex(self.broker, PARTITION, fence), context)
+        partition.trust(clock.monotonic() + 60)
+        await partition.start(self._supervisor, owned_before=False)
+        return partition
+
+    def _handlers(self) -> Handlers:
+        handlers = Handlers()
 
         @handlers.on("*", breaker="crm")
         async def work(event: WebhookEvent, context: Context) -> None:
@@ -76,34 +123,33 @@ class Bench:
                     if not self.stubborn:
                         raise
 
-        attempts = Attempts(handlers, 60, RetryPolicy(), self._threads, clock, logger)
-        fence = await claim(self._broker)
-        consumer = Consumer(self._broker, PARTITION, list(TOPICS), fence)
-        context = self._context(attempts, clock, logger)
-        partition = Partition(PARTITION, consumer, WaitingIndex(self._broker, PARTITION, fence), context)
-        partition.trust(clock.monotonic() + 60)
-        await partition.start(self._supervisor, owned_before=False)
-        return partition
+        return handlers
 
     def _context(self, attempts: Attempts, clock: SystemClock, logger: Logger) -> PartitionContext:
         room = asyncio.Event()
         room.set()
         destinations, pauses = Destinations(5, clock, logger), self.pauses
+        gates: dict[str, Gate] = {BREAKER: destinations, PAUSE: pauses, KIND: HandledKinds(attempts)}
+        more: dict[str, Any] = {"outbox_is_full": self.outbox_is_full}
+        if self.outbox is not None:
+            gates[ACCOUNT] = self.outbox.accounts
+            more["closed_account"] = self.outbox.accounts.closed_for
         return PartitionContext(
-            topics=TOPICS,
+            topics=self.topics,
             window=self.window,
             memory=PayloadMemory(1 << 20),
-            slots=Slots(self.slots, TOPICS),
+            slots=Slots(self.slots, self.topics),
             attempts=attempts,
             destinations=destinations,
             quarantine=Quarantine(clock),
             pauses=pauses,
-            conditions=Conditions({BREAKER: destinations, PAUSE: pauses, KIND: HandledKinds(attempts)}),
+            conditions=Conditions(gates),
             waiting=WaitingTotals(),
             unhandled_wait_ms=0,
             clock=clock,
             logger=logger,
             ledger_has_room=room,
+            **more,
         )
 
     async def put(self, number: int, topic: str = MESSAGES, nth_key: int = 0) -> list[Event]:
@@ -121,6 +167,8 @@ class Bench:
 
     async def close(self) -> None:
         """End what still runs; nothing may have failed."""
+        if self.outbox is not None:
+            await self.outbox.close()
         assert self._supervisor.failure is None
         await self._supervisor.close()
         self._threads.close()

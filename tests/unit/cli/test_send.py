@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from hookline_cli.dead.group import DeadCommands
 from hookline_cli.ledger.ledger import app as ledger
 from hookline_cli.main import Commands, app
+from hookline_cli.outbox.group import OutboxCommands
 from hookline_cli.retry.group import RetryCommands
 from hookline_cli.send.load_generator import NO_ANSWER, LoadOutcome
 from hookline_cli.send.load_report import summary
@@ -128,7 +129,7 @@ def test_summary_for_people() -> None:
     ]
 
 
-_GROUPS: tuple[list[str], ...] = ([], ["dead"], ["retry"], ["ledger"])
+_GROUPS: tuple[list[str], ...] = ([], ["dead"], ["retry"], ["outbox"], ["ledger"])
 _LEDGER = [str(command.name or command.callback.__name__) for command in ledger.registered_commands if command.callback]
 
 
@@ -139,6 +140,7 @@ _LEDGER = [str(command.name or command.callback.__name__) for command in ledger.
         *([name] for name in Commands.sources),
         *(["dead", name] for name in DeadCommands.sources),
         *(["retry", name] for name in RetryCommands.sources),
+        *(["outbox", name] for name in OutboxCommands.sources),
         ["pause", "list"],
         *(["ledger", name] for name in _LEDGER),
     ],

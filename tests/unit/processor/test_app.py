@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from hookline_processor.app import OwnedPartitions
+from hookline_processor.ownership.owned_partitions import OwnedPartitions
 
 
 class Owner:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +53,18 @@ def test_addresses_have_one_spelling(written: str, stored: str) -> None:
 def test_any_address_is_spelled_once(text: str) -> None:
     """Spelling it again changes nothing."""
     assert normalise(normalise(text)) == normalise(text)
+
+
+def test_message_that_was_sent() -> None:
+    """It has a row from the moment that Twilio has it, under the SID that its status callbacks have, which may come first."""
+    body = {"To": PERSON, "From": SHOP, "Body": "thanks", "MediaUrl": ["https://example.com/a.png"], "HooklineToken": "t"}
+    sent = settled("message.send", body=json.dumps(body).encode(), content_type=JSON, settled_at=9)
+    row = rows_of(msgspec.structs.replace(sent, sid="SM1"), BodyPolicy.KEEP).message
+    assert row is not None
+    assert (row["sid"], row["status"], row["direction"], row["body"]) == ("SM1", "queued", "outbound", "thanks")
+    assert (row["sender"], row["recipient"], row["status_at"]) == (SHOP, PERSON, sent.settled_at)
+    assert row["media"] == [{"url": "https://example.com/a.png", "type": ""}]
+    assert rows_of(sent, BodyPolicy.KEEP).message is None, "Twilio does not have it"
 
 
 def test_statuses_never_tie() -> None:

@@ -27,11 +27,18 @@ def config_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ConfigFile:
 
 
 def test_default_topics() -> None:
-    """Without a file there are the six topics, all ordered, conversations and calls before statuses and the rest."""
+    """Without a file there are the seven topics, all ordered, conversations and calls before statuses and the rest."""
     topics = ProcessorSettings.load().topics
     assert tuple(topics) == DEFAULT_TOPICS
     assert all(topic.ordered and topic.concurrency is None for topic in topics.values())
-    assert [topics[name].weight for name in DEFAULT_TOPICS] == [4, 4, 4, 2, 1, 1]
+    assert [topics[name].weight for name in DEFAULT_TOPICS] == [4, 4, 4, 2, 1, 1, 4]
+
+
+def test_outbox_is_ordered(config_file: ConfigFile) -> None:
+    """Replies of a conversation would else arrive in any order."""
+    config_file("[topics.outbox]\nordered = false\n")
+    with pytest.raises(SettingsError, match=r"outbox.ordered cannot be false"):
+        ProcessorSettings.load()
 
 
 def test_file_changes_and_adds_topics(config_file: ConfigFile, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from hookline_processor.ledger.rows.privacy import text_for_policy, value_for_po
 from hookline_processor.ledger.rows.status_order import call_rank, message_rank
 from hookline_shared.catalogue.sids import resource_of
 from hookline_shared.catalogue.webhook_event import WebhookEvent
+from hookline_shared.json_body import decode_json
 from hookline_shared.observability.redaction import redact_quotes
 
 Row = dict[str, Any]
@@ -60,6 +61,8 @@ _STATUSES: Final = (
     "Status",
     "event",
 )
+_ACCEPTED: Final = "queued"
+"""The first status of a message that Twilio has: it calls back only for the next ones."""
 _SENDERS: Final = ("From", "Caller", "Author", "MessagingBinding.Address")
 _RECIPIENTS: Final = ("To", "Called", "MessagingBinding.ProxyAddress", "email")
 
@@ -90,11 +93,15 @@ def rows_of(settled: SettledEvent, policy: BodyPolicy) -> Rows:
     event = typed(settled.event)
     params = _parameters(event)
     subject = _subject_of(params)
+    if settled.sid:
+        subject = subject._replace(sid=_fit(settled.sid, _SID), status=_ACCEPTED)
     row = _event_row(settled, subject) | {
         "error": _error(settled, event, policy),
         "params": value_for_policy(_content(event), policy),
     }
     kind, seen_at = settled.event.kind, row["received_at"]
+    if settled.sid:
+        return Rows(row, message=_message_row(settled.sid, subject, params, row["account"], settled.settled_at, policy))
     if kind in _MESSAGES and (sid := _first(params, ("MessageSid", "SmsSid"))):
         return Rows(row, message=_message_row(sid, subject, params, row["account"], seen_at, policy))
     if kind in _CALLS and (sid := params.get("CallSid", "")):
@@ -200,6 +207,9 @@ def _status_row(sid: str, subject: _Subject, params: Mapping[str, str], account:
 
 
 def _media(params: Mapping[str, str]) -> list[dict[str, str]] | None:
+    sent = decode_json(params.get("MediaUrl", "").encode())
+    if isinstance(sent, list):  # of a message of ours, which has no types
+        return _cleaned([{"url": str(url), "type": ""} for url in sent]) or None
     number = params.get("NumMedia", "")
     numbers = range(min(int(number), _MAX_MEDIA)) if number.isdecimal() else range(0)
     found = ((params.get(f"MediaUrl{at}", ""), params.get(f"MediaContentType{at}", "")) for at in numbers)

@@ -3,6 +3,7 @@
 breaker:<destination>   the breaker of the destination is open
 pause:<id>              an operator has paused it
 kind:<kind>             no handler is registered for the kind
+account:<account>       Twilio cannot be asked to send for the account now
 """
 
 from collections.abc import Callable
@@ -12,7 +13,8 @@ from typing import Final, Protocol
 BREAKER: Final = "breaker"
 PAUSE: Final = "pause"
 KIND: Final = "kind"
-FAMILIES: Final = (BREAKER, PAUSE, KIND)
+ACCOUNT: Final = "account"
+FAMILIES: Final = (BREAKER, PAUSE, KIND, ACCOUNT)
 
 
 class Gate(Protocol):

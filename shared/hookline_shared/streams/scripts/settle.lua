@@ -6,14 +6,17 @@
 --           [2] the owner of the lease, [3] its term
 --           [4] the common start of the partition's keys
 --           [5] MessagePack without its binary type, which the servers' library does not know:
---               {done, recorded, failed, dead, leaving, waiting}
---               done      list of {stream, entry ids}; with ARGV[6] {stream, entry ids, topic, entry id -> attempts if more than 1}
+--               {done, recorded, failed, dead, leaving, waiting}, and where events have outputs, these as well
+--               done      list of {stream, entry ids}; with ARGV[6] {stream, entry ids, topic, entry id -> attempts if more than 1,
+--                         entry id -> SID of the message that it has sent}
 --               recorded  list of names of retry records to be removed
 --               failed    list of {name, retry record}
 --               dead      list of {stream, entry id, additional names and values}
 --               leaving   list of {topic, lane id, entry id}: the indexed ones among the done and dead
 --               waiting   list of {topic, lane id, condition or "", time in ms, entry ids}: the first of them waits, and the others
 --                         behind it; each may be indexed already
+--               outputs   list of {stream, entry id, messages}: what done events send; each message is {token, life of its mark in ms,
+--                         names and values of its entry in the outbox}
 --               where stream is an index into KEYS
 --           [6] missing, or any value to copy the events that leave their topic to the ledger
 -- Returns   {the number of dead letters written, list of {topic, entry id} of the entries of waiting lanes that have no body any more
@@ -28,6 +31,10 @@
 -- A lane that waits is in the waiting index, with its first entry and those behind it, in order. Nothing waits whose first entry
 -- is not pending any more.
 --
+-- The messages of an event are written to <prefix>:{p}:outbox before the event leaves its stream, each with the mark
+-- <prefix>:{p}:sent:<token>, or without both if Redis refuses one of the two. A message whose mark exists is not written, and nothing of
+-- an event that is not pending any more. So a message is written once, however often this is run again.
+--
 -- A ledger entry is such a copy, too, followed by the fields in processor/hookline_processor/ledger/entry.py.
 
 local MOST_LOADED = 8 -- the entries of one lane that load.lua returns: MAX_LOADED in processor/hookline_processor/partition/lanes.py
@@ -37,7 +44,7 @@ local refused = refuse_other_owner(KEYS[1], ARGV[2], ARGV[3])
 if refused then
   return refused
 end
-local done, recorded, failed, dead, leaving, waiting = unpack(cmsgpack.unpack(ARGV[5]))
+local done, recorded, failed, dead, leaving, waiting, outputs = unpack(cmsgpack.unpack(ARGV[5]))
 local ledger = ARGV[6] and KEYS[#KEYS]
 
 local function write_ledger(fields, ...)
@@ -47,14 +54,44 @@ local function write_ledger(fields, ...)
   redis.call('XADD', ledger, '*', unpack(fields))
 end
 
+-- Write a message and its mark, or neither; return the error, if any.
+local function write_message(token, life, fields)
+  local mark = space .. 'sent:' .. token
+  if redis.call('EXISTS', mark) == 1 then
+    return
+  end
+  local added = redis.call('XADD', space .. 'outbox', '*', unpack(fields)) -- first: if the rest fails, twice is better than never
+  local marked = redis.pcall('SET', mark, 'queued', 'PX', life)
+  if marked.err then
+    redis.call('XDEL', space .. 'outbox', added)
+    return marked
+  end
+end
+
+for _, item in ipairs(outputs or {}) do
+  local stream, entry, messages = KEYS[item[1]], item[2], item[3]
+  local pending = redis.pcall('XPENDING', stream, group, entry, entry, 1)
+  if pending.err and not string.find(pending.err, 'NOGROUP', 1, true) then
+    return pending
+  elseif #pending == 1 then
+    for _, message in ipairs(messages) do
+      local failure = write_message(unpack(message))
+      if failure then
+        return failure
+      end
+    end
+  end
+end
+
 for _, item in ipairs(done) do
   local stream, entries = KEYS[item[1]], item[2]
   if ledger then
-    local topic, attempts = item[3], item[4]
+    local topic, attempts, sids = item[3], item[4], item[5]
     for _, entry in ipairs(entries) do
       local found = redis.call('XRANGE', stream, entry, entry)[1]
       if found then
-        write_ledger(found[2], 'ledger.outcome', 'done', 'ledger.topic', topic, 'ledger.attempts', attempts[entry] or 1)
+        local sid = sids[entry] and 'ledger.sid'
+        write_ledger(found[2], 'ledger.outcome', 'done', 'ledger.topic', topic, 'ledger.attempts', attempts[entry] or 1, sid, sids[entry])
       end
     end
   end

@@ -92,12 +92,16 @@ class Deferral(IntEnum):
 
 
 class DeferRequest(NamedTuple):
-    """Ask to put an entry behind the indexed entries of its lane; `always`, even if there are none."""
+    """Ask to put an entry behind the indexed entries of its lane; `always`, even if there are none.
+
+    `recovered` is whether it was pending when it was read: it may be indexed already.
+    """
 
     topic: str
     lane: str
     entry_id: str
     always: bool
+    recovered: bool = False
 
 
 class LoadRequest(NamedTuple):
@@ -134,7 +138,7 @@ class WaitingIndex:
             BrokerUnavailableError: if Redis did not confirm.
 
         """
-        items = [(topic, lane, entry, int(always)) for topic, lane, entry, always in requests]
+        items = [(one.topic, one.lane, one.entry_id, int(one.always), int(one.recovered)) for one in requests]
         return [Deferral(result) for result in await self._run("defer", _DEFER, items)]
 
     async def resume(self, requests: Sequence[ResumeRequest], most_bytes: int) -> list[Resumed]:

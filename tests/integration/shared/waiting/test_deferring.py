@@ -52,6 +52,20 @@ async def test_entry_of_a_resumed_lane_goes_behind_it(bench: Bench) -> None:
     assert bench.state.entries(MESSAGES, LANE) == entries
 
 
+async def test_entry_that_was_loaded_before_is_indexed_once(bench: Bench) -> None:
+    """A stop leaves loaded entries pending. Listed twice, the second place would be taken for the first one's, and what comes
+    between them be skipped."""
+    entries = await bench.read(4)
+    await bench.wait(*entries)
+    await bench.resume()
+    await bench.load(last=entries[0])
+    requests = [DeferRequest(MESSAGES, LANE, entry, always=True, recovered=True) for entry in entries[1:]]
+    for _ in range(2):
+        assert await bench.index.defer(requests) == [Deferral.DEFERRED_RESUMED] * 3
+        assert bench.state.entries(MESSAGES, LANE) == entries
+        assert bench.of(WAITING) == entries[1:]
+
+
 async def test_deferring_in_any_case_twice_is_deferring_once(bench: Bench) -> None:
     """Also where the entry has become the first of its lane by that."""
     (entry,) = await bench.read(1)

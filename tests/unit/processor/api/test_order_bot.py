@@ -1,60 +1,26 @@
 """The example bot, tested as a user tests handlers: with the test kit."""
 
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from examples.order_bot import Orders, handlers, read, total
-from hookline.testing import Dead, Done, Reason, Retry, deliver, make_event, started
-
-
-class Twilio:
-    """Twilio's REST API, as far as the bot needs it. It answers with `status`."""
-
-    def __init__(self) -> None:
-        self.status = 201
-        self.sent: list[str] = []
-        self.auth: set[str] = set()
-
-    async def take(self, request: web.Request) -> web.Response:
-        form = await request.post()
-        self.auth.add(request.headers["Authorization"])
-        if self.status == 201:
-            self.sent.append("{From!s} to {To!s}: {Body!s}".format(**form))
-        headers = {"Retry-After": "7"} if self.status == 429 else {}
-        return web.json_response({"code": 21610, "sid": "SM1"}, status=self.status, headers=headers)
+from hookline import Reply
+from hookline.testing import Done, Retry, deliver, make_event, started
 
 
 @pytest.fixture
 def orders_db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "orders.db"
     monkeypatch.setenv("ORDERS_DB", str(path))
-    monkeypatch.delenv("TWILIO_ACCOUNT_SID", raising=False)
     return path
 
 
-@pytest.fixture
-async def twilio(orders_db: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Twilio]:
-    """Yield a running bot's Twilio."""
-    made = Twilio()
-    app = web.Application()
-    app.router.add_post("/2010-04-01/Accounts/AC1/Messages.json", made.take)
-    async with TestServer(app) as server:
-        monkeypatch.setenv("TWILIO_API_URL", str(server.make_url("")))
-        for name, value in {"ACCOUNT_SID": "AC1", "API_KEY": "SK1", "API_SECRET": "secret"}.items():
-            monkeypatch.setenv(f"TWILIO_{name}", value)
-        async with started(handlers):
-            yield made
-
-
-def kept(path: Path) -> list[tuple[str, str, int]]:
+def kept(path: Path) -> list[tuple[str, str]]:
     with closing(sqlite3.connect(path)) as connection:
-        return connection.execute("select customer, items, answered from orders order by number").fetchall()
+        return connection.execute("select customer, items from orders order by number").fetchall()
 
 
 @pytest.mark.parametrize(
@@ -79,57 +45,23 @@ def test_total() -> None:
     assert total({"soup": 2, "tea": 1}) == 1150
 
 
-async def test_order_is_kept_and_answered(twilio: Twilio, orders_db: Path) -> None:
-    """The order is in the file, and the customer knows its number."""
+async def test_order_is_kept_and_answered(orders_db: Path) -> None:
+    """The order is in the file, and the customer knows its number; also if the event is handled again, after a crash."""
     event = make_event("message.received", Body="2 soup, 1 tea", From="whatsapp:+14155550123", To="whatsapp:+18005551212")
-    assert await deliver(handlers, event) == Done()
-    assert kept(orders_db) == [("whatsapp:+14155550123", "2 soup, 1 tea", 1)]
-    assert twilio.sent == ["whatsapp:+18005551212 to whatsapp:+14155550123: Order 1, 11.50 in all. Thank you!"]
-    assert twilio.auth == {"Basic U0sxOnNlY3JldA=="}
-
-
-async def test_same_event_twice_is_one_order(twilio: Twilio, orders_db: Path) -> None:
-    """An event that is handled again, after a crash, is neither ordered nor answered again."""
-    event = make_event("message.received", Body="1 tea")
-    for _ in range(2):
-        assert await deliver(handlers, event) == Done()
-    assert len(kept(orders_db)) == len(twilio.sent) == 1
-
-
-async def test_answer_is_tried_again(twilio: Twilio, orders_db: Path) -> None:
-    """While Twilio has trouble the order is kept, and the answer comes with a later attempt."""
-    event = make_event("message.received", Body="1 tea")
-    twilio.status = 500
-    assert isinstance(await deliver(handlers, event), Retry)
-    assert kept(orders_db) == [("+15005550006", "1 tea", 0)]
-    twilio.status = 201
-    assert await deliver(handlers, event, attempt=2) == Done()
-    assert kept(orders_db) == [("+15005550006", "1 tea", 1)]
-    assert len(twilio.sent) == 1
-
-
-async def test_too_many_requests_is_no_failure(twilio: Twilio) -> None:
-    """The bot comes back when Twilio says, without using up its attempts."""
-    twilio.status = 429
-    outcome = await deliver(handlers, "message.received", Body="1 tea", attempt=12)
-    assert isinstance(outcome, Retry)
-    assert outcome.failure is None
-    assert outcome.record.failures == 11
-
-
-async def test_refused_answer_is_dead_at_once(twilio: Twilio) -> None:
-    """A customer who has said STOP cannot be answered, however often one tries."""
-    twilio.status = 400
-    outcome = await deliver(handlers, "message.received", Body="1 tea")
-    assert isinstance(outcome, Dead)
-    assert (outcome.reason, outcome.failure.message) == (Reason.REJECTED, "Twilio refuses the answer, error 21610")
-
-
-async def test_without_an_account_answers_are_printed(orders_db: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Whoever tries the bot sees what it would send."""
     async with started(handlers):
-        assert await deliver(handlers, "message.received", Body="hello") == Done()
-    assert 'Tell us what you like, such as "2 soup, 1 tea". There is soup 4.50, cake 3.90, tea 2.50.' in capsys.readouterr().out
+        for attempt in (1, 2):
+            outcome = await deliver(handlers, event, attempt=attempt)
+            assert outcome == Done()
+            assert outcome.replies == [Reply("Order 1, 11.50 in all. Thank you!")]
+    assert kept(orders_db) == [("whatsapp:+14155550123", "2 soup, 1 tea")]
+
+
+async def test_what_is_no_order_is_answered_with_the_menu(orders_db: Path) -> None:
+    """And not stored."""
+    async with started(handlers):
+        outcome = await deliver(handlers, "message.received", Body="hello")
+    expected = 'Tell us what you like, such as "2 soup, 1 tea". There is soup 4.50, cake 3.90, tea 2.50.'
+    assert [reply.body for reply in outcome.replies] == [expected]
     assert kept(orders_db) == []
 
 

@@ -46,7 +46,7 @@ def test_every_secret_may_be_in_a_file(name: str, file: Path, tmp_path: Path, mo
     wrong = tmp_path / "wrong"
     wrong.write_text("no, not this")
     monkeypatch.setenv(f"{name}_FILE", str(wrong))
-    service = ProcessorSettings if name == "HOOKLINE_LEDGER_URL" else IngressSettings
+    service = ProcessorSettings if name in ("HOOKLINE_LEDGER_URL", "TWILIO_API_SECRET") else IngressSettings
     with pytest.raises(SettingsError, match=f"{name} is wrong") as caught:
         service.load()
     assert "no, not this" not in str(caught.value)

@@ -5,7 +5,8 @@
 -- ARGV      [1] consumer group
 --           [2] the owner of the lease, [3] its term
 --           [4] the common start of the partition's keys
---           [5] MessagePack: list of {topic, lane id, entry id, 1 to defer it in any case or 0 only if its lane is indexed}
+--           [5] MessagePack: list of {topic, lane id, entry id, 1 to defer it in any case or 0 only if its lane is indexed,
+--               1 if it was pending when it was read, so that it may be indexed already}
 -- Returns   for each entry: 0 not deferred, its lane is not indexed
 --                           1 deferred, or not pending any more
 --                           2 not deferred, it is the first of its lane's indexed entries
@@ -14,7 +15,7 @@
 --                           5 its body is gone, and it is not pending any more (Redis 7 and newer)
 --           or the error FENCED, with nothing done, if the partition has another owner
 --
--- Guarantees: a deferred entry is behind all indexed entries of its lane. A lane that was not indexed counts as resumed. Running it
+-- Guarantees: a deferred entry is behind all indexed entries of its lane, or where it was indexed before, once. A lane that was not indexed counts as resumed. Running it
 -- again has the same effect.
 
 local refused = refuse_other_owner(KEYS[1], ARGV[2], ARGV[3])
@@ -33,7 +34,7 @@ local function is_before(entry, other)
   return tonumber(ms) < tonumber(other_ms)
 end
 
-local function defer(topic, lane, entry, always)
+local function defer(topic, lane, entry, always, was_pending)
   if is_single(lane) then
     return redis.call('SISMEMBER', resumed_key(space, topic), lane) == 1 and 2 or 0
   end
@@ -48,7 +49,9 @@ local function defer(topic, lane, entry, always)
     if not claim(space, topic, group, WAITING, entry) then
       return 5
     end
-    if first then
+    if first and was_pending and redis.call('LPOS', behind_key(space, topic, lane), entry) then
+      return redis.call('SISMEMBER', resumed_key(space, topic), lane) == 1 and 4 or 1 -- a former owner had it in memory, from the index
+    elseif first then
       redis.call('RPUSH', behind_key(space, topic, lane), entry)
     else
       redis.call('HSET', lanes_key(space, topic, lane), lane, entry)
@@ -60,6 +63,6 @@ end
 
 local results = {}
 for at, item in ipairs(cmsgpack.unpack(ARGV[5])) do
-  results[at] = defer(item[1], item[2], item[3], item[4] == 1)
+  results[at] = defer(item[1], item[2], item[3], item[4] == 1, item[5] == 1)
 end
 return results

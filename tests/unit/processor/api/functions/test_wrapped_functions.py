@@ -85,9 +85,9 @@ async def assert_handled(handlers: Handlers, what: str) -> None:
 
 
 @pytest.mark.parametrize("mock", [AsyncMock, MagicMock])
-async def test_mock_as_a_handler(mock: Callable[[], Any]) -> None:
+async def test_mock_as_a_handler(mock: Callable[..., Any]) -> None:
     """Mocks stand for functions in tests of handlers."""
-    handlers, made = Handlers(), mock()
+    handlers, made = Handlers(), mock(return_value=None)
     handlers.on("message.received")(made)
     handler = handlers.find("message.received")
     assert handler is not None

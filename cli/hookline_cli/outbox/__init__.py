@@ -1,0 +1,1 @@
+"""`hookline outbox`: the messages that are to be sent."""

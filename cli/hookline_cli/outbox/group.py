@@ -1,0 +1,26 @@
+"""`hookline outbox`: the group of its subcommands."""
+
+from typing import ClassVar, Final
+
+import typer
+
+from hookline_cli.lazy import CommandSource, LazyGroup
+
+_CODES: Final = "Exit codes: 0 listed, or there is nothing. 1 failed; the error says why. 2 invalid command line."
+
+
+class OutboxCommands(LazyGroup):
+    """Every subcommand, in the order of --help."""
+
+    sources: ClassVar = {"list": CommandSource("hookline_cli.outbox.list:list_messages", epilog=_CODES)}
+
+
+outbox = typer.Typer(cls=OutboxCommands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@outbox.callback()
+def about() -> None:
+    """List the messages that handlers have sent and Twilio does not have yet. See also `hookline retry` and `hookline dead`.
+
+    Example: `hookline outbox list`
+    """

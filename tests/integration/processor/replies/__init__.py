@@ -1,0 +1,1 @@
+"""Replies, from the settlement of an event to Twilio."""

@@ -1,0 +1,65 @@
+"""A processor's partition that sends, and the Twilio to which it sends."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from hookline import Context, Handlers, MessageReceived
+from hookline_processor.sender.settings import SenderSettings
+from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.append import Appender
+from hookline_shared.topics import MESSAGES
+from tests.support.observability.logbook import Logbook
+from tests.support.processor.conversations import incoming
+from tests.support.processor.events import key_of
+from tests.support.processor.feed import PARTITION
+from tests.support.processor.partition_bench import Bench
+from tests.support.servers.fake_twilio import ACCOUNT, FakeTwilio, fake_twilio
+from tests.support.storage.stored import PARTITIONS
+
+
+class Inbox:
+    """Puts messages of people into the stream of `PARTITION`."""
+
+    def __init__(self, broker: RedisConnectionManager) -> None:
+        self._appender = Appender(broker, PARTITIONS, 3600, 1_000_000)
+
+    async def put(self, *texts: str, nth: int = 0, sender: str = "+14155550123") -> None:
+        """Append a message for each of `texts`, all of one conversation, another one for each `nth`."""
+        events = [incoming(text, key_of(PARTITION, nth), sender) for text in texts]
+        await self._appender.append([(MESSAGES, one) for one in events], 5)
+
+
+@pytest.fixture
+async def inbox(broker: RedisConnectionManager) -> Inbox:
+    """Return a writer of messages."""
+    return Inbox(broker)
+
+
+@pytest.fixture
+async def twilio() -> AsyncIterator[FakeTwilio]:
+    """Yield a Twilio."""
+    async with fake_twilio() as twilio:
+        yield twilio
+
+
+def sender_settings(twilio: FakeTwilio, **changed: object) -> SenderSettings:
+    """Return the settings of a sender to `twilio`."""
+    settings: dict[str, object] = {"account_sid": ACCOUNT, "api_secret": "secret", "api_url": twilio.url, "timeout_s": 1.0}
+    return SenderSettings(**settings | changed)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def bench(broker: RedisConnectionManager, logbook: Logbook, twilio: FakeTwilio) -> AsyncIterator[Bench]:
+    """Yield a partition, not yet started, whose handler answers every message with its text."""
+    bench = Bench(broker, logbook)
+    handlers = bench.handlers = Handlers()
+
+    @handlers.on(MessageReceived)
+    async def echo(event: MessageReceived, context: Context) -> str:
+        bench.begun.append(event.id)
+        return event.body
+
+    bench.sender = sender_settings(twilio)
+    yield bench
+    await bench.close()

@@ -1,0 +1,390 @@
+"""The sender, against a real HTTP server and a real Redis: each reply is sent once, whatever happens to its request."""
+
+from typing import Any
+
+import pytest
+import redis
+
+from hookline_processor.sender.settings import SenderSettings
+from hookline_processor.sender.twilio_api import TwilioApi
+from hookline_shared.clock import SystemClock
+from hookline_shared.event import decode
+from hookline_shared.keys import GROUP
+from hookline_shared.streams.outbox import Mark, Place, State
+from hookline_shared.topics import OUTBOX
+from tests.integration.processor.replies.conftest import Inbox, sender_settings
+from tests.support.processor.conversations import OURS
+from tests.support.processor.feed import PARTITION, claim
+from tests.support.processor.partition_bench import Bench
+from tests.support.servers.fake_twilio import ACCOUNT, FakeTwilio, Fault, losing
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import Stored
+from tests.support.waiting import until
+
+AMBIGUOUS = [Fault.LOST_ANSWER, Fault.ACCEPTED_WITH_503, Fault.NO_SID, Fault.SLOW]
+
+
+def marks(client: "redis.Redis") -> list[Mark]:
+    """Return the marks of all messages."""
+    found = client.execute_command("KEYS", keys.sent(PARTITION, "*"))
+    return [Mark.parse(client.execute_command("GET", name).decode()) for name in found]
+
+
+def dead(stored: Stored) -> list[tuple[str, str]]:
+    """Return reason and message of the dead letters."""
+    named: list[dict[bytes, Any]] = []
+    for _, fields in stored.dead_letters(PARTITION):
+        named.append(dict(zip(fields[::2], fields[1::2], strict=True)))
+    return [(one[b"dead.reason"].decode(), one[b"dead.message"].decode()) for one in named]
+
+
+async def test_reply_is_sent(
+    bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored, redis_client: "redis.Redis"
+) -> None:
+    """To whoever wrote, from the number that they wrote to; then nothing is left but the mark with the SID."""
+    await inbox.put("hello")
+    partition = await bench.start()
+    await until(lambda: stored.events() == [] and twilio.messages != [], "it is sent and settled")
+    (sent,) = twilio.messages
+    assert (sent["to"], sent["from"], sent["body"], sent["account_sid"]) == ("+14155550123", OURS, "hello", ACCOUNT)
+    (mark,) = marks(redis_client)
+    assert (mark.account, mark.sid) == (ACCOUNT, sent["sid"])
+    assert stored.dead_letters(PARTITION) == []
+    await partition.drain(5)
+
+
+async def test_lease_of_the_usual_length_suffices(bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored) -> None:
+    """It is as long as the time-out of a request. If it ends during one, the next owner finds the message in doubt."""
+    bench.lease_s = 10
+    bench.sender = sender_settings(twilio, timeout_s=10)
+    await inbox.put("hello")
+    partition = await bench.start()
+    await until(lambda: stored.events() == [], "it is sent and settled")
+    assert twilio.bodies == ["hello"]
+    await partition.drain(5)
+
+
+async def test_lease_that_is_about_to_end(bench: Bench, inbox: Inbox, twilio: FakeTwilio, redis_client: "redis.Redis") -> None:
+    """Nothing is sent, and nothing is in doubt."""
+    await inbox.put("hello")
+    partition = await bench.start()
+    await until(lambda: marks(redis_client) != [], "it is in the outbox")
+    await partition.drain(5)
+    (name,) = redis_client.execute_command("KEYS", keys.sent(PARTITION, "*"))
+    redis_client.set(name, "queued")
+    assert bench.outbox is not None
+    place = Place(PARTITION, name.decode().rpartition(":")[2])
+    answer = await bench.outbox.marks.begin(place, await claim(bench.broker, lease_s=2), 3, ACCOUNT)
+    assert (answer.state, answer.mark.text) == (State.LEASE, "queued")
+
+
+async def test_replies_of_a_conversation_are_in_order(bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored) -> None:
+    """Though some requests get no answer, or a late one; others are not held up."""
+    twilio.choose = losing(0.2, Fault.LOST_ANSWER)
+    texts = [f"text {number}" for number in range(20)]
+    await inbox.put(*texts)
+    await inbox.put("another", nth=1, sender="+14155550199")
+    partition = await bench.start()
+    await until(lambda: stored.events() == [], "all are settled")
+    assert [one["body"] for one in twilio.messages if one["to"] == "+14155550123"] == texts
+    assert len(twilio.messages) == 21
+    await partition.drain(5)
+
+
+@pytest.mark.parametrize("fault", AMBIGUOUS)
+async def test_accepted_message_is_not_sent_again(
+    bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored, fault: Fault, redis_client: "redis.Redis"
+) -> None:
+    """Nobody said that it was: it is found in the list."""
+    twilio.choose = lambda _form: fault
+    await inbox.put("hello")
+    partition = await bench.start()
+    await until(lambda: stored.events() == [], "it is settled")
+    assert twilio.bodies == ["hello"]
+    assert twilio.requests == 1
+    assert [mark.sid for mark in marks(redis_client)] == [twilio.messages[0]["sid"]]
+    await partition.drain(5)
+
+
+@pytest.mark.parametrize("fault", [Fault.LOST_REQUEST, Fault.SERVER_ERROR])
+async def test_message_that_was_not_accepted_is_sent_again(
+    bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored, fault: Fault
+) -> None:
+    """After the last look. Twilio does not list it, so it is sent a second time, and there once."""
+    faults = [fault]
+    twilio.choose = lambda _form: faults.pop() if faults else Fault.NONE
+    await inbox.put("hello")
+    partition = await bench.start()
+    await until(lambda: stored.events() == [], "it is settled")
+    assert twilio.bodies == ["hello"]
+    assert twilio.requests == 2
+    assert twilio.lists >= 3
+    await partition.drain(5)
+
+
+async def test_unknown_message_goes_to_a_person_if_so_wanted(
+    bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored
+) -> None:
+    """With OUTBOX_ON_UNKNOWN=dead. The dead letter says what to do."""
+    bench.sender = sender_settings(twilio, on_unknown="dead")
+    twilio.choose = lambda _form: Fault.LOST_REQUEST
+    await inbox.put("hello")
+    partition = await bench.start()
+    await until(lambda: dead(stored) != [], "it is dead")
+    ((reason, message),) = dead(stored)
+    assert reason == "unknown"
+    assert "Look in Twilio's log" in message
+    assert twilio.requests == 1
+    await partition.drain(5)
+
+
+async def test_message_that_is_cut_for_a_day_is_given_up(
+    bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored, redis_client: "redis.Redis"
+) -> None:
+    """Its conversation goes on. If somebody replays it, it is looked for, and has another day."""
+    twilio.choose = lambda _form: Fault.LOST_REQUEST
+    await inbox.put("hello")
+    partition = await bench.start()
+    await until(lambda: any(mark.is_sending for mark in marks(redis_client)), "it is in doubt")
+    (name,) = redis_client.execute_command("KEYS", keys.sent(PARTITION, "*"))
+    (mark,) = marks(redis_client)
+    redis_client.set(name, f"sending {mark.last_ms - 86_400_001} {mark.last_ms} {mark.account}")
+    await until(lambda: [reason for reason, _ in dead(stored)] == ["unknown"], "it is given up")
+    (mark,) = marks(redis_client)
+    assert mark.first_ms == mark.last_ms > 0
+    await partition.drain(5)
+
+
+async def test_doubt_waits_while_twilio_is_away(bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored) -> None:
+    """However long: a list that cannot be had says nothing."""
+    faults = [Fault.LOST_ANSWER]
+    twilio.choose = lambda _form: faults.pop() if faults else Fault.NONE
+    twilio.lists_work = False
+    await inbox.put("hello")
+    partition = await bench.start()
+    await until(lambda: twilio.lists >= 3, "it was looked for several times")
+    assert twilio.requests == 1
+    twilio.lists_work = True
+    await until(lambda: stored.events() == [], "it is settled")
+    assert twilio.bodies == ["hello"]
+    await partition.drain(5)
+
+
+async def test_equal_texts_are_two_messages(bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored) -> None:
+    """Two people's conversations send the same text to the same number at once, and the answer to one of them is lost."""
+    faults = [Fault.NONE, Fault.LOST_ANSWER]
+    twilio.choose = lambda _form: faults.pop() if faults else Fault.NONE
+    await inbox.put("hello")
+    await inbox.put("hello", nth=1)
+    partition = await bench.start()
+    await until(lambda: stored.events() == [], "both are settled")
+    assert twilio.bodies == ["hello", "hello"]
+    await partition.drain(5)
+
+
+async def test_equal_texts_of_which_one_was_not_accepted(
+    bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored
+) -> None:
+    """It is not taken for the other one, which Twilio has listed since."""
+    faults = [Fault.NONE, Fault.LOST_REQUEST]
+    twilio.choose = lambda _form: faults.pop() if faults else Fault.NONE
+    await inbox.put("hello")
+    await inbox.put("hello", nth=1)
+    partition = await bench.start()
+    await until(lambda: stored.events() == [], "both are settled")
+    assert twilio.bodies == ["hello", "hello"]
+    await partition.drain(5)
+
+
+async def test_equal_texts_that_are_all_in_doubt(bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored) -> None:
+    """Each finds one of them in the list, and no two the same."""
+    answers = iter([Fault.LOST_ANSWER, Fault.LOST_REQUEST, Fault.LOST_ANSWER, Fault.SERVER_ERROR])
+    twilio.choose = lambda _form: next(answers, Fault.NONE)
+    for nth in range(4):
+        await inbox.put("hello", nth=nth)
+    partition = await bench.start()
+    await until(lambda: stored.events() == [], "all are settled")
+    assert twilio.bodies == ["hello"] * 4
+    await partition.drain(5)
+
+
+async def test_status_callback_resolves_a_doubt(
+    bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored, redis_client: "redis.Redis"
+) -> None:
+    """It has the token of the message, and Twilio need not be asked. It counts for its account alone, and needs no handler."""
+    bench.sender = sender_settings(twilio, status_callback="https://hooks.example.com/twilio/status")
+    twilio.choose = lambda _form: Fault.LOST_ANSWER
+    twilio.lists_work = False
+    await inbox.put("hello")
+    partition = await bench.start()
+    await until(lambda: twilio.messages != [] and [mark.is_sending for mark in marks(redis_client)] == [True], "it is in doubt")
+    (sent,) = twilio.messages
+    assert bench.outbox is not None
+    for account in ("AC" + "2" * 32, ACCOUNT):
+        assert [mark.is_sending for mark in marks(redis_client)] == [True]
+        event = _callback(sent, account)
+        assert bench.outbox.expects(event)
+        assert await bench.outbox.note(event)
+    assert [mark.sid for mark in marks(redis_client)] == [sent["sid"]]
+    await until(lambda: stored.events() == [], "it is settled")
+    assert twilio.requests == 1
+    await partition.drain(5)
+
+
+def _callback(sent: dict[str, Any], account: str) -> Any:
+    from hookline_shared.event import Event  # noqa: PLC0415
+
+    return Event(
+        id="1",
+        kind="message.status",
+        key=sent["sid"],
+        dedupe_key="d",
+        received_at=0,
+        account=account,
+        content_type="application/x-www-form-urlencoded",
+        target=sent["status_callback"].removeprefix("https://hooks.example.com"),
+        body=f"MessageSid={sent['sid']}&MessageStatus=sent".encode(),
+        method="POST",
+    )
+
+
+async def test_refused_message_is_a_dead_letter(
+    bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored, redis_client: "redis.Redis"
+) -> None:
+    """With Twilio's code, what it means and where to read about it. Nothing was sent, so replaying it sends it."""
+    twilio.refusal = (400, {"code": 21614, "message": "'To' number is not a valid mobile number", "status": 400}, {})
+    await inbox.put("hello", "and on")
+    partition = await bench.start()
+    await until(lambda: len(dead(stored)) == 2, "both are dead")
+    for reason, message in dead(stored):
+        assert reason == "refused"
+        assert "no mobile number" in message
+        assert "https://www.twilio.com/docs/api/errors/21614" in message
+    assert [mark.text for mark in marks(redis_client)] == ["queued"] * 2
+    await partition.drain(5)
+
+
+async def test_person_who_said_stop_has_opted_out(bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored) -> None:
+    """It has a reason of its own: nothing is wrong with the bot."""
+    twilio.refusal = (400, {"code": 21610, "message": "unsubscribed", "status": 400}, {})
+    await inbox.put("hello")
+    partition = await bench.start()
+    await until(lambda: [reason for reason, _ in dead(stored)] == ["opted_out"], "it is dead")
+    await partition.drain(5)
+
+
+async def test_rate_limit_pauses_the_account(bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored) -> None:
+    """Messages wait, without requests and without using up attempts, until Twilio takes them."""
+    twilio.refusal = (429, {"code": 20429, "message": "Too Many Requests", "status": 429}, {"Retry-After": "1"})
+    for nth in range(5):
+        await inbox.put("hello", nth=nth)
+    partition = await bench.start()
+    await until(lambda: twilio.requests >= 1, "it was asked")
+    twilio.refusal = None
+    await until(lambda: stored.events() == [], "all are sent")
+    assert len(twilio.messages) == 5
+    await partition.drain(5)
+
+
+async def test_revoked_key_closes_the_account(
+    bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored, redis_client: "redis.Redis"
+) -> None:
+    """It is the fault of no message, so none is dead: they wait, and somebody is told."""
+    twilio.passwords = ("another",)
+    for nth in range(3):
+        await inbox.put("hello", nth=nth)
+    partition = await bench.start()
+    assert bench.outbox is not None
+    await until(lambda: bench.outbox is not None and bench.outbox.accounts.problems() != {}, "it is known")
+    waiting = keys.waiting(PARTITION, OUTBOX, f"account:{ACCOUNT}")
+    await until(lambda: redis_client.zcard(waiting) + redis_client.zcard(keys.waiting(PARTITION, OUTBOX)) == 3, "all wait")
+    assert dead(stored) == []
+    assert [mark.text for mark in marks(redis_client)] == ["queued"] * 3
+    await partition.drain(5)
+
+
+async def test_no_credentials(
+    bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored, redis_client: "redis.Redis"
+) -> None:
+    """Events are handled, and messages wait until there are any, as after a deployment."""
+    sender = bench.sender
+    bench.sender = SenderSettings()
+    await inbox.put("hello")
+    partition = await bench.start()
+    await until(lambda: redis_client.zcard(keys.waiting(PARTITION, OUTBOX, f"account:{ACCOUNT}")) == 1, "it waits")
+    assert [decode(fields).kind for _, fields in stored.entries(PARTITION, OUTBOX)] == ["message.send"]
+    assert bench.outbox is not None
+    assert "TWILIO_API_KEY" in bench.outbox.warnings()[0]
+    await partition.drain(5)
+    bench.sender = sender
+    partition = await bench.start()
+    await until(lambda: stored.events() == [], "it is sent")
+    assert twilio.bodies == ["hello"]
+    await partition.drain(5)
+
+
+async def test_twilio_that_is_not_there(bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored) -> None:
+    """A refused connection has sent nothing, so it is no doubt, and the message is sent as soon as somebody listens."""
+    url = twilio.url
+    bench.sender = sender_settings(twilio, api_url="http://127.0.0.1:9")
+    await inbox.put("hello")
+    partition = await bench.start()
+    assert bench.outbox is not None
+    await until(lambda: stored.retry_records(PARTITION) == {} and len(stored.events(OUTBOX)) == 1, "it waits")
+    await partition.drain(5)
+    assert bench.outbox.sender.doubts() == []
+    bench.sender = sender_settings(twilio, api_url=url)
+    partition = await bench.start()
+    await until(lambda: stored.events() == [], "it is sent")
+    assert twilio.bodies == ["hello"]
+    await partition.drain(5)
+
+
+async def test_processor_that_dies_in_the_middle(
+    bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored, redis_client: "redis.Redis"
+) -> None:
+    """Twilio has the message, and the answer never came: the next owner finds it, and sends nothing."""
+    twilio.open.clear()
+    await inbox.put("hello")
+    partition = await bench.start()
+    await twilio.received.wait()
+    await partition.abandon()
+    twilio.open.set()
+    partition = await bench.start()
+    await until(lambda: stored.events() == [], "it is settled")
+    assert twilio.bodies == ["hello"]
+    assert twilio.requests == 1
+    await partition.drain(5)
+
+
+async def test_replayed_message_of_unknown_outcome_is_looked_for(
+    bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored, redis_client: "redis.Redis"
+) -> None:
+    """Its mark survives the dead letter. By now Twilio lists it, so it is not sent again."""
+    bench.sender = sender_settings(twilio, on_unknown="dead")
+    twilio.choose = lambda _form: Fault.LOST_ANSWER
+    hidden: list[dict[str, Any]] = []
+    await inbox.put("hello")
+    partition = await bench.start()
+    await until(lambda: twilio.messages != [], "it is accepted")
+    hidden += twilio.messages
+    twilio.messages.clear()
+    await until(lambda: [reason for reason, _ in dead(stored)] == ["unknown"], "nobody knows")
+    twilio.messages += hidden
+    ((_, fields),) = stored.dead_letters(PARTITION)
+    at = fields.index(b"dead.reason")
+    redis_client.execute_command("XADD", keys.topic(PARTITION, OUTBOX), "*", *fields[:at])
+    await until(lambda: stored.events() == [], "it is settled")
+    assert twilio.requests == 1
+    assert redis_client.xinfo_groups(keys.topic(PARTITION, OUTBOX))[0]["name"] == GROUP.encode()
+    await partition.drain(5)
+
+
+async def test_request_that_is_late_does_not_go_out(twilio: FakeTwilio) -> None:
+    """The process stood still after its mark was written: another one may have looked, and sent, meanwhile."""
+    clock = SystemClock()
+    api = TwilioApi(ACCOUNT, "secret", twilio.url, 1.0, clock)
+    outcome = await api.create(ACCOUNT, {"To": "+14155550123", "From": OURS, "Body": "x"}, clock.monotonic() - 0.1)
+    assert "too late" in str(outcome)
+    assert twilio.requests == 0
+    await api.close()

@@ -1,0 +1,1 @@
+"""Replies: what handlers may send, and what becomes of it."""

@@ -1,0 +1,1 @@
+"""The sender, without Redis and without Twilio."""
