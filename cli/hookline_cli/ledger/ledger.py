@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from hookline_cli.known_names import check_kinds
 from hookline_cli.ledger.database import with_engine
 from hookline_cli.ledger.masking import masked
 from hookline_cli.ledger.output import Form, form_of, print_csv, print_events, print_json, print_thread
@@ -32,6 +33,10 @@ old rows, reads whole tables, and Ctrl-C can end it."""
 
 _CODES: Final = "Exit codes: 0 done, or nothing found. 1 failed; the error says why. 2 invalid command line. 130 interrupted."
 _NOTHING: Final = "Nothing was removed."
+_NOTHING_FOUND: Final = (
+    "Nothing found. Events that are not settled, or not yet in the ledger, are in Redis: hookline show SID, or hookline "
+    "retry list."
+)
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -97,10 +102,14 @@ def find(
 ) -> None:
     """Find events, newest first. An event must match all options.
 
+    On a terminal, each event has two lines. In a pipe, it has one, with columns separated by tabs: received (UTC), kind, from,
+    to, SID, status, outcome, attempts and error.
+
     Example: hookline ledger search --number +14155550123 --since 7d
     """
     from hookline_processor.ledger.search import Query, search
 
+    check_kinds([kind] if kind else [])
     settings = _settings(data)
     start = None if since is None else parse_timestamp(since, SystemClock().now_ms())
     form = form_of(as_json=as_json, as_csv=as_csv)
@@ -112,8 +121,10 @@ def find(
             print_json(found)
         case "csv":
             print_csv(found)
-        case _:
+        case _ if found:
             print_events(found)
+        case _:
+            typer.echo(_NOTHING_FOUND, err=True)
 
 
 @app.command("conversation", epilog=_CODES)
@@ -139,6 +150,8 @@ def thread(
             print_json(found)
         case "csv":
             print_csv(found)
+        case _ if not found:
+            typer.echo(_NOTHING_FOUND, err=True)
         case _:
             print_thread(found, [row["sender"] == normalise(one) for row in rows])
 

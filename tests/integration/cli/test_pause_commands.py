@@ -118,9 +118,7 @@ async def test_pauses_are_shown_everywhere(
     assert "1 pause holds events" in table.out
 
 
-async def test_list_of_waiting_events_names_a_paused_topic(
-    command: Command, feed: Feed, redis_client: "redis.Redis"
-) -> None:
+async def test_list_of_waiting_events_names_a_paused_topic(command: Command, feed: Feed, redis_client: "redis.Redis") -> None:
     """Events of a paused topic are unread, so no conversation waits; the list says so, with their number."""
     await feed.put(3)
     redis_client.hset(keys.pauses, "p1", _json(Pause(id="p1", topic=MESSAGES, who="me", why="case 812", since_ms=1)))
