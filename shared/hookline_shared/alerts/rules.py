@@ -6,7 +6,7 @@ The services, their settings, the documentation and the tests all read this list
 from types import MappingProxyType
 from typing import Final
 
-from hookline_shared.alerts.rule import Rule, Watcher
+from hookline_shared.alerts.rule import Impact, Rule, Watcher
 from hookline_shared.alerts.thresholds import Level, Threshold
 from hookline_shared.alerts.units import Unit
 
@@ -251,11 +251,23 @@ _BOTH: Final = (
         Unit.COUNT,
         "1 while a circuit breaker is not closed",
         "The circuit breaker {subject} is open: calls failed repeatedly, and only probes are sent until one succeeds.",
-        "Breaker redis: webhooks go to the spool, and nothing is processed. Breaker database: history waits in Redis. "
-        "Any other name: the events whose handlers need it wait.",
+        "The events whose handlers need it wait in Redis. All others are handled, and no webhook is lost.",
         "Restore the service that the breaker is named after. The breaker closes by itself within seconds.",
         per="breaker",
         critical="redis",
+        impacts=MappingProxyType(
+            {
+                "redis": Impact(
+                    "Webhooks go to the spool of ingress; without one, or when it is full, they get a 503. Nothing is handled.",
+                    "Restore Redis; `hookline doctor` says what is wrong. The breaker closes by itself within seconds.",
+                ),
+                "database": Impact(
+                    "Only the ledger is affected: webhooks are accepted and events are handled as usual. Their history "
+                    "waits in Redis. When LEDGER_BACKLOG_LIMIT events wait, handling stops.",
+                    "Do what the cause says, or restore the database; `hookline doctor` checks it. No restart is needed.",
+                ),
+            }
+        ),
     ),
     Rule(
         "loop_lagging",

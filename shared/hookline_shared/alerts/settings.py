@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
+from hookline_shared.alerts.formats import AlertFormat
 from hookline_shared.alerts.rule import Rule
 from hookline_shared.alerts.rules import RULES
 from hookline_shared.alerts.thresholds import Threshold
@@ -107,8 +108,24 @@ class AlertSettings(SettingsGroup, frozen=True, kw_only=True):
         Check(_alert_url),
         Variable(
             "ALERT_URL",
-            "URL to which alerts are posted in Slack's format (https://hooks.slack.com/services/...). Without it,"
-            " alerts are only logged and shown by hookline status",
+            "URL to which alerts are posted, such as https://hooks.slack.com/services/... or"
+            " https://events.pagerduty.com/v2/enqueue. Without it, alerts are only logged and shown by hookline status",
+            secret=True,
+        ),
+    ] = None
+    format: Annotated[
+        AlertFormat | None,
+        Variable(
+            "ALERT_FORMAT",
+            "Format of what is posted to ALERT_URL: slack (also Mattermost, and Discord with /slack), pagerduty (Events API"
+            " v2) or webhook (plain JSON). By default pagerduty for a URL of PagerDuty, otherwise slack",
+        ),
+    ] = None
+    routing_key: Annotated[
+        str | None,
+        Variable(
+            "ALERT_ROUTING_KEY",
+            "Integration key of the PagerDuty service (Events API v2), for ALERT_FORMAT=pagerduty",
             secret=True,
         ),
     ] = None
