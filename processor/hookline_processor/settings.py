@@ -12,7 +12,7 @@ from hookline_shared.settings.base import Port
 from hookline_shared.validation import AtLeastOne, Check, NotNegative, Positive, Variable
 
 _WINDOW: Final = 500
-_EVENTS_PER_TOPIC: Final = 8000
+_EVENTS_PER_TOPIC: Final = 16_000
 """Events of one topic in memory, over all partitions; an event takes about 2 kB."""
 _MIN_WINDOW: Final = 20
 SETTLE_RESERVE_S: Final = 2.0
@@ -55,7 +55,7 @@ class ProcessorSettings(SettingsWithLedger, frozen=True, kw_only=True):
         Variable(
             "PROCESSOR_WINDOW",
             "Events in memory for each topic and partition; further events stay in Redis. By default 500. With "
-            "more than 16 partitions, the default is lower, so that a topic has at most 8000 in memory",
+            "more than 32 partitions, the default is lower, so that a topic has at most 16000 in memory",
         ),
     ] = None
     window_mb: Annotated[

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from aiojobs import Job
 
-from hookline_processor.metrics import GROUPS_RECREATED
+from hookline_processor.metrics import BODIES_GONE, GROUPS_RECREATED
 from hookline_processor.partition.room import Room
 from hookline_processor.retry import Recovered, recover
 from hookline_shared.clock import Clock
@@ -133,7 +133,11 @@ class Reader:
             return
         self._last_sweep_at = now
         self._lost_touch()
-        if others := await self._consumer.adopt():
+        others, gone = await self._consumer.adopt()
+        for topic, count in gone.items():
+            if count:
+                BODIES_GONE.labels(topic).inc(count)
+        if others:
             self._logger.warning(
                 "took over entries that other consumers read with the group of the processor", consumers=others
             )

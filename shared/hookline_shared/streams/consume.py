@@ -175,8 +175,11 @@ class Consumer:
             for topic, groups, consumers in zip(self._streams, answers[::2], answers[1::2], strict=True)
         }
 
-    async def adopt(self) -> int:
-        """Take over the pending entries of other consumers; return the number of those consumers.
+    async def adopt(self) -> tuple[int, Mapping[str, int]]:
+        """Take over the pending entries of other consumers.
+
+        Return the number of those consumers, and for each topic the number of entries that Redis dropped, since their bodies
+        were missing. Redis does so since 7.0; an earlier one hands them over, and they are read as entries without a body.
 
         Raises:
             FencedError: if the partition has another owner now; nothing was done.
@@ -184,8 +187,8 @@ class Consumer:
 
         """
         call = ScriptCall([self._keys.lease(self._partition), *self._streams.values()], [GROUP, *self._fence])
-        (others,) = raise_first_error(await self._redis.run("adopt", _ADOPT, [call]))
-        return int(others)
+        ((others, *gone),) = raise_first_error(await self._redis.run("adopt", _ADOPT, [call]))
+        return others, dict(zip(self._streams, gone, strict=True))
 
     async def read(self, positions: Mapping[str, str], count: int) -> list[tuple[str, list[Entry]]]:
         """Read up to `count` entries of each topic, after its position: `NEW`, or an entry id for our own pending ones.

@@ -252,7 +252,7 @@ def test_each_partition_reads_on_its_own(monkeypatch: pytest.MonkeyPatch) -> Non
     assert ProcessorSettings.load().blocking_pool_size == 15
 
 
-@pytest.mark.parametrize(("partitions", "window"), [("1", 500), ("8", 500), ("64", 125), ("1024", 20)])
+@pytest.mark.parametrize(("partitions", "window"), [("1", 500), ("8", 500), ("64", 250), ("1024", 20)])
 def test_many_partitions_hold_less_each(monkeypatch: pytest.MonkeyPatch, partitions: str, window: int) -> None:
     """So that the memory for all of them stays bounded; who sets a window gets it."""
     monkeypatch.setenv("HOOKLINE_PARTITIONS", partitions)
