@@ -10,16 +10,14 @@ from rich.console import Console
 from rich.progress import Progress
 
 from hookline_cli.known_names import check_kinds
-from hookline_cli.ledger.database import with_engine
+from hookline_cli.ledger.database import find_ledger, with_engine
 from hookline_cli.ledger.masking import masked
 from hookline_cli.ledger.output import Form, form_of, print_csv, print_events, print_json, print_thread
 from hookline_cli.output.redaction import Redaction, Reveal
 from hookline_cli.output.terminal import confirm
 from hookline_cli.output.timestamps import format_timestamp, parse_timestamp
-from hookline_cli.settings.running import find_running
-from hookline_cli.workspace import Workspace
 from hookline_processor.ledger.rows.addresses import normalise
-from hookline_processor.ledger.settings import LedgerSettings, SettingsWithLedger
+from hookline_processor.ledger.settings import LedgerSettings
 from hookline_shared.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -47,11 +45,7 @@ Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="Show at most thi
 
 
 def _settings(data: Path) -> LedgerSettings:
-    found, file = SettingsWithLedger.load(find_running(data).adopted).ledger, Workspace(data).ledger
-    settings = msgspec.structs.replace(found, command_timeout_s=_PATIENCE_S)
-    if settings.url is None and file.exists():
-        return msgspec.structs.replace(settings, url=f"sqlite:///{file.resolve()}")
-    return settings
+    return msgspec.structs.replace(find_ledger(data), command_timeout_s=_PATIENCE_S)
 
 
 def _ask(settings: LedgerSettings, work: "Callable[[AsyncEngine], Awaitable[Result]]") -> Result:
