@@ -257,4 +257,4 @@ def test_lives_are_told(command: Command, redis_client: "redis.Redis", stored: S
     told = command.run("dead", "show", letter, "--json").json
     assert told["lives"] == 1
     assert told["first_life"]["reason"] == "exhausted"
-    assert "replayed 1x" in command.run("dead", "list").out
+    assert "replayed 1x" in command.run("dead", "list", "--each").out
