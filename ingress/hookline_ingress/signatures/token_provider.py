@@ -37,8 +37,9 @@ MOST_ACCOUNTS: Final = 100_000
 """Accounts whose tokens are kept, those that are in use and those that have expired."""
 _MOST_WITHOUT: Final = 10_000
 """Accounts of which is kept that they have no token, or that the function failed for them."""
-_MOST_PENDING: Final = 1000
-"""Accounts that the function is being asked for, most of which wait for others."""
+_MOST_PENDING: Final = {False: 50, True: 1000}
+"""Accounts that the function is being asked for, most of which wait for others, when one more is asked for: for a request of an
+address that is genuine or not. While the function is slow, a flood must not stand in the way."""
 _AGAIN_S: Final = 60.0
 """Seconds after which the same account may be asked for again."""
 _AFTER_FAILURE_S: Final = 5.0
@@ -193,7 +194,7 @@ class TokenProvider:
         now = self._clock.monotonic()
         if self._failed.get(account, 0.0) > now:
             return None
-        if len(self._pending) >= _MOST_PENDING or not self._budgets[genuine].take(now):
+        if len(self._pending) >= _MOST_PENDING[genuine] or not self._budgets[genuine].take(now):
             self._limited_at = now
             TOKENS_ASKED.count("limited")
             return None

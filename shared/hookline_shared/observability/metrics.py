@@ -3,6 +3,7 @@
 Labels never have phone numbers, SIDs or other unbounded values.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 from prometheus_client import REGISTRY, Counter, Gauge
@@ -23,16 +24,16 @@ class FastCounter(Collector):
         self.name = name
         self.documentation = documentation
         self.labels = labels
-        self._counts: dict[tuple[object, ...], int] = {}
+        self._counts: defaultdict[tuple[object, ...], int] = defaultdict(int)
         REGISTRY.register(self)
 
     def count(self, *values: object) -> None:
         """Add one under the labels' `values`."""
-        self._counts[values] = self._counts.get(values, 0) + 1
+        self._counts[values] += 1
 
     def count_many(self, number: int, *values: object) -> None:
         """Add `number` under the labels' `values`."""
-        self._counts[values] = self._counts.get(values, 0) + number
+        self._counts[values] += number
 
     def of(self, *values: object) -> int:
         """Return the count under `values`."""

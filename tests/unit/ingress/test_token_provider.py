@@ -230,6 +230,23 @@ async def test_flood_of_accounts_is_bounded(bench: Bench, clock: ManualClock) ->
     assert len(bench.asked) - 51 == pytest.approx(100, abs=2)
 
 
+async def test_flood_does_not_wait_in_front(bench: Bench, clock: ManualClock) -> None:
+    """While the function hangs, accounts that anyone names are not queued without end in front of genuine ones."""
+    bench.going.clear()
+
+    def send(account: str, *, genuine: bool) -> "asyncio.Task[bool | None]":
+        return asyncio.create_task(bench.accepts(signed(FIRST, account), genuine=genuine))
+
+    waiting = [send(number(at), genuine=False) for at in range(49)]
+    await until(lambda: len(bench.asked) == 49, "it is asked")
+    await clock.advance(60)
+    waiting += [send(number(at), genuine=False) for at in range(100, 110)] + [send(ACCOUNT, genuine=True)]
+    await until(lambda: ACCOUNT in bench.asked, "the genuine one is asked for")
+    assert len(bench.asked) == 51
+    bench.going.set()
+    await asyncio.gather(*waiting)
+
+
 async def test_what_is_kept_is_bounded(bench: Bench, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Answers are kept for so many accounts, and those without a token never displace those with one."""
     monkeypatch.setattr("hookline_ingress.signatures.token_provider._MOST_WITHOUT", 3)
