@@ -26,6 +26,9 @@ _ADDRESS: Final = re.compile(r"https?://(?:[^\s/?#<>|@:\[\]]+|\[[0-9a-fA-F:.]+\]
 """An http URL to which a # part can be added, with nothing that is markup in Slack, and without a user name or password."""
 
 
+_KEY: Final = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
+
+
 def _usual_limits() -> dict[str, Threshold]:
     return {name: rule.limit for name, rule in RULES.items()}
 
@@ -84,6 +87,13 @@ def _alert_url(url: str) -> str:
     return url
 
 
+def _routing_key(key: str) -> str:
+    """Return `key` unchanged. Errors do not quote it, since it allows opening incidents."""
+    if not _KEY.fullmatch(key):
+        raise ValueError("it must consist of letters and digits: copy the integration key of the service in PagerDuty")
+    return key
+
+
 def _runbook_url(url: str) -> str:
     """Return `url` unchanged. Errors do not quote it, since it may contain a password."""
     if not _ADDRESS.fullmatch(url):
@@ -123,6 +133,7 @@ class AlertSettings(SettingsGroup, frozen=True, kw_only=True):
     ] = None
     routing_key: Annotated[
         str | None,
+        Check(_routing_key),
         Variable(
             "ALERT_ROUTING_KEY",
             "Integration key of the PagerDuty service (Events API v2), for ALERT_FORMAT=pagerduty",

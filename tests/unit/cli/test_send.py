@@ -128,7 +128,7 @@ def test_summary_for_people() -> None:
     ]
 
 
-_GROUPS: tuple[list[str], ...] = ([], ["dead"], ["retry"], ["ledger"])
+_GROUPS: tuple[list[str], ...] = ([], ["dead"], ["retry"], ["alert"], ["ledger"])
 _LEDGER = [str(command.name or command.callback.__name__) for command in ledger.registered_commands if command.callback]
 
 
@@ -140,6 +140,7 @@ _LEDGER = [str(command.name or command.callback.__name__) for command in ledger.
         *(["dead", name] for name in DeadCommands.sources),
         *(["retry", name] for name in RetryCommands.sources),
         ["pause", "list"],
+        ["alert", "test"],
         *(["ledger", name] for name in _LEDGER),
     ],
 )

@@ -194,4 +194,6 @@ def test_message_of_the_documentation() -> None:
     page = (Path(__file__).parents[4] / "docs" / "alerts.md").read_text()
     firing = change("spool_filling", 0.62)._replace(runbook_url=RULES["spool_filling"].runbook(RUNBOOK))
     text = body_of(AlertFormat.SLACK, [firing, firing._replace(raised=False, value=0.1)], "ingress web-1:9080", 0)["text"]
-    assert page.partition("```\n")[2].partition("```")[0] == f"{text}\n".replace("<", "").replace(">", "")
+    assert page.partition("### What is posted\n")[2].partition("```\n")[2].partition("```")[0] == f"{text}\n".replace(
+        "<", ""
+    ).replace(">", "")
