@@ -32,6 +32,10 @@ class Value(NamedTuple):
 
 def chart_values(settings: dict[str, str], resources: dict[str, Any], annotations: dict[str, str]) -> list[Value]:
     """Return the values of the chart. Settings, resources of both services and annotations are those of the base."""
+    return [*_basics(settings), *_services(resources), *_stores(), *_surroundings(annotations)]
+
+
+def _basics(settings: dict[str, str]) -> list[Value]:
     return [
         Value("image.repository", NAME, "registry.example.com/hookline", "Your image of Hookline, with your handlers"),
         Value("image.tag", STRING, "", "Its tag; by default the version of the chart"),
@@ -52,6 +56,11 @@ def chart_values(settings: dict[str, str], resources: dict[str, Any], annotation
         Value("handlers", STRING, "", "Your handlers, `module:attribute`; without them, events are logged and settled"),
         Value("settings", SETTINGS, settings, "Other settings of both services, by the names in settings.md. No secrets"),
         Value("config", STRING, "", "The content of `hookline.toml`: paths and topics"),
+    ]
+
+
+def _services(resources: dict[str, Any]) -> list[Value]:
+    return [
         Value("ingress.replicas", COUNT, 2, "Ingress pods, if they are not scaled"),
         Value("ingress.resources", OBJECT, resources["ingress"], "Requests and limits of an ingress pod"),
         Value("ingress.autoscaling.enabled", FLAG, False, "Let an HPA scale ingress by its CPU use"),
@@ -73,6 +82,11 @@ def chart_values(settings: dict[str, str], resources: dict[str, Any], annotation
             "http://prometheus-operated.monitoring.svc:9090",
             "The address of Prometheus",
         ),
+    ]
+
+
+def _stores() -> list[Value]:
+    return [
         Value(
             "spool.volume.enabled",
             FLAG,
@@ -83,6 +97,11 @@ def chart_values(settings: dict[str, str], resources: dict[str, Any], annotation
         Value("spool.volume.storageClassName", STRING, "", "Its storage class; by default the cluster's"),
         Value("ledger.enabled", FLAG, False, "The ledger in PostgreSQL, with a Job that migrates its tables"),
         Value("redis.enabled", FLAG, False, "A Redis with a volume beside the services. For production, use one with replicas"),
+    ]
+
+
+def _surroundings(annotations: dict[str, str]) -> list[Value]:
+    return [
         Value(
             "route.kind",
             {"enum": ["", "ingress", "gateway"]},

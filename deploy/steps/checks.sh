@@ -63,6 +63,7 @@ check_settings() {
 bring_up() {
   [ -n "$(present_door)" ] || check_port
   image_id "$CURRENT" >/dev/null || { build && docker tag "$CANDIDATE" "$CURRENT"; }
+  secrets_to hand_over || { complain "the secrets cannot be handed over: see above."; exit 1; }
   say "starting what does not run"
   compose up --detach --no-build --no-recreate --quiet-pull --wait || { complain "not everything is up: see above, and: docker compose ps --all"; exit 1; }
   [ -s "$SERVING" ] || remember_settings

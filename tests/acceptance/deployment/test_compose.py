@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
 
@@ -25,21 +24,6 @@ pytestmark = [
     pytest.mark.skipif(_WANTED not in os.environ, reason="containers take minutes: make test-compose"),
     pytest.mark.timeout(900),
 ]
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Yield a stack that was put into service by the script. It is the same for all, and serves at the end of each test."""
-    if reason := missing_docker():
-        pytest.skip(f"NOTHING OF COMPOSE IS TESTED: {reason}")
-    stack = Stack(tmp_path_factory.mktemp("clone") / "hookline")
-    stack.give_token()
-    try:
-        done = stack.deploy()
-        assert done.returncode == 0, done.stdout
-        yield stack
-    finally:
-        stack.down()
 
 
 def test_comes_up_from_a_clean_clone(tmp_path: Path) -> None:

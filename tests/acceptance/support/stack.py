@@ -14,7 +14,7 @@ from tests.support.servers.ports import LOOPBACK, free_port
 
 _ROOT: Final = Path(__file__).parents[3]
 _UP_S: Final = 600
-_PUBLIC_URL: Final = "https://hooks.example.com"
+PUBLIC_URL: Final = "https://hooks.example.com"
 
 
 def missing_docker() -> str:
@@ -38,7 +38,7 @@ class Stack:
         self.port = free_port()
         self.token = token_hex(16)
         self.write_settings()
-        self.settings = {"PUBLISHED_PORT": str(self.port), "PROMETHEUS_PORT": str(free_port()), "PUBLIC_URL": _PUBLIC_URL}
+        self.settings = {"PUBLISHED_PORT": str(self.port), "PROMETHEUS_PORT": str(free_port()), "PUBLIC_URL": PUBLIC_URL}
 
     def write_settings(self, **settings: str) -> None:
         """Write .env. A busy machine must not turn a 200 into a 503, so each answer may take as long as it takes."""
@@ -141,7 +141,7 @@ class Stack:
         """Begin to send so many messages per second for so long, each from one of a thousand numbers."""
         words = ["send", "message", "--via", f"http://{LOOPBACK}:{self.port}", "--json", "--concurrency", "20"]
         words += ["--times", str(rate * seconds), "--rate", str(rate), "--senders", "1000", "--data", str(self.folder)]
-        return Load(words, {"TWILIO_AUTH_TOKEN": self.token, "PUBLIC_URL": _PUBLIC_URL})
+        return Load(words, {"TWILIO_AUTH_TOKEN": self.token, "PUBLIC_URL": PUBLIC_URL})
 
     def down(self) -> None:
         """Remove every container, volume and image that was made."""

@@ -12,7 +12,7 @@ from tests.support.servers.ports import LOOPBACK
 from tests.support.servers.redis_server import RedisServer, server_binary
 
 _DEPLOY = Path(__file__).parents[3] / "deploy"
-_DIGEST = re.compile(r"\$\(digest (\w+)\)")
+_ACCEPTED = re.compile(r"^ *(\w+)=\$\(accepted (\w+)\)$", re.MULTILINE)
 _DEFAULT = re.compile(r"\$\{\w+:-(\w+)\}")
 _WAITAOF = (7, 2)
 TWO_WRITES = "redis.call('SET', KEYS[1], 'a') return redis.call('SET', KEYS[2], 'b')"
@@ -21,8 +21,10 @@ TWO_WRITES = "redis.call('SET', KEYS[1], 'a') return redis.call('SET', KEYS[2], 
 
 def users() -> str:
     """Return the users as deploy/secrets.sh makes them, the password of each being the name of its secret."""
-    lines = re.findall(r"^user .*$", (_DEPLOY / "secrets.sh").read_text(), re.MULTILINE)
-    text = _DIGEST.sub(lambda match: sha256(match[1].encode()).hexdigest(), "\n".join(lines)) + "\n"
+    script = (_DEPLOY / "secrets.sh").read_text()
+    text = "\n".join(re.findall(r"^user .*$", script, re.MULTILINE)) + "\n"
+    for variable, name in _ACCEPTED.findall(script):
+        text = text.replace(f"${variable}", f"#{sha256(name.encode()).hexdigest()} ")
     text = _DEFAULT.sub(r"\1", text)
     return text if _version(server_binary()) >= _WAITAOF else text.replace(" +waitaof", "")
 

@@ -1,6 +1,7 @@
 """Ingress while Redis is away, stalled, full or of another layout, and while it is overloaded itself."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -186,3 +187,24 @@ async def test_batch_of_which_one_caller_left(own_redis: RedisServer) -> None:
         replies = await asyncio.gather(*deliveries)
         assert {reply.status for reply in replies} == {200}
         assert (await ingress.client.post(TWILIO.webhook(message()))).status == 200
+
+
+async def test_changed_password_is_told(own_redis: RedisServer, tmp_path: Path) -> None:
+    """An ingress that Redis refuses since its password has changed stores webhooks in the spool, and says whose fault it is."""
+    with own_redis.client as client:
+        client.execute_command("ACL", "SETUSER", "ingress", "on", ">before", "~*", "&*", "+@all")
+        url = own_redis.url.replace("redis://", "redis://ingress:before@", 1)
+        settings = ingress_settings(url) | {"INGRESS_SPOOL_PATH": str(tmp_path / "spool.db")}
+        async with running_ingress(settings) as ingress:
+            client.execute_command("ACL", "SETUSER", "ingress", "resetpass", ">after")
+            client.execute_command("CLIENT", "KILL", "USER", "ingress")
+            await until_answer(
+                lambda: readiness(ingress), lambda reply: b"refused the user or password" in reply.body, "it is told"
+            )
+            reply = await readiness(ingress)
+            assert reply.status == 200
+            assert b"Check the ones in REDIS_URL" in reply.body
+            assert b"Webhooks go to the spool" in reply.body
+            assert (await ingress.client.post(TWILIO.webhook(message()))).status == 200
+            client.execute_command("ACL", "SETUSER", "ingress", "resetpass", ">before")
+            await until(lambda: stored_in(own_redis), "it is in Redis once the password is right")

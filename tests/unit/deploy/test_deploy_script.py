@@ -211,8 +211,17 @@ def test_second_up_builds_nothing(path: str, *, there: bool) -> None:
       build() {{ echo built; }}
       docker() {{ echo "docker $*"; }}
     """
-    done = steps(path, f"{answers} remember_settings() {{ :; }}; bring_up")
+    done = steps(path, f"{answers} secrets_to() {{ :; }}; remember_settings() {{ :; }}; bring_up")
     assert done.returncode == 0, done.stderr
     assert ("built" in done.stdout) is not there
     assert ("docker tag" in done.stdout) is not there
     assert "compose up --detach --no-build --no-recreate" in done.stdout
+
+
+def test_up_says_what_containers_cannot_read(path: str) -> None:
+    """Compose would only say that a service has failed; what it has said is in its log."""
+    answers = "image_id() { echo sha256:1; }; present_door() { echo 127.0.0.1:8080; }; compose() { echo up; }"
+    done = steps(path, f"{answers}; secrets_to() {{ echo chmod -R >&2; return 1; }}; bring_up")
+    assert done.returncode == 1
+    assert "chmod -R" in done.stderr
+    assert "up" not in done.stdout.split()
