@@ -1,12 +1,13 @@
-"""Every alert: what it measures, when it fires, what it means, and how to fix it.
+"""Every alert: what it measures, when it fires, what it means, and how to fix it. `docs/runbook.md` has a section for each.
 
-The services, their settings, the documentation and the tests all read this list. `docs/runbook.md` has a section for each one.
+The services, their settings, the documentation and the tests all read this list.
 """
 
 from types import MappingProxyType
 from typing import Final
 
-from hookline_shared.alerts.rule import Impact, Rule, Watcher
+from hookline_shared.alerts.breaker_impacts import IMPACTS
+from hookline_shared.alerts.rule import Rule, Watcher
 from hookline_shared.alerts.thresholds import Level, Threshold
 from hookline_shared.alerts.units import Unit
 
@@ -255,19 +256,7 @@ _BOTH: Final = (
         "Restore the service that the breaker is named after. The breaker closes by itself within seconds.",
         per="breaker",
         critical="redis",
-        impacts=MappingProxyType(
-            {
-                "redis": Impact(
-                    "Webhooks go to the spool of ingress; without one, or when it is full, they get a 503. Nothing is handled.",
-                    "Restore Redis; `hookline doctor` says what is wrong. The breaker closes by itself within seconds.",
-                ),
-                "database": Impact(
-                    "Only the ledger is affected: webhooks are accepted and events are handled as usual. Their history "
-                    "waits in Redis. When LEDGER_BACKLOG_LIMIT events wait, handling stops.",
-                    "Do what the cause says, or restore the database; `hookline doctor` checks it. No restart is needed.",
-                ),
-            }
-        ),
+        impacts=IMPACTS,
     ),
     Rule(
         "loop_lagging",
