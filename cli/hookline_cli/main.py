@@ -54,6 +54,10 @@ class Commands(LazyGroup):
             "hookline_cli.pause.resume:resume", _LOOK, _codes("resumed, or nothing was paused", "there is no such pause")
         ),
         "ledger": CommandSource("hookline_cli.ledger.ledger:app", _LOOK),
+        "alert": CommandSource("hookline_cli.alert.group:alert", _LOOK),
+        "explain": CommandSource(
+            "hookline_cli.explain.explain:explain", _LOOK, _codes("explained", "the code is not in the table")
+        ),
         "config": CommandSource(
             "hookline_cli.config:config",
             _LOOK,

@@ -1,6 +1,6 @@
 """A connection to the Redis that the services use."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
@@ -29,10 +29,11 @@ class RedisSessionError(HooklineError):
 
 
 class RedisSession(NamedTuple):
-    """A connection manager, and the number of partitions in its data."""
+    """A connection manager, the number of partitions in its data, and the topics of the settings."""
 
     redis: RedisConnectionManager
     partitions: int
+    topics: Collection[str] = ()
 
 
 def find_settings(data: Path) -> SharedSettings:
@@ -68,7 +69,7 @@ async def open_redis_session(settings: SharedSettings, waiting_reads: int = 1) -
                 f"No Hookline service has used this Redis with the prefix {settings.redis.prefix} yet. Set REDIS_URL and "
                 "HOOKLINE_PREFIX to the values that the services have."
             )
-        yield RedisSession(redis, partitions)
+        yield RedisSession(redis, partitions, settings.topics)
     finally:
         await redis.close()
 

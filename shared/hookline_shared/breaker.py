@@ -28,6 +28,10 @@ _FIRST_DELAY_S: Final = 0.5
 _LONGEST_DELAY_S: Final = 2.0
 
 
+OPEN_REASONS: Final[dict[str, str]] = {}
+"""Why each breaker that is not closed has opened, by its name: the latest error. Alerts quote it."""
+
+
 class State(IntEnum):
     """The values are those of the gauge."""
 
@@ -119,6 +123,7 @@ class Breaker:
 
     def close(self) -> None:
         """Remove the metrics of a breaker that is no longer used. Its name may be an address, and addresses change."""
+        OPEN_REASONS.pop(self._name, None)
         BREAKER_STATE.remove(self._name)
         for state in State:
             BREAKER_TRANSITIONS.remove(self._name, state.name.lower())
@@ -149,6 +154,10 @@ class Breaker:
             return
         self._changes += 1
         self._gauge.set(state)
+        if state is State.OPEN:
+            OPEN_REASONS[self._name] = self._reason
+        elif state is State.CLOSED:
+            OPEN_REASONS.pop(self._name, None)
         BREAKER_TRANSITIONS.labels(self._name, state.name.lower()).inc()
         if state is State.OPEN:
             self._schedule_probe(first=previous is State.CLOSED)

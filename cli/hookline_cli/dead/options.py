@@ -8,7 +8,9 @@ from typing import Annotated, Any, Final
 import typer
 
 from hookline_cli.dead.selection import Selection
+from hookline_cli.known_names import check_kinds, check_reasons
 from hookline_cli.output.timestamps import parse_timestamp
+from hookline_processor.verdicts import Reason
 
 _FILTERS: Final = "Filters (a dead letter must match all)"
 
@@ -30,7 +32,7 @@ def _checked(text: str) -> str:
 def _select(
     topics: Annotated[list[str], _option("--topic", "Original topic; may be repeated.")] = [],  # noqa: B006
     kinds: Annotated[list[str], _option("--kind", "Kind, or a family such as 'conversation.*'; may be repeated.")] = [],  # noqa: B006
-    reasons: Annotated[list[str], _option("--reason", "Reason, such as exhausted; may be repeated.")] = [],  # noqa: B006
+    reasons: Annotated[list[str], _option("--reason", f"Reason: {', '.join(Reason)}. May be repeated.")] = [],  # noqa: B006
     error: Annotated[str, _option("--error", "Text in the error; case does not matter.")] = "",
     account: Annotated[str, _option("--account", "Twilio account SID.")] = "",
     key: Annotated[str, _option("--key", "Ordering key, such as '+14155550123:+18005551212'.")] = "",
@@ -38,6 +40,8 @@ def _select(
     older_than: Annotated[str, _moment("--older-than", "Older than an age such as 2h, or before a date.")] = "",
     newer_than: Annotated[str, _moment("--newer-than", "Newer than an age such as 30m, or after a date.")] = "",
 ) -> Selection:
+    check_kinds(kinds)
+    check_reasons(reasons)
     return Selection(
         topics=tuple(topics),
         kinds=tuple(kinds),

@@ -23,7 +23,7 @@ def table(letters: Iterable[DeadLetter], redaction: Redaction, now_ms: int) -> T
     for letter in letters:
         words = (letter.id, format_duration(now_ms - letter.died_at), letter.topic, letter.kind, letter.reason)
         cells = [Text(printable(str(word))) for word in words]
-        made.add_row(*cells, Text(one_line(_error(letter, redaction), _LONGEST_ERROR)), _attempts(letter))
+        made.add_row(*cells, Text(one_line(error_of(letter, redaction), _LONGEST_ERROR)), _attempts(letter))
     return made
 
 
@@ -36,7 +36,7 @@ def as_object(letter: DeadLetter, redaction: Redaction) -> dict[str, object]:
         "topic": letter.topic,
         "kind": letter.kind,
         "reason": letter.reason,
-        "error": _error(letter, redaction),
+        "error": error_of(letter, redaction),
         "attempts": letter.attempts,
         "event_id": letter.event_id,
         "account": letter.account,
@@ -63,7 +63,8 @@ def counts(reasons: Mapping[str, int]) -> str:
     return ", ".join(f"{printable(reason) or 'no reason given'} {number}" for reason, number in ordered)
 
 
-def _error(letter: DeadLetter, redaction: Redaction) -> str:
+def error_of(letter: DeadLetter, redaction: Redaction) -> str:
+    """Return the error of `letter`, masked by `redaction`."""
     return redaction.error(letter.error, letter.event)
 
 

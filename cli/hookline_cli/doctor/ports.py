@@ -11,6 +11,7 @@ from hookline_cli.doctor.subject import Subject
 from hookline_cli.status.service_report import ServiceReport, ask
 
 _CHECK: Final = "ports"
+_ALERTS: Final = "alerts"
 _CONNECT_S: Final = 2.0
 
 
@@ -50,7 +51,7 @@ async def _check_admin_port(report: ServiceReport, address: ListenAddress) -> li
         return [await _check_free(address, f"{address.name} is not running here; its admin port {address.port} is free")]
     if report.role != address.name:
         return [_taken(address, f"another Hookline {report.role or 'service'} listens on port {address.port}")]
-    return [fine(_CHECK, f"{address.name} is running; its admin port is {address.port}"), *_not_ready(report)]
+    return [fine(_CHECK, f"{address.name} is running; its admin port is {address.port}"), *_not_ready(report), *_alerts(report)]
 
 
 def _refused(report: ServiceReport, address: ListenAddress) -> Finding:
@@ -67,6 +68,14 @@ def _not_ready(report: ServiceReport) -> Iterator[Finding]:
             "It cannot work now.",
             "Fix that; it then recovers by itself.",
         )
+
+
+def _alerts(report: ServiceReport) -> Iterator[Finding]:
+    """Yield the alerts that the service fires: nothing is well while one does."""
+    for alert in report.alerts:
+        found, _, rest = alert.text.partition(" Impact: ")
+        meaning, _, remedy = rest.partition(" Fix: ")
+        yield warning(_ALERTS, f"{report.name} fires {alert.title} ({alert.level}): {found}", meaning, remedy)
 
 
 async def _check_webhook_port(address: ListenAddress, *, running: bool) -> list[Finding]:

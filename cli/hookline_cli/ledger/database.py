@@ -3,14 +3,32 @@
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from hookline_processor.ledger.settings import LedgerSettings
+import msgspec
+
+from hookline_cli.settings.running import find_running
+from hookline_cli.workspace import Workspace
+from hookline_processor.ledger.settings import LedgerSettings, SettingsWithLedger
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 Result = TypeVar("Result")
+
+
+def find_ledger(data: Path) -> LedgerSettings:
+    """Return the ledger of the settings, otherwise the one in the folder `data` of `hookline up`; its URL is None without one.
+
+    Raises:
+        SettingsError: if a setting is invalid.
+
+    """
+    settings, file = SettingsWithLedger.load(find_running(data).adopted).ledger, Workspace(data).ledger
+    if settings.url is None and file.exists():
+        return msgspec.structs.replace(settings, url=f"sqlite:///{file.resolve()}")
+    return settings
 
 
 def with_engine(settings: LedgerSettings, work: "Callable[[AsyncEngine], Awaitable[Result]]") -> Result:

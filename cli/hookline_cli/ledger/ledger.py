@@ -9,16 +9,15 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from hookline_cli.ledger.database import with_engine
+from hookline_cli.known_names import check_kinds
+from hookline_cli.ledger.database import find_ledger, with_engine
 from hookline_cli.ledger.masking import masked
 from hookline_cli.ledger.output import Form, form_of, print_csv, print_events, print_json, print_thread
 from hookline_cli.output.redaction import Redaction, Reveal
 from hookline_cli.output.terminal import confirm
 from hookline_cli.output.timestamps import format_timestamp, parse_timestamp
-from hookline_cli.settings.running import find_running
-from hookline_cli.workspace import Workspace
 from hookline_processor.ledger.rows.addresses import normalise
-from hookline_processor.ledger.settings import LedgerSettings, SettingsWithLedger
+from hookline_processor.ledger.settings import LedgerSettings
 from hookline_shared.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -32,6 +31,10 @@ old rows, reads whole tables, and Ctrl-C can end it."""
 
 _CODES: Final = "Exit codes: 0 done, or nothing found. 1 failed; the error says why. 2 invalid command line. 130 interrupted."
 _NOTHING: Final = "Nothing was removed."
+_NOTHING_FOUND: Final = (
+    "Nothing found. Events that are not settled, or not yet in the ledger, are in Redis: hookline show SID, or hookline "
+    "retry list."
+)
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -42,11 +45,7 @@ Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="Show at most thi
 
 
 def _settings(data: Path) -> LedgerSettings:
-    found, file = SettingsWithLedger.load(find_running(data).adopted).ledger, Workspace(data).ledger
-    settings = msgspec.structs.replace(found, command_timeout_s=_PATIENCE_S)
-    if settings.url is None and file.exists():
-        return msgspec.structs.replace(settings, url=f"sqlite:///{file.resolve()}")
-    return settings
+    return msgspec.structs.replace(find_ledger(data), command_timeout_s=_PATIENCE_S)
 
 
 def _ask(settings: LedgerSettings, work: "Callable[[AsyncEngine], Awaitable[Result]]") -> Result:
@@ -97,10 +96,14 @@ def find(
 ) -> None:
     """Find events, newest first. An event must match all options.
 
+    On a terminal, each event has two lines. In a pipe, it has one, with columns separated by tabs: received (UTC), kind, from,
+    to, SID, status, outcome, attempts and error.
+
     Example: hookline ledger search --number +14155550123 --since 7d
     """
     from hookline_processor.ledger.search import Query, search
 
+    check_kinds([kind] if kind else [])
     settings = _settings(data)
     start = None if since is None else parse_timestamp(since, SystemClock().now_ms())
     form = form_of(as_json=as_json, as_csv=as_csv)
@@ -112,8 +115,10 @@ def find(
             print_json(found)
         case "csv":
             print_csv(found)
-        case _:
+        case _ if found:
             print_events(found)
+        case _:
+            typer.echo(_NOTHING_FOUND, err=True)
 
 
 @app.command("conversation", epilog=_CODES)
@@ -139,6 +144,8 @@ def thread(
             print_json(found)
         case "csv":
             print_csv(found)
+        case _ if not found:
+            typer.echo(_NOTHING_FOUND, err=True)
         case _:
             print_thread(found, [row["sender"] == normalise(one) for row in rows])
 

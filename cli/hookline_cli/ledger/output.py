@@ -1,14 +1,13 @@
-"""Print the results of a ledger search: as a table, a thread, JSON or CSV."""
+"""Print the results of a ledger search: as lines, a thread, JSON or CSV."""
 
 import csv
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
-from rich.table import Table
 from rich.text import Text
 
 from hookline_cli.output.terminal import escape_json, one_line, output, printable
@@ -54,12 +53,29 @@ def print_csv(rows: Sequence[Found]) -> None:
 
 
 def print_events(events: Sequence[Found]) -> None:
-    """Print a table of events."""
-    table = Table("received (UTC)", "kind", "from", "to", "sid", "status", "outcome", "attempts", "error")
+    """Print events for people: on a terminal in two lines each, elsewhere in one, its columns separated by tabs."""
+    console = output()
+    if not console.is_terminal:
+        sys.stdout.write("".join("\t".join(_cells(event)) + "\n" for event in events))
+        return
     for event in events:
-        cells = [format_timestamp(event["received_at"]), *(str(event[name] or "") for name in _COLUMNS[1:])]
-        table.add_row(*(Text(one_line(cell, _ERROR_SHOWN)) for cell in cells))
-    output().print(table)
+        for line in _two_lines(event):
+            console.print(line, no_wrap=True, overflow="ellipsis")
+
+
+def _cells(event: Found) -> list[str]:
+    cells = [format_timestamp(event["received_at"]), *(str(event[name] or "") for name in _COLUMNS[1:])]
+    return [one_line(cell, _ERROR_SHOWN) for cell in cells]
+
+
+def _two_lines(event: Found) -> Iterator[Text]:
+    """Yield when what came from whom and how it ended, then its SID and its error."""
+    at, kind, sender, recipient, sid, status, outcome, attempts, error = _cells(event)
+    parties = f"  {sender} → {recipient}" if sender or recipient else ""
+    yield Text.assemble((at, "dim"), f"  {kind}  ", (status, "bold"), parties)
+    number = f" after {attempts} attempts" if event["attempts"] and event["attempts"] > 1 else ""
+    told = f": {error}" if error else ""
+    yield Text.assemble(f"    {sid or event['id']}  ", (outcome, "green" if outcome == "done" else "red"), f"{number}{told}")
 
 
 def print_thread(rows: Sequence[Found], forward: Sequence[bool]) -> None:

@@ -67,7 +67,7 @@ def list_messages(
 
 async def _find(settings: SharedSettings, limit: int) -> tuple[list[Message], int, int]:
     async with open_redis_session(settings) as redis_session:
-        redis, partitions = redis_session
+        redis, partitions = redis_session.redis, redis_session.partitions
         messages: list[Message] = []
         for partition in range(partitions):
             messages += await _in_partition(redis_session, partition, limit - len(messages))

@@ -5,8 +5,8 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from hookline_cli.known_names import check_kinds, check_topics
 from hookline_shared.errors import HooklineError
-from hookline_shared.kinds import FAMILIES, SINGLE
 from hookline_shared.streams.waiting.pauses import Pause
 
 TopicOption = Annotated[str, typer.Option("--topic", help="Events of this topic.")]
@@ -38,26 +38,10 @@ def read_target(topics: Collection[str], topic: str, kind: str, key: str, sender
         HooklineError: if a name is wrong.
 
     """
-    if topic and topic not in topics:
-        raise HooklineError(f"Topic {topic} not found. The topics are {', '.join(topics)}.")
-    check_kind(kind)
+    check_topics([topic] if topic else [], topics)
+    check_kinds([kind])
     if bool(sender) != bool(receiver):
         raise HooklineError("--from and --to belong together: the messages from one number to another are a conversation.")
     if key and sender:
         raise HooklineError("Name the conversation by --conversation, or by --from and --to, not by both.")
     return Target(topic, kind, key or (f"{sender}:{receiver}" if sender else ""))
-
-
-def check_kind(kind: str) -> None:
-    """Check the name of a kind or a family; an empty one is valid.
-
-    Raises:
-        HooklineError: if there is no such kind.
-
-    """
-    family, _, member = kind.partition(".")
-    groups = {name.partition(".")[0] for name in SINGLE if "." in name}
-    if not kind or kind in SINGLE or (family in FAMILIES and member) or (family in groups and member == "*"):
-        return
-    families = ", ".join(f"{name}.*" for name in FAMILIES)
-    raise HooklineError(f"Kind {kind} not found. The kinds are {', '.join(SINGLE)}; the families of kinds are {families}.")

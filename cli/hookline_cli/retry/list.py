@@ -10,12 +10,16 @@ from rich.table import Table
 from rich.text import Text
 
 from hookline_cli.output.durations import format_duration
+from hookline_cli.output.redaction import Redaction
 from hookline_cli.output.terminal import json_text, output, printable
+from hookline_cli.pause import rows
+from hookline_cli.pause.active import read_active
 from hookline_cli.pause.target import TopicOption, read_target
-from hookline_cli.redis_session import DataFolder, find_settings, open_redis_session
+from hookline_cli.redis_session import DataFolder, RedisSession, find_settings, open_redis_session
 from hookline_shared.settings.base import SharedSettings
-from hookline_shared.streams.locate import server_time_ms
+from hookline_shared.streams.backlog import backlogs
 from hookline_shared.streams.waiting.control import LaneSet, WaitingControl
+from hookline_shared.streams.waiting.pauses import Pause
 
 _BREAKER: Final = "breaker:"
 
@@ -31,6 +35,21 @@ class Group(NamedTuple):
     latest_ms: int
 
 
+class PausedEvents(NamedTuple):
+    """A pause, and the number of unsettled events of each topic that it covers as a whole: processors do not read these."""
+
+    pause: Pause
+    topics: dict[str, int]
+
+
+class Waiting(NamedTuple):
+    """What waits, the pauses, and the time by the clock of Redis."""
+
+    groups: list[Group]
+    paused: list[PausedEvents]
+    now_ms: int
+
+
 def list_waiting(
     topic: TopicOption = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -39,26 +58,51 @@ def list_waiting(
     """List how many conversations wait, for what, and until when. The other events of a conversation wait behind its first.
 
     Conversations wait for a time (a retry, or `RetryLater`), for a breaker to close, for the end of a pause, or for a
-    processor with a handler for their kind. In an unordered topic, each event counts as a conversation.
+    processor with a handler for their kind. In an unordered topic, each event counts as a conversation. If a whole topic is
+    paused, its new events stay unread, and are not among the conversations: pauses are listed below them.
 
     Example: `hookline retry list --topic messages`
     """
     settings = find_settings(data)
     read_target(settings.topics, topic, "", "", "", "")
-    groups, now_ms = asyncio.run(_find(settings, topic))
+    found = asyncio.run(_find(settings, topic))
     if as_json:
-        typer.echo(json_text({"waiting": [_as_object(group) for group in groups]}))
-    elif groups:
-        output().print(_table(groups, now_ms))
-    else:
+        paused = [_paused_object(one) for one in found.paused]
+        typer.echo(json_text({"waiting": [_as_object(one) for one in found.groups], "paused": paused}))
+        return
+    if found.groups:
+        output().print(_table(found.groups, found.now_ms))
+    elif not found.paused:
         typer.echo("Nothing waits.")
+    for one in found.paused:
+        typer.echo(f"paused {rows.describe(one.pause, Redaction(reveal=False), found.now_ms)}{_unread(one.topics)}")
 
 
-async def _find(settings: SharedSettings, topic: str) -> tuple[list[Group], int]:
+async def _find(settings: SharedSettings, topic: str) -> Waiting:
     async with open_redis_session(settings) as redis_session:
         control = WaitingControl(redis_session.redis, redis_session.partitions)
         sets = await control.sets(list(settings.topics))
-        return group(one for one in sets if topic in ("", one.topic)), await server_time_ms(redis_session.redis)
+        pauses, now_ms = await read_active(redis_session)
+        shown = [pause for pause in pauses if topic in ("", pause.topic) or not pause.topic]
+        topics = [topic] if topic else list(settings.topics)
+        paused = [await _paused(redis_session, pause, topics) for pause in shown]
+        return Waiting(group(one for one in sets if topic in ("", one.topic)), paused, now_ms)
+
+
+async def _paused(redis_session: RedisSession, pause: Pause, topics: Sequence[str]) -> PausedEvents:
+    covered = [topic for topic in topics if pause.covers_topic(topic)]
+    found = await backlogs(redis_session.redis, redis_session.partitions, covered) if covered else {}
+    return PausedEvents(pause, {topic: found[topic].events for topic in covered if topic in found})
+
+
+def _paused_object(one: PausedEvents) -> dict[str, object]:
+    """Return the --json output for a pause."""
+    return rows.as_object(one.pause, Redaction(reveal=False)) | {"unsettled": one.topics}
+
+
+def _unread(topics: dict[str, int]) -> str:
+    counts = ", ".join(f"{topic} {number:,}" for topic, number in topics.items() if number)
+    return f" (unsettled events: {counts})" if counts else ""
 
 
 def group(sets: Iterable[LaneSet]) -> list[Group]:

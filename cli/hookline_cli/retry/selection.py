@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from hookline_cli.dead.selection import fits_kind
-from hookline_cli.pause.target import check_kind
+from hookline_cli.known_names import check_kinds, check_topics
 from hookline_cli.redis_session import RedisSession
 from hookline_cli.show.search import Search, SearchTerm
 from hookline_shared.errors import HooklineError
@@ -54,10 +54,8 @@ class RetrySelection(NamedTuple):
             raise HooklineError(
                 "Choose the events by --topic, --kind, --conversation or --event, or all with --all. See --help."
             )
-        if strange := next((topic for topic in self.topics if topic not in topics), None):
-            raise HooklineError(f"Topic {strange} not found. The topics are {', '.join(topics)}.")
-        for kind in self.kinds:
-            check_kind(kind)
+        check_topics(self.topics, topics)
+        check_kinds(self.kinds)
         if self.event and (self.kinds or self.key):
             raise HooklineError("--event names the events itself: leave out --kind and --conversation.")
 

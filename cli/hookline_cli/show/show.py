@@ -1,22 +1,25 @@
-"""`hookline show`: everything that Redis has about one event."""
+"""`hookline show`: everything that Redis and the ledger have about one event, or about a SID."""
 
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import typer
 
 from hookline_cli.dead import rows
 from hookline_cli.dead.show import print_letter
+from hookline_cli.ledger.masking import masked
 from hookline_cli.output.durations import describe_timestamp
 from hookline_cli.output.event_fields import event_facts, event_object, print_facts
 from hookline_cli.output.redaction import Redaction, Reveal
-from hookline_cli.output.terminal import json_text
+from hookline_cli.output.terminal import json_text, one_line, printable
 from hookline_cli.pause.rows import describe
 from hookline_cli.redis_session import DataFolder, find_settings, open_redis_session
 from hookline_cli.show.search import Hits, Search, SearchTerm, Unsettled
+from hookline_cli.show.settled import NO_LEDGER, Row, merged, search_ledger, search_ledger_streams
 from hookline_cli.show.state import describe_state
+from hookline_cli.show.story import Line, explain_codes, line_of_event, line_of_row, outcome_of, story
 from hookline_processor.retry import Record, decode_record
 from hookline_shared.errors import HooklineError, UndecodableError
 from hookline_shared.event import Event, ReplayHistory, decode, replay_history_of
@@ -25,19 +28,31 @@ from hookline_shared.streams.dead_letters import Discarded
 from hookline_shared.streams.locate import server_time_ms
 from hookline_shared.streams.waiting.pauses import Pause, PauseStore
 
+_LONGEST_ERROR: Final = 500
 _SETTLED: Final = "settled during this search"
 
 
 class NotFoundError(HooklineError):
-    """An event was not found."""
+    """An event was not found; `ledger_problem` is why the ledger was not searched, empty if it was."""
 
-    def __init__(self, wanted: SearchTerm, topics: list[str], partitions: int) -> None:
+    def __init__(self, wanted: SearchTerm, topics: list[str], partitions: int, ledger_problem: str) -> None:
+        ledger = ledger_problem or "It is not in the ledger either."
         super().__init__(
             f"{wanted.text} not found. Searched topics {', '.join(topics)}, the dead letters and the record of discarded ones, "
-            f"in all {partitions} partitions. It was either settled, and then removed, or never accepted. If Redis was down "
-            "recently, it may still be in the spool of an ingress: see `hookline status`. If there is a ledger, settled events "
-            "are found with `hookline ledger search`."
+            f"in all {partitions} partitions. {ledger} It was either settled, and then removed, or never accepted. If Redis "
+            "was down recently, it may still be in the spool of an ingress: see `hookline status`."
         )
+
+
+class Found(NamedTuple):
+    """What was found in Redis and among the settled events, and why the ledger was not searched, if it was not."""
+
+    hits: Hits
+    settled: list[Row]
+    ledger_problem: str
+    pauses: list[Pause]
+    now_ms: int
+    partitions: int
 
 
 def show(
@@ -49,33 +64,48 @@ def show(
 ) -> None:
     """Show the state of an event and its attempts; with a SID, of every event that contains it, such as a message's statuses.
 
-    The exit code is 1 if it is not found.
+    It searches Redis and the ledger. If there are several events, they come first as a list, in the order in which they were
+    accepted. The exit code is 1 if nothing is found.
 
     Example: `hookline show SM0123456789abcdef0123456789abcdef`
     """
     term, redaction = SearchTerm(wanted), Redaction(reveal=reveal)
-    asyncio.run(_show(find_settings(data), term, limit, redaction, as_json=as_json))
+    settings = find_settings(data)
+    found = asyncio.run(_find(settings, term, limit, data))
+    if as_json:
+        typer.echo(json_text(_as_object(found, redaction)))
+    else:
+        _print(found, redaction)
+    if not found.hits.count and not found.settled:
+        raise NotFoundError(term, list(settings.topics), found.partitions, found.ledger_problem)
 
 
-async def _show(settings: SharedSettings, wanted: SearchTerm, limit: int, redaction: Redaction, *, as_json: bool) -> None:
+async def _find(settings: SharedSettings, term: SearchTerm, limit: int, data: Path) -> Found:
+    """Search Redis first: an event that is settled meanwhile is found in the ledger."""
     async with open_redis_session(settings) as redis_session:
-        hits = await Search(redis_session, list(settings.topics), wanted, limit).run()
+        hits = await Search(redis_session, list(settings.topics), term, limit).run()
         now_ms = await server_time_ms(redis_session.redis)
         pauses = [pause for pause in await PauseStore(redis_session.redis).read() if not pause.has_ended(now_ms)]
-    if as_json:
-        typer.echo(json_text(_as_object(hits, redaction, pauses)))
-    else:
-        _print(hits, redaction, pauses, now_ms)
-    if not hits.count:
-        raise NotFoundError(wanted, list(settings.topics), redis_session.partitions)
+        answer = await search_ledger(data, term, limit)
+        waiting = [] if answer.problem == NO_LEDGER else await search_ledger_streams(redis_session, term)
+    settled = merged(waiting, answer.rows, _ids(hits))
+    return Found(hits, settled[-limit:], answer.problem, pauses, now_ms, redis_session.partitions)
 
 
-def _print(hits: Hits, redaction: Redaction, pauses: Sequence[Pause], now_ms: int) -> None:
-    kept = len(hits.unsettled) + len(hits.letters) + len(hits.discarded)
-    between = ""
+def _ids(hits: Hits) -> list[str]:
+    events = [_read(unsettled)[0] for unsettled in hits.unsettled if unsettled.location is not None]
+    return [event.id for event in events if event] + [letter.event_id for letter in hits.letters]
+
+
+def _print(found: Found, redaction: Redaction) -> None:
+    hits = found.hits
+    lines = _story(found, redaction)
+    if len(lines) > 1:
+        typer.echo("\n".join([*story(lines), *explain_codes(lines)]))
+    between = "\n" if len(lines) > 1 else ""
     for unsettled in hits.unsettled:
         typer.echo(between, nl=False)
-        print_facts(_facts(unsettled, redaction, pauses, now_ms))
+        print_facts(_facts(unsettled, redaction, found.pauses, found.now_ms))
         between = "\n"
     for letter in hits.letters:
         typer.echo(f"{between}Dead letter")
@@ -85,8 +115,49 @@ def _print(hits: Hits, redaction: Redaction, pauses: Sequence[Pause], now_ms: in
         typer.echo(f"{between}Discarded dead letter")
         print_facts(_discarded_facts(partition, record))
         between = "\n"
+    for row in found.settled:
+        typer.echo(f"{between}Settled event")
+        print_facts(_settled_facts(row, redaction))
+        between = "\n"
+    kept = len(hits.unsettled) + len(hits.letters) + len(hits.discarded)
     if kept < hits.count:
         typer.echo(f"\n{kept} of {hits.count} are shown, see --limit.")
+    if found.ledger_problem and found.ledger_problem != NO_LEDGER:
+        typer.echo(found.ledger_problem, err=True)
+
+
+def _story(found: Found, redaction: Redaction) -> list[Line]:
+    """Return one line for each event that can be decoded."""
+    lines = [line_of_row(row) for row in found.settled]
+    for unsettled in found.hits.unsettled:
+        if (event := _read(unsettled)[0]) is not None:
+            location, entry = unsettled.location, unsettled.arrival.place.entry
+            lines.append(
+                line_of_event(event, describe_state(location, entry, found.now_ms) if location else _SETTLED, redaction)
+            )
+    return lines + [
+        line_of_event(letter.event, f"dead letter {letter.id}: {printable(letter.reason)}", redaction)
+        for letter in found.hits.letters
+        if letter.event is not None
+    ]
+
+
+def _settled_facts(row: Row, redaction: Redaction) -> dict[str, str]:
+    shown = masked(row, redaction)
+    return {
+        "state": f"settled: {outcome_of(row)}",
+        "settled": describe_timestamp(row["settled_at"]),
+        "accepted": describe_timestamp(row["received_at"]),
+        "event id": row["id"],
+        "kind": row["kind"],
+        "topic": row["topic"],
+        "key": str(shown["key"] or ""),
+        "sid": str(row["sid"] or ""),
+        "from": str(shown["sender"] or ""),
+        "to": str(shown["recipient"] or ""),
+        "status": str(row["status"] or ""),
+        "error": one_line(str(shown["error"] or ""), _LONGEST_ERROR),
+    }
 
 
 def _facts(unsettled: Unsettled, redaction: Redaction, pauses: Sequence[Pause], now_ms: int) -> dict[str, str]:
@@ -126,12 +197,15 @@ def _discarded_facts(partition: int, record: Discarded) -> dict[str, str]:
     return {"discarded": describe_timestamp(record.at), "partition": str(partition), **record.fields}
 
 
-def _as_object(hits: Hits, redaction: Redaction, pauses: Sequence[Pause]) -> dict[str, object]:
+def _as_object(found: Found, redaction: Redaction) -> dict[str, object]:
+    hits = found.hits
     return {
         "total": hits.count,
-        "unsettled": [_unsettled_object(unsettled, redaction, pauses) for unsettled in hits.unsettled],
+        "unsettled": [_unsettled_object(unsettled, redaction, found.pauses) for unsettled in hits.unsettled],
         "dead": [rows.details(letter, redaction) for letter in hits.letters],
         "discarded": [{"at": record.at, "partition": partition, **record.fields} for partition, record in hits.discarded],
+        "settled": [dict(masked(row, redaction)) for row in found.settled],
+        "ledger_problem": found.ledger_problem or None,
     }
 
 

@@ -1,11 +1,10 @@
 """The state of Redis and the services, and its problems, warnings and alerts. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from hookline_cli.output.redaction import Redaction
-from hookline_cli.pause import rows
 from hookline_cli.status.rates import TopicRate, TopicRates
 from hookline_cli.status.service_alert import ServiceAlert
 from hookline_cli.status.service_report import ServiceReport
@@ -30,8 +29,22 @@ _UNOWNED: Final = (
 _LEFT_ALONE: Final = "{name} keeps failing, so its breaker is open: only probes call it, and the events that need it wait."
 _REFUSALS: Final = "webhooks"
 """The check with which an ingress says that it refuses webhooks."""
+_ABSENT: Final = "Start it, or name its address with --data, --admin or its _ADMIN_PORT."
 _READERS: Final = "readers"
 """The check with which a service says that nobody reads something."""
+
+
+class Problem(StrEnum):
+    """What a problem is about."""
+
+    REFUSAL = "refusal"
+    INGRESS = "ingress"
+    NOBODY = "nobody"
+    REDIS = "redis"
+    SERVICE = "service"
+    PROCESSOR = "processor"
+    UNOWNED = "unowned"
+    UNREAD = "unread"
 
 
 class TopicState(NamedTuple):
@@ -78,13 +91,19 @@ class Snapshot(NamedTuple):
 
     def problems(self) -> list[str]:
         """Return the problems, each with its remedy in one line."""
-        away = [self.redis_problem] if self.redis_problem else []
+        return [text for _, text in self.found_problems()]
+
+    def found_problems(self) -> list[tuple[Problem, str]]:
+        """Return what each problem is about, and the problem with its remedy in one line."""
+        away = [(Problem.REDIS, self.redis_problem)] if self.redis_problem else []
+        unread = [(Problem.UNREAD, text) for text in self.redis.unread]
         if not any(service.answers for service in self.services):
             own = away if self.redis_named else []  # else it is the one that `hookline up` starts
-            return [self._nobody(), *(self._unowned() if self.redis.processors else []), *self.redis.unread, *own]
+            unowned = self._unowned() if self.redis.processors else []
+            return [(Problem.NOBODY, self._nobody()), *unowned, *unread, *own]
+        refused = [(Problem.REFUSAL, f"{name}: {refusal}") for name, refusal in self.refusals()]
         found = [problem for service in self.services for problem in _problems_of(service)]
-        found += [*self._unowned(), *self.redis.unread]
-        return away + [f"{name}: {refusal}" for name, refusal in self.refusals()] + found
+        return [*away, *refused, *found, *self._unowned(), *unread]
 
     def refusals(self) -> list[tuple[str, str]]:
         """Return for each ingress that refuses webhooks its name, how many it refused, and why."""
@@ -133,12 +152,12 @@ class Snapshot(NamedTuple):
             return _NOT_RUNNING.format(ports=ports)
         return _ELSEWHERE.format(ports=ports, count=count_of(len(self.redis.processors), "live processor"))
 
-    def _unowned(self) -> list[str]:
+    def _unowned(self) -> list[tuple[Problem, str]]:
         free = [number for number, lease in enumerate(self.redis.leases) if not lease.left_ms]
         if not free:
             return []
         which = f"partition{'s' * (len(free) > 1)} {ranges(free)}"
-        return [(_UNOWNED if self.redis.processors else _NO_PROCESSOR).format(which=which)]
+        return [(Problem.UNOWNED, (_UNOWNED if self.redis.processors else _NO_PROCESSOR).format(which=which))]
 
 
 class Owner(NamedTuple):
@@ -160,38 +179,21 @@ def owners(redis: RedisState) -> list[Owner]:
     return [Owner(name, list(own), min(own.values(), default=0), silent.get(name)) for name, own in sorted(owned.items())]
 
 
-def as_object(found: Snapshot) -> dict[str, Any]:
-    """Return the output of --json. `oldest_ms` is Unix time in milliseconds, null if there is no backlog; an unknown rate is
-    null, too."""
-    return {
-        "topics": {name: _topic_object(state, found.rate(name)) for name, state in found.redis.topics.items()},
-        "services": [service.as_object() for service in found.services],
-        "problems": found.problems(),
-        "warnings": [{"from": who, "warning": warning} for who, warning in found.warnings()],
-        "partitions": [
-            {"partition": number, "owner": lease.owner if lease.left_ms else None, "lease_left_ms": lease.left_ms}
-            for number, lease in enumerate(found.redis.leases)
-        ],
-        "pauses": [rows.as_object(pause, Redaction(reveal=False)) for pause in found.redis.pauses],
-        "processors": [owner._asdict() for owner in owners(found.redis)],
-        "redis": {"servers": list(found.redis.servers), "problem": found.redis_problem},
-        "rates_over_s": round(found.rates.seconds, 3) if found.rates else None,
-        "at_ms": found.at_ms,
-    }
+def _problems_of(service: ServiceReport) -> Iterator[tuple[Problem, str]]:
+    kind = _kind_of(service)
+    for problem in service.problems:
+        if service.refuses_token:
+            yield Problem.SERVICE, f"{service.name}: {problem}."
+        elif service.answers:
+            yield kind, f"{service.name} is not ready: {problem}"
+        else:
+            yield kind, f"{service.name}: {problem}. {_ABSENT}"
 
 
-def _topic_object(state: TopicState, rate: TopicRate) -> dict[str, Any]:
-    per_s = {f"{name}_per_s": None if value is None else round(value, 3) for name, value in rate._asdict().items()}
-    return state._asdict() | per_s
-
-
-def _problems_of(service: ServiceReport) -> list[str]:
-    if service.refuses_token:
-        return [f"{service.name}: {problem}." for problem in service.problems]
-    if service.answers:
-        return [f"{service.name} is not ready: {problem}" for problem in service.problems]
-    remedy = "Start it, or name its address with --data, --admin or its _ADMIN_PORT."
-    return [f"{service.name}: {problem}. {remedy}" for problem in service.problems]
+def _kind_of(service: ServiceReport) -> Problem:
+    """Return what a problem of `service` is about. One that does not answer is known by its name only, if it has one."""
+    role = service.role or service.name.partition(" ")[0].partition("-")[0]
+    return {"ingress": Problem.INGRESS, "processor": Problem.PROCESSOR}.get(role, Problem.SERVICE)
 
 
 def count_of(number: int, noun: str) -> str:

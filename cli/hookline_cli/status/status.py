@@ -8,18 +8,20 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.live import Live
 
 from hookline_cli.admin_address import LOOPBACK, AdminAddress, parse_admin
+from hookline_cli.output.terminal import end, output
 from hookline_cli.redis_session import HIDDEN_REDIS
 from hookline_cli.settings.running import find_running
 from hookline_cli.status.collector import Collector, CollectorSettings
-from hookline_cli.status.snapshot import Snapshot, as_object
-from hookline_cli.status.view import view
+from hookline_cli.status.json_output import as_object
+from hookline_cli.status.snapshot import Snapshot
+from hookline_cli.status.view import StatusView
 from hookline_cli.workspace import StackFacts
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import HooklineError
+from hookline_shared.lifecycle.service import EXIT_FAILED
 from hookline_shared.observability.logs import configure_logs
 
 
@@ -38,9 +40,15 @@ def status(
         typer.Option(metavar="HOST:PORT", help="Admin port of a service, instead of the configured ones; may be repeated."),
     ] = None,
     data: Annotated[Path, typer.Option(help="Folder of `hookline up`.")] = Path("var"),
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Add what each problem means and what to do, and shorten nothing.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object; with --watch, one per line.")] = False,
 ) -> None:
-    """Show the backlog, the owners of partitions, and the state of each service.
+    """Show what is wrong, the backlog, the owners of partitions, and the state of each service.
+
+    Problems, alerts and warnings come first, one line each, ordered by the harm: what loses webhooks is at the top. On a
+    terminal, everything fits the screen; `--verbose` shortens nothing.
 
     For each topic, the columns are: unsettled events, except those that wait for a time (backlog); the age of the oldest
     event that does not wait in Redis (oldest); events that a processor has read (pending); conversations that wait in Redis
@@ -48,6 +56,8 @@ def status(
     events accepted and settled per second (in/s, out/s).
 
     Example: `hookline status --watch`
+
+    Example: `hookline status --verbose`
 
     Example: `hookline status --admin 10.0.0.5:9080 --admin 10.0.0.6:9081 --json`
     """
@@ -58,9 +68,9 @@ def status(
     configure_logs("error", "console", settings.secrets())
     addresses = _addresses(admin, running.facts, settings)
     if watch:
-        _watch(settings, addresses, interval, as_json=as_json)
+        _watch(settings, addresses, interval, verbose=verbose, as_json=as_json)
     else:
-        _once(settings, addresses, interval, as_json=as_json)
+        _once(settings, addresses, interval, verbose=verbose, as_json=as_json)
 
 
 def _addresses(admin: Sequence[str] | None, facts: StackFacts, settings: CollectorSettings) -> list[AdminAddress]:
@@ -70,7 +80,9 @@ def _addresses(admin: Sequence[str] | None, facts: StackFacts, settings: Collect
     return announced or settings.admin_addresses()
 
 
-def _once(settings: CollectorSettings, addresses: Sequence[AdminAddress], interval: float, *, as_json: bool) -> None:
+def _once(
+    settings: CollectorSettings, addresses: Sequence[AdminAddress], interval: float, *, verbose: bool, as_json: bool
+) -> None:
     async def look() -> Snapshot:
         async with Collector(settings, addresses, SystemClock()) as survey:
             if await survey.begin():
@@ -78,33 +90,37 @@ def _once(settings: CollectorSettings, addresses: Sequence[AdminAddress], interv
             return await survey.look()
 
     found = asyncio.run(look())
+    problems = found.problems()
     if as_json:
         typer.echo(json.dumps(as_object(found), indent=2))
     elif found.redis.topics or any(service.answers for service in found.services):
-        Console().print(view(found), highlight=False)
-    if problems := found.problems():
+        output().print(StatusView(found, verbose=verbose))
+        end(EXIT_FAILED if problems else 0)
+    if problems:
         raise StatusError(problems)
 
 
-def _watch(settings: CollectorSettings, addresses: Sequence[AdminAddress], interval: float, *, as_json: bool) -> None:
+def _watch(
+    settings: CollectorSettings, addresses: Sequence[AdminAddress], interval: float, *, verbose: bool, as_json: bool
+) -> None:
     async def repeat(show: Callable[[Snapshot], None]) -> None:
         async with Collector(settings, addresses, SystemClock()) as survey:
             while True:
                 show(await survey.look())
                 await asyncio.sleep(interval)
 
-    with suppress(KeyboardInterrupt), _showing(as_json=as_json) as show:
+    with suppress(KeyboardInterrupt), _showing(verbose=verbose, as_json=as_json) as show:
         asyncio.run(repeat(show))
 
 
 @contextmanager
-def _showing(*, as_json: bool) -> Iterator[Callable[[Snapshot], None]]:
+def _showing(*, verbose: bool, as_json: bool) -> Iterator[Callable[[Snapshot], None]]:
     """Yield a function that shows a snapshot: on a terminal it replaces the previous one, elsewhere it is printed below it."""
-    console = Console()
+    console = output()
     if as_json:
         yield lambda found: typer.echo(json.dumps(as_object(found)))
     elif console.is_terminal:
         with Live(console=console, auto_refresh=False, vertical_overflow="ellipsis") as live:
-            yield lambda found: live.update(view(found, problems=True), refresh=True)
+            yield lambda found: live.update(StatusView(found, verbose=verbose), refresh=True)
     else:
-        yield lambda found: console.print(view(found, problems=True), "", highlight=False)
+        yield lambda found: console.print(StatusView(found, verbose=verbose), "")

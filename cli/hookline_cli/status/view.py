@@ -1,58 +1,120 @@
-"""The state of Redis and the services as text for a terminal.
+"""The state of Redis and the services as text for a terminal: the issues first, then the tables.
 
-Green is good, yellow is a warning, red is a problem. Zeros and usual values are dim.
+On a terminal, the view is never higher than the screen: a first line that has scrolled away is the one that mattered. Tables
+become lines, then idle topics and blank lines go, and at last the least harmful issues.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Group, RenderableType
-from rich.markup import escape
-from rich.table import Table
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
 from hookline_cli.output.redaction import Redaction
+from hookline_cli.output.terminal import printable
 from hookline_cli.pause import rows
+from hookline_cli.status.issues import Issue, issues
 from hookline_cli.status.service_report import ServiceReport
-from hookline_cli.status.snapshot import Owner, Snapshot, TopicState, count_of, owners
+from hookline_cli.status.snapshot import Snapshot, count_of, owners
+from hookline_cli.status.tables import is_busy, processors_table, services_table, state_of, topics_table
 from hookline_shared.partitions import ranges
 
-_OLD_S: Final = 60.0
-"""The age of the oldest event is yellow from here on."""
-_UNITS: Final = (("d", 86400), ("h", 3600), ("min", 60))
-_LEVELS: Final = {"critical": "red", "warning": "yellow"}
-_UNKNOWN: Final = "[dim]?[/]"
+_LEVELS: Final = {"problem": "red", "critical": "red", "warning": "yellow"}
+_INDENT: Final = "  "
+_PROMPT_LINES: Final = 2
+"""Lines of the terminal that the view leaves free: the prompt before it, and the one after it."""
+_SHORTER, _BUSY_ONLY, _DENSE, _ISSUES_ONLY = 1, 2, 3, 4
+"""Degrees of shortening: lines instead of tables; only topics with events; no blank lines; no tables. In the last two, the
+least harmful issues are left out if there is no room for them."""
+_LEAST_ISSUES: Final = 3
+"""Tables are left out before there are fewer issues than this."""
 
 
-def view(found: Snapshot, *, problems: bool = False) -> Group:
-    """Return the whole view, with the problems only if `problems` is set: the command prints them afterwards otherwise."""
-    parts: list[RenderableType] = [_headline(found)]
-    if found.redis.topics:
-        parts += ["", _topics(found), *_rates_note(found)]
-    if found.redis.leases or found.redis.processors:
-        parts += ["", _processors(found)]
-    if found.redis.pauses:
-        parts += ["", rows.table(found.redis.pauses, Redaction(reveal=False), found.at_ms)]
-    if any(service.answers for service in found.services):
-        parts += ["", _services(found.services)]
-    lines = [_line(_LEVELS[alert.level], alert.level, f"{who}: {alert.title}: {alert.text}") for who, alert in found.alerts()]
-    lines += [_line("yellow", "warning", f"{who}: {warning}") for who, warning in found.warnings()]
-    if problems:
-        lines += [_line("red", "problem", problem) for problem in found.problems()]
-    return Group(*parts, *([""] if lines else []), *lines)
+class StatusView:
+    """The whole view, for `rich`. With `verbose`, it has the meaning and the remedy of each issue, and is as long as it is."""
+
+    def __init__(self, found: Snapshot, *, verbose: bool = False) -> None:
+        self._found = found
+        self._issues = issues(found)
+        self._verbose = verbose
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the parts, shortened to the height of the terminal if there is one."""
+        if self._verbose or not console.is_terminal:
+            yield from self._parts(console, 0)
+            return
+        room = console.height - _PROMPT_LINES
+        for degree in (0, _SHORTER, _BUSY_ONLY, _DENSE, _ISSUES_ONLY):
+            parts = list(self._parts(console, degree))
+            surplus = _height(console, options, parts) - room
+            if surplus > 0 and degree >= _DENSE:
+                most = max(1, len(self._issues) - surplus)
+                parts = list(self._parts(console, degree, most))
+                surplus = 0 if most >= min(_LEAST_ISSUES, len(self._issues)) else surplus
+            if surplus <= 0:
+                break
+        yield from parts
+
+    def _parts(self, console: Console, degree: int, most: int | None = None) -> Iterator[RenderableType]:
+        yield _headline(self._found, console.width)
+        sections = () if degree >= _ISSUES_ONLY else self._sections(console, degree)
+        for section in (self._issue_lines(most), *sections):
+            if section:
+                yield from section if degree >= _DENSE else ["", *section]
+
+    def _issue_lines(self, most: int | None) -> list[RenderableType]:
+        """Return the issues, the first `most` only."""
+        shown = self._issues[:most]
+        lines: list[RenderableType] = [line for issue in shown for line in _lines_of(issue, verbose=self._verbose)]
+        if hidden := len(self._issues) - len(shown):
+            lines.append(_cropped(Text(f"and {hidden} more: hookline status --verbose", "dim")))
+        elif not self._verbose and any(issue.more for issue in shown):
+            lines.append(_cropped(Text("what to do: hookline status --verbose", "dim")))
+        return lines
+
+    def _sections(self, console: Console, degree: int) -> Iterator[list[RenderableType]]:
+        found = self._found
+        if found.redis.topics:
+            yield _topics(console, found, degree)
+        if found.redis.leases or found.redis.processors:
+            yield [_owners_line(found)] if degree else [processors_table(console, found)]
+        if found.redis.pauses and not degree:
+            yield [rows.table(found.redis.pauses, Redaction(reveal=False), found.at_ms)]
+        if any(service.answers for service in found.services):
+            yield [_services_line(found.services)] if degree else [services_table(console, found.services)]
 
 
-def _headline(found: Snapshot) -> Text:
-    line = Text.assemble(("Hookline", "bold"), "  ", _verdict(found))
-    servers = list(dict.fromkeys(found.redis.servers))
-    if servers:
+def _height(console: Console, options: ConsoleOptions, parts: Sequence[RenderableType]) -> int:
+    return sum(len(console.render_lines(part, options.update(height=None), pad=False)) for part in parts)
+
+
+def _lines_of(issue: Issue, *, verbose: bool) -> Iterator[RenderableType]:
+    line = Text.assemble((issue.level, _LEVELS[issue.level]), " ", printable(issue.found))
+    if not verbose:
+        yield _cropped(line)
+        return
+    yield line
+    if issue.more:
+        yield Text(_INDENT + printable(issue.more), "dim")
+
+
+def _cropped(line: Text) -> Text:
+    line.no_wrap, line.overflow = True, "ellipsis"
+    return line
+
+
+def _headline(found: Snapshot, width: int) -> Text:
+    """Return the first line; what Redis is comes only if there is room for it."""
+    start = Text.assemble(("Hookline", "bold"), "  ", _verdict(found))
+    time = Text(f"  {datetime.fromtimestamp(found.at_ms / 1000).astimezone():%H:%M:%S}", "dim")
+    details = Text("", "dim")
+    if servers := list(dict.fromkeys(found.redis.servers)):
         times = f" ({len(found.redis.servers)} masters)" if len(found.redis.servers) > 1 else ""
-        line.append(f"  {'; '.join(servers)}{times}", "dim")
+        details.append(f"  {'; '.join(servers)}{times}")
     if found.redis.partitions:
-        line.append(f"  {count_of(found.redis.partitions, 'partition')}", "dim")
-    return line.append(f"  {datetime.fromtimestamp(found.at_ms / 1000).astimezone():%H:%M:%S}", "dim")
+        details.append(f"  {count_of(found.redis.partitions, 'partition')}")
+    return next((line for line in (start + details + time, start + time) if line.cell_len <= width), _cropped(start))
 
 
 def _verdict(found: Snapshot) -> tuple[str, str]:
@@ -67,22 +129,13 @@ def _verdict(found: Snapshot) -> tuple[str, str]:
     return (f"works, with {count_of(warnings, 'warning')}", "bold yellow") if warnings else ("all is well", "bold green")
 
 
-def _topics(found: Snapshot) -> Table:
-    table = _table("topic")
-    for name in ("backlog", "oldest", "pending", "waiting", "dead", "in/s", "out/s"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for topic, state in found.redis.topics.items():
-        rate = found.rate(topic)
-        table.add_row(
-            escape(topic),
-            _number(state.events),
-            _oldest(state, found.at_ms),
-            _number(state.pending),
-            _number(state.waiting, "yellow"),
-            _number(state.dead, "red"),
-            *map(_per_s, rate),
-        )
-    return table
+def _topics(console: Console, found: Snapshot, degree: int) -> list[RenderableType]:
+    busy = [name for name in found.redis.topics if is_busy(found, name)]
+    if degree >= _BUSY_ONLY:
+        idle = [name for name in found.redis.topics if name not in busy]
+        table: list[RenderableType] = [topics_table(console, found, busy)] if busy else []
+        return table + ([_cropped(Text(f"idle: {', '.join(map(printable, idle))}", "dim"))] if idle else [])
+    return [topics_table(console, found, found.redis.topics), *([] if degree else _rates_note(found))]
 
 
 def _rates_note(found: Snapshot) -> Iterator[RenderableType]:
@@ -93,95 +146,23 @@ def _rates_note(found: Snapshot) -> Iterator[RenderableType]:
         )
 
 
-def _processors(found: Snapshot) -> Table:
-    table = _table("processor", "owns partitions", "expires in", "last heartbeat")
-    for owner in owners(found.redis):
-        table.add_row(escape(owner.name), ranges(owner.partitions) or "[dim]none[/]", _lease(owner), _heard(owner))
+def _owners_line(found: Snapshot) -> Text:
+    owning = [owner for owner in owners(found.redis) if owner.partitions]
     free = [number for number, lease in enumerate(found.redis.leases) if not lease.left_ms]
-    if free:
-        table.add_row("[bold red]no owner[/]", f"[bold red]{ranges(free)}[/]", "", "")
-    return table
+    owned = ranges([number for number, lease in enumerate(found.redis.leases) if lease.left_ms])
+    line = Text(f"{count_of(len(owning), 'processor')}, partitions {owned or 'none'}")
+    return _cropped(line.append(f", no owner {ranges(free)}", "bold red") if free else line)
 
 
-def _services(services: Iterable[ServiceReport]) -> Table:
-    table = _table("service", "admin port", "state", "spool", "breakers")
-    for service in services:
-        breakers = ", ".join(_breaker(name, state) for name, state in service.breakers.items())
-        table.add_row(
-            escape(service.name), escape(f"{service.host}:{service.port}"), _state(service), _spool(service), breakers
-        )
-    return table
+def _services_line(services: Sequence[ServiceReport]) -> Text:
+    """Return the services in one line: those with something to say first, and how many others are ready."""
+    special = [one for one in services if one.problems or one.spool_events]
+    parts = [_special(one) for one in special]
+    if ready := len(services) - len(special):
+        parts.append(Text.from_markup(f"{count_of(ready, 'service')} [green]ready[/]"))
+    return _cropped(Text(", ").join(parts))
 
 
-def _state(service: ServiceReport) -> str:
-    """Return the names of the failing checks; their texts are listed with the problems, as they are too long for the table."""
-    if not service.answers:
-        return "[red]no answer[/]"
-    if service.refuses_token:
-        return "[red]needs ADMIN_TOKEN[/]"
-    failing = ", ".join(dict.fromkeys(problem.partition(":")[0] for problem in service.problems))
-    return f"[red]not ready: {escape(failing)}[/]" if failing else "[green]ready[/]"
-
-
-def _spool(service: ServiceReport) -> str:
-    if service.spool_events is None:
-        return ""
-    if not service.spool_events:
-        return "[dim]empty[/]"
-    return f"[yellow]{count_of(service.spool_events, 'event')}, {_size(service.spool_bytes or 0)}[/]"
-
-
-def _breaker(name: str, state: str) -> str:
-    colour = {"closed": "green", "half-open": "yellow"}.get(state, "bold red")
-    return f"{escape(name)} [{colour}]{state}[/]"
-
-
-def _line(colour: str, label: str, text: str) -> Text:
-    return Text.assemble((label, colour), " ", text)
-
-
-def _table(*columns: str) -> Table:
-    return Table(*columns, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold", show_edge=False)
-
-
-def _number(value: int, colour: str = "bold") -> str:
-    return f"[{colour}]{value:,}[/]" if value else "[dim]0[/]"
-
-
-def _per_s(value: float | None) -> str:
-    if value is None:
-        return _UNKNOWN
-    return f"{value:,.1f}" if value else "[dim]0[/]"
-
-
-def _oldest(state: TopicState, now_ms: int) -> str:
-    if state.oldest_ms is None:
-        return ""
-    age_s = max(0, now_ms - state.oldest_ms) / 1000
-    return f"[yellow]{duration(age_s)}[/]" if age_s >= _OLD_S else duration(age_s)
-
-
-def _lease(owner: Owner) -> str:
-    return f"{owner.left_ms / 1000:.1f} s" if owner.partitions else ""
-
-
-def _heard(owner: Owner) -> str:
-    if owner.silent_ms is None:
-        return "[yellow]none lately[/]"
-    return f"{owner.silent_ms / 1000:.1f} s ago"
-
-
-def duration(seconds: float) -> str:
-    """Return a duration in its largest unit."""
-    for unit, length in _UNITS:
-        if seconds >= length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} s"
-
-
-def _size(count: int) -> str:
-    for unit in ("bytes", "kB", "MB"):
-        if count < 1000:  # noqa: PLR2004 - the unit's own
-            return f"{count} {unit}"
-        count //= 1000
-    return f"{count} GB"
+def _special(service: ServiceReport) -> Text:
+    spool = f", {count_of(service.spool_events, 'event')} in its spool" if service.spool_events else ""
+    return Text.assemble(printable(service.name), " ", Text.from_markup(state_of(service)), (spool, "yellow"))

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from hookline_cli.dead.selection import fits_kind
+from hookline_cli.known_names import check_kinds, check_topics
 from hookline_cli.output.durations import format_duration
 from hookline_cli.output.event_fields import event_object
 from hookline_cli.output.interrupts import until_interrupted
@@ -17,7 +18,7 @@ from hookline_cli.output.redaction import Redaction, Reveal
 from hookline_cli.output.terminal import json_text, one_line
 from hookline_cli.redis_session import DataFolder, RedisSession, find_settings, open_redis_session
 from hookline_cli.tail.timeline import Timeline, TimelineEntry
-from hookline_shared.errors import BrokerUnavailableError, HooklineError
+from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.event import Event
 from hookline_shared.settings.base import SharedSettings
 from hookline_shared.streams.follow import Follower
@@ -53,8 +54,8 @@ def tail(
     Example: `hookline tail --topic messages`
     """
     settings = find_settings(data)
-    if strange := next((topic for topic in topics if topic not in settings.topics), None):
-        raise HooklineError(f"Topic {strange} not found. The topics are {', '.join(settings.topics)}.")
+    check_topics(topics, settings.topics)
+    check_kinds(kinds)
 
     def wanted(topic: str, event: Event | None) -> bool:
         if topics and topic not in topics:

@@ -2,6 +2,7 @@
 
 Each search has an index that also provides the order, so it reads no more rows than it returns:
 
+    an event id   the primary key
     a number      ix_events_sender and ix_events_recipient    a kind         ix_events_kind
     a SID         ix_events_sid and ix_events_parent_sid      none of these  ix_events_received_at
     two parties   ix_messages_between and ix_calls_between
@@ -34,6 +35,7 @@ class Query(NamedTuple):
     since: int | None = None
     limit: int = 100
     with_params: bool = True
+    event_id: str | None = None
 
 
 async def search(engine: AsyncEngine, query: Query) -> list[Found]:
@@ -77,6 +79,8 @@ def search_statement(query: Query) -> Select[Any]:
 
 def _indexed_conditions(query: Query) -> list[ColumnElement[bool]]:
     """Return the alternative conditions of the query, each served by an index; an empty list if every event matches."""
+    if query.event_id is not None:
+        return [events.c.id == query.event_id]
     if query.sid is not None:
         own, parent = events.c.sid == query.sid, events.c.parent_sid == query.sid
         return [own, and_(parent, events.c.sid.is_distinct_from(query.sid))]

@@ -6,12 +6,20 @@
 Between the two thresholds the state stays as it is, so a value that wavers around one of them is one alert and not many.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from hookline_shared.alerts.rule import Rule
 from hookline_shared.alerts.rules import RULES
 from hookline_shared.alerts.thresholds import Threshold
+
+Cause = Callable[[str], str]
+"""Returns why the alert of a subject fires, as one sentence, or an empty text."""
+
+
+def no_cause(_subject: str) -> str:
+    """Return an empty text: the value says all that is known."""
+    return ""
 
 
 class Change(NamedTuple):
@@ -19,7 +27,7 @@ class Change(NamedTuple):
 
     `raised` is true if it is firing, false if resolved. `value` is the one that decided it. `since_ms` is when the value first
     was at the threshold, `at_ms` the time of the change, both Unix time in milliseconds. `runbook_url` is the address of the
-    rule's section in the runbook, None without RUNBOOK_URL.
+    rule's section in the runbook, None without RUNBOOK_URL. `cause` is why, as one sentence, empty if that is not known.
     """
 
     rule: Rule
@@ -30,6 +38,7 @@ class Change(NamedTuple):
     since_ms: int
     at_ms: int
     runbook_url: str | None = None
+    cause: str = ""
 
 
 class Alert:
@@ -74,10 +83,12 @@ class Alerts:
         self._alerts: dict[str, dict[str, Alert]] = {}
         self._raised: dict[tuple[str, str], Change] = {}
 
-    def observe(self, name: str, values: Mapping[str, float], now: float, now_ms: int) -> Iterator[Change]:
+    def observe(
+        self, name: str, values: Mapping[str, float], now: float, now_ms: int, cause_of: Cause = no_cause
+    ) -> Iterator[Change]:
         """Process the values of rule `name` by subject, and yield each change. A subject that is gone is resolved.
 
-        `now` is monotonic time in seconds, `now_ms` Unix time in milliseconds.
+        `cause_of` returns why a subject is at its value. `now` is monotonic time in seconds, `now_ms` Unix time in ms.
         """
         alerts = self._alerts.setdefault(name, {})
         for subject in [subject for subject in alerts if subject not in values]:
@@ -89,11 +100,12 @@ class Alerts:
                 alert = alerts[subject] = Alert(self._limits[name], falls=RULES[name].falls)
             since = alert.observe(value, now)
             if since is not None and alert.raised:
-                yield self._raise(name, subject, value, now_ms - round((now - since) * 1000), now_ms)
+                since_ms = now_ms - round((now - since) * 1000)
+                yield self._raise(name, subject, value, since_ms, now_ms, cause_of(subject))
             elif since is not None:
                 yield self._clear(name, subject, value, now_ms)
             elif alert.raised:
-                self._raised[name, subject] = self._raised[name, subject]._replace(value=value)
+                self._raised[name, subject] = self._raised[name, subject]._replace(value=value, cause=cause_of(subject))
 
     def interrupt(self, name: str) -> None:
         """Note that the values of rule `name` are unknown: states stay as they are, and hold times start again."""
@@ -108,11 +120,11 @@ class Alerts:
         """Return the alerts that are firing, each with its latest value, in the order in which they started."""
         return list(self._raised.values())
 
-    def _raise(self, name: str, subject: str, value: float, since_ms: int, now_ms: int) -> Change:
+    def _raise(self, name: str, subject: str, value: float, since_ms: int, now_ms: int, cause: str) -> Change:
         rule = RULES[name]
         limit = rule.limit_of(subject, self._limits[name])
         link = rule.runbook(self._runbook_url) if self._runbook_url else None
-        change = Change(rule, limit, subject, True, value, since_ms, now_ms, link)
+        change = Change(rule, limit, subject, True, value, since_ms, now_ms, link, cause)
         self._raised[name, subject] = change
         return change
 

@@ -1,13 +1,21 @@
 """The values of the alerts of both services, read from their metrics."""
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from prometheus_client import Counter, Gauge
 
+from hookline_shared.alerts.hysteresis import Cause
 from hookline_shared.alerts.thresholds import Threshold
-from hookline_shared.breaker import State
+from hookline_shared.breaker import OPEN_REASONS, State
+from hookline_shared.observability.logs import Redactor
 from hookline_shared.observability.loop_lag import LOOP_LAG
 from hookline_shared.observability.metrics import BREAKER_STATE, REDIS_DATA_AT_RISK, REDIS_POOL_CONNECTIONS
+
+_REDIS: Final = "redis"
+_DATABASE: Final = "database"
+_LONGEST_CAUSE: Final = 300
+_REDACTOR: Final = Redactor()
 
 Measure = Callable[[float], Mapping[str, float] | None]
 """Returns the present values of one alert by subject ("" if there is only one), at a monotonic time in seconds.
@@ -24,6 +32,19 @@ def common_measures(limits: Mapping[str, Threshold]) -> dict[str, Measure]:
         "loop_lagging": lambda _now: {"": LOOP_LAG.worst(lag_window_s)},
         "pool_saturated": lambda _now: redis_pools(),
     }
+
+
+def causes() -> dict[str, Cause]:
+    """Return what says why an alert fires, by the name of the alert."""
+    return {"breaker_open": _breaker_cause, "ledger_behind": lambda _subject: _breaker_cause(_DATABASE)}
+
+
+def _breaker_cause(name: str) -> str:
+    """Return the error that opened a breaker of ours. Errors of handlers are left out: they may quote what people wrote."""
+    if name.partition(" ")[0] not in (_REDIS, _DATABASE):
+        return ""
+    reason = _REDACTOR.text(OPEN_REASONS.get(name, ""))[:_LONGEST_CAUSE].rstrip(". ")
+    return f"{reason}." if reason else ""
 
 
 def redis_pools() -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Posts alerts to ALERT_URL, in the format of Slack, Mattermost and many others.
+"""Posts alerts to ALERT_URL, in the format of Slack, PagerDuty, or a plain one.
 
 Alerts that arrive during a POST, or in the pause after it, go into the next one together. A POST that fails is repeated later,
 unless the receiver rejects it for good. This runs in a task of its own with a bounded queue, so that nothing waits for it.
@@ -6,7 +6,7 @@ unless the receiver rejects it for good. This runs in a task of its own with a b
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from socket import gethostname
 from typing import Final, NamedTuple
@@ -16,8 +16,9 @@ import msgspec
 from aiohttp_retry import ExponentialRetry, RetryClient
 from aiojobs import Job
 
+from hookline_shared.alerts.formats import body_of, format_of
 from hookline_shared.alerts.hysteresis import Change
-from hookline_shared.alerts.wording import slack_message
+from hookline_shared.alerts.settings import AlertSettings
 from hookline_shared.clock import Clock
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.observability.logs import Logger
@@ -25,8 +26,6 @@ from hookline_shared.observability.metrics import ALERT_POSTS
 
 _MOST: Final = 100
 """Alerts in the queue; beyond it the oldest are left out."""
-_MOST_TOGETHER: Final = 20
-"""Alerts in one POST: each is up to a thousand characters, and Slack takes forty thousand."""
 _LATER: Final = frozenset({408, 425, 429})
 """Status codes that ask for a retry; any other 4xx means that the receiver will never accept it."""
 
@@ -46,10 +45,14 @@ _POLICY: Final = DeliveryPolicy()
 
 
 class Notifier:
-    """Posts to `url` for `service`. The URL may be a secret, so no log line has it."""
+    """Posts to the URL of `settings` for `service`. The URL may be a secret, so no log line has it."""
 
-    def __init__(self, url: str, service: str, clock: Clock, logger: Logger, policy: DeliveryPolicy = _POLICY) -> None:
-        self._url = url
+    def __init__(
+        self, settings: AlertSettings, service: str, clock: Clock, logger: Logger, policy: DeliveryPolicy = _POLICY
+    ) -> None:
+        self._url = settings.url or ""
+        self._routing_key = settings.routing_key
+        self._format = format_of(self._url, settings.format)
         self._service = service
         self._place = service
         self._clock = clock
@@ -86,8 +89,19 @@ class Notifier:
         async with self._client() as client:
             while True:
                 await self._filled.wait()
-                await self._post(client)
-                await self._clock.sleep(self._policy.pause_s)
+                accepted = await self._post(client)
+                if not accepted or not self._waiting or self._format.most_together > 1:
+                    await self._clock.sleep(self._policy.pause_s)
+
+    async def post_now(self, changes: Iterable[Change], place: str) -> str | None:
+        """Post `changes` of `place` without a queue. Return what went wrong, None if the receiver accepted everything."""
+        self._place = place
+        async with self._client() as client:
+            for change in changes:
+                problem, _ = await self._try(client, [change], 0)
+                if problem:
+                    return problem
+        return None
 
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[RetryClient]:
@@ -114,7 +128,7 @@ class Notifier:
         return problem is None
 
     def _first(self) -> list[Change]:
-        batch = [self._waiting.popleft() for _ in range(min(_MOST_TOGETHER, len(self._waiting)))]
+        batch = [self._waiting.popleft() for _ in range(min(self._format.most_together, len(self._waiting)))]
         if not self._waiting:
             self._filled.clear()
         return batch
@@ -123,7 +137,7 @@ class Notifier:
         """Return what went wrong, None if nothing did, and whether a retry would fail in the same way."""
         headers = {"Content-Type": "application/json"}
         try:
-            body = msgspec.json.encode(slack_message(batch, self._place, left_out))
+            body = msgspec.json.encode(body_of(self._format, batch, self._place, left_out, self._routing_key))
             async with client.post(self._url, data=body, headers=headers, allow_redirects=False) as answer:
                 status = answer.status
         except TimeoutError:

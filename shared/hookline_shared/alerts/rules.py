@@ -1,11 +1,10 @@
-"""Every alert: what it measures, when it fires, what it means, and how to fix it.
-
-The services, their settings, the documentation and the tests read this list. `docs/runbook.md` has a section for each one.
-"""
+"""Every alert: what it measures, when it fires, what it means, and how to fix it. The services, the documentation and the tests read this
+list, and `docs/runbook.md` has a section for each."""
 
 from types import MappingProxyType
 from typing import Final
 
+from hookline_shared.alerts.breaker_impacts import IMPACTS
 from hookline_shared.alerts.message_rules import MESSAGE_RULES
 from hookline_shared.alerts.rule import Rule, Watcher
 from hookline_shared.alerts.thresholds import Level, Threshold
@@ -252,11 +251,11 @@ _BOTH: Final = (
         Unit.COUNT,
         "1 while a circuit breaker is not closed",
         "The circuit breaker {subject} is open: calls failed repeatedly, and only probes are sent until one succeeds.",
-        "Breaker redis: webhooks go to the spool, and nothing is processed. Breaker database: history waits in Redis. "
-        "Any other name: the events whose handlers need it wait.",
+        "The events whose handlers need it wait in Redis. All others are handled, and no webhook is lost.",
         "Restore the service that the breaker is named after. The breaker closes by itself within seconds.",
         per="breaker",
         critical="redis",
+        impacts=IMPACTS,
     ),
     Rule(
         "loop_lagging",

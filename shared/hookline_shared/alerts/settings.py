@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
+from hookline_shared.alerts.formats import AlertFormat
 from hookline_shared.alerts.rule import Rule
 from hookline_shared.alerts.rules import RULES
 from hookline_shared.alerts.thresholds import Threshold
@@ -23,6 +24,9 @@ from hookline_shared.validation import (
 
 _ADDRESS: Final = re.compile(r"https?://(?:[^\s/?#<>|@:\[\]]+|\[[0-9a-fA-F:.]+\])(?::\d+)?(?:[/?][^\s#<>|]*)?")
 """An http URL to which a # part can be added, with nothing that is markup in Slack, and without a user name or password."""
+
+
+_KEY: Final = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
 
 
 def _usual_limits() -> dict[str, Threshold]:
@@ -83,6 +87,13 @@ def _alert_url(url: str) -> str:
     return url
 
 
+def _routing_key(key: str) -> str:
+    """Return `key` unchanged. Errors do not quote it, since it allows opening incidents."""
+    if not _KEY.fullmatch(key):
+        raise ValueError("it must consist of letters and digits: copy the integration key of the service in PagerDuty")
+    return key
+
+
 def _runbook_url(url: str) -> str:
     """Return `url` unchanged. Errors do not quote it, since it may contain a password."""
     if not _ADDRESS.fullmatch(url):
@@ -107,8 +118,25 @@ class AlertSettings(SettingsGroup, frozen=True, kw_only=True):
         Check(_alert_url),
         Variable(
             "ALERT_URL",
-            "URL to which alerts are posted in Slack's format (https://hooks.slack.com/services/...). Without it,"
-            " alerts are only logged and shown by hookline status",
+            "URL to which alerts are posted, such as https://hooks.slack.com/services/... or"
+            " https://events.pagerduty.com/v2/enqueue. Without it, alerts are only logged and shown by hookline status",
+            secret=True,
+        ),
+    ] = None
+    format: Annotated[
+        AlertFormat | None,
+        Variable(
+            "ALERT_FORMAT",
+            "Format of what is posted to ALERT_URL: slack (also Mattermost, and Discord with /slack), pagerduty (Events API"
+            " v2) or webhook (plain JSON). By default pagerduty for a URL of PagerDuty, otherwise slack",
+        ),
+    ] = None
+    routing_key: Annotated[
+        str | None,
+        Check(_routing_key),
+        Variable(
+            "ALERT_ROUTING_KEY",
+            "Integration key of the PagerDuty service (Events API v2), for ALERT_FORMAT=pagerduty",
             secret=True,
         ),
     ] = None

@@ -8,8 +8,8 @@ from typing import Final
 
 from aiojobs import Job
 
-from hookline_shared.alerts.hysteresis import Alerts, Change
-from hookline_shared.alerts.measures import Measure
+from hookline_shared.alerts.hysteresis import Alerts, Change, no_cause
+from hookline_shared.alerts.measures import Measure, causes
 from hookline_shared.alerts.notifier import Notifier
 from hookline_shared.alerts.rules import RULES
 from hookline_shared.alerts.settings import AlertSettings
@@ -31,8 +31,9 @@ class AlertWatcher:
     ) -> None:
         limits = self._limits = settings.limits
         self._measures = {name: measure for name, measure in measures.items() if limits[name].enabled}
+        self._causes = causes()
         self._alerts = Alerts(limits, settings.runbook_url)
-        self._notifier = Notifier(settings.url, service, clock, logger) if settings.url else None
+        self._notifier = Notifier(settings, service, clock, logger) if settings.url else None
         self._interval_s = settings.interval_s
         self._clock = clock
         self._logger = logger
@@ -83,7 +84,7 @@ class AlertWatcher:
         if values is None:
             self._alerts.interrupt(name)
             return
-        for change in self._alerts.observe(name, values, now, now_ms):
+        for change in self._alerts.observe(name, values, now, now_ms, self._causes.get(name, no_cause)):
             self._report(change)
 
     def _note_mistake(self, name: str, error: Exception) -> None:

@@ -1,7 +1,5 @@
-"""The wording of an alert: for people, for programs, and for a channel in Slack's form. Pure."""
+"""The wording of an alert for people and for programs. Pure."""
 
-from collections.abc import Sequence
-from html import escape
 from math import isfinite
 from typing import Any, Final
 
@@ -20,14 +18,15 @@ def title(change: Change) -> str:
 
 
 def summary(change: Change) -> str:
-    """Return what happened as one sentence, with the value and the threshold in their unit."""
+    """Return what happened as one sentence, with the value and the threshold in their unit, and the cause if it is known."""
     limit, unit = change.limit, change.rule.unit
-    return change.rule.happened.format(
+    happened = change.rule.happened.format(
         value=format_value(change.value, unit),
         threshold=format_value(limit.threshold, unit),
         window=format_value(limit.window_s or _FOREVER, Unit.SECONDS),
         subject=change.subject,
     )
+    return f"{happened} Cause: {change.cause}" if change.cause else happened
 
 
 def one_line(change: Change) -> str:
@@ -37,12 +36,13 @@ def one_line(change: Change) -> str:
 
 def explanation(change: Change) -> str:
     """Return what happened, what it means, what to do, and where the runbook says more, as one line."""
-    runbook = change.runbook_url or _place_in_repository(change)
-    return f"{summary(change)} Impact: {change.rule.meaning} Fix: {change.rule.remedy} Runbook: {runbook}"
+    meaning, remedy = change.rule.impact_of(change.subject)
+    return f"{summary(change)} Impact: {meaning} Fix: {remedy} Runbook: {runbook_of(change)}"
 
 
 def as_fields(change: Change) -> dict[str, Any]:
     """Return the alert as fields for programs. An infinite value is None; times are in UTC."""
+    meaning, remedy = change.rule.impact_of(change.subject)
     return {
         "alert": change.rule.name,
         "subject": change.subject or None,
@@ -53,47 +53,24 @@ def as_fields(change: Change) -> dict[str, Any]:
         "since": utc(change.since_ms, _PRECISION),
         "at": utc(change.at_ms, _PRECISION),
         "happened": summary(change) if change.raised else None,
-        "meaning": change.rule.meaning,
-        "remedy": change.rule.remedy,
+        "cause": change.cause or None,
+        "meaning": meaning,
+        "remedy": remedy,
         "runbook": change.runbook_url or change.rule.runbook(),
     }
 
 
-def slack_message(changes: Sequence[Change], place: str, left_out: int) -> dict[str, Any]:
-    """Return the body of a POST about `changes` of the service at `place`, whose `text` is what Slack and its like display.
-
-    `left_out` is the number of alerts that were dropped because too many waited.
-    """
-    parts = [_text(change, place) for change in changes]
-    if left_out:
-        parts.append(_escaped(f"{place}: older alerts that were left out: {left_out}."))
-    return {"text": "\n".join(parts), "service": place, "alerts": [as_fields(change) for change in changes]}
-
-
-def _text(change: Change, place: str) -> str:
+def plain_text(change: Change, place: str) -> str:
+    """Return the alert of the service at `place` as a text of several lines."""
     heading = f"{place}: {title(change)}"
     if not change.raised:
         lasted = format_value((change.at_ms - change.since_ms) / 1000, Unit.SECONDS)
-        return _escaped(f"[resolved] {heading}, after {lasted}.")
-    lines = (
-        f"[firing, {change.limit.level}] {heading}",
-        summary(change),
-        f"Impact: {change.rule.meaning}",
-        f"Fix: {change.rule.remedy}",
-    )
-    text = _escaped("\n".join(lines))
-    return f"{text}\nRunbook: {_link(change)}"
+        return f"[resolved] {heading}, after {lasted}."
+    meaning, remedy = change.rule.impact_of(change.subject)
+    lines = (f"[firing, {change.limit.level}] {heading}", summary(change), f"Impact: {meaning}", f"Fix: {remedy}")
+    return "\n".join(lines)
 
 
-def _link(change: Change) -> str:
-    """Return the runbook's section, as a link if there is one: Slack, Mattermost and Discord all read <URL> as a link."""
-    return f"<{_escaped(change.runbook_url)}>" if change.runbook_url else _place_in_repository(change)
-
-
-def _place_in_repository(change: Change) -> str:
-    return f"{RUNBOOK}, section {change.rule.section}"
-
-
-def _escaped(text: str) -> str:
-    """Return `text` with the three characters escaped that Slack takes for markup."""
-    return escape(text, quote=False)
+def runbook_of(change: Change) -> str:
+    """Return the address of its section in the runbook, or the file and the section."""
+    return change.runbook_url or f"{RUNBOOK}, section {change.rule.section}"

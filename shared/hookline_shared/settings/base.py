@@ -135,7 +135,7 @@ class SharedSettings(SettingsTable, frozen=True, kw_only=True):
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must not be logged."""
-        optional = (secret for secret in (self.alerts.url, self.admin_token) if secret)
+        optional = (secret for secret in (self.alerts.url, self.alerts.routing_key, self.admin_token) if secret)
         return (*self.redis.server.secrets, *optional, *collector_secrets())
 
     @classmethod

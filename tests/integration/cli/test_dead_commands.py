@@ -91,6 +91,11 @@ def test_list_selects_and_counts(command: Command, redis_client: "redis.Redis") 
     assert count("--sid", sid) == 1
     assert count("--older-than", "1h") == 0
     assert count("--newer-than", "1h") == 30
+    assert [one["count"] for one in everything["errors"]] == [10, 10, 10]
+    by_error = command.run("dead", "list").out.splitlines()
+    assert len(by_error) == 1 + 3 + 1 + 2, by_error
+    unknown = command.run("dead", "list", "--topic", "massages")
+    assert (unknown.code, "Did you mean messages?" in unknown.err) == (1, True), unknown
     assert "No matching dead letters." in command.run("dead", "list", "--account", "AC2").out
 
 
@@ -252,4 +257,4 @@ def test_lives_are_told(command: Command, redis_client: "redis.Redis", stored: S
     told = command.run("dead", "show", letter, "--json").json
     assert told["lives"] == 1
     assert told["first_life"]["reason"] == "exhausted"
-    assert "replayed 1x" in command.run("dead", "list").out
+    assert "replayed 1x" in command.run("dead", "list", "--each").out

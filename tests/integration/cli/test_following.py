@@ -202,7 +202,10 @@ def test_tail_follows_events_to_their_end(command: Command, redis_client: "redis
 
 def test_tail_refuses_an_unknown_topic(command: Command) -> None:
     """A misspelt topic would stay silent for ever."""
-    assert "Topic massages not found. The topics are messages," in command.run("tail", "--topic", "massages").err
+    assert (
+        "Topic massages not found. Did you mean messages? The topics are messages,"
+        in command.run("tail", "--topic", "massages").err
+    )
 
 
 @pytest.mark.parametrize("forbidden", ["xread", "time"])

@@ -118,6 +118,19 @@ async def test_pauses_are_shown_everywhere(
     assert "1 pause holds events" in table.out
 
 
+async def test_list_of_waiting_events_names_a_paused_topic(command: Command, feed: Feed, redis_client: "redis.Redis") -> None:
+    """Events of a paused topic are unread, so no conversation waits; the list says so, with their number."""
+    await feed.put(3)
+    redis_client.hset(keys.pauses, "p1", _json(Pause(id="p1", topic=MESSAGES, who="me", why="case 812", since_ms=1)))
+    listed = (await asyncio.to_thread(command.run, "retry", "list")).out
+    assert "Nothing waits" not in listed
+    for expected in ("paused p1: topic messages", "by me: case 812", "unsettled events: messages 3"):
+        assert expected in listed
+    (paused,) = (await asyncio.to_thread(command.run, "retry", "list", "--json")).json["paused"]
+    assert (paused["id"], paused["unsettled"]) == ("p1", {MESSAGES: 3})
+    assert (await asyncio.to_thread(command.run, "retry", "list", "--topic", CALLS)).out == "Nothing waits.\n"
+
+
 async def test_doctor_warns_of_a_forgotten_pause(command: Command, redis_client: "redis.Redis") -> None:
     """One that is older than a day and has no end is a warning with who, why, and how to end it."""
     redis_client.hset(keys.pauses, "p1", _json(Pause(id="p1", topic=MESSAGES, who="me", why="case 812", since_ms=1)))

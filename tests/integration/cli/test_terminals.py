@@ -1,10 +1,14 @@
 """`hookline` on terminals, files and command lines of every sort: no traceback, whatever they do."""
 
+import fcntl
 import os
 import pty
+import re
 import select
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -107,6 +111,37 @@ def test_question_that_is_not_answered_with_yes(
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == code, shown
     assert b"Traceback" not in shown
     assert sum(len(stored.dead_letters(partition)) for partition in range(8)) == 3
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (50, 20)])
+def test_status_fits_the_terminal(columns: int, rows: int, tmp_path: Path, redis_url: str, redis_client: "redis.Redis") -> None:
+    """On a real terminal of this size, nothing has scrolled away, and the problems come right after the first line."""
+    write_dead_letters(redis_client, 3)
+    words = [sys.executable, "-c", _HOOKLINE, "status", "--admin", f"127.0.0.1:{free_port()}"]
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(tmp_path)
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        os.execve(sys.executable, words, dict(_environment(tmp_path, REDIS_URL=redis_url, TERM="xterm", NO_COLOR="1")))
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", _everything(terminal).decode()).splitlines()
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1, lines
+    assert len(lines) <= rows - 2
+    assert max(map(len, lines)) <= columns
+    assert lines[0].startswith("Hookline  ")
+    assert any(line.startswith("problem No Hookline service answers") for line in lines[1:3]), lines
+    assert any(line.startswith("messages ") for line in lines)
+
+
+def _everything(terminal: int) -> bytes:
+    """Return all that is written to the terminal until its program ends."""
+    found = b""
+    try:
+        while more := os.read(terminal, 4096):
+            found += more
+    except OSError:  # what Linux says at the end
+        pass
+    os.close(terminal)
+    return found
 
 
 def _answered(terminal: int, key: bytes) -> bytes:

@@ -7,9 +7,11 @@ from contextlib import asynccontextmanager
 import pytest
 from prometheus_client import REGISTRY
 
+from hookline_shared.alerts.formats import AlertFormat
 from hookline_shared.alerts.hysteresis import Change
 from hookline_shared.alerts.notifier import DeliveryPolicy, Notifier
 from hookline_shared.alerts.rules import RULES
+from hookline_shared.alerts.settings import AlertSettings
 from hookline_shared.clock import SystemClock
 from hookline_shared.lifecycle.service import Supervisor
 from tests.support.observability.alert_channel import PLANTED, AlertChannel, Answer, hang
@@ -17,6 +19,7 @@ from tests.support.observability.logbook import Logbook
 from tests.support.servers.ports import free_port
 from tests.support.waiting import until
 
+KEY = "planted-routing-key"
 QUICK = DeliveryPolicy(timeout_s=0.3, tries=3, first_delay_s=0.02, pause_s=0.05)
 
 
@@ -27,15 +30,18 @@ async def channel() -> AsyncIterator[AlertChannel]:
 
 
 @asynccontextmanager
-async def posting(url: str, logbook: Logbook, patience: DeliveryPolicy = QUICK) -> AsyncIterator[Notifier]:
+async def posting(
+    url: str, logbook: Logbook, patience: DeliveryPolicy = QUICK, kind: AlertFormat | None = None
+) -> AsyncIterator[Notifier]:
     supervisor = Supervisor(logbook.logger)
-    posts = Notifier(url, "ingress", SystemClock(), logbook.logger, patience)
+    posts = Notifier(AlertSettings(url=url, format=kind, routing_key=KEY), "ingress", SystemClock(), logbook.logger, patience)
     await posts.start(supervisor, 9080)
     yield posts
     await posts.stop()
     await supervisor.close()
     assert supervisor.failure is None
     assert PLANTED not in str(logbook.lines)
+    assert KEY not in str(logbook.lines)
 
 
 def change(subject: str) -> Change:

@@ -7,7 +7,7 @@ from rich.console import Console
 from hookline_cli.status.rates import TopicRates
 from hookline_cli.status.service_report import ServiceReport
 from hookline_cli.status.snapshot import RedisState, Snapshot
-from hookline_cli.status.view import view
+from hookline_cli.status.view import StatusView
 from hookline_shared.streams.lease import Lease
 from hookline_shared.streams.membership import Member
 
@@ -34,9 +34,10 @@ def owned(*owners_: str) -> RedisState:
     return RedisState(["Redis 7.4.0, standalone"], (), len(leases), {}, present, leases)
 
 
-def shown(found: Snapshot, width: int) -> list[str]:
-    """Return the lines on a terminal of this width."""
-    console = Console(width=width, record=True, force_terminal=False, legacy_windows=False)
+def shown(found: Snapshot, width: int, height: int | None = None, *, verbose: bool = False) -> list[str]:
+    """Return the lines on a terminal of this width and height; without a height, those of a file."""
+    is_terminal = height is not None
+    console = Console(width=width, height=height, force_terminal=is_terminal, color_system=None, legacy_windows=False)
     with console.capture() as capture:
-        console.print(view(found, problems=True), highlight=False)
+        console.print(StatusView(found, verbose=verbose), highlight=False)
     return capture.get().splitlines()

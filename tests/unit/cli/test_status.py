@@ -6,10 +6,11 @@ import pytest
 import typer
 
 from hookline_cli.admin_address import AdminAddress, parse_admin, reachable
+from hookline_cli.status.json_output import as_object
 from hookline_cli.status.rates import TopicRate, measure
 from hookline_cli.status.service_alert import ServiceAlert
 from hookline_cli.status.service_report import ServiceReport, parse
-from hookline_cli.status.snapshot import RedisState, TopicState, as_object, owners
+from hookline_cli.status.snapshot import RedisState, TopicState, owners
 from hookline_cli.status.status import StatusError
 from hookline_shared.streams.lease import Lease
 from hookline_shared.streams.membership import Member
@@ -221,8 +222,8 @@ def test_alerts_are_shown_critical_ones_first() -> None:
     lines = shown(found, 120)
     assert "2 alerts" in lines[0]
     assert [line for line in lines if line.endswith(".")] == [
-        "critical processor: breaker_open crm: crm fails. Do that.",
-        "warning ingress: reply_slow: slow. Do this.",
+        "critical processor: breaker_open crm: crm fails.",
+        "warning ingress: reply_slow: slow.",
     ]
     first, second = json.loads(json.dumps(as_object(found)))["services"]
     assert first["alerts"] == [slow._asdict()]

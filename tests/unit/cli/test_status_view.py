@@ -7,10 +7,11 @@ import pytest
 from typer.testing import CliRunner
 
 from hookline_cli.main import app
+from hookline_cli.status.json_output import as_object
 from hookline_cli.status.rates import TopicRate, TopicRates
-from hookline_cli.status.snapshot import TopicState, as_object
+from hookline_cli.status.snapshot import TopicState
 from hookline_cli.status.status import StatusError
-from hookline_cli.status.view import duration
+from hookline_cli.status.tables import duration
 from hookline_cli.workspace import StackFacts, Workspace
 from tests.support.processes.status_snapshots import owned, report, shown, situation
 
@@ -24,11 +25,11 @@ def test_destination_that_is_left_alone_is_a_warning() -> None:
 
 
 def test_table_of_services_names_what_fails() -> None:
-    """Of a service that is not ready the table has the names of the checks alone; what they say stands below it."""
+    """Of a service that is not ready the table has the names of the checks alone; what they say stands above it."""
     said = "Redis did not answer in time. Is it overloaded, stopped, or behind a firewall?"
     lines = shown(situation(report("processor", f"redis: {said}", f"reading: {said}"), redis=owned("a")), 120)
     assert any("not ready: redis, reading" in line for line in lines)
-    assert sum(said in line for line in lines) == 2
+    assert sum("Redis did not answer in time." in line for line in lines) == 2
     silent = report("ingress", "nothing answers on port 9080", answers=False)
     assert any("  no answer" in line for line in shown(situation(report("processor"), silent), 120))
 

@@ -5,6 +5,7 @@ import json
 from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from hookline_cli.ledger.output import print_csv, print_events, print_json, print_thread
 from hookline_cli.output.terminal import json_text
@@ -25,6 +26,43 @@ def test_texts_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> 
         r"1970-01-01 00:00:00 ← +1\x9b2J: \x1b]0;owned\x07hi [red]",
         " " * 22 + "2025-06-15 15:06:40 ← +1: forged  received",
     ]
+
+
+_SID = "SM" + "0" * 32
+_EVENT = {
+    "id": "e" * 32,
+    "received_at": 1_750_000_000_000,
+    "kind": "message.status",
+    "sender": "whatsapp:+14155550123",
+    "recipient": "whatsapp:+18005551212",
+    "sid": _SID,
+    "status": "undelivered",
+    "outcome": "dead",
+    "attempts": 8,
+    "error": "TimeoutError: " + "the shop did not answer " * 10,
+}
+
+
+def test_search_is_plain_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line for each event, with tabs between its columns and no padding."""
+    print_events([_EVENT, {**_EVENT, "sender": None, "error": None}])
+    first, second = (line.split("\t") for line in capsys.readouterr().out.splitlines())
+    assert first[:5] == ["2025-06-15 15:06:40", "message.status", "whatsapp:+14155550123", "whatsapp:+18005551212", _SID]
+    assert (second[2], second[8]) == ("", "")
+
+
+def test_search_fits_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """On 80 columns, an event has two lines, with its whole SID; nothing wraps in the middle of a value."""
+
+    def terminal() -> Console:
+        return Console(width=80, force_terminal=True, color_system=None, highlight=False)
+
+    monkeypatch.setattr("hookline_cli.ledger.output.output", terminal)
+    print_events([_EVENT])
+    first, second = capsys.readouterr().out.splitlines()
+    assert max(len(first), len(second)) <= 80
+    assert first.startswith("2025-06-15 15:06:40  message.status  undelivered  whatsapp:+")
+    assert second.startswith(f"    {_SID}  dead after 8 attempts: TimeoutError: ")
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from hookline_shared.alerts.formats import AlertFormat, body_of
 from hookline_shared.alerts.hysteresis import Alert, Alerts, Change
 from hookline_shared.alerts.rules import RULES
 from hookline_shared.alerts.thresholds import Level, Threshold
 from hookline_shared.alerts.units import Unit, format_value
-from hookline_shared.alerts.wording import as_fields, explanation, one_line, slack_message, summary
+from hookline_shared.alerts.wording import as_fields, explanation, one_line, summary
 
 START_MS = 1_750_000_000_000
 RUNBOOK = "https://wiki.example.com/hookline/runbook"
@@ -147,7 +148,7 @@ def test_alert_links_to_the_runbook() -> None:
     (raised,) = Alerts({"spool_waiting": limit(60, 0)}, f"{RUNBOOK}?a=1&b=2").observe("spool_waiting", {"": 61}, 1.0, START_MS)
     link = f"{RUNBOOK}?a=1&b=2#spool-waiting"
     assert one_line(raised).endswith(f" Runbook: {link}")
-    body = slack_message([raised], "ingress web-1:9080", 0)
+    body = body_of(AlertFormat.SLACK, [raised], "ingress web-1:9080", 0)
     assert body["text"].splitlines()[-1] == f"Runbook: <{RUNBOOK}?a=1&amp;b=2#spool-waiting>"
     assert body["alerts"][0]["runbook"] == link
 
@@ -169,7 +170,9 @@ def test_every_rule_reads_well(name: str) -> None:
 def test_message_for_a_channel() -> None:
     """Slack gets a text in which nothing is taken for markup of its own, programs get the same as fields, as valid JSON."""
     raised = change("breaker_open", 1, subject="<crm & co>")
-    body = json.loads(json.dumps(slack_message([raised, raised._replace(raised=False, value=inf)], "ingress web-1:9080", 3)))
+    body = json.loads(
+        json.dumps(body_of(AlertFormat.SLACK, [raised, raised._replace(raised=False, value=inf)], "ingress web-1:9080", 3))
+    )
     heading, fired, impact, fix, runbook, resolved, left_out = body["text"].splitlines()
     assert heading == "[firing, warning] ingress web-1:9080: breaker_open &lt;crm &amp; co&gt;"
     assert fired.startswith("The circuit breaker &lt;crm &amp; co&gt; is open: ")
@@ -190,5 +193,7 @@ def test_message_of_the_documentation() -> None:
     """What docs/alerts.md shows is what a channel gets."""
     page = (Path(__file__).parents[4] / "docs" / "alerts.md").read_text()
     firing = change("spool_filling", 0.62)._replace(runbook_url=RULES["spool_filling"].runbook(RUNBOOK))
-    text = slack_message([firing, firing._replace(raised=False, value=0.1)], "ingress web-1:9080", 0)["text"]
-    assert page.partition("```\n")[2].partition("```")[0] == f"{text}\n".replace("<", "").replace(">", "")
+    text = body_of(AlertFormat.SLACK, [firing, firing._replace(raised=False, value=0.1)], "ingress web-1:9080", 0)["text"]
+    assert page.partition("### What is posted\n")[2].partition("```\n")[2].partition("```")[0] == f"{text}\n".replace(
+        "<", ""
+    ).replace(">", "")

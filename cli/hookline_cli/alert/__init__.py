@@ -1,0 +1,1 @@
+"""`hookline alert`: test the channel for alerts."""

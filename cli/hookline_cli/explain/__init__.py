@@ -1,0 +1,1 @@
+"""`hookline explain`: what an error code of Twilio means."""
