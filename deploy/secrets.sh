@@ -85,6 +85,7 @@ hand_over() {
   derive twilio_shared_keys "$twilio" "" # a key that you take away counts no more
   derive twilio_api_secret "$sender" ""
   derive alert_url "$all" ""
+  derive alert_routing_key "$all" ""
   derive admin_token "$all" ""
   agree redis_password 0:0 "$(random)"
   agree redis_admin_password 0:0 "$(random)"

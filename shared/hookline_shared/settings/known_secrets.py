@@ -28,6 +28,7 @@ SECRET_VARIABLES: Final = (
         "ALERT_URL",
         "ALERT_ROUTING_KEY",
         "ADMIN_TOKEN",
+        "TWILIO_API_SECRET",
     ),
     _TOKENS,
 )
@@ -41,7 +42,7 @@ _NAMED_SECRET: Final = re.compile(
 )
 _LISTS: Final = ("TWILIO_AUTH_TOKEN", "TWILIO_SHARED_KEYS", _TOKENS)
 """Of these, the items are the secrets, not the whole value."""
-_WHOLE: Final = ("ALERT_URL", "ALERT_ROUTING_KEY", "ADMIN_TOKEN")
+_WHOLE: Final = ("ALERT_URL", "ALERT_ROUTING_KEY", "ADMIN_TOKEN", "TWILIO_API_SECRET")
 _NO_SECRETS: Final = frozenset(
     {"changeme", "disabled", "enabled", "hookline", "password", "postgres", "redis", "secret", "twilio"}
 )

@@ -11,7 +11,7 @@ def test_valid_names_are_named() -> None:
     """An error says which exist, and which one was perhaps meant."""
     with pytest.raises(UnknownNameError, match=r"Topic massages not found. Did you mean messages\? The topics are messages, c"):
         check_topics(["messages", "massages"], ["messages", "calls"])
-    with pytest.raises(UnknownNameError, match=r"Did you mean exhausted\? The reasons are rejected, exhausted, .*reused\."):
+    with pytest.raises(UnknownNameError, match=r"Did you mean exhausted\? The reasons are rejected, exhausted, .*reused, "):
         check_reasons(["exausted"])
     with pytest.raises(UnknownNameError, match=r"Did you mean message.received\? .*families of kinds are .*conversation\.\*"):
         check_kinds(["message.recieved"])

@@ -74,7 +74,7 @@ def test_compose_sets_what_is_a_setting(services: dict[str, Any]) -> None:
 
 def test_every_service_is_given_its_own_secrets(services: dict[str, Any]) -> None:
     """Whoever gets into a processor finds no token of webhooks, in ingress no database; every other secret has its file."""
-    common = {"REDIS_URL_FILE", "ALERT_URL_FILE", "ADMIN_TOKEN_FILE"}
+    common = {"REDIS_URL_FILE", "ALERT_URL_FILE", "ALERT_ROUTING_KEY_FILE", "ADMIN_TOKEN_FILE"}
     twilio, ledger = {"TWILIO_AUTH_TOKEN_FILE", "TWILIO_SHARED_KEYS_FILE"}, {"HOOKLINE_LEDGER_URL_FILE"}
     sender = {"TWILIO_API_SECRET_FILE"}
     assert common | twilio | sender | ledger == {f"{name}_FILE" for name in secrets()} - {"DATABASE_URL_FILE"}  # a fallback
