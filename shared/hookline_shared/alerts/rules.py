@@ -1,5 +1,6 @@
-"""Every alert: what it measures, when it fires, what it means, and how to fix it. The services, the documentation and the tests read this
-list, and `docs/runbook.md` has a section for each."""
+"""Every alert: what it measures, when it fires, what it means, and how to fix it.
+
+The services, the documentation and the tests read this list; `docs/runbook.md` has a section for each."""
 
 from types import MappingProxyType
 from typing import Final
