@@ -28,7 +28,6 @@ An event that was a dead letter and was replayed has these as well, which `scrip
 All values but `body` are UTF-8 text. The entry has everything that the signature covers, so it can be verified again.
 """
 
-from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from random import Random
@@ -126,8 +125,8 @@ def new_event_id(now_ms: int, bits: int | None = None) -> str:
 
 def claim_for(what: str, token: str = "") -> str:
     """Return the claim for `what` with the idempotency token `token`, in the format of `claim_signature.lua`."""
-    claim = b2a_base64(blake2b(what.encode(), digest_size=16).digest(), newline=False)[:22]
-    return (claim + b2a_base64(blake2b(token.encode(), digest_size=6).digest(), newline=False) if token else claim).decode()
+    claim = blake2b(what.encode(), digest_size=16).hexdigest()
+    return claim + blake2b(token.encode(), digest_size=4).hexdigest() if token else claim
 
 
 def without_token(key: str) -> str:

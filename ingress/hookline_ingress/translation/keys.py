@@ -45,7 +45,7 @@ def content_hash(webhook: Webhook, volatile: frozenset[str] = frozenset()) -> st
 
 def dedupe_key(kind: Kind, name: str, webhook: Webhook) -> str:
     """Return the dedupe key: the same for all deliveries of an event of `kind`. `name` is the kind's whole name."""
-    identity = _identity(kind, webhook)
+    identity = kind.dedupe.identity(webhook.params)
     if identity and not kind.steps:
         return _bounded(f"{webhook.account}:{name}:{_escaped(identity)}")
     content = content_hash(webhook, kind.volatile)
@@ -81,18 +81,11 @@ def claim_of(kind: Kind, webhook: Webhook, dedupe: str, ordering: str) -> str:
     """
     if webhook.is_element:
         return _CLAIM_OF_ELEMENTS
-    has_mark = TOKEN_MARK in dedupe and (kind.steps or not _identity(kind, webhook))
-    mark = _token_mark(webhook) if has_mark else ""
+    if TOKEN_MARK not in dedupe:
+        return claim_for(f"{len(dedupe)}:{dedupe}{ordering}")
+    mark = _token_mark(webhook) if kind.steps or not kind.dedupe.identity(webhook.params) else ""
     content = dedupe.removesuffix(mark)
     return claim_for(f"{len(content)}:{content}{ordering.removesuffix(mark)}", mark)
-
-
-def _identity(kind: Kind, webhook: Webhook) -> str:
-    """Return what identifies the event among those of its kind, empty if Twilio sent nothing that can.
-
-    A SID in it has the form of one. The sender of a webhook that is cut elsewhere chooses the values, but makes no two of them.
-    """
-    return kind.dedupe.of(webhook.params) if kind.dedupe.has_sids(webhook.params) else ""
 
 
 def _token_mark(webhook: Webhook) -> str:

@@ -45,13 +45,18 @@ class Key(NamedTuple):
     numbers: bool = False
     sids: tuple[Callable[[Params], str], ...] = ()
 
-    def has_sids(self, params: Params) -> bool:
-        """Whether the SIDs in it have the form of one, those that are there."""
+    def identity(self, params: Params) -> str:
+        """Return what identifies an event among those of its kind, empty if Twilio sent nothing that can.
+
+        A SID in it has the form of one. The sender of a webhook that is cut elsewhere chooses the values, but makes no two of
+        them.
+        """
+        whole = self.of(params)
         for read in self.sids:
-            value = read(params)
-            if value and not is_sid(value):
-                return False
-        return True
+            sid = whole if read is self.of else read(params)
+            if sid and not is_sid(sid):
+                return ""
+        return whole
 
 
 class Template(NamedTuple):
@@ -153,7 +158,7 @@ def key(*names: str) -> Key:
     read = [(_first_of(alternatives), may_lack) for alternatives, may_lack in parts]
     sids = tuple(_first_of(alternatives) for alternatives, _ in parts if alternatives[0].lower().endswith("sid"))
     if len(read) == 1:
-        return Key(read[0][0], described, sids=sids)
+        return Key(read[0][0], described, sids=(read[0][0],) if sids else ())
 
     def of(params: Params) -> str:
         values = []

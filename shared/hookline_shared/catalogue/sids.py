@@ -63,7 +63,7 @@ def account_of(params: Params) -> str:
     """
     for name in ACCOUNT_NAMES:
         value = params.get(name)
-        if value and is_account(value):
+        if value and _ACCOUNT.fullmatch(value):
             return value
     return ""
 

@@ -119,8 +119,10 @@ class Appender:
 
     def _signed_key(self, event: Event, _stream: str, seen: str) -> str:
         """Return the key of the claim of `event`, or `seen` if it has none."""
+        if not event.claim:
+            return seen
         text = event.signed_text
-        return self._keys.signed(partition_of(text, self._partitions), text) if event.claim else seen
+        return self._keys.signed(partition_of(text, self._partitions), text)
 
 
 def _key_after_claim(group: Sequence[int], claims: Sequence[Claimed]) -> _SignedKey:

@@ -5,11 +5,11 @@
 -- signed text if that has many valid signatures. Another claim on the same text is refused. A claim is no sign that an event was
 -- stored, so it may come long before the event, and again; every time, it begins to last for the whole window.
 --
--- A claim is a hash of 22 characters, and behind it, if the event has an idempotency token, a hash of that with 8 characters: see
+-- A claim is a hash of 32 characters, and behind it, if the event has an idempotency token, a hash of that with 8 characters: see
 -- claim_for in shared/hookline_shared/event.py. Twilio does not sign the token, and sends the same content again under another one
 -- if the same thing happens again. So the key also holds the tokens that came, and so many of them are accepted:
 
-local CLAIM, TOKEN, MOST_TOKENS = 22, 8, 16
+local CLAIM, TOKEN, MOST_TOKENS = 32, 8, 16
 
 -- Whether `holder`, the value of a key, has the token at the end of `claim`.
 local function has_token(holder, claim)
