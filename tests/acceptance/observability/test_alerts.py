@@ -180,7 +180,7 @@ async def assert_shown(pair: Pair) -> None:
     report = await until_answer(asking, lambda found: found.problems == [], "there are warnings only")
     disk = next(alert for alert in report.alerts if alert.name == "disk_low")
     assert (disk.subject, disk.level) == ("ledger", "critical")
-    assert "Free up space on that disk" in disk.text
+    assert "Free up space on it" in disk.text
     assert disk.text.endswith(f"Runbook: {RUNBOOK}#disk-low")
     assert "[!]alert warning: disk_low ledger (critical) since " in await pair.processor.probe("readyz?verbose", 200)
 
