@@ -1,6 +1,7 @@
 """The alerts of the processor at low and at high traffic, with the limits that everybody has."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -31,7 +32,8 @@ Happening = Callable[[int], None]
 class Traffic:
     """A processor that makes `per_minute` attempts, all of which go well, and is looked at once a second.
 
-    `backlog` is what Redis says that waits in topic messages, None while it says nothing.
+    `backlog` is what Redis says that waits in topic messages, None while it says nothing. `closed` are the accounts from which
+    nothing is sent, `doubts` the messages that may be sent.
     """
 
     def __init__(self, per_minute: int, clock: ManualClock, logbook: Logbook) -> None:
@@ -41,7 +43,13 @@ class Traffic:
         self._gauges = BacklogGauges(cast(Any, None), 8, [MESSAGES], WaitingTotals(), LOOK_S, clock)
         self.is_leader = True
         readers = ReadersWatch(cast(Any, None), 8, (), LOOK_S, clock)
-        found = measures(LIMITS, AlertSources(self._gauges, BACKLOG_LIMIT, None, readers, lambda: self.is_leader), clock)
+        self.closed: dict[str, str] = {}
+        self.doubts: list[str] = []
+        outbox = SimpleNamespace(
+            accounts=SimpleNamespace(problems=lambda: self.closed), sender=SimpleNamespace(doubts=lambda: self.doubts)
+        )
+        sources = AlertSources(self._gauges, BACKLOG_LIMIT, None, readers, lambda: self.is_leader, cast(Any, outbox))
+        found = measures(LIMITS, sources, clock)
         self._watch = AlertWatcher(AlertSettings(), "processor", found, clock, logbook.logger)
         self.backlog: Backlog | None = Backlog(0, None)
         self._watch.evaluate()
@@ -158,3 +166,15 @@ async def test_few_failures_are_no_alert(traffic: Traffic) -> None:
     """They are tried again. What fails once in a while is what retries are for."""
     assert await traffic.run_for(400, at(2, lambda: attempted("call.completed", failed=True), times=4)) == set()
     assert await traffic.run_for(400, at(300, lambda: attempted("message.received", failed=True))) == set()
+
+
+async def test_messages_that_do_not_go_out(clock: ManualClock, logbook: Logbook) -> None:
+    """Replies that cannot be sent, or of which nobody knows, are told of for as long as that lasts."""
+    traffic = Traffic(60, clock, logbook)
+    traffic.closed["AC1"] = "revoked"
+    traffic.doubts += ["a message"] * 30
+    assert await traffic.run_for(3600) >= {"messages_held", "messages_in_doubt"}
+    traffic.closed.clear()
+    traffic.doubts.clear()
+    await traffic.run_for(600)
+    assert not [alert for alert in traffic.raised() if "messages_" in alert]
