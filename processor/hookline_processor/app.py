@@ -132,8 +132,7 @@ def build_processor(
     settings: ProcessorSettings, handlers: Handlers, threads: Threads, clock: Clock, logger: Logger
 ) -> Processor:
     """Return the processor that runs `handlers`, not started."""
-    blocking = settings.blocking_pool_size or 2 * settings.partitions
-    redis = RedisConnectionManager(settings.redis.with_blocking(blocking), settings.partitions, clock, logger)
+    redis = _redis(settings, clock, logger)
     pauses = Pauses(PauseStore(redis), clock)
     slots = Slots(settings.concurrency, settings.topics)
     fences: dict[int, Fence] = {}
@@ -151,19 +150,15 @@ def build_processor(
     sources = AlertSources(gauges, settings.backlog_limit, ledger, readers, owned.is_leader, outbox)
     alerts = AlertWatcher(settings.alerts, "processor", measures(settings.alerts.limits, sources, clock), clock, logger)
     lifespan = Lifespan(handlers, clock, logger)
-    health = _health(lifespan, redis, ownership, ledger, alerts)
-    health.warnings["readers"] = readers.warnings
-    health.warnings["messages"] = outbox.warnings
-    admin = Admin(
-        health, settings.admin_host, settings.admin_port, "PROCESSOR_ADMIN", {"/backlog": gauges.report}, settings.admin_token
-    )
-    watchdog = Watchdog(handlers, logger)
+    health = _health(lifespan, redis, ownership, ledger, alerts, readers, outbox)
+    pages = {"/backlog": gauges.report}
+    admin = Admin(health, settings.admin_host, settings.admin_port, "PROCESSOR_ADMIN", pages, settings.admin_token)
     return Processor(
         health,
         admin,
         redis,
         alerts,
-        watchdog,
+        Watchdog(handlers, logger),
         lifespan,
         threads,
         context.slots,
@@ -177,6 +172,11 @@ def build_processor(
         outbox_limit,
         logger,
     )
+
+
+def _redis(settings: ProcessorSettings, clock: Clock, logger: Logger) -> RedisConnectionManager:
+    blocking = settings.blocking_pool_size or 2 * settings.partitions
+    return RedisConnectionManager(settings.redis.with_blocking(blocking), settings.partitions, clock, logger)
 
 
 def _context(
@@ -283,6 +283,8 @@ def _health(
     ownership: Ownership,
     ledger: "Ledger | None",
     alerts: AlertWatcher,
+    readers: ReadersWatch,
+    outbox: Outbox,
 ) -> Health:
     health = Health()
     health.ready["handlers"] = lifespan.check
@@ -293,4 +295,6 @@ def _health(
     if ledger is not None:
         health.warnings["ledger"] = ledger.warnings
     health.warnings["alert"] = alerts.warnings
+    health.warnings["readers"] = readers.warnings
+    health.warnings["messages"] = outbox.warnings
     return health

@@ -34,7 +34,6 @@ from hookline_shared.settings.config_file import read_config_file
 from hookline_shared.settings.fallbacks import find_fallbacks
 from hookline_shared.settings.secret_files import names_file
 
-_POLL_S: Final = 0.05
 _LEDGER_NEEDS: Final = ("sqlalchemy", "alembic", "aiosqlite")
 _EXAMPLE: Final = "examples.greeter"
 _FOR_HANDLERS: Final = ("TWILIO_AUTH_TOKEN", "TWILIO_AUTH_TOKEN_FILE")
@@ -191,9 +190,8 @@ class LocalStack:
 
         if self._sources is None:
             return await launch()
-        processor = ReloadedProcess(
-            self._processor.admin_port, self._processor.admin_token, launch, self._print, self._note_processes
-        )
+        admin = (self._processor.admin_port, self._processor.admin_token)
+        processor = ReloadedProcess(*admin, launch, self._print, self._note_processes)
         await processor.start(self._sources, self._workspace.path.resolve())
         return processor
 
@@ -237,7 +235,7 @@ class LocalStack:
                 while self._is_awaited(name) and (problem := await not_ready(session, port)):
                     if asyncio.get_running_loop().time() > deadline:
                         raise UpError(f"The {name} is not ready after {READY_TIMEOUT_S:.0f} s: {problem}")
-                    await asyncio.sleep(_POLL_S)
+                    await asyncio.sleep(0.05)
 
     def _is_awaited(self, name: str) -> bool:
         if self._interrupted.is_set():

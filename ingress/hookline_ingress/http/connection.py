@@ -263,7 +263,7 @@ class Connection(asyncio.Protocol):
             self._note_held()
 
     def _note_held(self) -> int:
-        """Tell the server what is not used up, and what a request that waits for its body holds; return its growth."""
+        """Count what is not used up, and what a request that waits for its body holds; return how much more that is."""
         held = len(self._unread) + (self._parsed + len(self._body.content) if self._body is not None else 0)
         change, self.held = held - self.held, held
         self._server.memory.change(change)
