@@ -40,6 +40,8 @@ _HASH_OF_BODY: Final = re.compile(r"[?&]bodySHA256=([0-9a-f]{64})\Z")
 _RECENT: Final = 512
 _LARGEST_RECENT: Final = 4096
 """The number of results that are cached, and the length in characters of the longest text that is."""
+_MATCHES, _TARGETS = 64, 32
+"""The number of secrets whose keyed URLs are cached, and the number of URLs for each of them."""
 
 
 class Verifier(Protocol):
@@ -132,7 +134,7 @@ class _Match:
     def __init__(self, base: str, secret: Secret) -> None:
         self._base = base
         self.secret = secret
-        self._keyed = lru_cache(maxsize=_RECENT)(self._key)
+        self._keyed = lru_cache(maxsize=_TARGETS)(self._key)
 
     def verifies(self, account: str, target: str, params: bytes, signature: bytes) -> bool:
         """Whether `signature` is valid with them for a request of `account`."""
@@ -160,6 +162,7 @@ class Keyring:
         self._shared_keys = shared_keys or {}
         self._bases = tuple(form for url in self.public_urls for form in with_and_without_port(url))
         self._last_match: _Match | None = None
+        self._match = lru_cache(maxsize=_MATCHES)(_Match)
         self._cached_search = lru_cache(maxsize=_RECENT)(self._search)
 
     def with_tokens(self, tokens: Iterable[Secret]) -> Secrets:
@@ -170,6 +173,7 @@ class Keyring:
         """Use `secrets` from now on."""
         self._secrets = secrets
         self._last_match = None
+        self._match.cache_clear()
 
     def provide(self, account: str, tokens: Sequence[Secret]) -> None:
         """Use `tokens` for `account` from now on, instead of those that were provided for it before."""
@@ -222,10 +226,9 @@ class Keyring:
         found = search(target, params, secrets, signature, settings, forwarded)
         if found is None:
             return None
-        base, secret = found
         if not settings and not forwarded:
-            self._last_match = _Match(base, secret)
-        return secret
+            self._last_match = self._match(*found)
+        return found[1]
 
     def valid_url(self, webhook: Webhook, urls: Iterable[str], most: int) -> str | None:
         """Return the first of `urls` with which a token would have signed `webhook`, among the first `most` combinations."""
