@@ -42,6 +42,7 @@ from hookline_shared.readers.watch import ReadersWatch
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.consume import Consumer
 from hookline_shared.streams.lease import Fence, Leases
+from hookline_shared.streams.memory import Memories
 from hookline_shared.streams.waiting.index import WaitingIndex
 from hookline_shared.streams.waiting.pauses import PauseStore
 
@@ -137,7 +138,7 @@ def build_processor(
     slots = Slots(settings.concurrency, settings.topics)
     fences: dict[int, Fence] = {}
     outbox = build_outbox(settings.sender, redis, fences, settings.partitions, settings.lease_s, clock, logger)
-    attempts = _attempts(settings, handlers, threads, slots, outbox, clock, logger)
+    attempts = _attempts(settings, handlers, threads, slots, outbox, Memories(redis, settings.partitions), clock, logger)
     outbox_limit = OutboxLimit(redis, settings.partitions, settings.sender.limit, fences.keys, clock, logger)
     context = replace(_context(settings, slots, attempts, pauses, outbox, clock, logger), outbox_is_full=outbox_limit.is_full)
     longest_timeout_s = max(handlers.longest_timeout(settings.handler_timeout_s), outbox.longest_timeout())
@@ -217,20 +218,21 @@ def _attempts(
     threads: Threads,
     slots: Slots,
     outbox: Outbox,
+    memories: Memories,
     clock: Clock,
     logger: Logger,
 ) -> Attempts:
     retry = RetryPolicy(max_attempts=settings.max_attempts, base=settings.backoff_base_s, max=settings.backoff_max_s)
-    spans = _spans(settings)
-    return Attempts(handlers, settings.handler_timeout_s, retry, threads, clock, logger, spans, slots.release_overdue, outbox)
+    more = (_spans(settings), slots.release_overdue, outbox, memories)
+    return Attempts(handlers, settings.handler_timeout_s, retry, threads, clock, logger, *more)
 
 
 def _spans(settings: ProcessorSettings) -> "AttemptSpans | None":
-    if settings.tracing == "off":
-        return None
-    from hookline_processor.attempts.tracing import AttemptSpans
+    if settings.tracing != "off":
+        from hookline_processor.attempts.tracing import AttemptSpans
 
-    return AttemptSpans(settings.partitions)
+        return AttemptSpans(settings.partitions)
+    return None
 
 
 def _ownership(

@@ -4,10 +4,11 @@
 ...     assert await deliver(handlers, "message.received", Body="hi", From="+14155550123") == Done()
 """
 
+import dataclasses
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -17,6 +18,7 @@ from hookline_processor.api.state import State
 from hookline_processor.attempts.attempts import Attempts
 from hookline_processor.attempts.threads import Threads
 from hookline_processor.in_flight import InFlightEvent
+from hookline_processor.replies.memory import encode
 from hookline_processor.retry import Record, RetryPolicy
 from hookline_processor.samples.webhook import Webhook, sample
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry, Verdict
@@ -25,6 +27,7 @@ from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import Event, new_event_id
 from hookline_shared.observability.logs import get_logger
+from hookline_shared.streams.memory import StoredMemory
 
 __all__ = [
     "Dead",
@@ -54,32 +57,58 @@ async def deliver(
     json: object = None,
     attempt: int = 1,
     interrupted: bool = False,
+    memory: Mapping[str, Any] | None = None,
     **params: object,
 ) -> Verdict:
     """Run the handler of `event` once, with its middleware and time-out, and return the verdict: `Done`, `Retry` or `Dead`.
 
-    Its `replies` are what the handler returned, as a list of `Reply` and `Message`, and its `sent` is what the handler passed
-    to `context.send`. Nothing is sent. `Done` is equal to `Done()` whatever they are.
+    Its `replies` are what the handler returned, as a list of `Reply` and `Message`, its `sent` is what the handler passed to
+    `context.send`, and its `memory` what is remembered then. Nothing is sent. `Done` is equal to `Done()` whatever they are.
 
     - `event`: a kind (a string) or a class of events, from which `make_event` makes an event, or an `Event` to deliver again.
     - `json`, `params`: passed to `make_event`; ignored for an `Event`.
     - `attempt`: an integer, the number of this attempt, from 1.
     - `interrupted`: a bool, whether an earlier run was cut short.
+    - `memory`: what is remembered of the conversation, such as the `memory` of an earlier outcome.
 
     The default settings of the service apply: a time-out of 30 s and the default `RetryPolicy`. Start-up hooks do not run: see
     `started`.
 
     Raises:
         ValueError: if the kind does not exist, or the class stands for several kinds.
+        UnfitError: if `memory` cannot be stored.
 
     """
     raw = event if isinstance(event, Event) else make_event(event, json=json, **params)
+    remembered = _Remembered(memory or {})
     threads = Threads(1)
     try:
-        attempts = Attempts(handlers, _TIMEOUT_S, RetryPolicy(), threads, SystemClock(), get_logger("test"))
-        return await attempts.make(InFlightEvent(_TOPIC, "1-0", raw, Record(failures=attempt - 1, interrupted=interrupted)))
+        retry, clock, logger = RetryPolicy(), SystemClock(), get_logger("test")
+        attempts = Attempts(handlers, _TIMEOUT_S, retry, threads, clock, logger, memories=remembered)
+        record = Record(failures=attempt - 1, interrupted=interrupted)
+        return remembered.after(await attempts.make(InFlightEvent(_TOPIC, "1-0", raw, record)))
     finally:
         threads.close()
+
+
+class _Remembered:
+    """What a test says is remembered of the conversation."""
+
+    def __init__(self, memory: Mapping[str, Any]) -> None:
+        self._memory = memory
+        self._stored = StoredMemory("earlier", encode(memory))
+
+    async def load(self, _event: Event) -> StoredMemory:
+        """Return it."""
+        return self._stored
+
+    def after(self, verdict: Verdict) -> Verdict:
+        """Return `verdict` with what is remembered after it."""
+        if not isinstance(verdict, Done):
+            return verdict._replace(memory=self._memory)
+        if verdict.outputs.document is not None:
+            return verdict
+        return Done(dataclasses.replace(verdict.outputs, document=self._memory))
 
 
 def make_event(kind: str | type[WebhookEvent], /, *, json: object = None, **params: object) -> Event:

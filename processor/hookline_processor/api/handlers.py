@@ -70,6 +70,7 @@ class Handlers:
         timeout: float | timedelta | None = None,
         retry: RetryPolicy | None = None,
         breaker: str | None = None,
+        memory: bool = False,
     ) -> Callable[[Any], Any]:
         """Register the decorated function for `kinds`: classes of events, such as `MessageReceived`, or strings.
 
@@ -88,6 +89,9 @@ class Handlers:
         calls, for example "crm". After PROCESSOR_BREAKER_FAILURES failures in a row of different events, all events whose
         handlers have this name wait, without attempts, until a probe succeeds.
 
+        With `memory=True` the function has `context.memory`, a dict that the handlers of one conversation share. It is read
+        before every attempt, and stored when the event is done.
+
         Raises:
             HandlersError: if a kind is unknown or already has a handler, an argument is invalid, or the function cannot take
                 the event.
@@ -99,7 +103,8 @@ class Handlers:
         def register(function: Callable[..., Any]) -> Callable[..., Any]:
             self._check_not_included(described(function))
             _check_handler(function, patterns)
-            handler = Handler(name_of(function), function, timeout_s, retry, is_async(function), wraps_async(function), breaker)
+            asynchronous = is_async(function), wraps_async(function)
+            handler = Handler(name_of(function), function, timeout_s, retry, *asynchronous, breaker, memory=memory)
             self._table.add(patterns, Registration(handler, described(function)))
             return function
 

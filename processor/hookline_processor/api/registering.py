@@ -21,6 +21,7 @@ class HandlerOptions(TypedDict, total=False):
     timeout: float | timedelta | None
     retry: RetryPolicy | None
     breaker: str | None
+    memory: bool
 
 
 class TakesEvent(Protocol[Event_contra, P, Result_co]):

@@ -27,6 +27,8 @@ class Handler:
     wraps_async: bool = False
     breaker: str | None = None
     middleware: tuple[Middleware, ...] = ()
+    memory: bool = False
+    """Whether it gets what is remembered of the conversation."""
 
 
 class Registration(NamedTuple):

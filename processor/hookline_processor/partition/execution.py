@@ -117,6 +117,13 @@ class Execution:
         if self._unconfirmed and (lane := self._unconfirmed.pop(in_flight, None)) is not None:
             self.lanes.settled(lane)
 
+    def stale(self, in_flight: InFlightEvent) -> None:
+        """Attempt `in_flight` again: it is not settled, since another event has changed the memory that it has read."""
+        if in_flight.recorded:
+            self._settler.queue_record(in_flight)  # its attempt has ended, so its start is not to be on record
+        if (lane := self._unconfirmed.pop(in_flight, None)) is not None:
+            self._offer(lane)
+
     def _offer(self, lane: Lane) -> None:
         """Attempt the first event of `lane` when it gets a worker slot."""
         self._slots.offer(lane, self._work)

@@ -53,8 +53,8 @@ def combine(batch: Iterable[tuple[InFlightEvent, Outcome]], now_ms: int) -> Sett
 
 
 def _combine_outputs(settlements: Settlements, in_flight: InFlightEvent, done: Done) -> None:
-    if done.outputs.entries:
-        settlements.outputs.append(Outputs(in_flight.topic, in_flight.entry_id, done.outputs.entries))
+    if done.outputs.entries or done.outputs.memory:
+        settlements.outputs.append(Outputs(in_flight.topic, in_flight.entry_id, done.outputs.entries, done.outputs.memory))
     if done.outputs.sid:
         settlements.sids.setdefault(in_flight.topic, {})[in_flight.entry_id] = done.outputs.sid
 

@@ -64,7 +64,14 @@ class Partition:
         self._room = room = Room(context.topics, context.window, context.memory)
         logger, clock = self._logger, context.clock
         self._settler = Settler(
-            consumer, self._settled, self._waits, context.slots.has_backlog, clock, logger, copies=context.ledger
+            consumer,
+            self._settled,
+            self._waits,
+            context.slots.has_backlog,
+            clock,
+            logger,
+            stale=self._stale,
+            copies=context.ledger,
         )
         self._execution = execution = Execution(context, self._settler, sets, loads.request, self._may_attempt, logger)
         intake = Intake(index, execution.lanes, room, sets, execution.settle_unattempted)
@@ -168,6 +175,11 @@ class Partition:
         self._waiting.settled(in_flight)
         if is_placeholder(in_flight.event):
             self._loads.request_by_id(in_flight.topic, in_flight.lane_id)  # nothing else knows what comes after it
+
+    def _stale(self, in_flight: InFlightEvent) -> None:
+        """Attempt an event again whose memory has changed since it was read."""
+        if not self._ended:
+            self._execution.stale(in_flight)
 
     def _waits(self, wait: Wait) -> None:
         """Let go of the events of a lane that waits in Redis now."""
