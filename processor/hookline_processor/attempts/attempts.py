@@ -12,7 +12,7 @@ import msgspec
 from hookline_processor.api.context import CallNext, Context, collected_by
 from hookline_processor.api.handlers import Handlers
 from hookline_processor.api.results import advise, awaitable_of, close_unused, finish, needs_event_loop
-from hookline_processor.api.table import Handler
+from hookline_processor.api.table import BurstPolicy, Handler
 from hookline_processor.attempts.attempt_log import AttemptLog
 from hookline_processor.attempts.calls import call_async, cancel_if_withdrawn, collecting, without_current_event
 from hookline_processor.attempts.deadlines import Deadline, Deadlines
@@ -68,6 +68,7 @@ class Attempts:
         memories: MemoryReader | None = None,
     ) -> None:
         self._memories = memories
+        self.has_bursts = handlers.has_bursts()
         self._release_slot = release_slot
         self._handlers = handlers
         self._timeout_s = timeout_s
@@ -91,10 +92,7 @@ class Attempts:
         """Whether cancelling the attempt at `in_flight` ends it. A plain function continues in its thread."""
         if in_flight in self._awaited:
             return True
-        try:
-            handler = self._find(in_flight.event.kind)
-        except LookupError:
-            return True
+        handler = self._known(in_flight)
         return handler is None or handler.is_async
 
     def handles(self, kind: str) -> bool:
@@ -111,11 +109,13 @@ class Attempts:
 
     def destination(self, in_flight: InFlightEvent) -> str | None:
         """Return the destination of the handler of `in_flight`, or None if it names none."""
-        try:
-            handler = self._find(in_flight.event.kind)
-        except LookupError:
-            return None
+        handler = self._known(in_flight)
         return handler.breaker if handler is not None else None
+
+    def burst_policy(self, in_flight: InFlightEvent) -> BurstPolicy | None:
+        """Return how events are gathered to be attempted with `in_flight`, or None if it is attempted alone."""
+        handler = self._known(in_flight)
+        return handler.burst if handler is not None else None
 
     def report_cut(self, in_flight: InFlightEvent, reason: str) -> None:
         """Log that the attempt at `in_flight` is being withdrawn, if its handler has begun. `reason` says why."""
@@ -147,6 +147,13 @@ class Attempts:
             self._log.succeeded(None, in_flight, DONE, 0)
         return DONE
 
+    def _known(self, in_flight: InFlightEvent) -> Handler | None:
+        """Return the handler of an event, or None if it is ignored, or has none."""
+        try:
+            return self._find(in_flight.event.kind)
+        except LookupError:
+            return None
+
     def _find(self, kind: str) -> Handler | None:
         """Return what `Handlers.find` returns, which is remembered: it is asked several times for each event."""
         try:
@@ -160,6 +167,8 @@ class Attempts:
     async def _attempt(self, handler: Handler, in_flight: InFlightEvent) -> Verdict:
         in_flight.started_at = started = self._clock.monotonic()
         event = typed(in_flight.event)
+        if in_flight.burst:
+            event.join(typed(one.event) for one in in_flight.burst)
         try:
             call = self._calls.get(handler) or self._compose(handler)
             memory = await self._remember(in_flight.event) if handler.memory else None

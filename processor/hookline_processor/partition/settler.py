@@ -182,7 +182,7 @@ class Settler:
         for in_flight, outcome in self._queued.items():
             batch[in_flight] = outcome
             if self._copies or isinstance(outcome, Dead):
-                copied += len(in_flight.event.body)
+                copied += len(in_flight.event.body) + sum(len(member.event.body) for member in in_flight.burst)
             if outcome is not DONE and isinstance(outcome, Done) and outcome.outputs is not NOTHING:
                 sent += outcome.outputs.size
             if len(batch) == most or copied >= _MAX_COPIED_BYTES or sent >= _MAX_OUTPUT_BYTES:
@@ -223,6 +223,9 @@ class Settler:
             else:
                 self._count(in_flight, outcome, newest=newest)
                 self._settled(in_flight)
+                for member in in_flight.burst:
+                    self._count(member, outcome, newest=newest)
+                    self._settled(member)
 
     def _return_stale(self, in_flight: InFlightEvent, *, newest: bool) -> None:
         self._logger.debug("memory has changed meanwhile", topic=in_flight.topic, entry_id=in_flight.entry_id)

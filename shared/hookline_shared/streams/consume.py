@@ -84,12 +84,13 @@ class WaitingLane(NamedTuple):
 
 
 class Outputs(NamedTuple):
-    """What an event that is done sends, and what it remembers, if it does."""
+    """What an event that is done sends, and what it remembers, if it does; `with_it` are the entries that are done with it."""
 
     topic: str
     entry_id: str
     messages: Sequence[OutboxEntry]
     memory: MemoryWrite | None = None
+    with_it: Sequence[str] = ()
 
 
 class SettleResult(NamedTuple):
@@ -273,7 +274,7 @@ class Consumer:
 
     def _output(self, one: Outputs) -> tuple[Any, ...]:
         item = (self._key_index[one.topic], one.entry_id, one.messages)
-        return item if one.memory is None else (*item, one.topic, one.memory)
+        return item if one.memory is None else (*item, one.topic, one.memory, one.with_it)
 
     def _done(self, settlements: Settlements) -> list[tuple[Any, ...]]:
         index, done, attempts, sids = self._key_index, settlements.done.items(), settlements.attempts, settlements.sids

@@ -17,7 +17,8 @@
 --                         behind it; each may be indexed already
 --               outputs   list of {stream, entry id, messages}: what done events send; each message is {token, life of its mark in ms,
 --                         names and values of its entry in the outbox}. Of events with memory, {stream, entry id, messages, topic,
---                         {digest, the version that was read or "", the new version, the new document or "", its life in ms}}
+--                         {digest, the version that was read or "", the new version, the new document or "", its life in ms},
+--                         entry ids of the done events that are settled with it, or not at all}
 --               where stream is an index into KEYS
 --           [6] missing, or any value to copy the events that leave their topic to the ledger
 -- Returns   {the number of dead letters written, list of {topic, entry id} of the entries of waiting lanes that have no body any more
@@ -92,6 +93,9 @@ for _, item in ipairs(outputs or {}) do
     if digest and version ~= own and version ~= expected then
       stale[#stale + 1] = {topic, entry}
       is_stale[topic .. '/' .. entry] = true
+      for _, other in ipairs(item[6]) do
+        is_stale[topic .. '/' .. other] = true
+      end
     else
       for _, message in ipairs(messages) do
         local failure = write_message(unpack(message))

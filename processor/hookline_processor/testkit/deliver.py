@@ -6,7 +6,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -58,6 +58,7 @@ async def deliver(
     attempt: int = 1,
     interrupted: bool = False,
     memory: Mapping[str, Any] | None = None,
+    burst: Sequence[Mapping[str, object] | Event] = (),
     **params: object,
 ) -> Verdict:
     """Run the handler of `event` once, with its middleware and time-out, and return the verdict: `Done`, `Retry` or `Dead`.
@@ -69,6 +70,7 @@ async def deliver(
     - `json`, `params`: passed to `make_event`; ignored for an `Event`.
     - `attempt`: an integer, the number of this attempt, from 1.
     - `interrupted`: a bool, whether an earlier run was cut short.
+    - `burst`: further events that are handled with this one: the parameters of each, or an `Event`.
     - `memory`: what is remembered of the conversation, such as the `memory` of an earlier outcome.
 
     The default settings of the service apply: a time-out of 30 s and the default `RetryPolicy`. Start-up hooks do not run: see
@@ -86,7 +88,9 @@ async def deliver(
         retry, clock, logger = RetryPolicy(), SystemClock(), get_logger("test")
         attempts = Attempts(handlers, _TIMEOUT_S, retry, threads, clock, logger, memories=remembered)
         record = Record(failures=attempt - 1, interrupted=interrupted)
-        return remembered.after(await attempts.make(InFlightEvent(_TOPIC, "1-0", raw, record)))
+        others = (one if isinstance(one, Event) else make_event(raw.kind, **one) for one in burst)
+        following = tuple(InFlightEvent(_TOPIC, f"{number}-0", one) for number, one in enumerate(others, 2))
+        return remembered.after(await attempts.make(InFlightEvent(_TOPIC, "1-0", raw, record, burst=following)))
     finally:
         threads.close()
 
