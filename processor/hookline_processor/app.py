@@ -32,6 +32,7 @@ from hookline_processor.sender.limit import OutboxLimit
 from hookline_processor.sender.outgoing import Outbox, build_outbox
 from hookline_processor.settings import SETTLE_RESERVE_S, ProcessorSettings
 from hookline_shared.alerts.watcher import AlertWatcher
+from hookline_shared.catalogue.media import MEDIA_FETCHER
 from hookline_shared.clock import Clock
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.observability.admin import Admin
@@ -135,9 +136,10 @@ def build_processor(
     """Return the processor that runs `handlers`, not started."""
     redis = _redis(settings, clock, logger)
     pauses = Pauses(PauseStore(redis), clock)
-    slots = Slots(settings.concurrency, settings.topics)
     fences: dict[int, Fence] = {}
     outbox = build_outbox(settings.sender, redis, fences, settings.partitions, settings.lease_s, clock, logger)
+    MEDIA_FETCHER.set(outbox.fetch_media)  # before the slots: handlers run in the context of now
+    slots = Slots(settings.concurrency, settings.topics)
     attempts = _attempts(settings, handlers, threads, slots, outbox, Memories(redis, settings.partitions), clock, logger)
     outbox_limit = OutboxLimit(redis, settings.partitions, settings.sender.limit, fences.keys, clock, logger)
     context = replace(_context(settings, slots, attempts, pauses, outbox, clock, logger), outbox_is_full=outbox_limit.is_full)
@@ -268,15 +270,8 @@ def _ledger(
         return None
     from hookline_processor.ledger.service import Ledger
 
-    return Ledger(
-        settings.ledger,
-        redis,
-        settings.partitions,
-        lambda: ownership.numbers,
-        context.ledger_has_room,
-        context.clock,
-        context.logger,
-    )
+    has_room, clock, logger = context.ledger_has_room, context.clock, context.logger
+    return Ledger(settings.ledger, redis, settings.partitions, lambda: ownership.numbers, has_room, clock, logger)
 
 
 def _health(

@@ -16,6 +16,7 @@ from hookline_processor.sender.lookup import LOOKS_S
 from hookline_processor.sender.sender import LATEST_S, Sender
 from hookline_processor.sender.settings import SenderSettings
 from hookline_processor.sender.twilio import Twilio
+from hookline_shared.catalogue.media import Media, MediaRequest
 from hookline_shared.catalogue.products.messaging import MessageStatus
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError
@@ -72,6 +73,10 @@ class Outbox:
         if doubts := len(self.sender.doubts()):
             texts.append(f"messages in doubt: {doubts}. They are looked for before they are sent again; see docs/replies.md")
         return texts
+
+    async def fetch_media(self, request: MediaRequest) -> Media:
+        """Return what a webhook names. Raise `MediaError` if it cannot be fetched."""
+        return await self._twilio.fetch_media(request)
 
     async def close(self) -> None:
         """Close the connections to Twilio."""

@@ -4,6 +4,7 @@ import re
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
+from hookline_processor.media.addresses import Credentials
 from hookline_shared.validation import AtLeastOne, Check, Positive, SettingsGroup, Variable
 
 _ACCOUNT: Final = re.compile(r"AC[0-9a-fA-F]{32}")
@@ -88,6 +89,12 @@ class SenderSettings(SettingsGroup, frozen=True, kw_only=True):
             "What becomes of a message if nobody knows after two minutes whether Twilio has it: resend or dead",
         ),
     ] = "resend"
+
+    def credentials(self, _account: str) -> Credentials | None:
+        """Return the credentials of an account, None if there are none. They are for one account and its subaccounts."""
+        if self.account_sid is None or self.api_secret is None:
+            return None
+        return Credentials(self.api_key or self.account_sid, self.api_secret)
 
     @property
     def complete(self) -> bool:

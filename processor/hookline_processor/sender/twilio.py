@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hookline_processor.sender.outcomes import Outcome
 from hookline_processor.sender.settings import SenderSettings
+from hookline_shared.catalogue.media import Media, MediaRequest
 from hookline_shared.clock import Clock
 
 if TYPE_CHECKING:
+    from hookline_processor.media.fetcher import HttpMediaFetcher
     from hookline_processor.sender.twilio_api import TwilioApi
 
 _MOST_LISTED: Final = 200
@@ -23,6 +25,7 @@ class Twilio:
         self._settings = settings
         self._clock = clock
         self._loading: asyncio.Future[TwilioApi] | None = None
+        self._fetcher: HttpMediaFetcher | None = None
         self.timeout_s = settings.timeout_s
         self.status_callback = settings.status_callback
 
@@ -42,8 +45,24 @@ class Twilio:
         """Return the newest messages to `to`, from `sender` if that is not empty, the newest first; or why there are none."""
         return await (await self._api()).listed(account, to, sender, self.most_listed)
 
+    async def fetch_media(self, request: MediaRequest) -> Media:
+        """Return what a webhook names.
+
+        Raises:
+            MediaError: if it cannot be fetched, or not yet.
+            MediaTooLargeError: if it is too large.
+
+        """
+        if self._fetcher is None:
+            from hookline_processor.media.fetcher import HttpMediaFetcher  # noqa: PLC0415
+
+            self._fetcher = HttpMediaFetcher(self._settings.credentials, self._settings.api_url, self._clock)
+        return await self._fetcher(request)
+
     async def close(self) -> None:
         """Close all connections."""
+        if self._fetcher is not None:
+            await self._fetcher.close()
         if self._loading is not None and self._loading.done() and not self._loading.cancelled():
             await self._loading.result().close()
 

@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -21,13 +21,19 @@ from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.replies.memory import encode
 from hookline_processor.retry import Record, RetryPolicy
 from hookline_processor.samples.webhook import Webhook, sample
+from hookline_processor.sender.settings import SenderSettings
+from hookline_processor.sender.twilio import Twilio
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry, Verdict
+from hookline_shared.catalogue.media import MEDIA_FETCHER
 from hookline_shared.catalogue.sids import account_of
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import Event, new_event_id
 from hookline_shared.observability.logs import get_logger
 from hookline_shared.streams.memory import StoredMemory
+
+if TYPE_CHECKING:
+    from hookline_processor.testkit.fake_twilio import FakeTwilio
 
 __all__ = [
     "Dead",
@@ -59,6 +65,7 @@ async def deliver(
     interrupted: bool = False,
     memory: Mapping[str, Any] | None = None,
     burst: Sequence[Mapping[str, object] | Event] = (),
+    twilio: "FakeTwilio | None" = None,
     **params: object,
 ) -> Verdict:
     """Run the handler of `event` once, with its middleware and time-out, and return the verdict: `Done`, `Retry` or `Dead`.
@@ -71,6 +78,7 @@ async def deliver(
     - `attempt`: an integer, the number of this attempt, from 1.
     - `interrupted`: a bool, whether an earlier run was cut short.
     - `burst`: further events that are handled with this one: the parameters of each, or an `Event`.
+    - `twilio`: a `FakeTwilio` from which `event.fetch_media` fetches, such as the fixture `fake_twilio`.
     - `memory`: what is remembered of the conversation, such as the `memory` of an earlier outcome.
 
     The default settings of the service apply: a time-out of 30 s and the default `RetryPolicy`. Start-up hooks do not run: see
@@ -84,6 +92,8 @@ async def deliver(
     raw = event if isinstance(event, Event) else make_event(event, json=json, **params)
     remembered = _Remembered(memory or {})
     threads = Threads(1)
+    api = Twilio(twilio_settings(twilio), SystemClock()) if twilio is not None else None
+    token = MEDIA_FETCHER.set(api.fetch_media if api is not None else None)
     try:
         retry, clock, logger = RetryPolicy(), SystemClock(), get_logger("test")
         attempts = Attempts(handlers, _TIMEOUT_S, retry, threads, clock, logger, memories=remembered)
@@ -92,7 +102,15 @@ async def deliver(
         following = tuple(InFlightEvent(_TOPIC, f"{number}-0", one) for number, one in enumerate(others, 2))
         return remembered.after(await attempts.make(InFlightEvent(_TOPIC, "1-0", raw, record, burst=following)))
     finally:
+        MEDIA_FETCHER.reset(token)
         threads.close()
+        if api is not None:
+            await api.close()
+
+
+def twilio_settings(twilio: "FakeTwilio") -> SenderSettings:
+    """Return the settings with which a processor sends to `twilio`."""
+    return SenderSettings(account_sid=twilio.account, api_secret=twilio.passwords[0], api_url=twilio.url)
 
 
 class _Remembered:

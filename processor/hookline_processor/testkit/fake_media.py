@@ -67,7 +67,8 @@ class FakeMedia:
             if attachment is not None:
                 attachment.not_ready -= 1
             return web.json_response({"code": 20404, "message": "Not found", "status": 404}, status=404)
-        return web.HTTPFound(self.redirect_to or f"{self._delivery_url}/{request.match_info['name']}")
+        location = self.redirect_to or f"{self._delivery_url}/{request.match_info['name']}"
+        return web.Response(status=302, headers={"Location": location})
 
     async def _deliver(self, request: web.Request) -> web.StreamResponse:
         self.requests.append((True, "Authorization" in request.headers))

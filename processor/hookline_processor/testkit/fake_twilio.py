@@ -33,6 +33,9 @@ class FakeTwilio:
     - `passwords`: the auth tokens, or secrets of API keys, that it takes.
     """
 
+    account = ACCOUNT
+    """The SID of the account."""
+
     def __init__(self) -> None:
         self.url = ""
         self.messages: list[dict[str, Any]] = []
