@@ -65,7 +65,7 @@ class Outbox:
 
     def longest_timeout(self) -> float:
         """Return the time-out of an attempt to send in seconds, 0 if there are no credentials, so that none is made."""
-        return (self.handler.timeout_s or 0.0) if self._twilio.has_credentials("") else 0.0
+        return (self.handler.timeout_s or 0.0) if self._twilio.sends else 0.0
 
     def warnings(self) -> list[str]:
         """Return why messages are not sent that somebody has to do something about, one text for each problem."""
