@@ -178,7 +178,7 @@ lock: $(READY) ## resolve pyproject.toml into requirements.lock, and what of it 
 	@.venv/lock/bin/pip install --quiet --disable-pip-version-check uv
 	@.venv/lock/bin/uv pip compile --quiet --universal --upgrade --python-version 3.11 --all-extras --generate-hashes \
 	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.lock pyproject.toml
-	@.venv/lock/bin/uv pip compile --quiet --universal --constraint requirements.lock --python-version 3.11 --extra postgres --extra sendgrid --extra otel \
+	@.venv/lock/bin/uv pip compile --quiet --universal --constraint requirements.lock --python-version 3.11 --extra postgres --extra sendgrid --extra otel --extra console \
 	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o deploy/requirements.lock pyproject.toml
 	@echo hatchling | .venv/lock/bin/uv pip compile --quiet --universal --constraint requirements.lock --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o deploy/build.lock -
