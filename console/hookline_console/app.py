@@ -18,7 +18,7 @@ from hookline_console.live.history import History
 from hookline_console.live.jobs import Jobs
 from hookline_console.live.status_watch import StatusWatch
 from hookline_console.origins import Origins
-from hookline_console.pages import audit, overview, sign_in, static
+from hookline_console.pages import audit, dead, dead_actions, jobs, overview, sign_in, static
 from hookline_console.parts import PARTS, Parts
 from hookline_console.rendering.templates import make_templates
 from hookline_console.sources import LedgerSource, RedisSource
@@ -51,6 +51,16 @@ ROUTES: Final = (
     Route("GET", "/", overview.show),
     Route("GET", "/live", overview.stream),
     Route("GET", "/charts", overview.chart),
+    Route("GET", "/dead", dead.show_all),
+    Route("GET", "/dead/replay", dead_actions.preview_replay, Role.OPERATOR),
+    Route("POST", "/dead/replay", dead_actions.replay, Role.OPERATOR),
+    Route("GET", "/dead/discard", dead_actions.preview_discard, Role.OPERATOR),
+    Route("POST", "/dead/discard", dead_actions.discard, Role.OPERATOR),
+    Route("GET", "/dead/{id}", dead.show),
+    Route("POST", "/dead/{id}/reveal", dead.show_revealed, Role.REVEALER),
+    Route("GET", "/jobs", jobs.show),
+    Route("GET", "/jobs/list", jobs.show_alone),
+    Route("POST", "/jobs/{id}/stop", jobs.stop, Role.OPERATOR),
     Route("GET", "/audit", audit.show),
 )
 

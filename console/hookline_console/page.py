@@ -10,6 +10,7 @@ from hookline_cli.output.redaction import Redaction
 from hookline_console.access.people import Role
 from hookline_console.access.sessions import Session
 from hookline_console.audit import Deed
+from hookline_console.live.jobs import Job
 from hookline_console.parts import PARTS
 from hookline_shared.errors import HooklineError
 
@@ -31,10 +32,13 @@ VISIT: Final = web.RequestKey("visit", Visit)
 
 PAGES: Final = (
     ("Overview", "/"),
+    ("Dead letters", "/dead"),
+    ("Jobs", "/jobs"),
     ("Audit log", "/audit"),
 )
 """The menu."""
 TOKEN_FIELD: Final = "token"  # noqa: S105 - the name of a field
+_SHORT_JOB_S: Final = 1.0
 _MASKED: Final = Redaction(reveal=False)
 _REVEALED: Final = Redaction(reveal=True)
 
@@ -87,6 +91,27 @@ def html(request: web.Request, template: str, **values: Any) -> str:
 def goes_to(location: str) -> web.Response:
     """Return the answer to a form: the browser shows the page at `location`, and reloading it repeats nothing."""
     return web.Response(status=303, headers={"Location": location})
+
+
+async def goes_to_result(request: web.Request, job: Job, location: str) -> web.Response:
+    """Return the answer to a form that began `job`: what came of it at `location` if it ends at once, otherwise all jobs."""
+    await request.app[PARTS].jobs.wait(job, _SHORT_JOB_S)
+    if job.runs:
+        return goes_to("/jobs")
+    session_of(request).notice = job.outcome
+    return goes_to(location)
+
+
+async def reveal(request: web.Request, target: str) -> None:
+    """Note that the answer to this form shows numbers and texts, which is recorded.
+
+    Raises:
+        NoReasonError: if there is no reason.
+        BrokerUnavailableError: if Redis did not confirm the record.
+
+    """
+    await record(request, "reveal", target, await why_of(request))
+    request[VISIT].reveals = True
 
 
 async def form_of(request: web.Request) -> dict[str, str]:

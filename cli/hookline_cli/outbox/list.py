@@ -67,11 +67,21 @@ def list_messages(
 
 async def _find(settings: SharedSettings, limit: int) -> tuple[list[Message], int, int]:
     async with open_redis_session(settings) as redis_session:
-        redis, partitions = redis_session.redis, redis_session.partitions
-        messages: list[Message] = []
-        for partition in range(partitions):
-            messages += await _in_partition(redis_session, partition, limit - len(messages))
-        return messages, await lengths(redis, partitions, [OUTBOX]), await server_time_ms(redis)
+        return await find_messages(redis_session, limit)
+
+
+async def find_messages(redis_session: RedisSession, limit: int) -> tuple[list[Message], int, int]:
+    """Return at most `limit` messages, how many there are, and the time by the clock of Redis in Unix ms.
+
+    Raises:
+        BrokerUnavailableError: if Redis did not answer.
+
+    """
+    redis, partitions = redis_session.redis, redis_session.partitions
+    messages: list[Message] = []
+    for partition in range(partitions):
+        messages += await _in_partition(redis_session, partition, limit - len(messages))
+    return messages, await lengths(redis, partitions, [OUTBOX]), await server_time_ms(redis)
 
 
 async def _in_partition(redis_session: RedisSession, partition: int, limit: int) -> list[Message]:

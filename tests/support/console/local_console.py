@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from html import unescape
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,19 +22,35 @@ VIEWER: Final = frozenset({Role.VIEWER})
 OPERATOR: Final = frozenset({Role.VIEWER, Role.OPERATOR})
 REVEALER: Final = frozenset(Role)
 _TOKEN: Final = re.compile(r'<input type="hidden" name="token" value="([^"]*)">')
-_FORM: Final = re.compile(r"<form[^>]*method=\"post\"[^>]*>.*?</form>", re.DOTALL)
-_ACTION: Final = re.compile(r'action="([^"]*)"')
-_FIELD: Final = re.compile(r'<input[^>]*name="([^"]*)"[^>]*?(?:value="([^"]*)")?[^>]*>')
 
 
 class Form:
     """A form in a page: where it goes, and its fields with their values."""
 
+    def __init__(self, action: str) -> None:
+        self.action = action
+        self.fields: dict[str, str] = {}
+
+
+class _Forms(HTMLParser):
+    """Finds the forms that are posted."""
+
     def __init__(self, text: str) -> None:
-        self.text = text
-        found = _ACTION.search(text)
-        self.action = unescape(found[1]) if found else ""
-        self.fields = {unescape(name): unescape(value) for name, value in _FIELD.findall(text)}
+        super().__init__()
+        self.found: list[Form] = []
+        self._open = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
+        if tag == "form":
+            self._open = named.get("method") == "post"
+            self.found += [Form(named.get("action") or "")] if self._open else []
+        elif self._open and tag in ("input", "select") and named.get("name"):
+            self.found[-1].fields[str(named["name"])] = named.get("value") or ""
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open = self._open and tag != "form"
 
 
 class Browser:
@@ -56,8 +72,7 @@ class Browser:
 
     async def forms(self, path: str) -> list[Form]:
         """Return the forms in a page, but the one that signs out."""
-        found = map(Form, _FORM.findall(await self.text(path)))
-        return [form for form in found if form.action != "/sign-out"]
+        return [form for form in _Forms(await self.text(path)).found if form.action != "/sign-out"]
 
     async def post(self, path: str, page: str = "/", **fields: str) -> ClientResponse:
         """Send a form with the token of `page`, without following redirects."""
