@@ -18,7 +18,20 @@ from hookline_console.live.history import History
 from hookline_console.live.jobs import Jobs
 from hookline_console.live.status_watch import StatusWatch
 from hookline_console.origins import Origins
-from hookline_console.pages import audit, dead, dead_actions, jobs, overview, sign_in, static
+from hookline_console.pages import (
+    audit,
+    conversations,
+    dead,
+    dead_actions,
+    event,
+    jobs,
+    outbox,
+    overview,
+    services,
+    sign_in,
+    static,
+    waiting,
+)
 from hookline_console.parts import PARTS, Parts
 from hookline_console.rendering.templates import make_templates
 from hookline_console.sources import LedgerSource, RedisSource
@@ -58,6 +71,20 @@ ROUTES: Final = (
     Route("POST", "/dead/discard", dead_actions.discard, Role.OPERATOR),
     Route("GET", "/dead/{id}", dead.show),
     Route("POST", "/dead/{id}/reveal", dead.show_revealed, Role.REVEALER),
+    Route("GET", "/waiting", waiting.show),
+    Route("GET", "/waiting/retry", waiting.preview_retry, Role.OPERATOR),
+    Route("POST", "/waiting/retry", waiting.retry, Role.OPERATOR),
+    Route("POST", "/pauses", waiting.pause, Role.OPERATOR),
+    Route("POST", "/pauses/{id}/resume", waiting.resume, Role.OPERATOR),
+    Route("GET", "/outbox", outbox.show),
+    Route("GET", "/events", event.search),
+    Route("GET", "/events/{term}", event.show),
+    Route("POST", "/events/{term}/reveal", event.show_revealed, Role.REVEALER),
+    Route("POST", "/events/{term}/drop", event.drop, Role.OPERATOR),
+    Route("GET", "/conversations", conversations.show),
+    Route("GET", "/conversations/{id}", conversations.show_thread),
+    Route("POST", "/conversations/{id}/reveal", conversations.show_thread_revealed, Role.REVEALER),
+    Route("GET", "/services", services.show),
     Route("GET", "/jobs", jobs.show),
     Route("GET", "/jobs/list", jobs.show_alone),
     Route("POST", "/jobs/{id}/stop", jobs.stop, Role.OPERATOR),
@@ -120,6 +147,7 @@ def build_console(
         clock=clock,
         redis=redis,
         ledger=LedgerSource(where.data),
+        data=where.data,
         audit=audit,
         sign_in=SignIn(settings, where.operator, clock, tell),
         status=StatusWatch(collector, History(redis.redis), clock),

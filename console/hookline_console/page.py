@@ -33,6 +33,11 @@ VISIT: Final = web.RequestKey("visit", Visit)
 PAGES: Final = (
     ("Overview", "/"),
     ("Dead letters", "/dead"),
+    ("Waiting", "/waiting"),
+    ("Outbox", "/outbox"),
+    ("Conversations", "/conversations"),
+    ("Event", "/events"),
+    ("Services", "/services"),
     ("Jobs", "/jobs"),
     ("Audit log", "/audit"),
 )

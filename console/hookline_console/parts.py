@@ -1,6 +1,7 @@
 """The parts of a console, which its pages take from the application."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from aiohttp import web
@@ -25,6 +26,7 @@ class Parts:
     clock: Clock
     redis: RedisSource
     ledger: LedgerSource
+    data: Path
     audit: AuditLog
     sign_in: SignIn
     status: StatusWatch

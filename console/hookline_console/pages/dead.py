@@ -5,10 +5,9 @@ from typing import Any, Final
 from aiohttp import web
 
 from hookline_cli.dead.list import NewestLetters
-from hookline_cli.dead.rows import as_object, error_of
+from hookline_cli.dead.rows import as_object
 from hookline_cli.dead.scan import find_named
 from hookline_cli.dead.show import letter_facts
-from hookline_cli.output.redaction import Redaction
 from hookline_console.dead_selection import FILTERS, DeadSelection, group_of
 from hookline_console.page import redaction, render, reveal
 from hookline_console.parts import PARTS
@@ -78,12 +77,8 @@ async def _found(request: web.Request, chosen: DeadSelection) -> dict[str, Any]:
     groups = [] if chosen.group else collected.errors.by_size()
     return {
         "groups": [(group.as_object(hides), group_of(group.newest)) for group in groups[:_GROUPS_SHOWN]],
-        "letters": [_row(letter, hides) for letter in reversed(collected.newest())],
+        "letters": [as_object(letter, hides) for letter in reversed(collected.newest())],
         "total": collected.reasons.total(),
         "complete": complete,
         "now": await server_time_ms(session.redis),
     }
-
-
-def _row(letter: DeadLetter, hides: Redaction) -> dict[str, Any]:
-    return as_object(letter, hides) | {"error": error_of(letter, hides)}

@@ -116,7 +116,7 @@ async def test_one_letter_is_discarded(console: LocalConsole, redis_client: "red
 
 async def first_letter(browser: Browser) -> str:
     """Return the address of a letter."""
-    return re.findall(r'href="(/dead/\d+:\d+-\d+)"', await browser.text("/dead"))[0]
+    return str(re.findall(r'href="(/dead/\d+:\d+-\d+)"', await browser.text("/dead"))[0])
 
 
 async def test_wrong_forms_do_nothing(console: LocalConsole, redis_client: "redis.Redis") -> None:
