@@ -8,14 +8,13 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from hookline_cli.redis_session import RedisSessionError
 from hookline_console.access.people import Role
 from hookline_console.access.sign_in import Way
 from hookline_console.http_headers import NOT_KEPT, security_headers
 from hookline_console.page import TOKEN_FIELD, VISIT, Visit, render
 from hookline_console.parts import Parts
-from hookline_console.sources import LedgerAwayError
-from hookline_shared.errors import BrokerUnavailableError, HooklineError
+from hookline_console.sources import AWAY
+from hookline_shared.errors import HooklineError
 from hookline_shared.observability.logs import Logger
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -31,7 +30,6 @@ _REFUSED: Final = (
 _SIGNED_OUT: Final = "Nothing was done: your session has ended. Sign in, and try again."
 _WRONG_HOST: Final = "This is not an address of the console. Set CONSOLE_URL to the URL that browsers use.\n"
 _MAY_NOT: Final = "You may not do this: it needs the role {role}, and {name} has {roles}."
-_AWAY: Final = (BrokerUnavailableError, RedisSessionError, LedgerAwayError)
 _FAILED: Final = "The console failed at this. Its log says why. The services do not depend on it."
 
 
@@ -67,7 +65,7 @@ class Guard:
         except web.HTTPException as error:
             return render(request, "message.html", error.status, title=error.reason, text=error.text or error.reason)
         except HooklineError as error:
-            status = HTTPStatus.SERVICE_UNAVAILABLE if isinstance(error, _AWAY) else HTTPStatus.BAD_REQUEST
+            status = HTTPStatus.SERVICE_UNAVAILABLE if isinstance(error, AWAY) else HTTPStatus.BAD_REQUEST
             return render(request, "message.html", status, title="This did not work", text=str(error))
         except Exception:
             self._logger.exception("request failed", path=request.path)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from hookline_cli.ledger.database import find_ledger
-from hookline_cli.redis_session import RedisSession, connect, find_session
-from hookline_shared.errors import HooklineError
+from hookline_cli.redis_session import RedisSession, RedisSessionError, connect, find_session
+from hookline_shared.errors import BrokerUnavailableError, HooklineError
 from hookline_shared.settings.base import SharedSettings
 
 if TYPE_CHECKING:
@@ -33,6 +33,10 @@ class LedgerAwayError(HooklineError):
 
     def __init__(self) -> None:
         super().__init__(f"The ledger's database did not answer within {_TIMEOUT_S:g} s. Everything else works meanwhile.")
+
+
+AWAY: Final = (BrokerUnavailableError, RedisSessionError, LedgerAwayError)
+"""The errors of what does not answer, which is no mistake of whoever asked."""
 
 
 class RedisSource:

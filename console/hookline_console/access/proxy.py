@@ -40,7 +40,7 @@ class TrustedProxies:
     def person(self, peer: str, headers: Mapping[str, str]) -> Person | None:
         """Return who has signed in at the proxy; None if the peer is no trusted proxy, or it names nobody."""
         name = headers.get(self._settings.user_header or "", "").strip()[:_LONGEST_NAME]
-        if not name or not self.trusts(peer):
+        if not name or name.startswith(_GROUP) or not self.trusts(peer):  # nobody is a group by calling themselves one
             return None
         groups = headers.get(self._settings.groups_header, "").split(",")
         names = {name, *(_GROUP + group.strip() for group in groups if group.strip())}

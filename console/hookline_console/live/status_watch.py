@@ -22,6 +22,8 @@ class StatusWatch:
         self._collector = collector
         self._history = history
         self._clock = clock
+        self.interval_s = _WATCHED_S
+        """Seconds between two looks while somebody watches."""
         self._watchers = 0
         self._wake = asyncio.Event()
         self._looked = asyncio.Event()
@@ -80,7 +82,7 @@ class StatusWatch:
 
     async def _pause(self) -> None:
         self._wake.clear()
-        alarm = self._clock.call_later(_WATCHED_S if self._watchers else INTERVAL_S, self._wake.set)
+        alarm = self._clock.call_later(self.interval_s if self._watchers else INTERVAL_S, self._wake.set)
         try:
             await self._wake.wait()
         finally:

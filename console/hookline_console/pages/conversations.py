@@ -13,7 +13,7 @@ from hookline_cli.output.sids import is_sid
 from hookline_cli.output.timestamps import parse_timestamp
 from hookline_console.page import redaction, render, reveal
 from hookline_console.parts import PARTS
-from hookline_console.sources import LedgerAwayError, NoLedgerError
+from hookline_console.sources import AWAY, NoLedgerError
 from hookline_shared.errors import HooklineError
 
 _READ: Final = 500
@@ -39,7 +39,7 @@ async def show(request: web.Request) -> web.Response:
     problem, found = "", list[Conversation]()
     try:
         found = _conversations(await _search(request, typed), redaction(request))
-    except LedgerAwayError:
+    except AWAY:
         raise
     except HooklineError as error:
         problem = str(error)

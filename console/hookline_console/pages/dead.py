@@ -11,9 +11,10 @@ from hookline_cli.dead.show import letter_facts
 from hookline_console.dead_selection import FILTERS, DeadSelection, group_of
 from hookline_console.page import redaction, render, reveal
 from hookline_console.parts import PARTS
+from hookline_console.sources import AWAY
 from hookline_processor.verdicts import Reason
 from hookline_shared.dead_letter import DeadLetter, DeadLetterId
-from hookline_shared.errors import BrokerUnavailableError, HooklineError
+from hookline_shared.errors import HooklineError
 from hookline_shared.streams.locate import server_time_ms
 
 _SHOWN: Final = 100
@@ -28,7 +29,7 @@ async def show_all(request: web.Request) -> web.Response:
     try:
         chosen = DeadSelection.read(request.query)
         values = await _found(request, chosen)
-    except BrokerUnavailableError:
+    except AWAY:
         raise
     except HooklineError as error:
         problem, values = str(error), {"groups": [], "letters": [], "total": 0, "complete": True, "now": 0}

@@ -143,6 +143,7 @@ async def running_console(redis_url: str, folder: Path, **variables: str) -> Asy
     await server.start_server()
     parts = console.app[PARTS]
     parts.origins.set_port(server.port or 0)
+    parts.status.interval_s = 0.02
     parts.sign_in.print_link(parts.origins.base)
     local = LocalConsole(console, lines, server)
     try:
