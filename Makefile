@@ -52,6 +52,10 @@ test-browser: $(READY) ## the console in a real browser: pages, keyboard, phone,
 	@cd tests/browser/axe && npm ci --silent --no-audit --no-fund
 	@HOOKLINE_TEST_BROWSER=1 PYTHONPATH=.venv/browser $(BIN)/python -m pytest -rs -n 0 tests/browser
 
+.PHONY: console-pictures
+console-pictures: $(READY) ## draw docs/images/console-*.png again (a minute; after make test-browser)
+	@PYTHONPATH=.venv/browser $(BIN)/python -m tests.browser.pictures
+
 .PHONY: test-lowest
 test-lowest: ## the tests of single services with the oldest versions that pyproject.toml allows (5 minutes)
 	@$(PYTHON) -m venv --clear .venv/lowest

@@ -25,6 +25,7 @@ from hookline_cli.show.show import (
     unsettled_facts,
 )
 from hookline_cli.show.story import Line
+from hookline_console.life import steps
 from hookline_console.live.jobs import Job
 from hookline_console.page import goes_to, goes_to_result, record, redaction, render, reveal, why_of
 from hookline_console.parts import PARTS
@@ -76,7 +77,8 @@ async def show(request: web.Request) -> web.Response:
         request,
         "event.html",
         term=term,
-        lines=lines,
+        lines=lines if term.is_sid else [],
+        steps=[] if term.is_sid else steps(found, hides),
         codes=_codes(lines),
         cards=_cards(found, hides),
         hits=found.hits.count + len(found.settled),

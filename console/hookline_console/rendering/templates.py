@@ -23,7 +23,13 @@ def make_templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"moment": describe_timestamp, "duration": format_duration, "short": _short, "thousands": _thousands}
+    made.filters |= {
+        "coded": _coded,
+        "moment": describe_timestamp,
+        "duration": format_duration,
+        "short": _short,
+        "thousands": _thousands,
+    }
     return made
 
 
@@ -36,6 +42,15 @@ def _shown(value: Any) -> Any:
 
 def _short(text: str, most: int = _SHORT) -> str:
     return one_line(text, most)
+
+
+def _coded(text: str) -> Markup:
+    """Return `text` with what is between backticks as code."""
+    parts = printable(text).split("`")
+    if len(parts) % 2 == 0:  # one has no partner
+        return Markup("{}").format(printable(text))
+    marked = (Markup("<code>{}</code>") if nth % 2 else Markup("{}") for nth in range(len(parts)))
+    return Markup("").join(form.format(part) for form, part in zip(marked, parts, strict=True))
 
 
 def _thousands(number: float) -> str:
