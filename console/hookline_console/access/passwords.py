@@ -56,10 +56,12 @@ class PasswordFile:
         """Return how many people there are.
 
         Raises:
-            PasswordFileError: if the file cannot be read, or a line is wrong.
+            PasswordFileError: if the file cannot be read, a line is wrong, or there is none.
 
         """
-        return len(self._read())
+        if not (people := self._read()):
+            raise PasswordFileError(self._path, "there is nobody in it: hookline console password NAME prints a line for it")
+        return len(people)
 
     async def sign_in(self, name: str, password: str) -> Person | None:
         """Return the person if the password is theirs, otherwise None.

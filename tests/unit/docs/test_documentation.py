@@ -26,6 +26,7 @@ ELSEWHERE: Final = {
     "REDIS_CONF",
     "PUBLISHED_CONNECTIONS",
     "INGRESS_MEMORY",
+    "CONSOLE_PUBLISHED_PORT",
     "HOOKLINE_WAIT_S",
     "hookline_outside",
 }
