@@ -57,7 +57,7 @@ def list_messages(
     messages, total, now_ms = asyncio.run(_find(settings, limit))
     redaction = Redaction(reveal=reveal)
     if as_json:
-        typer.echo(json_text({"total": total, "messages": [_as_object(one, redaction, now_ms) for one in messages]}))
+        typer.echo(json_text({"total": total, "messages": [message_object(one, redaction, now_ms) for one in messages]}))
     elif messages:
         output().print(_table(messages, redaction, now_ms))
         typer.echo(f"\n{total:,} messages in the outbox ({len(messages)} shown).")
@@ -101,7 +101,8 @@ async def _in_partition(redis_session: RedisSession, partition: int, limit: int)
     return found
 
 
-def _as_object(one: Message, redaction: Redaction, now_ms: int) -> dict[str, object]:
+def message_object(one: Message, redaction: Redaction, now_ms: int) -> dict[str, object]:
+    """Return the --json output for a message."""
     parameters = {name: value for name, value in redaction.parameters(one.event).items() if name != _HIDDEN}
     return {
         "event_id": one.event.id,

@@ -5,9 +5,9 @@ from typing import Final
 
 from aiohttp import web
 
+from hookline_cli.audit import Deed
 from hookline_console.access.people import Person
 from hookline_console.access.sign_in import LockedOutError
-from hookline_console.audit import Deed
 from hookline_console.page import VISIT, client_of, form_of, goes_to, render, session_of
 from hookline_console.parts import PARTS
 from hookline_shared.errors import HooklineError
