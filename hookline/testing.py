@@ -1,6 +1,6 @@
 """The test kit: run handlers without Redis and without a processor, on events as Twilio sends them."""
 
-from hookline_processor.testing import (
+from hookline_processor.testkit.deliver import (
     Dead,
     Done,
     Event,
@@ -15,12 +15,16 @@ from hookline_processor.testing import (
     make_event,
     started,
 )
+from hookline_processor.testkit.fake_twilio import FakeTwilio
+from hookline_processor.testkit.faults import Fault, losing
 
 __all__ = [
     "Dead",
     "Done",
     "Event",
     "Failure",
+    "FakeTwilio",
+    "Fault",
     "HookError",
     "Reason",
     "Record",
@@ -28,6 +32,7 @@ __all__ = [
     "State",
     "Verdict",
     "deliver",
+    "losing",
     "make_event",
     "started",
 ]

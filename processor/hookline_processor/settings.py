@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from msgspec import Meta
 
 from hookline_processor.ledger.settings import SettingsWithLedger
-from hookline_processor.sender.settings import SenderSettings
+from hookline_processor.sender.settings import SENDER_FALLBACKS, SenderSettings
 from hookline_shared.settings.base import Port
+from hookline_shared.settings.fallbacks import Fallback
 from hookline_shared.validation import AtLeastOne, Check, NotNegative, Positive, Variable
 
 _WINDOW: Final = 500
@@ -42,6 +43,8 @@ def _as_imported(path: Path, attribute: str) -> str:
 
 class ProcessorSettings(SettingsWithLedger, frozen=True, kw_only=True):
     """The settings of the processor."""
+
+    fallbacks: ClassVar[tuple[Fallback, ...]] = (*SettingsWithLedger.fallbacks, *SENDER_FALLBACKS)
 
     handlers: Annotated[
         str | None,
@@ -127,7 +130,7 @@ class ProcessorSettings(SettingsWithLedger, frozen=True, kw_only=True):
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must never be logged."""
-        return (*super().secrets(), *((self.sender.api_secret,) if self.sender.api_secret else ()))
+        return (*super().secrets(), *self.sender.secrets)
 
     def window_size(self) -> int:
         """Return the number of events of one topic and partition that are kept in memory."""

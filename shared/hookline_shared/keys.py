@@ -101,6 +101,10 @@ class Keys:
         """String that expires: the token of the message that Twilio calls `sid`."""
         return f"{self.space(partition)}sid:{sid}"
 
+    def memory(self, partition: int, digest: str) -> str:
+        """String that expires: what handlers remember of a conversation. `scripts/settle.lua` has its name, too."""
+        return f"{self.space(partition)}memory:{digest}"
+
     def lease(self, partition: int) -> str:
         """Hash: the owner of the partition, and the term, a number that rises with every owner."""
         return f"{self.prefix}:{{{partition}}}:lease"

@@ -18,7 +18,8 @@ from hookline_cli.explain.explain import explained
 from hookline_cli.known_names import check_kinds, check_topics
 from hookline_cli.ledger.database import find_ledger
 from hookline_cli.ledger.masking import masked
-from hookline_cli.outbox.list import find_messages, message_object
+from hookline_cli.outbox.list import as_object as message_object
+from hookline_cli.outbox.list import find_messages
 from hookline_cli.output.progress import NoProgress
 from hookline_cli.output.redaction import Redaction
 from hookline_cli.output.timestamps import parse_timestamp

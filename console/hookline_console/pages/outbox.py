@@ -4,14 +4,14 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from hookline_cli.outbox.list import Message, find_messages
+from hookline_cli.outbox.list import find_messages
+from hookline_cli.outbox.messages import Message
 from hookline_cli.output.redaction import Redaction
 from hookline_console.page import redaction, render
 from hookline_console.parts import PARTS
 from hookline_shared.topics import OUTBOX
 
 _SHOWN: Final = 100
-_HIDDEN: Final = "HooklineToken"
 
 
 async def show(request: web.Request) -> web.Response:
@@ -23,13 +23,14 @@ async def show(request: web.Request) -> web.Response:
 
 
 def _row(one: Message, hides: Redaction, now_ms: int) -> dict[str, Any]:
-    parameters = {name: value for name, value in hides.parameters(one.event).items() if name != _HIDDEN}
+    parameters, segments = one.parameters(hides), one.segments
     return {
         "id": one.event.id,
         "state": one.state(now_ms),
-        "in_doubt": one.state(now_ms).startswith("in doubt"),
+        "in_doubt": one.in_doubt(now_ms),
         "age_ms": max(0, now_ms - one.event.received_at),
         "to": parameters.get("To", ""),
         "sender": parameters.get("From") or parameters.get("MessagingServiceSid", ""),
+        "segments": f"{segments.number} {segments.encoding}" if segments else "",
         "text": parameters.get("Body") or parameters.get("ContentSid", ""),
     }

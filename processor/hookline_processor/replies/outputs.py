@@ -1,10 +1,12 @@
 """What an attempt that succeeded leaves behind, beside that its event is done."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hookline_processor.replies.message import Message, Reply
-from hookline_shared.streams.consume import OutboxEntry
+from hookline_shared.streams.memory import MemoryWrite
+from hookline_shared.streams.outbox import OutboxEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,18 +14,21 @@ class Outputs:
     """The messages of one event, as they are written to the outbox when it is settled: `entries`.
 
     They are those that the handler passed to `context.send`, `sent`, and those that it returned, `replies`. `sid` is what
-    Twilio calls the message that a `message.send` has sent.
+    Twilio calls the message that a `message.send` has sent. `memory` is what becomes of the `document` that the handler had.
     """
 
     entries: Sequence[OutboxEntry] = ()
     sent: Sequence[Message] = ()
     replies: Sequence[Reply | Message] = ()
     sid: str = ""
+    memory: MemoryWrite | None = None
+    document: Mapping[str, Any] | None = None
 
     @property
     def size(self) -> int:
         """The approximate number of bytes that a settlement has because of them."""
-        return sum(len(entry.token) + sum(map(len, entry.fields)) for entry in self.entries)
+        remembered = len(self.memory.text) if self.memory is not None else 0
+        return remembered + sum(len(entry.token) + sum(map(len, entry.fields)) for entry in self.entries)
 
 
 NOTHING = Outputs()

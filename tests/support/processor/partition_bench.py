@@ -33,6 +33,7 @@ from hookline_shared.partitions import partition_of
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.append import Appender
 from hookline_shared.streams.consume import Consumer
+from hookline_shared.streams.memory import Memories
 from hookline_shared.streams.waiting.index import WaitingIndex
 from hookline_shared.streams.waiting.pauses import PauseStore
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES, Topic
@@ -99,7 +100,8 @@ class Bench:
             fences = {PARTITION: fence}
             self.outbox = build_outbox(self.sender, self.broker, fences, PARTITIONS, self.lease_s, clock, logger, LOOKS_S)
         handlers = self.handlers or self._handlers()
-        attempts = _Judged(self, handlers, 60, RetryPolicy(), self._threads, clock, logger, None, None, self.outbox)
+        memories = Memories(self.broker, PARTITIONS)
+        attempts = _Judged(self, handlers, 60, RetryPolicy(), self._threads, clock, logger, None, None, self.outbox, memories)
         consumer = Consumer(self.broker, PARTITION, list(self.topics), fence)
         context = self._context(attempts, clock, logger)
         partition = Partition(PARTITION, consumer, WaitingIndex(self.broker, PARTITION, fence), context)
