@@ -21,7 +21,15 @@ from hookline_cli.settings.rows import secrets
 from hookline_cli.settings.running import public_settings
 from hookline_cli.up import embedded_redis
 from hookline_cli.up import ingress_processes as ingresses
-from hookline_cli.up.child_process import READY_TIMEOUT_S, ChildProcess, UpError, for_processor, not_ready, without_secrets
+from hookline_cli.up.child_process import (
+    READY_TIMEOUT_S,
+    ChildProcess,
+    UpError,
+    for_processor,
+    not_ready,
+    python_command,
+    without_secrets,
+)
 from hookline_cli.up.ingress_processes import IngressProcess
 from hookline_cli.up.reload import FRESH, ReloadedProcess, ensure_watchfiles
 from hookline_cli.workspace import StackFacts, Workspace
@@ -36,6 +44,7 @@ from hookline_shared.settings.fallbacks import find_fallbacks
 from hookline_shared.settings.secret_files import names_file
 
 _LEDGER_NEEDS: Final = ("sqlalchemy", "alembic", "aiosqlite")
+_CONSOLE_NEEDS: Final = ("argon2", "jinja2")
 _EXAMPLE: Final = "examples.greeter"
 
 
@@ -180,13 +189,13 @@ class LocalStack:
         self._processes.append(await self._start_processor(environment))
         for one in self._ingresses:
             own = without_secrets(environment, keep=secrets_of(IngressSettings)) | one.environment()
-            self._processes.append(await ChildProcess.start(one.name, _python("hookline_ingress"), own))
+            self._processes.append(await ChildProcess.start(one.name, python_command("hookline_ingress"), own))
         self._note_processes()
 
     async def _start_processor(self, environment: Mapping[str, str]) -> ChildProcess | ReloadedProcess:
         def launch() -> Coroutine[object, object, ChildProcess]:
             own = without_secrets(environment, keep=for_processor()) | (FRESH if self._sources else {})
-            return ChildProcess.start("processor", _python("hookline_processor"), own)
+            return ChildProcess.start("processor", python_command("hookline_processor"), own)
 
         if self._sources is None:
             return await launch()
@@ -262,6 +271,8 @@ class LocalStack:
             "try": "hookline send message --body hello   (in a second terminal)",
             "stop": "Ctrl-C; what was accepted is kept for the next start",
         }
+        if all(map(importlib.util.find_spec, _CONSOLE_NEEDS)):
+            lines["console"] = "hookline console   (likewise), and open the link that it prints"
         self._console.print("\n[bold green]Hookline is up.[/]")
         for name, text in lines.items():
             self._console.print(f"  [dim]{name:9}[/] {escape(text)}", highlight=False, soft_wrap=True)
@@ -286,8 +297,3 @@ class LocalStack:
         await self._interrupted.wait()
         for process in self._processes:
             process.terminate()
-
-
-def _python(module: str) -> list[str]:
-    """Return the command that runs `module` of Hookline; -P keeps the user's folder from shadowing its imports."""
-    return [sys.executable, "-P", "-m", module]
