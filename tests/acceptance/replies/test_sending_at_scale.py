@@ -1,12 +1,14 @@
 """Replies through a Twilio that loses answers, while processors are killed: `make replies`, which takes some minutes.
 
-HOOKLINE_REPLIES is how many replies there are, HOOKLINE_CONVERSATIONS how many people have a conversation with an agent.
+HOOKLINE_REPLIES is how many replies there are, HOOKLINE_CONVERSATIONS how many people have a conversation with an agent; over
+Sentinel and a cluster a tenth of them.
 """
 
 import asyncio
 import os
 import time
 from collections import Counter
+from dataclasses import dataclass
 
 import msgspec
 import pytest
@@ -24,8 +26,8 @@ from tests.acceptance.support.lossy_twilio import (
     text_of,
     write,
 )
+from tests.acceptance.support.pair import Backend
 from tests.support.processes.services import Services
-from tests.support.servers.redis_server import RedisServer
 from tests.support.storage.stored import PARTITIONS, Stored
 
 REPLIES = int(os.environ.get("HOOKLINE_REPLIES", "0"))
@@ -37,16 +39,32 @@ KILL_EVERY_S = 5.0
 pytestmark = pytest.mark.timeout(0)
 
 
+@dataclass
+class Scale:
+    """A Redis, and how many replies and conversations there are over it."""
+
+    backend: Backend
+    replies: int
+    conversations: int
+
+
+@pytest.fixture(params=["own_redis", "sentinel_set", "cluster_set"], ids=["standalone", "sentinel", "cluster"])
+def scale(request: pytest.FixtureRequest) -> Scale:
+    """Return a Redis that is empty, once of each topology."""
+    part = 1 if request.param == "own_redis" else 10
+    return Scale(request.getfixturevalue(request.param), REPLIES // part, CONVERSATIONS // part)
+
+
 @pytest.mark.skipif(not REPLIES, reason="make replies")
-async def test_replies_are_sent_once(own_redis: RedisServer, services: Services) -> None:
+async def test_replies_are_sent_once(scale: Scale, services: Services) -> None:
     """Each person gets the answer to each text once, in order, though 5 % of Twilio's answers are lost, and kill -9."""
-    people = REPLIES // TEXTS_EACH
+    people = scale.replies // TEXTS_EACH
     texts = [f"text {number}" for number in range(TEXTS_EACH)]
-    with FakeTwilio() as fake, own_redis.client as client:
+    with FakeTwilio() as fake, scale.backend.client as client:
         twilio, stored, began = LossyTwilio(fake), Stored(client), time.monotonic()
-        async with inbox(own_redis) as appender:
+        async with inbox(scale.backend) as appender:
             await write(appender, [text_of(text, person) for text in texts for person in range(people)])
-        running = processors(own_redis, services, fake, "echo")
+        running = processors(scale.backend, services, fake, "echo")
         await asyncio.gather(*(one.start() for one in running))
         killer = asyncio.create_task(kill_in_turn(running, KILL_EVERY_S))
         await _until_most_are_sent(fake, people * TEXTS_EACH)
@@ -65,20 +83,20 @@ async def test_replies_are_sent_once(own_redis: RedisServer, services: Services)
 
 
 @pytest.mark.skipif(not CONVERSATIONS, reason="make replies")
-async def test_conversations_with_an_agent(own_redis: RedisServer, services: Services) -> None:
+async def test_conversations_with_an_agent(scale: Scale, services: Services) -> None:
     """No text is lost, none is answered twice, and what is remembered fits, while processors are killed."""
-    with FakeTwilio() as fake, own_redis.client as client:
+    with FakeTwilio() as fake, scale.backend.client as client:
         twilio, stored, began = LossyTwilio(fake), Stored(client), time.monotonic()
-        running = processors(own_redis, services, fake, "agent")
+        running = processors(scale.backend, services, fake, "agent")
         await asyncio.gather(*(one.start() for one in running))
         killer = asyncio.create_task(kill_in_turn(running, KILL_EVERY_S))
-        async with inbox(own_redis) as appender:
-            await _converse(appender, twilio)
+        async with inbox(scale.backend) as appender:
+            await _converse(appender, twilio, scale.conversations)
         killer.cancel()
         await asyncio.gather(killer, return_exceptions=True)
         await settle(stored, twilio)
         twilio.report("conversations", began)
-        _check_conversations(twilio)
+        _check_conversations(twilio, scale.conversations)
 
 
 def _dead_letters(stored: Stored) -> dict[str, int]:
@@ -93,10 +111,10 @@ async def _until_most_are_sent(fake: FakeTwilio, number: int) -> None:
         await asyncio.sleep(0.5)
 
 
-async def _converse(appender: Appender, twilio: LossyTwilio) -> None:
+async def _converse(appender: Appender, twilio: LossyTwilio, people: int) -> None:
     """Let everybody write bursts, each when all texts of the one before are answered."""
-    answered = dict.fromkeys(range(CONVERSATIONS), 0)
-    written = dict.fromkeys(range(CONVERSATIONS), 0)
+    answered = dict.fromkeys(range(people), 0)
+    written = dict.fromkeys(range(people), 0)
     while min(answered.values()) < BURSTS * IN_BURST:
         ready = [one for one in answered if answered[one] == written[one] < BURSTS * IN_BURST]
         texts = {one: range(written[one], written[one] + IN_BURST) for one in ready}
@@ -105,16 +123,16 @@ async def _converse(appender: Appender, twilio: LossyTwilio) -> None:
         await write(appender, [_received(event, now_ms) for event in events])
         written |= {one: written[one] + IN_BURST for one in ready}
         await asyncio.sleep(0.5)
-        answered |= {one: _answered(found) for one, found in _by_person(twilio).items()}
+        answered |= {one: _answered(found) for one, found in _by_person(twilio, people).items()}
 
 
 def _received(event: Event, now_ms: int) -> Event:
     return msgspec.structs.replace(event, received_at=now_ms)
 
 
-def _by_person(twilio: LossyTwilio) -> dict[int, list[str]]:
+def _by_person(twilio: LossyTwilio, people: int) -> dict[int, list[str]]:
     got = twilio.got()
-    return {person: got.get(number_of(person), []) for person in range(CONVERSATIONS)}
+    return {person: got.get(number_of(person), []) for person in range(people)}
 
 
 def _answered(replies: list[str]) -> int:
@@ -122,15 +140,15 @@ def _answered(replies: list[str]) -> int:
     return sum(len(reply.split()) - 1 for reply in replies)
 
 
-def _check_conversations(twilio: LossyTwilio) -> None:
+def _check_conversations(twilio: LossyTwilio, people: int) -> None:
     runs, expected = 0, [f"t{number}" for number in range(BURSTS * IN_BURST)]
     wrong = {}
-    for person, replies in _by_person(twilio).items():
+    for person, replies in _by_person(twilio, people).items():
         runs += len(replies)
         said = [text for reply in replies for text in reply.split()[1:]]
         counted = [int(reply.partition(":")[0]) for reply in replies]
         sums = [sum(len(reply.split()) - 1 for reply in replies[: number + 1]) for number in range(len(replies))]
         if said != expected or counted != sums:
             wrong[person] = replies
-    print(f"runs per burst: {runs / (CONVERSATIONS * BURSTS):.3f}; conversations that are wrong: {len(wrong)}")
+    print(f"runs per burst: {runs / (people * BURSTS):.3f}; conversations that are wrong: {len(wrong)}")
     assert wrong == {}
