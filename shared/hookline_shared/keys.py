@@ -63,6 +63,16 @@ class Keys:
         return f"{self.prefix}:pauses"
 
     @property
+    def console_audit(self) -> str:
+        """Bounded stream: who did what with the web console, when and why."""
+        return f"{self.prefix}:console:audit"
+
+    @property
+    def console_history(self) -> str:
+        """Bounded stream: what the web console measured, for its charts."""
+        return f"{self.prefix}:console:history"
+
+    @property
     def genuine(self) -> str:
         """Sorted set: hashes of the addresses from which webhooks were verified, by the server's time of the last one in ms."""
         return f"{self.prefix}:genuine"

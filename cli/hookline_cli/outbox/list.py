@@ -13,7 +13,7 @@ from hookline_cli.outbox.messages import Message, messages_in
 from hookline_cli.output.durations import format_duration
 from hookline_cli.output.redaction import Redaction, Reveal
 from hookline_cli.output.terminal import json_text, one_line, output, printable
-from hookline_cli.redis_session import DataFolder, find_settings, open_redis_session
+from hookline_cli.redis_session import DataFolder, RedisSession, find_settings, open_redis_session
 from hookline_shared.settings.base import SharedSettings
 from hookline_shared.streams.locate import lengths, server_time_ms
 from hookline_shared.topics import OUTBOX
@@ -47,15 +47,25 @@ def list_messages(
 
 async def _find(settings: SharedSettings, limit: int) -> tuple[list[Message], int, int]:
     async with open_redis_session(settings) as redis_session:
-        redis, partitions = redis_session.redis, redis_session.partitions
-        messages: list[Message] = []
-        for partition in range(partitions):
-            if len(messages) < limit:
-                async for one in messages_in(redis_session, partition):
-                    messages.append(one)
-                    if len(messages) >= limit:
-                        break
-        return messages, await lengths(redis, partitions, [OUTBOX]), await server_time_ms(redis)
+        return await find_messages(redis_session, limit)
+
+
+async def find_messages(redis_session: RedisSession, limit: int) -> tuple[list[Message], int, int]:
+    """Return at most `limit` messages, how many there are, and the time by the clock of Redis in Unix ms.
+
+    Raises:
+        BrokerUnavailableError: if Redis did not answer.
+
+    """
+    redis, partitions = redis_session.redis, redis_session.partitions
+    messages: list[Message] = []
+    for partition in range(partitions):
+        if len(messages) < limit:
+            async for one in messages_in(redis_session, partition):
+                messages.append(one)
+                if len(messages) >= limit:
+                    break
+    return messages, await lengths(redis, partitions, [OUTBOX]), await server_time_ms(redis)
 
 
 def as_object(one: Message, redaction: Redaction, now_ms: int) -> dict[str, object]:

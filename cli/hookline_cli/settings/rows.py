@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import asdict
 
+from hookline_cli.settings.console import ConsoleSettings
 from hookline_cli.settings.masking import HIDDEN, mask_all_but_host, mask_credentials, mask_pair, mask_url
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
@@ -29,7 +30,11 @@ FILE: Final = "file"
 FOLDER: Final = "working folder"
 IN_A_FILE: Final = "secret file"
 DEFAULT: Final = "default"
-_SERVICES: Final[Mapping[str, type[SharedSettings]]] = {"ingress": IngressSettings, "processor": ProcessorSettings}
+_SERVICES: Final[Mapping[str, type[SharedSettings]]] = {
+    "ingress": IngressSettings,
+    "processor": ProcessorSettings,
+    "console": ConsoleSettings,
+}
 EMPTY_COUNTS: Final = tuple(
     name
     for settings in _SERVICES.values()
