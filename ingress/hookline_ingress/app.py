@@ -141,7 +141,7 @@ def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> In
     keyring = _keyring(settings, logger)
     provider = _provider(settings, keyring, addresses, clock, logger)
     tokens = TokensFile(settings.tokens_path, keyring, clock, logger) if settings.tokens_path else provider
-    routes = Routes(keyring, _sendgrid(settings), settings.max_body, settings.routes)
+    routes = Routes(keyring, _sendgrid(settings), settings.max_body, settings.routes, settings.forwards)
     spans = _spans(settings, guards.proxies, clock)
     write = writer.write if spans is None else spans.trace_writes(writer.write)
     webhooks = Webhooks(routes, guards, write, settings.public_urls, clock, logger, spans, provider)

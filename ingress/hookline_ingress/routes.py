@@ -1,8 +1,9 @@
 """The paths of webhooks, and the properties of each."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from hookline_ingress.forward_paths import Paths, unless_forwarded
 from hookline_ingress.http.replies import EMPTY_TWIML, NO_CONTENT
 from hookline_ingress.http.request import Reply, Request
 from hookline_ingress.limits.rates import Rate
@@ -13,6 +14,7 @@ from hookline_shared.catalogue.kind import Kind
 from hookline_shared.catalogue.kind import Reply as Answer
 from hookline_shared.catalogue.products.email import SENDGRID_EVENT
 from hookline_shared.catalogue.products.streams import EVENT_STREAM, STUDIO
+from hookline_shared.forwards import Forward
 from hookline_shared.json_body import is_form
 from hookline_shared.kinds import KINDS
 
@@ -78,19 +80,31 @@ class Route(NamedTuple):
 
 
 class Routes:
-    """All paths: the built-in ones, /sendgrid if there is a verifier for it, and those of the user, `added`, which win."""
+    """All paths: the built-in ones, /sendgrid if there is a verifier for it, and those of the user, `added`, which win.
 
-    def __init__(self, twilio: Verifier, sendgrid: Verifier | None, max_body: int, added: Iterable[RouteSettings] = ()) -> None:
+    All paths below those of `forwards` exist as well.
+    """
+
+    def __init__(
+        self,
+        twilio: Verifier,
+        sendgrid: Verifier | None,
+        max_body: int,
+        added: Iterable[RouteSettings] = (),
+        forwards: Sequence[Forward] = (),
+    ) -> None:
         largest_json = max(max_body, LARGEST_JSON)
         routes = [Route(path, kind, twilio, max_body, largest_json) for path, kind in PATHS.items()]
         if sendgrid is not None:
             routes.append(Route(SENDGRID_PATH, SENDGRID_EVENT, sendgrid, max_body, largest_json, decode=decode_sendgrid))
-        self._by_path = {route.path: route for route in routes}
+        self._by_path: Paths[Route] = Paths({route.path: route for route in routes})
         self._by_path |= {one.path: self._customised(one) for one in added}
+        if forwards:
+            self._forward(forwards)
 
     def find(self, target: str) -> Route | None:
         """Return the route of a raw path and query."""
-        return self._by_path.get(target.partition("?")[0])
+        return self._by_path[target.partition("?")[0]]
 
     def body_limit(self, target: str, headers: Mapping[str, str]) -> int | None:
         """Return the largest body in bytes of a request to `target`; None if there is no such path."""
@@ -101,6 +115,16 @@ class Routes:
         """Return the status of the reply to a request to `target` whose body is too large."""
         route = self.find(target)
         return route.refusal_status(413, headers) if route else 413
+
+    def _forward(self, forwards: Sequence[Forward]) -> None:
+        """Add the paths of `forwards`. Those that are there already are forwarded as they are."""
+        usual = self._by_path.get("/twilio")
+        assert usual is not None  # noqa: S101 - it is built in
+        for path, route in list(self._by_path.items()):
+            if route.decode is decode and any(one.covers(path) for one in forwards):
+                self._by_path[path] = route._replace(decode=unless_forwarded(decode))
+        below = [(one, usual._replace(path=one.path, decode=unless_forwarded(decode))) for one in forwards]
+        self._by_path.add_below([(one, self._by_path.get(one.path) or route) for one, route in below])
 
     def _customised(self, settings: RouteSettings) -> Route:
         """Return the route that `settings` describe; for a built-in path, what they leave out stays as it is."""

@@ -49,6 +49,17 @@ class RetryLater(Exception):
         super().__init__(f"again in {self.delay} s")
 
 
+class AwayError(RetryLater):
+    """What an event is for is away: it is attempted again after `delay` seconds, without a failed attempt of its own.
+
+    Unlike `RetryLater`, it counts against the destination, so that its breaker opens.
+    """
+
+    def __init__(self, message: str, delay: float) -> None:
+        super().__init__(delay)
+        self.args = (message,)
+
+
 class Reason(StrEnum):
     """Why an event is a dead letter. No verdict is "dropped": an operator did that (`scripts/waiting/drop.lua`), nor "reused":
     ingress did that (`scripts/append.lua`)."""
@@ -81,6 +92,8 @@ class Failure(NamedTuple):
     type: str
     message: str
     traceback: str = ""
+    answer: str = ""
+    """What the destination answered, which may be personal: it is stored in a dead letter, and never logged."""
 
     @classmethod
     def of(cls, error: BaseException) -> "Failure":
@@ -95,11 +108,15 @@ class Failure(NamedTuple):
             tail = SECRETS.hide_in_end("".join(described.format()), _TRACEBACK_TAIL)
         except BaseException as mistake:  # noqa: BLE001 - whatever else of it fails, and in whatever way
             return cls(type(error).__name__, f"it cannot be described: {type(mistake).__name__}")
+        answer = getattr(error, "answer", "")
+        if isinstance(answer, str) and answer:
+            return cls(type(error).__name__, _without_surrogates(message), "", _without_surrogates(SECRETS.hide(answer)))
         return cls(type(error).__name__, _without_surrogates(message), _without_surrogates(tail))
 
     def redacted(self, personal: Collection[str]) -> "Failure":
         """Return the failure for logs, with quotations of `personal` values redacted."""
-        return self._replace(message=redact_quotes(self.message, personal), traceback=redact_quotes(self.traceback, personal))
+        message, raised = (redact_quotes(text, personal) for text in (self.message, self.traceback))
+        return self._replace(message=message, traceback=raised, answer="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +195,8 @@ def verdict_on_error(error: BaseException, record: Record, policy: RetryPolicy, 
     `record` describes the earlier attempts; `now_ms` is Unix time in milliseconds; `jitter` is random, from 0 to 1.
     """
     if isinstance(error, RetryLater):
-        return Retry(record.postponed(now_ms + round(error.delay * 1000)))
+        away = Failure.of(error) if isinstance(error, AwayError) else None
+        return Retry(record.postponed(now_ms + round(error.delay * 1000)), away)
     failure = Failure.of(error)
     attempts = record.failures + 1
     first = record.first_failed_at or now_ms

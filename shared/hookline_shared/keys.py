@@ -91,6 +91,10 @@ class Keys:
         """String that expires: the token of the message that Twilio calls `sid`."""
         return f"{self.space(partition)}sid:{sid}"
 
+    def cookies(self, partition: int, digest: str) -> str:
+        """String that expires: the cookies that the app of a forward has set in the conversation with the hash `digest`."""
+        return f"{self.space(partition)}cookies:{digest}"
+
     def lease(self, partition: int) -> str:
         """Hash: the owner of the partition, and the term, a number that rises with every owner."""
         return f"{self.prefix}:{{{partition}}}:lease"

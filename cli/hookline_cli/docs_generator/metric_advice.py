@@ -48,6 +48,8 @@ ADVICE: Final = {
     "`hookline pause list`; kind, a kind without a handler; account, messages that "
     "Twilio does not take now. For this processor only: add up all processors",
     "hookline_pending_events": "Near the backlog: handlers are the bottleneck. The same in every processor",
+    "hookline_forwarded_total": "away, failed: the app of a forward is down, or refuses webhooks, see docs/forwarding.md. "
+    "unfit: it answers what cannot be sent",
     "hookline_messages_total": "doubt rises: answers of Twilio are lost; each is looked for. repeated: Twilio did not "
     "list it. refused, opted_out, unfit, unknown: `hookline dead list`",
     "hookline_messages_in_doubt": "Rises: requests to Twilio are cut. For this processor only: add up all processors",

@@ -16,7 +16,7 @@ from hookline_processor.api.table import Handler
 from hookline_processor.attempts.attempt_log import AttemptLog
 from hookline_processor.attempts.calls import call_async, cancel_if_withdrawn, collecting, without_current_event
 from hookline_processor.attempts.deadlines import Deadline, Deadlines
-from hookline_processor.attempts.outgoing import Outgoing
+from hookline_processor.attempts.outgoing import Forwarding, Outgoing
 from hookline_processor.attempts.threads import Threads
 from hookline_processor.events.events import typed
 from hookline_processor.in_flight import InFlightEvent
@@ -47,6 +47,7 @@ class Attempts:
 
     `spans` creates a span for each attempt, if attempts are traced. `release_slot` is called with the task of an attempt whose
     handler runs on after its time-out. `outgoing` sends messages, and learns from status callbacks what became of them.
+    `forwarding` has handlers for events that `handlers` has none for.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Attempts:
         spans: "AttemptSpans | None" = None,
         release_slot: "Callable[[asyncio.Task[Any]], None] | None" = None,
         outgoing: Outgoing | None = None,
+        forwarding: Forwarding | None = None,
     ) -> None:
         self._release_slot = release_slot
         self._handlers = handlers
@@ -72,6 +74,7 @@ class Attempts:
         self._log = AttemptLog(logger)
         self._run = self._attempt if spans is None else partial(spans.around, self._attempt)
         self._outgoing = outgoing
+        self._forwarding = forwarding
         self._found: dict[str, Handler | None] = {MESSAGE_SEND: outgoing.handler} if outgoing else {}
         self._awaited: set[InFlightEvent] = set()
         """Events whose plain function has returned, and what it returned is awaited."""
@@ -85,7 +88,7 @@ class Attempts:
         if in_flight in self._awaited:
             return True
         try:
-            handler = self._find(in_flight.event.kind)
+            handler = self._find(in_flight.event)
         except LookupError:
             return True
         return handler is None or handler.is_async
@@ -93,19 +96,21 @@ class Attempts:
     def handles(self, kind: str) -> bool:
         """Whether events of `kind` have a handler, or are ignored."""
         try:
-            self._find(kind)
+            self._find_by_kind(kind)
         except LookupError:
             return False
         return True
 
     def can_handle(self, event: Event) -> bool:
         """Whether `event` has a handler, is ignored, or needs none."""
-        return self.handles(event.kind) or (self._outgoing is not None and self._outgoing.expects(event))
+        if self.handles(event.kind) or (self._outgoing is not None and self._outgoing.expects(event)):
+            return True
+        return self._forwarding is not None and self._forwarding.find(event) is not None
 
     def destination(self, in_flight: InFlightEvent) -> str | None:
         """Return the destination of the handler of `in_flight`, or None if it names none."""
         try:
-            handler = self._find(in_flight.event.kind)
+            handler = self._find(in_flight.event)
         except LookupError:
             return None
         return handler.breaker if handler is not None else None
@@ -113,7 +118,7 @@ class Attempts:
     def report_cut(self, in_flight: InFlightEvent, reason: str) -> None:
         """Log that the attempt at `in_flight` is being withdrawn, if its handler has begun. `reason` says why."""
         if in_flight.started_at is not None:
-            handler = self._find(in_flight.event.kind)
+            handler = self._find(in_flight.event)
             self._log.cut(handler, in_flight, self._clock.monotonic() - in_flight.started_at, reason)
 
     async def make(self, in_flight: InFlightEvent) -> Verdict:
@@ -124,7 +129,7 @@ class Attempts:
         if self._outgoing is not None and self._outgoing.expects(event) and not await self._outgoing.note(event):
             return Retry(in_flight.record.postponed(self._clock.now_ms() + _SOON_MS))
         try:
-            handler = self._find(event.kind)
+            handler = self._find(event)
         except LookupError as error:
             if self._outgoing is not None and self._outgoing.expects(event):
                 return DONE
@@ -140,7 +145,23 @@ class Attempts:
             self._log.succeeded(None, in_flight, DONE, 0)
         return DONE
 
-    def _find(self, kind: str) -> Handler | None:
+    def _find(self, event: Event) -> Handler | None:
+        """Return the handler of `event`, None if it is ignored.
+
+        Raises:
+            LookupError: if it has none, and no forward passes it on.
+
+        """
+        try:
+            return self._find_by_kind(event.kind)
+        except LookupError:
+            if self._forwarding is None or (self._outgoing is not None and self._outgoing.expects(event)):
+                raise
+            if (handler := self._forwarding.find(event)) is None:
+                raise
+            return handler
+
+    def _find_by_kind(self, kind: str) -> Handler | None:
         """Return what `Handlers.find` returns, which is remembered: it is asked several times for each event."""
         try:
             return self._found[kind]

@@ -1,9 +1,17 @@
-"""What attempts ask of the sender."""
+"""What attempts ask of the sender, and of forwards."""
 
 from typing import Protocol
 
 from hookline_processor.api.table import Handler
 from hookline_shared.event import Event
+
+
+class Forwarding(Protocol):
+    """Passes events on that have no handler of their own."""
+
+    def find(self, event: Event) -> Handler | None:
+        """Return the handler that passes `event` on, None if there is none."""
+        ...
 
 
 class Outgoing(Protocol):

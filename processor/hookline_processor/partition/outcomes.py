@@ -87,7 +87,7 @@ def dead_letter_fields(verdict: Dead, topic: str, entry_id: str, now_ms: int) ->
         "dead.reason": verdict.reason.value,
         "dead.error": verdict.failure.type,
         "dead.message": verdict.failure.message,
-        "dead.traceback": verdict.failure.traceback,
+        "dead.traceback": verdict.failure.traceback or verdict.failure.answer,
         "dead.attempts": str(verdict.attempts),
         "dead.first_at": str(verdict.first_failed_at),
         "dead.at": str(now_ms),
