@@ -20,11 +20,20 @@ class Paths(dict[str, Found]):
 
     def __init__(self, found: dict[str, Found]) -> None:
         super().__init__(found)
-        self._below: dict[Forward, Found] = {}
+        self._below: dict[Forward, Found | None] = {}
 
-    def add_below(self, found: Sequence[tuple[Forward, Found]]) -> None:
+    def add_below(self, found: Sequence[tuple[Forward, Found | None]]) -> None:
         """Add what is found for all paths that belong to a forward and are not there by themselves."""
         self._below = dict(found)
+
+    @property
+    def has_below(self) -> bool:
+        """Whether anything is found below a path."""
+        return bool(self._below)
+
+    def below(self) -> dict[Forward, Found]:
+        """Return what is found for all paths that belong to each forward."""
+        return {forward: found for forward, found in self._below.items() if found is not None}
 
     def __missing__(self, path: str) -> Found | None:
         forward = forward_of(self._below, path)

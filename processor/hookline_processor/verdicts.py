@@ -76,6 +76,7 @@ class Reason(StrEnum):
     REFUSED = "refused"
     OPTED_OUT = "opted_out"
     UNKNOWN = "unknown"
+    EXPIRED = "expired"
 
 
 class UndeliverableError(Reject):
@@ -165,6 +166,15 @@ class Dead(NamedTuple):
 Verdict = Done | Retry | Dead
 
 
+def expired_verdict(record: Record, received_at: int, now_ms: int) -> Dead:
+    """Return the verdict on a live event that nobody waits for any more. It is not attempted. Times are Unix time in ms."""
+    message = (
+        f"It was received {(now_ms - received_at) // 1000} s before it could be handled, and the caller has heard the fallback "
+        'by then. Set expired = "run" on the live route to handle such events all the same.'
+    )
+    return Dead(Reason.EXPIRED, Failure("Expired", message), record.failures, record.first_failed_at or now_ms)
+
+
 def poison_verdict(record: Record, now_ms: int) -> Dead:
     """Return the verdict on an event that is poison by its `record`. It is not attempted again."""
     if record.cut > record.begun:
@@ -189,10 +199,13 @@ def _without_surrogates(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
-def verdict_on_error(error: BaseException, record: Record, policy: RetryPolicy, now_ms: int, jitter: float) -> Retry | Dead:
+def verdict_on_error(
+    error: BaseException, record: Record, policy: RetryPolicy, now_ms: int, jitter: float, longest_s: float = math.inf
+) -> Retry | Dead:
     """Return the verdict on an event whose handler raised `error`.
 
     `record` describes the earlier attempts; `now_ms` is Unix time in milliseconds; `jitter` is random, from 0 to 1.
+    `longest_s` is the longest delay in seconds, whatever the policy says.
     """
     if isinstance(error, RetryLater):
         away = Failure.of(error) if isinstance(error, AwayError) else None
@@ -203,7 +216,7 @@ def verdict_on_error(error: BaseException, record: Record, policy: RetryPolicy, 
     reason = _dead_reason(error, attempts, policy)
     if reason is not None:
         return Dead(reason, failure, attempts, first)
-    next_at = now_ms + round(backoff_s(policy, attempts, jitter) * 1000)
+    next_at = now_ms + round(min(longest_s, backoff_s(policy, attempts, jitter)) * 1000)
     summary = f"{failure.type}: {failure.message}"[:500]
     retried = Record(failures=attempts, next_at=next_at, first_failed_at=first, error=summary, interrupted=record.interrupted)
     return Retry(retried, failure)

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -22,6 +22,8 @@ from hookline_shared.validation import (
 _PATH: Final = re.compile(r"/[!-~]*")
 _BUILT_IN: Final = "/twilio"
 EVERYTHING: Final = "/"
+LONGEST_TWIML: Final = 64_000
+_TWIML: Final = re.compile(r"\s*(<\?xml[^>]*\?>\s*)?<Response[\s/>]")
 
 
 def _path(path: str) -> str:
@@ -49,6 +51,14 @@ def check_url(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path or '/'}"
 
 
+def _twiml(text: str) -> str:
+    if text and not _TWIML.match(text):
+        raise ValueError("it must be TwiML, which begins with <Response>")
+    if len(text.encode()) > LONGEST_TWIML:
+        raise ValueError("Twilio accepts no TwiML above 64 kB")
+    return text
+
+
 class Forward(SettingsTable, frozen=True, kw_only=True):
     """What Twilio calls at `path` and below it goes on to `url`."""
 
@@ -62,6 +72,18 @@ class Forward(SettingsTable, frozen=True, kw_only=True):
     """Whether the signature is that of Twilio for the app's own URL, or the one that Twilio sent."""
     max_attempts: AtLeastOne = 20
     """Failed attempts after which an event becomes a dead letter."""
+    live: bool = True
+    """Whether Twilio waits for what the app answers: for calls and hooks. What answers messages is sent."""
+    fallback: Annotated[str, Check(_twiml)] = ""
+    """TwiML that a caller hears if the app does not answer in time."""
+    expired: Literal["settle", "run"] = "settle"
+    """Whether events are forwarded for which nobody waits any more, if it is live."""
+
+    @classmethod
+    def contradictions(cls, valid: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield what needs a live forward."""
+        if not valid.get("live", True) and valid.get("fallback"):
+            yield "fallback", "it needs live = true: others are answered at once"
 
     @property
     def origin(self) -> str:

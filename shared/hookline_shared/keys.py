@@ -91,6 +91,14 @@ class Keys:
         """String that expires: the token of the message that Twilio calls `sid`."""
         return f"{self.space(partition)}sid:{sid}"
 
+    def answer(self, partition: int, digest: str) -> str:
+        """String that expires: the answer to the live event whose dedupe key has the digest `digest`."""
+        return f"{self.space(partition)}answer:{digest}"
+
+    def answers(self, partition: int) -> str:
+        """Bounded stream that expires: the digests of new answers."""
+        return f"{self.space(partition)}answers"
+
     def cookies(self, partition: int, digest: str) -> str:
         """String that expires: the cookies that the app of a forward has set in the conversation with the hash `digest`."""
         return f"{self.space(partition)}cookies:{digest}"

@@ -4,7 +4,7 @@ import time
 from typing import NamedTuple
 
 from hookline_processor.events.events import typed
-from hookline_processor.forward.answer import Answer, accepted, refused, unreachable
+from hookline_processor.forward.answer import Answer, accepted, is_refusal, refused, unreachable
 from hookline_processor.forward.client import AppClient, BrokenAnswerError, NotConnectedError
 from hookline_processor.forward.request import AppRequest, UnsignableError, public_url_of, request_to
 from hookline_processor.forward.settings import SigningSettings
@@ -30,11 +30,15 @@ class Trial(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a processor would do: it would send `replies`, or fail because of `problem`. `finding` is worth knowing."""
+    """What a processor would do: it would send `replies`, or fail because of `problem`. `finding` is worth knowing.
+
+    `is_answer` is whether Twilio, which waits for it, would get the answer as it is.
+    """
 
     replies: list[Reply | Message]
     problem: str = ""
     finding: str = ""
+    is_answer: bool = False
 
 
 async def attempt(forward: Forward, event: Event, signing: SigningSettings) -> Trial:
@@ -70,11 +74,11 @@ def outcome_of(trial: Trial, event: Event, signing: SigningSettings) -> Outcome:
     answer = trial.answer
     if answer is None:
         return Outcome([], trial.problem)
-    if not 200 <= answer.status < 300:  # noqa: PLR2004
+    if not 200 <= answer.status < 300 and not is_refusal(typed(event), answer):  # noqa: PLR2004
         return Outcome([], str(refused(answer, may_wait=False, jitter=0)))
     token = Tokens(signing.auth_tokens, signing.tokens_path).token_of(event.account, event.signer)
     try:
-        replies, finding = accepted(typed(event), answer, public_url_of(event, token, signing.public_urls))
+        found = accepted(typed(event), answer, public_url_of(event, token, signing.public_urls))
     except UnfitError as error:
         return Outcome([], str(error))
-    return Outcome(replies, finding=finding)
+    return Outcome(found.replies, finding=found.finding, is_answer=found.response is not None)

@@ -17,10 +17,13 @@ from hookline_processor.settings import ProcessorSettings
 from hookline_processor.testing import make_event
 from hookline_shared.event import Event
 from hookline_shared.forwards import EVERYTHING, Forward, forward_of
+from hookline_shared.kinds import kind_of
 from hookline_shared.lifecycle.service import EXIT_FAILED
+from hookline_shared.live import Live, marked, waits
 
 _GREETING: Final = "Hello from hookline forward test"
 _LONGEST_SHOWN: Final = 2000
+_LIVE: Final = Live(60)
 _SIGNER: Final = "token1"
 
 
@@ -42,7 +45,8 @@ def try_app(
     """
     settings = ProcessorSettings.load(find_running(data).adopted)
     forward, target = _chosen(settings.forwards, path)
-    event = _sample(what, target, {"Body": body} if find(what).kind == "message.received" else {}, param or ())
+    changes = {"Body": body} if find(what).kind == "message.received" else {}
+    event = _sample(what, target, changes, param or (), live=forward.live)
     trial = asyncio.run(attempt(forward, event, settings.signing))
     outcome = outcome_of(trial, event, settings.signing)
     if as_json:
@@ -71,13 +75,16 @@ def _chosen(forwards: Sequence[Forward], path: str | None) -> tuple[Forward, str
     return found, target
 
 
-def _sample(what: str, target: str, changes: dict[str, str], params: Sequence[str]) -> Event:
+def _sample(what: str, target: str, changes: dict[str, str], params: Sequence[str], *, live: bool) -> Event:
     for item in params:
         name, equals, value = item.partition("=")
         if not name or not equals:
             raise TrialError(f"--param {item!r} is not of the form NAME=VALUE.")
         changes[name] = value
-    return replace(make_event(find(what).kind, **changes), target=target, signer=_SIGNER)
+    event = replace(make_event(find(what).kind, **changes), target=target, signer=_SIGNER)
+    kind = kind_of(event.kind)
+    is_live = live and kind is not None and waits(kind)
+    return replace(event, dedupe_key=marked(event.dedupe_key, _LIVE)) if is_live else event
 
 
 def _lines(trial: Trial, outcome: Outcome) -> list[str]:
@@ -103,6 +110,8 @@ def _headers(trial: Trial) -> list[tuple[str, str]]:
 def _verdict(outcome: Outcome) -> list[str]:
     if outcome.problem:
         return [f"The app did not accept it. {outcome.problem}"]
+    if outcome.is_answer:
+        return ["The app accepted it. Twilio would get the answer as it is."]
     lines = [f"The app accepted it. {_count(outcome.replies)}", *map(_described, outcome.replies)]
     return lines + ([f"Note: {outcome.finding}."] if outcome.finding else [])
 

@@ -1,6 +1,7 @@
 """Running a handler once, under its time-out, and returning the verdict."""
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
@@ -29,6 +30,7 @@ from hookline_shared.clock import Clock
 from hookline_shared.event import Event
 from hookline_shared.forked import end_if_forked
 from hookline_shared.kinds import MESSAGE_SEND, label_of
+from hookline_shared.live import LIVE_MARK
 from hookline_shared.observability.logs import CURRENT_EVENT, Logger
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ _CURRENT: Final[ContextVar[tuple[InFlightEvent, Deadline]]] = ContextVar("attemp
 """The event of the current task and its time-out, for code that runs inside middleware."""
 
 _SOON_MS: Final = 1000
+_LONGEST_LIVE_S: Final = 2.0
+"""The longest delay before the next attempt at a live event: a caller waits."""
 _MAX_FOUND: Final = 1000
 """Kinds whose handler is remembered; Twilio can send any number."""
 
@@ -146,18 +150,12 @@ class Attempts:
         return DONE
 
     def _find(self, event: Event) -> Handler | None:
-        """Return the handler of `event`, None if it is ignored.
-
-        Raises:
-            LookupError: if it has none, and no forward passes it on.
-
-        """
+        """Return the handler of `event`, None if it is ignored. Raise LookupError if it has none, and is not passed on."""
         try:
             return self._find_by_kind(event.kind)
         except LookupError:
-            if self._forwarding is None or (self._outgoing is not None and self._outgoing.expects(event)):
-                raise
-            if (handler := self._forwarding.find(event)) is None:
+            expected = self._outgoing is not None and self._outgoing.expects(event)
+            if self._forwarding is None or expected or (handler := self._forwarding.find(event)) is None:
                 raise
             return handler
 
@@ -281,7 +279,8 @@ class Attempts:
         policy = handler.retry or self._retry
         jitter = random.random()  # noqa: S311 - spreads retries, guards nothing
         try:
-            verdict = verdict_on_error(error, in_flight.record, policy, self._clock.now_ms(), jitter)
+            longest_s = _LONGEST_LIVE_S if LIVE_MARK in in_flight.event.dedupe_key else math.inf
+            verdict = verdict_on_error(error, in_flight.record, policy, self._clock.now_ms(), jitter, longest_s)
         except BaseException as mistake:  # noqa: BLE001 - an exception whose own methods fail is a failure like any other
             policy = msgspec.structs.replace(policy, give_up_on=())  # their own methods may be what fails
             verdict = verdict_on_error(mistake, in_flight.record, policy, self._clock.now_ms(), jitter)

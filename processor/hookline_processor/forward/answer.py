@@ -8,11 +8,13 @@ from email.message import Message as Headers
 from typing import Final, NamedTuple
 from urllib.parse import urljoin
 
+from hookline_processor.replies.answered import Response
 from hookline_processor.replies.message import Message, Reply, UnfitError
 from hookline_processor.replies.twiml import is_twiml, messages_of
 from hookline_processor.verdicts import AwayError
 from hookline_shared.catalogue.products.messaging import MessageReceived
 from hookline_shared.catalogue.webhook_event import WebhookEvent
+from hookline_shared.live import is_call, live_of
 
 LARGEST: Final = 65_536
 """Bytes of an answer that are read. Twilio refuses more with error 11750."""
@@ -23,6 +25,9 @@ _XML: Final = ("text/xml", "application/xml", "text/html")
 """What Twilio takes for TwiML. Flask sends TwiML as text/html unless it is told otherwise."""
 _AWAY: Final = (429, 502, 503, 504)
 _LOOP: Final = 508
+_HOOKS: Final = ("conversation.", "chat.")
+_NOT_REFUSED: Final = (401, 404, 408)
+"""An app that is being deployed answers so, or whose validator does not know the token."""
 _REFUSES_SIGNATURE: Final = (401, 403)
 _DECLARATION: Final = re.compile(r"\s*<\?xml[^>]*\?>")
 _LONGEST_DELAY_S: Final = 300.0
@@ -75,19 +80,25 @@ class AppAwayError(AwayError):
 
 
 class Accepted(NamedTuple):
-    """The app has accepted the event: `replies` are sent. `finding` is what its owner should know, or empty."""
+    """The app has accepted the event: `replies` are sent. `finding` is what its owner should know, or empty.
+
+    `response` is what Twilio gets, if it waits for that.
+    """
 
     replies: list[Reply | Message]
     finding: str = ""
+    response: Response | None = None
 
 
 def accepted(event: WebhookEvent, answer: Answer, public_url: str) -> Accepted:
     """Return what the 2xx `answer` to `event` means. Relative URLs in it are relative to `public_url`, that Twilio called.
 
     Raises:
-        UnfitError: if the event is a message, and its answer cannot be carried out.
+        UnfitError: if the event is a message, or live, and its answer cannot be used.
 
     """
+    if live_of(event.raw.dedupe_key) is not None:
+        return Accepted([], response=_response(event, answer))
     if not isinstance(event, MessageReceived):
         is_call = event.raw.kind == "call.received" and is_twiml(answer.text) and "<Response/>" not in answer.text
         return Accepted([], NOT_LIVE if is_call else "")
@@ -102,6 +113,27 @@ def accepted(event: WebhookEvent, answer: Answer, public_url: str) -> Accepted:
     if answer.media_type in ("text/xml", "application/xml"):
         raise UnfitError("The app's answer is XML, and no TwiML: it does not begin with <Response>.")
     return Accepted([], NOT_SENT)
+
+
+def is_refusal(event: WebhookEvent, answer: Answer) -> bool:
+    """Whether `answer` is how the app refuses what `event` asks for: Twilio's hooks before an action do that with a 4xx."""
+    is_hook = live_of(event.raw.dedupe_key) is not None and event.raw.kind.startswith(_HOOKS)
+    return is_hook and 400 <= answer.status < 500 and answer.status not in (*_AWAY, *_NOT_REFUSED)  # noqa: PLR2004
+
+
+def _response(event: WebhookEvent, answer: Answer) -> Response | None:
+    """Return what Twilio gets for a live event; None if that is what it gets of the route."""
+    if not answer.body.strip() and 200 <= answer.status < 300:  # noqa: PLR2004
+        return None
+    _check_readable(answer)
+    if not is_call(event.raw.kind):
+        return Response(answer.text, content_type=answer.content_type or "text/plain", status=answer.status)
+    if answer.media_type == "text/plain":
+        return Response(answer.text, content_type="text/plain")
+    text = _DECLARATION.sub("", answer.text, 1)
+    if answer.media_type not in _XML or not is_twiml(text):
+        raise UnfitError(f"The app answered a call with {answer.media_type or 'no content type'}, which is no TwiML.")
+    return Response(text, content_type="text/xml")
 
 
 def refused(answer: Answer, *, may_wait: bool, jitter: float) -> AppError | AppAwayError:

@@ -11,6 +11,7 @@ from hookline_processor.forward.answer import (
     AppError,
     AppTimeoutError,
     accepted,
+    is_refusal,
     refused,
     unreachable,
 )
@@ -19,6 +20,7 @@ from hookline_processor.forward.conversation import Conversations
 from hookline_processor.forward.request import AppRequest, UnsignableError, public_url_of, request_to, signed
 from hookline_processor.forward.tokens import Tokens
 from hookline_processor.metrics import FORWARDED
+from hookline_processor.replies.answered import Response
 from hookline_processor.replies.message import Message, Reply, UnfitError
 from hookline_processor.verdicts import AwayError
 from hookline_shared.catalogue.webhook_event import WebhookEvent
@@ -27,6 +29,7 @@ from hookline_shared.forwards import Forward
 
 _MOST_REDIRECTS: Final = 3
 _FOLLOWED: Final = (307, 308)
+Returned = list[Reply | Message] | Response
 _COOKIES_DROPPED: Final = "it sets cookies that are too large or too many, which are not kept"
 
 
@@ -57,8 +60,8 @@ class App:
         self._note = note
         self._clock = clock
 
-    async def handle(self, event: WebhookEvent, _context: object) -> list[Reply | Message]:
-        """Pass `event` on, and return the messages that the app answers.
+    async def handle(self, event: WebhookEvent, _context: object) -> Returned:
+        """Pass `event` on, and return the messages that the app answers, or what Twilio gets that waits for it.
 
         Raises:
             AppAwayError: if the app is away.
@@ -74,7 +77,7 @@ class App:
         FORWARDED.count("accepted")
         return replies
 
-    async def _handle(self, event: WebhookEvent) -> list[Reply | Message]:
+    async def _handle(self, event: WebhookEvent) -> Returned:
         try:
             answer = await self._exchange(event)
         except UnsignableError as error:
@@ -85,12 +88,12 @@ class App:
             raise AppTimeoutError(f"The app did not answer within {self.forward.timeout_s:g} s.") from error
         except BrokenAnswerError as error:
             raise AppError(f"{str(error)[0].upper()}{str(error)[1:]}.") from error
-        if not 200 <= answer.status < 300:  # noqa: PLR2004
+        if not 200 <= answer.status < 300 and not is_refusal(event, answer):  # noqa: PLR2004
             raise refused(answer, may_wait=self._may_wait(event), jitter=_jitter())
         found = accepted(event, answer, public_url_of(event.raw, self._token(event), self._signing.public_urls))
         if found.finding:
             self._note(found.finding)
-        return found.replies
+        return found.response or found.replies
 
     async def _exchange(self, event: WebhookEvent) -> Answer:
         """Send the request, follow redirects to the same origin, and return the answer."""

@@ -37,9 +37,8 @@ class Conversations:
 
     async def write(self, key: str, cookies: list[Cookie]) -> None:
         """Store `cookies`. The event is answered already, so a failure only loses them."""
-        words = ("SET", key, encode(cookies), "PX", LIFE_S * 1000) if cookies else ("DEL", key)
         try:
-            await self._redis.execute("cookies", key, *words)
+            await self._redis.execute("cookies", key, "SET", key, encode(cookies), "PX", LIFE_S * 1000)
         except BrokerUnavailableError as error:
             self._logger.debug("cookies cannot be kept", error=str(error))
 

@@ -15,6 +15,7 @@ from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.event import TOKEN_MARK, Event
 from hookline_shared.forwards import Forward
 from hookline_shared.json_body import is_form
+from hookline_shared.live import without_mark
 
 EVENT_HEADER: Final = "X-Hookline-Event"
 """Has the id of the event. Ingress refuses a request with it: it would be forwarded in a circle."""
@@ -81,7 +82,7 @@ def signature_of(url: str, event: Event, token: str) -> str:
 
 def idempotency_token(event: Event) -> str:
     """Return the token that is the same in every attempt for `event`: Twilio's own if it is known."""
-    _, _, sent = event.dedupe_key.partition(TOKEN_MARK)
+    _, _, sent = without_mark(event.dedupe_key).partition(TOKEN_MARK)
     return sent or blake2b(event.dedupe_key.encode(errors="replace"), digest_size=16).hexdigest()
 
 

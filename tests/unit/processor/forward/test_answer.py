@@ -3,7 +3,17 @@
 import pytest
 
 from hookline import CallReceived, Message, MessageReceived, MessageStatus, Reply, UnfitError, WebhookEvent
-from hookline_processor.forward.answer import NOT_LIVE, NOT_SENT, Answer, AppAwayError, AppError, accepted, refused, unreachable
+from hookline_processor.forward.answer import (
+    NOT_LIVE,
+    NOT_SENT,
+    Accepted,
+    Answer,
+    AppAwayError,
+    AppError,
+    accepted,
+    refused,
+    unreachable,
+)
 from hookline_processor.testing import make_event
 
 PUBLIC = "https://hooks.example.com/app/sms?x=1"
@@ -34,7 +44,7 @@ def test_text_is_a_message() -> None:
 @pytest.mark.parametrize("body", [b"", b" \n", b"<Response/>", b"<Response></Response>"])
 def test_nothing_is_sent(body: bytes) -> None:
     """An empty answer, or empty TwiML."""
-    assert accepted(event(), Answer(200, "text/xml", body), PUBLIC) == ([], "")
+    assert accepted(event(), Answer(200, "text/xml", body), PUBLIC) == Accepted([])
 
 
 @pytest.mark.parametrize(
@@ -42,7 +52,7 @@ def test_nothing_is_sent(body: bytes) -> None:
 )
 def test_what_is_no_reply_is_a_finding(content_type: str, body: bytes) -> None:
     """It is not texted to a customer, and its owner learns why nothing is."""
-    assert accepted(event(), Answer(200, content_type, body), PUBLIC) == ([], NOT_SENT)
+    assert accepted(event(), Answer(200, content_type, body), PUBLIC) == Accepted([], NOT_SENT)
 
 
 def test_relative_callback_is_one_of_the_public_url() -> None:
@@ -73,8 +83,8 @@ def test_what_cannot_be_carried_out(answer: Answer, problem: str) -> None:
 
 def test_answers_to_others_than_messages_send_nothing() -> None:
     """Whatever they are. TwiML for a call is a finding: the caller does not hear it."""
-    assert accepted(event(MessageStatus), Answer(200, "text/plain", b"OK", is_cut=True), PUBLIC) == ([], "")
-    assert accepted(event(CallReceived), Answer(200, "text/xml", b"<Response/>"), PUBLIC) == ([], "")
+    assert accepted(event(MessageStatus), Answer(200, "text/plain", b"OK", is_cut=True), PUBLIC) == Accepted([])
+    assert accepted(event(CallReceived), Answer(200, "text/xml", b"<Response/>"), PUBLIC) == Accepted([])
     assert (
         accepted(event(CallReceived), Answer(200, "text/xml", b"<Response><Say>x</Say></Response>"), PUBLIC).finding == NOT_LIVE
     )
