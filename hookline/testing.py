@@ -1,5 +1,6 @@
 """The test kit: run handlers without Redis and without a processor, on events as Twilio sends them."""
 
+from hookline_processor.call_kit import Call, CallError, call
 from hookline_processor.testing import (
     Dead,
     Done,
@@ -17,6 +18,8 @@ from hookline_processor.testing import (
 )
 
 __all__ = [
+    "Call",
+    "CallError",
     "Dead",
     "Done",
     "Event",
@@ -27,6 +30,7 @@ __all__ = [
     "Retry",
     "State",
     "Verdict",
+    "call",
     "deliver",
     "make_event",
     "started",
