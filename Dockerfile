@@ -26,6 +26,7 @@ COPY shared shared
 COPY ingress ingress
 COPY processor processor
 COPY cli cli
+COPY console console
 COPY deploy/shrink.py ./
 RUN /opt/build/bin/python -m hatchling build -t wheel -d dist && \
     pip --python /opt/hookline/bin/python install --no-deps --no-index --no-compile dist/*.whl && \

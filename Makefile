@@ -46,6 +46,16 @@ test-unit: $(READY) ## run the fast tests: no servers, no waiting
 test-matrix: $(READY) ## run all tests on Redis 6.2, Redis 7.0 and Valkey 8
 	@$(BIN)/python -m tests.matrix
 
+.PHONY: test-browser
+test-browser: $(READY) ## the console in a real browser: pages, keyboard, phone, accessibility (a minute; needs chromium and npm)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade --target .venv/browser playwright==1.65.2
+	@cd tests/browser/axe && npm ci --silent --no-audit --no-fund
+	@HOOKLINE_TEST_BROWSER=1 PYTHONPATH=.venv/browser $(BIN)/python -m pytest -rs -n 0 tests/browser
+
+.PHONY: console-pictures
+console-pictures: $(READY) ## draw docs/images/console-*.png again (a minute; after make test-browser)
+	@PYTHONPATH=.venv/browser $(BIN)/python -m tests.browser.pictures
+
 .PHONY: test-lowest
 test-lowest: ## the tests of single services with the oldest versions that pyproject.toml allows (5 minutes)
 	@$(PYTHON) -m venv --clear .venv/lowest
@@ -178,7 +188,7 @@ lock: $(READY) ## resolve pyproject.toml into requirements.lock, and what of it 
 	@.venv/lock/bin/pip install --quiet --disable-pip-version-check uv
 	@.venv/lock/bin/uv pip compile --quiet --universal --upgrade --python-version 3.11 --all-extras --generate-hashes \
 	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.lock pyproject.toml
-	@.venv/lock/bin/uv pip compile --quiet --universal --constraint requirements.lock --python-version 3.11 --extra postgres --extra sendgrid --extra otel \
+	@.venv/lock/bin/uv pip compile --quiet --universal --constraint requirements.lock --python-version 3.11 --extra postgres --extra sendgrid --extra otel --extra console \
 	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o deploy/requirements.lock pyproject.toml
 	@echo hatchling | .venv/lock/bin/uv pip compile --quiet --universal --constraint requirements.lock --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o deploy/build.lock -
@@ -192,5 +202,5 @@ lock-peers: $(READY) ## resolve what the benchmark's peers need again
 	@for wanted in bench/*/requirements.in bench/peers/*/requirements.in; do (cd $$(dirname $$wanted) && $(CURDIR)/.venv/lock/bin/uv pip compile --quiet \
 	  --universal --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	  --custom-compile-command "make lock-peers" -o requirements.txt requirements.in) || exit 1; done
-	@for wanted in bench/peers/*/package.json tests/acceptance/emulator/package.json; do (cd $$(dirname $$wanted) && npm install --package-lock-only \
+	@for wanted in bench/peers/*/package.json tests/acceptance/emulator/package.json tests/browser/axe/package.json; do (cd $$(dirname $$wanted) && npm install --package-lock-only \
 	  --omit-lockfile-registry-resolved --no-audit --no-fund --silent) || exit 1; done

@@ -22,6 +22,7 @@ all=0:10001
 twilio=0:10002
 ledger=0:10003
 sender=0:10004
+console=0:10005
 grafana=472:0
 umask 077
 
@@ -84,6 +85,7 @@ hand_over() {
   keep twilio_auth_token "$twilio" "$(random | cut -c1-32)"
   derive twilio_shared_keys "$twilio" "" # a key that you take away counts no more
   derive twilio_api_secret "$sender" ""
+  derive console_users "$console" "" # who is taken away signs in no more
   derive alert_url "$all" ""
   derive alert_routing_key "$all" ""
   derive admin_token "$all" ""

@@ -10,7 +10,7 @@ handlers = Handlers()
 
 @handlers.on(MessageReceived, timeout=10)
 async def greet(event: MessageReceived, context: Context) -> None:
-    """Print the message. A real handler would reply through Twilio's REST API here."""
+    """Print the message. A real handler would return the reply: see echo_bot.py."""
     print(f"{event.from_} says: {event.body}  (attempt {context.attempt})", flush=True)
 
 

@@ -8,10 +8,12 @@ from hookline_processor.api.context import CallNext, Context
 from hookline_processor.api.errors import HandlersError
 from hookline_processor.api.handlers import Handlers
 from hookline_processor.api.state import State, StateKey
+from hookline_processor.media.errors import MediaTooLargeError
 from hookline_processor.replies.answered import Response
 from hookline_processor.replies.message import Message, Reply, UnfitError
 from hookline_processor.retry import RetryPolicy
 from hookline_processor.verdicts import Reject, RetryLater
+from hookline_shared.catalogue.media import Media, MediaError
 from hookline_shared.catalogue.products import (
     account,
     call_features,
@@ -49,6 +51,9 @@ __all__ = [
     "Context",
     "Handlers",
     "HandlersError",
+    "Media",
+    "MediaError",
+    "MediaTooLargeError",
     "Message",
     "Reject",
     "Reply",

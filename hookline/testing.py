@@ -1,7 +1,7 @@
 """The test kit: run handlers without Redis and without a processor, on events as Twilio sends them."""
 
-from hookline_processor.call_kit import Call, CallError, call
-from hookline_processor.testing import (
+from hookline_processor.testkit.calls import Call, CallError, call
+from hookline_processor.testkit.deliver import (
     Dead,
     Done,
     Event,
@@ -16,6 +16,8 @@ from hookline_processor.testing import (
     make_event,
     started,
 )
+from hookline_processor.testkit.fake_twilio import FakeTwilio
+from hookline_processor.testkit.faults import Fault, losing
 
 __all__ = [
     "Call",
@@ -24,6 +26,8 @@ __all__ = [
     "Done",
     "Event",
     "Failure",
+    "FakeTwilio",
+    "Fault",
     "HookError",
     "Reason",
     "Record",
@@ -32,6 +36,7 @@ __all__ = [
     "Verdict",
     "call",
     "deliver",
+    "losing",
     "make_event",
     "started",
 ]

@@ -45,6 +45,7 @@ class Service(StrEnum):
 
     INGRESS = "ingress"
     PROCESSOR = "processor"
+    CONSOLE = "console"
 
 
 def config(

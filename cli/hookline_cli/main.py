@@ -41,6 +41,7 @@ class Commands(LazyGroup):
             _LOOK,
             _codes("no problem, or --watch was stopped", "a problem: a service, Redis or a partition without an owner"),
         ),
+        "console": CommandSource("hookline_console.command:console", _LOOK, _SERVICE),
         "doctor": CommandSource(
             "hookline_cli.doctor.doctor:doctor", _LOOK, _codes("no problem; there may be warnings", "a problem")
         ),

@@ -17,7 +17,7 @@ from hookline_shared.settings.base import SharedSettings
 from hookline_shared.streams.backlog import partitions_in_use
 
 _NEVER: Final = 1_000_000_000
-"""Failures until the breaker opens: a command is too short for it, and nothing here closes it again."""
+"""Failures until the breaker opens: nothing here closes it again. A command is too short for it, and the console tries anew."""
 
 HIDDEN_REDIS: Final = "The REDIS_URL of `hookline up` has a password, so it was not saved. Set REDIS_URL here, too."
 
@@ -60,18 +60,33 @@ async def open_redis_session(settings: SharedSettings, waiting_reads: int = 1) -
         RedisSessionError: if Redis does not answer, or no service has ever used it.
 
     """
-    options = msgspec.structs.replace(settings.redis, blocking_pool_size=waiting_reads, breaker_failures=_NEVER)
-    redis = RedisConnectionManager(options, settings.partitions, SystemClock(), get_logger("hookline"))
+    redis = connect(settings, waiting_reads)
     try:
-        partitions = await _find_partitions(redis)
-        if partitions is None:
-            raise RedisSessionError(
-                f"No Hookline service has used this Redis with the prefix {settings.redis.prefix} yet. Set REDIS_URL and "
-                "HOOKLINE_PREFIX to the values that the services have."
-            )
-        yield RedisSession(redis, partitions, settings.topics)
+        yield await find_session(redis, settings)
     finally:
         await redis.close()
+
+
+def connect(settings: SharedSettings, waiting_reads: int = 1) -> RedisConnectionManager:
+    """Return a connection manager whose breaker stays closed, with connections for `waiting_reads` blocking reads."""
+    options = msgspec.structs.replace(settings.redis, blocking_pool_size=waiting_reads, breaker_failures=_NEVER)
+    return RedisConnectionManager(options, settings.partitions, SystemClock(), get_logger("hookline"))
+
+
+async def find_session(redis: RedisConnectionManager, settings: SharedSettings) -> RedisSession:
+    """Return a session with the masters as they are now.
+
+    Raises:
+        RedisSessionError: if Redis does not answer, or no service has ever used it.
+
+    """
+    partitions = await _find_partitions(redis)
+    if partitions is None:
+        raise RedisSessionError(
+            f"No Hookline service has used this Redis with the prefix {settings.redis.prefix} yet. Set REDIS_URL and "
+            "HOOKLINE_PREFIX to the values that the services have."
+        )
+    return RedisSession(redis, partitions, settings.topics)
 
 
 async def _find_partitions(redis: RedisConnectionManager) -> int | None:

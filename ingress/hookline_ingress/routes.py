@@ -73,7 +73,9 @@ class Route(NamedTuple):
 
     def admits(self, length: int, headers: Mapping[str, str]) -> bool:
         """Whether a body of `length` bytes is not too large."""
-        return length <= min(self.largest_form, self.largest_json) or length <= self.body_limit(headers.get("Content-Type", ""))
+        return (length <= self.largest_form and length <= self.largest_json) or length <= self.body_limit(
+            headers.get("Content-Type", "")
+        )
 
     def body_limit(self, content_type: str) -> int:
         """Return the largest body in bytes."""

@@ -6,6 +6,7 @@ from logging import DEBUG
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
+from aiohttp.hdrs import CONTENT_ENCODING
 from msgspec.structs import replace
 
 from hookline_ingress.http.proxies import Proxies
@@ -150,7 +151,10 @@ class Webhooks:
             raise
         verified = now()
         _TIME_TO_VERIFY(verified - started)
-        events = _translate(webhook, signer, route)
+        try:
+            events = translate(webhook, signer, route.expected)
+        except TooManyElementsError:
+            raise Refusal(413, "too_many_events") from None
         delivery.translated = now()
         _TIME_TO_TRANSLATE(delivery.translated - verified)
         if not events:
@@ -231,7 +235,8 @@ class Webhooks:
         headers = request.headers
         if request.method not in ("POST", "GET"):
             raise Refusal(405, "wrong_method")
-        if is_encoded(headers.get("Content-Encoding", "")):
+        encoding = headers.get(CONTENT_ENCODING)
+        if encoding is not None and is_encoded(encoding):
             raise Refusal(415, "compressed")
         if not route.admits(len(request.body), headers):
             raise Refusal(413, "too_large")
@@ -283,10 +288,3 @@ class Webhooks:
 def _refuse_unknown(_request: Request, respond: Respond) -> None:
     REQUESTS.count("none", 404, "unknown_path")
     respond(refused(404))
-
-
-def _translate(webhook: Webhook, signer: str, route: Route) -> Sequence[TranslatedEvent]:
-    try:
-        return translate(webhook, signer, route.expected)
-    except TooManyElementsError:
-        raise Refusal(413, "too_many_events") from None

@@ -176,10 +176,10 @@ class Writer:
             if isinstance(result, BrokerUnavailableError):
                 failed += 1
                 self._spill([one], "redis_unavailable", str(result))
-            elif result is Appended.FULL:
-                self._spill([one], "backlog_full", "The backlog of the topic is full.")
+            elif (outcome := _STORED.get(result)) is not None:
+                stored.append((one, outcome))
             else:
-                stored.append((one, _STORED[result]))
+                self._spill([one], "backlog_full", "The backlog of the topic is full.")
         self._finish_soon(stored)
         if failed == len(batch):  # events that gathered meanwhile would fail in the same way
             waiting, self._waiting = self._waiting, []

@@ -34,6 +34,7 @@ from hookline_processor.sender.limit import OutboxLimit
 from hookline_processor.sender.outgoing import Outbox, build_outbox
 from hookline_processor.settings import SETTLE_RESERVE_S, ProcessorSettings
 from hookline_shared.alerts.watcher import AlertWatcher
+from hookline_shared.catalogue.media import MEDIA_FETCHER
 from hookline_shared.clock import Clock
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.observability.admin import Admin
@@ -44,6 +45,7 @@ from hookline_shared.readers.watch import ReadersWatch
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.consume import Consumer
 from hookline_shared.streams.lease import Fence, Leases
+from hookline_shared.streams.memory import Memories
 from hookline_shared.streams.waiting.index import WaitingIndex
 from hookline_shared.streams.waiting.pauses import PauseStore
 
@@ -138,11 +140,13 @@ def build_processor(
     """Return the processor that runs `handlers`, not started."""
     redis = _redis(settings, clock, logger)
     pauses = Pauses(PauseStore(redis), clock)
-    slots = Slots(settings.concurrency, settings.topics)
     fences: dict[int, Fence] = {}
     outbox = build_outbox(settings.sender, redis, fences, settings.partitions, settings.lease_s, clock, logger)
     forwards = build_forwards(settings.forwards, settings.signing, redis, settings.partitions, clock, logger)
-    attempts = _attempts(settings, handlers, threads, slots, outbox, forwards, clock, logger)
+    MEDIA_FETCHER.set(outbox.fetch_media)  # before the slots: handlers run in the context of now
+    slots = Slots(settings.concurrency, settings.topics)
+    others = (outbox, Memories(redis, settings.partitions), forwards)
+    attempts = _attempts(settings, handlers, threads, slots, others, clock, logger)
     outbox_limit = OutboxLimit(redis, settings.partitions, settings.sender.limit, fences.keys, clock, logger)
     context = replace(_context(settings, slots, attempts, pauses, outbox, clock, logger), outbox_is_full=outbox_limit.is_full)
     own_timeout_s = handlers.longest_timeout(settings.handler_timeout_s)
@@ -223,24 +227,21 @@ def _attempts(
     handlers: Handlers,
     threads: Threads,
     slots: Slots,
-    outbox: Outbox,
-    forwards: Forwards,
+    others: tuple[Outbox, Memories, Forwards],
     clock: Clock,
     logger: Logger,
 ) -> Attempts:
     retry = RetryPolicy(max_attempts=settings.max_attempts, base=settings.backoff_base_s, max=settings.backoff_max_s)
-    spans = _spans(settings)
-    return Attempts(
-        handlers, settings.handler_timeout_s, retry, threads, clock, logger, spans, slots.release_overdue, outbox, forwards
-    )
+    more = (_spans(settings), slots.release_overdue, *others)
+    return Attempts(handlers, settings.handler_timeout_s, retry, threads, clock, logger, *more)
 
 
 def _spans(settings: ProcessorSettings) -> "AttemptSpans | None":
-    if settings.tracing == "off":
-        return None
-    from hookline_processor.attempts.tracing import AttemptSpans
+    if settings.tracing != "off":
+        from hookline_processor.attempts.tracing import AttemptSpans
 
-    return AttemptSpans(settings.partitions)
+        return AttemptSpans(settings.partitions)
+    return None
 
 
 def _ownership(
@@ -277,12 +278,5 @@ def _ledger(
         return None
     from hookline_processor.ledger.service import Ledger
 
-    return Ledger(
-        settings.ledger,
-        redis,
-        settings.partitions,
-        lambda: ownership.numbers,
-        context.ledger_has_room,
-        context.clock,
-        context.logger,
-    )
+    has_room, clock, logger = context.ledger_has_room, context.clock, context.logger
+    return Ledger(settings.ledger, redis, settings.partitions, lambda: ownership.numbers, has_room, clock, logger)

@@ -37,6 +37,8 @@ class InFlightEvent:
     """When its attempt that runs began, in monotonic seconds; None if none runs."""
     settling: Settling | None = None
     """The span that waits until Redis confirms the outcome of the last attempt, if that is traced."""
+    burst: "tuple[InFlightEvent, ...]" = ()
+    """The events behind it that are attempted and settled with it."""
 
     @property
     def interrupted(self) -> bool:

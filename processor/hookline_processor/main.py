@@ -23,7 +23,7 @@ def main() -> int:
     protect_output()
     try:
         settings = ProcessorSettings.load()
-        SECRETS.add(known_secrets())
+        SECRETS.add({*known_secrets(), *settings.sender.secrets})
         configure_logs(
             settings.log_level, settings.log_format, settings.secrets(), span_log_processors(on=settings.tracing == "on")
         )

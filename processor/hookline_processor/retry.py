@@ -80,7 +80,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The retry record of an event. All times are Unix time in milliseconds, 0 for never.
 
     `begun` counts attempts of a recovered event that began and did not end, `cut` those that a stop or handover cut, both since
-    the last attempt that ended. `interrupted` is whether any attempt was cut, or may have been. The record is stored as JSON in
+    the last attempt that ended. `interrupted` is whether any attempt was cut, or may have been. `burst` is how many events
+    were attempted together, and will be again; 0 if that is not known. The record is stored as JSON in
     `<prefix>:{p}:retries`, so that operators can read it; what has its default value is left out.
     """
 
@@ -91,6 +92,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     begun: int = 0
     cut: int = 0
     interrupted: bool = False
+    burst: int = 0
 
     @property
     def suspect(self) -> bool:
@@ -125,7 +127,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def worth_storing(self) -> bool:
         """Whether it says more than the time of the next attempt, which the waiting index has."""
-        return bool(self.failures or self.begun or self.cut or self.interrupted)
+        return bool(self.failures or self.begun or self.cut or self.interrupted or self.burst)
 
     def postponed(self, next_at: int) -> "Record":
         """Return the record after an attempt ended, with the next one at `next_at`."""

@@ -3,15 +3,16 @@
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from msgspec import Meta
 
 from hookline_processor.forward.settings import SigningSettings
 from hookline_processor.ledger.settings import SettingsWithLedger
-from hookline_processor.sender.settings import SenderSettings
+from hookline_processor.sender.settings import SENDER_FALLBACKS, SenderSettings
 from hookline_shared.forwards import with_url
 from hookline_shared.settings.base import Port
+from hookline_shared.settings.fallbacks import Fallback
 from hookline_shared.validation import AtLeastOne, Check, NotNegative, Positive, Variable
 
 _WINDOW: Final = 500
@@ -59,6 +60,8 @@ def _unsignable(valid: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 class ProcessorSettings(SettingsWithLedger, frozen=True, kw_only=True):
     """The settings of the processor."""
+
+    fallbacks: ClassVar[tuple[Fallback, ...]] = (*SettingsWithLedger.fallbacks, *SENDER_FALLBACKS)
 
     handlers: Annotated[
         str | None,
@@ -146,7 +149,7 @@ class ProcessorSettings(SettingsWithLedger, frozen=True, kw_only=True):
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must never be logged."""
         tokens = (one.rpartition("=")[2] for one in self.signing.auth_tokens)
-        return (*super().secrets(), *((self.sender.api_secret,) if self.sender.api_secret else ()), *tokens)
+        return (*super().secrets(), *self.sender.secrets, *tokens)
 
     def window_size(self) -> int:
         """Return the number of events of one topic and partition that are kept in memory."""

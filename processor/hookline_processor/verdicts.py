@@ -2,13 +2,13 @@
 
 import math
 import traceback
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from types import TracebackType
-from typing import Final, NamedTuple
+from types import MappingProxyType, TracebackType
+from typing import Any, Final, NamedTuple
 
 from hookline_processor.replies.message import Message, Reply, UnfitError
 from hookline_processor.replies.outputs import NOTHING, Outputs
@@ -21,6 +21,7 @@ _TRACEBACK_TAIL: Final = 4000
 _MESSAGE_LIMIT: Final = 1000
 _MIN_DELAY_S: Final = 0.1
 _MAX_DELAY_S: Final = 30 * 86400.0
+_EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Reject(Exception):
@@ -136,6 +137,11 @@ class Done:
         """What the handler passed to `context.send`, in order."""
         return list(self.outputs.sent)
 
+    @property
+    def memory(self) -> Mapping[str, Any]:
+        """What is remembered of the conversation afterwards. In a processor it is empty if that has not changed."""
+        return self.outputs.document or {}
+
 
 DONE: Final = Done()
 """The verdict on an event without outputs, which most have."""
@@ -149,6 +155,8 @@ class Retry(NamedTuple):
     replies: tuple[Reply | Message, ...] = ()
     """Nothing: an attempt that fails sends nothing."""
     sent: tuple[Message, ...] = ()
+    memory: Mapping[str, Any] = _EMPTY
+    """What was remembered before: an attempt that fails changes nothing."""
 
 
 class Dead(NamedTuple):
@@ -161,6 +169,8 @@ class Dead(NamedTuple):
     replies: tuple[Reply | Message, ...] = ()
     """Nothing: an attempt that fails sends nothing."""
     sent: tuple[Message, ...] = ()
+    memory: Mapping[str, Any] = _EMPTY
+    """What was remembered before: an attempt that fails changes nothing."""
 
 
 Verdict = Done | Retry | Dead

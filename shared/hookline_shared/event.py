@@ -72,7 +72,7 @@ TOKEN_MARK: Final = "~"  # noqa: S105 - a separator
 """Stands before Twilio's idempotency token, at the end of a key."""
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One accepted webhook. `received_at` is Unix time in milliseconds; the module's docstring explains every field.
 
     `claim` is what its signed text is claimed for, see `claim_for`; if it is empty, nothing is claimed. `text_hash` is a hash

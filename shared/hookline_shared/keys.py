@@ -63,6 +63,16 @@ class Keys:
         return f"{self.prefix}:pauses"
 
     @property
+    def console_audit(self) -> str:
+        """Bounded stream: who did what with the web console, when and why."""
+        return f"{self.prefix}:console:audit"
+
+    @property
+    def console_history(self) -> str:
+        """Bounded stream: what the web console measured, for its charts."""
+        return f"{self.prefix}:console:history"
+
+    @property
     def genuine(self) -> str:
         """Sorted set: hashes of the addresses from which webhooks were verified, by the server's time of the last one in ms."""
         return f"{self.prefix}:genuine"
@@ -90,6 +100,10 @@ class Keys:
     def sid(self, partition: int, sid: str) -> str:
         """String that expires: the token of the message that Twilio calls `sid`."""
         return f"{self.space(partition)}sid:{sid}"
+
+    def memory(self, partition: int, digest: str) -> str:
+        """String that expires: what handlers remember of a conversation. `scripts/settle.lua` has its name, too."""
+        return f"{self.space(partition)}memory:{digest}"
 
     def answer(self, partition: int, digest: str) -> str:
         """String that expires: the answer to the live event whose dedupe key has the digest `digest`."""

@@ -1,5 +1,6 @@
 """All kinds of events in the catalogue, and their names. Kinds of a family end with Twilio's name of the event."""
 
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -53,9 +54,10 @@ MESSAGE_SEND: Final = "message.send"
 
 _MOST: Final = (MESSAGE_RECEIVED, MESSAGE_STATUS)
 """Most webhooks are of these two kinds."""
-_OTHERS: Final = tuple(kind for kind in CLASSIFIED if kind not in (STUDIO, *_MOST))
-_TELLING: Final = frozenset(name for kind in _OTHERS for names in kind.condition.needs for name in names)
-"""The names of all parameters that tell other kinds apart."""
+_FIRST: Final = (STUDIO, *_MOST)
+_IN_ORDER: Final = (*_FIRST, *(kind for kind in CLASSIFIED if kind not in _FIRST))
+_TELLING: Final = frozenset(name for kind in _IN_ORDER for names in kind.condition.needs for name in names)
+"""The names of all parameters that tell kinds apart."""
 _NOT_OF_STUDIO: Final = frozenset({"ApiVersion", "CallbackSource", "StatusCallbackEvent", "specversion"})
 """Names that other products use, and that the author of a flow has no reason to give a parameter."""
 
@@ -64,27 +66,30 @@ FAMILIES: Final = tuple(kind.name for kind in ALL if kind.event_type is not None
 SINGLE: Final = tuple(kind.name for kind in ALL if kind.event_type is None)
 
 
-def classify(params: Params, expected: Kind | None = None) -> Kind:
+def classify(params: Params, expected: Kind | None = None, among: Iterable[Kind] | None = None) -> Kind:
     """Return the kind that the parameters of a webhook match, else `expected`, the kind of its route, if that fits them.
+
+    `among` are the candidates, if they are known.
 
     The author of a Studio flow chooses the parameters of its requests, and may call one MessageSid or RecordingSid. At the
     route for them, a webhook is therefore of another product only if it has what no such request has.
     """
-    if STUDIO.condition.matches(params) or (expected is STUDIO and _NOT_OF_STUDIO.isdisjoint(params)):
+    if expected is STUDIO and _NOT_OF_STUDIO.isdisjoint(params):
         return STUDIO
-    for kind in _MOST:
-        if kind.condition.matches(params):
-            return kind
-    for kind in _candidates(_TELLING.intersection(params)):
+    for kind in candidates(params) if among is None else among:
         if kind.condition.matches(params):
             return kind
     return expected if expected is not None and expected.fits(params) else UNKNOWN
 
 
+def candidates(names: Iterable[str]) -> Sequence[Kind]:
+    """Return the kinds that parameters with these names may match, in the order in which they are to be tried."""
+    return _candidates(_TELLING.intersection(names))
+
+
 @lru_cache(maxsize=256)
-def _candidates(names: frozenset[str]) -> tuple[Kind, ...]:
-    """Return the kinds, without `_MOST`, that parameters may match of which these names, all in `_TELLING`, are there."""
-    return tuple(kind for kind in _OTHERS if not any(names.isdisjoint(one) for one in kind.condition.needs))
+def _candidates(names: frozenset[str]) -> Sequence[Kind]:
+    return tuple(kind for kind in _IN_ORDER if not any(names.isdisjoint(one) for one in kind.condition.needs))
 
 
 @lru_cache(maxsize=1024)

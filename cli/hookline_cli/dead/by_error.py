@@ -62,7 +62,7 @@ class ErrorGroups:
 
     def add(self, letter: DeadLetter) -> None:
         """Add a letter to its group."""
-        key = letter.reason, pattern_of(letter.error)
+        key = key_of(letter)
         if key not in self._groups and len(self._groups) >= _MOST_GROUPS:
             key = _OTHERS
         group = self._groups.get(key)
@@ -73,6 +73,11 @@ class ErrorGroups:
     def by_size(self) -> list[ErrorGroup]:
         """Return the groups, the largest first."""
         return sorted(self._groups.values(), key=lambda group: (-group.count, -group.newest.died_at))
+
+
+def key_of(letter: DeadLetter) -> tuple[str, str]:
+    """Return what letters of one group have in common."""
+    return letter.reason, pattern_of(letter.error)
 
 
 def pattern_of(error: str) -> str:

@@ -35,7 +35,7 @@ class _Options(NamedTuple):
     as_json: bool
 
 
-class _ChosenLetters:
+class ChosenLetters:
     """The letters to discard, by partition."""
 
     def __init__(self) -> None:
@@ -76,14 +76,14 @@ def discard(
 
     async def run() -> None:
         async with open_redis_session(settings) as redis_session:
-            chosen = _ChosenLetters()
+            chosen = ChosenLetters()
             missing = await choice.find(redis_session, chosen.add)
             await _discard(redis_session, chosen, missing, options)
 
     asyncio.run(run())
 
 
-async def _discard(redis_session: RedisSession, chosen: _ChosenLetters, missing: int, options: _Options) -> None:
+async def _discard(redis_session: RedisSession, chosen: ChosenLetters, missing: int, options: _Options) -> None:
     number = chosen.reasons.total()
     if options.dry_run:
         _print(

@@ -6,7 +6,7 @@ from typing import Final
 
 from hookline_cli.dead.selection import Selection
 from hookline_cli.known_names import check_topics
-from hookline_cli.output.progress import progress_reporter
+from hookline_cli.output.progress import Reporting, progress_reporter
 from hookline_cli.redis_session import RedisSession
 from hookline_shared.dead_letter import DeadLetter, DeadLetterId
 from hookline_shared.errors import HooklineError
@@ -16,7 +16,12 @@ from hookline_shared.streams.locate import server_time_ms
 _CONCURRENT_PARTITIONS: Final = 8
 
 
-async def scan(redis_session: RedisSession, selection: Selection, add: Callable[[DeadLetter], None]) -> None:
+async def scan(
+    redis_session: RedisSession,
+    selection: Selection,
+    add: Callable[[DeadLetter], None],
+    reporting: Reporting = progress_reporter,
+) -> None:
     """Call `add` with every letter that matches `selection`: those of one partition in the order in which they died.
 
     Raises:
@@ -29,7 +34,7 @@ async def scan(redis_session: RedisSession, selection: Selection, add: Callable[
     first, last = selection.bounds(await server_time_ms(redis_session.redis))
     limit = asyncio.Semaphore(_CONCURRENT_PARTITIONS)
     matching = 0
-    with progress_reporter("Reading dead letters", await letters.count()) as progress:
+    with reporting("Reading dead letters", await letters.count()) as progress:
 
         async def scan_partition(partition: int) -> None:
             nonlocal matching

@@ -47,7 +47,7 @@ async def _find(settings: SharedSettings, letter_id: DeadLetterId) -> DeadLetter
 
 def print_letter(letter: DeadLetter, redaction: Redaction) -> None:
     """Print all of `letter` as text."""
-    print_facts(_facts(letter, redaction))
+    print_facts(letter_facts(letter, redaction))
     if letter.event is None:
         words = redaction.raw(letter.event_fields)
         _section(
@@ -67,7 +67,8 @@ def _section(title: str, facts: dict[str, str]) -> None:
         print_facts(facts)
 
 
-def _facts(letter: DeadLetter, redaction: Redaction) -> dict[str, str]:
+def letter_facts(letter: DeadLetter, redaction: Redaction) -> dict[str, str]:
+    """Return what is told about a dead letter, except its parameters and its traceback."""
     facts = {
         "id": str(letter.id),
         "died": describe_timestamp(letter.died_at),

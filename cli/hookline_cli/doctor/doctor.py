@@ -20,6 +20,7 @@ from hookline_cli.doctor.pauses import check_pauses
 from hookline_cli.doctor.ports import check_ports
 from hookline_cli.doctor.readers import check_readers
 from hookline_cli.doctor.redis_server import check_redis
+from hookline_cli.doctor.sender import check_sender
 from hookline_cli.doctor.settings import check_settings
 from hookline_cli.doctor.spool_disk import check_spool
 from hookline_cli.doctor.subject import Subject
@@ -35,6 +36,7 @@ _CHECKS: Final[Sequence[Callable[[Subject], Awaitable[list[Finding]]]]] = (
     check_readers,
     check_spool,
     check_ledger,
+    check_sender,
     check_handlers,
     check_forwards,
     check_ports,
@@ -55,8 +57,8 @@ def doctor(
     """Find what would lose events or keep Hookline from working, and say how to fix it.
 
     It checks the settings of both services, the tokens and the public URL; the configuration, clock and data of Redis; pauses
-    that may be forgotten; the disk of the spool; the database of the ledger; the ports; the apps of forwards; and alerts that
-    fire. It imports your handlers in a separate process.
+    that may be forgotten; the disk of the spool; the database of the ledger; the credentials for sending; the ports; the apps
+    of forwards; and alerts that fire. It imports your handlers in a separate process.
 
     It sends an empty signed webhook to the ingress that runs here, which verifies and answers it; nothing is stored. With
     `--send`, it also sends the status of a made-up message, which your handler of `message.status` and your apps receive.

@@ -13,7 +13,7 @@ from hookline_cli.doctor.finding import Finding, fine, problem, warning
 from hookline_cli.doctor.subject import Subject
 from hookline_cli.forward.trial import TrialError, attempt, outcome_of
 from hookline_processor.settings import ProcessorSettings
-from hookline_processor.testing import make_event
+from hookline_processor.testkit.deliver import make_event
 from hookline_shared.forwards import Forward
 
 _CHECK: Final = "forward"

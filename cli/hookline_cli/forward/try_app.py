@@ -14,7 +14,7 @@ from hookline_cli.send.templates import find
 from hookline_cli.settings.running import find_running
 from hookline_processor.replies.message import Message, Reply
 from hookline_processor.settings import ProcessorSettings
-from hookline_processor.testing import make_event
+from hookline_processor.testkit.deliver import make_event
 from hookline_shared.event import Event
 from hookline_shared.forwards import EVERYTHING, Forward, forward_of
 from hookline_shared.kinds import kind_of

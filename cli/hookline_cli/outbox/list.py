@@ -3,42 +3,22 @@
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from hookline_cli.outbox.messages import Message, messages_in
 from hookline_cli.output.durations import format_duration
 from hookline_cli.output.redaction import Redaction, Reveal
 from hookline_cli.output.terminal import json_text, one_line, output, printable
 from hookline_cli.redis_session import DataFolder, RedisSession, find_settings, open_redis_session
-from hookline_shared.errors import UndecodableError
-from hookline_shared.event import Event, decode
 from hookline_shared.settings.base import SharedSettings
-from hookline_shared.streams.locate import lengths, server_time_ms, unsettled_events
-from hookline_shared.streams.outbox import Mark, Marks, Place
+from hookline_shared.streams.locate import lengths, server_time_ms
 from hookline_shared.topics import OUTBOX
 
-_DOUBT_AFTER_MS: Final = 5000
 _TEXT: Final = 40
-_HIDDEN: Final = "HooklineToken"
-
-
-class Message(NamedTuple):
-    """One message: the event that it is, and its mark."""
-
-    event: Event
-    mark: Mark
-
-    def state(self, now_ms: int) -> str:
-        """Return how far it is, at `now_ms`, in Unix ms by the clock of Redis."""
-        if self.mark.sid:
-            return f"sent as {self.mark.sid}"
-        if not self.mark.is_sending:
-            return "queued"
-        since = format_duration(now_ms - self.mark.last_ms)
-        return f"in doubt for {since}" if now_ms - self.mark.last_ms > _DOUBT_AFTER_MS else "being sent"
 
 
 def list_messages(
@@ -49,7 +29,7 @@ def list_messages(
 ) -> None:
     """List the messages that wait to be sent: queued, being sent, or in doubt whether Twilio has them.
 
-    `hookline retry list --topic outbox` says what they wait for, `hookline show` shows one of them.
+    `hookline retry list --topic outbox` says what they wait for, `hookline outbox show` shows one of them.
 
     Example: `hookline outbox list --limit 50`
     """
@@ -57,7 +37,7 @@ def list_messages(
     messages, total, now_ms = asyncio.run(_find(settings, limit))
     redaction = Redaction(reveal=reveal)
     if as_json:
-        typer.echo(json_text({"total": total, "messages": [_as_object(one, redaction, now_ms) for one in messages]}))
+        typer.echo(json_text({"total": total, "messages": [as_object(one, redaction, now_ms) for one in messages]}))
     elif messages:
         output().print(_table(messages, redaction, now_ms))
         typer.echo(f"\n{total:,} messages in the outbox ({len(messages)} shown).")
@@ -67,52 +47,52 @@ def list_messages(
 
 async def _find(settings: SharedSettings, limit: int) -> tuple[list[Message], int, int]:
     async with open_redis_session(settings) as redis_session:
-        redis, partitions = redis_session.redis, redis_session.partitions
-        messages: list[Message] = []
-        for partition in range(partitions):
-            messages += await _in_partition(redis_session, partition, limit - len(messages))
-        return messages, await lengths(redis, partitions, [OUTBOX]), await server_time_ms(redis)
+        return await find_messages(redis_session, limit)
 
 
-async def _in_partition(redis_session: RedisSession, partition: int, limit: int) -> list[Message]:
-    """Return the first `limit` messages of a partition."""
-    marks = Marks(redis_session.redis, redis_session.partitions)
-    found: list[Message] = []
-    async for page in unsettled_events(redis_session.redis, partition, OUTBOX):
-        for arrival in page[: limit - len(found)]:
-            try:
-                event = decode(arrival.fields)
-            except UndecodableError:
-                continue
-            token = event.dedupe_key.rpartition(":")[2]
-            found.append(Message(event, await marks.read(Place(partition, token))))
-        if len(found) >= limit:
-            break
-    return found
+async def find_messages(redis_session: RedisSession, limit: int) -> tuple[list[Message], int, int]:
+    """Return at most `limit` messages, how many there are, and the time by the clock of Redis in Unix ms.
+
+    Raises:
+        BrokerUnavailableError: if Redis did not answer.
+
+    """
+    redis, partitions = redis_session.redis, redis_session.partitions
+    messages: list[Message] = []
+    for partition in range(partitions):
+        if len(messages) < limit:
+            async for one in messages_in(redis_session, partition):
+                messages.append(one)
+                if len(messages) >= limit:
+                    break
+    return messages, await lengths(redis, partitions, [OUTBOX]), await server_time_ms(redis)
 
 
-def _as_object(one: Message, redaction: Redaction, now_ms: int) -> dict[str, object]:
-    parameters = {name: value for name, value in redaction.parameters(one.event).items() if name != _HIDDEN}
+def as_object(one: Message, redaction: Redaction, now_ms: int) -> dict[str, object]:
+    """Return what is known of a message, in JSON types."""
+    segments = one.segments
     return {
         "event_id": one.event.id,
         "account": one.event.account,
         "state": one.state(now_ms),
         "created_ms": one.event.received_at,
-        "parameters": parameters,
+        "encoding": segments and segments.encoding,
+        "segments": segments and segments.number,
+        "parameters": one.parameters(redaction),
     }
 
 
 def _table(messages: Sequence[Message], redaction: Redaction, now_ms: int) -> Table:
-    table = Table("event", "age", "state", "to", "from", "text", box=None, pad_edge=False)
+    table = Table("event", "age", "state", "to", "from", "segments", "text", box=None, pad_edge=False)
     for one in messages:
-        parameters = redaction.parameters(one.event)
-        sender = parameters.get("From") or parameters.get("MessagingServiceSid", "")
+        parameters, segments = one.parameters(redaction), one.segments
         texts = (
             one.event.id,
             format_duration(max(0, now_ms - one.event.received_at)),
             one.state(now_ms),
             parameters.get("To", ""),
-            sender,
+            parameters.get("From") or parameters.get("MessagingServiceSid", ""),
+            f"{segments.number} {segments.encoding}" if segments else "",
             one_line(parameters.get("Body") or parameters.get("ContentSid", ""), _TEXT),
         )
         table.add_row(*(Text(printable(text)) for text in texts))

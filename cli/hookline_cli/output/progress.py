@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -70,6 +71,26 @@ class ProgressLines:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Print nothing: the command prints its result."""
+
+
+class NoProgress:
+    """Shows nothing: for reads on behalf of somebody who does not see this terminal."""
+
+    def __init__(self, what: str, total: int) -> None:
+        """Take the same as the others."""
+
+    def advance(self, number: int) -> None:
+        """Show nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Show nothing."""
+
+
+Reporting = Callable[[str, int], ProgressReporter]
+"""Returns who shows the progress of something, which has a name and a number of items."""
 
 
 def progress_reporter(what: str, total: int) -> ProgressReporter:

@@ -80,13 +80,22 @@ def list_waiting(
 
 async def _find(settings: SharedSettings, topic: str) -> Waiting:
     async with open_redis_session(settings) as redis_session:
-        control = WaitingControl(redis_session.redis, redis_session.partitions)
-        sets = await control.sets(list(settings.topics))
-        pauses, now_ms = await read_active(redis_session)
-        shown = [pause for pause in pauses if topic in ("", pause.topic) or not pause.topic]
-        topics = [topic] if topic else list(settings.topics)
-        paused = [await _paused(redis_session, pause, topics) for pause in shown]
-        return Waiting(group(one for one in sets if topic in ("", one.topic)), paused, now_ms)
+        return await find_waiting(redis_session, topic)
+
+
+async def find_waiting(redis_session: RedisSession, topic: str) -> Waiting:
+    """Return what waits of `topic`, or of all topics if it is empty.
+
+    Raises:
+        BrokerUnavailableError: if Redis did not answer.
+
+    """
+    sets = await WaitingControl(redis_session.redis, redis_session.partitions).sets(list(redis_session.topics))
+    pauses, now_ms = await read_active(redis_session)
+    shown = [pause for pause in pauses if topic in ("", pause.topic) or not pause.topic]
+    topics = [topic] if topic else list(redis_session.topics)
+    paused = [await _paused(redis_session, pause, topics) for pause in shown]
+    return Waiting(group(one for one in sets if topic in ("", one.topic)), paused, now_ms)
 
 
 async def _paused(redis_session: RedisSession, pause: Pause, topics: Sequence[str]) -> PausedEvents:

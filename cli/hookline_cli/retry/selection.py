@@ -7,6 +7,7 @@ import typer
 
 from hookline_cli.dead.selection import fits_kind
 from hookline_cli.known_names import check_kinds, check_topics
+from hookline_cli.output.progress import Reporting, progress_reporter
 from hookline_cli.redis_session import RedisSession
 from hookline_cli.show.search import Search, SearchTerm
 from hookline_shared.errors import HooklineError
@@ -63,13 +64,20 @@ class RetrySelection(NamedTuple):
 class RetryScan:
     """One search for the selected events."""
 
-    def __init__(self, redis_session: RedisSession, settings: SharedSettings, selection: RetrySelection) -> None:
+    def __init__(
+        self,
+        redis_session: RedisSession,
+        settings: SharedSettings,
+        selection: RetrySelection,
+        reporting: Reporting = progress_reporter,
+    ) -> None:
         self.unread = 0
         """Events that match and are not read yet: nothing keeps them waiting but the ones before them."""
         self._redis_session = redis_session
         self._control = WaitingControl(redis_session.redis, redis_session.partitions)
         self._settings = settings
         self._selection = selection
+        self._reporting = reporting
         self._topics = list(selection.topics) or list(settings.topics)
 
     async def most(self) -> int:
@@ -137,7 +145,9 @@ class RetryScan:
             HooklineError: if there is none in the topics.
 
         """
-        hits = await Search(self._redis_session, self._topics, SearchTerm(self._selection.event), _MOST_EVENTS).run()
+        hits = await Search(
+            self._redis_session, self._topics, SearchTerm(self._selection.event), _MOST_EVENTS, self._reporting
+        ).run()
         if not hits.unsettled:
             raise HooklineError(f"{self._selection.event} not found among the unsettled events. See `hookline show`.")
         pages = []

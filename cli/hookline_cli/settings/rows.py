@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import asdict
 
+from hookline_cli.settings.console import ConsoleSettings
 from hookline_cli.settings.masking import HIDDEN, mask_all_but_host, mask_credentials, mask_pair, mask_url
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
@@ -29,7 +30,11 @@ FILE: Final = "file"
 FOLDER: Final = "working folder"
 IN_A_FILE: Final = "secret file"
 DEFAULT: Final = "default"
-_SERVICES: Final[Mapping[str, type[SharedSettings]]] = {"ingress": IngressSettings, "processor": ProcessorSettings}
+_SERVICES: Final[Mapping[str, type[SharedSettings]]] = {
+    "ingress": IngressSettings,
+    "processor": ProcessorSettings,
+    "console": ConsoleSettings,
+}
 EMPTY_COUNTS: Final = tuple(
     name
     for settings in _SERVICES.values()
@@ -130,7 +135,7 @@ def rows(sources: Sources) -> Iterator[Row]:
             service,
             variable.name not in wrong,
         )
-        if fallback is not None:
+        if fallback is not None and fallback.meaning:  # else it is a setting of the other service, with a row of its own
             yield _fallback_row(sources, fallback, field, service)
 
 
@@ -139,8 +144,8 @@ def _found(sources: Sources, variable: str, fallback: Fallback | None) -> tuple[
     source, written = sources.find(variable)
     if source == DEFAULT and fallback is not None:
         instead = sources.find(fallback.variable)[1]
-        if instead and not fallback.obstacle(str(instead)):
-            return fallback.variable, instead
+        if instead and (used := fallback.value(instead)) and not fallback.obstacle(used):
+            return fallback.variable, used
     return source, written
 
 
@@ -164,7 +169,8 @@ def problems(services: Iterable[str] = _SERVICES, adopted: Mapping[str, str] = N
 def variables() -> list[str]:
     """Return the name of every setting."""
     names = (variable.name for _, _, variable in _fields())
-    return [CONFIG_VARIABLE, *names, *(one.variable for settings in _SERVICES.values() for one in settings.fallbacks)]
+    fallbacks = (one.variable for settings in _SERVICES.values() for one in settings.fallbacks)
+    return list(dict.fromkeys([CONFIG_VARIABLE, *names, *fallbacks]))
 
 
 def secrets() -> list[str]:

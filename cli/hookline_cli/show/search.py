@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from hookline_cli.output.progress import progress_reporter
+from hookline_cli.output.progress import Reporting, progress_reporter
 from hookline_cli.output.sids import is_sid, mentions
 from hookline_cli.redis_session import RedisSession
 from hookline_shared.dead_letter import DeadLetter
@@ -61,12 +61,20 @@ class Hits:
 class Search:
     """One search through `topics`. An event that dies meanwhile is found: its topic is searched before the dead letters."""
 
-    def __init__(self, redis_session: RedisSession, topics: Sequence[str], term: SearchTerm, most: int) -> None:
+    def __init__(
+        self,
+        redis_session: RedisSession,
+        topics: Sequence[str],
+        term: SearchTerm,
+        most: int,
+        reporting: Reporting = progress_reporter,
+    ) -> None:
         self.hits = Hits(most)
         self._redis_session = redis_session
         self._letters = DeadLetterStreams(redis_session.redis, redis_session.partitions)
         self._topics = topics
         self._term = term
+        self._reporting = reporting
 
     async def run(self) -> Hits:
         """Search everything, or stop at the first match of an event id, which is unique.
@@ -79,7 +87,7 @@ class Search:
         total = (
             await lengths(self._redis_session.redis, self._redis_session.partitions, self._topics) + await self._letters.count()
         )
-        with progress_reporter("Searching", total) as progress:
+        with self._reporting("Searching", total) as progress:
 
             async def search_partition(partition: int) -> None:
                 async with limit:

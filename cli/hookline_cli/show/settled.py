@@ -12,6 +12,8 @@ from hookline_shared.errors import HooklineError
 from hookline_shared.streams.ledger import FRONT, LedgerStreams
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
     from hookline_processor.ledger.settings import LedgerSettings
 
 Row = Mapping[str, Any]
@@ -45,7 +47,6 @@ async def search_ledger(data: Path, term: SearchTerm, limit: int) -> LedgerAnswe
 async def _ask(settings: "LedgerSettings", term: SearchTerm, limit: int) -> list[Row]:
     from hookline_processor.ledger.database.engine import close, database_of, make_engine  # noqa: PLC0415 - an extra
     from hookline_processor.ledger.database.store import Store  # noqa: PLC0415
-    from hookline_processor.ledger.search import Query, search  # noqa: PLC0415
 
     file = database_of(settings).file
     if file is not None and not await asyncio.to_thread(Path(file).exists):  # connecting would create it
@@ -53,10 +54,22 @@ async def _ask(settings: "LedgerSettings", term: SearchTerm, limit: int) -> list
     engine = make_engine(settings)
     try:
         await Store(engine).probe()
-        wanted = Query(sid=term.text) if term.is_sid else Query(event_id=term.text)
-        return [*await search(engine, wanted._replace(limit=limit))]
+        return await search_rows(engine, term, limit)
     finally:
         await close(engine)
+
+
+async def search_rows(engine: "AsyncEngine", term: SearchTerm, limit: int) -> list[Row]:
+    """Return the events with this id or SID in the database of `engine`, newest first.
+
+    Raises:
+        DatabaseUnavailableError: if the database cannot be used now.
+
+    """
+    from hookline_processor.ledger.search import Query, search  # noqa: PLC0415 - an extra
+
+    wanted = Query(sid=term.text) if term.is_sid else Query(event_id=term.text)
+    return [*await search(engine, wanted._replace(limit=limit))]
 
 
 async def search_ledger_streams(redis_session: RedisSession, term: SearchTerm) -> list[Row]:

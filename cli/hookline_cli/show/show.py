@@ -1,7 +1,7 @@
 """`hookline show`: everything that Redis and the ledger have about one event, or about a SID."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
@@ -12,12 +12,13 @@ from hookline_cli.dead.show import print_letter
 from hookline_cli.ledger.masking import masked
 from hookline_cli.output.durations import describe_timestamp
 from hookline_cli.output.event_fields import event_facts, event_object, print_facts
+from hookline_cli.output.progress import Reporting, progress_reporter
 from hookline_cli.output.redaction import Redaction, Reveal
 from hookline_cli.output.terminal import json_text, one_line, printable
 from hookline_cli.pause.rows import describe
-from hookline_cli.redis_session import DataFolder, find_settings, open_redis_session
+from hookline_cli.redis_session import DataFolder, RedisSession, find_settings, open_redis_session
 from hookline_cli.show.search import Hits, Search, SearchTerm, Unsettled
-from hookline_cli.show.settled import NO_LEDGER, Row, merged, search_ledger, search_ledger_streams
+from hookline_cli.show.settled import NO_LEDGER, LedgerAnswer, Row, merged, search_ledger, search_ledger_streams
 from hookline_cli.show.state import describe_state
 from hookline_cli.show.story import Line, explain_codes, line_of_event, line_of_row, outcome_of, story
 from hookline_processor.retry import Record, decode_record
@@ -81,31 +82,46 @@ def show(
 
 
 async def _find(settings: SharedSettings, term: SearchTerm, limit: int, data: Path) -> Found:
-    """Search Redis first: an event that is settled meanwhile is found in the ledger."""
     async with open_redis_session(settings) as redis_session:
-        hits = await Search(redis_session, list(settings.topics), term, limit).run()
-        now_ms = await server_time_ms(redis_session.redis)
-        pauses = [pause for pause in await PauseStore(redis_session.redis).read() if not pause.has_ended(now_ms)]
-        answer = await search_ledger(data, term, limit)
-        waiting = [] if answer.problem == NO_LEDGER else await search_ledger_streams(redis_session, term)
+        return await find(redis_session, term, limit, lambda: search_ledger(data, term, limit))
+
+
+async def find(
+    redis_session: RedisSession,
+    term: SearchTerm,
+    limit: int,
+    ask_ledger: Callable[[], Awaitable[LedgerAnswer]],
+    reporting: Reporting = progress_reporter,
+) -> Found:
+    """Search Redis, and then by `ask_ledger`: an event that is settled meanwhile is found in the ledger.
+
+    Raises:
+        BrokerUnavailableError: if Redis did not answer.
+
+    """
+    hits = await Search(redis_session, list(redis_session.topics), term, limit, reporting).run()
+    now_ms = await server_time_ms(redis_session.redis)
+    pauses = [pause for pause in await PauseStore(redis_session.redis).read() if not pause.has_ended(now_ms)]
+    answer = await ask_ledger()
+    waiting = [] if answer.problem == NO_LEDGER else await search_ledger_streams(redis_session, term)
     settled = merged(waiting, answer.rows, _ids(hits))
     return Found(hits, settled[-limit:], answer.problem, pauses, now_ms, redis_session.partitions)
 
 
 def _ids(hits: Hits) -> list[str]:
-    events = [_read(unsettled)[0] for unsettled in hits.unsettled if unsettled.location is not None]
+    events = [read_event(unsettled)[0] for unsettled in hits.unsettled if unsettled.location is not None]
     return [event.id for event in events if event] + [letter.event_id for letter in hits.letters]
 
 
 def _print(found: Found, redaction: Redaction) -> None:
     hits = found.hits
-    lines = _story(found, redaction)
+    lines = lines_of(found, redaction)
     if len(lines) > 1:
         typer.echo("\n".join([*story(lines), *explain_codes(lines)]))
     between = "\n" if len(lines) > 1 else ""
     for unsettled in hits.unsettled:
         typer.echo(between, nl=False)
-        print_facts(_facts(unsettled, redaction, found.pauses, found.now_ms))
+        print_facts(unsettled_facts(unsettled, redaction, found.pauses, found.now_ms))
         between = "\n"
     for letter in hits.letters:
         typer.echo(f"{between}Dead letter")
@@ -113,11 +129,11 @@ def _print(found: Found, redaction: Redaction) -> None:
         between = "\n"
     for partition, record in hits.discarded:
         typer.echo(f"{between}Discarded dead letter")
-        print_facts(_discarded_facts(partition, record))
+        print_facts(discarded_facts(partition, record))
         between = "\n"
     for row in found.settled:
         typer.echo(f"{between}Settled event")
-        print_facts(_settled_facts(row, redaction))
+        print_facts(settled_facts(row, redaction))
         between = "\n"
     kept = len(hits.unsettled) + len(hits.letters) + len(hits.discarded)
     if kept < hits.count:
@@ -126,11 +142,11 @@ def _print(found: Found, redaction: Redaction) -> None:
         typer.echo(found.ledger_problem, err=True)
 
 
-def _story(found: Found, redaction: Redaction) -> list[Line]:
+def lines_of(found: Found, redaction: Redaction) -> list[Line]:
     """Return one line for each event that can be decoded."""
     lines = [line_of_row(row) for row in found.settled]
     for unsettled in found.hits.unsettled:
-        if (event := _read(unsettled)[0]) is not None:
+        if (event := read_event(unsettled)[0]) is not None:
             location, entry = unsettled.location, unsettled.arrival.place.entry
             lines.append(
                 line_of_event(event, describe_state(location, entry, found.now_ms) if location else _SETTLED, redaction)
@@ -142,7 +158,8 @@ def _story(found: Found, redaction: Redaction) -> list[Line]:
     ]
 
 
-def _settled_facts(row: Row, redaction: Redaction) -> dict[str, str]:
+def settled_facts(row: Row, redaction: Redaction) -> dict[str, str]:
+    """Return what is told about a settled event."""
     shown = masked(row, redaction)
     return {
         "state": f"settled: {outcome_of(row)}",
@@ -160,9 +177,10 @@ def _settled_facts(row: Row, redaction: Redaction) -> dict[str, str]:
     }
 
 
-def _facts(unsettled: Unsettled, redaction: Redaction, pauses: Sequence[Pause], now_ms: int) -> dict[str, str]:
+def unsettled_facts(unsettled: Unsettled, redaction: Redaction, pauses: Sequence[Pause], now_ms: int) -> dict[str, str]:
+    """Return what is told about an event that is not settled."""
     place, found = unsettled.arrival.place, unsettled.location
-    event, past = _read(unsettled)
+    event, past = read_event(unsettled)
     facts = {"state": _SETTLED}
     if found is not None:
         record = decode_record(found.record)
@@ -193,7 +211,8 @@ def _attempts(record: Record, event: Event | None, redaction: Redaction) -> dict
     }
 
 
-def _discarded_facts(partition: int, record: Discarded) -> dict[str, str]:
+def discarded_facts(partition: int, record: Discarded) -> dict[str, str]:
+    """Return what is told about a discarded dead letter."""
     return {"discarded": describe_timestamp(record.at), "partition": str(partition), **record.fields}
 
 
@@ -211,7 +230,7 @@ def _as_object(found: Found, redaction: Redaction) -> dict[str, object]:
 
 def _unsettled_object(unsettled: Unsettled, redaction: Redaction, pauses: Sequence[Pause]) -> dict[str, object]:
     place, found = unsettled.arrival.place, unsettled.location
-    event, past = _read(unsettled)
+    event, past = read_event(unsettled)
     record = decode_record(found.record if found else None)
     wait = found.wait if found else None
     return {
@@ -231,7 +250,8 @@ def _unsettled_object(unsettled: Unsettled, redaction: Redaction, pauses: Sequen
     }
 
 
-def _read(unsettled: Unsettled) -> tuple[Event | None, ReplayHistory]:
+def read_event(unsettled: Unsettled) -> tuple[Event | None, ReplayHistory]:
+    """Return the event, None if it cannot be decoded, and its earlier lives."""
     fields = unsettled.arrival.fields
     past = replay_history_of(dict(zip(fields[::2], fields[1::2], strict=False)))
     try:

@@ -7,18 +7,18 @@ from typing import Annotated, Final, Self
 
 from msgspec import Meta
 
-from hookline_cli.admin_address import AdminAddress, reachable
+from hookline_cli.admin_address import LOOPBACK, AdminAddress, parse_admin, reachable
+from hookline_cli.redis_session import connect
 from hookline_cli.status.handled_kinds import differences
 from hookline_cli.status.rates import TopicRates, measure
 from hookline_cli.status.service_report import ServiceReport, ask
 from hookline_cli.status.snapshot import RedisState, Snapshot, TopicState
+from hookline_cli.workspace import StackFacts
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
 from hookline_shared.clock import Clock
 from hookline_shared.errors import HooklineError
-from hookline_shared.observability.logs import get_logger
 from hookline_shared.readers.survey import survey
-from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.redis.probe import describe
 from hookline_shared.redis.server_info import ServerInfo, risks
 from hookline_shared.settings.base import Port, SharedSettings
@@ -55,6 +55,19 @@ class CollectorSettings(SharedSettings, frozen=True, kw_only=True):
         ]
 
 
+def find_addresses(admin: Sequence[str] | None, facts: StackFacts, settings: CollectorSettings) -> list[AdminAddress]:
+    """Return the admin ports that were named, otherwise those of the `hookline up` of `facts`, otherwise those of the settings.
+
+    Raises:
+        typer.BadParameter: if one of `admin` is not HOST:PORT.
+
+    """
+    if admin:
+        return [parse_admin(text) for text in admin]
+    announced = [AdminAddress(name, LOOPBACK, port) for name, port in facts.admin_ports.items()]
+    return announced or settings.admin_addresses()
+
+
 class Collector:
     """Reads the Redis of `settings` and the services at `addresses`. It is an asynchronous context manager."""
 
@@ -62,7 +75,7 @@ class Collector:
         self._settings = settings
         self._addresses = addresses
         self._clock = clock
-        self._redis = RedisConnectionManager(settings.redis, settings.partitions, clock, get_logger("status"))
+        self._redis = connect(settings)
         self._before: tuple[float, Sequence[ServiceReport]] | None = None
 
     async def __aenter__(self) -> Self:

@@ -10,15 +10,14 @@ from typing import Annotated
 import typer
 from rich.live import Live
 
-from hookline_cli.admin_address import LOOPBACK, AdminAddress, parse_admin
+from hookline_cli.admin_address import AdminAddress
 from hookline_cli.output.terminal import end, output
 from hookline_cli.redis_session import HIDDEN_REDIS
 from hookline_cli.settings.running import find_running
-from hookline_cli.status.collector import Collector, CollectorSettings
+from hookline_cli.status.collector import Collector, CollectorSettings, find_addresses
 from hookline_cli.status.json_output import as_object
 from hookline_cli.status.snapshot import Snapshot
 from hookline_cli.status.view import StatusView
-from hookline_cli.workspace import StackFacts
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import HooklineError
 from hookline_shared.lifecycle.service import EXIT_FAILED
@@ -66,18 +65,11 @@ def status(
     if running.hidden_redis:
         raise StatusError([HIDDEN_REDIS])
     configure_logs("error", "console", settings.secrets())
-    addresses = _addresses(admin, running.facts, settings)
+    addresses = find_addresses(admin, running.facts, settings)
     if watch:
         _watch(settings, addresses, interval, verbose=verbose, as_json=as_json)
     else:
         _once(settings, addresses, interval, verbose=verbose, as_json=as_json)
-
-
-def _addresses(admin: Sequence[str] | None, facts: StackFacts, settings: CollectorSettings) -> list[AdminAddress]:
-    if admin:
-        return [parse_admin(text) for text in admin]
-    announced = [AdminAddress(name, LOOPBACK, port) for name, port in facts.admin_ports.items()]
-    return announced or settings.admin_addresses()
 
 
 def _once(

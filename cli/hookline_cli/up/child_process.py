@@ -1,16 +1,20 @@
 """One child process of `hookline up`."""
 
 import asyncio
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import aiohttp
 
 from hookline_cli.settings.rows import secrets
+from hookline_processor.settings import ProcessorSettings
 from hookline_shared.errors import HooklineError
+from hookline_shared.settings.base import secrets_of
 from hookline_shared.settings.secret_files import SUFFIX
 
 READY_TIMEOUT_S: Final = 20.0
+_FOR_HANDLERS: Final = ("TWILIO_AUTH_TOKEN", "TWILIO_AUTH_TOKEN_FILE")
 _STOP_TIMEOUT_S: Final = 60.0  # above the processor's own deadline
 _ANSWER_TIMEOUT: Final = aiohttp.ClientTimeout(total=2)
 """In seconds. Short, since whoever waits for readiness looks for Ctrl-C and changes only between two questions."""
@@ -23,6 +27,16 @@ def without_secrets(environment: Mapping[str, str], keep: Iterable[str]) -> dict
     return {
         name: value for name, value in environment.items() if name not in others and name.removesuffix(SUFFIX) not in others
     }
+
+
+def for_processor(*, forwards: bool = False) -> list[str]:
+    """Return the secrets of the processor: its own, and Twilio's token if the user has set it for this program.
+
+    It sends messages with that, and handlers call Twilio. A token that was made up here is of no use to them; one that
+    `forwards` webhooks signs them with either.
+    """
+    own = (name for name in secrets_of(ProcessorSettings) if name not in _FOR_HANDLERS)
+    return [*own, *(name for name in _FOR_HANDLERS if forwards or os.environ.get(name))]
 
 
 class UpError(HooklineError):

@@ -21,12 +21,13 @@ from hookline_cli.settings.rows import secrets
 from hookline_cli.settings.running import public_settings
 from hookline_cli.up import embedded_redis
 from hookline_cli.up import ingress_processes as ingresses
-from hookline_cli.up.child_process import READY_TIMEOUT_S, ChildProcess, UpError, not_ready, without_secrets
+from hookline_cli.up.child_process import READY_TIMEOUT_S, ChildProcess, UpError, for_processor, not_ready, without_secrets
 from hookline_cli.up.ingress_processes import IngressProcess
 from hookline_cli.up.instructions import instructions
 from hookline_cli.up.reload import FRESH, ReloadedProcess, ensure_watchfiles
 from hookline_cli.workspace import StackFacts, Workspace
 from hookline_ingress.settings import IngressSettings
+from hookline_processor.ledger.settings import SettingsWithLedger
 from hookline_processor.settings import ProcessorSettings
 from hookline_shared.errors import PortTakenError
 from hookline_shared.observability.standard_streams import protect_output
@@ -37,7 +38,6 @@ from hookline_shared.settings.secret_files import names_file
 
 _LEDGER_NEEDS: Final = ("sqlalchemy", "alembic", "aiosqlite")
 _EXAMPLE: Final = "examples.greeter"
-_FOR_HANDLERS: Final = ("TWILIO_AUTH_TOKEN", "TWILIO_AUTH_TOKEN_FILE")
 
 
 def up(
@@ -109,7 +109,7 @@ def _has_example() -> bool:
 
 def _lacks_ledger(config: Mapping[str, Any], environment: Mapping[str, str]) -> bool:
     """Whether the ledger is installed and no database is set. HOOKLINE_LEDGER_URL= (empty) disables the ledger."""
-    found = list(find_fallbacks(ProcessorSettings.fallbacks, config, environment))
+    found = list(find_fallbacks(SettingsWithLedger.fallbacks, config, environment))
     for one in found:
         if one.obstacle:
             sys.stderr.write(f"hookline: {one}\n")
@@ -188,8 +188,10 @@ class LocalStack:
         self._note_processes()
 
     async def _start_processor(self, environment: Mapping[str, str]) -> ChildProcess | ReloadedProcess:
+        forwards = bool(self._processor.forwards)
+
         def launch() -> Coroutine[object, object, ChildProcess]:
-            own = without_secrets(environment, keep=self._of_processor()) | (FRESH if self._sources else {})
+            own = without_secrets(environment, keep=for_processor(forwards=forwards)) | (FRESH if self._sources else {})
             return ChildProcess.start("processor", _python("hookline_processor"), own)
 
         if self._sources is None:
@@ -198,15 +200,6 @@ class LocalStack:
         processor = ReloadedProcess(*admin, launch, self._print, self._note_processes)
         await processor.start(self._sources, self._workspace.path.resolve())
         return processor
-
-    def _of_processor(self) -> list[str]:
-        """Return the secrets of the processor: its own, and Twilio's token if the user has set it for this program.
-
-        Handlers call Twilio with that. A token that was made up here is of no use to them; forwards sign with either.
-        """
-        own = (name for name in secrets_of(ProcessorSettings) if name not in _FOR_HANDLERS)
-        needed = (name for name in _FOR_HANDLERS if self._processor.forwards or os.environ.get(name))
-        return [*own, *needed]
 
     def _print(self, text: str) -> None:
         self._console.print(text, style="bold", markup=False, highlight=False, soft_wrap=True)

@@ -127,22 +127,26 @@ class Connection(asyncio.Protocol):
 
     def _read_request(self) -> Request | None:
         """Return the next request, None while a part of it is missing."""
-        if self._head is None and not self._read_head():
+        head = self._head or self._read_head()
+        if head is None:
             return None
-        assert self._head and self._began is not None  # noqa: S101, PT018 - it was read
-        body = self._read_body(self._head)
-        if body is None:
-            return None
-        return Request(self._head.method, self._head.target, self._head.headers, body, self._peer, self._began)
+        assert self._began is not None  # noqa: S101 - the head was read
+        begin = self._unread_at
+        if self._body is None and head.length is not None and (end := begin + head.length) <= len(self._unread):
+            body: bytes | None = self._unread[begin:end]  # as nearly always
+            self._unread_at = end
+        else:
+            body = self._read_body(head)
+        return None if body is None else Request(head.method, head.target, head.headers, body, self._peer, self._began)
 
-    def _read_head(self) -> bool:
-        """Read the head of the next request; return whether it has arrived."""
+    def _read_head(self) -> Head | None:
+        """Read and return the head of the next request, None if it has not arrived."""
         unread = self._unread
         begin = skip_empty_lines(unread, self._unread_at, self._skipped)
         if begin == len(unread):
             self._skipped += begin - self._unread_at
             self._unread_at = begin
-            return False
+            return None
         self._unread_at, self._skipped = begin, 0
         if self._began is None:
             self._began = self.since = self._server.clock.monotonic()
@@ -150,19 +154,16 @@ class Connection(asyncio.Protocol):
         end = find_end(unread, begin, self._searched)
         if not end:
             self._searched = searched_in(len(unread) - begin)
-            return False
+            return None
         self._searched = 0
         self._head = self._heads.parse(unread[begin:end])
         self._unread_at = end
-        return True
+        return self._head
 
     def _read_body(self, head: Head) -> bytes | None:
         """Return the body of the request with `head`, None while a part of it is missing."""
         begin = self._unread_at
         if self._body is None:
-            if head.length is not None and (end := begin + head.length) <= len(self._unread):  # as nearly always
-                self._unread_at = end
-                return self._unread[begin:end]
             self._body = self._expect_body(head)
             self._parsed = begin + BYTES_PER_LINE * len(head.headers)
         self._unread_at = self._body.take(self._unread, begin)

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Final
 
 import msgspec
+from aiohttp.hdrs import CONTENT_LENGTH, TRANSFER_ENCODING
 from aiohttp.http import HttpRequestParser, HttpVersion10, HttpVersion11
 from aiohttp.http_parser import HttpRequestParserPy
 from multidict import MultiMapping
@@ -121,19 +122,22 @@ class HeadParser:
         try:
             messages, upgraded, _ = self._parser.feed_data(data)
             ((message, _),) = messages
-            length = _length(message.headers, chunked=bool(message.chunked))
+            headers = message.headers
+            length = _length(headers, message.chunked)
         except Exception as error:  # not only of the parser: "POST http://][@" is an IndexError of what splits URLs
             raise _malformed() from error
-        is_1_1 = message.version == HttpVersion11
-        if not message.path or not (is_1_1 or message.version == HttpVersion10):  # a CONNECT to nowhere has no path
+        method, target, version = message.method, message.path, message.version
+        is_1_1 = version == HttpVersion11
+        if not target or not (is_1_1 or version == HttpVersion10):  # a CONNECT to nowhere has no path
             raise _malformed()
-        if not data.startswith(_PROTOCOL, len(message.method) + 1 + len(message.path)):  # the parser also reads RTSP and ICE
+        if not data.startswith(_PROTOCOL, len(method) + 1 + len(target)):  # the parser also reads RTSP and ICE
             raise _malformed()
-        if len(data) > _LONG or len(message.headers) > _MANY:
+        if len(data) > _LONG or len(headers) > _MANY:
             self._parser = _new_parser(self._loop)  # the old one would keep the head, on thousands of idle connections
         keep_open = is_1_1 and not (message.should_close or upgraded or message.upgrade)
-        target = message.path if message.path.startswith("/") else _origin_form(message.path)
-        return Head(message.method, target, message.headers, length, keep_open, is_1_1)
+        if not target.startswith("/"):
+            target = _origin_form(target)
+        return Head(method, target, headers, length, keep_open, is_1_1)
 
 
 def _new_parser(loop: AbstractEventLoop) -> HttpRequestParser:
@@ -158,7 +162,7 @@ def _origin_form(target: str) -> str:
     return path if path.startswith("/") or path == target else f"/{path}"
 
 
-def _length(headers: Mapping[str, str], *, chunked: bool) -> int | None:
+def _length(headers: Mapping[str, str], chunked: object) -> int | None:
     """Return the length of the body, None if it comes in chunks. The parser has seen that only one of both is given.
 
     Raises:
@@ -166,12 +170,12 @@ def _length(headers: Mapping[str, str], *, chunked: bool) -> int | None:
         UnreadableError: if the body comes in another way.
 
     """
-    encoding = headers.get("Transfer-Encoding")
+    encoding = headers.get(TRANSFER_ENCODING)
     if encoding is not None:
         if not chunked or encoding.lower() != "chunked":  # such as "gzip, chunked"
             raise _malformed()
         return None
-    length = headers.get("Content-Length", "0")
+    length = headers.get(CONTENT_LENGTH, "0")
     if len(length) > _LONGEST_NUMBER:  # of 5000 zeros, int() would complain
         length = length.strip(_BLANKS).lstrip("0") or "0"
     return int(length)  # which ignores blanks behind it; the parser leaves those before aiohttp 3.14.5

@@ -169,7 +169,7 @@ class AddressLimit:
 
     def accepted(self, address: str) -> None:
         """Note that a webhook from `address` was verified and stored, and is no duplicate."""
-        self._genuine.note(network_of(address))
+        self._genuine.note(_network_of(address) if ":" in address else address)
 
 
 def network_of(address: str) -> str:

@@ -4,7 +4,6 @@ A meter holds the time at which its bucket will be empty (the "theoretical arriv
 1 / rate; its distance from now is the level of the bucket. Source: ITU-T I.371, annex A.
 """
 
-from collections import OrderedDict
 from itertools import islice
 from math import ceil
 from typing import Final, NamedTuple
@@ -67,34 +66,40 @@ class Meter:
 
 
 class Meters:
-    """A meter for each key, at most `most` of them; the least recently used one is dropped."""
+    """A meter for each key, at most `most` of them, among them those of the half as many keys that were used last.
+
+    They are in two generations, and the older one is dropped as a whole: an order by use would have to be kept all the time.
+    """
 
     def __init__(self, most: int) -> None:
-        self._most = most
-        self._meters: OrderedDict[str, Meter] = OrderedDict()  # a dict would search for its first key ever longer
+        self._half = most // 2
+        self._recent: dict[str, Meter] = {}
+        self._older: dict[str, Meter] = {}
         self._due: dict[str, Meter] = {}
 
     def __len__(self) -> int:
-        return len(self._meters)
+        return len(self._recent) + len(self._older)
 
     def get(self, key: str) -> Meter | None:
         """Return the meter of `key`, if there is one."""
-        return self._meters.get(key)
+        return self._recent.get(key) or self._older.get(key)
 
     def take(self, key: str, rate: Rate, now: float) -> bool:
         """Count one event of `key`; return whether it is above `rate`."""
-        meters = self._meters
-        meter = meters.get(key)
+        meter = self._recent.get(key)
         if meter is None:
-            meter = meters[key] = Meter(rate)
-            if len(meters) > self._most:
-                self._due.pop(meters.popitem(last=False)[0], None)
-        else:
-            meters.move_to_end(key)
+            meter = self._older.pop(key, None) or Meter(rate)
+            if len(self._recent) >= self._half:
+                self._begin_generation()
+            self._recent[key] = meter
         above = meter.take(now)
         if meter.taken * _PORTION >= rate.burst:
             self._due[key] = meter
         return above
+
+    def _begin_generation(self) -> None:
+        self._older, self._recent = self._recent, {}
+        self._due = {key: meter for key, meter in self._due.items() if key in self._older}
 
     def due(self) -> dict[str, Meter]:
         """Remove and return the meters to exchange: those with a good part of a burst since their last exchange.
@@ -107,12 +112,12 @@ class Meters:
     def put_back(self, key: str, meter: Meter, now: float) -> None:
         """Return `meter` the next time again, since its exchange failed, unless nothing of it is left in the bucket."""
         meter.drop_leaked(now)
-        if meter.taken and self._meters.get(key) is meter:
+        if meter.taken and self.get(key) is meter:
             self._due[key] = meter
 
     def forget_idle(self, now: float) -> None:
         """Drop the meters that are empty."""
-        idle = [key for key, meter in self._meters.items() if meter.empty_at <= now]
-        for key in idle:
-            del self._meters[key]
-            self._due.pop(key, None)
+        self._recent, self._older, self._due = (
+            {key: meter for key, meter in meters.items() if meter.empty_at > now}
+            for meters in (self._recent, self._older, self._due)
+        )

@@ -11,21 +11,23 @@ import hashlib
 import hmac
 import re
 from binascii import b2a_base64
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from hmac import compare_digest
 from itertools import chain, islice, product
-from operator import itemgetter
 from typing import Final, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
+from multidict import istr
+
 from hookline_ingress.signatures.secrets import Secret, Secrets, Signer
+from hookline_ingress.translation.form_shape import FormShape
 from hookline_ingress.translation.webhook import Webhook
 from hookline_shared.catalogue.sids import PARENT_ACCOUNT, is_account
 from hookline_shared.forms import Form
 
-SIGNATURE: Final = "X-Twilio-Signature"
-SETTINGS: Final = "X-Twilio-Webhooks-Signature-Settings"
+SIGNATURE: Final[str] = istr("X-Twilio-Signature")
+SETTINGS: Final[str] = istr("X-Twilio-Webhooks-Signature-Settings")
 """Headers: the signature, and which key made it, written `key=<id>,algorithm=HMAC_SHA256`."""
 
 _ALGORITHMS: Final = {"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"}
@@ -35,11 +37,11 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _HASHED: Final = "bodySHA256"
 """In the query of JSON. No request with another body, such as a GET, may have its URL, which has the same signature."""
 _HASH_OF_BODY: Final = re.compile(r"[?&]bodySHA256=([0-9a-f]{64})\Z")
-_NAME: Final = re.compile(r"[^\x00-\x1f\x7f/?#&=]+")
-"""The name of a parameter. Twilio's own have letters, digits, `_`, `.` and brackets; those of Studio are the user's."""
 _RECENT: Final = 512
 _LARGEST_RECENT: Final = 4096
 """The number of results that are cached, and the length in characters of the longest text that is."""
+_MATCHES, _TARGETS = 64, 32
+"""The number of secrets whose keyed URLs are cached, and the number of URLs for each of them."""
 
 
 class Verifier(Protocol):
@@ -68,37 +70,28 @@ class Verifier(Protocol):
         ...
 
 
-def signed_params(form: Form) -> bytes | None:
-    """Return the part of the signed text that follows the URL, of the decoded parameters `form`.
+def signed_params(form: Form, shape: FormShape) -> bytes | None:
+    """Return the part of the signed text that follows the URL, of the decoded parameters `form`, which have this `shape`.
 
     None if a name is none that Twilio makes. Nothing separates the parameters from the URL, so a piece of it could be one.
     """
-    in_order = _sorter(tuple(form.params))
-    if in_order is None:
+    if not form.pairs:
+        return b""
+    if shape.sort_parts is None:
         return None
     if form.parts:
-        return "".join(in_order(form.parts)).encode()
+        return "".join(shape.sort_parts(form.parts)).encode()
     return "".join(chain.from_iterable(dict.fromkeys(sorted(form.pairs)))).encode()
-
-
-@lru_cache(maxsize=64)
-def _sorter(names: tuple[str, ...]) -> Callable[[Sequence[str]], Iterable[str]] | None:
-    """Return a function that sorts the parts of a form that has `names`, None if one of them is none of Twilio's.
-
-    Cached, since names repeat.
-    """
-    if not all(map(_NAME.fullmatch, names)):
-        return None
-    fields = sorted(range(len(names)), key=names.__getitem__)
-    if not fields:
-        return tuple
-    return itemgetter(*(part for field in fields for part in (2 * field, 2 * field + 1)))
 
 
 def compute(secret: bytes, url: str, params: bytes = b"", algorithm: str = "sha1") -> bytes:
     """Return the base64 HMAC of `url` and `params`, as the X-Twilio-Signature header carries it."""
     keyed = _keyed if len(url) <= _LARGEST_RECENT else _keyed.__wrapped__
-    mac = keyed(secret, url, algorithm).copy()
+    return _finish(keyed(secret, url, algorithm), params)
+
+
+def _finish(keyed: hmac.HMAC, params: bytes) -> bytes:
+    mac = keyed.copy()
     mac.update(params)
     return b2a_base64(mac.digest(), newline=False)
 
@@ -135,6 +128,24 @@ def with_and_without_port(base: str) -> tuple[str, ...]:
     return base, urlunsplit(parts._replace(netloc=other))
 
 
+class _Match:
+    """The base URL and the secret that verified a request."""
+
+    def __init__(self, base: str, secret: Secret) -> None:
+        self._base = base
+        self.secret = secret
+        self._keyed = lru_cache(maxsize=_TARGETS)(self._key)
+
+    def verifies(self, account: str, target: str, params: bytes, signature: bytes) -> bool:
+        """Whether `signature` is valid with them for a request of `account`."""
+        if not self.secret.may_sign(account) or len(target) > _LARGEST_RECENT:
+            return False
+        return compare_digest(_finish(self._keyed(target), params), signature)
+
+    def _key(self, target: str) -> hmac.HMAC:
+        return hmac.new(self.secret.value, f"{self._base}{target}".encode(), "sha1")
+
+
 class Keyring:
     """Verifies requests against several secrets and several public base URLs, as during a token's rotation.
 
@@ -150,7 +161,8 @@ class Keyring:
         self._secrets = Secrets(self._own)
         self._shared_keys = shared_keys or {}
         self._bases = tuple(form for url in self.public_urls for form in with_and_without_port(url))
-        self._last_match: tuple[str, Secret | None] = (self._bases[0], None)
+        self._last_match: _Match | None = None
+        self._match = lru_cache(maxsize=_MATCHES)(_Match)
         self._cached_search = lru_cache(maxsize=_RECENT)(self._search)
 
     def with_tokens(self, tokens: Iterable[Secret]) -> Secrets:
@@ -160,21 +172,22 @@ class Keyring:
     def use(self, secrets: Secrets) -> None:
         """Use `secrets` from now on."""
         self._secrets = secrets
-        self._last_match = (self._bases[0], None)
+        self._last_match = None
+        self._match.cache_clear()
 
     def provide(self, account: str, tokens: Sequence[Secret]) -> None:
         """Use `tokens` for `account` from now on, instead of those that were provided for it before."""
         self._secrets.provide(account, tokens)
-        last = self._last_match[1]
-        if last is not None and last.account == account:
-            self._last_match = (self._bases[0], None)
+        last = self._last_match
+        if last is not None and last.secret.account == account:
+            self._last_match = None
 
     def accounts_named(self, webhook: Webhook) -> Sequence[str]:
         """Return the accounts that `webhook` names and whose tokens might verify it; none if no token could."""
         target, request = webhook.request.target, webhook.request
         if (webhook.signed_body is not None or _HASHED in target) and not body_hash_matches(target, request.body):
             return ()
-        if parse_settings(request.headers.get(SETTINGS, ""))[0] or signed_params(webhook.signed) is None:
+        if parse_settings(request.headers.get(SETTINGS, ""))[0] or signed_params(webhook.signed, webhook.shape) is None:
             return ()
         parent = webhook.form.params.get(PARENT_ACCOUNT, "")
         return [*self._secrets.named_accounts(webhook), *([parent] if is_account(parent) else [])]
@@ -185,7 +198,7 @@ class Keyring:
 
     def cause(self, webhook: Webhook) -> str | None:
         """Return why `webhook`, which did not verify, could not, whatever its signature is: a sentence; None if it could."""
-        if signed_params(webhook.signed) is None:
+        if signed_params(webhook.signed, webhook.shape) is None:
             return (
                 "The name of a parameter is empty or has /, ?, #, &, = or a control character. Give it another name at Twilio."
             )
@@ -201,11 +214,12 @@ class Keyring:
             return None
         signature = webhook.signature.encode(errors="replace")
         settings = webhook.request.headers.get(SETTINGS, "")
-        params = signed_params(webhook.signed)
+        params = signed_params(webhook.signed, webhook.shape)
         if params is None:
             return None
-        if not settings and self._matches_last(target, params, account, signature):
-            return self._last_match[1]
+        last = self._last_match
+        if last is not None and not settings and last.verifies(account, target, params, signature):
+            return last.secret
         secrets = self._candidates(webhook, settings)
         size = len(params) + len(target) + len(signature) + len(settings) + len(forwarded)
         search = self._cached_search if size <= _LARGEST_RECENT else self._search
@@ -213,7 +227,7 @@ class Keyring:
         if found is None:
             return None
         if not settings and not forwarded:
-            self._last_match = found
+            self._last_match = self._match(*found)
         return found[1]
 
     def valid_url(self, webhook: Webhook, urls: Iterable[str], most: int) -> str | None:
@@ -221,7 +235,7 @@ class Keyring:
         if webhook.signed_body is not None and not body_hash_matches(webhook.request.target, webhook.signed_body):
             return None
         signature = webhook.signature.encode(errors="replace")
-        params = signed_params(webhook.signed)
+        params = signed_params(webhook.signed, webhook.shape)
         if params is None:
             return None
         settings = webhook.request.headers.get(SETTINGS, "")
@@ -231,12 +245,6 @@ class Keyring:
             if compare_digest(b2a_base64(right, newline=False), signature):
                 return url
         return None
-
-    def _matches_last(self, target: str, params: bytes, account: str, signature: bytes) -> bool:
-        base, secret = self._last_match
-        if secret is None or not secret.may_sign(account):
-            return False
-        return compare_digest(compute(secret.value, base + target, params), signature)
 
     def _candidates(self, webhook: Webhook, settings: str) -> tuple[Secret, ...]:
         """Return the secrets that may have signed `webhook`: the shared key that its header names, else tokens."""

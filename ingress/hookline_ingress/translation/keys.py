@@ -47,11 +47,11 @@ def dedupe_key(kind: Kind, name: str, webhook: Webhook) -> str:
     """Return the dedupe key: the same for all deliveries of an event of `kind`. `name` is the kind's whole name."""
     identity = kind.dedupe.identity(webhook.params)
     if identity and not kind.steps:
-        return _bounded(f"{webhook.account}:{name}:{_escaped(identity)}")
+        return _safe(f"{webhook.account}:{name}:{identity}")
     content = content_hash(webhook, kind.volatile)
     if kind.steps:
         content = f"{identity}:{webhook.path}:{content}"
-    return _bounded(f"{webhook.account}:{name}:{_escaped(content)}", _MAX_CONTENT_KEY_LENGTH) + _token_mark(webhook)
+    return _safe(f"{webhook.account}:{name}:{content}", _MAX_CONTENT_KEY_LENGTH) + _token_mark(webhook)
 
 
 def ordering_key(kind: Kind, webhook: Webhook, dedupe: str) -> str:
@@ -64,12 +64,14 @@ def ordering_key(kind: Kind, webhook: Webhook, dedupe: str) -> str:
     if not found:
         return _bounded(dedupe)
     unique = kind.ordering.numbers or is_sid(found)
-    return _bounded(_escaped(found if unique else f"{webhook.account}:{kind.name}:{found}"))
+    return _safe(found if unique else f"{webhook.account}:{kind.name}:{found}")
 
 
-def _escaped(key: str) -> str:
-    """Return `key` without `TOKEN_MARK`, percent-encoded: only the token is behind one."""
-    return key.replace("%", "%25").replace(TOKEN_MARK, "%7E") if "%" in key or TOKEN_MARK in key else key
+def _safe(key: str, length: int = _MAX_KEY_LENGTH) -> str:
+    """Return `key` in at most `length` characters and without `TOKEN_MARK`, percent-encoded: only the token is behind one."""
+    if "%" in key or TOKEN_MARK in key:
+        key = key.replace("%", "%25").replace(TOKEN_MARK, "%7E")
+    return key if len(key) <= length else _bounded(key, length)
 
 
 def claim_of(kind: Kind, webhook: Webhook, dedupe: str, ordering: str) -> str:

@@ -1,6 +1,9 @@
 """Translates a verified request into its events. Pure, except for the random part of an event id."""
 
+from typing import Final
+
 import msgspec
+from multidict import istr
 
 from hookline_ingress.translation.keys import claim_of, dedupe_key, ordering_key
 from hookline_ingress.translation.webhook import Webhook, elements
@@ -11,6 +14,8 @@ from hookline_shared.catalogue.sids import Params
 from hookline_shared.event import Event, new_event_id
 from hookline_shared.kinds import classify
 from hookline_shared.multipart import boundary_of
+
+_TRACEPARENT: Final = istr("traceparent")
 
 
 class TranslatedEvent(msgspec.Struct, frozen=True, gc=False):
@@ -33,7 +38,7 @@ def translate(webhook: Webhook, signer: str, expected: Kind | None) -> list[Tran
 
     """
     if webhook.signed_body is None:
-        return [_event(webhook, classify(webhook.params, expected), signer)]
+        return [_event(webhook, classify(webhook.params, expected, webhook.shape.kinds), signer)]
     if boundary_of(webhook.content_type):
         return [_event(webhook, _kind_of_multipart(webhook.params, expected), signer)]
     several = elements(webhook.body)
@@ -85,7 +90,7 @@ def _event(webhook: Webhook, kind: Kind, signer: str) -> TranslatedEvent:
         body=webhook.body,
         signature=webhook.signature,
         signer=signer,
-        traceparent=_text(request.headers.get("traceparent", "")),
+        traceparent=_text(request.headers.get(_TRACEPARENT, "")),
         method=request.method,
         claim=claim_of(kind, webhook, dedupe, key),
         text_hash=webhook.text_hash,

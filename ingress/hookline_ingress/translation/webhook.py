@@ -6,9 +6,11 @@ from hashlib import sha256
 from typing import Final
 
 import msgspec
+from aiohttp.hdrs import CONTENT_TYPE
 from msgspec.structs import replace
 
 from hookline_ingress.http.request import Request
+from hookline_ingress.translation.form_shape import NO_FORM, FormShape, shape_of
 from hookline_shared.catalogue.sids import ACCOUNT_NAMES, Params, account_of
 from hookline_shared.errors import HooklineError
 from hookline_shared.forms import EMPTY, Form, parse_form
@@ -40,7 +42,7 @@ class Webhook(msgspec.Struct, frozen=True, gc=False):
     `params` has the same by name, or the members of a JSON object as text; `rest` is all other content. `signed` has the
     parameters of `form` that the signature covers one by one; `signed_body` is the body if the signature covers it as a whole,
     else None. `is_element` is whether it is an element of an array. `text_hash` is a hash of the signed text if that may have
-    several valid signatures, else empty.
+    several valid signatures, else empty. `shape` is that of `form`.
     """
 
     request: Request
@@ -56,6 +58,7 @@ class Webhook(msgspec.Struct, frozen=True, gc=False):
     signed_body: bytes | None = None
     is_element: bool = False
     text_hash: str = ""
+    shape: FormShape = NO_FORM
 
     @property
     def path(self) -> str:
@@ -74,6 +77,7 @@ class Webhook(msgspec.Struct, frozen=True, gc=False):
             content_type=JSON,
             params=members(body),
             form=EMPTY,
+            shape=NO_FORM,
             rest=body,
             signed_body=None,
             is_element=True,
@@ -89,7 +93,7 @@ def decode(request: Request, signature: str, received_at: int) -> Webhook:
     """
     target = request.target.encode()  # one that is not UTF-8 could neither be signed nor stored
     query = target.partition(b"?")[2]
-    body, sent_type = request.body, request.headers.get("Content-Type")
+    body, sent_type = request.body, request.headers.get(CONTENT_TYPE)
     content_type = sent_type or ""
     if request.method == "GET":
         if body:
@@ -103,8 +107,12 @@ def decode(request: Request, signature: str, received_at: int) -> Webhook:
             raise ValueError("only SendGrid sends multipart bodies")
         account, rest = claimed_account(body), query + b"\n" + body
         return Webhook(request, received_at, signature, account, body, content_type, members(body), EMPTY, rest, EMPTY, body)
-    account = account_of(form.params)
-    return Webhook(request, received_at, signature, account, body, content_type, form.params, form, rest, signed)
+    params = form.params
+    shape = shape_of(tuple(params))
+    account = account_of(params, shape.account_names)
+    return Webhook(
+        request, received_at, signature, account, body, content_type, params, form, rest, signed, None, False, "", shape
+    )
 
 
 def decode_sendgrid(request: Request, signature: str, received_at: int) -> Webhook:

@@ -8,6 +8,7 @@ from typing import Any
 from hookline_processor.api.functions import is_async, name_of
 from hookline_processor.api.state import State
 from hookline_processor.replies.collected import Collected
+from hookline_processor.replies.memory import Memory
 from hookline_processor.replies.message import Message
 from hookline_shared.event import Event
 from hookline_shared.observability.logs import Logger
@@ -26,7 +27,15 @@ class Context:
     """
 
     def __init__(
-        self, attempt: int, deadline: float, event: Event, state: State, logger: Logger, *, interrupted: bool = False
+        self,
+        attempt: int,
+        deadline: float,
+        event: Event,
+        state: State,
+        logger: Logger,
+        memory: Memory | None = None,
+        *,
+        interrupted: bool = False,
     ) -> None:
         self.attempt = attempt
         self.deadline = deadline
@@ -35,7 +44,23 @@ class Context:
         self.idempotency_key = event.dedupe_key
         self._event = event
         self._logger = logger
-        self._collected = Collected()
+        self._collected = Collected(memory)
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """What the handlers of this conversation remember: a dict of what JSON has, 64 KiB at most. It may be changed.
+
+        It is stored in the step that settles the event, for 30 days. If the attempt fails, nothing of it changes.
+
+        Raises:
+            RuntimeError: if the handler is not registered with `memory=True`.
+
+        """
+        return self._memory().document
+
+    @memory.setter
+    def memory(self, document: dict[str, Any]) -> None:
+        self._memory().replace(document)
 
     def send(self, message: Message) -> None:
         """Send `message`, a `Message`, when the attempt has succeeded; if it fails, nothing is sent.
@@ -48,6 +73,11 @@ class Context:
 
         """
         self._collected.send(message)
+
+    def _memory(self) -> Memory:
+        if self._collected.memory is None:
+            raise RuntimeError("this handler has no memory; register it with memory=True: @handlers.on(..., memory=True)")
+        return self._collected.memory
 
     @cached_property
     def logger(self) -> Logger:

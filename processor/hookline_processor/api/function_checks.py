@@ -65,7 +65,7 @@ def check_return_type(function: Callable[..., Any], patterns: Collection[str]) -
     annotation = signature.return_annotation if signature is not None else inspect.Signature.empty
     if is_decorated(function) or annotation is inspect.Signature.empty:
         return
-    members = [member for member in _members(_resolved(annotation, function)) if _is_plain_class(member)]
+    members = [member for member in _returned(_resolved(annotation, function)) if _is_plain_class(member)]
     sendable = (NoneType, *(one for pattern in patterns for one in _sendable(pattern)))
     unfit = [member for member in members if member is not object and not _fits(member, sendable)]
     if unfit and members:
@@ -74,6 +74,15 @@ def check_return_type(function: Callable[..., Any], patterns: Collection[str]) -
             "MessageReceived returns None, str, Reply, a list of these, or TwiML; one of CallReceived returns None, TwiML or a "
             "Response; and one of other kinds None, or for a hook a Response."
         )
+
+
+def _returned(annotation: Any) -> Iterator[Any]:
+    """Yield the types in `annotation`, and those in its lists and tuples."""
+    yield from _members(annotation)
+    for one in typing.get_args(annotation) if typing.get_origin(annotation) in _UNIONS else (annotation,):
+        if typing.get_origin(one) in (list, tuple):
+            for inner in typing.get_args(one):
+                yield from _returned(Any if inner is Ellipsis else inner)
 
 
 def _sendable(pattern: str) -> tuple[type, ...]:

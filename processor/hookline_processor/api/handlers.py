@@ -10,11 +10,11 @@ from hookline_processor.api.function_checks import check_callable, check_event_t
 from hookline_processor.api.functions import calling_place, described, has_yield, is_async, is_lambda, name_of, wraps_async
 from hookline_processor.api.hooks import DeclaredHook, HookFunction, LifespanFunction, Phase, check_hook
 from hookline_processor.api.patterns import patterns_of
-from hookline_processor.api.registering import HandlerFunction, HandlerOptions, Register
+from hookline_processor.api.registering import HandlerFunction, HandlerOptions, Register, burst_policy_of, timeout_s_of
 from hookline_processor.api.state import State
 from hookline_processor.api.table import Handler, HandlerTable, Registration
 from hookline_processor.events.events import classes_for
-from hookline_processor.retry import RetryPolicy, is_time_span, seconds
+from hookline_processor.retry import RetryPolicy
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 
 MiddlewareFunction = TypeVar("MiddlewareFunction", bound=Middleware)
@@ -70,6 +70,9 @@ class Handlers:
         timeout: float | timedelta | None = None,
         retry: RetryPolicy | None = None,
         breaker: str | None = None,
+        memory: bool = False,
+        burst_s: float | timedelta | None = None,
+        burst_limit_s: float | timedelta = 10,
     ) -> Callable[[Any], Any]:
         """Register the decorated function for `kinds`: classes of events, such as `MessageReceived`, or strings.
 
@@ -88,18 +91,26 @@ class Handlers:
         calls, for example "crm". After PROCESSOR_BREAKER_FAILURES failures in a row of different events, all events whose
         handlers have this name wait, without attempts, until a probe succeeds.
 
+        With `memory=True` the function has `context.memory`, a dict that the handlers of one conversation share. It is read
+        before every attempt, and stored when the event is done.
+
+        With `burst_s`, several events of one kind and conversation are handled as one, `event.burst`: the function runs when
+        none has come for `burst_s` seconds, `burst_limit_s` after the first at the latest, and gets eight at most.
+
         Raises:
             HandlersError: if a kind is unknown or already has a handler, an argument is invalid, or the function cannot take
                 the event.
 
         """
         patterns = patterns_of(kinds)
-        timeout_s = _timeout_s(timeout)
+        timeout_s = timeout_s_of(timeout)
+        burst = burst_policy_of(burst_s, burst_limit_s)
 
         def register(function: Callable[..., Any]) -> Callable[..., Any]:
             self._check_not_included(described(function))
             _check_handler(function, patterns)
-            handler = Handler(name_of(function), function, timeout_s, retry, is_async(function), wraps_async(function), breaker)
+            asynchronous = is_async(function), wraps_async(function)
+            handler = Handler(name_of(function), function, timeout_s, retry, *asynchronous, breaker, memory=memory, burst=burst)
             self._table.add(patterns, Registration(handler, described(function)))
             return function
 
@@ -141,6 +152,10 @@ class Handlers:
         """Return the longest time-out of any handler, in seconds. `default_s` applies to handlers without one."""
         own = (handler.timeout_s for handler in self._table.handlers())
         return max((default_s if timeout_s is None else timeout_s for timeout_s in own), default=0.0)
+
+    def has_bursts(self) -> bool:
+        """Whether any handler gathers events."""
+        return any(handler.burst is not None for handler in self._table.handlers())
 
     def middleware(self, function: MiddlewareFunction) -> MiddlewareFunction:
         """Run the decorated function around every handler. The function that is registered first is outermost.
@@ -253,17 +268,6 @@ class Handlers:
             raise HandlersError(
                 f"{source} comes too late: its registry was included at {self._included_at}. Include it after it is complete."
             )
-
-
-def _timeout_s(timeout: float | timedelta | None) -> float | None:
-    """Return `timeout` in seconds. Raise `HandlersError` unless it is above 0 and finite."""
-    if timeout is None:
-        return None
-    if not is_time_span(timeout):
-        raise HandlersError(
-            f"timeout={timeout!r} is no time-out ({calling_place()}). Give seconds or a timedelta above 0, or leave it out."
-        )
-    return seconds(timeout)
 
 
 def _check_handler(function: Callable[..., Any], patterns: list[str]) -> None:

@@ -1,11 +1,14 @@
-"""The types of `@handlers.on(...)`: what a type checker requires of the function below it."""
+"""The types of `@handlers.on(...)`, what a type checker requires of the function below it; and its options as they are kept."""
 
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, ParamSpec, Protocol, TypedDict, TypeVar, overload
 
 from hookline_processor.api.context import Context
-from hookline_processor.retry import RetryPolicy
+from hookline_processor.api.errors import HandlersError
+from hookline_processor.api.functions import calling_place
+from hookline_processor.api.table import BurstPolicy
+from hookline_processor.retry import RetryPolicy, is_time_span, seconds
 
 P = ParamSpec("P")
 Event_contra = TypeVar("Event_contra", contravariant=True)
@@ -16,11 +19,14 @@ HandlerFunction = TypeVar("HandlerFunction", bound=Callable[[Any, Context], obje
 
 
 class HandlerOptions(TypedDict, total=False):
-    """The keyword arguments of `on`. `timeout` is a number of seconds or a timedelta."""
+    """The keyword arguments of `on`. `timeout`, `burst_s` and `burst_limit_s` are numbers of seconds or timedeltas."""
 
     timeout: float | timedelta | None
     retry: RetryPolicy | None
     breaker: str | None
+    memory: bool
+    burst_s: float | timedelta | None
+    burst_limit_s: float | timedelta
 
 
 class TakesEvent(Protocol[Event_contra, P, Result_co]):
@@ -40,3 +46,26 @@ class Register(Protocol[Event_co]):
 
     def __call__(self, function: TakesEvent[Event_co, P, Result], /) -> Callable[P, Result]:
         """Register `function`, and return it unchanged."""
+
+
+def timeout_s_of(timeout: float | timedelta | None) -> float | None:
+    """Return `timeout` in seconds. Raise `HandlersError` unless it is above 0 and finite."""
+    if timeout is None:
+        return None
+    if not is_time_span(timeout):
+        raise HandlersError(
+            f"timeout={timeout!r} is no time-out ({calling_place()}). Give seconds or a timedelta above 0, or leave it out."
+        )
+    return seconds(timeout)
+
+
+def burst_policy_of(quiet: float | timedelta | None, limit: float | timedelta) -> BurstPolicy | None:
+    """Return how events are gathered. Raise `HandlersError` unless both times are above 0, and `limit` is not below `quiet`."""
+    if quiet is None:
+        return None
+    if not is_time_span(quiet) or not is_time_span(limit) or seconds(limit) < seconds(quiet):
+        raise HandlersError(
+            f"burst_s={quiet!r} with burst_limit_s={limit!r} gathers nothing ({calling_place()}). Give seconds or timedeltas "
+            "above 0, and a limit that is not below burst_s."
+        )
+    return BurstPolicy(seconds(quiet), seconds(limit))

@@ -10,6 +10,13 @@ from hookline_processor.api.patterns import patterns_for
 from hookline_processor.retry import RetryPolicy
 
 
+class BurstPolicy(NamedTuple):
+    """How long events are gathered to be handled as one: `quiet_s` seconds after the last one, `limit_s` after the first."""
+
+    quiet_s: float
+    limit_s: float
+
+
 @dataclass(frozen=True, eq=False)
 class Handler:
     """One registered function. `timeout_s` (seconds) and `retry` are None where the settings of the service apply.
@@ -27,6 +34,9 @@ class Handler:
     wraps_async: bool = False
     breaker: str | None = None
     middleware: tuple[Middleware, ...] = ()
+    memory: bool = False
+    """Whether it gets what is remembered of the conversation."""
+    burst: BurstPolicy | None = None
 
 
 class Registration(NamedTuple):

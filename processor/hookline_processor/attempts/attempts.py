@@ -13,25 +13,29 @@ import msgspec
 from hookline_processor.api.context import CallNext, Context, collected_by
 from hookline_processor.api.handlers import Handlers
 from hookline_processor.api.results import advise, awaitable_of, close_unused, finish, needs_event_loop
-from hookline_processor.api.table import Handler
+from hookline_processor.api.table import BurstPolicy, Handler
 from hookline_processor.attempts.attempt_log import AttemptLog
 from hookline_processor.attempts.calls import call_async, cancel_if_withdrawn, collecting, without_current_event
 from hookline_processor.attempts.deadlines import Deadline, Deadlines
-from hookline_processor.attempts.outgoing import Forwarding, Outgoing
+from hookline_processor.attempts.outgoing import Forwarding, MemoryReader, Outgoing
 from hookline_processor.attempts.threads import Threads
 from hookline_processor.events.events import typed
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.metrics import FAILED_ATTEMPTS, HANDLER_SECONDS, OVERDUE, WAIT_SECONDS
 from hookline_processor.replies.collected import Collected
+from hookline_processor.replies.memory import Memory
+from hookline_processor.replies.outputs import NOTHING
 from hookline_processor.retry import RetryPolicy
-from hookline_processor.verdicts import DONE, Dead, Done, Failure, Reason, Retry, Verdict, verdict_on_error
+from hookline_processor.verdicts import DONE, Dead, Done, Failure, Reason, Retry, RetryLater, Verdict, verdict_on_error
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.clock import Clock
+from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.event import Event
 from hookline_shared.forked import end_if_forked
 from hookline_shared.kinds import MESSAGE_SEND, label_of
 from hookline_shared.live import LIVE_MARK
 from hookline_shared.observability.logs import CURRENT_EVENT, Logger
+from hookline_shared.streams.memory import NO_MEMORY
 
 if TYPE_CHECKING:
     from hookline_processor.attempts.tracing import AttemptSpans
@@ -51,7 +55,7 @@ class Attempts:
 
     `spans` creates a span for each attempt, if attempts are traced. `release_slot` is called with the task of an attempt whose
     handler runs on after its time-out. `outgoing` sends messages, and learns from status callbacks what became of them.
-    `forwarding` has handlers for events that `handlers` has none for.
+    `memories` reads what is remembered of conversations. `forwarding` has handlers for events that `handlers` has none for.
     """
 
     def __init__(
@@ -65,8 +69,11 @@ class Attempts:
         spans: "AttemptSpans | None" = None,
         release_slot: "Callable[[asyncio.Task[Any]], None] | None" = None,
         outgoing: Outgoing | None = None,
+        memories: MemoryReader | None = None,
         forwarding: Forwarding | None = None,
     ) -> None:
+        self._memories = memories
+        self.has_bursts = handlers.has_bursts()
         self._release_slot = release_slot
         self._handlers = handlers
         self._timeout_s = timeout_s
@@ -91,10 +98,7 @@ class Attempts:
         """Whether cancelling the attempt at `in_flight` ends it. A plain function continues in its thread."""
         if in_flight in self._awaited:
             return True
-        try:
-            handler = self._find(in_flight.event)
-        except LookupError:
-            return True
+        handler = self._known(in_flight)
         return handler is None or handler.is_async
 
     def handles(self, kind: str) -> bool:
@@ -113,11 +117,13 @@ class Attempts:
 
     def destination(self, in_flight: InFlightEvent) -> str | None:
         """Return the destination of the handler of `in_flight`, or None if it names none."""
-        try:
-            handler = self._find(in_flight.event)
-        except LookupError:
-            return None
+        handler = self._known(in_flight)
         return handler.breaker if handler is not None else None
+
+    def burst_policy(self, in_flight: InFlightEvent) -> BurstPolicy | None:
+        """Return how events are gathered to be attempted with `in_flight`, or None if it is attempted alone."""
+        handler = self._known(in_flight)
+        return handler.burst if handler is not None else None
 
     def report_cut(self, in_flight: InFlightEvent, reason: str) -> None:
         """Log that the attempt at `in_flight` is being withdrawn, if its handler has begun. `reason` says why."""
@@ -149,6 +155,13 @@ class Attempts:
             self._log.succeeded(None, in_flight, DONE, 0)
         return DONE
 
+    def _known(self, in_flight: InFlightEvent) -> Handler | None:
+        """Return the handler of an event, or None if it is ignored, or has none."""
+        try:
+            return self._find(in_flight.event)
+        except LookupError:
+            return None
+
     def _find(self, event: Event) -> Handler | None:
         """Return the handler of `event`, None if it is ignored. Raise LookupError if it has none, and is not passed on."""
         try:
@@ -172,9 +185,12 @@ class Attempts:
     async def _attempt(self, handler: Handler, in_flight: InFlightEvent) -> Verdict:
         in_flight.started_at = started = self._clock.monotonic()
         event = typed(in_flight.event)
+        if in_flight.burst:
+            event.join(typed(one.event) for one in in_flight.burst)
         try:
             call = self._calls.get(handler) or self._compose(handler)
-            context = self._context(handler, in_flight)
+            memory = await self._remember(in_flight.event) if handler.memory else None
+            context = self._context(handler, in_flight, memory)
             with self._begin(handler, event, in_flight, started):
                 await call(event, context)
             verdict: Verdict = self._done(event, collected_by(context))
@@ -196,7 +212,8 @@ class Attempts:
     def _done(self, event: WebhookEvent, collected: Collected) -> Done:
         """Return the verdict on an attempt that succeeded. Raise `UnfitError` if it cannot send what it wants to send."""
         collected.end()
-        return DONE if collected.is_empty else Done(collected.outputs(event, self._clock.now_ms()))
+        outputs = collected.outputs(event, self._clock.now_ms())
+        return DONE if outputs is NOTHING else Done(outputs)
 
     def _begin(self, handler: Handler, event: WebhookEvent, in_flight: InFlightEvent, started: float) -> Deadline:
         """Begin the attempt of the current task: from now on it has a time-out, and logs belong to its event."""
@@ -206,10 +223,18 @@ class Attempts:
         CURRENT_EVENT.set(event)
         return deadline
 
-    def _context(self, handler: Handler, in_flight: InFlightEvent) -> Context:
+    def _context(self, handler: Handler, in_flight: InFlightEvent, memory: Memory | None) -> Context:
         deadline = self._clock.now_ms() / 1000 + self._timeout_of(handler)
         number, state = in_flight.record.failures + 1, self._handlers.state
-        return Context(number, deadline, in_flight.event, state, self._logger, interrupted=in_flight.interrupted)
+        return Context(number, deadline, in_flight.event, state, self._logger, memory, interrupted=in_flight.interrupted)
+
+    async def _remember(self, event: Event) -> Memory:
+        """Return what is remembered of the conversation of `event`. Raise `RetryLater` if Redis does not answer."""
+        try:
+            return Memory(NO_MEMORY if self._memories is None else await self._memories.load(event))
+        except BrokerUnavailableError as error:
+            self._logger.debug("memory waits for redis", error=str(error))
+            raise RetryLater(_SOON_MS / 1000) from error
 
     def _timeout_of(self, handler: Handler) -> float:
         return self._timeout_s if handler.timeout_s is None else handler.timeout_s

@@ -1,9 +1,18 @@
-"""What attempts ask of the sender, and of forwards."""
+"""What attempts ask of others: of the sender, of the memory of conversations, and of forwards."""
 
 from typing import Protocol
 
 from hookline_processor.api.table import Handler
 from hookline_shared.event import Event
+from hookline_shared.streams.memory import StoredMemory
+
+
+class MemoryReader(Protocol):
+    """Reads what is remembered of conversations."""
+
+    async def load(self, event: Event) -> StoredMemory:
+        """Return the document of the conversation of `event`. Raise `BrokerUnavailableError` if Redis does not answer."""
+        ...
 
 
 class Forwarding(Protocol):

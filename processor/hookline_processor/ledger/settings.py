@@ -98,7 +98,7 @@ class LedgerSettings(SettingsGroup, frozen=True, kw_only=True):
 class SettingsWithLedger(SharedSettings, frozen=True, kw_only=True):
     """The settings of those who use the ledger: the processor, and `hookline ledger`."""
 
-    fallbacks: ClassVar = (
+    fallbacks: ClassVar[tuple[Fallback, ...]] = (
         Fallback(
             "DATABASE_URL",
             "HOOKLINE_LEDGER_URL",

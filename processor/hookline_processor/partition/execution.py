@@ -6,6 +6,7 @@ from typing import Final
 
 from hookline_processor.attempts.attempt_log import AttemptLog
 from hookline_processor.in_flight import InFlightEvent
+from hookline_processor.partition.bursts import Bursts
 from hookline_processor.partition.context import PartitionContext
 from hookline_processor.partition.lanes import Lane, Lanes
 from hookline_processor.partition.outcomes import Wait
@@ -28,13 +29,15 @@ _CANCEL_TIMEOUT_S: Final = 1.0
 _FOLLOWING_PART: Final = 4
 """The part of the window for events that are not the first of their lanes: so little that a topic whose first ones take long is
 still read (`Room.open_topics`), with room for as many first ones."""
+_FOLLOWING_PART_OF_BURSTS: Final = 2
+"""Where bursts are handled, those that follow run together with the first."""
 
 
 class Execution:
     """Attempts the first events of `lanes` while `may_attempt()`. Queues every outcome with `settler`.
 
     An event that has to wait leaves memory with its lane: `sets` is told before that is written to Redis. Lanes whose next
-    events are to be loaded go to `request_load`.
+    events are to be loaded go to `request_load`; `wake_loads` is called when there is room for more of them.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Execution:
         sets: WaitingSets,
         request_load: Callable[[Lane], None],
         may_attempt: Callable[[], bool],
+        wake_loads: Callable[[], None],
         logger: Logger,
     ) -> None:
         self._context = context
@@ -63,7 +67,10 @@ class Execution:
         self._unconfirmed: dict[InFlightEvent, Lane] = {}
         self._ended = False
         ordered = {name for name, topic in context.topics.items() if topic.ordered}
-        self.lanes = Lanes(ordered, context.window // _FOLLOWING_PART, self._offer, request_load)
+        part = _FOLLOWING_PART_OF_BURSTS if context.attempts.has_bursts else _FOLLOWING_PART
+        self.lanes = Lanes(ordered, context.window // part, self._offer, request_load)
+        self._bursts = Bursts(context.attempts, self.lanes, self._wait, self._offer, context.clock)
+        self._wake_loads = wake_loads
 
     @property
     def running(self) -> dict[asyncio.Task[None], InFlightEvent]:
@@ -116,7 +123,16 @@ class Execution:
         Otherwise the next attempt could be settled before, and two replies change places; or read what this one is to change.
         """
         if self._unconfirmed and (lane := self._unconfirmed.pop(in_flight, None)) is not None:
-            self.lanes.settled(lane)
+            self.lanes.settled(lane, 1 + len(in_flight.burst))
+        if in_flight.burst:
+            self._wake_loads()  # other bursts may wait for room
+
+    def stale(self, in_flight: InFlightEvent) -> None:
+        """Attempt `in_flight` again: it is not settled, since another event has changed the memory that it has read."""
+        if in_flight.recorded:
+            self._settler.queue_record(in_flight)  # its attempt has ended, so its start is not to be on record
+        if (lane := self._unconfirmed.pop(in_flight, None)) is not None:
+            self._offer(lane)
 
     def _offer(self, lane: Lane) -> None:
         """Attempt the first event of `lane` when it gets a worker slot."""
@@ -150,7 +166,7 @@ class Execution:
             self._conclude(
                 lane, in_flight, expired_verdict(in_flight.record, in_flight.event.received_at, self._clock.now_ms())
             )
-        elif self._must_wait(lane, in_flight):
+        elif self._must_wait(lane, in_flight) or (self._bursts.are_wanted and self._bursts.must_wait(lane)):
             pass
         elif not in_flight.record.suspect:
             await self._attempt(lane, in_flight)
@@ -235,13 +251,14 @@ class Execution:
         if self._ended:
             return  # the handler ignored its cancellation; another processor has its event by now
         if isinstance(verdict, Retry):
+            verdict = self._bursts.after(in_flight, verdict) if self._bursts.are_wanted else verdict
             self._wait(lane, verdict.record.next_at, verdict=verdict)
             return
         self._settler.settle(in_flight, verdict)
         if verdict is not DONE and isinstance(verdict, Done) and verdict.outputs is not NOTHING:
             self._unconfirmed[in_flight] = lane
         else:
-            self.lanes.settled(lane)
+            self.lanes.settled(lane, 1 + len(in_flight.burst))
 
     def _wait(self, lane: Lane, time_ms: int, condition: str = "", verdict: Retry | None = None) -> None:
         """Let `lane` wait in Redis until `time_ms`, in Unix ms, or for `condition`. It leaves memory when that is confirmed."""

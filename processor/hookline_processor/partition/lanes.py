@@ -42,6 +42,9 @@ class Lane:
     loading: bool = False
     leaving: bool = False
     ordered: bool = True
+    offered_when_loaded: bool = False
+    """Whether its first event waits for the next ones, to be attempted with them."""
+    gave_up_loading: bool = False
 
     @property
     def id(self) -> str:
@@ -126,9 +129,18 @@ class Lanes:
         elif not lane.leaving:
             self._offer(lane)
 
-    def settled(self, lane: Lane) -> None:
-        """Remove the first event of `lane`, which is done or dead, and offer the next one if there is one."""
-        self._pop(lane)
+    def load_before_offer(self, lane: Lane) -> bool:
+        """Request the next events of `lane`, and offer it when they are there. Return False if there are none."""
+        if lane.behind and not lane.loading:
+            lane.loading = True
+            self._request_load(lane)
+        lane.offered_when_loaded = lane.loading
+        return lane.loading
+
+    def settled(self, lane: Lane, number: int = 1) -> None:
+        """Remove the first `number` events of `lane`, which are done or dead, and offer the next one if there is one."""
+        for _ in range(number):
+            self._pop(lane)
         if lane.events:
             self._offer(lane)
         elif lane.loading:
@@ -151,6 +163,9 @@ class Lanes:
         lane.loading = False
         lane.indexed = indexed or lane.behind
         lane.behind = lane.behind or more
+        if lane.offered_when_loaded:
+            lane.offered_when_loaded = False
+            self._offer(lane)
         self.load_if_needed(lane)
 
     def load_if_needed(self, lane: Lane) -> None:

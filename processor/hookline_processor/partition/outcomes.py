@@ -56,24 +56,47 @@ def combine(batch: Iterable[tuple[InFlightEvent, Outcome]], now_ms: int) -> Sett
             case Wait(lane=lane):
                 ids = list(outcome.entry_ids)
                 settlements.waiting.append(WaitingLane(lane.topic, lane.id, outcome.condition, outcome.time_ms, ids))
-        if not isinstance(outcome, Wait | Record):
-            _combine_leaving(settlements, in_flight, outcome)
+        if in_flight.lane_id or in_flight.burst or LIVE_MARK in in_flight.event.dedupe_key:
+            _combine_leaving(settlements, in_flight, outcome, now_ms)
         _combine_record(settlements, in_flight, outcome)
     return settlements
 
 
-def _combine_outputs(settlements: Settlements, in_flight: InFlightEvent, done: Done) -> None:
-    if done.outputs.entries:
-        settlements.outputs.append(Outputs(in_flight.topic, in_flight.entry_id, done.outputs.entries))
-    if done.outputs.sid:
-        settlements.sids.setdefault(in_flight.topic, {})[in_flight.entry_id] = done.outputs.sid
-
-
-def _combine_leaving(settlements: Settlements, in_flight: InFlightEvent, outcome: Done | Dead) -> None:
+def _combine_leaving(settlements: Settlements, in_flight: InFlightEvent, outcome: Outcome, now_ms: int) -> None:
+    """Take an event out of the waiting index, settle what belongs to its burst, and answer it if it is live."""
+    if isinstance(outcome, Wait | Record):
+        return
     if in_flight.lane_id:
         settlements.leaving.append(LeavingEntry(in_flight.topic, in_flight.lane_id, in_flight.entry_id))
     if LIVE_MARK in in_flight.event.dedupe_key:
         _combine_answer(settlements, in_flight, outcome)
+    for member in in_flight.burst:
+        _combine_member(settlements, in_flight, member, outcome, now_ms)
+
+
+def _combine_member(
+    settlements: Settlements, first: InFlightEvent, member: InFlightEvent, outcome: Done | Dead, now_ms: int
+) -> None:
+    """Settle `member` of the burst of `first`, whose outputs are those of the whole."""
+    topic, entry_id = member.topic, member.entry_id
+    if isinstance(outcome, Dead):
+        extra = dead_letter_fields(outcome, topic, entry_id, now_ms)
+        settlements.dead.append(DeadLetterRecord(topic, entry_id, extra))
+    else:
+        settlements.done[topic].append(entry_id)
+        if first.record.failures:
+            settlements.attempts[topic][entry_id] = first.record.failures + 1
+    _combine_leaving(settlements, member, outcome, now_ms)
+    _combine_record(settlements, member, outcome)
+
+
+def _combine_outputs(settlements: Settlements, in_flight: InFlightEvent, done: Done) -> None:
+    if done.outputs.entries or done.outputs.memory:
+        with_it = [member.entry_id for member in in_flight.burst]
+        outputs = Outputs(in_flight.topic, in_flight.entry_id, done.outputs.entries, done.outputs.memory, with_it)
+        settlements.outputs.append(outputs)
+    if done.outputs.sid:
+        settlements.sids.setdefault(in_flight.topic, {})[in_flight.entry_id] = done.outputs.sid
 
 
 def _combine_answer(settlements: Settlements, in_flight: InFlightEvent, outcome: Done | Dead) -> None:

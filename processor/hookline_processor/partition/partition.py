@@ -33,6 +33,8 @@ _SETTLE_RESERVE_S: Final = 1.0
 """The part of the drain time that is reserved for settling finished events."""
 _DRAIN_POLL_S: Final = 0.25
 """How often draining checks for a shorter deadline."""
+_EVENTS_OF_BURST: Final = 3
+"""The events of a burst that have room in memory when it is resumed. Those of a larger one are loaded as others are done."""
 _OUT_OF_TIME: Final = "the time for running handlers at a stop or handover is over"
 _LOST: Final = "another processor has the partition"
 _PAUSED: Final = "the lease of the partition was not renewed in time"
@@ -64,9 +66,18 @@ class Partition:
         self._room = room = Room(context.topics, context.window, context.memory)
         logger, clock = self._logger, context.clock
         self._settler = Settler(
-            consumer, self._settled, self._waits, context.slots.has_backlog, clock, logger, copies=context.ledger
+            consumer,
+            self._settled,
+            self._waits,
+            context.slots.has_backlog,
+            clock,
+            logger,
+            stale=self._stale,
+            copies=context.ledger,
         )
-        self._execution = execution = Execution(context, self._settler, sets, loads.request, self._may_attempt, logger)
+        self._execution = execution = Execution(
+            context, self._settler, sets, loads.request, self._may_attempt, loads.wake.set, logger
+        )
         intake = Intake(index, execution.lanes, room, sets, execution.settle_unattempted)
         reading = Reading(self._trust.event, context.ledger_has_room, self._reads_no_more)
         self._reader = Reader(consumer, room, intake.admit, self._lost_touch, reading, clock, logger)
@@ -83,6 +94,7 @@ class Partition:
             self._reader.is_caught_up,
             clock,
             logger,
+            _EVENTS_OF_BURST if context.attempts.has_bursts else 1,
         )
 
     async def start(self, supervisor: Supervisor, *, owned_before: bool) -> None:
@@ -168,6 +180,11 @@ class Partition:
         self._waiting.settled(in_flight)
         if is_placeholder(in_flight.event):
             self._loads.request_by_id(in_flight.topic, in_flight.lane_id)  # nothing else knows what comes after it
+
+    def _stale(self, in_flight: InFlightEvent) -> None:
+        """Attempt an event again whose memory has changed since it was read."""
+        if not self._ended:
+            self._execution.stale(in_flight)
 
     def _waits(self, wait: Wait) -> None:
         """Let go of the events of a lane that waits in Redis now."""

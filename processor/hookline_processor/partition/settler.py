@@ -9,7 +9,7 @@ failover to a replica can undo the acquisition.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from aiojobs import Job
@@ -45,12 +45,17 @@ Waiting = Callable[[Wait], None]
 HasBacklog = Callable[[], bool]
 
 
+def _ignore(_in_flight: InFlightEvent) -> None:
+    """Do nothing."""
+
+
 class Settler:
     """Settles the events of one partition in the order of their verdicts.
 
-    Calls `settled` for each event that left Redis, and `waits` for each lane that waits there. While `has_backlog`, more events
-    are ready than can run, and batches gather for some milliseconds: few large ones leave more time for handlers. `copies` is
-    whether Redis copies events that are done, to the ledger.
+    Calls `settled` for each event that left Redis, `waits` for each lane that waits there, and `stale` for each event that is
+    attempted again, since another one has changed the memory that it has read. While `has_backlog`, more events are ready than
+    can run, and batches gather for some milliseconds: few large ones leave more time for handlers. `copies` is whether Redis
+    copies events that are done, to the ledger.
     """
 
     def __init__(
@@ -62,10 +67,12 @@ class Settler:
         clock: Clock,
         logger: Logger,
         *,
+        stale: Settled = _ignore,
         copies: bool = False,
     ) -> None:
         self._consumer = consumer
         self._waits = waits
+        self._stale = stale
         self._has_backlog = has_backlog
         self._copies = copies
         self._clock = clock
@@ -155,7 +162,7 @@ class Settler:
         batch = self._next_batch()
         self._one_by_one_left = max(0, self._one_by_one_left - 1)
         try:
-            await self._send(batch)
+            stale = await self._send(batch)
         except FencedError as error:
             self._report_fence(error)
             await self._clock.sleep(_RETRY_PAUSE_S)
@@ -166,7 +173,7 @@ class Settler:
             await self._clock.sleep(_RETRY_PAUSE_S)
         else:
             self._fenced = False
-            self._conclude(batch)
+            self._conclude(batch, stale)
 
     def _next_batch(self) -> dict[InFlightEvent, Outcome]:
         most = 1 if self._one_by_one_left else _MAX_BATCH
@@ -175,7 +182,7 @@ class Settler:
         for in_flight, outcome in self._queued.items():
             batch[in_flight] = outcome
             if self._copies or isinstance(outcome, Dead):
-                copied += len(in_flight.event.body)
+                copied += len(in_flight.event.body) + sum(len(member.event.body) for member in in_flight.burst)
             if outcome is not DONE and isinstance(outcome, Done) and outcome.outputs is not NOTHING:
                 sent += outcome.outputs.size
             if len(batch) == most or copied >= _MAX_COPIED_BYTES or sent >= _MAX_OUTPUT_BYTES:
@@ -188,22 +195,26 @@ class Settler:
             self._logger.warning("settlements refused", events=len(self._queued), reason=str(error))
         self._fenced = True
 
-    async def _send(self, batch: dict[InFlightEvent, Outcome]) -> None:
+    async def _send(self, batch: dict[InFlightEvent, Outcome]) -> Collection[tuple[str, str]]:
+        """Settle `batch`. Return the stale events, as topic and entry id."""
         settlements = combine(batch.items(), self._clock.now_ms())
-        written, gone = await self._consumer.settle(settlements)
+        written, gone, stale = await self._consumer.settle(settlements)
         if written < len(settlements.dead):
             self._logger.error(
                 "dead letters not written: their entries are missing in redis", missing=len(settlements.dead) - written
             )
         for topic, entry_id in gone:
             self._log.gone(topic, entry_id)
+        return stale
 
-    def _conclude(self, batch: Mapping[InFlightEvent, Outcome]) -> None:
+    def _conclude(self, batch: Mapping[InFlightEvent, Outcome], stale: Collection[tuple[str, str]]) -> None:
         for in_flight, outcome in batch.items():
             newest = self._queued.get(in_flight) is outcome
             if newest:
                 del self._queued[in_flight]
-            if isinstance(outcome, Record):
+            if stale and (in_flight.topic, in_flight.entry_id) in stale:
+                self._return_stale(in_flight, newest=newest)
+            elif isinstance(outcome, Record):
                 self._confirm(in_flight, newest=newest)
             elif isinstance(outcome, Wait):
                 if outcome.verdict is not None:
@@ -212,6 +223,15 @@ class Settler:
             else:
                 self._count(in_flight, outcome, newest=newest)
                 self._settled(in_flight)
+                for member in in_flight.burst:
+                    self._count(member, outcome, newest=newest)
+                    self._settled(member)
+
+    def _return_stale(self, in_flight: InFlightEvent, *, newest: bool) -> None:
+        self._logger.debug("memory has changed meanwhile", topic=in_flight.topic, entry_id=in_flight.entry_id)
+        if in_flight.settling is not None:
+            in_flight.settling = in_flight.settling.confirmed("stale", newest=newest)
+        self._stale(in_flight)
 
     def _count(self, in_flight: InFlightEvent, verdict: Verdict, *, newest: bool) -> None:
         name = type(verdict).__name__.lower()

@@ -1,28 +1,27 @@
 """What one attempt sends and returns, until it has succeeded. No I/O."""
 
+from dataclasses import replace
+
+from hookline_processor.replies.memory import Memory
 from hookline_processor.replies.message import Message, UnfitError
-from hookline_processor.replies.outputs import Outputs
+from hookline_processor.replies.outputs import NOTHING, Outputs
 from hookline_processor.replies.returned import outputs_of
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 
 
 class Collected:
-    """The messages that an attempt sends, and what its handler returned. Most attempts have neither.
+    """The messages that an attempt sends, and what its handler returned and remembers. Most attempts have none of it.
 
     A failed call of the handler leaves nothing of what it sent, even if a middleware calls it again.
     """
 
-    __slots__ = ("_ended", "_returned", "messages")
+    __slots__ = ("_ended", "_returned", "memory", "messages")
 
-    def __init__(self) -> None:
+    def __init__(self, memory: Memory | None = None) -> None:
         self.messages: list[Message] = []
+        self.memory = memory
         self._returned: object = None
         self._ended = False
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was sent or returned."""
-        return self._returned is None and not self.messages
 
     def send(self, message: Message) -> None:
         """Add a message.
@@ -43,18 +42,25 @@ class Collected:
         self._returned = returned
 
     def forget(self, number: int) -> None:
-        """Forget what was sent after the first `number` messages: the call that sent it failed."""
+        """Forget what was sent after the first `number` messages, and what memory got: the call that did it failed."""
         del self.messages[number:]
+        if self.memory is not None:
+            self.memory.reset()
 
     def end(self) -> None:
         """Accept no more messages."""
         self._ended = True
 
     def outputs(self, event: WebhookEvent, now_ms: int) -> Outputs:
-        """Return what is to be recorded when `event` is settled. `now_ms` is Unix time in milliseconds.
+        """Return what is to be recorded when `event` is settled, `NOTHING` if that is nothing. `now_ms` is Unix time in ms.
 
         Raises:
-            UnfitError: if the handler returned something that cannot be sent.
+            UnfitError: if the handler returned something that cannot be sent, or remembers something that cannot be stored.
 
         """
-        return outputs_of(event, self._returned, self.messages, now_ms)
+        sends = self._returned is not None or bool(self.messages)
+        outputs = outputs_of(event, self._returned, self.messages, now_ms) if sends else NOTHING
+        if self.memory is None:
+            return outputs
+        write = self.memory.write(event.raw, sends=bool(outputs.entries))
+        return outputs if write is None else replace(outputs, memory=write, document=self.memory.document)

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from hookline_processor.replies.segments import Segments, segments_of
+
 LONGEST_BODY: Final = 1600
 """Characters of a text. Twilio refuses longer ones with error 21617."""
 MOST_MEDIA: Final = 10
@@ -55,6 +57,11 @@ class Reply:
         _check_content(self)
         _check_options(self)
 
+    @property
+    def segments(self) -> Segments | None:
+        """How the text is sent as an SMS, None if the template says that. On WhatsApp it has no segments."""
+        return segments_of(self.body) if self.body else None
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -87,6 +94,11 @@ class Message:
             raise UnfitError(f"from_={self.from_!r} is no sender. Write a number as +14155550123, or a name of 11 characters.")
         _check_content(self)
         _check_options(self)
+
+    @property
+    def segments(self) -> Segments | None:
+        """How the text is sent as an SMS, None if it goes by another channel, or if the template says that."""
+        return segments_of(self.body) if self.body and ":" not in self.to else None
 
 
 def _is_address(value: object) -> bool:

@@ -16,6 +16,7 @@ from hookline_processor.sender.lookup import LOOKS_S
 from hookline_processor.sender.sender import LATEST_S, Sender
 from hookline_processor.sender.settings import SenderSettings
 from hookline_processor.sender.twilio import Twilio
+from hookline_shared.catalogue.media import Media, MediaRequest
 from hookline_shared.catalogue.products.messaging import MessageStatus
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError
@@ -64,7 +65,7 @@ class Outbox:
 
     def longest_timeout(self) -> float:
         """Return the time-out of an attempt to send in seconds, 0 if there are no credentials, so that none is made."""
-        return (self.handler.timeout_s or 0.0) if self._twilio.has_credentials("") else 0.0
+        return (self.handler.timeout_s or 0.0) if self._twilio.sends else 0.0
 
     def warnings(self) -> list[str]:
         """Return why messages are not sent that somebody has to do something about, one text for each problem."""
@@ -72,6 +73,10 @@ class Outbox:
         if doubts := len(self.sender.doubts()):
             texts.append(f"messages in doubt: {doubts}. They are looked for before they are sent again; see docs/replies.md")
         return texts
+
+    async def fetch_media(self, request: MediaRequest) -> Media:
+        """Return what a webhook names. Raise `MediaError` if it cannot be fetched."""
+        return await self._twilio.fetch_media(request)
 
     async def close(self) -> None:
         """Close the connections to Twilio."""

@@ -1,31 +1,15 @@
 """The settings of the sender."""
 
-import re
+from ipaddress import ip_address
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
+from hookline_processor.media.addresses import Credentials
+from hookline_processor.sender.account_settings import AccountsSetting, check_account, check_key, check_secret
+from hookline_shared.settings.fallbacks import Fallback
 from hookline_shared.validation import AtLeastOne, Check, Positive, SettingsGroup, Variable
 
-_ACCOUNT: Final = re.compile(r"AC[0-9a-fA-F]{32}")
-_KEY: Final = re.compile(r"SK[0-9a-fA-F]{32}")
-
-
-def _account(sid: str) -> str:
-    if not _ACCOUNT.fullmatch(sid):
-        raise ValueError("it must be the SID of an account, AC and 32 hexadecimal digits")
-    return sid
-
-
-def _key(sid: str) -> str:
-    if not _KEY.fullmatch(sid):
-        raise ValueError("it must be the SID of an API key, SK and 32 hexadecimal digits; without one, leave it out")
-    return sid
-
-
-def _secret(secret: str) -> str:
-    if any(character.isspace() for character in secret):
-        raise ValueError("it has white space in it; an API key's secret and an auth token have none")
-    return secret
+_STATUS_PATH: Final = "/twilio/status"
 
 
 def _url(url: str) -> str:
@@ -43,20 +27,21 @@ class SenderSettings(SettingsGroup, frozen=True, kw_only=True):
 
     account_sid: Annotated[
         str | None,
-        Check(_account),
+        Check(check_account),
         Variable("TWILIO_ACCOUNT_SID", "SID of the account that sends messages, for itself and its subaccounts"),
     ] = None
     api_key: Annotated[
         str | None,
-        Check(_key),
+        Check(check_key),
         Variable("TWILIO_API_KEY", "SID of the API key (SK...) with which messages are sent"),
     ] = None
     api_secret: Annotated[
         str | None,
-        Check(_secret),
+        Check(check_secret),
         Variable(
             "TWILIO_API_SECRET",
-            "Secret of TWILIO_API_KEY; without an API key, the auth token of TWILIO_ACCOUNT_SID",
+            "Secret of TWILIO_API_KEY; without an API key, the auth token of TWILIO_ACCOUNT_SID. By default the first of "
+            "TWILIO_AUTH_TOKEN, if the processor has that",
             secret=True,
         ),
     ] = None
@@ -69,7 +54,8 @@ class SenderSettings(SettingsGroup, frozen=True, kw_only=True):
         Variable(
             "TWILIO_STATUS_CALLBACK",
             "URL of ingress for the status callbacks of sent messages, such as https://hooks.example.com/twilio/status. "
-            "Without it, Twilio tells nothing about them, and only its list says what became of a request that was cut",
+            "Without it, Twilio tells nothing about them, and only its list says what became of a request that was cut. By "
+            "default /twilio/status at the first PUBLIC_URL, if the processor has that, and Twilio can reach it",
         ),
     ] = None
     timeout_s: Annotated[Positive, Variable("TWILIO_TIMEOUT_S", "Time limit of a request to Twilio's API in seconds")] = 10
@@ -89,7 +75,70 @@ class SenderSettings(SettingsGroup, frozen=True, kw_only=True):
         ),
     ] = "resend"
 
+    accounts: Annotated[
+        AccountsSetting,
+        Variable(
+            "ACCOUNTS",
+            "Credentials of further accounts that send messages, only in the TOML file: tables [[accounts]], see "
+            "docs/replies.md",
+        ),
+    ] = ()
+
+    def credentials(self, account: str) -> Credentials | None:
+        """Return the credentials of an account, None if there are none.
+
+        Those of `[[accounts]]` are for one account each, the others for one and its subaccounts.
+        """
+        own = next((one for one in self.accounts if one.sid == account), None)
+        if own is not None:
+            return own.credentials()
+        if self.account_sid is None or self.api_secret is None:
+            return None
+        return Credentials(self.api_key or self.account_sid, self.api_secret)
+
+    @property
+    def default_account(self) -> str:
+        """The account that sends what names none, empty if there is none."""
+        if self.account_sid is not None:
+            return self.account_sid
+        return self.accounts[0].sid if len(self.accounts) == 1 else ""
+
     @property
     def complete(self) -> bool:
-        """Whether there are credentials."""
-        return self.account_sid is not None and self.api_secret is not None
+        """Whether there are any credentials."""
+        return bool(self.accounts) or (self.account_sid is not None and self.api_secret is not None)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values that must never be logged."""
+        own = (self.api_secret,) if self.api_secret else ()
+        return (*own, *(one.credentials().password for one in self.accounts))
+
+
+def _first_token(tokens: str) -> str:
+    """Return the first of several auth tokens, without the account for which it is."""
+    return tokens.split(",", maxsplit=1)[0].strip().rpartition("=")[2]
+
+
+def _status_callback(urls: str) -> str:
+    """Return the path for status callbacks at the first of several URLs, empty if Twilio cannot reach that."""
+    url = urls.split(",", maxsplit=1)[0].strip().rstrip("/")
+    return f"{url}{_STATUS_PATH}" if _is_public(urlsplit(url).hostname or "") else ""
+
+
+def _is_public(host: str) -> bool:
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        return "." in host and not host.endswith((".local", ".localhost", ".internal", ".test", ".invalid"))
+
+
+def _no_obstacle(_value: str) -> str:
+    return ""
+
+
+SENDER_FALLBACKS: Final = (
+    Fallback("TWILIO_AUTH_TOKEN", "TWILIO_API_SECRET", "", _no_obstacle, adapted=_first_token),
+    Fallback("PUBLIC_URL", "TWILIO_STATUS_CALLBACK", "", _no_obstacle, adapted=_status_callback),
+)
+"""What ingress needs, and the processor uses if it has it."""

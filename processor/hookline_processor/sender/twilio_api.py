@@ -5,7 +5,6 @@ answer. Importing twilio-python takes some megabytes and a moment, so only the f
 """
 
 import json
-from base64 import b64encode
 from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any, Final
@@ -16,6 +15,7 @@ from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
+from hookline_processor.media.addresses import Credentials
 from hookline_processor.sender.outcomes import NotSent, Outcome, Sent, Trouble, Unknown, refusal_of
 from hookline_shared.clock import Clock
 
@@ -86,7 +86,7 @@ class HttpClient(AsyncHttpClient):  # type: ignore[misc]
         """
         if self._clock.monotonic() > _not_after.get():
             raise NotConnectedError("it is too late: another processor may have looked for it")
-        credentials = {"Authorization": _basic(*auth)} if auth else {}
+        credentials = {"Authorization": Credentials(*auth).header} if auth else {}
         try:
             async with self._session.request(
                 method.upper(),
@@ -189,10 +189,6 @@ def outcome_of(error: BaseException) -> Outcome:
         case TimeoutError():
             return Unknown("Twilio did not answer in time")
     return Unknown(f"Twilio's answer was lost: {type(error).__name__}")
-
-
-def _basic(username: str, password: str) -> str:
-    return f"Basic {b64encode(f'{username}:{password}'.encode()).decode()}"
 
 
 def _pairs(data: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """SIDs in parameters: which account a webhook names, and which resource. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 Params = Mapping[str, str]
@@ -56,12 +56,12 @@ _PARENTS: Final = frozenset({"CA", "CF", "CH", "RM", "WT"})
 """Prefixes of what has parts with SIDs of their own: calls, conferences, conversations, rooms, tasks."""
 
 
-def account_of(params: Params) -> str:
-    """Return the SID of the account that `params` name, in whichever spelling; empty if they name none.
+def account_of(params: Params, names: Iterable[str] = ACCOUNT_NAMES) -> str:
+    """Return the SID of the account that `params` name, in whichever of the spellings `names`; empty if they name none.
 
     A value that is no account SID is none of Twilio's: the author of a Studio flow may call a customer's number `account_id`.
     """
-    for name in ACCOUNT_NAMES:
+    for name in names:
         value = params.get(name)
         if value and _ACCOUNT.fullmatch(value):
             return value

@@ -1,10 +1,10 @@
 """The base class of all events: Twilio's parameters as attributes, decoded on first use."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from itertools import chain
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 import msgspec
 
@@ -41,6 +41,15 @@ class WebhookEvent:
     def id(self) -> str:
         """The event id, a string that is the same in every attempt."""
         return self.raw.id
+
+    @property
+    def burst(self) -> tuple[Self, ...]:
+        """The events that are handled as one, in order, this one first. It is alone, unless its handler has `burst_s`."""
+        return (self, *self.__dict__.get("_others", ()))
+
+    def join(self, others: "Iterable[WebhookEvent]") -> None:
+        """Let `others`, of the same class, be handled with this event."""
+        self.__dict__["_others"] = tuple(others)
 
     @cached_property
     def json(self) -> Any:
@@ -122,9 +131,10 @@ class WebhookEvent:
         try:
             data = self.all if self.json is None else self.json
             found = (value for name, value in chain(_texts(data), _texts(self._readable_query())) if not is_harmless(name))
-            return list(dict.fromkeys((self.raw.signature, *found)))
+            texts = [self.raw.signature, *found]
         except ValueError:
-            return [self.raw.signature]
+            texts = [self.raw.signature]
+        return list(dict.fromkeys(chain(texts, *(other.personal for other in self.burst[1:]))))
 
 
 def _member(value: Any, name: str) -> Any:

@@ -10,7 +10,8 @@ from hookline_shared.settings.secret_files import names_file, read_secret_files
 class Fallback(NamedTuple):
     """`variable` is used as `setting` if that is not set. `obstacle` returns why a value cannot be used, empty if it can.
 
-    With `empty_refuses`, an empty `setting` keeps `variable` from being used.
+    With `empty_refuses`, an empty `setting` keeps `variable` from being used. `adapted` returns the value that is used,
+    empty if this one says nothing.
     """
 
     variable: str
@@ -18,6 +19,11 @@ class Fallback(NamedTuple):
     meaning: str
     obstacle: Callable[[str], str]
     empty_refuses: bool = False
+    adapted: Callable[[str], str] = str
+
+    def value(self, written: Any) -> str:
+        """Return the value that is used if `written` is that of the variable."""
+        return self.adapted(",".join(map(str, written)) if isinstance(written, list | tuple) else str(written))
 
 
 class Found(NamedTuple):
@@ -48,5 +54,5 @@ def find_fallbacks(
             continue
         in_file = read_secret_files([one.variable], environment)
         value = named.get(one.variable) or in_file.get(one.variable) or file.get(one.variable)
-        if value:
-            yield Found(one, value, one.obstacle(str(value)))
+        if value and (used := one.value(value)):
+            yield Found(one, used, one.obstacle(used))

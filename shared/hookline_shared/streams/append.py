@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
+from functools import lru_cache
 from itertools import repeat
 from typing import Final
 
@@ -55,7 +56,9 @@ class Appender:
 
     def __init__(self, redis: RedisConnectionManager, partitions: int, dedupe_window_s: int, backlog_limit: int) -> None:
         self._redis = redis
-        self._keys = redis.keys
+        self._topic = lru_cache(maxsize=1024)(redis.keys.topic)
+        self._seen = [redis.keys.seen(partition, "") for partition in range(partitions)]
+        self._signed = [redis.keys.signed(partition, "") for partition in range(partitions)]
         self._partitions = partitions
         self._claims = Claims(redis, partitions, dedupe_window_s)
         stream_limit = -(-backlog_limit // partitions)
@@ -109,7 +112,7 @@ class Appender:
         bodies = []
         for topic, event in group:
             partition = partition_of(event.key, self._partitions)
-            stream, seen = self._keys.topic(partition, topic), self._keys.seen(partition, event.dedupe_key)
+            stream, seen = self._topic(partition, topic), self._seen[partition] + event.dedupe_key
             names += (stream, seen, signed_key(event, stream, seen))
             texts.append((*text_values(event), event.claim))
             bodies.append(event.body)
@@ -121,8 +124,8 @@ class Appender:
         """Return the key of the claim of `event`, or `seen` if it has none."""
         if not event.claim:
             return seen
-        text = event.signed_text
-        return self._keys.signed(partition_of(text, self._partitions), text)
+        text = event.text_hash or event.signature
+        return self._signed[partition_of(text, self._partitions)] + text
 
 
 def _key_after_claim(group: Sequence[int], claims: Sequence[Claimed]) -> _SignedKey:

@@ -5,7 +5,7 @@ Redis refuses a read of several streams as a whole if one of them is missing. So
 reads do not block for the same reason, since Redis does not check a blocked read again. A read without the group waits instead.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -15,6 +15,8 @@ from hookline_shared.live import AnswerRecord
 from hookline_shared.redis.manager import Command, RedisConnectionManager, ScriptCall
 from hookline_shared.redis.node import BLOCKING
 from hookline_shared.streams.lease import Fence
+from hookline_shared.streams.memory import MemoryWrite
+from hookline_shared.streams.outbox import OutboxEntry
 from hookline_shared.streams.replies import raise_first_error
 from hookline_shared.streams.scripts import load_script
 
@@ -82,31 +84,26 @@ class WaitingLane(NamedTuple):
     entry_ids: Sequence[str]
 
 
-class OutboxEntry(NamedTuple):
-    """A message to be sent: its token, how long its mark lives in milliseconds, and its entry, names and values in turn.
-
-    `scripts/settle.lua` writes all three. The token is the same whenever the same event sends its message with the same number.
-    """
-
-    token: str
-    life_ms: int
-    fields: Sequence[str]
-
-
 class Outputs(NamedTuple):
-    """What an event that is done sends."""
+    """What an event that is done sends, and what it remembers, if it does; `with_it` are the entries that are done with it."""
 
     topic: str
     entry_id: str
     messages: Sequence[OutboxEntry]
+    memory: MemoryWrite | None = None
+    with_it: Sequence[str] = ()
 
 
 class SettleResult(NamedTuple):
     """What `Consumer.settle` did: the number of dead letters written, and the entries, as topic and id, of waiting lanes whose
-    bodies are gone, so that nothing is left of them."""
+    bodies are gone, so that nothing is left of them.
+
+    Nothing was done for the `stale` ones: another event has changed the memory that their attempts have read.
+    """
 
     dead_letters: int
     gone: Sequence[tuple[str, str]]
+    stale: Collection[tuple[str, str]] = ()
 
 
 class Settlements(msgspec.Struct):
@@ -268,7 +265,7 @@ class Consumer:
             settlements.waiting,
         )
         if settlements.outputs or settlements.answers:  # events without any cost nothing
-            batch += ([(self._key_index[one.topic], one.entry_id, one.messages) for one in settlements.outputs],)
+            batch += ([self._output(one) for one in settlements.outputs],)
         if settlements.answers:
             batch += ([(self._key_index[one.topic], *one[1:]) for one in settlements.answers],)
         space = self._keys.space(self._partition)
@@ -276,14 +273,22 @@ class Consumer:
         if self._ledger:
             arguments.append("ledger")
         call = ScriptCall(self._script_keys, arguments)
-        ((written, gone),) = raise_first_error(await self._redis.run("settle", _SETTLE, [call]))
-        return SettleResult(int(written), [(topic.decode(), entry.decode()) for topic, entry in gone])
+        ((written, gone, stale),) = raise_first_error(await self._redis.run("settle", _SETTLE, [call]))
+        return SettleResult(int(written), _named_entries(gone), _named_entries(stale))
+
+    def _output(self, one: Outputs) -> tuple[Any, ...]:
+        item = (self._key_index[one.topic], one.entry_id, one.messages)
+        return item if one.memory is None else (*item, one.topic, one.memory, one.with_it)
 
     def _done(self, settlements: Settlements) -> list[tuple[Any, ...]]:
         index, done, attempts, sids = self._key_index, settlements.done.items(), settlements.attempts, settlements.sids
         if self._ledger:
             return [(index[topic], ids, topic, attempts.get(topic, {}), sids.get(topic, {})) for topic, ids in done]
         return [(index[topic], ids) for topic, ids in done]
+
+
+def _named_entries(entries: Sequence[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
+    return [(topic.decode(), entry.decode()) for topic, entry in entries]
 
 
 def _our_group(groups: Sequence[Sequence[Any]], consumers: Sequence[Sequence[Any]]) -> Group:

@@ -7,6 +7,7 @@ A mark is one of these texts; times are Unix time in milliseconds by the clock o
     sent <account> <SID>
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, Self
 
@@ -28,6 +29,17 @@ _SENT_FIELDS: Final = 3
 _BEGIN: Final = load_script("outbox/begin")
 _SETTLE_MARK: Final = load_script("outbox/settle_mark")
 _CLAIM: Final = load_script("outbox/claim_sid")
+
+
+class OutboxEntry(NamedTuple):
+    """A message to be sent: its token, how long its mark lives in milliseconds, and its entry, names and values in turn.
+
+    `scripts/settle.lua` writes all three. The token is the same whenever the same event sends its message with the same number.
+    """
+
+    token: str
+    life_ms: int
+    fields: Sequence[str]
 
 
 class State(StrEnum):

@@ -6,6 +6,7 @@ from multidict import CIMultiDict
 
 from hookline_ingress.http.request import Request
 from hookline_ingress.signatures.twilio import SIGNATURE
+from hookline_ingress.translation.form_shape import shape_of
 from hookline_ingress.translation.webhook import Webhook
 from hookline_shared.forms import EMPTY, form_of
 
@@ -25,9 +26,9 @@ def decoded_form(
     request = Request("POST", target, CIMultiDict(headers), b"", peer="", began=0.0)
     rest = target.partition("?")[2].encode()
     signature = headers.get(SIGNATURE, "")
-    return Webhook(
-        request, RECEIVED_AT, signature, named if account is None else account, b"", "", form.params, form, rest, signed=form
-    )
+    shape = shape_of(tuple(form.params))
+    account = named if account is None else account
+    return Webhook(request, RECEIVED_AT, signature, account, b"", "", form.params, form, rest, signed=form, shape=shape)
 
 
 def decoded_json(params: Mapping[str, str], rest: bytes) -> Webhook:

@@ -36,6 +36,7 @@ from hookline_shared.partitions import partition_of
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.append import Appender
 from hookline_shared.streams.consume import Consumer
+from hookline_shared.streams.memory import Memories
 from hookline_shared.streams.waiting.index import WaitingIndex
 from hookline_shared.streams.waiting.pauses import PauseStore
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES, Topic
@@ -107,7 +108,7 @@ class Bench:
         handlers = self.handlers or self._handlers()
         await self._close_forwards()
         self.forwarding = build_forwards(self.forwards, self.signing, self.broker, PARTITIONS, clock, logger)
-        more = (None, None, self.outbox, self.forwarding)
+        more = (None, None, self.outbox, Memories(self.broker, PARTITIONS), self.forwarding)
         attempts = _Judged(self, handlers, 60, RetryPolicy(), self._threads, clock, logger, *more)
         consumer = Consumer(self.broker, PARTITION, list(self.topics), fence)
         context = self._context(attempts, clock, logger)

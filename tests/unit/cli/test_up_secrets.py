@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hookline_cli.up.child_process import without_secrets
+from hookline_cli.up.child_process import for_processor, without_secrets
 from hookline_cli.workspace import Workspace
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
@@ -54,3 +54,12 @@ def test_new_folder_is_for_its_owner_only(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "new")
     workspace.create()
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+
+
+def test_token_that_is_made_up_is_not_for_sending(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a fallback of the secret for sending, with which Twilio would refuse all messages."""
+    monkeypatch.delenv("TWILIO_AUTH_TOKEN", raising=False)
+    assert "TWILIO_AUTH_TOKEN" in secrets_of(ProcessorSettings)
+    assert "TWILIO_AUTH_TOKEN" not in for_processor()
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "b")
+    assert "TWILIO_AUTH_TOKEN" in for_processor()

@@ -58,7 +58,9 @@ def test_example_says_what_is_the_case_without_it(example: dict[str, str], monke
 
 def test_example_has_the_defaults_of_compose(example: dict[str, str]) -> None:
     """What compose.yaml does without a variable is what the example shows."""
-    of_compose = {name: default for name, default in _USED.items() if name not in {*_OF_THE_SCRIPT, "PUBLIC_URL"}}
+    of_compose = {
+        name: default for name, default in _USED.items() if name not in {*_OF_THE_SCRIPT, "PUBLIC_URL", "CONSOLE_URL"}
+    }
     assert {name: example[name] for name in of_compose} == of_compose
 
 
@@ -80,13 +82,15 @@ def test_every_service_is_given_its_own_secrets(services: dict[str, Any]) -> Non
     assert common | twilio | sender | ledger == {f"{name}_FILE" for name in secrets()} - {"DATABASE_URL_FILE"}  # a fallback
     wanted = {"ingress-1": common | twilio, "ingress-2": common | twilio, "caller": twilio}
     wanted |= {"processor": common | sender | ledger, "migrate": common | ledger}
-    wanted |= {"hookline": common | twilio | sender | ledger}
+    wanted |= {"console": common | ledger, "hookline": common | twilio | sender | ledger}
     owners = dict(re.findall(r"^ +(?:keep|agree|derive) (\w+) \"\$(\w+)\"", (_DEPLOY / "secrets.sh").read_text(), re.MULTILINE))
     groups = dict(re.findall(r"^(\w+)=0:(\d+)$", (_DEPLOY / "secrets.sh").read_text(), re.MULTILINE))
     for name, expected in wanted.items():
         given = {key: value for key, value in services[name]["environment"].items() if key.endswith("_FILE")}
         assert given.keys() == expected
         needed = {groups[owners[Path(value).name]] for value in given.values()}
+        if name == "console":
+            needed.add(groups[owners["console_users"]])
         assert needed <= {*services[name]["group_add"], groups["all"]}
         assert set(services[name]["group_add"]) <= needed
 
@@ -127,7 +131,7 @@ def test_containers_stop_later_than_the_services_in_them(services: dict[str, Any
 def test_only_this_machine_connects_by_default(services: dict[str, Any]) -> None:
     """What comes to the published port is not encrypted, so no other machine reaches it unless someone says so."""
     published = [port for service in services.values() for port in service.get("ports", [])]
-    assert len(published) == 3
+    assert len(published) == 4
     assert all(port.startswith(("127.0.0.1:", "${PUBLISHED_ADDRESS:-127.0.0.1}:")) for port in published)
 
 
@@ -189,7 +193,7 @@ def test_everything_that_containers_mount_is_looked_at(services: dict[str, Any])
 def test_containers_may_do_nothing_that_they_need_not(services: dict[str, Any]) -> None:
     """Hookline's containers write nowhere but to the spool and /tmp, and have no privilege."""
     of_hookline = [service for service in services.values() if "HOOKLINE_TAG" in service["image"]]
-    assert len(of_hookline) == 7
+    assert len(of_hookline) == 8
     for service in of_hookline:
         assert service["read_only"]
         assert service["cap_drop"] == ["ALL"]

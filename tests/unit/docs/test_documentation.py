@@ -14,8 +14,10 @@ ROOT: Final = Path(__file__).parents[3]
 PAGES: Final = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 CODE: Final = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 """Code, in which `key[type]("name")` is no link."""
-SETTING: Final = re.compile(r"(?<![\w/])((?:HOOKLINE|INGRESS|PROCESSOR|REDIS|DATABASE|LEDGER|TWILIO)_[A-Z_]*[A-Z])\b(?!\.)")
-METRIC: Final = re.compile(r"\bhookline_(?!(?:cli|ingress|processor|shared)\b[./`])[a-z_]+[a-z]\b(?!:)")
+SETTING: Final = re.compile(
+    r"(?<![\w/])((?:HOOKLINE|CONSOLE|INGRESS|PROCESSOR|REDIS|DATABASE|LEDGER|TWILIO)_[A-Z_]*[A-Z])\b(?!\.)"
+)
+METRIC: Final = re.compile(r"\bhookline_(?!(?:cli|console|ingress|processor|shared)\b[./`])[a-z_]+[a-z]\b(?!:)")
 SERIES: Final = re.compile(r"_(total|bucket|sum|count)$")
 """What a metric's series have behind its name."""
 ELSEWHERE: Final = {
@@ -24,6 +26,7 @@ ELSEWHERE: Final = {
     "REDIS_CONF",
     "PUBLISHED_CONNECTIONS",
     "INGRESS_MEMORY",
+    "CONSOLE_PUBLISHED_PORT",
     "HOOKLINE_WAIT_S",
     "hookline_outside",
 }
@@ -41,9 +44,9 @@ def test_links_lead_somewhere(page: Path) -> None:
     text = page.read_text()
     links = [target for target in re.findall(r"\]\(([^)#\s]+)", CODE.sub("", text)) if "://" not in target]
     assert [target for target in links if not (page.parent / target).exists()] == []
-    named = re.findall(r"`((?:ingress|processor|shared|cli|tests|deploy|examples)/[\w./-]+)`", text)
+    named = re.findall(r"`((?:ingress|processor|shared|cli|console|tests|deploy|examples)/[\w./-]+)`", text)
     assert [target for target in named if not (ROOT / target).exists()] == []
-    in_packages = re.findall(r"`hookline_((?:ingress|processor|shared|cli)/[\w./-]+)`", text)
+    in_packages = re.findall(r"`hookline_((?:ingress|processor|shared|cli|console)/[\w./-]+)`", text)
     folders = {target: ROOT / target.partition("/")[0] / f"hookline_{target}" for target in in_packages}
     assert [target for target, path in folders.items() if not path.exists()] == []
 
@@ -75,7 +78,7 @@ def test_tests_exist(page: Path) -> None:
     assert [(file, name) for file, name in named if name and f"def {name}(" not in found[file][0]] == []
 
 
-@pytest.mark.parametrize("room", ["shared", "ingress", "processor", "cli"])
+@pytest.mark.parametrize("room", ["shared", "ingress", "processor", "cli", "console"])
 def test_tables_of_packages_are_complete(room: str) -> None:
     """docs/architecture.md names every file and folder of a package, and no other."""
     package = ROOT / room / f"hookline_{room}"

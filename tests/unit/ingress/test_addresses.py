@@ -148,7 +148,7 @@ async def test_memory_of_addresses_is_bounded_and_keeps_those_in_use(addresses: 
     flood(addresses, OTHER)
     flood(addresses, spent_s=0.0)
     assert not addresses.blocks(ADDRESS, signed=True)
-    assert len(addresses.meters) == MOST_ADDRESSES
+    assert MOST_ADDRESSES // 2 <= len(addresses.meters) <= MOST_ADDRESSES
 
 
 async def test_memory_of_what_others_tell_is_bounded(clock: ManualClock) -> None:
@@ -264,7 +264,7 @@ async def test_addresses_of_one_ipv6_network_are_one(addresses: Limits) -> None:
         addresses.try_forged(f"2001:db8::{number}")
     assert addresses.blocks("2001:db8::ffff", signed=True)
     assert not addresses.blocks("2001:db8:0:1::1", signed=True)
-    assert [*addresses.meters._meters] == ["2001:db8::", "2001:db8::/48"]
+    assert len(addresses.meters) == 2, "one of the network, one of its site"
 
 
 async def test_networks_of_one_ipv6_site_are_one(addresses: Limits) -> None:

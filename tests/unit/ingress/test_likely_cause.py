@@ -11,6 +11,7 @@ from hookline_ingress.signatures import twilio
 from hookline_ingress.signatures.likely_cause import likely_cause
 from hookline_ingress.signatures.secrets import parse_secrets, parse_shared_keys
 from hookline_ingress.signatures.twilio import SIGNATURE, Keyring, signed_params
+from hookline_ingress.translation.form_shape import FormShape
 from hookline_ingress.translation.webhook import decode
 from hookline_shared.forms import Form
 from tests.support.inbound.kinds import message
@@ -96,9 +97,9 @@ def test_cost(monkeypatch: pytest.MonkeyPatch, forged: Webhook, called: str) -> 
         computed.append(len(text))
         return digest(key, text, hashing)
 
-    def counting_params(form: Form) -> bytes | None:
+    def counting_params(form: Form, shape: FormShape) -> bytes | None:
         sorted_.append(form)
-        return signed_params(form)
+        return signed_params(form, shape)
 
     keyring = Keyring(parse_secrets(TOKENS), [PUBLIC_URL])
     request = Request("POST", called, CIMultiDict(forged.headers), forged.body, "", 0.0)

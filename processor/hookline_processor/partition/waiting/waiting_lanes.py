@@ -44,6 +44,7 @@ class WaitingLanes:
     """Takes lanes out of `index` into `lanes`, as `room` permits, while all `gates` are set. `sets` knows what waits.
 
     Lanes of a topic wait until it `is_caught_up`: what was in memory before comes first. `lost_touch` is called then.
+    Room for `events_per_lane` events is kept for each that is resumed.
     """
 
     def __init__(
@@ -59,7 +60,9 @@ class WaitingLanes:
         is_caught_up: Callable[[str], bool],
         clock: Clock,
         logger: Logger,
+        events_per_lane: int = 1,
     ) -> None:
+        self._events_per_lane = events_per_lane
         self._index = index
         self._sets = sets
         self._lanes = lanes
@@ -234,7 +237,7 @@ class WaitingLanes:
 
     async def _resume(self) -> None:
         topics = self._topics()
-        requests = resume_requests(self._sets, topics, self._room.free, self._conditions.claim, self._clock.now_ms())
+        requests = resume_requests(self._sets, topics, self._room_for_lanes, self._conditions.claim, self._clock.now_ms())
         if not requests:
             return
         changes = {topic: self._sets.changes(topic) for topic in topics}
@@ -252,6 +255,11 @@ class WaitingLanes:
         # The timer wakes for lanes that wait for a time. Of the others, the next pass resumes more, or none.
         if any(answer.lanes for answer in answers) and any(map(self._may_have_more, requests, answers)):
             self._wake.set()
+
+    def _room_for_lanes(self, topic: str) -> int:
+        """Return how many lanes may be resumed, with room for the events of their bursts."""
+        free = self._room.free(topic)
+        return -(-free // self._events_per_lane)
 
     def _may_have_more(self, request: ResumeRequest, answer: Resumed) -> bool:
         """Whether more of the lanes can be resumed at once that wait for a condition."""

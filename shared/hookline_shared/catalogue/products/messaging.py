@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from itertools import count, takewhile
+from pathlib import Path
 from typing import Final
 
 from hookline_shared import topics
 from hookline_shared.catalogue.fields import Json, Number, Text
 from hookline_shared.catalogue.kind import Condition, Key, Kind, Reply, Template, has, key
+from hookline_shared.catalogue.media import MOST_MEDIA_BYTES, Media, fetch
 from hookline_shared.catalogue.sids import Params
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.forms import MAX_FIELDS
@@ -59,6 +61,21 @@ class MessageReceived(WebhookEvent):
         """URL and content type of each attachment."""
         numbers = takewhile(lambda number: f"MediaUrl{number}" in self.params, count())
         return [(self.params[f"MediaUrl{number}"], self.params.get(f"MediaContentType{number}", "")) for number in numbers]
+
+    async def fetch_media(
+        self, number: int = 0, *, path: Path | str | None = None, most_bytes: int = MOST_MEDIA_BYTES
+    ) -> Media:
+        """Fetch the attachment with `number`, from 0, into memory, or into the file `path`. Await it in an async handler.
+
+        Raises:
+            IndexError: if the message has no such attachment.
+            MediaError: if it cannot be fetched: Twilio does not have it yet, or refuses the credentials.
+            MediaTooLargeError: if it has more than `most_bytes` bytes. If not caught, the event becomes a dead letter.
+
+        """
+        if number >= len(self.media):
+            raise IndexError(f"The message has {len(self.media)} attachments, so none with the number {number}.")
+        return await fetch(self.media[number][0], self.account_sid, path, most_bytes)
 
     @property
     def referral(self) -> Mapping[str, str]:

@@ -1,10 +1,12 @@
 """Recordings and transcriptions of calls and conferences."""
 
+from pathlib import Path
 from typing import Final
 
 from hookline_shared import topics
 from hookline_shared.catalogue.fields import Json, Number, Text
 from hookline_shared.catalogue.kind import Kind, Template, has, key
+from hookline_shared.catalogue.media import MOST_MEDIA_BYTES, Media, fetch
 from hookline_shared.catalogue.products.voice import CALL
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 
@@ -28,6 +30,21 @@ class RecordingStatus(WebhookEvent):
     call_sid = Text("CallSid")
     conference_sid = Text("ConferenceSid")
     error_code = Text("ErrorCode")
+
+    async def fetch_media(
+        self, number: int = 0, *, path: Path | str | None = None, most_bytes: int = MOST_MEDIA_BYTES
+    ) -> Media:
+        """Fetch the recording as WAV, into memory, or into the file `path`. Await it in an async handler. It has the number 0.
+
+        Raises:
+            IndexError: if the event names no recording, or `number` is not 0.
+            MediaError: if it cannot be fetched: Twilio does not have it yet, or refuses the credentials.
+            MediaTooLargeError: if it has more than `most_bytes` bytes. If not caught, the event becomes a dead letter.
+
+        """
+        if number or not self.recording_url:
+            raise IndexError("The event names one recording at most, with the number 0, and only when it is complete.")
+        return await fetch(self.recording_url, self.account_sid, path, most_bytes)
 
 
 class Transcription(WebhookEvent):

@@ -16,12 +16,15 @@
 --               waiting   list of {topic, lane id, condition or "", time in ms, entry ids}: the first of them waits, and the others
 --                         behind it; each may be indexed already
 --               outputs   list of {stream, entry id, messages}: what done events send; each message is {token, life of its mark in ms,
---                         names and values of its entry in the outbox}
+--                         names and values of its entry in the outbox}. Of events with memory, {stream, entry id, messages, topic,
+--                         {digest, the version that was read or "", the new version, the new document or "", its life in ms},
+--                         entry ids of the done events that are settled with it, or not at all}
 --               answers   list of {stream, entry id, digest, answer, its life in ms}: the answers to live events that are done or dead
 --               where stream is an index into KEYS
 --           [6] missing, or any value to copy the events that leave their topic to the ledger
 -- Returns   {the number of dead letters written, list of {topic, entry id} of the entries of waiting lanes that have no body any more
---           and were therefore removed}, or the error FENCED, with nothing done, if the partition has another owner now
+--           and were therefore removed, list of {topic, entry id} of the done events for which nothing was done, since their memory
+--           has another version}, or the error FENCED, with nothing done, if the partition has another owner now
 --
 -- Guarantees: an event is removed from its stream only together with its pending entry. A dead letter is a copy of the entry,
 -- field by field, also if it cannot be decoded, and is written before the entry is removed. Running it again has no effect: an
@@ -35,6 +38,10 @@
 -- The messages of an event are written to <prefix>:{p}:outbox before the event leaves its stream, each with the mark
 -- <prefix>:{p}:sent:<token>, or without both if Redis refuses one of the two. A message whose mark exists is not written, and nothing of
 -- an event that is not pending any more. So a message is written once, however often this is run again.
+--
+-- The memory of a conversation is written in this step, too, after the messages, as <prefix>:{p}:memory:<digest> with its version. If
+-- it has another version than the attempt has read, nothing at all is done for the event: what it sends may rest on what is no longer
+-- true. A document with the new version was written by this very event, when this ran before.
 --
 -- The answer to a live event is written before the event leaves its stream, too, as <prefix>:{p}:answer:<digest>, and named in the
 -- stream <prefix>:{p}:answers. Running it again names it again, which wakes those who wait for it once more.
@@ -74,22 +81,60 @@ local function write_message(token, life, fields)
   end
 end
 
+-- Return the version of a document, '' if there is none.
+local function memory_version(digest)
+  return string.match(redis.call('GET', space .. 'memory:' .. digest) or '', '^[^\n]*')
+end
+
+local stale, is_stale = {}, {}
+
 for _, item in ipairs(outputs or {}) do
-  local stream, entry, messages = KEYS[item[1]], item[2], item[3]
+  local stream, entry, messages, topic, memory = KEYS[item[1]], item[2], item[3], item[4], item[5]
   local pending = redis.pcall('XPENDING', stream, group, entry, entry, 1)
   if pending.err and not string.find(pending.err, 'NOGROUP', 1, true) then
     return pending
   elseif #pending == 1 then
-    for _, message in ipairs(messages) do
-      local failure = write_message(unpack(message))
-      if failure then
-        return failure
+    local digest, expected, own, document, life = unpack(memory or {})
+    local version = digest and memory_version(digest)
+    if digest and version ~= own and version ~= expected then
+      stale[#stale + 1] = {topic, entry}
+      is_stale[topic .. '/' .. entry] = true
+      for _, other in ipairs(item[6]) do
+        is_stale[topic .. '/' .. other] = true
+      end
+    else
+      for _, message in ipairs(messages) do
+        local failure = write_message(unpack(message))
+        if failure then
+          return failure
+        end
+      end
+      if digest and document ~= '' and version ~= own then
+        redis.call('SET', space .. 'memory:' .. digest, own .. '\n' .. document, 'PX', life)
       end
     end
   end
 end
 
-for _, item in ipairs(answers or {}) do
+-- Return those of `items` whose event, as `name` returns it, topic/entry id, is not stale.
+local function fresh(items, name)
+  if #stale == 0 then
+    return items
+  end
+  local found = {}
+  for _, item in ipairs(items) do
+    if not is_stale[name(item)] then
+      found[#found + 1] = item
+    end
+  end
+  return found
+end
+
+local function name_of(item)
+  return string.sub(KEYS[item[1]], #space + 1) .. '/' .. item[2]
+end
+
+for _, item in ipairs(fresh(answers or {}, name_of)) do
   local stream, entry, digest, answer, life = KEYS[item[1]], item[2], item[3], item[4], item[5]
   local pending = redis.pcall('XPENDING', stream, group, entry, entry, 1)
   if pending.err and not string.find(pending.err, 'NOGROUP', 1, true) then
@@ -102,7 +147,8 @@ for _, item in ipairs(answers or {}) do
 end
 
 for _, item in ipairs(done) do
-  local stream, entries = KEYS[item[1]], item[2]
+  local stream = KEYS[item[1]]
+  local entries = fresh(item[2], function (entry) return string.sub(stream, #space + 1) .. '/' .. entry end)
   if ledger then
     local topic, attempts, sids = item[3], item[4], item[5]
     for _, entry in ipairs(entries) do
@@ -113,10 +159,13 @@ for _, item in ipairs(done) do
       end
     end
   end
-  redis.call('XACK', stream, group, unpack(entries))
-  redis.call('XDEL', stream, unpack(entries))
+  if #entries > 0 then
+    redis.call('XACK', stream, group, unpack(entries))
+    redis.call('XDEL', stream, unpack(entries))
+  end
 end
 
+recorded = fresh(recorded, function (name) return name end)
 if #recorded > 0 then
   redis.call('HDEL', retries, unpack(recorded))
 end
@@ -157,7 +206,7 @@ local function end_wait(topic, lane, following)
   end
 end
 
-for _, item in ipairs(leaving) do
+for _, item in ipairs(fresh(leaving, function (one) return one[1] .. '/' .. one[3] end)) do
   local topic, lane, entry = item[1], item[2], item[3]
   if first_entry(space, topic, lane) ~= entry then
     redis.call('LREM', behind_key(space, topic, lane), 1, entry)
@@ -216,4 +265,4 @@ for _, item in ipairs(waiting) do
     end
   end
 end
-return {written, gone}
+return {written, gone, stale}

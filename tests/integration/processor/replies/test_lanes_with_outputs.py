@@ -12,7 +12,8 @@ from hookline_processor.replies.outputs import Outputs
 from hookline_processor.verdicts import DONE, Dead, Done, Failure, Reason
 from hookline_shared.clock import SystemClock
 from hookline_shared.redis.manager import RedisConnectionManager
-from hookline_shared.streams.consume import Consumer, OutboxEntry
+from hookline_shared.streams.consume import Consumer
+from hookline_shared.streams.outbox import OutboxEntry
 from hookline_shared.topics import MESSAGES, OUTBOX
 from tests.support.observability.logbook import Logbook
 from tests.support.processor.events import event

@@ -252,7 +252,7 @@ async def test_refused_message_is_a_dead_letter(
     bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored, redis_client: "redis.Redis"
 ) -> None:
     """With Twilio's code, what it means and where to read about it. Nothing was sent, so replaying it sends it."""
-    twilio.refusal = (400, {"code": 21614, "message": "'To' number is not a valid mobile number", "status": 400}, {})
+    twilio.refuse(400, 21614, "'To' number is not a valid mobile number")
     await inbox.put("hello", "and on")
     partition = await bench.start()
     await until(lambda: len(dead(stored)) == 2, "both are dead")
@@ -266,7 +266,7 @@ async def test_refused_message_is_a_dead_letter(
 
 async def test_person_who_said_stop_has_opted_out(bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored) -> None:
     """It has a reason of its own: nothing is wrong with the bot."""
-    twilio.refusal = (400, {"code": 21610, "message": "unsubscribed", "status": 400}, {})
+    twilio.refuse(400, 21610, "unsubscribed")
     await inbox.put("hello")
     partition = await bench.start()
     await until(lambda: [reason for reason, _ in dead(stored)] == ["opted_out"], "it is dead")
@@ -275,12 +275,12 @@ async def test_person_who_said_stop_has_opted_out(bench: Bench, inbox: Inbox, tw
 
 async def test_rate_limit_pauses_the_account(bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored) -> None:
     """Messages wait, without requests and without using up attempts, until Twilio takes them."""
-    twilio.refusal = (429, {"code": 20429, "message": "Too Many Requests", "status": 429}, {"Retry-After": "1"})
+    twilio.refuse(429, 20429, "Too Many Requests", {"Retry-After": "1"})
     for nth in range(5):
         await inbox.put("hello", nth=nth)
     partition = await bench.start()
     await until(lambda: twilio.requests >= 1, "it was asked")
-    twilio.refusal = None
+    twilio.accept()
     await until(lambda: stored.events() == [], "all are sent")
     assert len(twilio.messages) == 5
     await partition.drain(5)
@@ -344,12 +344,12 @@ async def test_processor_that_dies_in_the_middle(
     bench: Bench, inbox: Inbox, twilio: FakeTwilio, stored: Stored, redis_client: "redis.Redis"
 ) -> None:
     """Twilio has the message, and the answer never came: the next owner finds it, and sends nothing."""
-    twilio.open.clear()
+    twilio.hold()
     await inbox.put("hello")
     partition = await bench.start()
-    await twilio.received.wait()
+    await until(lambda: twilio.messages != [], "Twilio has it")
     await partition.abandon()
-    twilio.open.set()
+    twilio.release()
     partition = await bench.start()
     await until(lambda: stored.events() == [], "it is settled")
     assert twilio.bodies == ["hello"]

@@ -14,7 +14,7 @@ from hookline_processor.forward.answer import (
     refused,
     unreachable,
 )
-from hookline_processor.testing import make_event
+from hookline_processor.testkit.deliver import make_event
 
 PUBLIC = "https://hooks.example.com/app/sms?x=1"
 TWIML = b'<?xml version="1.0" encoding="UTF-8"?><Response><Message>hi</Message></Response>'

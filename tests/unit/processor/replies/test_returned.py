@@ -319,6 +319,10 @@ async def test_sender_that_is_a_name() -> None:
     assert "cannot be answered" in outcome.failure.message
 
 
+def several(_event: MessageReceived, _context: Context) -> list[str | Reply | None] | tuple[Message, ...]:
+    return ["one", Reply("two"), None]
+
+
 def test_annotations_are_checked_at_import() -> None:
     """What cannot be sent is found before the first event; what nobody can tell is not refused."""
     handlers = Handlers()
@@ -328,6 +332,13 @@ def test_annotations_are_checked_at_import() -> None:
         async def true(_event: MessageReceived, _context: Context) -> bool:
             return True
 
+    with pytest.raises(HandlersError, match="returns int, which cannot be sent"):
+
+        @handlers.on(MessageReceived)
+        async def numbers(_event: MessageReceived, _context: Context) -> list[int] | None:
+            return [1]
+
+    Handlers().on(MessageReceived)(several)
     with pytest.raises(HandlersError, match="returns Reply, which cannot be sent"):
 
         @handlers.on(CallReceived)

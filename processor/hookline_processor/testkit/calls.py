@@ -17,7 +17,7 @@ from xml.etree.ElementTree import Element, fromstring
 from msgspec.structs import replace
 
 from hookline_processor.api.handlers import Handlers
-from hookline_processor.testing import deliver, make_event
+from hookline_processor.testkit.deliver import deliver, make_event
 from hookline_processor.verdicts import Done, Verdict
 from hookline_shared.catalogue.products.voice import CallReceived
 from hookline_shared.event import Event

@@ -1,0 +1,1 @@
+"""The web console: see what Hookline does, and fix what went wrong."""

@@ -1,0 +1,1 @@
+"""What the console shows while it changes: status, history and running jobs."""

@@ -1,0 +1,36 @@
+"""The messages that are to be sent, and how far each is."""
+
+from typing import Any, Final
+
+from aiohttp import web
+
+from hookline_cli.outbox.list import find_messages
+from hookline_cli.outbox.messages import Message
+from hookline_cli.output.redaction import Redaction
+from hookline_console.page import redaction, render
+from hookline_console.parts import PARTS
+from hookline_shared.topics import OUTBOX
+
+_SHOWN: Final = 100
+_HIDDEN: Final = "HooklineToken"
+
+
+async def show(request: web.Request) -> web.Response:
+    """Show the outbox."""
+    hides = redaction(request)
+    messages, total, now_ms = await find_messages(await request.app[PARTS].redis.session(), _SHOWN)
+    rows = [_row(one, hides, now_ms) for one in messages]
+    return render(request, "outbox.html", rows=rows, total=total, now=now_ms, topic=OUTBOX)
+
+
+def _row(one: Message, hides: Redaction, now_ms: int) -> dict[str, Any]:
+    parameters = {name: value for name, value in hides.parameters(one.event).items() if name != _HIDDEN}
+    return {
+        "id": one.event.id,
+        "state": one.state(now_ms),
+        "in_doubt": one.in_doubt(now_ms),
+        "age_ms": max(0, now_ms - one.event.received_at),
+        "to": parameters.get("To", ""),
+        "sender": parameters.get("From") or parameters.get("MessagingServiceSid", ""),
+        "text": parameters.get("Body") or parameters.get("ContentSid", ""),
+    }

@@ -1,0 +1,93 @@
+"""Signing in and out."""
+
+from http import HTTPStatus
+from typing import Final
+
+from aiohttp import web
+
+from hookline_console.access.people import Person
+from hookline_console.access.sign_in import LockedOutError
+from hookline_console.audit import Deed
+from hookline_console.page import VISIT, client_of, form_of, goes_to, render, session_of
+from hookline_console.parts import PARTS
+from hookline_shared.errors import HooklineError
+
+_HOME: Final = "/"
+_WRONG: Final = "There is nobody with this name and this password."
+_USED: Final = "This link is worth nothing any more: it was used, it is older than 10 minutes, or there is a newer one."
+_LONGEST_NAME: Final = 100
+
+
+async def show(request: web.Request) -> web.Response:
+    """Ask who it is."""
+    return goes_to(_HOME) if request[VISIT].session else _ask(request)
+
+
+async def enter(request: web.Request) -> web.Response:
+    """Sign in by a link from the terminal."""
+    person = request.app[PARTS].sign_in.by_link(request.query.get("link", ""))
+    if person is None:
+        return goes_to(_HOME) if request[VISIT].session else _ask(request, HTTPStatus.FORBIDDEN, problem=_USED)
+    return await _begin(request, person, _HOME)
+
+
+async def by_password(request: web.Request) -> web.Response:
+    """Sign in by a password."""
+    form, sign_in = await form_of(request), request.app[PARTS].sign_in
+    name, then = form.get("name", "")[:_LONGEST_NAME], _inside(form.get("next", _HOME))
+    try:
+        person = await sign_in.by_password(name, form.get("password", ""), client_of(request))
+    except LockedOutError as error:
+        await _note(request, "sign-in refused", str(error))
+        return _ask(request, HTTPStatus.TOO_MANY_REQUESTS, problem=str(error), then=then)
+    if person is None:
+        await _note(request, "sign-in refused", _WRONG)
+        return _ask(request, HTTPStatus.FORBIDDEN, problem=_WRONG, then=then)
+    return await _begin(request, person, then)
+
+
+async def print_link(request: web.Request) -> web.Response:
+    """Print a new link in the terminal."""
+    parts = request.app[PARTS]
+    printed = parts.sign_in.print_link(parts.origins.base)
+    said = "A new link is in the terminal in which the console runs." if printed else "Wait some seconds, and try again."
+    return _ask(request, said=said)
+
+
+async def sign_out(request: web.Request) -> web.Response:
+    """End the session, in all tabs."""
+    session = session_of(request)
+    await _note(request, "signed out", "", session.person.name)
+    request.app[PARTS].sign_in.sessions.end(session)
+    return goes_to("/sign-in")
+
+
+async def _begin(request: web.Request, person: Person, then: str) -> web.Response:
+    """Begin a session. One that this browser has already ends."""
+    sessions = request.app[PARTS].sign_in.sessions
+    if before := request[VISIT].session:
+        sessions.end(before)
+    await _note(request, "signed in", ", ".join(sorted(person.roles)), person.name)
+    request[VISIT].begun = sessions.open(person)
+    return goes_to(then)
+
+
+async def _note(request: web.Request, action: str, outcome: str, name: str = "somebody") -> None:
+    """Record what happened. Without Redis people can sign in all the same: the console says then what is wrong with it."""
+    parts = request.app[PARTS]
+    try:
+        await parts.audit.write(Deed(name, client_of(request), action, outcome=outcome))
+    except HooklineError as error:
+        parts.logger.warning("not recorded", action=action, who=name, error=str(error))
+
+
+def _ask(
+    request: web.Request, status: HTTPStatus = HTTPStatus.OK, *, problem: str = "", said: str = "", then: str = ""
+) -> web.Response:
+    then = then or _inside(request.query.get("next", _HOME))
+    return render(request, "sign_in.html", status, problem=problem, said=said, then=then)
+
+
+def _inside(path: str) -> str:
+    """Return `path` if it leads to the console itself, otherwise that of the first page."""
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() else _HOME

@@ -1,0 +1,1 @@
+"""Attachments of messages and recordings, fetched from Twilio."""
