@@ -56,6 +56,8 @@ TEXT_FIELDS: Final = (
     "method",
 )
 BODY_FIELD: Final = "body"
+FIELDS_AS_RECEIVED: Final = 2 * (len(TEXT_FIELDS) + 1)
+"""Names and values of an event that was never replayed."""
 _RECEIVED: Final = TEXT_FIELDS.index("received")
 _NAMES: Final = [name.encode() for name in (*TEXT_FIELDS, BODY_FIELD)]
 _HISTORY_FIELDS: Final = (b"lives", b"first.at", b"first.reason", b"first.topic", b"first.entry")
