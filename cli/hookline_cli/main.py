@@ -49,6 +49,7 @@ class Commands(LazyGroup):
         "tail": CommandSource("hookline_cli.tail.tail:tail", _LOOK, _codes("stopped with Ctrl-C", "it could not start")),
         "dead": CommandSource("hookline_cli.dead.group:dead", _LOOK),
         "retry": CommandSource("hookline_cli.retry.group:retry", _LOOK),
+        "forward": CommandSource("hookline_cli.forward.group:forward", _LOOK),
         "outbox": CommandSource("hookline_cli.outbox.group:outbox", _LOOK),
         "pause": CommandSource("hookline_cli.pause.pause:pause", _LOOK, _codes("paused", "failed; the error says why")),
         "resume": CommandSource(
@@ -59,6 +60,7 @@ class Commands(LazyGroup):
         "explain": CommandSource(
             "hookline_cli.explain.explain:explain", _LOOK, _codes("explained", "the code is not in the table")
         ),
+        "mcp": CommandSource("hookline_cli.mcp.command:mcp", _LOOK, _codes("ended with its client", "it could not start")),
         "config": CommandSource(
             "hookline_cli.config:config",
             _LOOK,
