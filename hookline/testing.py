@@ -1,5 +1,6 @@
 """The test kit: run handlers without Redis and without a processor, on events as Twilio sends them."""
 
+from hookline_processor.testkit.calls import Call, CallError, call
 from hookline_processor.testkit.deliver import (
     Dead,
     Done,
@@ -19,6 +20,8 @@ from hookline_processor.testkit.fake_twilio import FakeTwilio
 from hookline_processor.testkit.faults import Fault, losing
 
 __all__ = [
+    "Call",
+    "CallError",
     "Dead",
     "Done",
     "Event",
@@ -31,6 +34,7 @@ __all__ = [
     "Retry",
     "State",
     "Verdict",
+    "call",
     "deliver",
     "losing",
     "make_event",

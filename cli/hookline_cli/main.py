@@ -49,6 +49,7 @@ class Commands(LazyGroup):
         "tail": CommandSource("hookline_cli.tail.tail:tail", _LOOK, _codes("stopped with Ctrl-C", "it could not start")),
         "dead": CommandSource("hookline_cli.dead.group:dead", _LOOK),
         "retry": CommandSource("hookline_cli.retry.group:retry", _LOOK),
+        "forward": CommandSource("hookline_cli.forward.group:forward", _LOOK),
         "outbox": CommandSource("hookline_cli.outbox.group:outbox", _LOOK),
         "pause": CommandSource("hookline_cli.pause.pause:pause", _LOOK, _codes("paused", "failed; the error says why")),
         "resume": CommandSource(

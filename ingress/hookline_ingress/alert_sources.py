@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from hookline_ingress.metrics import REQUEST_SECONDS, REQUESTS, SIGNERS
+from hookline_ingress.metrics import LIVE, LIVE_SECONDS, REQUEST_SECONDS, REQUESTS, SIGNERS
 from hookline_ingress.spool.spool import Spool
 from hookline_shared.alerts.disk_space import DiskSpace
 from hookline_shared.alerts.measures import Measure, common_measures
@@ -26,6 +26,8 @@ _WRONGLY_SIGNED: Final = ("bad_signature", "flooding_signed")
 """Outcomes of signed requests. An address that keeps sending invalid signatures is soon blocked as flooding, and its requests
 are not read. Requests without a signature are not from Twilio, so they do not count."""
 _LEAST_WRONG: Final = 3
+_HEARD: Final = ("answered", "held")
+"""Outcomes on live routes that are no fallback."""
 _OF_THE_SENDER: Final = (*_WRONGLY_SIGNED, "too_large", "too_many_events", "no_memory", "no_token")
 """Outcomes that anyone can cause. Event Streams get a 5xx for them, which is no failure of ours."""
 
@@ -33,7 +35,8 @@ _OF_THE_SENDER: Final = (*_WRONGLY_SIGNED, "too_large", "too_many_events", "no_m
 def measures(limits: Mapping[str, Threshold], spool: Spool | None, spool_path: Path | None) -> dict[str, Measure]:
     """Return the measures by the name of the alert. Without a spool, those of the spool are missing."""
     found = common_measures(limits) | {
-        "reply_slow": _slowest(REQUEST_SECONDS, _window(limits, "reply_slow")),
+        "reply_slow": _slowest_of_ours(_window(limits, "reply_slow")),
+        "callers_fell_back": _fallbacks(_window(limits, "callers_fell_back")),
         "write_slow": _slowest(REDIS_OPERATION_SECONDS.of("append"), _window(limits, "write_slow")),
         "refusals_high": _refusals(_window(limits, "refusals_high")),
         "signatures_failing": _signatures(_window(limits, "signatures_failing")),
@@ -55,6 +58,24 @@ def _window(limits: Mapping[str, Threshold], name: str) -> SlidingWindow:
 def _slowest(timing: FastHistogram, window: SlidingWindow) -> Measure:
     def measure(now: float) -> dict[str, float]:
         return {"": quantile(timing.bounds, window.grown(timing.counts, now), _QUANTILE, _SPARED)}
+
+    return measure
+
+
+def _slowest_of_ours(window: SlidingWindow) -> Measure:
+    """Return the measure of response times, without those of live routes, which wait for handlers."""
+
+    def measure(now: float) -> dict[str, float]:
+        ours = [max(0, every - live) for every, live in zip(REQUEST_SECONDS.counts, LIVE_SECONDS.counts, strict=True)]
+        return {"": quantile(REQUEST_SECONDS.bounds, window.grown(ours, now), _QUANTILE, _SPARED)}
+
+    return measure
+
+
+def _fallbacks(window: SlidingWindow) -> Measure:
+    def measure(now: float) -> dict[str, float]:
+        (fell_back,) = window.grown([LIVE.total(lambda labels: labels[0] not in _HEARD)], now)
+        return {"": fell_back}
 
     return measure
 

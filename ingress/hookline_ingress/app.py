@@ -11,6 +11,7 @@ from hookline_ingress.http.proxies import Proxies, parse_networks
 from hookline_ingress.http.server import ConnectionLimits, Server, allow_connections
 from hookline_ingress.limits.addresses import GENUINE_S, MOST_ADDRESSES, AddressLimit, GenuineAddresses
 from hookline_ingress.limits.limiter import LimitExchange, SenderLimit
+from hookline_ingress.live.parts import LiveParts, build_live
 from hookline_ingress.routes import Routes
 from hookline_ingress.settings import IngressSettings
 from hookline_ingress.signatures.provider_function import ProviderCalls, load_provider
@@ -65,6 +66,7 @@ class Ingress:
     writer: Writer
     server: Server
     logger: Logger
+    live: LiveParts | None = None
 
     async def start(self, supervisor: Supervisor, stopping: AsyncExitStack) -> None:
         """Open the spool and both ports. Redis may come later: until then /readyz reports it, and webhooks go to the spool.
@@ -100,7 +102,12 @@ class Ingress:
         await self.exchange.start(supervisor)
         stopping.push_async_callback(self.writer.stop)
         await self.writer.start(supervisor)
+        if self.live is not None:
+            stopping.push_async_callback(self.live.stop)
+            await self.live.start(supervisor)
         stopping.push_async_callback(self.server.stop)
+        if self.live is not None:
+            stopping.callback(self.live.release)
         port = await self.server.open(self.settings.host, self.settings.port, supervisor)
         sharing = PortSharing(self.server, self.problem, self.server.clock, self.logger)
         stopping.push_async_callback(sharing.stop)
@@ -122,7 +129,7 @@ class Ingress:
 def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> Ingress:
     """Return an ingress that is not started."""
     durability = Durability(settings.durability)
-    redis = RedisConnectionManager(settings.redis, settings.partitions, clock, logger, durability)
+    redis = RedisConnectionManager(settings.redis_options(), settings.partitions, clock, logger, durability)
     appender = Appender(redis, settings.partitions, settings.dedupe_window_s, settings.backlog_limit)
     spool = _spool(settings, clock, logger)
     drain = Drain(spool, appender, redis, settings.partitions, clock, logger) if spool else None
@@ -141,10 +148,14 @@ def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> In
     keyring = _keyring(settings, logger)
     provider = _provider(settings, keyring, addresses, clock, logger)
     tokens = TokensFile(settings.tokens_path, keyring, clock, logger) if settings.tokens_path else provider
-    routes = Routes(keyring, _sendgrid(settings), settings.max_body, settings.routes)
+    routes = Routes(keyring, _sendgrid(settings), settings.max_body, settings.routes, settings.forwards)
     spans = _spans(settings, guards.proxies, clock)
     write = writer.write if spans is None else spans.trace_writes(writer.write)
-    webhooks = Webhooks(routes, guards, write, settings.public_urls, clock, logger, spans, provider)
+    live = build_live(settings, routes, guards, redis, spool, (budget_s, answer_s), clock, logger, spans, provider)
+    elsewhere = live.handle if live is not None else None
+    webhooks = Webhooks(routes, guards, write, settings.public_urls, clock, logger, spans, provider, elsewhere)
+    if live is not None:
+        live.webhooks.refusals = webhooks.refusals  # whichever route it was, somebody has to know
     server = _server(settings, routes, webhooks, spans, clock, logger)
     interval_s = _ALERT_INTERVALS_PER_SURVEY * settings.alerts.interval_s
     readers = ReadersWatch(redis, settings.partitions, list(settings.topics), interval_s, clock)
@@ -154,7 +165,9 @@ def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> In
     if tokens is not None:
         health.warnings["tokens"] = tokens.warnings
     admin = Admin(health, settings.admin_host, settings.admin_port, "INGRESS_ADMIN", token=settings.admin_token)
-    return Ingress(settings, health, admin, spool, redis, alerts, readers, tokens, drain, exchange, writer, server, logger)
+    return Ingress(
+        settings, health, admin, spool, redis, alerts, readers, tokens, drain, exchange, writer, server, logger, live
+    )
 
 
 def _spool(settings: IngressSettings, clock: Clock, logger: Logger) -> Spool | None:

@@ -18,6 +18,17 @@ STAGE_SECONDS: Final = {stage: _STAGES.of(stage) for stage in ("read", "verify",
 """read: from the first byte of a request to its last; verify: decoding and the signature; translate: making events; write:
 until the events are safe; reply: until the response was passed to the system."""
 
+LIVE = FastCounter(
+    "hookline_live_total",
+    "Replies on live routes, by outcome: answered, held, fell_back, foreign (another call's), or why the event was not stored",
+    "outcome",
+)
+_LIVE = FastHistograms("hookline_live_seconds", "Time from a request's first byte to its response, on live routes")
+LIVE_SECONDS: Final = _LIVE.of()
+_LATE = FastHistograms("hookline_live_late_seconds", "Time from the first request to the answer, of calls that were held")
+LATE_SECONDS: Final = _LATE.of()
+LIVE_WAITING = Gauge("hookline_live_waiting", "Requests that wait for the answers of handlers")
+
 BATCH_EVENTS = Histogram(
     "hookline_ingress_batch_events", "Events written to Redis in one call", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 )

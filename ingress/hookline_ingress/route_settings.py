@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta
 
@@ -22,6 +22,7 @@ from hookline_shared.validation import (
     read_table,
 )
 
+MESSAGE_RECEIVED: Final = "message.received"
 _PATH: Final = re.compile(r"/[!-~]*")
 
 SENDGRID_PATH: Final = "/sendgrid"
@@ -59,12 +60,27 @@ class RouteSettings(SettingsTable, frozen=True, kw_only=True):
     """Events per second of one sender, instead of INGRESS_SENDER_RATE."""
     sender_burst: AtLeastOne | None = None
     """Events that one sender can send at once, instead of INGRESS_SENDER_BURST."""
+    live: bool = False
+    """Whether Twilio waits for what the handler answers: for calls and hooks."""
+    fallback: Annotated[ReplySettings | None, Read(read_reply)] = None
+    """The reply of a live route if there is no answer in time: TwiML, or a table as for `reply`."""
+    expired: Literal["settle", "run"] = "settle"
+    """Whether events of a live route are handled for which nobody waits any more."""
 
     @classmethod
     def contradictions(cls, valid: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Yield that a burst lacks its rate, and that the kinds of SendGrid are not to be chosen."""
         if valid.get("kind") is not None and valid.get("path") == SENDGRID_PATH:
             yield "kind", f"{SENDGRID_PATH} tells its kinds itself: leave it out"
+        if not valid.get("live", True):
+            if valid.get("fallback") is not None:
+                yield "fallback", "it needs live = true: another route is answered at once"
+            if valid.get("expired") == "run":
+                yield "expired", "it needs live = true: events of other routes are always handled"
+        if valid.get("live") and valid.get("kind") == MESSAGE_RECEIVED:
+            yield "live", "replies to messages are sent, and never wait: leave it out"
+        if valid.get("live") and valid.get("path") == SENDGRID_PATH:
+            yield "live", "SendGrid waits for no answer: leave it out"
         if valid.get("sender_burst") is not None and valid.get("sender_rate", 0) is None:
             yield "sender_burst", "it needs a sender_rate"
 

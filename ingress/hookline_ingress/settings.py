@@ -11,10 +11,12 @@ from msgspec import Meta
 
 from hookline_ingress.http.proxies import parse_networks
 from hookline_ingress.limits.rates import Rate
+from hookline_ingress.live_settings import LiveSettings
 from hookline_ingress.route_settings import LARGEST_JSON, RoutesSetting, check_topics
 from hookline_ingress.signatures.provider_function import LOCATION, TOKENS_PROVIDER
 from hookline_ingress.signatures.secrets import TOKENS_PATH, parse_secrets, parse_shared_keys
 from hookline_shared.distribution import install_command
+from hookline_shared.redis.options import RedisOptions
 from hookline_shared.settings.base import CommaSeparated, Port, SharedSettings
 from hookline_shared.settings.fallbacks import Fallback
 from hookline_shared.validation import AtLeastOne, Check, NotNegative, Positive, Read, Variable, split_url
@@ -260,6 +262,7 @@ class IngressSettings(SharedSettings, frozen=True, kw_only=True):
             "Requests with a missing or wrong signature that one address can send at once before INGRESS_ADDRESS_RATE applies",
         ),
     ] = 100
+    live: LiveSettings
     shutdown_s: Annotated[
         NotNegative, Variable("INGRESS_SHUTDOWN_S", "Seconds that running requests get to finish at shutdown")
     ] = 10
@@ -283,6 +286,11 @@ class IngressSettings(SharedSettings, frozen=True, kw_only=True):
         """Return the values that must not be logged."""
         secrets = (*parse_secrets(self.auth_tokens), *parse_shared_keys(self.shared_keys).values())
         return (*super().secrets(), *(secret.value.decode() for secret in secrets))
+
+    def redis_options(self) -> RedisOptions:
+        """Return the options of the connections to Redis. Live routes read answers, in a cluster from each partition."""
+        is_live = any(one.live for one in self.routes) or any(one.live for one in self.forwards)
+        return self.redis.with_blocking(self.partitions) if is_live else self.redis
 
     def sender_limit(self) -> Rate:
         """Return the rate of one sender."""

@@ -1,6 +1,6 @@
 """The way of one request: read, verify, translate, write, reply."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from logging import DEBUG
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,7 +16,7 @@ from hookline_ingress.limits.addresses import AddressLimit
 from hookline_ingress.limits.limiter import SenderLimit
 from hookline_ingress.metrics import REQUESTS, SIGNERS, STAGE_SECONDS
 from hookline_ingress.refusals import Refusal, Refusals, RefusalWarnings, TokenMissing
-from hookline_ingress.routes import Route, Routes
+from hookline_ingress.routes import FindRoute, Route
 from hookline_ingress.signatures.likely_cause import likely_cause
 from hookline_ingress.translation.translate import TranslatedEvent, translate
 from hookline_ingress.translation.webhook import TooManyElementsError, Webhook, is_encoded
@@ -70,12 +70,12 @@ class Webhooks:
     """Answers Twilio. A 2xx means that every event of the request is verified and stored, now or by an earlier delivery.
 
     `write` stores events. `spans` record the outcomes of requests, if these are traced. `provider` returns tokens that are not
-    known, if there is one. `refusals` are the 503s of ours.
+    known, if there is one. `refusals` are the 503s of ours. `elsewhere` answers requests without a route here.
     """
 
     def __init__(
         self,
-        routes: Routes,
+        routes: FindRoute,
         guards: Guards,
         write: Write,
         public_urls: Sequence[str],
@@ -83,7 +83,9 @@ class Webhooks:
         logger: Logger,
         spans: "RequestSpans | None" = None,
         provider: "TokenProvider | None" = None,
+        elsewhere: "Callable[[Request, Respond], None] | None" = None,
     ) -> None:
+        self._elsewhere = elsewhere or _refuse_unknown
         self._routes = routes
         self._proxies, self._senders, self._addresses, self._max_in_flight = guards
         self._write = write
@@ -101,8 +103,7 @@ class Webhooks:
         """Answer any request: `respond` is called with the reply, at once or when its events are stored."""
         route = self._routes.find(request.target)
         if route is None:
-            REQUESTS.count("none", 404, "unknown_path")
-            respond(refused(404))
+            self._elsewhere(request, respond)
             return
         delivery = _Delivery(request, route, respond, self._proxies.client(request))
         try:
@@ -282,3 +283,8 @@ class Webhooks:
             return topic
         sender = one.params.get(one.kind.sender, "")
         return BULK if self._senders.demotes(one.event.account, sender, route.rate) else topic
+
+
+def _refuse_unknown(_request: Request, respond: Respond) -> None:
+    REQUESTS.count("none", 404, "unknown_path")
+    respond(refused(404))

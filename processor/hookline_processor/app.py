@@ -13,6 +13,8 @@ from hookline_processor.api.lifespan import Lifespan
 from hookline_processor.attempts.attempts import Attempts
 from hookline_processor.attempts.threads import Threads
 from hookline_processor.attempts.watchdog import Watchdog
+from hookline_processor.forward.forwards import Forwards, build_forwards
+from hookline_processor.health_checks import build_health
 from hookline_processor.monitoring.alert_sources import AlertSources, measures
 from hookline_processor.monitoring.backlog import BacklogGauges
 from hookline_processor.ownership.owned_partitions import OwnedPartitions
@@ -78,6 +80,7 @@ class Processor:
     ledger: "Ledger | None"
     outbox: Outbox
     outbox_limit: OutboxLimit
+    forwards: Forwards
     logger: Logger
 
     async def start(self, supervisor: Supervisor, stopping: AsyncExitStack) -> None:
@@ -93,6 +96,7 @@ class Processor:
         self.logger.info("listening", admin_port=admin_port)
         stopping.push_async_callback(self.redis.close)
         stopping.push_async_callback(self.outbox.close)
+        stopping.push_async_callback(self.forwards.close)
         monitor = await supervisor.spawn("redis watch", self.redis.monitor.run())
         stopping.push_async_callback(monitor.close)  # after the settling, which may wait for Redis
         stopping.push_async_callback(self.alerts.stop)
@@ -138,13 +142,16 @@ def build_processor(
     pauses = Pauses(PauseStore(redis), clock)
     fences: dict[int, Fence] = {}
     outbox = build_outbox(settings.sender, redis, fences, settings.partitions, settings.lease_s, clock, logger)
+    forwards = build_forwards(settings.forwards, settings.signing, redis, settings.partitions, clock, logger)
     MEDIA_FETCHER.set(outbox.fetch_media)  # before the slots: handlers run in the context of now
     slots = Slots(settings.concurrency, settings.topics)
-    attempts = _attempts(settings, handlers, threads, slots, outbox, Memories(redis, settings.partitions), clock, logger)
+    others = (outbox, Memories(redis, settings.partitions), forwards)
+    attempts = _attempts(settings, handlers, threads, slots, others, clock, logger)
     outbox_limit = OutboxLimit(redis, settings.partitions, settings.sender.limit, fences.keys, clock, logger)
     context = replace(_context(settings, slots, attempts, pauses, outbox, clock, logger), outbox_is_full=outbox_limit.is_full)
-    longest_timeout_s = max(handlers.longest_timeout(settings.handler_timeout_s), outbox.longest_timeout())
-    ownership = _ownership(settings, handlers, redis, context, fences, longest_timeout_s)
+    own_timeout_s = handlers.longest_timeout(settings.handler_timeout_s)
+    longest_timeout_s = max(own_timeout_s, outbox.longest_timeout(), forwards.longest_timeout())
+    ownership = _ownership(settings, handlers, redis, context, fences, longest_timeout_s, forwards.patterns())
     owned = OwnedPartitions(ownership)
     ledger = _ledger(settings, redis, ownership, context)
     gauges_s = _ALERT_INTERVALS_PER_BACKLOG * settings.alerts.interval_s
@@ -153,7 +160,7 @@ def build_processor(
     sources = AlertSources(gauges, settings.backlog_limit, ledger, readers, owned.is_leader, outbox)
     alerts = AlertWatcher(settings.alerts, "processor", measures(settings.alerts.limits, sources, clock), clock, logger)
     lifespan = Lifespan(handlers, clock, logger)
-    health = _health(lifespan, redis, ownership, ledger, alerts, readers, outbox)
+    health = build_health(lifespan, redis, ownership, ledger, alerts, readers, outbox, forwards)
     pages = {"/backlog": gauges.report}
     admin = Admin(health, settings.admin_host, settings.admin_port, "PROCESSOR_ADMIN", pages, settings.admin_token)
     return Processor(
@@ -173,6 +180,7 @@ def build_processor(
         ledger,
         outbox,
         outbox_limit,
+        forwards,
         logger,
     )
 
@@ -219,13 +227,12 @@ def _attempts(
     handlers: Handlers,
     threads: Threads,
     slots: Slots,
-    outbox: Outbox,
-    memories: Memories,
+    others: tuple[Outbox, Memories, Forwards],
     clock: Clock,
     logger: Logger,
 ) -> Attempts:
     retry = RetryPolicy(max_attempts=settings.max_attempts, base=settings.backoff_base_s, max=settings.backoff_max_s)
-    more = (_spans(settings), slots.release_overdue, outbox, memories)
+    more = (_spans(settings), slots.release_overdue, *others)
     return Attempts(handlers, settings.handler_timeout_s, retry, threads, clock, logger, *more)
 
 
@@ -244,6 +251,7 @@ def _ownership(
     context: PartitionContext,
     fences: dict[int, Fence],
     longest_timeout_s: float,
+    forwarded: list[str],
 ) -> Ownership:
     topics = list(settings.topics)
 
@@ -253,7 +261,7 @@ def _ownership(
         return Partition(number, consumer, WaitingIndex(redis, number, fence), context)
 
     name = f"{gethostname()}:{getpid()}:{token_hex(4)}"
-    kinds = (handlers.patterns(ignored=ignored) for ignored in (False, True))
+    kinds = (handlers.patterns(ignored=False) + forwarded, handlers.patterns(ignored=True))
     about = encode(settings.partitions, settings.lease_s, settings.topics, *kinds)
     leases = Leases(redis, name, settings.lease_s, settings.lease_s / _LEASE_REQUESTS, about)
     if contradiction := settings.cuts_handlers(longest_timeout_s):
@@ -272,26 +280,3 @@ def _ledger(
 
     has_room, clock, logger = context.ledger_has_room, context.clock, context.logger
     return Ledger(settings.ledger, redis, settings.partitions, lambda: ownership.numbers, has_room, clock, logger)
-
-
-def _health(
-    lifespan: Lifespan,
-    redis: RedisConnectionManager,
-    ownership: Ownership,
-    ledger: "Ledger | None",
-    alerts: AlertWatcher,
-    readers: ReadersWatch,
-    outbox: Outbox,
-) -> Health:
-    health = Health()
-    health.ready["handlers"] = lifespan.check
-    health.ready["redis"] = redis.monitor.check
-    health.ready["reading"] = ownership.check
-    health.ready["shutdown"] = health.shutdown
-    health.warnings["redis"] = redis.monitor.warnings
-    if ledger is not None:
-        health.warnings["ledger"] = ledger.warnings
-    health.warnings["alert"] = alerts.warnings
-    health.warnings["readers"] = readers.warnings
-    health.warnings["messages"] = outbox.warnings
-    return health

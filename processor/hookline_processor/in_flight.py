@@ -29,6 +29,8 @@ class InFlightEvent:
     """Whether Redis may have a retry record of it."""
     withdrawn: bool = False
     """Whether the processor is cancelling its attempt, which does not count as a failure."""
+    replayed: bool = False
+    """Whether it was a dead letter before."""
     lane_id: str = ""
     """The lane whose indexed entry it is, empty if it is not in the waiting index."""
     started_at: float | None = None

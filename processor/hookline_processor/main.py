@@ -28,7 +28,7 @@ def main() -> int:
             settings.log_level, settings.log_format, settings.secrets(), span_log_processors(on=settings.tracing == "on")
         )
         logger = get_logger("processor")
-        handlers = _load(settings.handlers, logger) if settings.handlers else log_only()
+        handlers = _load(settings.handlers, logger) if settings.handlers else _default_handlers(settings)
     except HooklineError as error:
         sys.stderr.write(f"processor: {error}\n")
         return EXIT_SETTINGS if isinstance(error, SettingsError) else EXIT_FAILED
@@ -42,6 +42,11 @@ def main() -> int:
         flush_output()
         os._exit(code)  # a plain function cannot be stopped, and would keep the interpreter from exiting
     return code
+
+
+def _default_handlers(settings: ProcessorSettings) -> Handlers:
+    """Return handlers that settle everything, or if webhooks are forwarded, none: those that are not must not get lost."""
+    return Handlers() if settings.forwards else log_only()
 
 
 def _load(location: str, logger: Logger) -> Handlers:

@@ -39,5 +39,10 @@ MESSAGES = FastCounter(
     "Messages, by outcome: sent, refused, opted_out, unfit or unknown; on the way there doubt, found, repeated or swapped",
     "outcome",
 )
+FORWARDED = FastCounter(
+    "hookline_forwarded_total",
+    "Attempts to forward an event to an app, by outcome: accepted, failed, away (no attempt of the event is used up) or unfit",
+    "outcome",
+)
 MESSAGES_IN_DOUBT = Gauge("hookline_messages_in_doubt", "Messages of which nobody knows yet whether Twilio has them")
 CLOSED_ACCOUNTS = Gauge("hookline_closed_accounts", "Accounts whose messages wait: their credentials are missing or refused")

@@ -7,8 +7,10 @@ from typing import Annotated, Any, ClassVar, Final
 
 from msgspec import Meta
 
+from hookline_processor.forward.settings import SigningSettings
 from hookline_processor.ledger.settings import SettingsWithLedger
 from hookline_processor.sender.settings import SENDER_FALLBACKS, SenderSettings
+from hookline_shared.forwards import with_url
 from hookline_shared.settings.base import Port
 from hookline_shared.settings.fallbacks import Fallback
 from hookline_shared.validation import AtLeastOne, Check, NotNegative, Positive, Variable
@@ -39,6 +41,21 @@ def _as_imported(path: Path, attribute: str) -> str:
     if path.is_absolute() or ".." in folders:
         return from_there
     return f"{'.'.join([*folders, name])}:{attribute}{f', or {from_there}' if folders else ''}"
+
+
+def _unsignable(valid: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield that forwards lack what their signatures need."""
+    forwards, signing = with_url(valid.get("forward", ()), valid.get("forward_url")), valid.get("signing")
+    if signing is None or not forwards:
+        return
+    named = "forward" if valid.get("forward") else "forward_url"
+    if any(one.sign == "target" for one in forwards) and not (signing.auth_tokens or signing.tokens_path):
+        yield named, "the processor signs for the app, and has no TWILIO_AUTH_TOKEN and no TWILIO_TOKENS_PATH"
+    if any(one.sign == "original" for one in forwards) and not signing.public_urls:
+        yield named, 'sign = "original" tells the app which URL Twilio called, and the processor has no PUBLIC_URL'
+    bases = {url.rstrip("/").lower() for url in signing.public_urls}
+    if loops := [one.path for one in forwards if one.origin in bases]:
+        yield named, f"the url of {', '.join(loops)} is PUBLIC_URL, so it leads back to ingress"
 
 
 class ProcessorSettings(SettingsWithLedger, frozen=True, kw_only=True):
@@ -127,10 +144,12 @@ class ProcessorSettings(SettingsWithLedger, frozen=True, kw_only=True):
     handler_timeout_s: Annotated[Positive, Variable("PROCESSOR_HANDLER_TIMEOUT_S", "Time limit of a handler in seconds")] = 30
 
     sender: SenderSettings
+    signing: SigningSettings
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must never be logged."""
-        return (*super().secrets(), *self.sender.secrets)
+        tokens = (one.rpartition("=")[2] for one in self.signing.auth_tokens)
+        return (*super().secrets(), *self.sender.secrets, *tokens)
 
     def window_size(self) -> int:
         """Return the number of events of one topic and partition that are kept in memory."""
@@ -151,7 +170,8 @@ class ProcessorSettings(SettingsWithLedger, frozen=True, kw_only=True):
 
     @classmethod
     def contradictions(cls, valid: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Yield that the pool is too small for the partitions."""
+        """Yield that the pool is too small for the partitions, and that forwards cannot be signed."""
+        yield from _unsignable(valid)
         size = valid.get("blocking_pool_size")
         if size is not None and size < 2 * valid.get("partitions", 0):
             yield (

@@ -50,6 +50,17 @@ class RetryLater(Exception):
         super().__init__(f"again in {self.delay} s")
 
 
+class AwayError(RetryLater):
+    """What an event is for is away: it is attempted again after `delay` seconds, without a failed attempt of its own.
+
+    Unlike `RetryLater`, it counts against the destination, so that its breaker opens.
+    """
+
+    def __init__(self, message: str, delay: float) -> None:
+        super().__init__(delay)
+        self.args = (message,)
+
+
 class Reason(StrEnum):
     """Why an event is a dead letter. No verdict is "dropped": an operator did that (`scripts/waiting/drop.lua`), nor "reused":
     ingress did that (`scripts/append.lua`)."""
@@ -66,6 +77,7 @@ class Reason(StrEnum):
     REFUSED = "refused"
     OPTED_OUT = "opted_out"
     UNKNOWN = "unknown"
+    EXPIRED = "expired"
 
 
 class UndeliverableError(Reject):
@@ -82,6 +94,8 @@ class Failure(NamedTuple):
     type: str
     message: str
     traceback: str = ""
+    answer: str = ""
+    """What the destination answered, which may be personal: it is stored in a dead letter, and never logged."""
 
     @classmethod
     def of(cls, error: BaseException) -> "Failure":
@@ -96,11 +110,15 @@ class Failure(NamedTuple):
             tail = SECRETS.hide_in_end("".join(described.format()), _TRACEBACK_TAIL)
         except BaseException as mistake:  # noqa: BLE001 - whatever else of it fails, and in whatever way
             return cls(type(error).__name__, f"it cannot be described: {type(mistake).__name__}")
+        answer = getattr(error, "answer", "")
+        if isinstance(answer, str) and answer:
+            return cls(type(error).__name__, _without_surrogates(message), "", _without_surrogates(SECRETS.hide(answer)))
         return cls(type(error).__name__, _without_surrogates(message), _without_surrogates(tail))
 
     def redacted(self, personal: Collection[str]) -> "Failure":
         """Return the failure for logs, with quotations of `personal` values redacted."""
-        return self._replace(message=redact_quotes(self.message, personal), traceback=redact_quotes(self.traceback, personal))
+        message, raised = (redact_quotes(text, personal) for text in (self.message, self.traceback))
+        return self._replace(message=message, traceback=raised, answer="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +176,15 @@ class Dead(NamedTuple):
 Verdict = Done | Retry | Dead
 
 
+def expired_verdict(record: Record, received_at: int, now_ms: int) -> Dead:
+    """Return the verdict on a live event that nobody waits for any more. It is not attempted. Times are Unix time in ms."""
+    message = (
+        f"It was received {(now_ms - received_at) // 1000} s before it could be handled, and the caller has heard the fallback "
+        'by then. Set expired = "run" on the live route to handle such events all the same.'
+    )
+    return Dead(Reason.EXPIRED, Failure("Expired", message), record.failures, record.first_failed_at or now_ms)
+
+
 def poison_verdict(record: Record, now_ms: int) -> Dead:
     """Return the verdict on an event that is poison by its `record`. It is not attempted again."""
     if record.cut > record.begun:
@@ -182,20 +209,24 @@ def _without_surrogates(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
-def verdict_on_error(error: BaseException, record: Record, policy: RetryPolicy, now_ms: int, jitter: float) -> Retry | Dead:
+def verdict_on_error(
+    error: BaseException, record: Record, policy: RetryPolicy, now_ms: int, jitter: float, longest_s: float = math.inf
+) -> Retry | Dead:
     """Return the verdict on an event whose handler raised `error`.
 
     `record` describes the earlier attempts; `now_ms` is Unix time in milliseconds; `jitter` is random, from 0 to 1.
+    `longest_s` is the longest delay in seconds, whatever the policy says.
     """
     if isinstance(error, RetryLater):
-        return Retry(record.postponed(now_ms + round(error.delay * 1000)))
+        away = Failure.of(error) if isinstance(error, AwayError) else None
+        return Retry(record.postponed(now_ms + round(error.delay * 1000)), away)
     failure = Failure.of(error)
     attempts = record.failures + 1
     first = record.first_failed_at or now_ms
     reason = _dead_reason(error, attempts, policy)
     if reason is not None:
         return Dead(reason, failure, attempts, first)
-    next_at = now_ms + round(backoff_s(policy, attempts, jitter) * 1000)
+    next_at = now_ms + round(min(longest_s, backoff_s(policy, attempts, jitter)) * 1000)
     summary = f"{failure.type}: {failure.message}"[:500]
     retried = Record(failures=attempts, next_at=next_at, first_failed_at=first, error=summary, interrupted=record.interrupted)
     return Retry(retried, failure)

@@ -105,6 +105,18 @@ class Keys:
         """String that expires: what handlers remember of a conversation. `scripts/settle.lua` has its name, too."""
         return f"{self.space(partition)}memory:{digest}"
 
+    def answer(self, partition: int, digest: str) -> str:
+        """String that expires: the answer to the live event whose dedupe key has the digest `digest`."""
+        return f"{self.space(partition)}answer:{digest}"
+
+    def answers(self, partition: int) -> str:
+        """Bounded stream that expires: the digests of new answers."""
+        return f"{self.space(partition)}answers"
+
+    def cookies(self, partition: int, digest: str) -> str:
+        """String that expires: the cookies that the app of a forward has set in the conversation with the hash `digest`."""
+        return f"{self.space(partition)}cookies:{digest}"
+
     def lease(self, partition: int) -> str:
         """Hash: the owner of the partition, and the term, a number that rises with every owner."""
         return f"{self.prefix}:{{{partition}}}:lease"

@@ -17,6 +17,10 @@ ADVICE: Final = {
     "Twilio",
     "hookline_ingress_read_bytes": "Nears INGRESS_READ_MEMORY_MB: someone sends many large requests slowly, and "
     "the largest get a 503",
+    "hookline_live_total": "held: handlers are late, or none runs. Others: callers hear the fallback: docs/live.md",
+    "hookline_live_seconds": "Rises: handlers of live routes are slow. Above INGRESS_LIVE_WAIT_S, callers hear pauses",
+    "hookline_live_late_seconds": "Nears INGRESS_HOLD_S: soon callers hear the fallback",
+    "hookline_live_waiting": "Nears INGRESS_MAX_WAITING: handlers are slow; above it, callers hear a pause first",
     "hookline_spool_events": "Above 0 for long: Redis is down or a backlog is full; see `hookline status`",
     "hookline_spool_bytes": "Nears INGRESS_SPOOL_MAX_MB: restore Redis before webhooks get a 503",
     "hookline_live_processors": "0 at ingress: no event is handled; start a processor",
@@ -48,6 +52,8 @@ ADVICE: Final = {
     "`hookline pause list`; kind, a kind without a handler; account, messages that "
     "Twilio does not take now. For this processor only: add up all processors",
     "hookline_pending_events": "Near the backlog: handlers are the bottleneck. The same in every processor",
+    "hookline_forwarded_total": "away, failed: the app of a forward is down, or refuses webhooks, see docs/forwarding.md. "
+    "unfit: it answers what cannot be sent",
     "hookline_messages_total": "doubt rises: answers of Twilio are lost; each is looked for. repeated: Twilio did not "
     "list it. refused, opted_out, unfit, unknown: `hookline dead list`",
     "hookline_messages_in_doubt": "Rises: requests to Twilio are cut. For this processor only: add up all processors",

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from hookline_cli.doctor.event import check_event
 from hookline_cli.doctor.finding import Finding, Level
+from hookline_cli.doctor.forwards import check_forwards
 from hookline_cli.doctor.handlers_module import check_handlers
 from hookline_cli.doctor.ledger import check_ledger
 from hookline_cli.doctor.pauses import check_pauses
@@ -37,6 +38,7 @@ _CHECKS: Final[Sequence[Callable[[Subject], Awaitable[list[Finding]]]]] = (
     check_ledger,
     check_sender,
     check_handlers,
+    check_forwards,
     check_ports,
     check_webhook,
     check_event,
@@ -55,11 +57,11 @@ def doctor(
     """Find what would lose events or keep Hookline from working, and say how to fix it.
 
     It checks the settings of both services, the tokens and the public URL; the configuration, clock and data of Redis; pauses
-    that may be forgotten; the disk of the spool; the database of the ledger; the credentials for sending; the ports; and
-    alerts that fire. It imports your handlers in a separate process.
+    that may be forgotten; the disk of the spool; the database of the ledger; the credentials for sending; the ports; the apps
+    of forwards; and alerts that fire. It imports your handlers in a separate process.
 
     It sends an empty signed webhook to the ingress that runs here, which verifies and answers it; nothing is stored. With
-    `--send`, it also sends the status of a made-up message, which your handler of `message.status` receives.
+    `--send`, it also sends the status of a made-up message, which your handler of `message.status` and your apps receive.
 
     Example: `hookline doctor`
 

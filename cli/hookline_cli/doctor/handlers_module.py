@@ -36,6 +36,8 @@ async def check_handlers(subject: Subject, timeout_s: float = _TIMEOUT_S) -> lis
     if subject.processor is None:
         return []
     location = subject.processor.handlers
+    if location is None and subject.processor.forwards:
+        return [fine(_CHECK, "PROCESSOR_HANDLERS is not set: webhooks are forwarded")]
     if location is None:
         meaning = "Events are logged and settled, and nothing else happens to them."
         return [

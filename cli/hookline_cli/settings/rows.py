@@ -203,10 +203,11 @@ def _or_empty(read: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
 
 def _fields() -> Iterator[tuple[str, Field, Variable]]:
     """Yield every field and its variable, after its service, which is empty if both read it."""
-    shared = [variable.name for _, variable in fields_of(SharedSettings)]
-    yield from (("", field, variable) for field, variable in fields_of(SharedSettings))
+    found = [("", field, variable) for field, variable in fields_of(SharedSettings)]
     for service, settings in _SERVICES.items():
-        yield from ((service, field, variable) for field, variable in fields_of(settings) if variable.name not in shared)
+        known = {variable.name for _, _, variable in found}
+        found += [(service, field, variable) for field, variable in fields_of(settings) if variable.name not in known]
+    return iter(found)
 
 
 def _value(field: Field, source: str, written: Any, *, right: bool) -> Any:

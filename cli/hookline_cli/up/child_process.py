@@ -30,13 +30,14 @@ def without_secrets(environment: Mapping[str, str], keep: Iterable[str]) -> dict
     }
 
 
-def for_processor() -> list[str]:
+def for_processor(*, forwards: bool = False) -> list[str]:
     """Return the secrets of the processor: its own, and Twilio's token if the user has set it for this program.
 
-    It sends messages with that, and handlers call Twilio. A token that was made up here is of no use to them.
+    It sends messages with that, and handlers call Twilio. A token that was made up here is of no use to them; one that
+    `forwards` webhooks signs them with either.
     """
     own = (name for name in secrets_of(ProcessorSettings) if name not in _FOR_HANDLERS)
-    return [*own, *(name for name in _FOR_HANDLERS if os.environ.get(name))]
+    return [*own, *(name for name in _FOR_HANDLERS if forwards or os.environ.get(name))]
 
 
 def python_command(module: str) -> list[str]:

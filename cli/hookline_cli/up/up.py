@@ -31,6 +31,7 @@ from hookline_cli.up.child_process import (
     without_secrets,
 )
 from hookline_cli.up.ingress_processes import IngressProcess
+from hookline_cli.up.instructions import instructions
 from hookline_cli.up.reload import FRESH, ReloadedProcess, ensure_watchfiles
 from hookline_cli.workspace import StackFacts, Workspace
 from hookline_ingress.settings import IngressSettings
@@ -44,7 +45,6 @@ from hookline_shared.settings.fallbacks import find_fallbacks
 from hookline_shared.settings.secret_files import names_file
 
 _LEDGER_NEEDS: Final = ("sqlalchemy", "alembic", "aiosqlite")
-_CONSOLE_NEEDS: Final = ("argon2", "jinja2")
 _EXAMPLE: Final = "examples.greeter"
 
 
@@ -52,6 +52,7 @@ def up(
     data: Annotated[Path, typer.Option(help="Folder for all data.")] = Path("var"),
     port: Annotated[int | None, typer.Option(help="Port for webhooks; 8080 unless INGRESS_PORT is set.")] = None,
     handlers: Annotated[str | None, typer.Option(help="Your handlers, as module:attribute.")] = None,
+    forward: Annotated[str | None, typer.Option(help="URL of your app's webhook: http://localhost:3000/sms.")] = None,
     ingress: Annotated[int, typer.Option(min=1, max=ingresses.MOST, help="Ingress processes that share the port.")] = 1,
     reload: Annotated[bool, typer.Option("--reload", help="Restart the processor when a Python file here changes.")] = False,
 ) -> None:
@@ -60,10 +61,12 @@ def up(
     Settings come from the environment, from .env, and from hookline.toml in this folder or the file of HOOKLINE_CONFIG.
 
     Example: hookline up --handlers bot:handlers
+
+    Example: hookline up --forward http://localhost:3000/sms
     """
     if reload:
         ensure_watchfiles()
-    options = {"INGRESS_PORT": port and str(port), "PROCESSOR_HANDLERS": handlers}
+    options = {"INGRESS_PORT": port and str(port), "PROCESSOR_HANDLERS": handlers, "FORWARD_URL": forward}
     given = {name: value for name, value in options.items() if value}
     workspace = Workspace(data)
     workspace.lock()
@@ -98,7 +101,7 @@ def _defaults(workspace: Workspace, environment: Mapping[str, str]) -> dict[str,
         defaults["HOOKLINE_LEDGER_URL"] = f"sqlite:///{workspace.ledger.resolve()}"
     if "TWILIO_AUTH_TOKEN" not in already_set:
         defaults["TWILIO_AUTH_TOKEN"] = workspace.development_token()
-    if _has_example():
+    if _has_example() and not {"FORWARD", "FORWARD_URL"} & already_set:
         defaults["PROCESSOR_HANDLERS"] = f"{_EXAMPLE}:handlers"
     return {name: value for name, value in defaults.items() if name not in already_set}
 
@@ -193,8 +196,10 @@ class LocalStack:
         self._note_processes()
 
     async def _start_processor(self, environment: Mapping[str, str]) -> ChildProcess | ReloadedProcess:
+        forwards = bool(self._processor.forwards)
+
         def launch() -> Coroutine[object, object, ChildProcess]:
-            own = without_secrets(environment, keep=for_processor()) | (FRESH if self._sources else {})
+            own = without_secrets(environment, keep=for_processor(forwards=forwards)) | (FRESH if self._sources else {})
             return ChildProcess.start("processor", python_command("hookline_processor"), own)
 
         if self._sources is None:
@@ -261,20 +266,10 @@ class LocalStack:
         )
 
     def _print_instructions(self) -> None:
-        base = self._ingress.public_urls[0]
         self._workspace.announce(self._stack_facts())
-        lines = {
-            "webhooks": f"{base}/twilio",
-            "handlers": self._processor.handlers or "none: events are logged and settled",
-            "health": " and ".join(f"http://127.0.0.1:{port}/readyz?verbose" for port in self._admin_ports().values()),
-            "data": f"{self._workspace.path}/" if self._starts_redis else "in the Redis of REDIS_URL",
-            "try": "hookline send message --body hello   (in a second terminal)",
-            "stop": "Ctrl-C; what was accepted is kept for the next start",
-        }
-        if all(map(importlib.util.find_spec, _CONSOLE_NEEDS)):
-            lines["console"] = "hookline console   (likewise), and open the link that it prints"
+        data = f"{self._workspace.path}/" if self._starts_redis else "in the Redis of REDIS_URL"
         self._console.print("\n[bold green]Hookline is up.[/]")
-        for name, text in lines.items():
+        for name, text in instructions(self._ingress, self._processor, data, self._admin_ports().values()):
             self._console.print(f"  [dim]{name:9}[/] {escape(text)}", highlight=False, soft_wrap=True)
         self._console.print()
 

@@ -11,9 +11,12 @@ from typing import Annotated, Any, Final, TypeVar
 
 from hookline_processor.api.errors import HandlersError
 from hookline_processor.api.functions import described, innermost, is_decorated
+from hookline_processor.replies.answered import Response
 from hookline_processor.replies.message import Message, Reply
 from hookline_shared.catalogue.products.messaging import MessageReceived
 from hookline_shared.catalogue.webhook_event import WebhookEvent
+from hookline_shared.kinds import kind_of
+from hookline_shared.live import is_call, waits
 
 SENDABLE: Final = (str, Reply, Message, list, tuple)
 """What a handler of messages may return, beside None and TwiML."""
@@ -63,12 +66,13 @@ def check_return_type(function: Callable[..., Any], patterns: Collection[str]) -
     if is_decorated(function) or annotation is inspect.Signature.empty:
         return
     members = [member for member in _returned(_resolved(annotation, function)) if _is_plain_class(member)]
-    sendable = (NoneType, *(SENDABLE if any(map(_may_be_answered, patterns)) else ()))
+    sendable = (NoneType, *(one for pattern in patterns for one in _sendable(pattern)))
     unfit = [member for member in members if member is not object and not _fits(member, sendable)]
     if unfit and members:
         raise HandlersError(
             f"{described(function)} returns {' | '.join(one.__name__ for one in unfit)}, which cannot be sent. A handler of "
-            "MessageReceived returns None, str, Reply, a list of these, or TwiML, and one of other kinds None."
+            "MessageReceived returns None, str, Reply, a list of these, or TwiML; one of CallReceived returns None, TwiML or a "
+            "Response; and one of other kinds None, or for a hook a Response."
         )
 
 
@@ -81,13 +85,19 @@ def _returned(annotation: Any) -> Iterator[Any]:
                 yield from _returned(Any if inner is Ellipsis else inner)
 
 
-def _may_be_answered(pattern: str) -> bool:
-    return fnmatchcase(MessageReceived.kind, pattern)
+def _sendable(pattern: str) -> tuple[type, ...]:
+    """Return what a handler of `pattern` may return, beside None: for all of its kinds, if these differ."""
+    if fnmatchcase(MessageReceived.kind, pattern):
+        return (*SENDABLE, Response)
+    kind = kind_of(pattern)
+    if kind is None or not waits(kind):
+        return ()
+    return (str, Response) if is_call(kind.name) else (Response,)
 
 
 def _fits(member: type, sendable: tuple[type, ...]) -> bool:
     """Whether a value of this class may be sent. TwiML is what has `to_xml`; a coroutine is awaited."""
-    return issubclass(member, (*sendable, Awaitable)) or (len(sendable) > 1 and hasattr(member, "to_xml"))
+    return issubclass(member, (*sendable, Awaitable)) or (str in sendable and hasattr(member, "to_xml"))
 
 
 def _accepted(function: Callable[..., Any]) -> list[type]:

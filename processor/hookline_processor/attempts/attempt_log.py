@@ -20,10 +20,15 @@ _REMEDIES: Final = {
     Reason.UNFIT: f"return or send what docs/replies.md names, {_REPLAY}",
     Reason.REFUSED: f"do what the error says, {_REPLAY}; a message in it cannot be changed, only sent again or discarded",
     Reason.OPTED_OUT: "none: the recipient wants no messages; discard it with `hookline dead discard`",
+    Reason.EXPIRED: "none: the caller has heard the fallback by then; replaying it handles it all the same",
     Reason.UNKNOWN: f"look in Twilio's log whether the recipient got it; if not, {_REPLAY}, which looks first",
 }
 _POISON: Final = f"the process died each time; see how in the log of what runs it, fix the handler, {_REPLAY}"
 _STOPPED: Final = f"the handler, or a child process of it, may have stopped it; or raise PROCESSOR_SHUTDOWN_S, {_REPLAY}"
+_EXPIRED: Final = (
+    "find out why it was not handled in time: processors or Redis were away, or too slow. Its caller has heard the fallback; "
+    'expired = "run" on the route handles such events all the same'
+)
 _CUT: Final = "it runs again, with `context.interrupted`; raise PROCESSOR_SHUTDOWN_S if handlers need longer"
 _CUT_THREAD: Final = "a plain function goes on until the process ends, and runs again, with `context.interrupted`"
 _UNDECODABLE: Final = "it is now a dead letter, unchanged; another version of ingress may have written it, or another program"
@@ -65,6 +70,10 @@ class AttemptLog:
         fields = _event_fields(None, in_flight) | {"attempt": record.failures + record.begun + record.cut}
         remedy = _STOPPED if record.cut > record.begun else _POISON
         self._logger.error("event is poison", **fields, reason=Reason.POISON.value, remedy=remedy)
+
+    def expired(self, in_flight: InFlightEvent) -> None:
+        """Log a live event that is not attempted, since nobody waits for it any more."""
+        self._logger.warning("event expired", **_event_fields(None, in_flight), remedy=_EXPIRED)
 
     def cut(self, handler: Handler | None, in_flight: InFlightEvent, seconds: float, reason: str) -> None:
         """Log an attempt that is withdrawn after `seconds`."""

@@ -1,6 +1,7 @@
 """Running a handler once, under its time-out, and returning the verdict."""
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
@@ -16,7 +17,7 @@ from hookline_processor.api.table import BurstPolicy, Handler
 from hookline_processor.attempts.attempt_log import AttemptLog
 from hookline_processor.attempts.calls import call_async, cancel_if_withdrawn, collecting, without_current_event
 from hookline_processor.attempts.deadlines import Deadline, Deadlines
-from hookline_processor.attempts.outgoing import MemoryReader, Outgoing
+from hookline_processor.attempts.outgoing import Forwarding, MemoryReader, Outgoing
 from hookline_processor.attempts.threads import Threads
 from hookline_processor.events.events import typed
 from hookline_processor.in_flight import InFlightEvent
@@ -32,6 +33,7 @@ from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.event import Event
 from hookline_shared.forked import end_if_forked
 from hookline_shared.kinds import MESSAGE_SEND, label_of
+from hookline_shared.live import LIVE_MARK
 from hookline_shared.observability.logs import CURRENT_EVENT, Logger
 from hookline_shared.streams.memory import NO_MEMORY
 
@@ -42,6 +44,8 @@ _CURRENT: Final[ContextVar[tuple[InFlightEvent, Deadline]]] = ContextVar("attemp
 """The event of the current task and its time-out, for code that runs inside middleware."""
 
 _SOON_MS: Final = 1000
+_LONGEST_LIVE_S: Final = 2.0
+"""The longest delay before the next attempt at a live event: a caller waits."""
 _MAX_FOUND: Final = 1000
 """Kinds whose handler is remembered; Twilio can send any number."""
 
@@ -51,7 +55,7 @@ class Attempts:
 
     `spans` creates a span for each attempt, if attempts are traced. `release_slot` is called with the task of an attempt whose
     handler runs on after its time-out. `outgoing` sends messages, and learns from status callbacks what became of them.
-    `memories` reads what is remembered of conversations.
+    `memories` reads what is remembered of conversations. `forwarding` has handlers for events that `handlers` has none for.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class Attempts:
         release_slot: "Callable[[asyncio.Task[Any]], None] | None" = None,
         outgoing: Outgoing | None = None,
         memories: MemoryReader | None = None,
+        forwarding: Forwarding | None = None,
     ) -> None:
         self._memories = memories
         self.has_bursts = handlers.has_bursts()
@@ -80,6 +85,7 @@ class Attempts:
         self._log = AttemptLog(logger)
         self._run = self._attempt if spans is None else partial(spans.around, self._attempt)
         self._outgoing = outgoing
+        self._forwarding = forwarding
         self._found: dict[str, Handler | None] = {MESSAGE_SEND: outgoing.handler} if outgoing else {}
         self._awaited: set[InFlightEvent] = set()
         """Events whose plain function has returned, and what it returned is awaited."""
@@ -98,14 +104,16 @@ class Attempts:
     def handles(self, kind: str) -> bool:
         """Whether events of `kind` have a handler, or are ignored."""
         try:
-            self._find(kind)
+            self._find_by_kind(kind)
         except LookupError:
             return False
         return True
 
     def can_handle(self, event: Event) -> bool:
         """Whether `event` has a handler, is ignored, or needs none."""
-        return self.handles(event.kind) or (self._outgoing is not None and self._outgoing.expects(event))
+        if self.handles(event.kind) or (self._outgoing is not None and self._outgoing.expects(event)):
+            return True
+        return self._forwarding is not None and self._forwarding.find(event) is not None
 
     def destination(self, in_flight: InFlightEvent) -> str | None:
         """Return the destination of the handler of `in_flight`, or None if it names none."""
@@ -120,7 +128,7 @@ class Attempts:
     def report_cut(self, in_flight: InFlightEvent, reason: str) -> None:
         """Log that the attempt at `in_flight` is being withdrawn, if its handler has begun. `reason` says why."""
         if in_flight.started_at is not None:
-            handler = self._find(in_flight.event.kind)
+            handler = self._find(in_flight.event)
             self._log.cut(handler, in_flight, self._clock.monotonic() - in_flight.started_at, reason)
 
     async def make(self, in_flight: InFlightEvent) -> Verdict:
@@ -131,7 +139,7 @@ class Attempts:
         if self._outgoing is not None and self._outgoing.expects(event) and not await self._outgoing.note(event):
             return Retry(in_flight.record.postponed(self._clock.now_ms() + _SOON_MS))
         try:
-            handler = self._find(event.kind)
+            handler = self._find(event)
         except LookupError as error:
             if self._outgoing is not None and self._outgoing.expects(event):
                 return DONE
@@ -150,11 +158,21 @@ class Attempts:
     def _known(self, in_flight: InFlightEvent) -> Handler | None:
         """Return the handler of an event, or None if it is ignored, or has none."""
         try:
-            return self._find(in_flight.event.kind)
+            return self._find(in_flight.event)
         except LookupError:
             return None
 
-    def _find(self, kind: str) -> Handler | None:
+    def _find(self, event: Event) -> Handler | None:
+        """Return the handler of `event`, None if it is ignored. Raise LookupError if it has none, and is not passed on."""
+        try:
+            return self._find_by_kind(event.kind)
+        except LookupError:
+            expected = self._outgoing is not None and self._outgoing.expects(event)
+            if self._forwarding is None or expected or (handler := self._forwarding.find(event)) is None:
+                raise
+            return handler
+
+    def _find_by_kind(self, kind: str) -> Handler | None:
         """Return what `Handlers.find` returns, which is remembered: it is asked several times for each event."""
         try:
             return self._found[kind]
@@ -286,7 +304,8 @@ class Attempts:
         policy = handler.retry or self._retry
         jitter = random.random()  # noqa: S311 - spreads retries, guards nothing
         try:
-            verdict = verdict_on_error(error, in_flight.record, policy, self._clock.now_ms(), jitter)
+            longest_s = _LONGEST_LIVE_S if LIVE_MARK in in_flight.event.dedupe_key else math.inf
+            verdict = verdict_on_error(error, in_flight.record, policy, self._clock.now_ms(), jitter, longest_s)
         except BaseException as mistake:  # noqa: BLE001 - an exception whose own methods fail is a failure like any other
             policy = msgspec.structs.replace(policy, give_up_on=())  # their own methods may be what fails
             verdict = verdict_on_error(mistake, in_flight.record, policy, self._clock.now_ms(), jitter)

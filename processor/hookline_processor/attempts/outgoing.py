@@ -1,4 +1,4 @@
-"""What attempts ask of others: of the sender, and of the memory of conversations."""
+"""What attempts ask of others: of the sender, of the memory of conversations, and of forwards."""
 
 from typing import Protocol
 
@@ -12,6 +12,14 @@ class MemoryReader(Protocol):
 
     async def load(self, event: Event) -> StoredMemory:
         """Return the document of the conversation of `event`. Raise `BrokerUnavailableError` if Redis does not answer."""
+        ...
+
+
+class Forwarding(Protocol):
+    """Passes events on that have no handler of their own."""
+
+    def find(self, event: Event) -> Handler | None:
+        """Return the handler that passes `event` on, None if there is none."""
         ...
 
 

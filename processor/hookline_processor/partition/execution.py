@@ -17,7 +17,8 @@ from hookline_processor.partition.waiting.resume_requests import HORIZON_MS, LON
 from hookline_processor.partition.waiting.waiting_sets import WaitingSets
 from hookline_processor.replies.outputs import NOTHING
 from hookline_processor.retry import Record
-from hookline_processor.verdicts import DONE, Done, Retry, Verdict, poison_verdict
+from hookline_processor.verdicts import DONE, Done, Retry, Verdict, expired_verdict, poison_verdict
+from hookline_shared.live import LIVE_MARK, live_of
 from hookline_shared.observability.logs import Logger
 from hookline_shared.streams.waiting.index import LATER
 from hookline_shared.topics import OUTBOX
@@ -157,12 +158,17 @@ class Execution:
         in_flight = lane.events[0]
         if not self._may_attempt():
             self._suspended.append(lane)
-        elif in_flight.record.poison:
+        elif in_flight.record.poison if in_flight.topic != OUTBOX else in_flight.record.poison_message:
             self._log.poison(in_flight)
             self._conclude(lane, in_flight, poison_verdict(in_flight.record, self._clock.now_ms()))
+        elif LIVE_MARK in in_flight.event.dedupe_key and self._is_expired(in_flight):
+            self._log.expired(in_flight)
+            self._conclude(
+                lane, in_flight, expired_verdict(in_flight.record, in_flight.event.received_at, self._clock.now_ms())
+            )
         elif self._must_wait(lane, in_flight) or (self._bursts.are_wanted and self._bursts.must_wait(lane)):
             pass
-        elif not in_flight.record.suspect:
+        elif not in_flight.record.suspect or in_flight.topic == OUTBOX:
             await self._attempt(lane, in_flight)
         elif self._quarantine.enter(lane):
             try:
@@ -191,6 +197,11 @@ class Execution:
                 self._wait(lane, until_ms, f"{KIND}:{in_flight.event.kind}")
                 return True
         return False
+
+    def _is_expired(self, in_flight: InFlightEvent) -> bool:
+        """Whether nobody waits any more for the answer to a live event, so that it is not attempted."""
+        live = live_of(in_flight.event.dedupe_key)
+        return live is not None and not in_flight.replayed and live.is_over(in_flight.event.received_at, self._clock.now_ms())
 
     async def _attempt(self, lane: Lane, in_flight: InFlightEvent) -> None:
         task = asyncio.current_task(self._loop)

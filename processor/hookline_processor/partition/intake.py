@@ -11,7 +11,7 @@ from hookline_processor.partition.room import Room
 from hookline_processor.retry import NEVER_FAILED, Record, Recovered
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Verdict
 from hookline_shared.errors import UndecodableError
-from hookline_shared.event import Event, decode
+from hookline_shared.event import FIELDS_AS_RECEIVED, Event, decode
 from hookline_shared.streams.consume import Entry
 from hookline_shared.streams.waiting.index import Deferral, DeferRequest, WaitingIndex
 
@@ -95,6 +95,7 @@ class Intake:
             return None
         in_flight = InFlightEvent(topic, entry.id, event, record, recovered=recovered, recorded=recorded, lane_id=lane_id)
         if verdict is None:
+            in_flight.replayed = len(entry.fields or ()) > FIELDS_AS_RECEIVED
             return in_flight
         self._settle_unattempted(in_flight, verdict)
         return None

@@ -3,12 +3,22 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import msgspec
+
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.partition.lanes import Lane
 from hookline_processor.replies.outputs import NOTHING
 from hookline_processor.retry import Record, encode_record
 from hookline_processor.verdicts import DONE, Dead, Done, Retry
-from hookline_shared.streams.consume import DeadLetterRecord, LeavingEntry, Outputs, Settlements, WaitingLane, record_name
+from hookline_shared.live import LIVE_MARK, AnswerRecord, LiveAnswer, caller_of, digest_of, encode_answer, live_of
+from hookline_shared.streams.consume import (
+    DeadLetterRecord,
+    LeavingEntry,
+    Outputs,
+    Settlements,
+    WaitingLane,
+    record_name,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,18 +56,20 @@ def combine(batch: Iterable[tuple[InFlightEvent, Outcome]], now_ms: int) -> Sett
             case Wait(lane=lane):
                 ids = list(outcome.entry_ids)
                 settlements.waiting.append(WaitingLane(lane.topic, lane.id, outcome.condition, outcome.time_ms, ids))
-        if in_flight.lane_id or in_flight.burst:
+        if in_flight.lane_id or in_flight.burst or LIVE_MARK in in_flight.event.dedupe_key:
             _combine_leaving(settlements, in_flight, outcome, now_ms)
         _combine_record(settlements, in_flight, outcome)
     return settlements
 
 
 def _combine_leaving(settlements: Settlements, in_flight: InFlightEvent, outcome: Outcome, now_ms: int) -> None:
-    """Take an event out of the waiting index, and settle what belongs to its burst."""
+    """Take an event out of the waiting index, settle what belongs to its burst, and answer it if it is live."""
     if isinstance(outcome, Wait | Record):
         return
     if in_flight.lane_id:
         settlements.leaving.append(LeavingEntry(in_flight.topic, in_flight.lane_id, in_flight.entry_id))
+    if LIVE_MARK in in_flight.event.dedupe_key:
+        _combine_answer(settlements, in_flight, outcome)
     for member in in_flight.burst:
         _combine_member(settlements, in_flight, member, outcome, now_ms)
 
@@ -85,6 +97,20 @@ def _combine_outputs(settlements: Settlements, in_flight: InFlightEvent, done: D
         settlements.outputs.append(outputs)
     if done.outputs.sid:
         settlements.sids.setdefault(in_flight.topic, {})[in_flight.entry_id] = done.outputs.sid
+
+
+def _combine_answer(settlements: Settlements, in_flight: InFlightEvent, outcome: Done | Dead) -> None:
+    """Answer a live event, whatever its outcome is: Twilio waits."""
+    event = in_flight.event
+    live = live_of(event.dedupe_key)
+    if live is None:
+        return
+    answer = outcome.outputs.answer if isinstance(outcome, Done) else LiveAnswer("failed")
+    call, account = caller_of(event)
+    text = encode_answer(msgspec.structs.replace(answer or LiveAnswer(), call=call, account=account))
+    settlements.answers.append(
+        AnswerRecord(in_flight.topic, in_flight.entry_id, digest_of(event.dedupe_key), text, live.life_ms)
+    )
 
 
 def _combine_record(settlements: Settlements, in_flight: InFlightEvent, outcome: Outcome) -> None:
@@ -115,7 +141,7 @@ def dead_letter_fields(verdict: Dead, topic: str, entry_id: str, now_ms: int) ->
         "dead.reason": verdict.reason.value,
         "dead.error": verdict.failure.type,
         "dead.message": verdict.failure.message,
-        "dead.traceback": verdict.failure.traceback,
+        "dead.traceback": verdict.failure.traceback or verdict.failure.answer,
         "dead.attempts": str(verdict.attempts),
         "dead.first_at": str(verdict.first_failed_at),
         "dead.at": str(now_ms),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hookline_processor.replies.message import Message, Reply
+from hookline_shared.live import LiveAnswer
 from hookline_shared.streams.memory import MemoryWrite
 from hookline_shared.streams.outbox import OutboxEntry
 
@@ -15,6 +16,7 @@ class Outputs:
 
     They are those that the handler passed to `context.send`, `sent`, and those that it returned, `replies`. `sid` is what
     Twilio calls the message that a `message.send` has sent. `memory` is what becomes of the `document` that the handler had.
+    `answer` is what Twilio gets that waits for it.
     """
 
     entries: Sequence[OutboxEntry] = ()
@@ -23,12 +25,14 @@ class Outputs:
     sid: str = ""
     memory: MemoryWrite | None = None
     document: Mapping[str, Any] | None = None
+    answer: LiveAnswer | None = None
 
     @property
     def size(self) -> int:
         """The approximate number of bytes that a settlement has because of them."""
         remembered = len(self.memory.text) if self.memory is not None else 0
-        return remembered + sum(len(entry.token) + sum(map(len, entry.fields)) for entry in self.entries)
+        answer = len(self.answer.body) if self.answer is not None else 0
+        return answer + remembered + sum(len(entry.token) + sum(map(len, entry.fields)) for entry in self.entries)
 
 
 NOTHING = Outputs()

@@ -4,12 +4,14 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Final
 
+from hookline_processor.replies.answered import answer_to
 from hookline_processor.replies.message import Message, Reply, UnfitError, parameters_of
 from hookline_processor.replies.outbox_events import outbox_entry
 from hookline_processor.replies.outputs import Outputs
 from hookline_processor.replies.twiml import is_twiml, messages_of
 from hookline_shared.catalogue.products.messaging import MessageReceived, MessageStatus
 from hookline_shared.catalogue.webhook_event import WebhookEvent
+from hookline_shared.live import live_of
 
 MOST_MESSAGES: Final = 50
 """Messages of one event. Each is in the step that settles it."""
@@ -25,12 +27,13 @@ def outputs_of(event: WebhookEvent, returned: object, sent: Sequence[Message], n
     """
     if isinstance(returned, Outputs):
         return returned
-    replies = list(_replies(event, returned))
+    answer = answer_to(event, returned) if live_of(event.raw.dedupe_key) is not None else None
+    replies = [] if answer is not None else list(_replies(event, returned))
     if len(sent) + len(replies) > MOST_MESSAGES:
         raise UnfitError(f"The event sends {len(sent) + len(replies)} messages, and {MOST_MESSAGES} are the most.")
     numbered = enumerate(chain(sent, replies))
     entries = [outbox_entry(event.raw, number, _parameters(event, one), now_ms) for number, one in numbered]
-    return Outputs(entries, sent, replies)
+    return Outputs(entries, sent, replies, answer=answer)
 
 
 def _replies(event: WebhookEvent, returned: object) -> Iterator[Reply | Message]:
@@ -38,8 +41,8 @@ def _replies(event: WebhookEvent, returned: object) -> Iterator[Reply | Message]
         return
     if not isinstance(event, MessageReceived):
         raise UnfitError(
-            f"The handler of {event.raw.kind} returned {_described(returned)}, and only messages can be answered so. "
-            "Return None; context.send sends messages to anybody."
+            f"The handler of {event.raw.kind} returned {_described(returned)}, and only messages can be answered so, and calls "
+            "and hooks on live routes. Return None, or set live = true for the route; context.send sends messages to anybody."
         )
     for one in returned if isinstance(returned, list | tuple) else (returned,):
         if one is not None:

@@ -1,4 +1,4 @@
-"""The alerts about messages that handlers send."""
+"""The alerts about what handlers send and answer."""
 
 from typing import Final
 
@@ -28,5 +28,16 @@ MESSAGE_RULES: Final = (
         "Their conversations wait, for two minutes at most while Twilio answers, until each is found or sent again.",
         "Look for `message in doubt` in the processor's log, and at https://status.twilio.com. Set TWILIO_STATUS_CALLBACK, "
         "which resolves most of them at once.",
+    ),
+    Rule(
+        "callers_fell_back",
+        Watcher.INGRESS,
+        Threshold(threshold=1, clear=0, for_s=0, window_s=60, level=Level.CRITICAL),
+        Unit.COUNT,
+        "requests on live routes in the window that got the fallback",
+        "Callers who heard the fallback in the last {window}, or hooks that got it: {value} (threshold: {threshold}).",
+        "Their handlers did not answer within INGRESS_HOLD_S, or failed for good.",
+        "Run `hookline status`: is a processor running, and are calls waiting? `hookline dead list --topic calls` has the "
+        "errors of those that failed.",
     ),
 )

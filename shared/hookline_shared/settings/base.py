@@ -17,6 +17,7 @@ from msgspec import Meta
 from hookline_shared.alerts.settings import AlertSettings
 from hookline_shared.distribution import install_command
 from hookline_shared.errors import SettingsError
+from hookline_shared.forwards import Forward, ForwardsSetting, check_url, with_url
 from hookline_shared.observability.tracing import collector_secrets
 from hookline_shared.redis.options import RedisOptions
 from hookline_shared.settings.config_file import read_config_file
@@ -95,6 +96,18 @@ class SharedSettings(SettingsTable, frozen=True, kw_only=True):
             "Topics, only in the TOML file: tables [topics.<name>] with weight, concurrency and ordered, see docs/topics.md",
         ),
     ] = msgspec.field(default_factory=default_topics)
+    forward: Annotated[
+        ForwardsSetting,
+        Variable("FORWARD", "Apps to which webhooks go on, only in the TOML file: tables [[forward]], see docs/forwarding.md"),
+    ] = ()
+    forward_url: Annotated[
+        str | None,
+        Check(check_url),
+        Variable(
+            "FORWARD_URL",
+            "URL of the webhook in your app, such as http://app:3000/sms. All webhooks go on to this app: docs/forwarding.md",
+        ),
+    ] = None
     backlog_limit: Annotated[
         AtLeastOne,
         Variable(
@@ -132,6 +145,11 @@ class SharedSettings(SettingsTable, frozen=True, kw_only=True):
             " default), see docs/tracing.md",
         ),
     ] = "off"
+
+    @property
+    def forwards(self) -> tuple[Forward, ...]:
+        """Where webhooks go on."""
+        return with_url(self.forward, self.forward_url)
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must not be logged."""

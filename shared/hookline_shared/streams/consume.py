@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from hookline_shared.keys import GROUP
+from hookline_shared.live import AnswerRecord
 from hookline_shared.redis.manager import Command, RedisConnectionManager, ScriptCall
 from hookline_shared.redis.node import BLOCKING
 from hookline_shared.streams.lease import Fence
@@ -122,6 +123,7 @@ class Settlements(msgspec.Struct):
     leaving: list[LeavingEntry] = []
     waiting: list[WaitingLane] = []
     outputs: list[Outputs] = []
+    answers: list[AnswerRecord] = []
 
 
 def record_name(topic: str, entry_id: str) -> str:
@@ -262,8 +264,10 @@ class Consumer:
             settlements.leaving,
             settlements.waiting,
         )
-        if settlements.outputs:  # events without any cost nothing
+        if settlements.outputs or settlements.answers:  # events without any cost nothing
             batch += ([self._output(one) for one in settlements.outputs],)
+        if settlements.answers:
+            batch += ([(self._key_index[one.topic], *one[1:]) for one in settlements.answers],)
         space = self._keys.space(self._partition)
         arguments: list[str | bytes | int] = [GROUP, *self._fence, space, msgspec.msgpack.encode(batch)]
         if self._ledger:

@@ -72,7 +72,14 @@ UNREAD = {"ingress": {"topic_unread old"}, "processor": {"topic_unread old"}}
 UNOWNED = {"ingress": {"partitions_unowned", "partitions_differ ghost"}}
 ABANDONED = {"ingress": {"processor_down"}}
 """What fires, of which service."""
-OTHERS = {"partitions_unowned", "partitions_differ", "processor_down", "messages_held", "messages_in_doubt"}
+OTHERS = {
+    "partitions_unowned",
+    "partitions_differ",
+    "processor_down",
+    "messages_held",
+    "messages_in_doubt",
+    "callers_fell_back",
+}
 """Alerts with a test of their own."""
 
 

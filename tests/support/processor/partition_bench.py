@@ -1,7 +1,7 @@
 """A partition whose handler does as a test wants."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count, islice
 from typing import Any
 
@@ -9,6 +9,8 @@ from hookline_processor.api.context import Context
 from hookline_processor.api.handlers import Handlers
 from hookline_processor.attempts.attempts import Attempts
 from hookline_processor.attempts.threads import Threads
+from hookline_processor.forward.forwards import Forwards, build_forwards
+from hookline_processor.forward.settings import SigningSettings
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.partition.context import PartitionContext
 from hookline_processor.partition.destinations import Destinations
@@ -27,6 +29,7 @@ from hookline_processor.verdicts import DONE, Verdict
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import Event
+from hookline_shared.forwards import Forward
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.observability.logs import Logger
 from hookline_shared.partitions import partition_of
@@ -74,6 +77,9 @@ class Bench:
         """The handlers to be used instead of those that do `work`."""
         self.sender: SenderSettings | None = None
         self.outbox: Outbox | None = None
+        self.forwards: Sequence[Forward] = ()
+        self.signing = SigningSettings()
+        self.forwarding: Forwards | None = None
         self.verdict: Callable[[InFlightEvent], Verdict] | None = None
         """Returns the verdict on an event whose handler succeeds, instead of its own."""
         self.window = WINDOW
@@ -100,8 +106,10 @@ class Bench:
             fences = {PARTITION: fence}
             self.outbox = build_outbox(self.sender, self.broker, fences, PARTITIONS, self.lease_s, clock, logger, LOOKS_S)
         handlers = self.handlers or self._handlers()
-        memories = Memories(self.broker, PARTITIONS)
-        attempts = _Judged(self, handlers, 60, RetryPolicy(), self._threads, clock, logger, None, None, self.outbox, memories)
+        await self._close_forwards()
+        self.forwarding = build_forwards(self.forwards, self.signing, self.broker, PARTITIONS, clock, logger)
+        more = (None, None, self.outbox, Memories(self.broker, PARTITIONS), self.forwarding)
+        attempts = _Judged(self, handlers, 60, RetryPolicy(), self._threads, clock, logger, *more)
         consumer = Consumer(self.broker, PARTITION, list(self.topics), fence)
         context = self._context(attempts, clock, logger)
         partition = Partition(PARTITION, consumer, WaitingIndex(self.broker, PARTITION, fence), context)
@@ -131,6 +139,7 @@ class Bench:
         room = asyncio.Event()
         room.set()
         destinations, pauses = Destinations(5, clock, logger), self.pauses
+        self._destinations = destinations
         gates: dict[str, Gate] = {BREAKER: destinations, PAUSE: pauses, KIND: HandledKinds(attempts)}
         more: dict[str, Any] = {"outbox_is_full": self.outbox_is_full}
         if self.outbox is not None:
@@ -167,8 +176,17 @@ class Bench:
         for at in range(0, number, _BATCH):
             await self._appender.append([(MESSAGES, one) for one in events[at : at + _BATCH]], 5)
 
+    def breaker_is_open(self, name: str) -> bool:
+        """Whether the events of the destination `name` wait."""
+        return self._destinations.claim(name) == 0
+
+    async def _close_forwards(self) -> None:
+        if self.forwarding is not None:
+            await self.forwarding.close()
+
     async def close(self) -> None:
         """End what still runs; nothing may have failed."""
+        await self._close_forwards()
         if self.outbox is not None:
             await self.outbox.close()
         assert self._supervisor.failure is None

@@ -184,8 +184,9 @@ def test_topics_and_routes_are_readable(file: Path) -> None:
     )
     assert f"/tenants/7: kind studio, reply 200 text/xml {_GREETING}" in shown()
     assert "slow: weight 1, 3 handlers at once, not ordered" in shown()
+    usual = {"live": False, "expired": "settle"}
     reply = {"status": 200, "type": "text/xml", "body": _GREETING}
-    assert objects()["ROUTES"]["value"] == [{"path": "/tenants/7", "kind": "studio", "reply": reply}]
+    assert objects()["ROUTES"]["value"] == [{"path": "/tenants/7", "kind": "studio", "reply": reply, **usual}]
     assert objects()["TOPICS"]["value"]["slow"] == {"weight": 1, "concurrency": 3, "ordered": False}
 
 

@@ -129,7 +129,7 @@ def test_summary_for_people() -> None:
     ]
 
 
-_GROUPS: tuple[list[str], ...] = ([], ["dead"], ["retry"], ["outbox"], ["alert"], ["ledger"])
+_GROUPS: tuple[list[str], ...] = ([], ["dead"], ["retry"], ["outbox"], ["forward"], ["alert"], ["ledger"])
 _LEDGER = [str(command.name or command.callback.__name__) for command in ledger.registered_commands if command.callback]
 
 
@@ -142,6 +142,7 @@ _LEDGER = [str(command.name or command.callback.__name__) for command in ledger.
         *(["retry", name] for name in RetryCommands.sources),
         *(["outbox", name] for name in OutboxCommands.sources),
         ["pause", "list"],
+        ["forward", "test"],
         ["alert", "test"],
         *(["ledger", name] for name in _LEDGER),
     ],

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hookline_processor.retry import NEVER_FAILED, Record, RetryPolicy, backoff_s, decode_record, encode_record
-from hookline_processor.verdicts import Dead, Reason, Reject, Retry, RetryLater, verdict_on_error
+from hookline_processor.verdicts import AwayError, Dead, Failure, Reason, Reject, Retry, RetryLater, verdict_on_error
 
 NOW = 1_000_000
 POLICY = RetryPolicy(max_attempts=3, base=2, max=10)
@@ -154,3 +154,22 @@ def _raised(error: Exception) -> Exception:
         raise error  # noqa: TRY301
     except Exception as caught:  # noqa: BLE001
         return caught
+
+
+def test_away_does_not_count_but_is_a_failure_of_the_destination() -> None:
+    """No attempt is used up; the breaker and the log learn why."""
+    before = Record(failures=2, first_failed_at=5, error="x")
+    verdict = verdict_on_error(AwayError("the app is away", 3), before, POLICY, NOW, jitter=0)
+    assert isinstance(verdict, Retry)
+    assert verdict.record == Record(failures=2, next_at=NOW + 3000, first_failed_at=5, error="x")
+    assert verdict.failure is not None
+    assert verdict.failure.message == "the app is away"
+
+
+def test_answer_of_a_destination_is_kept_and_not_logged() -> None:
+    """It may be personal."""
+    error = ValueError("answered 500")
+    error.answer = "Dear Ann"  # type: ignore[attr-defined]
+    failure = Failure.of(error)
+    assert (failure.message, failure.answer, failure.traceback) == ("answered 500", "Dear Ann", "")
+    assert failure.redacted(()).answer == ""

@@ -33,6 +33,10 @@ KEYS_OF_A_PARTITION: list[tuple[Callable[..., str], tuple[str | int, ...]]] = [
     (keys.waiting, ("messages",)),
     (keys.conditions, ()),
     (keys.resumed, ("messages",)),
+    (keys.memory, ("0" * 32,)),
+    (keys.answer, ("n4bQgYhMfWWaL-qgxVrQFa",)),
+    (keys.answers, ()),
+    (keys.cookies, ("0" * 32,)),
 ]
 
 
@@ -97,6 +101,10 @@ def test_default_keys_are_what_they_always_were() -> None:
         "hookline:{7}:waiting:messages",
         "hookline:{7}:conditions",
         "hookline:{7}:resumed:messages",
+        "hookline:{7}:memory:" + "0" * 32,
+        "hookline:{7}:answer:n4bQgYhMfWWaL-qgxVrQFa",
+        "hookline:{7}:answers",
+        "hookline:{7}:cookies:" + "0" * 32,
     ]
 
 

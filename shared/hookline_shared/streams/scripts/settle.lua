@@ -19,6 +19,7 @@
 --                         names and values of its entry in the outbox}. Of events with memory, {stream, entry id, messages, topic,
 --                         {digest, the version that was read or "", the new version, the new document or "", its life in ms},
 --                         entry ids of the done events that are settled with it, or not at all}
+--               answers   list of {stream, entry id, digest, answer, its life in ms}: the answers to live events that are done or dead
 --               where stream is an index into KEYS
 --           [6] missing, or any value to copy the events that leave their topic to the ledger
 -- Returns   {the number of dead letters written, list of {topic, entry id} of the entries of waiting lanes that have no body any more
@@ -42,16 +43,21 @@
 -- it has another version than the attempt has read, nothing at all is done for the event: what it sends may rest on what is no longer
 -- true. A document with the new version was written by this very event, when this ran before.
 --
+-- The answer to a live event is written before the event leaves its stream, too, as <prefix>:{p}:answer:<digest>, and named in the
+-- stream <prefix>:{p}:answers. Running it again names it again, which wakes those who wait for it once more.
+--
 -- A ledger entry is such a copy, too, followed by the fields in processor/hookline_processor/ledger/entry.py.
 
 local MOST_LOADED = 8 -- the entries of one lane that load.lua returns: MAX_LOADED in processor/hookline_processor/partition/lanes.py
+
+local MOST_NAMES = 1000 -- the names of answers that are kept for those who were away for a moment
 
 local retries, dead_letters, group, space = KEYS[2], KEYS[3], ARGV[1], ARGV[4]
 local refused = refuse_other_owner(KEYS[1], ARGV[2], ARGV[3])
 if refused then
   return refused
 end
-local done, recorded, failed, dead, leaving, waiting, outputs = unpack(cmsgpack.unpack(ARGV[5]))
+local done, recorded, failed, dead, leaving, waiting, outputs, answers = unpack(cmsgpack.unpack(ARGV[5]))
 local ledger = ARGV[6] and KEYS[#KEYS]
 
 local function write_ledger(fields, ...)
@@ -122,6 +128,22 @@ local function fresh(items, name)
     end
   end
   return found
+end
+
+local function name_of(item)
+  return string.sub(KEYS[item[1]], #space + 1) .. '/' .. item[2]
+end
+
+for _, item in ipairs(fresh(answers or {}, name_of)) do
+  local stream, entry, digest, answer, life = KEYS[item[1]], item[2], item[3], item[4], item[5]
+  local pending = redis.pcall('XPENDING', stream, group, entry, entry, 1)
+  if pending.err and not string.find(pending.err, 'NOGROUP', 1, true) then
+    return pending
+  elseif #pending == 1 then
+    redis.call('SET', space .. 'answer:' .. digest, answer, 'PX', life)
+    redis.call('XADD', space .. 'answers', 'MAXLEN', '~', MOST_NAMES, '*', 'answer', digest)
+    redis.call('PEXPIRE', space .. 'answers', life)
+  end
 end
 
 for _, item in ipairs(done) do

@@ -1,0 +1,1 @@
+"""`hookline forward`: try what a processor would send to an app."""

@@ -1,0 +1,207 @@
+"""The way of a request on a live route: as that of any other, and then it waits for its answer.
+
+`docs/live.md` has the states. Requests on other routes never come here.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from hookline_ingress.http.request import Reply, Request, Respond
+from hookline_ingress.live.answers import Answers
+from hookline_ingress.live.hold import FALLBACK, Hold, base_called, hold_in, hold_reply, without_hold
+from hookline_ingress.live.routes import LiveRoutes
+from hookline_ingress.live_settings import LiveSettings
+from hookline_ingress.metrics import LATE_SECONDS, LIVE, LIVE_SECONDS
+from hookline_ingress.refusals import Refusal, TokenMissing
+from hookline_ingress.routes import Route
+from hookline_ingress.translation.translate import TranslatedEvent
+from hookline_ingress.translation.webhook import Webhook
+from hookline_ingress.webhooks import Guards, Webhooks
+from hookline_ingress.webhooks import _Delivery as Delivery
+from hookline_ingress.writer import Done, NotStored, Stored, Write
+from hookline_shared.catalogue.kind import Kind
+from hookline_shared.catalogue.sids import account_of
+from hookline_shared.clock import Clock
+from hookline_shared.event import Event
+from hookline_shared.kinds import kind_of
+from hookline_shared.live import Live, LiveAnswer, Place, caller_of, digest_of, is_call, marked, waits
+from hookline_shared.observability.logs import Logger
+from hookline_shared.partitions import partition_of
+
+if TYPE_CHECKING:
+    from hookline_ingress.signatures.token_provider import TokenProvider
+    from hookline_ingress.tracing import RequestSpans
+
+_HOOK_S: Final = 4.0
+"""The longest that what is no call waits: Twilio waits 5 s for the answer of a hook."""
+_CLOCKS_DIFFER_MS: Final = 60_000
+_XML: Final = ("text/xml", "application/xml")
+
+
+class LiveWebhooks(Webhooks):
+    """Answers requests on live routes. `answers` has what handlers answer; `partitions` is their number."""
+
+    def __init__(
+        self,
+        routes: LiveRoutes,
+        guards: Guards,
+        write: Write,
+        public_urls: Sequence[str],
+        answers: Answers,
+        settings: LiveSettings,
+        partitions: int,
+        clock: Clock,
+        logger: Logger,
+        spans: "RequestSpans | None" = None,
+        provider: "TokenProvider | None" = None,
+    ) -> None:
+        super().__init__(routes, guards, self._write_live, public_urls, clock, logger, spans, provider)
+        self._live_routes = routes
+        self._write_marked = write
+        self._answers = answers
+        self._settings = settings
+        self._partitions = partitions
+
+    def handle(self, request: Request, respond: Respond) -> None:
+        """Answer a request on a live route, or of a call that comes back; refuse any other."""
+        hold = hold_in(request)
+        route = self._routes.find(request.target) if hold is not None else None
+        if hold is None or route is None:
+            super().handle(request, respond)
+            return
+        delivery = Delivery(request, route, respond, self._proxies.client(request))
+        missing = self._go_on(delivery, hold, answered=True)
+        if missing and self._provider is not None:
+            self._provider.ask_for(missing, partial(self._go_on, delivery, hold), delivery.address)
+
+    def _write_live(self, topic: str, event: Event, done: Done) -> None:
+        self._write_marked(topic, self._marked(event), done)
+
+    def _marked(self, event: Event) -> Event:
+        """Return `event` as it is stored: if its request waits, with the mark."""
+        kind = kind_of(event.kind)
+        if kind is None or not waits(kind):
+            return event
+        live = Live(self._settings.hold_s, self._live_routes.runs_expired(event.target))
+        return replace(event, dedupe_key=marked(event.dedupe_key, live))
+
+    def _topic(self, one: TranslatedEvent, route: Route) -> str:
+        """Return the topic. A caller who waits is not sent to the end of another one."""
+        return (route.topic or one.kind.topic) if waits(one.kind) else super()._topic(one, route)
+
+    def _stored(self, delivery: Delivery, topic: str, event: Event, stored: Stored | NotStored) -> None:
+        if delivery.kind is None or not waits(delivery.kind):
+            super()._stored(delivery, topic, event, stored)
+            return
+        delivery.left -= 1
+        self._in_flight -= 1
+        try:
+            self._note_stored(delivery, topic, event, stored)
+            self._await_answer(delivery, event, stored)
+        except Exception:
+            self._logger.exception("a request failed inside ingress")
+            self._fall_back(delivery, "failed")
+
+    def _await_answer(self, delivery: Delivery, event: Event, stored: Stored | NotStored) -> None:
+        if isinstance(stored, NotStored):
+            self.refusals.note(stored.message)
+            self._fall_back(delivery, stored.outcome)
+            return
+        if stored is Stored.REUSED:
+            super()._finish(delivery)
+            return
+        if stored is Stored.NEW:
+            self._addresses.accepted(delivery.address)
+        event = self._marked(event)
+        place = Place(partition_of(event.key, self._partitions), digest_of(event.dedupe_key))
+        hold = Hold(place, event.received_at)
+        self._wait(delivery, hold, caller_of(event), look=stored is not Stored.NEW, at_once=stored is Stored.SPOOLED)
+
+    def _go_on(self, delivery: Delivery, hold: Hold, *, answered: bool) -> Sequence[str]:
+        """Go on with a call that comes back; return the accounts whose tokens have to be asked for, as `_accept_later` does."""
+        if not answered:
+            self._refuse(delivery, 503, "no_token")
+            return ()
+        try:
+            webhook = self._verified(delivery)
+        except Refusal as refusal:
+            self._refuse(delivery, refusal.status, refusal.outcome)
+            return ()
+        except TokenMissing as missing:
+            return missing.accounts
+        delivery.kind = kind_of("call.received")
+        caller = (webhook.params.get("CallSid", ""), account_of(webhook.params))
+        ago_ms = self._clock.now_ms() - hold.since_ms
+        if hold.place.partition >= self._partitions or ago_ms < -_CLOCKS_DIFFER_MS:
+            self._fall_back(delivery, "foreign")
+        else:
+            self._wait(delivery, hold, caller, look=True)
+        return ()
+
+    def _verified(self, delivery: Delivery) -> Webhook:
+        """Return the webhook of a request, verified.
+
+        Raises:
+            Refusal, TokenMissing: as for any other request.
+
+        """
+        signature = self._check(delivery.request, delivery.route, delivery.address)
+        try:
+            webhook, _ = self._verify(self._decode(delivery.request, delivery.route, signature), delivery.route)
+        except (Refusal, TokenMissing):
+            self._addresses.refused(delivery.address)
+            raise
+        return webhook
+
+    def _wait(self, delivery: Delivery, hold: Hold, caller: tuple[str, str], *, look: bool, at_once: bool = False) -> None:
+        """Let a request wait for its answer, unless too many do: then it is held at once."""
+        done = partial(self._answered, delivery, hold, caller)
+        if at_once or self._answers.is_stopped or self._answers.waiting >= self._settings.max_waiting:
+            done(None)
+            return
+        seconds = self._settings.wait_s if _is_call(delivery.kind) else min(self._settings.wait_s, _HOOK_S)
+        self._answers.wait(hold.place, seconds, done, look=look)
+
+    def _answered(self, delivery: Delivery, hold: Hold, caller: tuple[str, str], answer: LiveAnswer | None) -> None:
+        """Reply with the answer; without one, hold the call, or fall back."""
+        if answer is None:
+            self._hold(delivery, hold)
+        elif (answer.call, answer.account) != caller:
+            self._fall_back(delivery, "foreign")
+        elif answer.outcome == "failed":
+            self._fall_back(delivery, "fell_back")
+        else:
+            if hold_in(delivery.request) is not None:
+                LATE_SECONDS.observe((self._clock.now_ms() - hold.since_ms) / 1000)
+            is_reply = answer.outcome == "reply"
+            reply = Reply(answer.status, answer.content_type, answer.body.encode()) if is_reply else None
+            self._reply(delivery, reply or delivery.route.reply_to(delivery.kind), "answered")
+
+    def _hold(self, delivery: Delivery, hold: Hold) -> None:
+        if not _is_call(delivery.kind) or self._clock.now_ms() - hold.since_ms >= self._settings.hold_s * 1000:
+            self._fall_back(delivery, "fell_back")
+            return
+        request = delivery.request
+        base = self._proxies.base(request) or base_called(request.headers.get("Host", ""), tuple(self._public_urls))
+        self._reply(delivery, hold_reply(hold, base, without_hold(request.target)), "held")
+
+    def _fall_back(self, delivery: Delivery, outcome: str) -> None:
+        """Reply with the fallback of the route. For a call it is always TwiML."""
+        reply = self._live_routes.fallback(delivery.request.target)
+        if _is_call(delivery.kind):
+            is_twiml = reply is not None and reply.content_type.startswith(_XML)
+            self._reply(delivery, reply if reply is not None and is_twiml else FALLBACK, outcome)
+        else:
+            self._reply(delivery, reply or delivery.route.reply_to(delivery.kind), outcome)
+
+    def _reply(self, delivery: Delivery, reply: Reply, outcome: str) -> None:
+        LIVE.count(outcome)
+        self._answer(delivery, reply, outcome)
+        LIVE_SECONDS.observe(self._clock.monotonic() - delivery.request.began)  # just as the connection does
+
+
+def _is_call(kind: Kind | None) -> bool:
+    return kind is not None and is_call(kind.name)

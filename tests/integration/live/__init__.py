@@ -1,0 +1,1 @@
+"""Live routes, from Twilio to the handler and back."""

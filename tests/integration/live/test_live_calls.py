@@ -1,0 +1,275 @@
+"""Calls on live routes: the caller hears what the handler answers, a pause until then, and the fallback if there is nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pytest
+import redis
+
+from hookline import CallReceived, Context, Handlers, MessageReceived, Response
+from hookline_shared.streams.append import Appender
+from tests.support.inbound.webhooks import Twilio
+from tests.support.ingress.ingress_client import IngressClient
+from tests.support.ingress.local_ingress import ingress_settings, running_ingress
+from tests.support.observability.logbook import Logbook
+from tests.support.processor.local_processor import running_processor
+from tests.support.servers.caller import Caller
+from tests.support.storage.stored import PARTITIONS, Stored
+from tests.support.waiting import until
+
+CONFIG = """
+[[routes]]
+path = "/voice"
+live = true
+fallback = "<Response><Say>call us again</Say></Response>"
+
+[[routes]]
+path = "/hook"
+live = true
+kind = "studio"
+fallback = { status = 503 }
+
+[[routes]]
+path = "/plain"
+"""
+
+Answer = Callable[[CallReceived], Awaitable[object]]
+
+
+@dataclass
+class Stack:
+    """An ingress and handlers, and the processor that is started when a test wants."""
+
+    settings: dict[str, str]
+    clients: list[IngressClient]
+    handlers: Handlers
+    logbook: Logbook
+    exit: AsyncExitStack
+    begun: list[CallReceived]
+    answer: Answer
+    redis: "redis.Redis"
+
+    async def start_processor(self) -> None:
+        """Start a processor."""
+        await self.exit.enter_async_context(running_processor(self.settings, self.handlers, self.logbook))
+
+    def caller(self) -> Caller:
+        """Return somebody who has not called yet."""
+        return Caller(self.clients)
+
+
+def dead_letters(client: "redis.Redis") -> list[dict[str, str]]:
+    """Return the fields of every dead letter."""
+    found = [fields for partition in range(PARTITIONS) for _, fields in Stored(client).dead_letters(partition)]
+    texts = [[word.decode(errors="replace") for word in fields] for fields in found]
+    return [dict(zip(words[::2], words[1::2], strict=True)) for words in texts]
+
+
+async def menu(event: CallReceived) -> object:
+    """Answer as an IVR does."""
+    if event.digits:
+        return f"<Response><Say>you pressed {event.digits}</Say></Response>"
+    return "<Response><Gather><Say>press a key</Say></Gather></Response>"
+
+
+@pytest.fixture
+async def stack(redis_url: str, redis_client: "redis.Redis", tmp_path: Path, logbook: Logbook) -> AsyncIterator[Stack]:
+    """Yield an ingress with live routes, without a processor."""
+    (tmp_path / "hookline.toml").write_text(CONFIG)
+    settings = ingress_settings(redis_url) | {
+        "HOOKLINE_CONFIG": str(tmp_path / "hookline.toml"),
+        "INGRESS_LIVE_WAIT_S": "0.3",
+        "INGRESS_HOLD_S": "5",
+        "PROCESSOR_BACKOFF_BASE_S": "0.05",
+    }
+    handlers = Handlers()
+    async with AsyncExitStack() as exits:
+        ingress = await exits.enter_async_context(running_ingress(settings))
+        stack = Stack(settings, [ingress.client], handlers, logbook, exits, [], menu, redis_client)
+
+        @handlers.on(CallReceived)
+        async def call(event: CallReceived, context: Context) -> object:
+            stack.begun.append(event)
+            return await stack.answer(event)
+
+        handlers.on("studio")(_hook)
+        handlers.on(MessageReceived)(_echo)
+        yield stack
+
+
+async def _hook(event: object, context: Context) -> Response:
+    return Response('{"ok": true}')
+
+
+async def _echo(event: object, context: Context) -> None:
+    return None
+
+
+async def test_caller_hears_what_the_handler_answers(stack: Stack) -> None:
+    """At once, without a hold, and step by step."""
+    await stack.start_processor()
+    caller = await stack.caller().call()
+    assert caller.heard == ["press a key"]
+    await caller.press("2")
+    assert caller.heard == ["press a key", "you pressed 2"]
+    assert caller.holds == 0
+    assert {reply.content_type for reply in caller.replies} == {"text/xml"}
+
+
+async def test_processor_that_comes_later(stack: Stack) -> None:
+    """The caller hears a pause, comes back, and hears the answer: of one attempt."""
+    caller = stack.caller()
+    calling = asyncio.create_task(caller.call())
+    await until(lambda: caller.holds >= 2, "the call is held")
+    await stack.start_processor()
+    await calling
+    assert caller.heard == ["press a key"]
+    assert len(stack.begun) == 1
+
+
+async def test_gather_without_action_after_a_hold(stack: Stack) -> None:
+    """It goes to the URL of its document, which has the hold: what was pressed is a new step all the same."""
+    caller = stack.caller()
+    calling = asyncio.create_task(caller.call("/voice?lang=de"))
+    await until(lambda: caller.holds >= 1, "the call is held")
+    await stack.start_processor()
+    await calling
+    assert caller.gather is not None
+    assert "hookline=" in caller.gather
+    await caller.press("3")
+    assert caller.heard == ["press a key", "you pressed 3"]
+
+
+async def test_same_digit_twice(stack: Stack) -> None:
+    """Two presses are two steps; Twilio's repeat of one of them is not."""
+    await stack.start_processor()
+    caller = await stack.caller().call()
+    first, second = [await caller.request("/voice", [("Digits", "1")]) for _ in range(2)]
+    assert first.body == second.body
+    assert len(stack.begun) == 3
+
+
+async def test_nobody_answers(stack: Stack) -> None:
+    """When the hold time is over, the caller hears the fallback of the route, and the event is dead, unattempted."""
+    caller = stack.caller()
+    caller.pause_s = 0.5
+    await caller.call()
+    assert caller.heard == ["call us again"]
+    assert caller.holds > 2
+    await stack.start_processor()
+    await until(lambda: dead_letters(stack.redis) != [], "the event is settled")
+    assert [letter["dead.reason"] for letter in dead_letters(stack.redis)] == ["expired"]
+    assert stack.begun == []
+
+
+async def test_handler_that_fails_and_then_answers(stack: Stack) -> None:
+    """It is retried while the caller waits."""
+
+    async def answer(event: CallReceived) -> object:
+        if len(stack.begun) < 3:
+            raise ValueError("not yet")
+        return "<Response><Say>at last</Say></Response>"
+
+    stack.answer = answer
+    await stack.start_processor()
+    assert (await stack.caller().call()).heard == ["at last"]
+
+
+@pytest.mark.parametrize("returned", ["hello", 7, "<Response><Say>", "<Response>" + "<Pause/>" * 10_000 + "</Response>"])
+async def test_what_is_no_twiml_is_the_fallback(stack: Stack, returned: object) -> None:
+    """And a dead letter that says why."""
+
+    async def answer(_event: CallReceived) -> object:
+        return returned
+
+    stack.answer = answer
+    await stack.start_processor()
+    assert (await stack.caller().call()).heard == ["call us again"]
+    (letter,) = dead_letters(stack.redis)
+    assert letter["dead.reason"] == "unfit"
+
+
+async def test_handler_that_returns_nothing(stack: Stack) -> None:
+    """The route's own reply is what Twilio gets."""
+
+    async def answer(_event: CallReceived) -> object:
+        return None
+
+    stack.answer = answer
+    await stack.start_processor()
+    caller = await stack.caller().call()
+    assert caller.twiml == "<Response/>"
+
+
+async def test_hold_of_somebody_else(stack: Stack) -> None:
+    """Signed by Twilio, but of another call, or made up: the fallback, and nothing of the other one."""
+    caller = stack.caller()
+    calling = asyncio.create_task(caller.call())
+    await until(lambda: caller.holds >= 1, "the call is held")
+    hold = caller.twiml.partition('<Redirect method="POST">')[2].partition("#")[0].replace("&amp;", "&")
+    target = hold.removeprefix("https://hooks.example.com")
+    await stack.start_processor()
+    await calling
+    assert caller.heard == ["press a key"]
+    other = stack.caller()
+    assert b"call us again" in (await other.request(target)).body
+    assert b"press a key" in (await caller.request(target)).body
+    for made_up in ("999.AAAAAAAAAAAAAAAAAAAAAA.1750000000000", "0.AAAAAAAAAAAAAAAAAAAAAA.9750000000000"):
+        assert b"call us again" in (await other.request(f"/voice?hookline={made_up}")).body
+    unsigned = Caller(stack.clients, twilio=Twilio(token="f" * 32))
+    assert (await unsigned.request(target)).status == 403
+
+
+async def test_hook_gets_its_response(stack: Stack) -> None:
+    """Status and body of the handler; without a processor, those of the route."""
+    webhook = Twilio().webhook([("FlowSid", "FW" + "1" * 32), ("a", "1")], "/hook")
+    assert (await stack.clients[0].post(webhook)).status == 503
+    await stack.start_processor()
+    reply = await stack.clients[0].post(Twilio().webhook([("FlowSid", "FW" + "1" * 32), ("a", "2")], "/hook"))
+    assert (reply.status, reply.content_type, reply.body) == (200, "application/json", b'{"ok": true}')
+
+
+async def test_messages_are_answered_at_once(stack: Stack) -> None:
+    """Their replies are sent, and nobody waits for them."""
+    params = [("MessageSid", "SM" + "1" * 32), ("From", "+14155550123"), ("To", "+18005551212"), ("Body", "hi")]
+    reply = await stack.clients[0].post(Twilio().webhook([*params, ("NumMedia", "0"), ("SmsStatus", "received")], "/voice"))
+    assert reply.body == b"<Response/>"
+
+
+async def test_too_many_wait(redis_url: str, tmp_path: Path, redis_client: "redis.Redis") -> None:
+    """Those above the limit are held at once."""
+    (tmp_path / "hookline.toml").write_text(CONFIG)
+    settings = ingress_settings(redis_url) | {"HOOKLINE_CONFIG": str(tmp_path / "hookline.toml"), "INGRESS_MAX_WAITING": "1"}
+    async with running_ingress(settings) as ingress:
+        waiting = asyncio.create_task(Caller([ingress.client]).request("/voice"))
+        await until(lambda: redis_client.keys("*calls") != [], "one waits")
+        reply = await asyncio.wait_for(Caller([ingress.client]).request("/voice"), 2)
+        assert b"<Redirect" in reply.body
+        waiting.cancel()
+
+
+async def test_stop_holds_those_who_wait(redis_url: str, tmp_path: Path, redis_client: "redis.Redis") -> None:
+    """They come back to another ingress, at once."""
+    (tmp_path / "hookline.toml").write_text(CONFIG)
+    settings = ingress_settings(redis_url) | {"HOOKLINE_CONFIG": str(tmp_path / "hookline.toml")}
+    async with aiohttp.ClientSession() as session:
+        async with running_ingress(settings) as ingress:
+            waiting = asyncio.create_task(Caller([IngressClient(session, ingress.port)]).request("/voice"))
+            await until(lambda: redis_client.keys("*calls") != [], "one waits")
+        assert b"<Redirect" in (await waiting).body
+
+
+async def test_redis_that_refuses_everything(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither Redis nor a spool took the call: its caller hears the fallback at once."""
+
+    async def append(self: Appender, batch: list[object], timeout_s: float) -> object:
+        from hookline_shared.errors import BrokerUnavailableError  # noqa: PLC0415
+
+        return [BrokerUnavailableError("away")] * len(batch)
+
+    monkeypatch.setattr(Appender, "append", append)
+    assert (await stack.caller().call()).heard == ["call us again"]

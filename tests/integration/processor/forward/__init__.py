@@ -1,0 +1,1 @@
+"""Forwards, from a real Redis to a real app."""

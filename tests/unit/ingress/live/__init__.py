@@ -1,0 +1,1 @@
+"""Live routes, without I/O."""
