@@ -118,7 +118,8 @@ class LiveWebhooks(Webhooks):
         event = self._marked(event)
         place = Place(partition_of(event.key, self._partitions), digest_of(event.dedupe_key))
         hold = Hold(place, event.received_at)
-        self._wait(delivery, hold, caller_of(event), look=stored is not Stored.NEW, at_once=stored is Stored.SPOOLED)
+        event_id = event.id if stored is Stored.NEW else ""
+        self._wait(delivery, hold, caller_of(event), event_id, at_once=stored is Stored.SPOOLED)
 
     def _go_on(self, delivery: Delivery, hold: Hold, *, answered: bool) -> Sequence[str]:
         """Go on with a call that comes back; return the accounts whose tokens have to be asked for, as `_accept_later` does."""
@@ -138,7 +139,7 @@ class LiveWebhooks(Webhooks):
         if hold.place.partition >= self._partitions or ago_ms < -_CLOCKS_DIFFER_MS:
             self._fall_back(delivery, "foreign")
         else:
-            self._wait(delivery, hold, caller, look=True)
+            self._wait(delivery, hold, caller)
         return ()
 
     def _verified(self, delivery: Delivery) -> Webhook:
@@ -156,14 +157,16 @@ class LiveWebhooks(Webhooks):
             raise
         return webhook
 
-    def _wait(self, delivery: Delivery, hold: Hold, caller: tuple[str, str], *, look: bool, at_once: bool = False) -> None:
+    def _wait(
+        self, delivery: Delivery, hold: Hold, caller: tuple[str, str], event_id: str = "", *, at_once: bool = False
+    ) -> None:
         """Let a request wait for its answer, unless too many do: then it is held at once."""
         done = partial(self._answered, delivery, hold, caller)
         if at_once or self._answers.is_stopped or self._answers.waiting >= self._settings.max_waiting:
             done(None)
             return
         seconds = self._settings.wait_s if _is_call(delivery.kind) else min(self._settings.wait_s, _HOOK_S)
-        self._answers.wait(hold.place, seconds, done, look=look)
+        self._answers.wait(hold.place, seconds, done, event_id)
 
     def _answered(self, delivery: Delivery, hold: Hold, caller: tuple[str, str], answer: LiveAnswer | None) -> None:
         """Reply with the answer; without one, hold the call, or fall back."""
