@@ -68,6 +68,8 @@ class LiveWebhooks(Webhooks):
     def handle(self, request: Request, respond: Respond) -> None:
         """Answer a request on a live route, or of a call that comes back; refuse any other."""
         hold = hold_in(request)
+        if hold is not None and self._is_past(hold):
+            hold = None
         route = self._routes.find(request.target) if hold is not None else None
         if hold is None or route is None:
             super().handle(request, respond)
@@ -76,6 +78,13 @@ class LiveWebhooks(Webhooks):
         missing = self._go_on(delivery, hold, answered=True)
         if missing and self._provider is not None:
             self._provider.ask_for(missing, partial(self._go_on, delivery, hold), delivery.address)
+
+    def _is_past(self, hold: Hold) -> bool:
+        """Whether nobody waits for the answer any more, who comes back within seconds, and it is not kept either.
+
+        Then the call has gone on from there: an empty `<Redirect>` leads to the URL of its document, with the hold.
+        """
+        return self._clock.now_ms() - hold.since_ms > Live(self._settings.hold_s).life_ms
 
     def _write_live(self, topic: str, event: Event, done: Done) -> None:
         self._write_marked(topic, self._marked(event), done)
@@ -177,7 +186,7 @@ class LiveWebhooks(Webhooks):
         elif answer.outcome == "failed":
             self._fall_back(delivery, "fell_back")
         else:
-            if hold_in(delivery.request) is not None:
+            if (again := hold_in(delivery.request)) is not None and again.since_ms == hold.since_ms:
                 LATE_SECONDS.observe((self._clock.now_ms() - hold.since_ms) / 1000)
             is_reply = answer.outcome == "reply"
             reply = Reply(answer.status, answer.content_type, answer.body.encode()) if is_reply else None

@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from hookline import CallReceived, Context, Handlers, MessageReceived, Response
+from hookline_shared.clock import SystemClock
 from hookline_shared.streams.append import Appender
 from tests.support.inbound.webhooks import Twilio
 from tests.support.ingress.ingress_client import IngressClient
@@ -227,10 +228,22 @@ async def test_hold_of_somebody_else(stack: Stack) -> None:
     other = stack.caller()
     assert b"call us again" in (await other.request(target)).body
     assert b"press a key" in (await caller.request(target)).body
-    for made_up in ("999.AAAAAAAAAAAAAAAAAAAAAA.1750000000000", "0.AAAAAAAAAAAAAAAAAAAAAA.9750000000000"):
+    for made_up in (f"999.AAAAAAAAAAAAAAAAAAAAAA.{_ms_ago(0)}", "0.AAAAAAAAAAAAAAAAAAAAAA.9750000000000"):
         assert b"call us again" in (await other.request(f"/voice?hookline={made_up}")).body
     unsigned = Caller(stack.clients, twilio=Twilio(token="f" * 32))
     assert (await unsigned.request(target)).status == 403
+
+
+@pytest.mark.parametrize("wait_s", ["10"])
+async def test_old_hold_is_a_new_step(stack: Stack) -> None:
+    """A menu that was held may end with an empty `<Redirect>`, to the URL of its document: later, that is no held call."""
+    await stack.start_processor()
+    caller = await stack.caller().call(f"/voice?hookline=0.AAAAAAAAAAAAAAAAAAAAAA.{_ms_ago(66_000)}")
+    assert caller.heard == ["press a key"]
+
+
+def _ms_ago(ago_ms: int) -> int:
+    return SystemClock().now_ms() - ago_ms
 
 
 async def test_hook_gets_its_response(stack: Stack) -> None:
