@@ -9,6 +9,7 @@ makes Twilio repeat a request that failed (https://www.twilio.com/docs/usage/web
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
@@ -75,6 +76,11 @@ def hold_reply(hold: Hold, base: str, target: str) -> Reply:
     return Reply(200, _TWIML, twiml.encode())
 
 
-def base_called(host: str, public_urls: tuple[str, ...]) -> str:
-    """Return the public URL with `host`, the header of the request, otherwise the first one."""
-    return next((url for url in public_urls if urlsplit(url).netloc.lower() == host.lower()), public_urls[0])
+def bases_called(forwarded: str, host: str, public_urls: Sequence[str]) -> list[str]:
+    """Return the base URLs that Twilio may have called, the likeliest first: those with the host of the request, the others.
+
+    `forwarded` is the one with which a trusted proxy was called, empty if there is none, and `host` is the header Host.
+    """
+    hosts = {urlsplit(forwarded).netloc.lower(), host.lower()}
+    likely = sorted(public_urls, key=lambda url: urlsplit(url).netloc.lower() not in hosts)
+    return list(dict.fromkeys([*likely, forwarded] if forwarded else likely))

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from hookline_ingress.http.request import Reply, Request, Respond
 from hookline_ingress.live.answers import Answers
-from hookline_ingress.live.hold import FALLBACK, Hold, base_called, hold_in, hold_reply, without_hold
+from hookline_ingress.live.hold import FALLBACK, Hold, bases_called, hold_in, hold_reply, without_hold
 from hookline_ingress.live.routes import LiveRoutes
 from hookline_ingress.live_settings import LiveSettings
 from hookline_ingress.metrics import LATE_SECONDS, LIVE, LIVE_SECONDS
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _HOOK_S: Final = 4.0
 """The longest that what is no call waits: Twilio waits 5 s for the answer of a hook."""
+_MOST_SIGNATURES: Final = 16
 _CLOCKS_DIFFER_MS: Final = 60_000
 _XML: Final = ("text/xml", "application/xml")
 
@@ -196,9 +197,19 @@ class LiveWebhooks(Webhooks):
         if not _is_call(delivery.kind) or self._clock.now_ms() - hold.since_ms >= self._settings.hold_s * 1000:
             self._fall_back(delivery, "fell_back")
             return
-        request = delivery.request
-        base = self._proxies.base(request) or base_called(request.headers.get("Host", ""), tuple(self._public_urls))
-        self._reply(delivery, hold_reply(hold, base, without_hold(request.target)), "held")
+        target = without_hold(delivery.request.target)
+        self._reply(delivery, hold_reply(hold, self._base_called(delivery), target), "held")
+
+    def _base_called(self, delivery: Delivery) -> str:
+        """Return the base URL for which the request is signed: at another one, maybe nobody answers a call that comes back."""
+        request, route = delivery.request, delivery.route
+        bases = bases_called(self._proxies.base(request), request.headers.get("Host", ""), self._public_urls)
+        if len(bases) == 1:
+            return bases[0]
+        signature = route.verifier.signature_of(request.headers)
+        webhook = route.decode(request, signature, self._clock.now_ms())
+        valid = route.verifier.valid_url(webhook, [f"{base}{request.target}" for base in bases], _MOST_SIGNATURES)
+        return valid.removesuffix(request.target) if valid else bases[0]
 
     def _fall_back(self, delivery: Delivery, outcome: str) -> None:
         """Reply with the fallback of the route. For a call it is always TwiML."""

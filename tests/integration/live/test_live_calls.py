@@ -13,6 +13,7 @@ import redis
 from hookline import CallReceived, Context, Handlers, MessageReceived, Response
 from hookline_shared.clock import SystemClock
 from hookline_shared.streams.append import Appender
+from tests.support.inbound.kinds import ACCOUNT
 from tests.support.inbound.webhooks import Twilio
 from tests.support.ingress.ingress_client import IngressClient
 from tests.support.ingress.local_ingress import ingress_settings, running_ingress
@@ -298,3 +299,23 @@ async def test_redis_that_refuses_everything(stack: Stack, monkeypatch: pytest.M
 
     monkeypatch.setattr(Appender, "append", append)
     assert (await stack.caller().call()).heard == ["call us again"]
+
+
+@pytest.mark.parametrize("called", ["https://hooks.example.com", "https://two.example.com/b", "https://proxied.example.com"])
+async def test_call_comes_back_to_the_url_that_verified(
+    redis_url: str, redis_client: "redis.Redis", tmp_path: Path, called: str
+) -> None:
+    """Whatever proxies call the host, and with the prefix of the public URL: at another one, nobody answers the call."""
+    (tmp_path / "hookline.toml").write_text(CONFIG)
+    settings = ingress_settings(redis_url) | {
+        "HOOKLINE_CONFIG": str(tmp_path / "hookline.toml"),
+        "INGRESS_LIVE_WAIT_S": "0.05",
+        "INGRESS_TRUSTED_PROXIES": "127.0.0.0/8",
+        "PUBLIC_URL": "https://hooks.example.com,https://two.example.com/a,https://two.example.com/b",
+    }
+    params = [("CallSid", "CA" + "1" * 32), ("AccountSid", ACCOUNT), ("CallStatus", "ringing"), ("Direction", "inbound")]
+    webhook = Twilio(public_url=called).webhook(params, "/voice").with_header("X-Forwarded-Proto", "https")
+    host = "proxied.example.com" if "proxied" in called else "two.example.com"
+    async with running_ingress(settings) as ingress:
+        reply = await ingress.client.post(webhook.with_header("X-Forwarded-Host", host))
+    assert f'<Redirect method="POST">{called}/voice?hookline=' in reply.body.decode()

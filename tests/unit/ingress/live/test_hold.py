@@ -7,7 +7,7 @@ import pytest
 from multidict import CIMultiDict
 
 from hookline_ingress.http.request import Request
-from hookline_ingress.live.hold import Hold, base_called, hold_in, hold_reply, without_hold
+from hookline_ingress.live.hold import Hold, bases_called, hold_in, hold_reply, without_hold
 from hookline_shared.live import Place
 
 HOLD = Hold(Place(3, "A" * 21 + "-"), 1_750_000_000_000)
@@ -59,8 +59,10 @@ def test_order_of_parameters_does_not_matter() -> None:
         assert without_hold(target) == "/voice?a=1"
 
 
-def test_base_is_the_one_that_was_called() -> None:
-    """Of several public URLs, that with the host of the request."""
-    urls = ("https://a.example.com", "https://b.example.com/base")
-    assert base_called("B.example.com", urls) == urls[1]
-    assert base_called("127.0.0.1:8080", urls) == urls[0]
+def test_bases_that_may_have_been_called() -> None:
+    """Of several public URLs, that with the host of the request comes first, and that of a proxy last."""
+    urls = ["https://a.example.com", "https://b.example.com/base"]
+    assert bases_called("", "B.example.com", urls) == urls[::-1]
+    assert bases_called("", "127.0.0.1:8080", urls) == urls
+    assert bases_called("https://b.example.com", "127.0.0.1", urls) == [*urls[::-1], "https://b.example.com"]
+    assert bases_called("https://a.example.com", "127.0.0.1", urls[:1]) == urls[:1]
