@@ -49,10 +49,11 @@ def hold_in(request: Request) -> Hold | None:
     """Return the hold with which a call comes back, None if it does not.
 
     `<Gather>` and `<Record>` without an action go to the URL of their document, which may have the hold of an earlier step.
-    They bring what the caller pressed, said or recorded, and a hold brings nothing.
+    They bring what the caller pressed, said or recorded, and a hold brings nothing. It is a POST, so what Twilio says is in the
+    body. What is in the query was there before, such as the digits of a step that was a GET.
     """
-    found = _PARAMETER.search(request.target)
-    if found is None or _STEP.search(request.body) or _STEP.search(request.target.partition("?")[2].encode()):
+    found = _PARAMETER.search(request.target) if request.method == "POST" else None
+    if found is None or _STEP.search(request.body):
         return None
     return Hold(Place(int(found["partition"]), found["digest"]), int(found["ms"]))
 
