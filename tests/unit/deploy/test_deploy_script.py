@@ -191,6 +191,56 @@ def test_success_settles_the_secrets(path: str) -> None:
     assert said == ["secrets change", "stores", "forward", "secrets settle", "told"]
 
 
+_DOCKER = """#!/usr/bin/env bash
+cd "$(dirname "$0")/../tags"
+case "$1 $2" in
+  "image inspect") cat "${5#*:}" 2>/dev/null ;;
+  "image rm") rm "${3#*:}" ;;
+  "tag "*) { cat "${2#*:}" 2>/dev/null || echo "$2"; } >.new; mv .new "${3#*:}" ;;
+esac
+"""
+_TAGS = """
+image_of() { cat "$tags/.of_ingress"; }
+replace() { cat "$tags/current" >"$tags/.of_ingress"; }
+compose() { [ "$1" != ps ] || echo ingress; }
+not_serving() { :; }
+"""
+
+
+def deploy_over(path: str, tags: Path, forward: str) -> subprocess.CompletedProcess[str]:
+    """Deploy the image `second`; `forward` puts it into service. Each tag of an image is a file in `tags`."""
+    (tags / "candidate").write_text("second\n")
+    (Path(path) / "docker").write_text(_DOCKER)
+    (Path(path) / "docker").chmod(0o755)
+    rollout = _ROLLOUT.replace("remember() { old_image=sha256:1; }", "").replace("docker() { :; }\ncompose() { :; }", "")
+    answers = "tell_redis() { :; }; remember_settings() { :; }; version_of() { :; }; critical_alerts() { :; }"
+    named = f"tags={tags}; settings=true; stores=true; {rollout} {_TAGS} {answers}; forward() {{ {forward}; }}"
+    return steps(path, f"{named}; in_service forward smoke")
+
+
+@pytest.mark.parametrize(
+    ("forward", "code", "current", "previous"), [("replace", 0, "second", "first"), ("false", 1, "first", "")]
+)
+def test_killed_deployment_has_left_what_served(
+    forward: str, code: int, current: str, previous: str, path: str, tmp_path: Path
+) -> None:
+    """After `kill -9`, what it had put into service is not taken for the version before, whatever comes of the next one."""
+    tags = tmp_path / "tags"
+    tags.mkdir()
+    for name in ("current", ".of_ingress"):
+        (tags / name).write_text("first\n")
+    assert deploy_over(path, tags, "replace; kill -KILL $$").returncode == -9
+    assert image_ids(tags, ".of_ingress", "before") == ["second", "first"]
+    done = deploy_over(path, tags, forward)
+    assert done.returncode == code, done.stderr
+    assert image_ids(tags, "current", "previous", "before") == [current, previous, ""]
+
+
+def image_ids(tags: Path, *names: str) -> list[str]:
+    """Return the image of each tag, empty if there is none."""
+    return [(tags / name).read_text().strip() if (tags / name).exists() else "" for name in names]
+
+
 @pytest.mark.parametrize(
     ("ping", "restarted"), [("PONG", False), ("LOADING Redis is loading", False), ("OK OK AUTH failed: WRONGPASS", True)]
 )
