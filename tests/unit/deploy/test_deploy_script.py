@@ -207,11 +207,21 @@ not_serving() { :; }
 """
 
 
+@pytest.fixture
+def tags(path: str, tmp_path: Path) -> Path:
+    """Return a folder in which each file is the tag of an image; `docker` tags there. `first` is in service."""
+    (Path(path) / "docker").write_text(_DOCKER)
+    (Path(path) / "docker").chmod(0o755)
+    folder = tmp_path / "tags"
+    folder.mkdir()
+    for name in ("current", ".of_ingress"):
+        (folder / name).write_text("first\n")
+    return folder
+
+
 def deploy_over(path: str, tags: Path, forward: str) -> subprocess.CompletedProcess[str]:
     """Deploy the image `second`; `forward` puts it into service. Each tag of an image is a file in `tags`."""
     (tags / "candidate").write_text("second\n")
-    (Path(path) / "docker").write_text(_DOCKER)
-    (Path(path) / "docker").chmod(0o755)
     rollout = _ROLLOUT.replace("remember() { old_image=sha256:1; }", "").replace("docker() { :; }\ncompose() { :; }", "")
     answers = "tell_redis() { :; }; remember_settings() { :; }; version_of() { :; }; critical_alerts() { :; }"
     named = f"tags={tags}; settings=true; stores=true; {rollout} {_TAGS} {answers}; forward() {{ {forward}; }}"
@@ -222,18 +232,25 @@ def deploy_over(path: str, tags: Path, forward: str) -> subprocess.CompletedProc
     ("forward", "code", "current", "previous"), [("replace", 0, "second", "first"), ("false", 1, "first", "")]
 )
 def test_killed_deployment_has_left_what_served(
-    forward: str, code: int, current: str, previous: str, path: str, tmp_path: Path
+    forward: str, code: int, current: str, previous: str, path: str, tags: Path
 ) -> None:
     """After `kill -9`, what it had put into service is not taken for the version before, whatever comes of the next one."""
-    tags = tmp_path / "tags"
-    tags.mkdir()
-    for name in ("current", ".of_ingress"):
-        (tags / name).write_text("first\n")
     assert deploy_over(path, tags, "replace; kill -KILL $$").returncode == -9
     assert image_ids(tags, ".of_ingress", "before") == ["second", "first"]
     done = deploy_over(path, tags, forward)
     assert done.returncode == code, done.stderr
     assert image_ids(tags, "current", "previous", "before") == [current, previous, ""]
+
+
+@pytest.mark.parametrize(("killed", "wanted"), [(True, "served"), (False, "older")])
+def test_rollback_after_a_killed_deployment(path: str, tags: Path, wanted: str, *, killed: bool) -> None:
+    """It goes back to what served when that began, not to the version before it."""
+    (tags / "previous").write_text("older\n")
+    if killed:
+        (tags / "before").write_text("served\n")
+    done = steps(path, "check_tools() { :; }; alone() { :; }; in_service() { :; }; main rollback")
+    assert done.returncode == 0, done.stderr
+    assert image_ids(tags, "candidate") == [wanted]
 
 
 def image_ids(tags: Path, *names: str) -> list[str]:
