@@ -28,6 +28,8 @@ pytestmark = [
 
 PASSWORD: Final = "correct horse battery"
 FORWARD: Final = '\n[[forward]]\npath = "/app"\nurl = "http://app:8000"\n'
+HANDLERS: Final = 'from hookline import Handlers\n\nhandlers = Handlers()\nhandlers.ignore("message.status")\n'
+"""For the smoke test, whose statuses go to no app here."""
 APP: Final = """
 import json, sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -84,7 +86,11 @@ async def test_forward_signs_with_its_token(stack: Stack, app: str) -> None:
     (secrets / "forward_auth_token").symlink_to("twilio_auth_token")
     default = (stack.folder / "deploy" / "hookline.toml").read_text()
     (stack.folder / "forward.toml").write_text(default + FORWARD)
-    stack.write_settings(CONFIG_FILE="./forward.toml", PUBLIC_URL=PUBLIC_URL)
+    bot = stack.folder / "bot"
+    bot.mkdir()
+    (bot / "statuses.py").write_text(HANDLERS)
+    mounted = {"HANDLERS_DIR": "./bot", "HANDLERS_PACKAGE": "bot", "PROCESSOR_HANDLERS": "bot.statuses:handlers"}
+    stack.write_settings(CONFIG_FILE="./forward.toml", PUBLIC_URL=PUBLIC_URL, **mounted)
     done = stack.deploy("--image", f"{stack.project}:current")
     assert done.returncode == 0, done.stdout
     sent = {"MessageSid": f"SM{token_hex(16)}", "AccountSid": f"AC{token_hex(16)}", "From": "+15005550006", "Body": "Hi"}
