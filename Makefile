@@ -70,7 +70,8 @@ emulator: ## install the emulator of Twilio that the acceptance tests use (needs
 .PHONY: test-compose
 test-compose: $(READY) ## compose.yaml and deploy.sh in real containers (some minutes; needs Docker)
 	@HOOKLINE_TEST_COMPOSE=1 $(BIN)/python -m pytest -rs \
-	  tests/acceptance/deployment/test_compose.py tests/acceptance/deployment/test_compose_changes.py tests/acceptance/deployment/test_pod_life.py
+	  tests/acceptance/deployment/test_compose.py tests/acceptance/deployment/test_compose_changes.py tests/acceptance/deployment/test_compose_options.py \
+	  tests/acceptance/deployment/test_pod_life.py
 
 .PHONY: fuzz
 fuzz: $(READY) ## mutated requests at an ingress: FUZZ_REQUESTS=100000 (3 minutes); new cases are added to bench/fuzz/corpus.txt
@@ -174,6 +175,10 @@ bench: $(READY) ## measure everything beside what people would use instead (with
 .PHONY: bench-ledger
 bench-ledger: $(READY) ## measure what the ledger costs, how fast it writes, and how fast it answers
 	@$(BIN)/python -m bench.ledger
+
+.PHONY: bench-console
+bench-console: $(READY) ## measure the pages of the console over a ledger of a million events, and its memory (3 minutes)
+	@$(BIN)/python -m bench.console
 
 .PHONY: bench-quick
 bench-quick: $(READY) ## the same, fewer and shorter rounds (within 3 minutes)
