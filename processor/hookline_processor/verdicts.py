@@ -215,11 +215,12 @@ def verdict_on_error(
     """Return the verdict on an event whose handler raised `error`.
 
     `record` describes the earlier attempts; `now_ms` is Unix time in milliseconds; `jitter` is random, from 0 to 1.
-    `longest_s` is the longest delay in seconds, whatever the policy says.
+    `longest_s` is the longest delay in seconds, whatever the policy or an app that is away says.
     """
     if isinstance(error, RetryLater):
         away = Failure.of(error) if isinstance(error, AwayError) else None
-        return Retry(record.postponed(now_ms + round(error.delay * 1000)), away)
+        delay_s = min(longest_s, error.delay) if away else error.delay
+        return Retry(record.postponed(now_ms + round(delay_s * 1000)), away)
     failure = Failure.of(error)
     attempts = record.failures + 1
     first = record.first_failed_at or now_ms
