@@ -9,7 +9,7 @@ from secrets import token_hex
 
 import pytest
 
-from tests.acceptance.support.stack import Stack, missing_docker
+from tests.acceptance.support.stack import Stack, missing_docker, never_ready
 from tests.support.servers.ports import LOOPBACK, free_port
 from tests.support.waiting import until
 
@@ -18,7 +18,7 @@ RATE = int(os.environ.get("HOOKLINE_COMPOSE_RATE", "200"))
 LOAD_S = int(os.environ.get("HOOKLINE_COMPOSE_LOAD_S", "90"))
 INGRESS, PROCESSOR = (f"$(echo /opt/hookline/lib/python3.*/site-packages)/hookline_{name}" for name in ("ingress", "processor"))
 CRASHING = f"echo 'raise RuntimeError(\"broken on purpose\")' > {INGRESS}/app.py"
-UNREADY = f"sed -i 's/= self._redis.monitor.check$/= lambda: \"never ready\"/' {PROCESSOR}/app.py"
+UNREADY = never_ready("redis.monitor.check", f"{PROCESSOR}/health_checks.py")
 COMPILED = f"{INGRESS}/__pycache__ {PROCESSOR}/__pycache__"
 
 pytestmark = [
