@@ -27,7 +27,9 @@ def manifests(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     """Return every installation, and one with the component that no overlay has."""
     if request.param in OVERLAYS:
         return Manifests.of_overlay(request.param)
-    return Manifests.of_components(tmp_path_factory.mktemp("overlay"), "ledger", "spool-volume", "gateway", request.param)
+    return Manifests.of_components(
+        tmp_path_factory.mktemp("overlay"), "ledger", "spool-volume", "gateway", "forward", request.param
+    )
 
 
 @pytest.mark.parametrize("version", [OLDEST, kubernetes_validate.latest_version()])
@@ -85,7 +87,7 @@ def test_priorities_exist(manifests: Manifests) -> None:
 def test_every_component_is_used(tmp_path: Path) -> None:
     """No component is left out of these tests."""
     used = {Path(name).name for overlay in OVERLAYS for name in _components(overlay)}
-    assert used | {"processors-by-backlog", "gateway"} == {folder.name for folder in (K8S / "components").iterdir()}
+    assert used | {"processors-by-backlog", "gateway", "forward"} == {folder.name for folder in (K8S / "components").iterdir()}
 
 
 def _components(overlay: str) -> list[str]:
