@@ -118,6 +118,11 @@ fleet: $(READY) ## a minute of load on four processors that are killed, stopped,
 kills: $(READY) ## 20 000 webhooks while both services are killed again and again (a minute)
 	@HOOKLINE_KILL_WEBHOOKS=$${HOOKLINE_KILL_WEBHOOKS:-20000} $(BIN)/python -m pytest -s -n 0 --timeout 0 tests/acceptance/processors/test_kill.py
 
+.PHONY: replies
+replies: $(READY) ## 20 000 replies and 1 000 conversations through a Twilio that loses 5 % of its answers, and kill -9 (ten minutes)
+	@HOOKLINE_REPLIES=$${HOOKLINE_REPLIES:-20000} HOOKLINE_CONVERSATIONS=$${HOOKLINE_CONVERSATIONS:-1000} \
+	  $(BIN)/python -m pytest -s -n 0 --timeout 0 tests/acceptance/replies
+
 .PHONY: slow-links
 slow-links: $(READY) ## 2 000 events of 1 MB through links of 40 and 12 MB/s, for all that reads or writes many (half an hour)
 	@SLOW_LINKS_SCALE=$${SLOW_LINKS_SCALE:-50} $(BIN)/python -m pytest -s -n 0 --timeout 0 tests/integration/slow_links

@@ -66,6 +66,7 @@ class Commands(LazyGroup):
         "explain": CommandSource(
             "hookline_cli.explain.explain:explain", _LOOK, _codes("explained", "the code is not in the table")
         ),
+        "mcp": CommandSource("hookline_cli.mcp.command:mcp", _LOOK, _codes("ended with its client", "it could not start")),
         "config": CommandSource(
             "hookline_cli.config:config",
             _LOOK,

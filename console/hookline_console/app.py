@@ -8,11 +8,11 @@ from typing import Final, NamedTuple
 from aiohttp import web
 
 from hookline_cli.admin_address import AdminAddress
+from hookline_cli.audit import AuditLog
 from hookline_cli.settings.console import ConsoleSettings
 from hookline_cli.status.collector import Collector, CollectorSettings
 from hookline_console.access.people import Role
 from hookline_console.access.sign_in import SignIn
-from hookline_console.audit import AuditLog
 from hookline_console.guard import Guard, Handler
 from hookline_console.live.history import History
 from hookline_console.live.jobs import Jobs

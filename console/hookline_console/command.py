@@ -58,11 +58,9 @@ def serve(
     if running.hidden_redis:
         raise HooklineError(HIDDEN_REDIS)
     own = {"CONSOLE_HOST": host, "CONSOLE_PORT": None if port is None else str(port)}
+    named = dict(running.adopted) | {name: value for name, value in own.items() if value is not None}
     try:
-        settings = ConsoleSettings.load(
-            dict(running.adopted) | {name: value for name, value in own.items() if value is not None}
-        )
-        statuses = CollectorSettings.load(running.adopted)
+        settings, statuses = ConsoleSettings.load(named), CollectorSettings.load(named)
     except SettingsError as error:
         sys.stderr.write(f"hookline: {error}\n")
         raise typer.Exit(EXIT_SETTINGS) from None

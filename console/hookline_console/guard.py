@@ -23,6 +23,8 @@ _FORM_COOKIE: Final = "hookline_form"
 _SESSION_COOKIE: Final = "hookline_console"
 _HOST_ONLY: Final = "__Host-"
 _READING: Final = ("GET", "HEAD")
+_BY_ITSELF: Final = frozenset({"/live", "/charts", "/jobs/list"})
+"""What an open page asks for by itself, with nobody before it."""
 _REFUSED: Final = (
     "Nothing was done: this form is not from a page that the console sent to you, or you have signed out or in since. Go back, "
     "reload the page, and try again."
@@ -84,7 +86,7 @@ class Guard:
     def _identify(self, request: web.Request) -> Visit:
         """Return who asks."""
         sessions, cookie = self._parts.sign_in.sessions, request.cookies.get(self._session_cookie, "")
-        session = sessions.find(cookie) if cookie else None
+        session = sessions.find(cookie, in_use=request.path not in _BY_ITSELF) if cookie else None
         if self._parts.sign_in.way is Way.PROXY:
             named = self._parts.sign_in.by_proxy(request.remote or "", request.headers)
             if named is None or (session and session.person != named):

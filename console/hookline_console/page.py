@@ -5,11 +5,11 @@ from typing import Any, Final
 from aiohttp import web
 from markupsafe import Markup
 
+from hookline_cli.audit import Deed
 from hookline_cli.output.operator import MAX_NOTE_LENGTH
 from hookline_cli.output.redaction import Redaction
 from hookline_console.access.people import Role
 from hookline_console.access.sessions import Session
-from hookline_console.audit import Deed
 from hookline_console.live.jobs import Job
 from hookline_console.parts import PARTS
 from hookline_shared.errors import HooklineError

@@ -7,9 +7,9 @@ from typing import Final
 from aiohttp import web
 from jinja2 import Environment
 
+from hookline_cli.audit import AuditLog
 from hookline_cli.settings.console import ConsoleSettings
 from hookline_console.access.sign_in import SignIn
-from hookline_console.audit import AuditLog
 from hookline_console.live.jobs import Jobs
 from hookline_console.live.status_watch import StatusWatch
 from hookline_console.origins import Origins

@@ -28,6 +28,7 @@ _SUSPECT_AFTER_STOPS: Final = 4
 _POISON_AFTER_STOPS: Final = 5
 """Attempts in a row that stops cut, after which an event is poison. So many deploys in a row cut an innocent one only if its
 handler takes longer than PROCESSOR_SHUTDOWN_S each time, and would never end."""
+_POISON_MESSAGE_AFTER: Final = 20
 _MAX_DOUBLINGS: Final = 32  # beyond any sensible bound; keeps 2 ** n from overflowing a float
 
 
@@ -103,6 +104,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def poison(self) -> bool:
         """Whether the event was in flight in so many crashes or stops that it must not be attempted again."""
         return self.begun >= _POISON_AFTER or self.cut >= _POISON_AFTER_STOPS
+
+    @property
+    def poison_message(self) -> bool:
+        """Whether a message was in flight in so many crashes or stops that it is not attempted again. It cannot be their cause:
+        what sends it is no handler of the user's. But nothing is attempted for ever."""
+        return self.begun + self.cut >= _POISON_MESSAGE_AFTER
 
     def begin(self) -> "Record":
         """Return the record for the time of an attempt at a recovered event, of which an earlier run may have been cut."""

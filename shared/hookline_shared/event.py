@@ -68,6 +68,9 @@ _VARIANT: Final = 0b10 << 62
 _LOW_62: Final = (1 << 62) - 1
 
 
+_CLAIM: Final = blake2b(digest_size=16)
+"""Copied for each claim: that takes half the time of a new one."""
+
 TOKEN_MARK: Final = "~"  # noqa: S105 - a separator
 """Stands before Twilio's idempotency token, at the end of a key."""
 
@@ -127,8 +130,11 @@ def new_event_id(now_ms: int, bits: int | None = None) -> str:
 
 def claim_for(what: str, token: str = "") -> str:
     """Return the claim for `what` with the idempotency token `token`, in the format of `claim_signature.lua`."""
-    claim = blake2b(what.encode(), digest_size=16).hexdigest()
-    return claim + blake2b(token.encode(), digest_size=4).hexdigest() if token else claim
+    claim = _CLAIM.copy()
+    claim.update(what.encode())
+    if not token:
+        return claim.hexdigest()
+    return claim.hexdigest() + blake2b(token.encode(), digest_size=4).hexdigest()
 
 
 def without_token(key: str) -> str:

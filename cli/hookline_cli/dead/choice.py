@@ -7,6 +7,7 @@ import typer
 
 from hookline_cli.dead.scan import find_named, scan
 from hookline_cli.dead.selection import Selection
+from hookline_cli.output.progress import Reporting, progress_reporter
 from hookline_cli.redis_session import RedisSession
 from hookline_shared.dead_letter import DeadLetter, DeadLetterId
 from hookline_shared.errors import HooklineError
@@ -30,9 +31,11 @@ class Choice:
         self._ids = list(dict.fromkeys(map(DeadLetterId.parse, ids or ())))
         self._selection = selection
 
-    async def find(self, redis_session: RedisSession, add: Callable[[DeadLetter], None]) -> int:
+    async def find(
+        self, redis_session: RedisSession, add: Callable[[DeadLetter], None], reporting: Reporting = progress_reporter
+    ) -> int:
         """Call `add` with every chosen letter; return how many of the ids were not found."""
         if self._ids:
             return await find_named(redis_session, self._ids, add)
-        await scan(redis_session, self._selection, add)
+        await scan(redis_session, self._selection, add, reporting)
         return 0

@@ -13,9 +13,10 @@ from hookline_cli.dead.by_error import ErrorGroup, ErrorGroups
 from hookline_cli.dead.options import selecting
 from hookline_cli.dead.scan import scan
 from hookline_cli.dead.selection import Selection
+from hookline_cli.output.progress import Reporting, progress_reporter
 from hookline_cli.output.redaction import Redaction, Reveal
 from hookline_cli.output.terminal import json_text, output
-from hookline_cli.redis_session import DataFolder, find_settings, open_redis_session
+from hookline_cli.redis_session import DataFolder, RedisSession, find_settings, open_redis_session
 from hookline_shared.dead_letter import DeadLetter
 from hookline_shared.settings.base import SharedSettings
 from hookline_shared.streams.locate import server_time_ms
@@ -81,7 +82,7 @@ def list_letters(
     found = asyncio.run(_find(find_settings(data), selection, limit or _USUAL_LIMIT))
     redaction = Redaction(reveal=reveal)
     if as_json:
-        typer.echo(json_text(_as_object(found, redaction)))
+        typer.echo(json_text(found_object(found, redaction)))
     elif found.newest:
         _show(found, redaction, each=each or limit is not None)
     else:
@@ -89,15 +90,26 @@ def list_letters(
 
 
 async def _find(settings: SharedSettings, selection: Selection, limit: int) -> Found:
-    collected = NewestLetters(limit)
     async with open_redis_session(settings) as redis_session:
-        await scan(redis_session, selection, collected.add)
-        return Found(
-            collected.newest(), collected.errors.by_size(), collected.reasons, await server_time_ms(redis_session.redis)
-        )
+        return await find_letters(redis_session, selection, limit)
 
 
-def _as_object(found: Found, redaction: Redaction) -> dict[str, object]:
+async def find_letters(
+    redis_session: RedisSession, selection: Selection, limit: int, reporting: Reporting = progress_reporter
+) -> Found:
+    """Return the letters that match `selection`, one by one at most `limit` of them.
+
+    Raises:
+        BrokerUnavailableError: if Redis did not answer.
+
+    """
+    collected = NewestLetters(limit)
+    await scan(redis_session, selection, collected.add, reporting)
+    return Found(collected.newest(), collected.errors.by_size(), collected.reasons, await server_time_ms(redis_session.redis))
+
+
+def found_object(found: Found, redaction: Redaction) -> dict[str, object]:
+    """Return the --json output."""
     letters = [rows.as_object(letter, redaction) for letter in found.newest]
     errors = by_error.objects(found.errors, redaction)
     return {"letters": letters, "errors": errors, "total": found.reasons.total(), "reasons": dict(found.reasons)}

@@ -70,32 +70,48 @@ def tunnel(program: TunnelProgram, port: int) -> Iterator[str]:
     process = subprocess.Popen(  # noqa: S603 - one of `PROGRAMS`, in a session of its own: Ctrl-C is for the services first
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
+    output = _Output(program, process)
     try:
-        yield _url_of(program, process)
+        yield output.url()
     finally:
         _stop(process)
+        output.close()
 
 
-def _url_of(program: TunnelProgram, process: "subprocess.Popen[str]") -> str:
-    """Wait until the program writes its URL, and let a thread read what it writes after that."""
-    found: list[str] = []
-    lines: list[str] = []
-    known = threading.Event()
+class _Output:
+    """What a program writes. A thread reads it to its end, or the program would wait for a reader."""
 
-    def read() -> None:
+    def __init__(self, program: TunnelProgram, process: "subprocess.Popen[str]") -> None:
         assert process.stdout is not None  # noqa: S101 - it is a pipe
-        for line in process.stdout:
-            if not found and (url := program.url.search(line)):
-                found.append(url[0])
-                known.set()
-            lines[:] = [*lines[1 - _LAST_LINES :], line.strip()]
-        known.set()
+        self._program = program
+        self._pipe = process.stdout
+        self._found = ""
+        self._lines: list[str] = []
+        self._known = threading.Event()
+        self._reader = threading.Thread(target=self._read, daemon=True, name="tunnel")
+        self._reader.start()
 
-    threading.Thread(target=read, daemon=True, name="tunnel").start()
-    known.wait(_START_S)
-    if not found:
-        raise TunnelError(f"{program.name} does not say its public URL. Its last lines: {' | '.join(lines) or '(none)'}")
-    return found[0]
+    def url(self) -> str:
+        """Wait until the program says its public URL."""
+        self._known.wait(_START_S)
+        if not self._found:
+            last = " | ".join(self._lines) or "(none)"
+            raise TunnelError(f"{self._program.name} does not say its public URL. Its last lines: {last}")
+        return self._found
+
+    def close(self) -> None:
+        """Read the rest. A process that the program left behind may hold the pipe open."""
+        self._reader.join(_STOP_S)
+        if not self._reader.is_alive():
+            self._pipe.close()
+
+    def _read(self) -> None:
+        for line in self._pipe:
+            if not self._found and (url := self._program.url.search(line)):
+                self._found = url[0]
+                self._known.set()
+            self._lines = [*self._lines[1 - _LAST_LINES :], line.strip()]
+        self._known.set()
 
 
 def _stop(process: "subprocess.Popen[str]") -> None:

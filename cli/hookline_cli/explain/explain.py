@@ -33,7 +33,7 @@ def explain(
     """
     found = CODES.get(code)
     if as_json:
-        typer.echo(json_text(_as_object(code, found)))
+        typer.echo(json_text(explained(code)))
     elif found is not None:
         print_facts(
             {
@@ -48,6 +48,8 @@ def explain(
         raise UnknownCodeError(code)
 
 
-def _as_object(code: int, found: Explanation | None) -> dict[str, object]:
+def explained(code: int) -> dict[str, object]:
+    """Return the --json output."""
+    found = CODES.get(code)
     known = found._asdict() if found else dict.fromkeys(Explanation._fields)
     return {"code": code, "known": found is not None, **known, "page": page_of(code), "as_of": AS_OF}

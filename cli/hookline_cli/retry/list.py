@@ -67,8 +67,7 @@ def list_waiting(
     read_target(settings.topics, topic, "", "", "", "")
     found = asyncio.run(_find(settings, topic))
     if as_json:
-        paused = [_paused_object(one) for one in found.paused]
-        typer.echo(json_text({"waiting": [_as_object(one) for one in found.groups], "paused": paused}))
+        typer.echo(json_text(waiting_object(found)))
         return
     if found.groups:
         output().print(_table(found.groups, found.now_ms))
@@ -102,6 +101,14 @@ async def _paused(redis_session: RedisSession, pause: Pause, topics: Sequence[st
     covered = [topic for topic in topics if pause.covers_topic(topic)]
     found = await backlogs(redis_session.redis, redis_session.partitions, covered) if covered else {}
     return PausedEvents(pause, {topic: found[topic].events for topic in covered if topic in found})
+
+
+def waiting_object(found: Waiting) -> dict[str, object]:
+    """Return the --json output."""
+    return {
+        "waiting": [_as_object(one) for one in found.groups],
+        "paused": [_paused_object(one) for one in found.paused],
+    }
 
 
 def _paused_object(one: PausedEvents) -> dict[str, object]:

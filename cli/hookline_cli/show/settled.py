@@ -1,9 +1,9 @@
 """Find settled events: in the ledger, and in Redis those that wait for the ledger's database."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from hookline_cli.ledger.database import find_ledger
 from hookline_cli.redis_session import RedisSession
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hookline_processor.ledger.settings import LedgerSettings
 
 Row = Mapping[str, Any]
+Result = TypeVar("Result")
 
 _PAGE: Final = 1000
 _TIMEOUT_S: Final = 30.0
@@ -37,14 +38,20 @@ async def search_ledger(data: Path, term: SearchTerm, limit: int) -> LedgerAnswe
         if settings.url is None:
             return LedgerAnswer([], NO_LEDGER)
         async with asyncio.timeout(_TIMEOUT_S):
-            return LedgerAnswer(await _ask(settings, term, limit))
+            return LedgerAnswer(await ask_ledger(settings, lambda engine: search_rows(engine, term, limit)))
     except TimeoutError:
         return LedgerAnswer([], f"The ledger's database did not answer within {_TIMEOUT_S:g} s.")
     except HooklineError as error:
         return LedgerAnswer([], f"The ledger cannot be searched: {str(error).rstrip('.')}.")
 
 
-async def _ask(settings: "LedgerSettings", term: SearchTerm, limit: int) -> list[Row]:
+async def ask_ledger(settings: "LedgerSettings", work: "Callable[[AsyncEngine], Awaitable[Result]]") -> Result:
+    """Return the result of `work`, which reads, called with an engine of the ledger that is closed afterwards.
+
+    Raises:
+        HooklineError: if the ledger cannot be used.
+
+    """
     from hookline_processor.ledger.database.engine import close, database_of, make_engine  # noqa: PLC0415 - an extra
     from hookline_processor.ledger.database.store import Store  # noqa: PLC0415
 
@@ -54,7 +61,7 @@ async def _ask(settings: "LedgerSettings", term: SearchTerm, limit: int) -> list
     engine = make_engine(settings)
     try:
         await Store(engine).probe()
-        return await search_rows(engine, term, limit)
+        return await work(engine)
     finally:
         await close(engine)
 

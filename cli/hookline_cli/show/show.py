@@ -74,7 +74,7 @@ def show(
     settings = find_settings(data)
     found = asyncio.run(_find(settings, term, limit, data))
     if as_json:
-        typer.echo(json_text(_as_object(found, redaction)))
+        typer.echo(json_text(found_object(found, redaction)))
     else:
         _print(found, redaction)
     if not found.hits.count and not found.settled:
@@ -216,7 +216,8 @@ def discarded_facts(partition: int, record: Discarded) -> dict[str, str]:
     return {"discarded": describe_timestamp(record.at), "partition": str(partition), **record.fields}
 
 
-def _as_object(found: Found, redaction: Redaction) -> dict[str, object]:
+def found_object(found: Found, redaction: Redaction) -> dict[str, object]:
+    """Return the --json output."""
     hits = found.hits
     return {
         "total": hits.count,

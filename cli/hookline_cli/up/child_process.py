@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -37,6 +38,11 @@ def for_processor(*, forwards: bool = False) -> list[str]:
     """
     own = (name for name in secrets_of(ProcessorSettings) if name not in _FOR_HANDLERS)
     return [*own, *(name for name in _FOR_HANDLERS if forwards or os.environ.get(name))]
+
+
+def python_command(module: str) -> list[str]:
+    """Return the command that runs `module` of Hookline; -P keeps the user's folder from shadowing its imports."""
+    return [sys.executable, "-P", "-m", module]
 
 
 class UpError(HooklineError):

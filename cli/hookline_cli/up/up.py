@@ -21,7 +21,15 @@ from hookline_cli.settings.rows import secrets
 from hookline_cli.settings.running import public_settings
 from hookline_cli.up import embedded_redis
 from hookline_cli.up import ingress_processes as ingresses
-from hookline_cli.up.child_process import READY_TIMEOUT_S, ChildProcess, UpError, for_processor, not_ready, without_secrets
+from hookline_cli.up.child_process import (
+    READY_TIMEOUT_S,
+    ChildProcess,
+    UpError,
+    for_processor,
+    not_ready,
+    python_command,
+    without_secrets,
+)
 from hookline_cli.up.ingress_processes import IngressProcess
 from hookline_cli.up.instructions import instructions
 from hookline_cli.up.reload import FRESH, ReloadedProcess, ensure_watchfiles
@@ -184,7 +192,7 @@ class LocalStack:
         self._processes.append(await self._start_processor(environment))
         for one in self._ingresses:
             own = without_secrets(environment, keep=secrets_of(IngressSettings)) | one.environment()
-            self._processes.append(await ChildProcess.start(one.name, _python("hookline_ingress"), own))
+            self._processes.append(await ChildProcess.start(one.name, python_command("hookline_ingress"), own))
         self._note_processes()
 
     async def _start_processor(self, environment: Mapping[str, str]) -> ChildProcess | ReloadedProcess:
@@ -192,7 +200,7 @@ class LocalStack:
 
         def launch() -> Coroutine[object, object, ChildProcess]:
             own = without_secrets(environment, keep=for_processor(forwards=forwards)) | (FRESH if self._sources else {})
-            return ChildProcess.start("processor", _python("hookline_processor"), own)
+            return ChildProcess.start("processor", python_command("hookline_processor"), own)
 
         if self._sources is None:
             return await launch()
@@ -284,8 +292,3 @@ class LocalStack:
         await self._interrupted.wait()
         for process in self._processes:
             process.terminate()
-
-
-def _python(module: str) -> list[str]:
-    """Return the command that runs `module` of Hookline; -P keeps the user's folder from shadowing its imports."""
-    return [sys.executable, "-P", "-m", module]

@@ -63,6 +63,15 @@ class PasswordFile:
             raise PasswordFileError(self._path, "there is nobody in it: hookline console password NAME prints a line for it")
         return len(people)
 
+    def knows(self, name: str) -> bool:
+        """Whether there is somebody with this name.
+
+        Raises:
+            PasswordFileError: if the file cannot be read, or a line is wrong.
+
+        """
+        return name in self._read()
+
     async def sign_in(self, name: str, password: str) -> Person | None:
         """Return the person if the password is theirs, otherwise None.
 

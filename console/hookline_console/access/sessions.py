@@ -53,13 +53,14 @@ class Sessions:
         self._sessions[_key(session_id)] = Session(person, self._monotonic())
         return session_id
 
-    def find(self, session_id: str) -> Session | None:
-        """Return the session with this id, which counts as used now; None if there is none, or it has ended."""
+    def find(self, session_id: str, *, in_use: bool = True) -> Session | None:
+        """Return the session with this id, None if there is none, or it has ended. If `in_use`, it counts as used now."""
         session = self._sessions.get(_key(session_id))
         if session is None or self._has_ended(session):
             self._sessions.pop(_key(session_id), None)
             return None
-        session.used = self._monotonic()
+        if in_use:
+            session.used = self._monotonic()
         return session
 
     def lives(self, session: Session) -> bool:

@@ -97,6 +97,15 @@ class SignIn:
             self._addresses.succeed(address)
         return person
 
+    def knows(self, name: str) -> bool:
+        """Whether somebody with this name may sign in with a password.
+
+        Raises:
+            PasswordFileError: if the file cannot be used.
+
+        """
+        return self._passwords is not None and self._passwords.knows(name)
+
     def by_proxy(self, peer: str, headers: Mapping[str, str]) -> Person | None:
         """Return whom a trusted proxy names, None if it names nobody."""
         return self.proxies.person(peer, headers) if self.way is Way.PROXY else None

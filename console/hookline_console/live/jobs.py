@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from secrets import token_hex
 from typing import Final
 
-from hookline_console.audit import AuditLog, Deed
+from hookline_cli.audit import AuditLog, Deed
 from hookline_shared.clock import Clock
 from hookline_shared.errors import HooklineError
 from hookline_shared.observability.logs import Logger

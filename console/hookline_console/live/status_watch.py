@@ -24,6 +24,7 @@ class StatusWatch:
         self._clock = clock
         self.interval_s = _WATCHED_S
         """Seconds between two looks while somebody watches."""
+        self._turn = asyncio.Lock()
         self._watchers = 0
         self._wake = asyncio.Event()
         self._looked = asyncio.Event()
@@ -40,20 +41,16 @@ class StatusWatch:
 
     async def look(self) -> Snapshot:
         """Look once, and let the watchers know."""
-        found = await self._collector.look()
-        if found.redis_problem is None:
-            self.known, self.known_at_ms = found.redis, found.at_ms
-            await self._sample(found)
-        self.snapshot = found
-        looked, self._looked = self._looked, asyncio.Event()
-        looked.set()
-        return found
+        async with self._turn:
+            return await self._look()
 
     async def current(self) -> Snapshot:
-        """Return the newest snapshot, one that is at most seconds old."""
-        if self.snapshot is None or self._clock.now_ms() - self.snapshot.at_ms > 2 * _WATCHED_S * 1000:
-            return await self.look()
-        return self.snapshot
+        """Return the newest snapshot, which is at most seconds old. Many pages at once wait for one look."""
+        async with self._turn:
+            found = self.snapshot
+            if found is None or self._clock.now_ms() - found.at_ms > 2 * _WATCHED_S * 1000:
+                found = await self._look()
+            return found
 
     @property
     def is_full(self) -> bool:
@@ -71,6 +68,16 @@ class StatusWatch:
                     yield self.snapshot
         finally:
             self._watchers -= 1
+
+    async def _look(self) -> Snapshot:
+        found = await self._collector.look()
+        if found.redis_problem is None:
+            self.known, self.known_at_ms = found.redis, found.at_ms
+            await self._sample(found)
+        self.snapshot = found
+        looked, self._looked = self._looked, asyncio.Event()
+        looked.set()
+        return found
 
     async def _sample(self, found: Snapshot) -> None:
         now = self._clock.monotonic()

@@ -12,7 +12,6 @@ from hookline_console.parts import PARTS
 from hookline_shared.topics import OUTBOX
 
 _SHOWN: Final = 100
-_HIDDEN: Final = "HooklineToken"
 
 
 async def show(request: web.Request) -> web.Response:
@@ -24,7 +23,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 def _row(one: Message, hides: Redaction, now_ms: int) -> dict[str, Any]:
-    parameters = {name: value for name, value in hides.parameters(one.event).items() if name != _HIDDEN}
+    parameters, segments = one.parameters(hides), one.segments
     return {
         "id": one.event.id,
         "state": one.state(now_ms),
@@ -32,5 +31,6 @@ def _row(one: Message, hides: Redaction, now_ms: int) -> dict[str, Any]:
         "age_ms": max(0, now_ms - one.event.received_at),
         "to": parameters.get("To", ""),
         "sender": parameters.get("From") or parameters.get("MessagingServiceSid", ""),
+        "segments": f"{segments.number} {segments.encoding}" if segments else "",
         "text": parameters.get("Body") or parameters.get("ContentSid", ""),
     }

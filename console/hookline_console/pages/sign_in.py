@@ -5,9 +5,9 @@ from typing import Final
 
 from aiohttp import web
 
+from hookline_cli.audit import Deed
 from hookline_console.access.people import Person
 from hookline_console.access.sign_in import LockedOutError
-from hookline_console.audit import Deed
 from hookline_console.page import VISIT, client_of, form_of, goes_to, render, session_of
 from hookline_console.parts import PARTS
 from hookline_shared.errors import HooklineError
@@ -38,10 +38,9 @@ async def by_password(request: web.Request) -> web.Response:
     try:
         person = await sign_in.by_password(name, form.get("password", ""), client_of(request))
     except LockedOutError as error:
-        await _note(request, "sign-in refused", str(error))
         return _ask(request, HTTPStatus.TOO_MANY_REQUESTS, problem=str(error), then=then)
     if person is None:
-        await _note(request, "sign-in refused", _WRONG)
+        await _note_refusal(request, name)
         return _ask(request, HTTPStatus.FORBIDDEN, problem=_WRONG, then=then)
     return await _begin(request, person, then)
 
@@ -72,7 +71,16 @@ async def _begin(request: web.Request, person: Person, then: str) -> web.Respons
     return goes_to(then)
 
 
-async def _note(request: web.Request, action: str, outcome: str, name: str = "somebody") -> None:
+async def _note_refusal(request: web.Request, name: str) -> None:
+    """Record a wrong password of somebody whom there is. Others are in the log only: they must not push out other records."""
+    parts = request.app[PARTS]
+    if parts.sign_in.knows(name):
+        await _note(request, "sign-in refused", _WRONG, name)
+    else:
+        parts.logger.warning("sign-in refused", address=client_of(request))
+
+
+async def _note(request: web.Request, action: str, outcome: str, name: str) -> None:
     """Record what happened. Without Redis people can sign in all the same: the console says then what is wrong with it."""
     parts = request.app[PARTS]
     try:

@@ -87,11 +87,7 @@ def signed_params(form: Form, shape: FormShape) -> bytes | None:
 def compute(secret: bytes, url: str, params: bytes = b"", algorithm: str = "sha1") -> bytes:
     """Return the base64 HMAC of `url` and `params`, as the X-Twilio-Signature header carries it."""
     keyed = _keyed if len(url) <= _LARGEST_RECENT else _keyed.__wrapped__
-    return _finish(keyed(secret, url, algorithm), params)
-
-
-def _finish(keyed: hmac.HMAC, params: bytes) -> bytes:
-    mac = keyed.copy()
+    mac = keyed(secret, url, algorithm).copy()
     mac.update(params)
     return b2a_base64(mac.digest(), newline=False)
 
@@ -140,7 +136,9 @@ class _Match:
         """Whether `signature` is valid with them for a request of `account`."""
         if not self.secret.may_sign(account) or len(target) > _LARGEST_RECENT:
             return False
-        return compare_digest(_finish(self._keyed(target), params), signature)
+        mac = self._keyed(target).copy()
+        mac.update(params)
+        return compare_digest(b2a_base64(mac.digest(), newline=False), signature)
 
     def _key(self, target: str) -> hmac.HMAC:
         return hmac.new(self.secret.value, f"{self._base}{target}".encode(), "sha1")

@@ -6,8 +6,8 @@ from hashlib import sha256
 from typing import Final
 
 import msgspec
-from aiohttp.hdrs import CONTENT_TYPE
 from msgspec.structs import replace
+from multidict import istr
 
 from hookline_ingress.http.request import Request
 from hookline_ingress.translation.form_shape import NO_FORM, FormShape, shape_of
@@ -26,6 +26,7 @@ TIMESTAMP: Final = "X-Twilio-Email-Event-Webhook-Timestamp"
 _LONGEST_CLAIM: Final = 256
 """Bytes of what may be an account; a SID has 34."""
 _NOT_ENCODED: Final = ("", "identity")
+_CONTENT_TYPE: Final = istr("Content-Type")
 
 
 class TooManyElementsError(HooklineError):
@@ -93,7 +94,7 @@ def decode(request: Request, signature: str, received_at: int) -> Webhook:
     """
     target = request.target.encode()  # one that is not UTF-8 could neither be signed nor stored
     query = target.partition(b"?")[2]
-    body, sent_type = request.body, request.headers.get(CONTENT_TYPE)
+    body, sent_type = request.body, request.headers.get(_CONTENT_TYPE)
     content_type = sent_type or ""
     if request.method == "GET":
         if body:

@@ -158,7 +158,7 @@ class Execution:
         in_flight = lane.events[0]
         if not self._may_attempt():
             self._suspended.append(lane)
-        elif in_flight.record.poison:
+        elif in_flight.record.poison if in_flight.topic != OUTBOX else in_flight.record.poison_message:
             self._log.poison(in_flight)
             self._conclude(lane, in_flight, poison_verdict(in_flight.record, self._clock.now_ms()))
         elif LIVE_MARK in in_flight.event.dedupe_key and self._is_expired(in_flight):
@@ -168,7 +168,7 @@ class Execution:
             )
         elif self._must_wait(lane, in_flight) or (self._bursts.are_wanted and self._bursts.must_wait(lane)):
             pass
-        elif not in_flight.record.suspect:
+        elif not in_flight.record.suspect or in_flight.topic == OUTBOX:
             await self._attempt(lane, in_flight)
         elif self._quarantine.enter(lane):
             try:

@@ -127,12 +127,13 @@ async def test_password_signs_in(redis_url: str, tmp_path: Path) -> None:
     async with running_console(redis_url, tmp_path, CONSOLE_USERS=str(users)) as console:
         assert console.lines == []
         browser = await console.browser()
-        wrong = await browser.post("/sign-in", "/sign-in", name="ada", password="wrong")
-        assert wrong.status == 403
+        for name in ("ada", "nobody"):
+            wrong = await browser.post("/sign-in", "/sign-in", name=name, password="wrong")
+            assert wrong.status == 403
         right = await browser.post("/sign-in", "/sign-in", name="ada", password=_PASSWORD, next="/audit")
         assert (right.status, right.headers["Location"]) == (303, "/audit")
         records = await console.parts.audit.newest(10)
-        assert [(one.deed.who, one.deed.action) for one in records] == [("ada", "signed in"), ("somebody", "sign-in refused")]
+        assert [(one.deed.who, one.deed.action) for one in records] == [("ada", "signed in"), ("ada", "sign-in refused")]
         assert _PASSWORD not in await browser.text("/audit")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from aiohttp import ClientResponse
 
-from hookline_console.audit import Deed
+from hookline_cli.audit import Deed
 from hookline_console.live.history import History, Sample
 from hookline_console.live.jobs import Job
 from tests.support.console.local_console import OPERATOR, VIEWER, LocalConsole, running_console

@@ -27,9 +27,7 @@ def manifests(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     """Return every installation, and one with the component that no overlay has."""
     if request.param in OVERLAYS:
         return Manifests.of_overlay(request.param)
-    return Manifests.of_components(
-        tmp_path_factory.mktemp("overlay"), "ledger", "spool-volume", "gateway", "forward", request.param
-    )
+    return Manifests.of_components(tmp_path_factory.mktemp("overlay"), "ledger", "spool-volume", "gateway", request.param)
 
 
 @pytest.mark.parametrize("version", [OLDEST, kubernetes_validate.latest_version()])
@@ -88,6 +86,17 @@ def test_every_component_is_used(tmp_path: Path) -> None:
     """No component is left out of these tests."""
     used = {Path(name).name for overlay in OVERLAYS for name in _components(overlay)}
     assert used | {"processors-by-backlog", "gateway", "forward"} == {folder.name for folder in (K8S / "components").iterdir()}
+
+
+def test_processor_with_a_forward_may_sign(tmp_path: Path) -> None:
+    """It has Twilio's token then, and not otherwise."""
+    (processor,) = (
+        one
+        for one in Manifests.of_components(tmp_path, "forward").workloads()
+        if one["metadata"]["name"] == "hookline-processor"
+    )
+    named = [one for container in containers(processor) for one in container.get("env", ())]
+    assert "hookline-twilio" in {one["valueFrom"]["secretKeyRef"]["name"] for one in named}
 
 
 def _components(overlay: str) -> list[str]:

@@ -34,6 +34,15 @@ async def test_session_ends_when_nobody_uses_it(sessions: Sessions, clock: Manua
     assert sessions.find(idle) is None
 
 
+async def test_open_page_alone_uses_no_session(sessions: Sessions, clock: ManualClock) -> None:
+    """What a page asks for by itself does not keep somebody signed in who has gone away."""
+    one = sessions.open(ADA)
+    await clock.advance(1700)
+    assert sessions.find(one, in_use=False) is not None
+    await clock.advance(200)
+    assert sessions.find(one, in_use=False) is None
+
+
 async def test_one_person_has_so_many_sessions(sessions: Sessions) -> None:
     """The oldest one ends, and nobody else's."""
     other = sessions.open(Person("bob", ADA.roles))

@@ -51,6 +51,13 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [target for target, path in folders.items() if not path.exists()] == []
 
 
+def test_list_for_assistants_leads_somewhere() -> None:
+    """Every page that llms.txt names is there, and it names every page for users."""
+    targets = set(re.findall(r"\]\(([^)]+)\)", (ROOT / "llms.txt").read_text()))
+    assert {target for target in targets if not (ROOT / target).exists()} == set()
+    assert {"README.md", "docs/console.md", "docs/handlers.md", "docs/operating.md", "docs/runbook.md"} <= targets
+
+
 @each_page
 def test_settings_exist(page: Path) -> None:
     """Every setting that is named is one."""

@@ -17,6 +17,13 @@ def test_event_is_poison_after_two_attempts_that_never_ended() -> None:
     assert second.poison
 
 
+def test_message_is_patient() -> None:
+    """It was in flight by chance, however many kills there are in a row: what sends it is no handler of the user's."""
+    assert Record(begun=2).poison
+    assert not Record(begun=10, cut=9).poison_message
+    assert Record(begun=10, cut=10).poison_message
+
+
 def test_attempt_that_ends_clears_the_suspicion() -> None:
     """However it ends: the process has lived through it."""
     begun = Record(failures=1, first_failed_at=5).begin()

@@ -66,6 +66,22 @@ async def test_entry_that_was_loaded_before_is_indexed_once(bench: Bench) -> Non
         assert bench.of(WAITING) == entries[1:]
 
 
+@pytest.mark.parametrize("number", [5, 60])
+async def test_entry_of_a_former_owner_keeps_its_place(bench: Bench, number: int) -> None:
+    """It had some of a lane in memory, and put later ones behind them into the index. The next owner lets the first one wait
+    before it has read the others: these come before what is indexed already."""
+    entries = await bench.read(number + 5)
+    in_memory, indexed = entries[:number], entries[number:]
+    for entry in indexed:
+        await bench.defer(entry, always=True)
+    await bench.wait(in_memory[0])
+    requests = [DeferRequest(MESSAGES, LANE, entry, always=True, recovered=True) for entry in in_memory[1:]]
+    for _ in range(2):
+        assert await bench.index.defer(requests) == [Deferral.DEFERRED] * (number - 1)
+        assert bench.state.entries(MESSAGES, LANE) == entries
+    assert sorted(bench.of(WAITING)) == sorted(entries)
+
+
 async def test_deferring_in_any_case_twice_is_deferring_once(bench: Bench) -> None:
     """Also where the entry has become the first of its lane by that."""
     (entry,) = await bench.read(1)

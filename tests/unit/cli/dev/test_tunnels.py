@@ -38,9 +38,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 )
 def test_url_of_a_program(folder: Path, name: str, line: str, url: str) -> None:
     """It is read from what the program writes, and the program ends with the block."""
-    install(
-        folder, name, f"echo $$ > {folder}/pid; echo starting; echo '{line}'; echo args: \"$@\" > {folder}/args; exec sleep 60"
-    )
+    install(folder, name, f"echo $$ > {folder}/pid; echo \"$@\" > {folder}/args; echo starting; echo '{line}'; exec sleep 60")
     program = find_program(name)
     assert program is not None
     with tunnel(program, 8123) as found:

@@ -15,8 +15,9 @@
 --                           5 its body is gone, and it is not pending any more (Redis 7 and newer)
 --           or the error FENCED, with nothing done, if the partition has another owner
 --
--- Guarantees: a deferred entry is behind all indexed entries of its lane, or where it was indexed before, once. A lane that was not indexed counts as resumed. Running it
--- again has the same effect.
+-- Guarantees: a deferred entry is behind all indexed entries of its lane that come before it, which are all of them unless it was pending
+-- when it was read; or where it was indexed before, once. A lane that was not indexed counts as resumed. Running it again has the same
+-- effect.
 
 local refused = refuse_other_owner(KEYS[1], ARGV[2], ARGV[3])
 if refused then
@@ -32,6 +33,34 @@ local function is_before(entry, other)
     return tonumber(seq) < tonumber(other_seq)
   end
   return tonumber(ms) < tonumber(other_ms)
+end
+
+-- Put an entry that a former owner had in memory where it belongs. That owner may have put later ones behind it into the index, and the
+-- entries before it may wait by now. In between, an entry may be listed twice: it is skipped the second time, since it is settled by then.
+local function insert(behind, entry)
+  local last = redis.call('LRANGE', behind, -1, -1)[1]
+  if not last or is_before(last, entry) then
+    redis.call('RPUSH', behind, entry)
+    return
+  end
+  local earlier, start, next_one = {}, 0, nil
+  repeat
+    for _, one in ipairs(redis.call('LRANGE', behind, start, start + 19)) do
+      next_one = one
+      if not is_before(one, entry) then
+        break
+      end
+      earlier[#earlier + 1] = one
+    end
+    start = start + 20
+  until not is_before(next_one, entry)
+  redis.call('LPUSH', behind, entry)
+  for at = #earlier, 1, -1 do
+    redis.call('LPUSH', behind, earlier[at])
+  end
+  for _, one in ipairs(earlier) do
+    redis.call('LREM', behind, -1, one)
+  end
 end
 
 local function defer(topic, lane, entry, always, was_pending)
@@ -51,6 +80,8 @@ local function defer(topic, lane, entry, always, was_pending)
     end
     if first and was_pending and redis.call('LPOS', behind_key(space, topic, lane), entry) then
       return redis.call('SISMEMBER', resumed_key(space, topic), lane) == 1 and 4 or 1 -- a former owner had it in memory, from the index
+    elseif first and was_pending then
+      insert(behind_key(space, topic, lane), entry)
     elseif first then
       redis.call('RPUSH', behind_key(space, topic, lane), entry)
     else

@@ -1,4 +1,4 @@
-"""The audit log: who did what with the console, when and why.
+"""The audit log: who did what with the web console or the MCP server, when and why.
 
 Wire format: an entry of the stream `<prefix>:console:audit`, whose id is the time, has the fields `who`, `from` (the address of
 the browser), `action`, `target`, `why` and `outcome`. The stream keeps about the newest `KEPT` entries. An action is recorded

@@ -1,0 +1,1 @@
+"""`hookline mcp`: what the commands tell, for assistants that speak the Model Context Protocol."""
