@@ -32,7 +32,7 @@ async def menu(event: CallReceived, context: Context) -> str:
     return "<Response><Say>hello</Say></Response>"
 """
 CONFIG = '[[routes]]\npath = "/voice"\nlive = true\n'
-PER_S = 200
+PER_S = int(os.environ.get("HOOKLINE_CALLS_PER_S", "200"))
 SECONDS = 20
 CALLERS = 2000
 
