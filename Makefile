@@ -197,6 +197,10 @@ bench: $(READY) ## measure everything beside what people would use instead (with
 bench-ledger: $(READY) ## measure what the ledger costs, how fast it writes, and how fast it answers
 	@$(BIN)/python -m bench.ledger
 
+.PHONY: bench-console
+bench-console: $(READY) ## measure the pages of the console over a ledger of a million events, and its memory (3 minutes)
+	@$(BIN)/python -m bench.console
+
 .PHONY: bench-quick
 bench-quick: $(READY) ## the same, fewer and shorter rounds (within 3 minutes)
 	@$(BIN)/python -m bench --quick

@@ -23,6 +23,7 @@ twilio=0:10002
 ledger=0:10003
 sender=0:10004
 console=0:10005
+prometheus=0:10006
 grafana=472:0
 umask 077
 
@@ -85,10 +86,12 @@ hand_over() {
   keep twilio_auth_token "$twilio" "$(random | cut -c1-32)"
   derive twilio_shared_keys "$twilio" "" # a key that you take away counts no more
   derive twilio_api_secret "$sender" ""
+  derive forward_auth_token "$sender" ""
   derive console_users "$console" "" # who is taken away signs in no more
   derive alert_url "$all" ""
   derive alert_routing_key "$all" ""
   derive admin_token "$all" ""
+  put prometheus_token "$prometheus" <"$kept/admin_token" # what it needs of the others, and no more
   agree redis_password 0:0 "$(random)"
   agree redis_admin_password 0:0 "$(random)"
   agree postgres_password 0:0 "$(random)"

@@ -16,13 +16,15 @@ from pathlib import Path
 from pkgutil import walk_packages
 from py_compile import PycInvalidationMode
 
-OWN = ("hookline", "hookline_shared", "hookline_ingress", "hookline_processor", "hookline_cli")
+OWN = ("hookline", "hookline_shared", "hookline_ingress", "hookline_processor", "hookline_cli", "hookline_console")
 LARGE = ("twilio", "sqlalchemy", "pygments")
 """Packages of more than 5 MB of Python, of which Hookline loads less than a half."""
 LATE = ("sqlalchemy.dialects.postgresql.asyncpg", "sqlalchemy.dialects.sqlite.aiosqlite")
 """What SQLAlchemy imports for the URL of a database."""
 RUN = ("__main__", ".migrations.env")
 """Ends of the names of modules that do something when they are imported."""
+LACKING = (".testkit.pytest_plugin", ".mcp.server")
+"""Ends of the names of modules that import what the image does not have: test tools, and the extra `mcp`."""
 TESTS = ("test", "tests")
 
 
@@ -38,10 +40,10 @@ def main() -> int:
 
 
 def files_that_hookline_loads() -> set[Path]:
-    """Import every module of Hookline; return the files of all modules that are loaded then."""
+    """Import every module of Hookline that the image can; return the files of all modules that are loaded then."""
     for package in OWN:
         found = walk_packages(import_module(package).__path__, f"{package}.")
-        for name in sorted(module.name for module in found if not module.name.endswith(RUN)):
+        for name in sorted(module.name for module in found if not module.name.endswith((*RUN, *LACKING))):
             import_module(name)
     for name in LATE:
         import_module(name)

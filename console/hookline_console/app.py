@@ -86,7 +86,7 @@ ROUTES: Final = (
     Route("POST", "/conversations/{id}/reveal", conversations.show_thread_revealed, Role.REVEALER),
     Route("GET", "/services", services.show),
     Route("GET", "/jobs", jobs.show),
-    Route("GET", "/jobs/list", jobs.show_alone),
+    Route("GET", "/jobs/{id}/progress", jobs.show_progress),
     Route("POST", "/jobs/{id}/stop", jobs.stop, Role.OPERATOR),
     Route("GET", "/audit", audit.show),
 )
@@ -108,6 +108,7 @@ class Console:
         self.collector = collector
         guard = Guard(parts, {(route.method, route.path): route.need for route in ROUTES}, logger)
         self.app = web.Application(middlewares=[guard.pass_through], client_max_size=_LARGEST_FORM)
+        self.app.on_response_prepare.append(guard.add_headers)
         self.app[PARTS] = parts
         for route in ROUTES:
             self.app.router.add_route(route.method, route.path, route.handler)

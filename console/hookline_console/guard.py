@@ -23,7 +23,7 @@ _FORM_COOKIE: Final = "hookline_form"
 _SESSION_COOKIE: Final = "hookline_console"
 _HOST_ONLY: Final = "__Host-"
 _READING: Final = ("GET", "HEAD")
-_BY_ITSELF: Final = frozenset({"/live", "/charts", "/jobs/list"})
+_BY_ITSELF: Final = frozenset({"/live", "/charts", "/jobs/{id}/progress"})
 """What an open page asks for by itself, with nobody before it."""
 _REFUSED: Final = (
     "Nothing was done: this form is not from a page that the console sent to you, or you have signed out or in since. Go back, "
@@ -52,14 +52,17 @@ class Guard:
     async def pass_through(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer a request."""
         if not self._parts.origins.knows(request.host):
-            return web.Response(text=_WRONG_HOST, status=HTTPStatus.MISDIRECTED_REQUEST, headers=self._headers)
-        request[VISIT] = self._identify(request)
+            return web.Response(text=_WRONG_HOST, status=HTTPStatus.MISDIRECTED_REQUEST)
+        visit = request[VISIT] = self._identify(request)
         answer = await self._answer(request, handler)
         if not answer.prepared:
-            answer.headers.update(self._headers)
-            answer.headers.setdefault("Cache-Control", NOT_KEPT)
-            self._set_cookies(request, answer)
+            self._set_cookies(visit, request.cookies, answer)
         return answer
+
+    async def add_headers(self, _request: web.Request, answer: web.StreamResponse) -> None:
+        """Add the headers of every answer, before its first byte is sent: also of one that goes on for long."""
+        answer.headers.update(self._headers)
+        answer.headers.setdefault("Cache-Control", NOT_KEPT)
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
@@ -86,7 +89,7 @@ class Guard:
     def _identify(self, request: web.Request) -> Visit:
         """Return who asks."""
         sessions, cookie = self._parts.sign_in.sessions, request.cookies.get(self._session_cookie, "")
-        session = sessions.find(cookie, in_use=request.path not in _BY_ITSELF) if cookie else None
+        session = sessions.find(cookie, in_use=_path_of(request) not in _BY_ITSELF) if cookie else None
         if self._parts.sign_in.way is Way.PROXY:
             named = self._parts.sign_in.by_proxy(request.remote or "", request.headers)
             if named is None or (session and session.person != named):
@@ -98,10 +101,10 @@ class Guard:
 
     def _refusal(self, request: web.Request) -> web.Response | None:
         """Return the answer for somebody who may not ask for this, otherwise None."""
-        resource, session = request.match_info.route.resource, request[VISIT].session
-        if resource is None:
+        path, session = _path_of(request), request[VISIT].session
+        if not path:
             return None  # there is no such page, which the handler says
-        need = self._needs["GET" if request.method in _READING else request.method, resource.canonical]
+        need = self._needs["GET" if request.method in _READING else request.method, path]
         if need is None:
             return None
         if session is None:
@@ -111,16 +114,21 @@ class Guard:
             return render(request, "message.html", HTTPStatus.FORBIDDEN, title="Not permitted", text=text)
         return None
 
-    def _set_cookies(self, request: web.Request, answer: web.StreamResponse) -> None:
-        visit = request[VISIT]
+    def _set_cookies(self, visit: Visit, sent: Mapping[str, str], answer: web.StreamResponse) -> None:
         if visit.begun:
             self._set_cookie(answer, self._session_cookie, visit.begun)
-        elif visit.session is None and request.cookies.get(self._form_cookie) != visit.cookie:
+        elif visit.session is None and sent.get(self._form_cookie) != visit.cookie:
             self._set_cookie(answer, self._form_cookie, visit.cookie)
 
     def _set_cookie(self, answer: web.StreamResponse, name: str, value: str) -> None:
         """Set a cookie that no script reads, and that comes with no form of another site. It ends with the browser."""
         answer.set_cookie(name, value, httponly=True, samesite="Lax", secure=self._secure, path="/")
+
+
+def _path_of(request: web.Request) -> str:
+    """Return the path of the route of a request, empty if it has none."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else ""
 
 
 def _ask_to_sign_in(request: web.Request) -> web.Response:

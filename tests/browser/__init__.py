@@ -1,1 +1,1 @@
-"""The console in a real browser: `make test-browser`."""
+"""The console in a real browser, and what an assistant starts: `make test-browser`."""

@@ -2,7 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+import redis
+
 from tests.browser.test_pages import visit
+from tests.support.console.planted import TEXT, plant_dead_letters
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -27,6 +30,15 @@ def test_keys_move_search_and_help(page: "Page") -> None:
     assert page.locator(".chosen").count() == 1
     page.keyboard.press("Enter")
     page.wait_for_url("**/dead?group=*")
+
+
+def test_focus_stays_while_the_page_is_live(page: "Page", redis_client: "redis.Redis") -> None:
+    """Somebody who moves through the overview with the keyboard is not thrown back each time that it changes."""
+    visit(page, "/")
+    page.focus("#status a.bad")
+    page.evaluate("document.querySelector('#status a.bad').dataset.old = 'yes'")
+    plant_dead_letters(redis_client, TEXT)
+    page.wait_for_selector("#status a.bad:not([data-old]):focus")
 
 
 def test_replay_with_the_keyboard(page: "Page") -> None:

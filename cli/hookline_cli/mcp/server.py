@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, ParamSpec
 import typer
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import ToolAnnotations
+from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from hookline_cli.dead.selection import Selection

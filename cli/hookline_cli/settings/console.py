@@ -49,7 +49,7 @@ class ConsoleSettings(SharedSettings, frozen=True, kw_only=True):
             "CONSOLE_USER_HEADER",
         ),
     ] = "127.0.0.1"
-    port: Annotated[Port, Variable("CONSOLE_PORT", "Port on which the console listens")] = 9082
+    port: Annotated[Port, Variable("CONSOLE_PORT", "Port on which the console listens")] = 9070
     url: Annotated[
         str | None,
         Check(_url),

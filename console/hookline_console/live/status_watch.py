@@ -1,7 +1,7 @@
 """Looks at Redis and the services again and again, as `hookline status --watch` does: every second while somebody watches."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import Final
 
@@ -9,7 +9,7 @@ from hookline_cli.status.collector import Collector
 from hookline_cli.status.snapshot import RedisState, Snapshot
 from hookline_console.live.history import INTERVAL_S, History, sample_of
 from hookline_shared.clock import Clock
-from hookline_shared.errors import BrokerUnavailableError
+from hookline_shared.errors import HooklineError
 
 _WATCHED_S: Final = 1.0
 _MOST_WATCHERS: Final = 100
@@ -57,7 +57,7 @@ class StatusWatch:
         """Whether there are as many watchers as there may be."""
         return self._watchers >= _MOST_WATCHERS
 
-    async def watch(self) -> AsyncIterator[Snapshot]:
+    async def watch(self) -> AsyncGenerator[Snapshot, None]:
         """Yield each new snapshot."""
         self._watchers += 1
         self._wake.set()
@@ -84,7 +84,7 @@ class StatusWatch:
         if now - self._sampled < INTERVAL_S or not found.redis.partitions:
             return
         self._sampled = now
-        with suppress(BrokerUnavailableError):  # the chart has a gap then
+        with suppress(HooklineError):  # the chart has a gap then
             await self._history.add(sample_of(found))
 
     async def _pause(self) -> None:

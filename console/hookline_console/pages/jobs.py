@@ -16,9 +16,12 @@ async def show(request: web.Request) -> web.Response:
     return render(request, "jobs.html", jobs=request.app[PARTS].jobs.all())
 
 
-async def show_alone(request: web.Request) -> web.Response:
-    """Show the list of jobs alone, which is asked for every second while one runs."""
-    return render(request, "fragments/jobs.html", jobs=request.app[PARTS].jobs.all())
+async def show_progress(request: web.Request) -> web.Response:
+    """Show how far a job is, which is asked for every second while it runs; then the browser is to load the page again."""
+    job = request.app[PARTS].jobs.find(request.match_info["id"])
+    if job is None or not job.runs:
+        return web.Response(headers={"HX-Refresh": "true"})
+    return render(request, "fragments/progress.html", job=job)
 
 
 async def stop(request: web.Request) -> web.Response:

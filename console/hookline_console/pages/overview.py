@@ -1,9 +1,10 @@
 """The first page: whether all is well, problems first, each with its remedy. It is live."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import aclosing, suppress
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -15,6 +16,19 @@ from hookline_console.parts import PARTS
 from hookline_console.rendering.charts import HEIGHT, SPAN_MS, WIDTH, charts
 from hookline_shared.errors import BrokerUnavailableError
 
+_PAGES: Final = {
+    "dead letters:": ("Dead letters", "/dead"),
+    "dead_letters": ("Dead letters", "/dead"),
+    "pauses:": ("Waiting", "/waiting"),
+    "retr": ("Waiting", "/waiting"),
+    "outbox": ("Outbox", "/outbox"),
+    "message": ("Outbox", "/outbox"),
+    "breaker": ("Services", "/services"),
+    "partition": ("Services", "/services"),
+    "rocessor": ("Services", "/services"),
+}
+"""Words of an issue, and the page that shows more about it; the first that fits counts."""
+
 
 async def show(request: web.Request) -> web.Response:
     """Show the overview."""
@@ -23,7 +37,7 @@ async def show(request: web.Request) -> web.Response:
 
 async def stream(request: web.Request) -> web.StreamResponse:
     """Send the overview whenever it changes, as server-sent events, until the session ends."""
-    parts, session = request.app[PARTS], session_of(request)
+    parts = request.app[PARTS]
     if parts.status.is_full:
         return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": "10"})
     answer = web.StreamResponse(
@@ -31,12 +45,24 @@ async def stream(request: web.Request) -> web.StreamResponse:
     )
     await answer.prepare(request)
     with suppress(ConnectionError, asyncio.CancelledError):
-        async for found in parts.status.watch():
-            if not parts.sign_in.sessions.lives(session):
-                await answer.write(b"event: ended\ndata: .\n\n")
-                break
-            await answer.write(_event("status", html(request, "fragments/status.html", **_values(request, found))))
+        async with aclosing(parts.status.watch()) as snapshots:
+            await _send(request, answer, snapshots)
     return answer
+
+
+async def _send(request: web.Request, answer: web.StreamResponse, snapshots: AsyncIterator[Snapshot]) -> None:
+    """Send each snapshot, until the session ends. What has not changed is not sent again: people may be reading it."""
+    sessions, session, sent = request.app[PARTS].sign_in.sessions, session_of(request), ""
+    async for found in snapshots:
+        if not sessions.lives(session):
+            await answer.write(_event("ended", "."))
+            return
+        values = _values(request, found)
+        status = html(request, "fragments/status.html", **values)
+        await answer.write(_event("time", html(request, "fragments/as_of.html", **values)))
+        if status != sent:
+            await answer.write(_event("status", status))
+        sent = status
 
 
 async def chart(request: web.Request) -> web.Response:
@@ -59,9 +85,14 @@ def _values(request: web.Request, found: Snapshot) -> dict[str, Any]:
         "found": found,
         "redis": known,
         "known_at_ms": found.at_ms if found.redis_problem is None else status.known_at_ms,
-        "issues": issues(found),
+        "issues": [(one, _page_for(one.found)) for one in issues(found)],
         "owners": owners(known),
     }
+
+
+def _page_for(found: str) -> tuple[str, str] | None:
+    """Return name and address of the page that shows more about an issue, None if none does."""
+    return next((page for words, page in _PAGES.items() if words in found), None)
 
 
 def _event(name: str, text: str) -> bytes:

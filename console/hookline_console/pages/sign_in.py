@@ -6,6 +6,7 @@ from typing import Final
 from aiohttp import web
 
 from hookline_cli.audit import Deed
+from hookline_console.access.passwords import PasswordFileError
 from hookline_console.access.people import Person
 from hookline_console.access.sign_in import LockedOutError
 from hookline_console.page import VISIT, client_of, form_of, goes_to, render, session_of
@@ -14,6 +15,7 @@ from hookline_shared.errors import HooklineError
 
 _HOME: Final = "/"
 _WRONG: Final = "There is nobody with this name and this password."
+_BROKEN: Final = "Nobody can sign in now. The log of the console says why."
 _USED: Final = "This link is worth nothing any more: it was used, it is older than 10 minutes, or there is a newer one."
 _LONGEST_NAME: Final = 100
 
@@ -39,6 +41,9 @@ async def by_password(request: web.Request) -> web.Response:
         person = await sign_in.by_password(name, form.get("password", ""), client_of(request))
     except LockedOutError as error:
         return _ask(request, HTTPStatus.TOO_MANY_REQUESTS, problem=str(error), then=then)
+    except PasswordFileError as error:
+        request.app[PARTS].logger.error("nobody can sign in", error=str(error))
+        return _ask(request, HTTPStatus.SERVICE_UNAVAILABLE, problem=_BROKEN, then=then)
     if person is None:
         await _note_refusal(request, name)
         return _ask(request, HTTPStatus.FORBIDDEN, problem=_WRONG, then=then)

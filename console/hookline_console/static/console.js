@@ -34,6 +34,16 @@
     (next.querySelector("a[href]") ?? next).focus({ preventScroll: true });
   }
 
+  // What is live is replaced under whoever moves through it with the keyboard: the focus goes to the same link again.
+  let focused = "";
+  document.addEventListener("htmx:sseBeforeMessage", () => {
+    const link = document.activeElement?.closest?.("#status a[href]");
+    focused = link ? link.getAttribute("href") : "";
+  });
+  document.addEventListener("htmx:sseMessage", () => {
+    if (focused) document.querySelector(`#status a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  });
+
   const actions = {
     "/": () => document.querySelector("[data-search]")?.focus(),
     j: () => move(1),

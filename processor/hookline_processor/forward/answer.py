@@ -8,7 +8,7 @@ from email.message import Message as Headers
 from typing import Final, NamedTuple
 from urllib.parse import urljoin
 
-from hookline_processor.replies.answered import Response
+from hookline_processor.replies.answered import STATUSES, Response
 from hookline_processor.replies.message import Message, Reply, UnfitError
 from hookline_processor.replies.twiml import is_twiml, messages_of
 from hookline_processor.verdicts import AwayError
@@ -29,7 +29,9 @@ _HOOKS: Final = ("conversation.", "chat.")
 _NOT_REFUSED: Final = (401, 404, 408)
 """An app that is being deployed answers so, or whose validator does not know the token."""
 _REFUSES_SIGNATURE: Final = (401, 403)
-_DECLARATION: Final = re.compile(r"\s*<\?xml[^>]*\?>")
+_DECLARATION: Final = re.compile(r"\A\s*<\?xml[^>]*\?>")
+_DECLARED: Final = re.compile(rb"""\s*<\?xml[^>]*?encoding=["']([A-Za-z0-9._-]+)["']""")
+_UTF_8: Final = "utf-8"
 _LONGEST_DELAY_S: Final = 300.0
 
 NOT_SENT: Final = "it answers messages with something that is neither TwiML nor plain text, so nothing is sent"
@@ -55,12 +57,27 @@ class Answer(NamedTuple):
     @property
     def text(self) -> str:
         """The body as text. What is no text in the charset of the answer is replaced."""
+        try:
+            found = self.body.decode(self.charset, errors="replace")
+        except (LookupError, UnicodeError):
+            found = self.body.decode(errors="replace")
+        return found.removeprefix("\ufeff").encode(errors="replace").decode()  # some charsets make halves of surrogate pairs
+
+    @property
+    def charset(self) -> str:
+        """The charset that the content type names, or else the XML. That is not UTF-16 if it can be read byte by byte."""
         headers = Headers()
         headers["Content-Type"] = self.content_type or "text/plain"
-        try:
-            return self.body.decode(headers.get_content_charset("utf-8"), errors="replace")
-        except LookupError:
-            return self.body.decode(errors="replace")
+        found = _DECLARED.match(self.body) if self.media_type in _XML else None
+        declared = found[1].decode().lower() if found else _UTF_8
+        return str(headers.get_content_charset(_UTF_8 if declared.startswith(("utf-16", "ucs")) else declared))
+
+    @property
+    def type_as_utf_8(self) -> str:
+        """The content type of `text` when it is encoded in UTF-8."""
+        if self.charset == _UTF_8:
+            return self.content_type or "text/plain"
+        return f"{self.media_type or 'text/plain'}; charset={_UTF_8}"
 
 
 class AppError(Exception):
@@ -118,7 +135,8 @@ def accepted(event: WebhookEvent, answer: Answer, public_url: str) -> Accepted:
 def is_refusal(event: WebhookEvent, answer: Answer) -> bool:
     """Whether `answer` is how the app refuses what `event` asks for: Twilio's hooks before an action do that with a 4xx."""
     is_hook = live_of(event.raw.dedupe_key) is not None and event.raw.kind.startswith(_HOOKS)
-    return is_hook and 400 <= answer.status < 500 and answer.status not in (*_AWAY, *_NOT_REFUSED)  # noqa: PLR2004
+    refuses = answer.status in STATUSES and 400 <= answer.status < 500  # noqa: PLR2004
+    return is_hook and refuses and answer.status not in (*_AWAY, *_NOT_REFUSED)
 
 
 def _response(event: WebhookEvent, answer: Answer) -> Response | None:
@@ -127,9 +145,10 @@ def _response(event: WebhookEvent, answer: Answer) -> Response | None:
         return None
     _check_readable(answer)
     if not is_call(event.raw.kind):
-        return Response(answer.text, content_type=answer.content_type or "text/plain", status=answer.status)
+        status = answer.status if answer.status in STATUSES else 200
+        return Response(answer.text, content_type=answer.type_as_utf_8, status=status)
     if answer.media_type == "text/plain":
-        return Response(answer.text, content_type="text/plain")
+        return Response(answer.text, content_type=answer.type_as_utf_8)
     text = _DECLARATION.sub("", answer.text, 1)
     if answer.media_type not in _XML or not is_twiml(text):
         raise UnfitError(f"The app answered a call with {answer.media_type or 'no content type'}, which is no TwiML.")

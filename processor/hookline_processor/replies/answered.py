@@ -3,8 +3,10 @@
 Source of the verbs: https://www.twilio.com/docs/voice/twiml.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from hookline_processor.replies.message import UnfitError
@@ -16,7 +18,11 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 _XML: Final = "text/xml"
+_XML_TYPES: Final = (_XML, "application/xml", "text/html")
 _WITHOUT_BODY: Final = (204, 205, 304)
+_CONTENT_TYPE: Final = re.compile(r"[!-~]+/[ -~]+")
+STATUSES: Final = frozenset(int(one) for one in HTTPStatus if 200 <= one < 300 or 400 <= one < 600)  # noqa: PLR2004
+"""Those that Twilio can use, and that HTTP knows: ingress names each in its reply."""
 VERBS: Final = frozenset(
     {
         *(
@@ -61,8 +67,12 @@ class Response:
             raise UnfitError(f"The body of a Response is a str, not {type(self.body).__name__}.")
         if len(self.body.encode(errors="replace")) > LONGEST:
             raise UnfitError(f"The body of a Response has {LONGEST} bytes at most.")
-        if not (200 <= self.status < 300 or 400 <= self.status < 600):  # noqa: PLR2004
-            raise UnfitError(f"status={self.status} is none that Twilio can use: 2xx, 4xx or 5xx.")
+        if not is_utf_8(self.body):  # the settlement that stores it would fail, and the processor with it
+            raise UnfitError("The body of a Response has half of a surrogate pair, which UTF-8 cannot encode.")
+        if not isinstance(self.content_type, str) or not _CONTENT_TYPE.fullmatch(self.content_type):
+            raise UnfitError("content_type is none. Write it like application/json, in ASCII.")
+        if self.status not in STATUSES:
+            raise UnfitError(f"status={self.status} is none that Twilio can use: 2xx, 4xx or 5xx, as HTTP defines them.")
         if self.body and self.status in _WITHOUT_BODY:
             raise UnfitError(f"A {self.status} has no body; use 200.")
 
@@ -77,10 +87,7 @@ def answer_to(event: WebhookEvent, returned: object) -> LiveAnswer | None:
     if returned is None or returned == []:
         return None
     if isinstance(returned, Response):
-        if is_call(event.raw.kind) and returned.content_type == _XML:
-            check_twiml(returned.body)
-        content_type = returned.content_type if returned.body else ""
-        return LiveAnswer("reply", status=returned.status, content_type=content_type, body=returned.body)
+        return _answer_of(returned, for_call=is_call(event.raw.kind))
     text = returned if isinstance(returned, str) else str(returned)
     if not is_twiml(text):
         what = f"a value of type {type(returned).__name__}" if returned != "" else "an empty str"
@@ -90,6 +97,38 @@ def answer_to(event: WebhookEvent, returned: object) -> LiveAnswer | None:
         )
     check_twiml(text)
     return LiveAnswer("reply", content_type=_XML, body=text)
+
+
+def is_utf_8(text: str) -> bool:
+    """Whether UTF-8 can encode `text`."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _answer_of(response: Response, *, for_call: bool) -> LiveAnswer | None:
+    if for_call:
+        _check_audible(response)
+        if not response.body:
+            return None
+    content_type = response.content_type if response.body else ""
+    return LiveAnswer("reply", status=response.status, content_type=content_type, body=response.body)
+
+
+def _check_audible(response: Response) -> None:
+    """Raise `UnfitError` unless a caller can hear `response`: at anything else, Twilio hangs up."""
+    if not 200 <= response.status < 300:  # noqa: PLR2004
+        raise UnfitError(f"A call is answered with a 2xx, not with {response.status}: Twilio would hang up.")
+    media_type = response.content_type.partition(";")[0].strip().lower()
+    if not response.body or media_type == "text/plain":
+        return
+    if media_type not in _XML_TYPES:
+        raise UnfitError(f'A call is answered with TwiML or text, not {media_type}. Pass content_type="text/xml".')
+    if not is_twiml(response.body):
+        raise UnfitError("The Response to a call is no TwiML: it does not begin with <Response>.")
+    check_twiml(response.body)
 
 
 def check_twiml(text: str) -> None:

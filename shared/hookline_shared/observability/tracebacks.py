@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 _PACKAGES: Final = frozenset({"site-packages", "dist-packages"})
-_OURS: Final = frozenset({"hookline_cli", "hookline_ingress", "hookline_processor", "hookline_shared"})
+_OURS: Final = frozenset({"hookline_cli", "hookline_console", "hookline_ingress", "hookline_processor", "hookline_shared"})
 """Our packages, which in a clone are outside of those folders. A user's folder may begin like them, such as `hookline_bot`."""
 _FRAME: Final = re.compile(r'(?P<margin>[ |]*)  File "(?P<path>.*)", line \d+, in ')
 _MARGIN: Final = "  "

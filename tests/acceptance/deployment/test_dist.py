@@ -27,6 +27,7 @@ FOLDERS: Final = (
     "processor/hookline_processor",
     "shared/hookline_shared",
     "cli/hookline_cli",
+    "console/hookline_console",
 )
 VERSION: Final = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 WHEEL: Final = DIST / f"hookline-{VERSION}-py3-none-any.whl"
@@ -123,7 +124,7 @@ def tracked() -> set[str]:
 
 
 def test_wheel_has_the_packages_and_nothing_else() -> None:
-    """Whatever git has of the five packages is in it: scripts, templates and py.typed; no test, no .env, no cache."""
+    """Whatever git has of the six packages is in it: scripts, templates and py.typed; no test, no .env, no cache."""
     names = {name for name in zipfile.ZipFile(WHEEL).namelist() if not name.startswith(f"hookline-{VERSION}.dist-info/")}
     assert names == tracked()
     for package in (folder.rpartition("/")[2] for folder in FOLDERS):

@@ -1,13 +1,11 @@
 """`hookline mcp`, as an assistant uses it, through the client of the protocol's own package."""
 
-import os
-import sys
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import redis
-from mcp import Client, StdioServerParameters
+from mcp import Client
 
 from hookline_cli.audit import AuditLog
 from hookline_cli.mcp.server import make_server
@@ -122,13 +120,3 @@ async def test_actions_need_the_flag_and_are_recorded(tools: Tools, stored: Stor
 
 def dead(stored: Stored) -> int:
     return sum(len(stored.dead_letters(partition)) for partition in range(PARTITIONS))
-
-
-async def test_process_speaks_the_protocol(redis_url: str, redis_client: "redis.Redis", tmp_path: Path) -> None:
-    """The command serves on standard input and output, where nothing else is printed."""
-    plant_dead_letters(redis_client, TEXT)
-    code = "from hookline_cli.start import main; main()"
-    environment = {"REDIS_URL": redis_url, "PYTHONPATH": os.pathsep.join(sys.path), "PATH": os.environ["PATH"]}
-    server = StdioServerParameters(command=sys.executable, args=["-c", code, "mcp"], env=environment, cwd=tmp_path)
-    async with Client(server) as client:
-        assert (await Assistant(client).call("dead_letters"))["total"] == 1

@@ -21,7 +21,7 @@ def test_own_packages_come_first(command: str, tmp_path: Path) -> None:
     for name in ("msgspec", "redis", "structlog", "aiohttp"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("raise SystemExit('the package of the bot was imported')")
-    paths = [str(tmp_path), *(str(_ROOT / folder) for folder in ("", "shared", "ingress", "processor", "cli"))]
+    paths = [str(tmp_path), *(str(_ROOT / folder) for folder in ("", "shared", "ingress", "processor", "cli", "console"))]
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join(paths),

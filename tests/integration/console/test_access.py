@@ -105,13 +105,13 @@ async def test_roles_are_needed(console: LocalConsole) -> None:
 async def test_other_host_is_refused(console: LocalConsole) -> None:
     """A site whose name means this address gets nothing (DNS rebinding)."""
     browser = await console.signed_in()
-    assert (await browser.get("/", headers={"Host": "evil.example:9082"})).status == 421
+    assert (await browser.get("/", headers={"Host": "evil.example:9070"})).status == 421
 
 
 async def test_answers_have_security_headers(console: LocalConsole) -> None:
     """Every answer forbids scripts that are not ours, frames, guessing of types, and copies in caches."""
     browser = await console.browser()
-    for path in ("/sign-in", "/nowhere", "/static/console.js", "/"):
+    for path in ("/sign-in", "/nowhere", "/static/console.js", "/", "/live", "/dead/x/reveal"):
         headers = (await browser.get(path)).headers
         assert "default-src 'none'; script-src 'self'; style-src 'self'" in headers["Content-Security-Policy"], path
         assert "unsafe" not in headers["Content-Security-Policy"]
@@ -135,6 +135,17 @@ async def test_password_signs_in(redis_url: str, tmp_path: Path) -> None:
         records = await console.parts.audit.newest(10)
         assert [(one.deed.who, one.deed.action) for one in records] == [("ada", "signed in"), ("ada", "sign-in refused")]
         assert _PASSWORD not in await browser.text("/audit")
+
+
+async def test_broken_file_tells_strangers_nothing(redis_url: str, tmp_path: Path) -> None:
+    """If the file of people cannot be read any more, nobody signs in, and only the log says where it is."""
+    users = tmp_path / "users"
+    users.write_text(hash_line("ada", frozenset({Role.VIEWER}), _PASSWORD))
+    async with running_console(redis_url, tmp_path, CONSOLE_USERS=str(users)) as console:
+        users.write_text("ada")
+        browser = await console.browser()
+        answer = await browser.post("/sign-in", "/sign-in", name="ada", password=_PASSWORD)
+        assert (answer.status, str(users) in await answer.text()) == (503, False)
 
 
 @pytest.mark.parametrize("then", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "/a\nb"])

@@ -54,7 +54,7 @@ async def planted(
 async def crawl(browser: Browser, start: str = "/") -> dict[str, str]:
     """Return the texts of all pages that links lead to, by their addresses."""
     pages: dict[str, str] = {}
-    waiting = [start, "/conversations", f"/events/{SID}", "/jobs/list"]
+    waiting = [start, "/conversations", f"/events/{SID}", "/jobs"]
     while waiting and len(pages) < _MOST_PAGES:
         path = waiting.pop(0)
         if path in pages:
@@ -116,6 +116,20 @@ async def test_thread_is_a_chat(planted: LocalConsole) -> None:
     assert path.rpartition("/")[0] in found
     assert "Nothing found" in await revealer.text("/conversations?number=447700900000")
     assert "is no SID" in await revealer.text("/conversations?sid=SM1")
+
+
+async def test_ledger_away_is_said(console: LocalConsole, redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a ledger, or with one that cannot be read, the pages say what to do, and everything else works."""
+    plant_dead_letters(redis_client, TEXT)
+    viewer = await console.signed_in()
+    assert "There is no ledger" in await viewer.text("/conversations")
+    assert "Dead letter" in await viewer.text(f"/events/{SID}")
+    monkeypatch.setenv("HOOKLINE_LEDGER_URL", "sqlite:////nonexistent/ledger.db")
+    assert "does not exist yet" in await viewer.text("/conversations")
+    text = await viewer.text(f"/events/{SID}")
+    assert "Dead letter" in text
+    assert "does not exist yet" in text
+    assert (await viewer.get("/conversations/" + "0" * 32)).status == 400
 
 
 async def test_event_tells_one_story(planted: LocalConsole) -> None:

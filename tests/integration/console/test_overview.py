@@ -31,7 +31,10 @@ async def test_live_page_sees_changes(own_redis: RedisServer, tmp_path: Path) ->
         watch = asyncio.create_task(console.parts.status.run())
         viewer = await console.signed_in()
         answer = await viewer.get("/live")
-        assert "3 events could not be handled" in await next_status(answer)
+        first = await next_status(answer)
+        assert "3 events could not be handled" in first
+        assert '<a href="/dead">Dead letters</a>' in first
+        assert "Content-Security-Policy" in answer.headers
         write_dead_letters(own_redis.client, 2)
         while "5 events could not be handled" not in (text := await next_status(answer)):
             pass
@@ -95,8 +98,10 @@ async def test_job_goes_on_without_a_tab(console: LocalConsole) -> None:
     job = console.parts.jobs.start(Deed("ada", "here", "replay dead letters"), 12, work)
     operator = await console.signed_in(OPERATOR, "bob")
     await asyncio.sleep(0)
-    assert "3 of 12" in await operator.text("/jobs/list")
+    assert "3 of 12" in await operator.text("/jobs")
+    assert "3 of 12" in await operator.text(f"/jobs/{job.id}/progress")
     assert (await operator.post(f"/jobs/{job.id}/stop", "/jobs")).status == 303
     await console.parts.jobs.wait(job, _PATIENCE_S)
     assert "3 done. Stopped." in await operator.text("/jobs")
+    assert (await operator.get(f"/jobs/{job.id}/progress")).headers["HX-Refresh"] == "true"
     assert [one.deed.action for one in await console.parts.audit.newest(2)] == ["replay dead letters", "stop job"]

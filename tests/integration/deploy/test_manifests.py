@@ -8,6 +8,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from hookline_ingress.settings import IngressSettings
+from hookline_processor.settings import ProcessorSettings
+from hookline_shared.settings.base import SharedSettings, secret_variables
 from tests.support.deployment.manifests import K8S, Manifests, Object, containers, labels, pod, port_number, selects
 
 DOCS: Final = K8S.parents[1] / "docs"
@@ -15,6 +18,11 @@ PROMETHEUS: Final = K8S.parent / "prometheus"
 OVERLAYS: Final = sorted(folder.name for folder in (K8S / "overlays").iterdir())
 OLDEST: Final = "1.30"
 """The first version whose schema has `sleep` in `preStop`."""
+SETTINGS: Final[dict[str, type[SharedSettings]]] = {
+    "hookline-ingress": IngressSettings,
+    "hookline-processor": ProcessorSettings,
+}
+NEEDED: Final = {"TWILIO_AUTH_TOKEN", "REDIS_URL", "HOOKLINE_LEDGER_URL"}
 CUSTOM: Final = {
     "ScaledObject": "keda.sh/v1alpha1",
     "ServiceMonitor": "monitoring.coreos.com/v1",
@@ -85,18 +93,7 @@ def test_priorities_exist(manifests: Manifests) -> None:
 def test_every_component_is_used(tmp_path: Path) -> None:
     """No component is left out of these tests."""
     used = {Path(name).name for overlay in OVERLAYS for name in _components(overlay)}
-    assert used | {"processors-by-backlog", "gateway", "forward"} == {folder.name for folder in (K8S / "components").iterdir()}
-
-
-def test_processor_with_a_forward_may_sign(tmp_path: Path) -> None:
-    """It has Twilio's token then, and not otherwise."""
-    (processor,) = (
-        one
-        for one in Manifests.of_components(tmp_path, "forward").workloads()
-        if one["metadata"]["name"] == "hookline-processor"
-    )
-    named = [one for container in containers(processor) for one in container.get("env", ())]
-    assert "hookline-twilio" in {one["valueFrom"]["secretKeyRef"]["name"] for one in named}
+    assert used | {"processors-by-backlog", "gateway"} == {folder.name for folder in (K8S / "components").iterdir()}
 
 
 def _components(overlay: str) -> list[str]:
@@ -127,7 +124,14 @@ def test_secrets_are_references(manifests: Manifests) -> None:
     assert not manifests.of("Secret")
     wanted = {
         "hookline-ingress": {"hookline-twilio", "hookline-redis", "hookline-alerts", "hookline-admin"},
-        "hookline-processor": {"hookline-redis", "hookline-database", "hookline-alerts", "hookline-admin", "hookline-sender"},
+        "hookline-processor": {
+            "hookline-redis",
+            "hookline-database",
+            "hookline-alerts",
+            "hookline-admin",
+            "hookline-sender",
+            "hookline-forward",
+        },
         "hookline-migrate": {"hookline-database-owner"},
         "hookline-redis": {"hookline-redis"},
     }
@@ -145,7 +149,7 @@ def test_secrets_are_no_arguments(manifests: Manifests) -> None:
 
 
 def test_documented_secrets_are_those_that_pods_want() -> None:
-    """docs/kubernetes.md makes every Secret of the production overlay, with a key that it is asked for, from files alone."""
+    """docs/kubernetes.md makes every Secret of the production overlay, with all keys that it is asked for, from files alone."""
     wanted = {
         (one["valueFrom"]["secretKeyRef"]["name"], one["valueFrom"]["secretKeyRef"]["key"])
         for workload in Manifests.of_overlay("production").workloads()
@@ -153,19 +157,19 @@ def test_documented_secrets_are_those_that_pods_want() -> None:
         for one in container.get("env", ())
     }
     page = (DOCS / "kubernetes.md").read_text()
-    files = re.findall(r"^editor \$secrets/([a-z-]+)\.env +# ([A-Z_]+)=", page, re.MULTILINE)
-    made = {(f"hookline-{name}", key) for name, key in files}
-    assert made <= wanted
-    assert {name for name, _ in made} == {name for name, _ in wanted}
+    files = re.findall(r"^editor \$secrets/([a-z-]+)\.env +# (.+)$", page, re.MULTILINE)
+    assert {(f"hookline-{name}", key) for name, keys in files for key in re.findall(r"\b([A-Z_]+)=", keys)} == wanted
     assert not [one for one in DOCS.glob("*.md") if "--from-literal" in one.read_text()]
 
 
-def test_both_services_can_post_alerts(manifests: Manifests) -> None:
-    """ALERT_URL comes from a Secret, which need not be there."""
-    for name in ("hookline-ingress", "hookline-processor"):
-        (container,) = pod(manifests.workload(name))["containers"]
-        (found,) = [one["valueFrom"]["secretKeyRef"] for one in container["env"] if one["name"] == "ALERT_URL"]
-        assert found == {"name": "hookline-alerts", "key": "ALERT_URL", "optional": True}
+@pytest.mark.parametrize(("name", "settings"), SETTINGS.items())
+def test_every_secret_setting_comes_from_a_secret(name: str, settings: type[SharedSettings]) -> None:
+    """None is forgotten, and those without which the service can do something need not be there."""
+    (container,) = pod(Manifests.of_overlay("production").workload(name))["containers"]
+    found = {one["name"]: one["valueFrom"]["secretKeyRef"] for one in container["env"]}
+    assert found.keys() == {*secret_variables(settings)}
+    assert all(one["key"] == variable for variable, one in found.items())
+    assert {variable for variable, one in found.items() if not one.get("optional")} <= NEEDED
 
 
 def test_everything_selects_something(manifests: Manifests) -> None:

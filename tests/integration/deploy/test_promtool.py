@@ -1,5 +1,6 @@
 """Prometheus itself takes the configuration and the rules in deploy/prometheus, and they do what their tests say."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,9 +11,13 @@ from tests.support.deployment.promtool import promtool
 from tests.support.deployment.rules import PROMETHEUS, RULE_FILES, RULE_TESTS, every_rule
 
 
-def test_configuration_is_taken() -> None:
-    """It names every file with rules."""
-    assert f"{len(RULE_FILES)} rule files found" in promtool("check", "config", str(PROMETHEUS / "prometheus.yml"))
+def test_configuration_is_taken(tmp_path: Path) -> None:
+    """It names every file with rules. The file with the token is one of the container."""
+    folder = shutil.copytree(PROMETHEUS, tmp_path / "prometheus")
+    (tmp_path / "token").touch()
+    text = (folder / "prometheus.yml").read_text().replace("/run/secrets/prometheus_token", str(tmp_path / "token"))
+    (folder / "prometheus.yml").write_text(text)
+    assert f"{len(RULE_FILES)} rule files found" in promtool("check", "config", str(folder / "prometheus.yml"))
 
 
 def test_rules_are_taken() -> None:

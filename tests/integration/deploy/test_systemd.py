@@ -9,11 +9,12 @@ from typing import Final
 
 import pytest
 
+from hookline_cli.settings.console import ConsoleSettings
 from hookline_cli.settings.rows import secrets
 from hookline_ingress.settings import IngressSettings
 from hookline_processor.settings import ProcessorSettings
 from hookline_shared.lifecycle.service import EXIT_SETTINGS
-from hookline_shared.settings.base import SharedSettings
+from hookline_shared.settings.base import SharedSettings, secret_variables
 from hookline_shared.validation import fields_of
 from tests.support.faults.flood_memory import flood_mib
 from tests.support.processes.drain_times import ingress_drain_s, processor_drain_s
@@ -21,6 +22,7 @@ from tests.support.processes.services import Services
 from tests.support.servers.redis_server import RedisServer
 
 UNITS: Final = Path(__file__).parents[3] / "deploy" / "systemd"
+CONSOLE_UNIT: Final = UNITS / "hookline-console.service"
 COMPOSE_UNIT: Final = UNITS.parent / "hookline-compose.service"
 PAGE: Final = UNITS.parents[1] / "docs" / "systemd.md"
 SERVICES: Final = ("ingress", "processor")
@@ -126,7 +128,7 @@ def test_flood_fits_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_settings_are_known() -> None:
     """No variable of the files is mistyped, those that are commented out included."""
-    known = {variable.name for one in (IngressSettings, ProcessorSettings) for _, variable in fields_of(one)}
+    known = {variable.name for one in (IngressSettings, ProcessorSettings, ConsoleSettings) for _, variable in fields_of(one)}
     for file in UNITS.glob("*.env"):
         assert set(NAMES.findall(file.read_text())) <= known
 
@@ -136,17 +138,17 @@ def test_secrets_are_apart() -> None:
     modes = {
         line.split()[1]: line.split()[2] for line in (UNITS / "hookline.tmpfiles").read_text().splitlines() if line[:1] == "z"
     }
-    for name in SERVICES:
+    for name in (*SERVICES, "console"):
         assert modes[f"/etc/hookline/{name}-secrets.env"] == "0600"
     assert not {"TWILIO_AUTH_TOKEN", "REDIS_URL", "HOOKLINE_LEDGER_URL"} & variables("hookline.env").keys()
     assert "TWILIO_AUTH_TOKEN" not in environment("processor", 9081)
 
 
-def test_what_both_read_reaches_both() -> None:
-    """A setting of both services is in their common file, or, if it is a secret, in the file of each."""
-    shared = {variable.name for _, variable in fields_of(SharedSettings)}
-    named = [shared & set(NAMES.findall((UNITS / f"{name}-secrets.env").read_text())) for name in SERVICES]
-    assert named == [{"REDIS_URL", "ALERT_URL", "ADMIN_TOKEN"}] * 2
+@pytest.mark.parametrize(("name", "settings"), [("ingress", IngressSettings), ("processor", ProcessorSettings)])
+def test_every_secret_setting_has_its_place(name: str, settings: type[SharedSettings]) -> None:
+    """A secret setting of a service is in its file of secrets, and none is forgotten; other settings are in a common file."""
+    assert set(NAMES.findall((UNITS / f"{name}-secrets.env").read_text())) == {*secret_variables(settings)}
+    assert not {*secrets()} & set(NAMES.findall((UNITS / "hookline.env").read_text()))
     assert all("/etc/hookline/hookline.env" in service(name)["EnvironmentFile"] for name in SERVICES)
 
 
@@ -174,7 +176,7 @@ def copied(folder: Path) -> list[str]:
         text = file.read_text().replace("/opt/hookline/.venv/bin/hookline", "/bin/true").replace("/usr/bin/curl", "/bin/true")
         (folder / file.name).write_text(text)
     instances = [f"hookline-{name}@{port}.service" for name, port in (("ingress", 9080), ("processor", 9081))]
-    return [f"{folder}/{name}" for name in (*instances, "hookline.target")]
+    return [f"{folder}/{name}" for name in (*instances, CONSOLE_UNIT.name, "hookline.target")]
 
 
 @analysed
@@ -206,7 +208,9 @@ def test_documented_credentials_are_read() -> None:
 
 @analysed
 @pytest.mark.parametrize(
-    "file", [*(UNITS / f"hookline-{name}@.service" for name in SERVICES), COMPOSE_UNIT], ids=lambda path: path.stem
+    "file",
+    [*(UNITS / f"hookline-{name}@.service" for name in SERVICES), CONSOLE_UNIT, COMPOSE_UNIT],
+    ids=lambda path: path.stem,
 )
 def test_units_are_locked_up(file: Path) -> None:
     """The services can do little more than talk over the network and write to their own folder; Compose's even less."""

@@ -113,13 +113,13 @@ async def _echo(event: object, context: Context) -> None:
 
 
 async def test_caller_hears_what_the_handler_answers(stack: Stack) -> None:
-    """At once, without a hold, and step by step."""
+    """Step by step, and each step is handled once."""
     await stack.start_processor()
     caller = await stack.caller().call()
     assert caller.heard == ["press a key"]
     await caller.press("2")
     assert caller.heard == ["press a key", "you pressed 2"]
-    assert caller.holds == 0
+    assert len(stack.begun) == 2
     assert {reply.content_type for reply in caller.replies} == {"text/xml"}
 
 

@@ -92,6 +92,39 @@ async def test_comparing_without_writing(
     assert await Memories(broker, PARTITIONS).load(ONE) == StoredMemory("e1", '{"a":1}')
 
 
+async def test_document_without_memory_in_redis(
+    consumer: Consumer, feed: Feed, broker: RedisConnectionManager, stored: Stored, redis_client: "redis.Redis"
+) -> None:
+    """Settling works: if the event stayed, no memory would come free. Also if it sends nothing."""
+    await feed.put(1)
+    (entry,) = await read(consumer)
+    settlements = writing(entry, "e1", '{"a":1}')
+    settlements.outputs = [settlements.outputs[0]._replace(messages=[])]
+    redis_client.config_set("maxmemory", "1")
+    try:
+        await consumer.settle(settlements)
+    finally:
+        redis_client.config_set("maxmemory", "0")
+    assert await Memories(broker, PARTITIONS).load(ONE) == StoredMemory("e1", '{"a":1}')
+    assert stored.entries(PARTITION, MESSAGES) == []
+
+
+async def test_burst_is_stale_as_a_whole(
+    consumer: Consumer, feed: Feed, broker: RedisConnectionManager, stored: Stored
+) -> None:
+    """None of its events leaves; then all do."""
+    await feed.put(3)
+    first, second, third = await read(consumer)
+    await consumer.settle(writing(first, "e1", "{}"))
+    for expected, left in (("", [second.id, third.id]), ("e1", [])):
+        batch = writing(second, "e2", '{"a":1}', expected=expected)
+        batch.done[MESSAGES].append(third.id)
+        batch.outputs = [batch.outputs[0]._replace(with_it=[third.id])]
+        result = await consumer.settle(batch)
+        assert result.stale == ([(MESSAGES, second.id)] if left else [])
+        assert [one for one, _ in stored.entries(PARTITION, MESSAGES)] == left
+
+
 async def test_event_that_is_gone_changes_nothing(
     consumer: Consumer, feed: Feed, broker: RedisConnectionManager, stored: Stored
 ) -> None:

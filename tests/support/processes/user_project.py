@@ -48,7 +48,7 @@ def write_project(folder: Path, *, without: Container[str] = ()) -> None:
     for name, text in _FILES.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
-    taken = {"bot", "hookline", "cli", "ingress", "processor", "shared"}
+    taken = {"bot", "hookline", "cli", "console", "ingress", "processor", "shared"}
     for name in (sys.stdlib_module_names | packages_distributions().keys()) - taken:
         if name not in without and name.isidentifier():
             (folder / f"{name}.py").write_text(f"print({POISON!r}, __name__, flush=True)\nraise RuntimeError\n")

@@ -154,16 +154,16 @@ def test_proxy_names_people_and_addresses() -> None:
 
 def test_origins_are_our_own() -> None:
     """On loopback its usual names with the port; with a URL, that one, and no name that leads here by chance."""
-    local = Origins(ConsoleSettings.load({"CONSOLE_PORT": "9082"}))
-    assert local.knows("localhost:9082")
-    assert local.knows("127.0.0.1:9082")
+    local = Origins(ConsoleSettings.load({"CONSOLE_PORT": "9070"}))
+    assert local.knows("localhost:9070")
+    assert local.knows("127.0.0.1:9070")
     assert not local.knows("localhost")
-    assert not local.knows("evil.example:9082")
+    assert not local.knows("evil.example:9070")
     named = {"CONSOLE_HOST": "0.0.0.0", "CONSOLE_URL": "https://hooks.example.com", "CONSOLE_USERS": "users"}
     public = Origins(ConsoleSettings.load(named))
     assert public.https
     assert public.knows("hooks.example.com")
-    assert not public.knows("127.0.0.1:9082")
+    assert not public.knows("127.0.0.1:9070")
     assert public.sends({"Origin": "https://hooks.example.com", "Sec-Fetch-Site": "same-origin"})
     assert public.sends({})
     assert not public.sends({"Origin": "http://hooks.example.com"})

@@ -75,13 +75,17 @@ def test_compose_sets_what_is_a_setting(services: dict[str, Any]) -> None:
 
 
 def test_every_service_is_given_its_own_secrets(services: dict[str, Any]) -> None:
-    """Whoever gets into a processor finds no token of webhooks, in ingress no database; every other secret has its file."""
+    """Whoever gets into a processor finds no token of webhooks, but one for forwards, if you gave it; in ingress no database.
+
+    Every secret setting has its file.
+    """
     common = {"REDIS_URL_FILE", "ALERT_URL_FILE", "ALERT_ROUTING_KEY_FILE", "ADMIN_TOKEN_FILE"}
     twilio, ledger = {"TWILIO_AUTH_TOKEN_FILE", "TWILIO_SHARED_KEYS_FILE"}, {"HOOKLINE_LEDGER_URL_FILE"}
-    sender = {"TWILIO_API_SECRET_FILE"}
+    sender, forward = {"TWILIO_API_SECRET_FILE"}, {"TWILIO_AUTH_TOKEN_FILE"}
+    assert services["processor"]["environment"]["TWILIO_AUTH_TOKEN_FILE"] == "/run/secrets/forward_auth_token"
     assert common | twilio | sender | ledger == {f"{name}_FILE" for name in secrets()} - {"DATABASE_URL_FILE"}  # a fallback
     wanted = {"ingress-1": common | twilio, "ingress-2": common | twilio, "caller": twilio}
-    wanted |= {"processor": common | sender | ledger, "migrate": common | ledger}
+    wanted |= {"processor": common | sender | forward | ledger, "migrate": common | ledger}
     wanted |= {"console": common | ledger, "hookline": common | twilio | sender | ledger}
     owners = dict(re.findall(r"^ +(?:keep|agree|derive) (\w+) \"\$(\w+)\"", (_DEPLOY / "secrets.sh").read_text(), re.MULTILINE))
     groups = dict(re.findall(r"^(\w+)=0:(\d+)$", (_DEPLOY / "secrets.sh").read_text(), re.MULTILINE))
@@ -98,9 +102,23 @@ def test_every_service_is_given_its_own_secrets(services: dict[str, Any]) -> Non
 def test_every_secret_is_told_of() -> None:
     """Who looks what can be put into deploy/secrets/ finds each of them, and which setting it is."""
     readme = (_DEPLOY / "secrets" / "README.md").read_text()
-    files = dict(re.findall(r"^  ([A-Z_]+)_FILE: /run/secrets/(\w+)$", _COMPOSE, re.MULTILINE))
-    assert files.keys() == {*secrets()} - {"DATABASE_URL"}
-    assert all(f"`{name}`" in readme and f"`{file}`" in readme for name, file in files.items())
+    files = re.findall(r"^  ([A-Z_]+)_FILE: /run/secrets/(\w+)$", _COMPOSE, re.MULTILINE)
+    assert {name for name, _ in files} == {*secrets()} - {"DATABASE_URL"}
+    assert all(f"`{name}`" in readme and f"`{file}`" in readme for name, file in files)
+    security = (_ROOT / "docs" / "security.md").read_text()
+    assert all(re.search(rf"^\| .*`{name}`", security, re.MULTILINE) for name, _ in files)
+
+
+def test_prometheus_has_the_token_of_admin_ports(services: dict[str, Any]) -> None:
+    """It sends it to both services, reads it by a group of its own, and can read no other secret."""
+    configuration = yaml.safe_load((_DEPLOY / "prometheus" / "prometheus.yml").read_text())
+    for job in configuration["scrape_configs"]:
+        assert job["authorization"] == {"credentials_file": "/run/secrets/prometheus_token"}
+    script = (_DEPLOY / "secrets.sh").read_text()
+    (group,) = services["prometheus"]["group_add"]
+    assert f"\nprometheus=0:{group}\n" in script
+    assert re.findall(r"^  \w+ (\w+) \"\$prometheus\".*$", script, re.MULTILINE) == ["prometheus_token"]
+    assert "secrets:/run/secrets:ro" in services["prometheus"]["volumes"]
 
 
 def test_addresses_are_not_up_to_the_example(services: dict[str, Any], example: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 import tomllib
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -19,20 +20,34 @@ _ROOT = Path(__file__).parents[3]
 _DEPLOY = _ROOT / "deploy"
 _PIN = re.compile(r"^([a-z0-9-]+)(?:\[[^\]]*\])?==(\S+)", re.MULTILINE)
 _NAME = re.compile(r"^[A-Za-z0-9_.-]+")
+_IMPORT = re.compile(r"^(?:import|from) (\w+)", re.MULTILINE)
+"""What a module imports as soon as it is imported itself."""
+_DISTRIBUTIONS = {"argon2": "argon2-cffi", "opentelemetry": "opentelemetry-api"}
+"""Of packages that are not named after what they are installed with."""
 
 
 def pins(lock: Path) -> dict[str, str]:
     return dict(_PIN.findall(lock.read_text()))
 
 
-@pytest.fixture
-def healthcheck() -> ModuleType:
-    spec = spec_from_file_location("healthcheck", _DEPLOY / "healthcheck.py")
+def script(name: str) -> ModuleType:
+    """Return a script of the folder `deploy` as a module."""
+    spec = spec_from_file_location(name, _DEPLOY / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def healthcheck() -> ModuleType:
+    return script("healthcheck")
+
+
+def packages_of_the_wheel() -> list[Path]:
+    wheel = tomllib.loads((_ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    return [_ROOT / name for name in wheel["packages"]]
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "build.lock"])
@@ -55,6 +70,20 @@ def test_image_has_what_is_needed_and_no_tools() -> None:
     image = pins(_DEPLOY / "requirements.lock").keys()
     assert wanted <= image
     assert not names([*extras["dev"], *extras["embedded"], *extras["reload"]]) & image
+
+
+def test_image_has_what_its_build_imports() -> None:
+    """The build imports every module of the wheel; one that imports what only developers have would end it."""
+    shrink, pinned = script("shrink"), pins(_DEPLOY / "requirements.lock").keys()
+    assert set(shrink.OWN) == {package.name for package in packages_of_the_wheel()}
+    own = {*shrink.OWN, *sys.stdlib_module_names}
+    lacking = {}
+    for file in (file for package in packages_of_the_wheel() for file in package.rglob("*.py")):
+        module = ".".join(file.relative_to(_ROOT).with_suffix("").parts)
+        if (file.parent / "__init__.py").exists() and not module.endswith((*shrink.RUN, *shrink.LACKING)):
+            imported = set(_IMPORT.findall(file.read_text())) - own
+            lacking[module] = {_DISTRIBUTIONS.get(name, name.replace("_", "-")) for name in imported} - pinned
+    assert not {module: names for module, names in lacking.items() if names}
 
 
 def test_nothing_but_what_is_named_gets_into_the_image() -> None:

@@ -21,6 +21,7 @@ OURS: Final = (
     "processor/hookline_processor",
     "shared/hookline_shared",
     "cli/hookline_cli",
+    "console/hookline_console",
 )
 TEMPLATES: Final = "project"
 """Files of a user's project, which `hookline new` writes."""

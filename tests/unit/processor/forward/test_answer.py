@@ -1,8 +1,9 @@
 """What the answer of an app means."""
 
+import msgspec
 import pytest
 
-from hookline import CallReceived, Message, MessageReceived, MessageStatus, Reply, UnfitError, WebhookEvent
+from hookline import CallReceived, Message, MessageReceived, MessageStatus, Reply, Response, UnfitError, WebhookEvent
 from hookline_processor.forward.answer import (
     NOT_LIVE,
     NOT_SENT,
@@ -11,6 +12,7 @@ from hookline_processor.forward.answer import (
     AppAwayError,
     AppError,
     accepted,
+    is_refusal,
     refused,
     unreachable,
 )
@@ -131,3 +133,57 @@ def test_refusal_says_what_to_do(status: int, words: str) -> None:
     assert words in str(error)
     assert "secret" not in str(error)
     assert error.answer == "secret " + "x" * 493
+
+
+LIVE_HOOK = WebhookEvent(msgspec.structs.replace(make_event("studio"), dedupe_key="AC1:studio:x~!60"))
+LIVE_CALL = CallReceived(msgspec.structs.replace(make_event(CallReceived), dedupe_key="AC1:call.received:x~!60"))
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("text/xml", b"\xef\xbb\xbf" + TWIML),
+        (
+            "text/xml; charset=utf-8",
+            b'\xef\xbb\xbf<?xml version="1.0" encoding="utf-16"?><Response><Message>hi</Message></Response>',
+        ),
+        ("text/xml", '<?xml version="1.0" encoding="ISO-8859-1"?><Response><Message>hi</Message></Response>'.encode("latin-1")),
+    ],
+)
+def test_twiml_as_other_languages_write_it(content_type: str, body: bytes) -> None:
+    """.NET begins with a byte order mark, and its writers declare UTF-16 whatever they write."""
+    assert replies(content_type, body) == [Reply("hi")]
+
+
+def test_declared_encoding_counts() -> None:
+    """Where the content type has none."""
+    twiml = '<?xml version="1.0" encoding="ISO-8859-1"?><Response><Message>Grüße</Message></Response>'
+    assert replies("application/xml", twiml.encode("latin-1")) == [Reply("Grüße")]
+    assert replies("application/xml; charset=utf-8", twiml.encode()) == [Reply("Grüße")]
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain; charset=idna", "text/plain; charset=unicode_escape", "text/plain; charset=x"]
+)
+def test_charset_that_is_none(content_type: str) -> None:
+    """No answer makes a text that cannot be stored."""
+    found = Answer(200, content_type, b"a\\ud83d").text
+    assert found.encode() in (b"a\\ud83d", b"a?")
+
+
+def test_live_answer_is_stored_as_utf_8() -> None:
+    """So it says that of itself, whatever the app said."""
+    found = accepted(LIVE_HOOK, Answer(200, "text/plain; charset=iso-8859-1", b"h\xf6i"), PUBLIC)
+    assert found.response == Response("höi", content_type="text/plain; charset=utf-8")
+    found = accepted(LIVE_CALL, Answer(200, "text/plain; charset=iso-8859-1", b"h\xf6i"), PUBLIC)
+    assert found.response == Response("höi", content_type="text/plain; charset=utf-8")
+    found = accepted(LIVE_HOOK, Answer(200, "application/json", b"{}"), PUBLIC)
+    assert found.response == Response("{}", content_type="application/json")
+
+
+def test_hook_is_not_refused_by_mistake() -> None:
+    """A 403 refuses an action. Laravel's 419 says that a form has no token, and no server of ours could send it on."""
+    hook = WebhookEvent(msgspec.structs.replace(make_event("conversation.message_add"), dedupe_key="AC1:c:x~!60"))
+    assert is_refusal(hook, Answer(403))
+    assert not is_refusal(hook, Answer(419))
+    assert accepted(LIVE_HOOK, Answer(218, "text/plain", b"x"), PUBLIC).response == Response("x", content_type="text/plain")

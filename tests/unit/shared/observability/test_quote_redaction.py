@@ -11,6 +11,8 @@ from hookline_shared.observability.redaction import HIDDEN, redact_quotes
 
 BODY = 'Könnten Sie mir bitte "zwei" Karten schicken?\nIt\'s for Zoë & me 🙂'
 NUMBER = "+14155550123"
+LARGE = " ".join(map(str, range(150_000)))
+"""A megabyte."""
 
 
 @pytest.mark.parametrize(
@@ -149,3 +151,23 @@ def test_case_hides_nothing(value: str, quoting: Callable[[str], str]) -> None:
     if len(value.upper()) == len(value):
         assert redact_quotes(f"<{quoting(value).strip(chr(39))}>", [value]) == f"<{HIDDEN}>"
         assert redact_quotes(f"<{value}>", [value.upper()]) == f"<{HIDDEN}>"
+
+
+@pytest.mark.parametrize("spell", [str, repr, ascii, json.dumps, quote, lambda text: urlencode({"b": text})])
+def test_part_of_a_large_value(spell: Callable[[str], str]) -> None:
+    """A short text that quotes a part of a large value goes, in whichever encoding."""
+    value = f"{LARGE}{BODY}{LARGE}"
+    clean = redact_quotes(f"bad: {spell(BODY[10:])}!", [value])
+    assert HIDDEN in clean
+    assert "Karten" not in clean
+    assert redact_quotes("100% of a + b \\ nothing", [value]) == "100% of a + b \\ nothing"
+
+
+def test_time_of_a_large_value() -> None:
+    """A line of the log takes less time than to encode the value once, so the handler of a large event may log as well."""
+    started = thread_time()
+    quote(LARGE)
+    encoded = thread_time()
+    for text in ("event settled without a handler", "100 %", "a + b", "01a22fc8340273b0be2db341e8e2e827"):
+        redact_quotes(text, [LARGE])
+    assert thread_time() - encoded < encoded - started
