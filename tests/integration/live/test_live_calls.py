@@ -12,6 +12,7 @@ import pytest
 import redis
 
 from hookline import CallReceived, Context, Handlers, MessageReceived, Response
+from hookline_shared.live import live_of
 from hookline_shared.streams.append import Appender
 from tests.support.inbound.webhooks import Twilio
 from tests.support.ingress.ingress_client import IngressClient, Reply
@@ -35,7 +36,9 @@ kind = "studio"
 fallback = { status = 503 }
 
 [[routes]]
-path = "/plain"
+path = "/stream"
+live = true
+kind = "event.stream"
 """
 
 Answer = Callable[[CallReceived], Awaitable[object]]
@@ -245,6 +248,19 @@ async def test_messages_are_answered_at_once(stack: Stack) -> None:
     params = [("MessageSid", "SM" + "1" * 32), ("From", "+14155550123"), ("To", "+18005551212"), ("Body", "hi")]
     reply = await stack.clients[0].post(Twilio().webhook([*params, ("NumMedia", "0"), ("SmsStatus", "received")], "/voice"))
     assert reply.body == b"<Response/>"
+    (seen,) = stack.redis.keys("*:seen:*message.received*")
+    assert stack.redis.ttl(seen) > 3000  # as on any other route: only what waits may come again soon
+
+
+async def test_arrays_are_answered_at_once(stack: Stack) -> None:
+    """Their elements are events of their own, which nobody waits for, so none of them expires."""
+    element = b'{"CallSid": "CA%032d", "CallStatus": "ringing", "Direction": "inbound"}'
+    body = b"[" + b",".join(element % number for number in range(2)) + b"]"
+    reply = await asyncio.wait_for(stack.clients[0].post(Twilio().json(body, "/stream")), 5)
+    assert b"<Redirect" not in reply.body
+    stored = Stored(stack.redis).events()
+    assert len(stored) == 2
+    assert not any(live_of(event.dedupe_key) for event in stored)
 
 
 async def test_too_many_wait(redis_url: str, tmp_path: Path, redis_client: "redis.Redis") -> None:
