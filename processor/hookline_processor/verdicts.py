@@ -219,7 +219,8 @@ def verdict_on_error(
     """
     if isinstance(error, RetryLater):
         away = Failure.of(error) if isinstance(error, AwayError) else None
-        return Retry(record.postponed(now_ms + round(error.delay * 1000)), away)
+        delay_s = error.delay if away is None else min(error.delay, longest_s)
+        return Retry(record.postponed(now_ms + round(delay_s * 1000)), away)
     failure = Failure.of(error)
     attempts = record.failures + 1
     first = record.first_failed_at or now_ms
