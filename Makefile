@@ -67,6 +67,28 @@ test-lowest: ## the tests of single services with the oldest versions that pypro
 emulator: ## install the emulator of Twilio that the acceptance tests use (needs Node.js 20 or newer)
 	@cd tests/acceptance/emulator && npm ci --silent --no-audit --no-fund
 
+.PHONY: calls
+calls: $(READY) ## a minute of calls while processors, ingresses, Redis and the app behind them are killed in turn
+	@HOOKLINE_CALLS_S=$${HOOKLINE_CALLS_S:-60} $(BIN)/python -m pytest -s -n 0 tests/acceptance/live/test_calls.py
+
+.PHONY: outage
+outage: $(READY) ## the app behind a forward away for five minutes, at 100 messages/s (10 minutes)
+	@HOOKLINE_OUTAGE_S=$${HOOKLINE_OUTAGE_S:-300} $(BIN)/python -m pytest -s -n 0 tests/acceptance/live/test_outage.py
+
+.PHONY: live-costs
+live-costs: $(READY) ## what live routes add to an answer, and what 2 000 callers who wait take (a minute)
+	@HOOKLINE_LIVE_COSTS=1 $(BIN)/python -m pytest -s -n 0 tests/acceptance/live/test_live_costs.py
+
+.venv/apps/.ready: tests/acceptance/apps/requirements.txt tests/acceptance/apps/express/package-lock.json
+	@$(PYTHON) -m venv --clear .venv/apps
+	@.venv/apps/bin/pip install --quiet --disable-pip-version-check -r tests/acceptance/apps/requirements.txt
+	@cd tests/acceptance/apps/express && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+.PHONY: sample-apps
+sample-apps: $(READY) .venv/apps/.ready ## apps of others, with Twilio's validators, behind forwards (a minute; needs Node.js 20 or newer)
+	@HOOKLINE_TEST_APPS=1 HOOKLINE_TEST_APPS_PYTHON=.venv/apps/bin/python $(BIN)/python -m pytest -rs -n 0 tests/acceptance/apps
+
 .PHONY: test-compose
 test-compose: $(READY) ## compose.yaml and deploy.sh in real containers (some minutes; needs Docker)
 	@HOOKLINE_TEST_COMPOSE=1 $(BIN)/python -m pytest -rs \

@@ -29,6 +29,11 @@ class Commands(LazyGroup):
         "up": CommandSource(
             "hookline_cli.up.up:up", _START, _codes("stopped with Ctrl-C", "a process could not start, or ended by itself")
         ),
+        "dev": CommandSource(
+            "hookline_cli.dev.dev:dev",
+            _START,
+            _codes("stopped with Ctrl-C", "a process or the tunnel could not start, or ended"),
+        ),
         "ingress": CommandSource("hookline_cli.services:ingress", _START, _SERVICE),
         "processor": CommandSource("hookline_cli.services:processor", _START, _SERVICE),
         "send": CommandSource(
@@ -50,6 +55,7 @@ class Commands(LazyGroup):
         "dead": CommandSource("hookline_cli.dead.group:dead", _LOOK),
         "retry": CommandSource("hookline_cli.retry.group:retry", _LOOK),
         "forward": CommandSource("hookline_cli.forward.group:forward", _LOOK),
+        "number": CommandSource("hookline_cli.number.group:number", _LOOK),
         "outbox": CommandSource("hookline_cli.outbox.group:outbox", _LOOK),
         "pause": CommandSource("hookline_cli.pause.pause:pause", _LOOK, _codes("paused", "failed; the error says why")),
         "resume": CommandSource(

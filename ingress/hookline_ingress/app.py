@@ -151,7 +151,7 @@ def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> In
     routes = Routes(keyring, _sendgrid(settings), settings.max_body, settings.routes, settings.forwards)
     spans = _spans(settings, guards.proxies, clock)
     write = writer.write if spans is None else spans.trace_writes(writer.write)
-    live = build_live(settings, routes, guards, redis, spool, (budget_s, answer_s), clock, logger, spans, provider)
+    live = build_live(settings, routes, guards, redis, spool, write, (budget_s, answer_s), clock, logger, spans, provider)
     elsewhere = live.handle if live is not None else None
     webhooks = Webhooks(routes, guards, write, settings.public_urls, clock, logger, spans, provider, elsewhere)
     if live is not None:

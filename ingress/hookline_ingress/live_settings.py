@@ -28,7 +28,7 @@ class LiveSettings(SettingsGroup, frozen=True, kw_only=True):
     ] = 5
     hold_s: Annotated[
         int,
-        Meta(ge=5, le=LONGEST_HOLD_S),
+        Meta(ge=1, le=LONGEST_HOLD_S),
         Variable(
             "INGRESS_HOLD_S", "Seconds after which a caller whose answer is not there hears the fallback of the live route"
         ),

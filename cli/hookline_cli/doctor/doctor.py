@@ -16,6 +16,7 @@ from hookline_cli.doctor.finding import Finding, Level
 from hookline_cli.doctor.forwards import check_forwards
 from hookline_cli.doctor.handlers_module import check_handlers
 from hookline_cli.doctor.ledger import check_ledger
+from hookline_cli.doctor.live import check_live
 from hookline_cli.doctor.pauses import check_pauses
 from hookline_cli.doctor.ports import check_ports
 from hookline_cli.doctor.readers import check_readers
@@ -39,6 +40,7 @@ _CHECKS: Final[Sequence[Callable[[Subject], Awaitable[list[Finding]]]]] = (
     check_sender,
     check_handlers,
     check_forwards,
+    check_live,
     check_ports,
     check_webhook,
     check_event,
@@ -58,7 +60,7 @@ def doctor(
 
     It checks the settings of both services, the tokens and the public URL; the configuration, clock and data of Redis; pauses
     that may be forgotten; the disk of the spool; the database of the ledger; the credentials for sending; the ports; the apps
-    of forwards; and alerts that fire. It imports your handlers in a separate process.
+    of forwards; live routes; and alerts that fire. It imports your handlers in a separate process.
 
     It sends an empty signed webhook to the ingress that runs here, which verifies and answers it; nothing is stored. With
     `--send`, it also sends the status of a made-up message, which your handler of `message.status` and your apps receive.

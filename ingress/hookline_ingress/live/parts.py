@@ -12,7 +12,7 @@ from hookline_ingress.routes import Routes
 from hookline_ingress.settings import IngressSettings
 from hookline_ingress.spool.spool import Spool
 from hookline_ingress.webhooks import Guards
-from hookline_ingress.writer import Writer
+from hookline_ingress.writer import Write, Writer
 from hookline_shared.clock import Clock
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.observability.logs import Logger
@@ -60,6 +60,7 @@ def build_live(
     guards: Guards,
     redis: RedisConnectionManager,
     spool: Spool | None,
+    write: Write,
     limits_s: tuple[float, float],
     clock: Clock,
     logger: Logger,
@@ -68,7 +69,7 @@ def build_live(
 ) -> LiveParts | None:
     """Return the parts of the live routes in `settings`, which `routes` no longer finds; None if there are none.
 
-    `limits_s` are those of a write: for Redis, and for Redis and the spool together.
+    `write` stores events on other routes. `limits_s` are those of a write: for Redis, and for Redis and the spool together.
     """
     live = LiveRoutes(routes, settings.routes, settings.forwards)
     if not live.exist:
@@ -77,8 +78,19 @@ def build_live(
     writer = Writer(appender, spool, lambda: redis.monitor.ready, *limits_s, clock, logger)
     answers = Answers(redis, settings.partitions, clock, logger)
     LIVE_WAITING.set_function(lambda: answers.waiting)
-    write = writer.write if spans is None else spans.trace_writes(writer.write)
+    write_live = writer.write if spans is None else spans.trace_writes(writer.write)
     webhooks = LiveWebhooks(
-        live, guards, write, settings.public_urls, answers, settings.live, settings.partitions, clock, logger, spans, provider
+        live,
+        guards,
+        write,
+        write_live,
+        settings.public_urls,
+        answers,
+        settings.live,
+        settings.partitions,
+        clock,
+        logger,
+        spans,
+        provider,
     )
     return LiveParts(answers, writer, webhooks)

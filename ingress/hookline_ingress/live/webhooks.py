@@ -25,7 +25,7 @@ from hookline_ingress.writer import Done, NotStored, Stored, Write
 from hookline_shared.catalogue.kind import Kind
 from hookline_shared.catalogue.sids import account_of
 from hookline_shared.clock import Clock
-from hookline_shared.event import Event
+from hookline_shared.event import Event, claim_for
 from hookline_shared.kinds import kind_of
 from hookline_shared.live import Live, LiveAnswer, Place, caller_of, digest_of, is_call, marked, waits
 from hookline_shared.observability.logs import Logger
@@ -38,18 +38,24 @@ if TYPE_CHECKING:
 _HOOK_S: Final = 4.0
 """The longest that what is no call waits: Twilio waits 5 s for the answer of a hook."""
 _MOST_SIGNATURES: Final = 16
+_ELEMENTS: Final = claim_for("elements")
+"""What all elements of an array claim, see `claim_of`."""
 _CLOCKS_DIFFER_MS: Final = 60_000
 _XML: Final = ("text/xml", "application/xml")
 
 
 class LiveWebhooks(Webhooks):
-    """Answers requests on live routes. `answers` has what handlers answer; `partitions` is their number."""
+    """Answers requests on live routes. `answers` has what handlers answer; `partitions` is their number.
+
+    `write` stores events as on any other route, `write_live` those whose requests wait.
+    """
 
     def __init__(
         self,
         routes: LiveRoutes,
         guards: Guards,
         write: Write,
+        write_live: Write,
         public_urls: Sequence[str],
         answers: Answers,
         settings: LiveSettings,
@@ -61,7 +67,7 @@ class LiveWebhooks(Webhooks):
     ) -> None:
         super().__init__(routes, guards, self._write_live, public_urls, clock, logger, spans, provider)
         self._live_routes = routes
-        self._write_marked = write
+        self._write_others, self._write_waiting = write, write_live
         self._answers = answers
         self._settings = settings
         self._partitions = partitions
@@ -88,12 +94,12 @@ class LiveWebhooks(Webhooks):
         return self._clock.now_ms() - hold.since_ms > Live(self._settings.hold_s).life_ms
 
     def _write_live(self, topic: str, event: Event, done: Done) -> None:
-        self._write_marked(topic, self._marked(event), done)
+        write = self._write_waiting if _waits(event) else self._write_others
+        write(topic, self._marked(event), done)
 
     def _marked(self, event: Event) -> Event:
         """Return `event` as it is stored: if its request waits, with the mark."""
-        kind = kind_of(event.kind)
-        if kind is None or not waits(kind):
+        if not _waits(event):
             return event
         live = Live(self._settings.hold_s, self._live_routes.runs_expired(event.target))
         return replace(event, dedupe_key=marked(event.dedupe_key, live))
@@ -103,7 +109,7 @@ class LiveWebhooks(Webhooks):
         return (route.topic or one.kind.topic) if waits(one.kind) else super()._topic(one, route)
 
     def _stored(self, delivery: Delivery, topic: str, event: Event, stored: Stored | NotStored) -> None:
-        if delivery.kind is None or not waits(delivery.kind):
+        if not _waits(event):
             super()._stored(delivery, topic, event, stored)
             return
         delivery.left -= 1
@@ -224,6 +230,12 @@ class LiveWebhooks(Webhooks):
         LIVE.count(outcome)
         self._answer(delivery, reply, outcome)
         LIVE_SECONDS.observe(self._clock.monotonic() - delivery.request.began)  # just as the connection does
+
+
+def _waits(event: Event) -> bool:
+    """Whether the request of `event` waits for its answer. One that makes several events, or could, gets none."""
+    kind = kind_of(event.kind)
+    return kind is not None and waits(kind) and event.claim != _ELEMENTS
 
 
 def _is_call(kind: Kind | None) -> bool:

@@ -6,9 +6,13 @@ from typing import Any, Final
 from hookline_processor.api.table import Handler
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.metrics import BODIES_GONE
+from hookline_processor.replies.answered import unknown_verbs
+from hookline_processor.replies.twiml import is_twiml
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry
+from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.clock import utc
 from hookline_shared.kinds import label_of
+from hookline_shared.live import LiveAnswer, is_call
 from hookline_shared.observability.logs import Logger, trace_fields
 
 _REPLAY: Final = "then `hookline dead replay`"
@@ -25,6 +29,8 @@ _REMEDIES: Final = {
 }
 _POISON: Final = f"the process died each time; see how in the log of what runs it, fix the handler, {_REPLAY}"
 _STOPPED: Final = f"the handler, or a child process of it, may have stopped it; or raise PROCESSOR_SHUTDOWN_S, {_REPLAY}"
+_MOST_VERBS: Final = 100
+_VERB: Final = "check its spelling, capitals included: Twilio ends the call there with error 12200; this is said once"
 _EXPIRED: Final = (
     "find out why it was not handled in time: processors or Redis were away, or too slow. Its caller has heard the fallback; "
     'expired = "run" on the route handles such events all the same'
@@ -48,6 +54,7 @@ class AttemptLog:
     def __init__(self, logger: Logger) -> None:
         self._logger = logger
         self._kinds_without_handler: set[str] = set()
+        self._unknown_verbs: set[str] = set()
         self.detailed = logger.is_enabled_for(DEBUG)
 
     def succeeded(self, handler: Handler | None, in_flight: InFlightEvent, verdict: Done | Retry, seconds: float) -> None:
@@ -70,6 +77,15 @@ class AttemptLog:
         fields = _event_fields(None, in_flight) | {"attempt": record.failures + record.begun + record.cut}
         remedy = _STOPPED if record.cut > record.begun else _POISON
         self._logger.error("event is poison", **fields, reason=Reason.POISON.value, remedy=remedy)
+
+    def note_verbs(self, event: WebhookEvent, answer: LiveAnswer) -> None:
+        """Log the verbs in the answer to a call that Twilio does not know, each once."""
+        if not is_call(event.raw.kind) or not is_twiml(answer.body):
+            return
+        for verb in unknown_verbs(answer.body):
+            if verb not in self._unknown_verbs and len(self._unknown_verbs) < _MOST_VERBS:
+                self._unknown_verbs.add(verb)
+                self._logger.warning("twiml has a verb that twilio does not know", verb=verb, remedy=_VERB)
 
     def expired(self, in_flight: InFlightEvent) -> None:
         """Log a live event that is not attempted, since nobody waits for it any more."""

@@ -17,6 +17,7 @@ from hookline_processor.api.table import BurstPolicy, Handler
 from hookline_processor.attempts.attempt_log import AttemptLog
 from hookline_processor.attempts.calls import call_async, cancel_if_withdrawn, collecting, without_current_event
 from hookline_processor.attempts.deadlines import Deadline, Deadlines
+from hookline_processor.attempts.handler_lookup import HandlerLookup
 from hookline_processor.attempts.outgoing import Forwarding, MemoryReader, Outgoing
 from hookline_processor.attempts.threads import Threads
 from hookline_processor.events.events import typed
@@ -32,7 +33,7 @@ from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.event import Event
 from hookline_shared.forked import end_if_forked
-from hookline_shared.kinds import MESSAGE_SEND, label_of
+from hookline_shared.kinds import label_of
 from hookline_shared.live import LIVE_MARK
 from hookline_shared.observability.logs import CURRENT_EVENT, Logger
 from hookline_shared.streams.memory import NO_MEMORY
@@ -46,8 +47,6 @@ _CURRENT: Final[ContextVar[tuple[InFlightEvent, Deadline]]] = ContextVar("attemp
 _SOON_MS: Final = 1000
 _LONGEST_LIVE_S: Final = 2.0
 """The longest delay before the next attempt at a live event: a caller waits."""
-_MAX_FOUND: Final = 1000
-"""Kinds whose handler is remembered; Twilio can send any number."""
 
 
 class Attempts:
@@ -85,8 +84,8 @@ class Attempts:
         self._log = AttemptLog(logger)
         self._run = self._attempt if spans is None else partial(spans.around, self._attempt)
         self._outgoing = outgoing
-        self._forwarding = forwarding
-        self._found: dict[str, Handler | None] = {MESSAGE_SEND: outgoing.handler} if outgoing else {}
+        self._lookup = HandlerLookup(handlers, outgoing, forwarding)
+        self.handles, self.can_handle = self._lookup.handles, self._lookup.can_handle
         self._awaited: set[InFlightEvent] = set()
         """Events whose plain function has returned, and what it returned is awaited."""
         self._called_in_loop: set[Handler] = set()
@@ -98,37 +97,23 @@ class Attempts:
         """Whether cancelling the attempt at `in_flight` ends it. A plain function continues in its thread."""
         if in_flight in self._awaited:
             return True
-        handler = self._known(in_flight)
+        handler = self._lookup.known(in_flight.event)
         return handler is None or handler.is_async
-
-    def handles(self, kind: str) -> bool:
-        """Whether events of `kind` have a handler, or are ignored."""
-        try:
-            self._find_by_kind(kind)
-        except LookupError:
-            return False
-        return True
-
-    def can_handle(self, event: Event) -> bool:
-        """Whether `event` has a handler, is ignored, or needs none."""
-        if self.handles(event.kind) or (self._outgoing is not None and self._outgoing.expects(event)):
-            return True
-        return self._forwarding is not None and self._forwarding.find(event) is not None
 
     def destination(self, in_flight: InFlightEvent) -> str | None:
         """Return the destination of the handler of `in_flight`, or None if it names none."""
-        handler = self._known(in_flight)
+        handler = self._lookup.known(in_flight.event)
         return handler.breaker if handler is not None else None
 
     def burst_policy(self, in_flight: InFlightEvent) -> BurstPolicy | None:
         """Return how events are gathered to be attempted with `in_flight`, or None if it is attempted alone."""
-        handler = self._known(in_flight)
+        handler = self._lookup.known(in_flight.event)
         return handler.burst if handler is not None else None
 
     def report_cut(self, in_flight: InFlightEvent, reason: str) -> None:
         """Log that the attempt at `in_flight` is being withdrawn, if its handler has begun. `reason` says why."""
         if in_flight.started_at is not None:
-            handler = self._find(in_flight.event)
+            handler = self._lookup.find(in_flight.event)
             self._log.cut(handler, in_flight, self._clock.monotonic() - in_flight.started_at, reason)
 
     async def make(self, in_flight: InFlightEvent) -> Verdict:
@@ -139,9 +124,9 @@ class Attempts:
         if self._outgoing is not None and self._outgoing.expects(event) and not await self._outgoing.note(event):
             return Retry(in_flight.record.postponed(self._clock.now_ms() + _SOON_MS))
         try:
-            handler = self._find(event)
+            handler = self._lookup.find(event)
         except LookupError as error:
-            if self._outgoing is not None and self._outgoing.expects(event):
+            if self._lookup.is_expected(event):
                 return DONE
             dead = Dead(Reason.UNHANDLED, Failure("LookupError", str(error)), 0, self._clock.now_ms())
             self._log.failed(None, in_flight, dead, dead.failure)
@@ -154,33 +139,6 @@ class Attempts:
         if self._log.detailed:
             self._log.succeeded(None, in_flight, DONE, 0)
         return DONE
-
-    def _known(self, in_flight: InFlightEvent) -> Handler | None:
-        """Return the handler of an event, or None if it is ignored, or has none."""
-        try:
-            return self._find(in_flight.event)
-        except LookupError:
-            return None
-
-    def _find(self, event: Event) -> Handler | None:
-        """Return the handler of `event`, None if it is ignored. Raise LookupError if it has none, and is not passed on."""
-        try:
-            return self._find_by_kind(event.kind)
-        except LookupError:
-            expected = self._outgoing is not None and self._outgoing.expects(event)
-            if self._forwarding is None or expected or (handler := self._forwarding.find(event)) is None:
-                raise
-            return handler
-
-    def _find_by_kind(self, kind: str) -> Handler | None:
-        """Return what `Handlers.find` returns, which is remembered: it is asked several times for each event."""
-        try:
-            return self._found[kind]
-        except KeyError:
-            handler = self._handlers.find(kind)
-        if len(self._found) < _MAX_FOUND:
-            self._found[kind] = handler
-        return handler
 
     async def _attempt(self, handler: Handler, in_flight: InFlightEvent) -> Verdict:
         in_flight.started_at = started = self._clock.monotonic()
@@ -213,6 +171,8 @@ class Attempts:
         """Return the verdict on an attempt that succeeded. Raise `UnfitError` if it cannot send what it wants to send."""
         collected.end()
         outputs = collected.outputs(event, self._clock.now_ms())
+        if outputs.answer is not None:
+            self._log.note_verbs(event, outputs.answer)
         return DONE if outputs is NOTHING else Done(outputs)
 
     def _begin(self, handler: Handler, event: WebhookEvent, in_flight: InFlightEvent, started: float) -> Deadline:

@@ -15,6 +15,11 @@ IMPACTS: Final = MappingProxyType(
             "Webhooks go to the spool of ingress; without one, or when it is full, they get a 503. Nothing is handled.",
             "Restore Redis; `hookline doctor` says what is wrong. The breaker closes by itself within seconds.",
         ),
+        "forward": Impact(
+            "The app behind the forward is away, or refuses everything. Its webhooks wait in Redis, in their order, without "
+            "using up attempts; callers hear a pause, and after INGRESS_HOLD_S the fallback.",
+            "Start or fix the app: `hookline forward test` shows what it answers. Everything is forwarded then, by itself.",
+        ),
         "database": Impact(
             "Only the ledger is affected: webhooks are accepted and events are handled as usual. Their history "
             "waits in Redis. When LEDGER_BACKLOG_LIMIT events wait, handling stops.",

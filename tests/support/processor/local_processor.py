@@ -10,6 +10,7 @@ from hookline_processor.settings import ProcessorSettings
 from hookline_shared.clock import SystemClock
 from hookline_shared.lifecycle.service import Supervisor
 from tests.support.observability.logbook import Logbook
+from tests.support.waiting import until
 
 
 @asynccontextmanager
@@ -21,6 +22,7 @@ async def running_processor(settings: Mapping[str, object], handlers: Handlers, 
     stopping = AsyncExitStack()
     try:
         await processor.start(supervisor, stopping)
+        await until(lambda: processor.ownership.check() is None, "the processor reads")
         yield processor
     finally:
         await stopping.aclose()

@@ -129,7 +129,7 @@ def test_summary_for_people() -> None:
     ]
 
 
-_GROUPS: tuple[list[str], ...] = ([], ["dead"], ["retry"], ["outbox"], ["forward"], ["alert"], ["ledger"])
+_GROUPS: tuple[list[str], ...] = ([], ["dead"], ["retry"], ["outbox"], ["forward"], ["number"], ["alert"], ["ledger"])
 _LEDGER = [str(command.name or command.callback.__name__) for command in ledger.registered_commands if command.callback]
 
 
@@ -143,6 +143,7 @@ _LEDGER = [str(command.name or command.callback.__name__) for command in ledger.
         *(["outbox", name] for name in OutboxCommands.sources),
         ["pause", "list"],
         ["forward", "test"],
+        *(["number", name] for name in ("show", "point", "restore")),
         ["alert", "test"],
         *(["ledger", name] for name in _LEDGER),
     ],

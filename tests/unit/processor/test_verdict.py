@@ -166,6 +166,15 @@ def test_away_does_not_count_but_is_a_failure_of_the_destination() -> None:
     assert verdict.failure.message == "the app is away"
 
 
+def test_caller_does_not_wait_as_long_as_the_destination_asks() -> None:
+    """Its event is attempted again soon, whether it has failed or its destination is away; what a handler asks for counts."""
+    policy = RetryPolicy(base=100, max=100)
+    for error, next_at in ((AwayError("away", 300), 2000), (ValueError("no"), 2000), (RetryLater(300), 300_000)):
+        verdict = verdict_on_error(error, NEVER_FAILED, policy, NOW, jitter=1, longest_s=2)
+        assert isinstance(verdict, Retry)
+        assert verdict.record.next_at == NOW + next_at
+
+
 def test_answer_of_a_destination_is_kept_and_not_logged() -> None:
     """It may be personal."""
     error = ValueError("answered 500")

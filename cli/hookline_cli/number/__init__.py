@@ -1,0 +1,1 @@
+"""`hookline number`: point Twilio's numbers at Hookline, and back."""

@@ -1,0 +1,1 @@
+"""Live calls and forwards while everything is killed in turn, and what they cost."""
