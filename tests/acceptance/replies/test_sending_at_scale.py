@@ -1,7 +1,6 @@
 """Replies through a Twilio that loses answers, while processors are killed: `make replies`, which takes some minutes.
 
-HOOKLINE_REPLIES is how many replies there are, HOOKLINE_CONVERSATIONS how many people have a conversation with an agent; over
-Sentinel and a cluster a tenth of them.
+HOOKLINE_REPLIES is how many replies there are, HOOKLINE_CONVERSATIONS how many people have a conversation with an agent.
 """
 
 import asyncio
@@ -31,6 +30,7 @@ from tests.acceptance.support.lossy_twilio import (
 )
 from tests.acceptance.support.pair import Backend
 from tests.support.processes.services import Services
+from tests.support.servers.redis_server import RedisServer
 from tests.support.storage.stored import PARTITIONS, Stored
 
 REPLIES = int(os.environ.get("HOOKLINE_REPLIES", "0"))
@@ -61,11 +61,10 @@ class Scale:
     conversations: int
 
 
-@pytest.fixture(params=["own_redis", "sentinel_set", "cluster_set"], ids=["standalone", "sentinel", "cluster"])
-def scale(request: pytest.FixtureRequest) -> Scale:
-    """Return a Redis that is empty, once of each topology."""
-    part = 1 if request.param == "own_redis" else 10
-    return Scale(request.getfixturevalue(request.param), REPLIES // part, CONVERSATIONS // part)
+@pytest.fixture
+def scale(own_redis: RedisServer) -> Scale:
+    """Return a Redis that is empty, and what happens over it."""
+    return Scale(own_redis, REPLIES, CONVERSATIONS)
 
 
 @pytest.mark.skipif(not REPLIES, reason="make replies")

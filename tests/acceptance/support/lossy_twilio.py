@@ -95,9 +95,13 @@ async def inbox(backend: Backend) -> AsyncIterator[Appender]:
 
 
 async def write(appender: Appender, events: Sequence[Event]) -> None:
-    """Append messages."""
+    """Append messages, each until Redis has confirmed it."""
     for at in range(0, len(events), _BATCH):
-        await appender.append([(MESSAGES, one) for one in events[at : at + _BATCH]], 5)
+        batch = events[at : at + _BATCH]
+        while batch:
+            results = await appender.append([(MESSAGES, one) for one in batch], 5)
+            batch = [one for one, result in zip(batch, results, strict=True) if isinstance(result, Exception)]
+            await asyncio.sleep(0.1 if batch else 0)
 
 
 def number_of(person: int) -> str:
