@@ -92,7 +92,8 @@ sample-apps: $(READY) .venv/apps/.ready ## apps of others, with Twilio's validat
 .PHONY: test-compose
 test-compose: $(READY) ## compose.yaml and deploy.sh in real containers (some minutes; needs Docker)
 	@HOOKLINE_TEST_COMPOSE=1 $(BIN)/python -m pytest -rs \
-	  tests/acceptance/deployment/test_compose.py tests/acceptance/deployment/test_compose_changes.py tests/acceptance/deployment/test_pod_life.py
+	  tests/acceptance/deployment/test_compose.py tests/acceptance/deployment/test_compose_changes.py tests/acceptance/deployment/test_compose_options.py \
+	  tests/acceptance/deployment/test_pod_life.py
 
 .PHONY: fuzz
 fuzz: $(READY) ## mutated requests at an ingress: FUZZ_REQUESTS=100000 (3 minutes); new cases are added to bench/fuzz/corpus.txt

@@ -8,7 +8,8 @@
 #   deploy/deploy.sh smoke                 send signed webhooks through the public port, and look for them in the ledger
 #
 # `deploy` and `rollback` end with `smoke`, unless --no-smoke is given.
-# `hookline:current` is the image in service, and what `docker compose up` uses; `hookline:previous` is the one before.
+# `hookline:current` is the image in service, and what `docker compose up` uses; `hookline:previous` is the one before. While a deployment is
+# under way, or if one was killed, `hookline:before` is the image that served when it began.
 # HOOKLINE_WAIT_S: seconds that a container gets to become healthy (60).
 # Exit codes: 0 done. 1 something failed; it says what serves. 2 the command line is wrong. 130 it was interrupted.
 # shellcheck source-path=SCRIPTDIR/..
@@ -20,7 +21,7 @@ export COMPOSE_PROGRESS=quiet # what is done is said here, errors by Docker
 # What is wrong with docker or with .env is said by check_tools, not here.
 PROJECT=$({ docker compose config 2>/dev/null || true; } | sed -n 's/^name: //p')
 readonly PROJECT=${PROJECT:-hookline}
-readonly CURRENT=$PROJECT:current PREVIOUS=$PROJECT:previous CANDIDATE=$PROJECT:candidate
+readonly CURRENT=$PROJECT:current PREVIOUS=$PROJECT:previous CANDIDATE=$PROJECT:candidate BEFORE=$PROJECT:before
 readonly STORES=(redis postgres prometheus) INGRESSES=(ingress-1 ingress-2)
 readonly WAIT_S=${HOOKLINE_WAIT_S:-60} SMOKE_WEBHOOKS=20 LOG_LINES=15
 
@@ -73,8 +74,8 @@ main() {
     rollback)
       check_tools
       alone
-      image_id "$PREVIOUS" >/dev/null || { complain "there is no version before: nothing was deployed over another one yet."; exit 1; }
-      docker tag "$PREVIOUS" "$CANDIDATE"
+      image=$(image_id "$BEFORE" || image_id "$PREVIOUS") || { complain "there is no version before: nothing was deployed over another one yet."; exit 1; }
+      docker tag "$image" "$CANDIDATE"
       in_service back "$smoke"
       ;;
     *) misused "one of up, deploy, rollback and smoke is wanted." ;;

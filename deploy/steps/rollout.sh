@@ -19,6 +19,7 @@ in_service() {
   secrets_to change || { complain "the secrets cannot be handed over: see above."; exit 1; }
   [ "$1" = back ] || check_settings || exit 1
   undo=yes
+  [ -z "$old_image" ] || docker tag "$old_image" "$BEFORE"
   docker tag "$CANDIDATE" "$CURRENT"
   start_stores || exit 1
   "$1" || exit 1
@@ -26,6 +27,7 @@ in_service() {
   undo=no
   settle_secrets
   [ -z "$old_image" ] || [ "$old_image" = "$(image_id "$CURRENT")" ] || docker tag "$old_image" "$PREVIOUS"
+  forget_image_before
   remember_settings
   say "version $(version_of "$CURRENT") is in service ($(image_id "$CURRENT" | cut -c8-19))"
 }
@@ -60,8 +62,9 @@ remember() {
   for service in "${INGRESSES[@]}" processor; do
     for one in $(compose ps --quiet "$service"); do old_containers+=("$one"); done
   done
-  # With both ingresses down, a processor tells as well what serves.
-  [ ${#old_containers[@]} -eq 0 ] || old_image=$(image_of "${old_containers[0]}")
+  # A deployment that was killed has left some containers of its own, and the image that served when it began, as it has left the secrets.
+  # Else, with both ingresses down, a processor tells as well what serves.
+  old_image=$(image_id "$BEFORE") || [ ${#old_containers[@]} -eq 0 ] || old_image=$(image_of "${old_containers[0]}")
   old_alerts=$(critical_alerts 2>/dev/null || true)
 }
 
@@ -73,8 +76,10 @@ remember_settings() {
   complain "$SERVING cannot be written, so the next deployment that fails will not go back to these settings."
 }
 
-# serves_still CONTAINER: whether it ran before, and still does what it did.
-serves_still() { among "$1" "${old_containers[@]}" && is_healthy "$1"; }
+forget_image_before() { docker image rm "$BEFORE" >/dev/null 2>&1 || true; }
+
+# serves_still CONTAINER: whether it ran before, of the image that served, and still does what it did.
+serves_still() { among "$1" "${old_containers[@]}" && is_old_and_healthy "$1"; }
 
 # Containers that ran before and still serve stay as they are; in the place of all others come some of the old image with the old settings.
 put_back() {
@@ -85,6 +90,7 @@ put_back() {
   put_stores_back
   put_ingresses_back || complain "not all of ingress could be put back."
   put_processors_back || complain "not all processors could be put back."
+  [ -n "$(not_serving)" ] || forget_image_before
 }
 
 # First of all, since what is started from here on reads them. Files of deploy/secrets/ stay as they are: those are yours.

@@ -31,6 +31,7 @@ smoke() {
     say "smoke: all are in the ledger"
   else
     complain "processor: not all of them are in the ledger: docker compose run --rm hookline ledger search --number $number"
+    complain "If no handler takes message.status, as with forwards alone, they wait for one: \"Smoke test and handlers\" in docs/compose.md."
     [ "${1:-}" = back ] || return 1
     complain "If its tables are of a newer form, the history waits in Redis until you go forward again (docs/upgrading.md)."
   fi

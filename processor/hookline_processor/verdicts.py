@@ -215,11 +215,11 @@ def verdict_on_error(
     """Return the verdict on an event whose handler raised `error`.
 
     `record` describes the earlier attempts; `now_ms` is Unix time in milliseconds; `jitter` is random, from 0 to 1.
-    `longest_s` is the longest delay in seconds, whatever the policy says.
+    `longest_s` is the longest delay in seconds, whatever the policy or an app that is away says.
     """
     if isinstance(error, RetryLater):
         away = Failure.of(error) if isinstance(error, AwayError) else None
-        delay_s = error.delay if away is None else min(error.delay, longest_s)
+        delay_s = min(longest_s, error.delay) if away else error.delay
         return Retry(record.postponed(now_ms + round(delay_s * 1000)), away)
     failure = Failure.of(error)
     attempts = record.failures + 1

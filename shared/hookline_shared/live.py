@@ -53,12 +53,14 @@ class Live(NamedTuple):
 class LiveAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     """The answer to a live event: a reply, none, so that the route's own applies, or that the event has failed.
 
-    `call` and `account` are the SIDs of the call and account of the event. Nobody else gets it.
+    `call` and `account` are the SIDs of the call and account of the event. Nobody else gets it. `event` is the id of the event:
+    one of equal content that comes after the dedupe window has its answer in the same place.
     """
 
     outcome: Literal["reply", "none", "failed"] = "none"
     call: str = ""
     account: str = ""
+    event: str = ""
     status: int = 200
     content_type: str = ""
     body: str = ""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from playwright.sync_api import sync_playwright
 
-from tests.browser.conftest import link_of
+from hookline_console.access.passwords import hash_line
+from hookline_console.access.people import Role
 from tests.support.processes.command import Command, ended, interrupt
 from tests.support.servers.ports import free_port
 from tests.support.servers.redis_server import RedisServer
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 IMAGES: Final = Path(__file__).parents[2] / "docs" / "images"
+_PASSWORD: Final = "correct horse battery"
 _SHOP: Final = "+18005551212"
 _TALK: Final = (
     ("+14155550123", "Hi! Do you have the blue kettle in stock?"),
@@ -49,24 +51,27 @@ _MOST_LOOKS: Final = 200
 def main() -> None:
     """Draw the pictures."""
     with tempfile.TemporaryDirectory() as folder, RedisServer({"appendonly": "yes"}) as server:
-        command = _command(Path(folder), server.url)
+        port = free_port()
+        command = _command(Path(folder), server.url, port)
         with command.started("up") as up, command.started("console") as console:
-            link = link_of(console)
             _wait_until_ready(command)
             _talk(command)
-            _draw(link)
+            _draw(f"http://127.0.0.1:{port}")
             interrupt(console)
             interrupt(up)
 
 
-def _command(folder: Path, redis_url: str) -> Command:
+def _command(folder: Path, redis_url: str, port: int) -> Command:
     (folder / "bot.py").write_text(_BOT)
+    (folder / "users").write_text(hash_line("ada", frozenset(Role), _PASSWORD))
     ports = {f"{name}_PORT": str(free_port()) for name in ("INGRESS", "INGRESS_ADMIN", "PROCESSOR_ADMIN")}
     settings = {"PROCESSOR_HANDLERS": "bot:handlers", "PROCESSOR_MAX_ATTEMPTS": "2", "PROCESSOR_BACKOFF_BASE_S": "0.1"}
     return Command(
         folder,
         redis_url,
-        settings | ports | {"CONSOLE_PORT": "0", "HOOKLINE_LEDGER_URL": f"sqlite:///{folder}/ledger.db"},
+        settings
+        | ports
+        | {"CONSOLE_PORT": str(port), "CONSOLE_USERS": "users", "HOOKLINE_LEDGER_URL": f"sqlite:///{folder}/ledger.db"},
     )
 
 
@@ -85,12 +90,15 @@ def _talk(command: Command) -> None:
     time.sleep(12)  # one more sample of the charts, and the last attempts
 
 
-def _draw(link: str) -> None:
+def _draw(base: str) -> None:
     path = shutil.which("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         page = browser.new_context(viewport={"width": 1180, "height": 760}).new_page()
-        page.goto(link)
+        page.goto(base)
+        page.fill("input[name=name]", "ada")
+        page.fill("input[name=password]", _PASSWORD)
+        page.click("main button")
         page.wait_for_selector(".charts")
         _save(page, "console-overview")
         page.click("nav >> text=Dead letters")

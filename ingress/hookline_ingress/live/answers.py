@@ -9,7 +9,7 @@ is looked for once more, so a name that got lost costs time and nothing else.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -36,11 +36,12 @@ Done = Callable[[LiveAnswer | None], None]
 
 
 class _Waiter:
-    __slots__ = ("done", "is_late", "place", "timer")
+    __slots__ = ("done", "event_id", "is_late", "place", "timer")
 
-    def __init__(self, place: Place, done: Done) -> None:
+    def __init__(self, place: Place, done: Done, event_id: str) -> None:
         self.place = place
         self.done = done
+        self.event_id = event_id
         self.is_late = False
         self.timer: Cancellable | None = None
 
@@ -55,6 +56,7 @@ class Answers:
         self._partitions = range(partitions)
         self._waiters: dict[Place, list[_Waiter]] = {}
         self._to_look: dict[Place, None] = {}
+        self._named: dict[Place, None] = {}
         self._wake = asyncio.Event()
         self._jobs: list[Job[None]] = []
         self._stopped = False
@@ -83,20 +85,28 @@ class Answers:
         for job in self._jobs:
             await job.close()
 
-    def wait(self, place: Place, seconds: float, done: Done, *, look: bool) -> None:
-        """Call `done` with the answer at `place`, within `seconds`. `look` is whether it may be there already."""
-        waiter = _Waiter(place, done)
+    def wait(self, place: Place, seconds: float, done: Done, event_id: str = "") -> None:
+        """Call `done` with the answer at `place`, within `seconds`.
+
+        `event_id` is that of the event if it has just been stored: an answer to another one at `place` is that to an earlier
+        event of equal content. Without it, the answer may be there already.
+        """
+        waiter = _Waiter(place, done, event_id)
         self._waiters.setdefault(place, []).append(waiter)
         self.waiting += 1
         waiter.timer = self._clock.call_later(seconds, partial(self._expire, waiter))
-        if look:
+        if not event_id or place in self._named:
             self._look_for(place)
 
     def named(self, partition: int, digests: Iterable[str]) -> None:
-        """Note that there are answers in `partition`."""
+        """Note that there are answers in `partition`. One may be named before its request begins to wait."""
         for digest in digests:
             if (place := Place(partition, digest)) in self._waiters:
                 self._look_for(place)
+            self._named.pop(place, None)
+            self._named[place] = None
+        while len(self._named) > _MOST_NAMES:
+            del self._named[next(iter(self._named))]
 
     def _expire(self, waiter: _Waiter) -> None:
         waiter.is_late = True
@@ -133,11 +143,26 @@ class Answers:
 
     async def look(self, places: Sequence[Place]) -> None:
         """Look for the answers at `places`, once."""
+        away = set()
         for place, found in zip(places, await self._found(places), strict=True):
-            answer = decode_answer(found) if not isinstance(found, Exception) else None
-            for waiter in list(self._waiters.get(place, ())):
-                if answer is not None or waiter.is_late:
-                    self._finish(waiter, answer)
+            if isinstance(found, Exception):
+                away.add(place.partition)
+            self._conclude(place, None if isinstance(found, Exception) else decode_answer(found))
+        if away:
+            self._give_up(away)
+
+    def _give_up(self, partitions: Collection[int]) -> None:
+        """Do not look in `partitions`, which do not answer, for one request after the other: each look takes a second then."""
+        for place in [one for one in self._to_look if one.partition in partitions]:
+            del self._to_look[place]
+            self._conclude(place, None)
+
+    def _conclude(self, place: Place, answer: LiveAnswer | None) -> None:
+        """Finish those who wait for the `answer` at `place`, and those whose time is over."""
+        for waiter in list(self._waiters.get(place, ())):
+            own = answer if answer is not None and waiter.event_id in ("", answer.event) else None
+            if own is not None or waiter.is_late:
+                self._finish(waiter, own)
 
     async def _found(self, places: Sequence[Place]) -> list[Any]:
         keys = [self._redis.keys.answer(*place) for place in places]

@@ -9,6 +9,7 @@ makes Twilio repeat a request that failed (https://www.twilio.com/docs/usage/web
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
@@ -48,10 +49,11 @@ def hold_in(request: Request) -> Hold | None:
     """Return the hold with which a call comes back, None if it does not.
 
     `<Gather>` and `<Record>` without an action go to the URL of their document, which may have the hold of an earlier step.
-    They bring what the caller pressed, said or recorded, and a hold brings nothing.
+    They bring what the caller pressed, said or recorded, and a hold brings nothing. It is a POST, so what Twilio says is in the
+    body. What is in the query was there before, such as the digits of a step that was a GET.
     """
-    found = _PARAMETER.search(request.target)
-    if found is None or _STEP.search(request.body) or _STEP.search(request.target.partition("?")[2].encode()):
+    found = _PARAMETER.search(request.target) if request.method == "POST" else None
+    if found is None or _STEP.search(request.body):
         return None
     return Hold(Place(int(found["partition"]), found["digest"]), int(found["ms"]))
 
@@ -75,6 +77,11 @@ def hold_reply(hold: Hold, base: str, target: str) -> Reply:
     return Reply(200, _TWIML, twiml.encode())
 
 
-def base_called(host: str, public_urls: tuple[str, ...]) -> str:
-    """Return the public URL with `host`, the header of the request, otherwise the first one."""
-    return next((url for url in public_urls if urlsplit(url).netloc.lower() == host.lower()), public_urls[0])
+def bases_called(forwarded: str, host: str, public_urls: Sequence[str]) -> list[str]:
+    """Return the base URLs that Twilio may have called, the likeliest first: those with the host of the request, the others.
+
+    `forwarded` is the one with which a trusted proxy was called, empty if there is none, and `host` is the header Host.
+    """
+    hosts = {urlsplit(forwarded).netloc.lower(), host.lower()}
+    likely = sorted(public_urls, key=lambda url: urlsplit(url).netloc.lower() not in hosts)
+    return list(dict.fromkeys([*likely, forwarded] if forwarded else likely))

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from hookline_ingress.http.request import Reply, Request, Respond
 from hookline_ingress.live.answers import Answers
-from hookline_ingress.live.hold import FALLBACK, Hold, base_called, hold_in, hold_reply, without_hold
+from hookline_ingress.live.hold import FALLBACK, Hold, bases_called, hold_in, hold_reply, without_hold
 from hookline_ingress.live.routes import LiveRoutes
 from hookline_ingress.live_settings import LiveSettings
 from hookline_ingress.metrics import LATE_SECONDS, LIVE, LIVE_SECONDS
@@ -39,6 +39,7 @@ _HOOK_S: Final = 4.0
 """The longest that what is no call waits: Twilio waits 5 s for the answer of a hook."""
 _ELEMENTS: Final = claim_for("elements")
 """What all elements of an array claim, see `claim_of`."""
+_MOST_SIGNATURES: Final = 16
 _CLOCKS_DIFFER_MS: Final = 60_000
 _XML: Final = ("text/xml", "application/xml")
 
@@ -74,6 +75,8 @@ class LiveWebhooks(Webhooks):
     def handle(self, request: Request, respond: Respond) -> None:
         """Answer a request on a live route, or of a call that comes back; refuse any other."""
         hold = hold_in(request)
+        if hold is not None and self._is_past(hold):
+            hold = None
         route = self._routes.find(request.target) if hold is not None else None
         if hold is None or route is None:
             super().handle(request, respond)
@@ -82,6 +85,13 @@ class LiveWebhooks(Webhooks):
         missing = self._go_on(delivery, hold, answered=True)
         if missing and self._provider is not None:
             self._provider.ask_for(missing, partial(self._go_on, delivery, hold), delivery.address)
+
+    def _is_past(self, hold: Hold) -> bool:
+        """Whether nobody waits for the answer any more, who comes back within seconds, and it is not kept either.
+
+        Then the call has gone on from there: an empty `<Redirect>` leads to the URL of its document, with the hold.
+        """
+        return self._clock.now_ms() - hold.since_ms > Live(self._settings.hold_s).life_ms
 
     def _write_live(self, topic: str, event: Event, done: Done) -> None:
         write = self._write_waiting if _waits(event) else self._write_others
@@ -124,7 +134,8 @@ class LiveWebhooks(Webhooks):
         event = self._marked(event)
         place = Place(partition_of(event.key, self._partitions), digest_of(event.dedupe_key))
         hold = Hold(place, event.received_at)
-        self._wait(delivery, hold, caller_of(event), look=stored is not Stored.NEW, at_once=stored is Stored.SPOOLED)
+        event_id = event.id if stored is Stored.NEW else ""
+        self._wait(delivery, hold, caller_of(event), event_id, at_once=stored is Stored.SPOOLED)
 
     def _go_on(self, delivery: Delivery, hold: Hold, *, answered: bool) -> Sequence[str]:
         """Go on with a call that comes back; return the accounts whose tokens have to be asked for, as `_accept_later` does."""
@@ -144,7 +155,7 @@ class LiveWebhooks(Webhooks):
         if hold.place.partition >= self._partitions or ago_ms < -_CLOCKS_DIFFER_MS:
             self._fall_back(delivery, "foreign")
         else:
-            self._wait(delivery, hold, caller, look=True)
+            self._wait(delivery, hold, caller)
         return ()
 
     def _verified(self, delivery: Delivery) -> Webhook:
@@ -162,14 +173,16 @@ class LiveWebhooks(Webhooks):
             raise
         return webhook
 
-    def _wait(self, delivery: Delivery, hold: Hold, caller: tuple[str, str], *, look: bool, at_once: bool = False) -> None:
+    def _wait(
+        self, delivery: Delivery, hold: Hold, caller: tuple[str, str], event_id: str = "", *, at_once: bool = False
+    ) -> None:
         """Let a request wait for its answer, unless too many do: then it is held at once."""
         done = partial(self._answered, delivery, hold, caller)
         if at_once or self._answers.is_stopped or self._answers.waiting >= self._settings.max_waiting:
             done(None)
             return
         seconds = self._settings.wait_s if _is_call(delivery.kind) else min(self._settings.wait_s, _HOOK_S)
-        self._answers.wait(hold.place, seconds, done, look=look)
+        self._answers.wait(hold.place, seconds, done, event_id)
 
     def _answered(self, delivery: Delivery, hold: Hold, caller: tuple[str, str], answer: LiveAnswer | None) -> None:
         """Reply with the answer; without one, hold the call, or fall back."""
@@ -180,7 +193,7 @@ class LiveWebhooks(Webhooks):
         elif answer.outcome == "failed":
             self._fall_back(delivery, "fell_back")
         else:
-            if hold_in(delivery.request) is not None:
+            if (again := hold_in(delivery.request)) is not None and again.since_ms == hold.since_ms:
                 LATE_SECONDS.observe((self._clock.now_ms() - hold.since_ms) / 1000)
             is_reply = answer.outcome == "reply"
             reply = Reply(answer.status, answer.content_type, answer.body.encode()) if is_reply else None
@@ -190,9 +203,19 @@ class LiveWebhooks(Webhooks):
         if not _is_call(delivery.kind) or self._clock.now_ms() - hold.since_ms >= self._settings.hold_s * 1000:
             self._fall_back(delivery, "fell_back")
             return
-        request = delivery.request
-        base = self._proxies.base(request) or base_called(request.headers.get("Host", ""), tuple(self._public_urls))
-        self._reply(delivery, hold_reply(hold, base, without_hold(request.target)), "held")
+        target = without_hold(delivery.request.target)
+        self._reply(delivery, hold_reply(hold, self._base_called(delivery), target), "held")
+
+    def _base_called(self, delivery: Delivery) -> str:
+        """Return the base URL for which the request is signed: at another one, maybe nobody answers a call that comes back."""
+        request, route = delivery.request, delivery.route
+        bases = bases_called(self._proxies.base(request), request.headers.get("Host", ""), self._public_urls)
+        if len(bases) == 1:
+            return bases[0]
+        signature = route.verifier.signature_of(request.headers)
+        webhook = route.decode(request, signature, self._clock.now_ms())
+        valid = route.verifier.valid_url(webhook, [f"{base}{request.target}" for base in bases], _MOST_SIGNATURES)
+        return valid.removesuffix(request.target) if valid else bases[0]
 
     def _fall_back(self, delivery: Delivery, outcome: str) -> None:
         """Reply with the fallback of the route. For a call it is always TwiML."""

@@ -107,7 +107,7 @@ def _combine_answer(settlements: Settlements, in_flight: InFlightEvent, outcome:
         return
     answer = outcome.outputs.answer if isinstance(outcome, Done) else LiveAnswer("failed")
     call, account = caller_of(event)
-    text = encode_answer(msgspec.structs.replace(answer or LiveAnswer(), call=call, account=account))
+    text = encode_answer(msgspec.structs.replace(answer or LiveAnswer(), call=call, account=account, event=event.id))
     settlements.answers.append(
         AnswerRecord(in_flight.topic, in_flight.entry_id, digest_of(event.dedupe_key), text, live.life_ms)
     )

@@ -32,7 +32,10 @@ def outputs_of(event: WebhookEvent, returned: object, sent: Sequence[Message], n
     if len(sent) + len(replies) > MOST_MESSAGES:
         raise UnfitError(f"The event sends {len(sent) + len(replies)} messages, and {MOST_MESSAGES} are the most.")
     numbered = enumerate(chain(sent, replies))
-    entries = [outbox_entry(event.raw, number, _parameters(event, one), now_ms) for number, one in numbered]
+    try:
+        entries = [outbox_entry(event.raw, number, _parameters(event, one), now_ms) for number, one in numbered]
+    except UnicodeEncodeError:
+        raise UnfitError("A message has half of a surrogate pair, which UTF-8 cannot encode.") from None
     return Outputs(entries, sent, replies, answer=answer)
 
 

@@ -152,6 +152,12 @@ def test_every_secret_setting_has_its_place(name: str, settings: type[SharedSett
     assert all("/etc/hookline/hookline.env" in service(name)["EnvironmentFile"] for name in SERVICES)
 
 
+def test_console_has_what_it_reads_and_no_more() -> None:
+    """It reads Redis, the ledger and admin ports. It posts no alerts, and has nothing of Twilio's."""
+    wanted = {*secret_variables(ConsoleSettings), "HOOKLINE_LEDGER_URL"} - {"ALERT_URL", "ALERT_ROUTING_KEY"}
+    assert set(NAMES.findall((UNITS / "console-secrets.env").read_text())) == wanted
+
+
 async def test_services_run_with_these_files(own_redis: RedisServer, services: Services) -> None:
     """With a token, and nothing else changed but what tests need, both services come up and are ready."""
     here = {"REDIS_URL": own_redis.url, "INGRESS_PORT": "0", "INGRESS_SPOOL_PATH": "spool.db", "TWILIO_AUTH_TOKEN": TOKEN}

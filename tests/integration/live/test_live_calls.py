@@ -12,8 +12,10 @@ import pytest
 import redis
 
 from hookline import CallReceived, Context, Handlers, MessageReceived, Response
+from hookline_shared.clock import SystemClock
 from hookline_shared.live import live_of
 from hookline_shared.streams.append import Appender
+from tests.support.inbound.kinds import ACCOUNT
 from tests.support.inbound.webhooks import Twilio
 from tests.support.ingress.ingress_client import IngressClient, Reply
 from tests.support.ingress.local_ingress import ingress_settings, running_ingress
@@ -81,14 +83,25 @@ async def menu(event: CallReceived) -> object:
 
 
 @pytest.fixture
+def wait_s() -> str:
+    """Return how long a request waits; a test that must not be held waits longer."""
+    return "0.3"
+
+
+@pytest.fixture
 async def stack(
-    request: pytest.FixtureRequest, redis_url: str, redis_client: "redis.Redis", tmp_path: Path, logbook: Logbook
+    request: pytest.FixtureRequest,
+    redis_url: str,
+    redis_client: "redis.Redis",
+    tmp_path: Path,
+    logbook: Logbook,
+    wait_s: str,
 ) -> AsyncIterator[Stack]:
     """Yield an ingress with live routes, without a processor. The parameter is the hold time in seconds."""
     (tmp_path / "hookline.toml").write_text(CONFIG)
     settings = ingress_settings(redis_url) | {
         "HOOKLINE_CONFIG": str(tmp_path / "hookline.toml"),
-        "INGRESS_LIVE_WAIT_S": "0.3",
+        "INGRESS_LIVE_WAIT_S": wait_s,
         "INGRESS_HOLD_S": getattr(request, "param", "30"),
         "PROCESSOR_BACKOFF_BASE_S": "0.05",
     }
@@ -115,6 +128,7 @@ async def _echo(event: object, context: Context) -> None:
     return None
 
 
+@pytest.mark.parametrize("wait_s", ["10"])
 async def test_caller_hears_what_the_handler_answers(stack: Stack) -> None:
     """Step by step, and each step is handled once."""
     await stack.start_processor()
@@ -223,10 +237,22 @@ async def test_hold_of_somebody_else(stack: Stack) -> None:
     other = stack.caller()
     assert b"call us again" in (await other.request(target)).body
     assert b"press a key" in (await caller.request(target)).body
-    for made_up in ("999.AAAAAAAAAAAAAAAAAAAAAA.1750000000000", "0.AAAAAAAAAAAAAAAAAAAAAA.9750000000000"):
+    for made_up in (f"999.AAAAAAAAAAAAAAAAAAAAAA.{_ms_ago(0)}", "0.AAAAAAAAAAAAAAAAAAAAAA.9750000000000"):
         assert b"call us again" in (await other.request(f"/voice?hookline={made_up}")).body
     unsigned = Caller(stack.clients, twilio=Twilio(token="f" * 32))
     assert (await unsigned.request(target)).status == 403
+
+
+@pytest.mark.parametrize("wait_s", ["10"])
+async def test_old_hold_is_a_new_step(stack: Stack) -> None:
+    """A menu that was held may end with an empty `<Redirect>`, to the URL of its document: later, that is no held call."""
+    await stack.start_processor()
+    caller = await stack.caller().call(f"/voice?hookline=0.AAAAAAAAAAAAAAAAAAAAAA.{_ms_ago(100_000)}")
+    assert caller.heard == ["press a key"]
+
+
+def _ms_ago(ago_ms: int) -> int:
+    return SystemClock().now_ms() - ago_ms
 
 
 async def test_hook_gets_its_response(stack: Stack) -> None:
@@ -296,3 +322,23 @@ async def test_redis_that_refuses_everything(stack: Stack, monkeypatch: pytest.M
 
     monkeypatch.setattr(Appender, "append", append)
     assert (await stack.caller().call()).heard == ["call us again"]
+
+
+@pytest.mark.parametrize("called", ["https://hooks.example.com", "https://two.example.com/b", "https://proxied.example.com"])
+async def test_call_comes_back_to_the_url_that_verified(
+    redis_url: str, redis_client: "redis.Redis", tmp_path: Path, called: str
+) -> None:
+    """Whatever proxies call the host, and with the prefix of the public URL: at another one, nobody answers the call."""
+    (tmp_path / "hookline.toml").write_text(CONFIG)
+    settings = ingress_settings(redis_url) | {
+        "HOOKLINE_CONFIG": str(tmp_path / "hookline.toml"),
+        "INGRESS_LIVE_WAIT_S": "0.05",
+        "INGRESS_TRUSTED_PROXIES": "127.0.0.0/8",
+        "PUBLIC_URL": "https://hooks.example.com,https://two.example.com/a,https://two.example.com/b",
+    }
+    params = [("CallSid", "CA" + "1" * 32), ("AccountSid", ACCOUNT), ("CallStatus", "ringing"), ("Direction", "inbound")]
+    webhook = Twilio(public_url=called).webhook(params, "/voice").with_header("X-Forwarded-Proto", "https")
+    host = "proxied.example.com" if "proxied" in called else "two.example.com"
+    async with running_ingress(settings) as ingress:
+        reply = await ingress.client.post(webhook.with_header("X-Forwarded-Host", host))
+    assert f'<Redirect method="POST">{called}/voice?hookline=' in reply.body.decode()

@@ -182,3 +182,12 @@ def test_answer_of_a_destination_is_kept_and_not_logged() -> None:
     failure = Failure.of(error)
     assert (failure.message, failure.answer, failure.traceback) == ("answered 500", "Dear Ann", "")
     assert failure.redacted(()).answer == ""
+
+
+def test_live_event_does_not_wait_long_for_an_app_that_is_away() -> None:
+    """Whatever Retry-After says: a caller waits. A handler that asks to be run later means it."""
+    now_ms = 1_750_000_000_000
+    away = verdict_on_error(AwayError("away", 300.0), NEVER_FAILED, RetryPolicy(), now_ms, 0.5, 2.0)
+    assert away.record.next_at == now_ms + 2000  # type: ignore[union-attr]
+    later = verdict_on_error(RetryLater(30), NEVER_FAILED, RetryPolicy(), now_ms, 0.5, 2.0)
+    assert later.record.next_at == now_ms + 30_000  # type: ignore[union-attr]

@@ -54,7 +54,7 @@ def test_what_waits() -> None:
 
 def test_answer_is_read_as_it_was_written() -> None:
     """One that cannot be read has failed: the caller hears the fallback."""
-    answer = LiveAnswer("reply", "CA1", "AC1", 200, "text/xml", "<Response>ü</Response>")
+    answer = LiveAnswer("reply", "CA1", "AC1", "e1", 200, "text/xml", "<Response>ü</Response>")
     assert decode_answer(encode_answer(answer).encode()) == answer
     assert decode_answer(None) is None
     assert decode_answer(b"nonsense") == LiveAnswer("failed")

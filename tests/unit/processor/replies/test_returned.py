@@ -127,6 +127,8 @@ async def test_twiml_of_the_library() -> None:
         (f"<Response><Message>{'x' * 64_000}</Message></Response>", "bytes"),
         ('<Response><!DOCTYPE a [<!ENTITY b "c">]><Message>x</Message></Response>', "document type"),
         (["x"] * 51, "51 messages"),
+        ("half an emoji \ud83d", "surrogate"),
+        (Reply(content_sid=TEMPLATE, content_variables={"1": "\ud83d"}), "surrogate"),
     ],
 )
 async def test_unfit_values(value: object, why: str | None) -> None:
