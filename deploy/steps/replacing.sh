@@ -4,6 +4,8 @@
 
 start_stores() {
   say "redis, postgres, prometheus and door"
+  # With another CONFIG_FILE or HANDLERS_DIR, Compose would replace its container, and with it redis and all others that depend on it.
+  remove_ended secrets
   compose up --detach --quiet-pull secrets "${STORES[@]}" || { complain "one of them cannot be started: see above."; return 1; }
   tell_redis || return 1
   local service

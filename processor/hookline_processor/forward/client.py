@@ -53,6 +53,8 @@ class AppClient:
             BrokenAnswerError: if the answer is cut, or no HTTP.
 
         """
+        if timeout_s <= 0:  # which would be no limit
+            raise TimeoutError
         limits = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(_CONNECT_S, timeout_s))
         try:
             async with self._session.request(

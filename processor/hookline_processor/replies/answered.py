@@ -113,8 +113,14 @@ def _answer_of(response: Response, *, for_call: bool) -> LiveAnswer | None:
         _check_audible(response)
         if not response.body:
             return None
-    content_type = response.content_type if response.body else ""
+    content_type = _as_utf_8(response.content_type) if response.body else ""
     return LiveAnswer("reply", status=response.status, content_type=content_type, body=response.body)
+
+
+def _as_utf_8(content_type: str) -> str:
+    """Return `content_type` with the charset, if it is a text without one: the default of a plain text is another one."""
+    is_bare = content_type.lower().startswith("text/") and "charset=" not in content_type.lower()
+    return f"{content_type}; charset=utf-8" if is_bare else content_type
 
 
 def _check_audible(response: Response) -> None:

@@ -39,6 +39,7 @@ class FakeTwilio:
     def __init__(self) -> None:
         self.url = ""
         self.messages: list[dict[str, Any]] = []
+        self._by_recipient: dict[str, list[dict[str, Any]]] = {}
         self.requests = 0
         self.lists = 0
         self.choose: Chooser = none
@@ -74,6 +75,11 @@ class FakeTwilio:
     def accept(self) -> None:
         """Accept messages again."""
         self._refusal = None
+
+    def forget(self) -> None:
+        """Forget all messages, as if it had got none."""
+        self.messages.clear()
+        self._by_recipient.clear()
 
     def hold(self) -> None:
         """Answer no request to send until `release`: messages are accepted, and their senders wait."""
@@ -159,6 +165,7 @@ class FakeTwilio:
             return web.json_response({"message": "Internal", "code": 20500, "status": 500}, status=500)
         message = _message(request.match_info["account"], form)
         self.messages.append(message)
+        self._by_recipient.setdefault(message["to"], []).append(message)
         await self._open.wait()
         return await self._answer(request, fault, message)
 
@@ -180,7 +187,8 @@ class FakeTwilio:
         if not self._authorised(request):
             return _refused()
         to, sender, page = request.query.get("To"), request.query.get("From"), int(request.query.get("Page", "0"))
-        found = [one for one in reversed(self.messages) if one["to"] == to and (not sender or one["from"] == sender)]
+        to_them = self._by_recipient.get(to or "", ())
+        found = [one for one in reversed(to_them) if not sender or one["from"] == sender]
         size = int(request.query.get("PageSize", "50"))
         rest = len(found) > (page + 1) * size
         query = f"To={to}&From={sender or ''}&PageSize={size}&Page={page + 1}".replace("+", "%2B")

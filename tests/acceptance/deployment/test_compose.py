@@ -9,15 +9,16 @@ from secrets import token_hex
 
 import pytest
 
-from tests.acceptance.support.stack import Stack, missing_docker
+from tests.acceptance.support.stack import Stack, missing_docker, never_ready
 from tests.support.servers.ports import LOOPBACK, free_port
 from tests.support.waiting import until
 
 _WANTED = "HOOKLINE_TEST_COMPOSE"
 RATE = int(os.environ.get("HOOKLINE_COMPOSE_RATE", "200"))
+LOAD_S = int(os.environ.get("HOOKLINE_COMPOSE_LOAD_S", "90"))
 INGRESS, PROCESSOR = (f"$(echo /opt/hookline/lib/python3.*/site-packages)/hookline_{name}" for name in ("ingress", "processor"))
 CRASHING = f"echo 'raise RuntimeError(\"broken on purpose\")' > {INGRESS}/app.py"
-UNREADY = f"sed -i 's/= self._redis.monitor.check$/= lambda: \"never ready\"/' {PROCESSOR}/app.py"
+UNREADY = never_ready("redis.monitor.check", f"{PROCESSOR}/health_checks.py")
 COMPILED = f"{INGRESS}/__pycache__ {PROCESSOR}/__pycache__"
 
 pytestmark = [
@@ -44,7 +45,7 @@ def test_comes_up_from_a_clean_clone(tmp_path: Path) -> None:
 async def test_rolling_deployment_loses_nothing(stack: Stack) -> None:
     """Under load, every container is replaced; every webhook is answered with a 2xx, and each is in the ledger once."""
     rows, before = stack.rows(), stack.containers("processor")
-    load = stack.load(RATE, 90)
+    load = stack.load(RATE, LOAD_S)
     done = stack.deploy()
     assert done.returncode == 0, done.stdout
     assert load.runs, "it was over before the deployment was"

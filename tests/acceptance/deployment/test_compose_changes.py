@@ -11,15 +11,13 @@ from secrets import token_hex
 
 import pytest
 
-from tests.acceptance.support.stack import Stack, missing_docker
+from tests.acceptance.support.stack import Stack, missing_docker, never_ready
 from tests.support.waiting import until
 
 RATE = int(os.environ.get("HOOKLINE_COMPOSE_RATE", "200"))
 LOAD_S = 90
 INGRESS = "$(echo /opt/hookline/lib/python3.*/site-packages)/hookline_ingress"
-NEVER_READY = (
-    f"sed -i 's/= self.server.check_listening$/= lambda: \"never ready\"/' {INGRESS}/app.py && rm -r {INGRESS}/__pycache__"
-)
+NEVER_READY = never_ready("self.server.check_listening", f"{INGRESS}/app.py") + f" && rm -r {INGRESS}/__pycache__"
 NO_REDIS = "redis://hookline:wrong@redis:6379/0"
 NO_DATABASE = "postgresql://hookline:wrong@postgres:5432/hookline"
 

@@ -81,7 +81,10 @@ def test_token_of_admin_ports(stack: Stack) -> None:
 
 
 async def test_forward_signs_with_its_token(stack: Stack, app: str) -> None:
-    """With a link to the token of ingress, the app gets a signature that the library of Twilio accepts."""
+    """With a link to the token of ingress, the app gets a signature that the library of Twilio accepts.
+
+    Other files and folders that containers mount are no reason to start Redis again.
+    """
     secrets = stack.folder / "deploy" / "secrets"
     (secrets / "forward_auth_token").symlink_to("twilio_auth_token")
     default = (stack.folder / "deploy" / "hookline.toml").read_text()
@@ -91,8 +94,10 @@ async def test_forward_signs_with_its_token(stack: Stack, app: str) -> None:
     (bot / "statuses.py").write_text(HANDLERS)
     mounted = {"HANDLERS_DIR": "./bot", "HANDLERS_PACKAGE": "bot", "PROCESSOR_HANDLERS": "bot.statuses:handlers"}
     stack.write_settings(CONFIG_FILE="./forward.toml", PUBLIC_URL=PUBLIC_URL, **mounted)
+    stores = stack.ids("redis", "postgres", "prometheus")
     done = stack.deploy("--image", f"{stack.project}:current")
     assert done.returncode == 0, done.stdout
+    assert stack.ids("redis", "postgres", "prometheus") == stores
     sent = {"MessageSid": f"SM{token_hex(16)}", "AccountSid": f"AC{token_hex(16)}", "From": "+15005550006", "Body": "Hi"}
     signature = RequestValidator(stack.token).compute_signature(f"{PUBLIC_URL}/app/sms", sent)
     async with (
@@ -110,7 +115,10 @@ async def test_console_signs_in(stack: Stack) -> None:
     """With a file of passwords, the console starts, lets in who is in it, and sees every service."""
     port = stack.settings["CONSOLE_PUBLISHED_PORT"] = str(free_port())
     stack.give("console_users", hash_line("ada", frozenset({Role.OPERATOR}), PASSWORD))
-    stack.compose("--profile", "console", "up", "--detach", "--no-recreate", "--wait", "secrets", "console")
+    others = stack.ids()
+    stack.compose("run", "--rm", "-T", "secrets")
+    stack.compose("--profile", "console", "up", "--detach", "--no-deps", "--force-recreate", "--wait", "console")
+    assert others <= stack.ids(), "something else was replaced"
     jar = aiohttp.CookieJar(unsafe=True)
     async with aiohttp.ClientSession(f"http://{LOOPBACK}:{port}", cookie_jar=jar) as browser:
         async with browser.get("/sign-in") as page:

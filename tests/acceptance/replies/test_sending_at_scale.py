@@ -16,11 +16,11 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from hookline.testing import FakeTwilio
 from hookline_shared.event import Event
 from hookline_shared.streams.append import Appender
 from tests.acceptance.support.lossy_twilio import (
     LossyTwilio,
+    ObservedTwilio,
     inbox,
     kill_in_turn,
     number_of,
@@ -71,7 +71,7 @@ def scale(request: pytest.FixtureRequest) -> Scale:
 @pytest.mark.skipif(not REPLIES, reason="make replies")
 async def test_replies_are_sent_once(scale: Scale, services: Services) -> None:
     """Each person gets the answer to each text once, in order, though Twilio loses 5 % of its answers."""
-    with FakeTwilio() as fake, scale.backend.client as client:
+    with ObservedTwilio() as fake, scale.backend.client as client:
         twilio = LossyTwilio(fake)
         outcome = await _answer_all(scale.backend, services, twilio, Stored(client), scale.replies, kills=False)
         assert outcome == Outcome(lost=0, twice=0, out_of_order=0, dead={})
@@ -81,7 +81,7 @@ async def test_replies_are_sent_once(scale: Scale, services: Services) -> None:
 @pytest.mark.skipif(not REPLIES, reason="make replies")
 async def test_replies_are_sent_once_through_kills(scale: Scale, services: Services) -> None:
     """And though a processor is killed every five seconds. So many kills make some events poison, which are dead letters."""
-    with FakeTwilio() as fake, scale.backend.client as client:
+    with ObservedTwilio() as fake, scale.backend.client as client:
         stored = Stored(client)
         outcome = await _answer_all(scale.backend, services, LossyTwilio(fake), stored, scale.replies // 4, kills=True)
         assert (outcome.twice, outcome.out_of_order) == (0, 0)
@@ -92,7 +92,7 @@ async def test_replies_are_sent_once_through_kills(scale: Scale, services: Servi
 @pytest.mark.skipif(not CONVERSATIONS, reason="make replies")
 async def test_conversations_with_an_agent(scale: Scale, services: Services) -> None:
     """No text is lost, none is answered twice, and what is remembered fits, while processors are killed."""
-    with FakeTwilio() as fake, scale.backend.client as client:
+    with ObservedTwilio() as fake, scale.backend.client as client:
         twilio, stored, began = LossyTwilio(fake), Stored(client), time.monotonic()
         running = processors(scale.backend, services, fake, "agent")
         await asyncio.gather(*(one.start() for one in running))
@@ -145,7 +145,7 @@ def _outcome(got: Mapping[str, Sequence[str]], texts: Sequence[str], people: int
     )
 
 
-async def _until_most_are_sent(fake: FakeTwilio, number: int) -> None:
+async def _until_most_are_sent(fake: ObservedTwilio, number: int) -> None:
     while len(fake.messages) < 0.9 * number:
         await asyncio.sleep(0.5)
 

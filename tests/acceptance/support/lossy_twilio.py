@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from itertools import cycle
 from statistics import median
 
+from aiohttp import web
+
 from hookline.testing import FakeTwilio, Fault, losing
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import Event
@@ -28,17 +30,27 @@ _MORE_S = 240.0
 """How long nothing may change before it is given up: longer than the last look for a message."""
 
 
-class LossyTwilio:
-    """A Twilio that loses the answers to some requests, and remembers when: `lost` has number, text and monotonic time."""
+class ObservedTwilio(FakeTwilio):
+    """A Twilio that remembers when it was asked for the messages to whom: `asked` has monotonic times by number."""
 
-    def __init__(self, twilio: FakeTwilio) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: dict[str, list[float]] = defaultdict(list)
+
+    async def _list(self, request: web.Request) -> web.StreamResponse:
+        self.asked[request.query["To"]].append(time.monotonic())
+        return await super()._list(request)
+
+
+class LossyTwilio:
+    """A Twilio that loses the answers to some requests, and remembers when: `lost` has numbers and monotonic times."""
+
+    def __init__(self, twilio: ObservedTwilio) -> None:
         self.twilio = twilio
         self.lost: list[tuple[str, float]] = []
-        self._accepted: dict[str, list[float]] = defaultdict(list)
         choose = losing(LOST_SHARE, Fault.LOST_ANSWER)
 
         def note(form: Mapping[str, str]) -> Fault:
-            self._accepted[form["To"]].append(time.monotonic())
             fault = choose(form)
             if fault is Fault.LOST_ANSWER:
                 self.lost.append((form["To"], time.monotonic()))
@@ -54,8 +66,8 @@ class LossyTwilio:
         return found
 
     def seconds_in_doubt(self) -> list[float]:
-        """Return how long each doubt took, as far as the next message of its conversation tells."""
-        later = ((at, [next_at for next_at in self._accepted[to] if next_at > at]) for to, at in self.lost)
+        """Return how long each doubt took: Twilio lists all that it has, so the first look finds it."""
+        later = ((at, [next_at for next_at in self.twilio.asked[to] if next_at > at]) for to, at in self.lost)
         return [times[0] - at for at, times in later if times]
 
     def report(self, what: str, began: float) -> None:

@@ -28,6 +28,11 @@ def missing_docker() -> str:
     return ""
 
 
+def never_ready(check: str, file: str) -> str:
+    """Return the command after which the readiness check `check`, set in `file`, never passes. It fails if there is none."""
+    return f"grep -q '= {check}$' {file} && sed -i 's/= {check}$/= lambda: \"never ready\"/' {file}"
+
+
 class Stack:
     """A clone in `folder`, and the containers that are made from it. `project` keeps them apart from all others."""
 

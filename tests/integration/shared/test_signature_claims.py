@@ -253,3 +253,14 @@ async def test_claim_lasts_as_long_as_the_mark(broker: RedisConnectionManager, r
     redis_client.pexpire(claim, 1000)
     assert await appender.append([(MESSAGES, one)], TIMEOUT_S) == [NEW]
     assert redis_client.pttl(claim) > 3_000_000
+
+
+async def test_content_that_happens_again_and_again(broker: RedisConnectionManager, redis_client: "redis.Redis") -> None:
+    """A call that waits in a loop asks the same every few seconds: so many are accepted in each window, and not in all."""
+    appender = appender_on(broker)
+    first, second = pressed(["one", "two"])
+    assert await appender.append([(MESSAGES, first)], TIMEOUT_S) == [NEW]
+    claim = keys.signed(partition_of(SIGNATURE, PARTITIONS), SIGNATURE)
+    redis_client.pexpire(claim, 60_000)
+    assert await appender.append([(MESSAGES, second)], TIMEOUT_S) == [NEW]
+    assert 0 < redis_client.pttl(claim) <= 60_000

@@ -200,10 +200,8 @@ case "$1 $2" in
 esac
 """
 _TAGS = """
-image_of() { cat "$tags/.of_ingress"; }
-replace() { cat "$tags/current" >"$tags/.of_ingress"; }
-compose() { [ "$1" != ps ] || echo ingress; }
-not_serving() { :; }
+image_of() { cat "$tags/.of_ingress"; }; replace() { cat "$tags/current" >"$tags/.of_ingress"; }
+compose() { [ "$1" != ps ] || echo ingress; }; not_serving() { :; }
 """
 
 
@@ -256,6 +254,13 @@ def test_rollback_after_a_killed_deployment(path: str, tags: Path, wanted: str, 
 def image_ids(tags: Path, *names: str) -> list[str]:
     """Return the image of each tag, empty if there is none."""
     return [(tags / name).read_text().strip() if (tags / name).exists() else "" for name in names]
+
+
+def test_stores_stay_when_what_secrets_mounts_changes(path: str) -> None:
+    """Compose replaces all that depend on a container that it replaces, so there is none to replace."""
+    well = "() { :; }; ".join(("say", "tell_redis", "tell_postgres", "await_service", ""))
+    done = steps(path, f'{well} remove_ended() {{ echo "gone $1"; }}; compose() {{ echo "$1 $2"; }}; start_stores')
+    assert done.stdout.splitlines()[:2] == ["gone secrets", "up --detach"]
 
 
 @pytest.mark.parametrize(

@@ -368,7 +368,7 @@ async def test_replayed_message_of_unknown_outcome_is_looked_for(
     partition = await bench.start()
     await until(lambda: twilio.messages != [], "it is accepted")
     hidden += twilio.messages
-    twilio.messages.clear()
+    twilio.forget()
     await until(lambda: [reason for reason, _ in dead(stored)] == ["unknown"], "nobody knows")
     twilio.messages += hidden
     ((_, fields),) = stored.dead_letters(PARTITION)

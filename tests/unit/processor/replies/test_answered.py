@@ -49,7 +49,8 @@ def test_response_to_a_call() -> None:
     """TwiML, or a text that is read to the caller; without a body, the route's own reply."""
     found = answer_to(CALL, Response(TWIML, content_type="application/xml; charset=utf-8"))
     assert found == LiveAnswer("reply", content_type="application/xml; charset=utf-8", body=TWIML)
-    assert answer_to(CALL, Response("hello", content_type="text/plain")) is not None
+    spoken = answer_to(CALL, Response("Grüße", content_type="text/plain"))
+    assert spoken == LiveAnswer("reply", content_type="text/plain; charset=utf-8", body="Grüße")
     assert answer_to(CALL, Response()) is None
 
 
