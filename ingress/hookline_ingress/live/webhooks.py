@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
 _HOOK_S: Final = 4.0
 """The longest that what is no call waits: Twilio waits 5 s for the answer of a hook."""
-_MOST_SIGNATURES: Final = 16
 _ELEMENTS: Final = claim_for("elements")
 """What all elements of an array claim, see `claim_of`."""
+_MOST_SIGNATURES: Final = 16
 _CLOCKS_DIFFER_MS: Final = 60_000
 _XML: Final = ("text/xml", "application/xml")
 

@@ -248,7 +248,7 @@ async def test_hold_of_somebody_else(stack: Stack) -> None:
 async def test_old_hold_is_a_new_step(stack: Stack) -> None:
     """A menu that was held may end with an empty `<Redirect>`, to the URL of its document: later, that is no held call."""
     await stack.start_processor()
-    caller = await stack.caller().call(f"/voice?hookline=0.AAAAAAAAAAAAAAAAAAAAAA.{_ms_ago(66_000)}")
+    caller = await stack.caller().call(f"/voice?hookline=0.AAAAAAAAAAAAAAAAAAAAAA.{_ms_ago(100_000)}")
     assert caller.heard == ["press a key"]
 
 
