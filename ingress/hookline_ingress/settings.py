@@ -101,8 +101,7 @@ class IngressSettings(SharedSettings, frozen=True, kw_only=True):
         Check(_public_urls),
         Check(_at_least_one),
         Variable(
-            "PUBLIC_URL",
-            "Base URL that Twilio calls, for example https://hooks.example.com; separate several with commas",
+            "PUBLIC_URL", "Base URL that Twilio calls, for example https://hooks.example.com; separate several with commas"
         ),
     ]
     auth_tokens: Annotated[

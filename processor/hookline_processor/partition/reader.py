@@ -20,7 +20,8 @@ from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError, GroupMissingError, HooklineError
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.observability.logs import Logger
-from hookline_shared.streams.consume import NEW, Consumer, Entry, record_name
+from hookline_shared.streams.consume import NEW, Consumer, Entry
+from hookline_shared.streams.settlements import record_name
 
 _PENDING: Final = "0"
 _WAIT_TIMEOUT_S: Final = 2.0

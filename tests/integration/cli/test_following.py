@@ -15,8 +15,9 @@ from hookline_processor.verdicts import Dead, Failure, Reason
 from hookline_shared.event import SCHEMA, Event
 from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import RedisConnectionManager
-from hookline_shared.streams.consume import Consumer, record_name
+from hookline_shared.streams.consume import Consumer
 from hookline_shared.streams.follow import Arrival, Follower
+from hookline_shared.streams.settlements import record_name
 from hookline_shared.streams.waiting.index import lane_id
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
 from tests.integration.conftest import Connect

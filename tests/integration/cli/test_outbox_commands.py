@@ -10,8 +10,9 @@ from hookline_processor.replies.outbox_events import outbox_entry
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import SCHEMA, decode
 from hookline_shared.redis.manager import RedisConnectionManager
-from hookline_shared.streams.consume import NEW, Consumer, Outputs, Settlements, WaitingLane
+from hookline_shared.streams.consume import NEW, Consumer
 from hookline_shared.streams.outbox import Marks, Place
+from hookline_shared.streams.settlements import Outputs, Settlements, WaitingLane
 from hookline_shared.streams.waiting.index import lane_id
 from hookline_shared.topics import MESSAGES, OUTBOX
 from tests.support.processes.command import Command, Result

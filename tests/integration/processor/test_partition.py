@@ -12,7 +12,8 @@ from hookline_shared.clock import SystemClock
 from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, Event, text_values
 from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import RedisConnectionManager
-from hookline_shared.streams.consume import CONSUMER, record_name
+from hookline_shared.streams.consume import CONSUMER
+from hookline_shared.streams.settlements import record_name
 from hookline_shared.topics import MESSAGES, STATUSES
 from tests.support.observability.logbook import Logbook
 from tests.support.processor.events import event, key_of

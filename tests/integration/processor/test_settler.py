@@ -16,7 +16,8 @@ from hookline_shared.event import decode
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.append import Appender
-from hookline_shared.streams.consume import NEW, Consumer, Settlements, SettleResult, record_name
+from hookline_shared.streams.consume import NEW, Consumer
+from hookline_shared.streams.settlements import Settlements, SettleResult, record_name
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES
 from tests.support.observability.logbook import Logbook
 from tests.support.processor.events import event, key_of

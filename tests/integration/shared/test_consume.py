@@ -8,17 +8,8 @@ import redis
 from hookline_shared.errors import FencedError, GroupMissingError
 from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import RedisConnectionManager
-from hookline_shared.streams.consume import (
-    CONSUMER,
-    NEW,
-    WAITING,
-    Consumer,
-    DeadLetterRecord,
-    Entry,
-    Group,
-    Settlements,
-    WaitingLane,
-)
+from hookline_shared.streams.consume import CONSUMER, NEW, WAITING, Consumer, Entry, Group
+from hookline_shared.streams.settlements import DeadLetterRecord, Settlements, WaitingLane
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
 from tests.integration.conftest import Connect
 from tests.support.processor.feed import PARTITION, PENDING, Feed, claim, events_of, read

@@ -8,8 +8,9 @@ import redis
 from hookline_shared.errors import BrokerUnavailableError, FencedError
 from hookline_shared.event import decode
 from hookline_shared.redis.manager import RedisConnectionManager
-from hookline_shared.streams.consume import Consumer, DeadLetterRecord, Settlements
+from hookline_shared.streams.consume import Consumer
 from hookline_shared.streams.ledger import FRONT, LedgerEntry, LedgerStreams
+from hookline_shared.streams.settlements import DeadLetterRecord, Settlements
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
 from tests.support.processor.feed import PARTITION, Feed, claim, read
 from tests.support.storage.keys import keys

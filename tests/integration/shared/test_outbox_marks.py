@@ -5,8 +5,9 @@ import pytest
 from hookline_shared.errors import FencedError
 from hookline_shared.event import decode
 from hookline_shared.redis.manager import RedisConnectionManager
-from hookline_shared.streams.consume import Consumer, Outputs, Settlements
+from hookline_shared.streams.consume import Consumer
 from hookline_shared.streams.outbox import Mark, Marks, OutboxEntry, Place, State
+from hookline_shared.streams.settlements import Outputs, Settlements
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, OUTBOX
 from tests.integration.conftest import Connect
 from tests.support.processor.feed import PARTITION, Feed, claim, read

@@ -6,7 +6,8 @@ import redis
 from hookline_shared.errors import BrokerUnavailableError, FencedError, WritesRefusedError
 from hookline_shared.event import decode
 from hookline_shared.redis.manager import RedisConnectionManager
-from hookline_shared.streams.consume import Consumer, DeadLetterRecord, Settlements
+from hookline_shared.streams.consume import Consumer
+from hookline_shared.streams.settlements import DeadLetterRecord, Settlements
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES, STATUSES
 from tests.integration.conftest import Connect
 from tests.support.processor.feed import PARTITION, PENDING, Feed, claim, read

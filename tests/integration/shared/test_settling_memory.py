@@ -4,9 +4,10 @@ import redis
 
 from hookline_shared.event import Event
 from hookline_shared.redis.manager import RedisConnectionManager
-from hookline_shared.streams.consume import Consumer, Entry, LeavingEntry, Outputs, Settlements, record_name
+from hookline_shared.streams.consume import Consumer, Entry
 from hookline_shared.streams.memory import NO_MEMORY, Memories, MemoryWrite, StoredMemory, memory_digest
 from hookline_shared.streams.outbox import OutboxEntry
+from hookline_shared.streams.settlements import LeavingEntry, Outputs, Settlements, record_name
 from hookline_shared.topics import BULK, MESSAGES
 from tests.support.processor.events import event, key_of
 from tests.support.processor.feed import PARTITION, Feed, read

@@ -5,8 +5,9 @@ import redis
 
 from hookline_shared.errors import BrokerUnavailableError, FencedError
 from hookline_shared.redis.manager import RedisConnectionManager
-from hookline_shared.streams.consume import Consumer, Entry, Outputs, Settlements
+from hookline_shared.streams.consume import Consumer, Entry
 from hookline_shared.streams.outbox import OutboxEntry
+from hookline_shared.streams.settlements import Outputs, Settlements
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES
 from tests.integration.conftest import Connect
 from tests.support.processor.feed import PARTITION, Feed, claim, read

@@ -16,7 +16,8 @@ from hookline_processor.verdicts import Dead, Failure, Reason
 from hookline_shared.event import SCHEMA, Event
 from hookline_shared.partitions import partition_of
 from hookline_shared.redis.manager import RedisConnectionManager
-from hookline_shared.streams.consume import Consumer, Outputs, Settlements
+from hookline_shared.streams.consume import Consumer
+from hookline_shared.streams.settlements import Outputs, Settlements
 from hookline_shared.topics import MESSAGES
 from tests.support.processor.events import event, key_of
 from tests.support.processor.feed import PARTITION, Feed, read

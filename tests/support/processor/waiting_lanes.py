@@ -2,7 +2,8 @@
 
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.append import Appender
-from hookline_shared.streams.consume import Consumer, Settlements, WaitingLane
+from hookline_shared.streams.consume import Consumer
+from hookline_shared.streams.settlements import Settlements, WaitingLane
 from hookline_shared.streams.waiting.index import lane_id
 from hookline_shared.topics import MESSAGES
 from tests.support.processor.events import event

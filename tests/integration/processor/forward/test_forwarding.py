@@ -10,7 +10,7 @@ from hookline import Handlers, MessageReceived
 from hookline_shared.forwards import Forward
 from hookline_shared.topics import MESSAGES
 from tests.integration.processor.forward.conftest import Inbox
-from tests.integration.processor.replies.test_sender import dead
+from tests.integration.processor.replies.conftest import dead
 from tests.support.observability.logbook import Logbook
 from tests.support.processor.feed import PARTITION
 from tests.support.processor.partition_bench import Bench

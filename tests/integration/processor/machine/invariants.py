@@ -14,7 +14,7 @@ from hookline_processor.retry import NEVER_FAILED, decode_record
 from hookline_shared.event import Event
 from hookline_shared.keys import GROUP
 from hookline_shared.partitions import partition_of
-from hookline_shared.streams.consume import record_name
+from hookline_shared.streams.settlements import record_name
 from tests.integration.processor.machine.command_log import Call
 from tests.integration.processor.machine.harness import PARTITIONS, UNORDERED, Member
 from tests.integration.processor.machine.redis_state import topic_state

@@ -1,13 +1,16 @@
 """A processor's partition that sends, and the Twilio to which it sends."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+import redis
 
 from hookline import Context, Handlers, MessageReceived
 from hookline_processor.sender.settings import SenderSettings
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.append import Appender
+from hookline_shared.streams.outbox import Mark
 from hookline_shared.topics import MESSAGES
 from tests.support.observability.logbook import Logbook
 from tests.support.processor.conversations import incoming
@@ -15,7 +18,8 @@ from tests.support.processor.events import key_of
 from tests.support.processor.feed import PARTITION
 from tests.support.processor.partition_bench import Bench
 from tests.support.servers.fake_twilio import ACCOUNT, FakeTwilio, fake_twilio
-from tests.support.storage.stored import PARTITIONS
+from tests.support.storage.keys import keys
+from tests.support.storage.stored import PARTITIONS, Stored
 
 
 class Inbox:
@@ -63,3 +67,17 @@ async def bench(broker: RedisConnectionManager, logbook: Logbook, twilio: FakeTw
     bench.sender = sender_settings(twilio)
     yield bench
     await bench.close()
+
+
+def marks(client: "redis.Redis") -> list[Mark]:
+    """Return the marks of all messages."""
+    found = client.execute_command("KEYS", keys.sent(PARTITION, "*"))
+    return [Mark.parse(client.execute_command("GET", name).decode()) for name in found]
+
+
+def dead(stored: Stored) -> list[tuple[str, str]]:
+    """Return reason and message of the dead letters."""
+    named: list[dict[bytes, Any]] = []
+    for _, fields in stored.dead_letters(PARTITION):
+        named.append(dict(zip(fields[::2], fields[1::2], strict=True)))
+    return [(one[b"dead.reason"].decode(), one[b"dead.message"].decode()) for one in named]

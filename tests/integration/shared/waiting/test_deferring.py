@@ -3,11 +3,8 @@
 import pytest
 import redis
 
-from hookline_shared.streams.consume import (
-    CONSUMER,
-    WAITING,
-    Settlements,
-)
+from hookline_shared.streams.consume import CONSUMER, WAITING
+from hookline_shared.streams.settlements import Settlements
 from hookline_shared.streams.waiting.index import (
     Deferral,
     DeferRequest,

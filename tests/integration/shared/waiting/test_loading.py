@@ -2,10 +2,8 @@
 
 import pytest
 
-from hookline_shared.streams.consume import (
-    CONSUMER,
-    Settlements,
-)
+from hookline_shared.streams.consume import CONSUMER
+from hookline_shared.streams.settlements import Settlements
 from hookline_shared.streams.waiting.index import (
     Deferral,
     Loaded,

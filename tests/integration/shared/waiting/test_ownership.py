@@ -7,10 +7,7 @@ import pytest
 import redis
 
 from hookline_shared.errors import FencedError
-from hookline_shared.streams.consume import (
-    CONSUMER,
-    WAITING,
-)
+from hookline_shared.streams.consume import CONSUMER, WAITING
 from hookline_shared.streams.waiting.index import (
     Deferral,
     Resumed,

@@ -5,11 +5,8 @@ from math import inf
 import redis
 
 from hookline_shared.redis.manager import RedisConnectionManager
-from hookline_shared.streams.consume import (
-    CONSUMER,
-    WAITING,
-    Settlements,
-)
+from hookline_shared.streams.consume import CONSUMER, WAITING
+from hookline_shared.streams.settlements import Settlements
 from hookline_shared.streams.waiting.index import (
     Resumed,
     ResumeRequest,

@@ -3,15 +3,8 @@
 import pytest
 import redis
 
-from hookline_shared.streams.consume import (
-    CONSUMER,
-    WAITING,
-    DeadLetterRecord,
-    LeavingEntry,
-    Settlements,
-    WaitingLane,
-    record_name,
-)
+from hookline_shared.streams.consume import CONSUMER, WAITING
+from hookline_shared.streams.settlements import DeadLetterRecord, LeavingEntry, Settlements, WaitingLane, record_name
 from hookline_shared.streams.waiting.index import (
     LATER,
     Deferral,

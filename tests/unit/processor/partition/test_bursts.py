@@ -10,8 +10,8 @@ from hookline_processor.replies.outputs import Outputs
 from hookline_processor.retry import Record
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry
 from hookline_shared.event import Event
-from hookline_shared.streams.consume import LeavingEntry, Settlements
 from hookline_shared.streams.memory import MemoryWrite
+from hookline_shared.streams.settlements import LeavingEntry, Settlements
 
 NOW = 1_000_000
 POLICY = BurstPolicy(2.0, 10.0)

@@ -6,7 +6,7 @@ from hookline_processor.partition.outcomes import Outcome, Wait, combine
 from hookline_processor.retry import NEVER_FAILED, Record, encode_record
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry
 from hookline_shared.event import Event
-from hookline_shared.streams.consume import LeavingEntry, WaitingLane
+from hookline_shared.streams.settlements import LeavingEntry, WaitingLane
 from hookline_shared.streams.waiting.index import lane_id
 
 DEAD = Dead(Reason.REJECTED, Failure("Reject", "no", "tb"), 1, 5)
