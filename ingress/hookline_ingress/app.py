@@ -45,6 +45,9 @@ _DISK_S: Final = 0.2
 """The least time for the spool in seconds, if the time limit for Redis leaves less."""
 _OF_THE_PORT: Final = ("port", "shutdown")
 """Checks of readiness that say whether the port is open, not whether it should be."""
+_WITHOUT_SPOOL: Final = (
+    "set INGRESS_SPOOL_PATH to a file on a disk that outlives the process, or let Twilio retry: docs/platforms.md"
+)
 _ALERT_INTERVALS_PER_SURVEY: Final = 5
 """Checks of the alerts for each look at who reads the streams, which queries Redis."""
 
@@ -115,10 +118,7 @@ class Ingress:
         stopping.callback(self.health.stop)
         self.logger.info("listening", port=port, admin_port=admin_port)
         if self.spool is None:
-            remedy = (
-                "set INGRESS_SPOOL_PATH to a file on a disk that outlives the process, or let Twilio retry: docs/platforms.md"
-            )
-            self.logger.warning("there is no spool: while Redis is down, webhooks get a 503", remedy=remedy)
+            self.logger.warning("there is no spool: while Redis is down, webhooks get a 503", remedy=_WITHOUT_SPOOL)
 
     def problem(self) -> str | None:
         """Return why webhooks would be refused, None if they are not. Whether the port is open does not count."""
@@ -157,10 +157,7 @@ def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> In
     if live is not None:
         live.webhooks.refusals = webhooks.refusals  # whichever route it was, somebody has to know
     server = _server(settings, routes, webhooks, spans, clock, logger)
-    interval_s = _ALERT_INTERVALS_PER_SURVEY * settings.alerts.interval_s
-    readers = ReadersWatch(redis, settings.partitions, list(settings.topics), interval_s, clock)
-    measured = measures(settings.alerts.limits, spool, settings.spool_path) | readers.measures()
-    alerts = AlertWatcher(settings.alerts, "ingress", measured, clock, logger)
+    readers, alerts = _watchers(settings, redis, spool, clock, logger)
     health = _health(HealthChecks(redis.monitor, spool, drain), webhooks, readers, alerts)
     if tokens is not None:
         health.warnings["tokens"] = tokens.warnings
@@ -168,6 +165,15 @@ def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> In
     return Ingress(
         settings, health, admin, spool, redis, alerts, readers, tokens, drain, exchange, writer, server, logger, live
     )
+
+
+def _watchers(
+    settings: IngressSettings, redis: RedisConnectionManager, spool: Spool | None, clock: Clock, logger: Logger
+) -> tuple[ReadersWatch, AlertWatcher]:
+    interval_s = _ALERT_INTERVALS_PER_SURVEY * settings.alerts.interval_s
+    readers = ReadersWatch(redis, settings.partitions, list(settings.topics), interval_s, clock)
+    measured = measures(settings.alerts.limits, spool, settings.spool_path) | readers.measures()
+    return readers, AlertWatcher(settings.alerts, "ingress", measured, clock, logger)
 
 
 def _spool(settings: IngressSettings, clock: Clock, logger: Logger) -> Spool | None:

@@ -145,8 +145,7 @@ def build_processor(
     forwards = build_forwards(settings.forwards, settings.signing, redis, settings.partitions, clock, logger)
     MEDIA_FETCHER.set(outbox.fetch_media)  # before the slots: handlers run in the context of now
     slots = Slots(settings.concurrency, settings.topics)
-    others = (outbox, Memories(redis, settings.partitions), forwards)
-    attempts = _attempts(settings, handlers, threads, slots, others, clock, logger)
+    attempts = _attempts(settings, handlers, threads, slots, (redis, outbox, forwards), clock, logger)
     outbox_limit = OutboxLimit(redis, settings.partitions, settings.sender.limit, fences.keys, clock, logger)
     context = replace(_context(settings, slots, attempts, pauses, outbox, clock, logger), outbox_is_full=outbox_limit.is_full)
     own_timeout_s = handlers.longest_timeout(settings.handler_timeout_s)
@@ -154,11 +153,7 @@ def build_processor(
     ownership = _ownership(settings, handlers, redis, context, fences, longest_timeout_s, forwards.patterns())
     owned = OwnedPartitions(ownership)
     ledger = _ledger(settings, redis, ownership, context)
-    gauges_s = _ALERT_INTERVALS_PER_BACKLOG * settings.alerts.interval_s
-    gauges = BacklogGauges(redis, settings.partitions, list(settings.topics), context.waiting, gauges_s, clock)
-    readers = ReadersWatch(redis, settings.partitions, (), gauges_s, clock)
-    sources = AlertSources(gauges, settings.backlog_limit, ledger, readers, owned.is_leader, outbox)
-    alerts = AlertWatcher(settings.alerts, "processor", measures(settings.alerts.limits, sources, clock), clock, logger)
+    gauges, readers, alerts = _watchers(settings, redis, context, ledger, owned, outbox, clock, logger)
     lifespan = Lifespan(handlers, clock, logger)
     health = build_health(lifespan, redis, ownership, ledger, alerts, readers, outbox, forwards)
     pages = {"/backlog": gauges.report}
@@ -182,6 +177,27 @@ def build_processor(
         outbox_limit,
         forwards,
         logger,
+    )
+
+
+def _watchers(
+    settings: ProcessorSettings,
+    redis: RedisConnectionManager,
+    context: PartitionContext,
+    ledger: "Ledger | None",
+    owned: OwnedPartitions,
+    outbox: Outbox,
+    clock: Clock,
+    logger: Logger,
+) -> tuple[BacklogGauges, ReadersWatch, AlertWatcher]:
+    gauges_s = _ALERT_INTERVALS_PER_BACKLOG * settings.alerts.interval_s
+    gauges = BacklogGauges(redis, settings.partitions, list(settings.topics), context.waiting, gauges_s, clock)
+    readers = ReadersWatch(redis, settings.partitions, (), gauges_s, clock)
+    sources = AlertSources(gauges, settings.backlog_limit, ledger, readers, owned.is_leader, outbox)
+    return (
+        gauges,
+        readers,
+        AlertWatcher(settings.alerts, "processor", measures(settings.alerts.limits, sources, clock), clock, logger),
     )
 
 
@@ -227,12 +243,13 @@ def _attempts(
     handlers: Handlers,
     threads: Threads,
     slots: Slots,
-    others: tuple[Outbox, Memories, Forwards],
+    others: tuple[RedisConnectionManager, Outbox, Forwards],
     clock: Clock,
     logger: Logger,
 ) -> Attempts:
     retry = RetryPolicy(max_attempts=settings.max_attempts, base=settings.backoff_base_s, max=settings.backoff_max_s)
-    more = (_spans(settings), slots.release_overdue, *others)
+    redis, outbox, forwards = others
+    more = (_spans(settings), slots.release_overdue, outbox, Memories(redis, settings.partitions), forwards)
     return Attempts(handlers, settings.handler_timeout_s, retry, threads, clock, logger, *more)
 
 

@@ -65,16 +65,7 @@ class Partition:
         self._loads = loads = LoadQueue()
         self._room = room = Room(context.topics, context.window, context.memory)
         logger, clock = self._logger, context.clock
-        self._settler = Settler(
-            consumer,
-            self._settled,
-            self._waits,
-            context.slots.has_backlog,
-            clock,
-            logger,
-            stale=self._stale,
-            copies=context.ledger,
-        )
+        self._settler = self._new_settler(consumer)
         self._execution = execution = Execution(
             context, self._settler, sets, loads.request, self._may_attempt, loads.wake.set, logger
         )
@@ -95,6 +86,13 @@ class Partition:
             clock,
             logger,
             _EVENTS_OF_BURST if context.attempts.has_bursts else 1,
+        )
+
+    def _new_settler(self, consumer: Consumer) -> Settler:
+        context = self._context
+        has_backlog, clock, logger = context.slots.has_backlog, self._clock, self._logger
+        return Settler(
+            consumer, self._settled, self._waits, has_backlog, clock, logger, stale=self._stale, copies=context.ledger
         )
 
     async def start(self, supervisor: Supervisor, *, owned_before: bool) -> None:
