@@ -9,7 +9,7 @@ from hookline_processor.api.errors import HandlersError
 from hookline_processor.api.handlers import Handlers
 from hookline_processor.api.state import State, StateKey
 from hookline_processor.media.errors import MediaTooLargeError
-from hookline_processor.replies.answered import Response
+from hookline_processor.replies.live_answer import Response
 from hookline_processor.replies.message import Message, Reply, UnfitError
 from hookline_processor.retry import RetryPolicy
 from hookline_processor.verdicts import Reject, RetryLater

@@ -30,7 +30,7 @@ from hookline_processor.partition.waiting.handled_kinds import HandledKinds
 from hookline_processor.partition.waiting.pauses import Pauses
 from hookline_processor.partition.waiting.waiting_sets import WaitingTotals
 from hookline_processor.retry import RetryPolicy
-from hookline_processor.sender.limit import OutboxLimit
+from hookline_processor.sender.outbox_limit import OutboxLimit
 from hookline_processor.sender.outgoing import Outbox, build_outbox
 from hookline_processor.settings import SETTLE_RESERVE_S, ProcessorSettings
 from hookline_shared.alerts.watcher import AlertWatcher

@@ -3,8 +3,8 @@
 Wire format. An entry of a dead-letter stream has the fields that the event had in its topic's stream, byte for byte and in
 their order (see `shared/hookline_shared/event.py`), or those of an entry that is not an event. These follow:
 
-    dead.reason      rejected, exhausted, timed_out, unhandled, undecodable, poison, dropped, reused, unfit, refused, opted_out
-                     or unknown
+    dead.reason      rejected, exhausted, timed_out, unhandled, undecodable, poison, dropped, reused, unfit, refused, opted_out,
+                     unknown or expired
     dead.error       type of the error
     dead.message     its message
     dead.traceback   the end of its traceback, or empty

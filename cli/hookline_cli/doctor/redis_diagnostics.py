@@ -10,7 +10,7 @@ from hookline_shared.redis.probe import Layout
 from hookline_shared.redis.server_info import Features, ServerInfo, obstacle, parse_info
 from hookline_shared.redis.url import Topology
 from hookline_shared.streams.membership import server_ms
-from hookline_shared.streams.replies import raise_first_error
+from hookline_shared.streams.redis_answers import raise_first_error
 
 
 class RedisDiagnostics(NamedTuple):

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from hookline_ingress.http.request import Reply, Request, Respond
 from hookline_ingress.live.answers import Answers
-from hookline_ingress.live.hold import FALLBACK, Hold, bases_called, hold_in, hold_reply, without_hold
+from hookline_ingress.live.hold_twiml import FALLBACK, Hold, bases_called, hold_in, hold_reply, without_hold
 from hookline_ingress.live.routes import LiveRoutes
 from hookline_ingress.live_settings import LiveSettings
 from hookline_ingress.metrics import LATE_SECONDS, LIVE, LIVE_SECONDS

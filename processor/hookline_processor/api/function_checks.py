@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 from hookline_processor.api.errors import HandlersError
 from hookline_processor.api.functions import described, innermost, is_decorated
-from hookline_processor.replies.answered import Response
+from hookline_processor.replies.live_answer import Response
 from hookline_processor.replies.message import Message, Reply
 from hookline_shared.catalogue.products.messaging import MessageReceived
 from hookline_shared.catalogue.webhook_event import WebhookEvent

@@ -6,7 +6,7 @@ from typing import Any, Final
 from hookline_processor.api.table import Handler
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.metrics import BODIES_GONE
-from hookline_processor.replies.answered import unknown_verbs
+from hookline_processor.replies.live_answer import unknown_verbs
 from hookline_processor.replies.twiml import is_twiml
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry
 from hookline_shared.catalogue.webhook_event import WebhookEvent

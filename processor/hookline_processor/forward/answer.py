@@ -8,7 +8,7 @@ from email.message import Message as Headers
 from typing import Final, NamedTuple
 from urllib.parse import urljoin
 
-from hookline_processor.replies.answered import STATUSES, Response
+from hookline_processor.replies.live_answer import STATUSES, Response
 from hookline_processor.replies.message import Message, Reply, UnfitError
 from hookline_processor.replies.twiml import is_twiml, messages_of
 from hookline_processor.verdicts import AwayError

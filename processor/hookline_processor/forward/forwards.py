@@ -5,9 +5,9 @@ from functools import partial
 from typing import Final
 
 from hookline_processor.api.table import Handler
-from hookline_processor.forward.app import App, Signing
 from hookline_processor.forward.client import AppClient
 from hookline_processor.forward.conversation import Conversations
+from hookline_processor.forward.forward_handler import App, Signing
 from hookline_processor.forward.settings import SigningSettings
 from hookline_processor.forward.tokens import Tokens
 from hookline_processor.retry import RetryPolicy

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Final
 
-from hookline_processor.replies.answered import answer_to
+from hookline_processor.replies.live_answer import answer_to
 from hookline_processor.replies.message import Message, Reply, UnfitError, parameters_of
 from hookline_processor.replies.outbox_events import outbox_entry
 from hookline_processor.replies.outputs import Outputs

@@ -8,7 +8,7 @@ from hookline_shared.readers.published import Published, decode
 from hookline_shared.redis.manager import Command, RedisConnectionManager
 from hookline_shared.streams.lease import Lease
 from hookline_shared.streams.membership import leases, members
-from hookline_shared.streams.replies import raise_first_error
+from hookline_shared.streams.redis_answers import raise_first_error
 
 _OPERATION: Final = "readers"
 _UNKNOWN_LEASE_S: Final = 60.0

@@ -9,7 +9,7 @@ from hookline_shared.redis.manager import Command, RedisConnectionManager, Scrip
 from hookline_shared.redis.server_info import ServerInfo, parse_info
 from hookline_shared.streams.consume import Entry
 from hookline_shared.streams.paging import bytes_of, page_size, read_page
-from hookline_shared.streams.replies import raise_first_error
+from hookline_shared.streams.redis_answers import raise_first_error
 from hookline_shared.streams.scripts import load_script
 
 _BACKLOG: Final = load_script("backlog")

@@ -9,7 +9,7 @@ from hookline_shared.errors import GroupMissingError
 from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import Command, RedisConnectionManager
 from hookline_shared.streams.dead_letter_counts import FIRST, count_by_topic
-from hookline_shared.streams.replies import raise_first_error
+from hookline_shared.streams.redis_answers import raise_first_error
 from hookline_shared.streams.waiting.control import WaitingControl
 
 

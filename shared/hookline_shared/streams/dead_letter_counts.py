@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from hookline_shared.clock import Clock
 from hookline_shared.redis.manager import Command, RedisConnectionManager, ScriptCall
-from hookline_shared.streams.replies import raise_first_error
+from hookline_shared.streams.redis_answers import raise_first_error
 from hookline_shared.streams.scripts import load_script
 
 FIRST: Final = "-"

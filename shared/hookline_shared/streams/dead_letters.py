@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from hookline_shared.dead_letter import DeadLetter, DeadLetterId
 from hookline_shared.redis.manager import Command, RedisConnectionManager, ScriptCall
 from hookline_shared.streams.paging import FIRST, LAST, page_size, pages, read_page
-from hookline_shared.streams.replies import raise_first_error
+from hookline_shared.streams.redis_answers import raise_first_error
 from hookline_shared.streams.scripts import load_script
 
 RECORDS_KEPT: Final = 10_000

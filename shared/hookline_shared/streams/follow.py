@@ -20,7 +20,7 @@ from hookline_shared.redis.node import BLOCKING
 from hookline_shared.redis.pool import CommandArgs
 from hookline_shared.streams.consume import Entry
 from hookline_shared.streams.paging import bytes_of
-from hookline_shared.streams.replies import raise_first_error
+from hookline_shared.streams.redis_answers import raise_first_error
 from hookline_shared.streams.scripts import load_script
 
 _PRESENT: Final = load_script("present")

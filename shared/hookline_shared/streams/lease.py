@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import RedisConnectionManager, ScriptCall
-from hookline_shared.streams.replies import raise_first_error
+from hookline_shared.streams.redis_answers import raise_first_error
 from hookline_shared.streams.scripts import load_script
 
 _LEASE: Final = load_script("lease")

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 from hookline_shared.redis.manager import Command, RedisConnectionManager
-from hookline_shared.streams.replies import raise_first_error
+from hookline_shared.streams.redis_answers import raise_first_error
 
 FRONT: Final = "-"
 """Read position: the oldest entry."""

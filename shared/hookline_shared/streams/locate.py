@@ -9,7 +9,7 @@ from hookline_shared.redis.manager import Command, RedisConnectionManager, Scrip
 from hookline_shared.streams.consume import WAITING
 from hookline_shared.streams.follow import Arrival, StreamPosition
 from hookline_shared.streams.paging import pages
-from hookline_shared.streams.replies import raise_first_error
+from hookline_shared.streams.redis_answers import raise_first_error
 from hookline_shared.streams.scripts import load_script
 from hookline_shared.streams.waiting.index import LATER, lane_id
 

@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 from hookline_shared.redis.manager import Command, RedisConnectionManager
 from hookline_shared.streams.lease import Lease, LeaseRequest, Leases
-from hookline_shared.streams.replies import raise_first_error
+from hookline_shared.streams.redis_answers import raise_first_error
 
 _NOBODY: Final = ""
 _TIMEOUT_S: Final = 5.0

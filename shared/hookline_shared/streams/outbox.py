@@ -15,7 +15,7 @@ from hookline_shared.keys import Keys
 from hookline_shared.partitions import partition_of
 from hookline_shared.redis.manager import RedisConnectionManager, Script, ScriptCall
 from hookline_shared.streams.lease import Fence
-from hookline_shared.streams.replies import raise_first_error
+from hookline_shared.streams.redis_answers import raise_first_error
 from hookline_shared.streams.scripts import load_script
 
 QUEUED: Final = "queued"

@@ -18,7 +18,7 @@ from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import RedisConnectionManager, Script, ScriptCall
 from hookline_shared.streams.consume import CONSUMER
 from hookline_shared.streams.lease import Fence
-from hookline_shared.streams.replies import raise_first_error
+from hookline_shared.streams.redis_answers import raise_first_error
 from hookline_shared.streams.scripts import load_script
 
 _DEFER: Final = load_script("waiting/defer")

@@ -1,6 +1,6 @@
 """The limit of the outbox."""
 
-from hookline_processor.sender.limit import OutboxLimit
+from hookline_processor.sender.outbox_limit import OutboxLimit
 from hookline_processor.sender.settings import SenderSettings
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.topics import MESSAGES, OUTBOX

@@ -7,7 +7,7 @@ import pytest
 from multidict import CIMultiDict
 
 from hookline_ingress.http.request import Request
-from hookline_ingress.live.hold import Hold, bases_called, hold_in, hold_reply, without_hold
+from hookline_ingress.live.hold_twiml import Hold, bases_called, hold_in, hold_reply, without_hold
 from hookline_shared.live import Place
 
 HOLD = Hold(Place(3, "A" * 21 + "-"), 1_750_000_000_000)

@@ -11,7 +11,7 @@ from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.observability.logs import Logger
 from hookline_shared.redis.manager import Command, RedisConnectionManager
-from hookline_shared.streams.replies import raise_first_error
+from hookline_shared.streams.redis_answers import raise_first_error
 from hookline_shared.topics import OUTBOX
 
 _POLL_S: Final = 1.0

@@ -20,7 +20,7 @@ from hookline_processor.forward.conversation import Conversations
 from hookline_processor.forward.request import AppRequest, UnsignableError, public_url_of, request_to, signed
 from hookline_processor.forward.tokens import Tokens
 from hookline_processor.metrics import FORWARDED
-from hookline_processor.replies.answered import Response
+from hookline_processor.replies.live_answer import Response
 from hookline_processor.replies.message import Message, Reply, UnfitError
 from hookline_processor.verdicts import AwayError
 from hookline_shared.catalogue.webhook_event import WebhookEvent

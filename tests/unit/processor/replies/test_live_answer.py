@@ -3,7 +3,7 @@
 import pytest
 
 from hookline import CallReceived, Response, UnfitError, WebhookEvent
-from hookline_processor.replies.answered import answer_to
+from hookline_processor.replies.live_answer import answer_to
 from hookline_processor.testkit.deliver import make_event
 from hookline_shared.live import LiveAnswer, encode_answer
 
