@@ -61,7 +61,7 @@ def restore(
     yes: _Yes = False,
     data: _DataFolder = Path("var"),
 ) -> None:
-    """Give numbers the URLs that they had before they were pointed at Hookline.
+    """Restore the URLs that numbers had before they were pointed at Hookline.
 
     Example: `hookline number restore`
     """
