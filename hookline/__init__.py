@@ -11,7 +11,7 @@ from hookline_processor.api.state import State, StateKey
 from hookline_processor.media.errors import MediaTooLargeError
 from hookline_processor.replies.live_answer import Response
 from hookline_processor.replies.message import Message, Reply, UnfitError
-from hookline_processor.retry import RetryPolicy
+from hookline_processor.retry_policy import RetryPolicy
 from hookline_processor.verdicts import Reject, RetryLater
 from hookline_shared.catalogue.media import Media, MediaError
 from hookline_shared.catalogue.products import (

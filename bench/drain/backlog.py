@@ -9,10 +9,10 @@ from bench.load import webhooks
 from bench.system.private_redis import PrivateRedis
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import Event, new_event_id
-from hookline_shared.keys import Keys
 from hookline_shared.observability.logs import get_logger
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.redis.options import RedisOptions
+from hookline_shared.redis_keys import Keys
 from hookline_shared.streams.append import Appended, Appender
 from hookline_shared.topics import MESSAGES
 

@@ -15,7 +15,7 @@ from bench.system.machine import Cores, cpu_seconds
 from bench.system.private_redis import PrivateRedis
 from bench.system.probes import is_ready
 from bench.system.processes import Child, free_port, module, running
-from hookline_shared.keys import Keys
+from hookline_shared.redis_keys import Keys
 
 _PARTITIONS: Final = 8
 _KEYS: Final = Keys()

@@ -5,8 +5,8 @@ from difflib import get_close_matches
 from typing import Final
 
 from hookline_processor.verdicts import Reason
+from hookline_shared.catalogue.kinds import FAMILIES, SINGLE
 from hookline_shared.errors import HooklineError
-from hookline_shared.kinds import FAMILIES, SINGLE
 
 _ANY: Final = "*"
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from twilio.request_validator import RequestValidator
 
 from hookline_processor.samples.webhook import Webhook
-from hookline_shared.forms import FORM
+from hookline_shared.parsing.forms import FORM
 
 _JSON: Final = "application/json"
 

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Final, cast
 
 from hookline_cli.output.exit_codes import INTERRUPTED, USAGE
-from hookline_shared.import_path import defer_python_path
+from hookline_shared.lifecycle.import_path import defer_python_path
 from hookline_shared.lifecycle.process_start import prepare_process
 
 SERVICES: Final = ("ingress", "processor")

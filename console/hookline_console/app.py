@@ -13,6 +13,7 @@ from hookline_cli.settings.console import ConsoleSettings
 from hookline_cli.status.collector import Collector, CollectorSettings
 from hookline_console.access.people import Role
 from hookline_console.access.sign_in import SignIn
+from hookline_console.data_sources import LedgerSource, RedisSource
 from hookline_console.guard import Guard, Handler
 from hookline_console.live.history import History
 from hookline_console.live.jobs import Jobs
@@ -34,7 +35,6 @@ from hookline_console.pages import (
 )
 from hookline_console.parts import PARTS, Parts
 from hookline_console.rendering.templates import make_templates
-from hookline_console.sources import LedgerSource, RedisSource
 from hookline_shared.clock import Clock
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.listening import listen

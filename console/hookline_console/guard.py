@@ -10,10 +10,10 @@ from aiohttp import web
 
 from hookline_console.access.people import Role
 from hookline_console.access.sign_in import Way
+from hookline_console.data_sources import AWAY
 from hookline_console.http_headers import NOT_KEPT, security_headers
 from hookline_console.page import TOKEN_FIELD, VISIT, Visit, render
 from hookline_console.parts import Parts
-from hookline_console.sources import AWAY
 from hookline_shared.errors import HooklineError
 from hookline_shared.observability.logs import Logger
 

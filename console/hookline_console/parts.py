@@ -10,10 +10,10 @@ from jinja2 import Environment
 from hookline_cli.audit import AuditLog
 from hookline_cli.settings.console import ConsoleSettings
 from hookline_console.access.sign_in import SignIn
+from hookline_console.data_sources import LedgerSource, RedisSource
 from hookline_console.live.jobs import Jobs
 from hookline_console.live.status_watch import StatusWatch
 from hookline_console.origins import Origins
-from hookline_console.sources import LedgerSource, RedisSource
 from hookline_shared.clock import Clock
 from hookline_shared.observability.logs import Logger
 

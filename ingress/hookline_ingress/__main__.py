@@ -7,7 +7,7 @@ if __name__ == "__main__":
     if sys.path[0] == os.getcwd():  # noqa: PTH109 - the user's folder may have modules of any name, a pathlib.py too
         del sys.path[0]
 
-    from hookline_shared.import_path import defer_python_path
+    from hookline_shared.lifecycle.import_path import defer_python_path
 
     defer_python_path()
 

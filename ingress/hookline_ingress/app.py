@@ -10,9 +10,9 @@ from hookline_ingress.http.port_sharing import PortSharing
 from hookline_ingress.http.proxies import Proxies, parse_networks
 from hookline_ingress.http.server import ConnectionLimits, Server, allow_connections
 from hookline_ingress.limits.addresses import GENUINE_S, MOST_ADDRESSES, AddressLimit, GenuineAddresses
-from hookline_ingress.limits.limiter import LimitExchange, SenderLimit
+from hookline_ingress.limits.sender_limit import LimitExchange, SenderLimit
 from hookline_ingress.live.parts import LiveParts, build_live
-from hookline_ingress.routes import Routes
+from hookline_ingress.routing.routes import Routes
 from hookline_ingress.settings import IngressSettings
 from hookline_ingress.signatures.provider_function import ProviderCalls, load_provider
 from hookline_ingress.signatures.secrets import parse_secrets, parse_shared_keys, unusual_tokens
@@ -32,8 +32,8 @@ from hookline_shared.readers.watch import ReadersWatch
 from hookline_shared.redis.durability import Durability
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.append import Appender
-from hookline_shared.streams.genuine_addresses import SharedAddresses
-from hookline_shared.streams.rate_limits import SharedLimits
+from hookline_shared.streams.limits.genuine_addresses import SharedAddresses
+from hookline_shared.streams.limits.rate_limits import SharedLimits
 
 if TYPE_CHECKING:
     from hookline_ingress.signatures.token_provider import TokenProvider

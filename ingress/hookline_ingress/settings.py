@@ -12,7 +12,7 @@ from msgspec import Meta
 from hookline_ingress.http.proxies import parse_networks
 from hookline_ingress.limits.rates import Rate
 from hookline_ingress.live_settings import LiveSettings
-from hookline_ingress.route_settings import LARGEST_JSON, RoutesSetting, check_topics
+from hookline_ingress.routing.route_settings import LARGEST_JSON, RoutesSetting, check_topics
 from hookline_ingress.signatures.provider_function import LOCATION, TOKENS_PROVIDER
 from hookline_ingress.signatures.secrets import TOKENS_PATH, parse_secrets, parse_shared_keys
 from hookline_shared.distribution import install_command

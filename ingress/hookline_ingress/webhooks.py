@@ -13,19 +13,19 @@ from hookline_ingress.http.proxies import Proxies
 from hookline_ingress.http.replies import refused
 from hookline_ingress.http.request import Reply, Request, Respond
 from hookline_ingress.limits.addresses import AddressLimit
-from hookline_ingress.limits.limiter import SenderLimit
+from hookline_ingress.limits.sender_limit import SenderLimit
 from hookline_ingress.metrics import REQUESTS, SIGNERS, STAGE_SECONDS
 from hookline_ingress.refusals import Refusal, Refusals, RefusalWarnings, TokenMissing
-from hookline_ingress.routes import FindRoute, Route
+from hookline_ingress.routing.routes import FindRoute, Route
 from hookline_ingress.signatures.likely_cause import likely_cause
 from hookline_ingress.translation.translate import TranslatedEvent, translate
 from hookline_ingress.translation.webhook import TooManyElementsError, Webhook, is_encoded
 from hookline_ingress.writer import NotStored, Stored, Write
 from hookline_shared.catalogue.kind import Kind
+from hookline_shared.catalogue.kinds import label_of
 from hookline_shared.catalogue.sids import PARENT_ACCOUNT, is_account
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event
-from hookline_shared.kinds import label_of
 from hookline_shared.observability.logs import Logger, trace_fields
 from hookline_shared.observability.metrics import EVENTS
 from hookline_shared.topics import BULK

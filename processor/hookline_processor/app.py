@@ -29,7 +29,7 @@ from hookline_processor.partition.waiting.conditions import ACCOUNT, BREAKER, KI
 from hookline_processor.partition.waiting.handled_kinds import HandledKinds
 from hookline_processor.partition.waiting.pauses import Pauses
 from hookline_processor.partition.waiting.waiting_sets import WaitingTotals
-from hookline_processor.retry import RetryPolicy
+from hookline_processor.retry_policy import RetryPolicy
 from hookline_processor.sender.outbox_limit import OutboxLimit
 from hookline_processor.sender.outgoing import Outbox, build_outbox
 from hookline_processor.settings import SETTLE_RESERVE_S, ProcessorSettings
@@ -44,8 +44,8 @@ from hookline_shared.readers.published import encode
 from hookline_shared.readers.watch import ReadersWatch
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.consume import Consumer
-from hookline_shared.streams.lease import Fence, Leases
 from hookline_shared.streams.memory import Memories
+from hookline_shared.streams.ownership.lease import Fence, Leases
 from hookline_shared.streams.waiting.index import WaitingIndex
 from hookline_shared.streams.waiting.pauses import PauseStore
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from hookline_processor.retry import NEVER_FAILED, Record
+from hookline_processor.retry_record import NEVER_FAILED, Record
 from hookline_shared.event import Event
 
 

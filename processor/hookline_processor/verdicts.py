@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from hookline_processor.replies.message import Message, Reply, UnfitError
 from hookline_processor.replies.outputs import NOTHING, Outputs
-from hookline_processor.retry import Record, RetryPolicy, backoff_s, seconds
+from hookline_processor.retry_policy import RetryPolicy, backoff_s, seconds
+from hookline_processor.retry_record import Record
 from hookline_shared.observability.redaction import redact_quotes
 from hookline_shared.observability.secrets import SECRETS
 

@@ -1,21 +1,18 @@
 """`[[forward]]` in the TOML file and `FORWARD_URL`: which webhooks go on to which app. Both services read them. Pure."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from msgspec import Meta
 
+from hookline_shared.tables import TableList, tables_reader
 from hookline_shared.validation import (
     AtLeastOne,
     Check,
-    InvalidError,
     Read,
     SettingsTable,
-    describe_problems,
-    read_table,
     split_url,
 )
 
@@ -122,28 +119,5 @@ def with_url(forwards: Sequence[Forward], url: str | None) -> tuple[Forward, ...
     return (*forwards, *(one for one in added if one.path not in taken))
 
 
-def _read(value: Any) -> tuple[Forward, ...]:
-    """Return the forwards.
-
-    Raises:
-        ValueError: naming every mistake and its forward.
-
-    """
-    if not isinstance(value, list | tuple):
-        raise ValueError("it must be a list of tables, each with the header [[forward]]")  # noqa: TRY004 - reported beside other problems
-    forwards, problems = [], []
-    for position, table in enumerate(value, start=1):
-        try:
-            forwards.append(read_table(Forward, table))
-        except InvalidError as error:
-            path = table.get("path", "no path") if isinstance(table, dict) else "no table"
-            problems += describe_problems(error, f"forward {position} ({path})")
-    paths = Counter(one.path for one in forwards)
-    problems += [f"there are {times} forwards for {path}" for path, times in paths.items() if times > 1]
-    if problems:
-        raise ValueError("; ".join(problems))
-    return tuple(forwards)
-
-
-ForwardsSetting = Annotated[tuple[Forward, ...], Read(_read)]
+ForwardsSetting = Annotated[tuple[Forward, ...], Read(tables_reader(Forward, TableList("forward", "forward", unique="path")))]
 """All of `[[forward]]`, no two of them for one path."""

@@ -28,7 +28,7 @@ _TAKEN: Final = (
     *("answer", "answers", "conditions", "dead", "discarded", "lease", "ledger", "limit", "memory", "probe", "retries", "seen"),
     *("cookies", "sent", "sid"),
 )
-"""Names of other keys, which a topic must not have: see shared/hookline_shared/keys.py."""
+"""Names of other keys, which a topic must not have: see shared/hookline_shared/redis_keys.py."""
 
 
 class Topic(SettingsTable, frozen=True, kw_only=True):

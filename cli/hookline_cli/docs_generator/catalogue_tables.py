@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from hookline_shared.catalogue.fields import Json, Number, Text
 from hookline_shared.catalogue.kind import CONTENT, Kind
+from hookline_shared.catalogue.kinds import ALL
 from hookline_shared.catalogue.webhook_event import WebhookEvent
-from hookline_shared.kinds import ALL
 
 
 def kinds_table() -> str:

@@ -11,21 +11,21 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hookline_cli.doctor.event import check_event
+from hookline_cli.doctor.checks.event import check_event
+from hookline_cli.doctor.checks.forwards import check_forwards
+from hookline_cli.doctor.checks.handlers_module import check_handlers
+from hookline_cli.doctor.checks.ledger import check_ledger
+from hookline_cli.doctor.checks.live import check_live
+from hookline_cli.doctor.checks.pauses import check_pauses
+from hookline_cli.doctor.checks.ports import check_ports
+from hookline_cli.doctor.checks.readers import check_readers
+from hookline_cli.doctor.checks.redis_server import check_redis
+from hookline_cli.doctor.checks.sender import check_sender
+from hookline_cli.doctor.checks.settings import check_settings
+from hookline_cli.doctor.checks.spool_disk import check_spool
+from hookline_cli.doctor.checks.webhook import check_webhook
 from hookline_cli.doctor.finding import Finding, Level
-from hookline_cli.doctor.forwards import check_forwards
-from hookline_cli.doctor.handlers_module import check_handlers
-from hookline_cli.doctor.ledger import check_ledger
-from hookline_cli.doctor.live import check_live
-from hookline_cli.doctor.pauses import check_pauses
-from hookline_cli.doctor.ports import check_ports
-from hookline_cli.doctor.readers import check_readers
-from hookline_cli.doctor.redis_server import check_redis
-from hookline_cli.doctor.sender import check_sender
-from hookline_cli.doctor.settings import check_settings
-from hookline_cli.doctor.spool_disk import check_spool
 from hookline_cli.doctor.subject import Subject
-from hookline_cli.doctor.webhook import check_webhook
 from hookline_cli.status.snapshot import count_of
 from hookline_shared.lifecycle.service import EXIT_FAILED
 from hookline_shared.observability.logs import configure_logs

@@ -11,7 +11,7 @@ import msgspec
 from hookline_processor.api.errors import HandlersError
 from hookline_processor.api.handlers import Handlers
 from hookline_processor.loading.loading import load, working_folder
-from hookline_shared.kinds import SINGLE
+from hookline_shared.catalogue.kinds import SINGLE
 
 
 class Loaded(msgspec.Struct):

@@ -15,9 +15,9 @@ from hookline_cli.settings.running import find_running
 from hookline_processor.replies.message import Message, Reply
 from hookline_processor.settings import ProcessorSettings
 from hookline_processor.testkit.deliver import make_event
+from hookline_shared.catalogue.kinds import kind_of
 from hookline_shared.event import Event
 from hookline_shared.forwards import EVERYTHING, Forward, forward_of
-from hookline_shared.kinds import kind_of
 from hookline_shared.lifecycle.service import EXIT_FAILED
 from hookline_shared.live import Live, marked, waits
 

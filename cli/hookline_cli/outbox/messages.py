@@ -10,7 +10,7 @@ from hookline_processor.replies.outbox_events import TOKEN
 from hookline_processor.replies.segments import Segments, segments_of
 from hookline_shared.errors import UndecodableError
 from hookline_shared.event import Event, decode
-from hookline_shared.json_body import decode_json
+from hookline_shared.parsing.json_body import decode_json
 from hookline_shared.streams.locate import unsettled_events
 from hookline_shared.streams.outbox import Mark, Marks, Place
 from hookline_shared.topics import OUTBOX

@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 import msgspec
 
 from hookline_processor.samples.webhook import Webhook, sample
+from hookline_shared.catalogue.kinds import ALL, FAMILIES, SINGLE
 from hookline_shared.errors import HooklineError
-from hookline_shared.kinds import ALL, FAMILIES, SINGLE
 
 SENDGRID: Final = "/sendgrid"
 """The path of webhooks that SendGrid signs."""

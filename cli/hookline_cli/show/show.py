@@ -21,7 +21,7 @@ from hookline_cli.show.search import Hits, Search, SearchTerm, Unsettled
 from hookline_cli.show.settled import NO_LEDGER, LedgerAnswer, Row, merged, search_ledger, search_ledger_streams
 from hookline_cli.show.state import describe_state
 from hookline_cli.show.story import Line, explain_codes, line_of_event, line_of_row, outcome_of, story
-from hookline_processor.retry import Record, decode_record
+from hookline_processor.retry_record import Record, decode_record
 from hookline_shared.errors import HooklineError, UndecodableError
 from hookline_shared.event import Event, ReplayHistory, decode, replay_history_of
 from hookline_shared.settings.base import SharedSettings

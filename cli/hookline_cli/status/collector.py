@@ -24,7 +24,7 @@ from hookline_shared.redis.server_info import ServerInfo, risks
 from hookline_shared.settings.base import Port, SharedSettings
 from hookline_shared.streams.backlog import Backlog, backlogs, partitions_in_use, servers
 from hookline_shared.streams.counts import EventCounts, count_events
-from hookline_shared.streams.membership import leases, members
+from hookline_shared.streams.ownership.membership import leases, members
 from hookline_shared.streams.waiting.pauses import Pause, PauseStore
 from hookline_shared.validation import Variable, field_of
 

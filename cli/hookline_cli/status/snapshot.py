@@ -9,8 +9,8 @@ from hookline_cli.status.rates import TopicRate, TopicRates
 from hookline_cli.status.service_alert import ServiceAlert
 from hookline_cli.status.service_report import ServiceReport
 from hookline_shared.partitions import ranges
-from hookline_shared.streams.lease import Lease
-from hookline_shared.streams.membership import Member
+from hookline_shared.streams.ownership.lease import Lease
+from hookline_shared.streams.ownership.membership import Member
 from hookline_shared.streams.waiting.pauses import Pause
 
 _NOT_RUNNING: Final = (

@@ -11,9 +11,9 @@ from hookline_cli.ledger.masking import masked
 from hookline_cli.output.redaction import Redaction
 from hookline_cli.output.sids import is_sid
 from hookline_cli.output.timestamps import parse_timestamp
+from hookline_console.data_sources import AWAY, NoLedgerError
 from hookline_console.page import redaction, render, reveal
 from hookline_console.parts import PARTS
-from hookline_console.sources import AWAY, NoLedgerError
 from hookline_shared.errors import HooklineError
 
 _READ: Final = 500

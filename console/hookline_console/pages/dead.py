@@ -8,10 +8,10 @@ from hookline_cli.dead.list import NewestLetters
 from hookline_cli.dead.rows import as_object
 from hookline_cli.dead.scan import find_named
 from hookline_cli.dead.show import letter_facts
+from hookline_console.data_sources import AWAY
 from hookline_console.dead_selection import FILTERS, DeadSelection, group_of
 from hookline_console.page import redaction, render, reveal
 from hookline_console.parts import PARTS
-from hookline_console.sources import AWAY
 from hookline_processor.verdicts import Reason
 from hookline_shared.dead_letter import DeadLetter, DeadLetterId
 from hookline_shared.errors import HooklineError

@@ -25,11 +25,11 @@ from hookline_cli.show.show import (
     unsettled_facts,
 )
 from hookline_cli.show.story import Line
-from hookline_console.life import steps
+from hookline_console.data_sources import LedgerSource, NoLedgerError
+from hookline_console.event_timeline import steps
 from hookline_console.live.jobs import Job
 from hookline_console.page import goes_to, goes_to_result, record, redaction, render, reveal, why_of
 from hookline_console.parts import PARTS
-from hookline_console.sources import LedgerSource, NoLedgerError
 from hookline_shared.errors import HooklineError
 from hookline_shared.streams.locate import Stage
 from hookline_shared.streams.waiting.control import Dropped, WaitingControl

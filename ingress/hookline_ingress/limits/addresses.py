@@ -30,8 +30,8 @@ from hookline_ingress.limits.budget import VerificationBudget
 from hookline_ingress.limits.rates import Meters, Rate
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError
-from hookline_shared.streams.genuine_addresses import SharedAddresses
-from hookline_shared.streams.rate_limits import Answers
+from hookline_shared.streams.limits.genuine_addresses import SharedAddresses
+from hookline_shared.streams.limits.rate_limits import Answers
 
 MOST_ADDRESSES: Final = 4096
 """Addresses that are remembered, the most recently used ones."""

@@ -8,7 +8,7 @@ from hookline_ingress.live.answers import Answers
 from hookline_ingress.live.routes import LiveRoutes
 from hookline_ingress.live.webhooks import LiveWebhooks
 from hookline_ingress.metrics import LIVE_WAITING
-from hookline_ingress.routes import Routes
+from hookline_ingress.routing.routes import Routes
 from hookline_ingress.settings import IngressSettings
 from hookline_ingress.spool.spool import Spool
 from hookline_ingress.webhooks import Guards

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from hookline_ingress.forward_paths import Paths
 from hookline_ingress.http.request import Reply
-from hookline_ingress.route_settings import RouteSettings
-from hookline_ingress.routes import Route, Routes
+from hookline_ingress.routing.forward_paths import Paths
+from hookline_ingress.routing.route_settings import RouteSettings
+from hookline_ingress.routing.routes import Route, Routes
 from hookline_shared.forwards import Forward, forward_of
 
 _TWIML = "text/xml"

@@ -16,17 +16,17 @@ from hookline_ingress.live.routes import LiveRoutes
 from hookline_ingress.live_settings import LiveSettings
 from hookline_ingress.metrics import LATE_SECONDS, LIVE, LIVE_SECONDS
 from hookline_ingress.refusals import Refusal, TokenMissing
-from hookline_ingress.routes import Route
+from hookline_ingress.routing.routes import Route
 from hookline_ingress.translation.translate import TranslatedEvent
 from hookline_ingress.translation.webhook import Webhook
 from hookline_ingress.webhooks import Guards, Webhooks
 from hookline_ingress.webhooks import _Delivery as Delivery
 from hookline_ingress.writer import Done, NotStored, Stored, Write
 from hookline_shared.catalogue.kind import Kind
+from hookline_shared.catalogue.kinds import kind_of
 from hookline_shared.catalogue.sids import account_of
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event, claim_for
-from hookline_shared.kinds import kind_of
 from hookline_shared.live import Live, LiveAnswer, Place, caller_of, digest_of, is_call, marked, waits
 from hookline_shared.observability.logs import Logger
 from hookline_shared.partitions import partition_of

@@ -24,7 +24,7 @@ from hookline_ingress.signatures.secrets import Secret, Secrets, Signer
 from hookline_ingress.translation.form_shape import FormShape
 from hookline_ingress.translation.webhook import Webhook
 from hookline_shared.catalogue.sids import PARENT_ACCOUNT, is_account
-from hookline_shared.forms import Form
+from hookline_shared.parsing.forms import Form
 
 SIGNATURE: Final[str] = istr("X-Twilio-Signature")
 SETTINGS: Final[str] = istr("X-Twilio-Webhooks-Signature-Settings")

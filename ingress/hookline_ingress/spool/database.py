@@ -23,7 +23,7 @@ from hookline_ingress.spool.rows import BYTES, MIB, SpoolLane, lanes, rows_to_re
 from hookline_ingress.spool.schema import connect, is_locked, lock, pragma, prepare, remove_companions, remove_file, transaction
 from hookline_shared.errors import HooklineError
 from hookline_shared.event import Event
-from hookline_shared.keys import DEFAULT_PREFIX
+from hookline_shared.redis_keys import DEFAULT_PREFIX
 
 _INSERT: Final = "INSERT INTO events (dedupe, topic, lane, event) VALUES (?, ?, ?, ?) ON CONFLICT (dedupe) DO NOTHING"
 _OLDEST: Final = """

@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
-from hookline_shared.keys import DEFAULT_PREFIX
+from hookline_shared.redis_keys import DEFAULT_PREFIX
 
 _SCHEMA: Final = 1
 _CREATE: Final = (

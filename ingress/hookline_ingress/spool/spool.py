@@ -25,8 +25,8 @@ from hookline_ingress.spool.rows import MIB
 from hookline_ingress.spool.schema import cause_of
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event
-from hookline_shared.keys import DEFAULT_PREFIX
 from hookline_shared.observability.logs import Logger
+from hookline_shared.redis_keys import DEFAULT_PREFIX
 
 __all__ = ["Spool", "SpoolError", "SpooledEvent"]
 

@@ -10,8 +10,8 @@ from operator import itemgetter
 from typing import Final
 
 from hookline_shared.catalogue.kind import Kind
+from hookline_shared.catalogue.kinds import candidates
 from hookline_shared.catalogue.sids import ACCOUNT_NAMES
-from hookline_shared.kinds import candidates
 
 _NAME: Final = re.compile(r"[^\x00-\x1f\x7f/?#&=]+")
 """The name of a parameter. Twilio's own have letters, digits, `_`, `.` and brackets; those of Studio are the user's."""

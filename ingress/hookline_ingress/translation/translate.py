@@ -5,15 +5,15 @@ from typing import Final
 import msgspec
 from multidict import istr
 
-from hookline_ingress.translation.keys import claim_of, dedupe_key, ordering_key
+from hookline_ingress.translation.event_keys import claim_of, dedupe_key, ordering_key
 from hookline_ingress.translation.webhook import Webhook, elements
 from hookline_shared.catalogue.kind import Kind
+from hookline_shared.catalogue.kinds import classify
 from hookline_shared.catalogue.products.email import EMAIL_RECEIVED, SENDGRID_EVENT
 from hookline_shared.catalogue.products.streams import EVENT_STREAM, STUDIO, UNKNOWN
 from hookline_shared.catalogue.sids import Params
 from hookline_shared.event import Event, new_event_id
-from hookline_shared.kinds import classify
-from hookline_shared.multipart import boundary_of
+from hookline_shared.parsing.multipart import boundary_of
 
 _TRACEPARENT: Final = istr("traceparent")
 

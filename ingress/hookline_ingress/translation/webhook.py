@@ -13,9 +13,9 @@ from hookline_ingress.http.request import Request
 from hookline_ingress.translation.form_shape import NO_FORM, FormShape, shape_of
 from hookline_shared.catalogue.sids import ACCOUNT_NAMES, Params, account_of
 from hookline_shared.errors import HooklineError
-from hookline_shared.forms import EMPTY, Form, parse_form
-from hookline_shared.json_body import JSON, as_text, decode_json, is_form, members_of
-from hookline_shared.multipart import boundary_of, parse_multipart
+from hookline_shared.parsing.forms import EMPTY, Form, parse_form
+from hookline_shared.parsing.json_body import JSON, as_text, decode_json, is_form, members_of
+from hookline_shared.parsing.multipart import boundary_of, parse_multipart
 
 MAX_ELEMENTS: Final = 10_000
 """Twilio sends far fewer events at once, SendGrid at most 768 kB. An array of half a million zeros would take half a minute."""

@@ -13,9 +13,9 @@ from hookline_processor.api.errors import HandlersError
 from hookline_processor.api.functions import described, innermost, is_decorated
 from hookline_processor.replies.live_answer import Response
 from hookline_processor.replies.message import Message, Reply
+from hookline_shared.catalogue.kinds import kind_of
 from hookline_shared.catalogue.products.messaging import MessageReceived
 from hookline_shared.catalogue.webhook_event import WebhookEvent
-from hookline_shared.kinds import kind_of
 from hookline_shared.live import is_call, waits
 
 SENDABLE: Final = (str, Reply, Message, list, tuple)

@@ -14,7 +14,7 @@ from hookline_processor.api.registering import HandlerFunction, HandlerOptions, 
 from hookline_processor.api.state import State
 from hookline_processor.api.table import Handler, HandlerTable, Registration
 from hookline_processor.events.events import classes_for
-from hookline_processor.retry import RetryPolicy
+from hookline_processor.retry_policy import RetryPolicy
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 
 MiddlewareFunction = TypeVar("MiddlewareFunction", bound=Middleware)

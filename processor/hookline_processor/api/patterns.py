@@ -8,8 +8,8 @@ from typing import Final
 from hookline_processor.api.errors import HandlersError
 from hookline_processor.api.functions import calling_place
 from hookline_processor.events.events import EVENT_CLASSES
+from hookline_shared.catalogue.kinds import FAMILIES, SINGLE
 from hookline_shared.catalogue.webhook_event import WebhookEvent
-from hookline_shared.kinds import FAMILIES, SINGLE
 
 _PATTERN: Final = re.compile(r"\*|[^*]+(\.\*)?")
 _PREFIXES: Final = sorted({f"{kind.partition('.')[0]}.*" for kind in SINGLE if "." in kind})

@@ -8,7 +8,7 @@ from hookline_processor.api.context import Context
 from hookline_processor.api.errors import HandlersError
 from hookline_processor.api.functions import calling_place
 from hookline_processor.api.table import BurstPolicy
-from hookline_processor.retry import RetryPolicy, is_time_span, seconds
+from hookline_processor.retry_policy import RetryPolicy, is_time_span, seconds
 
 P = ParamSpec("P")
 Event_contra = TypeVar("Event_contra", contravariant=True)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from hookline_processor.api.context import Middleware
 from hookline_processor.api.errors import HandlersError
 from hookline_processor.api.patterns import patterns_for
-from hookline_processor.retry import RetryPolicy
+from hookline_processor.retry_policy import RetryPolicy
 
 
 class BurstPolicy(NamedTuple):

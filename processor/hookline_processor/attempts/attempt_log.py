@@ -9,9 +9,9 @@ from hookline_processor.metrics import BODIES_GONE
 from hookline_processor.replies.live_answer import unknown_verbs
 from hookline_processor.replies.twiml import is_twiml
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry
+from hookline_shared.catalogue.kinds import label_of
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.clock import utc
-from hookline_shared.kinds import label_of
 from hookline_shared.live import LiveAnswer, is_call
 from hookline_shared.observability.logs import Logger, trace_fields
 

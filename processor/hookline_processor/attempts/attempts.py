@@ -26,14 +26,14 @@ from hookline_processor.metrics import FAILED_ATTEMPTS, HANDLER_SECONDS, OVERDUE
 from hookline_processor.replies.collected import Collected
 from hookline_processor.replies.memory import Memory
 from hookline_processor.replies.outputs import NOTHING
-from hookline_processor.retry import RetryPolicy
+from hookline_processor.retry_policy import RetryPolicy
 from hookline_processor.verdicts import DONE, Dead, Done, Failure, Reason, Retry, RetryLater, Verdict, verdict_on_error
+from hookline_shared.catalogue.kinds import label_of
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.event import Event
 from hookline_shared.forked import end_if_forked
-from hookline_shared.kinds import label_of
 from hookline_shared.live import LIVE_MARK
 from hookline_shared.observability.logs import CURRENT_EVENT, Logger
 from hookline_shared.streams.memory import NO_MEMORY

@@ -5,8 +5,8 @@ from typing import Final
 from hookline_processor.api.handlers import Handlers
 from hookline_processor.api.table import Handler
 from hookline_processor.attempts.outgoing import Forwarding, Outgoing
+from hookline_shared.catalogue.kinds import MESSAGE_SEND
 from hookline_shared.event import Event
-from hookline_shared.kinds import MESSAGE_SEND
 
 _MAX_FOUND: Final = 1000
 """Kinds whose handler is remembered; Twilio can send any number."""

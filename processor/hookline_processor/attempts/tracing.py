@@ -18,9 +18,9 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 from hookline_processor.api.table import Handler
 from hookline_processor.in_flight import InFlightEvent, Settling
 from hookline_processor.verdicts import Dead, Failure, Retry, Verdict
-from hookline_shared.keys import GROUP
 from hookline_shared.observability.telemetry import get_tracer, links_to
 from hookline_shared.partitions import partition_of
+from hookline_shared.redis_keys import GROUP
 
 Run = Callable[[Handler, InFlightEvent], Awaitable[Verdict]]
 

@@ -2,9 +2,9 @@
 
 from typing import Final
 
+from hookline_shared.catalogue.kinds import ALL, FAMILIES, SINGLE, kind_of
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.event import Event
-from hookline_shared.kinds import ALL, FAMILIES, SINGLE, kind_of
 
 EVENT_CLASSES: Final = frozenset((WebhookEvent, *(kind.event for kind in ALL)))
 """All classes of events. Kinds without a class of their own use `WebhookEvent`."""

@@ -10,11 +10,11 @@ from hookline_processor.forward.conversation import Conversations
 from hookline_processor.forward.forward_handler import App, Signing
 from hookline_processor.forward.settings import SigningSettings
 from hookline_processor.forward.tokens import Tokens
-from hookline_processor.retry import RetryPolicy
+from hookline_processor.retry_policy import RetryPolicy
+from hookline_shared.catalogue.kinds import MESSAGE_SEND
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event
 from hookline_shared.forwards import Forward, forward_of
-from hookline_shared.kinds import MESSAGE_SEND
 from hookline_shared.observability.logs import Logger
 from hookline_shared.redis.manager import RedisConnectionManager
 

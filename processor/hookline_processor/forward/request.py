@@ -14,8 +14,8 @@ from multidict import MultiDict
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.event import TOKEN_MARK, Event
 from hookline_shared.forwards import Forward
-from hookline_shared.json_body import is_form
 from hookline_shared.live import without_mark
+from hookline_shared.parsing.json_body import is_form
 
 EVENT_HEADER: Final = "X-Hookline-Event"
 """Has the id of the event. Ingress refuses a request with it: it would be forwarded in a circle."""

@@ -20,7 +20,7 @@ from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.observability.logs import Logger
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.ledger import LedgerStreams
-from hookline_shared.streams.membership import server_now
+from hookline_shared.streams.ownership.membership import server_now
 
 _FLUSH_TIMEOUT_S: Final = 2.0
 

@@ -26,7 +26,7 @@ from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.observability.logs import Logger
 from hookline_shared.partitions import ranges
-from hookline_shared.streams.lease import Fence, Lease, LeaseRequest, Leases
+from hookline_shared.streams.ownership.lease import Fence, Lease, LeaseRequest, Leases
 
 _TRUSTED_SHARE: Final = 0.9
 """The share of a lease for which it is trusted, from when the request was sent; the rest covers clock differences."""

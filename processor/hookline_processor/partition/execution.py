@@ -16,7 +16,7 @@ from hookline_processor.partition.waiting.conditions import ACCOUNT, BREAKER, KI
 from hookline_processor.partition.waiting.resume_requests import HORIZON_MS, LONGEST_WAIT_MS
 from hookline_processor.partition.waiting.waiting_sets import WaitingSets
 from hookline_processor.replies.outputs import NOTHING
-from hookline_processor.retry import Record
+from hookline_processor.retry_record import Record
 from hookline_processor.verdicts import DONE, Done, Retry, Verdict, expired_verdict, poison_verdict
 from hookline_shared.live import LIVE_MARK, live_of
 from hookline_shared.observability.logs import Logger

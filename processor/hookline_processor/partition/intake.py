@@ -8,7 +8,7 @@ from hookline_processor.events.placeholder import GONE, UNDECODABLE, added_at, p
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.partition.lanes import Lane, Lanes
 from hookline_processor.partition.room import Room
-from hookline_processor.retry import NEVER_FAILED, Record, Recovered
+from hookline_processor.retry_record import NEVER_FAILED, Record, Recovered
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Verdict
 from hookline_shared.errors import UndecodableError
 from hookline_shared.event import FIELDS_AS_RECEIVED, Event, decode

@@ -8,7 +8,7 @@ import msgspec
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.partition.lanes import Lane
 from hookline_processor.replies.outputs import NOTHING
-from hookline_processor.retry import Record, encode_record
+from hookline_processor.retry_record import Record, encode_record
 from hookline_processor.verdicts import DONE, Dead, Done, Retry
 from hookline_shared.live import LIVE_MARK, AnswerRecord, LiveAnswer, caller_of, digest_of, encode_answer, live_of
 from hookline_shared.streams.settlements import DeadLetterRecord, LeavingEntry, Outputs, Settlements, WaitingLane, record_name

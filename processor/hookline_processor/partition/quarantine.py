@@ -1,4 +1,4 @@
-"""Suspects, events that may crash the process, are attempted one at a time: see `hookline_processor/retry.py`."""
+"""Suspects, events that may crash the process, are attempted one at a time: see `hookline_processor/retry_record.py`."""
 
 from typing import Final
 

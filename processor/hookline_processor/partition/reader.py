@@ -15,7 +15,7 @@ from aiojobs import Job
 
 from hookline_processor.metrics import BODIES_GONE, GROUPS_RECREATED
 from hookline_processor.partition.room import Room
-from hookline_processor.retry import Recovered, recover
+from hookline_processor.retry_record import Recovered, recover
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError, GroupMissingError, HooklineError
 from hookline_shared.lifecycle.service import Supervisor

@@ -19,11 +19,11 @@ from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.metrics import FENCED
 from hookline_processor.partition.outcomes import Outcome, Wait, combine
 from hookline_processor.replies.outputs import NOTHING
-from hookline_processor.retry import Record
+from hookline_processor.retry_record import Record
 from hookline_processor.verdicts import DONE, Dead, Done, Verdict
+from hookline_shared.catalogue.kinds import label_of
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError, CommandRefusedError, FencedError
-from hookline_shared.kinds import label_of
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.observability.logs import Logger
 from hookline_shared.observability.metrics import EVENTS

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
+from hookline_shared.catalogue.kinds import MESSAGE_SEND
 from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, Event, new_event_id, text_values
-from hookline_shared.kinds import MESSAGE_SEND
 from hookline_shared.streams.outbox import SENT_LIFE_MS, OutboxEntry
 
 TOKEN: Final = "HooklineToken"  # noqa: S105 - the name of a member

@@ -10,8 +10,8 @@ import msgspec
 
 from hookline_processor.samples.sids import Overrides, new_sid
 from hookline_shared.catalogue.kind import Kind
-from hookline_shared.forms import FORM
-from hookline_shared.kinds import FAMILIES, SINGLE, kind_of
+from hookline_shared.catalogue.kinds import FAMILIES, SINGLE, kind_of
+from hookline_shared.parsing.forms import FORM
 
 _JSON: Final = "application/json"
 _BOUNDARY: Final = "xYzZY"

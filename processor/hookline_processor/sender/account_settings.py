@@ -1,12 +1,12 @@
 """`[[accounts]]` in the TOML file: the credentials of further accounts that send messages."""
 
 import re
-from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from hookline_processor.media.addresses import Credentials
-from hookline_shared.validation import Check, InvalidError, Read, SettingsTable, describe_problems, read_table
+from hookline_shared.tables import TableList, tables_reader
+from hookline_shared.validation import Check, Read, SettingsTable
 
 _ACCOUNT: Final = re.compile(r"AC[0-9a-fA-F]{32}")
 _KEY: Final = re.compile(r"SK[0-9a-fA-F]{32}")
@@ -64,27 +64,6 @@ class AccountSettings(SettingsTable, frozen=True, kw_only=True):
         return Credentials(self.api_key or self.sid, _secret_in(self.api_secret_file))
 
 
-def _read(value: Any) -> tuple[AccountSettings, ...]:
-    """Return the accounts.
-
-    Raises:
-        ValueError: naming every mistake and its account.
-
-    """
-    if not isinstance(value, list | tuple):
-        raise ValueError("it must be a list of tables, each with the header [[accounts]]")  # noqa: TRY004 - reported beside other problems
-    accounts, problems = [], []
-    for position, table in enumerate(value, start=1):
-        try:
-            accounts.append(read_table(AccountSettings, table))
-        except InvalidError as error:
-            problems += describe_problems(error, f"account {position}")
-    times = Counter(one.sid for one in accounts)
-    problems += [f"there are {number} tables for {sid}" for sid, number in times.items() if number > 1]
-    if problems:
-        raise ValueError("; ".join(problems))
-    return tuple(accounts)
-
-
-AccountsSetting = Annotated[tuple[AccountSettings, ...], Read(_read)]
+_WRITTEN: Final = TableList("accounts", "account", unique="sid", quotes=False)
+AccountsSetting = Annotated[tuple[AccountSettings, ...], Read(tables_reader(AccountSettings, _WRITTEN))]
 """All of `[[accounts]]`, no two of them for one account."""

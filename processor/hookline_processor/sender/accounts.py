@@ -13,9 +13,9 @@ from math import inf
 from typing import Final
 
 from hookline_processor.sender.outcomes import NotSent, Outcome, Trouble, Unknown
+from hookline_shared.catalogue.kinds import MESSAGE_SEND
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event
-from hookline_shared.kinds import MESSAGE_SEND
 from hookline_shared.observability.logs import Logger
 
 NO_CREDENTIALS: Final = "there are no credentials: set TWILIO_ACCOUNT_SID, TWILIO_API_KEY and TWILIO_API_SECRET"

@@ -10,12 +10,12 @@ from typing import Final
 
 from hookline_processor.api.table import Handler
 from hookline_processor.metrics import CLOSED_ACCOUNTS, MESSAGES, MESSAGES_IN_DOUBT
-from hookline_processor.retry import RetryPolicy
+from hookline_processor.retry_policy import RetryPolicy
 from hookline_processor.sender.accounts import Accounts
 from hookline_processor.sender.lookup import LOOKS_S
 from hookline_processor.sender.sender import LATEST_S, Sender
 from hookline_processor.sender.settings import SenderSettings
-from hookline_processor.sender.twilio import Twilio
+from hookline_processor.sender.twilio_client import Twilio
 from hookline_shared.catalogue.media import Media, MediaRequest
 from hookline_shared.catalogue.products.messaging import MessageStatus
 from hookline_shared.clock import Clock
@@ -23,8 +23,8 @@ from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.event import Event
 from hookline_shared.observability.logs import Logger
 from hookline_shared.redis.manager import RedisConnectionManager
-from hookline_shared.streams.lease import Fence
 from hookline_shared.streams.outbox import Marks, Place
+from hookline_shared.streams.ownership.lease import Fence
 
 _NAME: Final = "hookline.sender"
 _IN_QUERY: Final = re.compile(r"[?&]hl=(\d{1,4})\.([A-Za-z0-9_-]{22})(?:&|$)")

@@ -9,15 +9,15 @@ from hookline_processor.replies.outputs import Outputs
 from hookline_processor.sender.accounts import Accounts
 from hookline_processor.sender.lookup import LOOKS_S, is_blind, matches, reaches_back, seconds_to_look
 from hookline_processor.sender.outcomes import NotSent, Outcome, Refused, Sent, Trouble, explain, reason_of
-from hookline_processor.sender.twilio import Twilio
+from hookline_processor.sender.twilio_client import Twilio
 from hookline_processor.verdicts import Reason, RetryLater, UndeliverableError
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError, FencedError
 from hookline_shared.observability.logs import Logger
 from hookline_shared.partitions import partition_of
-from hookline_shared.streams.lease import Fence
 from hookline_shared.streams.outbox import Begun, Mark, Marks, Place, State
+from hookline_shared.streams.ownership.lease import Fence
 
 LATEST_S: Final = 5.0
 """How long after its `sending` was written a request may go out. The first that may repeat it comes 120 s after that."""

@@ -19,10 +19,11 @@ from hookline_processor.attempts.attempts import Attempts
 from hookline_processor.attempts.threads import Threads
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.replies.memory import encode
-from hookline_processor.retry import Record, RetryPolicy
+from hookline_processor.retry_policy import RetryPolicy
+from hookline_processor.retry_record import Record
 from hookline_processor.samples.webhook import Webhook, sample
 from hookline_processor.sender.settings import SenderSettings
-from hookline_processor.sender.twilio import Twilio
+from hookline_processor.sender.twilio_client import Twilio
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry, Verdict
 from hookline_shared.catalogue.media import MEDIA_FETCHER
 from hookline_shared.catalogue.sids import account_of

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, Protocol, overload
 
-from hookline_shared.json_body import decode_json
+from hookline_shared.parsing.json_body import decode_json
 
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
 

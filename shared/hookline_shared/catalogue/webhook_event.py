@@ -10,9 +10,9 @@ import msgspec
 
 from hookline_shared.catalogue.sids import account_of
 from hookline_shared.event import Event
-from hookline_shared.forms import EMPTY, Form, parse_form
-from hookline_shared.json_body import decode_json, is_form, members_of
-from hookline_shared.multipart import boundary_of, parse_multipart
+from hookline_shared.parsing.forms import EMPTY, Form, parse_form
+from hookline_shared.parsing.json_body import decode_json, is_form, members_of
+from hookline_shared.parsing.multipart import boundary_of, parse_multipart
 
 _HARMLESS: Final = re.compile(
     r".*(Sid|Status|Country|Version|Event)|Num.*|Direction|SequenceNumber|Timestamp|.*Duration|CallbackSource|(Event|event)Type"

@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 from hookline_shared.partitions import ranges
 from hookline_shared.readers.published import Published, decode
 from hookline_shared.redis.manager import Command, RedisConnectionManager
-from hookline_shared.streams.lease import Lease
-from hookline_shared.streams.membership import leases, members
+from hookline_shared.streams.ownership.lease import Lease
+from hookline_shared.streams.ownership.membership import leases, members
 from hookline_shared.streams.redis_answers import raise_first_error
 
 _OPERATION: Final = "readers"

@@ -12,7 +12,6 @@ from redis.exceptions import MovedError, NoScriptError, ResponseError
 from hookline_shared.breaker import Breaker, BreakerOpenError
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError
-from hookline_shared.keys import Keys
 from hookline_shared.observability.logs import Logger
 from hookline_shared.observability.metrics import REDIS_POOL_CONNECTIONS
 from hookline_shared.redis.answer_limit import AnswerTooLargeError
@@ -25,6 +24,7 @@ from hookline_shared.redis.options import RedisOptions
 from hookline_shared.redis.pool import CommandArgs, PoolExhaustedError
 from hookline_shared.redis.topology import locator
 from hookline_shared.redis.url import Address, Topology
+from hookline_shared.redis_keys import Keys
 
 _MIN_TIMEOUT_S: Final = 0.01
 """The least time for sending a script as a whole, even if finding out that Redis does not know it took all the time."""

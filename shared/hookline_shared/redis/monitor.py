@@ -11,7 +11,6 @@ from hookline_shared.breaker import State, probe_delay
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.event import SCHEMA
-from hookline_shared.keys import Keys
 from hookline_shared.observability.logs import Logger
 from hookline_shared.observability.metrics import REDIS_DATA_AT_RISK, REDIS_REPLICA_LAG_BYTES, REDIS_REPLICAS, REDIS_UP
 from hookline_shared.redis.durability import Durability
@@ -21,6 +20,7 @@ from hookline_shared.redis.probe import claim_layout, describe, noop_claim, noop
 from hookline_shared.redis.server_info import RISKS, risks
 from hookline_shared.redis.topology import Locator
 from hookline_shared.redis.url import Topology
+from hookline_shared.redis_keys import Keys
 
 _INTERVAL_S: Final = 1.0
 

@@ -5,8 +5,8 @@ from typing import Annotated, NamedTuple, Self
 
 import msgspec
 
-from hookline_shared.keys import DEFAULT_PREFIX, check_prefix
 from hookline_shared.redis.url import RedisUrl, parse_redis_url
+from hookline_shared.redis_keys import DEFAULT_PREFIX, check_prefix
 from hookline_shared.validation import AtLeastOne, Check, Positive, SettingsGroup, Variable
 
 

@@ -13,7 +13,7 @@ from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, Event, text_values
 from hookline_shared.observability.metrics import UNCLAIMED_EVENTS
 from hookline_shared.partitions import partition_of
 from hookline_shared.redis.manager import RedisConnectionManager, ScriptCall
-from hookline_shared.streams.claims import Claimed, Claims
+from hookline_shared.streams.limits.signature_claims import Claimed, Claims
 from hookline_shared.streams.scripts import load_script
 
 

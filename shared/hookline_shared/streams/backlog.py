@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
-from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import Command, RedisConnectionManager, ScriptCall
 from hookline_shared.redis.server_info import ServerInfo, parse_info
+from hookline_shared.redis_keys import GROUP
 from hookline_shared.streams.consume import Entry
 from hookline_shared.streams.paging import bytes_of, page_size, read_page
 from hookline_shared.streams.redis_answers import raise_first_error

@@ -10,10 +10,10 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import Command, RedisConnectionManager, ScriptCall
 from hookline_shared.redis.node import BLOCKING
-from hookline_shared.streams.lease import Fence
+from hookline_shared.redis_keys import GROUP
+from hookline_shared.streams.ownership.lease import Fence
 from hookline_shared.streams.redis_answers import raise_first_error
 from hookline_shared.streams.scripts import load_script
 from hookline_shared.streams.settlements import Outputs, Settlements, SettleResult

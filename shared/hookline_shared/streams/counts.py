@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from hookline_shared.errors import GroupMissingError
-from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import Command, RedisConnectionManager
+from hookline_shared.redis_keys import GROUP
 from hookline_shared.streams.dead_letter_counts import FIRST, count_by_topic
 from hookline_shared.streams.redis_answers import raise_first_error
 from hookline_shared.streams.waiting.control import WaitingControl

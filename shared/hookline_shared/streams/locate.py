@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Sequence
 from enum import Enum
 from typing import Final, NamedTuple
 
-from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import Command, RedisConnectionManager, ScriptCall
+from hookline_shared.redis_keys import GROUP
 from hookline_shared.streams.consume import WAITING
 from hookline_shared.streams.follow import Arrival, StreamPosition
 from hookline_shared.streams.paging import pages

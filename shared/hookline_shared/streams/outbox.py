@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, Self
 
-from hookline_shared.keys import Keys
 from hookline_shared.partitions import partition_of
 from hookline_shared.redis.manager import RedisConnectionManager, Script, ScriptCall
-from hookline_shared.streams.lease import Fence
+from hookline_shared.redis_keys import Keys
+from hookline_shared.streams.ownership.lease import Fence
 from hookline_shared.streams.redis_answers import raise_first_error
 from hookline_shared.streams.scripts import load_script
 

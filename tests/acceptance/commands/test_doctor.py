@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hookline_cli.doctor.event import SID_BEGINS, check_event
+from hookline_cli.doctor.checks.event import SID_BEGINS, check_event
 from hookline_cli.doctor.finding import Level
 from tests.acceptance.support.machine import Machine
 from tests.acceptance.support.pair import Pair

@@ -16,7 +16,7 @@ from tests.support.waiting import until
 
 TWILIO = Twilio()
 SENDER = "+15550002222"
-HANDLERS = {"PROCESSOR_HANDLERS": "tests.acceptance.support.kind_recorder:handlers", "PROCESSOR_MAX_ATTEMPTS": "1000"}
+HANDLERS = {"PROCESSOR_HANDLERS": "tests.acceptance.support.handlers.kind_recorder:handlers", "PROCESSOR_MAX_ATTEMPTS": "1000"}
 
 
 def joined(conference: str, name: str) -> Params:

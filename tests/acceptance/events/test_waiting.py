@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, Event, text_values
-from hookline_shared.keys import GROUP
+from hookline_shared.redis_keys import GROUP
 from hookline_shared.streams.consume import WAITING
 from hookline_shared.topics import CALLS, MESSAGES, STATUSES
 from tests.acceptance.support.pair import RECORD, Pair, processor_settings
@@ -31,7 +31,7 @@ FRESH: Final = 20
 SLOTS: Final = 10
 SETTINGS: Final = {
     "HOOKLINE_PARTITIONS": "1",
-    "PROCESSOR_HANDLERS": "tests.acceptance.support.waiting_handlers:handlers",
+    "PROCESSOR_HANDLERS": "tests.acceptance.support.handlers.waiting_handlers:handlers",
     "PROCESSOR_WINDOW": str(WINDOW),
     "PROCESSOR_CONCURRENCY": str(SLOTS),
     "PROCESSOR_BACKOFF_BASE_S": "3600",

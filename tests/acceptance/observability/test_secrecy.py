@@ -62,7 +62,7 @@ async def careless_pair(
     settings = {
         "LOG_FORMAT": log_format,
         "LOG_LEVEL": "debug",
-        "PROCESSOR_HANDLERS": "tests.acceptance.support.careless:handlers",
+        "PROCESSOR_HANDLERS": "tests.acceptance.support.handlers.careless:handlers",
         "PROCESSOR_MAX_ATTEMPTS": "2",
         "TWILIO_SHARED_KEYS": f"SKplanted={SHARED_KEY}",
         "SENDGRID_PUBLIC_KEY": sendgrid.public_key,

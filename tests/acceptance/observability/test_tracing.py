@@ -43,7 +43,7 @@ async def test_webhook_and_its_attempts(
     """The request joins a proxy's trace, each attempt is a trace that links to it, and what the handler does nests in it."""
     settings = settings_of(
         collector.endpoint,
-        PROCESSOR_HANDLERS="tests.acceptance.support.traced_handlers:handlers",
+        PROCESSOR_HANDLERS="tests.acceptance.support.handlers.traced_handlers:handlers",
         INGRESS_TRUSTED_PROXIES="127.0.0.0/8",
     )
     async with started_pair(own_redis, services, tmp_path, settings=settings) as pair:
@@ -99,7 +99,7 @@ def check_attempts(collector: Collector) -> None:
         assert attempt.links == ((CALLER, send.span_id),)
         facts = attempt.attributes
         assert (facts["hookline.attempt"], facts["hookline.verdict"]) == (number, verdict)
-        assert facts["hookline.handler"] == "tests.acceptance.support.traced_handlers.look_up"
+        assert facts["hookline.handler"] == "tests.acceptance.support.handlers.traced_handlers.look_up"
         assert facts["hookline.kind"] == "message.received"
         assert facts["messaging.consumer.group.name"] == "processor"
         shared = ("messaging.message.id", "messaging.destination.name", "messaging.destination.partition.id")

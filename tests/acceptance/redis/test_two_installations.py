@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import redis
 
-from hookline_shared.keys import DEFAULT_PREFIX
+from hookline_shared.redis_keys import DEFAULT_PREFIX
 from tests.acceptance.support.pair import Backend, Pair, started_pair
 from tests.support.deployment.permissions import documented_permissions
 from tests.support.inbound.kinds import message

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from hookline import Context, Handlers, MessageReceived, RetryLater
-from tests.acceptance.support.recorder import record
+from tests.acceptance.support.handlers.recorder import record
 
 handlers = Handlers()
 

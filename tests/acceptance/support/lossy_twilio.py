@@ -122,7 +122,7 @@ def processors(
     own = {
         "REDIS_URL": backend.url,
         "HOOKLINE_PARTITIONS": str(PARTITIONS),
-        "PROCESSOR_HANDLERS": f"tests.acceptance.support.replying_handlers:{handlers}",
+        "PROCESSOR_HANDLERS": f"tests.acceptance.support.handlers.replying_handlers:{handlers}",
         "PROCESSOR_LEASE_S": "3",
         "TWILIO_TIMEOUT_S": "5",
     }

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import aiohttp
 import redis
 
-from hookline_shared.keys import DEFAULT_PREFIX, Keys
+from hookline_shared.redis_keys import DEFAULT_PREFIX, Keys
 from hookline_shared.topics import DEFAULT_TOPICS
 from tests.acceptance.support.records import Line, Record
 from tests.support.inbound.webhooks import Webhook
@@ -115,7 +115,7 @@ def processor_settings(redis_url: str, record: Path) -> dict[str, str]:
     """Return the settings of a processor whose handlers write to `record`, as environment variables."""
     return {
         "REDIS_URL": redis_url,
-        "PROCESSOR_HANDLERS": "tests.acceptance.support.recorder:handlers",
+        "PROCESSOR_HANDLERS": "tests.acceptance.support.handlers.recorder:handlers",
         "PROCESSOR_BACKOFF_BASE_S": "0.05",
         "PROCESSOR_MAX_ATTEMPTS": "4",
         "PROCESSOR_UNHANDLED_WAIT_S": "0",

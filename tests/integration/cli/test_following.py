@@ -10,11 +10,11 @@ import pytest
 import redis
 
 from hookline_processor.partition.outcomes import dead_letter_fields
-from hookline_processor.retry import Record, encode_record
+from hookline_processor.retry_record import Record, encode_record
 from hookline_processor.verdicts import Dead, Failure, Reason
 from hookline_shared.event import SCHEMA, Event
-from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.redis_keys import GROUP
 from hookline_shared.streams.consume import Consumer
 from hookline_shared.streams.follow import Arrival, Follower
 from hookline_shared.streams.settlements import record_name

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from hookline_cli.doctor.checks.forwards import check_forwards
 from hookline_cli.doctor.finding import Level
-from hookline_cli.doctor.forwards import check_forwards
 from hookline_cli.doctor.subject import Subject
 from hookline_cli.main import app as command_line
 from tests.support.servers.ports import free_port

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
+from hookline_cli.doctor.checks.readers import check_readers
 from hookline_cli.doctor.finding import Level
-from hookline_cli.doctor.readers import check_readers
 from hookline_cli.status.collector import Collector, CollectorSettings
 from hookline_shared.clock import SystemClock
 from hookline_shared.readers.published import encode
 from hookline_shared.redis.manager import RedisConnectionManager
-from hookline_shared.streams.lease import LeaseRequest, Leases
+from hookline_shared.streams.ownership.lease import LeaseRequest, Leases
 from hookline_shared.topics import DEFAULT_TOPICS
 from tests.integration.conftest import Connect
 from tests.support.processes.findings import subject, wrongs

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from hookline_processor.events.events import typed
+from hookline_shared.catalogue.kinds import ALL, kind_of
 from hookline_shared.event import Event
-from hookline_shared.kinds import ALL, kind_of
 from tests.support.inbound.kind_rows import ACCOUNT, CALLS, MESSAGING, KindRow
 from tests.support.inbound.product_rows import CONVERSATIONS, OTHERS
 from tests.support.inbound.sendgrid import SendGrid

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from hookline_ingress.routes import PATHS
+from hookline_ingress.routing.routes import PATHS
 from hookline_shared.topics import BULK, CALLS, CONVERSATIONS, DEFAULT_TOPICS, EVENTS, MESSAGES, OUTBOX, STATUSES
 from tests.support.inbound.kinds import (
     ACCOUNT,

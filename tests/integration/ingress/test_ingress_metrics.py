@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from hookline_ingress.routes import PATHS
+from hookline_ingress.routing.routes import PATHS
 from tests.support.inbound.kinds import message, message_status, unknown
 from tests.support.inbound.webhooks import Twilio
 from tests.support.ingress.ingress_client import raw_exchange, raw_request

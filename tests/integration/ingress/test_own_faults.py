@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from hookline_ingress import webhooks
-from hookline_ingress.routes import Route
+from hookline_ingress.routing.routes import Route
 from tests.support.inbound.kinds import message
 from tests.support.inbound.webhooks import Twilio
 from tests.support.ingress.local_ingress import ingress_settings, running_ingress

@@ -2,7 +2,7 @@
 
 from hookline_shared.readers.published import encode
 from hookline_shared.redis.manager import RedisConnectionManager
-from hookline_shared.streams.lease import LeaseRequest, Leases
+from hookline_shared.streams.ownership.lease import LeaseRequest, Leases
 from hookline_shared.topics import DEFAULT_TOPICS
 from tests.support.ingress.local_ingress import LocalIngress, ingress_settings, running_ingress
 from tests.support.storage.stored import PARTITIONS

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from hookline_shared.event import Event
-from hookline_shared.forms import parse_form
+from hookline_shared.parsing.forms import parse_form
 from hookline_shared.topics import MESSAGES, STATUSES
 from tests.support.inbound.kinds import (
     ACCOUNT,

@@ -12,9 +12,9 @@ import pytest
 from hookline_processor.ownership.ownership import Ownership, Times
 from hookline_shared.clock import SystemClock
 from hookline_shared.lifecycle.service import Supervisor
-from hookline_shared.streams.lease import Fence, Lease, LeaseRequest, Leases
-from hookline_shared.streams.membership import leases, members
-from hookline_shared.streams.rate_limits import SharedLimits, Usage
+from hookline_shared.streams.limits.rate_limits import SharedLimits, Usage
+from hookline_shared.streams.ownership.lease import Fence, Lease, LeaseRequest, Leases
+from hookline_shared.streams.ownership.membership import leases, members
 from tests.integration.conftest import Connect
 from tests.support.observability.logbook import Logbook
 from tests.support.servers.redis_server import RedisServer

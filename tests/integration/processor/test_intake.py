@@ -9,12 +9,12 @@ from hookline_processor.partition.intake import Intake
 from hookline_processor.partition.lanes import MAX_LOADED, Lane, Lanes
 from hookline_processor.partition.room import PayloadMemory, Room
 from hookline_processor.partition.waiting.waiting_sets import WaitingSets
-from hookline_processor.retry import recover
+from hookline_processor.retry_record import recover
 from hookline_processor.verdicts import Verdict
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.consume import NEW, Consumer, Entry
-from hookline_shared.streams.lease import Fence
+from hookline_shared.streams.ownership.lease import Fence
 from hookline_shared.streams.waiting.index import Deferral, DeferRequest, LoadRequest, WaitingIndex
 from hookline_shared.topics import DEFAULT_TOPICS, MESSAGES
 from tests.support.processor.feed import PARTITION, PENDING, Feed, claim, read

@@ -9,7 +9,7 @@ from hookline_processor.ownership.ownership import Ownership, Times
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.lifecycle.service import Supervisor
-from hookline_shared.streams.lease import Lease, LeaseRequest, Leases
+from hookline_shared.streams.ownership.lease import Lease, LeaseRequest, Leases
 from tests.integration.conftest import Connect
 from tests.integration.processor.test_clock_steps import _Partition
 from tests.support.observability.logbook import Logbook

@@ -7,11 +7,11 @@ import pytest
 import redis
 
 from hookline_processor.partition.lanes import MAX_LOADED
-from hookline_processor.retry import Record, decode_record, encode_record
+from hookline_processor.retry_record import Record, decode_record, encode_record
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import BODY_FIELD, TEXT_FIELDS, Event, text_values
-from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.redis_keys import GROUP
 from hookline_shared.streams.consume import CONSUMER
 from hookline_shared.streams.settlements import record_name
 from hookline_shared.topics import MESSAGES, STATUSES

@@ -9,7 +9,7 @@ from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.partition.lanes import Lane
 from hookline_processor.partition.outcomes import Wait
 from hookline_processor.partition.settler import Settler
-from hookline_processor.retry import Record
+from hookline_processor.retry_record import Record
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import decode

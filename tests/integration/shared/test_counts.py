@@ -10,8 +10,8 @@ from hookline_shared.streams.backlog import servers
 from hookline_shared.streams.consume import Consumer
 from hookline_shared.streams.counts import EventCounts, count_events
 from hookline_shared.streams.dead_letter_counts import DeadLetterCounts
-from hookline_shared.streams.lease import Leases
-from hookline_shared.streams.membership import leases, members
+from hookline_shared.streams.ownership.lease import Leases
+from hookline_shared.streams.ownership.membership import leases, members
 from hookline_shared.streams.settlements import DeadLetterRecord, Settlements, WaitingLane, record_name
 from hookline_shared.streams.waiting.index import lane_id
 from hookline_shared.topics import BULK, CALLS, DEFAULT_TOPICS, MESSAGES

@@ -10,7 +10,7 @@ from hookline_shared.readers.survey import Survey, registered, survey
 from hookline_shared.readers.watch import ReadersWatch
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.append import Appender
-from hookline_shared.streams.lease import LeaseRequest, Leases
+from hookline_shared.streams.ownership.lease import LeaseRequest, Leases
 from hookline_shared.topics import DEFAULT_TOPICS
 from tests.integration.conftest import Connect
 from tests.support.processor.events import event, key_of

@@ -10,8 +10,8 @@ from hookline_shared.streams.append import Appended, Appender
 from hookline_shared.streams.consume import Consumer
 from hookline_shared.streams.counts import count_waiting
 from hookline_shared.streams.follow import StreamPosition
-from hookline_shared.streams.lease import Fence
 from hookline_shared.streams.locate import Stage, locate
+from hookline_shared.streams.ownership.lease import Fence
 from hookline_shared.streams.settlements import LeavingEntry, Settlements, WaitingLane, record_name
 from hookline_shared.streams.waiting.control import Dropped, LaneSet, RetriedNow, WaitingControl
 from hookline_shared.streams.waiting.index import LATER, LoadRequest, ResumeRequest, WaitingIndex, lane_id

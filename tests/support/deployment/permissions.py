@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from hookline_shared.keys import DEFAULT_PREFIX
+from hookline_shared.redis_keys import DEFAULT_PREFIX
 
 _PAGE: Final = Path(__file__).parents[3] / "docs" / "redis.md"
 

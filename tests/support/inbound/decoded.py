@@ -8,7 +8,7 @@ from hookline_ingress.http.request import Request
 from hookline_ingress.signatures.twilio import SIGNATURE
 from hookline_ingress.translation.form_shape import shape_of
 from hookline_ingress.translation.webhook import Webhook
-from hookline_shared.forms import EMPTY, form_of
+from hookline_shared.parsing.forms import EMPTY, form_of
 
 RECEIVED_AT = 1_750_345_200_611
 NO_HEADERS: Mapping[str, str] = {}

@@ -8,8 +8,8 @@ from hookline_cli.status.rates import TopicRates
 from hookline_cli.status.service_report import ServiceReport
 from hookline_cli.status.snapshot import RedisState, Snapshot
 from hookline_cli.status.view import StatusView
-from hookline_shared.streams.lease import Lease
-from hookline_shared.streams.membership import Member
+from hookline_shared.streams.ownership.lease import Lease
+from hookline_shared.streams.ownership.membership import Member
 
 FREE = Lease("", 7, 0)
 

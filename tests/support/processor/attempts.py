@@ -6,12 +6,12 @@ from hookline import Handlers, RetryPolicy
 from hookline_processor.attempts.attempts import Attempts
 from hookline_processor.attempts.threads import Threads
 from hookline_processor.in_flight import InFlightEvent
-from hookline_processor.retry import Record
+from hookline_processor.retry_record import Record
 from hookline_processor.verdicts import Verdict
 from hookline_shared.clock import SystemClock
 from hookline_shared.event import Event
-from hookline_shared.forms import FORM
 from hookline_shared.observability.logs import get_logger
+from hookline_shared.parsing.forms import FORM
 
 if TYPE_CHECKING:
     pass

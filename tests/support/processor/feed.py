@@ -7,7 +7,7 @@ from hookline_shared.event import Event, decode
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.append import Appender
 from hookline_shared.streams.consume import NEW, Consumer, Entry
-from hookline_shared.streams.lease import Fence, Lease, LeaseRequest, Leases
+from hookline_shared.streams.ownership.lease import Fence, Lease, LeaseRequest, Leases
 from hookline_shared.topics import MESSAGES
 from tests.support.processor.events import event, key_of
 from tests.support.storage.keys import keys

@@ -5,7 +5,7 @@ from typing import Final
 
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.consume import NEW, Consumer
-from hookline_shared.streams.lease import Fence
+from hookline_shared.streams.ownership.lease import Fence
 from hookline_shared.streams.settlements import LeavingEntry, Settlements, WaitingLane
 from hookline_shared.streams.waiting.index import (
     Deferral,

@@ -4,7 +4,7 @@ from typing import Any
 
 import redis
 
-from hookline_shared.keys import GROUP, Keys
+from hookline_shared.redis_keys import GROUP, Keys
 from tests.support.storage.keys import keys
 
 _PENDING = "return redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 100000)"

@@ -2,7 +2,7 @@
 
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.partition.lanes import Lane, Lanes
-from hookline_processor.retry import Record
+from hookline_processor.retry_record import Record
 from hookline_shared.event import Event
 from hookline_shared.topics import MESSAGES
 

@@ -22,7 +22,7 @@ from hookline_processor.partition.waiting.conditions import ACCOUNT, BREAKER, KI
 from hookline_processor.partition.waiting.handled_kinds import HandledKinds
 from hookline_processor.partition.waiting.pauses import Pauses
 from hookline_processor.partition.waiting.waiting_sets import WaitingTotals
-from hookline_processor.retry import RetryPolicy
+from hookline_processor.retry_policy import RetryPolicy
 from hookline_processor.sender.outgoing import Outbox, build_outbox
 from hookline_processor.sender.settings import SenderSettings
 from hookline_processor.verdicts import DONE, Verdict

@@ -2,6 +2,6 @@
 
 from typing import Final
 
-from hookline_shared.keys import Keys
+from hookline_shared.redis_keys import Keys
 
 keys: Final = Keys()

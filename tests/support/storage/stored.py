@@ -5,7 +5,7 @@ from typing import Any
 import redis
 
 from hookline_shared.event import Event, decode
-from hookline_shared.keys import GROUP, Keys
+from hookline_shared.redis_keys import GROUP, Keys
 from hookline_shared.topics import DEFAULT_TOPICS
 from tests.support.storage.keys import keys
 

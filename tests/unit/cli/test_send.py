@@ -16,10 +16,10 @@ from hookline_cli.send.load_report import summary
 from hookline_cli.send.target import send_target
 from hookline_cli.send.templates import SHORT, UnknownKindError, WebhookFactory, find, names, numbers
 from hookline_cli.workspace import StackFacts
-from hookline_ingress.routes import PATHS
+from hookline_ingress.routing.routes import PATHS
 from hookline_ingress.translation.webhook import members
-from hookline_shared import kinds
-from hookline_shared.kinds import SINGLE
+from hookline_shared.catalogue import kinds
+from hookline_shared.catalogue.kinds import SINGLE
 
 PUBLIC = "https://hooks.example.com/prefix"
 LOCAL = "http://127.0.0.1:8080"

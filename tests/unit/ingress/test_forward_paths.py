@@ -3,11 +3,11 @@
 import pytest
 from multidict import CIMultiDict
 
-from hookline_ingress.forward_paths import FORWARDED
 from hookline_ingress.http.request import Request
 from hookline_ingress.refusals import Refusal
-from hookline_ingress.route_settings import RouteSettings
-from hookline_ingress.routes import Routes
+from hookline_ingress.routing.forward_paths import FORWARDED
+from hookline_ingress.routing.route_settings import RouteSettings
+from hookline_ingress.routing.routes import Routes
 from hookline_ingress.signatures.secrets import Secret
 from hookline_ingress.signatures.twilio import Keyring
 from hookline_ingress.translation.webhook import decode

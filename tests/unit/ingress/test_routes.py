@@ -7,8 +7,8 @@ import pytest
 from hookline_ingress.http.replies import EMPTY_TWIML, NO_CONTENT
 from hookline_ingress.http.request import Reply
 from hookline_ingress.limits.rates import Rate
-from hookline_ingress.route_settings import LARGEST_JSON
-from hookline_ingress.routes import PATHS, Routes
+from hookline_ingress.routing.route_settings import LARGEST_JSON
+from hookline_ingress.routing.routes import PATHS, Routes
 from hookline_ingress.settings import IngressSettings
 from hookline_ingress.signatures.secrets import parse_secrets
 from hookline_ingress.signatures.twilio import Keyring

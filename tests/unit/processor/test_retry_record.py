@@ -2,7 +2,8 @@
 
 import msgspec
 
-from hookline_processor.retry import NEVER_FAILED, Record, RetryPolicy, decode_record, encode_record
+from hookline_processor.retry_policy import RetryPolicy
+from hookline_processor.retry_record import NEVER_FAILED, Record, decode_record, encode_record
 from hookline_processor.verdicts import Dead, Reason, Retry, RetryLater, poison_verdict, verdict_on_error
 
 NOW = 1_000_000

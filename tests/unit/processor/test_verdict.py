@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from hookline_processor.retry import NEVER_FAILED, Record, RetryPolicy, backoff_s, decode_record, encode_record
+from hookline_processor.retry_policy import RetryPolicy, backoff_s
+from hookline_processor.retry_record import NEVER_FAILED, Record, decode_record, encode_record
 from hookline_processor.verdicts import AwayError, Dead, Failure, Reason, Reject, Retry, RetryLater, verdict_on_error
 
 NOW = 1_000_000

@@ -4,8 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from hookline_shared.catalogue.kind import Kind
+from hookline_shared.catalogue.kinds import KINDS
 from hookline_shared.event import without_token
-from hookline_shared.kinds import KINDS
 from hookline_shared.live import (
     Live,
     LiveAnswer,

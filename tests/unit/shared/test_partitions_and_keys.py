@@ -9,8 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from redis.crc import key_slot
 
-from hookline_shared.keys import DEFAULT_PREFIX, Keys, check_prefix
 from hookline_shared.partitions import partition_of, ranges
+from hookline_shared.redis_keys import DEFAULT_PREFIX, Keys, check_prefix
 from hookline_shared.topics import _TAKEN
 from tests.support.storage.keys import keys
 

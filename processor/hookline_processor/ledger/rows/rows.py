@@ -15,8 +15,8 @@ from hookline_processor.ledger.rows.privacy import text_for_policy, value_for_po
 from hookline_processor.ledger.rows.status_order import call_rank, message_rank
 from hookline_shared.catalogue.sids import resource_of
 from hookline_shared.catalogue.webhook_event import WebhookEvent
-from hookline_shared.json_body import decode_json
 from hookline_shared.observability.redaction import redact_quotes
+from hookline_shared.parsing.json_body import decode_json
 
 Row = dict[str, Any]
 

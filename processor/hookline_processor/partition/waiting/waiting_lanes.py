@@ -20,7 +20,7 @@ from hookline_processor.partition.waiting.load_queue import Load, LoadQueue, loa
 from hookline_processor.partition.waiting.resume_requests import resume_requests
 from hookline_processor.partition.waiting.waiting_sets import TIMED, WaitingSets
 from hookline_processor.partition.waiting.wake_timer import WakeTimer
-from hookline_processor.retry import recover
+from hookline_processor.retry_record import recover
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.lifecycle.service import Supervisor

@@ -7,7 +7,7 @@ from hookline_shared.catalogue.fields import Json, Text
 from hookline_shared.catalogue.kind import CONTENT, Key, Kind, Template, has, key
 from hookline_shared.catalogue.sids import Params
 from hookline_shared.catalogue.webhook_event import WebhookEvent
-from hookline_shared.json_body import decode_json, members_of
+from hookline_shared.parsing.json_body import decode_json, members_of
 
 __all__ = ["ComplianceStatus", "DebuggerEvent", "HostedNumberStatus", "PortingStatus", "UsageTrigger"]
 

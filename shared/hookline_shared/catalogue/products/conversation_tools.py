@@ -8,7 +8,7 @@ from hookline_shared.catalogue.fields import Json, Text
 from hookline_shared.catalogue.kind import CONTENT, Key, Kind, Template, has, joined, key
 from hookline_shared.catalogue.sids import Params
 from hookline_shared.catalogue.webhook_event import WebhookEvent
-from hookline_shared.json_body import decode_json, members_of
+from hookline_shared.parsing.json_body import decode_json, members_of
 
 __all__ = ["FrontlineRequest", "OperatorResults", "OrchestratorEvent", "TranscriptEvent"]
 

@@ -11,7 +11,7 @@ from hookline_shared.catalogue.kind import Condition, Key, Kind, Reply, Template
 from hookline_shared.catalogue.media import MOST_MEDIA_BYTES, Media, fetch
 from hookline_shared.catalogue.sids import Params
 from hookline_shared.catalogue.webhook_event import WebhookEvent
-from hookline_shared.forms import MAX_FIELDS
+from hookline_shared.parsing.forms import MAX_FIELDS
 
 __all__ = ["LinkClick", "MessageReceived", "MessageStatus"]
 

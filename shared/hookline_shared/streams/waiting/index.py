@@ -14,10 +14,10 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from hookline_shared.keys import GROUP
 from hookline_shared.redis.manager import RedisConnectionManager, Script, ScriptCall
+from hookline_shared.redis_keys import GROUP
 from hookline_shared.streams.consume import CONSUMER
-from hookline_shared.streams.lease import Fence
+from hookline_shared.streams.ownership.lease import Fence
 from hookline_shared.streams.redis_answers import raise_first_error
 from hookline_shared.streams.scripts import load_script
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from hookline_ingress.routes import PATHS
+from hookline_ingress.routing.routes import PATHS
 from tests.support.inbound.kinds import message
 from tests.support.inbound.webhooks import FORM, JSON, Twilio, Webhook
 from tests.support.ingress.ingress_client import raw_request

@@ -10,10 +10,10 @@ from typing import Any, Final, NamedTuple
 
 import redis
 
-from hookline_processor.retry import NEVER_FAILED, decode_record
+from hookline_processor.retry_record import NEVER_FAILED, decode_record
 from hookline_shared.event import Event
-from hookline_shared.keys import GROUP
 from hookline_shared.partitions import partition_of
+from hookline_shared.redis_keys import GROUP
 from hookline_shared.streams.settlements import record_name
 from tests.integration.processor.machine.command_log import Call
 from tests.integration.processor.machine.harness import PARTITIONS, UNORDERED, Member

@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 import redis
 
-from hookline_shared.keys import GROUP
+from hookline_shared.redis_keys import GROUP
 from tests.support.storage.keys import keys
 
 _SCRIPT: Final = """

@@ -101,6 +101,6 @@ async def test_batch_is_bounded_by_the_bytes_of_its_messages(consumer_of_nothing
 @pytest.fixture
 def consumer_of_nothing(broker: RedisConnectionManager) -> Consumer:
     """Return a consumer that is not asked."""
-    from hookline_shared.streams.lease import Fence  # noqa: PLC0415
+    from hookline_shared.streams.ownership.lease import Fence  # noqa: PLC0415
 
     return Consumer(broker, PARTITION, [MESSAGES], Fence("nobody", 0))

@@ -7,7 +7,7 @@ import redis
 
 from hookline_processor.sender.twilio_api import TwilioApi
 from hookline_shared.clock import SystemClock
-from hookline_shared.keys import GROUP
+from hookline_shared.redis_keys import GROUP
 from hookline_shared.streams.outbox import Place, State
 from hookline_shared.topics import OUTBOX
 from tests.integration.processor.replies.conftest import Inbox, dead, marks, sender_settings

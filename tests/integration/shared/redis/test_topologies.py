@@ -13,7 +13,7 @@ import trustme
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.append import Appended, Appender
-from hookline_shared.streams.rate_limits import SharedLimits, Usage
+from hookline_shared.streams.limits.rate_limits import SharedLimits, Usage
 from hookline_shared.topics import MESSAGES
 from tests.integration.conftest import Connect
 from tests.support.deployment.permissions import documented_permissions

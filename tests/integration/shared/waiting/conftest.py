@@ -8,7 +8,7 @@ import redis
 
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.streams.consume import Consumer
-from hookline_shared.streams.lease import Fence
+from hookline_shared.streams.ownership.lease import Fence
 from hookline_shared.streams.settlements import LeavingEntry, Settlements, SettleResult, WaitingLane
 from hookline_shared.streams.waiting.index import (
     Deferral,

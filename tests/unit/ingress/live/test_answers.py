@@ -9,9 +9,9 @@ import pytest
 
 from hookline_ingress.live.answers import Answers
 from hookline_shared.errors import BrokerUnavailableError
-from hookline_shared.keys import Keys
 from hookline_shared.live import LiveAnswer, Place, encode_answer
 from hookline_shared.redis.manager import Command
+from hookline_shared.redis_keys import Keys
 from tests.support.observability.logbook import Logbook
 from tests.support.time.manual_clock import ManualClock
 

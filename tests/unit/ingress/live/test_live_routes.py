@@ -4,8 +4,8 @@ import pytest
 
 from hookline_ingress.http.request import Reply
 from hookline_ingress.live.routes import LiveRoutes
-from hookline_ingress.route_settings import RouteSettings
-from hookline_ingress.routes import Routes
+from hookline_ingress.routing.route_settings import RouteSettings
+from hookline_ingress.routing.routes import Routes
 from hookline_ingress.signatures.secrets import Secret
 from hookline_ingress.signatures.twilio import Keyring
 from hookline_shared.forwards import Forward

@@ -13,9 +13,9 @@ import hookline
 from hookline import MessageReceived, WebhookEvent
 from hookline_processor.events.events import typed
 from hookline_shared.catalogue.fields import Json, Number, Text
+from hookline_shared.catalogue.kinds import ALL, FAMILIES, SINGLE, label_of
 from hookline_shared.event import Event
-from hookline_shared.forms import FORM
-from hookline_shared.kinds import ALL, FAMILIES, SINGLE, label_of
+from hookline_shared.parsing.forms import FORM
 from tests.support.inbound.kinds import (
     call,
     call_status,

@@ -17,7 +17,7 @@ from hookline import (
     MessageReceived,
     WebhookEvent,
 )
-from hookline_shared.kinds import FAMILIES, SINGLE
+from hookline_shared.catalogue.kinds import FAMILIES, SINGLE
 
 
 def anything(event: WebhookEvent, context: Context) -> None: ...

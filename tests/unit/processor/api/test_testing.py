@@ -18,9 +18,9 @@ from hookline import (
 )
 from hookline.testing import Dead, Done, HookError, Reason, Retry, deliver, make_event, started
 from hookline_processor.events.events import typed
-from hookline_shared import kinds
-from hookline_shared.forms import parse_form
-from hookline_shared.kinds import ALL, FAMILIES, SINGLE
+from hookline_shared.catalogue import kinds
+from hookline_shared.catalogue.kinds import ALL, FAMILIES, SINGLE
+from hookline_shared.parsing.forms import parse_form
 
 KINDS = [
     *SINGLE,

@@ -9,7 +9,7 @@ import pytest
 from hookline import Context, Handlers, MessageReceived, RetryPolicy
 from hookline_processor.attempts.threads import Threads
 from hookline_processor.in_flight import InFlightEvent
-from hookline_processor.retry import Record
+from hookline_processor.retry_record import Record
 from hookline_processor.verdicts import Dead, Done, Reason, Retry
 from hookline_shared.clock import SystemClock
 

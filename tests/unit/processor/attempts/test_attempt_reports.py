@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from hookline import Context, Handlers, MessageReceived, Reject, RetryLater, RetryPolicy, WebhookEvent
 from hookline_processor.attempts.attempts import Attempts
 from hookline_processor.attempts.threads import Threads
-from hookline_processor.retry import Record
+from hookline_processor.retry_record import Record
 from hookline_processor.verdicts import Failure, Verdict
 from hookline_shared.clock import SystemClock
 from hookline_shared.observability.logs import CURRENT_EVENT, get_logger

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from hookline import Context, Handlers, MessageReceived, RetryLater, RetryPolicy, WebhookEvent
 from hookline_processor.attempts.threads import Threads
-from hookline_processor.retry import Record
+from hookline_processor.retry_record import Record
 from hookline_processor.verdicts import Dead, Retry
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.partition.bursts import gathered, quiet_at, with_size
 from hookline_processor.partition.outcomes import Outcome, combine
 from hookline_processor.replies.outputs import Outputs
-from hookline_processor.retry import Record
+from hookline_processor.retry_record import Record
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry
 from hookline_shared.event import Event
 from hookline_shared.streams.memory import MemoryWrite

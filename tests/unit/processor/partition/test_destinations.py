@@ -8,7 +8,7 @@ import pytest
 
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.partition.destinations import Destinations
-from hookline_processor.retry import NEVER_FAILED, Record
+from hookline_processor.retry_record import NEVER_FAILED, Record
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry, Verdict
 from hookline_shared.event import Event
 from tests.support.observability.logbook import Logbook

@@ -3,7 +3,7 @@
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.partition.lanes import Lane
 from hookline_processor.partition.outcomes import Outcome, Wait, combine
-from hookline_processor.retry import NEVER_FAILED, Record, encode_record
+from hookline_processor.retry_record import NEVER_FAILED, Record, encode_record
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Retry
 from hookline_shared.event import Event
 from hookline_shared.streams.settlements import LeavingEntry, WaitingLane

@@ -6,7 +6,7 @@ import pytest
 
 from hookline_processor.media.addresses import Credentials
 from hookline_processor.sender.settings import SenderSettings
-from hookline_processor.sender.twilio import Twilio
+from hookline_processor.sender.twilio_client import Twilio
 from hookline_processor.settings import ProcessorSettings
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import SettingsError
@@ -112,7 +112,7 @@ def test_only_account_is_the_default(tmp_path: Path) -> None:
         ('sid = "AC1"\napi_secret_file = "right"', "SID of an account"),
         (f'sid = "{ONE}"\napi_key = "{ONE}"\napi_secret_file = "right"', "SID of an API key"),
         (f'sid = "{ONE}"\napi_secret = "abc"\napi_secret_file = "right"', "there is no such key"),
-        (f'sid = "{ONE}"\napi_secret_file = "right"\n[[accounts]]\nsid = "{ONE}"\napi_secret_file = "right"', "2 tables"),
+        (f'sid = "{ONE}"\napi_secret_file = "right"\n[[accounts]]\nsid = "{ONE}"\napi_secret_file = "right"', "2 accounts"),
     ],
 )
 def test_wrong_tables(tmp_path: Path, table: str, said: str) -> None:

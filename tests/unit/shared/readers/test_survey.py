@@ -6,7 +6,7 @@ import pytest
 
 from hookline_shared.readers.published import Published, decode, encode
 from hookline_shared.readers.survey import Processor, Survey
-from hookline_shared.streams.lease import Lease
+from hookline_shared.streams.ownership.lease import Lease
 
 TOPICS = ("messages", "calls")
 

@@ -1,7 +1,7 @@
 -- The waiting index of one partition: a library that other scripts begin with.
 --
 -- A lane waits while its first event may not be attempted yet, and then the processor has none of its events in memory. The keys of
--- the index, spelled here and in shared/hookline_shared/keys.py; `space` is their common start, `<prefix>:{p}:`:
+-- the index, spelled here and in shared/hookline_shared/redis_keys.py; `space` is their common start, `<prefix>:{p}:`:
 --
 --   <space>waiting:<topic>               sorted set: lane id -> Unix time in ms at which its first entry may be attempted
 --   <space>waiting:<topic>:<condition>   the same for lanes that wait for a condition, and the time at which they stop waiting for it

@@ -15,7 +15,7 @@ from hookline.testing import Done, Retry, deliver, started
 from hookline_processor.attempts.attempts import Attempts
 from hookline_processor.attempts.threads import Threads
 from hookline_processor.in_flight import InFlightEvent
-from hookline_processor.retry import RetryPolicy
+from hookline_processor.retry_policy import RetryPolicy
 from hookline_shared.observability.logs import get_logger
 from tests.support.processor.events import event as new_event
 from tests.support.processor.wrapped_functions import (

@@ -1,0 +1,1 @@
+"""Which path a request is for, and the settings of paths."""

@@ -1,0 +1,1 @@
+"""Parsing request bodies: forms, multipart forms and JSON."""

@@ -1,0 +1,1 @@
+"""Who owns which partition: leases, and the members of the consumer group."""
