@@ -124,6 +124,10 @@ replies: $(READY) ## 20 000 replies and 1 000 conversations through a Twilio tha
 	@HOOKLINE_REPLIES=$${HOOKLINE_REPLIES:-20000} HOOKLINE_CONVERSATIONS=$${HOOKLINE_CONVERSATIONS:-1000} \
 	  $(BIN)/python -m pytest -s -n 0 --timeout 0 tests/acceptance/replies
 
+.PHONY: many-waiting
+many-waiting: $(READY) ## a million events that wait for times within half an hour: lateness, others' latency, memory (40 minutes)
+	@HOOKLINE_WAITING_EVENTS=$${HOOKLINE_WAITING_EVENTS:-1000000} $(BIN)/python -m pytest -s -n 0 tests/acceptance/events/test_many_waiting.py
+
 .PHONY: slow-links
 slow-links: $(READY) ## 2 000 events of 1 MB through links of 40 and 12 MB/s, for all that reads or writes many (half an hour)
 	@SLOW_LINKS_SCALE=$${SLOW_LINKS_SCALE:-50} $(BIN)/python -m pytest -s -n 0 --timeout 0 tests/integration/slow_links
