@@ -85,9 +85,14 @@ class Keys:
         """Stream: the events of one topic that are not settled."""
         return f"{self.prefix}:{{{partition}}}:{name}"
 
+    def marks(self, partition: int) -> str:
+        """String: the generations of the marks of accepted events, in MessagePack. Their hashes have names of their own behind
+        that, `…:<generation>:<bucket>`: see `scripts/dedupe_marks.lua`."""
+        return f"{self.space(partition)}marks"
+
     def seen(self, partition: int, dedupe_key: str) -> str:
-        """String that expires: the id of the event that was first accepted under `dedupe_key`."""
-        return f"{self.prefix}:{{{partition}}}:seen:{dedupe_key}"
+        """String that expires: the id of the event that was first accepted under `dedupe_key`, as older versions marked it."""
+        return f"{self.space(partition)}seen:{dedupe_key}"
 
     def signed(self, partition: int, text: str) -> str:
         """String that expires: a hash of what the signed text that `text` stands for was first used for."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
 from functools import lru_cache
+from hashlib import blake2b
 from itertools import repeat
 from typing import Final
 
@@ -31,7 +32,7 @@ class Appended(IntEnum):
 _Entry = tuple[str, Event]
 """Topic and event."""
 _SignedKey = Callable[[Event, str, str], str]
-"""Returns the third key of an event for the script, given its stream and its seen key."""
+"""Returns the third key of an event for the script, given its stream and the marks of its partition."""
 _Letter = Sequence[tuple[str, str]]
 """Fields of the dead letter that a refused event becomes, without their prefix; empty if it becomes none."""
 _Result = Appended | BrokerUnavailableError
@@ -39,12 +40,14 @@ _Result = Appended | BrokerUnavailableError
 _APPENDED: Final = {appended.value: appended for appended in Appended}
 _REUSED: Final = "its signature was used for another event, which came before: one of the two is a copy that somebody made"
 _SCRIPT: Final = load_script("append")
+_DIGEST: Final = blake2b(digest_size=15)
+"""Of a dedupe key, see `dedupe_marks.lua`. Copied for each, which is faster than a new one."""
 _pack: Final = msgspec.msgpack.Encoder().encode
 """Packs all text fields into one argument: sending a dozen for each event would double the time of a call."""
 
 
 class Appender:
-    """Appends batches of events, except those whose dedupe key was seen, or whose signature made another event, within the
+    """Appends batches of events, except those whose dedupe key has a mark, or whose signature made another event, within the
     window.
 
     The copies of a signed text may be in any partition, so the partition of its claim follows from the text alone. In a cluster
@@ -57,7 +60,7 @@ class Appender:
     def __init__(self, redis: RedisConnectionManager, partitions: int, dedupe_window_s: int, backlog_limit: int) -> None:
         self._redis = redis
         self._topic = lru_cache(maxsize=1024)(redis.keys.topic)
-        self._seen = [redis.keys.seen(partition, "") for partition in range(partitions)]
+        self._marks = [redis.keys.marks(partition) for partition in range(partitions)]
         self._signed = [redis.keys.signed(partition, "") for partition in range(partitions)]
         self._partitions = partitions
         self._claims = Claims(redis, partitions, dedupe_window_s)
@@ -109,29 +112,36 @@ class Appender:
     def _call(self, group: Iterable[_Entry], signed_key: _SignedKey, letter: _Letter) -> ScriptCall:
         names: list[str] = []
         texts: list[tuple[str, ...]] = [TEXT_FIELDS]
-        bodies = []
+        bodies, digests = [], []
         for topic, event in group:
             partition = partition_of(event.key, self._partitions)
-            stream, seen = self._topic(partition, topic), self._seen[partition] + event.dedupe_key
-            names += (stream, seen, signed_key(event, stream, seen))
+            stream, marks = self._topic(partition, topic), self._marks[partition]
+            names += (stream, marks, signed_key(event, stream, marks))
             texts.append((*text_values(event), event.claim))
+            digests.append(_digest(event.dedupe_key))
             bodies.append(event.body)
         if letter:
             texts.append(tuple(text for name, value in letter for text in (f"dead.{name}", value)))
-        return ScriptCall(names, [*self._constants, _pack(texts), *bodies])
+        return ScriptCall(names, [*self._constants, _pack(texts), b"".join(digests), *bodies])
 
-    def _signed_key(self, event: Event, _stream: str, seen: str) -> str:
-        """Return the key of the claim of `event`, or `seen` if it has none."""
+    def _signed_key(self, event: Event, _stream: str, marks: str) -> str:
+        """Return the key of the claim of `event`, or `marks` if it has none."""
         if not event.claim:
-            return seen
+            return marks
         text = event.text_hash or event.signature
         return self._signed[partition_of(text, self._partitions)] + text
+
+
+def _digest(dedupe_key: str) -> bytes:
+    digest = _DIGEST.copy()
+    digest.update(dedupe_key.encode())
+    return digest.digest()
 
 
 def _key_after_claim(group: Sequence[int], claims: Sequence[Claimed]) -> _SignedKey:
     """Return a function that returns the third key of each event of `group` in turn: it tells whether the claim was refused."""
     outcomes = iter([claims[at] for at in group])
-    return lambda _event, stream, seen: stream if next(outcomes) is False else seen
+    return lambda _event, stream, marks: stream if next(outcomes) is False else marks
 
 
 def _count_unclaimed(batch: Sequence[_Entry], claims: Sequence[Claimed], results: Sequence[_Result]) -> None:

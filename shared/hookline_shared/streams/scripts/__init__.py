@@ -9,11 +9,11 @@ _LIBRARY = "-- Requires "
 
 
 def load_script(name: str) -> Script:
-    """Return the script in `<name>.lua`, after the library that its first line requires."""
-    text = _read(name)
-    first = text.partition("\n")[0]
-    return Script.of(_read(first.removeprefix(_LIBRARY)) + text if first.startswith(_LIBRARY) else text)
+    """Return the script in `<name>.lua`, after the library that its first line requires, and those that this requires."""
+    return Script.of(_read(name))
 
 
 def _read(name: str) -> str:
-    return (files(__name__) / f"{name}.lua").read_text()
+    text = (files(__name__) / f"{name}.lua").read_text()
+    first = text.partition("\n")[0]
+    return _read(first.removeprefix(_LIBRARY)) + text if first.startswith(_LIBRARY) else text

@@ -1,0 +1,174 @@
+-- Requires claim_signature
+-- The marks of events that were appended: library of append.lua. A mark makes other events with its dedupe key duplicates, until
+-- the window of the mark is over.
+--
+-- A mark is a field of a hash, a bucket, with so few fields that Redis stores it as one block. It takes some 25 bytes there; a key
+-- of its own would take ten times as many. The field has 12 bytes of a digest of the dedupe key, its value is the time at which
+-- the window ends. Redis cannot let fields expire (it can since 7.4), so buckets expire as a whole: they belong to generations.
+--
+--   <prefix>:{p}:marks               MessagePack: `generations`, those that may have marks which still count, the newest last; and
+--                                    `old_until`, see below. A generation has a `number`, its `base`, the server's time in ms at
+--                                    which it began, the `window` in ms for which it is made, the number of `bits` that tell its
+--                                    buckets apart, and `ends`, the time after which none of its marks counts. Never expires
+--   <prefix>:{p}:marks:<n>:<bucket>  the bucket of generation n: field -> end of the window in ms after the base
+--
+-- New marks go to the newest generation for as long as its window, so the last of them count for two windows. Then the next one
+-- begins, with as many buckets as there are marks for. One that proves too small is followed by the next at once.
+--
+-- Clocks. A window ends by the clock of the server that is asked. If that is set forward, or is another server's since a failover,
+-- windows end early by the difference, as keys would expire early. If it is set back, windows end late, but not later than one
+-- window from when this is noticed: a generation that began in the future takes no marks, and ends then.
+--
+-- Older versions set a key <prefix>:{p}:seen:<dedupe key> for each event. For one window after this version is used first, such
+-- keys count, and are set too: processes of both versions find each other's marks, and so does an older version that comes back.
+
+local FIELD_BYTES, DIGEST_BYTES = 12, 15
+local MOST_FIELDS, MANY_FIELDS = 128, 64 -- in a bucket; Redis stores up to 512 as one block
+local FIRST_BITS, MOST_BITS, MOST_GENERATIONS = 4, 20, 8
+local ONE_IN = 64 -- marks after which the size of a bucket is looked at
+local SAMPLE = 4 -- buckets by which the number of marks is estimated
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local opened = {} -- by key
+
+-- Return the marks of one partition, given the key that describes them and a stream of the partition.
+local function open_marks(key, stream, window)
+  local marks = opened[key]
+  if not marks then
+    local stored = redis.call('GET', key)
+    if stored then
+      marks = cmsgpack.unpack(stored)
+    else
+      local lease = string.sub(key, 1, -6) .. 'lease'
+      local used = redis.call('EXISTS', stream, lease) > 0
+      marks = {old_until = used and now + window or 0, generations = {}}
+    end
+    marks.key = key
+    opened[key] = marks
+  end
+  return marks
+end
+
+local function old_key(marks, dedupe)
+  return string.sub(marks.key, 1, -6) .. 'seen:' .. dedupe
+end
+
+-- Return the name of bucket number 0, 1, … of a generation without its number, and how many there are.
+local function buckets_of(marks, generation)
+  return marks.key .. ':' .. generation.number .. ':', 2 ^ generation.bits
+end
+
+-- Return the number of bits for as many marks as the fullest of `generations` has, by a few of its buckets.
+local function bits_for(marks, generations)
+  local most = 0
+  for _, generation in ipairs(generations) do
+    local name, buckets = buckets_of(marks, generation)
+    local found = 0
+    for bucket = 0, SAMPLE - 1 do
+      found = found + #redis.call('HVALS', name .. bucket)
+    end
+    most = math.max(most, found / SAMPLE * buckets)
+  end
+  local bits = FIRST_BITS
+  while most > MANY_FIELDS * 2 ^ bits and bits < MOST_BITS do
+    bits = bits + 1
+  end
+  return bits
+end
+
+-- Begin a generation with so many bits, or as many as it takes; forget those whose marks count no more.
+local function begin_generation(marks, window, bits)
+  local kept, number = {}, 0
+  for _, generation in ipairs(marks.generations) do
+    number = generation.number
+    if now < generation.base then
+      generation.ends = math.min(generation.ends, now + generation.window)
+    end
+    if now < generation.ends then
+      kept[#kept + 1] = generation
+    end
+  end
+  if #kept == MOST_GENERATIONS then
+    table.remove(kept, 1)
+  end
+  local begun = {number = number + 1, base = now, window = window, ends = now + 2 * window, bits = bits or bits_for(marks, kept)}
+  kept[#kept + 1] = begun
+  marks.generations = kept
+  redis.call('SET', marks.key, cmsgpack.pack({old_until = marks.old_until, generations = kept}))
+  return begun
+end
+
+-- Return the generation for new marks. To be called before anything else is written: Redis may refuse to write this.
+local function newest_generation(marks, window)
+  local newest = marks.generations[#marks.generations]
+  if not newest or now < newest.base or now >= newest.base + newest.window or window > newest.window then
+    return begin_generation(marks, window)
+  elseif marks.crowded and newest.bits < MOST_BITS then
+    marks.crowded = false
+    return begin_generation(marks, window, math.min(newest.bits + 2, MOST_BITS))
+  end
+  return newest
+end
+
+-- Return the field of a digest, and the number that tells its bucket.
+local function place_of(digest)
+  local high, middle, low = string.byte(digest, FIELD_BYTES + 1, DIGEST_BYTES)
+  return string.sub(digest, 1, FIELD_BYTES), high * 65536 + middle * 256 + low
+end
+
+-- Whether one of the generations but the newest `besides` has a mark that counts, or an older version has set one.
+local function has_mark(marks, field, slot, dedupe, besides)
+  for at = #marks.generations - besides, 1, -1 do
+    local generation = marks.generations[at]
+    if now < generation.ends then
+      local name, buckets = buckets_of(marks, generation)
+      local ends = redis.call('HGET', name .. slot % buckets, field)
+      if ends and now < generation.base + ends then
+        return true
+      end
+    end
+  end
+  return now < marks.old_until and redis.call('EXISTS', old_key(marks, dedupe)) == 1
+end
+
+-- Whether the event with this digest and dedupe key was appended within its window.
+local function is_marked(marks, digest, dedupe)
+  local field, slot = place_of(digest)
+  return has_mark(marks, field, slot, dedupe, 0)
+end
+
+-- Mark the event with this digest and dedupe key, unless it is marked; return the bucket and the field of the new mark, if any.
+local function mark(marks, digest, dedupe, window)
+  local newest = newest_generation(marks, window)
+  local field, slot = place_of(digest)
+  if has_mark(marks, field, slot, dedupe, 1) then
+    return nil
+  end
+  local name, buckets = buckets_of(marks, newest)
+  local bucket, ends = name .. slot % buckets, now + window - newest.base
+  if redis.call('HSETNX', bucket, field, ends) == 0 then
+    if now < newest.base + redis.call('HGET', bucket, field) then
+      return nil
+    end
+    redis.call('HSET', bucket, field, ends)
+  elseif redis.call('PTTL', bucket) < 0 then
+    redis.call('PEXPIRE', bucket, newest.base + 2 * newest.window - now)
+  end
+  return bucket, field
+end
+
+-- Take back a mark, of an event that Redis would not append. Whoever may set it may do this.
+local function unmark(bucket, field)
+  redis.call('HSET', bucket, field, 0)
+end
+
+-- Do what follows a mark that is to stay: look at the size of its bucket now and then, and set the key of older versions.
+local function keep_mark(marks, bucket, digest, dedupe, id, window)
+  if now < marks.old_until then
+    redis.call('SET', old_key(marks, dedupe), id, 'PX', window)
+  end
+  if string.byte(digest) % ONE_IN == 0 and #marks.generations < MOST_GENERATIONS then
+    marks.crowded = #redis.call('HVALS', bucket) > MOST_FIELDS
+  end
+end
