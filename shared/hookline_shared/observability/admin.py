@@ -9,8 +9,8 @@ from aiohttp import web
 from prometheus_async.aio.web import server_stats
 from prometheus_client import disable_created_metrics
 
-from hookline_shared.listening import listen
 from hookline_shared.observability.health import Check, Health, Warnings
+from hookline_shared.system.listening import listen
 
 Page = Callable[[], Mapping[str, object] | str]
 """Returns the content for JSON, or one line that says why it is unavailable. Must not block."""
