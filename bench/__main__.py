@@ -12,7 +12,7 @@ from rich.console import Console
 
 from bench import baseline
 from bench.environment import Environment
-from bench.parts import Options, Part, measure
+from bench.measurements import Options, Part, measure
 from bench.plots import draw
 from bench.report.progress import progress
 from bench.report.report import Report, load, save, show, show_machine

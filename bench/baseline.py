@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from bench.drain.parts import HOOKLINE
+from bench.drain.comparisons import HOOKLINE
 from bench.errors import BenchError
 from bench.report.figures import INGRESS, cpu_ratios
 from bench.report.report import Report

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from math import ceil
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -13,6 +12,7 @@ from bench.environment import Environment
 from bench.errors import BenchError, NoAnswerError
 from bench.load import webhooks
 from bench.load.plan import Outcome, Plan
+from bench.load.private_ingress import ingress_settings
 from bench.peers.receivers import Receiver
 from bench.report.figures import FSYNC, INGRESS, REPLICA, TWO, IngressFigures, Served
 from bench.system import machine
@@ -232,20 +232,6 @@ def _recorded_failure(failed: list[str], name: str) -> Iterator[None]:
         yield
     except BenchError as error:
         failed.append(f"{name}: {error}")
-
-
-def ingress_settings(redis_url: str, port: int, admin_port: int, spool: Path) -> dict[str, str]:
-    """Return the environment variables of an ingress that accepts the benchmark's signatures."""
-    return {
-        "REDIS_URL": redis_url,
-        "PUBLIC_URL": webhooks.PUBLIC_URL,
-        "TWILIO_AUTH_TOKEN": webhooks.TOKEN,
-        "INGRESS_HOST": "127.0.0.1",
-        "INGRESS_PORT": str(port),
-        "INGRESS_ADMIN_PORT": str(admin_port),
-        "INGRESS_SPOOL_PATH": str(spool),
-        "LOG_LEVEL": "error",
-    }
 
 
 def _tell(name: str, outcome: Outcome) -> str:

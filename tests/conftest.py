@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NoReturn
 from unittest.mock import patch
@@ -102,23 +103,25 @@ def postgres_server() -> Iterator[PostgresServer]:
 
     Where there is none, its tests are skipped, but never in CI.
     """
-    try:
-        server = PostgresServer().start()
-    except NoPostgresError as error:
-        _without_postgres(error)
-    yield server
-    server.close()
+    with _postgres() as server:
+        yield server
 
 
 @pytest.fixture
 def own_postgres() -> Iterator[PostgresServer]:
     """Yield a running PostgreSQL server of the test's own, to kill, pause and restart."""
+    with _postgres() as server:
+        yield server
+
+
+@contextmanager
+def _postgres() -> Iterator[PostgresServer]:
     try:
         server = PostgresServer().start()
     except NoPostgresError as error:
         _without_postgres(error)
-    yield server
-    server.close()
+    with closing(server):
+        yield server
 
 
 def _without_postgres(error: NoPostgresError) -> NoReturn:

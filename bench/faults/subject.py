@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from bench.environment import Environment
 from bench.faults.redis import FaultyRedis
-from bench.ingress_rounds import ingress_settings
 from bench.load import webhooks
+from bench.load.private_ingress import ingress_settings
 from bench.losses.record import read
 from bench.system.probes import accepts, is_ready
 from bench.system.processes import Child, free_port, module, running

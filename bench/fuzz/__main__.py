@@ -2,40 +2,33 @@
 
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final
 
 import typer
 import uvloop
 
 from bench.fuzz.corpus import Corpus
 from bench.fuzz.run import Run
-from bench.load.webhooks import PUBLIC_URL, TOKEN
+from bench.load.private_ingress import PrivateIngress, private_ingress
 from bench.system.machine import window_mb
-from bench.system.private_redis import PrivateRedis, private_redis
-from bench.system.probes import is_ready
-from bench.system.processes import ROOT, Child, free_port, module, running
+from bench.system.processes import ROOT
 
 CORPUS: Final = ROOT / "bench" / "fuzz" / "corpus.txt"
 _FINDINGS: Final = ROOT / "bench" / "results"
+_SETTINGS: Final = {
+    "INGRESS_ADDRESS_RATE": "0",  # nothing is refused unread
+    "INGRESS_TRUSTED_PROXIES": "127.0.0.0/8",  # and headers of proxies are read
+    "LOG_FORMAT": "json",
+    "LOG_LEVEL": "info",
+}
 _WARM_UP: Final = 20_000
 """Requests after which every cache is full, and memory is compared from."""
 _GROWTH_MB: Final = 10.0
 _ERRORS: Final = re.compile(r'"level": ?"(?:error|critical)"')
 _EXPECTED: Final = "alert firing"  # no processor runs
-
-
-class Subject(NamedTuple):
-    """The ingress that is fuzzed, and its Redis."""
-
-    child: Child
-    port: int
-    redis: PrivateRedis
-    log: Path
 
 
 def main(
@@ -44,10 +37,10 @@ def main(
 ) -> None:
     """Send mutated requests to a real ingress."""
     chosen = int(time.time()) if seed is None else seed
-    with TemporaryDirectory(prefix="hookline-fuzz-") as directory, _subject(Path(directory)) as subject:
+    with TemporaryDirectory(prefix="hookline-fuzz-") as directory, private_ingress(Path(directory), _SETTINGS) as ingress:
         corpus = Corpus(CORPUS)
         print(f"seed {chosen}, {len(corpus.cases)} cases in the corpus", flush=True)
-        problems = uvloop.run(_fuzz(subject, requests, chosen, corpus))
+        problems = uvloop.run(_fuzz(ingress, requests, chosen, corpus))
     print(f"{corpus.save()} cases are new in {CORPUS.relative_to(ROOT)}")
     for problem in problems:
         print(f"FAILED: {problem}")
@@ -55,15 +48,15 @@ def main(
         raise typer.Exit(1)
 
 
-async def _fuzz(subject: Subject, requests: int, seed: int, corpus: Corpus) -> list[str]:
-    """Fuzz `subject`; return what went wrong."""
-    new_run = partial(Run, subject.port, corpus=corpus, report=partial(print, flush=True), tidy=subject.redis.empty)
+async def _fuzz(ingress: PrivateIngress, requests: int, seed: int, corpus: Corpus) -> list[str]:
+    """Fuzz `ingress`; return what went wrong."""
+    new_run = partial(Run, ingress.port, corpus=corpus, report=partial(print, flush=True), tidy=ingress.redis.empty)
     await new_run(seed + 1).run(min(_WARM_UP, requests))
-    before = window_mb(subject.child.pid) or 0.0
+    before = window_mb(ingress.child.pid) or 0.0
     run = new_run(seed)
     await run.run(requests)
-    subject.child.check()
-    after = window_mb(subject.child.pid) or 0.0
+    ingress.child.check()
+    after = window_mb(ingress.child.pid) or 0.0
     print(f"{run.requests:,} requests in {run.cases:,} connections, {run.signed / run.requests:.0%} of them validly signed")
     print(
         "statuses (0: the connection ended without one): "
@@ -74,12 +67,12 @@ async def _fuzz(subject: Subject, requests: int, seed: int, corpus: Corpus) -> l
         f"memory {before:.1f} -> {after:.1f} MB"
     )
     _keep(run)
-    return _problems(run, subject, after - before)
+    return _problems(run, ingress, after - before)
 
 
-def _problems(run: Run, subject: Subject, growth_mb: float) -> list[str]:
+def _problems(run: Run, ingress: PrivateIngress, growth_mb: float) -> list[str]:
     logged = [
-        line for line in subject.log.read_text(errors="replace").splitlines() if _ERRORS.search(line) and _EXPECTED not in line
+        line for line in ingress.log.read_text(errors="replace").splitlines() if _ERRORS.search(line) and _EXPECTED not in line
     ]
     found = [f"cases {[number for number, _ in run.hangs]} hang"] if run.hangs else []
     found += [f"cases {[number for number, _ in run.failures]} are answered with 500"] if run.failures else []
@@ -92,27 +85,6 @@ def _keep(run: Run) -> None:
     _FINDINGS.mkdir(exist_ok=True)
     for number, case in [*run.hangs, *run.failures]:
         (_FINDINGS / f"fuzz-{number}.bin").write_bytes(b"".join(case.packets))
-
-
-@contextmanager
-def _subject(directory: Path) -> Iterator[Subject]:
-    port, admin_port = free_port(), free_port()
-    with private_redis(directory, None) as redis:
-        settings = {
-            "REDIS_URL": redis.url,
-            "PUBLIC_URL": PUBLIC_URL,
-            "TWILIO_AUTH_TOKEN": TOKEN,
-            "INGRESS_HOST": "127.0.0.1",
-            "INGRESS_PORT": str(port),
-            "INGRESS_ADMIN_PORT": str(admin_port),
-            "INGRESS_SPOOL_PATH": str(directory / "spool.db"),
-            "INGRESS_ADDRESS_RATE": "0",  # nothing is refused unread
-            "INGRESS_TRUSTED_PROXIES": "127.0.0.0/8",  # and headers of proxies are read
-            "LOG_FORMAT": "json",
-        }
-        with running("ingress", module("hookline_ingress"), directory, None, settings) as child:
-            child.wait_until(partial(is_ready, admin_port))
-            yield Subject(child, port, redis, directory / "ingress.log")
 
 
 if __name__ == "__main__":

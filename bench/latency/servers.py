@@ -9,7 +9,7 @@ import msgspec
 
 from bench.environment import Environment
 from bench.errors import BenchError
-from bench.ingress_rounds import ingress_settings
+from bench.load.private_ingress import ingress_settings
 from bench.peers.receivers import BARE, RECEIVERS
 from bench.report.figures import INGRESS
 from bench.system.probes import accepts, is_ready

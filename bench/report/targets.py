@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from bench.drain.parts import HOOKLINE
+from bench.drain.comparisons import HOOKLINE
 from bench.latency.rounds import STARTED
 from bench.load.plan import Outcome
 from bench.peers.receivers import BARE

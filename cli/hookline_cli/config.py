@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hookline_cli.output.options import AsJson
 from hookline_cli.redis_session import DataFolder
 from hookline_cli.settings.rows import (
     DEFAULT,
@@ -51,7 +52,7 @@ class Service(StrEnum):
 def config(
     service: Annotated[Service | None, typer.Option(help="Only settings that this service reads.")] = None,
     changed: Annotated[bool, typer.Option("--changed", help="Only settings that differ from the default.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table of docs/settings.md instead.")] = False,
     env: Annotated[bool, typer.Option("--env", help="Print every setting as in .env.example instead.")] = False,
     data: DataFolder = Path("var"),

@@ -8,6 +8,8 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from hookline_shared.lifecycle.process_start import resume_collection
+
 
 class CommandSource(NamedTuple):
     """The module:attribute of a command, its panel in the list of commands, and the epilog of its help."""
@@ -38,6 +40,7 @@ class LazyGroup(TyperGroup):
         where, panel, epilog = self.sources[cmd_name]
         module, _, attribute = where.partition(":")
         found = getattr(import_module(module), attribute)
+        resume_collection()
         shelf = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=self.rich_markup_mode)
         if not isinstance(found, typer.Typer):
             shelf.command(cmd_name, rich_help_panel=panel, epilog=epilog)(found)

@@ -12,7 +12,8 @@ from typing import Final, cast
 
 from hookline_cli.output.exit_codes import INTERRUPTED, USAGE
 from hookline_shared.lifecycle.import_path import defer_python_path
-from hookline_shared.lifecycle.process_start import prepare_process
+from hookline_shared.lifecycle.lean_imports import import_lean
+from hookline_shared.lifecycle.process_start import pause_collection, prepare_process
 
 SERVICES: Final = ("ingress", "processor")
 _VERSION: Final = ["--version"]
@@ -22,6 +23,7 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 def main() -> None:
     """Run the command line."""
     try:
+        pause_collection()
         defer_python_path()
         _open_closed_streams()
         _escape_unencodable_output()
@@ -47,6 +49,8 @@ def main() -> None:
 def serve(name: str) -> int:
     """Run service `name`, one of `SERVICES`, until a signal; return its exit code."""
     prepare_process()
+    if name == "ingress":
+        import_lean()
     return cast(int, import_module(f"hookline_{name}.main").main())
 
 

@@ -13,6 +13,7 @@ from hookline_cli.settings.console import ConsoleSettings
 from hookline_cli.status.collector import Collector, CollectorSettings
 from hookline_console.access.people import Role
 from hookline_console.access.sign_in import SignIn
+from hookline_console.components import COMPONENTS, Components
 from hookline_console.data_sources import LedgerSource, RedisSource
 from hookline_console.guard import Guard, Handler
 from hookline_console.live.history import History
@@ -33,12 +34,11 @@ from hookline_console.pages import (
     static,
     waiting,
 )
-from hookline_console.parts import PARTS, Parts
 from hookline_console.rendering.templates import make_templates
 from hookline_shared.clock import Clock
 from hookline_shared.lifecycle.service import Supervisor
-from hookline_shared.listening import listen
 from hookline_shared.observability.logs import Logger
+from hookline_shared.system.listening import listen
 
 _PUBLIC: Final = None
 _LARGEST_FORM: Final = 64 << 10
@@ -101,34 +101,34 @@ class Where(NamedTuple):
 
 
 class Console:
-    """The console with all its parts."""
+    """The console with all its components."""
 
-    def __init__(self, parts: Parts, collector: Collector, logger: Logger) -> None:
-        self._parts = parts
+    def __init__(self, components: Components, collector: Collector, logger: Logger) -> None:
+        self._components = components
         self.collector = collector
-        guard = Guard(parts, {(route.method, route.path): route.need for route in ROUTES}, logger)
+        guard = Guard(components, {(route.method, route.path): route.need for route in ROUTES}, logger)
         self.app = web.Application(middlewares=[guard.pass_through], client_max_size=_LARGEST_FORM)
         self.app.on_response_prepare.append(guard.add_headers)
-        self.app[PARTS] = parts
+        self.app[COMPONENTS] = components
         for route in ROUTES:
             self.app.router.add_route(route.method, route.path, route.handler)
         self._runner = web.AppRunner(self.app, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_S)
 
     async def start(self, supervisor: Supervisor, stopping: AsyncExitStack) -> None:
         """Start listening, and print a link if people sign in by one."""
-        parts = self._parts
-        parts.sign_in.check()
-        stopping.push_async_callback(parts.redis.close)
-        stopping.push_async_callback(parts.ledger.close)
+        components = self._components
+        components.sign_in.check()
+        stopping.push_async_callback(components.redis.close)
+        stopping.push_async_callback(components.ledger.close)
         await stopping.enter_async_context(self.collector)
-        job = await supervisor.spawn("status watch", parts.status.run())
+        job = await supervisor.spawn("status watch", components.status.run())
         stopping.push_async_callback(job.close)
-        stopping.push_async_callback(parts.jobs.close)
+        stopping.push_async_callback(components.jobs.close)
         await self._runner.setup()
         stopping.push_async_callback(self._runner.cleanup)
-        port = await listen(self._runner, parts.settings.host, parts.settings.port, setting="CONSOLE")
-        parts.origins.set_port(port)
-        parts.sign_in.print_link(parts.origins.base)
+        port = await listen(self._runner, components.settings.host, components.settings.port, setting="CONSOLE")
+        components.origins.set_port(port)
+        components.sign_in.print_link(components.origins.base)
 
 
 def build_console(
@@ -143,7 +143,7 @@ def build_console(
     redis = RedisSource(settings)
     audit = AuditLog(redis.redis)
     collector = Collector(statuses, where.admin, clock)
-    parts = Parts(
+    components = Components(
         settings=settings,
         clock=clock,
         redis=redis,
@@ -157,4 +157,4 @@ def build_console(
         origins=Origins(settings),
         logger=logger,
     )
-    return Console(parts, collector, logger)
+    return Console(components, collector, logger)

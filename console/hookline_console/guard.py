@@ -10,10 +10,10 @@ from aiohttp import web
 
 from hookline_console.access.people import Role
 from hookline_console.access.sign_in import Way
+from hookline_console.components import Components
 from hookline_console.data_sources import AWAY
 from hookline_console.http_headers import NOT_KEPT, security_headers
 from hookline_console.page import TOKEN_FIELD, VISIT, Visit, render
-from hookline_console.parts import Parts
 from hookline_shared.errors import HooklineError
 from hookline_shared.observability.logs import Logger
 
@@ -38,11 +38,11 @@ _FAILED: Final = "The console failed at this. Its log says why. The services do 
 class Guard:
     """Lets a request through to the handler of its route. `needs` has the role for each method and path; None is public."""
 
-    def __init__(self, parts: Parts, needs: Mapping[tuple[str, str], Role | None], logger: Logger) -> None:
-        self._parts = parts
+    def __init__(self, components: Components, needs: Mapping[tuple[str, str], Role | None], logger: Logger) -> None:
+        self._components = components
         self._needs = needs
         self._logger = logger
-        https = parts.origins.https
+        https = components.origins.https
         self._headers = security_headers(https=https)
         self._secure = https
         self._session_cookie = (_HOST_ONLY if https else "") + _SESSION_COOKIE
@@ -51,7 +51,7 @@ class Guard:
     @web.middleware
     async def pass_through(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer a request."""
-        if not self._parts.origins.knows(request.host):
+        if not self._components.origins.knows(request.host):
             return web.Response(text=_WRONG_HOST, status=HTTPStatus.MISDIRECTED_REQUEST)
         visit = request[VISIT] = self._identify(request)
         answer = await self._answer(request, handler)
@@ -81,17 +81,17 @@ class Guard:
         if request.method in _READING:
             return await handler(request)
         token = (await request.post()).get(TOKEN_FIELD)
-        fits = isinstance(token, str) and self._parts.sign_in.tokens.fits(token, request[VISIT].cookie)
-        if not fits or not self._parts.origins.sends(request.headers):
+        fits = isinstance(token, str) and self._components.sign_in.tokens.fits(token, request[VISIT].cookie)
+        if not fits or not self._components.origins.sends(request.headers):
             return render(request, "message.html", HTTPStatus.FORBIDDEN, title="Refused", text=_REFUSED)
         return await handler(request)
 
     def _identify(self, request: web.Request) -> Visit:
         """Return who asks."""
-        sessions, cookie = self._parts.sign_in.sessions, request.cookies.get(self._session_cookie, "")
+        sessions, cookie = self._components.sign_in.sessions, request.cookies.get(self._session_cookie, "")
         session = sessions.find(cookie, in_use=_path_of(request) not in _BY_ITSELF) if cookie else None
-        if self._parts.sign_in.way is Way.PROXY:
-            named = self._parts.sign_in.by_proxy(request.remote or "", request.headers)
+        if self._components.sign_in.way is Way.PROXY:
+            named = self._components.sign_in.by_proxy(request.remote or "", request.headers)
             if named is None or (session and session.person != named):
                 session = None
             if named is not None and session is None:

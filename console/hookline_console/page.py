@@ -10,8 +10,8 @@ from hookline_cli.output.operator import MAX_NOTE_LENGTH
 from hookline_cli.output.redaction import Redaction
 from hookline_console.access.people import Role
 from hookline_console.access.sessions import Session
+from hookline_console.components import COMPONENTS
 from hookline_console.live.jobs import Job
-from hookline_console.parts import PARTS
 from hookline_shared.errors import HooklineError
 
 
@@ -75,9 +75,9 @@ def render(request: web.Request, template: str, status: int = 200, **values: Any
 
 def html(request: web.Request, template: str, **values: Any) -> str:
     """Return the HTML that `template` makes of `values`."""
-    parts = request.app[PARTS]
+    components = request.app[COMPONENTS]
     session = request[VISIT].session
-    token = parts.sign_in.tokens.of(request[VISIT].cookie)
+    token = components.sign_in.tokens.of(request[VISIT].cookie)
     common = {
         "pages": PAGES,
         "person": session.person if session else None,
@@ -87,10 +87,10 @@ def html(request: web.Request, template: str, **values: Any) -> str:
         "may_act": bool(session and session.person.may(Role.OPERATOR)),
         "may_reveal": bool(session and session.person.may(Role.REVEALER)),
         "revealed": request[VISIT].reveals,
-        "way": parts.sign_in.way,
-        "now_ms": parts.clock.now_ms(),
+        "way": components.sign_in.way,
+        "now_ms": components.clock.now_ms(),
     }
-    return parts.templates.get_template(template).render({**common, **values})
+    return components.templates.get_template(template).render({**common, **values})
 
 
 def goes_to(location: str) -> web.Response:
@@ -100,7 +100,7 @@ def goes_to(location: str) -> web.Response:
 
 async def goes_to_result(request: web.Request, job: Job, location: str) -> web.Response:
     """Return the answer to a form that began `job`: what came of it at `location` if it ends at once, otherwise all jobs."""
-    await request.app[PARTS].jobs.wait(job, _SHORT_JOB_S)
+    await request.app[COMPONENTS].jobs.wait(job, _SHORT_JOB_S)
     if job.runs:
         return goes_to("/jobs")
     session_of(request).notice = job.outcome
@@ -145,10 +145,10 @@ async def record(request: web.Request, action: str, target: str, why: str = "", 
 
     """
     deed = Deed(session_of(request).person.name, client_of(request), action, target, why, outcome)
-    await request.app[PARTS].audit.write(deed)
+    await request.app[COMPONENTS].audit.write(deed)
     return deed
 
 
 def client_of(request: web.Request) -> str:
     """Return the address of the browser."""
-    return request.app[PARTS].sign_in.proxies.client(request.remote or "", request.headers)
+    return request.app[COMPONENTS].sign_in.proxies.client(request.remote or "", request.headers)

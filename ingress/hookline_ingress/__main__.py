@@ -11,9 +11,11 @@ if __name__ == "__main__":
 
     defer_python_path()
 
+    from hookline_shared.lifecycle.lean_imports import import_lean
     from hookline_shared.lifecycle.process_start import prepare_process
 
     prepare_process()
+    import_lean()
 
     from hookline_ingress.main import main
 

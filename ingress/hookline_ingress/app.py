@@ -11,7 +11,7 @@ from hookline_ingress.http.proxies import Proxies, parse_networks
 from hookline_ingress.http.server import ConnectionLimits, Server, allow_connections
 from hookline_ingress.limits.addresses import GENUINE_S, MOST_ADDRESSES, AddressLimit, GenuineAddresses
 from hookline_ingress.limits.sender_limit import LimitExchange, SenderLimit
-from hookline_ingress.live.parts import LiveParts, build_live
+from hookline_ingress.live.service import LiveService, build_live
 from hookline_ingress.routing.routes import Routes
 from hookline_ingress.settings import IngressSettings
 from hookline_ingress.signatures.provider_function import ProviderCalls, load_provider
@@ -69,7 +69,7 @@ class Ingress:
     writer: Writer
     server: Server
     logger: Logger
-    live: LiveParts | None = None
+    live: LiveService | None = None
 
     async def start(self, supervisor: Supervisor, stopping: AsyncExitStack) -> None:
         """Open the spool and both ports. Redis may come later: until then /readyz reports it, and webhooks go to the spool.

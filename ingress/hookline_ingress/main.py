@@ -6,6 +6,7 @@ from hookline_ingress.http.compatibility import AiohttpMismatchError
 from hookline_ingress.settings import IngressSettings
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import SettingsError
+from hookline_shared.lifecycle.process_start import resume_collection
 from hookline_shared.lifecycle.service import EXIT_FAILED, EXIT_SETTINGS, run
 from hookline_shared.observability.logs import configure_logs, get_logger
 from hookline_shared.observability.secrets import SECRETS
@@ -29,6 +30,7 @@ def main() -> int:
             raise
         sys.stderr.write(f"ingress: {AiohttpMismatchError()}\n")
         return EXIT_FAILED
+    resume_collection()
     SECRETS.add(known_secrets())
     configure_logs(
         settings.log_level, settings.log_format, settings.secrets(), span_log_processors(on=settings.tracing == "on")

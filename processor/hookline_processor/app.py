@@ -21,9 +21,9 @@ from hookline_processor.ownership.owned_partitions import OwnedPartitions
 from hookline_processor.ownership.ownership import Ownership, Times
 from hookline_processor.partition.context import PartitionContext
 from hookline_processor.partition.destinations import Destinations
+from hookline_processor.partition.memory_limits import PayloadMemory
 from hookline_processor.partition.partition import Partition
 from hookline_processor.partition.quarantine import Quarantine
-from hookline_processor.partition.room import PayloadMemory
 from hookline_processor.partition.slots import Slots
 from hookline_processor.partition.waiting.conditions import ACCOUNT, BREAKER, KIND, PAUSE, Conditions
 from hookline_processor.partition.waiting.handled_kinds import HandledKinds

@@ -10,6 +10,7 @@ from hookline_processor.loading.loading import load, log_only, working_folder
 from hookline_processor.settings import ProcessorSettings
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import HooklineError, SettingsError
+from hookline_shared.lifecycle.process_start import resume_collection
 from hookline_shared.lifecycle.service import EXIT_FAILED, EXIT_SETTINGS, run
 from hookline_shared.observability.logs import Logger, configure_logs, get_logger
 from hookline_shared.observability.secrets import SECRETS
@@ -20,6 +21,7 @@ from hookline_shared.settings.known_secrets import known_secrets
 
 def main() -> int:
     """Run the processor until a signal, and return the exit code."""
+    resume_collection()  # the user's modules may create any amount of garbage
     protect_output()
     try:
         settings = ProcessorSettings.load()

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 import typer
 
+from hookline_cli.output.options import AsJson
 from hookline_cli.output.terminal import json_text
 from hookline_cli.redis_session import DataFolder
 from hookline_cli.settings.running import find_running
@@ -47,7 +48,7 @@ class AlertTestError(HooklineError):
 
 def send_test(
     level: Annotated[Level, typer.Option(help="The level of the alert: critical may wake somebody up.")] = Level.WARNING,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
     data: DataFolder = Path("var"),
 ) -> None:
     """Post a test alert to ALERT_URL, and after it that it is resolved, in the format that the services use.

@@ -15,8 +15,9 @@ from hookline_cli.dead.selection import Selection
 from hookline_cli.output.exit_codes import INTERRUPTED
 from hookline_cli.output.interrupts import until_interrupted
 from hookline_cli.output.operator import who_note, why_note
+from hookline_cli.output.options import AsJson, Yes
 from hookline_cli.output.progress import progress_reporter
-from hookline_cli.output.terminal import confirm, end, json_text
+from hookline_cli.output.terminal import confirm, end, print_result
 from hookline_cli.redis_session import DataFolder, RedisSession, find_settings, open_redis_session
 from hookline_shared.dead_letter import DeadLetter
 from hookline_shared.errors import BrokerUnavailableError, HooklineError
@@ -62,8 +63,8 @@ def discard(
     why: Annotated[str, typer.Option(help="The reason, kept in the record. Do not write personal data here.")] = "",
     who: Annotated[str | None, typer.Option(help="Who discards them, kept in the record. Default: user@host.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print how many would be discarded.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
     data: DataFolder = Path("var"),
 ) -> None:
     """Delete dead letters permanently. A record keeps who, when, why and the ids, but no bodies and no numbers.
@@ -86,8 +87,10 @@ def discard(
 async def _discard(redis_session: RedisSession, chosen: ChosenLetters, missing: int, options: _Options) -> None:
     number = chosen.reasons.total()
     if options.dry_run:
-        _print(
-            options, {"would_discard": number, "reasons": dict(chosen.reasons)}, f"{number} dead letters would be discarded."
+        print_result(
+            {"would_discard": number, "reasons": dict(chosen.reasons)},
+            f"{number} dead letters would be discarded.",
+            as_json=options.as_json,
         )
         return
     if number:
@@ -115,10 +118,6 @@ def _report(options: _Options, done: int, gone: int, left: int) -> None:
     text = f"{done} discarded." + (f" {gone} not found: already replayed or discarded." if gone else "")
     if left:
         text += f"\nStopped. {left} are unchanged; run the same command again to continue."
-    _print(options, {"discarded": done, "gone": gone, "left": left, "interrupted": left > 0}, text)
+    print_result({"discarded": done, "gone": gone, "left": left, "interrupted": left > 0}, text, as_json=options.as_json)
     if left:
         end(INTERRUPTED)
-
-
-def _print(options: _Options, found: dict[str, object], text: str) -> None:
-    typer.echo(json_text(found) if options.as_json else text)

@@ -1,23 +1,21 @@
 """`hookline dead`: the group of its subcommands."""
 
-from typing import ClassVar, Final
+from typing import ClassVar
 
 import typer
 
 from hookline_cli.lazy import CommandSource, LazyGroup
-
-_CODES: Final = "Exit codes: 0 done, or nothing to do. 1 failed; the error says why. 2 invalid command line."
-_LONG: Final = f"{_CODES} 130 interrupted; run the same command again to continue."
+from hookline_cli.output.exit_codes import DONE, DONE_OR_INTERRUPTED
 
 
 class DeadCommands(LazyGroup):
     """Every subcommand, in the order of --help."""
 
     sources: ClassVar = {
-        "list": CommandSource("hookline_cli.dead.list:list_letters", epilog=_CODES),
-        "show": CommandSource("hookline_cli.dead.show:show_letter", epilog=_CODES),
-        "replay": CommandSource("hookline_cli.dead.replay:replay", epilog=_LONG),
-        "discard": CommandSource("hookline_cli.dead.discard:discard", epilog=_LONG),
+        "list": CommandSource("hookline_cli.dead.list:list_letters", epilog=DONE),
+        "show": CommandSource("hookline_cli.dead.show:show_letter", epilog=DONE),
+        "replay": CommandSource("hookline_cli.dead.replay:replay", epilog=DONE_OR_INTERRUPTED),
+        "discard": CommandSource("hookline_cli.dead.discard:discard", epilog=DONE_OR_INTERRUPTED),
     }
 
 

@@ -13,6 +13,7 @@ from hookline_cli.dead.by_error import ErrorGroup, ErrorGroups
 from hookline_cli.dead.options import selecting
 from hookline_cli.dead.scan import scan
 from hookline_cli.dead.selection import Selection
+from hookline_cli.output.options import AsJson
 from hookline_cli.output.progress import Reporting, progress_reporter
 from hookline_cli.output.redaction import Redaction, Reveal
 from hookline_cli.output.terminal import json_text, output
@@ -68,7 +69,7 @@ def list_letters(
         typer.Option(min=1, max=1_000_000, help="With --each, which it implies: at most this many, the newest. [50]"),
     ] = None,
     reveal: Reveal = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
     data: DataFolder = Path("var"),
 ) -> None:
     """List dead letters by error, the most frequent first, with the newest of each; with `--each`, one by one.

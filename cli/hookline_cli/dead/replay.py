@@ -15,6 +15,7 @@ from hookline_cli.dead.replayer import Replayer
 from hookline_cli.dead.selection import Selection
 from hookline_cli.output.exit_codes import INTERRUPTED
 from hookline_cli.output.interrupts import until_interrupted
+from hookline_cli.output.options import AsJson, Yes
 from hookline_cli.output.progress import progress_reporter
 from hookline_cli.output.redaction import Redaction
 from hookline_cli.output.terminal import confirm, end, json_text, output
@@ -48,9 +49,9 @@ def replay(
     everything: Everything = False,
     rate: Annotated[float, typer.Option(min=0.1, max=1_000_000, help="Dead letters per second.")] = 100.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print how many would be replayed, with a sample.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    yes: Yes = False,
     force: Annotated[bool, typer.Option("--force", help="Also replay dead letters that cannot be decoded.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+    as_json: AsJson = False,
     data: DataFolder = Path("var"),
 ) -> None:
     """Put dead letters back into their topics. Those of one conversation keep their original order.

@@ -10,6 +10,7 @@ from hookline_cli.dead import rows
 from hookline_cli.dead.scan import find_named
 from hookline_cli.output.durations import describe_timestamp
 from hookline_cli.output.event_fields import event_facts, print_facts
+from hookline_cli.output.options import AsJson
 from hookline_cli.output.redaction import Redaction, Reveal
 from hookline_cli.output.terminal import json_text, printable
 from hookline_cli.redis_session import DataFolder, find_settings, open_redis_session
@@ -21,7 +22,7 @@ from hookline_shared.settings.base import SharedSettings
 def show_letter(
     letter_id: Annotated[str, typer.Argument(metavar="ID", help="Id, as shown by `hookline dead list`.")],
     reveal: Reveal = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
     data: DataFolder = Path("var"),
 ) -> None:
     """Show one dead letter with its event and traceback. Parameters are masked.

@@ -6,6 +6,7 @@ import typer
 
 from hookline_cli.explain.twilio_codes import AS_OF, CODES, Explanation, page_of
 from hookline_cli.output.event_fields import print_facts
+from hookline_cli.output.options import AsJson
 from hookline_cli.output.terminal import json_text
 from hookline_shared.errors import HooklineError
 
@@ -22,7 +23,7 @@ class UnknownCodeError(HooklineError):
 
 def explain(
     code: Annotated[int, typer.Argument(metavar="ERROR_CODE", min=1, max=999_999, help="Twilio's code, such as 30003.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Explain an error code of Twilio: what it means for a webhook, a message or a call, and what to do.
 

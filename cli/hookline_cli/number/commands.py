@@ -10,17 +10,16 @@ import typer
 from hookline_cli.number.saved import SavedNumber, SavedNumbers
 from hookline_cli.number.twilio_numbers import NumberError, TwilioNumbers, open_numbers
 from hookline_cli.number.urls import Number, findings, pointed
+from hookline_cli.output.options import AsJson, Yes
 from hookline_cli.output.terminal import confirm, json_text
 from hookline_cli.settings.running import find_running
 from hookline_processor.settings import ProcessorSettings
 
 _DataFolder = Annotated[Path, typer.Option(help="Folder of `hookline up`, where it is noted what numbers had before.")]
-_AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-_Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 _NO_URL: Final = "PUBLIC_URL is not set, so there is nothing to point numbers at."
 
 
-def show(as_json: _AsJson = False, data: _DataFolder = Path("var")) -> None:
+def show(as_json: AsJson = False, data: _DataFolder = Path("var")) -> None:
     """List the numbers of the account, where each calls, and what is wrong with that.
 
     Example: `hookline number show`
@@ -40,7 +39,7 @@ def show(as_json: _AsJson = False, data: _DataFolder = Path("var")) -> None:
 def point(
     number: Annotated[str, typer.Argument(help="The number, such as +14155550123, or its SID.")],
     path: Annotated[str | None, typer.Option(help="Path for all URLs. By default that of each URL, or /twilio.")] = None,
-    yes: _Yes = False,
+    yes: Yes = False,
     data: _DataFolder = Path("var"),
 ) -> None:
     """Let a number call PUBLIC_URL, and note what it had before.
@@ -58,7 +57,7 @@ def point(
 def restore(
     number: Annotated[str | None, typer.Argument(help="The number or its SID; all that were pointed by default.")] = None,
     force: Annotated[bool, typer.Option(help="Also if somebody has changed it since.")] = False,
-    yes: _Yes = False,
+    yes: Yes = False,
     data: _DataFolder = Path("var"),
 ) -> None:
     """Restore the URLs that numbers had before they were pointed at Hookline.

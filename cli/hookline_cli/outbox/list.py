@@ -11,6 +11,7 @@ from rich.text import Text
 
 from hookline_cli.outbox.messages import Message, messages_in
 from hookline_cli.output.durations import format_duration
+from hookline_cli.output.options import AsJson
 from hookline_cli.output.redaction import Redaction, Reveal
 from hookline_cli.output.terminal import json_text, one_line, output, printable
 from hookline_cli.redis_session import DataFolder, RedisSession, find_settings, open_redis_session
@@ -24,7 +25,7 @@ _TEXT: Final = 40
 def list_messages(
     limit: Annotated[int, typer.Option(min=1, help="How many of them, the oldest of each partition first.")] = 20,
     reveal: Reveal = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
     data: DataFolder = Path("var"),
 ) -> None:
     """List the messages that wait to be sent: queued, being sent, or in doubt whether Twilio has them.

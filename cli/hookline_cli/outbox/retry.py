@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
+from hookline_cli.output.options import AsJson, Yes
 from hookline_cli.redis_session import DataFolder
 from hookline_cli.retry.drop import drop
 from hookline_cli.retry.now import retry_now
-from hookline_cli.retry.selection import EventOption, KeyOption
+from hookline_cli.retry.selection import EventOption, KeyOption, WhoOption, WhyOption
 from hookline_shared.topics import OUTBOX
 
 
@@ -16,7 +17,7 @@ def retry_messages(
     key: KeyOption = "",
     event: EventOption = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print how many would be due now.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+    as_json: AsJson = False,
     data: DataFolder = Path("var"),
 ) -> None:
     """Attempt the messages that wait now: all, or those that are chosen. A message in doubt is looked for, not sent again.
@@ -31,11 +32,11 @@ def retry_messages(
 def drop_messages(
     key: KeyOption = "",
     event: EventOption = "",
-    why: Annotated[str, typer.Option(help="The reason, kept in the dead letter. Do not write personal data here.")] = "",
-    who: Annotated[str | None, typer.Option(help="Who drops them, kept in the dead letter. Default: user@host.")] = None,
+    why: WhyOption = "",
+    who: WhoOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print how many would be dropped.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
     data: DataFolder = Path("var"),
 ) -> None:
     """Do not send messages that wait: move them to the dead letters, so that the next one of each conversation is sent.

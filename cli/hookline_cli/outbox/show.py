@@ -11,6 +11,7 @@ from rich.text import Text
 from hookline_cli.outbox.list import as_object
 from hookline_cli.outbox.messages import Message, messages_in
 from hookline_cli.output.durations import format_duration
+from hookline_cli.output.options import AsJson
 from hookline_cli.output.redaction import Redaction, Reveal
 from hookline_cli.output.terminal import json_text, output, printable
 from hookline_cli.redis_session import DataFolder, find_settings, open_redis_session
@@ -31,7 +32,7 @@ _NEXT: Final = {
 def show_message(
     event: Annotated[str, typer.Argument(metavar="EVENT_ID|TOKEN", help="The message, as in `hookline outbox list`.")],
     reveal: Reveal = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
     data: DataFolder = Path("var"),
 ) -> None:
     """Show one message that waits to be sent: its state, recipient, text, encoding and segments, and what is next.

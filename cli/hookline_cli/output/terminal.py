@@ -4,7 +4,7 @@ import json
 import re
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final, NoReturn
 
@@ -44,6 +44,11 @@ def escape_json(document: str) -> str:
 def json_text(value: object) -> str:
     """Return `value` as one JSON document in one line."""
     return escape_json(msgspec.json.encode(value).decode())
+
+
+def print_result(found: Mapping[str, object], text: str, *, as_json: bool) -> None:
+    """Print what a command did: `found` as one JSON object, or `text` for people."""
+    typer.echo(json_text(found) if as_json else text)
 
 
 def one_line(text: str, most: int) -> str:

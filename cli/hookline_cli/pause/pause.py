@@ -8,6 +8,7 @@ import typer
 
 from hookline_cli.output.durations import parse_duration
 from hookline_cli.output.operator import who_note, why_note
+from hookline_cli.output.options import AsJson
 from hookline_cli.output.redaction import Redaction, Reveal
 from hookline_cli.output.terminal import json_text, output
 from hookline_cli.pause import rows
@@ -88,7 +89,7 @@ async def _pause(settings: SharedSettings, target: Target, who: str, why: str, d
 @pause.command("list", epilog="Exit codes: 0 done. 1 failed; the error says why. 2 invalid command line.")
 def list_pauses(
     reveal: Reveal = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
     data: DataFolder = Path("var"),
 ) -> None:
     """List the pauses, with who set them and why.

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
@@ -11,10 +11,21 @@ import typer
 from hookline_cli.output.exit_codes import INTERRUPTED
 from hookline_cli.output.interrupts import until_interrupted
 from hookline_cli.output.operator import who_note, why_note
+from hookline_cli.output.options import AsJson, Yes
 from hookline_cli.output.progress import progress_reporter
-from hookline_cli.output.terminal import confirm, end, json_text
+from hookline_cli.output.terminal import confirm, end, print_result
 from hookline_cli.redis_session import DataFolder, RedisSession, find_settings, open_redis_session
-from hookline_cli.retry.selection import EventOption, KeyOption, KindsOption, Page, RetryScan, RetrySelection, TopicsOption
+from hookline_cli.retry.selection import (
+    EventOption,
+    KeyOption,
+    KindsOption,
+    Page,
+    RetryScan,
+    RetrySelection,
+    TopicsOption,
+    WhoOption,
+    WhyOption,
+)
 from hookline_cli.settings.running import find_running
 from hookline_processor.ledger.settings import SettingsWithLedger
 from hookline_shared.errors import BrokerUnavailableError, HooklineError
@@ -38,11 +49,11 @@ def drop(
     key: KeyOption = "",
     event: EventOption = "",
     everything: Annotated[bool, typer.Option("--all", help="All waiting events.")] = False,
-    why: Annotated[str, typer.Option(help="The reason, kept in the dead letter. Do not write personal data here.")] = "",
-    who: Annotated[str | None, typer.Option(help="Who drops them, kept in the dead letter. Default: user@host.")] = None,
+    why: WhyOption = "",
+    who: WhoOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print how many would be dropped.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
     data: DataFolder = Path("var"),
 ) -> None:
     """Move waiting events to the dead letters, so that the next event of each conversation goes on.
@@ -71,7 +82,7 @@ def drop(
 async def _drop(redis_session: RedisSession, chosen: list[Page], scan: RetryScan, options: _Options, *, ledger: bool) -> None:
     number = sum(len(page.events) for page in chosen)
     if options.dry_run:
-        _print(options, {"would_drop": number}, f"{number} waiting events would be dropped.")
+        print_result({"would_drop": number}, f"{number} waiting events would be dropped.", as_json=options.as_json)
         return
     if number:
         question = f"Move {number} waiting events to the dead letters?"
@@ -108,12 +119,8 @@ def _report(options: _Options, outcomes: Counter[Dropped], unread: int, left: in
     lines += [f"{gone} not found: settled meanwhile."] if gone else []
     lines += [f"Stopped. {left} are unchanged."] if left else []
     told = {"dropped": done, "in_memory": busy, "unread": unread, "gone": gone, "left": left, "interrupted": left > 0}
-    _print(options, told, "\n".join(lines))
+    print_result(told, "\n".join(lines), as_json=options.as_json)
     if left:
         end(INTERRUPTED)
     if not done and (busy or unread):
         end(1)
-
-
-def _print(options: _Options, found: Mapping[str, object], text: str) -> None:
-    typer.echo(json_text(found) if options.as_json else text)

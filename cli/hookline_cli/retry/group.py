@@ -1,22 +1,20 @@
 """`hookline retry`: the group of its subcommands."""
 
-from typing import ClassVar, Final
+from typing import ClassVar
 
 import typer
 
 from hookline_cli.lazy import CommandSource, LazyGroup
-
-_CODES: Final = "Exit codes: 0 done, or nothing to do. 1 failed; the error says why. 2 invalid command line."
-_LONG: Final = f"{_CODES} 130 interrupted; run the same command again to continue."
+from hookline_cli.output.exit_codes import DONE, DONE_OR_INTERRUPTED
 
 
 class RetryCommands(LazyGroup):
     """Every subcommand, in the order of --help."""
 
     sources: ClassVar = {
-        "list": CommandSource("hookline_cli.retry.list:list_waiting", epilog=_CODES),
-        "now": CommandSource("hookline_cli.retry.now:retry_now", epilog=_LONG),
-        "drop": CommandSource("hookline_cli.retry.drop:drop", epilog=_LONG),
+        "list": CommandSource("hookline_cli.retry.list:list_waiting", epilog=DONE),
+        "now": CommandSource("hookline_cli.retry.now:retry_now", epilog=DONE_OR_INTERRUPTED),
+        "drop": CommandSource("hookline_cli.retry.drop:drop", epilog=DONE_OR_INTERRUPTED),
     }
 
 

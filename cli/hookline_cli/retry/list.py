@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from hookline_cli.output.durations import format_duration
+from hookline_cli.output.options import AsJson
 from hookline_cli.output.redaction import Redaction
 from hookline_cli.output.terminal import json_text, output, printable
 from hookline_cli.pause import rows
@@ -52,7 +53,7 @@ class Waiting(NamedTuple):
 
 def list_waiting(
     topic: TopicOption = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
     data: DataFolder = Path("var"),
 ) -> None:
     """List how many conversations wait, for what, and until when. The other events of a conversation wait behind its first.

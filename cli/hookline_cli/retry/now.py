@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -10,8 +9,9 @@ import typer
 
 from hookline_cli.output.exit_codes import INTERRUPTED
 from hookline_cli.output.interrupts import until_interrupted
+from hookline_cli.output.options import AsJson, Yes
 from hookline_cli.output.progress import progress_reporter
-from hookline_cli.output.terminal import confirm, end, json_text
+from hookline_cli.output.terminal import confirm, end, print_result
 from hookline_cli.redis_session import DataFolder, RedisSession, find_settings, open_redis_session
 from hookline_cli.retry.selection import EventOption, KeyOption, KindsOption, RetryScan, RetrySelection, TopicsOption
 from hookline_shared.errors import BrokerUnavailableError, HooklineError
@@ -34,8 +34,8 @@ def retry_now(
     event: EventOption = "",
     everything: Annotated[bool, typer.Option("--all", help="All waiting events.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print how many would be due now.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
     data: DataFolder = Path("var"),
 ) -> None:
     """Attempt waiting events now. A conversation continues with its first event.
@@ -63,7 +63,7 @@ async def _retry_now(redis_session: RedisSession, scan: RetryScan, options: _Opt
     most = await scan.most()
     if options.dry_run:
         number = sum([len(page.events) async for page in scan.pages(with_entries=False)])
-        _print(options, {"would_be_due": number}, f"{number} conversations would be due now.")
+        print_result({"would_be_due": number}, f"{number} conversations would be due now.", as_json=options.as_json)
         return
     if options.everything and most:
         refusal = f"Nothing was changed. Waiting conversations: {most}."
@@ -94,12 +94,8 @@ def _report(options: _Options, outcomes: Counter[RetriedNow], scan: RetryScan, *
     lines += [f"{scan.unread} not read yet: next when the events before them are handled."] if scan.unread else []
     lines += ["Stopped. Run the same command again to continue."] if stopped else []
     told = {"due": due, "paused": paused, "not_waiting": others, "unread": scan.unread, "interrupted": stopped}
-    _print(options, told, "\n".join(lines))
+    print_result(told, "\n".join(lines), as_json=options.as_json)
     if stopped:
         end(INTERRUPTED)
     if not due and (paused or others or scan.unread):
         end(1)
-
-
-def _print(options: _Options, found: Mapping[str, object], text: str) -> None:
-    typer.echo(json_text(found) if options.as_json else text)

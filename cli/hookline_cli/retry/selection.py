@@ -24,6 +24,8 @@ EventOption = Annotated[
     str,
     typer.Option("--event", metavar="EVENT_ID|SID", help="Only this event, or those with this SID in their parameters."),
 ]
+WhyOption = Annotated[str, typer.Option("--why", help="The reason, kept in the dead letter. Do not write personal data here.")]
+WhoOption = Annotated[str | None, typer.Option("--who", help="Who drops them, kept in the dead letter. Default: user@host.")]
 _MOST_EVENTS = 10_000
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from hookline_cli.addresses import is_loopback
 from hookline_cli.output.exit_codes import INTERRUPTED
+from hookline_cli.output.options import AsJson
 from hookline_cli.send.load_generator import NO_ANSWER, NO_CONNECTION, TIMEOUT_S, LoadGenerator, LoadOutcome, LoadPlan
 from hookline_cli.send.load_report import progress, summary
 from hookline_cli.send.sendgrid_key import SendGridKey
@@ -76,7 +77,7 @@ def send(
     via: Annotated[str | None, typer.Option(help="Sign for PUBLIC_URL, but send to this URL, bypassing the proxy.")] = None,
     token: Annotated[str | None, typer.Option(envvar=_VARIABLE, help="Auth token to sign with.")] = None,
     data: Annotated[Path, typer.Option(help="Folder of `hookline up`.")] = Path("var"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+    as_json: AsJson = False,
     yes_really: Annotated[bool, typer.Option("--yes-really", help="Allow a target that is not this machine.")] = False,
 ) -> None:
     """Send signed webhooks as Twilio would, and show the answers and latencies.

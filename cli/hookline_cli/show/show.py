@@ -12,6 +12,7 @@ from hookline_cli.dead.show import print_letter
 from hookline_cli.ledger.masking import masked
 from hookline_cli.output.durations import describe_timestamp
 from hookline_cli.output.event_fields import event_facts, event_object, print_facts
+from hookline_cli.output.options import AsJson
 from hookline_cli.output.progress import Reporting, progress_reporter
 from hookline_cli.output.redaction import Redaction, Reveal
 from hookline_cli.output.terminal import json_text, one_line, printable
@@ -60,7 +61,7 @@ def show(
     wanted: Annotated[str, typer.Argument(metavar="EVENT_ID|SID", help="Id of an event, or a SID in its parameters.")],
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="Show at most this many events.")] = 20,
     reveal: Reveal = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
     data: DataFolder = Path("var"),
 ) -> None:
     """Show the state of an event and its attempts; with a SID, of every event that contains it, such as a message's statuses.

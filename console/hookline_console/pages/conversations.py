@@ -11,9 +11,9 @@ from hookline_cli.ledger.masking import masked
 from hookline_cli.output.redaction import Redaction
 from hookline_cli.output.sids import is_sid
 from hookline_cli.output.timestamps import parse_timestamp
+from hookline_console.components import COMPONENTS
 from hookline_console.data_sources import AWAY, NoLedgerError
 from hookline_console.page import redaction, render, reveal
-from hookline_console.parts import PARTS
 from hookline_shared.errors import HooklineError
 
 _READ: Final = 500
@@ -49,7 +49,7 @@ async def show(request: web.Request) -> web.Response:
         typed=typed,
         found=found[:_SHOWN],
         problem=problem,
-        has_ledger=request.app[PARTS].ledger.exists,
+        has_ledger=request.app[COMPONENTS].ledger.exists,
     )
 
 
@@ -57,7 +57,7 @@ async def show_thread(request: web.Request) -> web.Response:
     """Show the messages and calls between the two parties of the event with this id."""
     from hookline_processor.ledger.search import Query, conversation, search  # noqa: PLC0415 - an extra
 
-    event_id, ledger, hides = request.match_info["id"], request.app[PARTS].ledger, redaction(request)
+    event_id, ledger, hides = request.match_info["id"], request.app[COMPONENTS].ledger, redaction(request)
     one = await ledger.ask(lambda engine: search(engine, Query(event_id=event_id)))
     if not one or not one[0]["sender"] or not one[0]["recipient"]:
         raise web.HTTPNotFound(text="There is no conversation with this event in the ledger, or not any more.")
@@ -80,7 +80,7 @@ async def show_thread_revealed(request: web.Request) -> web.Response:
 
 
 async def _search(request: web.Request, typed: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
-    ledger, clock = request.app[PARTS].ledger, request.app[PARTS].clock
+    ledger, clock = request.app[COMPONENTS].ledger, request.app[COMPONENTS].clock
     if not ledger.exists:
         raise NoLedgerError
     from hookline_processor.ledger.search import Query, search  # noqa: PLC0415 - an extra

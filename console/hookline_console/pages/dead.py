@@ -8,10 +8,10 @@ from hookline_cli.dead.list import NewestLetters
 from hookline_cli.dead.rows import as_object
 from hookline_cli.dead.scan import find_named
 from hookline_cli.dead.show import letter_facts
+from hookline_console.components import COMPONENTS
 from hookline_console.data_sources import AWAY
 from hookline_console.dead_selection import FILTERS, DeadSelection, group_of
 from hookline_console.page import redaction, render, reveal
-from hookline_console.parts import PARTS
 from hookline_processor.verdicts import Reason
 from hookline_shared.dead_letter import DeadLetter, DeadLetterId
 from hookline_shared.errors import HooklineError
@@ -39,7 +39,7 @@ async def show_all(request: web.Request) -> web.Response:
         problem=problem,
         chosen=chosen,
         typed={name: request.query.get(name, "") for name in FILTERS},
-        topics=list(request.app[PARTS].settings.topics),
+        topics=list(request.app[COMPONENTS].settings.topics),
         reasons=[str(one) for one in Reason],
         **values,
     )
@@ -49,7 +49,7 @@ async def show(request: web.Request) -> web.Response:
     """Show one letter."""
     found: list[DeadLetter] = []
     letter_id = DeadLetterId.parse(request.match_info["id"])
-    await find_named(await request.app[PARTS].redis.session(), [letter_id], found.append)
+    await find_named(await request.app[COMPONENTS].redis.session(), [letter_id], found.append)
     if not found:
         raise web.HTTPNotFound(text=f"There is no dead letter {letter_id} any more: it was replayed or discarded.")
     letter, hides = found[0], redaction(request)
@@ -72,7 +72,7 @@ async def show_revealed(request: web.Request) -> web.Response:
 
 
 async def _found(request: web.Request, chosen: DeadSelection) -> dict[str, Any]:
-    session, hides = await request.app[PARTS].redis.session(), redaction(request)
+    session, hides = await request.app[COMPONENTS].redis.session(), redaction(request)
     collected = NewestLetters(_SHOWN)
     complete = await chosen.collect_for(session, collected.add, _SCAN_S)
     groups = [] if chosen.group else collected.errors.by_size()

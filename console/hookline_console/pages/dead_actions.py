@@ -8,10 +8,10 @@ from hookline_cli.dead import rows
 from hookline_cli.dead.discard import ChosenLetters
 from hookline_cli.dead.plan import Plan
 from hookline_cli.dead.replayer import Replayer
+from hookline_console.components import COMPONENTS, Components
 from hookline_console.dead_selection import DeadSelection
 from hookline_console.live.jobs import Job
 from hookline_console.page import form_of, goes_to_result, record, redaction, render, session_of, why_of
-from hookline_console.parts import PARTS, Parts
 from hookline_shared.dead_letter import DeadLetter
 from hookline_shared.errors import HooklineError
 from hookline_shared.streams.dead_letters import DeadLetterStreams, Replayed
@@ -33,8 +33,8 @@ class WrongRateError(HooklineError):
 
 async def preview_replay(request: web.Request) -> web.Response:
     """Show what a replay would do."""
-    parts, chosen = request.app[PARTS], DeadSelection.read(request.query)
-    session, plan = await parts.redis.session(), _plan(parts)
+    components, chosen = request.app[COMPONENTS], DeadSelection.read(request.query)
+    session, plan = await components.redis.session(), _plan(components)
     until_ms = await server_time_ms(session.redis)
     complete = await chosen._replace(until_ms=until_ms).collect_for(session, plan.add, _PREVIEW_S)
     hides = redaction(request)
@@ -55,8 +55,8 @@ async def preview_replay(request: web.Request) -> web.Response:
 
 async def preview_discard(request: web.Request) -> web.Response:
     """Show what would be discarded."""
-    parts, chosen = request.app[PARTS], DeadSelection.read(request.query)
-    session, letters, sample = await parts.redis.session(), ChosenLetters(), list[DeadLetter]()
+    components, chosen = request.app[COMPONENTS], DeadSelection.read(request.query)
+    session, letters, sample = await components.redis.session(), ChosenLetters(), list[DeadLetter]()
 
     def add(letter: DeadLetter) -> None:
         letters.add(letter)
@@ -82,15 +82,15 @@ async def preview_discard(request: web.Request) -> web.Response:
 
 async def replay(request: web.Request) -> web.Response:
     """Begin a replay."""
-    parts, form = request.app[PARTS], await form_of(request)
+    components, form = request.app[COMPONENTS], await form_of(request)
     chosen, rate, why = DeadSelection.read(form), _rate(form.get("rate", "")), await why_of(request)
 
     async def work(job: Job) -> str:
-        session, plan = await parts.redis.session(), _plan(parts)
+        session, plan = await components.redis.session(), _plan(components)
         missing = await chosen.collect(session, plan.add)
         job.total = len(plan)
         letters = DeadLetterStreams(session.redis, session.partitions)
-        replayer = Replayer(letters, plan, rate, parts.clock, job.stop)
+        replayer = Replayer(letters, plan, rate, components.clock, job.stop)
         try:
             await replayer.run(job.advance)
         except HooklineError as error:
@@ -98,16 +98,16 @@ async def replay(request: web.Request) -> web.Response:
         return _replayed(replayer, plan, missing)
 
     deed = await record(request, "replay dead letters", _described(chosen), why)
-    return await goes_to_result(request, parts.jobs.start(deed, 0, work), _AWAY)
+    return await goes_to_result(request, components.jobs.start(deed, 0, work), _AWAY)
 
 
 async def discard(request: web.Request) -> web.Response:
     """Begin to discard letters."""
-    parts, form = request.app[PARTS], await form_of(request)
+    components, form = request.app[COMPONENTS], await form_of(request)
     chosen, why, who = DeadSelection.read(form), await why_of(request), session_of(request).person.name
 
     async def work(job: Job) -> str:
-        session, letters = await parts.redis.session(), ChosenLetters()
+        session, letters = await components.redis.session(), ChosenLetters()
         missing = await chosen.collect(session, letters.add)
         job.total, done = letters.reasons.total(), 0
         streams = DeadLetterStreams(session.redis, session.partitions)
@@ -122,7 +122,7 @@ async def discard(request: web.Request) -> web.Response:
         return _with_rest(f"{done:,} discarded.", missing + job.done - done, job.total - job.done)
 
     deed = await record(request, "discard dead letters", _described(chosen), why)
-    return await goes_to_result(request, parts.jobs.start(deed, 0, work), _AWAY)
+    return await goes_to_result(request, components.jobs.start(deed, 0, work), _AWAY)
 
 
 class _Interrupted(HooklineError):
@@ -135,8 +135,8 @@ class _Interrupted(HooklineError):
         )
 
 
-def _plan(parts: Parts) -> Plan:
-    return Plan(parts.settings.topics, force=False, sample=_SAMPLE)
+def _plan(components: Components) -> Plan:
+    return Plan(components.settings.topics, force=False, sample=_SAMPLE)
 
 
 def _rate(text: str) -> float:

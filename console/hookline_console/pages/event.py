@@ -25,11 +25,11 @@ from hookline_cli.show.show import (
     unsettled_facts,
 )
 from hookline_cli.show.story import Line
+from hookline_console.components import COMPONENTS
 from hookline_console.data_sources import LedgerSource, NoLedgerError
 from hookline_console.event_timeline import steps
 from hookline_console.live.jobs import Job
 from hookline_console.page import goes_to, goes_to_result, record, redaction, render, reveal, why_of
-from hookline_console.parts import PARTS
 from hookline_shared.errors import HooklineError
 from hookline_shared.streams.locate import Stage
 from hookline_shared.streams.waiting.control import Dropped, WaitingControl
@@ -65,11 +65,11 @@ async def search(request: web.Request) -> web.Response:
 
 async def show(request: web.Request) -> web.Response:
     """Show everything about an event id or a SID."""
-    parts, term, hides = request.app[PARTS], SearchTerm(request.match_info["term"]), redaction(request)
-    session = await parts.redis.session()
+    components, term, hides = request.app[COMPONENTS], SearchTerm(request.match_info["term"]), redaction(request)
+    session = await components.redis.session()
     try:
         async with asyncio.timeout(_SEARCH_S):
-            found = await find(session, term, _MOST, lambda: _ask(parts.ledger, term), NoProgress)
+            found = await find(session, term, _MOST, lambda: _ask(components.ledger, term), NoProgress)
     except TimeoutError as error:
         raise SearchTooLongError from error
     lines = sorted(lines_of(found, hides), key=lambda line: line.at_ms)
@@ -95,13 +95,13 @@ async def show_revealed(request: web.Request) -> web.Response:
 
 async def drop(request: web.Request) -> web.Response:
     """Move a waiting event to the dead letters, so that the next one of its conversation goes on."""
-    parts, term = request.app[PARTS], SearchTerm(request.match_info["term"]).text
+    components, term = request.app[COMPONENTS], SearchTerm(request.match_info["term"]).text
     why = await why_of(request)
-    ledger = parts.ledger.exists
+    ledger = components.ledger.exists
 
     async def work(_: Job) -> str:
-        session = await parts.redis.session()
-        scan = RetryScan(session, parts.settings, RetrySelection(event=term), NoProgress)
+        session = await components.redis.session()
+        scan = RetryScan(session, components.settings, RetrySelection(event=term), NoProgress)
         control, outcomes = WaitingControl(session.redis, session.partitions), Counter[Dropped]()
         async for page in scan.pages(with_entries=True):
             message = f"{deed.who}: {why}"
@@ -109,7 +109,7 @@ async def drop(request: web.Request) -> web.Response:
         return _dropped(outcomes)
 
     deed = await record(request, "drop waiting event", term, why)
-    return await goes_to_result(request, parts.jobs.start(deed, 1, work), f"/events/{term}")
+    return await goes_to_result(request, components.jobs.start(deed, 1, work), f"/events/{term}")
 
 
 async def _ask(ledger: LedgerSource, term: SearchTerm) -> LedgerAnswer:

@@ -7,8 +7,8 @@ from aiohttp import web
 from hookline_cli.outbox.list import find_messages
 from hookline_cli.outbox.messages import Message
 from hookline_cli.output.redaction import Redaction
+from hookline_console.components import COMPONENTS
 from hookline_console.page import redaction, render
-from hookline_console.parts import PARTS
 from hookline_shared.topics import OUTBOX
 
 _SHOWN: Final = 100
@@ -17,7 +17,7 @@ _SHOWN: Final = 100
 async def show(request: web.Request) -> web.Response:
     """Show the outbox."""
     hides = redaction(request)
-    messages, total, now_ms = await find_messages(await request.app[PARTS].redis.session(), _SHOWN)
+    messages, total, now_ms = await find_messages(await request.app[COMPONENTS].redis.session(), _SHOWN)
     rows = [_row(one, hides, now_ms) for one in messages]
     return render(request, "outbox.html", rows=rows, total=total, now=now_ms, topic=OUTBOX)
 

@@ -10,9 +10,9 @@ from aiohttp import web
 
 from hookline_cli.status.issues import issues
 from hookline_cli.status.snapshot import Snapshot, owners
+from hookline_console.components import COMPONENTS
 from hookline_console.live.history import History
 from hookline_console.page import html, render, session_of
-from hookline_console.parts import PARTS
 from hookline_console.rendering.charts import HEIGHT, SPAN_MS, WIDTH, charts
 from hookline_shared.errors import BrokerUnavailableError
 
@@ -32,27 +32,27 @@ _PAGES: Final = {
 
 async def show(request: web.Request) -> web.Response:
     """Show the overview."""
-    return render(request, "overview.html", **_values(request, await request.app[PARTS].status.current()))
+    return render(request, "overview.html", **_values(request, await request.app[COMPONENTS].status.current()))
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
     """Send the overview whenever it changes, as server-sent events, until the session ends."""
-    parts = request.app[PARTS]
-    if parts.status.is_full:
+    components = request.app[COMPONENTS]
+    if components.status.is_full:
         return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": "10"})
     answer = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
     await answer.prepare(request)
     with suppress(ConnectionError, asyncio.CancelledError):
-        async with aclosing(parts.status.watch()) as snapshots:
+        async with aclosing(components.status.watch()) as snapshots:
             await _send(request, answer, snapshots)
     return answer
 
 
 async def _send(request: web.Request, answer: web.StreamResponse, snapshots: AsyncIterator[Snapshot]) -> None:
     """Send each snapshot, until the session ends. What has not changed is not sent again: people may be reading it."""
-    sessions, session, sent = request.app[PARTS].sign_in.sessions, session_of(request), ""
+    sessions, session, sent = request.app[COMPONENTS].sign_in.sessions, session_of(request), ""
     async for found in snapshots:
         if not sessions.lives(session):
             await answer.write(_event("ended", "."))
@@ -67,10 +67,10 @@ async def _send(request: web.Request, answer: web.StreamResponse, snapshots: Asy
 
 async def chart(request: web.Request) -> web.Response:
     """Show the charts alone, which are asked for every ten seconds."""
-    parts = request.app[PARTS]
-    now_ms = parts.clock.now_ms()
+    components = request.app[COMPONENTS]
+    now_ms = components.clock.now_ms()
     try:
-        points, problem = await History(parts.redis.redis).since(now_ms - SPAN_MS), ""
+        points, problem = await History(components.redis.redis).since(now_ms - SPAN_MS), ""
     except BrokerUnavailableError as error:
         points, problem = [], str(error)
     found = charts(points, now_ms) if points else []
@@ -79,7 +79,7 @@ async def chart(request: web.Request) -> web.Response:
 
 def _values(request: web.Request, found: Snapshot) -> dict[str, Any]:
     """Return what the template shows. If Redis does not answer, it is what was known before, and since when."""
-    status = request.app[PARTS].status
+    status = request.app[COMPONENTS].status
     known = found.redis if found.redis_problem is None else status.known
     return {
         "found": found,

@@ -8,8 +8,8 @@ from hookline_cli.config import as_text
 from hookline_cli.settings.rows import DEFAULT, Sources, rows
 from hookline_cli.settings.running import find_running
 from hookline_cli.status.snapshot import owners
+from hookline_console.components import COMPONENTS
 from hookline_console.page import render
-from hookline_console.parts import PARTS
 from hookline_shared.partitions import ranges
 
 _LONGEST: Final = 300
@@ -17,10 +17,10 @@ _LONGEST: Final = 300
 
 async def show(request: web.Request) -> web.Response:
     """Show the services."""
-    parts = request.app[PARTS]
-    found = await parts.status.current()
-    redis = found.redis if found.redis_problem is None else parts.status.known
-    settings = list(rows(Sources.now(find_running(parts.data).adopted)))
+    components = request.app[COMPONENTS]
+    found = await components.status.current()
+    redis = found.redis if found.redis_problem is None else components.status.known
+    settings = list(rows(Sources.now(find_running(components.data).adopted)))
     return render(
         request,
         "services.html",

@@ -14,9 +14,9 @@ from hookline_cli.pause.target import Target, read_target
 from hookline_cli.redis_session import RedisSession
 from hookline_cli.retry.list import Waiting, find_waiting
 from hookline_cli.retry.selection import RetryScan, RetrySelection
+from hookline_console.components import COMPONENTS, Components
 from hookline_console.live.jobs import Job
 from hookline_console.page import form_of, goes_to, goes_to_result, record, redaction, render, session_of, why_of
-from hookline_console.parts import PARTS, Parts
 from hookline_shared.errors import HooklineError
 from hookline_shared.streams.locate import server_time_ms
 from hookline_shared.streams.waiting.control import RetriedNow, WaitingControl, WaitingEvent
@@ -32,16 +32,16 @@ class PauseError(HooklineError):
 
 async def show(request: web.Request) -> web.Response:
     """Show what waits, and the pauses."""
-    topic, parts = request.query.get("topic", ""), request.app[PARTS]
-    check_topics([topic] if topic else [], parts.settings.topics)
-    session, hides = await parts.redis.session(), redaction(request)
+    topic, components = request.query.get("topic", ""), request.app[COMPONENTS]
+    check_topics([topic] if topic else [], components.settings.topics)
+    session, hides = await components.redis.session(), redaction(request)
     found = await find_waiting(session, topic)
     return render(
         request,
         "waiting.html",
         found=found,
         topic=topic,
-        topics=list(parts.settings.topics),
+        topics=list(components.settings.topics),
         events=[_event(one, hides) for one in await _first_events(session, found, topic)],
         pauses=[(one, describe_target(one.pause, hides)) for one in found.paused],
     )
@@ -49,19 +49,19 @@ async def show(request: web.Request) -> web.Response:
 
 async def preview_retry(request: web.Request) -> web.Response:
     """Show how many conversations would be attempted now."""
-    parts, chosen = request.app[PARTS], _chosen(request.query)
-    scan = _scan(await parts.redis.session(), parts, chosen)
+    components, chosen = request.app[COMPONENTS], _chosen(request.query)
+    scan = _scan(await components.redis.session(), components, chosen)
     number = sum([len(page.events) async for page in scan.pages(with_entries=False)])
     return render(request, "retry.html", number=number, unread=scan.unread, fields=_fields(chosen))
 
 
 async def retry(request: web.Request) -> web.Response:
     """Begin to make waiting conversations due."""
-    parts, chosen = request.app[PARTS], _chosen(await form_of(request))
+    components, chosen = request.app[COMPONENTS], _chosen(await form_of(request))
 
     async def work(job: Job) -> str:
-        session = await parts.redis.session()
-        scan, control = _scan(session, parts, chosen), WaitingControl(session.redis, session.partitions)
+        session = await components.redis.session()
+        scan, control = _scan(session, components, chosen), WaitingControl(session.redis, session.partitions)
         job.total = await scan.most()
         outcomes: Counter[RetriedNow] = Counter()
         async for page in scan.pages(with_entries=False):
@@ -74,16 +74,16 @@ async def retry(request: web.Request) -> web.Response:
 
     described = ", ".join(f"{name} {value}" for name, value in _fields(chosen).items()) or "all"
     deed = await record(request, "retry now", described, await why_of(request))
-    return await goes_to_result(request, parts.jobs.start(deed, 0, work), _HERE)
+    return await goes_to_result(request, components.jobs.start(deed, 0, work), _HERE)
 
 
 async def pause(request: web.Request) -> web.Response:
     """Pause events of a topic or a kind."""
-    parts, form, why = request.app[PARTS], await form_of(request), await why_of(request)
-    target = read_target(parts.settings.topics, form.get("topic", ""), form.get("kind", "").strip(), "", "", "")
+    components, form, why = request.app[COMPONENTS], await form_of(request), await why_of(request)
+    target = read_target(components.settings.topics, form.get("topic", ""), form.get("kind", "").strip(), "", "", "")
     if target == Target() and form.get("everything") != "yes":
         raise PauseError("Nothing was paused: choose a topic or a kind, or tick that everything is to be paused.")
-    session = await parts.redis.session()
+    session = await components.redis.session()
     now_ms = await server_time_ms(session.redis)
     made = Pause(
         id=new_pause_id(),
@@ -101,7 +101,7 @@ async def pause(request: web.Request) -> web.Response:
 
 async def resume(request: web.Request) -> web.Response:
     """End a pause."""
-    pause_id, session = request.match_info["id"], await request.app[PARTS].redis.session()
+    pause_id, session = request.match_info["id"], await request.app[COMPONENTS].redis.session()
     await record(request, "resume", f"pause {pause_id}", (await form_of(request)).get("why", ""))
     ended = await PauseStore(session.redis).remove([pause_id])
     session_of(request).notice = "Resumed: the events are attempted within a few seconds." if ended else "That pause had ended."
@@ -137,9 +137,9 @@ def _fields(chosen: RetrySelection) -> dict[str, str]:
     return {name: value for name, value in named.items() if value}
 
 
-def _scan(session: RedisSession, parts: Parts, chosen: RetrySelection) -> RetryScan:
-    chosen.check(parts.settings.topics, everything=chosen == RetrySelection())
-    return RetryScan(session, parts.settings, chosen, NoProgress)
+def _scan(session: RedisSession, components: Components, chosen: RetrySelection) -> RetryScan:
+    chosen.check(components.settings.topics, everything=chosen == RetrySelection())
+    return RetryScan(session, components.settings, chosen, NoProgress)
 
 
 def _retried(outcomes: Counter[RetriedNow], unread: int) -> str:

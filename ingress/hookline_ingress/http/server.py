@@ -21,8 +21,8 @@ from hookline_ingress.http.request import Request, Respond, UnreadableError
 from hookline_ingress.metrics import CONNECTIONS, READ_BYTES, REQUESTS
 from hookline_shared.clock import Clock
 from hookline_shared.lifecycle.service import Supervisor
-from hookline_shared.listening import explain_os_error
 from hookline_shared.observability.logs import Logger
+from hookline_shared.system.listening import explain_os_error
 
 _SWEEP_INTERVAL_S: Final = 0.5
 _BACKLOG: Final = 4096

@@ -10,9 +10,9 @@ makes Twilio repeat a request that failed (https://www.twilio.com/docs/usage/web
 
 import re
 from collections.abc import Sequence
+from html import escape
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
-from xml.sax.saxutils import escape
 
 from hookline_ingress.http.request import Reply, Request
 from hookline_shared.live import Place
@@ -73,7 +73,7 @@ def hold_reply(hold: Hold, base: str, target: str) -> Reply:
     There is nothing before the pause and nothing audible: a call that is not answered yet can still be rejected.
     """
     url = f"{base}{target}{'&' if '?' in target else '?'}hookline={hold.value}{_OVERRIDES}"
-    twiml = f'<Response><Pause length="{_PAUSE_S}"/><Redirect method="POST">{escape(url)}</Redirect></Response>'
+    twiml = f'<Response><Pause length="{_PAUSE_S}"/><Redirect method="POST">{escape(url, quote=False)}</Redirect></Response>'
     return Reply(200, _TWIML, twiml.encode())
 
 

@@ -106,8 +106,7 @@ class Lifespan:
         try:
             await self._call(hook)
         except BaseException as error:
-            task = asyncio.current_task()
-            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            if _is_own_cancellation(error):
                 raise
             raise self._start_error(hook, error) from error
 
@@ -139,8 +138,7 @@ class Lifespan:
         try:
             await self._call(hook)
         except BaseException as error:
-            task = asyncio.current_task()
-            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            if _is_own_cancellation(error):
                 raise
             self._report(hook, error)
 
@@ -153,6 +151,12 @@ class Lifespan:
         awaitable = awaitable_of(await _call(hook.function, self._handlers.state))
         if awaitable is not None:
             await finish(awaitable)
+
+
+def _is_own_cancellation(error: BaseException) -> bool:
+    """Whether `error` cancels the running task, and does not come from what it called."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 
 
 async def _call(function: Callable[[State], object], state: State) -> object:

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from hookline_shared.forked import end_if_forked
+from hookline_shared.system.forked import end_if_forked
 
 _WITHOUT_LOOP: Final = ("no running event loop", "There is no current event loop")
 """How asyncio begins to say that a function was called outside of the event loop."""

@@ -33,10 +33,10 @@ from hookline_shared.catalogue.webhook_event import WebhookEvent
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.event import Event
-from hookline_shared.forked import end_if_forked
 from hookline_shared.live import LIVE_MARK
 from hookline_shared.observability.logs import CURRENT_EVENT, Logger
 from hookline_shared.streams.memory import NO_MEMORY
+from hookline_shared.system.forked import end_if_forked
 
 if TYPE_CHECKING:
     from hookline_processor.attempts.tracing import AttemptSpans

@@ -20,6 +20,7 @@ _LATE_IMPORTS: Final = (
     "hookline_processor.app",
     "hookline_processor.attempts.tracing",
     "hookline_processor.ledger.service",
+    "prometheus_async.aio.web",
     "greenlet",
     "aiosqlite",
     "asyncpg",

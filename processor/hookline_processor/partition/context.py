@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from hookline_processor.attempts.attempts import Attempts
 from hookline_processor.partition.destinations import Destinations
+from hookline_processor.partition.memory_limits import PayloadMemory
 from hookline_processor.partition.quarantine import Quarantine
-from hookline_processor.partition.room import PayloadMemory
 from hookline_processor.partition.slots import Slots
 from hookline_processor.partition.waiting.conditions import Conditions
 from hookline_processor.partition.waiting.pauses import Pauses

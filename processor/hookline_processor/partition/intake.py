@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from hookline_processor.events.placeholder import GONE, UNDECODABLE, added_at, placeholder
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.partition.lanes import Lane, Lanes
-from hookline_processor.partition.room import Room
+from hookline_processor.partition.memory_limits import Room
 from hookline_processor.retry_record import NEVER_FAILED, Record, Recovered
 from hookline_processor.verdicts import Dead, Done, Failure, Reason, Verdict
 from hookline_shared.errors import UndecodableError

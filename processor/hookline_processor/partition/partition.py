@@ -17,9 +17,9 @@ from hookline_processor.partition.context import PartitionContext
 from hookline_processor.partition.execution import Execution
 from hookline_processor.partition.intake import Intake
 from hookline_processor.partition.lease_trust import Trust
+from hookline_processor.partition.memory_limits import Room
 from hookline_processor.partition.outcomes import Wait
 from hookline_processor.partition.reader import Reader, Reading
-from hookline_processor.partition.room import Room
 from hookline_processor.partition.settler import Settler
 from hookline_processor.partition.waiting.load_queue import LoadQueue
 from hookline_processor.partition.waiting.waiting_lanes import WaitingLanes

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from aiojobs import Job
 
 from hookline_processor.metrics import BODIES_GONE, GROUPS_RECREATED
-from hookline_processor.partition.room import Room
+from hookline_processor.partition.memory_limits import Room
 from hookline_processor.retry_record import Recovered, recover
 from hookline_shared.clock import Clock
 from hookline_shared.errors import BrokerUnavailableError, GroupMissingError, HooklineError

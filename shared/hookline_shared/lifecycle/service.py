@@ -12,13 +12,13 @@ from aiojobs import Job, Scheduler
 
 from hookline_shared.clock import Clock
 from hookline_shared.errors import HooklineError, TaskDiedError
-from hookline_shared.forked import separate_children
 from hookline_shared.lifecycle.event_loop import run_to_the_end
-from hookline_shared.lifecycle.process_start import ALLOCATIONS_PER_COLLECTION
+from hookline_shared.lifecycle.process_start import resume_collection
 from hookline_shared.observability.logs import Logger
 from hookline_shared.observability.loop_lag import LOOP_LAG
 from hookline_shared.observability.metrics import TASKS
 from hookline_shared.observability.standard_streams import flush_output
+from hookline_shared.system.forked import separate_children
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
@@ -129,8 +129,7 @@ def _tune_garbage_collector() -> None:
     Requests and events are freed by reference counting; only cycles need the collector.
     """
     gc.collect()
-    gc.freeze()
-    gc.set_threshold(ALLOCATIONS_PER_COLLECTION)
+    resume_collection()
 
 
 async def _stop(stopping: AsyncExitStack, signals: "_Signals", logger: Logger) -> None:

@@ -6,11 +6,10 @@ from ipaddress import ip_address
 from typing import Final
 
 from aiohttp import web
-from prometheus_async.aio.web import server_stats
 from prometheus_client import disable_created_metrics
 
-from hookline_shared.listening import listen
 from hookline_shared.observability.health import Check, Health, Warnings
+from hookline_shared.system.listening import listen
 
 Page = Callable[[], Mapping[str, object] | str]
 """Returns the content for JSON, or one line that says why it is unavailable. Must not block."""
@@ -68,7 +67,7 @@ class Admin:
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/startupz", self._startupz)
-        app.router.add_get("/metrics", server_stats)
+        app.router.add_get("/metrics", _metrics)
         for path, page in self._pages.items():
             app.router.add_get(path, _page_handler(page))
         return app
@@ -129,6 +128,12 @@ class Admin:
         details = lines if self._shows_details(request) else []
         text = "\n".join([*details, verdict]) if failed or "verbose" in request.query else "ok"
         return web.Response(text=f"{text}\n", status=503 if failed else 200)
+
+
+async def _metrics(request: web.Request) -> web.Response:
+    from prometheus_async.aio.web import server_stats  # noqa: PLC0415 - it imports wrapt, which no start needs
+
+    return await server_stats(request)
 
 
 def _page_handler(page: Page) -> Callable[[web.Request], Awaitable[web.Response]]:

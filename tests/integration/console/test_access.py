@@ -32,7 +32,7 @@ async def test_link_signs_in_once(console: LocalConsole) -> None:
 async def test_new_link_needs_the_terminal(console: LocalConsole) -> None:
     """Somebody without a link can have one printed, which only the owner of the terminal reads, and not again at once."""
     browser = await console.browser()
-    console.parts.sign_in._links._made_at -= 100
+    console.components.sign_in._links._made_at -= 100
     assert (await browser.post("/sign-in/link", "/sign-in")).status == 200
     assert len(console.lines) == 2
     assert "Wait some seconds" in await (await browser.post("/sign-in/link", "/sign-in")).text()
@@ -132,7 +132,7 @@ async def test_password_signs_in(redis_url: str, tmp_path: Path) -> None:
             assert wrong.status == 403
         right = await browser.post("/sign-in", "/sign-in", name="ada", password=_PASSWORD, next="/audit")
         assert (right.status, right.headers["Location"]) == (303, "/audit")
-        records = await console.parts.audit.newest(10)
+        records = await console.components.audit.newest(10)
         assert [(one.deed.who, one.deed.action) for one in records] == [("ada", "signed in"), ("ada", "sign-in refused")]
         assert _PASSWORD not in await browser.text("/audit")
 

@@ -40,13 +40,13 @@ async def test_every_action_is_recorded(console: LocalConsole, redis_client: "re
     }
     plant_dead_letters(redis_client, TEXT)
     redis_client.execute_command("XADD", keys.topic(0, "messages"), "*", *fields_of(inbound(TEXT)))
-    job = console.parts.jobs.start(Deed("ada", "", "work"), 1, _wait)
+    job = console.components.jobs.start(Deed("ada", "", "work"), 1, _wait)
     person = await console.signed_in(REVEALER)
     for path, fields in ACTIONS.items():
-        before = len(await console.parts.audit.newest(100))
+        before = len(await console.components.audit.newest(100))
         real = path.replace("/jobs/{id}", f"/jobs/{job.id}").replace("{id}", "0:1-0").replace("{term}", _EVENT)
         await person.post(real, why="because", **fields)
-        after = await console.parts.audit.newest(100)
+        after = await console.components.audit.newest(100)
         assert len(after) > before, path
         deeds = [one.deed for one in after[: len(after) - before]]
         assert all(deed.who == "ada" for deed in deeds), path

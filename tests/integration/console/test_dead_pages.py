@@ -72,7 +72,7 @@ async def test_reveal_is_recorded(console: LocalConsole, redis_client: "redis.Re
     shown = await (await revealer.post(f"{path}/reveal", why="case 812")).text()
     assert "hello 0" in shown
     assert "hello 0" not in await revealer.text(path)
-    (record, *_) = await console.parts.audit.newest(1)
+    (record, *_) = await console.components.audit.newest(1)
     assert (record.deed.who, record.deed.action, record.deed.why) == ("ada", "reveal", "case 812")
 
 
@@ -87,7 +87,7 @@ async def test_group_is_replayed_after_a_dry_run(console: LocalConsole, redis_cl
     where = await confirm(operator, path, rate="100000")
     assert "10 replayed." in await operator.text(where)
     assert dead(stored) == 20
-    records = await console.parts.audit.newest(2)
+    records = await console.components.audit.newest(2)
     assert [(one.deed.action, one.deed.why, one.deed.outcome) for one in records] == [
         ("replay dead letters", "fixed", "10 replayed."),
         ("replay dead letters", "fixed", ""),
@@ -128,4 +128,4 @@ async def test_wrong_forms_do_nothing(console: LocalConsole, redis_client: "redi
     assert "rate must be a number" in await wrong.text()
     missing = await operator.send(form.action, form.fields)
     assert "a reason is required" in await missing.text()
-    assert await console.parts.audit.newest(5) == []
+    assert await console.components.audit.newest(5) == []

@@ -28,7 +28,7 @@ async def test_live_page_sees_changes(own_redis: RedisServer, tmp_path: Path) ->
     """What changes in Redis is in the open page soon; Redis away, it says so, with what was known; back, it goes on."""
     async with running_console(own_redis.url, tmp_path) as console:
         write_dead_letters(own_redis.client, 3)
-        watch = asyncio.create_task(console.parts.status.run())
+        watch = asyncio.create_task(console.components.status.run())
         viewer = await console.signed_in()
         answer = await viewer.get("/live")
         first = await next_status(answer)
@@ -56,7 +56,7 @@ async def test_live_page_sees_changes(own_redis: RedisServer, tmp_path: Path) ->
 
 async def test_live_page_ends_with_its_session(console: LocalConsole) -> None:
     """After sign-out in another tab, the live page gets nothing more."""
-    watch = asyncio.create_task(console.parts.status.run())
+    watch = asyncio.create_task(console.components.status.run())
     tab = await console.signed_in()
     answer = await tab.get("/live")
     await next_status(answer)
@@ -71,7 +71,7 @@ async def test_charts_show_the_history(console: LocalConsole) -> None:
     """What was measured is drawn, and without any measurement the page says so."""
     viewer = await console.signed_in(VIEWER)
     assert "Nothing was measured yet" in await viewer.text("/charts")
-    history = History(console.parts.redis.redis)
+    history = History(console.components.redis.redis)
     await history.add(Sample(accepted=12.5, backlog=7))
     await history.add(Sample(accepted=2.25, backlog=3, oldest=90))
     text = await viewer.text("/charts")
@@ -95,13 +95,13 @@ async def test_job_goes_on_without_a_tab(console: LocalConsole) -> None:
         await job.stop.wait()
         return "3 done. Stopped."
 
-    job = console.parts.jobs.start(Deed("ada", "here", "replay dead letters"), 12, work)
+    job = console.components.jobs.start(Deed("ada", "here", "replay dead letters"), 12, work)
     operator = await console.signed_in(OPERATOR, "bob")
     await asyncio.sleep(0)
     assert "3 of 12" in await operator.text("/jobs")
     assert "3 of 12" in await operator.text(f"/jobs/{job.id}/progress")
     assert (await operator.post(f"/jobs/{job.id}/stop", "/jobs")).status == 303
-    await console.parts.jobs.wait(job, _PATIENCE_S)
+    await console.components.jobs.wait(job, _PATIENCE_S)
     assert "3 done. Stopped." in await operator.text("/jobs")
     assert (await operator.get(f"/jobs/{job.id}/progress")).headers["HX-Refresh"] == "true"
-    assert [one.deed.action for one in await console.parts.audit.newest(2)] == ["replay dead letters", "stop job"]
+    assert [one.deed.action for one in await console.components.audit.newest(2)] == ["replay dead letters", "stop job"]

@@ -42,7 +42,7 @@ async def test_conversations_are_retried_now(
     (form,) = await operator.forms("/waiting/retry?topic=messages")
     answer = await operator.send(form.action, form.fields | {"why": "shop is back"})
     assert "2 due now" in await operator.text(answer.headers["Location"])
-    (record, begun) = await console.parts.audit.newest(2)
+    (record, begun) = await console.components.audit.newest(2)
     assert record.deed.outcome.startswith("2 due now")
     assert (begun.deed.action, begun.deed.target, begun.deed.why) == ("retry now", "topic messages", "shop is back")
 
@@ -77,4 +77,4 @@ async def test_topic_is_paused_and_resumed(operator: Browser, console: LocalCons
     (form,) = (form for form in await operator.forms("/waiting") if form.action.endswith("/resume"))
     await operator.send(form.action, form.fields)
     assert await PauseStore(broker).read() == []
-    assert [one.deed.action for one in await console.parts.audit.newest(2)] == ["resume", "pause"]
+    assert [one.deed.action for one in await console.components.audit.newest(2)] == ["resume", "pause"]

@@ -7,7 +7,7 @@ import pytest
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.partition.intake import Intake
 from hookline_processor.partition.lanes import MAX_LOADED, Lane, Lanes
-from hookline_processor.partition.room import PayloadMemory, Room
+from hookline_processor.partition.memory_limits import PayloadMemory, Room
 from hookline_processor.partition.waiting.waiting_sets import WaitingSets
 from hookline_processor.retry_record import recover
 from hookline_processor.verdicts import Verdict

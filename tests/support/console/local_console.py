@@ -14,7 +14,7 @@ from hookline_cli.settings.console import ConsoleSettings
 from hookline_cli.status.collector import CollectorSettings
 from hookline_console.access.people import Person, Role
 from hookline_console.app import Console, Where, build_console
-from hookline_console.parts import PARTS, Parts
+from hookline_console.components import COMPONENTS, Components
 from hookline_shared.clock import SystemClock
 from tests.support.observability.logbook import Logbook
 
@@ -98,9 +98,9 @@ class LocalConsole:
         self._clients: list[TestClient[web.Request, web.Application]] = []
 
     @property
-    def parts(self) -> Parts:
-        """Its parts."""
-        return self.console.app[PARTS]
+    def components(self) -> Components:
+        """Its components."""
+        return self.console.app[COMPONENTS]
 
     async def browser(self) -> Browser:
         """Return a browser that has not signed in."""
@@ -111,7 +111,7 @@ class LocalConsole:
     async def signed_in(self, roles: Iterable[Role] = VIEWER, name: str = "ada") -> Browser:
         """Return the browser of somebody who has signed in."""
         browser = await self.browser()
-        session_id = self.parts.sign_in.sessions.open(Person(name, frozenset(roles)))
+        session_id = self.components.sign_in.sessions.open(Person(name, frozenset(roles)))
         browser.client.session.cookie_jar.update_cookies({"hookline_console": session_id}, self._server.make_url("/"))
         return browser
 
@@ -141,17 +141,17 @@ async def running_console(redis_url: str, folder: Path, **variables: str) -> Asy
     )
     server = TestServer(console.app)
     await server.start_server()
-    parts = console.app[PARTS]
-    parts.origins.set_port(server.port or 0)
-    parts.status.interval_s = 0.02
-    parts.sign_in.print_link(parts.origins.base)
+    components = console.app[COMPONENTS]
+    components.origins.set_port(server.port or 0)
+    components.status.interval_s = 0.02
+    components.sign_in.print_link(components.origins.base)
     local = LocalConsole(console, lines, server)
     try:
         yield local
     finally:
         await local.close()
         await server.close()
-        await parts.jobs.close()
-        await parts.redis.close()
-        await parts.ledger.close()
+        await components.jobs.close()
+        await components.redis.close()
+        await components.ledger.close()
         await console.collector.__aexit__(None, None, None)

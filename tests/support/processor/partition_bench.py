@@ -14,9 +14,9 @@ from hookline_processor.forward.settings import SigningSettings
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.partition.context import PartitionContext
 from hookline_processor.partition.destinations import Destinations
+from hookline_processor.partition.memory_limits import PayloadMemory
 from hookline_processor.partition.partition import Partition
 from hookline_processor.partition.quarantine import Quarantine
-from hookline_processor.partition.room import PayloadMemory
 from hookline_processor.partition.slots import Slots
 from hookline_processor.partition.waiting.conditions import ACCOUNT, BREAKER, KIND, PAUSE, Conditions, Gate
 from hookline_processor.partition.waiting.handled_kinds import HandledKinds

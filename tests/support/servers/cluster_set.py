@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Final, NamedTuple, Self
 
 import redis
@@ -10,6 +9,7 @@ from redis.crc import key_slot
 
 from tests.support.servers.ports import LOOPBACK
 from tests.support.servers.redis_server import RedisServer
+from tests.support.servers.running import RunningServer
 from tests.support.waiting import until_now
 
 MASTERS: Final = 3
@@ -38,7 +38,7 @@ class Member(NamedTuple):
     slots: tuple[str, ...]
 
 
-class ClusterSet:
+class ClusterSet(RunningServer):
     """As a context manager it starts, which takes some seconds, and closes."""
 
     def __init__(self) -> None:
@@ -118,16 +118,6 @@ class ClusterSet:
         """Stop all servers and remove their folders."""
         for server in self.servers:
             server.close()
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.close()
-            raise
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
 
     def _introduce(self) -> None:
         for epoch, server in enumerate(self.servers, start=1):

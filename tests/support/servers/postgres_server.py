@@ -13,12 +13,12 @@ from contextlib import suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 import asyncpg
 
 from tests.support.servers.ports import LOOPBACK, free_port
+from tests.support.servers.running import RunningServer
 from tests.support.waiting import PATIENCE_S, until_now
 
 FOLDER_VARIABLE: Final = "HOOKLINE_TEST_POSTGRES"
@@ -67,7 +67,7 @@ def postgres_folder() -> Path:
     return installed[-1].parent
 
 
-class PostgresServer:
+class PostgresServer(RunningServer):
     """A server on a loopback port and in a temporary folder of its own; both stay the same until `close`.
 
     PostgreSQL does not run as root, so then it runs as another user. As a context manager it starts and closes.
@@ -130,12 +130,6 @@ class PostgresServer:
         """Stop the server and remove its folder."""
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
 
     @property
     def _data(self) -> Path:

@@ -10,13 +10,13 @@ import time
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 import redis
 
 from hookline_cli.up.embedded_redis import find_server
 from tests.support.servers.ports import LOOPBACK, free_cluster_port, free_port
+from tests.support.servers.running import RunningServer
 from tests.support.waiting import PATIENCE_S
 
 BINARY_VARIABLE: Final = "HOOKLINE_TEST_REDIS_SERVER"
@@ -34,7 +34,7 @@ def server_binary() -> Path:
     return Path(chosen) if chosen else find_server()
 
 
-class RedisServer:
+class RedisServer(RunningServer):
     """A server on a loopback port and in a temporary folder of its own; both stay the same until `close`.
 
     `settings` are those of redis.conf, for example `{"appendonly": "yes", "replicaof": "127.0.0.1 6379"}`; `environment` has
@@ -109,12 +109,6 @@ class RedisServer:
         """Stop the server and remove its folder."""
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
 
     def _free_port(self) -> int:
         return free_cluster_port() if self._settings.get("cluster-enabled") == "yes" else free_port()

@@ -1,13 +1,13 @@
 """A master with two replicas, and three Sentinels that watch over them: all real servers, which can be killed and come back."""
 
 import contextlib
-from types import TracebackType
 from typing import Any, Final, Self
 
 import redis
 
 from tests.support.servers.ports import LOOPBACK
 from tests.support.servers.redis_server import RedisServer
+from tests.support.servers.running import RunningServer
 from tests.support.waiting import until_now
 
 SERVICE: Final = "hookline"
@@ -44,7 +44,7 @@ class Sentinel(RedisServer):
         return [str(file), "--sentinel"]
 
 
-class SentinelSet:
+class SentinelSet(RunningServer):
     """As a context manager it starts, which takes some seconds, and closes."""
 
     def __init__(self) -> None:
@@ -128,16 +128,6 @@ class SentinelSet:
         """Stop all servers and remove their folders."""
         for server in [*self.sentinels, *self.servers]:
             server.close()
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.close()
-            raise
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
 
     def _replaced(self, old: RedisServer) -> bool:
         ports = {self._master_port(sentinel) for sentinel in self.sentinels}

@@ -8,7 +8,7 @@ import pytest
 from bench import baseline
 from bench.latency.rounds import STARTED
 from bench.load.plan import Outcome
-from bench.parts import Options, Part
+from bench.measurements import Options, Part
 from bench.report.figures import (
     FSYNC,
     INGRESS,

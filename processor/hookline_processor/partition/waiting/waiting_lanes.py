@@ -14,7 +14,7 @@ from aiojobs import Job
 from hookline_processor.in_flight import InFlightEvent
 from hookline_processor.partition.intake import Intake
 from hookline_processor.partition.lanes import Lane, Lanes
-from hookline_processor.partition.room import READ_BYTES, Room
+from hookline_processor.partition.memory_limits import READ_BYTES, Room
 from hookline_processor.partition.waiting.conditions import Conditions
 from hookline_processor.partition.waiting.load_queue import Load, LoadQueue, load_requests
 from hookline_processor.partition.waiting.resume_requests import resume_requests

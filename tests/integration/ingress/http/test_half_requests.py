@@ -8,9 +8,8 @@ from typing import Final
 import pytest
 
 from hookline_ingress.http.heads import BYTES_PER_LINE
-from tests.support.ingress.http_server import LIMITS, ServerHarness, connections, listening_harness, request, served
+from tests.support.ingress.http_server import LIMITS, ServerHarness, connections, request, served
 from tests.support.ingress.wire import Wire, connected
-from tests.support.observability.logbook import Logbook
 from tests.support.time.manual_clock import ManualClock
 from tests.support.waiting import until
 
@@ -22,13 +21,6 @@ HALF: Final = request("/half", "Content-Length: 500")
 HELD: Final = len(HALF) + 2 * BYTES_PER_LINE
 """What it takes, with its two lines."""
 LONG_HEAD: Final = b"POST /half HTTP/1.1\r\nX: "
-
-
-@pytest.fixture
-async def harness(clock: ManualClock, logbook: Logbook) -> AsyncIterator[ServerHarness]:
-    """Yield a server that listens."""
-    async with listening_harness(clock, logbook) as harness:
-        yield harness
 
 
 @pytest.fixture

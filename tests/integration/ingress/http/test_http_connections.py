@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,26 +10,17 @@ from tests.support.ingress.http_server import (
     BODY_LIMIT,
     LIMITS,
     ServerHarness,
-    listening_harness,
     request,
     served,
     wait_processed,
 )
 from tests.support.ingress.wire import connected
-from tests.support.observability.logbook import Logbook
 from tests.support.time.manual_clock import ManualClock
 from tests.support.waiting import until
 
 ON_UVLOOP = True
 
 pytestmark = pytest.mark.timeout(method="thread")  # uvloop takes the exception of the other method for a callback's
-
-
-@pytest.fixture
-async def harness(clock: ManualClock, logbook: Logbook) -> AsyncIterator[ServerHarness]:
-    """Yield a server that listens."""
-    async with listening_harness(clock, logbook) as harness:
-        yield harness
 
 
 async def test_pipelined_requests_are_answered_in_order(harness: ServerHarness) -> None:

@@ -11,7 +11,6 @@ from tests.support.ingress.http_server import (
     LIMITS,
     ServerHarness,
     connections,
-    listening_harness,
     request,
     served,
     wait_processed,
@@ -26,13 +25,6 @@ from tests.support.waiting import PATIENCE_S, until, until_answer
 ON_UVLOOP = True
 
 pytestmark = pytest.mark.timeout(method="thread")  # uvloop takes the exception of the other method for a callback's
-
-
-@pytest.fixture
-async def harness(clock: ManualClock, logbook: Logbook) -> AsyncIterator[ServerHarness]:
-    """Yield a server that listens."""
-    async with listening_harness(clock, logbook) as harness:
-        yield harness
 
 
 async def test_oldest_that_waits_makes_room(harness: ServerHarness, clock: ManualClock) -> None:

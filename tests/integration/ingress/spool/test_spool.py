@@ -5,7 +5,7 @@ import signal
 import sqlite3
 import sys
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ from hookline_ingress.spool.spool import Spool, SpoolError
 from hookline_shared.event import Event
 from hookline_shared.topics import MESSAGES, STATUSES
 from tests.support.faults.full_disk import full_disk
-from tests.support.ingress.spools import Opener, spool_opener
+from tests.support.ingress.spools import Opener
 from tests.support.observability.logbook import Logbook
 from tests.support.processor.events import event
 from tests.support.time.manual_clock import ManualClock
@@ -25,18 +25,6 @@ from tests.support.time.manual_clock import ManualClock
 KIB: Final = 1 << 10
 
 MIB: Final = 1 << 20
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "var" / "spool.db"
-
-
-@pytest.fixture
-async def opened(path: Path, clock: ManualClock, logbook: Logbook) -> AsyncIterator[Opener]:
-    """Yield an opener of spools."""
-    async with spool_opener(path, clock, logbook.logger) as opener:
-        yield opener
 
 
 async def contents(spool: Spool) -> list[Event]:

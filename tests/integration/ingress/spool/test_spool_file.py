@@ -1,7 +1,7 @@
 """Files that the spool cannot use, and how it says so."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -9,22 +9,8 @@ import pytest
 
 from hookline_ingress.spool.spool import SpoolError
 from hookline_shared.topics import MESSAGES
-from tests.support.ingress.spools import Opener, spool_opener
-from tests.support.observability.logbook import Logbook
+from tests.support.ingress.spools import Opener
 from tests.support.processor.events import event
-from tests.support.time.manual_clock import ManualClock
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "var" / "spool.db"
-
-
-@pytest.fixture
-async def opened(path: Path, clock: ManualClock, logbook: Logbook) -> AsyncIterator[Opener]:
-    """Yield an opener of spools."""
-    async with spool_opener(path, clock, logbook.logger) as opener:
-        yield opener
 
 
 def not_a_database(path: Path) -> Path:

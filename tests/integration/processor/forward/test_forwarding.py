@@ -9,10 +9,10 @@ from aiohttp import web
 from hookline import Handlers, MessageReceived
 from hookline_shared.forwards import Forward
 from hookline_shared.topics import MESSAGES
-from tests.integration.processor.forward.conftest import Inbox
 from tests.integration.processor.replies.conftest import dead
 from tests.support.observability.logbook import Logbook
 from tests.support.processor.feed import PARTITION
+from tests.support.processor.inbox import Inbox
 from tests.support.processor.partition_bench import Bench
 from tests.support.servers.fake_twilio import FakeTwilio
 from tests.support.servers.sample_app import Answer, SampleApp, answering, cutting, silent

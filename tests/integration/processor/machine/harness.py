@@ -17,10 +17,10 @@ from hookline_processor.settings import ProcessorSettings
 from hookline_shared.lifecycle.service import Supervisor
 from hookline_shared.topics import CALLS, Topic
 from tests.integration.processor.machine.own_loop import OwnClock, OwnLoop
-from tests.integration.processor.machine.scripted_handlers import MAX_ATTEMPTS, Watcher, scripted_handlers
 from tests.integration.processor.machine.sink import SinkLogbook
 
 LEASE_S: Final = 0.4
+MAX_ATTEMPTS: Final = 3
 PARTITIONS: Final = 2
 WINDOW: Final = 4
 UNORDERED: Final = CALLS
@@ -54,7 +54,7 @@ class Member:
 
     name: str
     loop: OwnLoop
-    watcher: Watcher
+    handlers_of: Callable[["Member"], Handlers]
     logbook: SinkLogbook = field(default_factory=SinkLogbook)
     supervisor: Supervisor | None = None
     leaving: bool = False
@@ -102,7 +102,7 @@ class Member:
 
     async def _live(self) -> None:
         self.supervisor = Supervisor(self.logbook.logger)
-        self.processor = processor = build(self.name, scripted_handlers(self, self.watcher), self.clock, self.logbook)
+        self.processor = processor = build(self.name, self.handlers_of(self), self.clock, self.logbook)
         try:
             await processor.start(self.supervisor, self._stopping)
             await self._leave.wait()
@@ -143,15 +143,17 @@ def build(name: str, handlers: Handlers, clock: OwnClock, logbook: SinkLogbook) 
 
 
 class Harness:
-    """Makes processors, all of which connect to the port that `route` gives, and turns their loops. `watcher` is told of all.
+    """Makes processors, all of which connect to the port that `route` gives, and turns their loops, and `loops` with them.
 
-    `loops` are turned with them.
+    `handlers_of` makes the handlers of each.
     """
 
-    def __init__(self, route: Callable[[], int], watcher: Watcher, check: Callable[[], None], *loops: OwnLoop) -> None:
+    def __init__(
+        self, route: Callable[[], int], handlers_of: Callable[[Member], Handlers], check: Callable[[], None], *loops: OwnLoop
+    ) -> None:
         self.members: list[Member] = []
         self._route = route
-        self._watcher = watcher
+        self._handlers_of = handlers_of
         self._check = check
         self._loops = loops
         self._made = 0
@@ -159,7 +161,7 @@ class Harness:
     def join(self) -> Member:
         """Start a processor."""
         self._made += 1
-        self.members.append(Member(f"p{self._made}", OwnLoop(self._route), self._watcher))
+        self.members.append(Member(f"p{self._made}", OwnLoop(self._route), self._handlers_of))
         return self.members[-1]
 
     def crash(self, member: Member) -> None:

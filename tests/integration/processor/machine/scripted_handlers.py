@@ -18,19 +18,16 @@ An attempt for which there is no letter is done. Events of the kind `CALL` go to
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from hookline_processor.api.context import Context
 from hookline_processor.api.handlers import Handlers
 from hookline_processor.verdicts import Reject, RetryLater
 from hookline_shared.catalogue.webhook_event import WebhookEvent
-
-if TYPE_CHECKING:
-    from tests.integration.processor.machine.harness import Member
+from tests.integration.processor.machine.harness import MAX_ATTEMPTS, Member
 
 MESSAGE: Final = "message.received"
 CALL: Final = "call.status"
-MAX_ATTEMPTS: Final = 3
 LONG_S: Final = 3 * 3600.0
 FAILURES: Final = "ebgxks"
 """The letters of failed attempts."""
@@ -57,7 +54,7 @@ _EXCEPTIONS: Final[dict[str, Callable[[], BaseException]]] = {
 class Attempt:
     """An attempt of the event with the id `event_id` by `member`; `ended` is the letter for how, empty while it has not."""
 
-    member: "Member"
+    member: Member
     event_id: str
     number: int
     said: "asyncio.Future[str]"
@@ -88,7 +85,7 @@ class Watcher(Protocol):
         ...
 
 
-def scripted_handlers(member: "Member", watcher: Watcher) -> Handlers:
+def scripted_handlers(member: Member, watcher: Watcher) -> Handlers:
     """Return the handlers of `member`."""
     handlers = Handlers()
 

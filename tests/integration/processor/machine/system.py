@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final, TypeVar
 
+from hookline_processor.api.handlers import Handlers
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.redis.durability import Durability
 from hookline_shared.redis.manager import RedisConnectionManager
@@ -15,7 +16,7 @@ from tests.integration.processor.machine.harness import LEASE_S, PARTITIONS, URL
 from tests.integration.processor.machine.invariants import Invariants
 from tests.integration.processor.machine.own_loop import OwnClock, OwnLoop
 from tests.integration.processor.machine.redis_pair import RedisPair
-from tests.integration.processor.machine.scripted_handlers import MESSAGE
+from tests.integration.processor.machine.scripted_handlers import MESSAGE, scripted_handlers
 from tests.integration.processor.machine.sums import READ, at_rest, check_sums, imbalance, leftovers, read_states
 from tests.support.observability.logbook import Logbook
 from tests.support.processor.events import event
@@ -39,12 +40,15 @@ class SystemUnderTest:
         self.log = CommandLog(pair.master)
         self.invariants.begin_timeline(pair.master)
         self._ingress = OwnLoop(lambda: pair.port)
-        self.harness = Harness(lambda: pair.port, self.invariants, self.invariants.check, self._ingress)
+        self.harness = Harness(lambda: pair.port, self._handlers_of, self.invariants.check, self._ingress)
         self._durability = durability
         self._redis = self._ingress.run_until_complete(self._connect())
         self._appender = Appender(self._redis, PARTITIONS, dedupe_window_s=3600, backlog_limit=NEVER)
         self.pauses = PauseStore(self._redis)
         self.control = WaitingControl(self._redis, PARTITIONS)
+
+    def _handlers_of(self, member: Member) -> Handlers:
+        return scripted_handlers(member, self.invariants)
 
     async def _connect(self) -> RedisConnectionManager:
         options = RedisOptions(url=URL, breaker_failures=NEVER)

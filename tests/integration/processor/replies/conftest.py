@@ -9,29 +9,14 @@ import redis
 from hookline import Context, Handlers, MessageReceived
 from hookline_processor.sender.settings import SenderSettings
 from hookline_shared.redis.manager import RedisConnectionManager
-from hookline_shared.streams.append import Appender
 from hookline_shared.streams.outbox import Mark
-from hookline_shared.topics import MESSAGES
 from tests.support.observability.logbook import Logbook
-from tests.support.processor.conversations import incoming
-from tests.support.processor.events import key_of
 from tests.support.processor.feed import PARTITION
+from tests.support.processor.inbox import Inbox
 from tests.support.processor.partition_bench import Bench
 from tests.support.servers.fake_twilio import ACCOUNT, FakeTwilio, fake_twilio
 from tests.support.storage.keys import keys
-from tests.support.storage.stored import PARTITIONS, Stored
-
-
-class Inbox:
-    """Puts messages of people into the stream of `PARTITION`."""
-
-    def __init__(self, broker: RedisConnectionManager) -> None:
-        self._appender = Appender(broker, PARTITIONS, 3600, 1_000_000)
-
-    async def put(self, *texts: str, nth: int = 0, sender: str = "+14155550123") -> None:
-        """Append a message for each of `texts`, all of one conversation, another one for each `nth`."""
-        events = [incoming(text, key_of(PARTITION, nth), sender) for text in texts]
-        await self._appender.append([(MESSAGES, one) for one in events], 5)
+from tests.support.storage.stored import Stored
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from hookline_processor.sender.outbox_limit import OutboxLimit
 from hookline_processor.sender.settings import SenderSettings
 from hookline_shared.redis.manager import RedisConnectionManager
 from hookline_shared.topics import MESSAGES, OUTBOX
-from tests.integration.processor.replies.conftest import Inbox
 from tests.support.observability.logbook import Logbook
 from tests.support.processor.feed import PARTITION
+from tests.support.processor.inbox import Inbox
 from tests.support.processor.partition_bench import Bench
 from tests.support.servers.fake_twilio import FakeTwilio
 from tests.support.storage.stored import PARTITIONS, Stored

@@ -10,9 +10,10 @@ from hookline_shared.clock import SystemClock
 from hookline_shared.redis_keys import GROUP
 from hookline_shared.streams.outbox import Place, State
 from hookline_shared.topics import OUTBOX
-from tests.integration.processor.replies.conftest import Inbox, dead, marks, sender_settings
+from tests.integration.processor.replies.conftest import dead, marks, sender_settings
 from tests.support.processor.conversations import OURS
 from tests.support.processor.feed import PARTITION, claim
+from tests.support.processor.inbox import Inbox
 from tests.support.processor.partition_bench import Bench
 from tests.support.servers.fake_twilio import ACCOUNT, FakeTwilio, Fault, losing
 from tests.support.storage.keys import keys

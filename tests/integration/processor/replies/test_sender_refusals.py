@@ -5,8 +5,9 @@ import redis
 from hookline_processor.sender.settings import SenderSettings
 from hookline_shared.event import decode
 from hookline_shared.topics import OUTBOX
-from tests.integration.processor.replies.conftest import Inbox, dead, marks, sender_settings
+from tests.integration.processor.replies.conftest import dead, marks, sender_settings
 from tests.support.processor.feed import PARTITION
+from tests.support.processor.inbox import Inbox
 from tests.support.processor.partition_bench import Bench
 from tests.support.servers.fake_twilio import ACCOUNT, FakeTwilio
 from tests.support.storage.keys import keys

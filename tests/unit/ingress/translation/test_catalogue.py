@@ -18,6 +18,7 @@ from hookline_shared.event import without_token
 from tests.support.inbound.case import Case
 from tests.support.inbound.catalogue_cases import CASES
 from tests.support.inbound.decoded import decoded_form, decoded_json
+from tests.support.inbound.event_keys import dedupe, ordering
 from tests.support.inbound.kinds import (
     call,
     call_status,
@@ -51,16 +52,6 @@ from tests.support.inbound.webhooks import Params
 IN_CHAT = {"ConversationSid": "CH1", "ParticipantSid": "MB1"}
 
 cases = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-
-
-def dedupe(params: Params, target: str = "/twilio", expected: Kind | None = None) -> str:
-    webhook = decoded_form(params, target)
-    kind = classify(webhook.params, expected)
-    return keys.dedupe_key(kind, kind.name_of(webhook.params), webhook)
-
-
-def ordering(params: Params) -> str:
-    return keys.ordering_key(classify(dict(params)), decoded_form(params), "alone")
 
 
 @cases

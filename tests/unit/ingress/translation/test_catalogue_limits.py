@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from hookline_ingress.translation import event_keys as keys
 from hookline_shared import topics
-from hookline_shared.catalogue.kind import Kind
 from hookline_shared.catalogue.kinds import classify
 from hookline_shared.catalogue.products.messaging import MESSAGE_RECEIVED
 from hookline_shared.catalogue.products.streams import STUDIO, UNKNOWN
@@ -15,23 +14,13 @@ from hookline_shared.catalogue.sids import ACCOUNT_NAMES, account_of
 from tests.support.inbound.case import Case
 from tests.support.inbound.catalogue_cases import CASES
 from tests.support.inbound.decoded import decoded_form
+from tests.support.inbound.event_keys import dedupe, ordering
 from tests.support.inbound.kinds import (
     ACCOUNT,
     call_status,
     message,
     unknown,
 )
-from tests.support.inbound.webhooks import Params
-
-
-def dedupe(params: Params, target: str = "/twilio", expected: Kind | None = None) -> str:
-    webhook = decoded_form(params, target)
-    kind = classify(webhook.params, expected)
-    return keys.dedupe_key(kind, kind.name_of(webhook.params), webhook)
-
-
-def ordering(params: Params) -> str:
-    return keys.ordering_key(classify(dict(params)), decoded_form(params), "alone")
 
 
 @pytest.mark.parametrize("case", [case for case in CASES.values() if case.dedupe is not None])

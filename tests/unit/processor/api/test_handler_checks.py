@@ -13,23 +13,14 @@ from hookline import (
     Context,
     ConversationEvent,
     Handlers,
-    HandlersError,
     MessageReceived,
     WebhookEvent,
 )
 from hookline_shared.catalogue.kinds import FAMILIES, SINGLE
+from tests.support.processor.registration import refusal
 
 
 def anything(event: WebhookEvent, context: Context) -> None: ...
-
-
-def refusal(register: Callable[[], object]) -> str:
-    with pytest.raises(HandlersError) as caught:
-        register()
-    message = str(caught.value)
-    assert f"({__file__}, line " in message
-    assert "\n" not in message
-    return message
 
 
 @pytest.mark.parametrize("kind", [*SINGLE, "message.*", "call.*", "recording.*", "event.*", "*"])

@@ -14,13 +14,13 @@ from hookline import (
     Context,
     ConversationEvent,
     Handlers,
-    HandlersError,
     MessageReceived,
     MessageStatus,
     StreamEvent,
     TaskRouterEvent,
     WebhookEvent,
 )
+from tests.support.processor.registration import refusal
 
 if TYPE_CHECKING:
     from nowhere import OnlyForCheckers  # type: ignore[import-not-found]
@@ -32,15 +32,6 @@ Status = TypeVar("Status", MessageStatus, CallStatus)
 
 
 def anything(event: WebhookEvent, context: Context) -> None: ...
-
-
-def refusal(register: Callable[[], object]) -> str:
-    with pytest.raises(HandlersError) as caught:
-        register()
-    message = str(caught.value)
-    assert f"({__file__}, line " in message
-    assert "\n" not in message
-    return message
 
 
 class Own(MessageReceived):

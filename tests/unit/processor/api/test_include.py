@@ -11,7 +11,6 @@ from hookline import (
     CallReceived,
     Context,
     Handlers,
-    HandlersError,
     MessageReceived,
     MessageStatus,
     State,
@@ -19,6 +18,7 @@ from hookline import (
     WebhookEvent,
 )
 from hookline.testing import Done, deliver, started
+from tests.support.processor.registration import refusal
 
 Steps = list[str]
 STEPS = StateKey[Steps]("steps")
@@ -26,15 +26,6 @@ STEPS = StateKey[Steps]("steps")
 
 def answer(event: WebhookEvent, context: Context) -> None: ...
 def follow(event: WebhookEvent, context: Context) -> None: ...
-
-
-def refusal(register: Callable[[], object]) -> str:
-    with pytest.raises(HandlersError) as caught:
-        register()
-    message = str(caught.value)
-    assert f"{__file__}, line " in message
-    assert "\n" not in message
-    return message
 
 
 def around(handlers: Handlers, name: str) -> None:

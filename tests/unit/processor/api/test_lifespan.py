@@ -7,20 +7,9 @@ import pytest
 
 from hookline import Handlers, HandlersError
 from hookline_processor.api.lifespan import HookError, Lifespan
-from hookline_shared.clock import SystemClock
 from tests.support.observability.logbook import Logbook
 
 State = dict[str, Any]
-
-
-@pytest.fixture
-def handlers() -> Handlers:
-    return Handlers()
-
-
-@pytest.fixture
-def lifespan(handlers: Handlers, logbook: Logbook) -> Lifespan:
-    return Lifespan(handlers, SystemClock(), logbook.logger, shutdown_s=0.01)
 
 
 async def test_hooks_run_in_order_and_in_reverse(handlers: Handlers, lifespan: Lifespan) -> None:

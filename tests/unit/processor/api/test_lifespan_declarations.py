@@ -11,11 +11,6 @@ from hookline.testing import started
 from hookline_processor.api.lifespan import HookError
 
 
-@pytest.fixture
-def handlers() -> Handlers:
-    return Handlers()
-
-
 async def test_death_of_its_task_fails_a_test(handlers: Handlers) -> None:
     """What would stop the service does not go unnoticed in a test of the handlers."""
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from contextvars import ContextVar
 
 import pytest
@@ -19,18 +18,6 @@ from tests.support.processor.events import event as new_event
 from tests.support.time.manual_clock import ManualClock
 
 Steps = list[str]
-
-
-@pytest.fixture
-def threads() -> Iterator[Threads]:
-    made = Threads(2)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def handlers() -> Handlers:
-    return Handlers()
 
 
 @pytest.fixture

@@ -34,11 +34,6 @@ KINDS = [
 ]
 
 
-@pytest.fixture
-def handlers() -> Handlers:
-    return Handlers()
-
-
 async def test_default_event_is_realistic(handlers: Handlers) -> None:
     """Parameters that a test does not care about are there, and those that it names are as named."""
     seen: list[MessageReceived] = []

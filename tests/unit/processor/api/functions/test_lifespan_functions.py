@@ -11,20 +11,9 @@ import pytest
 from hookline import Handlers, State
 from hookline.testing import started
 from hookline_processor.api.lifespan import HookError, Lifespan
-from hookline_shared.clock import SystemClock
 from tests.support.observability.logbook import Logbook
 
 Steps = list[str]
-
-
-@pytest.fixture
-def handlers() -> Handlers:
-    return Handlers()
-
-
-@pytest.fixture
-def lifespan(handlers: Handlers, logbook: Logbook) -> Lifespan:
-    return Lifespan(handlers, SystemClock(), logbook.logger, shutdown_s=0.01)
 
 
 @pytest.fixture

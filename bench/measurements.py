@@ -7,13 +7,13 @@ from typing import Final, NamedTuple, TypeVar
 
 from redis.exceptions import RedisError
 
-from bench.drain.parts import beside_itself, beside_peers
+from bench.drain.comparisons import beside_itself, beside_peers
 from bench.environment import Environment
 from bench.faults.trial import faults
 from bench.ingress_rounds import IngressRounds
 from bench.latency.overload import overloads
 from bench.latency.rounds import LatencyRounds
-from bench.losses.parts import measure_losses
+from bench.losses.run import measure_losses
 from bench.operations import operations
 from bench.peers.installing import installed
 from bench.peers.receivers import RECEIVERS

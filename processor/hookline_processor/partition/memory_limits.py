@@ -1,4 +1,4 @@
-"""The room in memory: how many events of each topic one partition holds, and how many bytes one processor. No I/O.
+"""The limits of memory: how many events of each topic one partition holds, and how many bytes one processor. No I/O.
 
 Every event that was read takes room until Redis has confirmed that it is settled, or that it waits (`waiting_lanes.py`). So the
 room is held by events that run, or may run as soon as they get a worker slot, and by a bounded number that come after one of

@@ -1,4 +1,4 @@
-"""All subjects in all scenarios, several at a time."""
+"""Runs all subjects in all scenarios, several at a time."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed

@@ -1,4 +1,4 @@
-"""The parts of live routes, and their start and stop."""
+"""Builds, starts and stops what live routes need."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ _DEDUPE_WINDOW_S = 30
 
 
 @dataclass(frozen=True)
-class LiveParts:
+class LiveService:
     """What requests on live routes need beside the rest of ingress."""
 
     answers: Answers
@@ -66,8 +66,8 @@ def build_live(
     logger: Logger,
     spans: "RequestSpans | None",
     provider: "TokenProvider | None",
-) -> LiveParts | None:
-    """Return the parts of the live routes in `settings`, which `routes` no longer finds; None if there are none.
+) -> LiveService | None:
+    """Return what the live routes in `settings` need, which `routes` no longer finds; None if there are none.
 
     `write` stores events on other routes. `limits_s` are those of a write: for Redis, and for Redis and the spool together.
     """
@@ -93,4 +93,4 @@ def build_live(
         spans,
         provider,
     )
-    return LiveParts(answers, writer, webhooks)
+    return LiveService(answers, writer, webhooks)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hookline_processor.partition.room import READ_BYTES, PayloadMemory, Room
+from hookline_processor.partition.memory_limits import READ_BYTES, PayloadMemory, Room
 
 PLENTY = 1 << 30
 

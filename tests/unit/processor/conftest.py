@@ -1,15 +1,11 @@
 """Handlers, and threads for those that are plain functions."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import pytest
 
 from hookline import Handlers
 from hookline_processor.attempts.threads import Threads
-
-if TYPE_CHECKING:
-    pass
 
 
 @pytest.fixture

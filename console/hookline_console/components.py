@@ -1,4 +1,4 @@
-"""The parts of a console, which its pages take from the application."""
+"""The components of a console, which its pages take from the application."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from hookline_shared.observability.logs import Logger
 
 
 @dataclass(frozen=True)
-class Parts:
+class Components:
     """Everything that a page may need."""
 
     settings: ConsoleSettings
@@ -36,4 +36,4 @@ class Parts:
     logger: Logger
 
 
-PARTS: Final = web.AppKey("parts", Parts)
+COMPONENTS: Final = web.AppKey("components", Components)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from aiohttp import web
 
 from hookline_shared.errors import AddressError, PortTakenError
-from hookline_shared.forked import close_in_children
+from hookline_shared.system.forked import close_in_children
 
 
 @contextmanager
