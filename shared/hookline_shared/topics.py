@@ -25,7 +25,21 @@ DEFAULT_TOPICS: Final = (MESSAGES, CALLS, CONVERSATIONS, STATUSES, EVENTS, BULK,
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _TAKEN: Final = (
-    *("answer", "answers", "conditions", "dead", "discarded", "lease", "ledger", "limit", "memory", "probe", "retries", "seen"),
+    *(
+        "answer",
+        "answers",
+        "conditions",
+        "dead",
+        "discarded",
+        "lease",
+        "ledger",
+        "limit",
+        "marks",
+        "memory",
+        "probe",
+        "retries",
+        "seen",
+    ),
     *("cookies", "sent", "sid"),
 )
 """Names of other keys, which a topic must not have: see shared/hookline_shared/redis_keys.py."""

@@ -45,7 +45,11 @@ class Stored:
 
     def empty(self) -> bool:
         """Whether Redis has nothing except the layout, and the names of topics."""
-        return {_text(key) for key in self._client.execute_command("KEYS", "*")} <= {self._keys.layout, self._keys.topics, *map(self._keys.marks, range(PARTITIONS))}
+        return {_text(key) for key in self._client.execute_command("KEYS", "*")} <= {
+            self._keys.layout,
+            self._keys.topics,
+            *map(self._keys.marks, range(PARTITIONS)),
+        }
 
     def _range(self, stream: str) -> list[tuple[str, list[bytes]]]:
         answer: list[tuple[bytes, Any]] = self._client.execute_command("EVAL", _RANGE, 1, stream)

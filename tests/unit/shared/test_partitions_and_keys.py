@@ -37,6 +37,7 @@ KEYS_OF_A_PARTITION: list[tuple[Callable[..., str], tuple[str | int, ...]]] = [
     (keys.answer, ("n4bQgYhMfWWaL-qgxVrQFa",)),
     (keys.answers, ()),
     (keys.cookies, ("0" * 32,)),
+    (keys.marks, ()),
 ]
 
 
@@ -105,6 +106,7 @@ def test_default_keys_are_what_they_always_were() -> None:
         "hookline:{7}:answer:n4bQgYhMfWWaL-qgxVrQFa",
         "hookline:{7}:answers",
         "hookline:{7}:cookies:" + "0" * 32,
+        "hookline:{7}:marks",
     ]
 
 

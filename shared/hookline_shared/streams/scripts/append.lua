@@ -32,10 +32,6 @@ end
 local body = 4 + 2 * #names
 entry[body] = ARGV[3]
 
-local function digest_of(event)
-  return string.sub(ARGV[5], DIGEST_BYTES * (event - 1) + 1, DIGEST_BYTES * event)
-end
-
 -- Whether a stream has as many entries as it may have. Events that wait for a time are not a backlog: more processors would not
 -- settle them sooner. They are counted only if there are many entries, so that other calls do not pay for it.
 local function is_full(stream)
@@ -48,64 +44,59 @@ local function is_full(stream)
   return length - redis.call('ZCARD', waiting) - redis.call('ZCARD', waiting .. ':later') >= limit
 end
 
--- Mark an event and add its entry, or neither; return its result, or an error.
-local function write(fields, event, marks, values)
-  local digest = digest_of(event)
-  local bucket, field = mark(marks, digest, values[5], window)
-  if not bucket then
-    return 0
+-- Add an entry and mark its event, or neither; return the error, if any.
+local function write(fields, marks, place, id)
+  local generation = newest_generation(marks, window)
+  local added = redis.call(unpack(fields)) -- first: if the rest fails, a duplicate is better than a lost event
+  local failed = mark(marks, generation, place, id, window)
+  if failed then
+    redis.call('XDEL', fields[2], added)
+    return failed
   end
-  local added = redis.pcall(unpack(fields))
-  if added.err then
-    unmark(bucket, field)
-    return added
-  end
-  keep_mark(marks, bucket, digest, values[5], values[2], window)
-  return 1
 end
 
-local function write_letter(stream, event, marks, values)
+local function write_letter(stream, marks, place, values, content)
   local space, topic = string.match(stream, '^([^{]*{%d+}:)(.*)$')
   local fields = {'XADD', space .. 'dead', '*'}
   for field = 1, #names do
     fields[2 + 2 * field], fields[3 + 2 * field] = names[field], values[field]
   end
-  fields[body], fields[body + 1] = ARGV[3], ARGV[5 + event]
+  fields[body], fields[body + 1] = ARGV[3], content
   for at = 1, #letter do
     fields[#fields + 1] = letter[at]
   end
   fields[#fields + 1], fields[#fields + 2] = 'dead.topic', topic
   fields[#fields + 1], fields[#fields + 2] = 'dead.entry', ''
-  return write(fields, event, marks, values)
+  return write(fields, marks, place, values[2])
 end
 
 for event = 1, #KEYS / 3 do
   local stream, key, signed = KEYS[3 * event - 2], KEYS[3 * event - 1], KEYS[3 * event]
-  local values = texts[1 + event]
+  local values, content = texts[1 + event], ARGV[5 + event]
   local marks = open_marks(key, stream, window)
-  local refused = signed == stream
+  local place = place_of(values[5], string.sub(ARGV[5], DIGEST_BYTES * (event - 1) + 1, DIGEST_BYTES * event))
+  local refused, failed = signed == stream, nil
   if signed ~= key and not refused then
     refused = not claim_signature(signed, values[#names + 1], window)
   end
-  local result
-  if not refused and not is_full(stream) then
+  if is_marked(marks, place) then
+    results[event] = 0
+  elseif refused then
+    failed = letter and write_letter(stream, marks, place, values, content)
+    results[event] = -2
+  elseif is_full(stream) then
+    results[event] = -1
+  else
     entry[2] = stream
     for field = 1, #names do
       entry[3 + 2 * field] = values[field]
     end
-    entry[body + 1] = ARGV[5 + event]
-    result = write(entry, event, marks, values)
-  elseif is_marked(marks, digest_of(event), values[5]) then
-    result = 0
-  elseif refused then
-    result = letter and write_letter(stream, event, marks, values)
-    result = type(result) == 'table' and result or -2
-  else
-    result = -1
+    entry[body + 1] = content
+    failed = write(entry, marks, place, values[2])
+    results[event] = 1
   end
-  if type(result) == 'table' then
-    return result
+  if failed then
+    return failed
   end
-  results[event] = result
 end
 return results

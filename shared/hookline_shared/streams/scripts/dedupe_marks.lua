@@ -50,8 +50,8 @@ local function open_marks(key, stream, window)
   return marks
 end
 
-local function old_key(marks, dedupe)
-  return string.sub(marks.key, 1, -6) .. 'seen:' .. dedupe
+local function old_key(marks, place)
+  return string.sub(marks.key, 1, -6) .. 'seen:' .. place.dedupe
 end
 
 -- Return the name of bucket number 0, 1, … of a generation without its number, and how many there are.
@@ -111,64 +111,42 @@ local function newest_generation(marks, window)
   return newest
 end
 
--- Return the field of a digest, and the number that tells its bucket.
-local function place_of(digest)
+-- Return the place of the mark for a dedupe key and its digest: the field, and the number that tells its bucket.
+local function place_of(dedupe, digest)
   local high, middle, low = string.byte(digest, FIELD_BYTES + 1, DIGEST_BYTES)
-  return string.sub(digest, 1, FIELD_BYTES), high * 65536 + middle * 256 + low
+  return {dedupe = dedupe, field = string.sub(digest, 1, FIELD_BYTES), slot = high * 65536 + middle * 256 + low}
 end
 
--- Whether one of the generations but the newest `besides` has a mark that counts, or an older version has set one.
-local function has_mark(marks, field, slot, dedupe, besides)
-  for at = #marks.generations - besides, 1, -1 do
+-- Whether there is a mark that counts.
+local function is_marked(marks, place)
+  for at = #marks.generations, 1, -1 do
     local generation = marks.generations[at]
     if now < generation.ends then
       local name, buckets = buckets_of(marks, generation)
-      local ends = redis.call('HGET', name .. slot % buckets, field)
+      local ends = redis.call('HGET', name .. place.slot % buckets, place.field)
       if ends and now < generation.base + ends then
         return true
       end
     end
   end
-  return now < marks.old_until and redis.call('EXISTS', old_key(marks, dedupe)) == 1
+  return now < marks.old_until and redis.call('EXISTS', old_key(marks, place)) == 1
 end
 
--- Whether the event with this digest and dedupe key was appended within its window.
-local function is_marked(marks, digest, dedupe)
-  local field, slot = place_of(digest)
-  return has_mark(marks, field, slot, dedupe, 0)
-end
-
--- Mark the event with this digest and dedupe key, unless it is marked; return the bucket and the field of the new mark, if any.
-local function mark(marks, digest, dedupe, window)
-  local newest = newest_generation(marks, window)
-  local field, slot = place_of(digest)
-  if has_mark(marks, field, slot, dedupe, 1) then
-    return nil
+-- Set a mark in the newest generation; return the error, if any.
+local function mark(marks, generation, place, id, window)
+  local name, buckets = buckets_of(marks, generation)
+  local bucket = name .. place.slot % buckets
+  local done = redis.pcall('HSET', bucket, place.field, now + window - generation.base)
+  if type(done) == 'table' then
+    return done
   end
-  local name, buckets = buckets_of(marks, newest)
-  local bucket, ends = name .. slot % buckets, now + window - newest.base
-  if redis.call('HSETNX', bucket, field, ends) == 0 then
-    if now < newest.base + redis.call('HGET', bucket, field) then
-      return nil
-    end
-    redis.call('HSET', bucket, field, ends)
-  elseif redis.call('PTTL', bucket) < 0 then
-    redis.call('PEXPIRE', bucket, newest.base + 2 * newest.window - now)
+  if redis.call('PTTL', bucket) < 0 then
+    redis.call('PEXPIRE', bucket, generation.base + 2 * generation.window - now)
   end
-  return bucket, field
-end
-
--- Take back a mark, of an event that Redis would not append. Whoever may set it may do this.
-local function unmark(bucket, field)
-  redis.call('HSET', bucket, field, 0)
-end
-
--- Do what follows a mark that is to stay: look at the size of its bucket now and then, and set the key of older versions.
-local function keep_mark(marks, bucket, digest, dedupe, id, window)
   if now < marks.old_until then
-    redis.call('SET', old_key(marks, dedupe), id, 'PX', window)
+    redis.call('SET', old_key(marks, place), id, 'PX', window)
   end
-  if string.byte(digest) % ONE_IN == 0 and #marks.generations < MOST_GENERATIONS then
+  if place.slot % ONE_IN == 0 and #marks.generations < MOST_GENERATIONS then
     marks.crowded = #redis.call('HVALS', bucket) > MOST_FIELDS
   end
 end

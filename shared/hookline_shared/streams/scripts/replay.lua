@@ -7,7 +7,7 @@
 --
 -- Guarantees: a letter is replayed once, even if several clients replay it at the same time. The entry has the fields of the
 -- event, byte for byte and in their order, without those of the letter (see shared/hookline_shared/dead_letter.py), and its replay
--- history (see shared/hookline_shared/event.py). The seen keys are neither read nor changed. It works while Redis has no memory
+-- history (see shared/hookline_shared/event.py). Dedupe marks are neither read nor changed. It works while Redis has no memory
 -- left. If Redis refuses an entry, letters before it stay replayed, that letter and those after it do not move, and the call fails
 -- as a whole.
 --

@@ -66,13 +66,12 @@ async def test_batch_is_spread_over_its_partitions(appender: Appender, stored: S
             assert [decode(fields) for _, fields in stored.entries(partition, topic)] == expected
 
 
-async def test_duplicate_is_dropped(appender: Appender, stored: Stored, redis_client: "redis.Redis") -> None:
-    """A second event with the dedupe key of an earlier one is dropped; whose id counts can be looked up."""
+async def test_duplicate_is_dropped(appender: Appender, stored: Stored) -> None:
+    """A second event with the dedupe key of an earlier one is dropped."""
     first, second = event("same"), event("same")
     assert await appender.append([(MESSAGES, first)], TIMEOUT_S) == [NEW]
     assert await appender.append([(MESSAGES, second)], TIMEOUT_S) == [DUPLICATE]
     assert stored.events() == [first]
-    assert redis_client.get(keys.seen(partition_of(first.key, PARTITIONS), "same")) == first.id.encode()
 
 
 async def test_same_event_twice_in_a_batch(appender: Appender, stored: Stored) -> None:
@@ -99,11 +98,10 @@ async def test_duplicates_that_race_are_one_event(appender: Appender, stored: St
     assert len(stored.events()) == 1
 
 
-async def test_window_expires(broker: RedisConnectionManager, stored: Stored, redis_client: "redis.Redis") -> None:
-    """After the window the same dedupe key is a new event; until then the key lives no longer than the window."""
+async def test_window_expires(broker: RedisConnectionManager, stored: Stored) -> None:
+    """After the window the same dedupe key is a new event."""
     appender = appender_on(broker, window_s=1)
     assert await appender.append([(MESSAGES, event("same"))], TIMEOUT_S) == [NEW]
-    assert 0 < redis_client.pttl(keys.seen(partition_of(event().key, PARTITIONS), "same")) <= 1000
     await until_answer(
         lambda: appender.append([(MESSAGES, event("same"))], TIMEOUT_S), lambda results: results == [NEW], "it is new again"
     )
@@ -182,7 +180,7 @@ class Permissions:
         self._client.execute_command("ACL", "SETUSER", USER, "+@all")
 
 
-@pytest.mark.parametrize("denied", ["xadd", "xlen", "set", "xadd del", "xlen del"])
+@pytest.mark.parametrize("denied", ["xadd", "xlen", "set", "hset", "xadd del", "xlen del"])
 async def test_missing_permission_loses_nothing(acl_server: RedisServer, connect: Connect, denied: str) -> None:
     """Where the Redis user may not do all that it takes, nothing counts as seen: delivered again, the event is new."""
     with acl_server.client as client:
