@@ -14,8 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hookline_cli.output.options import AsJson
-from hookline_cli.redis_session import DataFolder
+from hookline_cli.output.options import AsJson, DataFolder
 from hookline_cli.settings.rows import (
     DEFAULT,
     ENV,

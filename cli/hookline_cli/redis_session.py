@@ -3,10 +3,9 @@
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
-import typer
 
 from hookline_cli.settings.running import find_running
 from hookline_shared.clock import SystemClock
@@ -20,8 +19,6 @@ _NEVER: Final = 1_000_000_000
 """Failures until the breaker opens: nothing here closes it again. A command is too short for it, and the console tries anew."""
 
 HIDDEN_REDIS: Final = "The REDIS_URL of `hookline up` has a password, so it was not saved. Set REDIS_URL here, too."
-
-DataFolder = Annotated[Path, typer.Option("--data", help="Folder of `hookline up`.")]
 
 
 class RedisSessionError(HooklineError):

@@ -8,7 +8,8 @@ from typing import Annotated, Final
 import typer
 
 from hookline_cli.output.operator import who_note
-from hookline_cli.redis_session import HIDDEN_REDIS, DataFolder
+from hookline_cli.output.options import AdminPorts, DataFolder
+from hookline_cli.redis_session import HIDDEN_REDIS
 from hookline_cli.settings.console import ConsoleSettings
 from hookline_cli.settings.running import find_running
 from hookline_shared.clock import SystemClock
@@ -33,10 +34,7 @@ def serve(
     context: typer.Context,
     host: Annotated[str | None, typer.Option(help="Address to listen on, instead of CONSOLE_HOST.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port, instead of CONSOLE_PORT; 0: any.")] = None,
-    admin: Annotated[
-        list[str] | None,
-        typer.Option(metavar="HOST:PORT", help="Admin port of a service, instead of the configured ones; may be repeated."),
-    ] = None,
+    admin: AdminPorts = None,
     data: DataFolder = Path("var"),
 ) -> None:
     """See and fix everything in a browser, until Ctrl-C. Without settings, only this machine reaches it, by a link it prints.

@@ -9,9 +9,8 @@ from urllib.parse import urlsplit
 import msgspec
 import typer
 
-from hookline_cli.output.options import AsJson
+from hookline_cli.output.options import AsJson, DataFolder
 from hookline_cli.output.terminal import json_text
-from hookline_cli.redis_session import DataFolder
 from hookline_cli.settings.running import find_running
 from hookline_shared.alerts.formats import AlertFormat, format_of
 from hookline_shared.alerts.hysteresis import Change

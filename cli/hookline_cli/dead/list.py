@@ -13,11 +13,11 @@ from hookline_cli.dead.by_error import ErrorGroup, ErrorGroups
 from hookline_cli.dead.options import selecting
 from hookline_cli.dead.scan import scan
 from hookline_cli.dead.selection import Selection
-from hookline_cli.output.options import AsJson
+from hookline_cli.output.options import AsJson, DataFolder
 from hookline_cli.output.progress import Reporting, progress_reporter
 from hookline_cli.output.redaction import Redaction, Reveal
 from hookline_cli.output.terminal import json_text, output
-from hookline_cli.redis_session import DataFolder, RedisSession, find_settings, open_redis_session
+from hookline_cli.redis_session import RedisSession, find_settings, open_redis_session
 from hookline_shared.dead_letter import DeadLetter
 from hookline_shared.settings.base import SharedSettings
 from hookline_shared.streams.locate import server_time_ms

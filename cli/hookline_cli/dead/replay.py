@@ -15,11 +15,11 @@ from hookline_cli.dead.replayer import Replayer
 from hookline_cli.dead.selection import Selection
 from hookline_cli.output.exit_codes import INTERRUPTED
 from hookline_cli.output.interrupts import until_interrupted
-from hookline_cli.output.options import AsJson, Yes
+from hookline_cli.output.options import AsJson, DataFolder, Yes
 from hookline_cli.output.progress import progress_reporter
 from hookline_cli.output.redaction import Redaction
 from hookline_cli.output.terminal import confirm, end, json_text, output
-from hookline_cli.redis_session import DataFolder, RedisSession, find_settings, open_redis_session
+from hookline_cli.redis_session import RedisSession, find_settings, open_redis_session
 from hookline_shared.clock import SystemClock
 from hookline_shared.errors import BrokerUnavailableError, HooklineError
 from hookline_shared.streams.dead_letters import DeadLetterStreams, Replayed

@@ -10,10 +10,10 @@ from hookline_cli.dead import rows
 from hookline_cli.dead.scan import find_named
 from hookline_cli.output.durations import describe_timestamp
 from hookline_cli.output.event_fields import event_facts, print_facts
-from hookline_cli.output.options import AsJson
+from hookline_cli.output.options import AsJson, DataFolder
 from hookline_cli.output.redaction import Redaction, Reveal
 from hookline_cli.output.terminal import json_text, printable
-from hookline_cli.redis_session import DataFolder, find_settings, open_redis_session
+from hookline_cli.redis_session import find_settings, open_redis_session
 from hookline_shared.dead_letter import DeadLetter, DeadLetterId
 from hookline_shared.errors import HooklineError
 from hookline_shared.settings.base import SharedSettings

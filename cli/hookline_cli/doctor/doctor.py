@@ -26,7 +26,7 @@ from hookline_cli.doctor.checks.spool_disk import check_spool
 from hookline_cli.doctor.checks.webhook import check_webhook
 from hookline_cli.doctor.finding import Finding, Level
 from hookline_cli.doctor.subject import Subject
-from hookline_cli.output.options import AsJson
+from hookline_cli.output.options import AsJson, DataFolder
 from hookline_cli.status.snapshot import count_of
 from hookline_shared.lifecycle.service import EXIT_FAILED
 from hookline_shared.observability.logs import configure_logs
@@ -54,7 +54,7 @@ def doctor(
     send: Annotated[
         bool, typer.Option("--send", help="Send a test event through all services; your handler receives it.")
     ] = False,
-    data: Annotated[Path, typer.Option(help="Folder of `hookline up`.")] = Path("var"),
+    data: DataFolder = Path("var"),
     as_json: AsJson = False,
 ) -> None:
     """Find what would lose events or keep Hookline from working, and say how to fix it.

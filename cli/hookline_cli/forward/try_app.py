@@ -10,7 +10,7 @@ import typer
 from msgspec.structs import replace
 
 from hookline_cli.forward.trial import Outcome, Trial, TrialError, attempt, outcome_of
-from hookline_cli.output.options import AsJson
+from hookline_cli.output.options import AsJson, DataFolder
 from hookline_cli.send.templates import find
 from hookline_cli.settings.running import find_running
 from hookline_processor.replies.message import Message, Reply
@@ -33,7 +33,7 @@ def try_app(
     path: Annotated[str | None, typer.Option(help="Path and query that Twilio calls; the first forward's by default.")] = None,
     body: Annotated[str, typer.Option(help="Text of a message.")] = _GREETING,
     param: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Set any parameter; may be repeated.")] = None,
-    data: Annotated[Path, typer.Option(help="Folder of `hookline up`.")] = Path("var"),
+    data: DataFolder = Path("var"),
     as_json: AsJson = False,
 ) -> None:
     """Send one signed sample to your app, and show request, answer, and what Hookline would do with it.

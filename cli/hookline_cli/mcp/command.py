@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from hookline_cli.output.operator import who_note
+from hookline_cli.output.options import AdminPorts, DataFolder
 from hookline_cli.output.redaction import Redaction
-from hookline_cli.redis_session import DataFolder, find_settings
+from hookline_cli.redis_session import find_settings
 from hookline_cli.settings.running import find_running
 from hookline_cli.status.collector import CollectorSettings, find_addresses
 from hookline_shared.distribution import install_command
@@ -28,10 +29,7 @@ def mcp(
         bool, typer.Option("--allow-actions", help="Offer tools that replay dead letters and retry, too. Each use is recorded.")
     ] = False,
     reveal: Annotated[bool, typer.Option("--reveal", help="Give numbers, keys and texts to the assistant unmasked.")] = False,
-    admin: Annotated[
-        list[str] | None,
-        typer.Option(metavar="HOST:PORT", help="Admin port of a service, instead of the configured ones; may be repeated."),
-    ] = None,
+    admin: AdminPorts = None,
     data: DataFolder = Path("var"),
 ) -> None:
     """Serve the Model Context Protocol on standard input and output, until the client ends it. An assistant starts it.

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hookline_cli.output.options import AsJson, Yes
-from hookline_cli.redis_session import DataFolder
+from hookline_cli.output.options import AsJson, DataFolder, Yes
 from hookline_cli.retry.drop import drop
 from hookline_cli.retry.now import retry_now
 from hookline_cli.retry.selection import EventOption, KeyOption, WhoOption, WhyOption

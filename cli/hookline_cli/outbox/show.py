@@ -11,10 +11,10 @@ from rich.text import Text
 from hookline_cli.outbox.list import as_object
 from hookline_cli.outbox.messages import Message, messages_in
 from hookline_cli.output.durations import format_duration
-from hookline_cli.output.options import AsJson
+from hookline_cli.output.options import AsJson, DataFolder
 from hookline_cli.output.redaction import Redaction, Reveal
 from hookline_cli.output.terminal import json_text, output, printable
-from hookline_cli.redis_session import DataFolder, find_settings, open_redis_session
+from hookline_cli.redis_session import find_settings, open_redis_session
 from hookline_shared.errors import HooklineError
 from hookline_shared.settings.base import SharedSettings
 from hookline_shared.streams.locate import server_time_ms

@@ -8,13 +8,13 @@ import typer
 
 from hookline_cli.output.durations import parse_duration
 from hookline_cli.output.operator import who_note, why_note
-from hookline_cli.output.options import AsJson
+from hookline_cli.output.options import AsJson, DataFolder
 from hookline_cli.output.redaction import Redaction, Reveal
 from hookline_cli.output.terminal import json_text, output
 from hookline_cli.pause import rows
 from hookline_cli.pause.active import ActivePauses, read_active
 from hookline_cli.pause.target import FromOption, KeyOption, KindOption, Target, ToOption, TopicOption, read_target
-from hookline_cli.redis_session import DataFolder, find_settings, open_redis_session
+from hookline_cli.redis_session import find_settings, open_redis_session
 from hookline_shared.errors import HooklineError
 from hookline_shared.settings.base import SharedSettings
 from hookline_shared.streams.locate import server_time_ms

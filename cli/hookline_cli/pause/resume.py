@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
+from hookline_cli.output.options import DataFolder
 from hookline_cli.output.redaction import Redaction
 from hookline_cli.output.terminal import json_text
 from hookline_cli.pause import rows
 from hookline_cli.pause.active import read_active
 from hookline_cli.pause.target import FromOption, KeyOption, KindOption, Target, ToOption, TopicOption, read_target
-from hookline_cli.redis_session import DataFolder, find_settings, open_redis_session
+from hookline_cli.redis_session import find_settings, open_redis_session
 from hookline_shared.errors import HooklineError
 from hookline_shared.settings.base import SharedSettings
 from hookline_shared.streams.waiting.pauses import Pause, PauseStore

@@ -10,13 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from hookline_cli.output.durations import format_duration
-from hookline_cli.output.options import AsJson
+from hookline_cli.output.options import AsJson, DataFolder
 from hookline_cli.output.redaction import Redaction
 from hookline_cli.output.terminal import json_text, output, printable
 from hookline_cli.pause import rows
 from hookline_cli.pause.active import read_active
 from hookline_cli.pause.target import TopicOption, read_target
-from hookline_cli.redis_session import DataFolder, RedisSession, find_settings, open_redis_session
+from hookline_cli.redis_session import RedisSession, find_settings, open_redis_session
 from hookline_shared.settings.base import SharedSettings
 from hookline_shared.streams.backlog import backlogs
 from hookline_shared.streams.waiting.control import LaneSet, WaitingControl

@@ -9,10 +9,10 @@ import typer
 
 from hookline_cli.output.exit_codes import INTERRUPTED
 from hookline_cli.output.interrupts import until_interrupted
-from hookline_cli.output.options import AsJson, Yes
+from hookline_cli.output.options import AsJson, DataFolder, Yes
 from hookline_cli.output.progress import progress_reporter
 from hookline_cli.output.terminal import confirm, end, print_result
-from hookline_cli.redis_session import DataFolder, RedisSession, find_settings, open_redis_session
+from hookline_cli.redis_session import RedisSession, find_settings, open_redis_session
 from hookline_cli.retry.selection import EventOption, KeyOption, KindsOption, RetryScan, RetrySelection, TopicsOption
 from hookline_shared.errors import BrokerUnavailableError, HooklineError
 from hookline_shared.streams.waiting.control import RetriedNow, WaitingControl

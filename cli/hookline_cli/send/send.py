@@ -14,7 +14,7 @@ from rich.console import Console
 
 from hookline_cli.addresses import is_loopback
 from hookline_cli.output.exit_codes import INTERRUPTED
-from hookline_cli.output.options import AsJson
+from hookline_cli.output.options import AsJson, DataFolder
 from hookline_cli.send.load_generator import NO_ANSWER, NO_CONNECTION, TIMEOUT_S, LoadGenerator, LoadOutcome, LoadPlan
 from hookline_cli.send.load_report import progress, summary
 from hookline_cli.send.sendgrid_key import SendGridKey
@@ -76,7 +76,7 @@ def send(
     url: Annotated[str | None, typer.Option(help="URL to send to, instead of the ingress of `hookline up`.")] = None,
     via: Annotated[str | None, typer.Option(help="Sign for PUBLIC_URL, but send to this URL, bypassing the proxy.")] = None,
     token: Annotated[str | None, typer.Option(envvar=_VARIABLE, help="Auth token to sign with.")] = None,
-    data: Annotated[Path, typer.Option(help="Folder of `hookline up`.")] = Path("var"),
+    data: DataFolder = Path("var"),
     as_json: AsJson = False,
     yes_really: Annotated[bool, typer.Option("--yes-really", help="Allow a target that is not this machine.")] = False,
 ) -> None:

@@ -12,12 +12,12 @@ from hookline_cli.dead.show import print_letter
 from hookline_cli.ledger.masking import masked
 from hookline_cli.output.durations import describe_timestamp
 from hookline_cli.output.event_fields import event_facts, event_object, print_facts
-from hookline_cli.output.options import AsJson
+from hookline_cli.output.options import AsJson, DataFolder
 from hookline_cli.output.progress import Reporting, progress_reporter
 from hookline_cli.output.redaction import Redaction, Reveal
 from hookline_cli.output.terminal import json_text, one_line, printable
 from hookline_cli.pause.rows import describe
-from hookline_cli.redis_session import DataFolder, RedisSession, find_settings, open_redis_session
+from hookline_cli.redis_session import RedisSession, find_settings, open_redis_session
 from hookline_cli.show.search import Hits, Search, SearchTerm, Unsettled
 from hookline_cli.show.settled import NO_LEDGER, LedgerAnswer, Row, merged, search_ledger, search_ledger_streams
 from hookline_cli.show.state import describe_state

@@ -11,6 +11,7 @@ import typer
 from rich.live import Live
 
 from hookline_cli.admin_address import AdminAddress
+from hookline_cli.output.options import AdminPorts, DataFolder
 from hookline_cli.output.terminal import end, output
 from hookline_cli.redis_session import HIDDEN_REDIS
 from hookline_cli.settings.running import find_running
@@ -34,11 +35,8 @@ class StatusError(HooklineError):
 def status(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh until Ctrl-C.")] = False,
     interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two readings; rates are measured over them.")] = 1.0,
-    admin: Annotated[
-        list[str] | None,
-        typer.Option(metavar="HOST:PORT", help="Admin port of a service, instead of the configured ones; may be repeated."),
-    ] = None,
-    data: Annotated[Path, typer.Option(help="Folder of `hookline up`.")] = Path("var"),
+    admin: AdminPorts = None,
+    data: DataFolder = Path("var"),
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Add what each problem means and what to do, and shorten nothing.")
     ] = False,

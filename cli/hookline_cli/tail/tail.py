@@ -14,9 +14,10 @@ from hookline_cli.known_names import check_kinds, check_topics
 from hookline_cli.output.durations import format_duration
 from hookline_cli.output.event_fields import event_object
 from hookline_cli.output.interrupts import until_interrupted
+from hookline_cli.output.options import DataFolder
 from hookline_cli.output.redaction import Redaction, Reveal
 from hookline_cli.output.terminal import json_text, one_line
-from hookline_cli.redis_session import DataFolder, RedisSession, find_settings, open_redis_session
+from hookline_cli.redis_session import RedisSession, find_settings, open_redis_session
 from hookline_cli.tail.timeline import Timeline, TimelineEntry
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.event import Event
