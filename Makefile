@@ -86,7 +86,7 @@ live-costs: $(READY) ## what live routes add to an answer, and what 2 000 caller
 	@touch $@
 
 .PHONY: sample-apps
-sample-apps: $(READY) .venv/apps/.ready ## apps of others, with Twilio's validators, behind forwards (a minute; needs Node.js 20 or newer)
+sample-apps: $(READY) .venv/apps/.ready ## apps of others, with Twilio's validators, behind forwards (a minute; needs Node.js 20 or newer, and php-cli)
 	@HOOKLINE_TEST_APPS=1 HOOKLINE_TEST_APPS_PYTHON=.venv/apps/bin/python $(BIN)/python -m pytest -rs -n 0 tests/acceptance/apps
 
 .PHONY: test-compose

@@ -5,6 +5,7 @@
 
 import asyncio
 import os
+import shutil
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -25,9 +26,11 @@ from tests.support.waiting import until, until_answer
 
 HERE = Path(__file__).parent
 COMMANDS = {
-    "flask": [os.environ.get("HOOKLINE_TEST_APPS_PYTHON", sys.executable), str(HERE / "flask_app.py")],
-    "express": ["node", str(HERE / "express" / "app.js")],
+    "flask": [os.environ.get("HOOKLINE_TEST_APPS_PYTHON", sys.executable), str(HERE / "flask_app.py"), "{port}"],
+    "express": ["node", str(HERE / "express" / "app.js"), "{port}"],
+    "php": ["php", "-d", "session.save_path={folder}", "-S", f"{LOOPBACK}:{{port}}", str(HERE / "php" / "index.php")],
 }
+"""How each app is started: on which port, and in which folder it may keep its sessions."""
 
 pytestmark = pytest.mark.skipif("HOOKLINE_TEST_APPS" not in os.environ, reason="run make sample-apps")
 
@@ -46,7 +49,7 @@ class Running:
         """Start the app, and wait until it listens."""
         environment = {"PATH": os.environ["PATH"], "TWILIO_AUTH_TOKEN": TOKEN}
         self.process = await asyncio.create_subprocess_exec(
-            *self.command, str(self.port), env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+            *self.command, env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
         )
         await until_answer(self._listens, lambda listens: listens, "the app listens")
 
@@ -72,15 +75,21 @@ class Running:
 
 
 @pytest.fixture(params=list(COMMANDS))
-async def running(request: pytest.FixtureRequest, own_redis: RedisServer, services: Services) -> AsyncIterator[Running]:
+async def running(
+    request: pytest.FixtureRequest, own_redis: RedisServer, services: Services, tmp_path: Path
+) -> AsyncIterator[Running]:
     """Yield services that forward everything to an app."""
+    command = COMMANDS[request.param]
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
     port = free_port()
+    command = [word.format(port=port, folder=tmp_path) for word in command]
     async with fake_twilio() as twilio, aiohttp.ClientSession() as session:
         settings = ingress_settings(own_redis.url) | {"FORWARD_URL": f"http://{LOOPBACK}:{port}/sms"}
         ingress = await services.ingress(settings).start()
         sender = {"TWILIO_ACCOUNT_SID": ACCOUNT, "TWILIO_API_SECRET": "secret", "TWILIO_API_URL": twilio.url}
         await services.processor(settings | sender).start()
-        running = Running(IngressClient(session, ingress.port), twilio, COMMANDS[request.param], port)
+        running = Running(IngressClient(session, ingress.port), twilio, command, port)
         await running.start()
         yield running
         await running.stop()
