@@ -1,1 +1,1 @@
-"""Live routes: the answer to Twilio waits for the handler. `docs/live.md` has the states."""
+"""Live routes: the answer to Twilio waits for the handler. `docs/answering.md` has the states."""

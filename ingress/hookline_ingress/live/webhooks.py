@@ -1,6 +1,6 @@
 """The way of a request on a live route: as that of any other, and then it waits for its answer.
 
-`docs/live.md` has the states. Requests on other routes never come here.
+`docs/answering.md` has the states. Requests on other routes never come here.
 """
 
 from collections.abc import Sequence

@@ -1,1 +1,1 @@
-"""Forwards: pass webhooks on to an app over HTTP, whose answer is the reply. `docs/forwarding.md` has the states."""
+"""Forwards: pass webhooks on to an app over HTTP, whose answer is the reply. `docs/answering.md` has the states."""

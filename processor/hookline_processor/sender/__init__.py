@@ -1,1 +1,1 @@
-"""The sender: carries out the messages in the outbox, each once. `docs/replies.md` has the states."""
+"""The sender: carries out the messages in the outbox, each once. `docs/answering.md` has the states."""

@@ -1,4 +1,4 @@
-"""The handler of `message.send`: sends one message, once. `docs/replies.md` has the states and what happens between them."""
+"""The handler of `message.send`: sends one message, once. `docs/answering.md` has the states and what happens between them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple

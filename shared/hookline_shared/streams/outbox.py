@@ -1,4 +1,4 @@
-"""The outbox as it is in Redis: the marks of messages, and the claims on SIDs. `docs/replies.md` has the states.
+"""The outbox as it is in Redis: the marks of messages, and the claims on SIDs. `docs/answering.md` has the states.
 
 A mark is one of these texts; times are Unix time in milliseconds by the clock of Redis:
 
