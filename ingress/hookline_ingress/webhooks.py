@@ -207,11 +207,14 @@ class Webhooks:
             self._addresses.accepted(delivery.address)
         _TIME_TO_WRITE(self._clock.monotonic() - delivery.translated)
         if outcome is Stored.REUSED:
-            self._addresses.reused(delivery.address)
-            self._warnings.warn_of_reuse(delivery.route.path)
+            self._note_reuse(delivery)
             self._refuse(delivery, 403, outcome)
         else:
             self._answer(delivery, delivery.route.reply_to(delivery.kind), outcome)
+
+    def _note_reuse(self, delivery: _Delivery) -> None:
+        self._addresses.reused(delivery.address)
+        self._warnings.warn_of_reuse(delivery.route.path)
 
     def _refuse(self, delivery: _Delivery, status: int, outcome: str) -> None:
         route = delivery.route

@@ -29,7 +29,9 @@ _PAUSE_S: Final = 0.5
 _MOST_NAMES: Final = 1000
 _MOST_LOOKS: Final = 200
 _LOOK_S: Final = 1.0
-"""The longest that a look takes: the request has a moment left then, and can be held."""
+"""The longest that a look takes."""
+_LAST_LOOK_S: Final = 0.5
+"""The longest that a late request waits for its last look, which others may be before: Twilio soon hangs up."""
 
 Done = Callable[[LiveAnswer | None], None]
 """Called once, with the answer, or with None if it is not there in time."""
@@ -86,7 +88,7 @@ class Answers:
             await job.close()
 
     def wait(self, place: Place, seconds: float, done: Done, event_id: str = "") -> None:
-        """Call `done` with the answer at `place`, within `seconds`.
+        """Call `done` with the answer at `place`, within `seconds` and half a second.
 
         `event_id` is that of the event if it has just been stored: an answer to another one at `place` is that to an earlier
         event of equal content. Without it, the answer may be there already.
@@ -110,6 +112,7 @@ class Answers:
 
     def _expire(self, waiter: _Waiter) -> None:
         waiter.is_late = True
+        waiter.timer = self._clock.call_later(_LAST_LOOK_S, partial(self._finish, waiter, None))
         self._look_for(waiter.place)
 
     def _look_for(self, place: Place) -> None:

@@ -126,6 +126,10 @@ class LiveWebhooks(Webhooks):
             self.refusals.note(stored.message)
             self._fall_back(delivery, stored.outcome)
             return
+        if stored is Stored.REUSED and _is_call(delivery.kind):  # a caller in a fast loop; an attacker hears nothing new
+            self._note_reuse(delivery)
+            self._fall_back(delivery, stored)
+            return
         if stored is Stored.REUSED:
             super()._finish(delivery)
             return

@@ -67,6 +67,15 @@ async def test_same_digit_twice(stack: Stack) -> None:
     assert len(stack.begun) == 3
 
 
+async def test_fast_loop_gets_twiml(stack: Stack) -> None:
+    """A call that asks the same far too often hears the fallback in the end: a refusal would be an application error."""
+    await stack.start_processor()
+    caller = await stack.caller().call()
+    replies = [await caller.request("/voice", [("Digits", "1")]) for _ in range(25)]
+    assert {reply.status for reply in replies} == {200}
+    assert b"call us again" in replies[-1].body
+
+
 @pytest.mark.parametrize("stack", ["1"], indirect=True)
 async def test_nobody_answers(stack: Stack) -> None:
     """When the hold time is over, the caller hears the fallback of the route, and the event is dead, unattempted."""
@@ -169,8 +178,8 @@ async def test_messages_are_answered_at_once(stack: Stack) -> None:
     params = [("MessageSid", "SM" + "1" * 32), ("From", "+14155550123"), ("To", "+18005551212"), ("Body", "hi")]
     reply = await stack.clients[0].post(Twilio().webhook([*params, ("NumMedia", "0"), ("SmsStatus", "received")], "/voice"))
     assert reply.body == b"<Response/>"
-    (seen,) = stack.redis.keys("*:seen:*message.received*")
-    assert stack.redis.ttl(seen) > 3000  # as on any other route: only what waits may come again soon
+    (marks,) = stack.redis.keys("*:marks:*")
+    assert stack.redis.ttl(marks) > 3000  # as on any other route: only what waits may come again soon
 
 
 async def test_arrays_are_answered_at_once(stack: Stack) -> None:

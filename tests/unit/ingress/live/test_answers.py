@@ -90,7 +90,20 @@ async def test_redis_that_does_not_answer_keeps_nobody_waiting(waiting: Waiting)
         waiting.add(Place(number % 4, f"{number:022}"), f"e{number}")
     await waiting.clock.advance(WAIT_S + 3)
     assert len(waiting.ended) == 5000
+    assert max(seconds for seconds, _ in waiting.ended) <= WAIT_S + 0.5
     assert {body for _, body in waiting.ended} == {None}
+
+
+async def test_look_for_others_delays_nobody(waiting: Waiting) -> None:
+    """A request whose time ends while Redis is asked for another one does not wait for two looks."""
+    waiting.redis.stalls = True
+    waiting.add()  # a repeat, which is looked for at once
+    await waiting.clock.advance(WAIT_S - 0.1)
+    waiting.add(Place(2, "B" * 22))
+    waiting.add(Place(3, "C" * 22), "e3")
+    await waiting.clock.advance(WAIT_S + 2)
+    assert waiting.ended[0][0] <= WAIT_S + 0.5
+    assert max(seconds for seconds, _ in waiting.ended) <= 2 * WAIT_S - 0.1 + 0.5
 
 
 async def test_answer_that_is_named_before_anybody_waits(waiting: Waiting) -> None:
