@@ -10,11 +10,19 @@ from hookline_processor.api.function_checks import check_callable, check_event_t
 from hookline_processor.api.functions import calling_place, described, has_yield, is_async, is_lambda, name_of, wraps_async
 from hookline_processor.api.hooks import DeclaredHook, HookFunction, LifespanFunction, Phase, check_hook
 from hookline_processor.api.patterns import patterns_of
-from hookline_processor.api.registering import HandlerFunction, HandlerOptions, Register, burst_policy_of, timeout_s_of
+from hookline_processor.api.registering import (
+    HandlerFunction,
+    HandlerOptions,
+    Register,
+    RegisterForMessages,
+    burst_policy_of,
+    timeout_s_of,
+)
 from hookline_processor.api.state import State
 from hookline_processor.api.table import Handler, HandlerTable, Registration
 from hookline_processor.events.events import classes_for
 from hookline_processor.retry_policy import RetryPolicy
+from hookline_shared.catalogue.products.messaging import MessageReceived
 from hookline_shared.catalogue.webhook_event import WebhookEvent
 
 MiddlewareFunction = TypeVar("MiddlewareFunction", bound=Middleware)
@@ -45,6 +53,10 @@ class Handlers:
     def on(
         self, kind: str, /, *kinds: str, **options: Unpack[HandlerOptions]
     ) -> Callable[[HandlerFunction], HandlerFunction]: ...
+    @overload
+    def on(  # type: ignore[overload-overlap] # what is registered for messages alone answers them
+        self, first: type[MessageReceived], /, **options: Unpack[HandlerOptions]
+    ) -> RegisterForMessages: ...
     @overload
     def on(self, first: type[E1] | str, /, **options: Unpack[HandlerOptions]) -> Register[E1]: ...
     @overload

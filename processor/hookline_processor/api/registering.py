@@ -1,6 +1,6 @@
 """The types of `@handlers.on(...)`, what a type checker requires of the function below it; and its options as they are kept."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any, ParamSpec, Protocol, TypedDict, TypeVar, overload
 
@@ -8,7 +8,9 @@ from hookline_processor.api.context import Context
 from hookline_processor.api.errors import HandlersError
 from hookline_processor.api.functions import calling_place
 from hookline_processor.api.table import BurstPolicy
+from hookline_processor.replies.message import Message, Reply
 from hookline_processor.retry_policy import RetryPolicy, is_time_span, seconds
+from hookline_shared.catalogue.products.messaging import MessageReceived
 
 P = ParamSpec("P")
 Event_contra = TypeVar("Event_contra", contravariant=True)
@@ -45,6 +47,34 @@ class Register(Protocol[Event_co]):
     """A decorator for functions that take every event of the named classes."""
 
     def __call__(self, function: TakesEvent[Event_co, P, Result], /) -> Callable[P, Result]:
+        """Register `function`, and return it unchanged."""
+
+
+class MessageTwiML(Protocol):
+    """TwiML as an object, such as `MessagingResponse` of the package twilio."""
+
+    def to_xml(self) -> str:
+        """Return the TwiML."""
+
+
+_Part = str | Reply | Message | MessageTwiML | None
+MessageAnswer = _Part | Sequence[_Part]
+"""What a handler of messages may return. A bool, a number or a dict is nothing that can be sent."""
+
+
+class AnswersMessage(Protocol[P, Result_co]):
+    """A function that takes a message and a context, and returns what can be sent."""
+
+    @overload
+    def __call__(self, event: MessageReceived, context: Context, /) -> MessageAnswer | Awaitable[MessageAnswer]: ...
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Result_co: ...
+
+
+class RegisterForMessages(Protocol):
+    """A decorator for functions that answer messages."""
+
+    def __call__(self, function: AnswersMessage[P, Result], /) -> Callable[P, Result]:
         """Register `function`, and return it unchanged."""
 
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 
 from hookline import (
     CallNext, CallReceived, CallStatus, Context, Handlers, MessageReceived, MessageStatus, RetryLater,
-    RetryPolicy, State, StateKey, StudioEvent, SyncEvent, WebhookEvent,
+    Reply, RetryPolicy, State, StateKey, StudioEvent, SyncEvent, WebhookEvent,
 )
 
 handlers, others = Handlers(), Handlers()
@@ -101,6 +101,41 @@ async def without_context(event: MessageReceived) -> None: ...
 
 @handlers.on("message.received")  # wrong: no context
 async def without_context_either(event: MessageReceived) -> None: ...
+
+
+class MessagingResponse:  # as that of the package twilio
+    def to_xml(self, xml_declaration: bool = True) -> str:
+        raise NotImplementedError
+
+
+@handlers.on(MessageReceived)
+def right_text(event: MessageReceived, context: Context) -> str | None:
+    raise NotImplementedError
+
+
+@handlers.on(MessageReceived)
+async def right_list(event: MessageReceived, context: Context) -> list[Reply | str]:
+    raise NotImplementedError
+
+
+@handlers.on(MessageReceived)
+async def right_twiml(event: WebhookEvent, context: Context) -> MessagingResponse:
+    raise NotImplementedError
+
+
+@handlers.on(MessageReceived)  # wrong: nothing that can be sent
+async def wrong_answer(event: MessageReceived, context: Context) -> bool:
+    raise NotImplementedError
+
+
+@handlers.on(MessageReceived)  # wrong: nothing that can be sent
+def wrong_answer_either(event: MessageReceived, context: Context) -> dict[str, str]:
+    raise NotImplementedError
+
+
+@handlers.on(MessageReceived)  # wrong: a list of what cannot be sent
+async def wrong_list(event: MessageReceived, context: Context) -> list[int]:
+    raise NotImplementedError
 
 
 @handlers.on(int)  # wrong: no class of an event

@@ -135,13 +135,13 @@ def test_annotations_are_checked_at_import() -> None:
     handlers = Handlers()
     with pytest.raises(HandlersError, match="returns bool, which cannot be sent"):
 
-        @handlers.on(MessageReceived)
+        @handlers.on(MessageReceived)  # type: ignore[arg-type]
         async def true(_event: MessageReceived, _context: Context) -> bool:
             return True
 
     with pytest.raises(HandlersError, match="returns int, which cannot be sent"):
 
-        @handlers.on(MessageReceived)
+        @handlers.on(MessageReceived)  # type: ignore[arg-type]
         async def numbers(_event: MessageReceived, _context: Context) -> list[int] | None:
             return [1]
 
