@@ -10,6 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
+from hookline_cli.dev.page import served
 from hookline_cli.dev.tunnels import TunnelError, find_program, tunnel
 from hookline_cli.number.commands import point_number, restore_numbers
 from hookline_cli.number.saved import SavedNumbers
@@ -38,6 +39,8 @@ def dev(
 ) -> None:
     """Start everything for development: Redis, ingress, and a processor that restarts when your code changes.
 
+    It prints the link of a page with the last webhooks, their bodies and answers, where each can be sent again.
+
     If cloudflared or ngrok is installed, it starts a tunnel, and PUBLIC_URL is its URL. With --number, Twilio calls you there
     until Ctrl-C; the number then gets its old URLs back. `hookline number restore` does that, too, if this process was killed.
 
@@ -59,6 +62,7 @@ def dev(
             if forward:
                 os.environ["FORWARD_URL"] = forward
             stack.enter_context(_pointed(number, data))
+        typer.echo(f"The last webhooks, with their bodies and answers: {stack.enter_context(served(data))}")
         reload = importlib.util.find_spec("watchfiles") is not None
         up(data=data, port=chosen, handlers=handlers, forward=forward, ingress=1, reload=reload)
 
