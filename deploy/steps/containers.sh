@@ -6,14 +6,20 @@ SETTINGS=()
 compose() { docker compose --progress quiet "${SETTINGS[@]}" "$@"; }
 
 containers_of() { compose ps --all --quiet "$1"; }
-name_of() { docker inspect --format '{{slice .Name 1}}' "$1"; }
+# look WORDS...: what `docker WORDS` prints, nothing if it fails. For what it does not find, docker prints an empty line.
+look() {
+  local found
+  found=$(docker "$@" 2>/dev/null) || return 1
+  printf '%s\n' "$found"
+}
+name_of() { look inspect --format '{{slice .Name 1}}' "$1"; }
 state_of() {
-  docker inspect --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}unchecked{{end}} {{.RestartCount}}' "$1" 2>/dev/null
+  look inspect --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}unchecked{{end}} {{.RestartCount}}' "$1"
 }
 is_healthy() { [[ "$(state_of "$1")" == "running healthy "* ]]; }
-image_of() { docker inspect --format '{{.Image}}' "$1"; }
-image_id() { docker image inspect --format '{{.Id}}' "$1" 2>/dev/null; }
-version_of() { docker image inspect --format '{{index .Config.Labels "org.opencontainers.image.version"}}' "$1" 2>/dev/null; }
+image_of() { look inspect --format '{{.Image}}' "$1"; }
+image_id() { look image inspect --format '{{.Id}}' "$1"; }
+version_of() { look image inspect --format '{{index .Config.Labels "org.opencontainers.image.version"}}' "$1"; }
 
 # among ONE ALL...: whether ONE is one of ALL.
 among() {

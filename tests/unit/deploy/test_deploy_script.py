@@ -194,9 +194,12 @@ def test_success_settles_the_secrets(path: str) -> None:
 _DOCKER = """#!/usr/bin/env bash
 cd "$(dirname "$0")/../tags"
 case "$1 $2" in
-  "image inspect") cat "${5#*:}" 2>/dev/null ;;
+  "image inspect") cat "${5#*:}" 2>/dev/null || { echo; exit 1; } ;;
   "image rm") rm "${3#*:}" ;;
-  "tag "*) { cat "${2#*:}" 2>/dev/null || echo "$2"; } >.new; mv .new "${3#*:}" ;;
+  "tag "*)
+    [[ $2 != *$'\\n'* ]] || { echo "invalid reference format" >&2; exit 1; }
+    { cat "${2#*:}" 2>/dev/null || echo "$2"; } >.new; mv .new "${3#*:}"
+    ;;
 esac
 """
 _TAGS = """
