@@ -12,12 +12,12 @@
 --                                    buckets apart, and `ends`, the time after which none of its marks counts. Never expires
 --   <prefix>:{p}:marks:<n>:<bucket>  the bucket of generation n: field -> end of the window in ms after the base
 --
--- New marks go to the newest generation for as long as its window, so the last of them count for two windows. Then the next one
--- begins, with as many buckets as there are marks for. One that proves too small is followed by the next at once.
+-- New marks go to the newest generation for as long as its window. Then the next one begins, with as many buckets as there are marks
+-- for, and the marks of the one before count for one window more at most. One that proves too small is followed by the next at once.
 --
 -- Clocks. A window ends by the clock of the server that is asked. If that is set forward, or is another server's since a failover,
 -- windows end early by the difference, as keys would expire early. If it is set back, windows end late, but not later than one
--- window from when this is noticed: a generation that began in the future takes no marks, and ends then.
+-- window from when this is noticed: a generation that began in the future takes no marks, so the next one begins.
 --
 -- Older versions set a key <prefix>:{p}:seen:<dedupe key> for each event. For one window after this version is used first, such
 -- keys count, and are set too: processes of both versions find each other's marks, and so does an older version that comes back.
@@ -82,9 +82,7 @@ local function begin_generation(marks, window, bits)
   local kept, number = {}, 0
   for _, generation in ipairs(marks.generations) do
     number = generation.number
-    if now < generation.base then
-      generation.ends = math.min(generation.ends, now + generation.window)
-    end
+    generation.ends = math.min(generation.ends, now + generation.window) -- no mark is added to it any more
     if now < generation.ends then
       kept[#kept + 1] = generation
     end

@@ -117,6 +117,7 @@ async def test_many_marks(marks: Marks) -> None:
     assert await marks.append(*numbered("many")) == [DUPLICATE] * MANY
     assert max(marks.fields()) < 512
     assert generation(marks)["bits"] > generation(marks, 0)["bits"]
+    assert len(marks.stored["generations"]) < 8
     assert marks.memory() / MANY < 45 / 1.5  # a mark stays for one window and a half in the mean
 
 
@@ -129,6 +130,15 @@ async def test_next_generation_has_room_for_as_many(marks: Marks) -> None:
     begun = generation(marks)
     assert MANY / 128 < 2 ** begun["bits"] < MANY / 8
     assert await marks.append("later") == [DUPLICATE]
+
+
+async def test_crowded_generations_end_with_their_windows(marks: Marks) -> None:
+    """Those that were too small are not looked into for longer than their marks count."""
+    for begin in range(0, MANY, 500):
+        await marks.append(*numbered("many")[begin : begin + 500])
+    marks.shift(-WINDOW_S * 1000)
+    await marks.append("later")
+    assert len(marks.stored["generations"]) == 2
 
 
 async def test_clock_that_is_set_back(marks: Marks) -> None:
