@@ -202,6 +202,10 @@ bench: $(READY) ## measure everything beside what people would use instead (with
 bench-ledger: $(READY) ## measure what the ledger costs, how fast it writes, and how fast it answers
 	@$(BIN)/python -m bench.ledger
 
+.PHONY: bench-marks
+bench-marks: $(READY) ## measure the memory of a million dedupe marks in Redis, and the time to append and mark an event (2 minutes)
+	@$(BIN)/python -m bench.marks
+
 .PHONY: bench-console
 bench-console: $(READY) ## measure the pages of the console over a ledger of a million events, and its memory (3 minutes)
 	@$(BIN)/python -m bench.console

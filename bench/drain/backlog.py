@@ -79,18 +79,18 @@ class Backlog:
         return bool(self._redis.client.execute_command("EXISTS", stream))
 
 
-async def append(url: str, partitions: int, events: int, batch: int = _BATCH, calls: int = 1) -> None:
-    """Append `events` inbound messages, `batch` in a call, with `calls` calls under way at a time.
+async def append(url: str, partitions: int, events: int, batch: int = _BATCH, calls: int = 1, first: int = 0) -> None:
+    """Append `events` inbound messages from number `first` on, `batch` in a call, with `calls` calls under way at a time.
 
     Raises:
         BenchError: if not all are taken.
 
     """
-    clock = SystemClock()
+    clock, end = SystemClock(), first + events
     redis = RedisConnectionManager(RedisOptions(url=url), partitions, clock, get_logger("bench"))
     appender = Appender(redis, partitions, _DEDUPE_WINDOW_S, backlog_limit=2 * events * partitions)
     try:
-        batches = iter([range(start, min(start + batch, events)) for start in range(0, events, batch)])
+        batches = iter([range(start, min(start + batch, end)) for start in range(first, end, batch)])
         await asyncio.gather(*(_append_all(appender, batches, clock) for _ in range(calls)))
     finally:
         await redis.close()
