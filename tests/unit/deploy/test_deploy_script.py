@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -32,14 +33,12 @@ def path(tmp_path: Path) -> str:
     return str(folder)
 
 
-def run(path: str, *words: str, complaints: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+def run(path: str, *words: str, complaints: int = PIPE) -> subprocess.CompletedProcess[str]:
     """Run bash with `words`; error messages are printed."""
-    return subprocess.run(
-        ["bash", *words], env={"PATH": path}, stdout=subprocess.PIPE, stderr=complaints, text=True, check=False
-    )
+    return subprocess.run(["bash", *words], env={"PATH": path}, stdout=PIPE, stderr=complaints, text=True, check=False)
 
 
-def steps(path: str, text: str, complaints: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+def steps(path: str, text: str, complaints: int = PIPE) -> subprocess.CompletedProcess[str]:
     """Run `text` with everything that the script defines."""
     return run(path, "-c", f". {_SCRIPT}\n{text}", complaints=complaints)
 
@@ -197,9 +196,8 @@ case "$1 $2" in
   "image inspect") cat "${5#*:}" 2>/dev/null || { echo; exit 1; } ;;
   "image rm") rm "${3#*:}" ;;
   "tag "*)
-    [[ $2 != *$'\\n'* ]] || { echo "invalid reference format" >&2; exit 1; }
-    { cat "${2#*:}" 2>/dev/null || echo "$2"; } >.new; mv .new "${3#*:}"
-    ;;
+    if [[ $2 = *$'\\n'* ]]; then echo "invalid reference format" >&2; exit 1; fi
+    { cat "${2#*:}" 2>/dev/null || echo "$2"; } >.new; mv .new "${3#*:}" ;;
 esac
 """
 _TAGS = """

@@ -45,17 +45,17 @@ local function is_full(stream)
 end
 
 -- Add an entry and mark its event, or neither; return the error, if any.
-local function write(fields, marks, place, id)
+local function write(fields, marks, field, slot, values)
   local generation = newest_generation(marks, window)
   local added = redis.call(unpack(fields)) -- first: if the rest fails, a duplicate is better than a lost event
-  local failed = mark(marks, generation, place, id, window)
+  local failed = mark(marks, generation, field, slot, values[5], values[2], window)
   if failed then
     redis.call('XDEL', fields[2], added)
     return failed
   end
 end
 
-local function write_letter(stream, marks, place, values, content)
+local function write_letter(stream, marks, mark_field, slot, values, content)
   local space, topic = string.match(stream, '^([^{]*{%d+}:)(.*)$')
   local fields = {'XADD', space .. 'dead', '*'}
   for field = 1, #names do
@@ -67,32 +67,32 @@ local function write_letter(stream, marks, place, values, content)
   end
   fields[#fields + 1], fields[#fields + 2] = 'dead.topic', topic
   fields[#fields + 1], fields[#fields + 2] = 'dead.entry', ''
-  return write(fields, marks, place, values[2])
+  return write(fields, marks, mark_field, slot, values)
 end
 
 for event = 1, #KEYS / 3 do
   local stream, key, signed = KEYS[3 * event - 2], KEYS[3 * event - 1], KEYS[3 * event]
   local values, content = texts[1 + event], ARGV[5 + event]
   local marks = open_marks(key, stream, window)
-  local place = place_of(values[5], string.sub(ARGV[5], DIGEST_BYTES * (event - 1) + 1, DIGEST_BYTES * event))
+  local field, slot = place_of(string.sub(ARGV[5], DIGEST_BYTES * (event - 1) + 1, DIGEST_BYTES * event))
   local refused, failed = signed == stream, nil
   if signed ~= key and not refused then
     refused = not claim_signature(signed, values[#names + 1], window)
   end
-  if is_marked(marks, place) then
+  if is_marked(marks, field, slot, values[5]) then
     results[event] = 0
   elseif refused then
-    failed = letter and write_letter(stream, marks, place, values, content)
+    failed = letter and write_letter(stream, marks, field, slot, values, content)
     results[event] = -2
   elseif is_full(stream) then
     results[event] = -1
   else
     entry[2] = stream
-    for field = 1, #names do
-      entry[3 + 2 * field] = values[field]
+    for at = 1, #names do
+      entry[3 + 2 * at] = values[at]
     end
     entry[body + 1] = content
-    failed = write(entry, marks, place, values[2])
+    failed = write(entry, marks, field, slot, values)
     results[event] = 1
   end
   if failed then

@@ -24,13 +24,18 @@
 
 local FIELD_BYTES, DIGEST_BYTES = 12, 15
 local MOST_FIELDS, MANY_FIELDS = 128, 64 -- in a bucket; Redis stores up to 512 as one block
-local FIRST_BITS, MOST_BITS, MOST_GENERATIONS = 4, 20, 8
+local FIRST_BITS, MOST_BITS, MOST_GENERATIONS = 6, 20, 8
 local ONE_IN = 64 -- marks after which the size of a bucket is looked at
 local SAMPLE = 4 -- buckets by which the number of marks is estimated
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local opened = {} -- by key
+
+-- Note what the buckets of a generation are called, without their numbers, and how many there are. This is not stored.
+local function open_buckets(marks, generation)
+  generation.name, generation.buckets = marks.key .. ':' .. generation.number .. ':', 2 ^ generation.bits
+end
 
 -- Return the marks of one partition, given the key that describes them and a stream of the partition.
 local function open_marks(key, stream, window)
@@ -45,36 +50,41 @@ local function open_marks(key, stream, window)
       marks = {old_until = used and now + window or 0, generations = {}}
     end
     marks.key = key
+    for _, generation in ipairs(marks.generations) do
+      open_buckets(marks, generation)
+    end
     opened[key] = marks
   end
   return marks
 end
 
-local function old_key(marks, place)
-  return string.sub(marks.key, 1, -6) .. 'seen:' .. place.dedupe
+local function old_key(marks, dedupe)
+  return string.sub(marks.key, 1, -6) .. 'seen:' .. dedupe
 end
 
--- Return the name of bucket number 0, 1, … of a generation without its number, and how many there are.
-local function buckets_of(marks, generation)
-  return marks.key .. ':' .. generation.number .. ':', 2 ^ generation.bits
-end
-
--- Return the number of bits for as many marks as the fullest of `generations` has, by a few of its buckets.
-local function bits_for(marks, generations)
-  local most = 0
+-- Return the number of bits for as many marks as `generations` have together, by a few of their buckets.
+local function bits_for(generations)
+  local expected = 0
   for _, generation in ipairs(generations) do
-    local name, buckets = buckets_of(marks, generation)
     local found = 0
     for bucket = 0, SAMPLE - 1 do
-      found = found + #redis.call('HVALS', name .. bucket)
+      found = found + #redis.call('HVALS', generation.name .. bucket)
     end
-    most = math.max(most, found / SAMPLE * buckets)
+    expected = expected + found / SAMPLE * generation.buckets
   end
   local bits = FIRST_BITS
-  while most > MANY_FIELDS * 2 ^ bits and bits < MOST_BITS do
+  while expected > MANY_FIELDS * 2 ^ bits and bits < MOST_BITS do
     bits = bits + 1
   end
   return bits
+end
+
+local function packed(marks)
+  local generations = {}
+  for at, one in ipairs(marks.generations) do
+    generations[at] = {number = one.number, base = one.base, window = one.window, ends = one.ends, bits = one.bits}
+  end
+  return cmsgpack.pack({old_until = marks.old_until, generations = generations})
 end
 
 -- Begin a generation with so many bits, or as many as it takes; forget those whose marks count no more.
@@ -90,10 +100,11 @@ local function begin_generation(marks, window, bits)
   if #kept == MOST_GENERATIONS then
     table.remove(kept, 1)
   end
-  local begun = {number = number + 1, base = now, window = window, ends = now + 2 * window, bits = bits or bits_for(marks, kept)}
+  local begun = {number = number + 1, base = now, window = window, ends = now + 2 * window, bits = bits or bits_for(marks.generations)}
   kept[#kept + 1] = begun
   marks.generations = kept
-  redis.call('SET', marks.key, cmsgpack.pack({old_until = marks.old_until, generations = kept}))
+  redis.call('SET', marks.key, packed(marks))
+  open_buckets(marks, begun)
   return begun
 end
 
@@ -109,32 +120,30 @@ local function newest_generation(marks, window)
   return newest
 end
 
--- Return the place of the mark for a dedupe key and its digest: the field, and the number that tells its bucket.
-local function place_of(dedupe, digest)
+-- Return the place of the mark for a digest: the field, and the number that tells its bucket.
+local function place_of(digest)
   local high, middle, low = string.byte(digest, FIELD_BYTES + 1, DIGEST_BYTES)
-  return {dedupe = dedupe, field = string.sub(digest, 1, FIELD_BYTES), slot = high * 65536 + middle * 256 + low}
+  return string.sub(digest, 1, FIELD_BYTES), high * 65536 + middle * 256 + low
 end
 
 -- Whether there is a mark that counts.
-local function is_marked(marks, place)
+local function is_marked(marks, field, slot, dedupe)
   for at = #marks.generations, 1, -1 do
     local generation = marks.generations[at]
     if now < generation.ends then
-      local name, buckets = buckets_of(marks, generation)
-      local ends = redis.call('HGET', name .. place.slot % buckets, place.field)
+      local ends = redis.call('HGET', generation.name .. slot % generation.buckets, field)
       if ends and now < generation.base + ends then
         return true
       end
     end
   end
-  return now < marks.old_until and redis.call('EXISTS', old_key(marks, place)) == 1
+  return now < marks.old_until and redis.call('EXISTS', old_key(marks, dedupe)) == 1
 end
 
 -- Set a mark in the newest generation; return the error, if any.
-local function mark(marks, generation, place, id, window)
-  local name, buckets = buckets_of(marks, generation)
-  local bucket = name .. place.slot % buckets
-  local done = redis.pcall('HSET', bucket, place.field, now + window - generation.base)
+local function mark(marks, generation, field, slot, dedupe, id, window)
+  local bucket = generation.name .. slot % generation.buckets
+  local done = redis.pcall('HSET', bucket, field, now + window - generation.base)
   if type(done) == 'table' then
     return done
   end
@@ -142,9 +151,9 @@ local function mark(marks, generation, place, id, window)
     redis.call('PEXPIRE', bucket, generation.base + 2 * generation.window - now)
   end
   if now < marks.old_until then
-    redis.call('SET', old_key(marks, place), id, 'PX', window)
+    redis.call('SET', old_key(marks, dedupe), id, 'PX', window)
   end
-  if place.slot % ONE_IN == 0 and #marks.generations < MOST_GENERATIONS then
+  if slot % ONE_IN == 0 and #marks.generations < MOST_GENERATIONS then
     marks.crowded = #redis.call('HVALS', bucket) > MOST_FIELDS
   end
 end

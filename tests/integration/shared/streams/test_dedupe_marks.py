@@ -19,7 +19,7 @@ NEW, DUPLICATE = Appended.NEW, Appended.DUPLICATE
 PARTITION = 2
 WINDOW_S = 3600
 DAY_MS = 86_400_000
-MANY = 6_000
+MANY = 10_000
 
 
 class Marks:
