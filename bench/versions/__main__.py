@@ -1,7 +1,8 @@
 """`python -m bench.versions`: the CPU time of a webhook and of an event, in the working tree and in earlier versions.
 
-All versions take turns on the same core within seconds, so that even a machine whose speed varies by a third from hour to hour
-can tell 5 % apart. Exit code 1 means that the working tree needs more than it may, or that something could not be measured.
+All versions take turns on the same core, 50 to 100 ms each, so that even a machine whose speed varies by a third from hour to
+hour can tell 3 % apart. Exit code 1 means that the working tree needs more than it may, or that something could not be
+measured.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,14 +31,12 @@ from bench.versions.sources import NOW, Version, extract, recorded, working_tree
 from hookline_shared.errors import HooklineError
 
 _RESULTS: Final = Path(__file__).parents[1] / "results"
-_EVENT_ROUNDS: Final = 3
-"""So many rounds of webhooks for each of events, which take longer and are steadier."""
 
 
 def main(
     commits: Annotated[list[str] | None, typer.Argument(help="Commits, tags or branches to compare with.")] = None,
     history: Annotated[bool, typer.Option("--history", help="Compare with all of bench/versions/history.toml.")] = False,
-    rounds: Annotated[int, typer.Option(min=6, max=1000, help="Rounds of webhooks; a third as many of events.")] = 36,
+    rounds: Annotated[int, typer.Option(min=6, max=1000, help="Rounds of each.")] = 150,
     limit: Annotated[float, typer.Option(min=0, help="Fail if a webhook or an event needs this much more, in percent.")] = 15,
 ) -> None:
     """Compare the CPU time of this code with that of earlier versions: by default with the first one of history.toml.
@@ -45,13 +44,15 @@ def main(
     Example: python -m bench.versions origin/main --limit 5
     """
     console = Console()
-    versions = [Version(commit, commit) for commit in commits or []] or (recorded() if history else recorded()[:1])
+    versions = [Version(commit, commit) for commit in dict.fromkeys(commits or [])] or (
+        recorded() if history else recorded()[:1]
+    )
     try:
         with _environment(console) as environment:
             sources = [*(extract(one, environment.directory) for one in versions), working_tree()]
             measured = [
                 webhook_costs(environment, sources, rounds),
-                event_costs(environment, sources, max(6, rounds // _EVENT_ROUNDS)),
+                event_costs(environment, sources, rounds),
             ]
     except HooklineError as error:
         console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
