@@ -154,7 +154,7 @@ CONVERSATION: Final = Kind(
     event_type=key("EventType"),
     dedupe=Key(
         _conversation_key,
-        "`EventType`, SID of the resource, time of the change, `Status`, what else changed; content without such a time",
+        "`EventType`, SID of the resource, time of the change, `Status`, what else changed; without a time: content",
     ),
     ordering=key("ConversationSid|UserSid"),
     event=ConversationEvent,

@@ -92,7 +92,7 @@ SYNC: Final = Kind(
         (("EventType",), (*_SIDS, "EndpointId")),
     ),
     event_type=key("EventType"),
-    dedupe=Key(_sync_key, "SID, `EventType`, item, `EventId` or revision; content if it has neither"),
+    dedupe=Key(_sync_key, "SID, `EventType`, item, `EventId` or revision; without both: content"),
     ordering=key("DocumentSid|ListSid|MapSid|StreamSid|EndpointId"),
     event=SyncEvent,
     source="https://www.twilio.com/docs/sync/webhooks",
