@@ -219,8 +219,12 @@ bench-dashboard: $(READY) ## draw docs/images/grafana-dashboards.png again: load
 	@$(BIN)/python -m bench.dashboard
 
 .PHONY: bench-check
-bench-check: $(READY) ## fail if a ratio fell by more than 15 % since bench/baseline.json
-	@$(BIN)/python -m bench --quick --rounds 3 --only ingress --only peers --check
+bench-check: $(READY) ## fail if a webhook or an event needs 15 % more CPU time than in AGAINST, or the first of history.toml (2 minutes)
+	@$(BIN)/python -m bench.versions $(AGAINST) --limit $(or $(LIMIT),15)
+
+.PHONY: bench-history
+bench-history: $(READY) ## measure and draw the CPU time of a webhook and an event in each version of history.toml (4 minutes)
+	@$(BIN)/python -m bench.versions --history
 
 .PHONY: lock
 lock: $(READY) ## resolve pyproject.toml into requirements.lock, and what of it the image has, again

@@ -10,7 +10,6 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from bench import baseline
 from bench.environment import Environment
 from bench.measurements import Options, Part, measure
 from bench.plots import draw
@@ -32,8 +31,6 @@ def main(
     quick: Annotated[bool, typer.Option("--quick", help="Fewer and shorter rounds: a first look.")] = False,
     rounds: Annotated[int | None, typer.Option(min=1, max=50, help="Rounds of each part.")] = None,
     connections: Annotated[int, typer.Option(min=1, max=1000, help="Keep-alive connections to ingress.")] = _CONNECTIONS,
-    check: Annotated[bool, typer.Option("--check", help="Fail if a ratio fell by over 15 % since the baseline.")] = False,
-    keep: Annotated[bool, typer.Option("--keep", help="Make the ratios of this run the baseline.")] = False,
     again: Annotated[Path | None, typer.Option(help="Measure nothing; show this file of bench/results.", exists=True)] = None,
 ) -> None:
     """Measure Hookline and its alternatives on this machine."""
@@ -48,14 +45,10 @@ def main(
     if rounds is not None:
         scale = scale._replace(ingress_rounds=rounds, drain_rounds=rounds)
     try:
-        before = baseline.read() if check else {}
         report = _measure(console, Options(frozenset(only or ()), scale, connections))
     except HooklineError as error:
         console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
-    if keep:
-        baseline.write(report)
-    report.problems += map(str, baseline.falls(report, before))
     show(console, report)
     file = save(report, _RESULTS)
     _draw(console, report, file)

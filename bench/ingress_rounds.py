@@ -3,66 +3,22 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from math import ceil
 from typing import Final
 
-import msgspec
-
 from bench.environment import Environment
-from bench.errors import BenchError, NoAnswerError
+from bench.errors import BenchError
 from bench.load import webhooks
-from bench.load.plan import Outcome, Plan
+from bench.load.plan import Outcome
 from bench.load.private_ingress import ingress_settings
+from bench.load.rounds import ClosedLoop, Target
 from bench.peers.receivers import Receiver
 from bench.report.figures import FSYNC, INGRESS, REPLICA, TWO, IngressFigures, Served
-from bench.system import machine
 from bench.system.private_redis import PrivateRedis, private_redis, replicated_redis
 from bench.system.probes import accepts, is_ready
-from bench.system.processes import Child, free_port, module, running
+from bench.system.processes import free_port, module, running
 
 STARTS: Final = 3
-_LEAD_IN_S: Final = 0.3
 _WARM_UP_S: Final = 1.0
-_RATE_BEFORE_KNOWN: Final = 20_000
-_LEAST_RATE: Final = 8_000  # planned for even after a warm-up that something disturbed
-_HEADROOM: Final = 2
-_LOAD_TIMEOUT_S: Final = 60.0
-
-
-class Target(msgspec.Struct):
-    """A server under load, and the fastest it has been so far, in requests per second. It is named after its first process."""
-
-    children: tuple[Child, ...]
-    port: int
-    redis: PrivateRedis
-    fastest: float = _RATE_BEFORE_KNOWN
-
-    @property
-    def name(self) -> str:
-        """The name in the tables."""
-        return self.children[0].name
-
-    def check(self) -> None:
-        """Raise an error if one of its processes has ended.
-
-        Raises:
-            ChildDiedError: if one does not.
-
-        """
-        for child in self.children:
-            child.check()
-
-    def watched(self) -> dict[str, int]:
-        """Return the processes whose CPU time counts."""
-        others = {child.name: child.pid for child in self.children[1:]}
-        return {"service": self.children[0].pid, **others, "redis": self.redis.pid}
-
-    def window_mb(self) -> float | None:
-        """Return the resident memory of all its processes, where the system tells."""
-        known = [found for child in self.children if (found := machine.window_mb(child.pid)) is not None]
-        return sum(known) if known else None
-
-
 Pairs = list[tuple[Target, Served]]
 """Those that take part, each with its figures."""
 
@@ -73,9 +29,8 @@ class IngressRounds:
     def __init__(self, environment: Environment, receivers: Sequence[Receiver], connections: int, seconds: float) -> None:
         self._environment = environment
         self._receivers = receivers
-        self._connections = connections
+        self._load = ClosedLoop(environment, connections)
         self._seconds = seconds
-        self._sent = 0
 
     def run(self, rounds: int) -> IngressFigures:
         """Measure `rounds` rounds of each.
@@ -100,7 +55,7 @@ class IngressRounds:
                     targets.append(stack.enter_context(self._receiver(one)))
             self._environment.progress.note(f"ingress ready after {ready[0]:.2f} s")
             figures = IngressFigures(
-                connections=self._connections,
+                connections=self._load.connections,
                 served=[Served(name=one.name, rounds=[], window_mb=[]) for one in targets],
                 ready_s=ready,
                 versions={one.name: one.environment.version(one.package) for one in self._receivers},
@@ -126,7 +81,7 @@ class IngressRounds:
         fit = []
         for target, served in pairs:
             with _recorded_failure(failed, target.name):
-                target.fastest = max(_LEAST_RATE, self._round(target, _WARM_UP_S).rate)
+                self._load.warm_up(target, _WARM_UP_S)
                 fit.append((target, served))
         return fit
 
@@ -136,47 +91,13 @@ class IngressRounds:
         for target, served in pairs:
             self._environment.progress.doing(f"webhooks, round {turn}: {target.name}")
             with _recorded_failure(failed, target.name):
-                outcome = self._round(target, self._seconds)
+                outcome = self._load.round(target, self._seconds)
                 served.rounds.append(outcome)
                 self._environment.progress.note(f"round {turn}: {_tell(target.name, outcome)}")
                 memory = target.window_mb()
                 served.window_mb.extend([memory] if memory is not None else [])
                 fit.append((target, served))
         return fit
-
-    def _round(self, target: Target, seconds: float) -> Outcome:
-        target.redis.empty()
-        plan = self._plan(target, seconds)
-        self._sent += plan.requests
-        try:
-            outcome = self._send(target, plan)
-        finally:
-            target.check()  # its death explains whatever the load met
-        target.fastest = max(target.fastest, outcome.rate)
-        return outcome
-
-    def _send(self, target: Target, plan: Plan) -> Outcome:
-        with running(
-            "load", module("bench.load.closed_loop"), self._environment.directory, self._environment.cores.rest, pipes=True
-        ) as load:
-            answer = load.talk(msgspec.json.encode(plan), _LOAD_TIMEOUT_S + plan.seconds)
-            outcome = msgspec.json.decode(answer, type=Outcome)
-            if not outcome.answered:
-                raise NoAnswerError(target.name, outcome.failures, load.written() or target.children[0].written())
-        return outcome
-
-    def _plan(self, target: Target, seconds: float) -> Plan:
-        """Plan one round, with requests enough for the fastest that this target has been, and as many again."""
-        return Plan(
-            port=target.port,
-            connections=self._connections,
-            lead_in_s=_LEAD_IN_S,
-            seconds=seconds,
-            first=self._sent,
-            requests=ceil(target.fastest * _HEADROOM * (seconds + _LEAD_IN_S)) + self._connections,
-            watched=target.watched(),
-            cores=self._environment.cores.named(),
-        )
 
     @contextmanager
     def _receiver(self, receiver: Receiver) -> Iterator[Target]:

@@ -1,7 +1,8 @@
 """Hookline's processor as a contender, in one of its settings."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from bench.drain.backlog import Backlog
@@ -15,7 +16,7 @@ _KEPT_AT_MOST: Final = 200_000
 
 
 class Setting(NamedTuple):
-    """What is varied. `name` is shown; `handlers` is one of `bench.drain.handlers`."""
+    """What is varied. `name` is shown; `handlers` is one of `bench.drain.handlers`; `variables` are of the environment."""
 
     name: str
     jobs: int
@@ -23,6 +24,7 @@ class Setting(NamedTuple):
     handlers: str = "noop"
     ordered: bool = True
     processes: int = 1
+    variables: Mapping[str, str] = MappingProxyType({})
 
 
 class HooklineDrain:
@@ -87,6 +89,7 @@ class HooklineDrain:
             "PROCESSOR_HANDLERS": f"bench.drain.handlers:{self._setting.handlers}",
             "PROCESSOR_ADMIN_PORT": str(admin_port),
             "LOG_LEVEL": "error",
+            **self._setting.variables,
         }
         name = f"processor {number + 1}" if number else "processor"
         with running(name, module("hookline_processor"), self._environment.directory, core, settings) as child:

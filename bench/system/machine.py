@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -81,9 +82,9 @@ def window_mb(pid: int, field: str = "VmRSS") -> float | None:
 
 
 def cpu_seconds(pid: int) -> float | None:
-    """Return the CPU time that a process and its children have used, in seconds, to a hundredth."""
-    ticks = [found for member in session(pid) if (found := _ticks(member)) is not None]
-    return sum(ticks) / os.sysconf("SC_CLK_TCK") if ticks else None
+    """Return the CPU time that a process and its children have used, in seconds."""
+    used = [found for member in session(pid) if (found := _cpu_clock(member)) is not None]
+    return sum(used) if used else None
 
 
 def session(pid: int) -> list[int]:
@@ -107,9 +108,17 @@ def _stat(pid: int) -> list[str]:
     return _read(_PROC / str(pid) / "stat").rpartition(")")[2].split()  # the name before it may hold spaces
 
 
-def _ticks(pid: int) -> int | None:
-    fields = _stat(pid)
-    return int(fields[11]) + int(fields[12]) if fields else None
+def _cpu_clock(pid: int) -> float | None:
+    """Return the CPU time of one process, to a nanosecond, which /proc tells to a hundredth of a second only.
+
+    Source of the clock's number: clock_getcpuclockid(3) of Linux, CPUCLOCK_SCHED of its kernel.
+    """
+    if sys.platform != "linux":
+        return None
+    try:
+        return time.clock_gettime((~pid << 3) | 2)
+    except OSError:
+        return None  # it has ended
 
 
 def _status(pid: int, field: str) -> int | None:

@@ -1,11 +1,7 @@
-"""What the benchmark makes of its figures: targets met or not, and falls since the baseline."""
+"""What the benchmark makes of its figures: targets met or not."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
-import pytest
-
-from bench import baseline
 from bench.latency.rounds import STARTED
 from bench.load.plan import Outcome
 from bench.measurements import Options, Part
@@ -43,9 +39,9 @@ def latency(name: str, rate: int, p99_ms: float) -> Latency:
     return Latency(name=name, rate=rate, answered=1, failures={}, late_ms=0, percentiles_ms={"99.0": p99_ms})
 
 
-def report(fastify: int = 10_000) -> Report:
+def report() -> Report:
     """Return a run in which ingress takes 16 000 webhooks per second, and the processor 30 000 events."""
-    receivers = {INGRESS: 16_000, FSYNC: 8_000, "bare aiohttp": 20_000, "Fastify": fastify}
+    receivers = {INGRESS: 16_000, FSYNC: 8_000, "bare aiohttp": 20_000, "Fastify": 10_000}
     return Report(
         started_at=datetime.now(UTC),
         machine=_MACHINE,
@@ -76,27 +72,6 @@ def test_each_promise_beside_its_figure() -> None:
         "processor: memory at most, MB": (80.0, True),
         "processor / BullMQ": (1.2, False),
     }
-
-
-def test_a_fall_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ratio that fell by more than 15 % is reported with both values; one that fell by less, or that is new, is not."""
-    monkeypatch.setattr(baseline, "BASELINE", tmp_path / "baseline.json")
-    baseline.write(report())
-    assert baseline.falls(report(fastify=11_700), baseline.read()) == []
-    (fall,) = baseline.falls(report(fastify=12_000), baseline.read())
-    assert str(fall) == "ingress / Fastify: 1.33, which was 1.60: a fall of 17%"
-
-
-def test_a_faster_durability_is_no_fall() -> None:
-    """Ingress is compared with others alone: that its writes to disk got cheaper does not count against it."""
-    assert set(baseline.ratios_of(report())) == {"ingress / bare aiohttp", "ingress / Fastify", "processor / BullMQ"}
-
-
-def test_nothing_to_compare_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a baseline, that is reported before minutes of measuring, and how to make one."""
-    monkeypatch.setattr(baseline, "BASELINE", tmp_path / "baseline.json")
-    with pytest.raises(baseline.NoBaselineError, match="--keep"):
-        baseline.read()
 
 
 def test_a_first_look_leaves_out_what_takes_minutes() -> None:
