@@ -20,11 +20,12 @@ _JSON: Final = "application/json"
 
 @dataclass(frozen=True)
 class WebhookRequest:
-    """A POST. `url` is the signed URL. It may be sent to another one, for example past a proxy."""
+    """`url` is the signed URL. It may be sent to another one, for example past a proxy."""
 
     url: str
     headers: Mapping[str, str]
     body: bytes
+    method: str = "POST"
 
 
 def sign_webhook(url: str, webhook: Webhook, token: str) -> WebhookRequest:
@@ -37,18 +38,22 @@ def sign_webhook(url: str, webhook: Webhook, token: str) -> WebhookRequest:
 def sign_form(url: str, params: Mapping[str, str], token: str) -> WebhookRequest:
     """Return the request that carries `params` as a form to `url`, signed with auth token `token`."""
     signature = RequestValidator(token).compute_signature(url, dict(params))
-    return WebhookRequest(url, _headers(f"{FORM}; charset=UTF-8", signature), urlencode(params).encode())
+    return WebhookRequest(url, _headers(signature, f"{FORM}; charset=UTF-8"), urlencode(params).encode())
 
 
 def sign_json(url: str, body: bytes, token: str) -> WebhookRequest:
     """Return the request that carries `body` as JSON: its hash is part of the URL, which alone is signed."""
     hashed = f"{url}{'&' if '?' in url else '?'}bodySHA256={sha256(body).hexdigest()}"
-    return WebhookRequest(hashed, _headers(_JSON, RequestValidator(token).compute_signature(hashed, {})), body)
+    return WebhookRequest(hashed, _headers(RequestValidator(token).compute_signature(hashed, {}), _JSON), body)
 
 
-def _headers(content_type: str, signature: str) -> dict[str, str]:
-    return {
-        "Content-Type": content_type,
+def sign_query(url: str, token: str) -> WebhookRequest:
+    """Return the GET of `url`, whose query has the parameters, signed with auth token `token`."""
+    return WebhookRequest(url, _headers(RequestValidator(token).compute_signature(url, {})), b"", "GET")
+
+
+def _headers(signature: str, content_type: str = "") -> dict[str, str]:
+    return ({"Content-Type": content_type} if content_type else {}) | {
         "User-Agent": "TwilioProxy/1.1",
         "Accept": "*/*",
         "I-Twilio-Idempotency-Token": secrets.token_hex(16),

@@ -64,7 +64,10 @@ remember() {
   done
   # A deployment that was killed has left some containers of its own, and the image that served when it began, as it has left the secrets.
   # Else, with both ingresses down, a processor tells as well what serves.
-  old_image=$(image_id "$BEFORE") || [ ${#old_containers[@]} -eq 0 ] || old_image=$(image_of "${old_containers[0]}")
+  old_image=$(image_id "$BEFORE") || [ ${#old_containers[@]} -eq 0 ] || old_image=$(image_of "${old_containers[0]}") || {
+    complain "the container ${old_containers[0]}, which served just now, is gone. Nothing was changed; try again."
+    exit 1
+  }
   old_alerts=$(critical_alerts 2>/dev/null || true)
 }
 

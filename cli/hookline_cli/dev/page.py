@@ -9,6 +9,7 @@ import os
 import secrets
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from functools import partial
 from importlib.resources import files
@@ -18,6 +19,7 @@ from typing import Final
 import aiohttp
 import msgspec
 from aiohttp import web
+from yarl import URL
 
 from hookline_cli.dev.again import NotAgainError, again
 from hookline_cli.dev.recent import RecentWebhook, RecentWebhooks
@@ -75,11 +77,21 @@ class DevPage:
     async def follow(self) -> None:
         """Note what happens in Redis, for ever; wait while the stack is not up."""
         while True:
-            try:
-                async with open_redis_session(find_settings(self._data), _MOST_READS) as session:
-                    await self._follow(session)
-            except* HooklineError:  # it is not up yet, or Redis is away
-                await asyncio.sleep(_RETRY_S)
+            await self.follow_stack()
+            await asyncio.sleep(_RETRY_S)
+
+    async def follow_stack(self) -> None:
+        """Note what happens in the Redis of the stack, until that does not answer. Return at once if the stack is not up.
+
+        Before, nothing tells which Redis it has: that of the settings may be another stack's.
+        """
+        if not Workspace(self._data).announced().local_url:
+            return
+        try:
+            async with open_redis_session(find_settings(self._data), _MOST_READS) as session:
+                await self._follow(session)
+        except* HooklineError:
+            pass  # it does not answer, or has not been used yet
 
     async def _follow(self, session: RedisSession) -> None:
         timeline = Timeline(lambda _topic, event: event is not None)
@@ -127,11 +139,13 @@ class DevPage:
         except NotAgainError as error:
             return f"It cannot be sent again. {error}"
         url = made.url.replace(facts.public_url.rstrip("/"), (facts.local_url or facts.public_url).rstrip("/"), 1)
-        method = webhook.event.method or "POST"
+        exact = URL(url, encoded=True)  # aiohttp would write its query in another way, for which it is not signed
         try:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SEND_S)) as client,
-                client.request(method, url, headers=made.headers, data=made.body or None) as answer,
+                client.request(
+                    made.method, exact, headers=made.headers, data=made.body or None, allow_redirects=False
+                ) as answer,
             ):
                 return f"{answer.status} {(await answer.text())[:_LONGEST_ANSWER]}"
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -158,37 +172,45 @@ def _token() -> str:
 
 @contextmanager
 def served(data: Path) -> Iterator[str]:
-    """Serve the page in a thread of its own while the `with` block runs; yield its URL."""
-    page, started = DevPage(data), threading.Event()
-    loop, port = asyncio.new_event_loop(), []
+    """Serve the page in a thread of its own while the `with` block runs; yield its URL.
+
+    Raises:
+        OSError: if it cannot listen.
+
+    """
+    loop, page, url = asyncio.new_event_loop(), DevPage(data), Future[str]()
 
     async def serve() -> None:
         runner = web.AppRunner(page.application(), access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        port.append(runner.addresses[0][1])
-        started.set()
+        url.set_result(f"http://127.0.0.1:{runner.addresses[0][1]}/{page.secret}/")
         try:
             await page.follow()
         finally:
             await runner.cleanup()
 
-    task: list[asyncio.Task[None]] = []
+    task = loop.create_task(serve())
 
     def run() -> None:
         asyncio.set_event_loop(loop)
-        task.append(loop.create_task(serve()))
-        with suppress(asyncio.CancelledError):
-            loop.run_until_complete(task[0])
-        loop.close()
+        try:
+            with suppress(asyncio.CancelledError):
+                loop.run_until_complete(task)
+        except Exception as error:
+            if url.done():
+                raise
+            url.set_exception(error)
+        finally:
+            loop.close()
 
     thread = threading.Thread(target=run, name="page of hookline dev", daemon=True)
     thread.start()
-    started.wait()
     try:
-        yield f"http://127.0.0.1:{port[0]}/{page.secret}/"
+        yield url.result()
     finally:
-        loop.call_soon_threadsafe(task[0].cancel)
+        with suppress(RuntimeError):  # the loop has ended by itself
+            loop.call_soon_threadsafe(task.cancel)
         thread.join(5)
 
 

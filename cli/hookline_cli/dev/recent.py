@@ -17,6 +17,8 @@ _MOST_MESSAGES: Final = 50
 """Messages that one event may send."""
 _LONGEST: Final = 20_000
 """Characters of a body that is shown: a page must stay small."""
+_LONGEST_VALUE: Final = 2000
+"""Characters of a parameter that are shown; the text of a message has 1,600."""
 
 
 class RecentWebhook(msgspec.Struct):
@@ -48,7 +50,7 @@ class RecentWebhook(msgspec.Struct):
             "error": self.error,
             "answers": self.answers,
             "again": self.again,
-            "params": {name: str(value) for name, value in typed(event).params.items()},
+            "params": {name: str(value)[:_LONGEST_VALUE] for name, value in typed(event).params.items()},
             "body": event.body.decode(errors="replace")[:_LONGEST],
         }
 

@@ -10,6 +10,7 @@ from hookline_shared.dead_letter import DeadLetter, DeadLetterId
 from hookline_shared.errors import BrokerUnavailableError
 from hookline_shared.event import decode
 from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.streams.append import Appended, Appender
 from hookline_shared.streams.dead_letters import DeadLetterStreams, Move, Replayed
 from hookline_shared.topics import MESSAGES
 from tests.integration.conftest import Connect
@@ -97,15 +98,18 @@ async def test_what_is_gone_or_empty_is_skipped(
     assert [entry for entry, _ in stored.dead_letters(PARTITION)] == [empty]
 
 
-async def test_seen_keys_are_left_alone(letters: DeadLetterStreams, stored: Stored, redis_client: "redis.Redis") -> None:
-    """A replay goes past deduplication: the event is a duplicate of itself."""
+async def test_marks_are_left_alone(
+    broker: RedisConnectionManager, letters: DeadLetterStreams, stored: Stored, redis_client: "redis.Redis"
+) -> None:
+    """A replay goes past deduplication, since the event is a duplicate of itself; what Twilio repeats still is one."""
+    appender = Appender(broker, PARTITIONS, dedupe_window_s=60, backlog_limit=1000)
     ((buried, fields),) = deaths(1)
-    seen = keys.seen(buried.partition, buried.event.dedupe_key)
-    redis_client.set(seen, buried.event.id, px=60_000)
+    assert await appender.append([(MESSAGES, buried.event)], 10) == [Appended.NEW]
+    redis_client.delete(keys.topic(buried.partition, MESSAGES))
     put(redis_client, *fields, partition=buried.partition)
     assert await letters.replay(buried.partition, moves(await every(letters))) == [Replayed.DONE]
     assert stored.events() == [buried.event]
-    assert redis_client.get(seen) == buried.event.id.encode()
+    assert await appender.append([(MESSAGES, buried.event)], 10) == [Appended.DUPLICATE]
 
 
 async def test_replay_at_the_same_time(letters: DeadLetterStreams, stored: Stored, redis_client: "redis.Redis") -> None:

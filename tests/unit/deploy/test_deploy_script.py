@@ -1,14 +1,11 @@
 """deploy/deploy.sh, as far as it goes without containers: real bash, and functions that answer in the place of Docker."""
 
-import shutil
-import subprocess
 from pathlib import Path
-from subprocess import PIPE
 
 import pytest
 
-_SCRIPT = Path(__file__).parents[3] / "deploy" / "deploy.sh"
-_TOOLS = ("bash", "sed", "dirname", "tail", "wc", "flock", "awk", "comm", "rm", "cat", "setsid", "mv", "sleep")
+from tests.support.deployment.deploy_script import ROLLOUT, SCRIPT, run, steps
+
 _TWO_PROCESSORS = """
 compose() {
   case "$1 $2" in
@@ -21,39 +18,17 @@ docker() { [ "$1" != inspect ] || echo 'running healthy 0'; [ "$1" != stop ] || 
 """
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> str:
-    """Return a PATH on which there is no docker, and what the script needs else."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    for tool in _TOOLS:
-        found = shutil.which(tool)
-        assert found is not None, tool
-        (folder / tool).symlink_to(found)
-    return str(folder)
-
-
-def run(path: str, *words: str, complaints: int = PIPE) -> subprocess.CompletedProcess[str]:
-    """Run bash with `words`; error messages are printed."""
-    return subprocess.run(["bash", *words], env={"PATH": path}, stdout=PIPE, stderr=complaints, text=True, check=False)
-
-
-def steps(path: str, text: str, complaints: int = PIPE) -> subprocess.CompletedProcess[str]:
-    """Run `text` with everything that the script defines."""
-    return run(path, "-c", f". {_SCRIPT}\n{text}", complaints=complaints)
-
-
 @pytest.mark.parametrize("command", ["deploy", "rollback", "smoke"])
 def test_says_that_docker_is_missing(command: str, path: str) -> None:
     """Without docker it names what is needed."""
-    done = run(path, str(_SCRIPT), command)
+    done = run(path, str(SCRIPT), command)
     assert done.returncode == 1
     assert "docker compose is needed" in done.stderr
 
 
 def test_help_needs_nothing(path: str) -> None:
     """What there is can be asked without Docker, too."""
-    done = run(path, str(_SCRIPT), "--help")
+    done = run(path, str(SCRIPT), "--help")
     assert done.returncode == 0
     assert "deploy/deploy.sh rollback" in done.stdout
     assert "shellcheck" not in done.stdout
@@ -64,7 +39,7 @@ def test_help_needs_nothing(path: str) -> None:
 )
 def test_wrong_command_line_is_told_apart(words: tuple[str, ...], path: str) -> None:
     """It ends with 2 before it looks at anything, and shows what there is."""
-    done = run(path, str(_SCRIPT), *words)
+    done = run(path, str(SCRIPT), *words)
     assert done.returncode == 2
     assert "deploy/deploy.sh deploy --image NAME" in done.stderr
 
@@ -147,22 +122,6 @@ def test_says_what_really_serves(missing: str, tried: str, smoke: str, said: str
     assert done.returncode == 0
 
 
-_ROLLOUT = """
-remember() { old_image=sha256:1; }
-secrets_to() { echo "secrets $1"; }
-docker() { :; }
-compose() { :; }
-check_settings() { $settings; }
-start_stores() { echo stores; $stores; }
-put_stores_back() { echo stores-back; }
-put_ingresses_back() { echo ingress-back; }
-put_processors_back() { echo processors-back; }
-say_what_serves() { :; }
-forward() { echo forward; }
-smoke() { :; }
-"""
-
-
 @pytest.mark.parametrize(
     ("settings", "stores", "done"),
     [
@@ -176,7 +135,7 @@ smoke() { :; }
 )
 def test_failure_gives_the_secrets_back_first(settings: str, stores: str, done: list[str], path: str) -> None:
     """Whatever starts from then on reads what served. If nothing else was touched, nothing else is put back."""
-    found = steps(path, f"settings={settings}; stores={stores}; {_ROLLOUT} in_service forward smoke")
+    found = steps(path, f"settings={settings}; stores={stores}; {ROLLOUT} in_service forward smoke")
     assert found.returncode == 1
     assert [line for line in found.stdout.splitlines() if not line.startswith("==>")] == done
 
@@ -184,77 +143,10 @@ def test_failure_gives_the_secrets_back_first(settings: str, stores: str, done: 
 def test_success_settles_the_secrets(path: str) -> None:
     """The passwords from before count until all containers have the new ones, and no longer."""
     answers = "tell_redis() { echo told; }; remember_settings() { :; }; version_of() { :; }; image_id() { echo sha256:1; }"
-    found = steps(path, f"settings=true; stores=true; {_ROLLOUT} {answers}; in_service forward smoke")
+    found = steps(path, f"settings=true; stores=true; {ROLLOUT} {answers}; in_service forward smoke")
     assert found.returncode == 0, found.stderr
     said = [line for line in found.stdout.splitlines() if not line.startswith("==>")]
     assert said == ["secrets change", "stores", "forward", "secrets settle", "told"]
-
-
-_DOCKER = """#!/usr/bin/env bash
-cd "$(dirname "$0")/../tags"
-case "$1 $2" in
-  "image inspect") cat "${5#*:}" 2>/dev/null || { echo; exit 1; } ;;
-  "image rm") rm "${3#*:}" ;;
-  "tag "*)
-    if [[ $2 = *$'\\n'* ]]; then echo "invalid reference format" >&2; exit 1; fi
-    { cat "${2#*:}" 2>/dev/null || echo "$2"; } >.new; mv .new "${3#*:}" ;;
-esac
-"""
-_TAGS = """
-image_of() { cat "$tags/.of_ingress"; }; replace() { cat "$tags/current" >"$tags/.of_ingress"; }
-compose() { [ "$1" != ps ] || echo ingress; }; not_serving() { :; }
-"""
-
-
-@pytest.fixture
-def tags(path: str, tmp_path: Path) -> Path:
-    """Return a folder in which each file is the tag of an image; `docker` tags there. `first` is in service."""
-    (Path(path) / "docker").write_text(_DOCKER)
-    (Path(path) / "docker").chmod(0o755)
-    folder = tmp_path / "tags"
-    folder.mkdir()
-    for name in ("current", ".of_ingress"):
-        (folder / name).write_text("first\n")
-    return folder
-
-
-def deploy_over(path: str, tags: Path, forward: str) -> subprocess.CompletedProcess[str]:
-    """Deploy the image `second`; `forward` puts it into service. Each tag of an image is a file in `tags`."""
-    (tags / "candidate").write_text("second\n")
-    rollout = _ROLLOUT.replace("remember() { old_image=sha256:1; }", "").replace("docker() { :; }\ncompose() { :; }", "")
-    answers = "tell_redis() { :; }; remember_settings() { :; }; version_of() { :; }; critical_alerts() { :; }"
-    named = f"tags={tags}; settings=true; stores=true; {rollout} {_TAGS} {answers}; forward() {{ {forward}; }}"
-    return steps(path, f"{named}; in_service forward smoke")
-
-
-@pytest.mark.parametrize(
-    ("forward", "code", "current", "previous"), [("replace", 0, "second", "first"), ("false", 1, "first", "")]
-)
-def test_killed_deployment_has_left_what_served(
-    forward: str, code: int, current: str, previous: str, path: str, tags: Path
-) -> None:
-    """After `kill -9`, what it had put into service is not taken for the version before, whatever comes of the next one."""
-    assert deploy_over(path, tags, "replace; kill -KILL $$").returncode == -9
-    assert image_ids(tags, ".of_ingress", "before") == ["second", "first"]
-    done = deploy_over(path, tags, forward)
-    assert done.returncode == code, done.stderr
-    assert image_ids(tags, "current", "previous", "before") == [current, previous, ""]
-
-
-@pytest.mark.parametrize(("killed", "wanted"), [(True, "served"), (False, "older")])
-def test_rollback_after_a_killed_deployment(path: str, tags: Path, wanted: str, *, killed: bool) -> None:
-    """It goes back to what served when that began, not to the version before it."""
-    (tags / "previous").write_text("older\n")
-    if killed:
-        (tags / "before").write_text("served\n")
-    done = steps(path, "check_tools() { :; }; alone() { :; }; in_service() { :; }; main rollback")
-    assert done.returncode == 0, done.stderr
-    assert image_ids(tags, "candidate") == [wanted]
-
-
-def image_ids(tags: Path, *names: str) -> list[str]:
-    """Return the image of each tag, empty if there is none."""
-    return [(tags / name).read_text().strip() if (tags / name).exists() else "" for name in names]
 
 
 def test_stores_stay_when_what_secrets_mounts_changes(path: str) -> None:

@@ -73,13 +73,13 @@ end
 for event = 1, #KEYS / 3 do
   local stream, key, signed = KEYS[3 * event - 2], KEYS[3 * event - 1], KEYS[3 * event]
   local values, content = texts[1 + event], ARGV[5 + event]
-  local marks = open_marks(key, stream, window)
+  local marks = open_marks(key, stream)
   local field, slot = place_of(string.sub(ARGV[5], DIGEST_BYTES * (event - 1) + 1, DIGEST_BYTES * event))
   local refused, failed = signed == stream, nil
   if signed ~= key and not refused then
     refused = not claim_signature(signed, values[#names + 1], window)
   end
-  if is_marked(marks, field, slot, values[5]) then
+  if is_marked(marks, field, slot, values[5], window) then
     results[event] = 0
   elseif refused then
     failed = letter and write_letter(stream, marks, field, slot, values, content)

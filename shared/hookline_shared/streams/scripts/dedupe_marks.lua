@@ -7,7 +7,7 @@
 -- the window ends. Redis cannot let fields expire (it can since 7.4), so buckets expire as a whole: they belong to generations.
 --
 --   <prefix>:{p}:marks               MessagePack: `generations`, those that may have marks which still count, the newest last; and
---                                    `old_until`, see below. A generation has a `number`, its `base`, the server's time in ms at
+--                                    `old_since`, see below. A generation has a `number`, its `base`, the server's time in ms at
 --                                    which it began, the `window` in ms for which it is made, the number of `bits` that tell its
 --                                    buckets apart, and `ends`, the time after which none of its marks counts. Never expires
 --   <prefix>:{p}:marks:<n>:<bucket>  the bucket of generation n: field -> end of the window in ms after the base
@@ -19,8 +19,9 @@
 -- windows end early by the difference, as keys would expire early. If it is set back, windows end late, but not later than one
 -- window from when this is noticed: a generation that began in the future takes no marks, so the next one begins.
 --
--- Older versions set a key <prefix>:{p}:seen:<dedupe key> for each event. For one window after this version is used first, such
--- keys count, and are set too: processes of both versions find each other's marks, and so does an older version that comes back.
+-- Older versions set a key <prefix>:{p}:seen:<dedupe key> for each event. For one window after `old_since`, when this version was used
+-- first, such keys count, and are set too: processes of both versions find each other's marks, and so does an older version that
+-- comes back. It is the window of the event in question: that of calls on live routes is much shorter than that of others.
 
 local FIELD_BYTES, DIGEST_BYTES = 12, 15
 local MOST_FIELDS, MANY_FIELDS = 128, 64 -- in a bucket; Redis stores up to 512 as one block
@@ -38,7 +39,7 @@ local function open_buckets(marks, generation)
 end
 
 -- Return the marks of one partition, given the key that describes them and a stream of the partition.
-local function open_marks(key, stream, window)
+local function open_marks(key, stream)
   local marks = opened[key]
   if not marks then
     local stored = redis.call('GET', key)
@@ -47,7 +48,7 @@ local function open_marks(key, stream, window)
     else
       local lease = string.sub(key, 1, -6) .. 'lease'
       local used = redis.call('EXISTS', stream, lease) > 0
-      marks = {old_until = used and now + window or 0, generations = {}}
+      marks = {old_since = used and now or 0, generations = {}}
     end
     marks.key = key
     for _, generation in ipairs(marks.generations) do
@@ -58,8 +59,11 @@ local function open_marks(key, stream, window)
   return marks
 end
 
-local function old_key(marks, dedupe)
-  return string.sub(marks.key, 1, -6) .. 'seen:' .. dedupe
+-- Return the key in which an older version marks an event that has this window; nil if such keys count no more.
+local function old_key(marks, dedupe, window)
+  if now < (marks.old_since or 0) + window then
+    return string.sub(marks.key, 1, -6) .. 'seen:' .. dedupe
+  end
 end
 
 -- Return the number of bits for as many marks as `generations` have together, by a few of their buckets.
@@ -84,7 +88,7 @@ local function packed(marks)
   for at, one in ipairs(marks.generations) do
     generations[at] = {number = one.number, base = one.base, window = one.window, ends = one.ends, bits = one.bits}
   end
-  return cmsgpack.pack({old_until = marks.old_until, generations = generations})
+  return cmsgpack.pack({old_since = marks.old_since, generations = generations})
 end
 
 -- Begin a generation with so many bits, or as many as it takes; forget those whose marks count no more.
@@ -113,7 +117,7 @@ local function newest_generation(marks, window)
   local newest = marks.generations[#marks.generations]
   if not newest or now < newest.base or now >= newest.base + newest.window or window > newest.window then
     return begin_generation(marks, window)
-  elseif marks.crowded and newest.bits < MOST_BITS then
+  elseif marks.crowded then
     marks.crowded = false
     return begin_generation(marks, window, math.min(newest.bits + 2, MOST_BITS))
   end
@@ -127,7 +131,7 @@ local function place_of(digest)
 end
 
 -- Whether there is a mark that counts.
-local function is_marked(marks, field, slot, dedupe)
+local function is_marked(marks, field, slot, dedupe, window)
   for at = #marks.generations, 1, -1 do
     local generation = marks.generations[at]
     if now < generation.ends then
@@ -137,7 +141,8 @@ local function is_marked(marks, field, slot, dedupe)
       end
     end
   end
-  return now < marks.old_until and redis.call('EXISTS', old_key(marks, dedupe)) == 1
+  local old = old_key(marks, dedupe, window)
+  return old and redis.call('EXISTS', old) == 1
 end
 
 -- Set a mark in the newest generation; return the error, if any.
@@ -150,10 +155,11 @@ local function mark(marks, generation, field, slot, dedupe, id, window)
   if redis.call('PTTL', bucket) < 0 then
     redis.call('PEXPIRE', bucket, generation.base + 2 * generation.window - now)
   end
-  if now < marks.old_until then
-    redis.call('SET', old_key(marks, dedupe), id, 'PX', window)
+  local old = old_key(marks, dedupe, window)
+  if old then
+    redis.call('SET', old, id, 'PX', window)
   end
-  if slot % ONE_IN == 0 and #marks.generations < MOST_GENERATIONS then
+  if slot % ONE_IN == 0 and generation.bits < MOST_BITS and #marks.generations < MOST_GENERATIONS then
     marks.crowded = #redis.call('HVALS', bucket) > MOST_FIELDS
   end
 end

@@ -97,6 +97,22 @@ async def test_message_and_its_reply(dev: Dev) -> None:
     assert again["params"]["MessageSid"] != shown["params"]["MessageSid"]
 
 
+async def test_query_is_sent_as_it_is_signed(dev: Dev) -> None:
+    """Characters that need not be escaped stay escaped: ingress would find the signature wrong."""
+    await dev.ingress.client.post(Twilio().webhook(message(), "/twilio?shop=a%3Ab%2F(c)"))
+    shown = await dev.shown("done", answers=1)
+    answered = await dev.client.post(f"/{dev.page.secret}/again/{shown['id']}")
+    assert (await answered.text()) == "200 <Response/>"
+
+
+async def test_another_stack_is_not_followed(dev: Dev, tmp_path: Path) -> None:
+    """Until the stack of the folder is up, nobody knows its Redis: that of the settings may be another stack's."""
+    del dev
+    page = DevPage(tmp_path / "new")
+    await asyncio.wait_for(page.follow_stack(), 10)
+    assert not page.is_following
+
+
 async def test_dead_letter(dev: Dev) -> None:
     """The reason and the error."""
     await dev.ingress.client.post(Twilio().webhook(message_status(), "/twilio"))

@@ -173,13 +173,32 @@ async def test_marks_of_an_older_version(marks: Marks, redis_client: "redis.Redi
     redis_client.set(keys.seen(PARTITION, "old"), "0" * 32, px=60_000)
     assert await marks.append("old", "new") == [DUPLICATE, NEW]
     assert 0 < redis_client.pttl(keys.seen(PARTITION, "new")) <= WINDOW_S * 1000
-    marks.store(old_until=0)
+    marks.store(old_since=marks.stored["old_since"] - WINDOW_S * 1000)
     assert await marks.append("newer", "old") == [NEW, NEW]
     assert not redis_client.exists(keys.seen(PARTITION, "newer"))
+
+
+async def test_marks_of_an_older_version_after_a_call(marks: Marks, redis_client: "redis.Redis") -> None:
+    """They count for the window of the event that comes, also if the first event after the upgrade had a shorter one."""
+    redis_client.hset(keys.lease(PARTITION), "owner", "")
+    redis_client.set(keys.seen(PARTITION, "message"), "0" * 32, px=WINDOW_S * 1000)
+    assert await marks.append("call", window_s=30) == [NEW]
+    marks.store(old_since=marks.stored["old_since"] - 40_000)  # time passes
+    assert await marks.append("message", "another") == [DUPLICATE, NEW]
+    assert redis_client.exists(keys.seen(PARTITION, "another"))
+
+
+async def test_widest_generation_is_not_measured(marks: Marks, redis_client: "redis.Redis") -> None:
+    """It cannot be followed by a wider one, so its buckets may be of any size: looking at them would take ever longer."""
+    await marks.append("event")
+    marks.store(generations=[marks.stored["generations"][0] | {"bits": 20}])
+    redis_client.config_resetstat()
+    assert await marks.append(*numbered("other", 2000)) == [NEW] * 2000
+    assert "cmdstat_hvals" not in redis_client.info("commandstats")
 
 
 async def test_new_installation_has_no_old_marks(marks: Marks, redis_client: "redis.Redis") -> None:
     """Nothing is written that only an older version would read."""
     assert await marks.append("event") == [NEW]
     assert not redis_client.exists(keys.seen(PARTITION, "event"))
-    assert marks.stored["old_until"] == 0
+    assert marks.stored["old_since"] == 0
