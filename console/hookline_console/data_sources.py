@@ -72,6 +72,16 @@ class LedgerSource:
         """Whether there is a ledger."""
         return find_ledger(self._data).url is not None
 
+    def require(self) -> None:
+        """Raise an error if there is no ledger: before anything is imported that only a ledger needs, which takes 28 MB.
+
+        Raises:
+            NoLedgerError: if there is none.
+
+        """
+        if not self.exists:
+            raise NoLedgerError
+
     async def ask(self, work: "Callable[[AsyncEngine], Awaitable[Result]]") -> Result:
         """Return the result of `work`, which reads.
 
@@ -97,12 +107,11 @@ class LedgerSource:
     async def _usable(self) -> "AsyncEngine":
         if self._engine is not None:
             return self._engine
+        self.require()
         from hookline_processor.ledger.database.engine import database_of, make_engine  # noqa: PLC0415 - an extra
         from hookline_processor.ledger.database.store import Store  # noqa: PLC0415
 
         settings = find_ledger(self._data)
-        if settings.url is None:
-            raise NoLedgerError
         file = database_of(settings).file
         if file is not None and not await asyncio.to_thread(Path(file).exists):  # connecting would create it
             raise HooklineError(f"The ledger's file {file} does not exist yet: a processor with a ledger creates it.")

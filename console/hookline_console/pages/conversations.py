@@ -12,7 +12,7 @@ from hookline_cli.output.redaction import Redaction
 from hookline_cli.output.sids import is_sid
 from hookline_cli.output.timestamps import parse_timestamp
 from hookline_console.components import COMPONENTS
-from hookline_console.data_sources import AWAY, NoLedgerError
+from hookline_console.data_sources import AWAY
 from hookline_console.page import redaction, render, reveal
 from hookline_shared.errors import HooklineError
 
@@ -55,9 +55,10 @@ async def show(request: web.Request) -> web.Response:
 
 async def show_thread(request: web.Request) -> web.Response:
     """Show the messages and calls between the two parties of the event with this id."""
+    event_id, ledger, hides = request.match_info["id"], request.app[COMPONENTS].ledger, redaction(request)
+    ledger.require()
     from hookline_processor.ledger.search import Query, conversation, search  # noqa: PLC0415 - an extra
 
-    event_id, ledger, hides = request.match_info["id"], request.app[COMPONENTS].ledger, redaction(request)
     one = await ledger.ask(lambda engine: search(engine, Query(event_id=event_id)))
     if not one or not one[0]["sender"] or not one[0]["recipient"]:
         raise web.HTTPNotFound(text="There is no conversation with this event in the ledger, or not any more.")
@@ -81,8 +82,7 @@ async def show_thread_revealed(request: web.Request) -> web.Response:
 
 async def _search(request: web.Request, typed: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
     ledger, clock = request.app[COMPONENTS].ledger, request.app[COMPONENTS].clock
-    if not ledger.exists:
-        raise NoLedgerError
+    ledger.require()
     from hookline_processor.ledger.search import Query, search  # noqa: PLC0415 - an extra
 
     check_kinds([typed["kind"]])
