@@ -1,11 +1,13 @@
 """The HTTP client of forwards: one request, one answer, with bounds on time and size."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http.cookies import Morsel
 from os import strerror
 from typing import Final, NamedTuple
 
 import aiohttp
+from aiohttp.abc import AbstractCookieJar
+from aiohttp.typedefs import LooseCookies
 from yarl import URL
 
 from hookline_processor.forward.answer import LARGEST, Answer
@@ -15,6 +17,7 @@ _CONNECT_S: Final = 4.0
 _KEPT_ALIVE_S: Final = 1.5
 """Servers close idle connections, some after 2 s, and a request that comes at the same moment is lost with its attempt."""
 _LARGEST_HEADER: Final = 32_768
+_NOWHERE: Final = URL()
 
 
 class NotConnectedError(Exception):
@@ -26,10 +29,29 @@ class BrokenAnswerError(Exception):
 
 
 class Exchange(NamedTuple):
-    """An answer, and the cookies that it sets."""
+    """An answer, and the cookies that it sets. `cookies_lost` is the number of those that cannot be read, or are too large."""
 
     answer: Answer
     cookies: Sequence[Morsel[str]]
+    cookies_lost: int = 0
+
+
+class _SetCookies(aiohttp.DummyCookieJar):
+    """Collects the cookies of one answer. Of several with one name, `ClientResponse.cookies` has only the last, whatever their
+    paths are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[Morsel[str]] = []
+
+    def read(self, response: aiohttp.ClientResponse, sent: Sequence[str]) -> None:
+        """Read `sent`, the values of the headers Set-Cookie."""
+        AbstractCookieJar.update_cookies_from_headers(self, sent, response.url)  # the jar between does nothing
+
+    def update_cookies(self, cookies: LooseCookies, _response_url: URL = _NOWHERE) -> None:
+        """Keep `cookies` as they were sent, deleted ones included."""
+        pairs = cookies.items() if isinstance(cookies, Mapping) else cookies
+        self.found += [morsel for _, morsel in pairs if isinstance(morsel, Morsel)]
 
 
 class AppClient:
@@ -94,7 +116,9 @@ async def _read(response: aiohttp.ClientResponse) -> Exchange:
         retry_after=headers.get("Retry-After", "").strip(),
         location=headers.get("Location", ""),
     )
-    return Exchange(answer, list(response.cookies.values()))
+    sent, jar = headers.getall("Set-Cookie", []), _SetCookies()
+    jar.read(response, sent)
+    return Exchange(answer, jar.found, len(sent) - len(jar.found))
 
 
 def _reason(error: Exception) -> str:

@@ -30,7 +30,7 @@ from hookline_shared.forwards import Forward
 _MOST_REDIRECTS: Final = 3
 _FOLLOWED: Final = (307, 308)
 Returned = list[Reply | Message] | Response
-_COOKIES_DROPPED: Final = "it sets cookies that are too large or too many, which are not kept"
+_COOKIES_DROPPED: Final = "it sets cookies that are too large, too many, or not readable, which are not kept"
 
 
 class Signing:
@@ -103,7 +103,7 @@ class App:
         deadline = self._clock.monotonic() + self.forward.timeout_s
         for _ in range(_MOST_REDIRECTS + 1):
             exchange = await self._client().send(cookies.added_to(request), deadline - self._clock.monotonic())
-            if cookies.take(request.url, exchange.cookies):
+            if cookies.take(request.url, exchange.cookies) + exchange.cookies_lost:
                 self._note(_COOKIES_DROPPED)
             if (url := self._redirect(request, exchange)) is None:
                 break
