@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from hashlib import blake2b
 from http.cookies import Morsel
+from typing import Final
 
 from hookline_processor.forward.cookies import LIFE_S, Cookie, changed, decode, encode, header_for
 from hookline_processor.forward.request import AppRequest
@@ -12,7 +13,23 @@ from hookline_shared.event import Event
 from hookline_shared.forwards import Forward
 from hookline_shared.observability.logs import Logger
 from hookline_shared.partitions import partition_of
-from hookline_shared.redis.manager import RedisConnectionManager
+from hookline_shared.redis.manager import RedisConnectionManager, Script, ScriptCall
+
+_KEEP: Final = Script.of("""
+-- Store the cookies of a conversation, unless another process has changed them since they were read: one that stood still, and
+-- whose partition was taken over meanwhile, must not undo what the new owner has stored.
+--
+-- KEYS      [1] the cookies
+-- ARGV      [1] what was read, empty if there was nothing
+--           [2] what to store
+--           [3] how long it is kept, in ms
+-- Returns   1 if it is stored, else 0
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then
+  return 0
+end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1
+""")
 
 
 class Conversations:
@@ -33,23 +50,28 @@ class Conversations:
         except BrokerUnavailableError as error:
             self._logger.debug("cookies cannot be read", error=str(error))
             stored = None
-        return ConversationCookies(self, key, decode(stored), self._clock)
+        return ConversationCookies(self, key, stored or b"", self._clock)
 
-    async def write(self, key: str, cookies: list[Cookie]) -> None:
-        """Store `cookies`. The event is answered already, so a failure only loses them."""
+    async def write(self, key: str, before: bytes, cookies: list[Cookie]) -> None:
+        """Store `cookies` in place of `before`. The event is answered already, so a failure only loses them."""
+        call = ScriptCall([key], [before, encode(cookies), LIFE_S * 1000])
         try:
-            await self._redis.execute("cookies", key, "SET", key, encode(cookies), "PX", LIFE_S * 1000)
+            (answer,) = await self._redis.run("cookies", _KEEP, [call])
         except BrokerUnavailableError as error:
-            self._logger.debug("cookies cannot be kept", error=str(error))
+            answer = error
+        if answer != 1:
+            why = str(answer) if isinstance(answer, Exception) else "another process has changed them meanwhile"
+            self._logger.debug("cookies cannot be kept", error=why)
 
 
 class ConversationCookies:
-    """The cookies of one conversation during an attempt."""
+    """The cookies of one conversation during an attempt: `stored` is what Redis has of them."""
 
-    def __init__(self, conversations: Conversations, key: str, cookies: list[Cookie], clock: Clock) -> None:
+    def __init__(self, conversations: Conversations, key: str, stored: bytes, clock: Clock) -> None:
         self._conversations = conversations
         self._key = key
-        self._cookies = cookies
+        self._stored = stored
+        self._cookies = decode(stored)
         self._clock = clock
         self._changed = False
 
@@ -70,7 +92,7 @@ class ConversationCookies:
     async def keep(self) -> None:
         """Store the cookies if they have changed."""
         if self._changed:
-            await self._conversations.write(self._key, self._cookies)
+            await self._conversations.write(self._key, self._stored, self._cookies)
 
     def _now_s(self) -> int:
         return self._clock.now_ms() // 1000
