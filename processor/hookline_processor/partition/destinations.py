@@ -59,6 +59,14 @@ class Destinations:
         destination = self._by_name.get(name)
         return inf if destination is None else destination.claim()
 
+    def pass_over(self, name: str | None) -> None:
+        """Note that a lane that was resumed has no event to attempt after all; if that was to be the probe, another one is.
+
+        `name` is the destination of its event, if there is one.
+        """
+        if name is not None and (destination := self._by_name.get(name)) is not None:
+            destination.pass_over()
+
     def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener` when a probe is due, or a breaker closes; return a function that ends this."""
         registration = object()
@@ -100,6 +108,11 @@ class _Destination:
         self._claimed_until = now + _NEXT_PROBE_S
         self._announce(_NEXT_PROBE_S)
         return 1
+
+    def pass_over(self) -> None:
+        if self._claimed_until > self._clock.monotonic():
+            self._claimed_until = -inf
+            self._notify()
 
     def _seconds_to_probe(self) -> float:
         return max(self._breaker.seconds_to_probe(), self._probe_expires_at - self._clock.monotonic())

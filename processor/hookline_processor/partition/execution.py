@@ -158,15 +158,9 @@ class Execution:
         in_flight = lane.events[0]
         if not self._may_attempt():
             self._suspended.append(lane)
-        elif in_flight.record.poison if in_flight.topic != OUTBOX else in_flight.record.poison_message:
-            self._log.poison(in_flight)
-            self._conclude(lane, in_flight, poison_verdict(in_flight.record, self._clock.now_ms()))
-        elif LIVE_MARK in in_flight.event.dedupe_key and self._is_expired(in_flight):
-            self._log.expired(in_flight)
-            self._conclude(
-                lane, in_flight, expired_verdict(in_flight.record, in_flight.event.received_at, self._clock.now_ms())
-            )
-        elif self._must_wait(lane, in_flight) or (self._bursts.are_wanted and self._bursts.must_wait(lane)):
+        elif self._is_given_up(lane, in_flight) or self._must_wait(lane, in_flight):
+            self._destinations.pass_over(self._attempts.destination(in_flight))
+        elif self._bursts.are_wanted and self._bursts.must_wait(lane):
             pass
         elif not in_flight.record.suspect or in_flight.topic == OUTBOX:
             await self._attempt(lane, in_flight)
@@ -177,6 +171,20 @@ class Execution:
                 self._quarantine.leave(lane)
         else:
             self._wait(lane, self._clock.now_ms() + RETURN_AFTER_MS)
+
+    def _is_given_up(self, lane: Lane, in_flight: InFlightEvent) -> bool:
+        """Conclude the first event of `lane` if it is not to be attempted any more. Return whether it is not."""
+        if in_flight.record.poison if in_flight.topic != OUTBOX else in_flight.record.poison_message:
+            self._log.poison(in_flight)
+            self._conclude(lane, in_flight, poison_verdict(in_flight.record, self._clock.now_ms()))
+        elif LIVE_MARK in in_flight.event.dedupe_key and self._is_expired(in_flight):
+            self._log.expired(in_flight)
+            self._conclude(
+                lane, in_flight, expired_verdict(in_flight.record, in_flight.event.received_at, self._clock.now_ms())
+            )
+        else:
+            return False
+        return True
 
     def _must_wait(self, lane: Lane, in_flight: InFlightEvent) -> bool:
         """Let `lane` wait if its first event may not be attempted yet. Return whether it waits."""

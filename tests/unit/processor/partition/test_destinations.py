@@ -216,3 +216,33 @@ async def test_reason_in_the_log_names_nobody(visits: Visits, logbook: Logbook) 
     assert line["breaker"] == CRM
     assert "ConnectError" in line["reason"]
     assert "+1415" not in str(line)
+
+
+async def test_lane_that_has_nothing_to_attempt_leaves_the_probe_to_another(visits: Visits) -> None:
+    """A thousand calls that have expired behind an open breaker must not take half a second each before the first probe."""
+    await visits.fail("a", "b", "c")
+    assert await visits.claim() == 1
+    at, changes = visits.clock.monotonic(), visits.changes
+    for number in range(1, 1000):
+        visits.destinations.pass_over(CRM)
+        assert visits.changes == changes + number, "it is said that another lane may be resumed"
+        assert visits.destinations.claim(CRM) == 1
+    assert await visits.attempt("live", Done()) == Done()
+    assert visits.clock.monotonic() == at
+    assert visits.destinations.claim(CRM) == inf
+
+
+async def test_passing_over_changes_nothing_else(visits: Visits) -> None:
+    """Of a destination that is unknown, closed, open, or under probe."""
+    for name in (None, "other", CRM):
+        visits.destinations.pass_over(name)
+    await visits.fail("a", "b", "c")
+    visits.destinations.pass_over(CRM)
+    assert visits.destinations.claim(CRM) == 0
+    await visits.claim()
+    probe, end = visits.begin("d", Done())
+    await asyncio.sleep(0)
+    visits.destinations.pass_over(CRM)
+    assert visits.destinations.claim(CRM) == 0
+    end()
+    assert await probe == Done()
