@@ -203,8 +203,9 @@ async def test_failure_behind_its_yield_is_logged(
     steps.clear()
     await lifespan.stop()
     assert steps == ["last closed", "first closed"]
-    (line,) = logbook.lines
-    assert (line["event"], line["hook"]) == (event, f"{__name__}.{function.__name__}")
+    # On a machine that stands still meanwhile, the others take too long, too.
+    (line,) = [line for line in logbook.lines if line["hook"] == f"{__name__}.{function.__name__}"]
+    assert line["event"] == event
     assert line.get("error", "").startswith(error)
 
 
