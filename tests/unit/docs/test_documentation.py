@@ -14,6 +14,7 @@ ROOT: Final = Path(__file__).parents[3]
 PAGES: Final = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 CODE: Final = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 """Code, in which `key[type]("name")` is no link."""
+FENCED: Final = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 SETTING: Final = re.compile(
     r"(?<![\w/])((?:HOOKLINE|CONSOLE|INGRESS|PROCESSOR|REDIS|DATABASE|LEDGER|TWILIO)_[A-Z_]*[A-Z])\b(?!\.)"
 )
@@ -49,6 +50,26 @@ def test_links_lead_somewhere(page: Path) -> None:
     in_packages = re.findall(r"`hookline_((?:ingress|processor|shared|cli|console)/[\w./-]+)`", text)
     folders = {target: ROOT / target.partition("/")[0] / f"hookline_{target}" for target in in_packages}
     assert [target for target, path in folders.items() if not path.exists()] == []
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub makes of the headings of `page`: of equal ones, the later have numbers."""
+    found: dict[str, int] = {}
+    for heading in re.findall(r"^#{1,6} +(.+?) *$", FENCED.sub("", page.read_text()), re.MULTILINE):
+        text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
+        slug = re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
+        number = found[slug] = found.get(slug, -1) + 1
+        if number:
+            found[f"{slug}-{number}"] = 0
+    return {*found, *re.findall(r'<a (?:id|name)="([^"]+)"', page.read_text())}
+
+
+@each_page
+def test_links_lead_to_headings(page: Path) -> None:
+    """Every link to a place in a page of ours leads to a heading that is there."""
+    links = re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", CODE.sub("", page.read_text()))
+    places = [(page.parent / target if target else page, anchor) for target, anchor in links if "://" not in target]
+    assert [anchor for target, anchor in places if target.suffix == ".md" and anchor not in anchors(target)] == []
 
 
 def test_list_for_assistants_leads_somewhere() -> None:
