@@ -127,7 +127,7 @@ class AddressLimit:
     def blocks(self, address: str, size: int = 0, *, signed: bool) -> bool:
         """Whether a request of `size` bytes from `address` is refused unread; `signed` is whether it carries a signature."""
         self._charged = None
-        if not self.meters:  # as long as every request verifies
+        if self.meters.is_empty:  # as long as every request verifies
             return False
         network = network_of(address)
         if not (self._is_above(network) or (":" in network and self._is_above(_site_of(network)))):

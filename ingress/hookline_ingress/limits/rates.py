@@ -8,6 +8,8 @@ from itertools import islice
 from math import ceil
 from typing import Final, NamedTuple
 
+import msgspec
+
 _PORTION: Final = 20
 """A key is exchanged once 1/20 of its burst was counted. Other processes need not know of each key with a single event."""
 _MOST: Final = 2.0
@@ -23,16 +25,13 @@ class Rate(NamedTuple):
     burst: int
 
 
-class Meter:
+class Meter(msgspec.Struct, gc=False):
     """The bucket of one key. `taken` counts the events since the last exchange with other processes."""
 
-    __slots__ = ("above", "empty_at", "rate", "taken")
-
-    def __init__(self, rate: Rate) -> None:
-        self.rate = rate
-        self.empty_at = 0.0
-        self.taken = 0
-        self.above = False
+    rate: Rate
+    empty_at: float = 0.0
+    taken: int = 0
+    above: bool = False
 
     def level(self, now: float) -> float:
         """Return the number of events in the bucket at monotonic time `now` in seconds."""
@@ -69,9 +68,11 @@ class Meters:
     """A meter for each key, at most `most` of them, among them those of the half as many keys that were used last.
 
     They are in two generations, and the older one is dropped as a whole: an order by use would have to be kept all the time.
+    `is_empty` is whether there is none.
     """
 
     def __init__(self, most: int) -> None:
+        self.is_empty = True
         self._half = most // 2
         self._recent: dict[str, Meter] = {}
         self._older: dict[str, Meter] = {}
@@ -92,6 +93,7 @@ class Meters:
             if len(self._recent) >= self._half:
                 self._begin_generation()
             self._recent[key] = meter
+            self.is_empty = False
         above = meter.take(now)
         if meter.taken * _PORTION >= rate.burst:
             self._due[key] = meter
@@ -121,3 +123,4 @@ class Meters:
             {key: meter for key, meter in meters.items() if meter.empty_at > now}
             for meters in (self._recent, self._older, self._due)
         )
+        self.is_empty = not (self._recent or self._older)

@@ -30,7 +30,7 @@ class SenderLimit:
 
     def __init__(self, rate: Rate, clock: Clock) -> None:
         self._rate = rate
-        self._clock = clock
+        self._now = clock.monotonic
         self.meters = Meters(MOST_KEYS)
 
     def demotes(self, account: str, sender: str, rate: Rate | None = None) -> bool:
@@ -42,7 +42,7 @@ class SenderLimit:
         if not applied.per_second or not sender:
             return False
         key = f"{account}:{sender}" if rate is None else f"{account}:{sender}:{rate.per_second:g}:{rate.burst}"
-        return self.meters.take(key, applied, self._clock.monotonic())
+        return self.meters.take(key, applied, self._now())
 
 
 class LimitExchange:

@@ -78,6 +78,7 @@ def _event(webhook: Webhook, kind: Kind, signer: str) -> TranslatedEvent:
     name = kind.name_of(params)
     dedupe = dedupe_key(kind, name, webhook)
     key = ordering_key(kind, webhook, dedupe)
+    traceparent = request.headers.get(_TRACEPARENT)
     event = Event(
         id=new_event_id(webhook.received_at),
         kind=name,
@@ -90,7 +91,7 @@ def _event(webhook: Webhook, kind: Kind, signer: str) -> TranslatedEvent:
         body=webhook.body,
         signature=webhook.signature,
         signer=signer,
-        traceparent=_text(request.headers.get(_TRACEPARENT, "")),
+        traceparent=_text(traceparent) if traceparent else "",
         method=request.method,
         claim=claim_of(kind, webhook, dedupe, key),
         text_hash=webhook.text_hash,

@@ -113,12 +113,15 @@ class Appender:
         names: list[str] = []
         texts: list[tuple[str, ...]] = [TEXT_FIELDS]
         bodies, digests = [], []
+        partitions, topic_key, all_marks, new_digest = self._partitions, self._topic, self._marks, _DIGEST.copy
         for topic, event in group:
-            partition = partition_of(event.key, self._partitions)
-            stream, marks = self._topic(partition, topic), self._marks[partition]
+            partition = partition_of(event.key, partitions)
+            stream, marks = topic_key(partition, topic), all_marks[partition]
             names += (stream, marks, signed_key(event, stream, marks))
             texts.append((*text_values(event), event.claim))
-            digests.append(_digest(event.dedupe_key))
+            digest = new_digest()
+            digest.update(event.dedupe_key.encode())
+            digests.append(digest.digest())
             bodies.append(event.body)
         if letter:
             texts.append(tuple(text for name, value in letter for text in (f"dead.{name}", value)))
@@ -130,12 +133,6 @@ class Appender:
             return marks
         text = event.text_hash or event.signature
         return self._signed[partition_of(text, self._partitions)] + text
-
-
-def _digest(dedupe_key: str) -> bytes:
-    digest = _DIGEST.copy()
-    digest.update(dedupe_key.encode())
-    return digest.digest()
 
 
 def _key_after_claim(group: Sequence[int], claims: Sequence[Claimed]) -> _SignedKey:

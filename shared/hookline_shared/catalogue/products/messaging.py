@@ -16,7 +16,6 @@ from hookline_shared.parsing.forms import MAX_FIELDS
 __all__ = ["LinkClick", "MessageReceived", "MessageStatus"]
 
 _INBOUND: Final = frozenset({"received", "receiving"})
-_OF_OTHERS: Final = ("ConversationSid", "ChannelSid", "InstanceSid", "CallStatus")
 
 
 class MessageReceived(WebhookEvent):
@@ -137,7 +136,8 @@ def _is_message_status(params: Params) -> bool:
 
 def _is_of_chat_or_call(params: Params) -> bool:
     """Whether it is about a chat, whose messages have a SID and a body as well, or the step of a call after `<Sms>`."""
-    return any(map(params.get, _OF_OTHERS))
+    get = params.get
+    return bool(get("ConversationSid") or get("ChannelSid") or get("InstanceSid") or get("CallStatus"))
 
 
 def _sender_and_recipient(params: Params) -> str:
