@@ -10,6 +10,7 @@ from hookline_ingress.http.port_sharing import PortSharing
 from hookline_ingress.http.proxies import Proxies, parse_networks
 from hookline_ingress.http.server import ConnectionLimits, Server, allow_connections
 from hookline_ingress.limits.addresses import GENUINE_S, MOST_ADDRESSES, AddressLimit, GenuineAddresses
+from hookline_ingress.limits.guards import Guards
 from hookline_ingress.limits.sender_limit import LimitExchange, SenderLimit
 from hookline_ingress.live.service import LiveService, build_live
 from hookline_ingress.routing.routes import Routes
@@ -20,7 +21,7 @@ from hookline_ingress.signatures.tokens_file import TokensFile
 from hookline_ingress.signatures.twilio import Keyring, Verifier
 from hookline_ingress.spool.drain import Drain
 from hookline_ingress.spool.spool import Spool
-from hookline_ingress.webhooks import Guards, Webhooks
+from hookline_ingress.webhooks import Webhooks
 from hookline_ingress.writer import Writer
 from hookline_shared.alerts.watcher import AlertWatcher
 from hookline_shared.clock import Clock
@@ -152,7 +153,7 @@ def build_ingress(settings: IngressSettings, clock: Clock, logger: Logger) -> In
     spans = _spans(settings, guards.proxies, clock)
     write = writer.write if spans is None else spans.trace_writes(writer.write)
     live = build_live(settings, routes, guards, redis, spool, write, (budget_s, answer_s), clock, logger, spans, provider)
-    elsewhere = live.handle if live is not None else None
+    elsewhere = live.answer if live is not None else None
     webhooks = Webhooks(routes, guards, write, settings.public_urls, clock, logger, spans, provider, elsewhere)
     if live is not None:
         live.webhooks.refusals = webhooks.refusals  # whichever route it was, somebody has to know

@@ -6,7 +6,7 @@ Sources: https://opentelemetry.io/docs/specs/semconv/http/http-spans/,
 https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar, copy_context
 from http import HTTPStatus
 from time import time_ns
@@ -18,15 +18,14 @@ from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from hookline_ingress.http.proxies import Proxies
-from hookline_ingress.http.replies import refused
-from hookline_ingress.http.request import Reply, Request, Respond
+from hookline_ingress.http.request import Arrived, Reply, Request, Respond
 from hookline_ingress.writer import Done, NotStored, Stored, Write
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event
 from hookline_shared.observability.telemetry import get_tracer, links_to, remote_context, traceparent_of
 from hookline_shared.partitions import partition_of
 
-Handle = Callable[[Request, Respond], None]
+Handle = Callable[[Sequence[Arrived]], None]
 
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT"})
 _OTHER: Final = "_OTHER"
@@ -51,7 +50,7 @@ class RequestSpans:
         self._tracer = get_tracer()
 
     def trace_requests(self, handle: Handle) -> Handle:
-        """Return `handle` with a span around each request, from its first byte to its reply."""
+        """Return `handle` with a span around each request, from its first byte to its reply. Each is handled on its own."""
 
         def handle_traced(request: Request, respond: Respond) -> None:
             span, outside = self._start_span(request), copy_context()
@@ -63,14 +62,15 @@ class RequestSpans:
             sends = _SENDS.set({})
             try:
                 with trace.use_span(span, record_exception=False):
-                    handle(request, finish)
-            except Exception:
-                _finish(span, refused(500))
-                raise
+                    handle([(request, finish)])
             finally:
                 _SENDS.reset(sends)
 
-        return handle_traced
+        def handle_each(arrived: Sequence[Arrived]) -> None:
+            for request, respond in arrived:
+                handle_traced(request, respond)
+
+        return handle_each
 
     def _start_span(self, request: Request) -> Span:
         method = request.method if request.method in _METHODS else _OTHER

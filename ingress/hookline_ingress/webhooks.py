@@ -3,27 +3,20 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from logging import DEBUG
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import msgspec
-from aiohttp.hdrs import CONTENT_ENCODING
-from msgspec.structs import replace
-
-from hookline_ingress.http.proxies import Proxies
+from hookline_ingress.delivery import Delivery
 from hookline_ingress.http.replies import refused
-from hookline_ingress.http.request import Reply, Request, Respond
-from hookline_ingress.limits.addresses import AddressLimit
-from hookline_ingress.limits.sender_limit import SenderLimit
-from hookline_ingress.metrics import REQUESTS, SIGNERS, STAGE_SECONDS
+from hookline_ingress.http.request import Arrived, Reply, Request, Respond
+from hookline_ingress.limits.guards import Guards
+from hookline_ingress.metrics import REQUESTS, STAGE_SECONDS
 from hookline_ingress.refusals import Refusal, Refusals, RefusalWarnings, TokenMissing
 from hookline_ingress.routing.routes import FindRoute, Route
-from hookline_ingress.signatures.likely_cause import likely_cause
 from hookline_ingress.translation.translate import TranslatedEvent, translate
-from hookline_ingress.translation.webhook import TooManyElementsError, Webhook, is_encoded
+from hookline_ingress.translation.webhook import TooManyElementsError
+from hookline_ingress.verification import RequestVerifier
 from hookline_ingress.writer import NotStored, Stored, Write
-from hookline_shared.catalogue.kind import Kind
 from hookline_shared.catalogue.kinds import label_of
-from hookline_shared.catalogue.sids import PARENT_ACCOUNT, is_account
 from hookline_shared.clock import Clock
 from hookline_shared.event import Event
 from hookline_shared.observability.logs import Logger, trace_fields
@@ -37,33 +30,6 @@ if TYPE_CHECKING:
 _TIME_TO_READ, _TIME_TO_VERIFY, _TIME_TO_TRANSLATE, _TIME_TO_WRITE = (
     STAGE_SECONDS[stage].observe for stage in ("read", "verify", "translate", "write")
 )
-
-
-class Guards(NamedTuple):
-    """The limits that may refuse a request or send its events to the topic bulk. `max_in_flight` counts requests."""
-
-    proxies: Proxies
-    senders: SenderLimit
-    addresses: AddressLimit
-    max_in_flight: int
-
-
-class _Delivery(msgspec.Struct, gc=False):
-    """A request, until it is answered: `respond` sends the reply. `address` is that of the client.
-
-    Of its events, the first is of `kind`, `left` are not stored yet, and `failure` is why one cannot be. `outcome` is that of
-    the others together: spooled before accepted before duplicate. `translated` is when they were made.
-    """
-
-    request: Request
-    route: Route
-    respond: Respond
-    address: str
-    translated: float = 0.0
-    kind: Kind | None = None
-    left: int = 0
-    outcome: Stored = Stored.DUPLICATE
-    failure: NotStored | None = None
 
 
 class Webhooks:
@@ -88,8 +54,9 @@ class Webhooks:
         self._elsewhere = elsewhere or _refuse_unknown
         self._routes = routes
         self._proxies, self._senders, self._addresses, self._max_in_flight = guards
+        self._warnings = RefusalWarnings(public_urls, clock, logger)
+        self._verifier = RequestVerifier(guards, public_urls, provider, self._warnings, clock)
         self._write = write
-        self._public_urls = public_urls
         self._clock = clock
         self._logger = logger
         self._spans = spans
@@ -97,84 +64,118 @@ class Webhooks:
         self._detailed = logger.is_enabled_for(DEBUG)
         self.refusals = Refusals(clock)
         self._in_flight = 0
-        self._warnings = RefusalWarnings(public_urls, clock, logger)
 
-    def handle(self, request: Request, respond: Respond) -> None:
-        """Answer any request: `respond` is called with the reply, at once or when its events are stored."""
-        route = self._routes.find(request.target)
-        if route is None:
-            self._elsewhere(request, respond)
-            return
-        delivery = _Delivery(request, route, respond, self._proxies.client(request))
+    def handle(self, arrived: Sequence[Arrived]) -> None:
+        """Answer requests that have arrived together: each gets its reply, at once or when its events are stored.
+
+        Each step is done for all of them before the next one: the CPU has the code of a step in its caches from the second
+        request on, and needs a fifth less time. What fails of one request leaves the others alone.
+        """
+        deliveries = [one for request, respond in arrived if (one := self._find_route(request, respond)) is not None]
+        self._take_steps(deliveries)
+        if self._provider is not None:
+            for one in deliveries:
+                if one.missing:
+                    self._provider.ask_for(one.missing, partial(self._retry, one), one.address)
+
+    def _find_route(self, request: Request, respond: Respond) -> Delivery | None:
+        """Return the delivery of a request, None if its path is answered elsewhere."""
         try:
-            self._accept(delivery)
-        except Refusal as refusal:  # kept in no other variable: its traceback would keep the request until a garbage collection
-            self._refuse(delivery, refusal.status, refusal.outcome)
-        except TokenMissing as missing:
-            assert self._provider is not None  # noqa: S101 - it has said what is missing
-            self._provider.ask_for(missing.accounts, partial(self._accept_later, delivery), delivery.address)
+            route = self._routes.find(request.target)
+            if route is not None:
+                return Delivery(request, route, respond, self._proxies.client(request))
+            self._elsewhere(request, respond)
+        except Exception:
+            self._logger.exception("a request failed inside ingress")
+            REQUESTS.count("none", 500, "failed")
+            respond(refused(500))
+        return None
 
-    def _accept_later(self, delivery: _Delivery, *, answered: bool) -> Sequence[str]:
-        """Accept or refuse a request that has waited for tokens; return the accounts for which it must wait again.
+    def _take_steps(self, deliveries: Sequence[Delivery]) -> None:
+        for step in (self._verify_delivery, self._translate, self._store):
+            deliveries = [one for one in deliveries if self._take(step, one)]
+
+    def _take(self, step: Callable[[Delivery], bool], delivery: Delivery) -> bool:
+        """Take one step with a request; return whether there is a next one."""
+        try:
+            try:
+                return step(delivery)
+            except Refusal as refusal:  # kept in no other variable: its traceback would keep the request until it is collected
+                self._leave(delivery)
+                self._refuse(delivery, refusal.status, refusal.outcome)
+            except TokenMissing as missing:
+                delivery.missing = missing.accounts
+        except Exception:
+            self._logger.exception("a request failed inside ingress")
+            self._leave(delivery)
+            self._fail(delivery)
+        return False
+
+    def _leave(self, delivery: Delivery) -> None:
+        """Count a request no longer as one in flight."""
+        if delivery.in_flight:
+            delivery.in_flight = False
+            self._in_flight -= 1
+
+    def _retry(self, delivery: Delivery, *, answered: bool) -> Sequence[str]:
+        """Go on with a request that has waited for tokens; return the accounts for which it must wait again.
 
         `answered` is whether the provider has said anything. If not, Twilio has to come again, or to call the fallback URL.
         """
         if not answered:
             self._refuse(delivery, 503, "no_token")
             return ()
-        try:
-            self._accept(delivery)
-        except Refusal as refusal:
-            self._refuse(delivery, refusal.status, refusal.outcome)
-        except TokenMissing as missing:
-            return missing.accounts
-        except Exception:
-            self._logger.exception("a request failed inside ingress")
-            self._fail(delivery)
-        return ()
+        delivery.missing = ()
+        self._take_steps([delivery])
+        return delivery.missing
 
-    def _accept(self, delivery: _Delivery) -> None:
-        """Verify a request, and pass its events on to be stored: `_stored` is called for each of them, later."""
-        request, route, now = delivery.request, delivery.route, self._clock.monotonic
-        started = now()
-        _TIME_TO_READ(started - request.began)
+    def _verify_delivery(self, delivery: Delivery) -> bool:
+        """Verify a request, which is in flight then, until its events are stored."""
+        started = self._clock.monotonic()
+        _TIME_TO_READ(started - delivery.request.began)
         if self._in_flight >= self._max_in_flight:
             self.refusals.note(
                 f"{self._in_flight} requests are being answered at once, the most that INGRESS_MAX_IN_FLIGHT allows."
             )
             raise Refusal(503, "overloaded")
-        signature = self._check(request, route, delivery.address)
+        delivery.webhook, delivery.signer = self._verifier.verify(delivery.request, delivery.route, delivery.address)
+        self._in_flight += 1
+        delivery.in_flight = True
+        delivery.verified = self._clock.monotonic()
+        _TIME_TO_VERIFY(delivery.verified - started)
+        return True
+
+    def _translate(self, delivery: Delivery) -> bool:
+        """Make the events of a verified request. There may be none."""
+        assert delivery.webhook is not None  # noqa: S101 - it is verified
         try:
-            webhook, signer = self._verify(self._decode(request, route, signature), route)
-        except (Refusal, TokenMissing):
-            self._addresses.refused(delivery.address)
-            raise
-        verified = now()
-        _TIME_TO_VERIFY(verified - started)
-        try:
-            events = translate(webhook, signer, route.expected)
+            delivery.events = translate(delivery.webhook, delivery.signer, delivery.route.expected)
         except TooManyElementsError:
             raise Refusal(413, "too_many_events") from None
-        delivery.translated = now()
-        _TIME_TO_TRANSLATE(delivery.translated - verified)
-        if not events:
-            self._answer(delivery, route.reply_to(None), Stored.DUPLICATE)
-            return
+        delivery.webhook = None  # so that it takes no memory while its events are stored
+        delivery.translated = self._clock.monotonic()
+        _TIME_TO_TRANSLATE(delivery.translated - delivery.verified)
+        if delivery.events:
+            return True
+        self._leave(delivery)
+        self._answer(delivery, delivery.route.reply_to(None), Stored.DUPLICATE)
+        return False
+
+    def _store(self, delivery: Delivery) -> bool:
+        """Pass the events of a request on to be stored: `_stored` is called for each of them, later."""
+        events, route = delivery.events, delivery.route
         delivery.kind, delivery.left = events[0].kind, len(events)
         addressed = [(self._topic(one, route), one.event) for one in events]
-        self._in_flight += 1
-        try:
-            for topic, event in addressed:
-                self._write(topic, event, partial(self._stored, delivery, topic, event))
-        except BaseException:
-            self._in_flight -= 1  # `_stored` will not: the event that is not written is left
-            raise
+        for topic, event in addressed:
+            self._write(topic, event, partial(self._stored, delivery, topic, event))
+        delivery.events = ()
+        return False
 
-    def _stored(self, delivery: _Delivery, topic: str, event: Event, stored: Stored | NotStored) -> None:
+    def _stored(self, delivery: Delivery, topic: str, event: Event, stored: Stored | NotStored) -> None:
         """Note where one event of a request is stored, or that it is not; answer the request after the last one."""
         delivery.left -= 1
         if not delivery.left:
-            self._in_flight -= 1
+            self._leave(delivery)
         try:
             self._note_stored(delivery, topic, event, stored)
             if not delivery.left:
@@ -183,7 +184,7 @@ class Webhooks:
             self._logger.exception("a request failed inside ingress")
             self._fail(delivery)
 
-    def _note_stored(self, delivery: _Delivery, topic: str, event: Event, stored: Stored | NotStored) -> None:
+    def _note_stored(self, delivery: Delivery, topic: str, event: Event, stored: Stored | NotStored) -> None:
         if isinstance(stored, NotStored):
             delivery.failure = stored
             outcome = stored.outcome
@@ -196,7 +197,7 @@ class Webhooks:
             about = {"event_id": event.id, "kind": event.kind, "topic": topic, **trace_fields(event.traceparent)}
             self._logger.debug("event received", **about, outcome=str(outcome))
 
-    def _finish(self, delivery: _Delivery) -> None:
+    def _finish(self, delivery: Delivery) -> None:
         """Answer a request whose events are all stored, or have failed."""
         outcome = delivery.outcome
         if delivery.failure is not None:
@@ -212,73 +213,26 @@ class Webhooks:
         else:
             self._answer(delivery, delivery.route.reply_to(delivery.kind), outcome)
 
-    def _note_reuse(self, delivery: _Delivery) -> None:
+    def _note_reuse(self, delivery: Delivery) -> None:
         self._addresses.reused(delivery.address)
         self._warnings.warn_of_reuse(delivery.route.path)
 
-    def _refuse(self, delivery: _Delivery, status: int, outcome: str) -> None:
+    def _refuse(self, delivery: Delivery, status: int, outcome: str) -> None:
         route = delivery.route
         reply = refused(route.refusal_status(status, delivery.request.headers))
         self._logger.debug("request refused", path=route.path, status=reply.status, outcome=outcome)
         self._answer(delivery, reply, outcome)
 
-    def _fail(self, delivery: _Delivery) -> None:
+    def _fail(self, delivery: Delivery) -> None:
         """Answer a request that is at fault for nothing. Not as any other one: that may be what fails."""
         REQUESTS.count(delivery.route.path, 500, "failed")
         delivery.respond(refused(500))
 
-    def _answer(self, delivery: _Delivery, reply: Reply, outcome: str) -> None:
+    def _answer(self, delivery: Delivery, reply: Reply, outcome: str) -> None:
         REQUESTS.count(delivery.route.path, reply.status, outcome)
         if self._spans is not None:
             self._spans.record_outcome(delivery.request.method, delivery.route.path, outcome)
         delivery.respond(reply)
-
-    def _check(self, request: Request, route: Route, address: str) -> str:
-        """Refuse what is refused whatever its signature is; return the signature, empty if there is none."""
-        headers = request.headers
-        if request.method not in ("POST", "GET"):
-            raise Refusal(405, "wrong_method")
-        encoding = headers.get(CONTENT_ENCODING)
-        if encoding is not None and is_encoded(encoding):
-            raise Refusal(415, "compressed")
-        if not route.admits(len(request.body), headers):
-            raise Refusal(413, "too_large")
-        signature = route.verifier.signature_of(headers)
-        if self._addresses.blocks(address, len(request.target) + len(request.body), signed=bool(signature)):
-            raise Refusal(403, "flooding_signed" if signature else "flooding")
-        return signature
-
-    def _decode(self, request: Request, route: Route, signature: str) -> Webhook:
-        if not signature:
-            self._warnings.warn_of_signature(route.path)
-            raise Refusal(403, "no_signature")
-        try:
-            return route.decode(request, signature, self._clock.now_ms())
-        except ValueError:
-            raise Refusal(400, "unparsable") from None
-
-    def _verify(self, webhook: Webhook, route: Route) -> tuple[Webhook, str]:
-        """Return `webhook` with the account that its signature is valid for, and the name of the secret that verifies it.
-
-        What is about a subaccount may be signed with the token of the parent account. It then counts as the parent's: its token
-        must not speak for accounts that are not its own. Such webhooks are forms: JSON is not decoded before it is verified.
-        """
-        forwarded = self._proxies.base(webhook.request)
-        signer = route.verifier.verify(webhook, forwarded)
-        if signer is None and is_account(parent := webhook.form.params.get(PARENT_ACCOUNT, "")):
-            webhook = replace(webhook, account=parent)
-            signer = route.verifier.verify(webhook, forwarded)
-        if signer is None:
-            if self._provider is not None and (accounts := self._provider.accounts_to_ask(route.verifier, webhook)):
-                raise TokenMissing(accounts)
-            self._warnings.warn_of_signature(route.path, lambda: self._cause(route, webhook, forwarded))
-            raise Refusal(403, "bad_signature")
-        SIGNERS.count(signer.name)
-        return webhook.of_account(signer.account), signer.name
-
-    def _cause(self, route: Route, webhook: Webhook, forwarded: str) -> str | None:
-        verifier = route.verifier
-        return verifier.cause(webhook) or likely_cause(verifier, webhook, tuple(self._public_urls), forwarded)
 
     def _topic(self, one: TranslatedEvent, route: Route) -> str:
         topic = route.topic or one.kind.topic

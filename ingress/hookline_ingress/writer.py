@@ -207,7 +207,7 @@ class Writer:
     def _finish(self, batch: Sequence[tuple[_PendingWrite, Stored | NotStored]]) -> None:
         for one, stored in batch:
             try:
-                one.finish(stored)
+                one.done(stored)  # not `finish`: it has not been in the spool
             except Exception:  # of this event; the others have nothing to do with it
                 self._logger.exception("a request failed inside ingress")
 

@@ -23,6 +23,7 @@ from hookline_ingress.http.request import Reply, Request, UnreadableError
 from hookline_ingress.http.served import Server
 from hookline_ingress.metrics import REQUEST_SECONDS, STAGE_SECONDS
 
+_TIME_TO_REPLY: Final = STAGE_SECONDS["reply"].observe
 _LINGER_S: Final = 2.0
 _READ_AT_STOP_S: Final = 2.0
 _LARGE_READ: Final = 64 * 1024
@@ -191,27 +192,26 @@ class Connection(asyncio.Protocol):
         self._server.answer(request, self._respond)
 
     def _respond(self, reply: Reply) -> None:
-        """Send the reply to the request that is being answered, unless the connection was lost meanwhile."""
-        if not self._answering or self.transport is None:
+        """Send the reply to the request that is being answered, unless the connection was lost or aborted meanwhile."""
+        if not self._answering or self._began is None or self.transport is None or self.transport.is_closing():
             return
-        assert self._began is not None  # noqa: S101 - the request was read
         self._answering = False
         keep_open = self._keep_open and (not self._closing or has_end(self._unread, self._unread_at))
         now = self._server.clock.monotonic
         answered = now()
         self.transport.write(wire(reply, int(time()), keep_open=keep_open))
         written = now()
-        STAGE_SECONDS["reply"].observe(written - answered)
+        _TIME_TO_REPLY(written - answered)
         REQUEST_SECONDS.observe(written - self._began)
         if keep_open:
-            self._wait_for_next()
+            self._wait_for_next(written)
         else:
             self._end()
 
-    def _wait_for_next(self) -> None:
+    def _wait_for_next(self, now: float) -> None:
         self._began = None
-        self.since = self._server.clock.monotonic()
-        self.deadline = self.since + self._server.keepalive_s
+        self.since = now
+        self.deadline = now + self._server.keepalive_s
         if self._unread:
             self._next_is_due = True
             self._server.loop.call_soon(self._read_next)  # not directly: the stack would grow with each request

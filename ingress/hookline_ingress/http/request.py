@@ -34,6 +34,8 @@ class Reply(NamedTuple):
 
 Respond = Callable[[Reply], None]
 """Sends the reply to a request. It is called once, in the event loop, when the request is handled or later."""
+Arrived = tuple[Request, Respond]
+"""A request that has arrived, and what sends its reply."""
 
 
 class UnreadableError(HooklineError):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hookline_ingress.http.request import Request, Respond
+from hookline_ingress.limits.guards import Guards
 from hookline_ingress.live.answers import Answers
 from hookline_ingress.live.routes import LiveRoutes
 from hookline_ingress.live.webhooks import LiveWebhooks
@@ -11,7 +12,6 @@ from hookline_ingress.metrics import LIVE_WAITING
 from hookline_ingress.routing.routes import Routes
 from hookline_ingress.settings import IngressSettings
 from hookline_ingress.spool.spool import Spool
-from hookline_ingress.webhooks import Guards
 from hookline_ingress.writer import Write, Writer
 from hookline_shared.clock import Clock
 from hookline_shared.lifecycle.service import Supervisor
@@ -35,9 +35,9 @@ class LiveService:
     writer: Writer
     webhooks: LiveWebhooks
 
-    def handle(self, request: Request, respond: Respond) -> None:
+    def answer(self, request: Request, respond: Respond) -> None:
         """Answer a request that has no other route."""
-        self.webhooks.handle(request, respond)
+        self.webhooks.answer(request, respond)
 
     async def start(self, supervisor: Supervisor) -> None:
         """Begin to read answers."""

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
+from hookline_ingress.delivery import Delivery
 from hookline_ingress.http.request import Reply, Request, Respond
+from hookline_ingress.limits.guards import Guards
 from hookline_ingress.live.answers import Answers
 from hookline_ingress.live.hold_twiml import FALLBACK, Hold, bases_called, hold_in, hold_reply, without_hold
 from hookline_ingress.live.routes import LiveRoutes
@@ -18,9 +20,7 @@ from hookline_ingress.metrics import LATE_SECONDS, LIVE, LIVE_SECONDS
 from hookline_ingress.refusals import Refusal, TokenMissing
 from hookline_ingress.routing.routes import Route
 from hookline_ingress.translation.translate import TranslatedEvent
-from hookline_ingress.translation.webhook import Webhook
-from hookline_ingress.webhooks import Guards, Webhooks
-from hookline_ingress.webhooks import _Delivery as Delivery
+from hookline_ingress.webhooks import Webhooks
 from hookline_ingress.writer import Done, NotStored, Stored, Write
 from hookline_shared.catalogue.kind import Kind
 from hookline_shared.catalogue.kinds import kind_of
@@ -70,16 +70,17 @@ class LiveWebhooks(Webhooks):
         self._write_others, self._write_waiting = write, write_live
         self._answers = answers
         self._settings = settings
+        self._public_urls = public_urls
         self._partitions = partitions
 
-    def handle(self, request: Request, respond: Respond) -> None:
+    def answer(self, request: Request, respond: Respond) -> None:
         """Answer a request on a live route, or of a call that comes back; refuse any other."""
         hold = hold_in(request)
         if hold is not None and self._is_past(hold):
             hold = None
         route = self._routes.find(request.target) if hold is not None else None
         if hold is None or route is None:
-            super().handle(request, respond)
+            self.handle([(request, respond)])
             return
         delivery = Delivery(request, route, respond, self._proxies.client(request))
         missing = self._go_on(delivery, hold, answered=True)
@@ -113,7 +114,7 @@ class LiveWebhooks(Webhooks):
             super()._stored(delivery, topic, event, stored)
             return
         delivery.left -= 1
-        self._in_flight -= 1
+        self._leave(delivery)
         try:
             self._note_stored(delivery, topic, event, stored)
             self._await_answer(delivery, event, stored)
@@ -147,7 +148,7 @@ class LiveWebhooks(Webhooks):
             self._refuse(delivery, 503, "no_token")
             return ()
         try:
-            webhook = self._verified(delivery)
+            webhook, _ = self._verifier.verify(delivery.request, delivery.route, delivery.address)
         except Refusal as refusal:
             self._refuse(delivery, refusal.status, refusal.outcome)
             return ()
@@ -161,21 +162,6 @@ class LiveWebhooks(Webhooks):
         else:
             self._wait(delivery, hold, caller)
         return ()
-
-    def _verified(self, delivery: Delivery) -> Webhook:
-        """Return the webhook of a request, verified.
-
-        Raises:
-            Refusal, TokenMissing: as for any other request.
-
-        """
-        signature = self._check(delivery.request, delivery.route, delivery.address)
-        try:
-            webhook, _ = self._verify(self._decode(delivery.request, delivery.route, signature), delivery.route)
-        except (Refusal, TokenMissing):
-            self._addresses.refused(delivery.address)
-            raise
-        return webhook
 
     def _wait(
         self, delivery: Delivery, hold: Hold, caller: tuple[str, str], event_id: str = "", *, at_once: bool = False

@@ -5,7 +5,10 @@ import asyncio
 import pytest
 
 from hookline_ingress import webhooks
-from hookline_ingress.routing.routes import Route
+from hookline_ingress.http.proxies import Proxies
+from hookline_ingress.routing.routes import Route, Routes
+from hookline_ingress.verification import RequestVerifier
+from hookline_ingress.writer import Writer
 from tests.support.inbound.kinds import message
 from tests.support.inbound.webhooks import Twilio
 from tests.support.ingress.local_ingress import ingress_settings, running_ingress
@@ -13,10 +16,20 @@ from tests.support.ingress.local_ingress import ingress_settings, running_ingres
 TWILIO = Twilio()
 
 
-@pytest.mark.parametrize("step", ["translate", "label_of", "reply_to"])
-async def test_others_are_answered(redis_url: str, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+@pytest.mark.parametrize(
+    ("owner", "step"),
+    [
+        (Routes, "find"),
+        (Proxies, "client"),
+        (RequestVerifier, "verify"),
+        (webhooks, "translate"),
+        (Writer, "write"),
+        (webhooks, "label_of"),
+        (Route, "reply_to"),
+    ],
+)
+async def test_others_are_answered(redis_url: str, monkeypatch: pytest.MonkeyPatch, owner: object, step: str) -> None:
     """Whether the fault shows before the events are stored or after that, with other requests in the same batch."""
-    owner = Route if step == "reply_to" else webhooks
     works, calls = getattr(owner, step), 0
 
     def fails_first(*arguments: object) -> object:

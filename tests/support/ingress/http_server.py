@@ -1,11 +1,11 @@
 """The server of ingress alone, with a handler of its own, and what a test sends to it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from hookline_ingress.http.connection import Connection
-from hookline_ingress.http.request import Reply, Request, Respond
+from hookline_ingress.http.request import Arrived, Reply, Request, Respond
 from hookline_ingress.http.server import ConnectionLimits, Server
 from hookline_ingress.metrics import CONNECTIONS
 from hookline_shared.lifecycle.service import Supervisor
@@ -31,10 +31,11 @@ class ServerHarness(Server):
     """The real server. It answers each request with its target and body, those to /held when told, and /large with much."""
 
     def __init__(self, limits: ConnectionLimits, clock: ManualClock, logbook: Logbook) -> None:
-        super().__init__(self._serve, lambda _target, _headers: BODY_LIMIT, limits, clock, logbook.logger)
+        super().__init__(self._serve_all, lambda _target, _headers: BODY_LIMIT, limits, clock, logbook.logger)
         self.port = 0
         self.admitted: list[Connection] = []
         self.taken: list[str] = []
+        self.together: list[int] = []
         self.given_up = 0
         self.go_on = asyncio.Event()
         self._held: set[asyncio.Task[None]] = set()
@@ -42,6 +43,11 @@ class ServerHarness(Server):
     def admit(self, connection: Connection) -> None:
         self.admitted.append(connection)
         super().admit(connection)
+
+    def _serve_all(self, arrived: Sequence[Arrived]) -> None:
+        self.together.append(len(arrived))
+        for request, respond in arrived:
+            self._serve(request, respond)
 
     def _serve(self, request: Request, respond: Respond) -> None:
         self.taken.append(request.target)

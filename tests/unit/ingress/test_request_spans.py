@@ -1,6 +1,6 @@
 """Whose trace a request joins, and who decides what is recorded."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from multidict import CIMultiDict
@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased,
 from opentelemetry.trace import format_trace_id
 
 from hookline_ingress.http.proxies import Proxies, parse_networks
-from hookline_ingress.http.request import Reply, Request, Respond
+from hookline_ingress.http.request import Arrived, Reply, Request
 from hookline_ingress.tracing import RequestSpans
 from hookline_shared.observability.telemetry import LinkBased
 from tests.support.time.manual_clock import ManualClock
@@ -41,12 +41,13 @@ def kept(sampler: Sampler, monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemory
 def answer(peer: str, traceparent: str) -> None:
     """Answer a request with spans around."""
 
-    def refuse(_request: Request, respond: Respond) -> None:
-        respond(Reply(403))
+    def refuse(arrived: Sequence[Arrived]) -> None:
+        for _, respond in arrived:
+            respond(Reply(403))
 
     spans = RequestSpans("https://hooks.example.com", 8, Proxies(parse_networks(["10.0.0.0/8"])), ManualClock())
     request = Request("POST", "/twilio", CIMultiDict(traceparent=traceparent), b"", peer, 0.0)
-    spans.trace_requests(refuse)(request, lambda _reply: None)
+    spans.trace_requests(refuse)([(request, lambda _reply: None)])
 
 
 def test_trace_of_a_proxy_is_joined(kept: InMemorySpanExporter) -> None:

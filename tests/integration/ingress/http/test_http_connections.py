@@ -153,6 +153,9 @@ class Client(asyncio.Transport):
         self.received = b""
         self.is_paused = False
 
+    def is_closing(self) -> bool:
+        return False
+
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.received += data
 

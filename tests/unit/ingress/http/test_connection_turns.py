@@ -21,6 +21,9 @@ class Input(asyncio.Transport):
         super().__init__()
         self._paused = False
 
+    def is_closing(self) -> bool:
+        return False
+
     def is_paused(self) -> bool:
         return self._paused
 
